@@ -1,0 +1,33 @@
+"""httpx's exceptions in our words, with the one thing a caller must know: was it delivered?"""
+
+from __future__ import annotations
+
+import httpx
+
+from outbound.errors import BadAnswer, OutboundError, OutboundTimeout, OutboundUnreachable
+from outbound.redact import printable, redact_text
+
+
+def translate(failure: Exception, operation: str, host: str) -> OutboundError:
+    """The typed error for ``failure``; its text is redacted and never quotes the request."""
+    match failure:
+        case httpx.ConnectTimeout():
+            return OutboundTimeout(operation, host, "no connection in time")
+        case httpx.PoolTimeout():
+            return OutboundTimeout(operation, host, "all connections are busy")
+        case httpx.TimeoutException():
+            return OutboundTimeout(operation, host, "no answer in time", maybe_delivered=True)
+        case httpx.ConnectError():
+            return OutboundUnreachable(operation, host, _words(failure))
+        case httpx.DecodingError():
+            return BadAnswer(operation, host, "has a content encoding that does not decode")
+        case httpx.LocalProtocolError() | httpx.UnsupportedProtocol() | httpx.InvalidURL():
+            return OutboundUnreachable(operation, host, "the request could not be written")
+    name = type(failure).__name__
+    return OutboundUnreachable(
+        operation, host, f"the connection broke ({name})", maybe_delivered=True
+    )
+
+
+def _words(failure: Exception) -> str:
+    return printable(redact_text(str(failure))) or "no connection"

@@ -1,0 +1,81 @@
+"""The guarded end of the wire: names are resolved here, and only checked addresses connected to."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+from collections.abc import Iterable
+
+import httpcore
+import httpx
+
+from outbound.guard import Forbidden, Guard
+
+type SocketOption = (
+    tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
+)
+
+
+class GuardedBackend(httpcore.NetworkBackend):
+    """Opens TCP connections to addresses that the guard admits, and to no others.
+
+    The address that was checked is the address that is connected to; TLS still verifies the name.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._inner = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[SocketOption] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect to the first admitted address that accepts; raises ``Forbidden`` for none."""
+        last: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
+        for address in self._admitted(host, port):
+            try:
+                return self._inner.connect_tcp(
+                    address, port, timeout, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as failure:
+                last = failure
+        raise last or httpcore.ConnectError("the name has no address")
+
+    def _admitted(self, host: str, port: int) -> list[str]:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as failure:
+            raise httpcore.ConnectError(f"name not resolved: {failure.strerror}") from None
+        admitted: list[str] = []
+        refusal: Forbidden | None = None
+        for *_, sockaddr in found:
+            text = str(sockaddr[0])
+            try:
+                self._guard.check_address(ipaddress.ip_address(text.partition("%")[0]))
+            except Forbidden as no:
+                refusal = no
+            else:
+                admitted.append(text)
+        if refusal is not None and not admitted:
+            raise refusal
+        return list(dict.fromkeys(admitted))
+
+
+class GuardedTransport(httpx.HTTPTransport):
+    """httpx's own transport over a pool whose connections go through ``GuardedBackend``."""
+
+    def __init__(self, guard: Guard, ssl_context: ssl.SSLContext, limits: httpx.Limits) -> None:
+        super().__init__(verify=ssl_context, trust_env=False, limits=limits)
+        # httpx takes no network backend of its own, so the pool it built is replaced by its twin.
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=ssl_context,
+            max_connections=limits.max_connections,
+            max_keepalive_connections=limits.max_keepalive_connections,
+            keepalive_expiry=limits.keepalive_expiry,
+            network_backend=GuardedBackend(guard),
+        )
