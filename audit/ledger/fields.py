@@ -29,10 +29,9 @@ CLOSED: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "source": ("portal", SOURCES),
     "via": ("web", VIAS),
 }
-_STRUCTURED: Final = frozenset(
-    "time recorded_at action actor on_behalf_of target reason changes data private evidence".split()
-)
-INPUT: Final = _STRUCTURED | set(PLAIN_TEXT) | set(CLOSED)
+_PEOPLE: Final = {"actor", "on_behalf_of", "target"}
+_FREE: Final = {"reason", "changes", "data", "private", "evidence"}
+INPUT: Final = {"time", "recorded_at", "action", *_PEOPLE, *_FREE, *PLAIN_TEXT, *CLOSED}
 DOCUMENT: Final = INPUT | {"schema", "id", "salt"}
 PERSON: Final = frozenset(("iss", "sub", "name", "email"))
 TARGET: Final = frozenset(("kind", "name", "instance"))

@@ -19,8 +19,24 @@ VIAS: Final = ("web", "api", "cli", "task", "import", "tenant", "broker")
 ROLES: Final = ("member", "auditor", "operator", "admin")
 """`member` is a signed-in person without any other role."""
 
-HUMAN_LEVELS: Final = ("H0", "H1", "H2", "H3")
-LOG_LEVELS: Final = ("L0", "L1", "L2", "L3")
+HUMAN_WORDS: Final = {
+    "H0": "asserted",
+    "H1": "signed in",
+    "H2": "signed for this act",
+    "H3": "signed twice for this act",
+}
+"""How well a person's part in an act is proven, in words."""
+
+LOG_WORDS: Final = {
+    "L0": "recorded",
+    "L1": "in the signed log",
+    "L2": "witnessed by others",
+    "L3": "witnessed and timed by others",
+}
+"""How well the record itself is anchored, in words."""
+
+HUMAN_LEVELS: Final = tuple(HUMAN_WORDS)
+LOG_LEVELS: Final = tuple(LOG_WORDS)
 
 _RANK: Final = {name: rank for rank, name in enumerate(SEVERITIES)}
 

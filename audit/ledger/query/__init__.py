@@ -1,0 +1,23 @@
+"""The one filter language of the audit trail: parse it, say it in words, match events with it."""
+
+from __future__ import annotations
+
+from .errors import InvalidQuery, QueryError
+from .event_query import Clause, EventQuery
+from .keys import KEYS, instant
+from .text import TEXT_FIELDS, Term, normalise, search_words, terms, words
+
+__all__ = [
+    "KEYS",
+    "TEXT_FIELDS",
+    "Clause",
+    "EventQuery",
+    "InvalidQuery",
+    "QueryError",
+    "Term",
+    "instant",
+    "normalise",
+    "search_words",
+    "terms",
+    "words",
+]

@@ -1,0 +1,94 @@
+"""Free-text search, defined once.
+
+A text is put into NFKC, case-folded (and NFKC again, because folding can undo it) and cut into
+words: runs of letters and digits, that is of characters for which `str.isalnum` is true. A term
+matches an event that has that word, or with a trailing `*` a word that starts so. No stemming.
+A database index that stores `search_words(event)` searches the same thing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+from unicodedata import normalize
+
+TEXT_FIELDS: Final = (
+    "action",
+    "actor.sub",
+    "actor.name",
+    "actor.email",
+    "on_behalf_of.sub",
+    "on_behalf_of.name",
+    "on_behalf_of.email",
+    "target.kind",
+    "target.name",
+    "instance",
+    "connection",
+    "agent",
+    "skill",
+    "reason",
+    "changes",
+    "data",
+)
+"""Fields of the public event JSON that `q` searches: all strings and numbers in them, at any depth.
+
+Names of members, booleans and erased values are not searched; opaque ids have keys of their own.
+"""
+
+_WORD: Final = re.compile(r"[^\W_]+")
+_TERM: Final = re.compile(r"([^\W_]+)(\*?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One word of a free-text filter; `prefix` when it ended in `*`."""
+
+    word: str
+    prefix: bool = False
+
+
+def normalise(text: str) -> str:
+    """Return the text in the form in which texts are compared."""
+    if text.isascii():
+        return text.lower()
+    return normalize("NFKC", normalize("NFKC", text).casefold())
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text, in order."""
+    return _WORD.findall(normalise(text))
+
+
+def terms(text: str) -> tuple[Term, ...]:
+    """Return the terms of a free-text filter; an event must have them all."""
+    return tuple(Term(word, bool(star)) for word, star in _TERM.findall(normalise(text)))
+
+
+def search_words(event: dict[str, Any]) -> frozenset[str]:
+    """Return all words of the event that `q` searches."""
+    return frozenset(
+        word for field in TEXT_FIELDS for text in texts(event, field) for word in words(text)
+    )
+
+
+def texts(event: dict[str, Any], field: str) -> Iterator[str]:
+    """Yield every string and number, as text, in one field such as `actor.name`."""
+    value: Any = event
+    for part in field.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    yield from _leaves(value)
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for member in value.values():
+            yield from _leaves(member)
+    elif isinstance(value, list | tuple):
+        for member in value:
+            yield from _leaves(member)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield str(value)
