@@ -1,0 +1,1 @@
+"""The shapes of DefenseClaw audit databases of three generations, and how to write them."""
