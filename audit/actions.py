@@ -1,0 +1,192 @@
+"""The closed registry of actions (DESIGN 2.7): what each is called and how its event reads.
+
+`record` refuses a name that is not here. Rooms may add theirs at import with `register`; the
+families `defenseclaw.*` and `external.*` are open, because other systems name what they report.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from audit.ledger.vocabulary import severity_rank
+from audit.wording import PublicEvent, Sentence, phrase, reported
+
+OPEN_FAMILIES = ("defenseclaw", "external")
+_FAMILY_LABELS = {"defenseclaw": "DefenseClaw", "external": "External"}
+
+
+class UnknownAction(LookupError):
+    """An action that nobody registered; the message names the nearest one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """One action: `label` for menus and columns, `sentence` for rows, the severity it has unasked."""
+
+    name: str
+    label: str
+    sentence: Sentence
+    severity: str = "INFO"
+
+    @property
+    def family(self) -> str:
+        """Part before the first dot."""
+        return self.name.partition(".")[0]
+
+
+_ACTIONS: dict[str, ActionSpec] = {}
+
+
+def register(
+    name: str,
+    *,
+    label: str,
+    sentence: Sentence | str,
+    severity: str = "INFO",
+    says_outcome: bool = False,
+) -> ActionSpec:
+    """Add an action. `sentence` is a formatter, or words for `audit.wording.phrase`.
+
+    Raises:
+        ValueError: the name is taken, has no family, or the severity is unknown.
+    """
+    if name in _ACTIONS:
+        raise ValueError(f"action {name} is registered twice")
+    if not all(name.partition(".")):
+        raise ValueError(f"action {name} needs a family, such as skill.blocked")
+    severity_rank(severity)
+    formatter = (
+        phrase(sentence, says_outcome=says_outcome) if isinstance(sentence, str) else sentence
+    )
+    spec = _ACTIONS[name] = ActionSpec(name, label, formatter, severity)
+    return spec
+
+
+def get(name: str) -> ActionSpec:
+    """The action of that name; any name of an open family has one.
+
+    Raises:
+        UnknownAction: naming the nearest registered action.
+    """
+    spec = _ACTIONS.get(name)
+    if spec is not None:
+        return spec
+    family, _, act = name.partition(".")
+    if family in OPEN_FAMILIES and act:
+        words = act.replace("_", " ").replace("-", " ")
+        return ActionSpec(name, f"{_FAMILY_LABELS[family]}: {words}", reported)
+    near = difflib.get_close_matches(name, _ACTIONS, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise UnknownAction(
+        f"{name!r} is not a registered action{hint} (audit.actions.register adds one)"
+    )
+
+
+def names() -> tuple[str, ...]:
+    """All registered actions, sorted."""
+    return tuple(sorted(_ACTIONS))
+
+
+def families() -> tuple[str, ...]:
+    """All families, sorted, with the open ones."""
+    return tuple(sorted({spec.family for spec in _ACTIONS.values()} | set(OPEN_FAMILIES)))
+
+
+def label(name: str) -> str:
+    """Label of an action; the name itself where it is no longer registered."""
+    try:
+        return get(name).label
+    except UnknownAction:
+        return name
+
+
+def sentence(event: PublicEvent) -> str:
+    """The event in plain English; generic where its action is no longer registered."""
+    try:
+        return get(event["action"]).sentence(event)
+    except UnknownAction:
+        return phrase(f"did {event['action']} to {{target}}")(event)
+
+
+def _verbs(kinds: Iterable[str], pasts: Iterable[tuple[str, str, str]]) -> None:
+    for kind in kinds:
+        for past, words, severity in pasts:
+            label_ = (
+                f"{kind.upper() if kind == 'mcp' else kind.capitalize()} {past.replace('_', ' ')}"
+            )
+            register(f"{kind}.{past}", label=label_, sentence=words, severity=severity)
+
+
+_verbs(
+    ("skill", "mcp", "plugin", "tool"),
+    (
+        ("held", "put {target} on hold", "HIGH"),
+        ("released", "released {target} from hold", "MEDIUM"),
+        ("blocked", "blocked {target}", "HIGH"),
+        ("unblocked", "unblocked {target}", "HIGH"),
+        ("allowed", "allowed {target}", "HIGH"),
+        ("quarantined", "quarantined {target}", "HIGH"),
+        ("restored", "restored {target}", "HIGH"),
+        ("override_logged", "overrode the verdict on {target}", "HIGH"),
+    ),
+)
+_verbs(
+    ("agent", "person"),
+    (("frozen", "froze {target}", "HIGH"), ("unfrozen", "unfroze {target}", "HIGH")),
+)
+
+# name | label | words | severity | "told" when the words tell the outcome themselves
+_TABLE = """
+alert.acknowledged | Alert acknowledged | acknowledged {target} | INFO
+alert.dismissed | Alert dismissed | dismissed {target} | MEDIUM
+connection.connected | Connection made | connected {target} | LOW
+connection.revoked | Connection revoked | revoked {target} | MEDIUM
+connection.suspended | Connection suspended | suspended {target} | MEDIUM
+connection.resumed | Connection resumed | resumed {target} | MEDIUM
+connection.frozen | Connection frozen | froze {target} | HIGH
+connection.unfrozen | Connection unfrozen | unfroze {target} | HIGH
+connection.reconciled | Connection reconciled | compared {target} with Auth0 | INFO
+manifest.declared | Manifest declared | declared the connections and scopes of {target} | LOW
+policy.changed | Policy changed | changed {target} | HIGH
+review.opened | Review opened | opened {target} | INFO
+review.decided | Review decided | decided on {target} | LOW
+review.closed | Review closed | closed {target} | INFO
+passkey.enrolled | Passkey enrolled | enrolled {target} | MEDIUM
+passkey.revoked | Passkey revoked | revoked {target} | MEDIUM
+subject.erased | Person erased | erased the personal values of {target} | HIGH
+legal_hold.placed | Legal hold placed | placed {target} | HIGH
+legal_hold.lifted | Legal hold lifted | lifted {target} | HIGH
+gateway.registered | Gateway registered | registered {target} | MEDIUM
+gateway.removed | Gateway removed | removed {target} | HIGH
+operator.signed_in | Signed in | signed in | INFO
+operator.signed_out | Signed out | signed out | INFO
+operator.sign_in_failed | Sign-in failed | could not sign in | MEDIUM | told
+session.revoked | Session revoked | ended {target} | MEDIUM
+finding.opened | Finding opened | opened {target} | MEDIUM
+approval.requested | Approval requested | asked for approval of {target} | INFO | told
+approval.approved | Approval given | approved {target} | INFO | told
+approval.denied | Approval denied | denied {target} | MEDIUM | told
+approval.expired | Approval expired | got no answer in time about {target} | MEDIUM | told
+approval.failed | Approval failed | could not finish the approval of {target} | MEDIUM | told
+approval.cancelled | Approval cancelled | withdrew the request about {target} | INFO | told
+token.exchanged | Token issued | issued {agent} a token for {connection} | INFO
+token.refused | Token refused | refused {agent} a token for {connection} | MEDIUM | told
+scope.escalated | Scope escalation | saw {agent} ask for more on {connection} than was declared | HIGH
+audit.viewed | Audit trail viewed | looked at the audit trail | INFO
+audit.exported | Audit trail exported | exported the audit trail | LOW
+audit.verified | Audit trail verified | verified the audit trail | INFO
+audit.imported | Records imported | imported {target} | INFO
+audit.quarantined | Records quarantined | set aside records of {target} that could not be read | MEDIUM
+evidence.read | Evidence read | read the evidence of {target} | LOW
+ledger.alarm | Ledger alarm | stopped signing the ledger | CRITICAL | told
+ledger.key_changed | Ledger key changed | changed the key of the ledger | CRITICAL
+breakglass.used | Break-glass used | used break-glass on {target} | CRITICAL
+bypass.found | Bypass found | found {target} acting around the broker | CRITICAL
+defenseclaw.row_changed | Imported row changed | found {target} changed since it was imported | HIGH
+"""
+
+for _line in _TABLE.strip().splitlines():
+    _name, _label, _words, _severity, *_told = (part.strip() for part in _line.split("|"))
+    register(_name, label=_label, sentence=_words, severity=_severity, says_outcome=bool(_told))

@@ -1,0 +1,67 @@
+"""Who acted, on what, for whom, and what proves it: the values every recorder passes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from audit.ledger.commitment import subject_key
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRef:
+    """A body in the evidence store. `digest` is the hex SHA-256 of the body."""
+
+    kind: str  # id_token | approval_token | issuer_keys | assertion | acknowledgement
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A person as the issuer knows them; `(iss, sub)` is the identity, the rest is display."""
+
+    iss: str
+    sub: str
+    name: str = ""
+    email: str = ""
+
+    @property
+    def key(self) -> str:
+        """Under which key this person's openings and evidence are kept; empty when nobody."""
+        return subject_key(self.iss, self.sub)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who did it, through which door. `evidence` is that of the actor's sign-in (human level H1).
+
+    `via` is one of web, api, cli, task, import, tenant, broker.
+    """
+
+    iss: str
+    sub: str
+    name: str = ""
+    email: str = ""
+    roles: frozenset[str] = frozenset()
+    via: str = "web"
+    session: str = ""
+    request: str = ""
+    ip: str = ""
+    agent: str = ""
+    evidence: tuple[EvidenceRef, ...] = field(default=())
+
+    @property
+    def key(self) -> str:
+        """Under which key this person's openings and evidence are kept; empty when nobody."""
+        return subject_key(self.iss, self.sub)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The thing acted on; `instance` names the gateway it lives on, empty = not on one."""
+
+    kind: str
+    name: str
+    instance: str = ""
+
+
+SYSTEM = Actor(iss="", sub="", name="Auth0-ATA", via="task")

@@ -1,0 +1,20 @@
+"""Tables of the audit room: evidence that never changes, and a projection that can be rebuilt."""
+
+from audit.models.event import Event, Openings
+from audit.models.evidence import EvidenceItem
+from audit.models.projection import EventRow, Rollup
+from audit.models.tree import Checkpoint, Cosignature, Entry, Tile
+from audit.models.verification import VerificationRun
+
+__all__ = [
+    "Checkpoint",
+    "Cosignature",
+    "Entry",
+    "Event",
+    "EventRow",
+    "EvidenceItem",
+    "Openings",
+    "Rollup",
+    "Tile",
+    "VerificationRun",
+]

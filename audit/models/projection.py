@@ -1,0 +1,79 @@
+"""What search reads. Everything here can be rebuilt from events, openings and entries."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+
+class EventRow(models.Model):
+    """One event as people look for it. `seq` is null until the sequencer gave it a leaf.
+
+    `terms` holds every word and every filter value of the event as tokens (audit.terms); the
+    full-text index of either engine is built over it, so one index answers every filter.
+    """
+
+    event = models.UUIDField(primary_key=True)
+    seq = models.BigIntegerField(null=True)
+    time = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+    action = models.TextField()
+    family = models.TextField()
+    outcome = models.TextField()
+    severity = models.PositiveSmallIntegerField()  # rank, audit.severity
+    source = models.TextField()
+    instance = models.TextField(default="")
+    actor_key = models.TextField(default="")
+    actor_sub = models.TextField(default="")
+    actor_name = models.TextField(default="")
+    actor_email = models.TextField(default="")
+    roles = models.TextField(default="")  # sorted, separated by one space
+    target_kind = models.TextField(default="")
+    target_name = models.TextField(default="")
+    connection = models.TextField(default="")
+    agent = models.TextField(default="")
+    skill = models.TextField(default="")
+    approval = models.TextField(default="")
+    operation = models.TextField(default="")
+    session = models.TextField(default="")
+    request = models.TextField(default="")
+    via = models.TextField(default="")
+    human = models.CharField(max_length=2)  # H0 … H3
+    sentence = models.TextField()
+    terms = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["seq"], name="audit_row_seq", condition=Q(seq__isnull=False)
+            )
+        ]
+        indexes = [
+            models.Index(fields=["event"], name="audit_row_pending", condition=Q(seq__isnull=True))
+        ]
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+class Rollup(models.Model):
+    """How many sequenced events an hour (of event time) holds for one combination of facets."""
+
+    hour = models.DateTimeField()
+    family = models.TextField()
+    source = models.TextField()
+    outcome = models.TextField()
+    severity = models.PositiveSmallIntegerField()
+    human = models.CharField(max_length=2)
+    n = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["hour", "family", "source", "outcome", "severity", "human"],
+                name="audit_rollup_cell",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H}: {self.n}"

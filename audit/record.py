@@ -1,0 +1,230 @@
+"""The one way to write an event.
+
+A decision records inside the transaction that changes state, so that neither exists without the
+other. The event, its openings and its search row are written together; the sequencer gives it a
+leaf within about a second.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import batched
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from audit import actions, bulk, clock, human
+from audit.actor import Actor, EvidenceRef, Subject, Target
+from audit.ledger import entry as entries
+from audit.ledger.merkle import leaf_hash
+from audit.models import Event, EventRow, Openings
+from audit.projection import row_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """An event about to be recorded; field meanings as in `record`."""
+
+    actor: Actor
+    action: str
+    outcome: str = "success"
+    severity: str = ""
+    source: str = "portal"
+    instance: str = ""
+    target: Target | None = None
+    on_behalf_of: Subject | None = None
+    connection: str = ""
+    agent: str = ""
+    skill: str = ""
+    approval: str = ""
+    operation: str = ""
+    intent_hash: str = ""
+    reason: str = ""
+    changes: Mapping[str, Any] | None = None
+    data: Mapping[str, Any] | None = None
+    private: Mapping[str, Any] | None = None
+    evidence: Sequence[EvidenceRef] = ()
+    time: datetime | None = None
+    id: UUID | None = None
+
+
+def record(
+    actor: Actor,
+    action: str,
+    *,
+    outcome: str = "success",
+    severity: str = "",
+    source: str = "portal",
+    instance: str = "",
+    target: Target | None = None,
+    on_behalf_of: Subject | None = None,
+    connection: str = "",
+    agent: str = "",
+    skill: str = "",
+    approval: str = "",
+    operation: str = "",
+    intent_hash: str = "",
+    reason: str = "",
+    changes: Mapping[str, Any] | None = None,
+    data: Mapping[str, Any] | None = None,
+    private: Mapping[str, Any] | None = None,
+    evidence: Sequence[EvidenceRef] = (),
+    time: datetime | None = None,
+    id: UUID | None = None,
+) -> Event:
+    """Write one event, in the caller's transaction or, when there is none, in its own.
+
+    `severity` and `instance` default to the action's and the target's. `data` stands in the entry
+    in clear: plain codes, counters, opaque ids. `private` may hold personal values and free text:
+    the entry carries salted commitments, the values can be erased. The actor's address and the
+    evidence of the sign-in are added. `time` is when it happened, if not now.
+
+    Raises:
+        UnknownAction: nobody registered `action`.
+        EntryError: a value that cannot be logged; the message has its JSON pointer.
+        IntegrityError: `id` is taken.
+    """
+    draft = Draft(
+        actor=actor,
+        action=action,
+        outcome=outcome,
+        severity=severity,
+        source=source,
+        instance=instance,
+        target=target,
+        on_behalf_of=on_behalf_of,
+        connection=connection,
+        agent=agent,
+        skill=skill,
+        approval=approval,
+        operation=operation,
+        intent_hash=intent_hash,
+        reason=reason,
+        changes=changes,
+        data=data,
+        private=private,
+        evidence=evidence,
+        time=time,
+        id=id,
+    )
+    rows = prepare(draft, clock.now())
+    with transaction.atomic():
+        rows.event.save(force_insert=True)
+        Openings.objects.bulk_create(rows.openings)
+        rows.row.save(force_insert=True)
+    return rows.event
+
+
+def record_many(drafts: Iterable[Draft], *, batch: int = 500) -> Iterator[UUID]:
+    """Write many events, `batch` per transaction (or all in the caller's), and yield their ids.
+
+    The iterator must be consumed: nothing is written ahead of it. A batch is written whole or not
+    at all; batches before a failing one stay.
+
+    Raises:
+        UnknownAction, EntryError, IntegrityError: as `record`.
+    """
+    for some in batched(drafts, batch):
+        recorded_at = clock.now()
+        prepared = [prepare(draft, recorded_at) for draft in some]
+        with transaction.atomic():
+            bulk.insert([rows.event for rows in prepared])
+            bulk.insert([opening for rows in prepared for opening in rows.openings])
+            bulk.insert([rows.row for rows in prepared])
+        yield from (rows.event.id for rows in prepared)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The rows of one event, ready to insert."""
+
+    event: Event
+    openings: list[Openings]
+    row: EventRow
+
+
+def prepare(draft: Draft, recorded_at: datetime) -> Prepared:
+    """Build the rows of a draft without touching the database.
+
+    Raises:
+        UnknownAction, EntryError: as `record`.
+    """
+    spec = actions.get(draft.action)
+    id = draft.id or clock.uuid7()
+    built = entries.build(_fields(draft, spec.severity, recorded_at), id=id)
+    public = entries.reveal(entries.parse(built.entry), built.openings)
+    event = Event(
+        id=id, entry=built.entry, leaf_hash=leaf_hash(built.entry), recorded_at=recorded_at
+    )
+    level = human.level(public)
+    return Prepared(event, _openings(id, built.openings), row_of(public, level))
+
+
+def _fields(draft: Draft, severity: str, recorded_at: datetime) -> dict[str, Any]:
+    actor, target = draft.actor, draft.target
+    private = dict(draft.private or {})
+    if actor.ip:
+        private.setdefault("ip", actor.ip)
+    return {
+        "time": draft.time or recorded_at,
+        "recorded_at": recorded_at,
+        "action": draft.action,
+        "outcome": draft.outcome,
+        "severity": draft.severity or severity,
+        "source": draft.source,
+        "instance": draft.instance or (target.instance if target else ""),
+        "via": actor.via,
+        "actor": {
+            "iss": actor.iss,
+            "sub": actor.sub,
+            "name": actor.name,
+            "email": actor.email,
+            "roles": sorted(actor.roles),
+        },
+        "on_behalf_of": _person(draft.on_behalf_of),
+        "target": {"kind": target.kind, "name": target.name, "instance": target.instance}
+        if target
+        else None,
+        "connection": draft.connection,
+        "agent": draft.agent or actor.agent,
+        "skill": draft.skill,
+        "approval": draft.approval,
+        "operation": draft.operation,
+        "session": actor.session,
+        "request": actor.request,
+        "intent_hash": draft.intent_hash,
+        "reason": draft.reason,
+        "changes": draft.changes,
+        "data": dict(draft.data or {}),
+        "private": private,
+        "evidence": [
+            {"kind": ref.kind, "digest": ref.digest}
+            for ref in dict.fromkeys((*actor.evidence, *draft.evidence))
+        ],
+    }
+
+
+def _person(subject: Subject | None) -> dict[str, str] | None:
+    if subject is None:
+        return None
+    return {
+        "iss": subject.iss,
+        "sub": subject.sub,
+        "name": subject.name,
+        "email": subject.email,
+    }
+
+
+def _openings(event: UUID, openings: Iterable[entries.Opening]) -> list[Openings]:
+    by_subject: dict[str, dict[str, list[Any]]] = {}
+    for opening in openings:
+        values = by_subject.setdefault(opening.subject, {})
+        values[opening.path] = [b64encode(opening.salt).decode(), opening.value]
+    return [
+        Openings(event=event, subject=subject, values=values)
+        for subject, values in by_subject.items()
+    ]

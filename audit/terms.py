@@ -1,0 +1,125 @@
+"""Every word and every filter value of an event, as index tokens.
+
+One inverted index answers the whole filter language (DESIGN 2.4). A word of `q` is indexed as it
+is. A filter value becomes `_<key>_<digest>`: it starts with an underscore, which no word contains,
+so that a free-text prefix such as `act*` can never reach it. Times become one token per hour, day,
+month, year and decade, so that any range is a short list of tokens.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from audit.ledger.query import normalise, search_words
+
+ALL = "_all"  # in every row, so that a query of exclusions alone has something to exclude from
+PLAIN_KEYS = (
+    "outcome",
+    "severity",
+    "source",
+    "instance",
+    "connection",
+    "agent",
+    "approval",
+    "operation",
+    "session",
+    "request",
+    "via",
+)
+# PostgreSQL refuses lexemes over 2,046 bytes; longer words are told apart by a digest.
+MAX_WORD = 480
+_FIRST_YEAR, _END_YEAR = 1970, 2200
+_OUTSIDE = "_tx"
+
+
+@lru_cache(maxsize=65536)
+def value_token(key: str, value: str) -> str:
+    """Token of one filter value, 80 bits of SHA-256 long."""
+    return f"_{key}_{hashlib.sha256(value.encode()).hexdigest()[:20]}"
+
+
+def word_token(word: str) -> str:
+    """Token of one word of free text."""
+    if len(word) <= MAX_WORD:
+        return word
+    return word[:MAX_WORD] + hashlib.sha256(word.encode()).hexdigest()[:20]
+
+
+def terms_of(event: Mapping[str, Any], human: str) -> str:
+    """All tokens of a public event, each once, separated and surrounded by one space."""
+    tokens = {word_token(word) for word in search_words(dict(event))}
+    tokens.update(_field_tokens(event, human))
+    return f" {' '.join(sorted(tokens))} "
+
+
+def _field_tokens(event: Mapping[str, Any], human: str) -> Iterator[str]:
+    yield ALL
+    for key in PLAIN_KEYS:
+        if value := event[key]:
+            yield value_token(key, value)
+    yield value_token("human", human)
+    action = event["action"]
+    yield value_token("action", action)
+    parts = action.split(".")
+    for depth in range(1, len(parts)):
+        yield value_token("action", ".".join(parts[:depth]) + ".*")
+    actor = event["actor"]
+    for field in ("sub", "email", "name"):
+        if isinstance(value := actor[field], str) and value:
+            yield value_token("actor", normalise(value))
+    target = event["target"]
+    if target and isinstance(name := target["name"], str):
+        yield value_token("target", normalise(name))
+    for role in actor["roles"] or (("member",) if actor["iss"] else ()):
+        yield value_token("role", role)
+    yield from _time_tokens(datetime.fromisoformat(event["time"]))
+
+
+def _time_tokens(time: datetime) -> tuple[str, ...]:
+    if not _FIRST_YEAR <= time.year < _END_YEAR:
+        return (_OUTSIDE,)
+    hour = f"_t{time:%Y%m%d%H}"
+    return hour, hour[:10], hour[:8], hour[:6], hour[:5]
+
+
+_LENGTHS = {"hour": 12, "day": 10, "month": 8, "year": 6, "decade": 5}
+
+
+def range_tokens(start: datetime | None, end: datetime | None) -> tuple[str, ...]:
+    """Tokens of which an event has at least one whenever `start <= time < end`.
+
+    The hours at both edges are covered whole, so the exact times are still to be compared. An
+    empty range gives no token.
+    """
+    outside = (start is None or start.year < _FIRST_YEAR) or (end is None or end.year >= _END_YEAR)
+    low = datetime(_FIRST_YEAR, 1, 1, tzinfo=UTC)
+    high = datetime(_END_YEAR, 1, 1, tzinfo=UTC)
+    at = min(max(start, low), high) if start else low
+    at = at.replace(minute=0, second=0, microsecond=0)
+    stop = min(max(end, low), high) if end else high
+    tokens = [_OUTSIDE] if outside else []
+    while at < stop:
+        unit, after = next(_units(at, stop))
+        tokens.append(f"_t{at:%Y%m%d%H}"[: _LENGTHS[unit]])
+        at = after
+    return tuple(tokens)
+
+
+def _units(at: datetime, stop: datetime) -> Iterator[tuple[str, datetime]]:
+    """Units that begin exactly at `at` and end by `stop`, largest first; an hour always does."""
+    midnight = at.hour == 0
+    first = midnight and at.day == 1
+    january = first and at.month == 1
+    if january and at.year % 10 == 0 and (after := at.replace(year=at.year + 10)) <= stop:
+        yield "decade", after
+    if january and (after := at.replace(year=at.year + 1)) <= stop:
+        yield "year", after
+    if first and (after := (at + timedelta(days=32)).replace(day=1)) <= stop:
+        yield "month", after
+    if midnight and (after := at + timedelta(days=1)) <= stop:
+        yield "day", after
+    yield "hour", at + timedelta(hours=1)

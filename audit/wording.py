@@ -1,0 +1,108 @@
+"""Plain English for events: the pieces that sentence formatters share.
+
+Every function takes the public event JSON (DESIGN 2.5), whose personal values may be erased.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+type PublicEvent = Mapping[str, Any]
+type Sentence = Callable[[PublicEvent], str]
+
+ERASED = "(erased)"
+_CHANNELS = {"ciba": "phone", "phone": "phone", "passkey": "passkey", "both": "phone and passkey"}
+_OUTCOMES = {
+    "success": "",
+    "failure": " (failed)",
+    "denied": " (denied)",
+    "expired": " (expired)",
+    "cancelled": " (cancelled)",
+    "pending": " (pending)",
+    "unknown": " (outcome unknown)",
+}
+
+
+def shown(value: Any) -> str:
+    """Text of a value of a public event; an erased one says so."""
+    if isinstance(value, Mapping):
+        return ERASED if value.get("erased") else ""
+    return "" if value is None else str(value)
+
+
+def person(value: Mapping[str, Any] | None, nobody: str = "Someone") -> str:
+    """Name of a person for display: name, else e-mail, else subject."""
+    if not value:
+        return nobody
+    for key in ("name", "email", "sub"):
+        if text := shown(value.get(key)):
+            return text
+    return nobody
+
+
+def target(event: PublicEvent) -> str:
+    """Kind and name of the target, such as `skill pdf-exfil`; empty when there is none."""
+    value = event.get("target")
+    if not value:
+        return ""
+    return f"{value.get('kind', '').replace('_', ' ')} {shown(value.get('name'))}".strip()
+
+
+def place(event: PublicEvent) -> str:
+    """` on <instance>`, or nothing."""
+    instance = (event.get("target") or {}).get("instance") or event.get("instance")
+    return f" on {instance}" if instance else ""
+
+
+def after_approval(event: PublicEvent) -> str:
+    """` after approving code 42-17-08 by phone`, from `data.code`, `data.channel`, `data.approver`."""
+    data = event.get("data") or {}
+    code = shown(data.get("code"))
+    if not code or event.get("outcome") != "success":
+        return ""
+    channel = _CHANNELS.get(shown(data.get("channel")), shown(data.get("channel")))
+    by = f" by {channel}" if channel else ""
+    approver = data.get("approver")
+    actor = event.get("actor") or {}
+    if isinstance(approver, Mapping) and shown(approver.get("sub")) != shown(actor.get("sub")):
+        return f" after {person(approver)} approved code {code}{by}"
+    return f" after approving code {code}{by}"
+
+
+def phrase(words: str, *, says_outcome: bool = False) -> Sentence:
+    """A formatter `<actor> <words> <where> <after which approval> <outcome>`.
+
+    `words` may name {target}, {connection}, {agent}, {skill} and {instance}; `says_outcome` leaves
+    the outcome out because the words already tell it.
+    """
+
+    def sentence(event: PublicEvent) -> str:
+        told = words.format(
+            target=target(event) or "something",
+            connection=shown(event.get("connection")) or "a connection",
+            agent=shown(event.get("agent")) or "an agent",
+            skill=shown(event.get("skill")) or "no named skill",
+            instance=shown(event.get("instance")) or "no instance",
+        )
+        principal = event.get("on_behalf_of")
+        behalf = f" for {person(principal)}" if principal else ""
+        outcome = "" if says_outcome else _OUTCOMES.get(event.get("outcome", ""), "")
+        return (
+            f"{person(event.get('actor'))} {told}{place(event)}{behalf}"
+            f"{after_approval(event)}{outcome}"
+        )
+
+    return sentence
+
+
+def reported(event: PublicEvent) -> str:
+    """A fact of another system: `DefenseClaw reported scan finding of skill pdf-exfil on edge-1`."""
+    family, _, act = event["action"].partition(".")
+    data = event.get("data") or {}
+    teller = shown(data.get("reported_by")) or (
+        "DefenseClaw" if family == "defenseclaw" else person(event.get("actor"), "Another system")
+    )
+    what = act.replace("_", " ").replace("-", " ")
+    about = f" of {target(event)}" if target(event) else ""
+    return f"{teller} reported {what}{about}{place(event)}{_OUTCOMES.get(event.get('outcome', ''), '')}"
