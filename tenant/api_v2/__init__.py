@@ -1,0 +1,1 @@
+"""The slice of Management API v2 that a portal needs."""

@@ -1,0 +1,1 @@
+"""The OAuth and OpenID endpoints at Auth0's own paths."""

@@ -1,0 +1,12 @@
+"""Hashing of client secrets."""
+
+from __future__ import annotations
+
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+
+
+class RandomSecretHasher(PBKDF2PasswordHasher):
+    """One iteration: client secrets are 256 random bits, which no stretching makes harder."""
+
+    algorithm = "pbkdf2_sha256_random"
+    iterations = 1

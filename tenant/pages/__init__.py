@@ -1,0 +1,1 @@
+"""Pages people see: sign-in, consent, devices, account switching, errors."""

@@ -1,0 +1,76 @@
+"""People of the tenant: finding them, their roles and permissions, and their claims."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django.contrib.auth.backends import BaseBackend
+from django.http import HttpRequest
+
+from tenant.env import env
+from tenant.models import Person, Role
+
+
+def by_sub(sub: str) -> Person | None:
+    """The account with this subject, unless it does not exist or is blocked."""
+    return Person.objects.filter(sub=sub, blocked=False).first()
+
+
+def by_email(email: str) -> Person | None:
+    """The account with this address (any case), unless it does not exist or is blocked."""
+    return Person.objects.filter(email__iexact=email, blocked=False).first()
+
+
+def roles(person: Person) -> list[str]:
+    """Names of the person's roles, sorted."""
+    return sorted(person.roles.values_list("name", flat=True))
+
+
+def permissions(person: Person, audience: str) -> list[str]:
+    """The permissions the person's roles carry on one API, sorted."""
+    held: set[str] = set()
+    for role in Role.objects.filter(people=person):
+        held.update(role.permissions.get(audience, []))
+    return sorted(held)
+
+
+def profile_claims(person: Person, scope: Collection[str]) -> dict[str, Any]:
+    """OIDC profile and e-mail claims that ``scope`` releases (OIDC Core section 5.4)."""
+    claims: dict[str, Any] = {}
+    if "profile" in scope:
+        claims |= {
+            "name": person.name,
+            "given_name": person.given_name,
+            "family_name": person.family_name,
+            "nickname": person.email.partition("@")[0],
+            "picture": picture(person),
+            "updated_at": person.updated_at.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        }
+    if "email" in scope:
+        claims |= {"email": person.email, "email_verified": person.email_verified}
+    return claims
+
+
+def roles_claim(person: Person) -> dict[str, list[str]]:
+    """The namespaced roles claim that an Auth0 post-login Action would add."""
+    return {env().auth0_roles_claim: roles(person)}
+
+
+def picture(person: Person) -> str:
+    """URL of the person's picture, served by this tenant."""
+    return f"{env().issuer}static/tenant/person.svg"
+
+
+class OneClick(BaseBackend):
+    """Sign-in without a password. Only the login page's own POST reaches it."""
+
+    def authenticate(
+        self, request: HttpRequest | None, sub: str | None = None, **_: Any
+    ) -> Person | None:
+        """The account with this subject, if it is not blocked."""
+        return by_sub(sub) if sub else None
+
+    def get_user(self, user_id: int) -> Person | None:
+        """The account behind a Django session, if it is not blocked."""
+        return Person.objects.filter(pk=user_id, blocked=False).first()

@@ -1,0 +1,42 @@
+"""Auth0's own paths."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from django.urls import URLPattern, URLResolver, include, path
+
+from tenant import control
+from tenant.endpoints import authorize, device, discovery, logout, token, userinfo
+from tenant.env import env
+from tenant.pages import accounts, activate
+
+handler404 = "tenant.pages.errors.not_found"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", accounts.home, name="home"),
+    path(".well-known/openid-configuration", discovery.configuration),
+    path(".well-known/oauth-authorization-server", discovery.configuration),
+    path(".well-known/jwks.json", discovery.key_set),
+    path("authorize", authorize.authorize),
+    path("authorize/resume", authorize.resume),
+    path("authorize/consent", authorize.consent, name="consent"),
+    path("u/login", accounts.login, name="login"),
+    path("switch", accounts.switch, name="switch"),
+    path("activate", activate.activate, name="activate"),
+    path("oauth/token", token.token),
+    path("oauth/revoke", token.revoke),
+    path("oauth/device/code", device.code),
+    path("userinfo", userinfo.userinfo),
+    path("oidc/logout", logout.oidc_logout, name="logout"),
+    path("v2/logout", logout.v2_logout),
+    path("api/v2/", include("tenant.api_v2.urls")),
+]
+urlpatterns += [
+    path("", include(room))
+    for room in ("tenant.ciba.urls", "tenant.vault.urls")
+    if find_spec(room)
+]
+
+if env().tenant_control:
+    urlpatterns.append(path("__control/clock", control.move_clock))

@@ -1,0 +1,15 @@
+"""WSGI entry: ``granian --interface wsgi --workers 1 tenant.wsgi:application``."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "tenant.settings"
+
+from django.core.wsgi import get_wsgi_application
+
+application = get_wsgi_application()
+
+from tenant.logstream import start_log_stream
+
+start_log_stream()
