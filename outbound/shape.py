@@ -19,12 +19,14 @@ class _Malformed(ValueError):
 
 
 def parse_json(raw: bytes | str) -> object:
-    """Parse JSON strictly: no NaN or Infinity, no repeated member (RFC 8259 section 4).
+    """Parse JSON strictly: UTF-8, no NaN or Infinity, no repeated member (RFC 8259 section 4).
 
     Raises:
         ValueError: not JSON by that measure, or nested too deeply. The text is not repeated.
     """
     try:
+        if isinstance(raw, bytes):
+            raw = raw.decode("utf-8")
         return json.loads(raw, parse_constant=_no_constant, object_pairs_hook=_unique)
     except _Malformed as problem:
         raise ValueError(str(problem)) from None

@@ -1,0 +1,58 @@
+"""Tenant logs by checkpoint: ordered by log id, at least once, kept as long as the plan says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from auth0_client.management.transport import Budget, budget
+from outbound.answer import Answer
+
+_NEXT: Final = re.compile(r'<([^<>]{1,4096})>\s*;[^,<]*\brel="?next"?', re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """One page of raw log events, oldest first in checkpoint mode.
+
+    ``next_from`` is where to go on; after an empty page it repeats the old place.
+    """
+
+    entries: tuple[Mapping[str, object], ...] = field(repr=False)
+    next_from: str | None
+    budget: Budget
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether there was nothing after the checkpoint."""
+        return not self.entries
+
+
+def read_page(answer: Answer, asked_from: str | None) -> LogPage:
+    """Type a page; each entry must at least have a ``log_id`` (or ``_id``) and a ``type``.
+
+    The next checkpoint is the Link header's, else the last entry's id, else ``asked_from``.
+    """
+    items = answer.items()
+    ids = [item.optional_text("log_id", limit=256) or item.text("_id", limit=256) for item in items]
+    for item in items:
+        item.text("type", limit=128)
+    following = _link_from(answer) or (ids[-1] if ids else asked_from)
+    entries = tuple(
+        {**item.values, "log_id": log_id} for item, log_id in zip(items, ids, strict=True)
+    )
+    return LogPage(entries, following, budget(answer))
+
+
+def _link_from(answer: Answer) -> str | None:
+    for link in _NEXT.finditer(answer.headers.get("link", "")):
+        try:
+            found = parse_qs(urlsplit(link.group(1)).query).get("from")
+        except ValueError:
+            continue
+        if found:
+            return found[0]
+    return None
