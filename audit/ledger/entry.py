@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
@@ -29,10 +29,25 @@ type SaltSource = Callable[[int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """An entry and what opens its commitments."""
+    """An entry and what opens its commitments.
+
+    Attributes:
+        entry: the exact bytes of the leaf.
+        openings: the committed values with their salts.
+        document: what `parse(entry)` returns.
+    """
 
     entry: bytes
     openings: tuple[Opening, ...]
+    document: dict[str, Any] = field(repr=False, compare=False)
+
+    def event(self, *, human: str | None = None) -> dict[str, Any]:
+        """Return the public event JSON, like `reveal` but without hashing what was just made."""
+        return _public(self.document, self.openings, _trusting) | {
+            "index": None,
+            "human": human,
+            "log": None,
+        }
 
 
 class _Sealer:
@@ -113,7 +128,7 @@ def build(
             "into `private` or into the evidence store",
             "/data",
         )
-    return Built(entry, tuple(sealer.openings))
+    return Built(entry, tuple(sealer.openings), document)
 
 
 def _person(sealer: _Sealer, at: str, person: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,6 +202,24 @@ def reveal(
         EntryError: an opening does not match its commitment, or belongs to no field.
     """
     document = entry if isinstance(entry, dict) else parse(entry)
+    event = _public(document, openings, _checking)
+    return event | {"index": index, "human": human, "log": log}
+
+
+def _checking(sealed: dict[str, str], opening: Opening) -> None:
+    if not check(sealed[MARK], opening):
+        raise EntryError("the opening does not match the commitment", _pointer(opening.path))
+
+
+def _trusting(sealed: dict[str, str], opening: Opening) -> None:
+    """Accept an opening made in the same breath as its commitment."""
+
+
+def _public(
+    document: dict[str, Any],
+    openings: Iterable[Opening],
+    check_opening: Callable[[dict[str, str], Opening], None],
+) -> dict[str, Any]:
     unopened = {opening.path: opening for opening in openings}
 
     def opened(path: str, sealed: dict[str, str] | None, empty: Any = "") -> Any:
@@ -195,8 +228,7 @@ def reveal(
         opening = unopened.pop(path, None)
         if opening is None:
             return dict(ERASED)
-        if not check(sealed[MARK], opening):
-            raise EntryError("the opening does not match the commitment", _pointer(path))
+        check_opening(sealed, opening)
         return opening.value
 
     event = {key: value for key, value in document.items() if key not in ("salt", "private")}
@@ -214,7 +246,7 @@ def reveal(
     if unopened:
         stray = next(iter(unopened))
         raise EntryError("an opening was given for a field without a commitment", _pointer(stray))
-    return event | {"index": index, "human": human, "log": log}
+    return event
 
 
 def _pointer(path: str) -> str:
