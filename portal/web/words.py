@@ -1,0 +1,89 @@
+"""What each code looks like and is called on a page: words first, then shape, then colour.
+
+The tables are the only place where a code of the contract becomes a tone or an icon, so two pages
+can never show the same outcome differently. A code without an entry shows itself in neutral grey.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Tone (a `t-*` class), icon (a symbol of `img/icons.svg`) and the words for one code."""
+
+    tone: str
+    icon: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class LevelWords:
+    """One step of an evidence scale: chip words, and the sentence that says what it means."""
+
+    words: str
+    meaning: str
+
+
+OUTCOMES: dict[str, Look] = {
+    "success": Look("ok", "check", "success"),
+    "approved": Look("ok", "check", "approved"),
+    "denied": Look("bad", "x", "denied"),
+    "failure": Look("bad", "octagon-alert", "failure"),
+    "failed": Look("bad", "octagon-alert", "failed"),
+    "expired": Look("warn", "clock", "expired"),
+    "unknown": Look("warn", "help", "unknown"),
+    "pending": Look("info", "circle-dashed", "pending"),
+    "cancelled": Look("off", "circle-slash", "cancelled"),
+}
+
+STATES: dict[str, Look] = {
+    "connected": Look("ok", "plug", "connected"),
+    "suspended": Look("hold", "pause", "asleep"),
+    "revoking": Look("warn", "clock", "revocation finishing"),
+    "revoked": Look("off", "unplug", "revoked"),
+    "reconnect": Look("bad", "unplug", "needs reconnect"),
+    "frozen": Look("info", "snowflake", "frozen"),
+    "held": Look("hold", "hand", "on hold"),
+    "blocked": Look("bad", "ban", "blocked"),
+    "allowed": Look("ok", "check", "allowed"),
+    "quarantined": Look("bad", "lock", "quarantined"),
+    "released": Look("off", "lock-open", "released"),
+    "unscanned": Look("off", "help", "never scanned"),
+    "clean": Look("ok", "shield-check", "no open finding"),
+    "open": Look("warn", "circle-dot", "open"),
+    "acknowledged": Look("info", "eye", "acknowledged"),
+    "dismissed": Look("off", "eye-off", "dismissed"),
+    "done": Look("ok", "check", "done"),
+    "deciding": Look("info", "circle-dashed", "deciding"),
+    "closed": Look("off", "circle-slash", "closed"),
+    "online": Look("ok", "radio", "answering"),
+    "offline": Look("bad", "unplug", "not answering"),
+    "not_enforced": Look("warn", "triangle-alert", "not enforced"),
+    "running": Look("info", "loader", "running"),
+    "ready": Look("ok", "check", "ready"),
+}
+
+SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO", "NONE")
+
+HUMAN: dict[str, LevelWords] = {
+    "H0": LevelWords("asserted", "Nobody signed for this: it was asserted or imported."),
+    "H1": LevelWords("signed in", "The issuer signed the sign-in of whoever acted."),
+    "H2": LevelWords("signed this", "The issuer or a passkey signed this very intent."),
+    "H3": LevelWords("signed twice", "The issuer and a passkey both signed this very intent."),
+}
+
+LOG: dict[str, LevelWords] = {
+    "L0": LevelWords("recorded", "Recorded, not yet in the signed tree."),
+    "L1": LevelWords("in the tree", "Included in a tree that our own log key signed."),
+    "L2": LevelWords("witnessed", "A quorum of independent witnesses saw this tree."),
+    "L3": LevelWords("witnessed, timed", "Witnessed, and an outside authority signed the time."),
+}
+
+
+def look(code: str) -> Look:
+    """The look of an outcome or a state; an unknown code shows its own word in grey."""
+    key = code.strip().lower()
+    found = OUTCOMES.get(key) or STATES.get(key)
+    return found or Look("off", "circle", key.replace("_", " ") or "unknown")
