@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from dataclasses import dataclass, field
 from typing import Final
 
-from joserfc.errors import JoseError
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from joserfc.jwk import RSAKey
 
 from auth0_client.cache import Cached, Clock, Lifetimes
@@ -111,8 +112,14 @@ def _rsa(entry: Fields) -> RSAKey | None:
     if values.get("alg", "RS256") != "RS256":
         return None
     try:
-        numbers = {"n": entry.text("n", limit=4096), "e": entry.text("e", limit=64)}
-        key = RSAKey.import_key({"kty": "RSA", **numbers})
-    except (JoseError, ValueError, BadAnswer):
+        modulus = _integer(entry.text("n", limit=4096))
+        public = RSAPublicNumbers(_integer(entry.text("e", limit=64)), modulus).public_key()
+    except (ValueError, BadAnswer):
         return None
-    return key if key.public_key.key_size >= SHORTEST_MODULUS else None
+    return RSAKey.import_key(public) if public.key_size >= SHORTEST_MODULUS else None
+
+
+def _integer(text: str) -> int:
+    """Base64urlUInt (RFC 7518 section 2)."""
+    padded = text + "=" * (-len(text) % 4)
+    return int.from_bytes(base64.b64decode(padded, altchars=b"-_", validate=True))

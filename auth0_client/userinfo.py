@@ -1,0 +1,37 @@
+"""Claims about a signed-in subject, for issuers whose ID tokens carry none (OIDC Core 5.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from auth0_client.discovery import Discovery
+from auth0_client.failures import call, failure_of
+from outbound.client import Outbound
+
+
+@dataclass(frozen=True, slots=True)
+class UserInfo:
+    """What is shown of a person. The caller compares ``subject`` with the ID token's."""
+
+    subject: str
+    name: str | None = field(repr=False)
+    email: str | None = field(repr=False)
+
+
+def fetch(discovery: Discovery, outbound: Outbound, access_token: str) -> UserInfo:
+    """Ask the userinfo endpoint as the person whose access token this is.
+
+    Raises:
+        NotOffered: discovery names no such endpoint. Auth0Error, OutboundError: as everywhere.
+    """
+    url = discovery.document().endpoint("userinfo_endpoint")
+    headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json"}
+    answer = call("userinfo", lambda: outbound.get(url, operation="userinfo", headers=headers))
+    if not answer.ok:
+        raise failure_of(answer)
+    found = answer.fields()
+    return UserInfo(
+        subject=found.text("sub", limit=255),
+        name=found.optional_text("name"),
+        email=found.optional_text("email"),
+    )
