@@ -23,7 +23,7 @@ class UnknownAction(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
-    """One action: `label` for menus and columns, `sentence` for rows, the severity it has unasked."""
+    """One action: a label for columns, a sentence for rows, the severity it has unasked."""
 
     name: str
     label: str
@@ -173,12 +173,12 @@ approval.failed | Approval failed | could not finish the approval of {target} | 
 approval.cancelled | Approval cancelled | withdrew the request about {target} | INFO | told
 token.exchanged | Token issued | issued {agent} a token for {connection} | INFO
 token.refused | Token refused | refused {agent} a token for {connection} | MEDIUM | told
-scope.escalated | Scope escalation | saw {agent} ask for more on {connection} than was declared | HIGH
+scope.escalated | Scope escalation | saw {agent} ask {connection} for undeclared scopes | HIGH
 audit.viewed | Audit trail viewed | looked at the audit trail | INFO
 audit.exported | Audit trail exported | exported the audit trail | LOW
 audit.verified | Audit trail verified | verified the audit trail | INFO
 audit.imported | Records imported | imported {target} | INFO
-audit.quarantined | Records quarantined | set aside records of {target} that could not be read | MEDIUM
+audit.quarantined | Records quarantined | set aside unreadable records of {target} | MEDIUM
 evidence.read | Evidence read | read the evidence of {target} | LOW
 ledger.alarm | Ledger alarm | stopped signing the ledger | CRITICAL | told
 ledger.key_changed | Ledger key changed | changed the key of the ledger | CRITICAL

@@ -17,4 +17,4 @@ def level(event: Mapping[str, Any]) -> str:
     from audit.ledger import levels
 
     bodies = evidence.bodies(ref["digest"] for ref in event["evidence"])
-    return levels.human(dict(event), bodies, evidence.all_issuer_keys()).code
+    return levels.human(dict(event), bodies, evidence.IssuerKeys()).code

@@ -1,16 +1,19 @@
-"""Rows of the search projection, made from public events, and made anew after an erasure."""
+"""Rows of the search projection: made from public events, placed, refreshed, rebuilt."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import batched
 from typing import Any
 from uuid import UUID
 
-from audit import actions, terms
+from django.db import connection, transaction
+
+from audit import actions, bulk, fulltext, human, load, rollups, terms, tree
 from audit.ledger.commitment import subject_key
 from audit.ledger.vocabulary import severity_rank
-from audit.models import EventRow
+from audit.models import Event, EventRow
 
 COLUMNS = tuple(f.attname for f in EventRow._meta.concrete_fields)
 DERIVED = tuple(name for name in COLUMNS if name not in ("event", "seq"))
@@ -67,13 +70,62 @@ def differences(row: EventRow, expected: EventRow) -> list[str]:
     return [name for name in DERIVED if getattr(row, name) != getattr(expected, name)]
 
 
-def update_rows(pairs: Iterable[tuple[EventRow, EventRow]]) -> None:
-    """Write the derived columns of `expected` over those of the stored row, and index them."""
-    from audit import fulltext
+def place(first: int, end: int) -> int:
+    """Copy the positions `first <= seq < end` from the entries to their rows; returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE audit_eventrow SET seq = e.seq FROM audit_entry e "
+            "WHERE e.event_id = audit_eventrow.event AND e.seq >= %s AND e.seq < %s",
+            [first, end],
+        )
+        return int(cursor.rowcount)
 
-    for stored, expected in pairs:
-        if stored.seq is not None:
-            fulltext.replace(stored.seq, stored.terms, expected.terms)
-        for name in DERIVED:
-            setattr(stored, name, getattr(expected, name))
-        stored.save(update_fields=list(DERIVED))
+
+def project_missing(first: int, end: int) -> int:
+    """Make rows for entries `first <= seq < end` that have none; returns how many."""
+    present = set(
+        EventRow.objects.filter(seq__gte=first, seq__lt=end).values_list("event", flat=True)
+    )
+    events = load.load_entries(first, end)
+    rows = [row_of(event, event["human"]) for event in events]
+    missing = [row for row in rows if row.event not in present]
+    bulk.insert(missing)
+    return len(missing)
+
+
+def refresh(ids: Sequence[UUID]) -> int:
+    """Make the rows of these events anew, after an erasure or new evidence; returns how many."""
+    changed = 0
+    with transaction.atomic():
+        stored = EventRow.objects.in_bulk(ids)
+        for event in load.load_many(ids):
+            row = stored[UUID(event["id"])]
+            expected = row_of(event, human.level(event))
+            if not differences(row, expected):
+                continue
+            if row.seq is not None:
+                fulltext.replace(row.seq, row.terms, expected.terms)
+                rollups.move(row, expected)
+            for name in DERIVED:
+                setattr(row, name, getattr(expected, name))
+            row.save(update_fields=list(DERIVED))
+            changed += 1
+    return changed
+
+
+def rebuild(*, batch: int = 2000) -> int:
+    """Drop the projection and make it anew from events, openings and entries; returns rows made."""
+    with transaction.atomic():
+        fulltext.clear()
+        rollups.clear()
+        EventRow.objects.all().delete()
+        size = tree.stored_size()
+        for first in range(0, size, batch):
+            end = min(first + batch, size)
+            project_missing(first, end)
+            fulltext.index_range(first, end)
+            rollups.add_range(first, end)
+        waiting = list(Event.objects.filter(leaf__isnull=True).values_list("id", flat=True))
+        for ids in batched(waiting, batch):
+            bulk.insert([row_of(event, event["human"]) for event in load.load_many(ids)])
+    return size + len(waiting)

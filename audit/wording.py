@@ -56,7 +56,7 @@ def place(event: PublicEvent) -> str:
 
 
 def after_approval(event: PublicEvent) -> str:
-    """` after approving code 42-17-08 by phone`, from `data.code`, `data.channel`, `data.approver`."""
+    """` after approving code 42-17-08 by phone`, from `code`, `channel`, `approver` in `data`."""
     data = event.get("data") or {}
     code = shown(data.get("code"))
     if not code or event.get("outcome") != "success":
@@ -87,17 +87,16 @@ def phrase(words: str, *, says_outcome: bool = False) -> Sentence:
         )
         principal = event.get("on_behalf_of")
         behalf = f" for {person(principal)}" if principal else ""
-        outcome = "" if says_outcome else _OUTCOMES.get(event.get("outcome", ""), "")
-        return (
-            f"{person(event.get('actor'))} {told}{place(event)}{behalf}"
-            f"{after_approval(event)}{outcome}"
-        )
+        start = f"{person(event.get('actor'))} {told}{place(event)}{behalf}"
+        if says_outcome:
+            return start
+        return f"{start}{after_approval(event)}{_OUTCOMES.get(event.get('outcome', ''), '')}"
 
     return sentence
 
 
 def reported(event: PublicEvent) -> str:
-    """A fact of another system: `DefenseClaw reported scan finding of skill pdf-exfil on edge-1`."""
+    """A fact of another system: `DefenseClaw reported scan of skill pdf-exfil on edge-1`."""
     family, _, act = event["action"].partition(".")
     data = event.get("data") or {}
     teller = shown(data.get("reported_by")) or (
@@ -105,4 +104,5 @@ def reported(event: PublicEvent) -> str:
     )
     what = act.replace("_", " ").replace("-", " ")
     about = f" of {target(event)}" if target(event) else ""
-    return f"{teller} reported {what}{about}{place(event)}{_OUTCOMES.get(event.get('outcome', ''), '')}"
+    outcome = _OUTCOMES.get(event.get("outcome", ""), "")
+    return f"{teller} reported {what}{about}{place(event)}{outcome}"

@@ -1,0 +1,250 @@
+"""The evidence store: bodies that prove what an event claims, content-addressed and encrypted.
+
+A body lies in `VAR_DIR/evidence/` under its SHA-256, encrypted (AES-256-GCM) with the key of the
+person it is about; those keys lie in `VAR_DIR/evidence-keys/`, wrapped by `EVIDENCE_KEY` and
+outside the main database. Erasing a person destroys one key file; digests in the ledger stay.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+
+from audit import clock
+from audit.actor import EvidenceRef
+from audit.files import sync_folder, write_durably
+from audit.ledger.canonical import canonical
+from audit.models import EvidenceItem
+
+KINDS = ("id_token", "approval_token", "issuer_keys", "assertion", "acknowledgement")
+_NONCE = 12
+_KEY_ID = 8
+_COMMON = "common"  # key name of bodies that are about nobody
+_DESTROYED = "the key of the person this was about has been destroyed"
+
+
+class EvidenceError(Exception):
+    """The store cannot answer; the message says what to do."""
+
+
+class EvidenceMissing(EvidenceError):
+    """No body of that digest was ever stored, or its file is gone."""
+
+
+class EvidenceErased(EvidenceError):
+    """The key of the person it was about has been destroyed."""
+
+
+class NotReleasable(EvidenceError):
+    """A token that still opens something; it is shown after `not_before_release`."""
+
+
+def put(
+    kind: str,
+    body: bytes,
+    subject_key: str = "",
+    *,
+    not_before_release: datetime | None = None,
+    name: str = "",
+) -> EvidenceRef:
+    """Store a body and return its reference; storing the same body again changes nothing.
+
+    Tokens (`id_token`, `approval_token`) are releasable after their own `exp`, unless told
+    otherwise. The file is durable before the row, so a row never points at nothing.
+
+    Raises:
+        ValueError: `kind` is not one of KINDS.
+        EvidenceError: EVIDENCE_KEY is missing or does not open the person's key.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"evidence kind {kind!r} is not one of {', '.join(KINDS)}")
+    digest = hashlib.sha256(body).hexdigest()
+    reference = EvidenceRef(kind, digest)
+    if EvidenceItem.objects.filter(digest=digest).exists():
+        return reference
+    if not_before_release is None and kind.endswith("_token"):
+        not_before_release = token_expiry(body)
+    key = _subject_key(subject_key, create=True)
+    write_durably(_body_path(digest), _key_id(key) + _seal(key, body, digest))
+    EvidenceItem.objects.bulk_create(
+        [
+            EvidenceItem(
+                digest=digest,
+                kind=kind,
+                subject=subject_key,
+                name=name,
+                not_before_release=not_before_release,
+                created=clock.now(),
+            )
+        ],
+        ignore_conflicts=True,
+    )
+    return reference
+
+
+def get(digest: str) -> bytes:
+    """Return a body, for verification inside the portal.
+
+    Raises:
+        EvidenceMissing, EvidenceErased: there is nothing to return.
+        EvidenceError: the file or a key was altered, or EVIDENCE_KEY is another one.
+    """
+    item = EvidenceItem.objects.filter(digest=digest).first()
+    path = _body_path(digest)
+    if item is None or not path.exists():
+        raise EvidenceMissing(f"no evidence {digest} is stored; restore VAR_DIR/evidence")
+    key, sealed = _subject_key(item.subject, create=False), path.read_bytes()
+    if sealed[:_KEY_ID] != _key_id(key):
+        raise EvidenceErased(_DESTROYED)
+    body = _open(key, sealed[_KEY_ID:], digest)
+    if hashlib.sha256(body).hexdigest() != digest:
+        raise EvidenceError(f"evidence {digest} has been replaced by another body")
+    return body
+
+
+def release(digest: str, now: datetime) -> bytes:
+    """Return a body to a reader.
+
+    Raises:
+        NotReleasable: it is a token that has not expired yet.
+        EvidenceError: as `get`.
+    """
+    item = EvidenceItem.objects.filter(digest=digest).first()
+    if item and item.not_before_release and now < item.not_before_release:
+        raise NotReleasable(f"this token is shown after {item.not_before_release.isoformat()}")
+    return get(digest)
+
+
+def bodies(digests: Iterable[str]) -> dict[str, bytes]:
+    """Bodies of the digests that can still be read, decrypted once per process."""
+    found = {}
+    for digest in digests:
+        try:
+            found[digest] = _kept(digest)
+        except EvidenceError:
+            continue
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _kept(digest: str) -> bytes:
+    return get(digest)
+
+
+def erase_subject(subject_key: str) -> bool:
+    """Destroy a person's evidence key, so that no body about them can be read; False if none.
+
+    Raises:
+        ValueError: the empty key, which belongs to nobody.
+    """
+    if not subject_key:
+        raise ValueError("bodies that are about nobody have nobody to be erased for")
+    path = _key_path(subject_key)
+    if not path.exists():
+        return False
+    # Overwritten first: unlinking alone leaves the wrapped key in the free space of the disk.
+    with path.open("r+b") as handle:
+        handle.write(secrets.token_bytes(path.stat().st_size))
+        handle.flush()
+        os.fsync(handle.fileno())
+    path.unlink()
+    sync_folder(path.parent)
+    _kept.cache_clear()
+    return True
+
+
+def put_issuer_keys(iss: str, jwks: Mapping[str, Any]) -> EvidenceRef:
+    """Keep a snapshot of an issuer's public keys (RFC 7517); an unchanged set is stored once."""
+    body = canonical({"iss": iss, "keys": list(jwks.get("keys", []))})
+    return put("issuer_keys", body, name=iss)
+
+
+def issuer_keys(iss: str) -> dict[str, Any]:
+    """All keys ever snapshotted for an issuer as one JWKS, newest first; `keys` may be empty."""
+    items = EvidenceItem.objects.filter(kind="issuer_keys", name=iss).order_by("-created")
+    keys: dict[bytes, Any] = {}
+    for digest in items.values_list("digest", flat=True):
+        for key in json.loads(_kept(digest))["keys"]:
+            keys.setdefault(canonical(key), key)
+    return {"keys": list(keys.values())}
+
+
+class IssuerKeys(Mapping[str, dict[str, Any]]):
+    """`issuer_keys` of every issuer that has a snapshot, read when asked for."""
+
+    def __getitem__(self, iss: str) -> dict[str, Any]:
+        keys = issuer_keys(iss)
+        if not keys["keys"]:
+            raise KeyError(iss)
+        return keys
+
+    def __iter__(self) -> Iterator[str]:
+        items = EvidenceItem.objects.filter(kind="issuer_keys")
+        return iter(items.order_by("name").values_list("name", flat=True).distinct())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def token_expiry(token: bytes) -> datetime | None:
+    """`exp` of a JWT without verifying it; None where there is none."""
+    try:
+        payload = token.split(b".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + b"=" * (-len(payload) % 4)))
+        return datetime.fromtimestamp(int(claims["exp"]), UTC)
+    except (IndexError, KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def _seal(key: bytes, body: bytes, bound_to: str) -> bytes:
+    nonce = secrets.token_bytes(_NONCE)
+    return nonce + AESGCM(key).encrypt(nonce, body, bound_to.encode())
+
+
+def _open(key: bytes, sealed: bytes, bound_to: str) -> bytes:
+    try:
+        return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], bound_to.encode())
+    except (InvalidTag, ValueError):
+        raise EvidenceError(
+            f"{bound_to} does not open: the file was altered or EVIDENCE_KEY is not the one it "
+            "was sealed with; restore the key or the file"
+        ) from None
+
+
+def _subject_key(subject: str, *, create: bool) -> bytes:
+    if len(settings.EVIDENCE_KEY) != 32:
+        raise EvidenceError("EVIDENCE_KEY must be 32 bytes; set it to 64 hex digits")
+    path = _key_path(subject)
+    if not path.exists():
+        if not create:
+            raise EvidenceErased(_DESTROYED)
+        fresh = _seal(settings.EVIDENCE_KEY, AESGCM.generate_key(256), path.name)
+        write_durably(path, fresh, replace=False)  # of two writers the first one's key stays
+    return _open(settings.EVIDENCE_KEY, path.read_bytes(), path.name)
+
+
+def _key_id(key: bytes) -> bytes:
+    # Tells a body whose key was destroyed from one that was altered, once a new key exists.
+    return hashlib.sha256(b"ata.evidence-key.v1\n" + key).digest()[:_KEY_ID]
+
+
+def _body_path(digest: str) -> Path:
+    folder: Path = settings.VAR_DIR / "evidence" / digest[:2]
+    return folder / digest
+
+
+def _key_path(subject: str) -> Path:
+    folder: Path = settings.VAR_DIR / "evidence-keys"
+    return folder / (subject or _COMMON)

@@ -1,0 +1,111 @@
+"""Tree heads we are bound to: the last-signed state file and the newest published checkpoint.
+
+A log must never sign two trees of one size (C2SP tlog-checkpoint). The state file is synced before
+each signature, so it survives a database that is restored from an older backup.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+
+from audit import logkey
+from audit.files import write_durably
+from audit.ledger import checkpoint as checkpoints
+from audit.ledger import tiles
+from audit.ledger.merkle import ProofError
+from audit.ledger.note import NoteError
+from audit.models import Checkpoint
+from audit.tree import read_tile
+
+
+class SequencerStopped(Exception):
+    """Signing would contradict what was signed before.
+
+    Attributes:
+        code: behind | inconsistent | key | state.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Size and root of a tree; `told_by` names where we have it from."""
+
+    size: int
+    root: bytes
+    told_by: str
+
+
+def read_state() -> Head | None:
+    """The last-signed state, None before the first signature.
+
+    Raises:
+        SequencerStopped: the file is damaged.
+    """
+    path = logkey.folder() / "last-signed"
+    if not path.exists():
+        return None
+    try:
+        size, root = path.read_text().split()
+        return Head(int(size), b64decode(root, validate=True), str(path))
+    except ValueError:
+        raise SequencerStopped(
+            "state", f"{path} is damaged; restore it from a backup or from a published checkpoint"
+        ) from None
+
+
+def write_state(size: int, root: bytes) -> None:
+    """Replace the last-signed state, synced to disk."""
+    text = f"{size} {b64encode(root).decode()}\n"
+    write_durably(logkey.folder() / "last-signed", text.encode())
+
+
+def newest_checkpoint() -> Checkpoint | None:
+    """The checkpoint published last."""
+    return Checkpoint.objects.order_by("-id").first()
+
+
+def check_heads(size: int) -> None:
+    """Check that the stored tree of `size` leaves contains every head we are bound to.
+
+    Raises:
+        SequencerStopped: it is shorter, differs, or the newest checkpoint is not of our key.
+    """
+    published = newest_checkpoint()
+    heads = [read_state()]
+    if published is not None:
+        try:
+            checkpoints.verify(published.note, [logkey.vkey()])
+        except NoteError as error:
+            raise SequencerStopped(
+                "key",
+                f"the newest checkpoint is not signed by the key in {logkey.key_file()} ({error}); "
+                "put the key back that this log began with",
+            ) from None
+        heads.append(Head(published.size, bytes(published.root), "the newest checkpoint"))
+    for head in heads:
+        if head is not None:
+            _check_head(head, size)
+
+
+def _check_head(head: Head, size: int) -> None:
+    if head.size > size:
+        raise SequencerStopped(
+            "behind",
+            f"the database holds {size} entries but {head.told_by} says that {head.size} were "
+            "signed; it was restored from an older backup: restore a newer one",
+        )
+    try:
+        root = tiles.root(read_tile, head.size)
+    except ProofError as error:
+        raise SequencerStopped("inconsistent", f"the stored tree has gaps: {error}") from None
+    if root != head.root:
+        raise SequencerStopped(
+            "inconsistent",
+            f"the first {head.size} entries no longer have the root that {head.told_by} holds; "
+            "run verify_ledger to find the entry that changed",
+        )

@@ -1,0 +1,82 @@
+"""Events back from the database, as the public JSON of DESIGN 2.5."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from audit import human, loglevels
+from audit.ledger import entry as entries
+from audit.ledger.entry import Opening
+from audit.loglevels import LogSizes
+from audit.models import Entry, Event, EventRow, Openings
+
+
+def load(event_id: UUID) -> dict[str, Any]:
+    """One public event.
+
+    Raises:
+        Event.DoesNotExist: there is none of that id.
+        EntryError: its entry or an opening was altered.
+    """
+    found = load_many([event_id])
+    if not found:
+        raise Event.DoesNotExist(f"no event {event_id}")
+    return found[0]
+
+
+def load_many(ids: Sequence[UUID], sizes: LogSizes | None = None) -> list[dict[str, Any]]:
+    """Public events of the ids that exist, in the order asked for; four queries.
+
+    Raises:
+        EntryError: an entry or an opening was altered.
+    """
+    sizes = sizes or loglevels.current()
+    stored = Event.objects.in_bulk(ids)
+    openings = openings_of(ids)
+    rows = EventRow.objects.filter(event__in=ids).values_list("event", "seq", "human")
+    known = {event: (seq, level) for event, seq, level in rows}
+    events = []
+    for id in ids:
+        if id not in stored:
+            continue
+        seq, level = known.get(id, (None, None))
+        events.append(reveal(bytes(stored[id].entry), openings[id], seq, level, sizes))
+    return events
+
+
+def reveal(
+    entry: bytes,
+    openings: Iterable[Opening],
+    seq: int | None,
+    human_level: str | None,
+    sizes: LogSizes,
+) -> dict[str, Any]:
+    """One public event from its parts; the human level is computed where none is given."""
+    event = entries.reveal(entry, openings, index=seq, log=sizes.level(seq))
+    event["human"] = human_level or human.level(event)
+    return event
+
+
+def openings_of(ids: Sequence[UUID]) -> dict[UUID, list[Opening]]:
+    """Openings that still exist, per event."""
+    found: dict[UUID, list[Opening]] = defaultdict(list)
+    for event, subject, values in Openings.objects.filter(event__in=ids).values_list(
+        "event", "subject", "values"
+    ):
+        found[event] += (
+            Opening(path, subject, b64decode(salt), value) for path, (salt, value) in values.items()
+        )
+    return found
+
+
+def load_entries(first: int, end: int) -> list[dict[str, Any]]:
+    """Public events at `first <= seq < end`, with freshly computed human levels."""
+    found = Entry.objects.filter(seq__gte=first, seq__lt=end).order_by("seq")
+    parts = list(found.values_list("seq", "event", "event__entry"))
+    openings = openings_of([id for _, id, _ in parts])
+    sizes = loglevels.current()
+    return [reveal(bytes(entry), openings[id], seq, None, sizes) for seq, id, entry in parts]

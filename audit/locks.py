@@ -1,0 +1,51 @@
+"""The lock that makes one process the sequencer."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+
+from audit import logkey
+
+_PG_KEY = 0x6174612E6C6F67  # "ata.log"
+
+
+@contextmanager
+def sequencer_lock() -> Iterator[bool]:
+    """Yield True while this process alone may extend and sign the tree, False if another does.
+
+    SQLite lives on one host, so a lock file beside it is enough; on PostgreSQL the lock is held by
+    the database session and ends with it.
+    """
+    with _file_lock() if connection.vendor == "sqlite" else _advisory_lock() as held:
+        yield held
+
+
+@contextmanager
+def _file_lock() -> Iterator[bool]:
+    path = logkey.folder() / "sequencer.lock"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True  # closing the file releases it, also when the process dies
+
+
+@contextmanager
+def _advisory_lock() -> Iterator[bool]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_PG_KEY])
+        held = bool(cursor.fetchone()[0])
+    try:
+        yield held
+    finally:
+        # A broken session has released the lock by itself.
+        if held and connection.connection is not None and not connection.connection.closed:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_PG_KEY])

@@ -1,0 +1,88 @@
+"""Who the log is: its origin, its signing key, and where both are kept.
+
+The origin is minted once and kept in `VAR_DIR/ledger/origin`; the Ed25519 seed is generated once
+into `VAR_DIR/ledger/key` (or `LEDGER_KEY_FILE`), base64, mode 0600. Changing either silently would
+start a second history, so a mismatch refuses and says how to go back.
+"""
+
+from __future__ import annotations
+
+import secrets
+from base64 import b64decode, b64encode
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from audit.files import write_durably
+from audit.ledger import note
+from audit.ledger.note import NoteError
+
+
+class LedgerIdentityError(Exception):
+    """Origin or key is not the one this log began with; the message says how to go back."""
+
+
+def folder() -> Path:
+    """`VAR_DIR/ledger`."""
+    path: Path = settings.VAR_DIR / "ledger"
+    return path
+
+
+def origin() -> str:
+    """The log's origin, minted at the first call.
+
+    Raises:
+        LedgerIdentityError: LEDGER_ORIGIN is not a key name, or differs from the kept origin.
+    """
+    kept_at, wanted = folder() / "origin", settings.LEDGER_ORIGIN
+    if not kept_at.exists():
+        minted = wanted or _mint()
+        try:
+            note.check_name(minted)
+        except NoteError as error:
+            raise LedgerIdentityError(f"LEDGER_ORIGIN {minted!r} cannot be used: {error}") from None
+        write_durably(kept_at, f"{minted}\n".encode(), replace=False)
+    kept = kept_at.read_text().strip()
+    if wanted and wanted != kept:
+        raise LedgerIdentityError(
+            f"LEDGER_ORIGIN is {wanted!r} but this log began as {kept!r}. Set LEDGER_ORIGIN={kept} "
+            f"to go back; a new origin is a new log and needs an empty database and no {kept_at}"
+        )
+    return kept
+
+
+def _mint() -> str:
+    host = urlsplit(settings.PORTAL_URL).hostname or "localhost"
+    return f"{host}/ata/{secrets.token_hex(4)}"
+
+
+def key_file() -> Path:
+    """Where the seed is: LEDGER_KEY_FILE, else `VAR_DIR/ledger/key`."""
+    return settings.LEDGER_KEY_FILE or folder() / "key"
+
+
+def seed() -> bytes:
+    """The Ed25519 seed (32 bytes), generated at the first call.
+
+    Raises:
+        LedgerIdentityError: the file is not a seed, or cannot be read.
+    """
+    path = key_file()
+    try:
+        if not path.exists():
+            write_durably(path, b64encode(secrets.token_bytes(32)) + b"\n", replace=False)
+        value = b64decode(path.read_text().strip(), validate=True)
+    except (OSError, ValueError) as error:
+        raise LedgerIdentityError(f"cannot read the log key {path}: {error}") from None
+    if len(value) != 32:
+        raise LedgerIdentityError(
+            f"{path} holds {len(value)} bytes, not the base64 of a 32-byte Ed25519 seed; "
+            "restore the key that this log began with"
+        )
+    return value
+
+
+def vkey() -> str:
+    """The verifier key (C2SP signed-note) under which others check our checkpoints."""
+    return note.vkey(origin(), note.public_key(seed()))

@@ -1,0 +1,27 @@
+"""`manage.py checkpoint`: print the current signed checkpoint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from audit import proofs
+
+
+class Command(BaseCommand):
+    """Print the newest signed checkpoint (C2SP signed note)."""
+
+    help = "Print the newest signed checkpoint; --key prints the key that verifies it instead."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--key", action="store_true", help="print the verifier key")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["key"]:
+            self.stdout.write(proofs.vkey())
+            return
+        try:
+            self.stdout.write(proofs.checkpoint_note(), ending="")
+        except proofs.NotSequenced as error:
+            raise CommandError(str(error)) from None

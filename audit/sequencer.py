@@ -1,0 +1,190 @@
+"""The sequencer: gives every recorded event a leaf, and signs the tree.
+
+Order of each batch: database commit, sync of the last-signed state, signature, publication. A
+crash between any two is repaired by the next run: leaves without a checkpoint are signed then.
+Work is found by the missing `Entry` row, never by a time or id that only grows.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import DatabaseError, close_old_connections, transaction
+
+from audit import bulk, clock, fulltext, heads, locks, logkey, projection, rollups, tree
+from audit.actor import SYSTEM
+from audit.files import write_durably
+from audit.heads import SequencerStopped
+from audit.ledger import checkpoint as checkpoints
+from audit.ledger.growing import GrowingTree
+from audit.ledger.merkle import fold
+from audit.models import Checkpoint, Entry, Event, EventRow, Tile
+from audit.record import record
+
+__all__ = ["Result", "Sequencer", "SequencerStopped", "loop", "run_once", "stopped_reason"]
+
+BATCH = 2000
+IDLE = timedelta(minutes=10)  # a checkpoint at least this often, so that a gap is visible
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one run did. `busy` means that another process holds the lock and nothing was done."""
+
+    sequenced: int = 0
+    size: int = 0
+    root: bytes = b""
+    signed: bool = False
+    busy: bool = False
+
+
+class Sequencer:
+    """Extends one log. Keeps the right edge of the tree between runs; the database decides."""
+
+    def __init__(self, *, batch: int = BATCH) -> None:
+        self._batch = batch
+        self._tree: GrowingTree | None = None
+
+    def run_once(self, *, sweep: bool = True) -> Result:
+        """Sequence and sign everything that waits.
+
+        Args:
+            sweep: also compare all events with all entries, which finds events whose search row is
+                missing; costs a scan.
+
+        Raises:
+            SequencerStopped: signing would contradict what was signed; `ledger.alarm` is recorded.
+            LedgerIdentityError: origin or key changed.
+            DatabaseError: the database refused; nothing was signed.
+        """
+        with locks.sequencer_lock() as held:
+            if not held:
+                return Result(busy=True)
+            try:
+                result = self._run(sweep)
+            except SequencerStopped as stopped:
+                self._tree = None
+                _raise_alarm(stopped)
+                raise
+            except BaseException:
+                self._tree = None  # it may be ahead of what the database kept
+                raise
+        _clear_alarm()
+        return result
+
+    def _run(self, sweep: bool) -> Result:
+        growing = self._load()
+        result = self._publish(growing)
+        while batch := self._pending(sweep):
+            self._commit(growing, batch)
+            published = self._publish(growing)
+            result = replace(published, sequenced=result.sequenced + len(batch))
+        return result
+
+    def _load(self) -> GrowingTree:
+        size = tree.stored_size()
+        if self._tree is None or self._tree.size != size:
+            heads.check_heads(size)
+            self._tree = GrowingTree.load(tree.read_tile, size)
+        return self._tree
+
+    def _pending(self, sweep: bool) -> list[tuple[UUID, bytes]]:
+        """The next events without a leaf, oldest id first."""
+        waiting = EventRow.objects.filter(seq__isnull=True).order_by("event")
+        ids = list(waiting.values_list("event", flat=True)[: self._batch])
+        events = Event.objects.filter(leaf__isnull=True)
+        if ids:
+            events = events.filter(id__in=ids)
+        elif not sweep:
+            return []
+        found = events.order_by("id").values_list("id", "leaf_hash")[: self._batch]
+        return [(id, bytes(leaf)) for id, leaf in found]
+
+    def _commit(self, growing: GrowingTree, batch: Sequence[tuple[UUID, bytes]]) -> None:
+        """Give the batch its leaves, in one durable transaction."""
+        first = growing.size
+        full = growing.extend(leaf for _, leaf in batch)
+        with transaction.atomic(durable=True):
+            bulk.insert([Entry(seq=first + i, event_id=id) for i, (id, _) in enumerate(batch)])
+            bulk.insert(
+                [Tile(level=t.level, n=t.index, hashes=t.hashes, root=fold(t.hashes)) for t in full]
+            )
+            if projection.place(first, growing.size) < len(batch):
+                projection.project_missing(first, growing.size)
+            fulltext.index_range(first, growing.size)
+            rollups.add_range(first, growing.size)
+
+    def _publish(self, growing: GrowingTree) -> Result:
+        """Sign the tree unless its newest checkpoint is the same and young."""
+        size, root = growing.size, growing.root()
+        result = Result(size=size, root=root)
+        newest = heads.newest_checkpoint()
+        now = clock.now()
+        if newest and newest.size == size and now - newest.created < IDLE:
+            return result
+        state = heads.read_state()
+        if state and (state.size > size or (state.size == size and state.root != root)):
+            raise SequencerStopped("inconsistent", f"{state.told_by} holds another tree of {size}")
+        heads.write_state(size, root)
+        signed = checkpoints.sign(logkey.origin(), size, root, logkey.seed())
+        Checkpoint.objects.create(size=size, root=root, note=signed, created=now)
+        return replace(result, signed=True)
+
+
+def run_once() -> Result:
+    """Run a fresh sequencer once; see `Sequencer.run_once`."""
+    return Sequencer().run_once()
+
+
+def loop(stop: threading.Event, *, pause_s: float = 0.3) -> None:
+    """Sequence until `stop` is set: within about `pause_s` of each event, signing when idle too.
+
+    Errors are logged and the loop goes on, so that a repaired database or key resumes by itself.
+    """
+    sequencer, next_sweep, wait = Sequencer(), 0.0, pause_s
+    while not stop.is_set():
+        close_old_connections()
+        try:
+            sweep = time.monotonic() >= next_sweep
+            if sweep or EventRow.objects.filter(seq__isnull=True).exists():
+                result = sequencer.run_once(sweep=sweep)
+                if sweep and not result.busy:
+                    next_sweep = time.monotonic() + IDLE.total_seconds()
+            wait = pause_s
+        except SequencerStopped as stopped:
+            _log.critical("the sequencer refuses to sign: %s", stopped)
+            wait = 10.0
+        except (DatabaseError, OSError, logkey.LedgerIdentityError):
+            _log.exception("sequencing failed; trying again")
+            wait = min(wait * 2, 10.0)
+        stop.wait(wait)
+    close_old_connections()
+
+
+def stopped_reason() -> str:
+    """Why the sequencer refuses to sign; empty while it does not."""
+    path = logkey.folder() / "stopped"
+    try:
+        return str(json.loads(path.read_text())["message"])
+    except FileNotFoundError:
+        return ""
+
+
+def _raise_alarm(stopped: SequencerStopped) -> None:
+    if stopped_reason() == str(stopped):
+        return
+    record(SYSTEM, "ledger.alarm", data={"code": stopped.code}, reason=str(stopped))
+    content = json.dumps({"code": stopped.code, "message": str(stopped)})
+    write_durably(logkey.folder() / "stopped", content.encode())
+
+
+def _clear_alarm() -> None:
+    (logkey.folder() / "stopped").unlink(missing_ok=True)
