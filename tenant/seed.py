@@ -36,7 +36,6 @@ CONNECTIONS = (
 )
 
 
-@transaction.atomic
 def run() -> str:
     """Create or update everything; returns one line that says what is there now.
 
@@ -44,18 +43,23 @@ def run() -> str:
     """
     settings = env()
     _require_secrets(settings)
-    _apis(settings)
-    _clients(settings)
-    _connections()
-    _people(settings)
-    keys.signing_key()
+    _core(settings)
     for room in ROOMS:
-        if find_spec(f"{room}.seed"):
+        if find_spec(f"{room}.seed") and find_spec(f"{room}.migrations.0001_initial"):
             import_module(f"{room}.seed").seed()
     return (
         f"{settings.issuer} has {Person.objects.count()} accounts, "
         f"{Client.objects.count()} clients and {ResourceServer.objects.count()} APIs."
     )
+
+
+@transaction.atomic
+def _core(settings: TenantEnv) -> None:
+    _apis(settings)
+    _clients(settings)
+    _connections()
+    _people(settings)
+    keys.signing_key()
 
 
 def _require_secrets(settings: TenantEnv) -> None:

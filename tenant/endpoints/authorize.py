@@ -108,8 +108,9 @@ def _proceed(request: HttpRequest, pending: Pending) -> HttpResponse:
 def _decide(request: HttpRequest, ask: Ask) -> HttpResponse:
     if ask.audience:
         apis.require(ask.audience)
+    max_age = ask.max_age
     session = sessions.current(request)
-    if session is None or _must_sign_in(ask, session):
+    if session is None or _must_sign_in(ask, session, max_age):
         if "none" in ask.prompts:
             _refuse_silent(ask, session)
         return _redirect(f"/u/login?{urlencode({'state': resuming.sign(ask.pending)})}")
@@ -123,13 +124,13 @@ def _decide(request: HttpRequest, ask: Ask) -> HttpResponse:
     return _issue(ask, session, scope)
 
 
-def _must_sign_in(ask: Ask, session: LoginSession) -> bool:
+def _must_sign_in(ask: Ask, session: LoginSession, max_age: int | None) -> bool:
     if ask.is_fresh(session):
         return False
     if ask.wants_mfa or ask.prompts & {"login", "select_account"}:
         return True
     age = (clock.now() - session.authenticated_at).total_seconds()
-    return ask.max_age is not None and age > ask.max_age
+    return max_age is not None and age > max_age
 
 
 def _refuse_silent(ask: Ask, session: LoginSession | None) -> None:
