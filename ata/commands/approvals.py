@@ -1,0 +1,66 @@
+"""`ata approvals` and `ata approvals wait ID`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+
+from ata.clock import now, parse_time
+from ata.options import Json, open_screen
+from ata.portal import Portal
+from ata.text import time_left
+from ata.waiting import report, wait_for
+
+app = typer.Typer(
+    help="List approvals, newest first, or wait for one.",
+    invoke_without_command=True,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def listing(ctx: typer.Context, json_output: Json = False) -> None:
+    """List the approvals you may see, newest first."""
+    screen = open_screen(ctx, json_output)
+    if ctx.invoked_subcommand:
+        return
+    with Portal.open() as portal:
+        body = portal.get("/v1/approvals").body
+    items = body.get("items")
+    approvals = [one for one in items if isinstance(one, dict)] if isinstance(items, list) else []
+    screen.rows(
+        ("Id", "Status", "Outcome", "Code", "Left", "Request"),
+        [_row(one) for one in approvals],
+        empty="No approvals.",
+        value=body,
+    )
+
+
+@app.command()
+def wait(
+    ctx: typer.Context,
+    approval_id: Annotated[str, typer.Argument(metavar="ID", help="The approval's id.")],
+    json_output: Json = False,
+) -> None:
+    """Wait until an approval is closed; the exit code tells the outcome."""
+    screen = open_screen(ctx, json_output)
+    with Portal.open() as portal:
+        approval = wait_for(portal, f"/v1/approvals/{quote(approval_id, safe='')}", screen)
+    report(screen, approval)
+    if approval.exit_code:
+        raise typer.Exit(approval.exit_code)
+
+
+def _row(approval: dict[str, object]) -> tuple[object, ...]:
+    expires_at = parse_time(str(approval.get("expires_at") or ""))
+    open_now = approval.get("status") != "closed" and expires_at is not None
+    return (
+        approval.get("id"),
+        approval.get("status"),
+        approval.get("outcome"),
+        approval.get("binding_message"),
+        time_left(expires_at - now()) if open_now and expires_at else "",
+        approval.get("sentence") or approval.get("verb"),
+    )

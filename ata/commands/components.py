@@ -1,0 +1,71 @@
+"""`ata skill|mcp|plugin|tool block|allow|unblock NAME`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from ata.decisions import decide
+from ata.options import Json, NoWait, Reason, open_screen
+
+KINDS = {
+    "skill": "Block, allow or unblock a skill.",
+    "mcp": "Decide on an MCP server, or run one with credentials the agent never sees.",
+    "plugin": "Block, allow or unblock a plugin.",
+    "tool": "Block, allow or unblock a tool.",
+}
+_ACTS = {
+    "block": "Stop it from being used; the block stays until someone unblocks it.",
+    "allow": "Let it be used although scans found something.",
+    "unblock": "End a block.",
+}
+
+
+class Severity(StrEnum):
+    """A caller may raise the severity that the findings give, never lower it."""
+
+    INFO = "INFO"
+    LOW = "LOW"
+    MEDIUM = "MEDIUM"
+    HIGH = "HIGH"
+    CRITICAL = "CRITICAL"
+
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name.")]
+Raise = Annotated[
+    Severity | None,
+    typer.Option("--severity", case_sensitive=False, help="Treat it as at least this severe."),
+]
+Instance = Annotated[
+    str, typer.Option("--instance", help="Only this DefenseClaw instance; all when left out.")
+]
+
+
+def commands_for(kind: str) -> typer.Typer:
+    """The group of commands for one kind of component."""
+    group = typer.Typer(help=KINDS[kind], no_args_is_help=True, rich_markup_mode=None)
+    for act, says in _ACTS.items():
+        _add(group, kind, act, says)
+    return group
+
+
+def _add(group: typer.Typer, kind: str, act: str, says: str) -> None:
+    @group.command(act, help=says)
+    def command(
+        ctx: typer.Context,
+        name: Name,
+        reason: Reason = "",
+        severity: Raise = None,
+        instance: Instance = "",
+        no_wait: NoWait = False,
+        json_output: Json = False,
+    ) -> None:
+        target = {"kind": kind, "name": name}
+        if instance:
+            target["instance"] = instance
+        body: dict[str, object] = {"verb": f"{kind}.{act}", "target": target, "reason": reason}
+        if severity:
+            body["severity"] = severity.value
+        decide(open_screen(ctx, json_output), body, wait=not no_wait)

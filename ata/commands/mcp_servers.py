@@ -1,0 +1,70 @@
+"""`ata mcp run` and `ata mcp proxy`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ata.errors import AtaError
+from ata.options import Json, open_screen
+from ata.screen import Screen
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The server's name in its manifest.")]
+Agent = Annotated[
+    str,
+    typer.Option("--agent", envvar="ATA_AGENT", help="Who calls; recorded as asserted."),
+]
+
+
+def add_to(group: typer.Typer) -> None:
+    """Add `run` and `proxy` to the group of decisions on MCP servers."""
+    group.command("run")(run)
+    group.command("proxy")(proxy)
+
+
+def run(
+    name: Name,
+    command: Annotated[
+        list[str], typer.Argument(metavar="-- CMD...", help="The server's command.")
+    ],
+    agent: Agent = "ata",
+) -> None:
+    """Run a stdio server with its credentials; the agent's side of the pipe carries none."""
+    from ata.mcp.credentials import Broker
+    from ata.mcp.supervisor import Supervisor
+    from ata.portal import Portal
+
+    try:
+        with Portal.open() as portal:
+            code = Supervisor(Broker(portal, name, agent), command).run()
+    except AtaError as error:
+        # Standard output belongs to the agent, so this goes to standard error in every mode.
+        Screen(json_output=False).error(error)
+        raise typer.Exit(error.exit_code) from error
+    raise typer.Exit(code)
+
+
+def proxy(
+    ctx: typer.Context,
+    name: Name,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65_535, help="Where to listen; 0 picks one.")
+    ] = 0,
+    agent: Agent = "ata",
+    json_output: Json = False,
+) -> None:
+    """Give an agent a local address for an HTTP server; credentials are added on the way."""
+    from ata.mcp.credentials import Broker
+    from ata.mcp.proxy import Proxy
+    from ata.portal import Portal
+
+    screen = open_screen(ctx, json_output)
+    with Portal.open() as portal:
+        served = Proxy(Broker(portal, name, agent), port)
+        screen.result(
+            {"name": name, "url": served.url},
+            f"{name} is at {served.url}",
+            "Give this address to the agent; it holds no credential. Ctrl-C ends it.",
+        )
+        served.serve()

@@ -1,0 +1,186 @@
+"""`ata login`, `ata logout`, `ata status`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ata.clock import format_time, now
+from ata.errors import AtaError, not_signed_in
+from ata.options import Json, open_screen
+from ata.screen import Screen, paint
+from ata.session import Session, SessionStore
+from ata.text import in_words, safe
+
+if TYPE_CHECKING:
+    from ata.device import DeviceCode
+    from ata.portal import Portal
+
+
+def login(
+    ctx: typer.Context,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Only print the address; open no browser.")
+    ] = False,
+    json_output: Json = False,
+) -> None:
+    """Sign in: confirm a code in a browser, on this device or another."""
+    from ata import device, oauth
+    from ata.portal import Portal
+
+    screen = open_screen(ctx, json_output)
+    store = SessionStore.default()
+    url = _portal_to_sign_in_to(store)
+    with Portal(url, store) as portal:
+        issuer, client_id, audience = _client_config(portal)
+        endpoints = oauth.discover(issuer)
+        code = device.start(endpoints, client_id=client_id, audience=audience)
+        _show_code(screen, code, browser=not no_browser)
+        tokens = device.wait(endpoints, code, client_id=client_id)
+        session = Session(
+            portal=portal.url,
+            issuer=issuer,
+            client_id=client_id,
+            audience=audience,
+            token_endpoint=endpoints.token,
+            revocation_endpoint=endpoints.revocation,
+            expires_at=tokens.expires_at,
+            access_token=tokens.access_token,
+            refresh_token=tokens.refresh_token,
+        )
+        with store.locked():
+            store.save(session)
+        _leave_evidence(screen, portal, tokens.id_token)
+        _report_status(screen, portal, store)
+
+
+def logout(ctx: typer.Context, json_output: Json = False) -> None:
+    """Sign out: revoke the refresh token and delete the session file."""
+    from ata import oauth
+
+    screen = open_screen(ctx, json_output)
+    store = SessionStore.default()
+    session = store.load()
+    if session is None:
+        screen.result({"signed_in": False, "revoked": False}, "You were not signed in.")
+        return
+    try:
+        revoked = oauth.revoke(session)
+    except AtaError as error:
+        revoked = False
+        screen.warn(f"{safe(error.message)} {safe(error.fix)}")
+    store.delete()
+    said = "Signed out." if revoked else "Signed out here; the refresh token was not revoked."
+    still = in_words(session.expires_at - now())
+    screen.result(
+        {"signed_in": False, "revoked": revoked},
+        said,
+        f"The last access token ends by itself within {still}.",
+    )
+
+
+def status(ctx: typer.Context, json_output: Json = False) -> None:
+    """Say who you are to the portal, your roles, and until when."""
+    from ata.portal import Portal
+
+    screen = open_screen(ctx, json_output)
+    store = SessionStore.default()
+    if store.load() is None:
+        raise not_signed_in()
+    with Portal.open() as portal:
+        _report_status(screen, portal, store)
+
+
+def _portal_to_sign_in_to(store: SessionStore) -> str:
+    from ata.portal import DEFAULT_PORTAL, portal_url
+
+    try:
+        return portal_url(store)
+    except AtaError as error:
+        # A broken file must not keep its owner from writing a new one; an exposed one may.
+        if error.code == "session_unreadable":
+            return os.environ.get("ATA_PORTAL", DEFAULT_PORTAL)
+        raise
+
+
+def _client_config(portal: Portal) -> tuple[str, str, str]:
+    body = portal.public("/v1/client-config").body
+    client_id = body.get("client_id") or body.get("cli_client_id")
+    values = (body.get("issuer"), client_id, body.get("audience"))
+    if not all(isinstance(value, str) and value for value in values):
+        raise AtaError(
+            f"The portal at {portal.url} does not say how to sign in.",
+            code="unexpected_answer",
+            fix="Check AUTH0_ISSUER, AUTH0_CLI_CLIENT_ID and AUTH0_API_AUDIENCE of the portal.",
+        )
+    return str(values[0]), str(values[1]), str(values[2])
+
+
+def _leave_evidence(screen: Screen, portal: Portal, id_token: str) -> None:
+    """Hand the portal the issuer-signed sign-in, which raises what your acts prove to H1."""
+    if not id_token:
+        return
+    try:
+        portal.post("/v1/session", {"id_token": id_token})
+    except AtaError as error:
+        screen.warn(
+            f"The sign-in was not kept as evidence: {safe(error.message)} ({safe(error.code)})"
+        )
+
+
+def _show_code(screen: Screen, code: DeviceCode, *, browser: bool) -> None:
+    lines = [
+        f"Open {safe(code.verification_uri_complete)}",
+        f"and confirm the code {paint(safe(code.user_code), 'bold')} "
+        f"within {in_words(code.expires_in)}.",
+    ]
+    value: dict[str, object] = {
+        "status": "pending",
+        "user_code": code.user_code,
+        "verification_uri": code.verification_uri,
+        "verification_uri_complete": code.verification_uri_complete,
+        "expires_in": code.expires_in,
+    }
+    screen.progress("\n".join(lines), value)
+    if browser and screen.live and _has_display():
+        import webbrowser
+
+        webbrowser.open(code.verification_uri_complete)
+
+
+def _has_display() -> bool:
+    # Without one, `webbrowser` may take over the terminal with a text browser.
+    return sys.platform == "darwin" or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
+
+
+def _report_status(screen: Screen, portal: Portal, store: SessionStore) -> None:
+    who = portal.get("/v1/whoami").body
+    session = store.require()
+    subject = str(who.get("sub") or who.get("subject") or "")
+    roles = who.get("roles")
+    role_names = [str(role) for role in roles] if isinstance(roles, list) else []
+    name = safe(who.get("name") or who.get("email") or subject)
+    value: dict[str, object] = {
+        "signed_in": True,
+        "portal": portal.url,
+        "issuer": session.issuer,
+        "sub": subject,
+        "name": who.get("name") or "",
+        "email": who.get("email") or "",
+        "roles": role_names,
+        "token_expires_at": format_time(session.expires_at),
+        "refreshable": bool(session.refresh_token),
+    }
+    renews = "renews by itself" if session.refresh_token else "then sign in again"
+    screen.result(
+        value,
+        f"Signed in as {paint(name, 'bold')} ({safe(', '.join(role_names)) or 'member'})",
+        f"Portal  {portal.url}",
+        f"Issuer  {safe(session.issuer)}",
+        f"Token   ends in {in_words(session.expires_at - now())}, {renews}",
+    )

@@ -1,0 +1,83 @@
+"""HTTP for this package: one client factory, one way of saying that nobody answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ata.errors import AtaError, Unreachable
+
+if TYPE_CHECKING:
+    import httpx
+
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 30.0
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def is_loopback(url: str) -> bool:
+    """Whether `url` names this machine by one of its fixed names."""
+    return (urlsplit(url).hostname or "") in _LOOPBACK
+
+
+def check_url(url: str, what: str) -> str:
+    """Return `url` when a token may be sent there: https, or plain http to this machine.
+
+    Raises:
+        AtaError: code `insecure_url` or `bad_url`; `what` says whose address it is.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise AtaError(
+            f"{what} is not a web address: {url!r}.",
+            code="bad_url",
+            fix="Give it as https://host or http://localhost:port.",
+        )
+    if parts.scheme == "http" and not is_loopback(url):
+        raise AtaError(
+            f"{what} {url} is not encrypted; a token would cross the network in clear.",
+            code="insecure_url",
+            fix="Use its https address.",
+        )
+    return url
+
+
+def open_client(url: str) -> httpx.Client:
+    """A client for the server at `url`; the caller closes it.
+
+    Redirects are not followed: a token goes only where the operator sent it. Proxy settings
+    from the environment do not apply to this machine.
+    """
+    import httpx
+
+    return httpx.Client(
+        timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+        headers={"User-Agent": "ata", "Accept": "application/json"},
+        trust_env=not is_loopback(url),
+    )
+
+
+@contextmanager
+def answering(what: str, url: str, fix: str) -> Iterator[None]:
+    """Turn a transport failure into an `Unreachable` that names `what` at `url` and the fix.
+
+    Raises:
+        Unreachable: code `unreachable`; `details["sent"]` tells whether the request may have
+            reached the server.
+    """
+    import httpx
+
+    try:
+        yield
+    except (httpx.TransportError, httpx.InvalidURL) as error:
+        sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+        reason = (
+            "did not answer in time"
+            if isinstance(error, httpx.TimeoutException)
+            else ("broke the connection" if sent else "does not answer")
+        )
+        raise Unreachable(
+            f"{what} at {url} {reason}.", code="unreachable", fix=fix, details={"sent": sent}
+        ) from error

@@ -1,0 +1,125 @@
+"""One server process: started with its credential, watched, stopped with everything it started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import IO
+
+from ata.errors import AtaError
+from ata.mcp.credentials import Credentials
+from ata.mcp.redaction import Redactor
+
+STOP_STEP_S = 3.0
+"""How long a server may take after its input closed, and again after SIGTERM (MCP, lifecycle)."""
+_LAST_OUTPUT_S = 1.0
+_SIGNAL_BASE = 128
+
+
+class Child:
+    """A running server.
+
+    Args:
+        command: the program and its arguments.
+        credentials: what its environment gets on top of ours.
+        redactor: cleans what it writes to standard error.
+        on_line: called from a thread with the child and each line of its output.
+        on_exit: called from a thread once it has ended and its output is read.
+
+    Raises:
+        AtaError: `command_failed` when the program cannot be started.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        credentials: Credentials,
+        redactor: Redactor,
+        *,
+        on_line: Callable[[Child, bytes], None],
+        on_exit: Callable[[Child], None],
+    ) -> None:
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - the operator's own command
+                list(command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=credentials.for_child(),
+                # A group of its own: signals reach it once, through us, with all it started.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise AtaError(
+                f"{command[0]} cannot be started: {error.strerror}.",
+                code="command_failed",
+                fix="Check the command after `--`.",
+            ) from error
+        self._on_line, self._on_exit, self._redactor = on_line, on_exit, redactor
+        output = self._thread(self._pump_output)
+        errors = self._thread(self._pump_errors)
+        self._thread(self._watch, output, errors)
+
+    def send(self, raw: bytes) -> None:
+        """Write one line to the server; a server that has ended takes none."""
+        with contextlib.suppress(OSError, ValueError):
+            _pipe(self._process.stdin).write(raw)
+            _pipe(self._process.stdin).flush()
+
+    def close_input(self) -> None:
+        """Tell the server that nothing more will come."""
+        with contextlib.suppress(OSError, ValueError):
+            _pipe(self._process.stdin).close()
+
+    def signal(self, number: int) -> None:
+        """Pass a signal on to the server and everything it started."""
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+    def stop(self) -> None:
+        """End the server: close its input, then SIGTERM, then SIGKILL."""
+        self.close_input()
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                self._process.wait(STOP_STEP_S)
+                return
+            except subprocess.TimeoutExpired:
+                self.signal(number)
+        self._process.wait()
+
+    def exit_code(self) -> int:
+        """Its exit code once it has ended; 128 + n when signal n ended it, as shells say it."""
+        code = self._process.wait()
+        return code if code >= 0 else _SIGNAL_BASE - code
+
+    def _thread(self, work: Callable[..., None], *args: object) -> threading.Thread:
+        thread = threading.Thread(target=work, args=args, daemon=True)
+        thread.start()
+        return thread
+
+    def _pump_output(self) -> None:
+        for line in _pipe(self._process.stdout):
+            self._on_line(self, line)
+
+    def _pump_errors(self) -> None:
+        for line in _pipe(self._process.stderr):
+            with contextlib.suppress(OSError):
+                os.write(sys.stderr.fileno(), self._redactor.clean(line))
+
+    def _watch(self, *pumps: threading.Thread) -> None:
+        self._process.wait()
+        # What it started may hold the pipes open for ever; what it wrote itself is here by now.
+        for pump in pumps:
+            pump.join(_LAST_OUTPUT_S)
+        self._on_exit(self)
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None
+    return stream

@@ -1,0 +1,163 @@
+"""What a server may use right now: its manifest, the decision on it, one token a connection."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from ata.errors import AtaError
+from ata.portal import Portal
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+# Variables that change which code a process runs; a manifest may not set them.
+_DANGEROUS = re.compile(r"(LD_|DYLD_|PYTHON|NODE_OPTIONS\Z|PATH\Z|BASH_ENV\Z|ENV\Z|IFS\Z)")
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One connection that a server declares."""
+
+    connection: str
+    scopes: tuple[str, ...]
+    variable: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A server's declaration and the decision in force (`GET /v1/manifests/mcp/{name}`)."""
+
+    name: str
+    needs: tuple[Need, ...]
+    decision: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Environment variables for one server process; values never show in `repr`."""
+
+    environment: Mapping[str, str] = field(repr=False)
+
+    def for_child(self) -> dict[str, str]:
+        """The whole environment of the child process."""
+        return {**os.environ, **self.environment}
+
+
+class Broker:
+    """Exchanges the operator's session for a server's tokens, at the moment of use."""
+
+    def __init__(self, portal: Portal, name: str, agent: str) -> None:
+        self._portal = portal
+        self._name = name
+        self._agent = agent
+
+    def manifest(self) -> Manifest:
+        """The server's manifest.
+
+        Raises:
+            AtaError: `undeclared` when there is none, `mcp_blocked` or `mcp_held` by decision,
+                `bad_manifest`, or the portal's code.
+        """
+        try:
+            body = self._portal.get(f"/v1/manifests/mcp/{quote(self._name, safe='')}").body
+        except AtaError as error:
+            if error.details.get("status") != 404:
+                raise
+            raise AtaError(
+                f"The MCP server {self._name} has no manifest.",
+                code="undeclared",
+                fix=f"Declare its connections with PUT /v1/manifests/mcp/{self._name}.",
+            ) from error
+        manifest = _parse(self._name, body)
+        _check_decision(manifest)
+        return manifest
+
+    def credentials(self) -> Credentials:
+        """Tokens for every connection of the manifest, fetched now.
+
+        Raises:
+            AtaError: as `manifest`, or the broker's code.
+        """
+        return self.tokens(self.manifest())
+
+    def tokens(self, manifest: Manifest) -> Credentials:
+        """Tokens for every connection of a manifest that was just read.
+
+        Raises:
+            AtaError: the broker's code.
+        """
+        return Credentials({need.variable: self._exchange(need) for need in manifest.needs})
+
+    def _exchange(self, need: Need) -> str:
+        headers = {
+            "ATA-Agent": self._agent,
+            "ATA-Skill": f"mcp:{self._name}",
+            "ATA-Scopes": " ".join(need.scopes),
+        }
+        params = {"connection": [need.connection]}
+        token = self._portal.get("/v1/auth/token", params=params, headers=headers).body.get(
+            "access_token"
+        )
+        if not isinstance(token, str) or not token or "\0" in token:
+            raise AtaError(
+                f"The broker gave no token for {need.connection}.",
+                code="unexpected_answer",
+                fix="Check the portal's log.",
+            )
+        return token
+
+
+def default_variable(connection: str) -> str:
+    """The variable for a connection whose manifest names none, as in `GOOGLE_OAUTH2_TOKEN`."""
+    return re.sub(r"[^A-Z0-9]", "_", connection.upper()) + "_TOKEN"
+
+
+def _parse(name: str, body: Mapping[str, object]) -> Manifest:
+    connections, variables = body.get("connections"), body.get("env")
+    named = variables if isinstance(variables, dict) else {}
+    needs = [
+        _need(name, one, named)
+        for one in (connections if isinstance(connections, list) else [])
+        if isinstance(one, dict)
+    ]
+    if len({need.variable for need in needs}) != len(needs):
+        raise _bad_manifest(name, "two connections share one environment variable")
+    return Manifest(
+        name, tuple(needs), str(body.get("decision") or "none"), str(body.get("url") or "")
+    )
+
+
+def _need(name: str, one: Mapping[str, object], variables: Mapping[str, object]) -> Need:
+    connection, scopes = str(one.get("connection") or ""), one.get("scopes")
+    variable = str(variables.get(connection) or default_variable(connection))
+    if not connection:
+        raise _bad_manifest(name, "a connection has no name")
+    if not _VARIABLE.match(variable) or _DANGEROUS.match(variable):
+        raise _bad_manifest(name, f"{variable!r} cannot hold a token")
+    return Need(connection, tuple(map(str, scopes)) if isinstance(scopes, list) else (), variable)
+
+
+def _check_decision(manifest: Manifest) -> None:
+    if manifest.decision == "block":
+        raise AtaError(
+            f"The MCP server {manifest.name} is blocked.",
+            code="mcp_blocked",
+            fix=f"An operator can end the block with `ata mcp unblock {manifest.name}`.",
+        )
+    if manifest.decision == "hold":
+        raise AtaError(
+            f"The MCP server {manifest.name} is on hold until someone decides on it.",
+            code="mcp_held",
+            fix="`ata approvals` shows the request.",
+        )
+
+
+def _bad_manifest(name: str, reason: str) -> AtaError:
+    return AtaError(
+        f"The manifest of {name} cannot be used: {reason}.",
+        code="bad_manifest",
+        fix=f"Correct it with PUT /v1/manifests/mcp/{name}.",
+    )

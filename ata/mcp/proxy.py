@@ -1,0 +1,217 @@
+"""`ata mcp proxy`: a local address for an HTTP MCP server, with the credential added on the way.
+
+The address holds a random path, so that only whoever the operator tells can use it; pages in a
+browser are refused by their Origin and Host (DNS rebinding, MCP transports: security).
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ata.errors import AtaError, usage_error
+from ata.http import CONNECT_TIMEOUT_S, answering, check_url, is_loopback, open_client
+from ata.mcp import messages
+from ata.mcp.credentials import Broker
+from ata.mcp.redaction import Redactor
+
+if TYPE_CHECKING:
+    import httpx
+
+MAX_BODY = 8 * 1024 * 1024
+"""Longest request or non-streamed answer that is passed on, in bytes."""
+_TO_SERVER = ("accept", "content-type", "mcp-session-id", "mcp-protocol-version", "last-event-id")
+_TO_AGENT = ("content-type", "cache-control", "mcp-session-id", "mcp-protocol-version", "allow")
+_EVENT_STREAM = "text/event-stream"
+
+
+class Proxy:
+    """One HTTP server's local address; `serve` runs until it is interrupted."""
+
+    def __init__(self, broker: Broker, port: int) -> None:
+        self._broker = broker
+        self._redactor = Redactor()
+        self._path = f"/{secrets.token_urlsafe(16)}/mcp"
+        self._token()
+        try:
+            self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
+        except OSError as error:
+            raise usage_error(
+                f"Port {port} cannot be used: {error.strerror}.", "Name another with --port."
+            ) from error
+        self._server.daemon_threads = True
+
+    @property
+    def url(self) -> str:
+        """What the agent is told to connect to."""
+        return f"http://127.0.0.1:{self._server.server_port}{self._path}"
+
+    def serve(self) -> None:
+        """Pass requests on until interrupted."""
+        try:
+            self._server.serve_forever()
+        finally:
+            self._server.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            timeout = 300
+
+            def _pass_on(self) -> None:
+                proxy._handle(self)
+
+            do_GET = do_POST = do_DELETE = _pass_on
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Say nothing: a log line would hold the address."""
+
+        return Handler
+
+    def _token(self) -> tuple[str, str]:
+        """Ask the broker now: the server's address and its token ("" when it needs none).
+
+        Raises:
+            AtaError: the broker's code, or `bad_manifest` when there is no address or more than
+                one connection.
+        """
+        manifest = self._broker.manifest()
+        if not manifest.url or len(manifest.needs) > 1:
+            lack = "it has no url" if not manifest.url else "it names more than one connection"
+            raise AtaError(
+                f"The MCP server {manifest.name} cannot be proxied: {lack}.",
+                code="bad_manifest",
+                fix=f"Correct it with PUT /v1/manifests/mcp/{manifest.name}, or use `ata mcp run` "
+                "for a server that talks over stdio.",
+            )
+        check_url(manifest.url, "The MCP server")
+        values = list(self._broker.tokens(manifest).environment.values())
+        self._redactor.learn(values)
+        return manifest.url, values[0] if values else ""
+
+    def _handle(self, request: BaseHTTPRequestHandler) -> None:
+        if not self._is_for_us(request):
+            _respond(request, 403, {"error": "This address is not for you."})
+            return
+        body = _read_body(request)
+        if body is None:
+            _respond(request, 413, {"error": f"A request has at most {MAX_BODY:,} bytes."})
+            return
+        try:
+            url, token = self._token()
+            self._forward(request, body, url, token)
+        except AtaError as error:
+            _refuse(request, body, error)
+
+    def _is_for_us(self, request: BaseHTTPRequestHandler) -> bool:
+        host = f"127.0.0.1:{self._server.server_port}"
+        origin = request.headers.get("Origin")
+        return (
+            request.headers.get("Host") == host
+            and (origin is None or is_loopback(origin))
+            and secrets.compare_digest(urlsplit(request.path).path.encode(), self._path.encode())
+        )
+
+    def _forward(self, request: BaseHTTPRequestHandler, body: bytes, url: str, token: str) -> None:
+        headers = _pick(request.headers.items(), _TO_SERVER)
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        fix = "Check that the MCP server runs."
+        with open_client(url) as client, answering("The MCP server", url, fix):
+            # A stream of events may stay silent for long.
+            client.timeout = _patient()
+            with client.stream(request.command, url, headers=headers, content=body) as answer:
+                if answer.status_code in {401, 403} or answer.is_redirect:
+                    raise _not_accepted(answer.status_code)
+                self._answer(request, answer)
+
+    def _answer(self, request: BaseHTTPRequestHandler, answer: httpx.Response) -> None:
+        headers = _pick(answer.headers.items(), _TO_AGENT)
+        if answer.headers.get("content-type", "").startswith(_EVENT_STREAM):
+            _start(request, answer.status_code, {**headers, "Connection": "close"})
+            request.close_connection = True
+            for line in _lines(answer.iter_bytes()):
+                request.wfile.write(self._redactor.clean(line))
+                request.wfile.flush()
+            return
+        body = self._redactor.clean(_whole(answer))
+        _start(request, answer.status_code, {**headers, "Content-Length": str(len(body))})
+        request.wfile.write(body)
+
+
+def _patient() -> httpx.Timeout:
+    import httpx
+
+    return httpx.Timeout(None, connect=CONNECT_TIMEOUT_S)
+
+
+def _pick(headers: Iterable[tuple[str, str]], wanted: tuple[str, ...]) -> dict[str, str]:
+    return {name: value for name, value in headers if name.lower() in wanted}
+
+
+def _read_body(request: BaseHTTPRequestHandler) -> bytes | None:
+    length = request.headers.get("Content-Length", "0")
+    if not length.isdigit() or int(length) > MAX_BODY:
+        request.close_connection = True
+        return None
+    return request.rfile.read(int(length))
+
+
+def _whole(answer: httpx.Response) -> bytes:
+    body = b""
+    for piece in answer.iter_bytes():
+        body += piece
+        if len(body) > MAX_BODY:
+            raise AtaError(
+                f"The MCP server answered more than {MAX_BODY:,} bytes.",
+                code="answer_too_long",
+                fix="Ask for less.",
+            )
+    return body
+
+
+def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from (line + b"\n" for line in lines)
+    if rest:
+        yield rest
+
+
+def _refuse(request: BaseHTTPRequestHandler, body: bytes, error: AtaError) -> None:
+    answers = [messages.refusal(one, error) for one in messages.read_line(body).requests]
+    if not answers:
+        _respond(request, 502, error.as_dict())
+    elif body.lstrip().startswith(b"["):
+        _respond(request, 200, [json.loads(one) for one in answers])
+    else:
+        _respond(request, 200, json.loads(answers[0]))
+
+
+def _respond(request: BaseHTTPRequestHandler, status: int, value: object) -> None:
+    body = json.dumps(value, ensure_ascii=False).encode()
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    _start(request, status, headers)
+    request.wfile.write(body)
+
+
+def _start(request: BaseHTTPRequestHandler, status: int, headers: dict[str, str]) -> None:
+    request.send_response(status)
+    for name, value in headers.items():
+        request.send_header(name, value)
+    request.end_headers()
+
+
+def _not_accepted(status: int) -> AtaError:
+    return AtaError(
+        f"The MCP server did not accept the credential ({status}).",
+        code="credential_refused",
+        fix="Connect the account again; `ata connections list` shows yours.",
+    )

@@ -1,0 +1,269 @@
+"""`ata mcp run`: between an agent and its MCP server, with the credential on one side only.
+
+Before each invocation the broker is asked again, so that a block, a hold or a disconnect makes
+the very next one fail. When the token changed, the server is restarted with the new one after
+its open requests are answered, and the handshake is replayed; what a server keeps in memory
+between calls is lost then.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Thread
+
+from ata.errors import AtaError
+from ata.mcp import messages
+from ata.mcp.child import Child
+from ata.mcp.credentials import Broker, Credentials
+from ata.mcp.messages import Id, Line
+from ata.mcp.redaction import Redactor
+from ata.screen import Screen
+
+DRAIN_S = 30.0
+"""How long open requests may hold up a restart."""
+HANDSHAKE_S = 30.0
+_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_REPLAY_PREFIX = "ata-restart-"
+
+
+@dataclass(frozen=True, slots=True)
+class _FromAgent:
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _AgentClosed:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class _FromChild:
+    child: Child
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _ChildEnded:
+    child: Child
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    number: int
+
+
+type _Event = _FromAgent | _AgentClosed | _FromChild | _ChildEnded | _Stop
+
+
+class Supervisor:
+    """Runs one server for one agent; all state belongs to the thread that calls `run`."""
+
+    def __init__(self, broker: Broker, command: Sequence[str]) -> None:
+        self._broker = broker
+        self._command = command
+        self._redactor = Redactor()
+        self._screen = Screen(json_output=False)
+        # Unbounded on purpose: with bounds, two full pipes could wait for each other.
+        self._events: SimpleQueue[_Event] = SimpleQueue()
+        self._backlog: deque[_Event] = deque()
+        self._child: Child | None = None
+        self._credentials: Credentials | None = None
+        self._handshake: Line | None = None
+        self._open: dict[Id, None] = {}
+        self._deferred: deque[Line] = deque()
+        self._drain_until = 0.0
+        self._agent_closed = False
+        self._restarts = 0
+
+    def run(self) -> int:
+        """Pass lines both ways until the server ends; returns its exit code.
+
+        When no credential can be had at the start, the server is not started; each request of
+        the agent asks again and is answered with the reason.
+
+        Raises:
+            AtaError: at a terminal, where nobody speaks JSON-RPC, the reason itself;
+                `command_failed` when the program cannot be started.
+        """
+        for number in _FORWARDED:
+            signal.signal(number, self._on_signal)
+        try:
+            self._start(self._broker.credentials())
+        except AtaError as error:
+            if error.code == "command_failed" or sys.stdin.isatty():
+                raise
+            self._screen.error(error)
+        Thread(target=_read_agent, args=(sys.stdin.fileno(), self._events), daemon=True).start()
+        try:
+            return self._loop()
+        except BrokenPipeError:
+            return 1
+        finally:
+            if self._child:
+                self._child.stop()
+
+    def _loop(self) -> int:
+        while True:
+            event = self._next_event()
+            match event:
+                case _FromAgent(raw):
+                    self._from_agent(messages.read_line(raw))
+                case _FromChild(child, raw) if child is self._child:
+                    self._from_child(raw)
+                case _ChildEnded(child) if child is self._child:
+                    return child.exit_code()
+                case _Stop(number):
+                    return 128 + number
+                case _AgentClosed():
+                    self._agent_closed = True
+                case _:
+                    pass
+            if self._deferred and (not self._open or time.monotonic() >= self._drain_until):
+                self._finish_draining()
+            if self._agent_closed and not self._deferred:
+                if self._child is None:
+                    return 1
+                self._child.close_input()
+
+    def _next_event(self) -> _Event | None:
+        if self._backlog:
+            return self._backlog.popleft()
+        if not self._deferred:
+            return self._events.get()
+        try:
+            return self._events.get(timeout=max(0.0, self._drain_until - time.monotonic()))
+        except Empty:
+            return None
+
+    def _from_agent(self, line: Line) -> None:
+        if self._deferred and line.requests:
+            self._deferred.append(line)
+        elif (line.invokes or self._child is None) and not self._admit(line):
+            return
+        else:
+            self._forward(line)
+
+    def _admit(self, line: Line) -> bool:
+        """Ask the broker; False when the line was answered or has to wait for a restart."""
+        try:
+            credentials = self._broker.credentials()
+            if self._child is None:
+                self._start(credentials)
+            elif credentials != self._credentials:
+                if self._open:
+                    self._deferred.append(line)
+                    self._drain_until = time.monotonic() + DRAIN_S
+                    return False
+                self._restart(credentials)
+        except AtaError as error:
+            self._refuse(line, error)
+            return False
+        return True
+
+    def _refuse(self, line: Line, error: AtaError) -> None:
+        self._screen.error(error)
+        for request in line.requests:
+            self._to_agent(messages.refusal(request, error))
+
+    def _forward(self, line: Line) -> None:
+        if self._child is None:
+            return
+        if line.opens:
+            self._handshake = line
+        self._open.update(dict.fromkeys(line.requests))
+        self._child.send(line.raw)
+
+    def _from_child(self, raw: bytes) -> None:
+        clean = self._redactor.clean(raw)
+        answers = messages.read_line(clean).answers
+        if any(str(answer).startswith(_REPLAY_PREFIX) for answer in answers):
+            return
+        for answer in answers:
+            self._open.pop(answer, None)
+        self._to_agent(clean)
+
+    def _finish_draining(self) -> None:
+        for request in self._open:
+            self._to_agent(messages.lost_in_restart(request))
+        self._open.clear()
+        waiting, self._deferred = self._deferred, deque()
+        for line in waiting:
+            self._from_agent(line)
+
+    def _start(self, credentials: Credentials) -> None:
+        self._redactor.learn(credentials.environment.values())
+        self._child = Child(
+            self._command,
+            credentials,
+            self._redactor,
+            on_line=lambda child, raw: self._events.put(_FromChild(child, raw)),
+            on_exit=lambda child: self._events.put(_ChildEnded(child)),
+        )
+        self._credentials = credentials
+
+    def _restart(self, credentials: Credentials) -> None:
+        if self._child:
+            self._child.stop()
+        self._start(credentials)
+        if self._handshake is None or self._child is None:
+            return
+        self._restarts += 1
+        request = f"{_REPLAY_PREFIX}{self._restarts}"
+        self._child.send(messages.with_id(self._handshake.raw, request))
+        self._await_answer(request)
+        self._child.send(messages.initialized())
+
+    def _await_answer(self, request: Id) -> None:
+        until = time.monotonic() + HANDSHAKE_S
+        while (left := until - time.monotonic()) > 0:
+            try:
+                event = self._events.get(timeout=left)
+            except Empty:
+                break
+            if self._answers(event, request):
+                return
+            self._backlog.append(event)
+            if isinstance(event, _ChildEnded) and event.child is self._child:
+                return
+        raise AtaError(
+            "The server did not come back after a restart with a new credential.",
+            code="restart_failed",
+            fix="Call it again, or restart the server.",
+        )
+
+    def _answers(self, event: _Event, request: Id) -> bool:
+        return (
+            isinstance(event, _FromChild)
+            and event.child is self._child
+            and request in messages.read_line(event.raw).answers
+        )
+
+    def _to_agent(self, raw: bytes) -> None:
+        view = memoryview(raw)
+        while view:
+            view = view[os.write(sys.stdout.fileno(), view) :]
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        if self._child:
+            self._child.signal(number)
+        else:
+            self._events.put(_Stop(number))
+
+
+def _read_agent(descriptor: int, events: SimpleQueue[_Event]) -> None:
+    # Not through sys.stdin: its lock must be free when the interpreter ends.
+    rest = b""
+    while piece := os.read(descriptor, 65_536):
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            events.put(_FromAgent(line + b"\n"))
+    if rest:
+        events.put(_FromAgent(rest))
+    events.put(_AgentClosed())

@@ -1,0 +1,84 @@
+"""Runs the real command line in a process of its own, with a home of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from portal_stand_in import StandIn
+
+ROOT = Path(__file__).resolve().parents[2]
+ACCESS_TOKEN = "access-token-of-the-operator"
+REFRESH_TOKEN = "refresh-token-of-the-operator"
+
+
+@dataclass
+class Ata:
+    """Runs the real command line in a process of its own."""
+
+    home: Path
+    portal: StandIn
+
+    @property
+    def session_file(self) -> Path:
+        return self.home / ".ata" / "session.json"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        return {
+            **kept,
+            "HOME": str(self.home),
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUTF8": "1",
+            "ATA_PORTAL": self.portal.url,
+        }
+
+    def command(self, *args: str) -> list[str]:
+        return [sys.executable, "-m", "ata", *args]
+
+    def __call__(self, *args: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*args),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            env={**self.environment, **env},
+            cwd=self.home,
+            check=False,
+        )
+
+    def start(self, *args: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.command(*args),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self.environment,
+            cwd=self.home,
+        )
+
+    def sign_in(self, *, seconds_left: float = 3600, **changes: Any) -> None:
+        """Write the session that `ata login` would have written."""
+        session = {
+            "portal": self.portal.url,
+            "issuer": self.portal.url + "/",
+            "client_id": "ata-cli",
+            "audience": "https://ata.local/api",
+            "token_endpoint": self.portal.url + "/oauth/token",
+            "revocation_endpoint": self.portal.url + "/oauth/revoke",
+            "expires_at": time.time() + seconds_left,
+            "access_token": ACCESS_TOKEN,
+            "refresh_token": REFRESH_TOKEN,
+            **changes,
+        }
+        self.session_file.parent.mkdir(mode=0o700, exist_ok=True)
+        self.session_file.write_text(json.dumps(session))
+        self.session_file.chmod(0o600)

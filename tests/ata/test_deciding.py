@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import json
+import signal
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from ata_process import ACCESS_TOKEN, Ata
+from portal_stand_in import Reply, StandIn
+
+APPROVAL = "01890000-0000-7000-8000-000000000001"
+
+
+def asked(**changes: Any) -> Reply:
+    expires_at = (datetime.now(UTC) + timedelta(seconds=300)).isoformat()
+    body = {
+        "approval_id": APPROVAL,
+        "binding_message": "KQ7-M2X",
+        "expires_at": expires_at,
+        "poll_url": f"/v1/approvals/{APPROVAL}",
+        **changes,
+    }
+    return Reply(202, body)
+
+
+def approval(status: str, outcome: str | None = None, **changes: Any) -> Reply:
+    body = {
+        "id": APPROVAL,
+        "verb": "skill.block",
+        "target": {"kind": "skill", "name": "web-scraper"},
+        "answer": "none",
+        "inferred": False,
+        "status": status,
+        "outcome": outcome,
+        "binding_message": "KQ7-M2X",
+        "expires_at": (datetime.now(UTC) + timedelta(seconds=300)).isoformat(),
+        "effects": [],
+        "intent": "{}",
+        "intent_hash": "00",
+        "event_id": None,
+        "sentence": "Block the skill web-scraper everywhere",
+        **changes,
+    }
+    return Reply(200, body)
+
+
+@pytest.mark.parametrize("kind", ["skill", "mcp", "plugin", "tool"])
+@pytest.mark.parametrize("act", ["block", "allow", "unblock"])
+def test_each_act_is_one_decision(signed_in: Ata, portal: StandIn, kind: str, act: str) -> None:
+    portal.on("POST", "/v1/decisions", Reply(201, {"event_id": "e1"}))
+    done = signed_in(kind, act, "web-scraper", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"status": "done", "event_id": "e1"}
+    (request,) = portal.seen("POST", "/v1/decisions")
+    assert request.json == {
+        "verb": f"{kind}.{act}",
+        "target": {"kind": kind, "name": "web-scraper"},
+        "reason": "",
+    }
+    assert len(request.headers["idempotency-key"]) == 36
+    assert request.headers["authorization"] == f"Bearer {ACCESS_TOKEN}"
+
+
+def test_options_reach_the_decision(signed_in: Ata, portal: StandIn) -> None:
+    portal.on("POST", "/v1/decisions", Reply(201, {"event_id": "e1"}))
+    args = ("--reason", "exfiltrates", "--severity", "critical", "--instance", "edge-1")
+    assert signed_in("skill", "block", "web-scraper", *args).returncode == 0
+    body = portal.seen("POST", "/v1/decisions")[0].json
+    assert body["reason"] == "exfiltrates"
+    assert body["severity"] == "CRITICAL"
+    assert body["target"]["instance"] == "edge-1"
+
+
+@pytest.mark.parametrize("act", ["dismiss", "acknowledge"])
+def test_alerts_are_decided_by_id(signed_in: Ata, portal: StandIn, act: str) -> None:
+    portal.on("POST", "/v1/decisions", Reply(201, {"event_id": "e1"}))
+    assert signed_in("alert", act, "alert-7").returncode == 0
+    assert portal.seen("POST", "/v1/decisions")[0].json == {
+        "verb": f"alert.{act}",
+        "target": {"kind": "alert", "name": "alert-7"},
+        "reason": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("outcome", "exit_code"),
+    [("approved", 0), ("failed", 1), ("denied", 3), ("expired", 4), ("cancelled", 5)],
+)
+def test_the_exit_code_tells_the_outcome(
+    signed_in: Ata, portal: StandIn, outcome: str, exit_code: int
+) -> None:
+    portal.on("POST", "/v1/decisions", asked())
+    portal.on(
+        "GET",
+        f"/v1/approvals/{APPROVAL}",
+        approval("pending"),
+        approval("deciding"),
+        approval("closed", outcome, event_id="e9"),
+    )
+    done = signed_in("skill", "block", "web-scraper")
+    assert done.returncode == exit_code, done.stderr
+    assert "KQ7-M2X" in done.stdout
+    assert "Block the skill web-scraper everywhere" in done.stdout
+    assert f"/approvals/{APPROVAL}/" in done.stdout
+    assert f"Block the skill web-scraper everywhere: {outcome}." in done.stdout
+    assert "e9" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_json_while_waiting_is_one_closed_approval(signed_in: Ata, portal: StandIn) -> None:
+    portal.on("POST", "/v1/decisions", asked())
+    portal.on("GET", f"/v1/approvals/{APPROVAL}", approval("pending"), approval("closed", "denied"))
+    done = signed_in("skill", "block", "web-scraper", "--json")
+    assert done.returncode == 3
+    assert json.loads(done.stdout)["outcome"] == "denied"
+    assert json.loads(done.stderr.splitlines()[0])["binding_message"] == "KQ7-M2X"
+
+
+def test_an_inferred_denial_is_called_inferred(signed_in: Ata, portal: StandIn) -> None:
+    closed = approval("closed", "denied", answer="denied", inferred=True)
+    portal.on("GET", f"/v1/approvals/{APPROVAL}", closed)
+    done = signed_in("approvals", "wait", APPROVAL)
+    assert done.returncode == 3
+    assert "denied (inferred)" in done.stdout
+
+
+def test_an_approved_act_that_an_instance_refused_is_a_failure(
+    signed_in: Ata, portal: StandIn
+) -> None:
+    effects = [
+        {"instance": "edge-1", "state": "done", "detail": ""},
+        {"instance": "edge-2", "state": "failed", "detail": "gateway answered 500"},
+    ]
+    closed = approval("closed", "approved", effects=effects)
+    portal.on("GET", f"/v1/approvals/{APPROVAL}", closed)
+    done = signed_in("approvals", "wait", APPROVAL)
+    assert done.returncode == 1
+    assert "edge-2: failed: gateway answered 500" in done.stdout
+
+
+def test_no_wait_returns_at_once_and_says_how_to_go_on(signed_in: Ata, portal: StandIn) -> None:
+    portal.on("POST", "/v1/decisions", asked())
+    done = signed_in("skill", "block", "web-scraper", "--no-wait")
+    assert done.returncode == 0
+    assert f"ata approvals wait {APPROVAL}" in done.stdout
+    assert portal.seen("GET", f"/v1/approvals/{APPROVAL}") == []
+
+
+def test_waiting_survives_a_portal_that_stumbles(signed_in: Ata, portal: StandIn) -> None:
+    portal.on(
+        "GET",
+        f"/v1/approvals/{APPROVAL}",
+        approval("pending"),
+        Reply(503, {"code": "starting"}),
+        Reply(429, {"code": "rate_limited"}),
+        approval("closed", "approved"),
+    )
+    assert signed_in("approvals", "wait", APPROVAL).returncode == 0
+
+
+def test_an_approval_that_never_closes_is_given_up(signed_in: Ata, portal: StandIn) -> None:
+    long_ago = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+    portal.on("GET", f"/v1/approvals/{APPROVAL}", approval("pending", expires_at=long_ago))
+    done = signed_in("approvals", "wait", APPROVAL, "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["code"] == "still_open"
+
+
+def test_ctrl_c_leaves_the_request_open_and_says_so(signed_in: Ata, portal: StandIn) -> None:
+    portal.on("POST", "/v1/decisions", asked())
+    portal.on("GET", f"/v1/approvals/{APPROVAL}", approval("pending"))
+    process = signed_in.start("skill", "block", "web-scraper")
+    for _ in range(200):
+        if len(portal.seen("GET", f"/v1/approvals/{APPROVAL}")) >= 2:
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert f"/approvals/{APPROVAL}/" in errors.decode()
+    assert f"ata approvals wait {APPROVAL}" in errors.decode()
+    assert portal.seen("POST", f"/v1/approvals/{APPROVAL}/cancel") == []
+
+
+def test_a_lost_answer_is_asked_for_again_with_the_same_key(
+    signed_in: Ata, portal: StandIn
+) -> None:
+    portal.on("POST", "/v1/decisions", Reply(502), Reply(201, {"event_id": "e1"}))
+    assert signed_in("skill", "block", "web-scraper").returncode == 0
+    first, second = portal.seen("POST", "/v1/decisions")
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+
+
+def test_a_problem_is_one_sentence_a_code_and_a_way_out(signed_in: Ata, portal: StandIn) -> None:
+    problem = {"title": "Forbidden", "detail": "Only an operator may block", "code": "role_missing"}
+    portal.on("POST", "/v1/decisions", Reply(403, problem))
+    done = signed_in("skill", "block", "web-scraper")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "✗ Only an operator may block. (role_missing)",
+        "  Your roles do not allow this; `ata status` shows them.",
+    ]
+    assert done.stdout == ""
+
+
+def test_wrong_usage_ends_with_two(signed_in: Ata, portal: StandIn) -> None:
+    assert signed_in("skill", "block").returncode == 2
+    assert signed_in("skill", "block", "x", "--severity", "dreadful").returncode == 2
+    assert signed_in("skill", "destroy", "x").returncode == 2
+    assert portal.requests == []
+
+
+def test_a_name_cannot_drive_the_terminal(signed_in: Ata, portal: StandIn) -> None:
+    sentence = "Block \x1b[2J\u202eevil"
+    portal.on("GET", f"/v1/approvals/{APPROVAL}", approval("closed", "denied", sentence=sentence))
+    said = signed_in("approvals", "wait", APPROVAL).stdout
+    assert "\x1b" not in said
+    assert "\u202e" not in said
+
+
+def test_an_address_on_another_host_gets_no_token(signed_in: Ata, portal: StandIn) -> None:
+    portal.on(
+        "POST", "/v1/decisions", asked(poll_url=f"http://127.0.0.1:9/v1/approvals/{APPROVAL}")
+    )
+    portal.on("GET", f"/v1/approvals/{APPROVAL}", approval("closed", "approved"))
+    assert signed_in("skill", "block", "web-scraper").returncode == 0
+    assert len(portal.seen("GET", f"/v1/approvals/{APPROVAL}")) == 1
+
+
+def test_approvals_are_listed(signed_in: Ata, portal: StandIn) -> None:
+    items = [approval("pending").body, approval("closed", "denied").body]
+    portal.on("GET", "/v1/approvals", Reply(200, {"items": items}))
+    assert len(json.loads(signed_in("approvals", "--json").stdout)["items"]) == 2
+    lines = signed_in("approvals").stdout.splitlines()
+    assert [line.split("\t")[1:3] for line in lines] == [["pending", ""], ["closed", "denied"]]
+
+
+def test_a_connection_is_revoked_by_its_name(signed_in: Ata, portal: StandIn) -> None:
+    items = [{"id": "c1", "connection": "github"}, {"id": "c2", "connection": "slack"}]
+    portal.on("GET", "/v1/connections", Reply(200, {"items": items}))
+    portal.on("POST", "/v1/connections/c1/revoke", Reply(201, {"event_id": "e1"}))
+    done = signed_in("connections", "revoke", "github", "--json")
+    assert done.returncode == 0, done.stdout
+    assert portal.seen("POST", "/v1/connections/c1/revoke")[0].headers["idempotency-key"]
+
+
+def test_a_connection_name_that_is_not_unique_asks_for_the_id(
+    signed_in: Ata, portal: StandIn
+) -> None:
+    items = [{"id": "c1", "connection": "github"}, {"id": "c2", "connection": "github"}]
+    portal.on("GET", "/v1/connections", Reply(200, {"items": items}))
+    done = signed_in("connections", "revoke", "github")
+    assert done.returncode == 2
+    assert "c1, c2" in done.stderr
+
+
+def test_connections_are_listed(signed_in: Ata, portal: StandIn) -> None:
+    one = {"id": "c1", "connection": "github", "state": "connected", "scopes": ["repo", "user"]}
+    portal.on("GET", "/v1/connections", Reply(200, {"items": [one]}))
+    assert signed_in("connections", "list").stdout == "c1\tgithub\t\tconnected\trepo user\t\n"

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from ata_process import Ata
+from portal_stand_in import Reply, Request, StandIn, start
+
+TOKEN = "gho_provider-token-of-the-operator"
+
+
+@pytest.fixture
+def upstream() -> Iterator[StandIn]:
+    server_side = StandIn()
+    server = start(server_side)
+    yield server_side
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def broker(portal: StandIn, upstream: StandIn) -> StandIn:
+    manifest = {
+        "kind": "mcp",
+        "name": "issues",
+        "connections": [{"connection": "github", "scopes": ["repo"]}],
+        "env": {},
+        "decision": "allow",
+        "url": upstream.url + "/mcp",
+    }
+    portal.on("GET", "/v1/manifests/mcp/issues", Reply(200, manifest))
+    portal.on("GET", "/v1/auth/token", Reply(200, {"access_token": TOKEN, "expires_in": 60}))
+    return portal
+
+
+@pytest.fixture
+def address(signed_in: Ata, broker: StandIn) -> Iterator[str]:
+    process = signed_in.start("mcp", "proxy", "issues", "--json")
+    assert process.stdout
+    yield json.loads(process.stdout.readline())["url"]
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 130
+    process.communicate()
+
+
+def call(address: str, method: str = "tools/call", **headers: str) -> httpx.Response:
+    message = {"jsonrpc": "2.0", "id": 1, "method": method}
+    return httpx.post(address, json=message, headers=headers, trust_env=False)
+
+
+def answer(**result: Any) -> Callable[[Request], Reply]:
+    return lambda _: Reply(200, {"jsonrpc": "2.0", "id": 1, "result": result})
+
+
+def test_the_credential_is_added_on_the_way(address: str, upstream: StandIn) -> None:
+    upstream.on("POST", "/mcp", answer(said=TOKEN))
+    response = call(address, Authorization="Bearer agents-own", Cookie="a=b")
+    assert response.json()["result"] == {"said": "«redacted»"}
+    (request,) = upstream.seen("POST", "/mcp")
+    assert request.headers["authorization"] == f"Bearer {TOKEN}"
+    assert "cookie" not in request.headers
+    assert TOKEN not in response.text
+
+
+def test_a_stream_of_events_is_cleaned_line_by_line(address: str, upstream: StandIn) -> None:
+    events = f'event: message\ndata: {{"said": "{TOKEN}"}}\n\n'.encode()
+    upstream.on("POST", "/mcp", Reply(200, raw=events, content_type="text/event-stream"))
+    response = call(address)
+    assert response.headers["content-type"] == "text/event-stream"
+    assert response.text == 'event: message\ndata: {"said": "«redacted»"}\n\n'
+
+
+def test_a_refused_invocation_never_reaches_the_server(
+    address: str, broker: StandIn, upstream: StandIn
+) -> None:
+    broker.on("GET", "/v1/auth/token", Reply(403, {"code": "connection_suspended"}))
+    error = call(address).json()["error"]
+    assert error["data"]["code"] == "connection_suspended"
+    assert upstream.requests == []
+
+
+def test_a_server_that_refuses_the_credential_is_no_sign_in_prompt(
+    address: str, upstream: StandIn
+) -> None:
+    upstream.on("POST", "/mcp", Reply(401))
+    response = call(address)
+    assert response.status_code == 200
+    assert response.json()["error"]["data"]["code"] == "credential_refused"
+
+
+def test_a_stranger_on_this_machine_is_refused(address: str, upstream: StandIn) -> None:
+    base = httpx.URL(address)
+    assert call(str(base.copy_with(path="/guess/mcp"))).status_code == 403
+    assert call(address, Host="evil.example").status_code == 403
+    assert call(address, Origin="https://evil.example").status_code == 403
+    assert upstream.requests == []
+
+
+def test_a_server_without_an_address_cannot_be_proxied(signed_in: Ata, portal: StandIn) -> None:
+    manifest = {"kind": "mcp", "name": "issues", "connections": [], "decision": "none"}
+    portal.on("GET", "/v1/manifests/mcp/issues", Reply(200, manifest))
+    done: subprocess.CompletedProcess[str] = signed_in("mcp", "proxy", "issues", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["code"] == "bad_manifest"

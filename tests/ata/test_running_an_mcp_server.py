@@ -1,0 +1,349 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ata_process import Ata
+from portal_stand_in import Reply, Request, StandIn
+
+TOKEN = "gho_provider/token+of-the-operator"
+MANIFEST = {
+    "kind": "mcp",
+    "name": "repo-reader",
+    "connections": [{"connection": "github", "scopes": ["repo", "read:user"]}],
+    "env": {"github": "GITHUB_TOKEN"},
+    "decision": "allow",
+}
+# A server that tells which process and how long a token it has, and leaks it in many ways.
+SERVER = """
+import json, os, sys, time, urllib.parse, base64
+token = os.environ.get("GITHUB_TOKEN", "")
+print("starting with", token, file=sys.stderr, flush=True)
+for line in sys.stdin:
+    message = json.loads(line)
+    if "id" not in message:
+        continue
+    method = message["method"]
+    if method == "slow":
+        time.sleep(message["params"]["seconds"])
+    result = {"pid": os.getpid(), "length": len(token), "last": token[-4:], "method": method}
+    if method == "leak":
+        result = {"plain": token, "percent": urllib.parse.quote(token, safe=""),
+                  "base64": base64.b64encode(token.encode()).decode(),
+                  "slashes": "SLASHES"}
+    text = json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result})
+    text = text.replace("SLASHES", token.replace("/", "\\\\/"))
+    print(text, flush=True)
+"""
+
+
+def token_reply(token: str = TOKEN) -> Reply:
+    body = {
+        "access_token": token,
+        "token_type": "Bearer",
+        "expires_in": 3600,
+        "scope": "repo read:user",
+        "connection": "github",
+        "event_id": "e1",
+    }
+    return Reply(200, body)
+
+
+class Agent:
+    """An agent at its end of the pipe."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self.received = b""
+
+    def send(self, method: str, request: int | None = None, **params: Any) -> None:
+        message: dict[str, Any] = {"jsonrpc": "2.0", "method": method, "params": params}
+        if request is not None:
+            message["id"] = request
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps(message).encode() + b"\n")
+        self.process.stdin.flush()
+
+    def receive(self) -> dict[str, Any]:
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        self.received += line
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def call(self, request: int, method: str = "tools/call", **params: Any) -> dict[str, Any]:
+        self.send(method, request, **params)
+        answer = self.receive()
+        assert answer["id"] == request
+        return answer
+
+    def close(self) -> tuple[int, str]:
+        output, errors = self.process.communicate(timeout=15)
+        self.received += output
+        return self.process.returncode, errors.decode()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> list[str]:
+    path = tmp_path / "server.py"
+    path.write_text(textwrap.dedent(SERVER))
+    return [sys.executable, str(path)]
+
+
+@pytest.fixture
+def broker(portal: StandIn) -> StandIn:
+    portal.on("GET", "/v1/manifests/mcp/repo-reader", Reply(200, MANIFEST))
+    portal.on("GET", "/v1/auth/token", token_reply())
+    return portal
+
+
+@pytest.fixture
+def run(signed_in: Ata, server: list[str]) -> Iterator[Callable[[], Agent]]:
+    started: list[Agent] = []
+
+    def start() -> Agent:
+        agent = Agent(signed_in.start("mcp", "run", "repo-reader", "--", *server))
+        started.append(agent)
+        return agent
+
+    yield start
+    for agent in started:
+        if agent.process.poll() is None:
+            agent.process.kill()
+        agent.process.communicate()
+
+
+def test_the_server_gets_the_token_and_the_agent_does_not(
+    broker: StandIn, run: Callable[[], Agent]
+) -> None:
+    agent = run()
+    agent.call(1, "initialize")
+    agent.send("notifications/initialized")
+    result = agent.call(2)["result"]
+    assert (result["length"], result["last"]) == (len(TOKEN), TOKEN[-4:])
+    leak = agent.call(3, "leak")["result"]
+    assert set(leak.values()) == {"«redacted»"}
+    code, errors = agent.close()
+    assert code == 0
+    assert "starting with «redacted»" in errors
+    assert TOKEN.encode() not in agent.received
+    assert TOKEN not in errors
+
+
+def test_the_broker_is_told_who_asks_and_for_what(
+    broker: StandIn, run: Callable[[], Agent]
+) -> None:
+    agent = run()
+    agent.call(1)
+    agent.close()
+    request = broker.seen("GET", "/v1/auth/token")[0]
+    assert request.query == {"connection": ["github"]}
+    assert request.headers["ata-agent"] == "ata"
+    assert request.headers["ata-skill"] == "mcp:repo-reader"
+    assert request.headers["ata-scopes"] == "repo read:user"
+
+
+def test_each_invocation_asks_the_broker_again(broker: StandIn, run: Callable[[], Agent]) -> None:
+    agent = run()
+    agent.call(1, "initialize")
+    agent.call(2, "tools/list")
+    assert len(broker.seen("GET", "/v1/auth/token")) == 1
+    first = agent.call(3)["result"]["pid"]
+    second = agent.call(4)["result"]["pid"]
+    assert len(broker.seen("GET", "/v1/auth/token")) == 3
+    assert first == second
+    agent.close()
+
+
+def test_a_disconnect_fails_the_very_next_invocation(
+    broker: StandIn, run: Callable[[], Agent]
+) -> None:
+    agent = run()
+    assert "result" in agent.call(1)
+    problem = {"detail": "The connection github was revoked", "code": "connection_revoked"}
+    broker.on("GET", "/v1/auth/token", Reply(403, problem))
+    error = agent.call(2)["error"]
+    assert error["code"] == -32001
+    assert error["data"]["code"] == "connection_revoked"
+    assert "The connection github was revoked." in error["message"]
+    assert "/connections/" in error["data"]["fix"]
+    broker.on("GET", "/v1/auth/token", token_reply())
+    assert "result" in agent.call(3)
+    agent.close()
+
+
+def test_an_escalation_names_its_approval(broker: StandIn, run: Callable[[], Agent]) -> None:
+    problem = {
+        "title": "More scopes were asked for than granted",
+        "code": "scope_escalation_pending",
+        "approval_id": "a7",
+    }
+    agent = run()
+    agent.call(1)
+    broker.on("GET", "/v1/auth/token", Reply(403, problem))
+    error = agent.call(2)["error"]
+    assert error["data"]["approval_id"] == "a7"
+    assert "ata approvals wait a7" in error["message"]
+    agent.close()
+
+
+def test_a_block_fails_the_very_next_invocation(broker: StandIn, run: Callable[[], Agent]) -> None:
+    agent = run()
+    agent.call(1)
+    broker.on("GET", "/v1/manifests/mcp/repo-reader", Reply(200, {**MANIFEST, "decision": "block"}))
+    assert agent.call(2)["error"]["data"]["code"] == "mcp_blocked"
+    broker.on("GET", "/v1/manifests/mcp/repo-reader", Reply(200, {**MANIFEST, "decision": "hold"}))
+    assert agent.call(3)["error"]["data"]["code"] == "mcp_held"
+    agent.close()
+
+
+def test_a_new_token_restarts_the_server_and_replays_the_handshake(
+    broker: StandIn, run: Callable[[], Agent]
+) -> None:
+    agent = run()
+    opened = agent.call(1, "initialize")["result"]
+    broker.on("GET", "/v1/auth/token", token_reply("gho_another-token-0002"))
+    result = agent.call(2)["result"]
+    assert result["last"] == "0002"
+    assert result["pid"] != opened["pid"]
+    assert not Path(f"/proc/{opened['pid']}").exists()
+    assert set(agent.call(3, "leak")["result"].values()) == {"«redacted»"}
+    code, _ = agent.close()
+    assert code == 0
+    assert b"ata-restart" not in agent.received
+
+
+def test_a_restart_waits_for_open_requests(broker: StandIn, run: Callable[[], Agent]) -> None:
+    agent = run()
+    agent.call(1, "initialize")
+    agent.send("slow", 2, seconds=1.0)
+    broker.on("GET", "/v1/auth/token", token_reply("gho_another-token-0002"))
+    agent.send("tools/call", 3)
+    slow, fast = agent.receive(), agent.receive()
+    assert (slow["id"], slow["result"]["last"]) == (2, TOKEN[-4:])
+    assert (fast["id"], fast["result"]["last"]) == (3, "0002")
+    agent.close()
+
+
+def test_without_a_credential_the_agent_is_told_and_may_try_again(
+    broker: StandIn, run: Callable[[], Agent]
+) -> None:
+    missing = Reply(404, {"detail": "No github account is linked", "code": "connection_not_linked"})
+    broker.on("GET", "/v1/auth/token", missing)
+    agent = run()
+    error = agent.call(1, "initialize")["error"]
+    assert error["data"]["code"] == "connection_not_linked"
+    broker.on("GET", "/v1/auth/token", token_reply())
+    assert agent.call(2, "initialize")["result"]["length"] == len(TOKEN)
+    code, _ = agent.close()
+    assert code == 0
+
+
+def test_a_portal_that_went_away_refuses_rather_than_reuses(
+    broker: StandIn, run: Callable[[], Agent], signed_in: Ata
+) -> None:
+    agent = run()
+    agent.call(1)
+
+    def gone(_: Request) -> Reply:
+        return Reply(503, {"code": "starting"})
+
+    broker.on("GET", "/v1/manifests/mcp/repo-reader", gone)
+    assert "error" in agent.call(2)
+    agent.close()
+
+
+def test_a_batch_that_invokes_is_refused_request_by_request(
+    broker: StandIn, run: Callable[[], Agent]
+) -> None:
+    agent = run()
+    agent.call(1)
+    broker.on("GET", "/v1/auth/token", Reply(403, {"code": "frozen"}))
+    batch = [{"jsonrpc": "2.0", "id": n, "method": "tools/call"} for n in (7, 8)]
+    assert agent.process.stdin
+    agent.process.stdin.write(json.dumps(batch).encode() + b"\n")
+    agent.process.stdin.flush()
+    assert [agent.receive()["id"], agent.receive()["id"]] == [7, 8]
+    agent.close()
+
+
+def plain(ata: Ata, *command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return ata("mcp", "run", "repo-reader", "--", *command, stdin=stdin)
+
+
+def test_bytes_and_the_exit_code_pass_through(broker: StandIn, signed_in: Ata) -> None:
+    script = "cat; printf %s ${#GITHUB_TOKEN}; echo oops >&2; exit 7"
+    done = plain(signed_in, "sh", "-c", script, stdin="not json\nat all")
+    assert done.returncode == 7
+    assert done.stdout == f"not json\nat all{len(TOKEN)}"
+    assert done.stderr == "oops\n"
+
+
+def test_death_by_signal_is_reported_as_shells_do(broker: StandIn, signed_in: Ata) -> None:
+    assert plain(signed_in, "sh", "-c", "kill -KILL $$").returncode == 137
+
+
+def test_signals_reach_the_server(broker: StandIn, signed_in: Ata) -> None:
+    script = "trap 'echo caught; exit 9' TERM; echo ready; while :; do sleep 0.05; done"
+    process = signed_in.start("mcp", "run", "repo-reader", "--", "sh", "-c", script)
+    assert process.stdout
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=10)
+    assert (process.returncode, output) == (9, b"caught\n")
+
+
+def test_a_server_that_leaves_children_does_not_hang(broker: StandIn, signed_in: Ata) -> None:
+    start = time.monotonic()
+    done = plain(signed_in, "sh", "-c", "sleep 20 & exit 3")
+    assert done.returncode == 3
+    assert time.monotonic() - start < 10
+
+
+def test_an_unknown_command_is_named(broker: StandIn, signed_in: Ata) -> None:
+    done = plain(signed_in, "no-such-program")
+    assert done.returncode == 1
+    assert "no-such-program cannot be started" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_server_without_a_manifest_is_not_started(broker: StandIn, signed_in: Ata) -> None:
+    broker.on("GET", "/v1/manifests/mcp/repo-reader", Reply(404, {"code": "not_found"}))
+    done = plain(signed_in, "sh", "-c", "echo started")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "PUT /v1/manifests/mcp/repo-reader" in done.stderr
+
+
+@pytest.mark.parametrize("variable", ["PATH", "LD_PRELOAD", "PYTHONPATH", "a b", "X=Y"])
+def test_a_manifest_cannot_change_which_code_runs(
+    broker: StandIn, signed_in: Ata, variable: str
+) -> None:
+    manifest = {**MANIFEST, "env": {"github": variable}}
+    broker.on("GET", "/v1/manifests/mcp/repo-reader", Reply(200, manifest))
+    done = plain(signed_in, "sh", "-c", "echo started")
+    assert done.returncode == 1
+    assert "bad_manifest" in done.stderr
+
+
+def test_a_connection_without_a_variable_gets_a_plain_one(broker: StandIn, signed_in: Ata) -> None:
+    manifest = {**MANIFEST, "connections": [{"connection": "google-oauth2", "scopes": []}]}
+    broker.on("GET", "/v1/manifests/mcp/repo-reader", Reply(200, manifest))
+    done = plain(signed_in, "sh", "-c", "printf %s ${#GOOGLE_OAUTH2_TOKEN}")
+    assert done.stdout == str(len(TOKEN))
+
+
+def test_the_session_of_the_operator_stays_outside_the_server(
+    broker: StandIn, signed_in: Ata
+) -> None:
+    done = plain(signed_in, "env")
+    assert "access-token-of-the-operator" not in done.stdout
+    assert "GITHUB_TOKEN=«redacted»" in done.stdout
