@@ -13,6 +13,7 @@ from random import Random
 from demo.history import cast
 from demo.history.facts import RANK, Asset, AssetKind, Change, Disposition, Fact, Scan, Severity
 from demo.history.narrator import Narrator, run_of
+from demo.store.families import auth_failure_entry
 from demo.store.instant import SECOND
 from demo.store.record import Json, LogEntry, Typed
 
@@ -193,7 +194,8 @@ class Story:
     def auth_failure(self, at: int) -> list[Fact]:
         """A caller of the gateway's interface shows a wrong token or none."""
         reason = self._rng.choice(("invalid_token", "missing_token"))
-        return [auth_failure(self._say.uuid(), at, reason, self._say.uuid(), run_of(at))]
+        entry = auth_failure_entry(self._say.uuid(), at, reason, self._say.uuid(), run_of(at))
+        return [entry]
 
     def health(self, at: int) -> list[Fact]:
         """The gateway reports on itself."""
@@ -263,25 +265,3 @@ class Story:
             target=asset.name,
             details=f"type={asset.kind} path={asset.path}",
         )
-
-
-def auth_failure(id_: str, at: int, reason: str, request_id: str, run_id: str) -> LogEntry:
-    """Return the row a gateway writes for a refused caller; ``reason`` is a fixed short word."""
-    body: dict[str, Json] = {
-        "defenseclaw.admin.actor_ref": "defenseclaw",
-        "defenseclaw.admin.operation": "api-auth-failure",
-        "defenseclaw.admin.origin": "api",
-        "defenseclaw.admin.reason": reason,
-    }
-    family = "authentication.failed"
-    return LogEntry(
-        id=id_,
-        at=at,
-        action="api-auth-failure",
-        target="sidecar-api",
-        details=f"reason={reason}",
-        severity="MEDIUM",
-        run_id=run_id,
-        request_id=request_id,
-        typed=Typed(family, body, "authentication", "rejected", mandatory=True),
-    )

@@ -173,3 +173,25 @@ def disposition_entry(disposition: Disposition) -> LogEntry:
 def requested(disposition: Disposition) -> str:
     """Return the disposition as a word."""
     return "dismissed" if disposition.dismissed else "acknowledged"
+
+
+def auth_failure_entry(id_: str, at: int, reason: str, request_id: str, run_id: str) -> LogEntry:
+    """Return the row a gateway writes for a refused caller; ``reason`` is a fixed short word."""
+    body: dict[str, Json] = {
+        "defenseclaw.admin.actor_ref": "defenseclaw",
+        "defenseclaw.admin.operation": "api-auth-failure",
+        "defenseclaw.admin.origin": "api",
+        "defenseclaw.admin.reason": reason,
+    }
+    family = "authentication.failed"
+    return LogEntry(
+        id=id_,
+        at=at,
+        action="api-auth-failure",
+        target="sidecar-api",
+        details=f"reason={reason}",
+        severity="MEDIUM",
+        run_id=run_id,
+        request_id=request_id,
+        typed=Typed(family, body, "authentication", "rejected", mandatory=True),
+    )
