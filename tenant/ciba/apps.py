@@ -1,0 +1,17 @@
+"""Plugs the CIBA poll grant into the tenant's token endpoint."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class CibaConfig(AppConfig):
+    name = "tenant.ciba"
+    label = "tenant_ciba"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from tenant import grants
+        from tenant.ciba import exchange
+
+        grants.register(exchange.GRANT, exchange.poll)
