@@ -1,0 +1,17 @@
+"""Plugs the Token Vault exchange into the tenant's token endpoint."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class VaultConfig(AppConfig):
+    name = "tenant.vault"
+    label = "tenant_vault"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from tenant import grants
+        from tenant.vault import exchange
+
+        grants.register(grants.VAULT_GRANT, exchange.exchange)
