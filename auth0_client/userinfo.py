@@ -28,7 +28,7 @@ def fetch(discovery: Discovery, outbound: Outbound, access_token: str) -> UserIn
     headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json"}
     answer = call("userinfo", lambda: outbound.get(url, operation="userinfo", headers=headers))
     if not answer.ok:
-        raise failure_of(answer)
+        raise failure_of(answer, [access_token])
     found = answer.fields()
     return UserInfo(
         subject=found.text("sub", limit=255),

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from pretended_tenant import ISSUER, NOW, ROLES, SUB, World
 
 from auth0_client import TokenRefused
 from auth0_client.logout_token import EVENT
+from tests.auth0_client.pretended_tenant import ISSUER, NOW, ROLES, SUB, World
 
 API = "https://ata.local/api"
 APPROVALS = "https://ata.local/approvals"

@@ -10,7 +10,6 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 import respx
-from pretended_tenant import ISSUER, SUB, World
 
 from auth0_client.errors import (
     Auth0Error,
@@ -23,6 +22,7 @@ from auth0_client.errors import (
     Unavailable,
 )
 from outbound import BadAnswer
+from tests.auth0_client.pretended_tenant import ISSUER, SUB, World
 
 ME = f"{ISSUER}me/v1/connected-accounts"
 API = f"{ISSUER}api/v2"

@@ -11,11 +11,20 @@ import pytest
 import respx
 from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc.jwk import RSAKey
-from pretended_tenant import ISSUER, NOW, World, b64, discovery_document, key_set, signed, tenant
 
 from auth0_client import Auth0, TokenRefused
 from auth0_client.errors import IssuerMismatch, NotOffered, Unavailable
 from outbound import BadAnswer, Guard, Outbound, OutboundRefused, Retries
+from tests.auth0_client.pretended_tenant import (
+    ISSUER,
+    NOW,
+    World,
+    b64,
+    discovery_document,
+    key_set,
+    signed,
+    tenant,
+)
 
 
 def auth0_at(issuer: str) -> Auth0:

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from pretended_tenant import ISSUER, SUB, World, b64, discovery_document
 
+from auth0_client import userinfo
 from auth0_client.ciba import Approved, NotEnrolled, Refused, Started
 from auth0_client.device import Denied, Granted
 from auth0_client.errors import (
@@ -27,7 +27,8 @@ from auth0_client.errors import (
 )
 from auth0_client.polling import Expired, Lost, Pending, SlowDown
 from auth0_client.vault import NotEnabled, NotLinked, ReconnectRequired, SubjectExpired
-from outbound import BadAnswer
+from outbound import BadAnswer, Guard, Outbound
+from tests.auth0_client.pretended_tenant import ISSUER, SUB, World, b64, discovery_document
 
 TOKENS = {"access_token": "at-secret-1", "token_type": "Bearer", "expires_in": 86400}
 DETAILS = [{"type": "t", "instruction": "Block skill x"}]
@@ -177,6 +178,21 @@ def test_signing_out_at_the_tenant_puts_no_token_in_the_url(world: World) -> Non
         "post_logout_redirect_uri": ["http://localhost:8000/"],
         "logout_hint": ["S_7x"],
     }
+
+
+def test_userinfo_is_asked_with_the_persons_own_token(world: World) -> None:
+    route = world.routes.get(f"{ISSUER}userinfo").respond(json={"sub": SUB, "name": "Ada"})
+    client = Outbound(guard=Guard.embedded())
+    info = userinfo.fetch(world.auth0.discovery, client, "at-1")
+    assert route.calls.last.request.headers["authorization"] == "Bearer at-1"
+    assert (info.subject, info.name, info.email) == (SUB, "Ada", None)
+    assert "Ada" not in repr(info)
+    route.respond(401, json=error("invalid_token"))
+    with pytest.raises(InvalidGrant):
+        userinfo.fetch(world.auth0.discovery, client, "at-1")
+    route.respond(json={"sub": 7})
+    with pytest.raises(BadAnswer):
+        userinfo.fetch(world.auth0.discovery, client, "at-1")
 
 
 # --- polling: one table for both grants ----------------------------------------------------

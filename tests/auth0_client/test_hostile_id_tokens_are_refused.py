@@ -10,9 +10,19 @@ from typing import Any
 
 import pytest
 from joserfc.jwk import RSAKey
-from pretended_tenant import ISSUER, NOW, ROLES, SUB, World, b64, key_set, signed, signed_raw
 
 from auth0_client import TokenRefused
+from tests.auth0_client.pretended_tenant import (
+    ISSUER,
+    NOW,
+    ROLES,
+    SUB,
+    World,
+    b64,
+    key_set,
+    signed,
+    signed_raw,
+)
 
 ACCESS_TOKEN = "opaque-access-token"
 AT_HASH = b64(hashlib.sha256(ACCESS_TOKEN.encode()).digest()[:16])
