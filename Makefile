@@ -1,0 +1,34 @@
+# Auth0-ATA. `make up` runs everything, `make test` tests everything; both work from a clean clone.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help up test lint types reset tamper-demo install install-dev
+
+help: ## list the commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+install: ## make .venv with exactly pinned packages
+	@sh scripts/install.sh requirements.txt
+
+install-dev: ## the same, with what tests and linters need
+	@sh scripts/install.sh requirements-dev.txt
+
+up: install ## set up and run everything; Ctrl-C stops it, data stays in var/
+	@$(PY) -m scripts.up
+
+test: install-dev ## set up and pass all tests
+	@sh scripts/test.sh
+
+lint: install-dev ## ruff, templates, import contracts
+	@sh scripts/lint.sh
+
+types: install-dev ## mypy --strict
+	@$(PY) -m mypy .
+
+reset: ## delete var/ (all data of the embedded mode)
+	@sh scripts/reset.sh
+
+tamper-demo: install ## edit one row in a copy of the database and watch verification turn red
+	@$(PY) manage.py tamper_demo

@@ -1,0 +1,22 @@
+#!/bin/sh
+# keep CMD…: start CMD again when it dies; give up when it died 5 times within a minute.
+# The process manager signals the whole group, so CMD and this loop stop together.
+stop=0
+trap 'stop=1' TERM INT
+deaths=0
+first=$(date +%s)
+while :; do
+  "$@"
+  code=$?
+  [ "$stop" -eq 1 ] && exit 0
+  now=$(date +%s)
+  if [ $((now - first)) -gt 60 ]; then deaths=0; first=$now; fi
+  deaths=$((deaths + 1))
+  if [ "$deaths" -ge 5 ]; then
+    echo "gave up: died $deaths times within a minute (last exit code $code)" >&2
+    exit 1
+  fi
+  echo "ended with code $code; starting again" >&2
+  sleep 1
+  [ "$stop" -eq 1 ] && exit 0
+done

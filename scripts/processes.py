@@ -1,0 +1,67 @@
+"""The processes of the embedded stack under honcho: one prefixed log, one clean stop."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from honcho.manager import Manager
+from honcho.printer import Printer
+
+from portal.env import BASE_DIR, Env
+from scripts import demo_world
+
+_BIN = Path(sys.executable).parent
+
+
+def tenant_command(env: Env) -> list[str]:
+    """The local tenant's server."""
+    return _granian("tenant.wsgi:application", env.TENANT_PORT)
+
+
+def portal_command(env: Env) -> list[str]:
+    """The portal's server."""
+    return _granian("portal.wsgi:application", env.PORTAL_PORT)
+
+
+def worker_command() -> list[str]:
+    """The worker with its beat; loops for due work and for the sequencer run inside."""
+    return [str(_BIN / "celery"), "-A", "portal", "worker", "-B", "-P", "threads", "-c", "4",
+            "--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+
+
+def _granian(target: str, port: int) -> list[str]:
+    return [str(_BIN / "granian"), "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
+            "--workers", "1", "--blocking-threads", "8", "--no-ws", "--backpressure", "64",
+            "--log-level", "warning", "--respawn-failed-workers", target]
+
+
+def run_all(env: Env, child: dict[str, str], on_ready: Callable[[], None]) -> int:
+    """Run every process until one gives up or Ctrl-C; returns the exit code."""
+    manager = Manager(Printer(sys.stdout, prefix=True))
+    commands = {"portal": portal_command(env), "worker": worker_command()}
+    if env.local_tenant:
+        commands["tenant"] = tenant_command(env)
+    commands["gateway"] = demo_world.gateway_command(env)
+    for name, command in commands.items():
+        kept = ["sh", str(BASE_DIR / "scripts" / "keep.sh"), *command]
+        manager.add_process(name, shlex.join(kept), quiet=False, env=child, cwd=str(BASE_DIR))
+    waiter = threading.Thread(target=_tell_when_ready, args=(env, on_ready), daemon=True)
+    waiter.start()
+    manager.loop()
+    return manager.returncode or 0
+
+
+def _tell_when_ready(env: Env, on_ready: Callable[[], None]) -> None:
+    for _ in range(600):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{env.PORTAL_PORT}/readyz", timeout=2):  # noqa: S310
+                on_ready()
+                return
+        except OSError:
+            time.sleep(0.3)

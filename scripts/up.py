@@ -1,0 +1,165 @@
+"""`make up`: from a fresh checkout to a running house, and again after any half-finished start.
+
+Every step is idempotent. Data lives in VAR_DIR; a marker written last says that the first start
+was completed, so an interrupted one is taken up where it stopped.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from portal.env import BASE_DIR, Env, env, kept_secret
+from scripts import demo_world
+from scripts.processes import run_all, tenant_command
+
+
+def main() -> None:
+    """Set up what is missing, then run until Ctrl-C."""
+    started = time.monotonic()
+    with only_one(env.VAR_DIR):
+        refuse_taken_ports(env)
+        child = demo_world.environment(env)
+        prepare(child)
+        say(f"Ready to start after {time.monotonic() - started:.0f} s.")
+        sys.exit(run_all(env, child, on_ready=lambda: welcome(env)))
+
+
+@contextmanager
+def only_one(var_dir: Path) -> Iterator[None]:
+    """One `make up` a folder; a second one is told so."""
+    try:
+        var_dir.mkdir(parents=True, exist_ok=True)
+        handle: IO[str] = (var_dir / "up.lock").open("w")
+    except OSError as error:
+        stop(f"Cannot write to {var_dir}: {error.strerror}.", "Make it writable, or set VAR_DIR.")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        stop(f"'make up' already runs from {var_dir}.", "Stop it first, or set VAR_DIR and ports.")
+    with handle:
+        yield
+
+
+def refuse_taken_ports(env: Env) -> None:
+    """A port in use is said before anything else is done."""
+    wanted = {"PORTAL_PORT": env.PORTAL_PORT}
+    if env.local_tenant:
+        wanted["TENANT_PORT"] = env.TENANT_PORT
+    taken = [f"{name}={port}" for name, port in wanted.items() if not is_free(port)]
+    if taken:
+        stop(f"In use already: {', '.join(taken)}.", "Stop what listens there, or name other ports:",
+             "  PORTAL_PORT=8080 TENANT_PORT=8180 make up")
+
+
+def is_free(port: int) -> bool:
+    """Whether a loopback port can be listened on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def prepare(child: dict[str, str]) -> None:
+    """Databases, static files, the local tenant's people and, at the first start, sample data."""
+    step("Database", "manage.py", "migrate", "--verbosity", "0", env=child)
+    step("Static files", "manage.py", "collectstatic", "--noinput", "--verbosity", "0", env=child)
+    if env.local_tenant:
+        step("Local tenant", "-m", "tenant", "migrate", env=child)
+        step("Demo accounts", "-m", "tenant", "seed", env=child)
+    demo_world.ensure_gateway(env)
+    marker = env.VAR_DIR / "first-start-done"
+    if marker.exists():
+        return
+    demo_world.ensure_sample_history(env)
+    step("Sample history", "manage.py", "import_defenseclaw", str(demo_world.sample_path(env)),
+         "--instance", "edge-1", env=child)
+    if env.local_tenant:
+        with local_tenant(child):
+            step("Sixty decisions through the local tenant", "manage.py", "seed_demo", env=child)
+    step("Sequencing", "manage.py", "sequence", env=child)
+    marker.write_text("completed\n")
+
+
+@contextmanager
+def local_tenant(child: dict[str, str]) -> Iterator[None]:
+    """The tenant, for as long as seeding needs it, without its limit on pushes a minute."""
+    relaxed = {**child, "TENANT_PUSHES_PER_MINUTE": "100000", "TENANT_CIBA_INTERVAL_S": "1"}
+    process = subprocess.Popen(tenant_command(env), env=relaxed, cwd=BASE_DIR)  # noqa: S603
+    try:
+        wait_for(env.TENANT_PORT, process)
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes], seconds: float = 30) -> None:
+    """Until something listens on `port`, or the process ended."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            stop("The local tenant did not start.", f"Its exit code was {process.returncode}.")
+        try:
+            socket.create_connection(("127.0.0.1", port), 0.5).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    stop("The local tenant did not start in time.")
+
+
+def step(title: str, *command: str, env: dict[str, str]) -> None:
+    """Run one setup command; its failure stops the start and says which step it was."""
+    say(f"{title} …")
+    done = subprocess.run([sys.executable, *command], env=env, cwd=BASE_DIR, check=False)  # noqa: S603
+    if done.returncode:
+        stop(f"{title}: failed with exit code {done.returncode}.",
+             "Run 'make up' again; it takes up where it stopped. 'make reset' starts over.")
+
+
+def welcome(env: Env) -> None:
+    """What a person needs next: the address and who to sign in as."""
+    lines = ["", f"  Auth0-ATA is running: {env.portal_url}/", ""]
+    if env.local_tenant:
+        lines += [
+            "  Sign in with one click as auditor@, operator@, operator2@, admin@, admin2@,",
+            "  member1@ or member2@acme.example (LOCAL TENANT: demo accounts, no passwords).",
+            f"  Open the phone that approves in a second window: {env.issuer}phone/",
+        ]
+    else:
+        lines.append(f"  Sign in at {env.issuer}")
+    lines += [f"  Command line: {ata_command()} login", "  Ctrl-C stops everything; data stays.", ""]
+    say("\n".join(lines))
+
+
+def ata_command() -> str:
+    """How to call `ata` from here."""
+    return "ata" if shutil.which("ata") else os.path.join(".venv", "bin", "ata")  # noqa: PTH118
+
+
+def say(text: str) -> None:
+    """To the terminal, at once."""
+    print(text, flush=True)  # noqa: T201
+
+
+def stop(*lines: str) -> None:
+    """End with a message that names the fix."""
+    raise SystemExit("\n".join(lines))
+
+
+if __name__ == "__main__":
+    kept_secret(env.VAR_DIR, "TENANT_CONTROL_TOKEN")
+    main()
