@@ -1,0 +1,21 @@
+"""The API object and its routers. `/v1/docs` and `/v1/openapi.json` are served from it."""
+
+from __future__ import annotations
+
+from ninja import NinjaAPI
+
+from portal.api import decisions, problems, who
+from portal.api.auth import bearer
+
+api = NinjaAPI(
+    title="Auth0-ATA",
+    version="1",
+    description="Identity, consent and evidence for AI-agent governance.",
+    docs_url=None,
+    openapi_url="/openapi.json",
+    auth=bearer,
+    urls_namespace="v1",
+)
+problems.register(api)
+api.add_router("", who.router)
+api.add_router("", decisions.router)

@@ -1,0 +1,99 @@
+"""Bearer tokens: an Auth0 JWT for AUTH0_API_AUDIENCE by an allowed client (RFC 6750, RFC 9068)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from approvals import issuer, people
+from audit.actor import Actor, EvidenceRef
+from auth0_client.access_token import AccessClaims
+from auth0_client.errors import Auth0Error, TokenRefused
+from outbound.errors import OutboundError
+from portal.api.problems import Problem
+from portal.identity.backend import known_roles
+from portal.identity.models import CommandLineSignIn
+from portal.ops.request_id import request_id
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A verified token and the actor it stands for. The token itself is for the exchange only."""
+
+    claims: AccessClaims
+    actor: Actor
+    token: str
+
+    def __repr__(self) -> str:
+        return f"Caller({self.claims.client_id})"
+
+
+def bearer(request: HttpRequest) -> Caller | None:
+    """The caller of a `/v1` request; None when it sent no token at all.
+
+    Raises:
+        Problem: 401 with the code of the first check that failed, 503 when keys are unreachable.
+    """
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if not token or scheme.lower() not in {"bearer", "dpop"}:
+        return None
+    caller = check(request, token.strip())
+    request.META["ATA_CALLER"] = caller
+    return caller
+
+
+def check(request: HttpRequest, token: str) -> Caller:
+    """Verify a token for our API.
+
+    Raises:
+        Problem: see `bearer`.
+    """
+    try:
+        claims = issuer.auth0().verify_access_token(
+            token, allowed_azp=settings.ENV.api_clients | settings.ENV.broker_clients
+        )
+    except TokenRefused as refused:
+        expired = refused.code in {"expired", "exp"}
+        raise Problem(
+            401,
+            "token_expired" if expired else "token_refused",
+            f"The access token was not accepted: {refused.detail}. Sign in again with `ata login`.",
+            headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+            reason=refused.code,
+        ) from None
+    except (Auth0Error, OutboundError):
+        raise Problem(
+            503, "issuer_unreachable", "The issuer's keys cannot be read right now. Try again shortly.",
+            headers={"Retry-After": "5"},
+        ) from None
+    if claims.dpop_thumbprint:
+        raise Problem(401, "dpop_required", "This token is bound to a key: DPoP is not offered here yet.")
+    return Caller(claims, _actor(request, claims), token)
+
+
+def _actor(request: HttpRequest, claims: AccessClaims) -> Actor:
+    person = people.find(claims.issuer, claims.subject)
+    return Actor(
+        iss=claims.issuer,
+        sub=claims.subject,
+        name=person.name if person else "",
+        email=person.email if person else "",
+        roles=frozenset(known_roles(claims.roles)),
+        via="cli" if claims.client_id == settings.ENV.AUTH0_CLI_CLIENT_ID else "api",
+        request=request_id(request),
+        ip=request.META.get("REMOTE_ADDR", ""),
+        evidence=_evidence(claims),
+    )
+
+
+def _evidence(claims: AccessClaims) -> tuple[EvidenceRef, ...]:
+    kept = CommandLineSignIn.objects.filter(iss=claims.issuer, sub=claims.subject).first()
+    return (EvidenceRef("id_token", kept.id_token_digest),) if kept else ()
+
+
+def caller(request: HttpRequest) -> Caller:
+    """The caller that `bearer` verified for this request."""
+    found: Caller = request.META["ATA_CALLER"]
+    return found

@@ -1,0 +1,160 @@
+"""Who is calling: public client configuration, whoami, and the sign-in of the command line."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.http import HttpRequest
+from ninja import Router, Schema
+
+from approvals import issuer, people
+from audit import evidence
+from audit.actor import Actor, EvidenceRef, Subject
+from audit.record import record
+from auth0_client.errors import Auth0Error, TokenRefused
+from auth0_client.id_token import verify_id_token
+from outbound.errors import OutboundError
+from portal.api.auth import caller
+from portal.api.problems import Problem
+from portal.identity.models import CommandLineSignIn
+from portal.ops.request_id import request_id
+
+router = Router(tags=["Who"])
+
+
+class ClientConfig(Schema):
+    """What a command line needs to sign in."""
+
+    issuer: str
+    client_id: str
+    audience: str
+
+
+class Assurance(Schema):
+    """How and until when the caller is signed in."""
+
+    client_id: str
+    expires_at: str
+    scope: list[str]
+
+
+class Who(Schema):
+    """The caller as events will name it."""
+
+    iss: str
+    sub: str
+    name: str
+    email: str
+    roles: list[str]
+    assurance: Assurance
+
+
+class SignIn(Schema):
+    """The ID token of a device-flow sign-in, kept as evidence and never handed out before `exp`."""
+
+    id_token: str
+
+
+@router.get("/client-config", auth=None, response=ClientConfig, summary="How to sign in")
+def client_config(request: HttpRequest) -> ClientConfig:
+    """Issuer, client id of the command line, and the audience of this API."""
+    return ClientConfig(
+        issuer=settings.ENV.issuer,
+        client_id=settings.ENV.AUTH0_CLI_CLIENT_ID,
+        audience=settings.ENV.AUTH0_API_AUDIENCE,
+    )
+
+
+@router.get("/whoami", response=Who, summary="Subject, roles and session assurance")
+def whoami(request: HttpRequest) -> Who:
+    """The verified token in words."""
+    me = caller(request)
+    return Who(
+        iss=me.actor.iss,
+        sub=me.actor.sub,
+        name=me.actor.name,
+        email=me.actor.email,
+        roles=sorted(me.actor.roles),
+        assurance=Assurance(
+            client_id=me.claims.client_id,
+            expires_at=_stamp(me.claims.expires_at),
+            scope=sorted(me.claims.scope),
+        ),
+    )
+
+
+@router.post("/session", response=Who, summary="Keep the sign-in of a command line as evidence")
+def sign_in(request: HttpRequest, body: SignIn) -> Who:
+    """Verify the ID token that came with the access token and keep it (DESIGN 1.4, level H1)."""
+    me = caller(request)
+    try:
+        claims = verify_id_token(
+            body.id_token,
+            issuer.auth0().keys,
+            issuer=issuer.auth0().issuer,
+            client_id=me.claims.client_id,
+            nonce=None,
+            now=time.time(),
+            roles_claim=settings.ENV.AUTH0_ROLES_CLAIM,
+        )
+    except TokenRefused as refused:
+        raise Problem(422, "id_token_refused", f"The ID token was not accepted: {refused.detail}.") from None
+    except (Auth0Error, OutboundError):
+        raise Problem(503, "issuer_unreachable", "The issuer's keys cannot be read right now.") from None
+    if claims.subject != me.actor.sub:
+        raise Problem(422, "id_token_refused", "The ID token is about somebody else.")
+    evidence.put_issuer_keys(claims.issuer, issuer.auth0().keys.snapshot().raw)
+    kept = evidence.put(
+        "id_token",
+        body.id_token.encode(),
+        subject_key=Subject(claims.issuer, claims.subject).key,
+        not_before_release=datetime.fromtimestamp(claims.expires_at, UTC),
+    )
+    _remember(request, me.actor, kept, claims.auth_time or claims.issued_at, claims.name, claims.email)
+    return whoami(request)
+
+
+def _remember(
+    request: HttpRequest,
+    actor: Actor,
+    kept: EvidenceRef,
+    auth_time: float,
+    name: str | None,
+    email: str | None,
+) -> None:
+    when = datetime.fromtimestamp(auth_time, UTC)
+    known = people.find(actor.iss, actor.sub)
+    people.note_person(
+        iss=actor.iss,
+        sub=actor.sub,
+        name=name or (known.name if known else ""),
+        email=email or (known.email if known else ""),
+        roles=actor.roles,
+    )
+    CommandLineSignIn.objects.update_or_create(
+        iss=actor.iss, sub=actor.sub, defaults={"id_token_digest": kept.digest, "auth_time": when}
+    )
+    signed_in = Actor(
+        iss=actor.iss,
+        sub=actor.sub,
+        name=name or actor.name,
+        email=email or actor.email,
+        roles=actor.roles,
+        via=actor.via,
+        request=request_id(request),
+        ip=actor.ip,
+        evidence=(kept,),
+    )
+    record(
+        signed_in,
+        "operator.signed_in",
+        data={"auth_time": when.isoformat()},
+        private={"ip": actor.ip},
+        evidence=[kept],
+    )
+
+
+def _stamp(epoch: float) -> str:
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,95 @@
+"""`DATABASE_URL` and the other service URLs as Django settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+_SQLITE_INIT = (
+    "PRAGMA journal_mode=WAL;"
+    "PRAGMA synchronous=FULL;"  # an acknowledged decision survives a power cut (DESIGN 1.4)
+    "PRAGMA foreign_keys=ON;"
+    "PRAGMA temp_store=MEMORY;"
+    "PRAGMA mmap_size=268435456;"
+    "PRAGMA cache_size=-65536;"
+)
+
+
+def database(url: str, *, base_dir: Path, var_dir: Path) -> dict[str, Any]:
+    """The `DATABASES["default"]` entry for a URL; empty means SQLite in `var_dir`.
+
+    Raises:
+        ValueError: a scheme other than sqlite, postgres or postgresql.
+    """
+    if not url:
+        return _sqlite(var_dir / "portal.sqlite3")
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        path = Path(unquote(url.removeprefix("sqlite:///")))
+        if path.is_absolute():
+            return _sqlite(path)
+        # `sqlite:///var/…` means the folder that VAR_DIR names, wherever it was moved to.
+        inside_var = path.parts[:1] == ("var",)
+        return _sqlite(var_dir.joinpath(*path.parts[1:]) if inside_var else base_dir / path)
+    if parts.scheme in {"postgres", "postgresql"}:
+        return _postgres(url)
+    raise ValueError(f"DATABASE_URL: unknown scheme {parts.scheme!r}; use sqlite:/// or postgres://")
+
+
+def _sqlite(path: Path) -> dict[str, Any]:
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path,
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": _SQLITE_INIT},
+    }
+
+
+def _postgres(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    options.setdefault("pool", {"min_size": 1, "max_size": 20, "timeout": 15})
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": options,
+    }
+
+
+def cache(url: str, *, var_dir: Path) -> dict[str, Any]:
+    """The `CACHES["default"]` entry: files under `var_dir`, or Redis.
+
+    Raises:
+        ValueError: a scheme that is neither empty nor redis.
+    """
+    if url.startswith(("redis://", "rediss://")):
+        return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
+    if url:
+        raise ValueError("CACHE_URL: use redis:// or leave it empty")
+    return {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": var_dir / "cache",
+    }
+
+
+def broker_options(url: str, *, var_dir: Path) -> dict[str, Any]:
+    """Kombu transport options; the filesystem broker keeps one folder for both directions."""
+    if not url.startswith("filesystem:"):
+        return {}
+    folder = var_dir / "broker"
+    for name in ("queue", "control", "processed"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    return {
+        "data_folder_in": str(folder / "queue"),
+        "data_folder_out": str(folder / "queue"),
+        "control_folder": str(folder / "control"),
+        "processed_folder": str(folder / "processed"),
+        "store_processed": False,
+        "polling_interval": 0.2,
+    }

@@ -1,0 +1,189 @@
+"""The typed environment: DESIGN 2.2, one field a name.
+
+A `.env` file in the checkout is read; a real variable wins over it. Every secret may also be given
+as `NAME_FILE`, a path whose content is the value. In embedded mode missing secrets are generated
+once into `VAR_DIR/secrets/` with mode 0600.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Literal
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+SECRETS = (
+    "SECRET_KEY",
+    "EVIDENCE_KEY",
+    "AUTH0_CLIENT_SECRET",
+    "AUTH0_VAULT_CLIENT_SECRET",
+    "AUTH0_MGMT_CLIENT_SECRET",
+    "AUTH0_LOG_STREAM_TOKEN",
+)
+GENERATED = ("SECRET_KEY", "EVIDENCE_KEY")
+GENERATED_WITH_THE_LOCAL_TENANT = (
+    "AUTH0_CLIENT_SECRET",
+    "AUTH0_VAULT_CLIENT_SECRET",
+    "AUTH0_MGMT_CLIENT_SECRET",
+    "AUTH0_LOG_STREAM_TOKEN",
+)
+
+
+class EnvironmentRefused(SystemExit):
+    """The environment is not usable; the message lists every reason at once."""
+
+
+class Env(BaseModel):
+    """What the process was told. Names and defaults: DESIGN 2.2."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    VAR_DIR: Path = BASE_DIR / "var"
+    PORTAL_ENV: Literal["embedded", "production"] = "embedded"
+    PORTAL_PORT: int = Field(8000, ge=1, le=65535)
+    PORTAL_URL: str = ""
+    TENANT_PORT: int = Field(8100, ge=1, le=65535)
+    DATABASE_URL: str = ""
+    CELERY_BROKER_URL: str = "filesystem://"
+    CACHE_URL: str = ""
+    SECRET_KEY: str = ""
+    EVIDENCE_KEY: str = ""
+    AUTH0_ISSUER: str = ""
+    AUTH0_CLIENT_ID: str = "ata-web"
+    AUTH0_CLIENT_SECRET: str = ""
+    AUTH0_API_AUDIENCE: str = "https://ata.local/api"
+    AUTH0_APPROVAL_AUDIENCE: str = "https://ata.local/approvals"
+    AUTH0_CLI_CLIENT_ID: str = "ata-cli"
+    AUTH0_API_CLIENTS: str = ""
+    AUTH0_BROKER_CLIENTS: str = ""
+    AUTH0_VAULT_CLIENT_ID: str = "ata-vault"
+    AUTH0_VAULT_CLIENT_SECRET: str = ""
+    AUTH0_MGMT_CLIENT_ID: str = "ata-mgmt"
+    AUTH0_MGMT_CLIENT_SECRET: str = ""
+    AUTH0_ROLES_CLAIM: str = "https://ata.example/roles"
+    AUTH0_LOG_STREAM_TOKEN: str = ""
+    STEP_UP_EXPIRY_S: int = Field(300, ge=1, le=259200)
+    LEDGER_ORIGIN: str = ""
+    LEDGER_KEY_FILE: Path | None = None
+    LEDGER_POLICY_FILE: Path | None = None
+    LEDGER_WITNESS_URLS: str = ""
+    TSA_URL: str = ""
+    DEFENSECLAW_INSTANCES_FILE: Path | None = None
+    MAILER_URL: str = "console://"
+    PORTAL_FROM: str = "Auth0-ATA <portal@localhost>"
+    TENANT_CONTROL_TOKEN: str = ""
+
+    @field_validator("LEDGER_KEY_FILE", "LEDGER_POLICY_FILE", "DEFENSECLAW_INSTANCES_FILE", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @property
+    def local_tenant(self) -> bool:
+        """True when no issuer was named, so the tenant beside us is the issuer (embedded mode)."""
+        return not self.AUTH0_ISSUER and self.PORTAL_ENV == "embedded"
+
+    @property
+    def issuer(self) -> str:
+        """Issuer URL exactly as ID tokens must carry it."""
+        return self.AUTH0_ISSUER or f"http://localhost:{self.TENANT_PORT}/"
+
+    @property
+    def portal_url(self) -> str:
+        """Public base URL without a trailing slash."""
+        return (self.PORTAL_URL or f"http://localhost:{self.PORTAL_PORT}").rstrip("/")
+
+    @property
+    def api_clients(self) -> frozenset[str]:
+        """`azp` values that `/v1` accepts."""
+        return _names(self.AUTH0_API_CLIENTS) or frozenset(
+            {self.AUTH0_CLI_CLIENT_ID, self.AUTH0_CLIENT_ID}
+        )
+
+    @property
+    def broker_clients(self) -> frozenset[str]:
+        """`azp` values that the token broker accepts."""
+        return _names(self.AUTH0_BROKER_CLIENTS) or frozenset({self.AUTH0_CLI_CLIENT_ID})
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(part.strip() for part in text.replace(",", " ").split())
+
+
+def load() -> Env:
+    """Read `.env`, the process environment and `NAME_FILE` files.
+
+    Raises:
+        EnvironmentRefused: a value is malformed or a named file cannot be read; all at once.
+    """
+    given = {k: v for k, v in dotenv_values(BASE_DIR / ".env").items() if v is not None}
+    given |= {k: v for k, v in os.environ.items() if k in Env.model_fields or k.endswith("_FILE")}
+    problems: list[str] = []
+    for name in SECRETS:
+        path = given.get(f"{name}_FILE")
+        if path and not given.get(name):
+            try:
+                given[name] = Path(path).read_text().strip()
+            except OSError as error:
+                problems.append(f"{name}_FILE: {error.strerror or error}: {path}")
+    try:
+        env = Env.model_validate({k: v for k, v in given.items() if k in Env.model_fields})
+    except ValidationError as error:
+        problems += [f"{e['loc'][0]}: {e['msg']}" for e in error.errors()]
+        raise EnvironmentRefused(_say(problems)) from None
+    if problems:
+        raise EnvironmentRefused(_say(problems))
+    var_dir = env.VAR_DIR if env.VAR_DIR.is_absolute() else BASE_DIR / env.VAR_DIR
+    return with_generated_secrets(env.model_copy(update={"VAR_DIR": var_dir}))
+
+
+def _say(problems: list[str]) -> str:
+    return "The environment is not usable:\n" + "\n".join(f"  - {p}" for p in problems)
+
+
+def with_generated_secrets(env: Env) -> Env:
+    """Fill secrets that embedded mode generates for itself; production generates none."""
+    if env.PORTAL_ENV != "embedded":
+        return env
+    names = GENERATED + (GENERATED_WITH_THE_LOCAL_TENANT if env.local_tenant else ())
+    missing = {n: kept_secret(env.VAR_DIR, n) for n in names if not getattr(env, n)}
+    return env.model_copy(update=missing)
+
+
+def kept_secret(var_dir: Path, name: str) -> str:
+    """The secret kept as `VAR_DIR/secrets/NAME` (hex, 32 bytes), made at first use with mode 0600.
+
+    Raises:
+        EnvironmentRefused: the folder cannot be written.
+    """
+    path = var_dir / "secrets" / name
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.exists():
+            # Written beside and linked into place, so that a second process never reads half of it.
+            draft = path.with_name(f".{name}.{os.getpid()}.{secrets.token_hex(4)}")
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as handle:
+                handle.write(secrets.token_hex(32))
+                handle.flush()
+                os.fsync(handle.fileno())
+            try:
+                os.link(draft, path)
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        return path.read_text().strip()
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"Cannot keep {name} in {path.parent}: {error.strerror}. "
+            "Make the folder writable or set VAR_DIR to one that is."
+        ) from None
+
+
+env = load()

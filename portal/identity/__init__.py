@@ -1,0 +1,1 @@
+"""Who is signed in: OIDC sign-in, roles, sessions, sign-out."""

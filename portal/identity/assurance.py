@@ -1,0 +1,57 @@
+"""A session that was ended elsewhere ends here too, on every method, for pages and fragments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import quote, urlsplit
+
+from django.contrib import auth
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from portal.identity import sessions
+
+
+class SessionAssuranceMiddleware:
+    """Puts the `SignedInSession` on the request, or signs the browser out."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.META["ATA_SESSION"] = None
+        if request.user.is_authenticated:
+            session = sessions.current(request)
+            if session is None:
+                auth.logout(request)
+                return self._ended(request)
+            request.META["ATA_SESSION"] = session
+        return self.get_response(request)
+
+    @staticmethod
+    def _ended(request: HttpRequest) -> HttpResponse:
+        if request.headers.get("HX-Request"):
+            here = urlsplit(request.headers.get("HX-Current-URL", "/"))
+            back = here.path + (f"?{here.query}" if here.query else "")
+            answer = HttpResponse(status=401)
+            answer["HX-Redirect"] = sign_in_url(back)
+            return answer
+        if request.method not in {"GET", "HEAD"}:
+            return JsonResponse(
+                {
+                    "type": "about:blank",
+                    "title": "Your session has ended",
+                    "status": 401,
+                    "code": "session_ended",
+                    "detail": f"Sign in again at {reverse('oidc_authentication_init')}.",
+                },
+                status=401,
+                content_type="application/problem+json",
+            )
+        return redirect(sign_in_url(request.get_full_path()))
+
+
+def sign_in_url(back: str) -> str:
+    """Where to sign in, returning to `back` afterwards."""
+    return f"{reverse('oidc_authentication_init')}?next={quote(back, safe='')}"

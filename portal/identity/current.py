@@ -1,0 +1,48 @@
+"""The actor of a web request, and decorators that ask for a role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+
+from audit.actor import Actor
+from portal.identity import sessions
+from portal.identity.models import SignedInSession, User
+
+
+def actor(request: HttpRequest) -> Actor:
+    """Who acts in this request.
+
+    Raises:
+        PermissionDenied: nobody is signed in.
+    """
+    if not isinstance(request.user, User):
+        raise PermissionDenied("Sign in first.")
+    session: SignedInSession | None = request.META.get("ATA_SESSION")
+    return sessions.actor_of(request, request.user, session)
+
+
+def needs_role[**P](
+    *roles: str,
+) -> Callable[
+    [Callable[Concatenate[HttpRequest, P], HttpResponseBase]],
+    Callable[Concatenate[HttpRequest, P], HttpResponseBase],
+]:
+    """Decorator: 403 unless the person has one of `roles`; the page says whom to ask."""
+
+    def wrap(
+        view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
+    ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+        @wraps(view)
+        def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if not actor(request).roles & set(roles):
+                raise PermissionDenied(f"This page is for {' and '.join(roles)}s.")
+            return view(request, *args, **kwargs)
+
+        return checked
+
+    return wrap

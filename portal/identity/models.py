@@ -1,0 +1,91 @@
+"""Accounts and signed-in sessions. `(iss, sub)` is the identity; e-mail is display (DESIGN 1.7)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+
+ROLES = ("auditor", "operator", "admin")
+
+
+class UserManager(BaseUserManager["User"]):
+    """Finds and makes accounts by issuer and subject."""
+
+    def by_identity(self, iss: str, sub: str) -> User | None:
+        """The account of a subject at an issuer, or None."""
+        return self.filter(iss=iss, sub=sub).first()
+
+
+class User(AbstractBaseUser):
+    """One person at one issuer, as last seen in an ID token."""
+
+    iss = models.CharField(max_length=255)
+    sub = models.CharField(max_length=255)
+    name = models.CharField(max_length=200, blank=True)
+    email = models.CharField(max_length=254, blank=True)
+    roles = models.JSONField(default=list)
+    is_active = models.BooleanField(default=True)
+    last_seen = models.DateTimeField(null=True)
+    password = None  # type: ignore[assignment]  # nobody signs in here with a password
+
+    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+    USERNAME_FIELD = "id"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["iss", "sub"], name="one_account_per_subject"),)
+
+    def __str__(self) -> str:
+        return self.email or self.name or self.sub
+
+
+class SignedInSession(models.Model):
+    """A live browser session and what the issuer said about its sign-in."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="sessions")
+    session_key = models.CharField(max_length=40, unique=True)
+    public_id = models.CharField(max_length=32, unique=True)
+    sid = models.CharField(max_length=255, blank=True, db_index=True)
+    auth_time = models.DateTimeField()
+    amr = models.JSONField(default=list)
+    acr = models.CharField(max_length=200, blank=True)
+    id_token_digest = models.CharField(max_length=64, blank=True)
+    ip = models.GenericIPAddressField(null=True)
+    user_agent = models.CharField(max_length=300, blank=True)
+    created = models.DateTimeField()
+    last_seen = models.DateTimeField()
+
+    class Meta:
+        indexes = (models.Index(fields=["user", "-last_seen"], name="session_by_user"),)
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class SeenLogoutToken(models.Model):
+    """`jti` of back-channel logout tokens already honoured, so that none is replayed."""
+
+    jti = models.CharField(max_length=255, primary_key=True)
+    expires = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.jti
+
+
+class CommandLineSignIn(models.Model):
+    """The newest device-flow sign-in of a subject, whose ID token is kept as evidence."""
+
+    iss = models.CharField(max_length=255)
+    sub = models.CharField(max_length=255)
+    id_token_digest = models.CharField(max_length=64)
+    auth_time = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["iss", "sub"], name="one_command_line_sign_in"),
+        )
+
+    def __str__(self) -> str:
+        return self.sub

@@ -1,0 +1,104 @@
+"""Signed-in sessions: begin, look up, list, end. Nothing about a token is kept in the session."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime, timedelta
+
+from django.contrib import auth
+from django.contrib.sessions.models import Session
+from django.http import HttpRequest
+
+from approvals import clock
+from audit.actor import Actor, EvidenceRef
+from audit.record import record
+from portal.identity.backend import SignIn
+from portal.identity.models import SignedInSession, User
+from portal.ops.request_id import request_id
+
+_TOUCH_EVERY = timedelta(minutes=1)
+SESSION_ID = "ata_session_id"
+
+
+def begin(request: HttpRequest, user: User, sign_in: SignIn) -> SignedInSession:
+    """Log `user` in under a fresh session key and record the sign-in."""
+    auth.login(request, user, backend="portal.identity.backend.OperatorBackend")
+    if request.session.session_key is None:
+        request.session.create()
+    now = clock.now()
+    claims = sign_in.claims
+    session = SignedInSession.objects.create(
+        user=user,
+        session_key=request.session.session_key,
+        public_id=secrets.token_hex(8),
+        sid=claims.sid or "",
+        auth_time=datetime.fromtimestamp(claims.auth_time or claims.issued_at, UTC),
+        amr=list(claims.amr),
+        acr=claims.acr or "",
+        id_token_digest=sign_in.evidence.digest,
+        ip=_ip(request),
+        user_agent=request.headers.get("User-Agent", "")[:300],
+        created=now,
+        last_seen=now,
+    )
+    request.session[SESSION_ID] = session.public_id
+    record(
+        actor_of(request, user, session),
+        "operator.signed_in",
+        data={"amr": list(claims.amr), "auth_time": session.auth_time.isoformat()},
+        private={"ip": session.ip or "", "user_agent": session.user_agent},
+        evidence=[sign_in.evidence],
+    )
+    return session
+
+
+def current(request: HttpRequest) -> SignedInSession | None:
+    """The live row of this browser session; None when it was ended elsewhere."""
+    public_id = request.session.get(SESSION_ID)
+    if not public_id:
+        return None
+    session = SignedInSession.objects.select_related("user").filter(public_id=public_id).first()
+    if session is None or session.session_key != request.session.session_key:
+        return None
+    now = clock.now()
+    if now - session.last_seen > _TOUCH_EVERY:
+        SignedInSession.objects.filter(pk=session.pk).update(last_seen=now)
+    return session
+
+
+def actor_of(request: HttpRequest, user: User, session: SignedInSession | None, via: str = "web") -> Actor:
+    """Who acts in this request, with the evidence of their sign-in."""
+    kept = session.id_token_digest if session else ""
+    return Actor(
+        iss=user.iss,
+        sub=user.sub,
+        name=user.name,
+        email=user.email,
+        roles=frozenset(user.roles),
+        via=via,
+        session=session.public_id if session else "",
+        request=request_id(request),
+        ip=_ip(request) or "",
+        evidence=(EvidenceRef("id_token", kept),) if kept else (),
+    )
+
+
+def end(session: SignedInSession) -> None:
+    """Remove a session, wherever its browser is."""
+    Session.objects.filter(session_key=session.session_key).delete()
+    session.delete()
+
+
+def end_matching(*, sid: str = "", iss: str = "", sub: str = "") -> int:
+    """Back-channel logout: end sessions by `sid`, else all of a subject. Returns how many."""
+    found = SignedInSession.objects.all()
+    found = found.filter(sid=sid) if sid else found.filter(user__iss=iss, user__sub=sub)
+    ended = list(found)
+    for session in ended:
+        end(session)
+    return len(ended)
+
+
+def _ip(request: HttpRequest) -> str | None:
+    value: str | None = request.META.get("REMOTE_ADDR")
+    return value or None

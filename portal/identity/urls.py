@@ -1,0 +1,12 @@
+"""Sign-in routes; un-namespaced, since mozilla-django-oidc reverses them by these names."""
+
+from django.urls import path
+
+from portal.identity import views
+
+urlpatterns = [
+    path("oidc/authenticate/", views.SignIn.as_view(), name="oidc_authentication_init"),
+    path("oidc/callback/", views.Callback.as_view(), name="oidc_authentication_callback"),
+    path("oidc/logout/", views.SignOut.as_view(), name="oidc_logout"),
+    path("oidc/backchannel-logout/", views.backchannel_logout, name="oidc_backchannel_logout"),
+]

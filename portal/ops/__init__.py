@@ -1,0 +1,1 @@
+"""Operations: health, metrics, request ids, commands that run the house."""

@@ -1,0 +1,66 @@
+"""`/healthz`: the process answers. `/readyz`: it can do its work, and what it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib.auth.decorators import login_not_required
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+
+from approvals import issuer
+from audit.guards import missing_triggers
+from auth0_client.errors import Auth0Error
+from outbound.errors import OutboundError
+
+
+@login_not_required
+@never_cache
+def healthz(request: HttpRequest) -> HttpResponse:
+    """200 as long as the process answers."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@login_not_required
+@never_cache
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 when every check holds, 503 with the reasons otherwise."""
+    checks: dict[str, Callable[[], str]] = {
+        "database": _database,
+        "ledger_guards": _guards,
+        "issuer": _issuer,
+    }
+    found = {name: _run(check) for name, check in checks.items()}
+    ready = all(not reason for reason in found.values())
+    return JsonResponse(
+        {"ready": ready, "checks": {name: reason or "ok" for name, reason in found.items()}},
+        status=200 if ready else 503,
+    )
+
+
+def _run(check: Callable[[], str]) -> str:
+    try:
+        return check()
+    except Exception as error:  # a check that cannot run has not passed
+        return type(error).__name__
+
+
+def _database() -> str:
+    executor = MigrationExecutor(connection)
+    waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return f"{len(waiting)} migrations to apply" if waiting else ""
+
+
+def _guards() -> str:
+    missing = missing_triggers()
+    return f"missing triggers: {', '.join(missing)}" if missing else ""
+
+
+def _issuer() -> str:
+    try:
+        issuer.auth0().discovery.document()
+    except (Auth0Error, OutboundError) as error:
+        return str(error)
+    return ""

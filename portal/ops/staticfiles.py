@@ -1,0 +1,17 @@
+"""Static files under hashed names, so that they can be cached for good."""
+
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+
+class FingerprintedStorage(CompressedManifestStaticFilesStorage):
+    """Falls back to the plain name where `collectstatic` has not run (tests, management commands)."""
+
+    manifest_strict = False
+
+    def stored_name(self, name: str) -> str:
+        """The hashed name of a collected file, else the name itself."""
+        try:
+            stored: str = super().stored_name(name)
+        except ValueError:
+            return name
+        return stored

@@ -1,0 +1,167 @@
+"""Django settings, all derived from `portal.env`."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from celery.schedules import schedule
+from django.utils.csp import CSP
+
+from portal.databases import broker_options, cache, database
+from portal.env import BASE_DIR, env
+from portal.logging import logging_config
+from portal.production import refuse_unsafe
+
+refuse_unsafe(env)
+
+ENV = env
+PRODUCTION = env.PORTAL_ENV == "production"
+VAR_DIR = env.VAR_DIR
+PORTAL_URL = env.portal_url
+SECRET_KEY = env.SECRET_KEY
+EVIDENCE_KEY = bytes.fromhex(env.EVIDENCE_KEY) if env.EVIDENCE_KEY else b""
+LEDGER_ORIGIN = env.LEDGER_ORIGIN
+LEDGER_KEY_FILE = env.LEDGER_KEY_FILE
+STEP_UP_EXPIRY_S = env.STEP_UP_EXPIRY_S
+DEBUG = False
+_portal = urlsplit(PORTAL_URL)
+_https = _portal.scheme == "https"
+ALLOWED_HOSTS = [_portal.hostname or "localhost"] + ([] if PRODUCTION else ["127.0.0.1", "localhost", "testserver"])
+CSRF_TRUSTED_ORIGINS = [f"{_portal.scheme}://{_portal.netloc}"]
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "portal.identity",
+    "portal.web",
+    "portal.ops",
+    "audit",
+    "approvals",
+    "connections",
+    "enforcement",
+]
+MIDDLEWARE = [
+    "portal.ops.request_id.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "portal.identity.assurance.SessionAssuranceMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.csp",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.web.context.shell",
+            ],
+        },
+    }
+]
+
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+DATABASES = {"default": database(env.DATABASE_URL, base_dir=BASE_DIR, var_dir=VAR_DIR)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {"default": cache(env.CACHE_URL, var_dir=VAR_DIR)}
+
+AUTH_USER_MODEL = "identity.User"
+AUTHENTICATION_BACKENDS = ["portal.identity.backend.OperatorBackend"]
+LOGIN_URL = "oidc_authentication_init"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/"
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_NAME = "ata_session"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = "ata_csrf"
+CSRF_FAILURE_VIEW = "portal.web.errors.csrf_failure"
+
+# mozilla-django-oidc, subclassed in portal/identity; endpoints come from discovery at run time.
+OIDC_RP_CLIENT_ID = env.AUTH0_CLIENT_ID
+OIDC_RP_CLIENT_SECRET = env.AUTH0_CLIENT_SECRET
+OIDC_RP_SIGN_ALGO = "RS256"
+OIDC_RP_SCOPES = "openid profile email"
+OIDC_USE_PKCE = True
+OIDC_STORE_ACCESS_TOKEN = False
+OIDC_STORE_ID_TOKEN = False
+OIDC_TIMEOUT = 5
+OIDC_OP_JWKS_ENDPOINT = OIDC_OP_AUTHORIZATION_ENDPOINT = OIDC_OP_TOKEN_ENDPOINT = OIDC_OP_USER_ENDPOINT = "discovery"
+
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF, CSP.NONCE],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "data:"],
+    "connect-src": [CSP.SELF],
+    "font-src": [CSP.SELF],
+    "manifest-src": [CSP.SELF],
+    # Sign-out and connect are form posts that end in a redirect to the issuer.
+    "form-action": [CSP.SELF, "{0.scheme}://{0.netloc}".format(urlsplit(env.issuer))],
+    "base-uri": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+}
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SECURE_SSL_REDIRECT = False  # TLS ends at the proxy in front (docs/deploy)
+SECURE_HSTS_SECONDS = 31536000 if _https else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else None
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # pages; ingest endpoints read streams under their own cap
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = VAR_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "portal.ops.staticfiles.FingerprintedStorage"},
+}
+WHITENOISE_USE_FINDERS = False
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+FORMAT_MODULE_PATH: list[str] = []
+
+CELERY_BROKER_URL = env.CELERY_BROKER_URL
+CELERY_BROKER_TRANSPORT_OPTIONS = broker_options(env.CELERY_BROKER_URL, var_dir=VAR_DIR)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "ata"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_TASK_ACKS_LATE = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    # The sweeps find due rows by themselves; beat is only a second hint beside the worker's loops.
+    "sweep-approvals": {"task": "approvals.tasks.sweep", "schedule": schedule(5)},
+}
+
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
+DEFAULT_FROM_EMAIL = env.PORTAL_FROM
+
+LOGGING_CONFIG = None
+logging_config(env.PORTAL_ENV)
+
+TEST_RUNNER = "django.test.runner.DiscoverRunner"
+SILENCED_SYSTEM_CHECKS: list[str] = []

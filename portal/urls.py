@@ -1,0 +1,23 @@
+"""Routes of DESIGN 2.3; each room brings its own."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+from portal.api.app import api
+
+urlpatterns = [
+    path("", include("portal.web.urls")),
+    path("", include("portal.identity.urls")),
+    path("", include("portal.ops.urls")),
+    path("", include("audit.urls")),
+    path("", include("approvals.urls")),
+    path("", include("connections.urls")),
+    path("", include("enforcement.urls")),
+    path("v1/", api.urls),
+]
+
+handler400 = "portal.web.errors.bad_request"
+handler403 = "portal.web.errors.forbidden"
+handler404 = "portal.web.errors.not_found"
+handler500 = "portal.web.errors.server_error"

@@ -1,0 +1,1 @@
+"""Pages: home, errors, template tags, the shell around every page."""

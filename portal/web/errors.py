@@ -1,0 +1,46 @@
+"""Error pages: what happened, a reference id, what to do next."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from portal.api.problems import Problem, answer
+from portal.ops.request_id import request_id
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """400."""
+    return _page(request, 400, "bad_request", "The request could not be understood.")
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """403, with the reason that the view gave."""
+    return _page(request, 403, "forbidden", str(exception or "") or "This is not for your role.")
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404."""
+    return _page(request, 404, "not_found", "There is nothing here, or it is not yours to see.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500; the reference id is in our log."""
+    return _page(request, 500, "server_error", "Something went wrong on our side.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 for a form without a valid token: usually a page that was open too long."""
+    return _page(request, 403, "csrf", "This page was open too long. Go back, reload, try again.", "csrf")
+
+
+def _page(request: HttpRequest, status: int, code: str, words: str, template: str = "") -> HttpResponse:
+    if request.path.startswith("/v1/"):
+        json: JsonResponse = answer(Problem(status, code, words), request)
+        return json
+    return render(
+        request,
+        f"errors/{template or status}.html",
+        {"words": words, "reference": request_id(request)},
+        status=status,
+    )
