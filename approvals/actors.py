@@ -1,0 +1,36 @@
+"""Actors as JSON: an approval and an effect outlive the session that asked for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from audit.actor import SYSTEM, Actor, EvidenceRef
+
+
+def to_json(actor: Actor) -> dict[str, Any]:
+    """Everything that a later event needs about who acted."""
+    return {
+        "iss": actor.iss,
+        "sub": actor.sub,
+        "name": actor.name,
+        "email": actor.email,
+        "roles": sorted(actor.roles),
+        "via": actor.via,
+        "session": actor.session,
+        "request": actor.request,
+        "ip": actor.ip,
+        "agent": actor.agent,
+        "evidence": [{"kind": e.kind, "digest": e.digest} for e in actor.evidence],
+    }
+
+
+def from_json(value: dict[str, Any]) -> Actor:
+    """The actor that `to_json` wrote; an empty object is the system itself."""
+    if not value:
+        return SYSTEM
+    plain = {k: str(value.get(k, "")) for k in ("iss", "sub", "name", "email", "via", "session", "request", "ip", "agent")}
+    return Actor(
+        **plain,
+        roles=frozenset(value.get("roles", ())),
+        evidence=tuple(EvidenceRef(e["kind"], e["digest"]) for e in value.get("evidence", ())),
+    )

@@ -1,0 +1,169 @@
+"""What an answer from the issuer means, and the evidence that makes it ours to act on.
+
+An approval counts when the approval token verifies, its subject is the asked person and its
+details are our intent. Details that differ are an attack; details absent from the token but equal
+in the response are approved and labelled unsigned; absent in both, failed (RFC 9396).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from approvals import clock, closing, details, issuer, recording, tenant_log
+from approvals.models import Approval, Ask, Person
+from audit import evidence
+from audit.actor import EvidenceRef
+from auth0_client import ciba
+from auth0_client.errors import Auth0Error, TokenRefused
+from outbound.errors import OutboundError
+
+# An answer this close to our own expiry is read as an expiry, since clocks differ.
+_CLOCKS_DIFFER = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """What to do under the lock; `too_late` is for approvals that closed meanwhile."""
+
+    apply: Callable[[Approval, Ask], None]
+    too_late: Callable[[Approval, Ask], None] = lambda _approval, _ask: None
+
+
+class NotOurs(Exception):
+    """The tokens do not prove an approval of this intent by this person."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class _Proven:
+    signed: bool
+    evidence: tuple[EvidenceRef, ...]
+
+
+def approved(ask: Ask, answer: ciba.Approved) -> Settle:
+    """Check the tokens before anything commits."""
+    person = ask.person
+    try:
+        proven = _prove(ask, answer, person)
+    except NotOurs as refused:
+        code, detail = refused.code, refused.detail
+        return Settle(lambda approval, ask: closing.fail(approval, ask, code, detail))
+    actor = person.as_actor(via="phone")
+    return Settle(
+        apply=lambda approval, ask: closing.approve(
+            approval, ask, actor, signed=proven.signed, evidence=proven.evidence
+        ),
+        too_late=lambda approval, ask: _note_late(approval, ask, person),
+    )
+
+
+def _note_late(approval: Approval, ask: Ask, person: Person) -> None:
+    recording.answered_too_late(approval, ask, person.as_actor(via="phone"), "approved")
+
+
+def _prove(ask: Ask, answer: ciba.Approved, person: Person) -> _Proven:
+    expected = details.for_ask(ask)
+    tokens = answer.tokens
+    kept: list[EvidenceRef] = []
+    signed_details: Sequence[Mapping[str, object]] = ()
+    try:
+        if tokens.id_token:
+            identity = issuer.auth0().verify_id_token(tokens.id_token, nonce=None)
+            if identity.subject != person.sub:
+                raise NotOurs("wrong_subject", "Somebody other than the asked person approved.")
+            kept.append(_keep("id_token", tokens.id_token, person, identity.expires_at))
+        signed_details = _signed_details(ask, tokens.access_token, person, kept)
+        if not kept:
+            raise NotOurs("nothing_signed", "Auth0 answered without a token that can be checked.")
+        evidence.put_issuer_keys(person.iss, issuer.auth0().keys.snapshot().raw)
+    except TokenRefused as refused:
+        raise NotOurs(refused.code, f"Auth0's answer did not verify: {refused.detail}.") from None
+    except (Auth0Error, OutboundError) as error:
+        raise NotOurs("keys_unreachable", f"Auth0's keys could not be read: {error}.") from None
+    for found in (signed_details, tokens.authorization_details):
+        if found and not details.same(list(found), expected):
+            raise NotOurs("details_differ", "What was approved is not what was asked.")
+    if not signed_details and not tokens.authorization_details:
+        raise NotOurs("details_missing", "Auth0 did not say what was approved.")
+    return _Proven(bool(signed_details), tuple(kept))
+
+
+def _signed_details(
+    ask: Ask, access_token: str, person: Person, kept: list[EvidenceRef]
+) -> Sequence[Mapping[str, object]]:
+    """The details inside the verified approval token; empty where the token carries none."""
+    if access_token.count(".") != 2:  # opaque: the issuer signs nothing for this audience
+        return ()
+    started = (ask.started or ask.approval.created).timestamp()
+    try:
+        token = issuer.auth0().verify_approval_token(
+            access_token, expected_sub=person.sub, issued_after=started
+        )
+    except TokenRefused as refused:
+        if refused.code == "authorization_details":
+            return ()
+        raise
+    kept.append(_keep("approval_token", access_token, person, token.expires_at))
+    return token.authorization_details
+
+
+def _keep(kind: str, token: str, person: Person, expires_at: float) -> EvidenceRef:
+    return evidence.put(
+        kind,
+        token.encode(),
+        subject_key=person.subject.key,
+        not_before_release=datetime.fromtimestamp(expires_at, UTC),
+    )
+
+
+def refused(ask: Ask, now: datetime) -> Settle:
+    """Auth0 says denied or expired with one word: our clock tells them apart (DESIGN 1.3.5)."""
+    if now >= ask.expires_at - _CLOCKS_DIFFER:
+        return expired(ask, now, source="our clock")
+    person = ask.person.as_actor(via="phone")
+    evidenced = tenant_log.rejection_seen(ask)
+    return Settle(
+        lambda approval, ask: closing.deny(
+            approval,
+            ask,
+            person,
+            inferred=not evidenced,
+            source="tenant log" if evidenced else "our clock",
+            now=now,
+        )
+    )
+
+
+def expired(ask: Ask, now: datetime, *, source: str) -> Settle:
+    """Nobody answered in time."""
+    return Settle(lambda approval, ask: closing.expire(approval, ask, source=source, now=now))
+
+
+def lost() -> Settle:
+    """The answer was given to a worker that died, or the request is unknown: nothing commits."""
+    return Settle(
+        lambda approval, ask: closing.fail(
+            approval,
+            ask,
+            "answer_lost",
+            "Auth0 gave its answer once and it was lost. Nothing was committed; ask again.",
+        )
+    )
+
+
+def unreachable(ask: Ask, now: datetime) -> Settle:
+    """Auth0 stayed away until long after the request expired."""
+    return Settle(
+        lambda approval, ask: closing.fail(
+            approval,
+            ask,
+            "issuer_unreachable",
+            f"Auth0 could not be reached between {clock.stamp(ask.expires_at)} and {clock.stamp(now)}.",
+        )
+    )

@@ -1,0 +1,205 @@
+"""How an approval ends: each outcome does exactly what its policy said it would (DESIGN 1.3.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from approvals import actors, clock, intent, people, policy, recording, registry
+from approvals.asks import ask_next
+from approvals.commit import commit_now
+from approvals.holds import release_hold
+from approvals.models import Answer, Approval, Ask, AskState, Effect, Outcome, Status
+from audit.actor import Actor, EvidenceRef, Target
+from audit.record import record
+
+EVIDENCE_SOUGHT_FOR = timedelta(hours=24)
+
+
+def approve(
+    approval: Approval, ask: Ask, person: Actor, *, signed: bool, evidence: Sequence[EvidenceRef]
+) -> None:
+    """Commit the intent, unless what was approved is no longer true.
+
+    The caller holds a transaction and a lock on `approval`.
+    """
+    _end_ask(ask, AskState.APPROVED)
+    approval.answer = Answer.APPROVED
+    approval.answered_by = actors.to_json(person)
+    recording.approval_approved(approval, ask, person, signed=signed, evidence=evidence)
+    broken = no_longer_true(approval, person)
+    if broken:
+        fail(approval, None, broken, "Approved, but what was approved is no longer true.")
+        return
+    automatic = not approval.requester_sub
+    actor = person if automatic else actors.from_json(approval.requester)
+    approval.held = False  # what stays is the committed decision, not the hold
+    done = commit_now(
+        verb=registry.get(approval.verb),
+        actor=actor,
+        target=Target(approval.target_kind, approval.target_name, approval.target_instance),
+        params=approval.params,
+        reason=approval.reason,
+        severity=approval.severity,
+        operation=approval.operation,
+        intent_hash=approval.intent_hash,
+        approval=approval,
+        approver=person,
+        evidence=evidence,
+    )
+    _close(approval, Outcome.APPROVED, event_id=done.event_id)
+
+
+def no_longer_true(approval: Approval, approver: Actor) -> str:
+    """The code of what changed since the intent was made; empty when nothing did."""
+    verb = registry.get(approval.verb)
+    target = Target(approval.target_kind, approval.target_name, approval.target_instance)
+    if approval.policy_digest != policy.policy_digest():
+        return "policy_changed"
+    if approval.state_digest != intent.digest(dict(verb.look(target, approval.params))):
+        return "state_changed"
+    if approval.requester_sub:
+        asked = people.find(approval.requester_iss, approval.requester_sub)
+        requester = actors.from_json(approval.requester)
+        if asked is None or not policy.may(
+            Actor(iss=requester.iss, sub=requester.sub, roles=frozenset(asked.roles)), verb, target
+        ):
+            return "requester_lost_role"
+    person = people.find(approver.iss, approver.sub)
+    wanted = set(approval.rule["approver_roles"])
+    if approval.rule["approver"] == "another" and wanted and not (
+        person and wanted & set(person.roles)
+    ):
+        return "approver_lost_role"
+    return ""
+
+
+def deny(approval: Approval, ask: Ask, person: Actor, *, inferred: bool, source: str, now: datetime) -> None:
+    """Close as denied; the hold ends only once the denial is evidenced."""
+    _end_ask(ask, AskState.DENIED)
+    approval.answer, approval.inferred = Answer.DENIED, inferred
+    approval.answered_by = actors.to_json(person)
+    event_id = recording.approval_denied(approval, ask, person, inferred=inferred, source=source)
+    if inferred:
+        approval.evidence_sought_until = now + EVIDENCE_SOUGHT_FOR
+    else:
+        after_denial(approval, person)
+    _close(approval, Outcome.DENIED, event_id=event_id)
+    if inferred:
+        approval.due = now
+        approval.save(update_fields=["due"])
+
+
+def confirm_denial(approval: Approval, person: Actor, source: str) -> None:
+    """An inferred denial got its evidence: a tenant log line, or the person in the portal."""
+    approval.inferred = False
+    approval.evidence_sought_until = None
+    approval.due = None
+    approval.answered_by = actors.to_json(person)
+    approval.event_id = recording.approval_denied(
+        approval, approval.current, person, inferred=False, source=source
+    )
+    after_denial(approval, person)
+    approval.save()
+
+
+def after_denial(approval: Approval, person: Actor) -> None:
+    """`on_denial`: the hold ends; an automatic ask that was refused is a logged override."""
+    if approval.rule["on_denial"] == "release":
+        release_hold(approval, person)
+    if approval.requester_sub:
+        return
+    record(
+        person,
+        f"{approval.target_kind}.override_logged",
+        outcome="denied",
+        severity=approval.severity,
+        target=Target(approval.target_kind, approval.target_name, approval.target_instance),
+        approval=str(approval.id),
+        operation=approval.operation,
+        intent_hash=approval.intent_hash,
+        reason=approval.reason,
+        data={"verb": approval.verb, "not_committed": True},
+    )
+
+
+def expire(approval: Approval, ask: Ask, *, source: str, now: datetime) -> None:
+    """Ask the next person; with nobody left, close as expired and keep or release the hold."""
+    _end_ask(ask, AskState.EXPIRED)
+    following = ask_next(approval, actors.from_json(approval.requester), now)
+    event_id = recording.ask_expired(
+        approval, ask, next_person=following is not None, source=source
+    )
+    if following is not None:
+        recording.approval_requested(approval, actors.from_json(approval.requester))
+        return
+    if approval.rule["on_expiry"] == "release":
+        release_hold(approval, actors.from_json({}))
+    _close(approval, Outcome.EXPIRED, event_id=event_id)
+
+
+def fail(approval: Approval, ask: Ask | None, code: str, detail: str) -> None:
+    """Close as failed: nothing commits, a hold stays until somebody decides."""
+    if ask is not None:
+        _end_ask(ask, AskState.FAILED, f"{code}: {detail}")
+    event_id = recording.approval_failed(approval, ask, code, detail)
+    approval.outcome_code, approval.outcome_detail = code, detail[:500]
+    _close(approval, Outcome.FAILED, event_id=event_id)
+
+
+def cancel(approval: Approval, actor: Actor) -> None:
+    """Withdraw the request here; the hold that it placed ends."""
+    approval.asks.filter(state__in=[AskState.STARTING]).update(state=AskState.CANCELLED, due=None)
+    event_id = recording.approval_cancelled(approval, actor)
+    release_hold(approval, actor)
+    _close(approval, Outcome.CANCELLED, event_id=event_id)
+
+
+def _end_ask(ask: Ask, state: AskState, detail: str = "") -> None:
+    ask.state, ask.detail, ask.due = state, detail[:300], None
+    ask.save(update_fields=["state", "detail", "due"])
+
+
+def _close(approval: Approval, outcome: Outcome, *, event_id: UUID) -> None:
+    approval.status, approval.outcome = Status.CLOSED, outcome
+    approval.event_id, approval.closed, approval.due = event_id, clock.now(), None
+    approval.save()
+
+
+def as_json(approval: Approval) -> dict[str, Any]:
+    """The approval as `GET /v1/approvals/{id}` answers it (DESIGN 2.5)."""
+    ask = approval.current
+    effects = Effect.objects.filter(operation=approval.operation).order_by("created")
+    return {
+        "id": str(approval.id),
+        "verb": approval.verb,
+        "target": {
+            "kind": approval.target_kind,
+            "name": approval.target_name,
+            **({"instance": approval.target_instance} if approval.target_instance else {}),
+        },
+        "sentence": approval.sentence,
+        "severity": approval.severity,
+        "reason": approval.reason,
+        "answer": approval.answer,
+        "inferred": approval.inferred,
+        "status": approval.status,
+        "outcome": approval.outcome or None,
+        "code": approval.outcome_code or None,
+        "detail": approval.outcome_detail or None,
+        "binding_message": ask.code if ask else None,
+        "asked": ask.person.name or ask.person.email or ask.person.sub if ask else None,
+        "expires_at": clock.stamp(approval.expires_at),
+        "created_at": clock.stamp(approval.created),
+        "single_person": approval.single_person,
+        "held": approval.held,
+        "effects": [
+            {"instance": e.instance, "label": e.label, "state": e.state, "detail": e.detail}
+            for e in effects
+        ],
+        "intent": approval.intent,
+        "intent_hash": approval.intent_hash,
+        "event_id": str(approval.event_id) if approval.event_id else None,
+    }

@@ -1,0 +1,132 @@
+"""Commit: the state change, its event and its outbox rows in one transaction (DESIGN 1.3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from approvals import actors, clock
+from approvals.models import Approval, Effect
+from approvals.registry import CommitContext, EffectSpec, Verb
+from audit.actor import Actor, EvidenceRef, Target
+from audit.clock import uuid7
+from audit.record import record
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A committed act."""
+
+    event_id: UUID
+    effects: tuple[Effect, ...]
+
+
+def commit_now(
+    *,
+    verb: Verb,
+    actor: Actor,
+    target: Target,
+    params: Mapping[str, Any],
+    reason: str,
+    severity: str,
+    operation: str,
+    intent_hash: str,
+    approval: Approval | None = None,
+    approver: Actor | None = None,
+    evidence: Sequence[EvidenceRef] = (),
+) -> Done:
+    """Run the verb's local writes and record them; must be called inside a transaction.
+
+    With remote steps the event says `pending`: each step reports its own result later.
+    """
+    context = CommitContext(
+        actor=actor,
+        target=target,
+        params=dict(params),
+        reason=reason,
+        severity=severity,
+        operation=operation,
+        approval=str(approval.id) if approval else "",
+        intent_hash=intent_hash,
+        approver=approver,
+        expires_at="",
+    )
+    done = verb.commit(context)
+    effects = add_effects(
+        done.effects,
+        verb=verb.name,
+        event=verb.event,
+        actor=actor,
+        target=target,
+        operation=operation,
+        approval=approval,
+        severity=severity,
+        intent_hash=intent_hash,
+    )
+    private = dict(done.private)
+    data = {"verb": verb.name, "steps": len(effects), **done.data}
+    if approver is not None:
+        private["approver"] = {
+            "iss": approver.iss,
+            "sub": approver.sub,
+            "name": approver.name or approver.email,
+        }
+    event = record(
+        actor,
+        verb.event,
+        outcome="pending" if effects else "success",
+        severity=severity,
+        target=target,
+        approval=context.approval,
+        operation=operation,
+        intent_hash=intent_hash,
+        reason=reason,
+        changes=dict(done.changes) if done.changes else None,
+        data=data,
+        private=private,
+        evidence=(*actor.evidence, *evidence),
+    )
+    return Done(event.id, tuple(effects))
+
+
+def add_effects(
+    specs: Sequence[EffectSpec],
+    *,
+    verb: str,
+    event: str,
+    actor: Actor,
+    target: Target,
+    operation: str,
+    approval: Approval | None,
+    severity: str,
+    intent_hash: str = "",
+) -> list[Effect]:
+    """Outbox rows for remote steps, due now or after their delay."""
+    now = clock.now()
+    rows = [
+        Effect(
+            id=uuid7(),
+            kind=spec.kind,
+            verb=verb,
+            event=event,
+            operation=operation,
+            approval=approval,
+            actor=actors.to_json(actor) if actor.sub else {},
+            target_kind=target.kind,
+            target_name=target.name,
+            instance=spec.instance,
+            label=spec.label,
+            severity=severity,
+            intent_hash=intent_hash or (approval.intent_hash if approval else ""),
+            payload=spec.payload,
+            created=now,
+            updated=now,
+            due=now + timedelta(seconds=spec.delay_s),
+        )
+        for spec in specs
+    ]
+    Effect.objects.bulk_create(rows)
+    return rows

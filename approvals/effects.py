@@ -1,0 +1,89 @@
+"""Running the outbox: each remote step ends done, failed or unknown-then-read-back."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from django.db import transaction
+
+from approvals import actors, clock, registry
+from approvals.models import Effect, EffectState
+from approvals.registry import EffectResult, EffectRun
+from audit.actor import Target
+from audit.record import record
+
+log = logging.getLogger(__name__)
+
+_BACKOFF_S = (1, 2, 5, 15, 60, 300, 900)
+MAX_ATTEMPTS = 40
+
+
+def run(effect: Effect) -> None:
+    """Call the handler of one due step and store what came of it with its event."""
+    attempt = effect.attempts + 1
+    try:
+        handle = registry.handler(effect.kind)
+        result = handle(
+            effect.payload,
+            EffectRun(
+                effect_id=str(effect.id),
+                attempt=attempt,
+                operation=effect.operation,
+                approval=str(effect.approval_id or ""),
+                instance=effect.instance,
+            ),
+        )
+    except LookupError:
+        result = EffectResult("failed", f"no handler for {effect.kind}")
+    except Exception as error:
+        # A bug in one handler must not stop the sweep; the step stays and says what happened.
+        log.exception("effect %s failed", effect.kind)
+        result = EffectResult("unknown", f"{type(error).__name__}: being checked")
+    settle(effect, result, attempt)
+
+
+def settle(effect: Effect, result: EffectResult, attempt: int) -> None:
+    """Write a step's new state; a final state is an event of its own, in the same transaction."""
+    now = clock.now()
+    before = (effect.state, effect.detail)
+    effect.attempts, effect.updated, effect.lease = attempt, now, None
+    effect.state, effect.detail = EffectState(result.state), result.detail[:500]
+    if result.state in {"pending", "unknown"} and attempt >= MAX_ATTEMPTS:
+        effect.state = EffectState.FAILED
+    final = effect.state in {EffectState.DONE, EffectState.FAILED}
+    wait = result.retry_in_s if result.retry_in_s is not None else _backoff(attempt)
+    effect.due = None if final else now + timedelta(seconds=wait)
+    with transaction.atomic(durable=True):
+        effect.save()
+        if final and before != (effect.state, effect.detail):
+            _record(effect, result)
+
+
+def _backoff(attempt: int) -> float:
+    return _BACKOFF_S[min(attempt, len(_BACKOFF_S)) - 1]
+
+
+def _record(effect: Effect, result: EffectResult) -> None:
+    done = effect.state == EffectState.DONE
+    actor = actors.from_json(effect.actor)
+    record(
+        actor,
+        effect.event,
+        outcome="success" if done else "failure",
+        severity=effect.severity,
+        instance=effect.instance,
+        target=Target(effect.target_kind, effect.target_name, effect.instance),
+        approval=str(effect.approval_id or ""),
+        operation=effect.operation,
+        intent_hash=effect.intent_hash,
+        data={
+            "verb": effect.verb,
+            "step": effect.kind,
+            "attempts": effect.attempts,
+            "acknowledged": done,
+            **result.data,
+        },
+        private={"detail": effect.detail} if effect.detail else {},
+        evidence=actor.evidence,
+    )

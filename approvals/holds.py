@@ -1,0 +1,77 @@
+"""Holds while an approval waits: visible, reversible, and lifted only by the one that placed them."""
+
+from __future__ import annotations
+
+from approvals import actors, registry
+from approvals.commit import add_effects
+from approvals.models import Approval
+from approvals.registry import CommitContext, Committed
+from audit.actor import Actor, Target
+from audit.record import record
+
+
+def context(approval: Approval, actor: Actor, approver: Actor | None = None) -> CommitContext:
+    """What a verb's functions are told about this approval."""
+    return CommitContext(
+        actor=actor,
+        target=Target(approval.target_kind, approval.target_name, approval.target_instance),
+        params=approval.params,
+        reason=approval.reason,
+        severity=approval.severity,
+        operation=approval.operation,
+        approval=str(approval.id),
+        intent_hash=approval.intent_hash,
+        approver=approver,
+        expires_at=approval.expires_at.isoformat(),
+    )
+
+
+def place_hold(approval: Approval, actor: Actor) -> None:
+    """Tighten now, inside the caller's transaction; records `<kind>.held`."""
+    verb = registry.get(approval.verb)
+    if verb.hold is None:
+        return
+    done = verb.hold(context(approval, actor))
+    approval.held = True
+    approval.save(update_fields=["held"])
+    _record(approval, actor, done, "held")
+
+
+def release_hold(approval: Approval, actor: Actor) -> None:
+    """Undo exactly what `place_hold` did; nothing when this approval holds nothing."""
+    verb = registry.get(approval.verb)
+    if not approval.held or verb.release is None:
+        return
+    done = verb.release(context(approval, actor))
+    approval.held = False
+    approval.save(update_fields=["held"])
+    _record(approval, actor, done, "released")
+
+
+def _record(approval: Approval, actor: Actor, done: Committed, past: str) -> None:
+    family = {"connection": {"held": "connection.suspended", "released": "connection.resumed"}}
+    action = family.get(approval.target_kind, {}).get(past, f"{approval.target_kind}.{past}")
+    effects = add_effects(
+        done.effects,
+        verb=approval.verb,
+        event=action,
+        actor=actor,
+        target=Target(approval.target_kind, approval.target_name, approval.target_instance),
+        operation=approval.operation,
+        approval=approval,
+        severity=approval.severity,
+    )
+    record(
+        actor,
+        action,
+        outcome="pending" if effects else "success",
+        severity=approval.severity,
+        target=Target(approval.target_kind, approval.target_name, approval.target_instance),
+        approval=str(approval.id),
+        operation=approval.operation,
+        intent_hash=approval.intent_hash,
+        reason=approval.reason,
+        data={"until": approval.expires_at.isoformat(), **done.data},
+        private=dict(done.private),
+        evidence=actors.from_json(approval.requester).evidence,
+    )

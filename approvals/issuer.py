@@ -1,0 +1,44 @@
+"""The configured Auth0 tenant: one client for the process, made from the environment."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from django.conf import settings
+
+from auth0_client.client import Auth0
+from auth0_client.config import Tenant
+from auth0_client.management import Management
+from outbound.client import Outbound
+from outbound.guard import Guard
+
+
+@lru_cache(maxsize=1)
+def auth0() -> Auth0:
+    """Everything this process says to the tenant; it may call the tenant's host and no other."""
+    env = settings.ENV
+    tenant = Tenant(
+        issuer=env.issuer,
+        client_id=env.AUTH0_CLIENT_ID,
+        client_secret=env.AUTH0_CLIENT_SECRET,
+        api_audience=env.AUTH0_API_AUDIENCE,
+        approval_audience=env.AUTH0_APPROVAL_AUDIENCE,
+        cli_client_id=env.AUTH0_CLI_CLIENT_ID,
+        vault_client_id=env.AUTH0_VAULT_CLIENT_ID,
+        vault_client_secret=env.AUTH0_VAULT_CLIENT_SECRET,
+        mgmt_client_id=env.AUTH0_MGMT_CLIENT_ID,
+        mgmt_client_secret=env.AUTH0_MGMT_CLIENT_SECRET,
+        roles_claim=env.AUTH0_ROLES_CLAIM,
+    )
+    return Auth0(tenant, outbound(), key_miss_floor=5.0)
+
+
+@lru_cache(maxsize=1)
+def outbound() -> Outbound:
+    """The HTTP client for calls to the tenant, and to nothing else."""
+    return Outbound(guard=Guard.only(settings.ENV.issuer))
+
+
+def management() -> Management | None:
+    """The Management API; None where no machine client is configured."""
+    return auth0().management if settings.ENV.AUTH0_MGMT_CLIENT_SECRET else None

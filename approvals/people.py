@@ -1,0 +1,70 @@
+"""The directory of people who can be asked, and the order in which they are."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import Q
+
+from approvals import clock
+from approvals.models import Person
+from audit.actor import Actor
+
+log = logging.getLogger(__name__)
+
+
+def note_person(
+    *,
+    iss: str,
+    sub: str,
+    name: str = "",
+    email: str = "",
+    roles: Iterable[str],
+    phone: bool | None = None,
+    at: datetime | None = None,
+) -> Person:
+    """Record what the issuer said about a person, at sign-in or from its directory."""
+    defaults = {
+        "name": name[:200],
+        "email": email[:254],
+        "roles": sorted(set(roles)),
+        "updated": at or clock.now(),
+    }
+    if phone is not None:
+        defaults["phone"] = phone
+    person, _ = Person.objects.update_or_create(iss=iss, sub=sub, defaults=defaults)
+    return person
+
+
+def find(iss: str, sub: str) -> Person | None:
+    """The person of that identity, or None."""
+    return Person.objects.filter(iss=iss, sub=sub).first()
+
+
+def roster(
+    *, roles: Iterable[str], approver: str, requester: Actor, tried: Iterable[int] = ()
+) -> list[Person]:
+    """People to ask, in order: on call first, then the next; never one who was already tried.
+
+    `self` asks the requester; `another` anyone with a role except the requester. People whose
+    device is known to be missing come last rather than never: the issuer may have e-mail.
+    """
+    if approver == "self":
+        me = find(requester.iss, requester.sub)
+        return [me] if me and me.pk not in set(tried) else []
+    wanted = set(roles)
+    people = Person.objects.exclude(pk__in=list(tried)).exclude(
+        Q(iss=requester.iss) & Q(sub=requester.sub) & ~Q(sub="")
+    )
+    able = [p for p in people if wanted & set(p.roles)]
+    return sorted(able, key=lambda p: (p.phone is False, p.on_call, p.pk))
+
+
+def only_person(*, roles: Iterable[str], requester: Actor) -> Person | None:
+    """The requester, when nobody else could approve (recorded as single-person)."""
+    me = find(requester.iss, requester.sub)
+    if me is None or not set(roles) & set(me.roles):
+        return None
+    return me

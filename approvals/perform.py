@@ -1,0 +1,197 @@
+"""The one door: every decision, from web, API, CLI and tasks alike, enters here (DESIGN 1.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from difflib import get_close_matches
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from pydantic import ValidationError
+
+from approvals import actors, clock, intent, people, policy, registry
+from approvals.asks import ask_next
+from approvals.commit import commit_now
+from approvals.holds import place_hold
+from approvals.models import Approval, Effect
+from approvals.recording import approval_requested
+from approvals.registry import Verb
+from audit.actor import Actor, Target
+from audit.clock import uuid7
+from audit.ledger.vocabulary import severity_rank
+
+
+class Refused(Exception):
+    """The act may not happen as asked. `code` is stable; `detail` names the fix."""
+
+    def __init__(self, code: str, detail: str, *, pointer: str = "") -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.pointer = pointer
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """What `perform` did: committed (with its event) or waiting for an approval."""
+
+    operation: str
+    event_id: UUID | None = None
+    approval: Approval | None = None
+    effects: tuple[Effect, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    verb: Verb
+    actor: Actor
+    target: Target
+    params: dict[str, Any]
+    reason: str
+    severity: str
+    rule: policy.Decision
+
+
+def perform(
+    actor: Actor,
+    verb: str,
+    target: Target,
+    *,
+    params: Mapping[str, Any] | None = None,
+    reason: str = "",
+    severity: str | None = None,
+    folded: str = "",
+) -> Performed:
+    """Take a decision, or ask for the step-up that the policy requires.
+
+    `severity` may only raise what the verb finds by itself. `folded` names the reason of an
+    automatic ask, so that a storm of the same finding makes one approval.
+
+    Raises:
+        Refused: `unknown_verb`, `bad_target`, `bad_params`, `not_permitted`, `no_approver`.
+    """
+    request = _prepare(actor, verb, target, dict(params or {}), reason, severity)
+    if request.rule.kind == "refuse":
+        raise Refused(
+            request.rule.code,
+            f"{request.verb.label} needs the role {' or '.join(sorted(request.verb.roles)) or 'owner'}.",
+        )
+    operation = str(uuid7())
+    if request.rule.kind == "commit":
+        return _commit(request, operation)
+    if folded and (known := Approval.objects.filter(folded=folded).first()):
+        return Performed(operation=known.operation, approval=known)
+    return _ask(request, operation, folded)
+
+
+def _prepare(
+    actor: Actor, name: str, target: Target, params: dict[str, Any], reason: str, raised: str | None
+) -> _Request:
+    try:
+        verb = registry.get(name)
+    except registry.UnknownVerb:
+        near = get_close_matches(name, registry.names(), n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise Refused("unknown_verb", f"There is no verb {name!r}.{hint}", pointer="/verb") from None
+    if target.kind not in verb.target_kinds or not target.name:
+        kinds = " or ".join(sorted(verb.target_kinds))
+        raise Refused("bad_target", f"{name} acts on a named {kinds}.", pointer="/target")
+    try:
+        clean = verb.params.model_validate(params).model_dump(mode="json", exclude_none=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "/".join(str(p) for p in first["loc"])
+        raise Refused("bad_params", f"{where}: {first['msg']}", pointer=f"/params/{where}") from None
+    found = verb.severity(target, clean)
+    severity = max((found, raised or found), key=severity_rank)
+    rule = policy.decide(actor, verb, target, severity)
+    return _Request(verb, actor, target, clean, reason, severity, rule)
+
+
+def _intent(request: _Request, not_after_s: int) -> intent.Intent:
+    return intent.build(
+        actor=request.actor,
+        verb=request.verb.name,
+        target=request.target,
+        params=request.params,
+        severity=request.severity,
+        policy_digest=policy.policy_digest(),
+        state_digest=intent.digest(dict(request.verb.look(request.target, request.params))),
+        not_after=clock.now() + timedelta(seconds=not_after_s),
+    )
+
+
+def _commit(request: _Request, operation: str) -> Performed:
+    with transaction.atomic(durable=True):
+        done = commit_now(
+            verb=request.verb,
+            actor=request.actor,
+            target=request.target,
+            params=request.params,
+            reason=request.reason,
+            severity=request.severity,
+            operation=operation,
+            intent_hash=_intent(request, settings.STEP_UP_EXPIRY_S).hash,
+        )
+    return Performed(operation=operation, event_id=done.event_id, effects=done.effects)
+
+
+def _ask(request: _Request, operation: str, folded: str) -> Performed:
+    now = clock.now()
+    made = _intent(request, settings.STEP_UP_EXPIRY_S)
+    single = _someone_can_answer(request)
+    with transaction.atomic(durable=True):
+        approval = Approval.objects.create(
+            id=uuid7(),
+            operation=operation,
+            verb=request.verb.name,
+            target_kind=request.target.kind,
+            target_name=request.target.name,
+            target_instance=request.target.instance,
+            params=request.params,
+            reason=request.reason,
+            severity=request.severity,
+            sentence=request.verb.sentence(request.target, request.params)[:500],
+            intent=made.text,
+            intent_hash=made.hash,
+            state_digest=intent.digest(dict(request.verb.look(request.target, request.params))),
+            policy_digest=policy.policy_digest(),
+            rule=request.rule.as_json(),
+            requester=actors.to_json(request.actor) if request.actor.sub else {},
+            requester_iss=request.actor.iss,
+            requester_sub=request.actor.sub,
+            folded=folded,
+            single_person=single,
+            created=now,
+            expires_at=now + timedelta(seconds=settings.STEP_UP_EXPIRY_S),
+            due=now,
+        )
+        if request.rule.while_pending == "hold":
+            place_hold(approval, request.actor)
+        ask_next(approval, request.actor, now)
+        approval_requested(approval, request.actor)
+    return Performed(operation=operation, approval=approval)
+
+
+def _someone_can_answer(request: _Request) -> bool:
+    """Whether the requester is the only one who could approve (labelled single-person).
+
+    Raises:
+        Refused: nobody at all could. An automatic ask waits for somebody instead.
+    """
+    rule, actor = request.rule, request.actor
+    if people.roster(roles=rule.approver_roles, approver=rule.approver, requester=actor):
+        return False
+    if not actor.sub:
+        return False
+    if people.only_person(roles=rule.approver_roles, requester=actor):
+        return True
+    raise Refused(
+        "no_approver",
+        "Nobody who could approve this has signed in yet. "
+        f"Ask someone with the role {' or '.join(rule.approver_roles)} to sign in once.",
+    )

@@ -1,0 +1,120 @@
+"""What must happen before an act commits: a pure function of who, what, on what and how bad.
+
+Tightening is immediate and reversible; step-up guards what is final or loosening (DESIGN 1.3.2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from approvals.intent import digest
+from approvals.registry import Stance, Verb
+from audit.actor import Actor, Target
+
+Kind = Literal["refuse", "commit", "require"]
+Approver = Literal["self", "another", ""]
+
+DEFAULT_POLICY: dict[str, Any] = {
+    "schema": "ata.policy.v1",
+    "step_up": {
+        "HIGH": {"approver": "self", "channel": "ciba"},
+        "CRITICAL": {"approver": "another", "channel": "ciba"},
+    },
+    "about_others": {"approver": "another", "channel": "ciba"},
+    "while_pending": "hold",
+    "on_denial": "release",
+    "on_expiry": "keep_hold",
+    "never_scanned_loosening": "HIGH",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer of the policy, kept whole with each approval."""
+
+    kind: Kind
+    code: str = ""  # why it is refused
+    severity: str = "LOW"
+    approver: Approver = ""
+    channel: str = ""
+    approver_roles: tuple[str, ...] = ()
+    while_pending: str = ""
+    on_denial: str = ""
+    on_expiry: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON for the approval row."""
+        return asdict(self) | {"approver_roles": list(self.approver_roles)}
+
+
+def current() -> dict[str, Any]:
+    """The policy in force."""
+    return DEFAULT_POLICY
+
+
+def policy_digest() -> str:
+    """Digest of the policy in force, repeated in every intent."""
+    return digest(current())
+
+
+def may(actor: Actor, verb: Verb, target: Target) -> bool:
+    """Whether the actor's role, or owning the target, allows the verb at all."""
+    return bool(verb.roles & actor.roles) or _owns(actor, verb, target)
+
+
+def _owns(actor: Actor, verb: Verb, target: Target) -> bool:
+    return verb.owns is not None and verb.owns(actor, target)
+
+
+def decide(actor: Actor, verb: Verb, target: Target, severity: str) -> Decision:
+    """Refuse, commit at once, or require a step-up.
+
+    An automatic ask (no subject) always requires a person of the verb's roles.
+    """
+    policy = current()
+    automatic = not actor.sub
+    if not automatic and not may(actor, verb, target):
+        return Decision("refuse", code="not_permitted", severity=severity)
+    if automatic:
+        return _require(verb, severity, policy["step_up"]["CRITICAL"], policy)
+    if verb.stance in {Stance.TIGHTEN, Stance.RECORD} or _owns(actor, verb, target):
+        return Decision("commit", severity=severity)
+    if verb.about_others(actor, target):
+        return _require(verb, severity, policy["about_others"], policy)
+    step_up = policy["step_up"].get(severity)
+    if step_up is None:
+        return Decision("commit", severity=severity)
+    return _require(verb, severity, step_up, policy)
+
+
+def _require(verb: Verb, severity: str, how: dict[str, Any], policy: dict[str, Any]) -> Decision:
+    return Decision(
+        "require",
+        severity=severity,
+        approver=how["approver"],
+        channel=how["channel"],
+        approver_roles=tuple(sorted(verb.roles)),
+        while_pending=policy["while_pending"] if verb.hold else "open",
+        on_denial=policy["on_denial"],
+        on_expiry=policy["on_expiry"],
+    )
+
+
+def in_words(rule: dict[str, Any], verb: Verb, minutes: int) -> str:
+    """A decision as a sentence that people read on the approval page."""
+    if rule["kind"] != "require":
+        return "Commits at once."
+    roles = " or ".join(rule["approver_roles"]) or "owner"
+    a_role = f"{'an' if roles[0] in 'aeiou' else 'a'} {roles}"
+    who = f"{a_role} other than the one who asked" if rule["approver"] == "another" else "the one who asked, on a second device,"
+    held = "held meanwhile; " if rule["while_pending"] == "hold" else ""
+    silent = (
+        "if nobody answers, the next on call is asked and the hold stays"
+        if rule["on_expiry"] == "keep_hold" and held
+        else "if nobody answers, nothing changes"
+    )
+    return (
+        f"{verb.label} at severity {rule['severity']}: {who} approves by phone "
+        f"within {minutes} minutes; {held}{silent}."
+    )

@@ -1,0 +1,172 @@
+"""One due ask: send it if it was not sent, else ask the issuer what the person said.
+
+CIBA's answer is one-shot: a crash after Auth0 gave it leaves `answer_lost`, and nothing commits.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from approvals import actors, answers, clock, closing, details, issuer, recording, secret_box
+from approvals.asks import add_ask
+from approvals.models import Approval, Ask, AskState, Person, Status
+from auth0_client import ciba
+from auth0_client.errors import Auth0Error, RateLimited, Unavailable
+from outbound.errors import OutboundError
+
+log = logging.getLogger(__name__)
+
+SECRET = "auth_req_id"  # noqa: S105  # the name of a kind of secret, not one
+GRACE = timedelta(seconds=15)
+_RETRY = timedelta(seconds=3)
+_LIVE = {AskState.STARTING, AskState.WAITING}
+
+
+def work(ask: Ask) -> None:
+    """Do what is due for one ask."""
+    if ask.state == AskState.STARTING:
+        _start(ask)
+    elif ask.state in {AskState.WAITING, AskState.SUPERSEDED, AskState.CANCELLED}:
+        _poll(ask)
+    else:
+        _again(ask, None)
+
+
+def _start(ask: Ask) -> None:
+    now = clock.now()
+    approval = ask.approval
+    if approval.status != Status.PENDING:
+        _again(ask, None)
+        return
+    if ask.started is not None:
+        # A worker died between sending and keeping the answer: that push is dead, send another.
+        with transaction.atomic(durable=True):
+            add_ask(approval, ask.person, now)
+        return
+    if now >= ask.expires_at:
+        _give_up(ask, "issuer_unreachable", "Auth0 could not be reached before the request expired.")
+        return
+    Ask.objects.filter(pk=ask.pk).update(started=now)
+    try:
+        started = issuer.auth0().ciba.start(
+            ask.person.sub,
+            ask.code,
+            audience=settings.ENV.AUTH0_APPROVAL_AUDIENCE,
+            requested_expiry=max(1, int((ask.expires_at - now).total_seconds())),
+            authorization_details=details.for_ask(ask),
+        )
+    except (Auth0Error, OutboundError) as error:
+        _not_started(ask, error, now)
+        return
+    expires = now + timedelta(seconds=started.expires_in)
+    with transaction.atomic(durable=True):
+        secret_box.keep(SECRET, str(ask.pk), started.auth_req_id, expires=expires + timedelta(minutes=10))
+        Ask.objects.filter(pk=ask.pk).update(
+            state=AskState.WAITING,
+            expires_at=expires,
+            interval_s=started.interval,
+            due=now + timedelta(seconds=started.interval),
+        )
+        Approval.objects.filter(pk=approval.pk, status=Status.PENDING).update(expires_at=expires)
+
+
+def _not_started(ask: Ask, error: Auth0Error | OutboundError, now: datetime) -> None:
+    if isinstance(error, RateLimited):
+        Ask.objects.filter(pk=ask.pk).update(started=None, detail="waiting: Auth0 limits pushes")
+        _again(ask, now + timedelta(seconds=error.retry_after or 15))
+    elif isinstance(error, ciba.NotEnrolled):
+        Person.objects.filter(pk=ask.person_id).update(phone=False)
+        _give_up(ask, "not_enrolled", f"{ask.person} has no phone enrolled for approvals.")
+    elif isinstance(error, (OutboundError, Unavailable)):
+        # When the push may be out already its answer is lost to us: the retry sends a new one.
+        if not getattr(error, "maybe_delivered", False):
+            Ask.objects.filter(pk=ask.pk).update(started=None)
+        _again(ask, now + _RETRY)
+    else:
+        _give_up(ask, error.code, f"{error.detail or error.code}. {error.advice}")
+
+
+def _give_up(ask: Ask, code: str, detail: str) -> None:
+    """This person cannot be asked: try the next, else the approval failed."""
+    now = clock.now()
+    with transaction.atomic(durable=True):
+        approval = _locked(ask)
+        if approval.status != Status.PENDING:
+            return
+        Ask.objects.filter(pk=ask.pk).update(state=AskState.FAILED, detail=detail[:300], due=None)
+        following = closing.ask_next(approval, actors.from_json(approval.requester), now)
+        if following is None:
+            ask.refresh_from_db()
+            closing.fail(approval, ask, code, detail)
+        else:
+            recording.approval_requested(approval, actors.from_json(approval.requester))
+
+
+def _poll(ask: Ask) -> None:
+    now = clock.now()
+    try:
+        auth_req_id = secret_box.read(SECRET, str(ask.pk))
+    except secret_box.SecretGone:
+        _finish(ask, answers.lost())
+        return
+    try:
+        answer = issuer.auth0().ciba.poll(auth_req_id)
+    except (Auth0Error, OutboundError) as error:
+        log.warning("poll of ask %s failed: %s", ask.pk, error)
+        if now > ask.expires_at + timedelta(minutes=10):
+            _finish(ask, answers.unreachable(ask, now))
+        else:
+            _again(ask, now + max(_RETRY, timedelta(seconds=ask.interval_s)))
+        return
+    match answer:
+        case ciba.Pending():
+            _still_waiting(ask, now, ask.interval_s)
+        case ciba.SlowDown(retry_after=wait):
+            interval = max(ask.interval_s + 1, wait or ask.interval_s + 5)
+            Ask.objects.filter(pk=ask.pk).update(interval_s=interval)
+            _still_waiting(ask, now, interval)
+        case ciba.Approved():
+            _finish(ask, answers.approved(ask, answer))
+        case ciba.Refused():
+            _finish(ask, answers.refused(ask, now))
+        case ciba.Expired():
+            _finish(ask, answers.expired(ask, now, source="issuer"))
+        case ciba.Lost():
+            _finish(ask, answers.lost())
+
+
+def _still_waiting(ask: Ask, now: datetime, interval_s: float) -> None:
+    if now > ask.expires_at + GRACE:
+        _finish(ask, answers.expired(ask, now, source="our clock"))
+        return
+    following = now + timedelta(seconds=interval_s)
+    # One last look just after expiry, so that an expiry is shown when it happens.
+    if now < ask.expires_at < following:
+        following = max(ask.expires_at + timedelta(seconds=0.5), now + timedelta(seconds=1))
+        following = max(following, now + timedelta(seconds=min(interval_s, 5)))
+    _again(ask, following)
+
+
+def _finish(ask: Ask, settle: answers.Settle) -> None:
+    """Apply an answer once, under a lock; what was approved too late commits nothing."""
+    with transaction.atomic(durable=True):
+        approval = _locked(ask)
+        ask.refresh_from_db()
+        if approval.status == Status.CLOSED or ask.state not in _LIVE:
+            settle.too_late(approval, ask)
+            Ask.objects.filter(pk=ask.pk).update(due=None)
+        else:
+            settle.apply(approval, ask)
+    secret_box.drop(SECRET, str(ask.pk))
+
+
+def _locked(ask: Ask) -> Approval:
+    return Approval.objects.select_for_update().get(pk=ask.approval_id)
+
+
+def _again(ask: Ask, due: datetime | None) -> None:
+    Ask.objects.filter(pk=ask.pk).update(due=due)

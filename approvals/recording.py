@@ -1,0 +1,117 @@
+"""The room's own facts on the trail: requested, approved, denied, expired, failed, cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from approvals.models import Approval, Ask
+from audit.actor import SYSTEM, Actor, EvidenceRef, Subject, Target
+from audit.record import record
+
+
+def approval_requested(approval: Approval, actor: Actor) -> UUID:
+    """An intent was put to a person (or to nobody yet)."""
+    return _write("approval.requested", approval, actor, outcome="pending", ask=approval.current)
+
+
+def approval_approved(
+    approval: Approval, ask: Ask, person: Actor, *, signed: bool, evidence: Sequence[EvidenceRef]
+) -> UUID:
+    """The asked person approved this very intent."""
+    return _write(
+        "approval.approved",
+        approval,
+        person,
+        outcome="success",
+        ask=ask,
+        evidence=evidence,
+        data={"details_signed": signed, "single_person": approval.single_person},
+    )
+
+
+def approval_denied(approval: Approval, ask: Ask | None, person: Actor, *, inferred: bool, source: str) -> UUID:
+    """The asked person refused; `inferred` while only our clock says so."""
+    actor = SYSTEM if inferred else person
+    return _write(
+        "approval.denied",
+        approval,
+        actor,
+        outcome="denied",
+        ask=ask,
+        data={"inferred": inferred, "known_from": source},
+    )
+
+
+def ask_expired(approval: Approval, ask: Ask, *, next_person: bool, source: str) -> UUID:
+    """Nobody answered this ask in time."""
+    return _write(
+        "approval.expired",
+        approval,
+        SYSTEM,
+        outcome="expired",
+        ask=ask,
+        data={"next_person_asked": next_person, "known_from": source, "hold_stays": approval.held},
+    )
+
+
+def approval_failed(approval: Approval, ask: Ask | None, code: str, detail: str) -> UUID:
+    """The step-up could not be completed; nothing was committed."""
+    return _write(
+        "approval.failed", approval, SYSTEM, outcome="failure", ask=ask, data={"code": code, "detail": detail}
+    )
+
+
+def approval_cancelled(approval: Approval, actor: Actor) -> UUID:
+    """Withdrawn here; Auth0 cannot take a push back, so a later answer commits nothing."""
+    return _write("approval.cancelled", approval, actor, outcome="cancelled", ask=approval.current)
+
+
+def answered_too_late(approval: Approval, ask: Ask, person: Actor, answer: str) -> UUID:
+    """An answer that arrived after the approval was closed; it commits nothing."""
+    return _write(
+        "approval.failed",
+        approval,
+        person,
+        outcome="failure",
+        ask=ask,
+        data={"code": "answered_after_close", "answer": answer, "closed_as": approval.outcome},
+    )
+
+
+def _write(
+    action: str,
+    approval: Approval,
+    actor: Actor,
+    *,
+    outcome: str,
+    ask: Ask | None,
+    data: dict[str, Any] | None = None,
+    evidence: Sequence[EvidenceRef] = (),
+) -> UUID:
+    asked: Subject | None = ask.person.subject if ask else None
+    private: dict[str, Any] = {"sentence": approval.sentence}
+    if asked:
+        private["asked"] = {"iss": asked.iss, "sub": asked.sub, "name": asked.name or asked.email}
+    event = record(
+        actor,
+        action,
+        outcome=outcome,
+        severity=approval.severity,
+        target=Target(approval.target_kind, approval.target_name, approval.target_instance),
+        approval=str(approval.id),
+        operation=approval.operation,
+        intent_hash=approval.intent_hash,
+        reason=approval.reason,
+        data={
+            "verb": approval.verb,
+            "code": ask.code if ask else "",
+            "ask": ask.number if ask else 0,
+            "policy": approval.policy_digest,
+            **(data or {}),
+        },
+        private=private,
+        evidence=(*actor.evidence, *evidence),
+    )
+    return event.id

@@ -1,0 +1,177 @@
+"""The verbs: every decision the house can take, registered by the room that owns it.
+
+A verb is data (who may, how it reads, what it tightens) plus three functions: `look` (the state the
+actor is shown and that commit re-checks), `commit` (local writes inside the caller's transaction,
+remote work returned as effects) and, for verbs that can be asked for while something waits, `hold`
+and `release`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel
+
+from audit.actor import Actor, Target
+
+
+class Stance(StrEnum):
+    """What a verb does to exposure; policy reads it (DESIGN 1.3.2)."""
+
+    TIGHTEN = "tighten"  # immediate and reversible: no step-up
+    FINAL = "final"  # the block that stays, a deletion: step-up
+    LOOSEN = "loosen"  # allow, unblock, restore, dismiss: step-up, HIGH when never scanned
+    RECORD = "record"  # acknowledges or declares: no step-up
+
+
+class NoParams(BaseModel):
+    """A verb that takes no parameters."""
+
+    model_config = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, slots=True)
+class EffectSpec:
+    """One remote step: `kind` names its handler, `payload` is plain JSON without secrets."""
+
+    kind: str
+    payload: dict[str, Any]
+    instance: str = ""
+    label: str = ""
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a commit did: effects to run remotely and data for its event."""
+
+    effects: Sequence[EffectSpec] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+    private: Mapping[str, Any] = field(default_factory=dict)
+    changes: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommitContext:
+    """Everything a verb's `commit`, `hold` or `release` may use."""
+
+    actor: Actor
+    target: Target
+    params: dict[str, Any]
+    reason: str
+    severity: str
+    operation: str
+    approval: str = ""
+    intent_hash: str = ""
+    approver: Actor | None = None
+    expires_at: str = ""
+
+
+CommitFn = Callable[[CommitContext], Committed]
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One decision. `name` is imperative (`skill.block`), `event` its result (`skill.blocked`)."""
+
+    name: str
+    event: str
+    label: str  # "Block", as on a button
+    roles: frozenset[str]  # any of these; empty = the owner of the target decides (see `owns`)
+    stance: Stance
+    target_kinds: frozenset[str]
+    commit: CommitFn
+    sentence: Callable[[Target, Mapping[str, Any]], str]  # "Block skill pdf-exfil on every instance"
+    look: Callable[[Target, Mapping[str, Any]], Mapping[str, Any]] = lambda _t, _p: {}
+    severity: Callable[[Target, Mapping[str, Any]], str] = lambda _t, _p: "LOW"
+    params: type[BaseModel] = NoParams
+    owns: Callable[[Actor, Target], bool] | None = None
+    hold: CommitFn | None = None  # tightened while the approval waits
+    release: CommitFn | None = None  # undoes exactly what `hold` did
+    if_approved: str = ""
+    if_denied: str = ""
+    if_expired: str = ""
+    about_others: Callable[[Actor, Target], bool] = lambda _a, _t: False
+
+
+_VERBS: dict[str, Verb] = {}
+EffectHandler = Callable[[dict[str, Any], "EffectRun"], "EffectResult"]
+_HANDLERS: dict[str, EffectHandler] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class EffectRun:
+    """How a handler is called: which effect, which attempt, for which act."""
+
+    effect_id: str
+    attempt: int
+    operation: str
+    approval: str
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class EffectResult:
+    """What a remote step came to. `unknown` is read back before any retry (DESIGN 1.3.4)."""
+
+    state: str  # done | failed | unknown | pending
+    detail: str = ""
+    retry_in_s: float | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+class UnknownVerb(LookupError):
+    """No room registered this verb."""
+
+
+def register(verb: Verb) -> Verb:
+    """Add a verb; called at import of a room's `actions.py`.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+    if verb.name in _VERBS:
+        raise ValueError(f"verb {verb.name} is registered twice")
+    _VERBS[verb.name] = verb
+    return verb
+
+
+def get(name: str) -> Verb:
+    """The verb of that name.
+
+    Raises:
+        UnknownVerb: naming the nearest known one is the caller's job (`names()`).
+    """
+    try:
+        return _VERBS[name]
+    except KeyError:
+        raise UnknownVerb(name) from None
+
+
+def names() -> tuple[str, ...]:
+    """All registered verbs, sorted."""
+    return tuple(sorted(_VERBS))
+
+
+def effect(kind: str) -> Callable[[EffectHandler], EffectHandler]:
+    """Decorator: register the handler of one kind of remote step."""
+
+    def add(handler: EffectHandler) -> EffectHandler:
+        if kind in _HANDLERS:
+            raise ValueError(f"effect {kind} is registered twice")
+        _HANDLERS[kind] = handler
+        return handler
+
+    return add
+
+
+def handler(kind: str) -> EffectHandler:
+    """The handler of a kind of remote step.
+
+    Raises:
+        LookupError: nobody registered it.
+    """
+    return _HANDLERS[kind]

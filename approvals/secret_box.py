@@ -1,0 +1,58 @@
+"""AES-GCM for the short-lived secrets; the key is derived from EVIDENCE_KEY (RFC 5869)."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+
+from approvals.models import ShortLivedSecret
+
+
+class SecretGone(LookupError):
+    """No such secret, expired, or sealed under another key."""
+
+
+def _box() -> AESGCM:
+    kdf = HKDF(hashes.SHA256(), 32, salt=None, info=b"ata.short-lived.v1")
+    return AESGCM(kdf.derive(settings.EVIDENCE_KEY))
+
+
+def keep(kind: str, ref: str, value: str, *, expires: datetime) -> None:
+    """Seal `value` until `expires`; a second call replaces the first."""
+    nonce = os.urandom(12)
+    sealed = nonce + _box().encrypt(nonce, value.encode(), f"{kind}\n{ref}".encode())
+    ShortLivedSecret.objects.update_or_create(
+        kind=kind, ref=ref, defaults={"ciphertext": sealed, "expires": expires}
+    )
+
+
+def read(kind: str, ref: str) -> str:
+    """Open a secret.
+
+    Raises:
+        SecretGone: it is not there any more, or the key changed.
+    """
+    row = ShortLivedSecret.objects.filter(kind=kind, ref=ref).first()
+    if row is None:
+        raise SecretGone(kind)
+    sealed = bytes(row.ciphertext)
+    try:
+        return _box().decrypt(sealed[:12], sealed[12:], f"{kind}\n{ref}".encode()).decode()
+    except InvalidTag:
+        raise SecretGone(kind) from None
+
+
+def drop(kind: str, ref: str) -> None:
+    """Forget a secret."""
+    ShortLivedSecret.objects.filter(kind=kind, ref=ref).delete()
+
+
+def drop_expired(moment: datetime) -> int:
+    """Forget every secret past its time; returns how many."""
+    return ShortLivedSecret.objects.filter(expires__lt=moment).delete()[0]

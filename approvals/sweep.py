@@ -1,0 +1,87 @@
+"""Due work is rows: asks to start or poll, effects to run, denials to evidence (DESIGN 1.3.3).
+
+Any number of workers may sweep at once: a row is claimed by a conditional update of its lease, and
+a worker that dies lets the lease run out. Broker messages only say "sweep now".
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q
+
+from approvals import clock, effects, idempotency, polling, secret_box, unanswered
+from approvals.models import Approval, Ask, Effect
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=60)
+_BATCH = 100
+
+Work = Callable[[], None]
+_Row = type[Approval] | type[Ask] | type[Effect]
+_KINDS: tuple[tuple[_Row, Callable[[Any], None]], ...] = (
+    (Ask, polling.work),
+    (Effect, effects.run),
+    (Approval, unanswered.work),
+)
+
+
+def due_work(now: datetime) -> list[Work]:
+    """Claim what is due and return it as calls, in order of due time within each kind."""
+    return [
+        _call(model, pk, handle)
+        for model, handle in _KINDS
+        for pk in _due(model, now)
+        if _claim(model, pk, now)
+    ]
+
+
+def sweep(run: Callable[[Iterable[Work]], None] | None = None) -> int:
+    """Do all due work once; `run` may spread it over threads. Returns how many rows were claimed."""
+    work = due_work(clock.now())
+    if run is None:
+        for piece in work:
+            piece()
+    else:
+        run(work)
+    return len(work)
+
+
+def tidy(now: datetime) -> None:
+    """Forget what is past its time: short-lived secrets and idempotency answers."""
+    secret_box.drop_expired(now)
+    idempotency.drop_expired(now)
+
+
+def _free(now: datetime) -> Q:
+    return Q(due__lte=now) & (Q(lease=None) | Q(lease__lt=now))
+
+
+def _due(model: _Row, now: datetime) -> list[Any]:
+    return list(
+        model._default_manager.filter(_free(now)).order_by("due").values_list("pk", flat=True)[:_BATCH]
+    )
+
+
+def _claim(model: _Row, pk: Any, now: datetime) -> bool:
+    return model._default_manager.filter(_free(now), pk=pk).update(lease=now + LEASE) == 1
+
+
+def _call(model: _Row, pk: Any, handle: Callable[[Any], None]) -> Work:
+    def call() -> None:
+        row = model._default_manager.filter(pk=pk).first()
+        if row is None:
+            return
+        try:
+            handle(row)
+        except Exception:
+            # One row's trouble must not stop the others; its lease runs out and it is tried again.
+            log.exception("sweep of %s %s failed", model.__name__, pk)
+            return
+        model._default_manager.filter(pk=pk).update(lease=None)
+
+    return call

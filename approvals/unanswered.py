@@ -1,0 +1,55 @@
+"""Due approvals without a live ask: nobody to ask yet, or a denial that still needs its evidence."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from approvals import actors, clock, closing, recording, tenant_log
+from approvals.asks import ask_next
+from approvals.models import Approval, Outcome, Status
+
+_LOOK_AGAIN = timedelta(seconds=20)
+
+
+def work(approval: Approval) -> None:
+    """Do what is due for one approval."""
+    now = clock.now()
+    if approval.status == Status.PENDING:
+        _ask_somebody(approval, now)
+    elif approval.outcome == Outcome.DENIED and approval.inferred:
+        _seek_evidence(approval, now)
+    else:
+        _again(approval, None)
+
+
+def _ask_somebody(approval: Approval, now: datetime) -> None:
+    with transaction.atomic(durable=True):
+        locked = Approval.objects.select_for_update().get(pk=approval.pk)
+        if locked.status != Status.PENDING or locked.asks.exists():
+            _again(locked, None)
+            return
+        requester = actors.from_json(locked.requester)
+        if ask_next(locked, requester, now):
+            recording.approval_requested(locked, requester)
+        else:
+            _again(locked, now + _LOOK_AGAIN)
+
+
+def _seek_evidence(approval: Approval, now: datetime) -> None:
+    ask = approval.current
+    if ask is None or (approval.evidence_sought_until or now) <= now:
+        _again(approval, None)
+        return
+    if not tenant_log.rejection_seen(ask):
+        _again(approval, now + _LOOK_AGAIN)
+        return
+    with transaction.atomic(durable=True):
+        locked = Approval.objects.select_for_update().get(pk=approval.pk)
+        if locked.inferred:
+            closing.confirm_denial(locked, ask.person.as_actor(via="phone"), "tenant log")
+
+
+def _again(approval: Approval, due: datetime | None) -> None:
+    Approval.objects.filter(pk=approval.pk).update(due=due)

@@ -1,0 +1,101 @@
+"""What people can do with a waiting approval besides answering it on the phone."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+
+from approvals import actors, clock, closing, recording
+from approvals.asks import add_ask
+from approvals.models import Answer, Approval, Outcome, Status
+from approvals.perform import Refused
+from audit.actor import Actor
+
+
+def visible_to(actor: Actor, approval_id: str) -> Approval:
+    """The approval, for its requester, the people asked, and roles that may see all.
+
+    Raises:
+        Approval.DoesNotExist: it is not there, or not for this person to see.
+    """
+    approval = Approval.objects.get(pk=_uuid(approval_id))
+    if actor.roles & {"auditor", "operator", "admin"}:
+        return approval
+    is_requester = (approval.requester_iss, approval.requester_sub) == (actor.iss, actor.sub)
+    asked = approval.asks.filter(person__iss=actor.iss, person__sub=actor.sub).exists()
+    if not (is_requester or asked):
+        raise Approval.DoesNotExist(approval_id)
+    return approval
+
+
+def cancel(actor: Actor, approval_id: str) -> Approval:
+    """Withdraw a request; a later approval on the phone commits nothing.
+
+    Raises:
+        Refused: `not_permitted` (only the requester or an operator's own automatic ask), `closed`.
+    """
+    with transaction.atomic(durable=True):
+        approval = _locked(actor, approval_id)
+        _requester_only(actor, approval, "cancel")
+        closing.cancel(approval, actor)
+    return approval
+
+
+def send_again(actor: Actor, approval_id: str) -> Approval:
+    """Send the current request again with a fresh code; the older push is superseded.
+
+    Raises:
+        Refused: `not_permitted`, `closed`, `nobody_asked`.
+    """
+    with transaction.atomic(durable=True):
+        approval = _locked(actor, approval_id)
+        _requester_only(actor, approval, "send again")
+        ask = approval.current
+        if ask is None:
+            raise Refused("nobody_asked", "Nobody was asked yet; the next on call is asked by itself.")
+        add_ask(approval, ask.person, clock.now())
+        recording.approval_requested(approval, actor)
+    return approval
+
+
+def confirm_denial(actor: Actor, approval_id: str) -> Approval:
+    """The asked person says in the portal that it was they who denied.
+
+    Raises:
+        Refused: `not_permitted` for anybody else, `nothing_to_confirm`.
+    """
+    with transaction.atomic(durable=True):
+        approval = Approval.objects.select_for_update().get(pk=_uuid(approval_id))
+        answered = actors.from_json(approval.answered_by)
+        if (answered.iss, answered.sub) != (actor.iss, actor.sub):
+            raise Refused("not_permitted", "Only the person who was asked can confirm a denial.")
+        if approval.outcome != Outcome.DENIED or not approval.inferred:
+            raise Refused("nothing_to_confirm", "This denial needs no confirmation.")
+        closing.confirm_denial(approval, actor, "the asked person, in the portal")
+    return approval
+
+
+def _locked(actor: Actor, approval_id: str) -> Approval:
+    visible_to(actor, approval_id)
+    approval = Approval.objects.select_for_update().get(pk=_uuid(approval_id))
+    if approval.status != Status.PENDING or approval.answer != Answer.NONE:
+        raise Refused("closed", f"This request is already {approval.outcome or approval.status}.")
+    return approval
+
+
+def _requester_only(actor: Actor, approval: Approval, what: str) -> None:
+    mine = (approval.requester_iss, approval.requester_sub) == (actor.iss, actor.sub)
+    automatic = not approval.requester_sub
+    # An automatic ask belongs to the operators; only sending it again is theirs, since
+    # cancelling it would end a hold that no human decided about.
+    if mine or (automatic and what == "send again" and actor.roles & {"operator"}):
+        return
+    raise Refused("not_permitted", f"Only the person who asked can {what} this request.")
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(str(text))
+    except ValueError:
+        raise Approval.DoesNotExist(text) from None
