@@ -75,10 +75,9 @@ def parse_size(text: str) -> int:
     """
     # int() alone would take signs, underscores, spaces and other scripts' digits.
     plain = text.isascii() and text.isdigit() and len(text) <= 19
-    value = int(text) if plain else -1
-    if str(value) != text or value >= 2**63:
-        raise NoteError(f"{text!r} is not a plain decimal number")
-    return value
+    if not plain or str(int(text)) != text or int(text) >= 2**63:
+        raise NoteError(f"{text[:40]!r} is not a plain decimal number")
+    return int(text)
 
 
 def verify(signed_checkpoint: str | bytes | Note, vkeys: Iterable[str | VerifierKey]) -> Checkpoint:

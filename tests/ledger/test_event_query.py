@@ -338,7 +338,8 @@ def test_values_can_be_added_and_dropped_and_start_again_at_the_first_page() -> 
         (
             'held human:H2 after:2026-01-01 -action:audit.* target:"mail reader" order:oldest',
             "Events mentioning “held” on “mail reader” "
-            "with human evidence signed for this act (H2) from 2026-01-01 on, not with action audit.*, oldest first",
+            "with human evidence signed for this act (H2) from 2026-01-01 on, "
+            "not with action audit.*, oldest first",
         ),
     ],
 )

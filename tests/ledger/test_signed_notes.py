@@ -208,6 +208,8 @@ def test_only_the_key_named_like_the_origin_signs_a_checkpoint() -> None:
         "o\n7\n",
         "o\n07\nROOT\n",
         "o\n-7\nROOT\n",
+        "o\n-1\nROOT\n",
+        "o\n\u00b2\nROOT\n",
         "o\n+7\nROOT\n",
         "o\n7_0\nROOT\n",
         "o\n٧\nROOT\n",

@@ -1,0 +1,241 @@
+"""The two evidence scales, computed by verifying and never from mere presence.
+
+*Human* (who): H0 asserted or imported · H1 an issuer-signed sign-in of the actor · H2 one
+signature, by the issuer or a passkey, over this very intent · H3 both. *Log* (that it was recorded
+so): L0 recorded · L1 in the signed tree · L2 cosigned by a quorum of the verifier's witnesses · L3
+with external time too. Trust roots come from the verifier. The portal and `ata verify` call this.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from . import assertion, proof, tokens
+from .assertion import AssertionFailed, Passkey
+from .merkle import ProofError
+from .note import NoteError
+from .policy import Policy
+from .tokens import TokenError
+from .vocabulary import HUMAN_WORDS, LOG_WORDS
+
+CLOCK_SKEW: Final = timedelta(minutes=5)
+_REFUSALS: Final = ("denied", "expired")
+_DENIES: Final = ("deny", "denied")
+_APPROVES: Final = ("approve", "approved")
+
+type IssuerKeys = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A level and why it is that one.
+
+    Attributes:
+        code: H0 to H3, or L0 to L3.
+        reasons: sentences; first what raised the level, then what did not.
+    """
+
+    code: str
+    reasons: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """The level in words."""
+        return (HUMAN_WORDS | LOG_WORDS)[self.code]
+
+
+def human(
+    event: dict[str, Any],
+    evidence: Mapping[str, bytes],
+    issuer_keys: IssuerKeys,
+    passkeys: Mapping[str, Passkey] | None = None,
+) -> Level:
+    """Return how well the person's part in an event is proven.
+
+    An inferred denial and every expiry stay at H1 or below: nobody signed them. An approval token
+    proves an approval only, so it does not raise a denial.
+
+    Args:
+        event: public event JSON; erased values prove nothing.
+        evidence: hex SHA-256 -> body, those of the event's evidence that can still be read.
+        issuer_keys: issuer -> JWKS that the verifier trusts.
+        passkeys: credential id -> passkey that the verifier trusts.
+    """
+    good: list[str] = []
+    bad: list[str] = []
+    sign_in = issuer = passkey = False
+    for kind, body, problem in _bodies(event, evidence):
+        if body is None:
+            bad.append(problem)
+            continue
+        try:
+            if kind == "id_token":
+                good.append(_sign_in(event, body, issuer_keys))
+                sign_in = True
+            elif kind == "approval_token":
+                good.append(_issuer_approval(event, body, issuer_keys))
+                issuer = True
+            else:
+                good.append(_passkey_decision(event, body, passkeys or {}))
+                passkey = True
+        except (TokenError, AssertionFailed) as error:
+            bad.append(f"The {_KINDS[kind]} does not count: {error}.")
+    code = "H3" if issuer and passkey else "H2" if issuer or passkey else "H1" if sign_in else "H0"
+    if code in ("H2", "H3") and _unsigned(event):
+        code = "H1" if sign_in else "H0"
+        bad.append("Nobody signs an expiry or an inferred denial, so signatures do not count here.")
+    if not good:
+        good.append("Nothing but the recorder's word says who this was.")
+    return Level(code, (*good, *bad))
+
+
+_KINDS: Final = {
+    "id_token": "sign-in token",
+    "approval_token": "approval token",
+    "assertion": "passkey assertion",
+}
+
+
+def _bodies(
+    event: dict[str, Any], evidence: Mapping[str, bytes]
+) -> Iterator[tuple[str, bytes | None, str]]:
+    for reference in event["evidence"]:
+        kind, digest = reference["kind"], reference["digest"]
+        if kind not in _KINDS:
+            continue
+        body = evidence.get(digest)
+        if body is None:
+            yield kind, None, f"The {_KINDS[kind]} {digest[:12]}… is not at hand."
+        elif hashlib.sha256(body).hexdigest() != digest:
+            yield kind, None, f"The {_KINDS[kind]} {digest[:12]}… is another body than recorded."
+        else:
+            yield kind, body, ""
+
+
+def _sign_in(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys) -> str:
+    claims = tokens.claims(body, issuer_keys)
+    actor = event["actor"]
+    if not _same_person(claims, actor):
+        raise TokenError("it is of another person than the actor, or the actor has been erased")
+    issued = _issued(claims, event)
+    return f"{claims['iss']} signed that this person signed in, at {issued:%Y-%m-%d %H:%M:%S} UTC."
+
+
+def _issuer_approval(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys) -> str:
+    claims = tokens.claims(body, issuer_keys)
+    if _is_refusal(event):
+        raise TokenError("it proves an approval, and this event is a refusal")
+    if not any(_same_person(claims, person) for person in _deciders(event)):
+        raise TokenError("it is of neither the actor nor the approver")
+    if not event["intent_hash"] or _approved_intent(claims) != event["intent_hash"]:
+        raise TokenError("it approves another intent")
+    issued = _issued(claims, event)
+    return (
+        f"{claims['iss']} signed that the approver accepted this very intent, "
+        f"at {issued:%Y-%m-%d %H:%M:%S} UTC."
+    )
+
+
+def _passkey_decision(event: dict[str, Any], body: bytes, passkeys: Mapping[str, Passkey]) -> str:
+    if not event["intent_hash"]:
+        raise AssertionFailed("this event names no intent")
+    found = assertion.verify(body, event["intent_hash"], passkeys)
+    owner = {"iss": found.passkey.iss, "sub": found.passkey.sub}
+    if not any(_same_person(owner, person) for person in _deciders(event)):
+        raise AssertionFailed("its passkey belongs to neither the actor nor the approver")
+    if found.decision not in (_DENIES if _is_refusal(event) else _APPROVES):
+        raise AssertionFailed(f"it says {found.decision!r}, which is not what happened")
+    if event["approval"] and found.approval_id != event["approval"]:
+        raise AssertionFailed("it answers another approval")
+    return "The person's own passkey, after verifying its user, signed this very intent."
+
+
+def _deciders(event: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield event["actor"]
+    approver = event["data"].get("approver")
+    if isinstance(approver, dict):
+        yield {"iss": event["actor"]["iss"]} | approver
+
+
+def _same_person(claims: Mapping[str, Any], person: Mapping[str, Any]) -> bool:
+    sub = person.get("sub")
+    # An erased value is an object, and nobody is "".
+    if not isinstance(sub, str) or not sub:
+        return False
+    return bool(claims.get("sub") == sub and claims.get("iss") == person.get("iss"))
+
+
+def _issued(claims: Mapping[str, Any], event: dict[str, Any]) -> datetime:
+    issued = claims.get("iat")
+    if isinstance(issued, bool) or not isinstance(issued, int) or not 0 < issued < 2**33:
+        raise TokenError("it does not say when it was issued")
+    when = datetime.fromtimestamp(issued, UTC)
+    if when > datetime.fromisoformat(event["recorded_at"]) + CLOCK_SKEW:
+        raise TokenError("it was issued after the event was recorded")
+    return when
+
+
+def _approved_intent(claims: Mapping[str, Any]) -> str | None:
+    details: Any = claims.get("authorization_details")
+    try:
+        if isinstance(details, str):
+            details = json.loads(details)
+        found = details[0]["properties"]["intent_hash"]
+        value = found["value"] if isinstance(found, dict) else found
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+        return None
+    return value if isinstance(value, str) else None
+
+
+def _is_refusal(event: dict[str, Any]) -> bool:
+    return event["outcome"] in _REFUSALS or event["action"].endswith((".denied", ".expired"))
+
+
+def _unsigned(event: dict[str, Any]) -> bool:
+    expired = event["outcome"] == "expired" or event["action"].endswith(".expired")
+    return expired or (_is_refusal(event) and event["data"].get("inferred") is True)
+
+
+def log(
+    entry: bytes,
+    proof_text: str | bytes | None,
+    policy: Policy,
+    *,
+    discounted: Collection[str] = (),
+    external_time: datetime | None = None,
+) -> Level:
+    """Return how well the record of an entry is anchored.
+
+    Args:
+        entry: the exact bytes.
+        proof_text: a C2SP tlog-proof, or None before there is one.
+        policy: the verifier's logs, witnesses and quorum. `quorum none` asks for no witness and so
+            cannot give L2.
+        discounted: key names of witnesses that count toward no quorum (one in our own process).
+        external_time: a time that the caller has verified in a timestamp token over this proof's
+            checkpoint by an authority it trusts.
+    """
+    if proof_text is None:
+        return Level("L0", ("It is recorded and not yet in the signed tree.",))
+    try:
+        parsed = proof.parse(proof_text)
+        head = proof.verify(parsed, entry, policy.logs)
+        verdict = policy.judge(parsed.checkpoint, discounted=discounted)
+    except (ProofError, NoteError) as error:
+        return Level("L0", (f"The proof does not hold: {error}.",))
+    reasons = [f"It is entry {parsed.index} of {head.size} in the tree that {head.origin} signed."]
+    if not policy.witnessed or not verdict.quorum_met:
+        reasons.append("No quorum of trusted witnesses has cosigned this tree.")
+        return Level("L1", tuple(reasons))
+    names = ", ".join(sorted(found.key.name for found in verdict.cosignatures))
+    reasons.append(f"Cosigned by {names}, which makes the verifier's quorum.")
+    if external_time is None:
+        reasons.append("No external time authority has stamped it.")
+        return Level("L2", tuple(reasons))
+    reasons.append(f"An external authority had seen it by {external_time:%Y-%m-%d %H:%M:%S} UTC.")
+    return Level("L3", tuple(reasons))
