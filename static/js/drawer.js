@@ -26,7 +26,8 @@ function close(url) {
   drawer.replaceChildren();
   settle();
   mark(null);
-  if (url) history.pushState({}, "", url);
+  // Marked as htmx's own entry, so that Back and Forward reload instead of showing stale rows.
+  if (url) history.pushState({ htmx: true }, "", url);
   opener?.isConnected && opener.focus();
   opener = null;
 }

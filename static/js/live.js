@@ -12,6 +12,8 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 });
 
 document.addEventListener("htmx:responseError", (event) => {
+  const polled = event.detail.elt.hasAttribute("data-live");
+  if (polled && event.detail.xhr.status !== 401) return;
   const request = event.detail.xhr.getResponseHeader("X-Request-ID");
   const reference = request ? ` Reference ${request}.` : "";
   const words = {
