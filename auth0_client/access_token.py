@@ -112,9 +112,7 @@ def verify_approval_token(
     claims = _open(token, keys, issuer, audience, now, leeway)
     if _client(claims) != client_id:
         raise TokenRefused("client_not_allowed", "the token was issued to another application")
-    subject = claims.text("sub", limit=255)
-    if subject != expected_sub:
-        raise TokenRefused("subject", "somebody else answered")
+    _check_subject(claims, expected_sub)
     issued_at = claims.time("iat")
     if issued_after is not None and issued_at < issued_after - leeway:
         raise TokenRefused("too_old", "the token is older than the question")
@@ -123,7 +121,7 @@ def verify_approval_token(
         raise TokenRefused("authorization_details", "the token does not say what was approved")
     return ApprovalClaims(
         issuer=issuer,
-        subject=subject,
+        subject=expected_sub,
         client_id=client_id,
         authorization_details=details,
         issued_at=issued_at,
@@ -153,8 +151,7 @@ def verify_my_account_token(
         TokenRefused: ``scope`` names the first missing one; other codes as elsewhere.
     """
     claims = _open(token, keys, issuer, audience, now, leeway)
-    if claims.text("sub", limit=255) != expected_sub:
-        raise TokenRefused("subject", "the token belongs to somebody else")
+    _check_subject(claims, expected_sub)
     granted = claims.words("scope")
     for scope in required_scopes:
         if scope not in granted:
@@ -171,6 +168,11 @@ def _open(
         raise TokenRefused("audience", "the token is for another API")
     claims.check_times(now, leeway)
     return claims
+
+
+def _check_subject(claims: Claims, expected: str) -> None:
+    if claims.text("sub", limit=255) != expected:
+        raise TokenRefused("subject", "the token is about somebody else")
 
 
 def _client(claims: Claims) -> str:

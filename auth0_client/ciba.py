@@ -92,25 +92,16 @@ class Ciba:
             "ciba.start",
             "backchannel_authentication_endpoint",
             {
-                "login_hint": json.dumps(hint, ensure_ascii=False),
+                "login_hint": _json(hint),
                 "binding_message": binding_message,
                 "scope": scope,
                 "audience": audience,
                 "requested_expiry": None if requested_expiry is None else str(requested_expiry),
-                "authorization_details": (
-                    json.dumps(details, ensure_ascii=False) if details else None
-                ),
+                "authorization_details": _json(details) if details else None,
             },
             self._client,
         )
-        if reply.error is not None:
-            raise _start_failure(reply)
-        found = reply.fields()
-        return Started(
-            auth_req_id=found.text("auth_req_id"),
-            expires_in=found.integer("expires_in", low=1),
-            interval=found.optional_integer("interval", low=1, high=600) or DEFAULT_INTERVAL_S,
-        )
+        return _read_start(reply)
 
     def poll(self, auth_req_id: str, *, interval: int = DEFAULT_INTERVAL_S) -> CibaPoll:
         """Ask once whether the person has answered.
@@ -143,6 +134,10 @@ class Ciba:
         raise reply.failure()
 
 
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
 def _check(binding_message: str, scope: str, requested_expiry: int | None) -> None:
     if not _BINDING.fullmatch(binding_message):
         raise ValueError(
@@ -152,6 +147,17 @@ def _check(binding_message: str, scope: str, requested_expiry: int | None) -> No
         raise ValueError("scope must contain openid")
     if requested_expiry is not None and not 1 <= requested_expiry <= LONGEST_EXPIRY_S:
         raise ValueError(f"requested_expiry must be 1 to {LONGEST_EXPIRY_S} seconds")
+
+
+def _read_start(reply: Reply) -> Started:
+    if reply.error is not None:
+        raise _start_failure(reply)
+    found = reply.fields()
+    return Started(
+        auth_req_id=found.text("auth_req_id"),
+        expires_in=found.integer("expires_in", low=1),
+        interval=found.optional_integer("interval", low=1, high=600) or DEFAULT_INTERVAL_S,
+    )
 
 
 def _start_failure(reply: Reply) -> Auth0Error:

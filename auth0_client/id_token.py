@@ -70,8 +70,14 @@ def verify_id_token(
     auth_time = _check_auth_time(claims, max_age, now, leeway)
     if access_token is not None:
         _check_at_hash(claims, access_token)
+    return _read(claims, subject, auth_time, claims.texts(roles_claim) if roles_claim else ())
+
+
+def _read(
+    claims: Claims, subject: str, auth_time: float | None, roles: tuple[str, ...]
+) -> IdClaims:
     return IdClaims(
-        issuer=issuer,
+        issuer=claims.text("iss"),
         subject=subject,
         audience=claims.audience(),
         issued_at=claims.time("iat"),
@@ -80,7 +86,7 @@ def verify_id_token(
         sid=claims.optional_text("sid", limit=512),
         acr=claims.optional_text("acr"),
         amr=claims.texts("amr"),
-        roles=claims.texts(roles_claim) if roles_claim else (),
+        roles=roles,
         kid=claims.kid,
         email=claims.optional_text("email"),
         email_verified=claims.values.get("email_verified") is True,

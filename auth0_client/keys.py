@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -35,6 +36,11 @@ class KeySnapshot:
     def digest(self) -> str:
         """SHA-256 of ``raw``, in hex: the name of this snapshot as evidence."""
         return hashlib.sha256(self.raw).hexdigest()
+
+    def as_json(self) -> dict[str, object]:
+        """The set as published, parsed again from ``raw``."""
+        parsed: dict[str, object] = json.loads(self.raw)
+        return parsed
 
     def find(self, kid: str | None) -> RSAKey | None:
         """The key called ``kid``; without a kid, the only key there is (OIDC Core 10.1)."""

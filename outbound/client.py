@@ -184,10 +184,11 @@ class Outbound:
         host = _host(url)
         started = time.monotonic()
         try:
-            self._guard.check_url(url)
             request = self._client().build_request(
                 method, url, headers=headers, content=content, timeout=timeouts.for_httpx()
             )
+            # The URL as httpx understood it, so that no two parsers can disagree about the host.
+            self._guard.check_url(str(request.url))
             answer = self._exchange(request, operation, host, max_bytes, started + timeouts.total)
         except Forbidden as no:
             raise OutboundRefused(operation, host, str(no)) from None

@@ -6,8 +6,9 @@ import base64
 import json
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
+import httpx
 import respx
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -20,6 +21,15 @@ ISSUER = "http://localhost:8100/"
 NOW = 1_790_000_000.0
 SUB = "auth0|65f0aa11bb22cc33dd44ee55"
 ROLES = "https://ata.example/roles"
+
+TOKENS = {"access_token": "at-secret-1", "token_type": "Bearer", "expires_in": 86400}
+DETAILS = [{"type": "t", "instruction": "Block skill x"}]
+REQ_ID = "auth-req-id-secret-0001"
+
+
+def error(code: str, words: str = "", **more: Any) -> dict[str, Any]:
+    """An OAuth error body."""
+    return {"error": code, "error_description": words, **more}
 
 
 def tenant(issuer: str = ISSUER) -> Tenant:
@@ -106,3 +116,13 @@ def signed_raw(key: RSAKey, header: bytes, payload: bytes) -> str:
 
 def b64(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def pages(*bodies: dict[str, Any]) -> Any:
+    """A side effect that answers the page its ``from`` parameter asks for."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        cursor = parse_qs(urlsplit(str(request.url)).query).get("from", ["0"])[0]
+        return httpx.Response(200, json=bodies[int(cursor)])
+
+    return answer

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 
+import httpx
 import pytest
 
+from outbound import Outbound, OutboundRefused, OutboundUnreachable
 from outbound.guard import Forbidden, Guard
 
 NEVER = [
@@ -77,3 +79,28 @@ def test_a_list_of_hosts_admits_those_and_no_other() -> None:
 def test_a_listed_host_is_still_refused_when_it_turns_out_to_be_link_local() -> None:
     with pytest.raises(Forbidden):
         Guard.only("https://gw.corp.example").check_address(ipaddress.ip_address("169.254.169.254"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://gw.corp.example\\@evil.example/",
+        "https://gw.corp.example@evil.example/",
+        "https://evil.example#@gw.corp.example/",
+        "https://evil.example?@gw.corp.example/",
+        "https://evil.example\\.gw.corp.example/",
+        "https://ev\til.example/",
+    ],
+)
+def test_a_url_that_two_parsers_could_read_differently_reaches_only_listed_hosts(url: str) -> None:
+    reached: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        reached.append(request.url.host)
+        return httpx.Response(200)
+
+    guard = Guard.only("https://gw.corp.example")
+    client = Outbound(guard=guard, transport=httpx.MockTransport(answer))
+    with pytest.raises((OutboundRefused, OutboundUnreachable)):
+        client.get(url, operation="t.parse")
+    assert reached == []
