@@ -69,14 +69,18 @@ def no_longer_true(approval: Approval, approver: Actor) -> str:
             return "requester_lost_role"
     person = people.find(approver.iss, approver.sub)
     wanted = set(approval.rule["approver_roles"])
-    if approval.rule["approver"] == "another" and wanted and not (
-        person and wanted & set(person.roles)
+    if (
+        approval.rule["approver"] == "another"
+        and wanted
+        and not (person and wanted & set(person.roles))
     ):
         return "approver_lost_role"
     return ""
 
 
-def deny(approval: Approval, ask: Ask, person: Actor, *, inferred: bool, source: str, now: datetime) -> None:
+def deny(
+    approval: Approval, ask: Ask, person: Actor, *, inferred: bool, source: str, now: datetime
+) -> None:
     """Close as denied; the hold ends only once the denial is evidenced."""
     _end_ask(ask, AskState.DENIED)
     approval.answer, approval.inferred = Answer.DENIED, inferred

@@ -14,7 +14,9 @@ from approvals.models import Ask
 TYPE = "urn:auth0:schemas:authorization-details:v1:ata-intent"
 
 
-def build(*, instruction: str, verb: str, target: str, requester: str, intent_hash: str) -> list[dict[str, Any]]:
+def build(
+    *, instruction: str, verb: str, target: str, requester: str, intent_hash: str
+) -> list[dict[str, Any]]:
     """One object that binds the ask to an intent by its hash."""
     rows = (
         ("verb", "Action", verb),

@@ -96,7 +96,9 @@ def _prepare(
     except registry.UnknownVerb:
         near = get_close_matches(name, registry.names(), n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
-        raise Refused("unknown_verb", f"There is no verb {name!r}.{hint}", pointer="/verb") from None
+        raise Refused(
+            "unknown_verb", f"There is no verb {name!r}.{hint}", pointer="/verb"
+        ) from None
     if target.kind not in verb.target_kinds or not target.name:
         kinds = " or ".join(sorted(verb.target_kinds))
         raise Refused("bad_target", f"{name} acts on a named {kinds}.", pointer="/target")
@@ -105,7 +107,9 @@ def _prepare(
     except ValidationError as error:
         first = error.errors()[0]
         where = "/".join(str(p) for p in first["loc"])
-        raise Refused("bad_params", f"{where}: {first['msg']}", pointer=f"/params/{where}") from None
+        raise Refused(
+            "bad_params", f"{where}: {first['msg']}", pointer=f"/params/{where}"
+        ) from None
     found = verb.severity(target, clean)
     severity = max((found, raised or found), key=severity_rank)
     rule = policy.decide(actor, verb, target, severity)

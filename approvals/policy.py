@@ -107,7 +107,11 @@ def in_words(rule: dict[str, Any], verb: Verb, minutes: int) -> str:
         return "Commits at once."
     roles = " or ".join(rule["approver_roles"]) or "owner"
     a_role = f"{'an' if roles[0] in 'aeiou' else 'a'} {roles}"
-    who = f"{a_role} other than the one who asked" if rule["approver"] == "another" else "the one who asked, on a second device,"
+    who = (
+        f"{a_role} other than the one who asked"
+        if rule["approver"] == "another"
+        else "the one who asked, on a second device,"
+    )
     held = "held meanwhile; " if rule["while_pending"] == "hold" else ""
     silent = (
         "if nobody answers, the next on call is asked and the hold stays"

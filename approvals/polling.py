@@ -12,9 +12,9 @@ from django.conf import settings
 from django.db import transaction
 
 from approvals import actors, answers, clock, closing, details, issuer, recording, secret_box
-from approvals.asks import add_ask
+from approvals.asks import add_ask, ask_next
 from approvals.models import Approval, Ask, AskState, Person, Status
-from auth0_client import ciba
+from auth0_client import ciba, polling
 from auth0_client.errors import Auth0Error, RateLimited, Unavailable
 from outbound.errors import OutboundError
 
@@ -48,7 +48,9 @@ def _start(ask: Ask) -> None:
             add_ask(approval, ask.person, now)
         return
     if now >= ask.expires_at:
-        _give_up(ask, "issuer_unreachable", "Auth0 could not be reached before the request expired.")
+        _give_up(
+            ask, "issuer_unreachable", "Auth0 could not be reached before the request expired."
+        )
         return
     Ask.objects.filter(pk=ask.pk).update(started=now)
     try:
@@ -64,7 +66,9 @@ def _start(ask: Ask) -> None:
         return
     expires = now + timedelta(seconds=started.expires_in)
     with transaction.atomic(durable=True):
-        secret_box.keep(SECRET, str(ask.pk), started.auth_req_id, expires=expires + timedelta(minutes=10))
+        secret_box.keep(
+            SECRET, str(ask.pk), started.auth_req_id, expires=expires + timedelta(minutes=10)
+        )
         Ask.objects.filter(pk=ask.pk).update(
             state=AskState.WAITING,
             expires_at=expires,
@@ -98,7 +102,7 @@ def _give_up(ask: Ask, code: str, detail: str) -> None:
         if approval.status != Status.PENDING:
             return
         Ask.objects.filter(pk=ask.pk).update(state=AskState.FAILED, detail=detail[:300], due=None)
-        following = closing.ask_next(approval, actors.from_json(approval.requester), now)
+        following = ask_next(approval, actors.from_json(approval.requester), now)
         if following is None:
             ask.refresh_from_db()
             closing.fail(approval, ask, code, detail)
@@ -123,9 +127,9 @@ def _poll(ask: Ask) -> None:
             _again(ask, now + max(_RETRY, timedelta(seconds=ask.interval_s)))
         return
     match answer:
-        case ciba.Pending():
+        case polling.Pending():
             _still_waiting(ask, now, ask.interval_s)
-        case ciba.SlowDown(retry_after=wait):
+        case polling.SlowDown(retry_after=wait):
             interval = max(ask.interval_s + 1, wait or ask.interval_s + 5)
             Ask.objects.filter(pk=ask.pk).update(interval_s=interval)
             _still_waiting(ask, now, interval)
@@ -133,9 +137,9 @@ def _poll(ask: Ask) -> None:
             _finish(ask, answers.approved(ask, answer))
         case ciba.Refused():
             _finish(ask, answers.refused(ask, now))
-        case ciba.Expired():
+        case polling.Expired():
             _finish(ask, answers.expired(ask, now, source="issuer"))
-        case ciba.Lost():
+        case polling.Lost():
             _finish(ask, answers.lost())
 
 

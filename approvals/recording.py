@@ -31,7 +31,9 @@ def approval_approved(
     )
 
 
-def approval_denied(approval: Approval, ask: Ask | None, person: Actor, *, inferred: bool, source: str) -> UUID:
+def approval_denied(
+    approval: Approval, ask: Ask | None, person: Actor, *, inferred: bool, source: str
+) -> UUID:
     """The asked person refused; `inferred` while only our clock says so."""
     actor = SYSTEM if inferred else person
     return _write(
@@ -59,7 +61,12 @@ def ask_expired(approval: Approval, ask: Ask, *, next_person: bool, source: str)
 def approval_failed(approval: Approval, ask: Ask | None, code: str, detail: str) -> UUID:
     """The step-up could not be completed; nothing was committed."""
     return _write(
-        "approval.failed", approval, SYSTEM, outcome="failure", ask=ask, data={"code": code, "detail": detail}
+        "approval.failed",
+        approval,
+        SYSTEM,
+        outcome="failure",
+        ask=ask,
+        data={"code": code, "detail": detail},
     )
 
 

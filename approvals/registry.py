@@ -84,7 +84,9 @@ class Verb:
     stance: Stance
     target_kinds: frozenset[str]
     commit: CommitFn
-    sentence: Callable[[Target, Mapping[str, Any]], str]  # "Block skill pdf-exfil on every instance"
+    sentence: Callable[
+        [Target, Mapping[str, Any]], str
+    ]  # "Block skill pdf-exfil on every instance"
     look: Callable[[Target, Mapping[str, Any]], Mapping[str, Any]] = lambda _t, _p: {}
     severity: Callable[[Target, Mapping[str, Any]], str] = lambda _t, _p: "LOW"
     params: type[BaseModel] = NoParams

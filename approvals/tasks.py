@@ -8,7 +8,7 @@ from approvals import clock
 from approvals.sweep import sweep, tidy
 
 
-@shared_task(name="approvals.tasks.sweep", ignore_result=True)
+@shared_task(name="approvals.tasks.sweep", ignore_result=True)  # type: ignore[untyped-decorator]  # celery has no types
 def sweep_task() -> None:
     """Do due work once and forget what expired."""
     sweep()

@@ -53,7 +53,9 @@ def send_again(actor: Actor, approval_id: str) -> Approval:
         _requester_only(actor, approval, "send again")
         ask = approval.current
         if ask is None:
-            raise Refused("nobody_asked", "Nobody was asked yet; the next on call is asked by itself.")
+            raise Refused(
+                "nobody_asked", "Nobody was asked yet; the next on call is asked by itself."
+            )
         add_ask(approval, ask.person, clock.now())
         recording.approval_requested(approval, actor)
     return approval

@@ -34,7 +34,9 @@ def database(url: str, *, base_dir: Path, var_dir: Path) -> dict[str, Any]:
         return _sqlite(var_dir.joinpath(*path.parts[1:]) if inside_var else base_dir / path)
     if parts.scheme in {"postgres", "postgresql"}:
         return _postgres(url)
-    raise ValueError(f"DATABASE_URL: unknown scheme {parts.scheme!r}; use sqlite:/// or postgres://")
+    raise ValueError(
+        f"DATABASE_URL: unknown scheme {parts.scheme!r}; use sqlite:/// or postgres://"
+    )
 
 
 def _sqlite(path: Path) -> dict[str, Any]:

@@ -78,7 +78,9 @@ class Env(BaseModel):
     PORTAL_FROM: str = "Auth0-ATA <portal@localhost>"
     TENANT_CONTROL_TOKEN: str = ""
 
-    @field_validator("LEDGER_KEY_FILE", "LEDGER_POLICY_FILE", "DEFENSECLAW_INSTANCES_FILE", mode="before")
+    @field_validator(
+        "LEDGER_KEY_FILE", "LEDGER_POLICY_FILE", "DEFENSECLAW_INSTANCES_FILE", mode="before"
+    )
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value

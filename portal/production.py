@@ -13,29 +13,36 @@ def refusals(env: Env) -> list[str]:
     """Reasons why this environment may not run as production; empty in embedded mode."""
     if env.PORTAL_ENV != "production":
         return []
-    found = [
-        f"{name} is not set" for name in SECRETS if not getattr(env, name) and name != "AUTH0_LOG_STREAM_TOKEN"
-    ]
-    found += [f"{name} is not set" for name in ("AUTH0_ISSUER", "PORTAL_URL", "DATABASE_URL") if not getattr(env, name)]
+    return [*_missing(env), *_addresses(env), *_single_machine(env)]
+
+
+def _missing(env: Env) -> list[str]:
+    required = [name for name in SECRETS if name != "AUTH0_LOG_STREAM_TOKEN"]
+    required += ["AUTH0_ISSUER", "PORTAL_URL", "DATABASE_URL", "LEDGER_ORIGIN"]
+    return [f"{name} is not set" for name in required if not getattr(env, name)]
+
+
+def _addresses(env: Env) -> list[str]:
+    found = []
     for name in ("AUTH0_ISSUER", "PORTAL_URL"):
         parts = urlsplit(getattr(env, name))
         if getattr(env, name) and (parts.scheme != "https" or parts.hostname in _LOOPBACK):
             found.append(f"{name} must be an https address that others can reach")
     if env.AUTH0_ISSUER and not env.AUTH0_ISSUER.endswith("/"):
         found.append("AUTH0_ISSUER must end with a slash, as the iss claim does")
-    if env.CELERY_BROKER_URL.startswith("filesystem:"):
-        found.append("CELERY_BROKER_URL must name Redis or RabbitMQ")
-    if not env.CACHE_URL:
-        found.append("CACHE_URL must name Redis, since workers share rate limits")
-    if env.DATABASE_URL.startswith("sqlite:"):
-        found.append("DATABASE_URL must name PostgreSQL")
-    if not env.LEDGER_ORIGIN:
-        found.append("LEDGER_ORIGIN is not set")
-    if env.MAILER_URL.startswith("console:"):
-        found.append("MAILER_URL must name a mail server")
-    if env.TENANT_CONTROL_TOKEN:
-        found.append("TENANT_CONTROL_TOKEN belongs to the local tenant's tests")
     return found
+
+
+def _single_machine(env: Env) -> list[str]:
+    """Defaults that are right on one machine for one visitor, and nowhere else."""
+    unsafe = {
+        "CELERY_BROKER_URL must name Redis or RabbitMQ": "filesystem:" in env.CELERY_BROKER_URL,
+        "CACHE_URL must name Redis, since workers share rate limits": not env.CACHE_URL,
+        "DATABASE_URL must name PostgreSQL": env.DATABASE_URL.startswith("sqlite:"),
+        "MAILER_URL must name a mail server": env.MAILER_URL.startswith("console:"),
+        "TENANT_CONTROL_TOKEN belongs to the local tenant": bool(env.TENANT_CONTROL_TOKEN),
+    }
+    return [words for words, applies in unsafe.items() if applies]
 
 
 def refuse_unsafe(env: Env) -> None:

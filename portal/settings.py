@@ -26,7 +26,9 @@ STEP_UP_EXPIRY_S = env.STEP_UP_EXPIRY_S
 DEBUG = False
 _portal = urlsplit(PORTAL_URL)
 _https = _portal.scheme == "https"
-ALLOWED_HOSTS = [_portal.hostname or "localhost"] + ([] if PRODUCTION else ["127.0.0.1", "localhost", "testserver"])
+ALLOWED_HOSTS = [_portal.hostname or "localhost"] + (
+    [] if PRODUCTION else ["127.0.0.1", "localhost", "testserver"]
+)
 CSRF_TRUSTED_ORIGINS = [f"{_portal.scheme}://{_portal.netloc}"]
 
 INSTALLED_APPS = [
@@ -105,7 +107,9 @@ OIDC_USE_PKCE = True
 OIDC_STORE_ACCESS_TOKEN = False
 OIDC_STORE_ID_TOKEN = False
 OIDC_TIMEOUT = 5
-OIDC_OP_JWKS_ENDPOINT = OIDC_OP_AUTHORIZATION_ENDPOINT = OIDC_OP_TOKEN_ENDPOINT = OIDC_OP_USER_ENDPOINT = "discovery"
+OIDC_OP_JWKS_ENDPOINT = OIDC_OP_AUTHORIZATION_ENDPOINT = OIDC_OP_TOKEN_ENDPOINT = (
+    OIDC_OP_USER_ENDPOINT
+) = "discovery"
 
 SECURE_CSP = {
     "default-src": [CSP.NONE],

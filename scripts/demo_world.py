@@ -75,8 +75,15 @@ def ensure_sample_history(env: Env) -> None:
 
 def gateway_command(env: Env) -> list[str]:
     """Both DEMO gateways in one process."""
-    command = [sys.executable, "-m", "demo.gateway", "--data", str(folder(env)),
-               "--token-file", str(env.VAR_DIR / "secrets" / "DEMO_GATEWAY_TOKEN")]
+    command = [
+        sys.executable,
+        "-m",
+        "demo.gateway",
+        "--data",
+        str(folder(env)),
+        "--token-file",
+        str(env.VAR_DIR / "secrets" / "DEMO_GATEWAY_TOKEN"),
+    ]
     for name, port in ports(env).items():
         command += ["--instance", f"{name}:{port}"]
     return command

@@ -31,14 +31,45 @@ def portal_command(env: Env) -> list[str]:
 
 def worker_command() -> list[str]:
     """The worker with its beat; loops for due work and for the sequencer run inside."""
-    return [str(_BIN / "celery"), "-A", "portal", "worker", "-B", "-P", "threads", "-c", "4",
-            "--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    return [
+        str(_BIN / "celery"),
+        "-A",
+        "portal",
+        "worker",
+        "-B",
+        "-P",
+        "threads",
+        "-c",
+        "4",
+        "--loglevel",
+        "WARNING",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    ]
 
 
 def _granian(target: str, port: int) -> list[str]:
-    return [str(_BIN / "granian"), "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port),
-            "--workers", "1", "--blocking-threads", "8", "--no-ws", "--backpressure", "64",
-            "--log-level", "warning", "--respawn-failed-workers", target]
+    return [
+        str(_BIN / "granian"),
+        "--interface",
+        "wsgi",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+        "--blocking-threads",
+        "8",
+        "--no-ws",
+        "--backpressure",
+        "64",
+        "--log-level",
+        "warning",
+        "--respawn-failed-workers",
+        target,
+    ]
 
 
 def run_all(env: Env, child: dict[str, str], on_ready: Callable[[], None]) -> int:
@@ -60,7 +91,7 @@ def run_all(env: Env, child: dict[str, str], on_ready: Callable[[], None]) -> in
 def _tell_when_ready(env: Env, on_ready: Callable[[], None]) -> None:
     for _ in range(600):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{env.PORTAL_PORT}/readyz", timeout=2):  # noqa: S310
+            with urllib.request.urlopen(f"http://127.0.0.1:{env.PORTAL_PORT}/readyz", timeout=2):
                 on_ready()
                 return
         except OSError:

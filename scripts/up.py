@@ -57,8 +57,11 @@ def refuse_taken_ports(env: Env) -> None:
         wanted["TENANT_PORT"] = env.TENANT_PORT
     taken = [f"{name}={port}" for name, port in wanted.items() if not is_free(port)]
     if taken:
-        stop(f"In use already: {', '.join(taken)}.", "Stop what listens there, or name other ports:",
-             "  PORTAL_PORT=8080 TENANT_PORT=8180 make up")
+        stop(
+            f"In use already: {', '.join(taken)}.",
+            "Stop what listens there, or name other ports:",
+            "  PORTAL_PORT=8080 TENANT_PORT=8180 make up",
+        )
 
 
 def is_free(port: int) -> bool:
@@ -84,8 +87,15 @@ def prepare(child: dict[str, str]) -> None:
     if marker.exists():
         return
     demo_world.ensure_sample_history(env)
-    step("Sample history", "manage.py", "import_defenseclaw", str(demo_world.sample_path(env)),
-         "--instance", "edge-1", env=child)
+    step(
+        "Sample history",
+        "manage.py",
+        "import_defenseclaw",
+        str(demo_world.sample_path(env)),
+        "--instance",
+        "edge-1",
+        env=child,
+    )
     if env.local_tenant:
         with local_tenant(child):
             step("Sixty decisions through the local tenant", "manage.py", "seed_demo", env=child)
@@ -126,8 +136,10 @@ def step(title: str, *command: str, env: dict[str, str]) -> None:
     say(f"{title} …")
     done = subprocess.run([sys.executable, *command], env=env, cwd=BASE_DIR, check=False)  # noqa: S603
     if done.returncode:
-        stop(f"{title}: failed with exit code {done.returncode}.",
-             "Run 'make up' again; it takes up where it stopped. 'make reset' starts over.")
+        stop(
+            f"{title}: failed with exit code {done.returncode}.",
+            "Run 'make up' again; it takes up where it stopped. 'make reset' starts over.",
+        )
 
 
 def welcome(env: Env) -> None:
@@ -141,7 +153,11 @@ def welcome(env: Env) -> None:
         ]
     else:
         lines.append(f"  Sign in at {env.issuer}")
-    lines += [f"  Command line: {ata_command()} login", "  Ctrl-C stops everything; data stays.", ""]
+    lines += [
+        f"  Command line: {ata_command()} login",
+        "  Ctrl-C stops everything; data stays.",
+        "",
+    ]
     say("\n".join(lines))
 
 

@@ -21,7 +21,9 @@ class Person(models.Model):
     updated = models.DateTimeField()
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["iss", "sub"], name="one_person_per_subject"),)
+        constraints = (
+            models.UniqueConstraint(fields=["iss", "sub"], name="one_person_per_subject"),
+        )
         ordering = ("on_call", "id")
 
     def __str__(self) -> str:

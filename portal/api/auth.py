@@ -65,11 +65,15 @@ def check(request: HttpRequest, token: str) -> Caller:
         ) from None
     except (Auth0Error, OutboundError):
         raise Problem(
-            503, "issuer_unreachable", "The issuer's keys cannot be read right now. Try again shortly.",
+            503,
+            "issuer_unreachable",
+            "The issuer's keys cannot be read right now. Try again shortly.",
             headers={"Retry-After": "5"},
         ) from None
     if claims.dpop_thumbprint:
-        raise Problem(401, "dpop_required", "This token is bound to a key: DPoP is not offered here yet.")
+        raise Problem(
+            401, "dpop_required", "This token is bound to a key: DPoP is not offered here yet."
+        )
     return Caller(claims, _actor(request, claims), token)
 
 

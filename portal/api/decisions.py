@@ -57,7 +57,9 @@ def decide(request: HttpRequest, body: DecisionIn) -> JsonResponse:
         ) from None
     except idempotency.StillRunning:
         raise Problem(
-            409, "still_running", "The first call with this key is not answered yet.",
+            409,
+            "still_running",
+            "The first call with this key is not answered yet.",
             headers={"Retry-After": "1"},
         ) from None
     if known is not None:

@@ -67,7 +67,7 @@ def answer(problem: Problem, request: HttpRequest | None = None) -> JsonResponse
 def refusal(refused: Refused) -> Problem:
     """A pipeline refusal as a problem."""
     status = _STATUS_OF_REFUSAL.get(refused.code, 409)
-    members = {"pointer": refused.pointer} if refused.pointer else {}
+    members: dict[str, Any] = {"pointer": refused.pointer} if refused.pointer else {}
     return Problem(status, refused.code, refused.detail, **members)
 
 
@@ -84,7 +84,10 @@ def register(api: NinjaAPI) -> None:
 
     @api.exception_handler(Approval.DoesNotExist)
     def _no_approval(request: HttpRequest, _error: Approval.DoesNotExist) -> HttpResponse:
-        return answer(Problem(404, "not_found", "There is no such approval, or it is not yours to see."), request)
+        return answer(
+            Problem(404, "not_found", "There is no such approval, or it is not yours to see."),
+            request,
+        )
 
     @api.exception_handler(AuthenticationError)
     def _unauthenticated(request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
@@ -101,7 +104,9 @@ def register(api: NinjaAPI) -> None:
     @api.exception_handler(ValidationError)
     def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
         first: dict[str, Any] = dict(error.errors[0]) if error.errors else {}
-        where = [str(p) for p in first.get("loc", ()) if p not in {"body", "query", "path", "header"}]
+        where = [
+            str(p) for p in first.get("loc", ()) if p not in {"body", "query", "path", "header"}
+        ]
         return answer(
             Problem(
                 422,

@@ -100,19 +100,25 @@ def sign_in(request: HttpRequest, body: SignIn) -> Who:
             roles_claim=settings.ENV.AUTH0_ROLES_CLAIM,
         )
     except TokenRefused as refused:
-        raise Problem(422, "id_token_refused", f"The ID token was not accepted: {refused.detail}.") from None
+        raise Problem(
+            422, "id_token_refused", f"The ID token was not accepted: {refused.detail}."
+        ) from None
     except (Auth0Error, OutboundError):
-        raise Problem(503, "issuer_unreachable", "The issuer's keys cannot be read right now.") from None
+        raise Problem(
+            503, "issuer_unreachable", "The issuer's keys cannot be read right now."
+        ) from None
     if claims.subject != me.actor.sub:
         raise Problem(422, "id_token_refused", "The ID token is about somebody else.")
-    evidence.put_issuer_keys(claims.issuer, issuer.auth0().keys.snapshot().raw)
+    evidence.put_issuer_keys(claims.issuer, issuer.auth0().keys.snapshot().as_json())
     kept = evidence.put(
         "id_token",
         body.id_token.encode(),
         subject_key=Subject(claims.issuer, claims.subject).key,
         not_before_release=datetime.fromtimestamp(claims.expires_at, UTC),
     )
-    _remember(request, me.actor, kept, claims.auth_time or claims.issued_at, claims.name, claims.email)
+    _remember(
+        request, me.actor, kept, claims.auth_time or claims.issued_at, claims.name, claims.email
+    )
     return whoami(request)
 
 

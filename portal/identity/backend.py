@@ -134,7 +134,7 @@ class OperatorBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
 
     @staticmethod
     def _keep(claims: IdClaims, id_token: str) -> EvidenceRef:
-        evidence.put_issuer_keys(claims.issuer, issuer.auth0().keys.snapshot().raw)
+        evidence.put_issuer_keys(claims.issuer, issuer.auth0().keys.snapshot().as_json())
         return evidence.put(
             "id_token",
             id_token.encode(),
@@ -151,4 +151,3 @@ def known_roles(claimed: Iterable[str]) -> list[str]:
 def callback_url() -> str:
     """The redirect URI, from PORTAL_URL and never from the Host header."""
     return settings.PORTAL_URL + reverse("oidc_authentication_callback")
-

@@ -38,7 +38,7 @@ def needs_role[**P](
         view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
     ) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
         @wraps(view)
-        def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not actor(request).roles & set(roles):
                 raise PermissionDenied(f"This page is for {' and '.join(roles)}s.")
             return view(request, *args, **kwargs)

@@ -30,12 +30,14 @@ class User(AbstractBaseUser):
     last_seen = models.DateTimeField(null=True)
     password = None  # type: ignore[assignment]  # nobody signs in here with a password
 
-    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+    objects: ClassVar[UserManager] = UserManager()
     USERNAME_FIELD = "id"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["iss", "sub"], name="one_account_per_subject"),)
+        constraints = (
+            models.UniqueConstraint(fields=["iss", "sub"], name="one_account_per_subject"),
+        )
 
     def __str__(self) -> str:
         return self.email or self.name or self.sub

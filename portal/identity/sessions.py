@@ -23,13 +23,15 @@ SESSION_ID = "ata_session_id"
 def begin(request: HttpRequest, user: User, sign_in: SignIn) -> SignedInSession:
     """Log `user` in under a fresh session key and record the sign-in."""
     auth.login(request, user, backend="portal.identity.backend.OperatorBackend")
-    if request.session.session_key is None:
+    key = request.session.session_key
+    if key is None:
         request.session.create()
+        key = request.session.session_key or ""
     now = clock.now()
     claims = sign_in.claims
     session = SignedInSession.objects.create(
         user=user,
-        session_key=request.session.session_key,
+        session_key=key,
         public_id=secrets.token_hex(8),
         sid=claims.sid or "",
         auth_time=datetime.fromtimestamp(claims.auth_time or claims.issued_at, UTC),
@@ -66,7 +68,9 @@ def current(request: HttpRequest) -> SignedInSession | None:
     return session
 
 
-def actor_of(request: HttpRequest, user: User, session: SignedInSession | None, via: str = "web") -> Actor:
+def actor_of(
+    request: HttpRequest, user: User, session: SignedInSession | None, via: str = "web"
+) -> Actor:
     """Who acts in this request, with the evidence of their sign-in."""
     kept = session.id_token_digest if session else ""
     return Actor(

@@ -80,8 +80,11 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
         """Begin a session, or show why not; never a 500."""
         if request.GET.get("error"):
             super().get(request)
-            return failed(request, "issuer_said_no", "The issuer refused: "
-                          f"{request.GET.get('error', '')[:60]}.")
+            return failed(
+                request,
+                "issuer_said_no",
+                f"The issuer refused: {request.GET.get('error', '')[:60]}.",
+            )
         try:
             answer: HttpResponseBase = super().get(request)
         except SuspiciousOperation:
@@ -133,7 +136,9 @@ class SignOut(OIDCLogoutView):  # type: ignore[misc]
 
 def _issuer_logout(sid: str) -> str:
     try:
-        return issuer.auth0().oauth.end_session_url(settings.PORTAL_URL + "/", sid=sid or None) or ""
+        return (
+            issuer.auth0().oauth.end_session_url(settings.PORTAL_URL + "/", sid=sid or None) or ""
+        )
     except (Auth0Error, OutboundError):
         return ""
 
@@ -150,9 +155,13 @@ def backchannel_logout(request: HttpRequest) -> HttpResponse:
                 jti=token.jti, expires=datetime.fromtimestamp(token.expires_at, UTC)
             )
     except TokenRefused as error:
-        return JsonResponse({"error": "invalid_request", "error_description": error.code}, status=400)
+        return JsonResponse(
+            {"error": "invalid_request", "error_description": error.code}, status=400
+        )
     except IntegrityError:
-        return JsonResponse({"error": "invalid_request", "error_description": "replayed"}, status=400)
+        return JsonResponse(
+            {"error": "invalid_request", "error_description": "replayed"}, status=400
+        )
     except (Auth0Error, OutboundError):
         return JsonResponse({"error": "temporarily_unavailable"}, status=503)
     ended = sessions.end_matching(sid=token.sid or "", iss=token.issuer, sub=token.subject or "")

@@ -3,7 +3,7 @@
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
-class FingerprintedStorage(CompressedManifestStaticFilesStorage):
+class FingerprintedStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # untyped
     """Falls back to the plain name where `collectstatic` has not run (tests, management commands)."""
 
     manifest_strict = False

@@ -31,10 +31,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403 for a form without a valid token: usually a page that was open too long."""
-    return _page(request, 403, "csrf", "This page was open too long. Go back, reload, try again.", "csrf")
+    return _page(
+        request, 403, "csrf", "This page was open too long. Go back, reload, try again.", "csrf"
+    )
 
 
-def _page(request: HttpRequest, status: int, code: str, words: str, template: str = "") -> HttpResponse:
+def _page(
+    request: HttpRequest, status: int, code: str, words: str, template: str = ""
+) -> HttpResponse:
     if request.path.startswith("/v1/"):
         json: JsonResponse = answer(Problem(status, code, words), request)
         return json
