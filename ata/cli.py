@@ -15,6 +15,7 @@ from ata.commands import (
     connections,
     mcp_servers,
     sign_in,
+    verification,
 )
 from ata.errors import AtaError, ExitCode
 from ata.options import Json, open_screen
@@ -65,6 +66,7 @@ def _assemble() -> None:
     app.add_typer(approvals.app, name="approvals")
     app.add_typer(connections.app, name="connections")
     app.add_typer(audit.app, name="audit")
+    app.command()(verification.verify)
 
 
 _assemble()

@@ -19,6 +19,7 @@ HELP = [
     ("connections",),
     ("audit", "search"),
     ("audit", "export"),
+    ("verify",),
 ]
 
 

@@ -1,0 +1,186 @@
+"""`ata verify`: check proofs offline, with trust roots that the verifier brings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ata.errors import ExitCode, usage_error
+from ata.evidence_files import Pair, read_file, read_pack
+from ata.options import Json, open_screen
+from ata.screen import Screen, paint
+from ata.text import safe
+
+if TYPE_CHECKING:
+    from audit.ledger.levels import Level
+    from audit.ledger.policy import Policy
+    from audit.ledger.verify import Report
+
+# What the shared report cannot know: whether evidence was given here and what it came to.
+_WHO = "Who acted:"
+
+
+def verify(
+    ctx: typer.Context,
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Proofs, entries, openings, evidence, or a ZIP."),
+    ],
+    policy: Annotated[
+        Path | None,
+        typer.Option("--policy", help="The logs and witnesses you trust (C2SP tlog-policy)."),
+    ] = None,
+    vkey: Annotated[
+        list[str] | None,
+        typer.Option("--vkey", help="A log key you trust, or a file that holds it."),
+    ] = None,
+    issuer_keys: Annotated[
+        Path | None,
+        typer.Option("--issuer-keys", help='The issuer\'s JWKS, or {"issuer": JWKS, ...}.'),
+    ] = None,
+    entry: Annotated[
+        Path | None, typer.Option("--entry", help="The entry's exact bytes, for one proof.")
+    ] = None,
+    json_output: Json = False,
+) -> None:
+    """Verify proofs without any server: each step, and what is not proven."""
+    screen = open_screen(ctx, json_output)
+    trust = _trust(policy, vkey or [])
+    keys = _issuer_keys(issuer_keys)
+    pack = read_pack(files, entry)
+    evidence = pack.evidence()
+    failed = False
+    for pair in pack.pairs():
+        failed |= not _verify_one(screen, pair, trust, evidence, keys)
+    if failed:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _verify_one(
+    screen: Screen,
+    pair: Pair,
+    trust: Policy,
+    evidence: dict[str, bytes],
+    keys: dict[str, object] | None,
+) -> bool:
+    from audit.ledger import levels
+    from audit.ledger.verify import verify_proof_file
+
+    report = verify_proof_file(pair.proof.body, pair.entry.body, policy=trust)
+    problem, event = _reveal(pair)
+    human = _human_level(event, evidence, keys) if event else None
+    ok = report.ok and not problem
+    log = levels.log(pair.entry.body, pair.proof.body, trust)
+    value = {
+        "proof": pair.proof.name,
+        "entry": pair.entry.name,
+        **report.to_dict(),
+        "ok": ok,
+        "openings": {"given": len(pair.openings), "ok": not problem, "detail": problem},
+        "human": human and {"code": human.code, "reasons": list(human.reasons)},
+        "log": {"code": log.code, "reasons": list(log.reasons)},
+        "not_proven": _not_proven(report, human),
+    }
+    lines = [f"{safe(pair.proof.name)} for {safe(pair.entry.name)}", *_step_lines(report)]
+    if pair.openings:
+        detail = problem or f"{len(pair.openings)} values are the ones committed to."
+        lines.append(_step_line(not problem, "The openings match the entry", detail))
+    lines += _level_lines(human, log)
+    lines += ["Not proven:", *(f"  · {safe(limit)}" for limit in _not_proven(report, human))]
+    lines.append(paint("✓ Verified.", "green") if ok else paint("✗ NOT verified.", "red"))
+    screen.result(value, *lines)
+    return ok
+
+
+def _trust(policy: Path | None, vkeys: list[str]) -> Policy:
+    from audit.ledger import note
+    from audit.ledger.policy import NONE, Policy, PolicyError, parse
+
+    try:
+        named = parse(read_file(policy).decode()) if policy else Policy((), {}, {}, NONE)
+        keys = tuple(note.parse_vkey(_vkey_text(one)) for one in vkeys)
+    except PolicyError as error:
+        raise usage_error(f"The policy {policy} cannot be used: {error}.") from error
+    except ValueError as error:
+        raise usage_error(
+            f"A trusted key cannot be read: {error}.", "It looks like NAME+HEX+BASE64."
+        ) from error
+    if not named.logs and not keys:
+        raise usage_error(
+            "There is no log key that you trust, so nothing can be proven.",
+            "Give one with --policy or --vkey. GET /log/key on the portal shows its key; get it "
+            "from someone you trust, because a key from the same server as the proof says "
+            "nothing about who owns it.",
+        )
+    return Policy((*named.logs, *keys), named.witnesses, named.groups, named.quorum)
+
+
+def _vkey_text(argument: str) -> str:
+    path = Path(argument)
+    if "+" in argument and not path.is_file():
+        return argument
+    return read_file(path).decode().strip()
+
+
+def _issuer_keys(path: Path | None) -> dict[str, object] | None:
+    """Issuer -> JWKS; a bare JWKS is kept under "" and counts for the entry's own issuer."""
+    if path is None:
+        return None
+    try:
+        value = json.loads(read_file(path))
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise usage_error(f"{path} is no key set.", "Save the issuer's jwks_uri to a file.")
+    return {"": value} if isinstance(value.get("keys"), list) else value
+
+
+def _reveal(pair: Pair) -> tuple[str, dict[str, object] | None]:
+    """The event with its values opened; or why it cannot be opened, in a sentence."""
+    from audit.ledger import entry as entries
+    from audit.ledger.canonical import EntryError
+
+    try:
+        return "", entries.reveal(pair.entry.body, pair.openings)
+    except EntryError as error:
+        return (f"{error}." if pair.openings else ""), None
+
+
+def _human_level(
+    event: dict[str, object], evidence: dict[str, bytes], keys: dict[str, object] | None
+) -> Level | None:
+    from audit.ledger import levels
+
+    if keys is None:
+        return None
+    actor = event.get("actor")
+    issuer = str(actor.get("iss") or "") if isinstance(actor, dict) else ""
+    named = {(name or issuer): value for name, value in keys.items() if isinstance(value, dict)}
+    return levels.human(event, evidence, named)
+
+
+def _not_proven(report: Report, human: Level | None) -> list[str]:
+    limits = list(report.not_proven)
+    if human is not None and human.code != "H0":
+        return [limit for limit in limits if not limit.startswith(_WHO)]
+    return limits
+
+
+def _step_lines(report: Report) -> list[str]:
+    return [_step_line(step.ok, step.name, step.detail) for step in report.steps]
+
+
+def _step_line(ok: bool, name: str, detail: str) -> str:
+    mark = paint("✓", "green") if ok else paint("✗", "red")
+    return f"{mark} {safe(name)}: {safe(detail)}"
+
+
+def _level_lines(human: Level | None, log: Level) -> list[str]:
+    lines = [f"Record: {log.words} ({log.code})", *(f"  {safe(one)}" for one in log.reasons)]
+    if human is not None:
+        lines.append(f"Person: {human.words} ({human.code})")
+        lines += [f"  {safe(one)}" for one in human.reasons]
+    return lines

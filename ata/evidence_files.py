@@ -1,0 +1,203 @@
+"""The files of an evidence pack, told apart by what they hold and put together by proof.
+
+Files may come in any order, loose or in ZIP archives: proofs (C2SP tlog-proof), entries (exact
+bytes), openings (`{"openings": [{"path", "subject", "salt" (hex), "value"}]}`) and evidence bodies,
+which are found by the SHA-256 that the entry names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from ata.errors import usage_error
+
+if TYPE_CHECKING:
+    from audit.ledger.commitment import Opening
+
+MAX_FILE = 64 * 1024 * 1024
+"""Longest file that is read, in bytes; also of each member of an archive."""
+MAX_MEMBERS = 10_000
+_PROOF_HEADS = (b"c2sp.org/tlog-proof@", b"index ")
+_ENTRY_SUFFIXES = ("", ".entry", ".json", ".entry.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One file: how it is called and its bytes."""
+
+    name: str
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A proof, the entry it is for, and the openings that belong to that entry."""
+
+    proof: Item
+    entry: Item
+    openings: tuple[Opening, ...]
+
+
+@dataclass(slots=True)
+class Pack:
+    """All files, sorted by kind."""
+
+    proofs: list[Item] = field(default_factory=list)
+    entries: list[Item] = field(default_factory=list)
+    openings: list[Item] = field(default_factory=list)
+    bodies: list[Item] = field(default_factory=list)
+
+    def add(self, item: Item) -> None:
+        """Put a file, or the members of an archive, where they belong."""
+        if zipfile.is_zipfile(BytesIO(item.body)):
+            for member in _members(item):
+                self.add(member)
+        elif item.body.startswith(_PROOF_HEADS):
+            self.proofs.append(item)
+        else:
+            self._sort_json(item)
+
+    def evidence(self) -> dict[str, bytes]:
+        """Evidence bodies by their hex SHA-256; a final line feed may have been added to one."""
+        found: dict[str, bytes] = {}
+        for item in self.bodies:
+            for body in (item.body, item.body.rstrip(b"\r\n")):
+                found[hashlib.sha256(body).hexdigest()] = body
+        return found
+
+    def pairs(self) -> list[Pair]:
+        """Each proof with its entry.
+
+        Raises:
+            AtaError: usage, when there is no proof or an entry cannot be told.
+        """
+        if not self.proofs:
+            raise usage_error(
+                "None of the files is a proof.",
+                "Download one from /v1/audit/events/ID/proof; it ends in .tlog-proof.",
+            )
+        pairs = []
+        for proof in self.proofs:
+            entry = self._entry_of(proof)
+            pairs.append(Pair(proof, entry, self._openings_of(entry)))
+        return pairs
+
+    def _sort_json(self, item: Item) -> None:
+        value = _json(item.body)
+        if isinstance(value, dict) and value.get("schema") and "salt" in value:
+            self.entries.append(item)
+        elif isinstance(value, dict) and isinstance(value.get("openings"), list):
+            self.openings.append(item)
+        else:
+            self.bodies.append(item)
+
+    def _entry_of(self, proof: Item) -> Item:
+        if len(self.proofs) == len(self.entries) == 1:
+            return self.entries[0]
+        stem = _stem(proof.name)
+        named = [item for item in self.entries if _stem(item.name) == stem]
+        if len(named) == 1:
+            return named[0]
+        raise usage_error(
+            f"No entry belongs to {proof.name}.",
+            f"Name it {stem}.entry and add it, or verify one proof with --entry FILE; "
+            "/v1/audit/events/ID/entry gives its exact bytes.",
+        )
+
+    def _openings_of(self, entry: Item) -> tuple[Opening, ...]:
+        if len(self.openings) == len(self.entries) == 1:
+            return _openings(self.openings[0])
+        named = [item for item in self.openings if _stem(item.name) == _stem(entry.name)]
+        return _openings(named[0]) if len(named) == 1 else ()
+
+
+def read_pack(files: Sequence[Path], entry: Path | None) -> Pack:
+    """Read the files; an entry that lies beside its proof is found without being named.
+
+    Raises:
+        AtaError: usage, when a file cannot be read or is too long.
+    """
+    pack = Pack()
+    for path in files:
+        pack.add(Item(str(path), read_file(path)))
+    if entry is not None:
+        pack.entries = [Item(str(entry), read_file(entry))]
+    elif not pack.entries:
+        for proof in pack.proofs:
+            beside = _beside(Path(proof.name))
+            if beside is not None:
+                pack.entries.append(Item(str(beside), read_file(beside)))
+    return pack
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        AtaError: usage, when it cannot be read or is longer than `MAX_FILE`.
+    """
+    try:
+        with path.open("rb") as stream:
+            body = stream.read(MAX_FILE + 1)
+    except OSError as error:
+        raise usage_error(f"{path} cannot be read: {error.strerror}.") from error
+    if len(body) > MAX_FILE:
+        raise usage_error(f"{path} is longer than {MAX_FILE:,} bytes.")
+    return body
+
+
+def _beside(proof: Path) -> Path | None:
+    base = proof.with_suffix("") if proof.suffix else proof
+    candidates = (base.with_name(base.name + suffix) for suffix in _ENTRY_SUFFIXES)
+    return next((path for path in candidates if path != proof and path.is_file()), None)
+
+
+def _members(archive: Item) -> list[Item]:
+    try:
+        with zipfile.ZipFile(BytesIO(archive.body)) as opened:
+            members = [one for one in opened.infolist() if not one.is_dir()]
+            if len(members) > MAX_MEMBERS or any(one.file_size > MAX_FILE for one in members):
+                raise usage_error(f"{archive.name} unpacks to more than can be verified at once.")
+            return [Item(f"{archive.name}/{one.filename}", opened.read(one)) for one in members]
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        raise usage_error(f"{archive.name} cannot be unpacked: {error}.") from error
+
+
+def _openings(item: Item) -> tuple[Opening, ...]:
+    from audit.ledger.commitment import Opening
+
+    value = _json(item.body)
+    assert isinstance(value, dict)
+    try:
+        return tuple(
+            Opening(
+                path=str(one["path"]),
+                subject=str(one.get("subject") or ""),
+                salt=bytes.fromhex(one["salt"]),
+                value=one["value"],
+            )
+            for one in value["openings"]
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise usage_error(
+            f"The openings in {item.name} cannot be read.",
+            'Each is {"path", "subject", "salt" in hex, "value"}.',
+        ) from error
+
+
+def _json(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _stem(name: str) -> str:
+    return PurePath(name).name.split(".")[0]

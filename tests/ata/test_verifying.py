@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from ata_process import Ata
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from audit.ledger import checkpoint, entry, merkle, note, proof
+
+ORIGIN = "ata.example/log"
+ISSUER = "https://acme.example/"
+LOG = note.new_key(ORIGIN)
+STRANGER = note.new_key(ORIGIN)
+WHEN = datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC)
+
+
+@cache
+def issuer_key() -> RSAKey:
+    return RSAKey.generate_key(2048, {"kid": "k1"})
+
+
+def id_token(sub: str = "auth0|olu") -> bytes:
+    claims = {"iss": ISSUER, "sub": sub, "aud": "ata-web", "iat": int(WHEN.timestamp()) - 60}
+    return jwt.encode({"alg": "RS256", "kid": "k1"}, claims, issuer_key()).encode()
+
+
+@dataclass
+class Pack:
+    folder: Path
+    token: bytes
+
+    def file(self, name: str) -> str:
+        return str(self.folder / name)
+
+    @property
+    def policy(self) -> str:
+        return self.file("policy.txt")
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Pack:
+    folder = tmp_path / "pack"
+    folder.mkdir()
+    token = id_token()
+    digest = hashlib.sha256(token).hexdigest()
+    built = entry.build(
+        {
+            "time": WHEN,
+            "recorded_at": WHEN,
+            "action": "skill.blocked",
+            "outcome": "success",
+            "severity": "HIGH",
+            "source": "portal",
+            "via": "cli",
+            "actor": {"iss": ISSUER, "sub": "auth0|olu", "name": "Olu", "email": "", "roles": []},
+            "target": {"kind": "skill", "name": "web-scraper", "instance": ""},
+            "evidence": [{"kind": "id_token", "digest": digest}],
+        },
+        id=UUID("01890000-0000-7000-8000-000000000001"),
+    )
+    leaves = [merkle.leaf_hash(bytes([n])) for n in range(6)]
+    leaves.insert(3, merkle.leaf_hash(built.entry))
+    root = merkle.root(leaves)
+    signed = checkpoint.sign(ORIGIN, len(leaves), root, LOG.seed)
+    path = merkle.inclusion_proof(leaves, 3, len(leaves))
+    (folder / "blocked.tlog-proof").write_text(proof.write(3, path, signed))
+    (folder / "blocked.entry").write_bytes(built.entry)
+    (folder / "policy.txt").write_text(f"log {LOG.vkey}\nquorum none\n")
+    (folder / "stranger.txt").write_text(f"log {STRANGER.vkey}\nquorum none\n")
+    (folder / "token.jwt").write_bytes(token + b"\n")
+    (folder / "jwks.json").write_text(json.dumps({"keys": [issuer_key().as_dict(private=False)]}))
+    openings = [
+        {"path": o.path, "subject": o.subject, "salt": o.salt.hex(), "value": o.value}
+        for o in built.openings
+    ]
+    (folder / "blocked.openings.json").write_text(json.dumps({"openings": openings}))
+    return Pack(folder, token)
+
+
+def report(ata: Ata, *args: str) -> tuple[int, dict[str, Any]]:
+    done = ata("verify", *args, "--json", ATA_PORTAL="http://127.0.0.1:9")
+    assert done.stderr == ""
+    value: dict[str, Any] = json.loads(done.stdout)
+    return done.returncode, value
+
+
+def test_a_proof_is_verified_with_nobody_to_ask(ata: Ata, pack: Pack) -> None:
+    code, value = report(ata, pack.file("blocked.tlog-proof"), "--policy", pack.policy)
+    assert code == 0
+    assert value["ok"] is True
+    assert value["index"] == 3
+    assert [step["ok"] for step in value["steps"]] == [True] * 4
+    assert value["log"]["code"] == "L1"
+    assert value["human"] is None
+    assert value["checkpoint"]["origin"] == ORIGIN
+    assert any("Who acted" in limit for limit in value["not_proven"])
+
+
+def test_people_read_steps_and_limits(ata: Ata, pack: Pack) -> None:
+    done = ata("verify", pack.file("blocked.tlog-proof"), "--vkey", LOG.vkey)
+    assert done.returncode == 0
+    assert done.stdout.count("✓") == 5
+    assert "✗" not in done.stdout
+    assert "Not proven:" in done.stdout
+
+
+def test_the_entry_can_be_named(ata: Ata, pack: Pack) -> None:
+    elsewhere = pack.folder.parent / "downloaded"
+    Path(pack.file("blocked.entry")).rename(elsewhere)
+    proof_file = pack.file("blocked.tlog-proof")
+    code, value = report(ata, proof_file, "--entry", str(elsewhere), "--policy", pack.policy)
+    assert (code, value["ok"]) == (0, True)
+    done = ata("verify", proof_file, "--policy", pack.policy)
+    assert done.returncode == 2
+    assert "--entry FILE" in done.stderr
+
+
+def test_one_changed_byte_turns_it_red(ata: Ata, pack: Pack) -> None:
+    path = Path(pack.file("blocked.entry"))
+    path.write_bytes(path.read_bytes().replace(b'"HIGH"', b'"INFO"'))
+    code, value = report(ata, pack.file("blocked.tlog-proof"), "--policy", pack.policy)
+    assert code == 1
+    assert value["ok"] is False
+    assert [s["name"] for s in value["steps"] if not s["ok"]] == ["The entry is in that tree"]
+    assert value["log"]["code"] == "L0"
+
+
+def test_another_key_of_the_same_name_is_not_trusted(ata: Ata, pack: Pack) -> None:
+    code, value = report(
+        ata, pack.file("blocked.tlog-proof"), "--policy", pack.file("stranger.txt")
+    )
+    assert (code, value["ok"]) == (1, False)
+
+
+def test_without_a_trusted_key_nothing_is_claimed(ata: Ata, pack: Pack) -> None:
+    done = ata("verify", pack.file("blocked.tlog-proof"))
+    assert done.returncode == 2
+    assert "GET /log/key" in done.stderr
+    assert "says nothing about who owns it" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_sign_in_signed_by_the_issuer_raises_the_person_to_h1(ata: Ata, pack: Pack) -> None:
+    files = [pack.file(n) for n in ("token.jwt", "blocked.openings.json", "blocked.tlog-proof")]
+    roots = ["--policy", pack.policy, "--issuer-keys", pack.file("jwks.json")]
+    code, value = report(ata, *files, *roots)
+    assert code == 0
+    assert value["human"]["code"] == "H1"
+    assert value["openings"] == {"given": 3, "ok": True, "detail": ""}
+    assert not any("Who acted" in limit for limit in value["not_proven"])
+
+
+def test_without_the_openings_nobody_is_named(ata: Ata, pack: Pack) -> None:
+    files = [pack.file("token.jwt"), pack.file("blocked.tlog-proof")]
+    roots = ["--policy", pack.policy, "--issuer-keys", pack.file("jwks.json")]
+    _, value = report(ata, *files, *roots)
+    assert value["human"]["code"] == "H0"
+
+
+def test_an_opening_that_was_changed_is_found(ata: Ata, pack: Pack) -> None:
+    path = Path(pack.file("blocked.openings.json"))
+    path.write_text(path.read_text().replace('"Olu"', '"Eve"'))
+    files = [str(path), pack.file("blocked.tlog-proof")]
+    code, value = report(ata, *files, "--policy", pack.policy)
+    assert code == 1
+    assert value["ok"] is False
+    assert "/actor/name" in value["openings"]["detail"]
+
+
+def test_a_zip_archive_is_a_pack(ata: Ata, pack: Pack) -> None:
+    archive = pack.folder.parent / "pack.zip"
+    with zipfile.ZipFile(archive, "w") as opened:
+        for name in ("blocked.tlog-proof", "blocked.entry", "token.jwt"):
+            opened.write(pack.file(name), name)
+    code, value = report(ata, str(archive), "--policy", pack.policy)
+    assert (code, value["ok"]) == (0, True)
+
+
+def test_files_that_cannot_be_used_are_named(ata: Ata, pack: Pack) -> None:
+    assert "cannot be read" in ata("verify", "nowhere", "--vkey", LOG.vkey).stderr
+    done = ata("verify", pack.file("token.jwt"), "--vkey", LOG.vkey)
+    assert done.returncode == 2
+    assert "None of the files is a proof" in done.stderr
+    Path(pack.policy).write_text("log nonsense\n")
+    done = ata("verify", pack.file("blocked.tlog-proof"), "--policy", pack.policy)
+    assert done.returncode == 2
+    assert "line 1" in done.stderr
