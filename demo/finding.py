@@ -13,7 +13,6 @@ import argparse
 import json
 import sqlite3
 import sys
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -50,7 +49,8 @@ def stage_at_gateway(url: str, token: str, kind: str, target: str, severity: str
         },
         method="POST",
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=10) as answer:
         return str(json.load(answer)["scan_id"])
 
 

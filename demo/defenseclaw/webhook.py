@@ -24,6 +24,8 @@ from demo.store.instant import go_text, now_ns
 _ATTEMPTS: Final = 4
 _TIMEOUT_S: Final = 10
 _LONGEST_WAIT_S: Final = 120
+# DefenseClaw's sender uses no proxy.
+_OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def category_of(action: str) -> str:
@@ -121,7 +123,7 @@ class Notifier:
             headers["X-Hub-Signature-256"] = signature(self.secret, body)
         request = urllib.request.Request(self.url, body, headers, method="POST")  # noqa: S310
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
+            with _OPENER.open(request, timeout=_TIMEOUT_S) as answer:
                 return answer.status, 0
         except urllib.error.HTTPError as error:
             with error:
