@@ -157,6 +157,12 @@ def test_an_account_is_connected_exchanged_and_deleted(town: Town, browser: Brow
     given = vault.exchange_access_token(caller.access_token, "github")
     assert given.scope >= {"repo", "read:org"}
     assert (given.expires_in or 0) > 0
+    managed = town.auth0.management.connected_accounts(SUBS["member2"])
+    assert [listed.id for listed in managed] == [account.id]
+    seta = town.auth0.management.search_logs('type:"seta"').entries[0]
+    details = seta["details"]
+    assert isinstance(details, dict)
+    assert details["token_thumbprint"] == given.thumbprint
     assert mine.delete(token, account.id) is True
     assert mine.delete(token, account.id) is False
     with pytest.raises(NotLinked):
