@@ -61,7 +61,9 @@ MEMBER_CAN = "Own connections, approvals and history."
 ACCOUNTS = (
     Account("auth0|65f0a1d17e5c3b9a40c1a001", "auditor@acme.example", "Ada Auditor", "auditor"),
     Account("auth0|65f0a1d17e5c3b9a40c1b001", "operator@acme.example", "Olu Operator", "operator"),
-    Account("auth0|65f0a1d17e5c3b9a40c1b002", "operator2@acme.example", "Oona Operator", "operator"),
+    Account(
+        "auth0|65f0a1d17e5c3b9a40c1b002", "operator2@acme.example", "Oona Operator", "operator"
+    ),
     Account("auth0|65f0a1d17e5c3b9a40c1c001", "admin@acme.example", "Amir Admin", "admin"),
     Account("auth0|65f0a1d17e5c3b9a40c1c002", "admin2@acme.example", "Anya Admin", "admin"),
     Account("auth0|65f0a1d17e5c3b9a40c1d001", "member1@acme.example", "Mia Member", ""),

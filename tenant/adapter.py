@@ -12,7 +12,7 @@ from tenant.env import env
 from tenant.models import Person
 
 
-class TenantAdapter(DefaultOIDCAdapter):
+class TenantAdapter(DefaultOIDCAdapter):  # type: ignore[misc]
     """Auth0's issuer form and subjects; keys from the database."""
 
     def get_issuer(self) -> str:

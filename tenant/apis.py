@@ -63,14 +63,12 @@ def client_scope(client: Client, audience: str, requested: Iterable[str]) -> str
     Raises OAuthError 403 ``access_denied`` without a client grant for the API.
     """
     api = require(audience)
-    grant = ClientGrant.objects.filter(
-        client=client, audience=api, subject_type="client"
-    ).first()
+    grant = ClientGrant.objects.filter(client=client, audience=api, subject_type="client").first()
     if api.client_access == "deny_all" or grant is None:
         raise OAuthError(
             403,
             "access_denied",
-            f"Client is not authorized to access \"{audience}\". You need to create a "
+            f'Client is not authorized to access "{audience}". You need to create a '
             '"client-grant" associated to this API.',
         )
     wanted = list(requested)
@@ -85,7 +83,6 @@ def _client_scopes(client: Client, api: ResourceServer) -> set[str]:
         raise OAuthError(
             403,
             "access_denied",
-            f'Client "{client.id}" is not authorized to access resource server '
-            f'"{api.identifier}".',
+            f'Client "{client.id}" is not authorized to access resource server "{api.identifier}".',
         )
     return set(grant.scope)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import httpx
 from allauth.idp.oidc.models import Client
@@ -28,7 +29,7 @@ def announce(session: LoginSession) -> None:
     """Queue one logout token per client of the session, once the end is committed."""
     for client in session.clients.all():
         for url in settings_of(client).backchannel_logout_urls:
-            transaction.on_commit(lambda c=client, u=url: _enqueue(c, session, u))
+            transaction.on_commit(partial(_pool.submit, _deliver, client, session, url))
 
 
 def logout_token(client: Client, session: LoginSession) -> str:
@@ -47,10 +48,6 @@ def logout_token(client: Client, session: LoginSession) -> str:
             "events": {EVENT: {}},
         }
     )
-
-
-def _enqueue(client: Client, session: LoginSession, url: str) -> None:
-    _pool.submit(_deliver, client, session, url)
 
 
 def _deliver(client: Client, session: LoginSession, url: str) -> None:

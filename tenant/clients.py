@@ -49,9 +49,9 @@ def settings_of(client: Client) -> ClientSettings:
         RefreshPolicy(policy["audience"], tuple(policy["scope"]))
         for policy in stored.pop("refresh_policies", [])
     )
-    texts = ("backchannel_logout_urls", "approval_channels", "public_keys")
-    tuples = {name: tuple(stored.pop(name)) for name in texts if name in stored}
-    return ClientSettings(refresh_policies=policies, **tuples, **stored)
+    for name in ("backchannel_logout_urls", "approval_channels", "public_keys"):
+        stored[name] = tuple(stored.get(name, ()))
+    return ClientSettings(refresh_policies=policies, **stored)
 
 
 def find(client_id: str) -> Client | None:

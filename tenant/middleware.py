@@ -38,9 +38,7 @@ class OAuthErrors:
         """Pass the request on."""
         return self.get_response(request)
 
-    def process_exception(
-        self, request: HttpRequest, exception: Exception
-    ) -> HttpResponse | None:
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer an OAuthError; leave anything else to Django."""
         return exception.response() if isinstance(exception, OAuthError) else None
 

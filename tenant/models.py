@@ -114,6 +114,8 @@ class ClientGrant(models.Model):
     scope = models.JSONField(default=list)
 
     objects: ClassVar[models.Manager[ClientGrant]] = models.Manager()
+    client_id: str
+    audience_id: str
 
     class Meta:
         constraints = [
@@ -161,7 +163,7 @@ class LoginSession(models.Model):
     """A person's sign-in in one browser: the ``sid`` of ID tokens and of back-channel logout."""
 
     sid = models.CharField(primary_key=True, max_length=48)
-    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="login_sessions")
+    person = models.ForeignKey(Person, on_delete=models.CASCADE)
     created_at = models.DateTimeField(default=clock.now)
     authenticated_at = models.DateTimeField(default=clock.now)
     last_seen_at = models.DateTimeField(default=clock.now)
@@ -173,6 +175,7 @@ class LoginSession(models.Model):
     ended_at = models.DateTimeField(null=True)
 
     objects: ClassVar[models.Manager[LoginSession]] = models.Manager()
+    person_id: int
 
     def __str__(self) -> str:
         return f"{self.sid} of {self.person_id}"
@@ -201,6 +204,7 @@ class AuthorizationCode(models.Model):
     spent_at = models.DateTimeField(null=True)
 
     objects: ClassVar[models.Manager[AuthorizationCode]] = models.Manager()
+    client_id: str
 
     def __str__(self) -> str:
         return f"code for {self.client_id}"
@@ -224,13 +228,12 @@ class DeviceCode(models.Model):
     scope = models.TextField()
     audience = models.CharField(max_length=600, blank=True)
     person = models.ForeignKey(Person, on_delete=models.CASCADE, null=True)
-    state = models.CharField(
-        max_length=8, choices=DeviceState.choices, default=DeviceState.PENDING
-    )
+    state = models.CharField(max_length=8, choices=DeviceState.choices, default=DeviceState.PENDING)
     polled_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField()
 
     objects: ClassVar[models.Manager[DeviceCode]] = models.Manager()
+    client_id: str
 
     def __str__(self) -> str:
         return self.user_code
@@ -243,7 +246,7 @@ class RefreshToken(models.Model):
     digest = models.CharField(max_length=64, unique=True)
     family = models.CharField(max_length=32, db_index=True)
     client = models.ForeignKey(Client, on_delete=models.CASCADE)
-    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="refresh_tokens")
+    person = models.ForeignKey(Person, on_delete=models.CASCADE)
     session = models.ForeignKey(LoginSession, on_delete=models.SET_NULL, null=True)
     audience = models.CharField(max_length=600, blank=True)
     scope = models.TextField()
@@ -254,6 +257,8 @@ class RefreshToken(models.Model):
     revoked_at = models.DateTimeField(null=True)
 
     objects: ClassVar[models.Manager[RefreshToken]] = models.Manager()
+    client_id: str
+    session_id: str | None
 
     def __str__(self) -> str:
         return self.id
@@ -263,12 +268,13 @@ class ConsentGrant(models.Model):
     """What a person has let an application do (Management API ``/grants``)."""
 
     id = models.CharField(primary_key=True, max_length=32, default=consent_grant_id)
-    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="consent_grants")
+    person = models.ForeignKey(Person, on_delete=models.CASCADE)
     client = models.ForeignKey(Client, on_delete=models.CASCADE)
     audience = models.CharField(max_length=600, blank=True)
     scope = models.JSONField(default=list)
 
     objects: ClassVar[models.Manager[ConsentGrant]] = models.Manager()
+    client_id: str
 
     class Meta:
         constraints = [

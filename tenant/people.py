@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from django.contrib.auth.backends import BaseBackend
-from django.http import HttpRequest
-
 from tenant.env import env
 from tenant.models import Person, Role
 
@@ -60,17 +57,3 @@ def roles_claim(person: Person) -> dict[str, list[str]]:
 def picture(person: Person) -> str:
     """URL of the person's picture, served by this tenant."""
     return f"{env().issuer}static/tenant/person.svg"
-
-
-class OneClick(BaseBackend):
-    """Sign-in without a password. Only the login page's own POST reaches it."""
-
-    def authenticate(
-        self, request: HttpRequest | None, sub: str | None = None, **_: Any
-    ) -> Person | None:
-        """The account with this subject, if it is not blocked."""
-        return by_sub(sub) if sub else None
-
-    def get_user(self, user_id: int) -> Person | None:
-        """The account behind a Django session, if it is not blocked."""
-        return Person.objects.filter(pk=user_id, blocked=False).first()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from allauth.idp.oidc.models import Client
@@ -29,6 +28,7 @@ MANAGEMENT_SCOPES = [
     "read:grants", "delete:grants", "read:logs", "read:logs_users", "read:connections",
     "read:clients", "read:resource_servers", "read:client_grants",
 ]  # fmt: skip
+CALLBACKS = ("/oidc/callback/", "/connections/callback/", "/connections/token/callback/")
 CONNECTIONS = (
     ("con_Github0000000001", "github", "github"),
     ("con_Slack00000000001", "slack", "oauth2"),
@@ -45,8 +45,7 @@ def run() -> str:
     _require_secrets(settings)
     _core(settings)
     for room in ROOMS:
-        if find_spec(f"{room}.seed") and find_spec(f"{room}.migrations.0001_initial"):
-            import_module(f"{room}.seed").seed()
+        import_module(f"{room}.seed").seed()
     return (
         f"{settings.issuer} has {Person.objects.count()} accounts, "
         f"{Client.objects.count()} clients and {ResourceServer.objects.count()} APIs."
@@ -117,10 +116,7 @@ def _clients(settings: TenantEnv) -> None:
         "Auth0-ATA",
         settings.auth0_client_secret,
         grants=["authorization_code", "refresh_token", CIBA_GRANT, VAULT_GRANT],
-        redirects=[
-            f"{portal}{path}"
-            for path in ("/oidc/callback/", "/connections/callback/", "/connections/token/callback/")
-        ],
+        redirects=[f"{portal}{path}" for path in CALLBACKS],
         logouts=[portal, f"{portal}/"],
         auth0={
             "backchannel_logout_urls": [f"{portal}/oidc/backchannel-logout/"],

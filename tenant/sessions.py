@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from allauth.idp.oidc.models import Client
 from django.conf import settings
-from django.contrib.auth import login, logout
 from django.http import HttpRequest
+from django.middleware.csrf import rotate_token
 
 from tenant import backchannel, clock, logs
 from tenant.ids import new_id
@@ -42,11 +42,14 @@ def sign_in(request: HttpRequest, person: Person, *, mfa: bool) -> LoginSession:
     else:
         if session is not None:
             _close(session)
+            request.session.flush()
         session = _open(request, person, mfa=mfa)
-    login(request, person, backend=settings.AUTHENTICATION_BACKENDS[0])
     request.session[_SID] = session.sid
+    request.session.cycle_key()
+    rotate_token(request)
+    person.last_login = now
     person.logins_count += 1
-    person.save(update_fields=["logins_count"])
+    person.save(update_fields=["last_login", "logins_count"])
     return session
 
 
@@ -63,7 +66,7 @@ def sign_out(request: HttpRequest) -> LoginSession | None:
     if session is not None:
         end(session)
         logs.write("slo", person=session.person, description="User successfully logged out")
-    logout(request)
+    request.session.flush()
     return session
 
 

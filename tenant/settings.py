@@ -103,7 +103,6 @@ CACHES = {
 SESSION_COOKIE_NAME = "tenant_session"
 CSRF_COOKIE_NAME = "tenant_csrf"
 SESSION_COOKIE_AGE = 7 * 24 * 3600
-AUTHENTICATION_BACKENDS = ["tenant.people.OneClick"]
 PASSWORD_HASHERS = ["tenant.hashers.RandomSecretHasher"]
 
 STATIC_URL = "/static/"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from django.urls import URLPattern, URLResolver, include, path
 
 from tenant import control
+from tenant.api_v2 import dialect
 from tenant.endpoints import authorize, device, discovery, logout, token, userinfo
 from tenant.env import env
 from tenant.pages import accounts, activate
@@ -31,11 +30,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("oidc/logout", logout.oidc_logout, name="logout"),
     path("v2/logout", logout.v2_logout),
     path("api/v2/", include("tenant.api_v2.urls")),
-]
-urlpatterns += [
-    path("", include(room))
-    for room in ("tenant.ciba.urls", "tenant.vault.urls")
-    if find_spec(room)
+    path("", include("tenant.ciba.urls")),
+    path("", include("tenant.vault.urls")),
+    path("api/v2/<path:rest>", dialect.unknown),
 ]
 
 if env().tenant_control:

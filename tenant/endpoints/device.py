@@ -19,9 +19,7 @@ def code(request: HttpRequest) -> JsonResponse:
     try:
         answer = _start(params)
     except OAuthError as error:
-        logs.write(
-            "fdeaz", client_id=params.get("client_id", ""), description=error.description
-        )
+        logs.write("fdeaz", client_id=params.get("client_id", ""), description=error.description)
         raise
     return JsonResponse(answer, headers={"Cache-Control": "no-store"})
 

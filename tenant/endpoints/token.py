@@ -98,7 +98,5 @@ def _note_success(client: Client, grant_type: str, decision: Decision) -> None:
         person=decision.person,
         audience=decision.audience,
         scope=decision.scope,
-        details={"rotating": settings_of(client).rotating}
-        if grant_type == "refresh_token"
-        else {},
+        details={"rotating": settings_of(client).rotating} if grant_type == "refresh_token" else {},
     )

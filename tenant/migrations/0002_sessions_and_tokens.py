@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
                 ('user_agent', models.CharField(blank=True, max_length=400)),
                 ('ended_at', models.DateTimeField(null=True)),
                 ('clients', models.ManyToManyField(blank=True, to='allauth_idp_oidc.client')),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='login_sessions', to=settings.AUTH_USER_MODEL)),
+                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
             ],
         ),
         migrations.CreateModel(
@@ -76,7 +76,7 @@ class Migration(migrations.Migration):
                 ('rotated_at', models.DateTimeField(help_text='replaced by a younger family member', null=True)),
                 ('revoked_at', models.DateTimeField(null=True)),
                 ('client', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='allauth_idp_oidc.client')),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='refresh_tokens', to=settings.AUTH_USER_MODEL)),
+                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
                 ('session', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to='tenant.loginsession')),
             ],
         ),
@@ -87,7 +87,7 @@ class Migration(migrations.Migration):
                 ('audience', models.CharField(blank=True, max_length=600)),
                 ('scope', models.JSONField(default=list)),
                 ('client', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='allauth_idp_oidc.client')),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='consent_grants', to=settings.AUTH_USER_MODEL)),
+                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('person', 'client', 'audience'), name='one_consent_per_api')],

@@ -63,9 +63,7 @@ def switch(request: HttpRequest) -> HttpResponse:
             request, 400, f"return_to must be an address of the portal, {env().portal}"
         )
     if request.method == "GET":
-        return render(
-            request, "tenant/switch.html", {"groups": grouped(), "return_to": return_to}
-        )
+        return render(request, "tenant/switch.html", {"groups": grouped(), "return_to": return_to})
     person = people.by_sub(request.POST.get("sub", ""))
     if person is None:
         return error_page(request, 400, "There is no such account, or it is blocked.")

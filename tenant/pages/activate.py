@@ -47,9 +47,7 @@ def _ask(request: HttpRequest, row: DeviceCode, session: LoginSession) -> HttpRe
         context = {"problem": error.description, "user_code": row.user_code}
         return render(request, "tenant/activate.html", context, status=403)
     words = [(name, consents.WORDS.get(name, name)) for name in scope.split()]
-    return render(
-        request, "tenant/activate_confirm.html", {"device": row, "scopes": words}
-    )
+    return render(request, "tenant/activate_confirm.html", {"device": row, "scopes": words})
 
 
 def _answer(request: HttpRequest, row: DeviceCode, session: LoginSession) -> HttpResponse:
