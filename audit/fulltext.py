@@ -11,7 +11,7 @@ from django.db import connection
 TABLE = "audit_fts"
 PG_INDEX = "audit_row_terms"
 # The expression of the PostgreSQL index; a query must repeat it exactly to use it.
-PG_VECTOR = "array_to_tsvector(string_to_array(terms, ' '))"
+PG_VECTOR = "array_to_tsvector(string_to_array(btrim(terms), ' '))"
 
 _SQLITE = (
     f"CREATE VIRTUAL TABLE {TABLE} USING fts5("

@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from audit import evidence
+from audit.ledger import levels
+from audit.ledger.assertion import Passkey
 
-def level(event: Mapping[str, Any]) -> str:
-    """Level code of a public event, from the bodies in the evidence store.
+type PasskeySource = Callable[[], Mapping[str, Passkey]]
+
+_NOTHING = levels.Level("H0", ("No evidence was recorded.",))
+_passkeys: PasskeySource = dict
+
+
+def use_passkeys(source: PasskeySource) -> None:
+    """Name the function that returns trusted passkeys by credential id.
+
+    The room that enrols passkeys imports this one, so it hands them in.
+    """
+    global _passkeys
+    _passkeys = source
+
+
+def explain(event: Mapping[str, Any]) -> levels.Level:
+    """Level of a public event with its reasons, from the bodies in the evidence store.
 
     Never from mere presence: `audit.ledger.levels` verifies each body, as `ata verify` does.
     """
-    if not event["evidence"]:
-        return "H0"
-    from audit import evidence
-    from audit.ledger import levels
+    references = event["evidence"]
+    if not references:
+        return _NOTHING
+    bodies = evidence.bodies(reference["digest"] for reference in references)
+    signed = any(reference["kind"] == "assertion" for reference in references)
+    passkeys = _passkeys() if signed else {}
+    return levels.human(dict(event), bodies, evidence.IssuerKeys(), passkeys)
 
-    bodies = evidence.bodies(ref["digest"] for ref in event["evidence"])
-    return levels.human(dict(event), bodies, evidence.IssuerKeys()).code
+
+def level(event: Mapping[str, Any]) -> str:
+    """Level code of a public event."""
+    return explain(event).code

@@ -1,0 +1,22 @@
+"""`manage.py rebuild_projection`: make search rows, full-text index and rollups anew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from audit import locks, projection
+
+
+class Command(BaseCommand):
+    """Rebuild everything that search reads from events, openings and entries."""
+
+    help = "Make search rows, full-text index and rollups anew from the ledger."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with locks.sequencer_lock() as held:
+            if not held:
+                self.stderr.write("The sequencer is running; stop the worker and try again.")
+                raise SystemExit(1)
+            self.stdout.write(f"{projection.rebuild()} rows rebuilt.")

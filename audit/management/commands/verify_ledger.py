@@ -1,0 +1,55 @@
+"""`manage.py verify_ledger`: exit 0 only if everything holds."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from audit import logkey, verify
+
+
+class Command(BaseCommand):
+    """Verify every entry, opening, search row, tile, checkpoint and trigger."""
+
+    help = "Verify the ledger; exit 0 only if everything holds, else name the first bad index."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--from", dest="start", type=int, default=0, metavar="N")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            with tqdm(unit="entry", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
+
+                def progress(checked: int, total: int) -> None:
+                    bar.total = total
+                    bar.update(checked - bar.n)
+
+                report = verify.run(start=options["start"], progress=progress)
+        except (ValueError, logkey.LedgerIdentityError) as error:
+            raise CommandError(str(error), returncode=2) from None
+        if options["json"]:
+            self.stdout.write(json.dumps(report.as_json()))
+        else:
+            self._say(report)
+        if not report.ok:
+            sys.exit(1)
+
+    def _say(self, report: verify.Report) -> None:
+        for problem in report.problems:
+            self.stdout.write(f"{problem.code}: {problem}")
+        if report.problem_count > len(report.problems):
+            self.stdout.write(f"… and {report.problem_count - len(report.problems)} more")
+        counted = (
+            f"{report.checked} of {report.size} entries and {report.checkpoints} checkpoints "
+            f"checked, {report.pending} events wait for a leaf."
+        )
+        if report.ok:
+            self.stdout.write(self.style.SUCCESS(f"Everything holds: {counted}"))
+        else:
+            self.stdout.write(self.style.ERROR(f"The ledger does NOT verify: {counted}"))
+            self.stdout.write(f"First: {report.first_bad}")

@@ -1,0 +1,113 @@
+"""An EventQuery as index tokens, a time range and ranges of the log: the same for both engines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from audit.ledger import query as language
+from audit.ledger.query import Clause, EventQuery, InvalidQuery, instant, normalise
+from audit.ledger.vocabulary import LOG_LEVELS
+from audit.loglevels import LogSizes
+from audit.terms import MAX_WORD, range_tokens, value_token, word_token
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token of the index, or with `prefix` all that start so."""
+
+    text: str
+    prefix: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A row must have all tokens of at least one alternative; when excluded, of none."""
+
+    alternatives: tuple[tuple[Token, ...], ...]
+    excluded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a row must be.
+
+    Attributes:
+        groups: token conditions, all of which must hold.
+        start, end: `start <= time < end`; None is open.
+        ranges: positions `first <= seq < end` one of which must hold the row; None is all of them.
+        pending: whether events without a position can match.
+        newest: order by index, newest first.
+    """
+
+    groups: tuple[Group, ...] = ()
+    start: datetime | None = None
+    end: datetime | None = None
+    ranges: tuple[tuple[int, int | None], ...] | None = None
+    pending: bool = True
+    newest: bool = True
+
+    @property
+    def everything(self) -> bool:
+        """True when no event is filtered out."""
+        return not self.groups and self.start is self.end is self.ranges is None and self.pending
+
+
+def plan_of(query: EventQuery, sizes: LogSizes) -> Plan:
+    """Compile a query.
+
+    Raises:
+        InvalidQuery: it has errors; it must not silently match all.
+    """
+    if query.errors:
+        raise InvalidQuery(query.errors)
+    start, end = _times(query)
+    groups = [
+        _group(clause) for clause in query.clauses if clause.key not in ("log", "after", "before")
+    ]
+    if start or end:
+        cover = tuple((Token(text),) for text in range_tokens(start, end))
+        groups.append(Group(cover))
+    levels = _levels(query)
+    ranges = None if levels == set(LOG_LEVELS) else _ranges(levels, sizes)
+    return Plan(tuple(groups), start, end, ranges, "L0" in levels, query.order == "newest")
+
+
+def _group(clause: Clause) -> Group:
+    if clause.key == "q":
+        alternatives = tuple(
+            tuple(_word(term) for term in language.terms(value)) for value in clause.values
+        )
+    else:
+        folded = clause.key in ("actor", "target")
+        alternatives = tuple(
+            (Token(value_token(clause.key, normalise(value) if folded else value)),)
+            for value in clause.values
+        )
+    return Group(alternatives, clause.excluded)
+
+
+def _word(term: language.Term) -> Token:
+    if term.prefix:
+        return Token(term.word[:MAX_WORD], prefix=True)
+    return Token(word_token(term.word))
+
+
+def _times(query: EventQuery) -> tuple[datetime | None, datetime | None]:
+    """Bounds of event time: the earliest `after`, the latest `before`; excluding one turns it."""
+    starts = [min(map(instant, values))] if (values := query.values("after")) else []
+    ends = [max(map(instant, values))] if (values := query.values("before")) else []
+    if values := query.values("before", excluded=True):
+        starts.append(max(map(instant, values)))
+    if values := query.values("after", excluded=True):
+        ends.append(min(map(instant, values)))
+    return max(starts, default=None), min(ends, default=None)
+
+
+def _levels(query: EventQuery) -> set[str]:
+    levels = set(query.values("log") or LOG_LEVELS)
+    return levels - set(query.values("log", excluded=True))
+
+
+def _ranges(levels: set[str], sizes: LogSizes) -> tuple[tuple[int, int | None], ...]:
+    return tuple(sizes.range_of(level) for level in sorted(levels, reverse=True))

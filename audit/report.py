@@ -1,0 +1,84 @@
+"""What a verification found."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import dataclass, field
+from typing import Any
+
+MAX_PROBLEMS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that does not hold. `index` is the leaf, None where it is about no single leaf."""
+
+    code: str
+    message: str
+    index: int | None = None
+    event: str = ""
+
+    def __str__(self) -> str:
+        where = "" if self.index is None else f"index {self.index}: "
+        return f"{where}{self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of a verification: `ok` only if everything holds."""
+
+    start: int
+    size: int
+    checked: int
+    checkpoints: int
+    pending: int
+    root: bytes
+    problems: tuple[Problem, ...]
+    problem_count: int
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing was found."""
+        return self.problem_count == 0
+
+    @property
+    def first_bad(self) -> Problem | None:
+        """The problem at the lowest index; one about no single leaf only if there is no other."""
+        placed = [p for p in self.problems if p.index is not None]
+        if placed:
+            return min(placed, key=lambda p: p.index if p.index is not None else 0)
+        return self.problems[0] if self.problems else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON, the output of `verify_ledger --json`."""
+        first = self.first_bad
+        return {
+            "ok": self.ok,
+            "from": self.start,
+            "size": self.size,
+            "checked": self.checked,
+            "checkpoints": self.checkpoints,
+            "pending": self.pending,
+            "root": b64encode(self.root).decode(),
+            "first_bad_index": first.index if first else None,
+            "first_bad": str(first) if first else "",
+            "problem_count": self.problem_count,
+            "problems": [
+                {"code": p.code, "index": p.index, "event": p.event, "message": p.message}
+                for p in self.problems
+            ],
+        }
+
+
+@dataclass(slots=True)
+class Findings:
+    """Problems as they are found; the first MAX_PROBLEMS are kept, all are counted."""
+
+    kept: list[Problem] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, code: str, message: str, index: int | None = None, event: object = "") -> None:
+        """Note one problem."""
+        self.count += 1
+        if len(self.kept) < MAX_PROBLEMS:
+            self.kept.append(Problem(code, message, index, str(event)))

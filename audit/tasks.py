@@ -1,0 +1,15 @@
+"""Background work of the audit room."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from celery import shared_task
+
+from audit import verification
+
+
+@shared_task(name="audit.verify_ledger")
+def verify_ledger(run_id: str) -> None:
+    """Perform the verification that `audit.verification.request` noted."""
+    verification.perform(UUID(run_id))

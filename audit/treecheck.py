@@ -1,0 +1,176 @@
+"""Checks of the tree: tiles, and the root at every size that was ever signed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from audit import heads, logkey
+from audit.heads import SequencerStopped
+from audit.leafcheck import Leaf
+from audit.ledger import checkpoint as checkpoints
+from audit.ledger.growing import GrowingTree
+from audit.ledger.growing import Tile as FullTile
+from audit.ledger.merkle import HASH_SIZE, ProofError, fold
+from audit.ledger.note import NoteError
+from audit.ledger.tiles import WIDTH
+from audit.models import Checkpoint, Tile
+from audit.report import Findings
+from audit.tree import read_tile
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """A root that the tree must have at a size."""
+
+    size: int
+    root: bytes
+    told_by: str
+
+
+class TreeChecker:
+    """Grows the tree from recomputed leaves and compares it with what is stored and signed.
+
+    Attributes:
+        start: where it begins: the tile boundary at or below the first leaf asked for.
+        checkpoints: how many signed checkpoints were checked.
+        root: of the tree so far.
+    """
+
+    def __init__(self, findings: Findings, *, start: int, size: int, last_checkpoint: int) -> None:
+        self._findings = findings
+        self._size = size
+        self._last_checkpoint = last_checkpoint
+        self._key = logkey.vkey()
+        self.start = start // WIDTH * WIDTH
+        self.checkpoints = 0
+        self._good = 0  # largest size at which a signed root was met
+        self._broken = False  # a leaf is missing: no later root can be computed
+        self._tree = self._begin()
+        self._expected = self._expectations()
+        self._next = next(self._expected, None)
+        self._meet(self.start)
+
+    @property
+    def root(self) -> bytes:
+        """Root of the tree so far."""
+        return self._tree.root()
+
+    def _begin(self) -> GrowingTree:
+        try:
+            return GrowingTree.load(read_tile, self.start)
+        except ProofError as error:
+            self._findings.add("tile", f"the tree below {self.start} cannot be read: {error}")
+            self._broken = True
+            return GrowingTree()
+
+    def extend(self, first: int, leaves: Sequence[Leaf]) -> None:
+        """Add leaves `first …` in order, meeting every signed size on the way."""
+        if self._broken:
+            return
+        hashes: list[bytes] = []
+        for leaf in leaves:
+            if leaf.hash is None:
+                self._broken = True
+                break
+            hashes.append(leaf.hash)
+            if self._next is not None and leaf.index + 1 == self._next.size:
+                self._add(hashes)
+                hashes = []
+                self._meet(leaf.index + 1)
+        self._add(hashes)
+
+    def finish(self) -> None:
+        """Report what was signed for a size that the log no longer has."""
+        while self._next is not None:
+            if self._next.size > self._size:
+                message = (
+                    f"{self._next.told_by} covers {self._next.size} entries and the database holds "
+                    f"{self._size}: the end of the log is missing"
+                )
+                self._findings.add("truncated", message, self._size)
+                return
+            self._next = next(self._expected, None)
+
+    def _add(self, hashes: list[bytes]) -> None:
+        full = self._tree.extend(hashes)
+        if not full:
+            return
+        wanted = Q()
+        for tile in full:
+            wanted |= Q(level=tile.level, n=tile.index)
+        stored = {(t.level, t.n): t for t in Tile.objects.filter(wanted)}
+        for tile in full:
+            self._compare(tile, stored.get((tile.level, tile.index)))
+
+    def _compare(self, tile: FullTile, stored: Tile | None) -> None:
+        name = f"tile {tile.level}/{tile.index}"
+        if stored is None:
+            self._findings.add("tile", f"{name} is missing", tile.index << 8 * (tile.level + 1))
+            return
+        held = bytes(stored.hashes)
+        if held != tile.hashes:
+            differs = next(
+                i
+                for i in range(WIDTH)
+                if held[i * HASH_SIZE : (i + 1) * HASH_SIZE]
+                != tile.hashes[i * HASH_SIZE : (i + 1) * HASH_SIZE]
+            )
+            index = (tile.index * WIDTH + differs) << 8 * tile.level
+            message = f"the leaf differs from {name}: the event or the tile was changed"
+            self._findings.add("tile", message, index)
+        elif bytes(stored.root) != fold(tile.hashes):
+            index = tile.index << 8 * (tile.level + 1)
+            self._findings.add("tile", f"the root kept for {name} was changed", index)
+
+    def _meet(self, size: int) -> None:
+        """Compare the root with everything that was signed for up to this size."""
+        root = None
+        while self._next is not None and self._next.size <= size:
+            expected, self._next = self._next, next(self._expected, None)
+            if expected.size < size:
+                continue  # below a later start: its signature was checked, its root cannot be
+            root = self._tree.root() if root is None else root
+            if root == expected.root:
+                self._good = size
+                continue
+            message = (
+                f"the root of the first {size} entries is not the one {expected.told_by} holds: an "
+                f"entry from {self._good} to {size - 1} was changed"
+            )
+            self._findings.add("root", message, self._good)
+
+    def _expectations(self) -> Iterator[_Expected]:
+        """Signed roots by size: all checkpoints, and the last-signed state at its place."""
+        state = self._state()
+        rows = Checkpoint.objects.filter(id__lte=self._last_checkpoint).order_by("size", "id")
+        for row in rows.iterator(chunk_size=500):
+            self.checkpoints += 1
+            if state is not None and state.size <= row.size:
+                yield state
+                state = None
+            if (expected := self._signed(row)) is not None:
+                yield expected
+        if state is not None:
+            yield state
+
+    def _signed(self, row: Checkpoint) -> _Expected | None:
+        name = f"checkpoint {row.pk}"
+        try:
+            said = checkpoints.verify(row.note, [self._key])
+        except NoteError as error:
+            self._findings.add("checkpoint", f"{name} is not signed by our key: {error}")
+            return None
+        if (said.size, said.root) != (row.size, bytes(row.root)):
+            self._findings.add("checkpoint", f"the columns of {name} differ from its signed text")
+        return _Expected(said.size, said.root, name)
+
+    def _state(self) -> _Expected | None:
+        try:
+            head = heads.read_state()
+        except SequencerStopped as stopped:
+            self._findings.add("state", str(stopped))
+            return None
+        return None if head is None else _Expected(head.size, head.root, "the last-signed state")

@@ -1,0 +1,32 @@
+"""A ledger of its own for every test: empty database, empty VAR_DIR."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from audit import evidence, guards
+
+
+@pytest.fixture(autouse=True)
+def var_dir(tmp_path: Path, settings: object) -> Iterator[Path]:
+    """Everything the room writes beside the database goes to a temporary folder."""
+    settings.VAR_DIR = tmp_path  # type: ignore[attr-defined]
+    settings.EVIDENCE_KEY = bytes(range(32))  # type: ignore[attr-defined]
+    settings.LEDGER_ORIGIN = "ledger.example/test"  # type: ignore[attr-defined]
+    settings.LEDGER_KEY_FILE = None  # type: ignore[attr-defined]
+    evidence._kept.cache_clear()
+    yield tmp_path
+
+
+@pytest.fixture
+def unguarded(db: None) -> None:
+    """A database owner's view: the triggers are gone (until the test's rollback)."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for statement in guards.drop_statements(connection.vendor):
+            cursor.execute(statement)

@@ -1,0 +1,114 @@
+"""The evidence store: sealed per person, erasable, released only when harmless."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from audit import evidence
+from audit.models import EvidenceItem
+from tests.audit.factories import MIA, OLU
+
+pytestmark = pytest.mark.django_db
+
+
+def token(exp: int) -> bytes:
+    """An unsigned JWT with an expiry."""
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": exp}).encode()).rstrip(b"=")
+    return b"eyJhbGciOiJSUzI1NiJ9." + claims + b".c2ln"
+
+
+def test_a_body_comes_back_and_its_name_is_its_digest() -> None:
+    reference = evidence.put("assertion", b"the body", OLU.key)
+    assert reference.digest == sha256(b"the body").hexdigest()
+    assert evidence.get(reference.digest) == b"the body"
+
+
+def test_no_file_holds_the_body_or_is_readable_by_others(var_dir: Path) -> None:
+    evidence.put("assertion", b"a very recognisable body", OLU.key)
+    files = [path for path in var_dir.rglob("*") if path.is_file()]
+    assert len(files) == 2
+    for path in files:
+        assert b"recognisable" not in path.read_bytes()
+        assert path.stat().st_mode & 0o077 == 0
+
+
+def test_the_same_body_is_stored_once(var_dir: Path) -> None:
+    first = evidence.put("assertion", b"body", OLU.key)
+    stored = evidence._body_path(first.digest).read_bytes()
+    assert evidence.put("assertion", b"body", MIA.key) == first
+    assert evidence._body_path(first.digest).read_bytes() == stored
+    assert EvidenceItem.objects.count() == 1
+
+
+def test_erasing_one_person_leaves_the_others() -> None:
+    olu = evidence.put("assertion", b"olu's", OLU.key)
+    mia = evidence.put("assertion", b"mia's", MIA.key)
+    assert evidence.erase_subject(OLU.key) is True
+    with pytest.raises(evidence.EvidenceErased):
+        evidence.get(olu.digest)
+    assert evidence.get(mia.digest) == b"mia's"
+    assert evidence.erase_subject(OLU.key) is False
+
+
+def test_what_was_erased_stays_erased_when_the_person_comes_back() -> None:
+    before = evidence.put("assertion", b"before", OLU.key)
+    evidence.erase_subject(OLU.key)
+    after = evidence.put("assertion", b"after", OLU.key)
+    assert evidence.get(after.digest) == b"after"
+    with pytest.raises(evidence.EvidenceErased):
+        evidence.get(before.digest)
+
+
+def test_an_altered_file_or_another_key_is_refused(settings: object) -> None:
+    reference = evidence.put("assertion", b"body", OLU.key)
+    path = evidence._body_path(reference.digest)
+    sealed = path.read_bytes()
+    path.write_bytes(sealed[:-1] + bytes([sealed[-1] ^ 1]))
+    with pytest.raises(evidence.EvidenceError, match="altered"):
+        evidence.get(reference.digest)
+    path.write_bytes(sealed)
+    settings.EVIDENCE_KEY = b"x" * 32  # type: ignore[attr-defined]
+    with pytest.raises(evidence.EvidenceError, match="EVIDENCE_KEY"):
+        evidence.get(reference.digest)
+
+
+def test_a_body_moved_to_another_name_is_refused() -> None:
+    one, two = evidence.put("assertion", b"one"), evidence.put("assertion", b"two")
+    evidence._body_path(one.digest).write_bytes(evidence._body_path(two.digest).read_bytes())
+    with pytest.raises(evidence.EvidenceError):
+        evidence.get(one.digest)
+
+
+def test_a_token_is_released_only_after_it_expired() -> None:
+    now = datetime(2026, 11, 3, tzinfo=UTC)
+    reference = evidence.put("approval_token", token(int(now.timestamp()) + 60), OLU.key)
+    assert evidence.get(reference.digest)
+    with pytest.raises(evidence.NotReleasable):
+        evidence.release(reference.digest, now)
+    assert evidence.release(reference.digest, now + timedelta(seconds=61))
+
+
+def test_unknown_digests_and_kinds_are_refused() -> None:
+    with pytest.raises(evidence.EvidenceMissing):
+        evidence.get("00" * 32)
+    with pytest.raises(ValueError, match="refresh_token"):
+        evidence.put("refresh_token", b"never")
+
+
+def test_issuer_keys_are_the_union_of_all_snapshots() -> None:
+    old, new = {"kid": "1", "kty": "RSA", "n": "a"}, {"kid": "2", "kty": "RSA", "n": "b"}
+    evidence.put_issuer_keys(OLU.iss, {"keys": [old]})
+    evidence.put_issuer_keys(OLU.iss, {"keys": [old]})
+    evidence.put_issuer_keys(OLU.iss, {"keys": [new]})
+    assert EvidenceItem.objects.count() == 2
+    kids = [key["kid"] for key in evidence.issuer_keys(OLU.iss)["keys"]]
+    assert sorted(kids) == ["1", "2"]
+    assert evidence.issuer_keys("https://other/")["keys"] == []
+    assert list(evidence.IssuerKeys()) == [OLU.iss]
+    assert "https://other/" not in evidence.IssuerKeys()
