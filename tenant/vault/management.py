@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 
 from tenant import apis, people, tokens
 from tenant.models import Connection
@@ -14,6 +15,7 @@ from tenant.vault.problems import Problem
 SCOPE: Final = "read:users"
 
 
+@csrf_exempt
 def connected_accounts(request: HttpRequest, user_id: str) -> HttpResponse:
     """`GET /api/v2/users/{id}/connected-accounts?from=&take=`; needs `read:users`."""
     if request.method != "GET":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -155,7 +157,7 @@ def test_pages_of_the_phone_run_no_inline_script_or_style(asker: Asker, browser:
 
 
 @pytest.fixture(scope="module")
-def controlled(tmp_path_factory: pytest.TempPathFactory) -> LocalTenant:  # type: ignore[misc]
+def controlled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTenant]:
     """A tenant whose control token is known and whose polls need no waiting."""
     tenant = LocalTenant(
         tmp_path_factory.mktemp("controlled"),
@@ -194,8 +196,6 @@ def test_without_a_control_token_in_the_environment_none_is_right(asker: Asker) 
 
 
 def test_approving_twice_at_once_hands_out_one_answer(controlled: LocalTenant) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     asker = Asker(controlled)
     request = asker.ask(authorization_details=json.dumps(DETAILS))
     consent = asker.logged("ciba_start_succeeded")[0]["transaction_linking_id"]
