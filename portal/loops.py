@@ -1,0 +1,97 @@
+"""What the worker does by itself: due work every second, sequencing, watching the gateways.
+
+Loops run as threads inside the Celery worker, supervised: one that fails is started again. Any
+number of workers may run them, since due rows are claimed and the log has one holder by lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from celery import bootsteps
+from django.db import close_old_connections
+
+log = logging.getLogger("portal.loops")
+
+Loop = Callable[[threading.Event], None]
+
+
+def repeat(work: Callable[[], object], every_s: float) -> Loop:
+    """A loop that calls `work` every so many seconds until told to stop."""
+
+    def loop(stop: threading.Event) -> None:
+        while not stop.is_set():
+            started = time.monotonic()
+            work()
+            close_old_connections()
+            stop.wait(max(0.05, every_s - (time.monotonic() - started)))
+
+    return loop
+
+
+def loops() -> dict[str, Loop]:
+    """Name and loop of everything the worker does unasked."""
+    from approvals import clock
+    from approvals.sweep import sweep, tidy
+    from audit import sequencer
+    from connections import reconcile
+    from enforcement import watch
+
+    pool = ThreadPoolExecutor(8, thread_name_prefix="due")
+    return {
+        "due-work": repeat(lambda: sweep(lambda work: _spread(pool, work)), 0.5),
+        "sequencer": sequencer.loop,
+        "gateways": repeat(watch.poll_due, 1.0),
+        "inventory": repeat(reconcile.run_due, 5.0),
+        "tidy": repeat(lambda: tidy(clock.now()), 60.0),
+    }
+
+
+def _spread(pool: ThreadPoolExecutor, work: Iterable[Callable[[], None]]) -> None:
+    def one(piece: Callable[[], None]) -> None:
+        piece()
+        close_old_connections()
+
+    list(pool.map(one, work))
+
+
+def supervise(name: str, loop: Loop, stop: threading.Event) -> None:
+    """Run a loop; when it fails, say so and start it again."""
+    while not stop.is_set():
+        try:
+            loop(stop)
+        except Exception:
+            log.exception("loop %s failed; starting it again", name)
+            close_old_connections()
+            stop.wait(2)
+
+
+class Loops(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no types
+    """Starts the loops with the worker and stops them with it."""
+
+    requires = {"celery.worker.components:Pool"}
+
+    def __init__(self, worker: Any, **kwargs: Any) -> None:
+        super().__init__(worker, **kwargs)
+        self.stop_now = threading.Event()
+        self.threads: list[threading.Thread] = []
+
+    def start(self, worker: Any) -> None:
+        """One supervised thread a loop."""
+        for name, loop in loops().items():
+            thread = threading.Thread(
+                target=supervise, args=(name, loop, self.stop_now), name=name, daemon=True
+            )
+            thread.start()
+            self.threads.append(thread)
+
+    def stop(self, worker: Any) -> None:
+        """Let each loop finish what it holds."""
+        self.stop_now.set()
+        for thread in self.threads:
+            thread.join(5)

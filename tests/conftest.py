@@ -1,0 +1,30 @@
+"""What every test of the portal may use: the cast, and a real local tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+
+from tests.support.tenant import LocalTenant, Secrets
+
+
+@pytest.fixture(scope="session")
+def portal_tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTenant]:
+    """The local tenant that `portal.settings` points at, in its own process over real HTTP."""
+    env = settings.ENV
+    tenant = LocalTenant(
+        tmp_path_factory.mktemp("portal-tenant"),
+        portal_url=env.portal_url,
+        port=env.TENANT_PORT,
+        secrets=Secrets(
+            web=env.AUTH0_CLIENT_SECRET,
+            vault=env.AUTH0_VAULT_CLIENT_SECRET,
+            mgmt=env.AUTH0_MGMT_CLIENT_SECRET,
+        ),
+    )
+    try:
+        yield tenant.start()
+    finally:
+        tenant.stop()

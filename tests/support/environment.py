@@ -1,0 +1,38 @@
+"""A pytest plugin that gives each worker its own VAR_DIR and ports before settings are read."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from pathlib import Path
+
+_OURS = ("AUTH0_", "PORTAL_", "TENANT_", "LEDGER_", "DEFENSECLAW_", "STEP_UP_")
+
+
+def _free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+def _prepare() -> None:
+    for name in list(os.environ):
+        if name.startswith(_OURS) or name in {"SECRET_KEY", "EVIDENCE_KEY", "CELERY_BROKER_URL"}:
+            del os.environ[name]
+    # pytest-xdist workers are fresh processes: each makes its own folder and ports here.
+    os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="ata-tests-")
+    os.environ["PORTAL_PORT"] = _free_port()
+    os.environ["TENANT_PORT"] = _free_port()
+    os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "")
+    (Path(os.environ["VAR_DIR"]) / "secrets").mkdir(mode=0o700)
+
+
+_prepare()
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind."""
+    import shutil
+
+    shutil.rmtree(os.environ["VAR_DIR"], ignore_errors=True)
