@@ -151,6 +151,12 @@ class Instance:
             rows = connection.execute(_ALERTS_SQL, (limit,)).fetchall()
         return [_event_json(row) for row in rows]
 
+    def dispositions(self) -> dict[str, int]:
+        """Return how many alerts were acknowledged and how many dismissed."""
+        sql = "SELECT disposition, count(*) FROM alert_acknowledgement_projection GROUP BY 1"
+        with self.transaction() as connection:
+            return {word: count for word, count in connection.execute(sql)}
+
     def recent(self, limit: int) -> list[sqlite3.Row]:
         """Return the newest audit rows in the order they were written."""
         sql = "SELECT * FROM audit_events ORDER BY rowid DESC LIMIT ?"

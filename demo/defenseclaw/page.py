@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import Final
 
 from demo.defenseclaw.instance import Instance, Standing
 
 _HOLD: Final = re.compile(r"ATA hold (?P<approval>\S+) until (?P<until>\S+)")
+_SUBJECTS: Final = (
+    "defenseclaw.finding.target_ref",
+    "defenseclaw.scan.target_ref",
+    "defenseclaw.network.target_ref",
+    "defenseclaw.admin.target_ref",
+)
 _STYLE: Final = """
-:root{color-scheme:light dark;--line:#8885;--soft:#888}
+:root{color-scheme:light dark;--line:#8885;--soft:light-dark(#5f6368,#a8adb4)}
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem}
 .demo{background:#b45309;color:#fff;padding:.25rem .75rem;border-radius:.25rem;
 letter-spacing:.08em;font-weight:600}
@@ -21,7 +28,7 @@ p,.soft{color:var(--soft)}table{border-collapse:collapse;width:100%}
 th,td{text-align:left;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line);
 vertical-align:top}th{font-weight:600;font-size:.85rem}
 td.t{white-space:nowrap;font-variant-numeric:tabular-nums;color:var(--soft)}
-td.d{overflow-wrap:anywhere}
+td.d{overflow-wrap:break-word}table{min-width:34rem}
 .scroll{overflow-x:auto}
 """
 
@@ -45,7 +52,7 @@ def render(instance: Instance) -> str:
         f"{_section('Held while someone is asked', held, 'Nothing is held.', _hold_reason)}"
         f"{_section('Blocked', final, 'Nothing is blocked for good.', _plain_reason)}"
         f"{_section('Allowed', allowed, 'Nothing is expressly allowed.', _plain_reason)}"
-        f"{_recent(instance.recent(15))}</main></body></html>"
+        f"{_alerts(instance)}{_recent(instance.recent(15))}</main></body></html>"
     )
 
 
@@ -72,19 +79,43 @@ def _plain_reason(item: Standing) -> str:
     return item.reason or "no reason given"
 
 
+def _alerts(instance: Instance) -> str:
+    disposed = instance.dispositions()
+    done = ", ".join(f"{count} {word}" for word, count in disposed.items()) or "none disposed of"
+    rows = (
+        (
+            str(alert.get("severity", "")),
+            str(alert["action"]),
+            _subject(alert),
+            str(alert["timestamp"])[:19].replace("T", " "),
+        )
+        for alert in instance.alerts(5)
+    )
+    heading = f"<h2>Newest open alerts <span class=soft>({escape(done)})</span></h2>"
+    return heading + _table(("Severity", "Action", "About", "Time (UTC)"), rows)
+
+
 def _recent(rows: Iterable[sqlite3.Row]) -> str:
     shown = (
         (
             str(row["action"]),
-            str(row["target"] or ""),
-            str(row["details"] or "")[:160],
+            _subject({**dict(row), "structured": json.loads(row["payload_json"] or "{}")}),
+            str(row["request_id"] or ""),
             str(row["timestamp"])[:19].replace("T", " "),
         )
         for row in rows
     )
-    return "<h2>Latest audit rows</h2>" + _table(
-        ("Action", "Target", "Details", "Time (UTC)"), shown
-    )
+    heads = ("Action", "About", "Request", "Time (UTC)")
+    return "<h2>Latest audit rows</h2>" + _table(heads, shown)
+
+
+def _subject(event: Mapping[str, object]) -> str:
+    """Say what a row is about, wherever its family keeps that."""
+    body = event.get("structured")
+    known = body if isinstance(body, dict) else {}
+    about = event.get("target") or next((known[key] for key in _SUBJECTS if key in known), "")
+    said = known.get("defenseclaw.finding.title") or event.get("details") or ""
+    return " · ".join(str(part)[:120] for part in (about, said) if part)
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -96,6 +127,6 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         for row in rows
     )
     return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )

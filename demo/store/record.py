@@ -26,6 +26,8 @@ KEY_FILE: Final = "redaction-correlation.key"
 _LABEL: Final = b"defenseclaw-observability-projection-integrity-v1"
 _ALGORITHM: Final = "hmac-sha256"
 
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+
 type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
 
 _IDENTIFIERS: Final = ("_ref", ".id", "_id", "actor", "scanner", "address", "fingerprint", "_code")
@@ -112,7 +114,7 @@ class Seal:
 
 def compact(value: object) -> str:
     """Return compact JSON with sorted keys, the form DefenseClaw stores."""
-    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def event_row(entry: LogEntry, seal: Seal) -> dict[str, object]:
@@ -222,9 +224,10 @@ _PROJECTION: Final = (
 
 
 def _dump(record: dict[str, Json]) -> str:
-    parts = {key: compact(value) for key, value in record.items()}
-    parts["projection"] = _PROJECTION
-    return "{" + ",".join(f'"{key}":{parts[key]}' for key in sorted(parts)) + "}"
+    text = compact({**record, "projection": None})
+    # The last one is ours: what sorts after it are fixed names and values.
+    before, _, after = text.rpartition('"projection":null')
+    return f'{before}"projection":{_PROJECTION}{after}'
 
 
 def _legacy_body(entry: LogEntry) -> dict[str, Json]:

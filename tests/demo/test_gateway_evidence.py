@@ -174,6 +174,7 @@ def test_an_alert_is_acknowledged_after_a_preview_and_is_then_gone(gateway: Runn
     remaining = gateway.call("GET", "/alerts").json or []
     assert alert not in {event["id"] for event in remaining}
     assert "alert.acknowledgement.requested" in gateway.actions()
+    assert "1 acknowledged" in gateway.call("GET", "/", headers={}).body.decode()
 
 
 @pytest.mark.parametrize(
