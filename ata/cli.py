@@ -16,6 +16,7 @@ from ata.commands import (
     mcp_servers,
     sign_in,
     verification,
+    witnessing,
 )
 from ata.errors import AtaError, ExitCode
 from ata.options import Json, open_screen
@@ -67,6 +68,7 @@ def _assemble() -> None:
     app.add_typer(connections.app, name="connections")
     app.add_typer(audit.app, name="audit")
     app.command()(verification.verify)
+    app.command()(witnessing.witness)
 
 
 _assemble()

@@ -62,11 +62,12 @@ def _report_committed(screen: Screen, body: Mapping[str, object]) -> None:
 
 def _report_asked(portal: Portal, screen: Screen, body: Mapping[str, object]) -> None:
     approval = Approval.parse(body)
+    page = safe(portal.page(f"/approvals/{approval.id}/"))
     left = in_words(approval.expires_at - now())
     screen.result(
         {"status": "pending", **body},
         safe(approval.sentence) or "This has to be approved.",
         f"Code: {paint(safe(approval.code), 'bold')}",
-        f"Open for {left}: {portal.page(f'/approvals/{approval.id}/')}",
-        f"Wait for it with `ata approvals wait {approval.id}`.",
+        f"Open for {left}: {page}",
+        f"Wait for it with `ata approvals wait {safe(approval.id)}`.",
     )

@@ -203,7 +203,7 @@ class _PlainCountdown:
 
     def _say_request(self, approval: Approval) -> None:
         left = in_words(approval.expires_at - now()) if approval.expires_at else "some time"
-        page = self._portal.page(f"/approvals/{approval.id}/")
+        page = safe(self._portal.page(f"/approvals/{approval.id}/"))
         lines = [
             safe(approval.sentence) or "This has to be approved.",
             f"Code: {safe(approval.code)} (the same code shows where it is approved)",
@@ -243,7 +243,7 @@ def _live_panel(portal: Portal) -> Iterator[Callable[[Approval], None]]:
                 Text(f"{left} left · the same code shows where it is approved", "dim"),
                 Text(f"Asked: {asked}" if asked else "", "dim"),
             )
-            address = portal.page(f"/approvals/{approval.id}/")
+            address = Text(safe(portal.page(f"/approvals/{approval.id}/")))
             live.update(Panel(body, title="Waiting for approval", subtitle=address), refresh=True)
 
         yield show

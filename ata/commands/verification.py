@@ -13,6 +13,7 @@ from ata.evidence_files import Pair, read_file, read_pack
 from ata.options import Json, open_screen
 from ata.screen import Screen, paint
 from ata.text import safe
+from ata.trust import read_trust
 
 if TYPE_CHECKING:
     from audit.ledger.levels import Level
@@ -48,7 +49,7 @@ def verify(
 ) -> None:
     """Verify proofs without any server: each step, and what is not proven."""
     screen = open_screen(ctx, json_output)
-    trust = _trust(policy, vkey or [])
+    trust = read_trust(policy, vkey or [])
     keys = _issuer_keys(issuer_keys)
     pack = read_pack(files, entry)
     evidence = pack.evidence()
@@ -93,36 +94,6 @@ def _verify_one(
     lines.append(paint("✓ Verified.", "green") if ok else paint("✗ NOT verified.", "red"))
     screen.result(value, *lines)
     return ok
-
-
-def _trust(policy: Path | None, vkeys: list[str]) -> Policy:
-    from audit.ledger import note
-    from audit.ledger.policy import NONE, Policy, PolicyError, parse
-
-    try:
-        named = parse(read_file(policy).decode()) if policy else Policy((), {}, {}, NONE)
-        keys = tuple(note.parse_vkey(_vkey_text(one)) for one in vkeys)
-    except PolicyError as error:
-        raise usage_error(f"The policy {policy} cannot be used: {error}.") from error
-    except ValueError as error:
-        raise usage_error(
-            f"A trusted key cannot be read: {error}.", "It looks like NAME+HEX+BASE64."
-        ) from error
-    if not named.logs and not keys:
-        raise usage_error(
-            "There is no log key that you trust, so nothing can be proven.",
-            "Give one with --policy or --vkey. GET /log/key on the portal shows its key; get it "
-            "from someone you trust, because a key from the same server as the proof says "
-            "nothing about who owns it.",
-        )
-    return Policy((*named.logs, *keys), named.witnesses, named.groups, named.quorum)
-
-
-def _vkey_text(argument: str) -> str:
-    path = Path(argument)
-    if "+" in argument and not path.is_file():
-        return argument
-    return read_file(path).decode().strip()
 
 
 def _issuer_keys(path: Path | None) -> dict[str, object] | None:

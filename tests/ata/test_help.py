@@ -20,6 +20,7 @@ HELP = [
     ("audit", "search"),
     ("audit", "export"),
     ("verify",),
+    ("witness",),
 ]
 
 
