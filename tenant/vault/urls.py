@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from tenant.api_v2.dialect import resource
 from tenant.vault import consent_views, management, my_account, settings_views
 from tenant.vault.providers import github, google, slack
 
@@ -16,7 +17,10 @@ urlpatterns = [
     path(f"{_ME}accounts/<str:account_id>", my_account.delete),
     path(f"{_ME}connections", my_account.list_connections),
     path("connected-accounts/connect", consent_views.consent, name="connect-consent"),
-    path("api/v2/users/<str:user_id>/connected-accounts", management.connected_accounts),
+    path(
+        "api/v2/users/<str:user_id>/connected-accounts",
+        resource(get=(management.connected_accounts, "read:users")),
+    ),
     path("providers/<str:name>/settings", settings_views.settings, name="provider-settings"),
     path(
         "providers/<str:name>/settings/<int:grant_id>/revoke",

@@ -47,7 +47,7 @@ class Asker:
     tenant: LocalTenant
     client_id: str = "ata-web"
 
-    def start(self, who: str = "operator", **changes: str | None) -> httpx.Response:
+    def start(self, who: str = "operator", /, **changes: str | None) -> httpx.Response:
         """`POST /bc-authorize` asking `who`; a None value leaves the parameter out."""
         hint = {"format": "iss_sub", "iss": self.tenant.issuer, "sub": SUBS[who]}
         form: dict[str, str | None] = {
@@ -63,7 +63,7 @@ class Asker:
         sent = {name: value for name, value in form.items() if value is not None}
         return httpx.post(f"{self.tenant.url}/bc-authorize", data=sent)
 
-    def ask(self, who: str = "operator", **changes: str | None) -> str:
+    def ask(self, who: str = "operator", /, **changes: str | None) -> str:
         """Start and return the `auth_req_id`."""
         answer = self.start(who, **changes)
         assert answer.status_code == 200, answer.text

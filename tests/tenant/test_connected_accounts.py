@@ -266,4 +266,5 @@ def test_the_management_api_lists_but_does_not_delete(tenant_server: LocalTenant
     assert httpx.get(url).status_code == 401
     token = management_token(tenant_server)
     gone = httpx.delete(url, headers={"Authorization": f"Bearer {token}"})
-    assert gone.status_code == 404
+    assert gone.status_code == 405
+    assert gone.json()["statusCode"] == 405
