@@ -55,7 +55,7 @@ def check(request: HttpRequest, token: str) -> Caller:
             token, allowed_azp=settings.ENV.api_clients | settings.ENV.broker_clients
         )
     except TokenRefused as refused:
-        expired = refused.code in {"expired", "exp"}
+        expired = refused.code == "expired"
         raise Problem(
             401,
             "token_expired" if expired else "token_refused",

@@ -88,7 +88,7 @@ def _channel(client: Client, person: Person, wanted: str) -> str:
 
 def _check_limits(person: Person, now: datetime) -> None:
     recent = Consent.objects.since(now - _MINUTE)
-    if recent.filter(sub=person.sub).count() >= limits.NOTIFICATIONS_PER_MINUTE:
+    if recent.filter(sub=person.sub).count() >= limits.notifications_per_minute():
         raise _too_many("Too many notifications sent to this user")
     if recent.count() >= limits.REQUESTS_PER_MINUTE:
         raise _too_many("Too many authentication requests")

@@ -21,7 +21,7 @@ FORGOTTEN_AFTER_S: Final = 3_600
 """Seconds after expiry from which an `auth_req_id` is unknown instead of denied."""
 
 NOTIFICATIONS_PER_MINUTE: Final = 5
-"""Notifications one person may receive in 60 seconds."""
+"""Notifications one person may receive in 60 seconds; see `notifications_per_minute`."""
 
 REQUESTS_PER_MINUTE: Final = 500
 PENDING_MAX: Final = 5_000
@@ -41,4 +41,15 @@ def poll_interval_s() -> int:
     raw = os.environ.get("TENANT_CIBA_INTERVAL_S", "5")
     if not raw.isdecimal() or int(raw) > POLL_WAIT_MAX_S:
         raise ValueError(f"TENANT_CIBA_INTERVAL_S must be a whole number from 0 to 60, not {raw!r}")
+    return int(raw)
+
+
+def notifications_per_minute() -> int:
+    """Notifications one person may receive in 60 seconds.
+
+    Auth0 allows 5. `TENANT_PUSHES_PER_MINUTE` raises it while a demonstration is prepared.
+    """
+    raw = os.environ.get("TENANT_PUSHES_PER_MINUTE", str(NOTIFICATIONS_PER_MINUTE))
+    if not raw.isdecimal() or int(raw) < 1:
+        raise ValueError(f"TENANT_PUSHES_PER_MINUTE must be a whole number above 0, not {raw!r}")
     return int(raw)
