@@ -8,10 +8,15 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
+from pydantic import ValidationError
 
 from tenant.env import env
 
-ENV = env()
+try:
+    ENV = env()
+except ValidationError as error:
+    wrong = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+    raise ImproperlyConfigured(f"Fix the environment: {wrong}") from None
 if ENV.problems():
     raise ImproperlyConfigured(" ".join(ENV.problems()))
 

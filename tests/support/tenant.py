@@ -87,16 +87,23 @@ class LocalTenant:
 
     def run(self, command: str) -> str:
         """Run ``python -m tenant COMMAND`` and return what it printed."""
+        return self._python("-m", "tenant", command)
+
+    def execute(self, program: str) -> str:
+        """Run Python inside the tenant's Django, apart from the server; returns what it printed."""
+        return self._python("-c", f"import django; django.setup()\n{program}")
+
+    def _python(self, *arguments: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "tenant", command],
+            [sys.executable, *arguments],
             cwd=CHECKOUT,
-            env=self.environment(),
+            env=self.environment() | {"DJANGO_SETTINGS_MODULE": "tenant.settings"},
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode:
-            raise RuntimeError(f"tenant {command} failed:\n{done.stderr}")
+            raise RuntimeError(f"{' '.join(arguments)} failed:\n{done.stderr}")
         return done.stdout
 
     def start(self) -> LocalTenant:

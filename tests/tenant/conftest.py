@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
+from tests.support.receiver import Receiver
 from tests.support.tenant import Browser, LocalTenant
+
+STREAM_TOKEN = "Bearer stream-token-of-the-tests"
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A tenant whose portal is a receiver of the tests, log stream included."""
+
+    tenant: LocalTenant
+    portal: Receiver
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +29,22 @@ def tenant_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTen
         yield tenant.start()
     finally:
         tenant.stop()
+
+
+@pytest.fixture(scope="session")
+def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
+    """A tenant that sends its logs and logout tokens to us."""
+    portal = Receiver().start()
+    tenant = LocalTenant(
+        tmp_path_factory.mktemp("observed"),
+        portal_url=portal.url,
+        extra_env={"AUTH0_LOG_STREAM_TOKEN": STREAM_TOKEN},
+    )
+    try:
+        yield Observed(tenant.start(), portal)
+    finally:
+        tenant.stop()
+        portal.stop()
 
 
 @pytest.fixture

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.support.sign_in import API, SUBS, claims_of
-from tests.support.tenant import CHECKOUT, Browser, LocalTenant
+from tests.support.tenant import Browser, LocalTenant
 
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 SCOPE = "openid profile email offline_access write:events"
@@ -155,18 +153,9 @@ def test_confirming_needs_the_pages_own_form(tenant_server: LocalTenant, browser
 def test_allauth_still_needs_our_device_code_hook(tenant_server: LocalTenant) -> None:
     """Fails when allauth ships ``validate_device_code``: then delete ours in tenant/engine.py."""
     program = (
-        "import django; django.setup()\n"
         "from allauth.idp.oidc.internal.oauthlib.request_validator import "
         "OAuthLibRequestValidator as upstream\n"
         "from tenant.engine import TenantValidator as ours\n"
         "print(hasattr(upstream, 'validate_device_code'), hasattr(ours, 'validate_device_code'))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=CHECKOUT,
-        env=tenant_server.environment() | {"DJANGO_SETTINGS_MODULE": "tenant.settings"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.split() == ["False", "True"]
+    assert tenant_server.execute(program).split() == ["False", "True"]

@@ -63,6 +63,7 @@ def test_rotating_publishes_the_new_key_beside_the_old_one(tenant_server: LocalT
     [
         ("PORTAL_ENV", "production", "AUTH0_ISSUER"),
         ("AUTH0_ISSUER", "http://tenant.example/", "loopback"),
+        ("TENANT_PORT", "eight", "TENANT_PORT"),
     ],
 )
 def test_the_tenant_refuses_to_start_where_it_does_not_belong(
