@@ -195,6 +195,7 @@ def as_json(approval: Approval) -> dict[str, Any]:
         "detail": approval.outcome_detail or None,
         "binding_message": ask.code if ask else None,
         "asked": ask.person.name or ask.person.email or ask.person.sub if ask else None,
+        "asked_sub": ask.person.sub if ask else None,
         "expires_at": clock.stamp(approval.expires_at),
         "created_at": clock.stamp(approval.created),
         "single_person": approval.single_person,

@@ -72,27 +72,40 @@ def _granian(target: str, port: int) -> list[str]:
     ]
 
 
+def commands(env: Env) -> dict[str, list[str]]:
+    """Every process of the embedded stack by name."""
+    found = {"portal": portal_command(env), "worker": worker_command()}
+    if env.local_tenant:
+        found["tenant"] = tenant_command(env)
+    found["gateway"] = demo_world.gateway_command(env)
+    return found
+
+
+def is_ready(env: Env) -> bool:
+    """Whether /readyz answers 200."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{env.PORTAL_PORT}/readyz", timeout=2):
+            return True
+    except OSError:
+        return False
+
+
 def run_all(env: Env, child: dict[str, str], on_ready: Callable[[], None]) -> int:
     """Run every process until one gives up or Ctrl-C; returns the exit code."""
     manager = Manager(Printer(sys.stdout, prefix=True))
-    commands = {"portal": portal_command(env), "worker": worker_command()}
-    if env.local_tenant:
-        commands["tenant"] = tenant_command(env)
-    commands["gateway"] = demo_world.gateway_command(env)
-    for name, command in commands.items():
+    for name, command in commands(env).items():
         kept = ["sh", str(BASE_DIR / "scripts" / "keep.sh"), *command]
         manager.add_process(name, shlex.join(kept), quiet=False, env=child, cwd=str(BASE_DIR))
     waiter = threading.Thread(target=_tell_when_ready, args=(env, on_ready), daemon=True)
     waiter.start()
     manager.loop()
-    return manager.returncode or 0
+    stopped_by_a_person = manager.returncode in {130, 143}
+    return 0 if stopped_by_a_person else manager.returncode or 0
 
 
 def _tell_when_ready(env: Env, on_ready: Callable[[], None]) -> None:
     for _ in range(600):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{env.PORTAL_PORT}/readyz", timeout=2):
-                on_ready()
-                return
-        except OSError:
-            time.sleep(0.3)
+        if is_ready(env):
+            on_ready()
+            return
+        time.sleep(0.3)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from typing import IO
 
 from portal.env import BASE_DIR, Env, env, kept_secret
 from scripts import demo_world
-from scripts.processes import run_all, tenant_command
+from scripts.processes import commands, is_ready, run_all
 
 
 def main() -> None:
@@ -96,39 +97,51 @@ def prepare(child: dict[str, str]) -> None:
         "edge-1",
         env=child,
     )
+    step("Manifests", "manage.py", "declare_manifests", "demo/manifests", env=child)
     if env.local_tenant:
-        with local_tenant(child):
-            step("Sixty decisions through the local tenant", "manage.py", "seed_demo", env=child)
+        with whole_stack(child):
+            step("Sixty decisions through the local tenant", "-m", "scripts.seed_demo", env=child)
     step("Sequencing", "manage.py", "sequence", env=child)
     marker.write_text("completed\n")
 
 
 @contextmanager
-def local_tenant(child: dict[str, str]) -> Iterator[None]:
-    """The tenant, for as long as seeding needs it, without its limit on pushes a minute."""
-    relaxed = {**child, "TENANT_PUSHES_PER_MINUTE": "100000", "TENANT_CIBA_INTERVAL_S": "1"}
-    process = subprocess.Popen(tenant_command(env), env=relaxed, cwd=BASE_DIR)  # noqa: S603
+def whole_stack(child: dict[str, str]) -> Iterator[None]:
+    """Everything, for as long as seeding needs it: quick expiries, no limit on pushes a minute."""
+    quick = {
+        **child,
+        "TENANT_PUSHES_PER_MINUTE": "100000",
+        "TENANT_CIBA_INTERVAL_S": "1",
+        "STEP_UP_EXPIRY_S": "10",
+    }
+    running = [
+        subprocess.Popen(command, env=quick, cwd=BASE_DIR, start_new_session=True)  # noqa: S603
+        for command in commands(env).values()
+    ]
     try:
-        wait_for(env.TENANT_PORT, process)
+        wait_until_ready(running)
         yield
     finally:
-        process.terminate()
-        process.wait(10)
+        for process in running:
+            os.killpg(process.pid, signal.SIGTERM)
+        for process in running:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
 
 
-def wait_for(port: int, process: subprocess.Popen[bytes], seconds: float = 30) -> None:
-    """Until something listens on `port`, or the process ended."""
+def wait_until_ready(running: list[subprocess.Popen[bytes]], seconds: float = 60) -> None:
+    """Until /readyz says yes, or a process ended."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        if process.poll() is not None:
-            stop("The local tenant did not start.", f"Its exit code was {process.returncode}.")
-        try:
-            socket.create_connection(("127.0.0.1", port), 0.5).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
+        for process in running:
+            if process.poll() is not None:
+                stop(f"{process.args!r} ended with exit code {process.returncode}.")
+        if is_ready(env):
             return
-    stop("The local tenant did not start in time.")
+        time.sleep(0.2)
+    stop("The stack was not ready in time.", "Run 'make up' again, or look at /readyz.")
 
 
 def step(title: str, *command: str, env: dict[str, str]) -> None:

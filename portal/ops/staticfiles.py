@@ -4,7 +4,7 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class FingerprintedStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # untyped
-    """Falls back to the plain name where `collectstatic` has not run (tests, management commands)."""
+    """Falls back to the plain name where `collectstatic` has not run (tests, commands)."""
 
     manifest_strict = False
 

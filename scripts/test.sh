@@ -1,0 +1,13 @@
+#!/bin/sh
+# All tests: everything on SQLite, the rooms with tables again on PostgreSQL.
+# Arguments go to pytest (`make test ARGS=…` is not needed for the whole suite).
+set -eu
+cd "$(dirname "$0")/.."
+sh scripts/chromium.sh
+workers=${TEST_WORKERS:-2}
+echo "Tests on SQLite"
+.venv/bin/python -m pytest -n "$workers" --dist loadfile "$@"
+echo "Tests on PostgreSQL"
+.venv/bin/python -m scripts.on_postgres \
+  .venv/bin/python -m pytest -n "$workers" --dist loadfile \
+  tests/audit tests/approvals tests/connections tests/enforcement tests/identity
