@@ -5,13 +5,12 @@ matches, with a flag that says which.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from audit import loglevels, searchsql
 from audit.ledger.query import EventQuery
@@ -21,6 +20,7 @@ from audit.plan import Plan, plan_of
 from audit.searchsql import CAP
 
 FACETS = ("family", "source", "outcome", "severity", "human", "instance", "connection", "via")
+_OUTCOME = FACETS.index("outcome") + 1  # in a row that starts with the time
 _ROLLED = ("family", "source", "outcome", "severity", "human")
 _KEYS = {"action": "family", "source": "source", "outcome": "outcome", "human": "human"}
 _STEPS = tuple(
@@ -56,32 +56,23 @@ class Histogram:
     exact: bool
 
 
-def facets(query: EventQuery) -> list[Facet]:
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Facets, histogram and number of the matches; `total_exact` is False beyond CAP."""
+
+    facets: tuple[Facet, ...]
+    histogram: Histogram
+    total: int
+    total_exact: bool
+
+
+def facets(query: EventQuery) -> tuple[Facet, ...]:
     """Counts per value of each of FACETS among the matches; at most four queries.
 
     Raises:
         InvalidQuery: the query has errors.
     """
-    plan = plan_of(query, loglevels.current())
-    window = _window(plan, FACETS)
-    exact = len(window) <= CAP
-    counters = {key: Counter(row[i] for row in window[:CAP]) for i, key in enumerate(FACETS)}
-    rolled = None if exact else _rollup_filter(query, plan)
-    if rolled is not None:
-        waiting = list(searchsql.pending(plan).values_list(*_ROLLED)[:CAP])
-        for i, key in enumerate(_ROLLED):
-            sums = rolled.values_list(key).annotate(total=Sum("n")).order_by()
-            counters[key] = Counter(dict(sums)) + Counter(row[i] for row in waiting)
-    return [
-        Facet(key, _ranked(key, counters[key]), exact or (rolled is not None and key in _ROLLED))
-        for key in FACETS
-    ]
-
-
-def _ranked(key: str, counter: Counter[Any]) -> tuple[tuple[str, int], ...]:
-    items = sorted(counter.items(), key=lambda item: (-item[1], item[0]))
-    name = SEVERITIES.__getitem__ if key == "severity" else str
-    return tuple((name(value), n) for value, n in items if value != "" and n > 0)
+    return survey(query, plan_of(query, loglevels.current())).facets
 
 
 def histogram(query: EventQuery, buckets: int = 60) -> Histogram:
@@ -90,19 +81,46 @@ def histogram(query: EventQuery, buckets: int = 60) -> Histogram:
     Raises:
         InvalidQuery: the query has errors.
     """
-    plan = plan_of(query, loglevels.current())
-    points = [
-        (time, outcome != "success", 1) for time, outcome in _window(plan, ("time", "outcome"))
-    ]
-    exact = len(points) <= CAP
+    return survey(query, plan_of(query, loglevels.current()), buckets).histogram
+
+
+def survey(query: EventQuery, plan: Plan, buckets: int = 60) -> Survey:
+    """Look at all matches at once: two queries, four where there are more than CAP."""
+    waiting = list(searchsql.pending(plan).values_list("time", *FACETS)[: CAP + 1])
+    window = waiting + _placed(plan, CAP + 1 - len(waiting))
+    exact = len(window) <= CAP
+    counters = {key: Counter(row[i] for row in window[:CAP]) for i, key in enumerate(FACETS, 1)}
     rolled = None if exact else _rollup_filter(query, plan)
-    if rolled is not None:
-        sums = rolled.values_list("hour", "outcome").annotate(total=Sum("n")).order_by()
-        waiting = searchsql.pending(plan).values_list("time", "outcome")[:CAP]
-        points = [(hour, outcome != "success", n) for hour, outcome, n in sums]
-        points += [(time, outcome != "success", 1) for time, outcome in waiting]
-        return Histogram(_binned(points, plan, buckets, timedelta(hours=1)), exact=True)
-    return Histogram(_binned(points[:CAP], plan, buckets, _STEPS[0]), exact)
+    if rolled is None:
+        points = [(row[0], row[_OUTCOME] != "success", 1) for row in window[:CAP]]
+        bins = Histogram(_binned(points, plan, buckets, _STEPS[0]), exact)
+        found = tuple(Facet(key, _ranked(key, counters[key]), exact) for key in FACETS)
+        return Survey(found, bins, min(len(window), CAP), exact)
+    total = _count_cells(rolled, waiting, counters)
+    sums = rolled.values_list("hour", "outcome").annotate(total=Sum("n")).order_by()
+    points = [(hour, outcome != "success", n) for hour, outcome, n in sums]
+    points += [(row[0], row[_OUTCOME] != "success", 1) for row in waiting]
+    bins = Histogram(_binned(points, plan, buckets, timedelta(hours=1)), exact=True)
+    found = tuple(Facet(key, _ranked(key, counters[key]), key in _ROLLED) for key in FACETS)
+    return Survey(found, bins, total, total_exact=True)
+
+
+def _count_cells(
+    rolled: QuerySet[Rollup], waiting: list[tuple[Any, ...]], counters: dict[str, Counter[Any]]
+) -> int:
+    """Replace the counters of rolled facets by exact ones; returns the exact total."""
+    cells = list(rolled.values_list(*_ROLLED).annotate(total=Sum("n")).order_by())
+    for place, key in enumerate(_ROLLED):
+        counters[key] = Counter(row[FACETS.index(key) + 1] for row in waiting)
+        for cell in cells:
+            counters[key][cell[place]] += cell[-1]
+    return len(waiting) + sum(cell[-1] for cell in cells)
+
+
+def _ranked(key: str, counter: Counter[Any]) -> tuple[tuple[str, int], ...]:
+    items = sorted(counter.items(), key=lambda item: (-item[1], item[0]))
+    name = SEVERITIES.__getitem__ if key == "severity" else str
+    return tuple((name(value), n) for value, n in items if value != "" and n > 0)
 
 
 def _binned(
@@ -130,28 +148,19 @@ def _binned(
     )
 
 
-def _window(plan: Plan, columns: Iterable[str]) -> list[tuple[Any, ...]]:
-    """Columns of the newest CAP + 1 matches, pending ones first."""
-    names = tuple(columns)
-    found: list[tuple[Any, ...]] = list(searchsql.pending(plan).values_list(*names)[: CAP + 1])
-    selected = ", ".join(f"r.{name}" for name in names)
-    sql, params = searchsql.rows(
-        plan, selected, beyond=None, descending=True, limit=CAP + 1 - len(found)
-    )
+def _placed(plan: Plan, limit: int) -> list[tuple[Any, ...]]:
+    """Time and facets of the newest sequenced matches."""
+    columns = ", ".join(f"r.{name}" for name in ("time", *FACETS))
+    sql, params = searchsql.rows(plan, columns, beyond=None, descending=True, limit=limit)
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        rows = cursor.fetchall()
-    if "time" in names and connection.vendor == "sqlite":
-        at = names.index("time")
-        rows = [(*r[:at], _moment(r[at]), *r[at + 1 :]) for r in rows]
-    return found + rows
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    if connection.vendor == "sqlite":  # its driver returns naive UTC
+        rows = [(row[0].replace(tzinfo=UTC), *row[1:]) for row in rows]
+    return rows
 
 
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def _rollup_filter(query: EventQuery, plan: Plan) -> Any:
+def _rollup_filter(query: EventQuery, plan: Plan) -> QuerySet[Rollup] | None:
     """Rollup rows that hold exactly the sequenced matches; None where rollups cannot tell."""
     if plan.ranges is not None or any(b and b != _hour(b) for b in (plan.start, plan.end)):
         return None
@@ -184,6 +193,3 @@ def _rollup_condition(key: str, values: tuple[str, ...]) -> Q | None:
 
 def _hour(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
-
-
-__all__ = ["FACETS", "Bucket", "Facet", "Histogram", "facets", "histogram"]

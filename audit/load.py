@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -34,18 +34,31 @@ def load_many(ids: Sequence[UUID], sizes: LogSizes | None = None) -> list[dict[s
     Raises:
         EntryError: an entry or an opening was altered.
     """
-    sizes = sizes or loglevels.current()
-    stored = Event.objects.in_bulk(ids)
-    openings = openings_of(ids)
     rows = EventRow.objects.filter(event__in=ids).values_list("event", "seq", "human")
-    known = {event: (seq, level) for event, seq, level in rows}
-    events = []
-    for id in ids:
-        if id not in stored:
-            continue
-        seq, level = known.get(id, (None, None))
-        events.append(reveal(bytes(stored[id].entry), openings[id], seq, level, sizes))
-    return events
+    return _load(ids, {event: (seq, level) for event, seq, level in rows}, sizes)
+
+
+def load_rows(rows: Sequence[EventRow], sizes: LogSizes | None = None) -> list[dict[str, Any]]:
+    """Public events of search rows, in their order; three queries, two when `sizes` is given.
+
+    Raises:
+        EntryError: an entry or an opening was altered.
+    """
+    known = {row.event: (row.seq, row.human) for row in rows}
+    return _load([row.event for row in rows], known, sizes)
+
+
+def _load(
+    ids: Sequence[UUID], known: Mapping[UUID, tuple[int | None, str]], sizes: LogSizes | None
+) -> list[dict[str, Any]]:
+    sizes = sizes or loglevels.current()
+    stored = dict(Event.objects.filter(id__in=ids).values_list("id", "entry"))
+    openings = openings_of(ids)
+    return [
+        reveal(bytes(stored[id]), openings[id], *known.get(id, (None, None)), sizes)
+        for id in ids
+        if id in stored
+    ]
 
 
 def reveal(

@@ -43,10 +43,11 @@ class Report:
 
     @property
     def first_bad(self) -> Problem | None:
-        """The problem at the lowest index; one about no single leaf only if there is no other."""
+        """The problem at the lowest leaf; a root that differs names only a range, so it yields."""
         placed = [p for p in self.problems if p.index is not None]
+        exact = [p for p in placed if p.code != "root"]
         if placed:
-            return min(placed, key=lambda p: p.index if p.index is not None else 0)
+            return min(exact or placed, key=lambda p: -1 if p.index is None else p.index)
         return self.problems[0] if self.problems else None
 
     def as_json(self) -> dict[str, Any]:

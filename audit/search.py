@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from audit import loglevels, searchsql, tree
-from audit.charts import facets, histogram
+from audit import charts, loglevels, searchsql, tree
+from audit.charts import Facet, Histogram, facets, histogram
 from audit.ledger.query import EventQuery
-from audit.load import load, load_many
+from audit.load import load, load_rows
 from audit.loglevels import LogSizes
 from audit.models import Entry, EventRow
 from audit.plan import Plan, plan_of
@@ -23,12 +23,14 @@ from audit.searchsql import CAP
 __all__ = [
     "CAP",
     "BadCursor",
+    "Overview",
     "Page",
     "Total",
     "facets",
     "histogram",
     "iterate",
     "load",
+    "overview",
     "page",
     "public",
     "publics",
@@ -54,13 +56,25 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page. `next_cursor` continues in the query's order; "" where there is no more."""
+    """One page. `next_cursor` continues in the query's order; "" where there is no more.
+
+    `tree_size` is that of the newest signed tree.
+    """
 
     rows: list[EventRow]
     next_cursor: str
     prev_cursor: str
     total: Total
     tree_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the audit page shows: rows, facets, histogram."""
+
+    page: Page
+    facets: tuple[Facet, ...]
+    histogram: Histogram
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,24 +125,40 @@ class Cursor:
 
 
 def page(query: EventQuery, limit: int = 50) -> Page:
-    """One page of matching rows; at most six queries.
+    """One page of matching rows; at most five queries.
 
     Raises:
         InvalidQuery: the query has errors.
         BadCursor: its cursor is not one of ours.
     """
-    cursor = Cursor.parse(query.cursor)
     sizes = loglevels.current()
     plan = plan_of(query, sizes)
+    return _page(plan, Cursor.parse(query.cursor), limit, sizes, total(plan))
+
+
+def overview(query: EventQuery, limit: int = 50, buckets: int = 60) -> Overview:
+    """One page with facets and histogram, which share their work; at most eight queries.
+
+    Raises:
+        InvalidQuery, BadCursor: as `page`.
+    """
+    sizes = loglevels.current()
+    plan = plan_of(query, sizes)
+    cursor = Cursor.parse(query.cursor)
+    found = charts.survey(query, plan, buckets)
+    counted = Total(found.total, found.total_exact)
+    return Overview(_page(plan, cursor, limit, sizes, counted), found.facets, found.histogram)
+
+
+def _page(plan: Plan, cursor: Cursor | None, limit: int, sizes: LogSizes, counted: Total) -> Page:
     found = _walk(plan, cursor, limit + 1)
     more, rows = len(found) > limit, found[:limit]
     back = cursor is not None and cursor.back
     if back:
         rows.reverse()
-    size = tree.stored_size()
     onwards = str(Cursor.after(rows[-1])) if rows and (more or back) else ""
     backwards = str(Cursor.after(rows[0], back=True)) if rows and (more if back else cursor) else ""
-    return Page(rows, onwards, backwards, total(plan, size), size)
+    return Page(rows, onwards, backwards, counted, sizes.signed)
 
 
 def _walk(plan: Plan, cursor: Cursor | None, limit: int) -> list[EventRow]:
@@ -156,11 +186,11 @@ def _walk(plan: Plan, cursor: Cursor | None, limit: int) -> list[EventRow]:
     return rows + second(limit - len(rows)) if len(rows) < limit else rows
 
 
-def total(plan: Plan, size: int) -> Total:
+def total(plan: Plan) -> Total:
     """How many events match, exact to CAP; the whole log is counted by its size."""
     waiting = searchsql.pending(plan).order_by()[:CAP].count() if plan.pending else 0
     if plan.everything:
-        return Total(size + waiting)
+        return Total(tree.stored_size() + waiting)
     found = searchsql.count(plan, CAP + 1) + waiting
     return Total(found) if found <= CAP else Total(CAP, exact=False)
 
@@ -194,10 +224,14 @@ def _clipped(
 
 
 def publics(rows: Sequence[EventRow], sizes: LogSizes | None = None) -> list[dict[str, Any]]:
-    """Public events of rows, in their order; three or four queries for all of them."""
-    return load_many([row.event for row in rows], sizes)
+    """Public events of rows, in their order; two or three queries for all of them.
+
+    Raises:
+        EntryError: an entry or an opening was altered.
+    """
+    return load_rows(rows, sizes)
 
 
 def public(row: EventRow) -> dict[str, Any]:
     """Public event of one row; for several, `publics` asks once."""
-    return load(row.event)
+    return load_rows([row])[0]

@@ -1,0 +1,104 @@
+"""What we hand out verifies with nothing but the verifier key."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from io import StringIO
+from uuid import uuid4
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.core.management import CommandError, call_command
+
+from audit import heads, loglevels, proofs, sequencer
+from audit.ledger import cosignature, merkle, note, proof, tiles
+from audit.ledger.merkle import ProofError
+from audit.load import load
+from audit.models import Cosignature, Event
+from audit.record import record_many
+from tests.audit.factories import NOON, DraftFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def test_every_event_of_a_log_of_two_tile_levels_is_proven() -> None:
+    ids = list(record_many([DraftFactory() for _ in range(600)]))
+    sequencer.run_once()
+    for index in (0, 1, 255, 256, 511, 512, 599):
+        text = proofs.proof_for(ids[index])
+        head = proof.verify(text, proofs.entry_of(ids[index]), [proofs.vkey()])
+        assert (head.size, proof.parse(text).index) == (600, index)
+        with pytest.raises(ProofError):
+            proof.verify(text, proofs.entry_of(ids[index - 1]), [proofs.vkey()])
+
+
+def test_there_is_no_proof_before_the_signature() -> None:
+    (id,) = record_many([DraftFactory()])
+    with pytest.raises(proofs.NotSequenced, match="try again"):
+        proofs.proof_for(id)
+    with pytest.raises(proofs.NotSequenced):
+        proofs.checkpoint_note()
+    with pytest.raises(Event.DoesNotExist):
+        proofs.proof_for(uuid4())
+    assert load(id)["log"] == "L0"
+    sequencer.run_once()
+    assert proofs.proof_for(id)
+    assert (load(id)["log"], load(id)["index"]) == ("L1", 0)
+
+
+def test_a_cosignature_travels_with_the_checkpoint() -> None:
+    (id,) = record_many([DraftFactory()])
+    sequencer.run_once()
+    newest = heads.newest_checkpoint()
+    seed = b"\7" * 32
+    public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    line = cosignature.sign(newest.note, "witness.example", seed, 1_800_000_000).rstrip("\n")
+    Cosignature.objects.create(
+        size=1, root=newest.root, name="witness.example", line=line, created=NOON
+    )
+    keys = [proofs.vkey(), cosignature.vkey("witness.example", public)]
+    assert set(note.verify(proofs.checkpoint_note(), keys)) == {
+        "ledger.example/test",
+        "witness.example",
+    }
+    proof.verify(proofs.proof_for(id), proofs.entry_of(id), keys)
+
+
+def test_tiles_and_bundles_rebuild_the_log() -> None:
+    ids = list(record_many([DraftFactory() for _ in range(300)]))
+    sequencer.run_once()
+    entries = tiles.read_bundle(proofs.bundle(0)) + tiles.read_bundle(proofs.bundle(1, 44))
+    assert entries == [proofs.entry_of(id) for id in ids]
+    leaves = proofs.served_tile(0, 0) + proofs.served_tile(0, 1, 44)
+    assert leaves == b"".join(map(merkle.leaf_hash, entries))
+    assert proofs.served_tile(1, 0, 1) == merkle.root(
+        [leaves[i : i + 32] for i in range(0, 8192, 32)]
+    )
+    with pytest.raises(ProofError):
+        proofs.bundle(1, 45)
+    with pytest.raises(ProofError):
+        proofs.served_tile(0, 1, 45)
+
+
+def test_the_command_prints_the_signed_checkpoint() -> None:
+    with pytest.raises(CommandError, match="not signed anything"):
+        call_command("checkpoint")
+    list(record_many([DraftFactory()]))
+    out = StringIO()
+    call_command("sequence", stdout=out)
+    assert "Sequenced 1 event;" in out.getvalue()
+    out = StringIO()
+    call_command("checkpoint", stdout=out)
+    origin, size, root = out.getvalue().split("\n")[:3]
+    assert (origin, size) == ("ledger.example/test", "1")
+    assert root == b64encode(heads.newest_checkpoint().root).decode()
+
+
+def test_log_levels_follow_sizes() -> None:
+    sizes = loglevels.LogSizes(signed=10, witnessed=6, timed=2)
+    assert [sizes.level(i) for i in (None, 10, 9, 6, 5, 2, 1, 0)] == (
+        ["L0", "L0", "L1", "L1", "L2", "L2", "L3", "L3"]
+    )
+    for level in ("L1", "L2", "L3"):
+        first, end = sizes.range_of(level)
+        assert {sizes.level(i) for i in range(first, end)} == {level}

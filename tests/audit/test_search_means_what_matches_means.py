@@ -1,0 +1,283 @@
+"""Search answers exactly what `EventQuery.matches` says, page by page, on either engine."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pytest_django import DjangoAssertNumQueries
+
+from audit import charts, loglevels, search, searchsql, sequencer
+from audit.actor import SYSTEM, Actor, Subject, Target
+from audit.ledger.query import EventQuery, InvalidQuery
+from audit.ledger.vocabulary import OUTCOMES, SEVERITIES, SOURCES
+from audit.models import Checkpoint, EventRow, Openings
+from audit.projection import refresh
+from audit.record import Draft, record_many
+from audit.terms import _time_tokens, range_tokens, terms_of
+from tests.audit.factories import ADA, MIA, OLU, DraftFactory
+
+pytestmark = pytest.mark.django_db
+PEOPLE = (OLU, ADA, MIA, SYSTEM, Actor(iss="", sub="", name="Ｆｕｌｌ ﬁne", via="import"))
+ACTIONS = ("skill.blocked", "skill.held", "token.refused", "defenseclaw.scan.done", "external.x")
+TEXTS = ("exfiltrates documents", "STRASSE straße", "a_b-c.d 42", "ﬁle naïve", "act all none", "")
+NAMES = ("github", "Straße 1", "pdf-exfil", "x'\"\\*:&|!")
+START = datetime(2025, 12, 31, 22, 30, tzinfo=UTC)
+EDGES = (
+    "2025-12-31T22:30:00Z",
+    "2025-12-31T23:59:59.999999Z",
+    "2026-01-01",
+    "2026-01-01T01:00:00+02:00",
+    "2026-03-10",
+    "2027-01-01",
+    "1900-01-01",
+    "2999-12-31",
+)
+
+
+def drafts(n: int, seed: int) -> list[Draft]:
+    """Varied events, the same for a seed."""
+    pick = random.Random(seed)
+    return [
+        DraftFactory(
+            actor=pick.choice(PEOPLE),
+            action=pick.choice(ACTIONS),
+            outcome=pick.choice(OUTCOMES),
+            severity=pick.choice(SEVERITIES),
+            source=pick.choice(SOURCES),
+            instance=pick.choice(("", "edge-1", "Edge 2")),
+            target=pick.choice((None, Target(pick.choice(("skill", "mcp")), pick.choice(NAMES)))),
+            on_behalf_of=pick.choice((None, Subject("i", "s", "Grace Hopper"))),
+            connection=pick.choice(("", "github")),
+            agent=pick.choice(("", "coder")),
+            approval=pick.choice(("", "apr_1", "apr_2")),
+            operation=pick.choice(("", "op_1")),
+            reason=pick.choice(TEXTS),
+            changes=pick.choice((None, {"state": ["on", "off"]})),
+            data={"n": pick.randrange(3), "flag": True},
+            private={"title": pick.choice(TEXTS)},
+            time=START + timedelta(minutes=pick.choice((0, 1, 29, 30, 90, 1500, 99_999, 600_000))),
+        )
+        for _ in range(n)
+    ]
+
+
+class Corpus(list[dict[str, Any]]):
+    """Public events; hypothesis prints its arguments, so the name has to be short."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} events>"
+
+
+@pytest.fixture
+def corpus() -> Corpus:
+    """120 events: signed ones, leaves that are not signed yet, waiting ones, an erased person."""
+    list(record_many(drafts(70, seed=1)))
+    sequencer.run_once()
+    head = Checkpoint.objects.count()
+    list(record_many(drafts(30, seed=2)))
+    sequencer.run_once()
+    assert Checkpoint.objects.count() > head
+    waiting = list(record_many(drafts(20, seed=3)))
+    erased = list(EventRow.objects.filter(actor_sub=MIA.sub).values_list("event", flat=True)[:6])
+    erased += waiting[:2]
+    Openings.objects.filter(event__in=erased, subject=MIA.key).delete()
+    refresh(erased)
+    return Corpus(search.publics(list(EventRow.objects.all())))
+
+
+values = {
+    "q": st.sampled_from(
+        (
+            *("exfil*", "documents", "STRASSE", "strasse documents", "file", "naïve", "42", "act*"),
+            *("true", "a b", "_all", "all", "none", "hopper", "x*", "fine", "é", "1", "n"),
+        )
+    ),
+    "action": st.sampled_from((*ACTIONS, "skill.*", "defenseclaw.*", "defenseclaw.scan.*", "no.x")),
+    "actor": st.sampled_from(
+        ("olu@acme.example", "MIA@ACME.EXAMPLE", "auth0|ada", "full fine", "x")
+    ),
+    "target": st.sampled_from([*NAMES, "STRASSE 1", "pdf"]),
+    "outcome": st.sampled_from(OUTCOMES),
+    "severity": st.sampled_from(SEVERITIES),
+    "source": st.sampled_from(SOURCES),
+    "instance": st.sampled_from(["edge-1", "Edge 2", "edge 2"]),
+    "connection": st.sampled_from(["github", "slack"]),
+    "agent": st.sampled_from(["coder", "Coder"]),
+    "approval": st.sampled_from(["apr_1", "apr_2", "apr"]),
+    "operation": st.sampled_from(["op_1"]),
+    "session": st.sampled_from(["s"]),
+    "request": st.sampled_from(["r"]),
+    "via": st.sampled_from(["web", "cli", "task", "import"]),
+    "role": st.sampled_from(["member", "auditor", "operator", "admin"]),
+    "human": st.sampled_from(["H0", "H1"]),
+    "log": st.sampled_from(["L0", "L1", "L2"]),
+    "after": st.sampled_from(EDGES),
+    "before": st.sampled_from(EDGES),
+}
+
+
+@st.composite
+def queries(draw: st.DrawFn) -> EventQuery:
+    """Queries of up to four conditions."""
+    params: dict[str, list[str]] = {}
+    for key in draw(st.lists(st.sampled_from(sorted(values)), max_size=4)):
+        name = draw(st.sampled_from(["", "", "-"])) + key
+        params.setdefault(name, []).append(draw(values[key]))
+    params["order"] = [draw(st.sampled_from(["newest", "oldest"]))]
+    query = EventQuery.from_params(params)
+    assert not query.errors
+    return query
+
+
+def expected(query: EventQuery, events: list[dict[str, Any]]) -> list[str]:
+    """Ids that match, in the order of the query, by definition."""
+    waiting = sorted((e for e in events if e["index"] is None), key=lambda e: e["id"])
+    order = sorted((e for e in events if e["index"] is not None), key=lambda e: e["index"])
+    order += waiting
+    if query.order == "newest":
+        order.reverse()
+    return [event["id"] for event in order if query.matches(event)]
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(query=queries())
+def test_every_page_of_every_query_is_the_definition(corpus: Corpus, query: EventQuery) -> None:
+    wanted = expected(query, corpus)
+    found: list[str] = []
+    cursor, pages = "", []
+    while True:
+        page = search.page(query.at(cursor), limit=17)
+        pages.append([str(row.event) for row in page.rows])
+        found += pages[-1]
+        assert (page.total.count, page.total.exact) == (len(wanted), True)
+        if not page.next_cursor:
+            break
+        cursor = page.next_cursor
+    assert found == wanted
+    for earlier in reversed(pages[:-1]):
+        page = search.page(query.at(page.prev_cursor), limit=17)
+        assert [str(row.event) for row in page.rows] == earlier
+    assert page.prev_cursor == ""
+    assert [event["id"] for event in search.iterate(query, chunk=23)] == wanted
+    assert sum(bucket.count for bucket in search.histogram(query).buckets) == len(wanted)
+    facets = {facet.key: dict(facet.values) for facet in search.facets(query)}
+    assert sum(facets["outcome"].values()) == len(wanted)
+
+
+def test_a_page_shows_levels_and_needs_few_queries(
+    corpus: Corpus, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    query = EventQuery.from_bar("-outcome:denied exfil*")
+    with django_assert_max_num_queries(8):
+        page = search.page(query)
+        events = search.publics(page.rows)
+    with django_assert_max_num_queries(8):
+        whole = search.overview(query)
+    assert (whole.page, whole.facets) == (page, search.facets(query))
+    assert whole.histogram == search.histogram(query)
+    assert page.tree_size == 100 and len(events) == len(page.rows) > 0
+    assert {e["log"] for e in events if e["index"] is not None} == {"L1"}
+    assert search.public(page.rows[0]) == events[0]
+
+
+def test_a_cursor_stays_good_while_events_are_sequenced(corpus: Corpus) -> None:
+    everything = [e["id"] for e in search.iterate(EventQuery())]
+    first = search.page(EventQuery(), limit=10)
+    sequencer.run_once()
+    second = search.page(EventQuery().at(first.next_cursor), limit=200)
+    assert [str(row.event) for row in (*first.rows, *second.rows)] == everything
+
+
+def test_an_export_of_a_size_is_of_that_moment(corpus: Corpus) -> None:
+    sequencer.run_once()
+    events = list(search.iterate(EventQuery.from_bar("order:oldest"), size=70))
+    assert [event["index"] for event in events] == list(range(70))
+    assert list(search.iterate(EventQuery.from_bar("log:L0"), size=70)) == []
+
+
+@pytest.mark.parametrize("cursor", ["x", "s-1", "s9999999999999999999999", "pzz", "~", "p12"])
+def test_a_cursor_that_is_not_ours_is_refused(cursor: str) -> None:
+    with pytest.raises(search.BadCursor, match="first page"):
+        search.page(EventQuery().at(cursor))
+
+
+def test_a_query_with_errors_matches_nothing_silently() -> None:
+    with pytest.raises(InvalidQuery):
+        search.page(EventQuery.from_bar("colour:red"))
+
+
+def test_more_than_the_cap_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (searchsql, search, charts):
+        monkeypatch.setattr(module, "CAP", 20)
+    list(record_many(drafts(60, seed=4)))
+    sequencer.run_once()
+    page = search.page(EventQuery.from_bar("-outcome:denied"))
+    assert (str(page.total), page.total.exact) == ("20+", False)
+    assert str(search.page(EventQuery()).total) == "60"
+    facets = search.facets(EventQuery.from_bar("-outcome:denied"))
+    exact = {facet.key: facet.exact for facet in facets}
+    assert exact["severity"] is True and exact["instance"] is False
+    counts = dict(search.facets(EventQuery())[2].values)
+    assert sum(counts.values()) == 60
+    assert search.histogram(EventQuery()).exact is True
+    assert sum(b.count for b in search.histogram(EventQuery()).buckets) == 60
+    assert search.histogram(EventQuery.from_bar("-zzz")).exact is False
+
+
+@pytest.mark.parametrize(
+    ("action", "rolled"),
+    [
+        ("action:skill.*", True),
+        ("-action:defenseclaw.*", True),
+        ("action:skill.blocked", False),
+        ("action:defenseclaw.scan.*", False),
+    ],
+)
+def test_rollups_count_what_rows_count(
+    action: str, rolled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(record_many(drafts(80, seed=5)))
+    sequencer.run_once()
+    list(record_many(drafts(10, seed=6)))
+    query = EventQuery.from_bar(f"{action} after:2026-01-01")
+    by_rows = {facet.key: facet.values for facet in search.facets(query)}
+    monkeypatch.setattr(charts, "CAP", 5)
+    by_rollups = {facet.key: facet.values for facet in search.facets(query) if facet.exact}
+    assert set(by_rollups) == (set(charts._ROLLED) if rolled else set())
+    assert all(by_rollups[key] == by_rows[key] for key in by_rollups)
+
+
+@given(
+    st.datetimes(datetime(1960, 1, 1), datetime(2210, 1, 1)),
+    st.one_of(st.none(), st.datetimes(datetime(1960, 1, 1), datetime(2210, 1, 1))),
+    st.one_of(st.none(), st.datetimes(datetime(1960, 1, 1), datetime(2210, 1, 1))),
+)
+@settings(max_examples=300, deadline=None)
+def test_time_tokens_cover_their_range(
+    time: datetime, start: datetime | None, end: datetime | None
+) -> None:
+    low = start.replace(tzinfo=UTC) if start else None
+    high = end.replace(tzinfo=UTC) if end else None
+    at = time.replace(tzinfo=UTC)
+    tokens = range_tokens(low, high)
+    inside = (low is None or low <= at) and (high is None or at < high)
+    if inside:
+        assert set(tokens) & set(_time_tokens(at))
+    assert len(tokens) < 160
+
+
+def test_no_free_text_reaches_a_filter_token(corpus: Corpus) -> None:
+    for event in corpus:
+        tokens = terms_of(event, "H0").split()
+        assert len(tokens) == len(set(tokens))
+    assert search.page(EventQuery.from_bar("act*")).total.count < len(corpus)
+    assert loglevels.current().signed == 100

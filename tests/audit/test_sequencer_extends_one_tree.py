@@ -1,0 +1,236 @@
+"""The sequencer: every event one leaf, no gap, never two trees of one size."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import time_machine
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from audit import clock, heads, locks, logkey, sequencer, tree
+from audit.actor import SYSTEM
+from audit.heads import SequencerStopped
+from audit.ledger import checkpoint as checkpoints
+from audit.ledger import merkle
+from audit.load import load
+from audit.models import Checkpoint, Entry, Event, EventRow, Rollup, Tile
+from audit.record import record, record_many
+from audit.sequencer import Sequencer
+from tests.audit.factories import DraftFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def fill(n: int) -> list[UUID]:
+    """Record n events."""
+    return list(record_many([DraftFactory() for _ in range(n)]))
+
+
+def test_every_event_gets_one_leaf_in_order_and_the_root_is_rfc_6962() -> None:
+    ids = fill(700)
+    result = Sequencer(batch=300).run_once()
+    assert (result.sequenced, result.size, result.signed) == (700, 700, True)
+    assert list(Entry.objects.order_by("seq").values_list("seq", "event_id")) == list(
+        enumerate(ids)
+    )
+    leaves = [
+        bytes(leaf) for leaf in Event.objects.order_by("id").values_list("leaf_hash", flat=True)
+    ]
+    assert result.root == merkle.root(leaves)
+    assert sorted(Tile.objects.values_list("level", "n")) == [(0, 0), (0, 1)]
+    assert list(EventRow.objects.order_by("seq").values_list("event", flat=True)) == ids
+    assert sum(Rollup.objects.values_list("n", flat=True)) == 700
+
+
+def test_each_batch_is_signed_and_each_checkpoint_verifies() -> None:
+    fill(5)
+    Sequencer(batch=2).run_once()
+    notes = Checkpoint.objects.order_by("id").values_list("size", "note")
+    assert [size for size, _ in notes] == [0, 2, 4, 5]
+    for size, note in notes:
+        assert checkpoints.verify(note, [logkey.vkey()]).size == size
+
+
+def test_a_tree_grown_in_runs_is_the_tree_grown_at_once() -> None:
+    roots = []
+    keeping = Sequencer()
+    for n in (1, 254, 1, 3, 300):
+        fill(n)
+        roots.append(keeping.run_once().root)
+        leaves = tree.leaf_hashes(0, 10_000)
+        assert roots[-1] == merkle.root(leaves) == Sequencer().run_once().root
+    assert len(set(roots)) == 5
+
+
+def test_an_event_with_an_older_id_that_arrives_late_is_not_missed() -> None:
+    late = clock.uuid7()
+    fill(3)
+    sequencer.run_once()
+    record(SYSTEM, "audit.imported", id=late)
+    assert sequencer.run_once().sequenced == 1
+    assert load(late)["index"] == 3
+
+
+def test_an_event_whose_search_row_is_gone_is_found_and_given_a_row() -> None:
+    (id,) = fill(1)
+    EventRow.objects.all().delete()
+    assert Sequencer().run_once(sweep=False).sequenced == 0
+    assert Sequencer().run_once(sweep=True).sequenced == 1
+    assert EventRow.objects.get(event=id).seq == 0
+
+
+def test_nothing_new_signs_nothing_until_ten_minutes_have_passed() -> None:
+    fill(1)
+    sequencer.run_once()
+    before = Checkpoint.objects.count()
+    assert sequencer.run_once().signed is False
+    with time_machine.travel(clock.now() + timedelta(minutes=11)):
+        assert sequencer.run_once().signed is True
+    assert Checkpoint.objects.count() == before + 1
+
+
+def test_a_crash_after_the_commit_is_signed_by_the_next_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fill(3)
+
+    def crash(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(heads, "write_state", crash)
+    with pytest.raises(KeyboardInterrupt):
+        sequencer.run_once()
+    monkeypatch.undo()
+    assert not Checkpoint.objects.exists()
+    assert sequencer.run_once().signed is True
+    assert heads.newest_checkpoint().size == tree.stored_size()
+
+
+def test_a_crash_between_state_and_signature_is_signed_by_the_next_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fill(3)
+    keeping = Sequencer()
+    keeping.run_once()
+    fill(3)
+
+    def crash(*args: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoints, "sign", crash)
+    with pytest.raises(KeyboardInterrupt):
+        keeping.run_once()
+    monkeypatch.undo()
+    assert (heads.read_state().size, heads.newest_checkpoint().size) == (6, 3)
+    assert keeping.run_once().size == heads.newest_checkpoint().size == 6
+
+
+def test_a_database_behind_what_was_signed_stops_the_sequencer(var_dir: Path) -> None:
+    fill(3)
+    sequencer.run_once()
+    heads.write_state(10, b"\1" * 32)
+    for _ in range(2):
+        with pytest.raises(SequencerStopped, match="older backup"):
+            sequencer.run_once()
+    assert EventRow.objects.filter(action="ledger.alarm").count() == 1
+    assert "older backup" in sequencer.stopped_reason()
+    assert Checkpoint.objects.order_by("-id").first().size == 3
+
+
+def test_a_changed_leaf_stops_the_sequencer_and_a_repair_resumes_it(unguarded: None) -> None:
+    fill(3)
+    sequencer.run_once()
+    victim = Event.objects.order_by("id").first()
+    honest = bytes(victim.leaf_hash)
+    Event.objects.filter(id=victim.id).update(leaf_hash=b"\2" * 32)
+    with pytest.raises(SequencerStopped) as stopped:
+        sequencer.run_once()
+    assert stopped.value.code == "inconsistent"
+    Event.objects.filter(id=victim.id).update(leaf_hash=honest)
+    assert sequencer.run_once().sequenced == 1  # the alarm itself
+    assert sequencer.stopped_reason() == ""
+
+
+def test_a_lost_state_file_falls_back_on_the_newest_checkpoint(
+    var_dir: Path, unguarded: None
+) -> None:
+    fill(3)
+    sequencer.run_once()
+    (var_dir / "ledger" / "last-signed").unlink()
+    assert sequencer.run_once().size == 3
+    Checkpoint.objects.all().update(root=b"\3" * 32)
+    with pytest.raises(SequencerStopped, match="newest checkpoint"):
+        sequencer.run_once()
+
+
+def test_another_key_is_refused_and_the_message_says_how_to_go_back(var_dir: Path) -> None:
+    fill(1)
+    sequencer.run_once()
+    (var_dir / "ledger" / "key").unlink()
+    with pytest.raises(SequencerStopped, match="put the key back"):
+        sequencer.run_once()
+    with pytest.raises(CommandError, match="put the key back"):
+        call_command("sequence")
+
+
+def test_another_origin_is_refused_and_the_message_says_how_to_go_back(settings: object) -> None:
+    fill(1)
+    sequencer.run_once()
+    settings.LEDGER_ORIGIN = "other.example/log"  # type: ignore[attr-defined]
+    with pytest.raises(logkey.LedgerIdentityError, match=r"Set LEDGER_ORIGIN=ledger\.example/test"):
+        sequencer.run_once()
+
+
+def test_origin_and_key_are_made_once_and_the_key_is_private(
+    var_dir: Path, settings: object
+) -> None:
+    settings.LEDGER_ORIGIN = ""  # type: ignore[attr-defined]
+    settings.PORTAL_URL = "https://audit.acme.example"  # type: ignore[attr-defined]
+    assert logkey.origin() == logkey.origin()
+    assert logkey.origin().startswith("audit.acme.example/ata/")
+    assert logkey.seed() == logkey.seed()
+    assert (var_dir / "ledger" / "key").stat().st_mode & 0o777 == 0o600
+
+
+HOLDER = """
+import fcntl, sys
+handle = open(sys.argv[1], "w")
+fcntl.flock(handle, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_only_one_process_sequences_and_a_dead_holder_lets_go(var_dir: Path) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("PostgreSQL locks by session")
+    (var_dir / "ledger").mkdir()
+    command = [sys.executable, "-c", HOLDER, str(var_dir / "ledger" / "sequencer.lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        fill(1)
+        assert sequencer.run_once().busy is True
+        assert not Entry.objects.exists()
+        other.kill()
+    assert sequencer.run_once().sequenced == 1
+
+
+def test_a_second_database_session_finds_the_lock_taken() -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite locks by file")
+    other = connection.copy()
+    with locks.sequencer_lock() as held:
+        assert held
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [locks._PG_KEY])
+            assert cursor.fetchone() == (False,)
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [locks._PG_KEY])
+        assert cursor.fetchone() == (True,)
+    other.close()
