@@ -6,6 +6,7 @@ from allauth.idp.oidc.models import Client
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from tenant.accounts import API_PERMISSIONS
 from tenant.models import ConsentGrant, Person
 from tenant.pages import resuming
 from tenant.pages.resuming import Pending
@@ -15,6 +16,7 @@ WORDS = {
     "profile": "See your name and picture",
     "email": "See your e-mail address",
     "offline_access": "Stay signed in while you are away",
+    **API_PERMISSIONS,
 }
 
 

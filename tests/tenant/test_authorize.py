@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -76,6 +77,16 @@ def test_a_code_works_once(tenant_server: LocalTenant, browser: Browser) -> None
     again = attempt.redeem(code)
     assert again.status_code == 403
     assert again.json()["error"] == "invalid_grant"
+
+
+def test_of_many_who_redeem_a_code_at_once_one_succeeds(
+    tenant_server: LocalTenant, browser: Browser
+) -> None:
+    attempt = Attempt(tenant_server)
+    code = callback(browser.sign_in(browser.get(attempt.url()), SUBS["auditor"]))["code"]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: attempt.redeem(code).status_code, range(8)))
+    assert sorted(answers) == [200] + [403] * 7
 
 
 def test_a_code_dies_after_a_minute(tenant_server: LocalTenant, browser: Browser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -69,6 +70,17 @@ def test_a_confirmed_device_gets_all_three_tokens_once(
     assert tokens["refresh_token"]
     assert tokens["expires_in"] == 86_400
     assert outcome(poll(tenant_server, started["device_code"])) == (403, "invalid_grant")
+
+
+def test_of_many_polls_at_once_one_gets_the_tokens(
+    tenant_server: LocalTenant, browser: Browser
+) -> None:
+    started = start(tenant_server).json()
+    answer(browser, started, "operator", "confirm")
+    with ThreadPoolExecutor(8) as pool:
+        polls = [pool.submit(poll_at_once, tenant_server, started["device_code"]) for _ in range(8)]
+    statuses = sorted(each.result().status_code for each in polls)
+    assert statuses == [200] + [403] * 7
 
 
 def test_a_cancelled_device_hears_access_denied_once(
