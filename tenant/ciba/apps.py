@@ -12,6 +12,7 @@ class CibaConfig(AppConfig):
 
     def ready(self) -> None:
         from tenant import grants
-        from tenant.ciba import exchange
+        from tenant.ciba import exchange, limits
 
+        limits.poll_interval_s()
         grants.register(exchange.GRANT, exchange.poll)

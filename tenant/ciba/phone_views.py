@@ -80,7 +80,10 @@ def phone(request: HttpRequest, person: str) -> HttpResponse:
         "now": now,
         "said": _SAID.get(request.GET.get("said", ""), ""),
         "feed_url": _url("phone-feed", owner),
-        "put_down_url": _url("phone-put-down", owner),
+        # Signed in to the tenant as this person, there is nothing to put down.
+        "put_down_url": ""
+        if holding.signed_in(request) == owner.sub
+        else _url("phone-put-down", owner),
     }
     return render(request, "tenant_ciba/phone.html", common | shown)
 

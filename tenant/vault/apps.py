@@ -13,5 +13,7 @@ class VaultConfig(AppConfig):
     def ready(self) -> None:
         from tenant import grants
         from tenant.vault import exchange
+        from tenant.vault.providers import authority
 
+        authority.token_lifetime_s()
         grants.register(grants.VAULT_GRANT, exchange.exchange)

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from tenant import clients, clock, sessions
+from tenant import clients, clock, people, sessions
 from tenant.ciba import holding
 from tenant.pages import resuming
 from tenant.pages.errors import error_page
@@ -92,14 +92,16 @@ def _page(
     problem: str = "",
 ) -> HttpResponse:
     client = clients.find(attempt.client_id)
-    hint = attempt.login_hint
-    offered = list(dict.fromkeys([hint, *provider.people] if hint else provider.people))
+    person = people.by_sub(attempt.sub)
+    offered = provider.accounts_of(person.given_name, person.family_name) if person else []
+    if attempt.login_hint:
+        offered = [attempt.login_hint, *(o for o in offered if o != attempt.login_hint)]
     context = {
         "provider": provider,
         "application": client.name if client else attempt.client_id,
         "scopes": provider.words(attempt.scopes),
         "people": offered,
-        "chosen": request.POST.get("login") or offered[0],
+        "chosen": request.POST.get("login") or next(iter(offered), ""),
         "other": request.POST.get("other", ""),
         "ticket": ticket,
         "problem": problem,

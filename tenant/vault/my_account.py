@@ -23,8 +23,6 @@ CREATE: Final = "create:me:connected_accounts"
 READ: Final = "read:me:connected_accounts"
 DELETE: Final = "delete:me:connected_accounts"
 
-_RATE = {"x-ratelimit-limit": "25", "x-ratelimit-remaining": "24"}
-
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -77,7 +75,7 @@ def connect(request: HttpRequest, caller: Caller) -> HttpResponse:
         "connect_params": {"ticket": started.ticket},
         "expires_in": connecting.TICKET_LIFETIME_S,
     }
-    return JsonResponse(answer, status=201, headers=_RATE)
+    return JsonResponse(answer, status=201)
 
 
 @_endpoint("POST", CREATE)
@@ -102,7 +100,7 @@ def complete(request: HttpRequest, caller: Caller) -> HttpResponse:
         notices.complete_failed(request, caller.client, caller.sub, why)
         raise Problem(409, why) from None
     notices.connected(request, caller.client, account)
-    return JsonResponse(accounts.facts(account), status=201, headers=_RATE)
+    return JsonResponse(accounts.facts(account), status=201)
 
 
 @_endpoint("GET", READ)
@@ -150,8 +148,12 @@ def delete(request: HttpRequest, caller: Caller, account_id: str) -> HttpRespons
 
 def _caller(request: HttpRequest, scope: str) -> Caller:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() not in {"bearer", "dpop"} or not token:
-        raise Problem(401, "An access token for the My Account API is required")
+    if scheme.lower() != "bearer" or not token:
+        raise Problem(
+            401,
+            "An access token for the My Account API is required, as Bearer: this tenant binds no "
+            "token to a DPoP key",
+        )
     try:
         claims = tokens.verify_access_token(token.strip(), audience=apis.my_account_audience())
     except tokens.TokenRefused as refused:

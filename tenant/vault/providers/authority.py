@@ -52,7 +52,10 @@ class Granted:
 
 def token_lifetime_s() -> int:
     """Seconds a provider access token lives: 3600, or `TENANT_PROVIDER_TOKEN_S`."""
-    return int(os.environ.get("TENANT_PROVIDER_TOKEN_S", "3600"))
+    raw = os.environ.get("TENANT_PROVIDER_TOKEN_S", "3600")
+    if not raw.isdecimal() or int(raw) < 1:
+        raise ValueError(f"TENANT_PROVIDER_TOKEN_S must be whole seconds from 1, not {raw!r}")
+    return int(raw)
 
 
 def allow(provider: Provider, login: str, scopes: Sequence[str], now: datetime) -> Granted:

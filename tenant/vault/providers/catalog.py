@@ -25,7 +25,7 @@ class Provider:
         title: the name people know.
         scopes: every scope the service knows; anything else is refused.
         default_scopes: what is asked when the connect request names none.
-        people: demo accounts the consent page offers.
+        people: demo accounts the consent page offers, with `{given}` and `{family}` of the person.
         token_prefix, refresh_prefix: how the service's tokens begin.
     """
 
@@ -45,6 +45,11 @@ class Provider:
             known.get(name, Scope(name, "A permission this service does not know"))
             for name in names
         ]
+
+    def accounts_of(self, given_name: str, family_name: str) -> list[str]:
+        """The demo accounts a person is offered here."""
+        given, family = given_name.lower(), family_name.lower()
+        return [pattern.format(given=given, family=family) for pattern in self.people]
 
     def unknown(self, names: Iterable[str]) -> list[str]:
         known = {scope.name for scope in self.scopes} | {"offline_access"}
@@ -90,7 +95,7 @@ SLACK: Final = Provider(
         Scope("admin", "Administer your workspace"),
     ),
     default_scopes=("channels:read", "chat:write"),
-    people=("olu@acme", "mia@acme"),
+    people=("{given}@acme",),
     token_prefix="xoxp-",  # noqa: S106 (the public prefix, no token)
     refresh_prefix="xoxe-1-",
 )
@@ -119,7 +124,7 @@ GOOGLE: Final = Provider(
         Scope("https://www.googleapis.com/auth/gmail.send", "Send e-mail on your behalf"),
     ),
     default_scopes=("openid", "email", "https://www.googleapis.com/auth/calendar.readonly"),
-    people=("mia.member@gmail.example", "mia.private@gmail.example"),
+    people=("{given}.{family}@gmail.example", "{given}.private@gmail.example"),
     token_prefix="ya29.",  # noqa: S106 (the public prefix, no token)
     refresh_prefix="1//",
 )
