@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from audit.ledger.vocabulary import severity_rank
 from audit.wording import PublicEvent, Sentence, phrase, reported
@@ -61,6 +61,16 @@ def register(
         phrase(sentence, says_outcome=says_outcome) if isinstance(sentence, str) else sentence
     )
     spec = _ACTIONS[name] = ActionSpec(name, label, formatter, severity)
+    return spec
+
+
+def reword(name: str, sentence: Sentence) -> ActionSpec:
+    """Let the room that owns a registered action say how its events read.
+
+    Raises:
+        KeyError: nobody registered it.
+    """
+    spec = _ACTIONS[name] = replace(_ACTIONS[name], sentence=sentence)
     return spec
 
 

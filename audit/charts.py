@@ -114,7 +114,7 @@ def _count_cells(
         counters[key] = Counter(row[FACETS.index(key) + 1] for row in waiting)
         for cell in cells:
             counters[key][cell[place]] += cell[-1]
-    return len(waiting) + sum(cell[-1] for cell in cells)
+    return len(waiting) + sum(int(cell[-1]) for cell in cells)
 
 
 def _ranked(key: str, counter: Counter[Any]) -> tuple[tuple[str, int], ...]:

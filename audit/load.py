@@ -54,11 +54,12 @@ def _load(
     sizes = sizes or loglevels.current()
     stored = dict(Event.objects.filter(id__in=ids).values_list("id", "entry"))
     openings = openings_of(ids)
-    return [
-        reveal(bytes(stored[id]), openings[id], *known.get(id, (None, None)), sizes)
-        for id in ids
-        if id in stored
-    ]
+    events = []
+    for id in ids:
+        if id in stored:
+            seq, level = known.get(id, (None, None))
+            events.append(reveal(bytes(stored[id]), openings[id], seq, level, sizes))
+    return events
 
 
 def reveal(

@@ -50,7 +50,7 @@ class Plan:
     @property
     def everything(self) -> bool:
         """True when no event is filtered out."""
-        return not self.groups and self.start is self.end is self.ranges is None and self.pending
+        return not self.groups and self.ranges is None and self.start is None and self.end is None
 
 
 def plan_of(query: EventQuery, sizes: LogSizes) -> Plan:

@@ -51,7 +51,8 @@ def count(plan: Plan, cap: int) -> int:
 
 def _base(plan: Plan) -> tuple[str, list[str], list[Any], str]:
     source, position = "audit_eventrow r", "r.seq"
-    conditions, params = ["r.seq IS NOT NULL"], []
+    conditions = ["r.seq IS NOT NULL"]
+    params: list[Any] = []
     if plan.groups and connection.vendor == "sqlite":
         # CROSS JOIN keeps the full-text index outside: it walks matches in order of position and
         # stops at the limit.

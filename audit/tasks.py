@@ -9,7 +9,7 @@ from celery import shared_task
 from audit import verification
 
 
-@shared_task(name="audit.verify_ledger")
+@shared_task(name="audit.verify_ledger")  # type: ignore[untyped-decorator]  # celery has no types
 def verify_ledger(run_id: str) -> None:
     """Perform the verification that `audit.verification.request` noted."""
     verification.perform(UUID(run_id))

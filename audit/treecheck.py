@@ -20,6 +20,8 @@ from audit.models import Checkpoint, Tile
 from audit.report import Findings
 from audit.tree import read_tile
 
+_CHUNK = 500
+
 
 @dataclass(frozen=True, slots=True)
 class _Expected:
@@ -145,8 +147,7 @@ class TreeChecker:
     def _expectations(self) -> Iterator[_Expected]:
         """Signed roots by size: all checkpoints, and the last-signed state at its place."""
         state = self._state()
-        rows = Checkpoint.objects.filter(id__lte=self._last_checkpoint).order_by("size", "id")
-        for row in rows.iterator(chunk_size=500):
+        for row in self._checkpoints():
             self.checkpoints += 1
             if state is not None and state.size <= row.size:
                 yield state
@@ -155,6 +156,16 @@ class TreeChecker:
                 yield expected
         if state is not None:
             yield state
+
+    def _checkpoints(self) -> Iterator[Checkpoint]:
+        """All checkpoints by size, a few at a time and without a cursor that stays open."""
+        rows = Checkpoint.objects.filter(id__lte=self._last_checkpoint).order_by("size", "id")
+        some = list(rows[:_CHUNK])
+        while some:
+            yield from some
+            last = some[-1]
+            behind = Q(size__gt=last.size) | Q(size=last.size, id__gt=last.pk)
+            some = list(rows.filter(behind)[:_CHUNK])
 
     def _signed(self, row: Checkpoint) -> _Expected | None:
         name = f"checkpoint {row.pk}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from audit.models.fields import ExactJSONField
+
 
 class Event(models.Model):
     """One recorded fact: its exact entry bytes (RFC 8785). Triggers refuse UPDATE and DELETE."""
@@ -26,7 +28,7 @@ class Openings(models.Model):
 
     event = models.UUIDField()
     subject = models.TextField(default="", blank=True)  # audit.actor.subject_key, "" = nobody known
-    values = models.JSONField(default=dict)
+    values = ExactJSONField(default=dict)
 
     class Meta:
         constraints = [

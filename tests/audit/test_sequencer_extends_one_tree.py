@@ -233,4 +233,5 @@ def test_a_second_database_session_finds_the_lock_taken() -> None:
     with other.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [locks._PG_KEY])
         assert cursor.fetchone() == (True,)
+        cursor.execute("SELECT pg_advisory_unlock_all()")  # the session goes back to a pool
     other.close()
