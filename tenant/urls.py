@@ -14,7 +14,7 @@ handler404 = "tenant.pages.errors.not_found"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", accounts.home, name="home"),
-    path(".well-known/openid-configuration", discovery.configuration),
+    path(".well-known/openid-configuration", discovery.configuration, name="configuration"),
     path(".well-known/oauth-authorization-server", discovery.configuration),
     path(".well-known/jwks.json", discovery.key_set),
     path("authorize", authorize.authorize),

@@ -103,7 +103,8 @@ def test_seeding_again_changes_nothing_and_keeps_sessions(
 ) -> None:
     sign_in(browser, Attempt(tenant_server), "operator")
     said = tenant_server.run("seed")
-    assert "7 accounts, 4 clients and 4 APIs" in said
+    assert "7 accounts" in said
+    assert "4 APIs" in said
     assert tenant_server.run("seed") == said
     silent = Attempt(tenant_server, extra={"prompt": "none"})
     assert "code" in callback(browser.get(silent.url()))
