@@ -79,6 +79,7 @@ def phone(request: HttpRequest, person: str) -> HttpResponse:
         "version": screen.version,
         "now": now,
         "said": _SAID.get(request.GET.get("said", ""), ""),
+        "own_url": _url("phone", owner),
         "feed_url": _url("phone-feed", owner),
         # Signed in to the tenant as this person, there is nothing to put down.
         "put_down_url": ""

@@ -125,6 +125,14 @@ def test_an_answer_without_the_forms_own_token_is_refused(asker: Asker, browser:
     assert phone.waiting() == [consent]
 
 
+def test_without_scripts_the_phone_offers_a_way_to_look_again(browser: Browser) -> None:
+    page = Phone(browser, "operator").pick_up()
+    link = re.search(r"<noscript>.*?href=\"([^\"]+)\"", page.text)
+    assert link
+    assert browser.get(link[1]).status_code == 200
+    assert "http-equiv" not in page.text
+
+
 def test_putting_a_phone_down_locks_it(browser: Browser) -> None:
     phone = Phone(browser, "operator")
     page = phone.pick_up()
