@@ -13,7 +13,7 @@ urlpatterns = [
     path("", include("audit.urls")),
     path("", include("approvals.urls")),
     path("", include("connections.urls")),
-    path("", include("enforcement.urls")),
+    path("", include("portal.enforcement_pages.urls")),
     path("v1/", api.urls),
 ]
 

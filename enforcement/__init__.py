@@ -1,0 +1,1 @@
+"""DECIDES: DefenseClaw instances, findings, hold, block, allow, dismiss."""

@@ -1,0 +1,221 @@
+"""The verbs of the room: hold, release, block, unblock and allow for each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from approvals import registry
+from approvals.perform import Refused
+from approvals.registry import CommitContext, Committed, EffectSpec, Stance, Verb
+from audit.actor import Target
+from enforcement import instances, severity, stamping, standing
+from enforcement.holding import hold_reason
+from enforcement.kinds import KINDS, called
+from enforcement.models import Decision
+
+OPERATOR = frozenset({"operator"})
+
+prerequisites: list[Callable[[Target], list[str]]] = []
+"""What must be true before an allow is useful, asked of other rooms by the portal's wiring."""
+
+
+class Params(BaseModel):
+    """`finding_id`: the finding that this is about."""
+
+    model_config = {"extra": "forbid"}
+
+    finding_id: str | None = Field(None, min_length=1, max_length=100)
+
+
+def needs(target: Target) -> list[str]:
+    """What other rooms say is still missing for the target to be of use."""
+    return [need for ask in prerequisites for need in ask(target)]
+
+
+def _where(target: Target) -> str:
+    return f"on {target.instance}" if target.instance else "on every instance"
+
+
+def _reads(words: str) -> Callable[[Target, Mapping[str, Any]], str]:
+    def sentence(target: Target, params: Mapping[str, Any]) -> str:
+        thing = called(target.kind, target.name)
+        return f"{words.format(thing=thing)} {_where(target)}"
+
+    return sentence
+
+
+def _steps(ctx: CommitContext, step: str, label: str, **payload: str) -> list[EffectSpec]:
+    base = {"kind": ctx.target.kind, "name": ctx.target.name, **payload}
+    return [
+        EffectSpec(step, dict(base), instance.name, f"{label} {_at(instance)}")
+        for instance in instances.fleet().scope(ctx.target.instance)
+    ]
+
+
+def _at(instance: instances.Instance) -> str:
+    return f"{instance.name} (DEMO)" if instance.demo else instance.name
+
+
+def _reason(ctx: CommitContext) -> str:
+    """What the gateway shows; the operation id makes our own row recognisable on a read-back."""
+    said = ctx.reason.strip()[:400]
+    return f"{said} [ATA {ctx.operation}]" if said else f"ATA {ctx.operation}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Final:
+    """Commit of an act that stays: decide here, tell each gateway, then name the person there."""
+
+    act: str
+    decision: Decision
+    label: str
+
+    def __call__(self, ctx: CommitContext) -> Committed:
+        moved = standing.decide(ctx, self.decision)
+        payload = {} if self.act == "unblock" else {"reason": _reason(ctx)}
+        tell = _steps(ctx, f"gateway.{self.act}", f"{self.label} at", **payload)
+        stamp = stamping.payload(ctx, self.act, moved["before"])
+        stamps = [
+            EffectSpec("gateway.stamp", stamp, told.instance, f"Name the person at {told.instance}")
+            for told in tell
+        ]
+        data: dict[str, Any] = {"gateways": len(tell)}
+        if self.act == "allow" and (missing := needs(ctx.target)):
+            data["needs"] = missing
+        return Committed(
+            effects=[*tell, *stamps],
+            data=data,
+            changes={"decision": {"before": moved["before"], "after": moved["after"]}},
+        )
+
+
+def _hold(ctx: CommitContext) -> Committed:
+    """Hold under the approval that waits, or by hand under the operation."""
+    holder = ctx.approval or ctx.operation
+    standing.hold(ctx, holder)
+    until = ctx.expires_at if ctx.approval else ""
+    told = _steps(ctx, "gateway.hold", "Hold at", reason=hold_reason(holder, until))
+    return Committed(effects=told, data={"gateways": len(told), "by_hand": not ctx.approval})
+
+
+def _release_own(ctx: CommitContext) -> Committed:
+    """End the hold that this approval placed, and no other."""
+    return _lift(ctx, ctx.approval)
+
+
+def _release_by_hand(ctx: CommitContext) -> Committed:
+    """End whatever hold stands on this scope."""
+    return _lift(ctx, standing.holder_of(ctx.target.kind, ctx.target.name, ctx.target.instance))
+
+
+def _lift(ctx: CommitContext, holder: str) -> Committed:
+    if not holder:
+        return Committed(data={"gateways": 0})
+    standing.release(ctx, holder)
+    told = _steps(ctx, "gateway.release", "Release at", holder=holder)
+    return Committed(effects=told, data={"gateways": len(told)})
+
+
+def _severity_of_release(target: Target, params: Mapping[str, Any]) -> str:
+    found = severity.of_loosening(target, params)
+    if not standing.holder_of(target.kind, target.name, target.instance):
+        raise Refused(
+            "nothing_held", f"{called(target.kind, target.name)} is not on hold {_where(target)}."
+        )
+    return found
+
+
+def _look_before_release(target: Target, params: Mapping[str, Any]) -> dict[str, Any]:
+    shown = severity.look_before_loosening(target, params)
+    return shown | {"holder": standing.holder_of(target.kind, target.name, target.instance)}
+
+
+def _register(kind: str) -> None:
+    kinds = frozenset({kind})
+    common: dict[str, Any] = {"roles": OPERATOR, "target_kinds": kinds, "params": Params}
+    registry.register(
+        Verb(
+            name=f"{kind}.block",
+            event=f"{kind}.blocked",
+            label="Block",
+            stance=Stance.FINAL,
+            commit=_Final("block", Decision.BLOCK, "Block"),
+            sentence=_reads("Block {thing}"),
+            look=severity.look_before_blocking,
+            severity=severity.of_tightening,
+            hold=_hold,
+            release=_release_own,
+            if_approved="It is blocked at each gateway until somebody unblocks it.",
+            if_denied="Nothing is blocked; the hold that this request placed ends.",
+            if_expired="Nothing is blocked for good; the hold stays until somebody decides.",
+            **common,
+        )
+    )
+    registry.register(
+        Verb(
+            name=f"{kind}.unblock",
+            event=f"{kind}.unblocked",
+            label="Unblock",
+            stance=Stance.LOOSEN,
+            commit=_Final("unblock", Decision.NONE, "Unblock"),
+            sentence=_reads("Unblock {thing}"),
+            look=severity.look_before_loosening,
+            severity=severity.of_loosening,
+            if_approved="Its block is lifted at each gateway, and it is scanned again before use.",
+            if_denied="It stays as it is.",
+            if_expired="It stays as it is.",
+            **common,
+        )
+    )
+    registry.register(
+        Verb(
+            name=f"{kind}.allow",
+            event=f"{kind}.allowed",
+            label="Allow",
+            stance=Stance.LOOSEN,
+            commit=_Final("allow", Decision.ALLOW, "Allow"),
+            sentence=_reads("Allow {thing}"),
+            look=severity.look_before_loosening,
+            severity=severity.of_loosening,
+            if_approved="Each gateway admits it without a scan until somebody blocks it.",
+            if_denied="It stays as it is.",
+            if_expired="It stays as it is.",
+            **common,
+        )
+    )
+    registry.register(
+        Verb(
+            name=f"{kind}.hold",
+            event=f"{kind}.held",
+            label="Hold",
+            stance=Stance.TIGHTEN,
+            commit=_hold,
+            sentence=_reads("Put {thing} on hold"),
+            severity=severity.of_tightening,
+            **common,
+        )
+    )
+    registry.register(
+        Verb(
+            name=f"{kind}.release",
+            event=f"{kind}.released",
+            label="Release",
+            stance=Stance.LOOSEN,
+            commit=_release_by_hand,
+            sentence=_reads("Release {thing} from hold"),
+            look=_look_before_release,
+            severity=_severity_of_release,
+            if_approved="The hold is lifted at each gateway where it still stands.",
+            if_denied="The hold stays.",
+            if_expired="The hold stays.",
+            **common,
+        )
+    )
+
+
+for _kind in KINDS:
+    _register(_kind)

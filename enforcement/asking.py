@@ -1,0 +1,84 @@
+"""A CRITICAL finding asks by itself (DESIGN 1.3): one request per target at a time."""
+
+from __future__ import annotations
+
+import logging
+from hashlib import sha256
+
+from approvals.models import Approval, Status
+from approvals.perform import Refused, perform
+from audit.actor import SYSTEM, Target
+from enforcement.models import AskNeed, Asset, Decision, Scan
+
+log = logging.getLogger(__name__)
+
+_FOLDED_MAX = 200
+
+
+def ask_due() -> int:
+    """Ask for every scan that has to; returns how many were settled.
+
+    Only the holder of the asking claim calls this, so two scans of one target at two instances
+    cannot both find that nothing waits yet. A crash in between asks again and joins.
+    """
+    due = list(Scan.objects.filter(ask=AskNeed.DUE).order_by("id")[:100])
+    for scan in due:
+        _settle(scan)
+    return len(due)
+
+
+def _settle(scan: Scan) -> None:
+    waiting = Approval.objects.filter(
+        target_kind=scan.kind,
+        target_name=scan.name,
+        target_instance="",
+        verb=f"{scan.kind}.block",
+        status=Status.PENDING,
+    ).first()
+    if waiting is not None:
+        mine = waiting.folded == folded(scan)
+        _note(scan, AskNeed.ASKED if mine else AskNeed.JOINED, str(waiting.pk))
+    elif Asset.objects.filter(
+        kind=scan.kind, name=scan.name, instance="", decision=Decision.BLOCK
+    ).exists():
+        _note(scan, AskNeed.BLOCKED)
+    else:
+        _ask(scan)
+
+
+def _ask(scan: Scan) -> None:
+    try:
+        done = perform(
+            SYSTEM,
+            f"{scan.kind}.block",
+            Target(scan.kind, scan.name),
+            reason=_reason(scan),
+            severity="CRITICAL",
+            folded=folded(scan),
+        )
+    except Refused as refused:
+        log.error("scan %s cannot ask by itself: %s", scan.scan_id, refused.code)
+        _note(scan, AskNeed.REFUSED, detail=refused.detail)
+        return
+    _note(scan, AskNeed.ASKED, str(done.approval.pk) if done.approval else "")
+
+
+def folded(scan: Scan) -> str:
+    """What makes the ask one of a kind: target and scan."""
+    plain = f"{scan.kind}:{scan.name}:{scan.scan_id}"
+    if len(plain) <= _FOLDED_MAX:
+        return plain
+    return f"{scan.kind}:{sha256(scan.name.encode()).hexdigest()}:{scan.scan_id}"
+
+
+def _reason(scan: Scan) -> str:
+    gravest = scan.found.order_by("-rank", "id").first()
+    title = gravest.title if gravest else f"{scan.scanner} verdict {scan.severity}"
+    more = scan.findings - 1
+    return (
+        f"{title} (and {more} more, {scan.instance})" if more > 0 else f"{title} ({scan.instance})"
+    )
+
+
+def _note(scan: Scan, need: AskNeed, approval: str = "", detail: str = "") -> None:
+    Scan.objects.filter(pk=scan.pk).update(ask=need, approval=approval, detail=detail[:300])

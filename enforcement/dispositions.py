@@ -1,0 +1,162 @@
+"""Acknowledging and dismissing findings, here and in DefenseClaw's own alert list where it is v8.
+
+DefenseClaw names the person in no disposition (its actor is the constant `cli:operator`), so the
+person stands in our trail; its list is only kept in step. Two calls: preview, then apply with the
+digest of what was previewed (`internal/gateway/alert_acknowledgement_v8.go`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from approvals import clock, registry
+from approvals.perform import Refused
+from approvals.registry import (
+    CommitContext,
+    Committed,
+    EffectResult,
+    EffectRun,
+    EffectSpec,
+    Stance,
+    Verb,
+    effect,
+)
+from audit.actor import Target
+from enforcement import instances
+from enforcement.actions import OPERATOR
+from enforcement.gateway import Gateway, Refuses
+from enforcement.kinds import called
+from enforcement.models import Finding, FindingStatus
+from enforcement.severity import find_finding
+from enforcement.steps import at_gateway
+
+_DOMAIN = "defenseclaw.alert-disposition.audit-db.v1\0"
+
+
+def database_identity(path: Path) -> str:
+    """How DefenseClaw names its audit database: a digest of its real path."""
+    material = f"{_DOMAIN}{path.resolve().as_posix()}".encode()
+    return f"sha256:v1:{hashlib.sha256(material).hexdigest()}"
+
+
+def _finding(target: Target) -> Finding:
+    finding = find_finding(target.name, target.instance)
+    if finding is None:
+        raise Refused(
+            "unknown_finding", f"There is no finding {target.name!r}.", pointer="/target/name"
+        )
+    return finding
+
+
+def _severity_of_dismissal(target: Target, params: Mapping[str, Any]) -> str:
+    finding = _finding(target)
+    if finding.status not in {FindingStatus.OPEN, FindingStatus.ACKNOWLEDGED}:
+        raise Refused("already_closed", f"This finding is already {finding.get_status_display()}.")
+    return finding.severity
+
+
+def _look(target: Target, params: Mapping[str, Any]) -> dict[str, Any]:
+    finding = find_finding(target.name, target.instance)
+    return {"status": finding.status if finding else "", "id": finding.pk if finding else 0}
+
+
+def _sentence(word: str) -> Any:
+    def sentence(target: Target, params: Mapping[str, Any]) -> str:
+        finding = find_finding(target.name, target.instance)
+        if finding is None:
+            return f"{word} finding {target.name}"
+        about = called(finding.kind, finding.name)
+        return f"{word} “{finding.title}” in {about} on {finding.instance}"
+
+    return sentence
+
+
+def _commit(status: FindingStatus) -> Any:
+    def commit(ctx: CommitContext) -> Committed:
+        finding = _finding(ctx.target)
+        before = finding.status
+        finding.status, finding.status_at = status, clock.now()
+        finding.status_by = ctx.actor.name or ctx.actor.email or ctx.actor.sub
+        finding.status_reason = ctx.reason
+        finding.save()
+        return Committed(
+            effects=_keep_in_step(finding, status),
+            data={"finding": finding.finding_id, "rule": finding.rule, "kind": finding.kind},
+            private={"title": finding.title, "about": called(finding.kind, finding.name)},
+            changes={"status": {"before": before, "after": str(status)}},
+        )
+
+    return commit
+
+
+def _keep_in_step(finding: Finding, status: FindingStatus) -> list[EffectSpec]:
+    instance = instances.fleet().named(finding.instance)
+    if instance is None or instance.audit_db is None or not finding.alert_id:
+        return []
+    payload = {"alert": finding.alert_id, "disposition": str(status)}
+    return [EffectSpec("gateway.dispose", payload, instance.name, f"Tell {instance.name}")]
+
+
+@effect("gateway.dispose")
+def dispose(payload: dict[str, Any], run: EffectRun) -> EffectResult:
+    """Preview and apply one alert's disposition; an alert that was disposed of already is done."""
+    instance = instances.fleet().named(run.instance)
+    if instance is None or instance.audit_db is None:
+        return EffectResult("failed", f"{run.instance} is no longer registered with its database.")
+    command = {
+        "operation_id": run.operation,
+        "audit_db_identity": database_identity(instance.audit_db),
+        "disposition": payload["disposition"],
+        "selector": {"ids": [payload["alert"]]},
+    }
+
+    def act(gateway: Gateway) -> EffectResult:
+        try:
+            seen = gateway.dispose({**command, "preview": True})
+            digest = str(seen.get("selection_digest", ""))
+            gateway.dispose({**command, "preview": False, "selection_digest": digest})
+        except Refuses as no:
+            if no.status == 409:
+                return EffectResult("done", "its alert list has it closed already")
+            if no.status in {404, 405}:
+                return EffectResult("done", "this gateway keeps no alert dispositions")
+            raise
+        return EffectResult("done", "its alert list shows it")
+
+    return at_gateway(run, act)
+
+
+registry.register(
+    Verb(
+        name="alert.acknowledge",
+        event="alert.acknowledged",
+        label="Acknowledge",
+        roles=OPERATOR,
+        stance=Stance.RECORD,
+        target_kinds=frozenset({"alert"}),
+        commit=_commit(FindingStatus.ACKNOWLEDGED),
+        sentence=_sentence("Acknowledge"),
+        look=_look,
+        severity=_severity_of_dismissal,
+    )
+)
+registry.register(
+    Verb(
+        name="alert.dismiss",
+        event="alert.dismissed",
+        label="Dismiss",
+        roles=OPERATOR,
+        stance=Stance.LOOSEN,
+        target_kinds=frozenset({"alert"}),
+        commit=_commit(FindingStatus.DISMISSED),
+        sentence=_sentence("Dismiss"),
+        look=_look,
+        severity=_severity_of_dismissal,
+        if_approved="The finding is closed as needing no action.",
+        if_denied="The finding stays open.",
+        if_expired="The finding stays open.",
+    )
+)

@@ -1,0 +1,67 @@
+"""Holds at a gateway: visible by their reason, and lifted only if ours still stands there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from approvals.registry import EffectResult, EffectRun, effect
+from enforcement.gateway import Gateway, Listed
+from enforcement.steps import told
+
+_MARK = "ATA hold "
+
+
+def hold_reason(holder: str, until: str) -> str:
+    """The reason text by which a hold is known: `ATA hold <approval> until <time>`."""
+    return f"{_MARK}{holder} until {until or 'released by hand'}"
+
+
+def is_hold(reason: str) -> bool:
+    """Whether a block at a gateway is a hold of a portal."""
+    return reason.startswith(_MARK)
+
+
+def _standing(gateway: Gateway, kind: str, name: str) -> Listed | None:
+    return next((b for b in gateway.blocked() if (b.kind, b.name) == (kind, name)), None)
+
+
+@effect("gateway.hold")
+def hold(payload: dict[str, Any], run: EffectRun) -> EffectResult:
+    """Block with a reason that says it is a hold; a block of somebody else is left as it is."""
+
+    def act(gateway: Gateway) -> EffectResult:
+        kind, name = payload["kind"], payload["name"]
+        there = _standing(gateway, kind, name)
+        if there is not None and not is_hold(there.reason):
+            return EffectResult("done", "already blocked here; left as it is", data={"kept": True})
+        if there is not None and there.reason == payload["reason"]:
+            return EffectResult("done", "on hold, as read back from the gateway")
+        was_allowed = any((a.kind, a.name) == (kind, name) for a in gateway.allowed())
+        gateway.block(kind, name, payload["reason"])
+        extra = {"replaced": "allow"} if was_allowed else {}
+        return EffectResult("done", "the gateway acknowledged the hold", data=extra)
+
+    return told("gateway.hold", payload, run, act)
+
+
+@effect("gateway.release")
+def release(payload: dict[str, Any], run: EffectRun) -> EffectResult:
+    """Lift the hold of one holder; a block that replaced it belongs to somebody else and stays.
+
+    The gateway offers no conditional delete, so a block placed between our look and our delete
+    would be lifted with the hold; the gap is one round trip.
+    """
+
+    def act(gateway: Gateway) -> EffectResult:
+        kind, name = payload["kind"], payload["name"]
+        there = _standing(gateway, kind, name)
+        if there is None:
+            return EffectResult("done", "nothing is held here")
+        if not there.reason.startswith(f"{_MARK}{payload['holder']} "):
+            return EffectResult(
+                "done", "somebody else's block replaced the hold; it stays", data={"left": True}
+            )
+        gateway.unblock(kind, name)
+        return EffectResult("done", "the gateway acknowledged that the hold is lifted")
+
+    return told("gateway.release", payload, run, act)

@@ -1,0 +1,185 @@
+"""The DefenseClaw instances this portal decides for: `DEFENSECLAW_INSTANCES_FILE` (DESIGN 2.2).
+
+A file that became unreadable does not make gateways disappear: the last good list stays in force
+and the problem is shown on the fleet page.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import tomllib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+log = logging.getLogger(__name__)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+
+
+class InstancesRefused(ValueError):
+    """The instances file is not usable; the message lists every reason and names the fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One gateway. `audit_db` is read where it is on this host; None where it is not."""
+
+    name: str
+    base_url: str
+    gateway_token_file: Path
+    ingest_token_file: Path | None = None
+    webhook_secret_file: Path | None = None
+    audit_db: Path | None = None
+    hmac_key_file: Path | None = None
+    demo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All registered instances; `problem` says why the file could not be read, if it could not."""
+
+    instances: tuple[Instance, ...] = ()
+    problem: str = ""
+    path: Path | None = None
+
+    def named(self, name: str) -> Instance | None:
+        """The instance of that name."""
+        return next((i for i in self.instances if i.name == name), None)
+
+    def scope(self, name: str) -> tuple[Instance, ...]:
+        """The instances a decision is about: the named one, or all when `name` is empty."""
+        return tuple(i for i in self.instances if name in {"", i.name})
+
+
+class _Block(BaseModel):
+    """One `[[instance]]` as written."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    base_url: str
+    gateway_token_file: Path
+    ingest_token_file: Path | None = None
+    webhook_secret_file: Path | None = None
+    audit_db: Path | None = None
+    hmac_key_file: Path | None = None
+    demo: bool = False
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_name(cls, value: str) -> str:
+        if not _NAME.fullmatch(value):
+            raise ValueError("use letters, digits, dot, dash and underscore, at most 60")
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("write http://HOST:PORT or https://HOST:PORT")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("no credentials, query or fragment in the address")
+        return value.rstrip("/")
+
+
+def load(path: Path) -> tuple[Instance, ...]:
+    """Read an instances file. Relative paths in it start from its own folder.
+
+    Raises:
+        InstancesRefused: unreadable, not TOML, or a block that is wrong; all reasons at once.
+    """
+    try:
+        written = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", "") or "not UTF-8"
+        raise InstancesRefused(f"The instances file cannot be read: {reason}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InstancesRefused(f"The instances file is not TOML: {error}.") from None
+    problems = [
+        f"{key!r} is not known; write [[instance]] blocks" for key in written.keys() - {"instance"}
+    ]
+    blocks = written.get("instance", [])
+    if not isinstance(blocks, list):
+        problems.append("'instance' must be written as [[instance]], with two brackets")
+        blocks = []
+    found = [_read(n, block, path.parent, problems) for n, block in enumerate(blocks, start=1)]
+    good = tuple(instance for instance in found if instance is not None)
+    twice = [name for name, count in Counter(i.name for i in good).items() if count > 1]
+    problems += [f"the name {name!r} is used twice" for name in twice]
+    if problems:
+        raise InstancesRefused(f"The instances file is not usable: {'; '.join(problems)}.")
+    return good
+
+
+def _read(number: int, block: Any, folder: Path, problems: list[str]) -> Instance | None:
+    where = f"instance {number}"
+    if isinstance(block, dict) and isinstance(block.get("name"), str):
+        where = f"instance {number} ({block['name']})"
+    try:
+        made = _Block.model_validate(block)
+    except ValidationError as error:
+        for wrong in error.errors():
+            key = ".".join(str(part) for part in wrong["loc"]) or "block"
+            problems.append(f"{where}: {key}: {wrong['msg'].removeprefix('Value error, ')}")
+        return None
+    return Instance(
+        name=made.name,
+        base_url=made.base_url,
+        gateway_token_file=folder / made.gateway_token_file,
+        ingest_token_file=_beside(folder, made.ingest_token_file),
+        webhook_secret_file=_beside(folder, made.webhook_secret_file),
+        audit_db=_beside(folder, made.audit_db),
+        hmac_key_file=_beside(folder, made.hmac_key_file),
+        demo=made.demo,
+    )
+
+
+def _beside(folder: Path, path: Path | None) -> Path | None:
+    return None if path is None else folder / path
+
+
+_lock = threading.Lock()
+_cache: dict[Path, tuple[tuple[float, int], Fleet]] = {}
+
+
+def file() -> Path | None:
+    """Which file names the instances; None where none is configured."""
+    configured: Path | None = settings.ENV.DEFENSECLAW_INSTANCES_FILE
+    if configured is not None:
+        return configured
+    embedded: Path = settings.VAR_DIR / "demo" / "instances.toml"
+    return None if settings.PRODUCTION or not embedded.exists() else embedded
+
+
+def fleet() -> Fleet:
+    """The registered instances as the file says now; never raises."""
+    path = file()
+    if path is None:
+        return Fleet()
+    try:
+        status = path.stat()
+        stamp = (status.st_mtime, status.st_size)
+    except OSError:
+        stamp = (0.0, -1)
+    with _lock:
+        known = _cache.get(path)
+        if known is None or known[0] != stamp:
+            known = _cache[path] = (stamp, _reload(path, known[1] if known else Fleet()))
+        return known[1]
+
+
+def _reload(path: Path, last: Fleet) -> Fleet:
+    try:
+        return Fleet(load(path), "", path)
+    except InstancesRefused as refused:
+        log.error("%s", refused)
+        return Fleet(last.instances, str(refused), path)

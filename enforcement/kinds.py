@@ -1,0 +1,23 @@
+"""The kinds of things that a DefenseClaw gateway admits or blocks, and what people call them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+KINDS: Final = ("skill", "mcp", "plugin", "tool")
+"""Kinds with an enforcement state (DefenseClaw `actions.target_type`)."""
+
+SCANNED: Final = ("skill", "mcp", "plugin")
+"""Kinds that a scanner looks at; a tool is decided about, never scanned."""
+
+_NOUNS: Final = {"mcp": "MCP server"}
+
+
+def noun(kind: str) -> str:
+    """`skill`, `MCP server`, …"""
+    return _NOUNS.get(kind, kind)
+
+
+def called(kind: str, name: str) -> str:
+    """`skill pdf-exfil`, as sentences say it."""
+    return f"{noun(kind)} {name}"

@@ -1,0 +1,30 @@
+"""How far each instance was read, and what it last said about itself."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Watch(models.Model):
+    """One row an instance; the row without a name is the claim of whoever asks automatically."""
+
+    name = models.CharField(max_length=60, unique=True, blank=True)
+    due = models.DateTimeField(db_index=True)
+    lease = models.DateTimeField(null=True)
+    started = models.BooleanField(default=False)  # False: nothing read yet, history is not asked
+    last_rowid = models.BigIntegerField(default=0)
+    last_scan = models.CharField(max_length=100, blank=True)
+    source = models.CharField(max_length=300, blank=True)  # why the audit database is not readable
+    probe_due = models.DateTimeField(null=True)
+    reachable = models.BooleanField(null=True)  # None: never asked
+    detail = models.CharField(max_length=300, blank=True)
+    version = models.CharField(max_length=60, blank=True)
+    connectors = models.JSONField(default=list)
+    last_seen = models.DateTimeField(null=True)
+    checked = models.DateTimeField(null=True)
+    blocked = models.JSONField(default=list)  # [{kind, name, reason}] as the gateway lists them
+    allowed = models.JSONField(default=list)
+    listed_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name or "asking"

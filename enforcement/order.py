@@ -1,0 +1,35 @@
+"""The order of steps at one gateway: a later decision never loses to a late earlier one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from approvals import clock
+from approvals.models import Effect, EffectState
+from approvals.registry import EffectResult, EffectRun
+
+FINAL_STEPS: Final = ("gateway.block", "gateway.unblock", "gateway.allow")
+HOLD_STEPS: Final = ("gateway.hold", "gateway.release")
+STEPS: Final = FINAL_STEPS + HOLD_STEPS
+
+_UNFINISHED = (EffectState.PENDING, EffectState.UNKNOWN)
+# What makes a step pointless once it was decided later. A hold never cancels a decision.
+_REPLACED_BY: Final = {
+    "gateway.block": FINAL_STEPS,
+    "gateway.unblock": FINAL_STEPS,
+    "gateway.allow": FINAL_STEPS,
+    "gateway.hold": STEPS,
+    "gateway.release": (),
+}
+
+
+def not_now(step: str, kind: str, name: str, run: EffectRun) -> EffectResult | None:
+    """Why this step must not be carried out now: replaced, or an earlier one is under way."""
+    same = Effect.objects.filter(target_kind=kind, target_name=name, instance=run.instance)
+    later = same.filter(kind__in=_REPLACED_BY[step], id__gt=run.effect_id)
+    if later.exclude(state=EffectState.FAILED).exists():
+        return EffectResult("failed", "A later decision replaced it; nothing was sent.")
+    earlier = same.filter(kind__in=STEPS, id__lt=run.effect_id, state__in=_UNFINISHED)
+    if earlier.filter(lease__gt=clock.now()).exists():
+        return EffectResult("pending", "waits for an earlier step at this gateway", retry_in_s=1.0)
+    return None

@@ -1,0 +1,129 @@
+"""How grave an act is by itself, and the state that its actor was shown (DESIGN 1.3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Q
+
+from approvals.perform import Refused
+from audit.actor import Target
+from audit.ledger.vocabulary import gravest
+from enforcement import instances
+from enforcement.models import Asset, Finding, Scan
+from enforcement.models.finding import COUNTING
+
+NEVER_SCANNED_LOOSENING = "HIGH"
+
+
+def latest_scans(kind: str, name: str) -> list[Scan]:
+    """The newest scan of each instance."""
+    newest: dict[str, Scan] = {}
+    for scan in Scan.objects.filter(kind=kind, name=name).order_by("at", "id"):
+        newest[scan.instance] = scan
+    return [newest[instance] for instance in sorted(newest)]
+
+
+def open_findings(kind: str, name: str) -> list[Finding]:
+    """Findings that count: open or acknowledged, gravest first."""
+    found = Finding.objects.filter(kind=kind, name=name, status__in=COUNTING)
+    return list(found.order_by("-rank", "-at", "id"))
+
+
+def found(kind: str, name: str) -> str:
+    """max(open findings, latest scans); empty when it was never scanned.
+
+    What one instance found counts on every instance: it is the same thing by name.
+    """
+    scans = latest_scans(kind, name)
+    findings = open_findings(kind, name)
+    if not scans and not findings:
+        return ""
+    return gravest(*(s.severity for s in scans), *(f.severity for f in findings))
+
+
+def find_finding(finding_id: str, instance: str = "") -> Finding | None:
+    """The finding of that id, by DefenseClaw's finding id or its alert id."""
+    wanted = Finding.objects.filter(Q(finding_id=finding_id) | Q(alert_id=finding_id))
+    if instance:
+        wanted = wanted.filter(instance=instance)
+    return wanted.order_by("-at").first()
+
+
+def check_target(target: Target, params: Mapping[str, Any]) -> None:
+    """Refuse at the door what no gateway could carry out.
+
+    Raises:
+        Refused: `bad_target`, `no_gateway`, `unknown_instance`, `unknown_finding`.
+    """
+    if not target.name.isprintable() or target.name != target.name.strip():
+        raise Refused(
+            "bad_target",
+            "The name holds a character that no skill, server, plugin or tool has.",
+            pointer="/target/name",
+        )
+    fleet = instances.fleet()
+    if not fleet.instances:
+        raise Refused(
+            "no_gateway",
+            "No gateway is registered, so nothing could be enforced. "
+            "Name one in DEFENSECLAW_INSTANCES_FILE.",
+        )
+    if not fleet.scope(target.instance):
+        known = ", ".join(i.name for i in fleet.instances)
+        raise Refused(
+            "unknown_instance",
+            f"No instance is called {target.instance!r}; known are {known}.",
+            pointer="/target/instance",
+        )
+    finding_id = params.get("finding_id")
+    if finding_id:
+        finding = find_finding(finding_id, target.instance)
+        if finding is None or (finding.kind, finding.name) != (target.kind, target.name):
+            raise Refused(
+                "unknown_finding",
+                "There is no such finding about this target.",
+                pointer="/params/finding_id",
+            )
+
+
+def of_tightening(target: Target, params: Mapping[str, Any]) -> str:
+    """What was found about it; LOW when it was never scanned.
+
+    Raises:
+        Refused: as `check_target`.
+    """
+    check_target(target, params)
+    return found(target.kind, target.name) or "LOW"
+
+
+def of_loosening(target: Target, params: Mapping[str, Any]) -> str:
+    """What was found about it; HIGH when it was never scanned.
+
+    Raises:
+        Refused: as `check_target`.
+    """
+    check_target(target, params)
+    return found(target.kind, target.name) or NEVER_SCANNED_LOOSENING
+
+
+def _decisions(target: Target) -> list[list[str]]:
+    """Standing decisions, without holds: a hold that an ask placed must not void that ask."""
+    rows = Asset.objects.filter(kind=target.kind, name=target.name).exclude(decision="none")
+    return sorted([row.instance, row.decision, row.operation] for row in rows)
+
+
+def look_before_blocking(target: Target, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Decision and severity. A further scan that is as grave joins the request that waits."""
+    return {"decided": _decisions(target), "found": found(target.kind, target.name)}
+
+
+def look_before_loosening(target: Target, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Decision, the very scans and the open findings: anything newer voids what was approved."""
+    scans = latest_scans(target.kind, target.name)
+    return {
+        "decided": _decisions(target),
+        "scans": [[s.instance, s.scan_id, s.severity] for s in scans],
+        "findings": sorted(f.finding_id for f in open_findings(target.kind, target.name)),
+    }

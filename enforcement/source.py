@@ -1,0 +1,216 @@
+"""Reading a DefenseClaw audit database of any generation, without ever disturbing its owner.
+
+Opened `mode=ro` with `query_only`, journal mode untouched; columns are found by looking, never by
+a version number (facts/defenseclaw §2). Rows are read in rowid order; the id of the last row read
+is kept beside its rowid, so that a purged or rebuilt database is noticed.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from audit.ledger.vocabulary import SEVERITIES, gravest
+from enforcement.kinds import SCANNED
+
+_ALIASES = {"WARN": "LOW", "WARNING": "LOW", "ERROR": "MEDIUM"}
+_GO_DRIVER = re.compile(
+    r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d+)? ?(Z|[+-]\d\d:?\d\d)?( UTC)?"
+)
+
+
+class SourceUnreadable(Exception):
+    """The database cannot be read now; the message says why, without its path."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFinding:
+    """One finding of a scan."""
+
+    id: str
+    alert_id: str
+    rule: str
+    title: str
+    severity: str
+    location: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceScan:
+    """One scan. `complete` is False while its findings are still being written."""
+
+    rowid: int
+    id: str
+    scanner: str
+    kind: str
+    name: str
+    at: datetime
+    severity: str
+    findings: tuple[SourceFinding, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Up to which scan a database was read."""
+
+    rowid: int = 0
+    scan: str = ""
+
+
+def severity_of(text: object) -> str:
+    """One of our severities; DefenseClaw also writes WARN, ERROR, NONE, ACK and nothing."""
+    word = str(text or "").strip().upper()
+    word = _ALIASES.get(word, word)
+    return word if word in SEVERITIES else "INFO"
+
+
+def moment(text: object, otherwise: datetime) -> datetime:
+    """A time in any of the forms DefenseClaw wrote; `otherwise` where it is in none."""
+    match = _GO_DRIVER.match(str(text or ""))
+    if match is None:
+        return otherwise
+    day, clock, fraction, zone, _ = match.groups()
+    micro = (fraction or ".0")[1:7].ljust(6, "0")
+    offset = "+00:00" if zone in {None, "Z"} else zone
+    try:
+        return datetime.fromisoformat(f"{day}T{clock}.{micro}{offset}").astimezone(UTC)
+    except (ValueError, OverflowError):
+        return otherwise
+
+
+def asset_of(scanner: str, target: str) -> tuple[str, str]:
+    """Kind and name of what was scanned: a skill or plugin is named by its folder."""
+    kind = next((k for k in SCANNED if scanner.startswith(k)), "code")
+    name = target if kind == "mcp" else target.rstrip("/").rpartition("/")[2] or target
+    return kind, name[:300]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Source]:
+    """The database at `path`, for one look.
+
+    Raises:
+        SourceUnreadable: it is not there, not readable, or no DefenseClaw database.
+    """
+    if not path.exists():
+        raise SourceUnreadable("its audit database is not there yet")
+    try:
+        with closing(
+            sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=2.0)
+        ) as connection:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA query_only=ON")
+            connection.execute("BEGIN")  # one look sees one state
+            yield Source(connection)
+    except sqlite3.Error as error:
+        raise SourceUnreadable(f"its audit database cannot be read: {error}") from error
+
+
+class Source:
+    """Scans and findings of one opened database."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+        self._columns = {
+            table: {str(row["name"]) for row in connection.execute(f"PRAGMA table_info({table})")}
+            for table in ("scan_results", "scan_findings", "findings", "audit_events")
+        }
+        if not self._columns["scan_results"]:
+            raise SourceUnreadable("its audit database has no scan_results; is it DefenseClaw's?")
+
+    def end(self) -> Position:
+        """Behind the newest scan."""
+        row = self._db.execute(
+            "SELECT rowid, id FROM scan_results ORDER BY rowid DESC LIMIT 1"
+        ).fetchone()
+        return Position(row["rowid"], str(row["id"])) if row else Position()
+
+    def still_has(self, position: Position) -> bool:
+        """Whether the row at `position` is the one that was read; False after a purge."""
+        if not position.rowid:
+            return True
+        row = self._db.execute(
+            "SELECT id FROM scan_results WHERE rowid = ?", (position.rowid,)
+        ).fetchone()
+        return row is not None and str(row["id"]) == position.scan
+
+    def after(self, position: Position, now: datetime, limit: int = 200) -> list[SourceScan]:
+        """Scans behind `position` in the order they were stored."""
+        rows = self._db.execute(
+            "SELECT rowid, id, scanner, target, timestamp, finding_count, max_severity "
+            "FROM scan_results WHERE rowid > ? ORDER BY rowid LIMIT ?",
+            (position.rowid, limit),
+        ).fetchall()
+        return [self._scan(row, now) for row in rows]
+
+    def latest_of_each(self, now: datetime, limit: int = 2000) -> list[SourceScan]:
+        """The newest stored scan of each target, oldest first."""
+        rows = self._db.execute(
+            "SELECT max(rowid) AS rowid, id, scanner, target, timestamp, finding_count, "
+            "max_severity FROM scan_results GROUP BY scanner, target ORDER BY 1 DESC LIMIT ?",
+            (limit,),
+        ).fetchall()
+        return [self._scan(row, now) for row in reversed(rows)]
+
+    def _scan(self, row: sqlite3.Row, now: datetime) -> SourceScan:
+        found = tuple(self._findings(str(row["id"])))
+        kind, name = asset_of(str(row["scanner"]), str(row["target"]))
+        expected = int(row["finding_count"] or 0)
+        worst = severity_of(row["max_severity"]) if expected or found else "INFO"
+        return SourceScan(
+            rowid=row["rowid"],
+            id=str(row["id"])[:100],
+            scanner=str(row["scanner"])[:60],
+            kind=kind,
+            name=name,
+            at=moment(row["timestamp"], now),
+            severity=gravest(worst, *(f.severity for f in found)),
+            findings=found,
+            complete=len(found) >= expected,
+        )
+
+    def _findings(self, scan: str) -> Iterator[SourceFinding]:
+        for table in ("scan_findings", "findings"):
+            columns = self._columns[table]
+            if not columns:
+                continue
+            rule = "rule_id" if "rule_id" in columns else "NULL"
+            line = "line_number" if "line_number" in columns else "NULL"
+            rows = self._db.execute(
+                f"SELECT id, severity, title, location, {rule} AS rule, {line} AS line "  # noqa: S608  # fixed names
+                f"FROM {table} WHERE scan_id = ? ORDER BY rowid",
+                (scan,),
+            ).fetchall()
+            for row in rows:
+                yield self._finding(row)
+
+    def _finding(self, row: sqlite3.Row) -> SourceFinding:
+        location = str(row["location"] or "")
+        if row["line"] and ":" not in location:
+            location = f"{location}:{row['line']}"
+        return SourceFinding(
+            id=str(row["id"])[:100],
+            alert_id=self._alert(str(row["id"])),
+            rule=str(row["rule"] or "")[:200],
+            title=str(row["title"] or "untitled finding")[:500],
+            severity=severity_of(row["severity"]),
+            location=location[:500],
+        )
+
+    def _alert(self, finding: str) -> str:
+        """The alert raised for a finding, which only v8 links (`audit_events.finding_id`)."""
+        if not {"finding_id", "bucket"} <= self._columns["audit_events"]:
+            return ""
+        row = self._db.execute(
+            "SELECT id FROM audit_events WHERE finding_id = ? AND bucket = 'security.finding' "
+            "ORDER BY rowid LIMIT 1",
+            (finding,),
+        ).fetchone()
+        return str(row["id"])[:100] if row else ""

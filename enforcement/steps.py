@@ -1,0 +1,106 @@
+"""The remote steps of a decision: block, unblock, allow, and the stamp with the person's name.
+
+Each is idempotent at the gateway, and read back before a retry when its answer was lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from approvals.models import Effect, EffectState
+from approvals.registry import EffectResult, EffectRun, effect
+from enforcement import instances
+from enforcement.gateway import Gateway, GatewayError, NotAnswering
+from enforcement.order import FINAL_STEPS, not_now
+
+Step = Callable[[Gateway], EffectResult]
+
+
+def told(step: str, payload: dict[str, Any], run: EffectRun, act: Step) -> EffectResult:
+    """Carry a step out at its gateway, unless it is out of turn; failures become states."""
+    wait = not_now(step, payload["kind"], payload["name"], run)
+    return wait or at_gateway(run, act)
+
+
+def at_gateway(run: EffectRun, act: Step) -> EffectResult:
+    """Call the gateway of this step and turn what goes wrong into a state of the outbox."""
+    instance = instances.fleet().named(run.instance)
+    if instance is None:
+        return EffectResult("failed", f"{run.instance} is no longer registered.")
+    try:
+        return act(Gateway(instance, run.operation))
+    except NotAnswering as trouble:
+        state = "unknown" if trouble.maybe_done else "pending"
+        return EffectResult(state, trouble.detail, retry_in_s=trouble.retry_in_s)
+    except GatewayError as refusal:
+        return EffectResult("failed", refusal.detail)
+
+
+@effect("gateway.block")
+def block(payload: dict[str, Any], run: EffectRun) -> EffectResult:
+    """The block that stays."""
+
+    def act(gateway: Gateway) -> EffectResult:
+        kind, name, reason = payload["kind"], payload["name"], payload["reason"]
+        if run.attempt > 1 and (kind, name, reason) in _as_tuples(gateway.blocked()):
+            return EffectResult("done", "blocked, as read back from the gateway")
+        gateway.block(kind, name, reason)
+        return EffectResult("done", "the gateway acknowledged the block")
+
+    return told("gateway.block", payload, run, act)
+
+
+@effect("gateway.unblock")
+def unblock(payload: dict[str, Any], run: EffectRun) -> EffectResult:
+    """Lift a block; nothing to lift is as good."""
+
+    def act(gateway: Gateway) -> EffectResult:
+        gateway.unblock(payload["kind"], payload["name"])
+        return EffectResult("done", "the gateway acknowledged that the block is lifted")
+
+    return told("gateway.unblock", payload, run, act)
+
+
+@effect("gateway.allow")
+def allow(payload: dict[str, Any], run: EffectRun) -> EffectResult:
+    """Allow, which skips scans at the gateway."""
+
+    def act(gateway: Gateway) -> EffectResult:
+        kind, name, reason = payload["kind"], payload["name"], payload["reason"]
+        if run.attempt > 1 and (kind, name, reason) in _as_tuples(gateway.allowed()):
+            return EffectResult("done", "allowed, as read back from the gateway")
+        gateway.allow(kind, name, reason)
+        return EffectResult("done", "the gateway acknowledged the allow")
+
+    return told("gateway.allow", payload, run, act)
+
+
+def _as_tuples(listed: Any) -> set[tuple[str, str, str]]:
+    return {(item.kind, item.name, item.reason) for item in listed}
+
+
+@effect("gateway.stamp")
+def stamp(payload: dict[str, Any], run: EffectRun) -> EffectResult:
+    """Write the acting person into the gateway's own audit log, once the act itself is done there.
+
+    DefenseClaw has one shared token and logs every call as `defenseclaw`; this row names the
+    person. It carries the operation id, so a row that was written twice is recognised.
+    """
+    first = Effect.objects.filter(
+        operation=run.operation, instance=run.instance, kind__in=FINAL_STEPS
+    ).first()
+    if first is not None and first.state == EffectState.FAILED:
+        return EffectResult("failed", "The act itself was not carried out here.")
+    if first is not None and first.state != EffectState.DONE:
+        return EffectResult("pending", "waits for the act itself", retry_in_s=2.0 * run.attempt)
+
+    def act(gateway: Gateway) -> EffectResult:
+        if gateway.stamp(payload["activity"]):
+            return EffectResult(
+                "done", "its audit log names the person", data={"route": "activity"}
+            )
+        gateway.note(payload["note"])
+        return EffectResult("done", "its audit log names the person", data={"route": "event"})
+
+    return at_gateway(run, act)

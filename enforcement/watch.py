@@ -1,0 +1,184 @@
+"""Watching the gateways: new scans every two seconds, health and lists every ten.
+
+The first look at an instance starts from now: what was stored before is history. It tells how
+grave each thing was last found to be, but raises no event and asks nobody.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.db import transaction
+from django.db.models import Max, Q
+
+from approvals import clock
+from approvals.models import Effect, EffectState
+from enforcement import asking, instances, intake
+from enforcement.gateway import Gateway, GatewayError, Health, Listed
+from enforcement.instances import Instance
+from enforcement.models import Scan, Watch
+from enforcement.source import Position, Source, SourceScan, SourceUnreadable, opened
+
+log = logging.getLogger(__name__)
+
+EVERY = timedelta(seconds=2)
+PROBE_EVERY = timedelta(seconds=10)
+_LEASE = timedelta(seconds=60)
+_UNFINISHED_SCAN = timedelta(seconds=30)
+_ASKING = ""
+
+
+def poll_due() -> int:
+    """Do what is due: read new scans, ask for CRITICAL ones, look after health. Returns new scans.
+
+    Call it every second or so from any number of workers; a row is claimed by its lease.
+    """
+    now = clock.now()
+    registered = instances.fleet().instances
+    _ensure_rows(registered, now)
+    new = sum(_claimed(i.name, now, partial(_read, i, now)) for i in registered)
+    _claimed(_ASKING, now, lambda _watch: asking.ask_due())
+    _probe_due(registered, now)
+    return new
+
+
+def _ensure_rows(registered: tuple[Instance, ...], now: datetime) -> None:
+    wanted = {_ASKING, *(i.name for i in registered)}
+    missing = wanted - set(Watch.objects.values_list("name", flat=True))
+    Watch.objects.bulk_create(
+        [Watch(name=name, due=now, probe_due=now if name else None) for name in sorted(missing)],
+        ignore_conflicts=True,
+    )
+
+
+def _claimed(name: str, now: datetime, work: Callable[[Watch], int]) -> int:
+    """Run `work` on the row of that name if it is due and nobody else has it."""
+    free = Q(name=name, due__lte=now) & (Q(lease=None) | Q(lease__lt=now))
+    every = EVERY if name else timedelta(seconds=1)
+    if not Watch.objects.filter(free).update(lease=now + _LEASE, due=now + every):
+        return 0
+    try:
+        return work(Watch.objects.get(name=name))
+    except Exception:
+        log.exception("watching %s failed", name or "for what has to be asked")
+        return 0
+    finally:
+        Watch.objects.filter(name=name).update(lease=None)
+
+
+def _read(instance: Instance, now: datetime, watch: Watch) -> int:
+    """Take in what is new in one audit database."""
+    if instance.audit_db is None:
+        return 0
+    try:
+        with opened(instance.audit_db) as source:
+            new = _read_from(source, instance.name, watch, now)
+        problem = ""
+    except SourceUnreadable as trouble:
+        new, problem = 0, str(trouble)
+    if problem != watch.source:
+        Watch.objects.filter(pk=watch.pk).update(source=problem[:300])
+    return new
+
+
+def _read_from(source: Source, name: str, watch: Watch, now: datetime) -> int:
+    if not watch.started:
+        return _begin(source, name, watch, now)
+    position, known_until = Position(watch.last_rowid, watch.last_scan), None
+    if not source.still_has(position):
+        # Purged or rebuilt (retention, DefenseClaw's migration 33). It is read again from its
+        # start, where everything up to the newest scan that we know of is history.
+        log.warning("the audit database of %s lost rows that were read before", name)
+        known_until = Scan.objects.filter(instance=name).aggregate(Max("at"))["at__max"]
+        position = Position()
+        _moved(watch, position)
+    new = 0
+    for found in source.after(position, now, 200 if known_until is None else 100_000):
+        if not found.complete and now - found.at < _UNFINISHED_SCAN:
+            break
+        old = known_until is not None and found.at <= known_until
+        with transaction.atomic(durable=True):
+            new += intake.take(name, found, now, history=old) is not None and not old
+            _moved(watch, Position(found.rowid, found.id))
+    return new
+
+
+def _begin(source: Source, name: str, watch: Watch, now: datetime) -> int:
+    """First look: start behind the newest scan and learn how grave things were last found."""
+    end = source.end()
+    history: list[SourceScan] = source.latest_of_each(now)
+    with transaction.atomic(durable=True):
+        for found in history:
+            intake.take(name, found, now, history=True)
+        Watch.objects.filter(pk=watch.pk).update(started=True)
+        _moved(watch, end)
+    return 0
+
+
+def _moved(watch: Watch, position: Position) -> None:
+    Watch.objects.filter(pk=watch.pk).update(last_rowid=position.rowid, last_scan=position.scan)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a gateway answered, or why it did not."""
+
+    health: Health | None = None
+    blocked: tuple[Listed, ...] = ()
+    allowed: tuple[Listed, ...] = ()
+    trouble: str = ""
+
+
+def probe(instance: Instance) -> Probe:
+    """Ask one gateway how it is and what it enforces; never raises, touches no table."""
+    gateway = Gateway(instance)
+    try:
+        return Probe(gateway.health(), gateway.blocked(), gateway.allowed())
+    except GatewayError as trouble:
+        return Probe(trouble=trouble.detail)
+
+
+def _probe_due(registered: tuple[Instance, ...], now: datetime) -> None:
+    due = [
+        i
+        for i in registered
+        if Watch.objects.filter(name=i.name)
+        .filter(Q(probe_due=None) | Q(probe_due__lte=now))
+        .update(probe_due=now + PROBE_EVERY)
+    ]
+    if not due:
+        return
+    with ThreadPoolExecutor(min(8, len(due)), thread_name_prefix="probe") as pool:
+        for instance, said in zip(due, pool.map(probe, due), strict=True):
+            _note_probe(instance, said, clock.now())
+
+
+def _note_probe(instance: Instance, said: Probe, now: datetime) -> None:
+    watch = Watch.objects.get(name=instance.name)
+    came_back = watch.reachable is False and said.health is not None
+    watch.reachable, watch.checked, watch.detail = said.health is not None, now, said.trouble[:300]
+    fields = ["reachable", "checked", "detail"]
+    if said.health is not None:
+        watch.last_seen = watch.listed_at = now
+        watch.version, watch.connectors = said.health.version, list(said.health.connectors)
+        watch.blocked = [asdict(item) for item in said.blocked]
+        watch.allowed = [asdict(item) for item in said.allowed]
+        fields += ["last_seen", "listed_at", "version", "connectors", "blocked", "allowed"]
+    watch.save(update_fields=fields)
+    if came_back:
+        _try_again_now(instance.name, now)
+
+
+def _try_again_now(name: str, now: datetime) -> None:
+    """A gateway that answers again is told at once what it missed."""
+    Effect.objects.filter(
+        instance=name,
+        kind__startswith="gateway.",
+        state__in=[EffectState.PENDING, EffectState.UNKNOWN],
+        due__gt=now,
+    ).update(due=now)

@@ -1,0 +1,133 @@
+"""Real DEMO gateways over HTTP, an instances file that names them, and people who can decide."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from approvals import people
+from approvals.models import Person
+from audit.models import EventRow
+from demo.defenseclaw.instance import Cause, Instance
+from demo.defenseclaw.server import GatewayServer
+from demo.defenseclaw.wire import Gateway
+from demo.finding import stage_in_database
+from enforcement import gateway as client
+from enforcement import instances
+from tests.support.sign_in import SUBS
+
+TOKEN = "t0ken-for-tests"
+
+
+@dataclass
+class Edge:
+    """One DEMO gateway that can be stopped and started again on its port."""
+
+    name: str
+    folder: Path
+    port: int = 0
+    _server: GatewayServer | None = None
+    _thread: threading.Thread | None = None
+    _instance: Instance | None = None
+
+    @property
+    def database(self) -> Path:
+        """Its audit database."""
+        return self.folder / "audit.db"
+
+    def start(self) -> None:
+        """Listen."""
+        self._instance = Instance(self.name, self.folder)
+        self._server = GatewayServer(Gateway(self._instance), self.port, TOKEN, quiet=True)
+        self.port = self._server.server_port
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Answer nobody any more; the database stays."""
+        if self._server is None or self._thread is None or self._instance is None:
+            return
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        self._instance.close()
+        self._server = None
+
+    def rows(self, sql: str, *values: object) -> list[tuple[object, ...]]:
+        """Read its database, read-only."""
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
+            return connection.execute(sql, values).fetchall()
+
+    def blocked(self) -> dict[str, str]:
+        """Name to reason of everything it blocks, as its own database says."""
+        found = self.rows(
+            "SELECT target_name, reason FROM actions "
+            "WHERE json_extract(actions_json, '$.install') = 'block'"
+        )
+        return {str(name): str(reason) for name, reason in found}
+
+    def block(self, kind: str, name: str, reason: str) -> None:
+        """Somebody else blocks something, at the gateway itself."""
+        assert self._instance is not None
+        log = self._instance.entry("skill-block", name, "", Cause())
+        self._instance.set_field((kind, name), "install", "block", reason, log)
+
+    def scan(self, name: str, severity: str = "CRITICAL", kind: str = "skill") -> str:
+        """Its scanner just found something; returns the scan's id."""
+        return stage_in_database(self.folder.parent, self.name, kind, name, severity)
+
+
+@dataclass
+class Town:
+    """The gateways of one test."""
+
+    folder: Path
+    edges: dict[str, Edge] = field(default_factory=dict)
+
+    def write(self, extra: str = "") -> None:
+        """Write the instances file."""
+        blocks = [
+            f'[[instance]]\nname = "{e.name}"\nbase_url = "http://127.0.0.1:{e.port}"\n'
+            f'gateway_token_file = "token"\naudit_db = "{e.database}"\ndemo = true\n'
+            for e in self.edges.values()
+        ]
+        (self.folder / "instances.toml").write_text("\n".join(blocks) + extra)
+
+
+@contextmanager
+def town_in(folder: Path, *names: str) -> Iterator[Town]:
+    """Gateways that listen on free ports for the length of the block."""
+    home = folder / "demo"
+    home.mkdir(parents=True)
+    (home / "token").write_text(TOKEN)
+    town = Town(home)
+    for name in names:
+        town.edges[name] = Edge(name, home / name)
+        town.edges[name].start()
+    town.write()
+    try:
+        yield town
+    finally:
+        for edge in town.edges.values():
+            edge.stop()
+        client._http.cache_clear()
+        instances._cache.clear()
+
+
+def known(who: str, *roles: str, name: str = "", iss: str = "https://issuer.test/") -> Person:
+    """A person that the issuer told us about."""
+    return people.note_person(
+        iss=iss, sub=SUBS[who], name=name or who.title(), email=f"{who}@acme.example", roles=roles
+    )
+
+
+def sentences(action: str) -> list[str]:
+    """How the events of one action read, oldest first."""
+    rows = EventRow.objects.filter(action=action).order_by("event")
+    return list(rows.values_list("sentence", flat=True))

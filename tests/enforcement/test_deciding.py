@@ -1,0 +1,171 @@
+"""Block, unblock, allow, hold and release: carried out at real gateways and said truthfully."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from approvals.models import Effect
+from approvals.perform import Refused, perform
+from audit.actor import Actor, Target
+from audit.models import EventRow
+from enforcement.models import Asset
+from tests.enforcement.gateways import Edge, Town, known, sentences
+
+pytestmark = pytest.mark.django_db
+SKILL = Target("skill", "pdf-exfil")
+
+
+def states(operation: str) -> set[tuple[str, str, str]]:
+    return set(Effect.objects.filter(operation=operation).values_list("kind", "instance", "state"))
+
+
+def test_a_block_is_acknowledged_by_every_gateway_and_visible_there(
+    town: Town, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    done = perform(olu, "skill.block", SKILL, reason="steals PDFs")
+    assert done.event_id and done.approval is None
+    assert all(not e.blocked() for e in town.edges.values())  # nothing is done before it is done
+    do_due()
+    for edge in town.edges.values():
+        assert edge.blocked() == {"pdf-exfil": f"steals PDFs [ATA {done.operation}]"}
+    assert {state for _, _, state in states(done.operation)} == {"done"}
+    asset = Asset.objects.get(kind="skill", name="pdf-exfil", instance="")
+    assert (asset.decision, asset.decided_by) == ("block", "Olu Operator")
+    read = sentences("skill.blocked")
+    assert read[0] == "Olu Operator decided to block skill pdf-exfil; 2 gateways are being told"
+    assert "edge-1 acknowledged: skill pdf-exfil is blocked (Olu Operator)" in read
+    assert "edge-2 acknowledged: skill pdf-exfil is blocked (Olu Operator)" in read
+    assert EventRow.objects.filter(action="skill.blocked", outcome="pending").count() == 1
+
+
+def test_the_gateways_own_audit_log_names_the_person_and_our_operation(
+    edge: Edge, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    done = perform(olu, "skill.block", Target("skill", "pdf-exfil", "edge-1"), reason="why")
+    do_due()
+    actors = edge.rows("SELECT actor, action FROM audit_events WHERE action = 'skill-block'")
+    assert actors == [(f"operator:{olu.sub.replace('|', '/')}", "skill-block")]
+    joined = edge.rows("SELECT request_id FROM audit_events WHERE action = 'api-enforce-block'")
+    assert joined == [(done.operation,)]
+
+
+def test_a_block_on_one_instance_leaves_the_others_alone(
+    town: Town, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    perform(olu, "mcp.block", Target("mcp", "shell-mcp", "edge-2"))
+    do_due()
+    assert not town.edges["edge-1"].blocked()
+    assert list(town.edges["edge-2"].blocked()) == ["shell-mcp"]
+
+
+def test_a_gateway_that_is_down_is_told_when_it_returns(
+    town: Town, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    town.edges["edge-2"].stop()
+    done = perform(olu, "skill.block", SKILL)
+    do_due()
+    assert ("gateway.block", "edge-1", "done") in states(done.operation)
+    assert ("gateway.block", "edge-2", "pending") in states(done.operation)
+    waiting = Effect.objects.get(kind="gateway.block", instance="edge-2")
+    assert waiting.detail == "edge-2 does not answer." and waiting.due is not None
+    assert not [s for s in sentences("skill.blocked") if s.startswith("edge-2")]
+    town.edges["edge-2"].start()
+    do_due()
+    assert ("gateway.block", "edge-2", "done") in states(done.operation)
+    assert ("gateway.stamp", "edge-2", "done") in states(done.operation)
+    assert list(town.edges["edge-2"].blocked()) == ["pdf-exfil"]
+
+
+def test_a_late_block_never_replaces_a_later_one(
+    town: Town, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    edge = town.edges["edge-2"]
+    edge.stop()
+    blocked = perform(olu, "plugin.block", Target("plugin", "theme"), severity="LOW")
+    do_due()
+    known("operator2", "operator")
+    unblocked = perform(olu, "plugin.block", Target("plugin", "theme"), reason="again")
+    edge.start()
+    do_due()
+    assert ("gateway.block", "edge-2", "failed") in states(blocked.operation)
+    assert edge.blocked() == {"theme": f"again [ATA {unblocked.operation}]"}
+    failed = [s for s in sentences("plugin.blocked") if "later decision" in s]
+    assert failed == [
+        "edge-2 did not block plugin theme for Olu Operator: "
+        "A later decision replaced it; nothing was sent"
+    ]
+
+
+def test_a_hold_by_hand_commits_at_once_and_is_visible_as_a_hold(
+    edge: Edge, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    done = perform(olu, "skill.hold", SKILL, reason="looks odd")
+    do_due()
+    assert edge.blocked() == {"pdf-exfil": f"ATA hold {done.operation} until released by hand"}
+    assert Asset.objects.get(name="pdf-exfil").standing == "hold"
+    assert sentences("skill.held")[0] == (
+        "Olu Operator put skill pdf-exfil on hold; 2 gateways are being told"
+    )
+
+
+def test_a_hold_leaves_a_block_of_somebody_else_as_it_is(
+    edge: Edge, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    edge.block("skill", "pdf-exfil", "blocked at the gateway")
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    assert edge.blocked() == {"pdf-exfil": "blocked at the gateway"}
+    assert "edge-1 already blocks skill pdf-exfil; the hold changed nothing there" in sentences(
+        "skill.held"
+    )
+
+
+@pytest.mark.parametrize(
+    ("act", "target", "params", "code"),
+    [
+        ("skill.block", Target("skill", "x", "edge-9"), {}, "unknown_instance"),
+        ("skill.block", Target("mcp", "x"), {}, "bad_target"),
+        ("skill.block", Target("skill", "a\nb"), {}, "bad_target"),
+        ("skill.block", SKILL, {"finding_id": "nope"}, "unknown_finding"),
+        ("skill.block", SKILL, {"because": "x"}, "bad_params"),
+        ("skill.release", SKILL, {}, "nothing_held"),
+        ("alert.dismiss", Target("alert", "nope"), {}, "unknown_finding"),
+    ],
+)
+def test_what_no_gateway_could_carry_out_is_refused_at_the_door(
+    town: Town, olu: Actor, act: str, target: Target, params: dict[str, str], code: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        perform(olu, act, target, params=params)
+    assert refused.value.code == code
+    assert not Effect.objects.exists() and not Asset.objects.exists()
+
+
+def test_with_no_gateway_registered_nothing_is_decided(town: Town, olu: Actor) -> None:
+    (town.folder / "instances.toml").write_text("")
+    with pytest.raises(Refused) as refused:
+        perform(olu, "skill.block", SKILL)
+    assert refused.value.code == "no_gateway"
+
+
+@pytest.mark.parametrize("role", ["auditor", "admin"])
+def test_only_operators_decide(town: Town, role: str) -> None:
+    person = known(role, role).as_actor(via="web")
+    with pytest.raises(Refused) as refused:
+        perform(person, "skill.block", SKILL)
+    assert refused.value.code == "not_permitted"
+
+
+def test_a_wrong_token_is_pending_and_names_the_fix(
+    town: Town, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    (town.folder / "token").write_text("old-token")
+    done = perform(olu, "tool.block", Target("tool", "shell", "edge-1"))
+    do_due()
+    waiting = Effect.objects.get(operation=done.operation, kind="gateway.block")
+    assert waiting.state == "pending"
+    assert waiting.detail == (
+        "edge-1 refuses our token (HTTP 401); gateway_token_file needs its current one."
+    )
