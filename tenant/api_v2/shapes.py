@@ -145,6 +145,7 @@ def client(row: Client) -> dict[str, Any]:
         "oidc_logout": {"backchannel_logout_urls": list(settings.backchannel_logout_urls)},
         "refresh_token": {
             "rotation_type": "rotating" if settings.rotating else "non-rotating",
+            "expiration_type": "expiring",
             "leeway": settings.rotation_leeway,
             "token_lifetime": settings.refresh_lifetime,
             "policies": [

@@ -72,7 +72,7 @@ def authentication_methods(request: HttpRequest, user_id: str) -> HttpResponse:
     """``GET /users/{id}/authentication-methods``: the phones enrolled for push."""
     person = find(user_id)
     phones = PushEnrolment.objects.filter(sub=person.sub).order_by("enrolled_at")
-    return JsonResponse([_phone(phone) for phone in phones], safe=False)
+    return pages(request, phones, "authenticators", _phone)
 
 
 def session_list(request: HttpRequest, user_id: str) -> HttpResponse:
