@@ -162,7 +162,7 @@ def _placed(plan: Plan, limit: int) -> list[tuple[Any, ...]]:
 
 def _rollup_filter(query: EventQuery, plan: Plan) -> QuerySet[Rollup] | None:
     """Rollup rows that hold exactly the sequenced matches; None where rollups cannot tell."""
-    if plan.ranges is not None or any(b and b != _hour(b) for b in (plan.start, plan.end)):
+    if plan.person or plan.ranges is not None or any(b and b != _hour(b) for b in (plan.start, plan.end)):
         return None
     condition = Q()
     for clause in query.clauses:

@@ -143,6 +143,11 @@ def _kept(digest: str) -> bytes:
     return get(digest)
 
 
+def has_key(subject_key: str) -> bool:
+    """Whether any body about this person can still be read."""
+    return bool(subject_key) and _key_path(subject_key).exists()
+
+
 def erase_subject(subject_key: str) -> bool:
     """Destroy a person's evidence key, so that no body about them can be read; False if none.
 

@@ -38,6 +38,7 @@ class Plan:
         ranges: positions `first <= seq < end` one of which must hold the row; None is all of them.
         pending: whether events without a position can match.
         newest: order by index, newest first.
+        person: `subject_key` of the one person whose own events these are; "" is everybody's.
     """
 
     groups: tuple[Group, ...] = ()
@@ -46,6 +47,7 @@ class Plan:
     ranges: tuple[tuple[int, int | None], ...] | None = None
     pending: bool = True
     newest: bool = True
+    person: str = ""
 
     @property
     def everything(self) -> bool:
@@ -53,8 +55,8 @@ class Plan:
         return not self.groups and self.ranges is None and self.start is None and self.end is None
 
 
-def plan_of(query: EventQuery, sizes: LogSizes) -> Plan:
-    """Compile a query.
+def plan_of(query: EventQuery, sizes: LogSizes, person: str = "") -> Plan:
+    """Compile a query, of all events or of those where `person` acted or was acted for.
 
     Raises:
         InvalidQuery: it has errors; it must not silently match all.
@@ -68,9 +70,11 @@ def plan_of(query: EventQuery, sizes: LogSizes) -> Plan:
     if start or end:
         cover = tuple((Token(text),) for text in range_tokens(start, end))
         groups.append(Group(cover))
+    if person:
+        groups.append(Group(((Token(value_token("person", person)),),)))
     levels = _levels(query)
     ranges = None if levels == set(LOG_LEVELS) else _ranges(levels, sizes)
-    return Plan(tuple(groups), start, end, ranges, "L0" in levels, query.order == "newest")
+    return Plan(tuple(groups), start, end, ranges, "L0" in levels, query.order == "newest", person)
 
 
 def _group(clause: Clause) -> Group:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import batched
 from typing import Any
@@ -19,40 +19,42 @@ COLUMNS = tuple(f.attname for f in EventRow._meta.concrete_fields)
 DERIVED = tuple(name for name in COLUMNS if name not in ("event", "seq"))
 
 
-def row_of(event: Mapping[str, Any], human: str) -> EventRow:
+def row_of(event: dict[str, Any], human: str) -> EventRow:
     """The row of a public event; `seq` is its index, None before it has one."""
     actor, target = event["actor"], event["target"] or {}
     sub = shown_text(actor["sub"])
-    return EventRow(
-        event=UUID(event["id"]),
-        seq=event["index"],
-        time=datetime.fromisoformat(event["time"]),
-        recorded_at=datetime.fromisoformat(event["recorded_at"]),
-        action=event["action"],
-        family=event["action"].partition(".")[0],
-        outcome=event["outcome"],
-        severity=severity_rank(event["severity"]),
-        source=event["source"],
-        instance=event["instance"],
-        actor_key=subject_key(actor["iss"], sub),
-        actor_sub=sub,
-        actor_name=shown_text(actor["name"]),
-        actor_email=shown_text(actor["email"]),
-        roles=" ".join(actor["roles"]),
-        target_kind=target.get("kind", ""),
-        target_name=shown_text(target.get("name")),
-        connection=event["connection"],
-        agent=event["agent"],
-        skill=event["skill"],
-        approval=event["approval"],
-        operation=event["operation"],
-        session=event["session"],
-        request=event["request"],
-        via=event["via"],
-        human=human,
-        sentence=_storable(actions.sentence(event)),
-        terms=terms.terms_of(event, human),
-    )
+    values: dict[str, Any] = {
+        "event": UUID(event["id"]),
+        "seq": event["index"],
+        "time": datetime.fromisoformat(event["time"]),
+        "recorded_at": datetime.fromisoformat(event["recorded_at"]),
+        "action": event["action"],
+        "family": event["action"].partition(".")[0],
+        "outcome": event["outcome"],
+        "severity": severity_rank(event["severity"]),
+        "source": event["source"],
+        "instance": _storable(event["instance"]),
+        "actor_key": subject_key(actor["iss"], sub),
+        "actor_sub": sub,
+        "actor_name": shown_text(actor["name"]),
+        "actor_email": shown_text(actor["email"]),
+        "roles": _storable(" ".join(actor["roles"])),
+        "target_kind": _storable(target.get("kind", "")),
+        "target_name": shown_text(target.get("name")),
+        "connection": _storable(event["connection"]),
+        "agent": _storable(event["agent"]),
+        "skill": _storable(event["skill"]),
+        "approval": _storable(event["approval"]),
+        "operation": _storable(event["operation"]),
+        "session": _storable(event["session"]),
+        "request": _storable(event["request"]),
+        "via": event["via"],
+        "human": human,
+        "sentence": _storable(actions.sentence(event)),
+        "terms": terms.terms_of(event, human),
+    }
+    # Positional arguments spare Django the search for each name; this is the hottest line.
+    return EventRow(*[values[name] for name in COLUMNS])
 
 
 def shown_text(value: Any) -> str:

@@ -119,7 +119,7 @@ def record(
     return rows.event
 
 
-def record_many(drafts: Iterable[Draft], *, batch: int = 500) -> Iterator[UUID]:
+def record_many(drafts: Iterable[Draft], *, batch: int = 1000) -> Iterator[UUID]:
     """Write many events, `batch` per transaction (or all in the caller's), and yield their ids.
 
     The iterator must be consumed: nothing is written ahead of it. A batch is written whole or not
@@ -156,10 +156,8 @@ def prepare(draft: Draft, recorded_at: datetime) -> Prepared:
     spec = actions.get(draft.action)
     id = draft.id or clock.uuid7()
     built = entries.build(_fields(draft, spec.severity, recorded_at), id=id)
-    public = entries.reveal(entries.parse(built.entry), built.openings)
-    event = Event(
-        id=id, entry=built.entry, leaf_hash=leaf_hash(built.entry), recorded_at=recorded_at
-    )
+    public = built.event()
+    event = Event(id, built.entry, leaf_hash(built.entry), recorded_at)
     level = human.level(public)
     return Prepared(event, _openings(id, built.openings), row_of(public, level))
 

@@ -26,6 +26,7 @@ __all__ = [
     "Overview",
     "Page",
     "Total",
+    "count",
     "facets",
     "histogram",
     "iterate",
@@ -124,15 +125,15 @@ class Cursor:
         return cls(seq, event if seq is None else None, back)
 
 
-def page(query: EventQuery, limit: int = 50) -> Page:
-    """One page of matching rows; at most five queries.
+def page(query: EventQuery, limit: int = 50, *, person: str = "") -> Page:
+    """One page of matching rows, of `person` alone where one is named; at most five queries.
 
     Raises:
         InvalidQuery: the query has errors.
         BadCursor: its cursor is not one of ours.
     """
     sizes = loglevels.current()
-    plan = plan_of(query, sizes)
+    plan = plan_of(query, sizes, person)
     return _page(plan, Cursor.parse(query.cursor), limit, sizes, total(plan))
 
 
@@ -196,7 +197,7 @@ def total(plan: Plan) -> Total:
 
 
 def iterate(
-    query: EventQuery, *, size: int | None = None, chunk: int = 1000
+    query: EventQuery, *, size: int | None = None, chunk: int = 1000, person: str = ""
 ) -> Iterator[dict[str, Any]]:
     """Every matching public event in the query's order, a chunk in memory at a time.
 
@@ -206,13 +207,30 @@ def iterate(
         InvalidQuery: the query has errors.
     """
     sizes = loglevels.current()
-    plan = plan_of(query.at(""), sizes)
-    if size is not None:
-        plan = replace(plan, ranges=_clipped(plan.ranges or ((0, None),), size), pending=False)
+    plan = _bounded(plan_of(query.at(""), sizes, person), size)
     cursor = Cursor.parse(query.cursor)
     while rows := _walk(plan, cursor, chunk):
         yield from publics(rows, sizes)
         cursor = Cursor.after(rows[-1])
+
+
+def count(query: EventQuery, *, size: int, person: str = "") -> int:
+    """How many events `iterate` yields of the tree of that size; exact, whatever it costs.
+
+    Raises:
+        InvalidQuery: the query has errors.
+    """
+    plan = plan_of(query.at(""), loglevels.current(), person)
+    if plan.everything:
+        return size
+    return searchsql.count(_bounded(plan, size), size)
+
+
+def _bounded(plan: Plan, size: int | None) -> Plan:
+    if size is None:
+        return plan
+    ranges = ((0, None),) if plan.ranges is None else plan.ranges
+    return replace(plan, ranges=_clipped(ranges, size), pending=False)
 
 
 def _clipped(

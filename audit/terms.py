@@ -14,7 +14,9 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from audit.ledger.query import normalise, search_words
+from audit.ledger.commitment import subject_key
+from audit.ledger.query import TEXT_FIELDS, normalise, words
+from audit.ledger.query.text import texts
 
 ALL = "_all"  # in every row, so that a query of exclusions alone has something to exclude from
 PLAIN_KEYS = (
@@ -49,9 +51,11 @@ def word_token(word: str) -> str:
     return word[:MAX_WORD] + hashlib.sha256(word.encode()).hexdigest()[:20]
 
 
-def terms_of(event: Mapping[str, Any], human: str) -> str:
+def terms_of(event: dict[str, Any], human: str) -> str:
     """All tokens of a public event, each once, separated and surrounded by one space."""
-    tokens = {word_token(word) for word in search_words(dict(event))}
+    # One pass over all texts finds the words of `search_words`: a line break joins no two of them.
+    text = "\n".join(text for field in TEXT_FIELDS for text in texts(event, field))
+    tokens = set(map(word_token, words(text)))
     tokens.update(_field_tokens(event, human))
     return f" {' '.join(sorted(tokens))} "
 
@@ -74,9 +78,18 @@ def _field_tokens(event: Mapping[str, Any], human: str) -> Iterator[str]:
     target = event["target"]
     if target and isinstance(name := target["name"], str):
         yield value_token("target", normalise(name))
+    for someone in (actor, event["on_behalf_of"]):
+        if key := person_key(someone):
+            yield value_token("person", key)
     for role in actor["roles"] or (("member",) if actor["iss"] else ()):
         yield value_token("role", role)
     yield from _time_tokens(datetime.fromisoformat(event["time"]))
+
+
+def person_key(someone: Mapping[str, Any] | None) -> str:
+    """`subject_key` of a person of a public event; empty for nobody, and once erased."""
+    sub = someone["sub"] if someone else ""
+    return subject_key(someone["iss"], sub) if someone and isinstance(sub, str) else ""
 
 
 def _time_tokens(time: datetime) -> tuple[str, ...]:

@@ -20,6 +20,9 @@ class ExactJSONField(_Text):
     against the very value it was made from.
     """
 
+    _pyi_private_get_type: Any
+    _pyi_private_set_type: Any
+
     def from_db_value(self, value: str | None, *_: Any) -> Any:
         """Read what the database holds."""
         return None if value is None else json.loads(value)

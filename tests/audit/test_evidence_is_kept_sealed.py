@@ -9,10 +9,15 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from audit import evidence
+from audit import erasure, evidence, proofs, search, sequencer, verify
+from audit.ledger import proof
+from audit.ledger.query import EventQuery
+from audit.load import load
 from audit.models import EvidenceItem
-from tests.audit.factories import MIA, OLU
+from audit.record import record_many
+from tests.audit.factories import MIA, OLU, DraftFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -112,3 +117,25 @@ def test_issuer_keys_are_the_union_of_all_snapshots() -> None:
     assert evidence.issuer_keys("https://other/")["keys"] == []
     assert list(evidence.IssuerKeys()) == [OLU.iss]
     assert "https://other/" not in evidence.IssuerKeys()
+
+
+def test_erasing_a_person_keeps_the_ledger_whole(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    held = evidence.put("assertion", b"olu's", OLU.key)
+    (of_olu, of_mia) = record_many([DraftFactory(reason="zebra"), DraftFactory(actor=MIA)])
+    sequencer.run_once()
+    with django_capture_on_commit_callbacks(execute=True):
+        assert erasure.erase_subject(OLU.key) == erasure.Erased(events=1, evidence=True)
+    event = load(of_olu)
+    assert event["actor"]["sub"] == event["reason"] == {"erased": True}
+    assert load(of_mia)["actor"]["name"] == "Mia Straße"
+    for bar in ("zebra", "actor:olu@acme.example", "olu"):
+        assert search.page(EventQuery.from_bar(bar)).total.count == 0, bar
+    assert search.page(EventQuery.from_bar("straße")).total.count == 1
+    with pytest.raises(evidence.EvidenceErased):
+        evidence.get(held.digest)
+    assert verify.run().ok
+    assert proof.verify(proofs.proof_for(of_olu), proofs.entry_of(of_olu), [proofs.vkey()])
+    with pytest.raises(ValueError, match="nobody"):
+        erasure.erase_subject("")
