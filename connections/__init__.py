@@ -1,0 +1,1 @@
+"""HOLDS NO SECRETS: inventory, consent, broker, scope watch, revocation."""

@@ -1,0 +1,296 @@
+"""The decisions about connections: connect, revoke, suspend, resume, and declare a manifest.
+
+Own connections are their owner's: one click. On another person's an admin suspends at once; the
+revocation and the resumption of it wait for another admin (DESIGN 1.3.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from approvals import clock, registry
+from approvals.perform import Refused
+from approvals.registry import CommitContext, Committed, EffectSpec, Stance, Verb
+from audit.actor import Actor, Target
+from connections import arrival, deletion, lookup, manifests, names, notices, scopes
+from connections.models import ConnectedAccount, State
+
+UNDO_S = 10  # an undo window delays only the deletion at Auth0 (DESIGN 1.5)
+_ADMIN = frozenset({"admin"})
+_KIND = frozenset({"connection"})
+_GONE = frozenset({State.REVOCATION_PENDING, State.REVOKED})
+
+
+class RevokeParams(BaseModel):
+    """`end_sessions` also ends all the owner's sessions and refresh tokens at Auth0."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    end_sessions: bool = False
+
+
+class ConnectParams(BaseModel):
+    """Names the sealed answer of Auth0 that the commit opens: nobody can declare an account."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    flow: str
+
+
+def account_of(target: Target) -> ConnectedAccount:
+    """The account that a target names.
+
+    Raises:
+        Refused: `unknown_connection`.
+    """
+    found = lookup.by_id(target.name)
+    if found is None:
+        raise Refused("unknown_connection", "There is no such connection.", pointer="/target/name")
+    return found
+
+
+def _locked(target: Target) -> ConnectedAccount:
+    return ConnectedAccount.objects.select_for_update().get(pk=account_of(target).pk)
+
+
+def _owns(actor: Actor, target: Target) -> bool:
+    account = lookup.by_id(target.name)
+    return account is not None and lookup.is_owner(actor, account)
+
+
+def _about_others(actor: Actor, target: Target) -> bool:
+    return not _owns(actor, target)
+
+
+def may_resume(actor: Actor, account: ConnectedAccount) -> bool:
+    """An owner takes back what they did themselves, never what others did to protect them."""
+    if not lookup.is_owner(actor, account) or account.state_by != actor.sub:
+        return False
+    return account.state == State.SUSPENDED or can_undo(account)
+
+
+def can_undo(account: ConnectedAccount) -> bool:
+    """Whether the deletion at Auth0 has not begun, so that a revocation can be taken back."""
+    return (
+        account.state == State.REVOCATION_PENDING
+        and account.delete_after is not None
+        and clock.now() < account.delete_after
+    )
+
+
+def _look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the actor was shown. A suspension is left out: the ask itself places one."""
+    account = account_of(target)
+    return {"account": account.auth0_id, "owner": account.sub, "gone": account.state in _GONE}
+
+
+def _severity(target: Target, _params: Mapping[str, Any]) -> str:
+    account = account_of(target)
+    return "HIGH" if scopes.any_risky(account.connection, account.scopes) else "MEDIUM"
+
+
+def _says(verb: str) -> Any:
+    def sentence(target: Target, params: Mapping[str, Any]) -> str:
+        account = account_of(target)
+        more = " and end all their sessions" if params.get("end_sessions") else ""
+        return f"{verb} {names.owner_name(account)}'s {names.in_words(account)}{more}"
+
+    return sentence
+
+
+def _told(
+    account: ConnectedAccount,
+    *,
+    effects: tuple[EffectSpec, ...] = (),
+    data: Mapping[str, Any] | None = None,
+) -> Committed:
+    return Committed(
+        effects=effects,
+        data={"connection": account.connection, **(data or {})},
+        private=names.private_of(account),
+    )
+
+
+def _revoke(ctx: CommitContext) -> Committed:
+    account = _locked(ctx.target)
+    if account.state in _GONE:
+        raise Refused("already_revoked", "This connection is revoked already.")
+    own = lookup.is_owner(ctx.actor, account)
+    now = clock.now()
+    account.state_before = account.state_before or account.state
+    account.turn(State.REVOCATION_PENDING, now, reason=ctx.reason, by=ctx.actor.sub)
+    account.operation, account.held_by = ctx.operation, ""
+    account.delete_after = now + timedelta(seconds=UNDO_S if own else 0)
+    account.deletion_detail = ""
+    account.save()
+    if not own:
+        notices.tell_owner(account, "revoked", ctx.actor, ctx.reason)
+    return _told(account, effects=_remote_steps(account, ctx), data={"own": own})
+
+
+def _remote_steps(account: ConnectedAccount, ctx: CommitContext) -> tuple[EffectSpec, ...]:
+    payload = {
+        "account": str(account.id),
+        "connection": account.connection,
+        "operation": ctx.operation,
+    }
+    delete = EffectSpec(deletion.DELETE, payload, label="Delete the connected account at Auth0")
+    if not ctx.params.get("end_sessions"):
+        return (delete,)
+    access = EffectSpec(
+        deletion.END_ACCESS, payload, label="End all sessions and refresh tokens of the owner"
+    )
+    return (delete, access)
+
+
+def _suspend(ctx: CommitContext) -> Committed:
+    account = _locked(ctx.target)
+    if account.state not in {State.CONNECTED, State.NEEDS_RECONNECT}:
+        raise Refused("not_connected", f"This connection is {account.get_state_display()}.")
+    _put_to_sleep(account, ctx)
+    if not lookup.is_owner(ctx.actor, account):
+        notices.tell_owner(account, "suspended", ctx.actor, ctx.reason)
+    return _told(account)
+
+
+def _put_to_sleep(account: ConnectedAccount, ctx: CommitContext) -> None:
+    account.state_before = account.state
+    account.turn(State.SUSPENDED, clock.now(), reason=ctx.reason, by=ctx.actor.sub)
+    account.held_by = ctx.approval
+    account.save()
+
+
+def _resume(ctx: CommitContext) -> Committed:
+    account = _locked(ctx.target)
+    if account.state != State.SUSPENDED and not can_undo(account):
+        raise Refused(
+            "not_suspended",
+            f"This connection is {account.get_state_display()}: there is nothing to resume.",
+        )
+    undoes = account.operation if account.state == State.REVOCATION_PENDING else ""
+    if undoes:
+        deletion.forget(account)
+    _wake(account, ctx.actor)
+    if not lookup.is_owner(ctx.actor, account):
+        notices.tell_owner(account, "resumed", ctx.actor, ctx.reason)
+    return _told(account, data={"undoes": undoes} if undoes else {})
+
+
+def _wake(account: ConnectedAccount, actor: Actor) -> None:
+    before = State(account.state_before or State.CONNECTED)
+    account.turn(before, clock.now(), by=actor.sub)
+    account.state_before = account.held_by = account.operation = ""
+    account.delete_after = None
+    account.save()
+
+
+def _hold(ctx: CommitContext) -> Committed:
+    """While the approval of a revocation waits, the broker refuses."""
+    account = _locked(ctx.target)
+    if account.state in {State.CONNECTED, State.NEEDS_RECONNECT}:
+        _put_to_sleep(account, ctx)
+        notices.tell_owner(account, "suspended", ctx.actor, ctx.reason)
+    return _told(account, data={"while": "revocation is being approved"})
+
+
+def _release(ctx: CommitContext) -> Committed:
+    """Undo exactly what `_hold` did: a suspension by another hand stays."""
+    account = _locked(ctx.target)
+    if account.state == State.SUSPENDED and account.held_by == ctx.approval:
+        _wake(account, ctx.actor)
+        notices.tell_owner(account, "resumed", ctx.actor, "The revocation was not approved.")
+    return _told(account)
+
+
+def _declare(ctx: CommitContext) -> Committed:
+    declared = manifests.Declaration.model_validate(ctx.params)
+    written = manifests.write(ctx.actor, ctx.target.kind, ctx.target.name, declared)
+    return Committed(data=manifests.facts(written.manifest), changes=manifests.changes(written))
+
+
+registry.register(
+    Verb(
+        name="connection.connect",
+        event="connection.connected",
+        label="Connect",
+        roles=frozenset(),
+        stance=Stance.RECORD,
+        target_kinds=_KIND,
+        commit=arrival.commit,
+        params=ConnectParams,
+        owns=arrival.belongs_to,
+        sentence=lambda _target, _params: "Connect an account",
+    )
+)
+registry.register(
+    Verb(
+        name="connection.revoke",
+        event="connection.revoked",
+        label="Revoke",
+        roles=_ADMIN,
+        stance=Stance.FINAL,
+        target_kinds=_KIND,
+        commit=_revoke,
+        params=RevokeParams,
+        owns=_owns,
+        about_others=_about_others,
+        hold=_hold,
+        release=_release,
+        look=_look,
+        severity=_severity,
+        sentence=_says("Revoke"),
+        if_approved="The broker keeps refusing it and Auth0 deletes it with its owner's own token.",
+        if_denied="It is resumed and works as before.",
+        if_expired="It stays suspended until somebody decides.",
+    )
+)
+registry.register(
+    Verb(
+        name="connection.suspend",
+        event="connection.suspended",
+        label="Suspend",
+        roles=_ADMIN,
+        stance=Stance.TIGHTEN,
+        target_kinds=_KIND,
+        commit=_suspend,
+        owns=_owns,
+        severity=_severity,
+        sentence=_says("Suspend"),
+    )
+)
+registry.register(
+    Verb(
+        name="connection.resume",
+        event="connection.resumed",
+        label="Resume",
+        roles=_ADMIN,
+        stance=Stance.LOOSEN,
+        target_kinds=_KIND,
+        commit=_resume,
+        owns=lambda actor, target: may_resume(actor, account_of(target)),
+        about_others=_about_others,
+        severity=_severity,
+        look=_look,
+        sentence=_says("Resume"),
+        if_approved="Agents get its tokens again.",
+        if_denied="It stays suspended.",
+        if_expired="It stays suspended.",
+    )
+)
+registry.register(
+    Verb(
+        name="manifest.declare",
+        event="manifest.declared",
+        label="Declare",
+        roles=frozenset({"operator", "admin"}),
+        stance=Stance.RECORD,
+        target_kinds=manifests.KINDS,
+        commit=_declare,
+        params=manifests.Declaration,
+        sentence=lambda target, _p: f"Declare the connections of {target.kind} {target.name}",
+    )
+)

@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+
+
+class ConnectionsConfig(AppConfig):
+    name = "connections"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from connections import actions, effects, sentences  # noqa: F401 - registers on import
+
+        sentences.register()

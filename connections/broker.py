@@ -1,0 +1,226 @@
+"""The token broker: one exchange at Auth0's vault, one event, nothing kept (DESIGN 1.5).
+
+A token leaves only after its event is written; every refusal is an event too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from approvals import clock, issuer
+from audit.actor import Actor, Subject, Target
+from audit.models import Event
+from audit.record import record
+from auth0_client.errors import Auth0Error, RateLimited, ReauthenticationNeeded
+from auth0_client.vault import NotLinked, ReconnectRequired, SubjectExpired, VaultToken
+from connections import drift, observed, scopes
+from connections.caller_rules import Component, check_decision, check_declared
+from connections.models import ConnectedAccount, ManifestNeed
+from connections.picking import Picked, pick
+from connections.refusals import TokenRefusal
+from outbound.errors import OutboundError
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request of a gateway for its caller's token. Agent and skill are asserted by it."""
+
+    actor: Actor
+    subject_token: str = field(repr=False)
+    client_id: str
+    connection: str
+    agent: str = ""
+    skill: str = ""
+    scopes: tuple[str, ...] = ()
+
+    @property
+    def component(self) -> Component | None:
+        """The component that asks, if it names itself."""
+        return Component.parse(self.skill)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the gateway gets; the portal forgets it."""
+
+    access_token: str = field(repr=False)
+    token_type: str
+    expires_in: int | None
+    scope: tuple[str, ...]
+    connection: str
+    event_id: str
+
+
+def token_for(ask: Ask) -> Given:
+    """The provider token of the caller's own connection.
+
+    Raises:
+        TokenRefusal: with the codes of DESIGN 2.5; recorded before it is raised.
+    """
+    picked: Picked | None = None
+    try:
+        _check_client(ask)
+        picked = _picked(ask)
+        need = check_declared(ask.component, ask.connection, ask.scopes)
+        check_decision(ask.component)
+        token = _exchange(ask, picked)
+        return _hand_out(ask, picked, need, token)
+    except TokenRefusal as refusal:
+        refusal.account = refusal.account or (picked.account if picked else None)
+        _record_refusal(ask, refusal)
+        raise
+
+
+def _check_client(ask: Ask) -> None:
+    if ask.client_id not in settings.ENV.broker_clients:
+        raise TokenRefusal(
+            403,
+            "client_not_allowed",
+            "This application may not ask for provider tokens. Add it to AUTH0_BROKER_CLIENTS.",
+        )
+
+
+def _picked(ask: Ask) -> Picked | None:
+    """The account to use; None when the inventory cannot be completed and the vault decides."""
+    held = observed.held_accounts(ask.actor.iss, ask.actor.sub, ask.connection)
+    if not held:
+        if not observed.look_again(ask.actor.iss, ask.actor.sub):
+            return None
+        held = observed.held_accounts(ask.actor.iss, ask.actor.sub, ask.connection)
+    if not held:
+        raise _not_linked(ask.connection)
+    return pick(held, ask.connection)
+
+
+def _not_linked(connection: str) -> TokenRefusal:
+    return TokenRefusal(
+        404,
+        "connection_not_linked",
+        f"You have not connected {scopes.title(connection)}. Connect it at "
+        f"{settings.PORTAL_URL}/connections/.",
+    )
+
+
+def _exchange(ask: Ask, picked: Picked | None) -> VaultToken:
+    account = picked.account if picked else None
+    try:
+        return issuer.auth0().vault.exchange_access_token(
+            ask.subject_token, ask.connection, (picked.hint or None) if picked else None
+        )
+    except (SubjectExpired, ReauthenticationNeeded) as error:
+        raise TokenRefusal(401, "subject_token_expired", error.advice) from None
+    except NotLinked:
+        if account is not None:
+            drift.vanished(account, "the vault does not hold it")
+        raise _not_linked(ask.connection) from None
+    except ReconnectRequired:
+        if account is not None:
+            observed.dead_grant(account)
+        raise TokenRefusal(
+            409,
+            "reconnect_required",
+            f"{scopes.title(ask.connection)} no longer honours this connection. Connect it again "
+            f"at {settings.PORTAL_URL}/connections/.",
+        ) from None
+    except RateLimited as error:
+        raise TokenRefusal(
+            429, "rate_limited", error.advice, retry_after_s=error.retry_after or 1.0
+        ) from None
+    except Auth0Error as error:
+        raise TokenRefusal(502, "vault_unavailable", error.advice) from None
+    except OutboundError:
+        raise TokenRefusal(
+            502, "vault_unavailable", "Auth0 could not be reached; try again shortly."
+        ) from None
+
+
+def _hand_out(
+    ask: Ask, picked: Picked | None, need: ManifestNeed | None, token: VaultToken
+) -> Given:
+    now = clock.now()
+    granted = tuple(sorted(token.scope))
+    expires = now + timedelta(seconds=token.expires_in) if token.expires_in is not None else None
+    excess = sorted(token.scope - set(need.scopes)) if need else []
+    with transaction.atomic():
+        if picked is not None:
+            _note_use(ask, picked.account, now, expires)
+        event = _write(
+            ask,
+            "token.exchanged",
+            "success",
+            _target(picked.account if picked else None),
+            {
+                "thumbprint": token.thumbprint,
+                "scopes": list(granted),
+                "expires_in": token.expires_in,
+                "expires_at": clock.stamp(expires) if expires else None,
+                "excess_scopes": excess,
+                "ambiguous_account": bool(picked and picked.ambiguous),
+                "in_inventory": picked is not None,
+            },
+        )
+    return Given(
+        access_token=token.access_token,
+        token_type=token.token_type,
+        expires_in=token.expires_in,
+        scope=granted,
+        connection=ask.connection,
+        event_id=str(event.id),
+    )
+
+
+def _note_use(ask: Ask, account: ConnectedAccount, now: datetime, expires: datetime | None) -> None:
+    """Count the use, unless somebody refused the account while Auth0 was being asked."""
+    refused = observed.used(account, ask.agent, ask.skill, now, expires)
+    if refused is not None:
+        raise refused
+
+
+def _record_refusal(ask: Ask, refusal: TokenRefusal) -> None:
+    ours = refusal.status in {403, 404} and refusal.code != "connection_not_linked"
+    target = _target(refusal.account)
+    with transaction.atomic():
+        if refusal.excess:
+            excess = {"excess_scopes": list(refusal.excess)}
+            _write(ask, "scope.escalated", "denied", target, excess)
+        outcome = "denied" if ours else "failure"
+        event = _write(ask, "token.refused", outcome, target, {"code": refusal.code})
+    refusal.event_id = str(event.id)
+
+
+def _write(
+    ask: Ask, action: str, outcome: str, target: Target | None, data: Mapping[str, Any]
+) -> Event:
+    actor = ask.actor
+    return record(
+        replace(actor, via="broker"),
+        action,
+        outcome=outcome,
+        source="broker",
+        target=target,
+        on_behalf_of=Subject(actor.iss, actor.sub, actor.name, actor.email),
+        connection=ask.connection,
+        agent=ask.agent,
+        skill=ask.skill,
+        data={
+            "client": ask.client_id,
+            "requested": list(ask.scopes),
+            "attribution": "asserted",
+            **data,
+        },
+    )
+
+
+def _target(account: ConnectedAccount | None) -> Target | None:
+    return Target("connection", str(account.id)) if account else None
+
+
+def split_scopes(header: str) -> Sequence[str]:
+    """Scopes of the `ATA-Scopes` header: separated by spaces or commas, each once."""
+    return list(dict.fromkeys(header.replace(",", " ").split()))

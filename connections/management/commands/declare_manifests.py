@@ -1,0 +1,43 @@
+"""Declare the manifests of a folder: `manage.py declare_manifests DIR`, again without harm."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from pydantic import ValidationError
+
+from connections import manifests
+
+
+class Command(BaseCommand):
+    """Reads `*.json` files of the form that `GET /v1/manifests/{kind}/{name}` answers."""
+
+    help = "Declare every manifest (*.json) of a folder; unchanged ones are left alone."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("folder", type=Path)
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        folder: Path = options["folder"]
+        if not folder.is_dir():
+            raise CommandError(f"{folder} is not a folder.")
+        files = sorted(folder.glob("*.json"))
+        changed = sum(manifests.declare_shipped(*_read(path)) for path in files)
+        self.stdout.write(f"{len(files)} manifests, {changed} declared now.")
+
+
+def _read(path: Path) -> tuple[str, str, manifests.Declaration]:
+    try:
+        body = json.loads(path.read_text())
+        kind, name = str(body.pop("kind")), str(body.pop("name"))
+        declared = manifests.Declaration.model_validate(body)
+    except (OSError, ValueError, AttributeError, KeyError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise CommandError(f"{path}: {reason}") from None
+    if kind not in manifests.KINDS or not manifests.NAME.fullmatch(name):
+        raise CommandError(f"{path}: kind or name cannot be used.")
+    return kind, name, declared

@@ -1,0 +1,106 @@
+"""A person's account at a provider, as Auth0's vault holds it, and who used it through us."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import models
+
+from audit.actor import Subject
+from audit.clock import uuid7
+
+
+class State(models.TextChoices):
+    """What the broker does with an account. Only `connected` gets a token."""
+
+    CONNECTED = "connected", "connected"
+    NEEDS_RECONNECT = "needs_reconnect", "needs reconnect"
+    SUSPENDED = "suspended", "suspended"
+    REVOCATION_PENDING = "revocation_pending", "revocation finishing"
+    REVOKED = "revoked", "revoked"
+
+
+class ConnectedAccount(models.Model):
+    """One connected account. Auth0 tells neither its name at the provider nor its last use.
+
+    `label` is what its owner called it when connecting; `provider_user` the provider's own user id
+    as the tenant log names it, which the vault takes as `login_hint` where there are several.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    iss = models.CharField(max_length=255)
+    sub = models.CharField(max_length=255)
+    connection = models.CharField(max_length=128)
+    auth0_id = models.CharField(max_length=128)  # cac_…
+    label = models.CharField(max_length=100, blank=True)
+    provider_user = models.CharField(max_length=255, blank=True)
+    scopes = models.JSONField(default=list)
+    connected_at = models.DateTimeField(null=True)  # as Auth0 says
+    expires_at = models.DateTimeField(null=True)  # end of the provider's grant, if known
+    state = models.CharField(max_length=20, choices=State, default=State.CONNECTED)
+    state_reason = models.CharField(max_length=200, blank=True)
+    state_by = models.CharField(max_length=255, blank=True)  # subject; empty = ourselves
+    state_before = models.CharField(max_length=20, blank=True)  # what a suspension gives back
+    state_since = models.DateTimeField()
+    held_by = models.CharField(max_length=36, blank=True)  # the approval whose hold this is
+    operation = models.CharField(max_length=36, blank=True)  # of the revocation under way
+    delete_after = models.DateTimeField(null=True)  # end of the undo window
+    deletion_detail = models.CharField(max_length=300, blank=True)  # why it is not deleted yet
+    source = models.CharField(max_length=20)  # my_account | management: who told us
+    seen_at = models.DateTimeField()  # when it told us
+    watched_since = models.DateTimeField()  # before that, no use could be seen
+    last_used_at = models.DateTimeField(null=True)
+    last_agent = models.CharField(max_length=100, blank=True)
+    last_skill = models.CharField(max_length=200, blank=True)
+    last_token_expires_at = models.DateTimeField(null=True)
+    failures = models.PositiveIntegerField(default=0)  # exchanges that failed since the last good
+    last_failure = models.CharField(max_length=60, blank=True)
+    last_failure_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["iss", "sub", "connection", "auth0_id"], name="one_row_per_account"
+            ),
+        )
+        indexes = (
+            models.Index(fields=["iss", "sub", "state"], name="account_by_person"),
+            models.Index(fields=["connection", "state"], name="account_by_connection"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.connection} account {self.auth0_id}"
+
+    @property
+    def owner(self) -> Subject:
+        """Whose account it is, without display values."""
+        return Subject(self.iss, self.sub)
+
+    @property
+    def named(self) -> str:
+        """What people recognise it by; empty when nobody ever named it."""
+        return self.label or self.provider_user
+
+    def turn(self, state: State, at: datetime, *, reason: str = "", by: str = "") -> None:
+        """Change the state (not saved), keeping when, why and by whose hand."""
+        self.state, self.state_since = state, at
+        self.state_reason, self.state_by = reason[:200], by
+
+
+class Use(models.Model):
+    """How often one agent used an account through one skill; both names are asserted."""
+
+    account = models.ForeignKey(ConnectedAccount, models.CASCADE, related_name="uses")
+    agent = models.CharField(max_length=100, blank=True)
+    skill = models.CharField(max_length=200, blank=True)
+    count = models.PositiveIntegerField(default=0)
+    first = models.DateTimeField()
+    last = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["account", "agent", "skill"], name="one_use_row"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.agent or 'unnamed'} via {self.skill or 'no skill'}: {self.count}"

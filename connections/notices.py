@@ -1,0 +1,33 @@
+"""Telling owners what others did to their connections, and listing what they were told."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from approvals import clock
+from audit.actor import Actor
+from connections.models import ConnectedAccount, Notice
+
+
+def tell_owner(account: ConnectedAccount, code: str, by: Actor, reason: str) -> None:
+    """Show it on the owner's home and connections page until they put it away."""
+    Notice.objects.create(
+        iss=account.iss,
+        sub=account.sub,
+        account=account,
+        code=code,
+        by=(by.name or by.email)[:200],
+        reason=reason[:500],
+        created=clock.now(),
+    )
+
+
+def for_person(iss: str, sub: str) -> list[Notice]:
+    """What this person has not put away yet, newest first."""
+    found = Notice.objects.filter(iss=iss, sub=sub, seen=None).select_related("account")
+    return list(found.order_by("-created"))
+
+
+def put_away(iss: str, sub: str, at: datetime) -> None:
+    """The person has read them."""
+    Notice.objects.filter(iss=iss, sub=sub, seen=None).update(seen=at)

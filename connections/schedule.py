@@ -1,0 +1,98 @@
+"""Recurring looks at Auth0: due rows that any worker may take, with their progress."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db.models import F, Q
+
+from approvals import clock
+from auth0_client.errors import Auth0Error, RateLimited
+from connections.models import Schedule
+from outbound.errors import OutboundError
+
+log = logging.getLogger(__name__)
+
+EVERY = timedelta(minutes=10)
+AFTER_TROUBLE = timedelta(minutes=1)
+LEASE = timedelta(minutes=10)
+
+
+class Progress:
+    """How far a job is, on its row, for whoever watches."""
+
+    def __init__(self, name: str) -> None:
+        self._row = Schedule.objects.filter(name=name)
+
+    def begin(self, total: int) -> None:
+        """The amount of work is known."""
+        self._row.update(done=0, failed=0, total=total)
+
+    def step(self) -> None:
+        """One more is done; the lease of a long run is renewed."""
+        self._row.update(done=F("done") + 1, lease=clock.now() + LEASE)
+
+    def failed(self, why: str) -> None:
+        """One could not be read; the run goes on."""
+        self._row.update(failed=F("failed") + 1, detail=why[:300])
+
+    def say(self, words: str) -> None:
+        """Something that people should know about this run."""
+        self._row.update(detail=words[:300])
+
+
+Job = Callable[[Progress], None]
+
+
+def run_due(jobs: dict[str, Job], now: datetime) -> int:
+    """Run every due job once; returns how many ran. Any number of workers may call it."""
+    known = set(Schedule.objects.values_list("name", flat=True))
+    for name in jobs.keys() - known:
+        Schedule.objects.get_or_create(name=name, defaults={"due": now})
+    ran = 0
+    free = Q(due__lte=now) & (Q(lease=None) | Q(lease__lt=now))
+    due = set(Schedule.objects.filter(free).values_list("name", flat=True))
+    for name in (job for job in jobs if job in due):
+        taken = Schedule.objects.filter(free, name=name).update(
+            lease=now + LEASE, started=now, done=0, total=0, failed=0, detail=""
+        )
+        if taken:
+            _run(name, jobs[name])
+            ran += 1
+    return ran
+
+
+def _run(name: str, job: Job) -> None:
+    progress, due, finished = Progress(name), EVERY, True
+    try:
+        job(progress)
+    except RateLimited as error:
+        due, finished = timedelta(seconds=error.retry_after or 60.0), False
+        progress.say(error.advice)
+    except (Auth0Error, OutboundError) as error:
+        due, finished = AFTER_TROUBLE, False
+        progress.say(getattr(error, "advice", "Auth0 could not be reached."))
+    except Exception:
+        log.exception("scheduled job %s failed", name)
+        due, finished = AFTER_TROUBLE, False
+        progress.say("It stopped with an error; see the log.")
+    now = clock.now()
+    changed: dict[str, datetime | None] = {"due": now + due, "lease": None}
+    if finished:
+        changed["finished"] = now
+    Schedule.objects.filter(name=name).update(**changed)
+
+
+def ask_now(name: str, now: datetime) -> Schedule:
+    """Make a job due at once, unless it is running."""
+    row, _ = Schedule.objects.get_or_create(name=name, defaults={"due": now})
+    Schedule.objects.filter(name=name, due__gt=now).update(due=now)
+    row.refresh_from_db()
+    return row
+
+
+def running(row: Schedule, now: datetime) -> bool:
+    """Whether a worker holds it."""
+    return row.lease is not None and row.lease >= now

@@ -1,0 +1,158 @@
+"""How this room's events read: who did what to whose connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from audit import actions
+from audit.wording import PublicEvent, person, shown
+from connections import scopes
+
+_TAILS = {
+    "failure": " (failed)",
+    "denied": " (denied)",
+    "expired": " (expired)",
+    "cancelled": " (cancelled)",
+    "pending": " (finishing)",
+    "unknown": " (outcome unknown)",
+}
+_STEPS = {
+    ("auth0.delete_connected_account", "success"): "{whose} was deleted at Auth0",
+    ("auth0.delete_connected_account", "failure"): "{whose} could not be deleted at Auth0",
+    ("auth0.revoke_access", "success"): "Auth0 ended all sessions and refresh tokens of {owner}",
+    ("auth0.revoke_access", "failure"): "Auth0 could not end the sessions of {owner}",
+}
+_DRIFT = {
+    "appeared": "Auth0-ATA found {whose} at Auth0",
+    "vanished": "Auth0-ATA found that {whose} is gone at Auth0",
+    "scopes_changed": "Auth0-ATA found other scopes on {whose}",
+    "came_back": "Auth0-ATA found {whose} still at Auth0 after its revocation",
+}
+_REFUSED = {
+    "undeclared_caller": "it is not declared",
+    "scope_not_declared": "it asked for undeclared scopes",
+    "connection_suspended": "the connection is suspended",
+    "connection_revoked": "the connection is revoked",
+    "connection_not_linked": "nothing is connected",
+    "reconnect_required": "it has to be connected again",
+    "client_not_allowed": "the application may not ask",
+    "subject_token_expired": "the session is over",
+    "rate_limited": "Auth0's rate limit was reached",
+    "vault_unavailable": "Auth0 did not answer",
+}
+
+
+def _data(event: PublicEvent) -> Mapping[str, Any]:
+    found = event.get("data")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _title(event: PublicEvent) -> str:
+    name = shown(event.get("connection")) or shown(_data(event).get("connection"))
+    return scopes.title(name) if name else ""
+
+
+def _owner(event: PublicEvent) -> str:
+    """Whose connection it is; empty where the event does not say."""
+    owner = _data(event).get("owner") or event.get("on_behalf_of")
+    return person(owner, "") if isinstance(owner, Mapping) else ""
+
+
+def _whose(event: PublicEvent) -> str:
+    """Such as `Mia Member's GitHub account octo-dev`, as far as the event tells."""
+    title, owner = _title(event), _owner(event)
+    account = shown(_data(event).get("account"))
+    what = " ".join(
+        part for part in (title, "account" if account else "connection", account) if part
+    )
+    if not owner:
+        return f"a {what}"
+    return f"{owner}'s {what}" if owner != person(event.get("actor"), "") else f"their own {what}"
+
+
+def _user(event: PublicEvent) -> str:
+    """The component or agent that asked."""
+    skill = shown(event.get("skill"))
+    return skill.partition(":")[2] or skill or shown(event.get("agent")) or "An unnamed agent"
+
+
+def _act(words: str, event: PublicEvent) -> str:
+    tail = _TAILS.get(str(event.get("outcome")), "")
+    return f"{person(event.get('actor'))} {words} {_whose(event)}{tail}"
+
+
+def connected(event: PublicEvent) -> str:
+    """A member connected an account, or tried to."""
+    return _act("connected", event)
+
+
+def suspended(event: PublicEvent) -> str:
+    """The broker refuses it from now on."""
+    return _act("suspended", event)
+
+
+def resumed(event: PublicEvent) -> str:
+    """The broker hands out its tokens again."""
+    return _act("took back the revocation of" if _data(event).get("undoes") else "resumed", event)
+
+
+def revoked(event: PublicEvent) -> str:
+    """The decision, or the result of one of its remote steps."""
+    words = _STEPS.get((shown(_data(event).get("step")), str(event.get("outcome"))))
+    if words is None:
+        return _act("revoked", event)
+    told = words.format(whose=_whose(event), owner=_owner(event) or "the owner")
+    return told[0].upper() + told[1:]
+
+
+def reconciled(event: PublicEvent) -> str:
+    """A difference between the inventory and Auth0."""
+    words = _DRIFT.get(shown(_data(event).get("drift")), "Auth0-ATA compared {whose} with Auth0")
+    return words.format(whose=_whose(event))
+
+
+def exchanged(event: PublicEvent) -> str:
+    """`github-mcp exchanged a GitHub token for Mia Member (repo, read:user)`."""
+    granted = _data(event).get("scopes")
+    names = ", ".join(shown(s) for s in granted) if isinstance(granted, list) else ""
+    told = f"{_user(event)} exchanged a {_title(event) or 'provider'} token for {_for(event)}"
+    return f"{told} ({names})" if names else told
+
+
+def refused(event: PublicEvent) -> str:
+    """`github-mcp was refused a GitHub token for Mia Member: the connection is suspended`."""
+    code = shown(_data(event).get("code"))
+    why = _REFUSED.get(code)
+    if why is None and code.endswith(("_blocked", "_held")):
+        why = "it is blocked" if code.endswith("_blocked") else "it is on hold"
+    told = f"{_user(event)} was refused a {_title(event) or 'provider'} token for {_for(event)}"
+    return f"{told}: {why}" if why else told
+
+
+def escalated(event: PublicEvent) -> str:
+    """`github-mcp asked GitHub for more than its manifest declares: delete_repo (denied)`."""
+    excess = _data(event).get("excess_scopes")
+    names = ", ".join(shown(s) for s in excess) if isinstance(excess, list) else "undeclared scopes"
+    tail = _TAILS.get(str(event.get("outcome")), "")
+    title = _title(event) or "a connection"
+    return f"{_user(event)} asked {title} for more than its manifest declares: {names}{tail}"
+
+
+def _for(event: PublicEvent) -> str:
+    return person(event.get("on_behalf_of") or event.get("actor"))
+
+
+def register() -> None:
+    """Give this room's actions their sentences."""
+    for name, sentence in (
+        ("connection.connected", connected),
+        ("connection.suspended", suspended),
+        ("connection.resumed", resumed),
+        ("connection.revoked", revoked),
+        ("connection.reconciled", reconciled),
+        ("token.exchanged", exchanged),
+        ("token.refused", refused),
+        ("scope.escalated", escalated),
+    ):
+        actions.reword(name, sentence)

@@ -1,0 +1,94 @@
+"""`GET /v1/auth/token`: the token broker's door (DESIGN 2.5)."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from django.http import HttpRequest, JsonResponse
+from ninja import Router
+
+from connections import broker, manifests
+from connections.refusals import TokenRefusal
+from portal.api.auth import Caller, bearer, caller
+from portal.api.problems import Problem
+
+_NAME = re.compile(r"[\x21-\x7E](?:[\x20-\x7E]{0,198}[\x21-\x7E])?")
+_CONNECTION = re.compile(manifests.CONNECTION)
+_MAX_SCOPES = 4000
+
+
+def subject(request: HttpRequest) -> Caller | None:
+    """`bearer`, with the code that this endpoint promises for a session that is over."""
+    try:
+        return bearer(request)
+    except Problem as problem:
+        if problem.code == "token_expired":
+            problem.code = "subject_token_expired"
+        raise
+
+
+router = Router(tags=["Broker"], auth=subject)
+
+
+@router.get("/auth/token", summary="Exchange your session for a provider token")
+def token(request: HttpRequest, connection: str) -> JsonResponse:
+    """For registered gateway clients. `ATA-Agent`, `ATA-Skill` (`kind:name`) and `ATA-Scopes` say
+    who asks for what; they are asserted, and every answer is an event."""
+    who = caller(request)
+    if not _CONNECTION.fullmatch(connection):
+        raise Problem(422, "invalid_request", "connection: name one, such as github.")
+    ask = broker.Ask(
+        actor=who.actor,
+        subject_token=who.token,
+        client_id=who.claims.client_id,
+        connection=connection,
+        agent=_header(request, "ATA-Agent", 100),
+        skill=_header(request, "ATA-Skill", 200),
+        scopes=_scopes(request),
+    )
+    try:
+        given = broker.token_for(ask)
+    except TokenRefusal as refusal:
+        raise _problem(refusal) from None
+    answer = JsonResponse(
+        {
+            "access_token": given.access_token,
+            "token_type": given.token_type,
+            "expires_in": given.expires_in,
+            "scope": " ".join(given.scope),
+            "connection": given.connection,
+            "event_id": given.event_id,
+        }
+    )
+    answer["Cache-Control"] = "no-store"
+    answer["Pragma"] = "no-cache"
+    return answer
+
+
+def _header(request: HttpRequest, name: str, longest: int) -> str:
+    value = request.headers.get(name, "").strip()
+    if value and (len(value) > longest or not _NAME.fullmatch(value)):
+        raise Problem(
+            422, "invalid_request", f"{name}: at most {longest} printable ASCII characters."
+        )
+    return value
+
+
+def _scopes(request: HttpRequest) -> tuple[str, ...]:
+    value = request.headers.get("ATA-Scopes", "")
+    if len(value) > _MAX_SCOPES or not value.isprintable() or not value.isascii():
+        raise Problem(422, "invalid_request", "ATA-Scopes: scopes separated by spaces.")
+    return tuple(broker.split_scopes(value))
+
+
+def _problem(refusal: TokenRefusal) -> Problem:
+    headers = {}
+    if refusal.retry_after_s is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(refusal.retry_after_s)))
+    if refusal.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+    members: dict[str, object] = {"event_id": refusal.event_id}
+    if refusal.excess:
+        members["excess_scopes"] = list(refusal.excess)
+    return Problem(refusal.status, refusal.code, refusal.detail, headers=headers, **members)

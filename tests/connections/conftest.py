@@ -1,0 +1,84 @@
+"""Members of a real local tenant, a manifest, and a clock that travels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.core.cache import cache
+
+from approvals import clock
+from audit import evidence
+from connections import decisions, manifests
+from connections.manifests import Declaration
+from tests.connections.visitor import Gateway, Visitor, device_token, know
+from tests.support.tenant import LocalTenant
+
+type Travel = Callable[[float], None]
+
+_tokens: dict[str, str] = {}
+
+
+@pytest.fixture(autouse=True)
+def _own_ground(db: None, portal_tenant: LocalTenant, settings: object, tmp_path: Path) -> None:
+    """A fresh database and evidence folder; the tenant is shared by the session."""
+    settings.VAR_DIR = tmp_path  # type: ignore[attr-defined]
+    evidence._kept.cache_clear()
+    Path(settings.STATIC_ROOT).mkdir(exist_ok=True)  # type: ignore[attr-defined]
+    cache.clear()
+    decisions.answer_with(lambda _kind, _name: decisions.NONE)
+
+
+@pytest.fixture
+def github_mcp() -> manifests.Declaration:
+    """The manifest of github-mcp, in force."""
+    declared = Declaration.model_validate(
+        {
+            "connections": [{"connection": "github", "scopes": ["read:user", "repo"]}],
+            "env": {"github": "GITHUB_TOKEN"},
+        }
+    )
+    manifests.declare_shipped("mcp", "github-mcp", declared)
+    return declared
+
+
+@pytest.fixture
+def travel(monkeypatch: pytest.MonkeyPatch) -> Travel:
+    """Move the portal's clock forward by seconds; the tenant's stays."""
+    offset = timedelta(0)
+
+    def forward(seconds: float) -> None:
+        nonlocal offset
+        offset += timedelta(seconds=seconds)
+
+    monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) + offset)
+    return forward
+
+
+@pytest.fixture
+def gateway(portal_tenant: LocalTenant) -> Callable[[str], Gateway]:
+    """The command line of a person; its token is kept for the session, as a person's would be."""
+
+    def of(who: str) -> Gateway:
+        if who not in _tokens:
+            _tokens[who] = device_token(portal_tenant, who)
+        know(who)
+        return Gateway(_tokens[who])
+
+    return of
+
+
+@pytest.fixture
+def visitor(portal_tenant: LocalTenant) -> Iterator[Callable[[str], Visitor]]:
+    """A signed-in person in a browser."""
+    made: list[Visitor] = []
+
+    def of(who: str) -> Visitor:
+        made.append(Visitor(portal_tenant, who).sign_in())
+        return made[-1]
+
+    yield of
+    for one in made:
+        one.browser.http.close()
