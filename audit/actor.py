@@ -34,7 +34,7 @@ class Subject:
 class Actor:
     """Who did it, through which door. `evidence` is that of the actor's sign-in (human level H1).
 
-    `via` is one of web, api, cli, task, import, tenant, broker.
+    `via` is one of web, api, cli, phone, task, import, tenant, broker.
     """
 
     iss: str

@@ -55,7 +55,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "portal.identity.assurance.PagesNeedSignIn",
     "portal.identity.assurance.SessionAssuranceMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -143,7 +143,8 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 FORMAT_MODULE_PATH: list[str] = []
 
-CELERY_BROKER_URL = env.CELERY_BROKER_URL
+# Kombu warns about a URL without a host, which a folder does not have.
+CELERY_BROKER_URL = env.CELERY_BROKER_URL.replace("filesystem://", "filesystem://localhost")
 CELERY_BROKER_TRANSPORT_OPTIONS = broker_options(env.CELERY_BROKER_URL, var_dir=VAR_DIR)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True

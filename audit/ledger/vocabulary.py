@@ -13,7 +13,7 @@ SEVERITIES: Final = ("INFO", "LOW", "MEDIUM", "HIGH", "CRITICAL")
 SOURCES: Final = ("portal", "defenseclaw", "auth0", "broker", "external")
 """Which system told us."""
 
-VIAS: Final = ("web", "api", "cli", "task", "import", "tenant", "broker")
+VIAS: Final = ("web", "api", "cli", "task", "import", "tenant", "broker", "phone")
 """Through which door the act came."""
 
 ROLES: Final = ("member", "auditor", "operator", "admin")

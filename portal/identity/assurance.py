@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from django.contrib import auth
+from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
 from portal.identity import sessions
+
+
+class PagesNeedSignIn(LoginRequiredMiddleware):
+    """Every page needs a sign-in unless it opts out; `/v1` has bearer tokens and no cookies."""
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view_func: Callable[..., HttpResponse],
+        view_args: tuple[Any, ...],
+        view_kwargs: dict[str, Any],
+    ) -> HttpResponse | None:
+        """Redirect strangers to sign in."""
+        if request.path.startswith("/v1/"):
+            return None
+        answer: HttpResponse | None = super().process_view(
+            request, view_func, view_args, view_kwargs
+        )
+        return answer
 
 
 class SessionAssuranceMiddleware:
