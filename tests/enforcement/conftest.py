@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from django.conf import LazySettings
+from django.conf import LazySettings, settings
 
-from approvals import clock
-from approvals.models import Effect
+from approvals import clock, issuer
+from approvals.models import Approval, Effect
 from approvals.sweep import sweep
 from audit.actor import Actor
+from enforcement import watch
+from enforcement.models import Watch
 from tests.enforcement.gateways import Edge, Town, known, town_in
+from tests.support.tenant import LocalTenant, Secrets
 
 
 @pytest.fixture
@@ -38,12 +41,55 @@ def olu(db: None) -> Actor:
 
 @pytest.fixture
 def do_due() -> Callable[[], None]:
-    """Do all due remote steps now, also those that wait for their back-off."""
+    """Do all due work now, also what waits for its back-off."""
 
     def work(rounds: int = 4) -> None:
         for _ in range(rounds):
-            Effect.objects.filter(due__isnull=False).update(due=clock.now())
+            for waiting in (Effect, Approval):  # asks keep the pace that the issuer sets
+                waiting.objects.filter(due__isnull=False).update(due=clock.now())
             if not sweep():
                 return
 
     return work
+
+
+@pytest.fixture
+def look(town: Town, db: None) -> Callable[[], int]:
+    """Watch the gateways once, as if everything were due; the first look starts from now."""
+
+    def poll() -> int:
+        Watch.objects.update(due=clock.now(), probe_due=clock.now())
+        return watch.poll_due()
+
+    poll()
+    return poll
+
+
+@pytest.fixture(scope="session")
+def quick_tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTenant]:
+    """A local tenant that may be polled every second and notifies without a limit."""
+    env = settings.ENV
+    tenant = LocalTenant(
+        tmp_path_factory.mktemp("quick-tenant"),
+        secrets=Secrets(
+            web=env.AUTH0_CLIENT_SECRET,
+            vault=env.AUTH0_VAULT_CLIENT_SECRET,
+            mgmt=env.AUTH0_MGMT_CLIENT_SECRET,
+        ),
+        extra_env={"TENANT_CIBA_INTERVAL_S": "1", "TENANT_PUSHES_PER_MINUTE": "1000"},
+    )
+    try:
+        yield tenant.start()
+    finally:
+        tenant.stop()
+
+
+@pytest.fixture
+def asked_at(quick_tenant: LocalTenant, settings: LazySettings) -> Iterator[LocalTenant]:
+    """The tenant that the portal asks people through, for the length of one test."""
+    settings.ENV = settings.ENV.model_copy(update={"AUTH0_ISSUER": quick_tenant.issuer})
+    for cached in (issuer.auth0, issuer.outbound):
+        cached.cache_clear()
+    yield quick_tenant
+    for cached in (issuer.auth0, issuer.outbound):
+        cached.cache_clear()

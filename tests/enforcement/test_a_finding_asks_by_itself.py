@@ -1,0 +1,212 @@
+"""A CRITICAL finding asks a person by itself; what each answer does, over a real local tenant."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.conf import LazySettings
+
+from approvals.models import Approval, Ask
+from audit.models import EventRow
+from enforcement.models import Asset, Finding, Scan
+from tests.enforcement.gateways import Edge, Town, known, sentences
+from tests.support.sign_in import SUBS
+from tests.support.tenant import LocalTenant
+from tests.tenant.actors import Phone
+
+pytestmark = pytest.mark.django_db
+Look = Callable[[], int]
+Do = Callable[[], None]
+
+
+Answer = Callable[[str, str], None]
+
+
+@pytest.fixture
+def answer(asked_at: LocalTenant, do_due: Do) -> Iterator[Answer]:
+    """Somebody answers the newest ask on their phone, and the portal learns of it."""
+    browser = asked_at.browser()
+
+    def on_phone(who: str, word: str) -> None:
+        ask = Ask.objects.get(state="waiting", person__sub=SUBS[who])
+        Phone(browser, who).pick_up()
+        page = browser.get(f"/phone/{SUBS[who]}/")
+        card = next(c for c in page.text.split("<article")[1:] if ask.code in c)
+        action = re.search(r'formaction="([^"]+)"' if word == "deny" else r'action="([^"]+)"', card)
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', card)
+        assert action and token
+        browser.http.post(
+            action[1],
+            data={"csrfmiddlewaretoken": token[1], "reason": ""},
+            headers={"Referer": str(page.url), "Origin": browser.url},
+        )
+        deadline = time.monotonic() + 15
+        while ask.state == "waiting" and time.monotonic() < deadline:
+            time.sleep(0.1)
+            do_due()
+            ask.refresh_from_db()
+        do_due()
+
+    yield on_phone
+    browser.http.close()
+
+
+@pytest.fixture
+def on_call(asked_at: LocalTenant) -> None:
+    """Olu is asked first, then Oona."""
+    for place, (who, name) in enumerate(
+        [("operator", "Olu Operator"), ("operator2", "Oona Operator")]
+    ):
+        person = known(who, "operator", name=name, iss=asked_at.issuer)
+        person.on_call = place
+        person.save()
+
+
+def asked(edge: Edge, look: Look, do_due: Do, name: str = "pdf-exfil") -> Approval:
+    """A CRITICAL scan arrived and somebody was asked."""
+    edge.scan(name)
+    assert look() == 1
+    do_due()
+    return Approval.objects.get(target_name=name, status="pending")
+
+
+def test_the_item_is_held_everywhere_while_a_person_is_asked(
+    town: Town, edge: Edge, look: Look, do_due: Do, on_call: None
+) -> None:
+    approval = asked(edge, look, do_due)
+    assert approval.severity == "CRITICAL" and not approval.requester_sub and approval.held
+    assert approval.sentence == "Block skill pdf-exfil on every instance"
+    for each in town.edges.values():
+        assert each.blocked()["pdf-exfil"].startswith(f"ATA hold {approval.pk} until ")
+    assert sentences("skill.held")[0] == (
+        "Auth0-ATA put skill pdf-exfil on hold while somebody decides; 2 gateways are being told"
+    )
+    opened = sentences("finding.opened")
+    assert opened and all("edge-1 found “" in s and "in skill pdf-exfil" in s for s in opened)
+    assert Finding.objects.filter(status="open").count() == len(opened)
+
+
+def test_approval_blocks_it_with_the_operators_identity(
+    town: Town, edge: Edge, look: Look, do_due: Do, on_call: None, answer: Answer
+) -> None:
+    approval = asked(edge, look, do_due)
+    answer("operator", "approve")
+    approval.refresh_from_db()
+    assert (approval.outcome, approval.held) == ("approved", False)
+    asset = Asset.objects.get(name="pdf-exfil")
+    assert (asset.standing, asset.decided_by) == ("block", "Olu Operator")
+    for each in town.edges.values():
+        assert each.blocked()["pdf-exfil"].endswith(f"[ATA {approval.operation}]")
+    read = sentences("skill.blocked")
+    assert "edge-2 acknowledged: skill pdf-exfil is blocked (Olu Operator)" in read
+    decided = EventRow.objects.get(action="skill.blocked", outcome="pending")
+    assert decided.human == "H2"
+
+
+def test_denial_ends_the_hold_and_logs_an_override_with_the_name(
+    town: Town, edge: Edge, look: Look, do_due: Do, on_call: None, answer: Answer
+) -> None:
+    approval = asked(edge, look, do_due)
+    answer("operator", "deny")
+    approval.refresh_from_db()
+    assert (approval.outcome, approval.inferred) == ("denied", False)
+    assert all(not each.blocked() for each in town.edges.values())
+    assert sentences("skill.override_logged") == [
+        "Olu Operator refused to block skill pdf-exfil; the override is logged"
+    ]
+    assert not sentences("skill.blocked") and not sentences("skill.allowed")
+    assert not edge.rows("SELECT 1 FROM actions WHERE target_name = 'pdf-exfil'")
+    assert Asset.objects.get(name="pdf-exfil").standing == "none"
+
+
+def test_a_hold_that_somebody_replaced_is_left_when_the_ask_is_denied(
+    town: Town, edge: Edge, look: Look, do_due: Do, on_call: None, answer: Answer
+) -> None:
+    asked(edge, look, do_due)
+    edge.block("skill", "pdf-exfil", "blocked at the gateway")
+    answer("operator", "deny")
+    assert edge.blocked() == {"pdf-exfil": "blocked at the gateway"}
+    assert not town.edges["edge-2"].blocked()
+    assert (
+        "edge-1 keeps skill pdf-exfil blocked: somebody else's block had replaced the hold"
+    ) in sentences("skill.released")
+
+
+def test_when_nobody_answers_the_next_is_asked_and_then_the_hold_stays(
+    edge: Edge, look: Look, do_due: Do, on_call: None, settings: LazySettings
+) -> None:
+    settings.STEP_UP_EXPIRY_S = 1
+    approval = asked(edge, look, do_due)
+    deadline = time.monotonic() + 20
+    while approval.status == "pending" and time.monotonic() < deadline:
+        time.sleep(0.3)
+        do_due()
+        approval.refresh_from_db()
+    assert approval.outcome == "expired" and approval.held
+    assert [a.person.name for a in Ask.objects.order_by("number")] == [
+        "Olu Operator",
+        "Oona Operator",
+    ]
+    assert edge.blocked()["pdf-exfil"].startswith("ATA hold ")
+    assert not sentences("skill.blocked") and not sentences("skill.released")
+
+
+def test_a_storm_about_one_target_makes_one_request(
+    town: Town, edge: Edge, look: Look, do_due: Do, on_call: None, answer: Answer
+) -> None:
+    approval = asked(edge, look, do_due)
+    edge.scan("pdf-exfil")
+    town.edges["edge-2"].scan("pdf-exfil")
+    assert look() == 2
+    do_due()
+    assert Approval.objects.count() == 1
+    joined = Scan.objects.filter(ask="joined").values_list("approval", flat=True)
+    assert list(joined) == [str(approval.pk)] * 2
+    answer("operator", "approve")  # what joined is as grave, so the answer still holds
+    approval.refresh_from_db()
+    assert approval.outcome == "approved"
+    edge.scan("pdf-exfil")
+    look()
+    assert Approval.objects.count() == 1
+    assert Scan.objects.filter(ask="blocked").count() == 1
+
+
+def test_what_was_stored_before_the_first_look_asks_nobody(
+    town: Town, edge: Edge, db: None
+) -> None:
+    from enforcement import watch
+
+    edge.scan("old-skill")
+    edge.scan("old-skill", severity="HIGH")
+    watch.poll_due()
+    assert not Approval.objects.exists() and not sentences("finding.opened")
+    assert Scan.objects.get(name="old-skill").severity == "HIGH"
+
+
+def test_a_purged_database_is_read_again_without_asking_about_history(
+    edge: Edge, look: Look, do_due: Do, on_call: None
+) -> None:
+    edge.scan("old-skill", severity="HIGH")
+    look()
+    edge.purge()
+    look()
+    assert look() == 0
+    asked(edge, look, do_due, name="new-skill")
+
+
+def test_only_critical_scans_ask(edge: Edge, look: Look, db: None) -> None:
+    edge.scan("notes", severity="HIGH")
+    assert look() == 1
+    assert sentences("finding.opened") and not Approval.objects.exists()
+
+
+def test_with_nobody_to_ask_it_is_held_and_waits(edge: Edge, look: Look, do_due: Do) -> None:
+    edge.scan("pdf-exfil")
+    look()
+    do_due()
+    approval = Approval.objects.get()
+    assert approval.status == "pending" and not approval.asks.exists()
+    assert edge.blocked()["pdf-exfil"].startswith("ATA hold ")
