@@ -4,13 +4,15 @@ matches, with a flag that says which.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum, TextField, Value
+from django.db.models.functions import Coalesce, NullIf
 
 from audit import loglevels, searchsql
 from audit.ledger.query import EventQuery
@@ -19,7 +21,17 @@ from audit.models import Rollup
 from audit.plan import Plan, plan_of
 from audit.searchsql import CAP
 
-FACETS = ("family", "source", "outcome", "severity", "human", "instance", "connection", "via")
+FACETS = (
+    "family", "source", "outcome", "severity", "human", "instance", "connection", "via", "actor",
+)  # fmt: skip
+# Whom `actor:` finds by this very text.
+_ACTOR = Coalesce(
+    NullIf("actor_email", Value("")),
+    NullIf("actor_name", Value("")),
+    "actor_sub",
+    output_field=TextField(),
+)
+_ACTOR_SQL = "COALESCE(NULLIF(r.actor_email, ''), NULLIF(r.actor_name, ''), r.actor_sub)"
 _OUTCOME = FACETS.index("outcome") + 1  # in a row that starts with the time
 _ROLLED = ("family", "source", "outcome", "severity", "human")
 _KEYS = {"action": "family", "source": "source", "outcome": "outcome", "human": "human"}
@@ -40,12 +52,21 @@ class Facet:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Events with `start <= time < end`; `unsuccessful` of them had another outcome."""
+    """Events with `start <= time < end`, by outcome."""
 
     start: datetime
     end: datetime
-    count: int
-    unsuccessful: int
+    counts: Mapping[str, int]
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return sum(self.counts.values())
+
+    @property
+    def unsuccessful(self) -> int:
+        """Those with another outcome than success."""
+        return self.count - self.counts.get("success", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +107,54 @@ def histogram(query: EventQuery, buckets: int = 60) -> Histogram:
 
 def survey(query: EventQuery, plan: Plan, buckets: int = 60) -> Survey:
     """Look at all matches at once: two queries, four where there are more than CAP."""
-    waiting = list(searchsql.pending(plan).values_list("time", *FACETS)[: CAP + 1])
+    pending = searchsql.pending(plan).annotate(actor=_ACTOR)
+    waiting = list(pending.values_list("time", *FACETS)[: CAP + 1]) if plan.pending else []
     window = waiting + _placed(plan, CAP + 1 - len(waiting))
     exact = len(window) <= CAP
     counters = {key: Counter(row[i] for row in window[:CAP]) for i, key in enumerate(FACETS, 1)}
     rolled = None if exact else _rollup_filter(query, plan)
     if rolled is None:
-        points = [(row[0], row[_OUTCOME] != "success", 1) for row in window[:CAP]]
+        points = [(row[0], row[_OUTCOME], 1) for row in window[:CAP]]
         bins = Histogram(_binned(points, plan, buckets, _STEPS[0]), exact)
         found = tuple(Facet(key, _ranked(key, counters[key]), exact) for key in FACETS)
         return Survey(found, bins, min(len(window), CAP), exact)
     total = _count_cells(rolled, waiting, counters)
     sums = rolled.values_list("hour", "outcome").annotate(total=Sum("n")).order_by()
-    points = [(hour, outcome != "success", n) for hour, outcome, n in sums]
-    points += [(row[0], row[_OUTCOME] != "success", 1) for row in waiting]
+    points = list(sums)
+    points += [(row[0], row[_OUTCOME], 1) for row in waiting]
     bins = Histogram(_binned(points, plan, buckets, timedelta(hours=1)), exact=True)
     found = tuple(Facet(key, _ranked(key, counters[key]), key in _ROLLED) for key in FACETS)
     return Survey(found, bins, total, total_exact=True)
+
+
+def facet(query: EventQuery, plan: Plan, key: str) -> Facet:
+    """One facet of a query whose plan is at hand; one query, two where events are pending."""
+    counter: Counter[Any] = Counter()
+    if plan.pending:
+        pending = searchsql.pending(plan).order_by().annotate(actor=_ACTOR)
+        for value, n in pending.values_list(key).annotate(n=Count("event")):
+            counter[value] += n
+    rolled = _rollup_filter(query, plan) if key in _ROLLED else None
+    found = _grouped(plan, key) if rolled is None else _summed(rolled, key)
+    for value, n in found:
+        counter[value] += n
+    return Facet(key, _ranked(key, counter), rolled is not None or counter.total() < CAP)
+
+
+def _summed(rolled: QuerySet[Rollup], key: str) -> list[tuple[Any, int]]:
+    return list(rolled.values_list(key).annotate(total=Sum("n")).order_by())
+
+
+def _grouped(plan: Plan, key: str) -> list[tuple[Any, int]]:
+    column = f"{_ACTOR_SQL if key == 'actor' else f'r.{key}'} AS value"
+    inner, params = searchsql.rows(plan, column, beyond=None, descending=True, limit=CAP)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT value, count(*) FROM ({inner}) found GROUP BY value",  # noqa: S608
+            params,
+        )
+        found: list[tuple[Any, int]] = cursor.fetchall()
+    return found
 
 
 def _count_cells(
@@ -124,7 +176,7 @@ def _ranked(key: str, counter: Counter[Any]) -> tuple[tuple[str, int], ...]:
 
 
 def _binned(
-    points: list[tuple[datetime, bool, int]], plan: Plan, buckets: int, finest: timedelta
+    points: list[tuple[datetime, str, int]], plan: Plan, buckets: int, finest: timedelta
 ) -> tuple[Bucket, ...]:
     if not points:
         return ()
@@ -136,21 +188,18 @@ def _binned(
     # Buckets begin at round times, so that two pages of one range show the same bars.
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     base = epoch + (start - epoch) // step * step
-    counts: Counter[int] = Counter()
-    other: Counter[int] = Counter()
-    for time, unsuccessful, n in points:
-        place = (time - base) // step
-        counts[place] += n
-        other[place] += n * unsuccessful
+    counts: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    for time, outcome, n in points:
+        counts[(time - base) // step][outcome] += n
     last = (end - base - timedelta(microseconds=1)) // step
     return tuple(
-        Bucket(base + i * step, base + (i + 1) * step, counts[i], other[i]) for i in range(last + 1)
+        Bucket(base + i * step, base + (i + 1) * step, dict(counts[i])) for i in range(last + 1)
     )
 
 
 def _placed(plan: Plan, limit: int) -> list[tuple[Any, ...]]:
     """Time and facets of the newest sequenced matches."""
-    columns = ", ".join(f"r.{name}" for name in ("time", *FACETS))
+    columns = ", ".join(f"r.{name}" for name in ("time", *FACETS[:-1])) + f", {_ACTOR_SQL}"
     sql, params = searchsql.rows(plan, columns, beyond=None, descending=True, limit=limit)
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
@@ -162,7 +211,9 @@ def _placed(plan: Plan, limit: int) -> list[tuple[Any, ...]]:
 
 def _rollup_filter(query: EventQuery, plan: Plan) -> QuerySet[Rollup] | None:
     """Rollup rows that hold exactly the sequenced matches; None where rollups cannot tell."""
-    if plan.person or plan.ranges is not None or any(b and b != _hour(b) for b in (plan.start, plan.end)):
+    if plan.person or plan.ranges is not None:
+        return None
+    if any(bound and bound != _hour(bound) for bound in (plan.start, plan.end)):
         return None
     condition = Q()
     for clause in query.clauses:

@@ -7,9 +7,11 @@ it is a guard rail. The proof is the tree.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db import connection
 
-GUARDED = (
+FIRST_GUARDED = (  # since migration 0002
     "audit_event",
     "audit_entry",
     "audit_tile",
@@ -17,6 +19,8 @@ GUARDED = (
     "audit_cosignature",
     "audit_evidenceitem",
 )
+IMPORTS_GUARDED = ("audit_importedrow",)  # since migration 0003
+GUARDED = (*FIRST_GUARDED, *IMPORTS_GUARDED)
 _VERBS = {"sqlite": ("update", "delete"), "postgresql": ("update", "delete", "truncate")}
 _FUNCTION = "audit_refuse_change"
 # 23001 restrict_violation: an integrity class, so that both engines raise IntegrityError.
@@ -33,10 +37,10 @@ def trigger_name(table: str, verb: str) -> str:
     return f"{table}_no_{verb}"
 
 
-def create_statements(vendor: str) -> list[str]:
-    """SQL that installs every trigger; `vendor` is sqlite or postgresql."""
+def create_statements(vendor: str, tables: Sequence[str] = GUARDED) -> list[str]:
+    """SQL that installs the triggers of `tables`; `vendor` is sqlite or postgresql."""
     statements = [_PG_FUNCTION] if vendor == "postgresql" else []
-    for table in GUARDED:
+    for table in tables:
         for verb in _VERBS[vendor]:
             name = trigger_name(table, verb)
             if vendor == "sqlite":

@@ -1,0 +1,108 @@
+"""Decisions among the events of a filter: how many name a verified human, and how many do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.db import connection
+from django.db.models import Count
+
+from audit import searchsql
+from audit.ledger.query import EventQuery
+from audit.plan import Plan
+from audit.searchsql import CAP
+
+# What somebody decided, by its event (DESIGN 2.7). Comparing an inventory is not a decision.
+ACTIONS = tuple(
+    f"{family}.*"
+    for family in (
+        "skill", "mcp", "plugin", "tool", "alert", "connection", "agent", "person", "manifest",
+        "policy", "review", "passkey", "subject", "legal_hold", "gateway",
+    )
+)  # fmt: skip
+NOT_DECISIONS = ("connection.reconciled",)
+VERIFIED = ("H1", "H2", "H3")
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """Decisions of a filter by whether a verified human is named; not exact = newest CAP only."""
+
+    verified: int
+    unverified: int
+    exact: bool
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.verified + self.unverified
+
+
+def among(query: EventQuery) -> EventQuery | None:
+    """The decisions of a query, as a query; None where its actions exclude every decision."""
+    asked = query.values("action")
+    kept = _common(asked, ACTIONS) if asked else ACTIONS
+    if not kept:
+        return None
+    found = query.at("").dropping("action")
+    for action in kept:
+        found = found.including("action", action)
+    for action in NOT_DECISIONS:
+        if not asked or any(covers(value, action) for value in kept):
+            found = found.including("action", action, excluded=True)
+    return found
+
+
+def _common(asked: tuple[str, ...], decisions: tuple[str, ...]) -> tuple[str, ...]:
+    narrower = [
+        one if covers(other, one) else other
+        for one in asked
+        for other in decisions
+        if covers(one, other) or covers(other, one)
+    ]
+    return tuple(dict.fromkeys(narrower))
+
+
+def covers(wider: str, narrower: str) -> bool:
+    """Whether an action or family includes another action or family."""
+    return wider == narrower or (wider.endswith(".*") and narrower.startswith(wider[:-1]))
+
+
+def with_human(query: EventQuery, *, verified: bool) -> EventQuery:
+    """The query narrowed to events that name a verified human, or to those that do not."""
+    found = query.dropping("human").dropping("human", excluded=True)
+    for level in VERIFIED:
+        found = found.including("human", level, excluded=not verified)
+    return found
+
+
+def count(query: EventQuery, plan_for: Callable[[EventQuery], Plan]) -> Decisions:
+    """Count the decisions of a query, whatever human level it asks for; at most two queries.
+
+    Args:
+        query: its decisions are counted.
+        plan_for: compiles a query.
+    """
+    every = among(query.dropping("human").dropping("human", excluded=True))
+    if every is None:
+        return Decisions(0, 0, exact=True)
+    plan = plan_for(every)
+    found = _placed(plan)
+    if plan.pending:
+        waiting = searchsql.pending(plan).order_by().values_list("human")
+        found += waiting.annotate(n=Count("event"))
+    verified = sum(n for level, n in found if level in VERIFIED)
+    total = sum(n for _, n in found)
+    return Decisions(verified, total - verified, exact=total < CAP)
+
+
+def _placed(plan: Plan) -> list[tuple[str, int]]:
+    inner, params = searchsql.rows(plan, "r.human", beyond=None, descending=True, limit=CAP)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT human, count(*) FROM ({inner}) decided GROUP BY human",  # noqa: S608
+            params,
+        )
+        found: list[tuple[str, int]] = cursor.fetchall()
+    return found

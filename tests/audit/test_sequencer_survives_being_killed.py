@@ -1,0 +1,81 @@
+"""Recorders and sequencers killed at random leave a log that verifies and loses nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.stack
+ROOT = Path(__file__).resolve().parents[2]
+# Each prints an id only after its transaction was committed: a printed id may never be lost.
+RECORDER = """
+import django; django.setup()
+from audit.actor import SYSTEM
+from audit.record import record
+while True:
+    print(record(SYSTEM, "audit.imported", data={"n": 1}).id, flush=True)
+"""
+SEQUENCER = """
+import django, threading; django.setup()
+from audit import sequencer
+print("up", flush=True)
+sequencer.loop(threading.Event(), pause_s=0.01)
+"""
+JUDGE = """
+import django, sys, json; django.setup()
+from audit import sequencer, verify
+from audit.models import Entry, Event
+sequencer.run_once()
+report = verify.run()
+printed = set(sys.stdin.read().split())
+stored = set(map(str, Entry.objects.values_list("event_id", flat=True)))
+print(json.dumps({"ok": report.ok, "why": str(report.first_bad), "lost": len(printed - stored),
+                  "printed": len(printed), "size": report.size, "events": Event.objects.count()}))
+"""
+
+
+def start(code: str, env: dict[str, str]) -> subprocess.Popen[str]:
+    """A Python process with the portal's settings."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_log_whose_writers_are_killed_at_random_still_holds(tmp_path: Path) -> None:
+    random.seed(20261124)
+    env = os.environ | {
+        "VAR_DIR": str(tmp_path),
+        "DATABASE_URL": f"sqlite:///{tmp_path}/killed.sqlite3",
+        "DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "portal.settings"),
+    }
+    migrate = [sys.executable, "-m", "django", "migrate", "-v", "0"]
+    subprocess.run(migrate, cwd=ROOT, env=env, check=True)
+    printed: list[str] = []
+    for _ in range(3):
+        writers = [start(RECORDER, env), start(SEQUENCER, env), start(SEQUENCER, env)]
+        assert writers[0].stdout.readline() and writers[1].stdout.readline() == "up\n"
+        time.sleep(random.uniform(0.2, 0.8))
+        for process in writers:
+            process.kill()
+        whole = writers[0].stdout.read().rpartition("\n")[0]
+        printed += whole.split()
+        for process in writers:
+            process.communicate()
+    judge = start(JUDGE, env)
+    out, _ = judge.communicate("\n".join(printed), timeout=60)
+    verdict = json.loads(out)
+    assert verdict["ok"], verdict["why"]
+    assert verdict["lost"] == 0 and verdict["printed"] > 10
+    assert verdict["size"] == verdict["events"] >= verdict["printed"]
