@@ -1,0 +1,88 @@
+"""What the audit page counts: facets without their own filter, decisions, one person's own events."""
+
+from __future__ import annotations
+
+import pytest
+
+from audit import decisions, search, sequencer
+from audit.actor import Subject
+from audit.ledger.query import EventQuery
+from audit.record import record_many
+from tests.audit.factories import ADA, MIA, OLU, DraftFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def facet(overview: search.Overview, key: str) -> dict[str, int]:
+    found = next(f for f in overview.facets if f.key == key)
+    return dict(found.values)
+
+
+@pytest.fixture(params=[True, False], ids=["sequenced", "pending"])
+def trail(request: pytest.FixtureRequest) -> None:
+    drafts = [
+        DraftFactory(actor=OLU, action="skill.blocked"),
+        DraftFactory(actor=OLU, action="skill.blocked", outcome="denied"),
+        DraftFactory(actor=ADA, action="connection.reconciled"),
+        DraftFactory(actor=ADA, action="audit.exported", target=None),
+        DraftFactory(
+            actor=ADA,
+            action="connection.revoked",
+            on_behalf_of=Subject(MIA.iss, MIA.sub, MIA.name, MIA.email),
+        ),
+        DraftFactory(actor=MIA, action="token.refused", outcome="denied"),
+    ]
+    list(record_many(drafts))
+    if request.param:
+        sequencer.run_once()
+
+
+def test_a_facet_counts_as_if_its_own_filter_were_not_there(trail: None) -> None:
+    found = search.overview(EventQuery.from_bar("outcome:denied actor:olu@acme.example"))
+    assert found.page.total.count == 1
+    assert facet(found, "outcome") == {"success": 1, "denied": 1}
+    assert facet(found, "actor") == {OLU.email: 1, MIA.email: 1}
+    assert facet(found, "family") == {"skill": 1}
+
+
+def test_decisions_are_counted_by_whether_they_name_a_verified_human(trail: None) -> None:
+    found = search.overview(EventQuery()).decisions
+    assert (found.total, found.verified, found.unverified, found.exact) == (3, 0, 3, True)
+
+
+@pytest.mark.parametrize(
+    ("bar", "count"),
+    [
+        ("action:skill.*", 2),
+        ("action:skill.blocked outcome:success", 1),
+        ("action:audit.*", 0),
+        ("action:connection.*", 1),
+        ("action:connection.reconciled", 0),
+        ("-action:skill.*", 1),
+        ("human:H2", 3),
+    ],
+)
+def test_the_decisions_of_a_filter_stay_inside_it(trail: None, bar: str, count: int) -> None:
+    assert search.overview(EventQuery.from_bar(bar)).decisions.total == count
+
+
+def test_the_link_to_decisions_shows_exactly_those_counted(trail: None) -> None:
+    every = decisions.among(EventQuery())
+    assert every is not None
+    assert search.page(decisions.with_human(every, verified=False)).total.count == 3
+    assert search.page(decisions.with_human(every, verified=True)).total.count == 0
+
+
+def test_one_person_sees_what_they_did_and_what_was_done_for_them(trail: None) -> None:
+    mine = Subject(MIA.iss, MIA.sub).key
+    found = search.overview(EventQuery(), person=mine)
+    assert [row.action for row in found.page.rows] == ["token.refused", "connection.revoked"]
+    assert found.page.total.count == 2
+    assert sum(bucket.count for bucket in found.histogram.buckets) == 2
+    assert search.page(EventQuery.from_bar("action:skill.*"), person=mine).rows == []
+
+
+def test_nothing_matches_where_the_levels_asked_for_exclude_each_other(trail: None) -> None:
+    query = EventQuery.from_bar("-log:L0 -log:L1 -log:L2 -log:L3")
+    assert search.count(query, size=6) == 0
+    assert list(search.iterate(query, size=6)) == []
