@@ -7,7 +7,7 @@ from audit import fulltext, guards
 
 def forwards(apps, schema_editor):
     vendor = schema_editor.connection.vendor
-    for statement in guards.create_statements(vendor):
+    for statement in guards.create_statements(vendor, guards.FIRST_GUARDED):
         schema_editor.execute(statement, params=None)
     schema_editor.execute(fulltext.create_statement(vendor), params=None)
 

@@ -2,6 +2,7 @@
 
 from audit.models.event import Event, Openings
 from audit.models.evidence import EvidenceItem
+from audit.models.imported import ImportedRow, QuarantinedRow
 from audit.models.projection import EventRow, Rollup
 from audit.models.tree import Checkpoint, Cosignature, Entry, Tile
 from audit.models.verification import VerificationRun
@@ -13,7 +14,9 @@ __all__ = [
     "Event",
     "EventRow",
     "EvidenceItem",
+    "ImportedRow",
     "Openings",
+    "QuarantinedRow",
     "Rollup",
     "Tile",
     "VerificationRun",

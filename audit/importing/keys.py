@@ -1,0 +1,52 @@
+"""Finding the key that a DefenseClaw instance seals its rows with."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Final
+
+from django.conf import settings
+
+from audit.importing.integrity import Key
+from audit.importing.source import ImportRefused
+
+KEY_FILE: Final = "redaction-correlation.key"
+
+
+def find(database: Path, instance: str, given: Path | None = None) -> Key | None:
+    """The key that was named, else the instance's `hmac_key_file`, else the one beside the file.
+
+    Raises:
+        ImportRefused: a key file was named or found that cannot be used.
+    """
+    path = given or _registered(instance) or _beside(database)
+    if path is None:
+        return None
+    try:
+        return Key.of(path.read_bytes())
+    except OSError as error:
+        raise ImportRefused(f"The key file {path} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise ImportRefused(f"{path} is no DefenseClaw key: {error}.") from None
+
+
+def _beside(database: Path) -> Path | None:
+    path = database.resolve().with_name(KEY_FILE)
+    return path if path.is_file() else None
+
+
+def _registered(instance: str) -> Path | None:
+    configured: Path | None = settings.ENV.DEFENSECLAW_INSTANCES_FILE
+    if configured is None or not configured.is_file():
+        return None
+    try:
+        blocks = tomllib.loads(configured.read_text()).get("instance", [])
+    except (OSError, ValueError):
+        return None  # the room that uses the gateways reports a broken file
+    for block in blocks if isinstance(blocks, list) else []:
+        if isinstance(block, dict) and block.get("name") == instance:
+            named = block.get("hmac_key_file")
+            path = configured.parent / named if isinstance(named, str) else None
+            return path if path is not None and path.is_file() else None
+    return None

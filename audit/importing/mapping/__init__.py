@@ -1,0 +1,7 @@
+"""Rows of each DefenseClaw table as events."""
+
+from __future__ import annotations
+
+from audit.importing.mapping.mapper import Malformed, Mapper
+
+__all__ = ["Malformed", "Mapper"]

@@ -1,0 +1,92 @@
+"""`audit_events`, of every generation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from audit.importing import integrity, jsontext, outcomes, people, severities, targets
+from audit.importing.mapping.facts import Facts, changes_of, codes, opaque, reason_of
+from audit.importing.rows import SourceRow
+
+_CODES: Final = (
+    "run_id",
+    "trace_id",
+    "turn_id",
+    "evaluation_id",
+    "scan_id",
+    "finding_id",
+    "enforcement_action_id",
+    "policy_id",
+    "connector",
+    "tool_name",
+    "step_idx",
+    "enforced",
+    "bucket",
+    "event_name",
+    "redaction_profile",
+)
+
+
+def facts(row: SourceRow, time: datetime, key: integrity.Key | None) -> Facts:
+    """What an audit row says."""
+    record = jsontext.load_object(row.text(integrity.RECORD))
+    body = _body(row, record)
+    structured = jsontext.load_object(row.text("structured_json"))
+    details = row.text("details")
+    parsed = jsontext.load_object(details)
+    action = row.text("action")
+    kind, name = targets.of_event(action, row.text("target"), details, body, parsed)
+    claim = people.resolve(body, parsed, row.text("actor"), action=action, door=row.text("source"))
+    told = Facts(
+        time=time,
+        action=action,
+        severity=severities.of(
+            row.text("severity"), (details, row.text("structured_json"), row.text("payload_json"))
+        ),
+        claim=claim,
+        outcome=outcomes.of_event(action, record, structured, details),
+        kind=kind,
+        name=name,
+        agent=opaque(row.text("agent_name") or row.text("agent_id")),
+        session=opaque(row.text("session_id")),
+        request=opaque(row.text("request_id")),
+        reason=_reason(details, parsed, body),
+        changes=_changes(body, parsed),
+        data=codes(row.values, *_CODES) | _door(row) | _seal(row, record, key),
+    )
+    if details and details != row.text("event_name"):
+        told.private["details"] = details
+    return told
+
+
+def _body(row: SourceRow, record: Mapping[str, Any]) -> dict[str, Any]:
+    body = record.get("body")
+    return body if isinstance(body, dict) else jsontext.load_object(row.text("payload_json"))
+
+
+def _door(row: SourceRow) -> dict[str, Any]:
+    # `source` is a field of ours with another meaning.
+    found = codes(row.values, "source")
+    return {"reported_source": found["source"]} if found else {}
+
+
+def _seal(row: SourceRow, record: Mapping[str, Any], key: integrity.Key | None) -> dict[str, Any]:
+    status = integrity.status(row.values, key)
+    if status == integrity.NOT_PROJECTED and "bucket" not in row.values:
+        return {}  # generations 0 and 7 seal nothing
+    different = integrity.mismatches(row.values, record) if record else []
+    return {"integrity": status} | ({"mismatches": different} if different else {})
+
+
+def _reason(details: str, parsed: Mapping[str, Any], body: Mapping[str, Any]) -> str:
+    admin = body.get("defenseclaw.admin.reason")
+    return admin if isinstance(admin, str) and admin else reason_of(details, parsed)
+
+
+def _changes(body: Mapping[str, Any], parsed: Mapping[str, Any]) -> dict[str, Any] | None:
+    return changes_of(
+        body.get("defenseclaw.admin.before_state") or parsed.get("before"),
+        body.get("defenseclaw.admin.after_state") or parsed.get("after"),
+    )

@@ -1,0 +1,154 @@
+"""A row of any table as a draft of an event."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from audit.actor import Actor, Subject, Target
+from audit.importing import jsontext, people, times
+from audit.importing.integrity import Key
+from audit.importing.mapping import audit_events, others, scans
+from audit.importing.mapping.facts import Facts, codes, opaque
+from audit.importing.masking import mask, mask_counted
+from audit.importing.operations import Known, Operations
+from audit.importing.rows import SourceRow, content_digest, event_id
+from audit.record import Draft
+
+_ACTION_CHARS: Final = re.compile(r"[^A-Za-z0-9_:.-]+")
+_TIME_COLUMN: Final = {"alert_acknowledgement_operations": "created_at"}
+# Names of our own in DefenseClaw's family: a gateway must not be able to speak as the importer.
+_OURS: Final = frozenset({"row_changed"})
+
+
+class Malformed(Exception):
+    """A row that cannot become an event. `reason` is a code of `audit.importing.quarantine`."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Mapper:
+    """Makes drafts of one instance's rows; `key` opens its seals, `now` is the import's time."""
+
+    def __init__(
+        self, instance: str, key: Key | None, operations: Operations, now: datetime
+    ) -> None:
+        self._instance = instance
+        self._key = key
+        self._operations = operations
+        self._now = now
+
+    def draft(self, row: SourceRow) -> Draft:
+        """The event that a row becomes.
+
+        Raises:
+            Malformed: it has no usable time or no action.
+        """
+        facts = self._facts(row)
+        known = self._operations.find(facts.request, facts.name)
+        claim = facts.claim if known is None else people.Claim(people.VERIFIED)
+        raw, masked = mask_counted(jsontext.loggable(dict(row.values)))
+        data = {"table": row.table, "actor_provenance": claim.provenance}
+        data |= codes({"row_id": row.id}, "row_id") | _severity_notes(row, facts) | facts.data
+        if masked:
+            data["masked_values"] = masked
+        private = {k: mask(jsontext.loggable(v)) for k, v in facts.private.items()}
+        private["raw"] = {"columns": raw, "digest": content_digest(row).hex()}
+        return Draft(
+            id=event_id(self._instance, row.table, row.id),
+            actor=_actor(claim, known, facts),
+            action=f"defenseclaw.{_action(facts.action)}",
+            outcome=facts.outcome,
+            severity=facts.severity.code,
+            source="defenseclaw",
+            instance=self._instance,
+            target=self._target(facts),
+            on_behalf_of=_user(facts.user),
+            agent=mask(facts.agent),
+            operation="" if known is None else known.operation,
+            reason=mask(jsontext.plain_text(facts.reason)),
+            changes=mask(jsontext.loggable(facts.changes)),
+            data=data,
+            private=private,
+            time=facts.time,
+        )
+
+    def _facts(self, row: SourceRow) -> Facts:
+        if row.table in {"findings", "scan_findings"}:
+            return scans.finding_facts(row, *self._finding_time(row))
+        time = _time(row.values.get(_TIME_COLUMN.get(row.table, "timestamp")))
+        match row.table:
+            case "audit_events":
+                facts = audit_events.facts(row, time, self._key)
+            case "activity_events":
+                facts = others.activity_facts(row, time)
+            case "scan_results":
+                facts = scans.scan_facts(row, time)
+            case "network_egress_events":
+                facts = others.egress_facts(row, time)
+            case _:
+                facts = others.disposition_facts(row, time)
+        if not facts.action.strip():
+            raise Malformed("missing_action", "the row names no action")
+        return facts
+
+    def _finding_time(self, row: SourceRow) -> tuple[datetime, str]:
+        if "timestamp" in row.values:
+            return _time(row.values["timestamp"]), "row"
+        if "timestamp" in row.joined:
+            try:
+                return times.parse(row.joined["timestamp"]), "scan"
+            except times.BadTime:
+                pass  # the scan itself is set aside with that reason
+        return self._now, "import"
+
+    def _target(self, facts: Facts) -> Target | None:
+        if not facts.name and not facts.kind:
+            return None
+        name = mask(jsontext.plain_text(facts.name))
+        return Target(opaque(facts.kind), name, self._instance)
+
+
+def _time(value: Any) -> datetime:
+    try:
+        return times.parse(value)
+    except times.BadTime as error:
+        raise Malformed("missing_time" if value is None else "bad_time", str(error)) from None
+
+
+def _action(theirs: str) -> str:
+    word = _ACTION_CHARS.sub("_", theirs.strip())[:100]
+    parts = [part for part in word.split(".") if part]
+    word = ".".join(parts) or "unnamed"
+    return f"reported_{word}" if word in _OURS else word
+
+
+def _actor(claim: people.Claim, known: Known | None, facts: Facts) -> Actor:
+    shared = Actor(
+        iss="", sub="", via="import", session=mask(facts.session), request=mask(facts.request)
+    )
+    if known is not None:
+        return replace(shared, iss=known.iss, sub=known.sub, name=known.name, email=known.email)
+    sub, name = (mask(jsontext.plain_text(text)) for text in (claim.sub, claim.name))
+    return replace(shared, sub=sub, name=name)
+
+
+def _user(named: str) -> Subject | None:
+    claim = people.asserted(named.strip()) if named.strip() else None
+    if claim is None or not (claim.sub or claim.name):
+        return None
+    sub, name = (mask(jsontext.plain_text(text)) for text in (claim.sub, claim.name))
+    return Subject(iss="", sub=sub, name=name)
+
+
+def _severity_notes(row: SourceRow, facts: Facts) -> dict[str, Any]:
+    basis = facts.severity.basis
+    if basis in {"reported", "absent"}:
+        return {}
+    column = "max_severity" if row.table == "scan_results" else "severity"
+    return {"severity_basis": basis, "severity_reported": opaque(row.text(column))[:40]}

@@ -1,0 +1,231 @@
+"""One import: every evidence row of a DefenseClaw database, once, in batches that survive a kill.
+
+A batch is one transaction: its events, the memory that its rows were imported, and what it set
+aside. Whoever kills the process loses at most the batch in hand; the next run finds the finished
+rows by their deterministic ids and goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from django.db import transaction
+
+from audit import bulk, clock
+from audit import record as recording
+from audit.actor import Actor
+from audit.importing import changed, keys, quarantine, summary
+from audit.importing.changed import Changed
+from audit.importing.lock import import_lock
+from audit.importing.mapping import Malformed, Mapper
+from audit.importing.operations import Operations
+from audit.importing.quarantine import Quarantine, Rejected
+from audit.importing.report import Counts, ImportReport
+from audit.importing.rows import SourceRow, content_digest, event_id
+from audit.importing.source import ImportRefused, Source, opened
+from audit.ledger.canonical import EntryError
+from audit.models import ImportedRow
+from audit.record import Draft
+
+IMPORTER = Actor(iss="", sub="", name="Auth0-ATA", via="import")
+BATCH = 1000
+
+type Progress = Callable[[int, int], None]
+
+
+def run(
+    path: Path,
+    instance: str = "",
+    *,
+    key_file: Path | None = None,
+    actor: Actor = IMPORTER,
+    progress: Progress | None = None,
+    batch: int = BATCH,
+) -> ImportReport:
+    """Import a DefenseClaw audit database.
+
+    Args:
+        path: the database; opened read-only.
+        instance: the gateway it belongs to; by default the file's name without its ending. The
+            same rows imported under another name are other events.
+        key_file: key to check seals with; by default the registered or neighbouring one.
+        actor: whose act the import is; the imported rows keep their own, asserted, actors.
+        progress: called with rows done and rows in all, after each batch.
+        batch: rows per transaction.
+
+    Raises:
+        ImportRefused: the file, the key or the name cannot be used; nothing was imported.
+        SourceLost: the file became unreadable; finished batches stay, run again.
+        ImportRunning: another process imports for this instance.
+    """
+    instance = instance or path.stem
+    if not (instance.isprintable() and 0 < len(instance) <= 100):
+        raise ImportRefused("An instance name is 1 to 100 printable characters; use --instance.")
+    started = time.monotonic()
+    with opened(path) as source, import_lock(instance):
+        key = keys.find(path, instance, key_file)
+        now = clock.now()
+        work = _Work(
+            report=ImportReport(instance, key_id=key.id if key else ""),
+            mapper=Mapper(instance, key, Operations(), now),
+            aside=Quarantine(instance, now),
+            actor=actor,
+            now=now,
+        )
+        work.all(source, progress or _silent, batch)
+        work.report.reasons.update(work.aside.reasons)
+        work.report.event = summary.record_run(work.report, work.aside, path.name, actor)
+    work.report.seconds = time.monotonic() - started
+    return work.report
+
+
+def _silent(done: int, total: int) -> None:
+    """Show nothing."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one batch of rows turns into."""
+
+    drafts: list[Draft] = field(default_factory=list)
+    sources: list[SourceRow] = field(default_factory=list)
+    memory: list[ImportedRow] = field(default_factory=list)
+    changes: list[Changed] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    duplicates: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class _Work:
+    report: ImportReport
+    mapper: Mapper
+    aside: Quarantine
+    actor: Actor
+    now: datetime
+
+    def all(self, source: Source, progress: Progress, size: int) -> None:
+        total = sum(source.count(table) for table in source.tables)
+        done = 0
+        progress(done, total)
+        for table in source.tables:
+            counts = self.report.by_table[table] = Counts()
+            for rows in source.batches(table, size):
+                self._take(rows, counts)
+                done += len(rows)
+                progress(done, total)
+
+    def _take(self, rows: Sequence[SourceRow], counts: Counts) -> None:
+        batch = self._sort(rows)
+        try:
+            self._write(batch)
+        except EntryError:
+            self._refuse_unrecordable(batch)
+            self._write(batch)
+        counts.rows += len(rows)
+        counts.imported += len(batch.drafts)
+        counts.duplicates += batch.duplicates
+        counts.quarantined += len(batch.rejected)
+        self._tally(batch.drafts)
+        self.report.changed.update(batch.kinds)
+
+    def _write(self, batch: _Batch) -> None:
+        changes = list(self._changes(batch))
+        batch.kinds = Counter(str((draft.data or {})["change"]) for draft in changes)
+        with transaction.atomic():
+            _written(recording.record_many([*batch.drafts, *changes], batch=BATCH))
+            bulk.insert(batch.memory)
+            self.aside.keep(batch.rejected)
+
+    def _sort(self, rows: Sequence[SourceRow]) -> _Batch:
+        """Tell new rows, duplicates, changed rows and unusable ones apart."""
+        batch = _Batch()
+        named = [(row, event_id(self.report.instance, row.table, row.id)) for row in rows]
+        seen = _seen([event for row, event in named if row.id])
+        for row, event in named:
+            if not row.id:
+                batch.rejected.append(quarantine.without_id(row))
+                continue
+            digest = content_digest(row)
+            known = seen.get(event)
+            if known is None:
+                if not self._new(row, batch):
+                    continue
+                seen[event] = [digest]
+            else:
+                batch.duplicates += 1
+                if digest in known:
+                    continue
+                batch.changes.append(Changed(row, event, known[0], digest))
+                known.append(digest)
+            batch.memory.append(self._remembered(row, event, digest))
+        return batch
+
+    def _new(self, row: SourceRow, batch: _Batch) -> bool:
+        rejected = quarantine.fault(row)
+        if rejected is None:
+            try:
+                batch.drafts.append(self.mapper.draft(row))
+                batch.sources.append(row)
+                return True
+            except Malformed as error:
+                rejected = Rejected(row, error.reason, error.detail)
+        batch.rejected.append(rejected)
+        return False
+
+    def _remembered(self, row: SourceRow, event: UUID, digest: bytes) -> ImportedRow:
+        return ImportedRow(
+            event=event,
+            digest=digest,
+            instance=self.report.instance,
+            table=row.table,
+            row_id=row.id,
+            seen=self.now,
+        )
+
+    def _refuse_unrecordable(self, batch: _Batch) -> None:
+        """Set aside what the ledger refuses, which only building the entry can tell."""
+        for draft, row in list(zip(batch.drafts, batch.sources, strict=True)):
+            try:
+                recording.prepare(draft, self.now)
+            except EntryError as error:
+                batch.drafts.remove(draft)
+                batch.sources.remove(row)
+                batch.memory = [kept for kept in batch.memory if kept.event != draft.id]
+                batch.rejected.append(Rejected(row, "not_recordable", str(error)))
+
+    def _changes(self, batch: _Batch) -> Iterable[Draft]:
+        return changed.drafts(
+            batch.changes, instance=self.report.instance, actor=self.actor, now=self.now
+        )
+
+    def _tally(self, drafts: Iterable[Draft]) -> None:
+        report = self.report
+        for draft in drafts:
+            data = draft.data or {}
+            report.provenance[data["actor_provenance"]] += 1
+            report.masked += data.get("masked_values", 0)
+            if status := data.get("integrity"):
+                report.integrity[status] += 1
+            report.mismatches += "mismatches" in data
+
+
+def _seen(events: Sequence[UUID]) -> dict[UUID, list[bytes]]:
+    """Digests of rows that were imported before, the first-seen one first."""
+    seen: dict[UUID, list[bytes]] = {}
+    found = ImportedRow.objects.filter(event__in=events).order_by("pk")
+    for event, digest in found.values_list("event", "digest"):
+        seen.setdefault(event, []).append(bytes(digest))
+    return seen
+
+
+def _written(ids: Iterable[UUID]) -> None:
+    """Consume an iterator that writes as it goes."""
+    for _ in ids:
+        pass

@@ -1,0 +1,57 @@
+"""What was imported from other systems, so that it is imported once, and what could not be."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from audit.models.fields import ExactJSONField
+
+
+class ImportedRow(models.Model):
+    """One content of one row of another system's table. Insert-only.
+
+    The first one of an `event` is what the event was made from; each later one is a change that
+    was noticed. `digest` covers the exact row and is no part of the log.
+    """
+
+    event = models.UUIDField()  # derived from instance, table and row_id: the same at every import
+    digest = models.BinaryField(max_length=32)
+    instance = models.TextField()
+    table = models.TextField()
+    row_id = models.TextField()
+    seen = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["event", "digest"], name="audit_imported_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instance} {self.table}/{self.row_id}"
+
+
+class QuarantinedRow(models.Model):
+    """A row that could not become an event, kept for a person to look at.
+
+    `content` is the row as far as it could be read, secrets masked; it may hold personal values
+    and can be deleted.
+    """
+
+    instance = models.TextField()
+    table = models.TextField()
+    row_id = models.TextField()  # its id, or rowid:N where it has no usable one
+    reason = models.TextField()  # a code of audit.importing.quarantine
+    detail = models.TextField()
+    digest = models.BinaryField(max_length=32)
+    content = ExactJSONField(default=dict)
+    seen = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["instance", "table", "row_id", "digest"], name="audit_quarantined_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instance} {self.table}/{self.row_id}: {self.reason}"
