@@ -164,6 +164,7 @@ def unreachable(ask: Ask, now: datetime) -> Settle:
             approval,
             ask,
             "issuer_unreachable",
-            f"Auth0 could not be reached between {clock.stamp(ask.expires_at)} and {clock.stamp(now)}.",
+            "Auth0 could not be reached between "
+            f"{clock.stamp(ask.expires_at)} and {clock.stamp(now)}.",
         )
     )

@@ -26,10 +26,12 @@ def ask_next(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
 
 
 def add_ask(approval: Approval, person: Person, now: datetime) -> Ask:
-    """Ask this person with a fresh code; older asks of the approval are superseded."""
-    approval.asks.filter(state__in=[AskState.STARTING, AskState.WAITING]).update(
-        state=AskState.SUPERSEDED, due=None
-    )
+    """Ask this person with a fresh code; older asks of the approval are superseded.
+
+    A push that is out keeps being polled: an answer to it commits nothing but is recorded.
+    """
+    approval.asks.filter(state=AskState.STARTING).update(state=AskState.SUPERSEDED, due=None)
+    approval.asks.filter(state=AskState.WAITING).update(state=AskState.SUPERSEDED)
     ask = Ask.objects.create(
         approval=approval,
         number=approval.asks.count() + 1,

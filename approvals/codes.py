@@ -1,4 +1,7 @@
-"""Binding messages: short codes shown on both screens (facts: ≤ 64 chars, alphanumerics and +-_.,:#)."""
+"""Binding messages: short codes shown on both screens.
+
+Auth0 takes at most 64 characters, alphanumerics and `+-_.,:#`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holds while an approval waits: visible, reversible, and lifted only by the one that placed them."""
+"""Holds while an approval waits: visible, reversible, lifted only by whoever placed them."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def perform(
     if request.rule.kind == "refuse":
         raise Refused(
             request.rule.code,
-            f"{request.verb.label} needs the role {' or '.join(sorted(request.verb.roles)) or 'owner'}.",
+            f"{request.verb.label} needs the role {_roles(request.verb)}.",
         )
     operation = str(uuid7())
     if request.rule.kind == "commit":
@@ -86,6 +86,10 @@ def perform(
     if folded and (known := Approval.objects.filter(folded=folded).first()):
         return Performed(operation=known.operation, approval=known)
     return _ask(request, operation, folded)
+
+
+def _roles(verb: Verb) -> str:
+    return " or ".join(sorted(verb.roles)) or "owner"
 
 
 def _prepare(

@@ -101,24 +101,37 @@ def _require(verb: Verb, severity: str, how: dict[str, Any], policy: dict[str, A
     )
 
 
-def in_words(rule: dict[str, Any], verb: Verb, minutes: int) -> str:
-    """A decision as a sentence that people read on the approval page."""
+def in_words(rule: dict[str, Any], verb: Verb | None, within: str) -> str:
+    """A decision as a sentence that people read on the approval page; `within` is "5 min"."""
+    label = verb.label if verb else "This"
     if rule["kind"] != "require":
-        return "Commits at once."
-    roles = " or ".join(rule["approver_roles"]) or "owner"
-    a_role = f"{'an' if roles[0] in 'aeiou' else 'a'} {roles}"
-    who = (
-        f"{a_role} other than the one who asked"
-        if rule["approver"] == "another"
-        else "the one who asked, on a second device,"
-    )
-    held = "held meanwhile; " if rule["while_pending"] == "hold" else ""
-    silent = (
-        "if nobody answers, the next on call is asked and the hold stays"
-        if rule["on_expiry"] == "keep_hold" and held
-        else "if nobody answers, nothing changes"
-    )
+        return f"{label} commits at once."
+    held = "Held meanwhile. " if rule["while_pending"] == "hold" else ""
     return (
-        f"{verb.label} at severity {rule['severity']}: {who} approves by phone "
-        f"within {minutes} minutes; {held}{silent}."
+        f"{label} at severity {rule['severity']}: {who_approves(rule)} within {within}. "
+        f"{held}{if_nobody_answers(rule)}"
     )
+
+
+def who_approves(rule: dict[str, Any]) -> str:
+    """Whose approval the rule wants, such as `an operator other than the one who asked approves
+    by phone`."""
+    if rule["approver"] == "self":
+        return "the one who asked approves on their own phone"
+    roles = " or ".join(rule["approver_roles"]) or "owner"
+    article = "an" if roles[0] in "aeiou" else "a"
+    return f"{article} {roles} other than the one who asked approves by phone"
+
+
+def if_nobody_answers(rule: dict[str, Any]) -> str:
+    """What the rule does when time runs out."""
+    following = (
+        "" if rule["approver"] == "self" else "the next on call is asked, and after the last "
+    )
+    if rule["while_pending"] != "hold":
+        ending = "nothing changes"
+    elif rule["on_expiry"] == "keep_hold":
+        ending = "the hold stays until somebody decides"
+    else:
+        ending = "the hold ends"
+    return f"If nobody answers, {following}{ending}."

@@ -41,7 +41,7 @@ def due_work(now: datetime) -> list[Work]:
 
 
 def sweep(run: Callable[[Iterable[Work]], None] | None = None) -> int:
-    """Do all due work once; `run` may spread it over threads. Returns how many rows were claimed."""
+    """Do all due work once and return how many rows it was; `run` may spread it over threads."""
     work = due_work(clock.now())
     if run is None:
         for piece in work:

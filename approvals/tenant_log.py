@@ -1,4 +1,4 @@
-"""Positive evidence of a denial: `gd_auth_rejected` in the tenant log (facts/auth0-wire.md §6.4)."""
+"""Positive evidence of a denial: `gd_auth_rejected` in the tenant log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Due approvals without a live ask: nobody to ask yet, or a denial that still needs its evidence."""
+"""Approvals without a live ask: nobody to ask yet, or a denial that needs its evidence."""
 
 from __future__ import annotations
 

@@ -33,11 +33,12 @@ def cancel(actor: Actor, approval_id: str) -> Approval:
     """Withdraw a request; a later approval on the phone commits nothing.
 
     Raises:
-        Refused: `not_permitted` (only the requester or an operator's own automatic ask), `closed`.
+        Refused: `not_permitted` (only the requester), `closed`.
     """
     with transaction.atomic(durable=True):
         approval = _locked(actor, approval_id)
-        _requester_only(actor, approval, "cancel")
+        if not may_cancel(actor, approval):
+            raise Refused("not_permitted", "Only the person who asked can cancel this request.")
         closing.cancel(approval, actor)
     return approval
 
@@ -50,7 +51,8 @@ def send_again(actor: Actor, approval_id: str) -> Approval:
     """
     with transaction.atomic(durable=True):
         approval = _locked(actor, approval_id)
-        _requester_only(actor, approval, "send again")
+        if not may_send_again(actor, approval):
+            raise Refused("not_permitted", "Only the person who asked can send this request again.")
         ask = approval.current
         if ask is None:
             raise Refused(
@@ -86,14 +88,26 @@ def _locked(actor: Actor, approval_id: str) -> Approval:
     return approval
 
 
-def _requester_only(actor: Actor, approval: Approval, what: str) -> None:
-    mine = (approval.requester_iss, approval.requester_sub) == (actor.iss, actor.sub)
+def may_cancel(actor: Actor, approval: Approval) -> bool:
+    """Whether this person may withdraw the request: only the one who asked.
+
+    An automatic ask cannot be withdrawn, since that would end a hold that no human decided about.
+    """
+    return (approval.requester_iss, approval.requester_sub) == (actor.iss, actor.sub)
+
+
+def may_send_again(actor: Actor, approval: Approval) -> bool:
+    """Whether this person may send the push again: the one who asked, or any operator for an
+    automatic ask."""
     automatic = not approval.requester_sub
-    # An automatic ask belongs to the operators; only sending it again is theirs, since
-    # cancelling it would end a hold that no human decided about.
-    if mine or (automatic and what == "send again" and actor.roles & {"operator"}):
-        return
-    raise Refused("not_permitted", f"Only the person who asked can {what} this request.")
+    return may_cancel(actor, approval) or (automatic and "operator" in actor.roles)
+
+
+def may_confirm_denial(actor: Actor, approval: Approval) -> bool:
+    """Whether this is the asked person of a denial that only our clock tells."""
+    answered = actors.from_json(approval.answered_by)
+    inferred = approval.outcome == Outcome.DENIED and approval.inferred
+    return inferred and (answered.iss, answered.sub) == (actor.iss, actor.sub)
 
 
 def _uuid(text: str) -> UUID:

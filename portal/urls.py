@@ -9,9 +9,10 @@ from portal.api.app import api
 urlpatterns = [
     path("", include("portal.web.urls")),
     path("", include("portal.identity.urls")),
+    path("", include("portal.account.urls")),
     path("", include("portal.ops.urls")),
     path("", include("audit.urls")),
-    path("", include("approvals.urls")),
+    path("", include("portal.approvals_pages.urls")),
     path("", include("connections.urls")),
     path("", include("portal.enforcement_pages.urls")),
     path("v1/", api.urls),

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from django.contrib import auth
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
@@ -21,17 +21,14 @@ class PagesNeedSignIn(LoginRequiredMiddleware):
     def process_view(
         self,
         request: HttpRequest,
-        view_func: Callable[..., HttpResponse],
+        view_func: Callable[..., HttpResponseBase],
         view_args: tuple[Any, ...],
         view_kwargs: dict[str, Any],
-    ) -> HttpResponse | None:
+    ) -> HttpResponseBase | None:
         """Redirect strangers to sign in."""
         if request.path.startswith("/v1/"):
             return None
-        answer: HttpResponse | None = super().process_view(
-            request, view_func, view_args, view_kwargs
-        )
-        return answer
+        return super().process_view(request, view_func, view_args, view_kwargs)
 
 
 class SessionAssuranceMiddleware:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.contrib import auth
 from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from approvals import clock
-from audit.actor import Actor, EvidenceRef
+from audit.actor import Actor, EvidenceRef, Target
 from audit.record import record
 from portal.identity.backend import SignIn
 from portal.identity.models import SignedInSession, User
@@ -85,6 +88,28 @@ def actor_of(
         ip=_ip(request) or "",
         evidence=(EvidenceRef("id_token", kept),) if kept else (),
     )
+
+
+type Sessions = QuerySet[SignedInSession]
+
+
+def of(user: User) -> Sessions:
+    """Live sessions of a person, the newest use first."""
+    return SignedInSession.objects.filter(user=user).order_by("-last_seen")
+
+
+def revoke(actor: Actor, ended: Sequence[SignedInSession]) -> None:
+    """End a person's own sessions elsewhere; one `session.revoked` each."""
+    with transaction.atomic():
+        for session in ended:
+            end(session)
+            record(
+                actor,
+                "session.revoked",
+                target=Target("session", session.public_id),
+                data={"by": "the person, in the portal"},
+                private={"ip": session.ip or "", "user_agent": session.user_agent},
+            )
 
 
 def end(session: SignedInSession) -> None:

@@ -2,11 +2,125 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import metadata
 from typing import Any
 
+from django.core.cache import cache
 from django.http import HttpRequest
+
+from approvals import clock
+from approvals.models import Approval, Status
+from audit.actor import Actor
+from enforcement.models import Asset
+from portal.approvals_pages.inbox import waiting_for
+from portal.identity.models import SignedInSession, User
+from portal.ops.request_id import request_id
+from portal.web import ledger_facts, local_tenant, nav
+from portal.web.times import relative
+
+_FOR_S = 2
+_SEES_ALL = frozenset({"auditor", "operator", "admin"})
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What waits: `mine` for this person, `pending` in all, `held` things, `stuck` holds whose
+    request is over without a decision."""
+
+    mine: int = 0
+    pending: int = 0
+    held: int = 0
+    stuck: int = 0
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """`trust` and `nav` for base.html."""
-    return {"trust": {}, "nav": []}
+    """`trust`, `nav` and `request_id` for base.html; a few queries, most kept for two seconds."""
+    user = getattr(request, "user", None)
+    person = user if isinstance(user, User) else None
+    counts = counts_of(person) if person else Counts()
+    return {
+        "trust": {
+            "tenant_local": local_tenant.is_local(),
+            "tenant_url": local_tenant.tenant_url(),
+            "phone_url": local_tenant.phone_url(person.sub if person else ""),
+            "switch_url": local_tenant.switch_url(),
+            "version": version(),
+            "ledger": ledger_facts.facts(),
+            "person": _person(person, request.META.get("ATA_SESSION")) if person else None,
+            "holds": counts.held,
+            "approvals_waiting": counts.mine,
+            "banners": _banners(person, counts),
+        },
+        "nav": nav.groups(person.roles, counts, request.path) if person else [],
+        "request_id": request_id(request),
+    }
+
+
+@lru_cache(maxsize=1)
+def version() -> str:
+    """The installed version; empty where the portal runs from a checkout."""
+    try:
+        return metadata.version("auth0-ata")
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def counts_of(person: User) -> Counts:
+    """What waits for this person, and for everybody if their role sees that."""
+    viewer = Actor(iss=person.iss, sub=person.sub, roles=frozenset(person.roles))
+    mine = waiting_for(viewer).count()
+    if not viewer.roles & _SEES_ALL:
+        return Counts(mine=mine)
+    key = "shell.counts"
+    common: tuple[int, int, int] | None = cache.get(key)
+    if common is None:
+        common = (
+            Approval.objects.filter(status=Status.PENDING).count(),
+            Asset.objects.exclude(holder="").count(),
+            Approval.objects.filter(status=Status.CLOSED, held=True).count(),
+        )
+        cache.set(key, common, _FOR_S)
+    return Counts(mine, *common)
+
+
+def _person(person: User, session: SignedInSession | None) -> dict[str, Any]:
+    return {
+        "name": person.name or person.email or person.sub,
+        "email": person.email or person.sub,
+        "roles": person.roles,
+        "assurance_words": assurance_words(session) if session else "",
+    }
+
+
+def assurance_words(session: SignedInSession) -> str:
+    """`MFA 12 min ago`, or that there was no second factor."""
+    factor = "MFA" if "mfa" in session.amr else "one factor"
+    return f"{factor} {relative(session.auth_time, clock.now())}"
+
+
+def _banners(person: User | None, counts: Counts) -> list[dict[str, str]]:
+    if person is None:
+        return []
+    found = []
+    if reason := ledger_facts.stopped():
+        found.append(
+            {
+                "level": "bad",
+                "text": f"The ledger has stopped signing: {reason}.",
+                "url": "/audit/ledger/",
+                "action": "What this means",
+            }
+        )
+    if counts.stuck:
+        things = "1 thing stays" if counts.stuck == 1 else f"{counts.stuck} things stay"
+        found.append(
+            {
+                "level": "hold",
+                "text": f"{things} on hold because nobody decided.",
+                "url": "/enforcement/",
+                "action": "Decide",
+            }
+        )
+    return found

@@ -1,19 +1,32 @@
-"""Home by role."""
+"""Home by role, and the style guide."""
 
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from portal.identity.current import actor
+from portal.web import home as homes
+from portal.web import local_tenant
+from portal.web.styleguide import styleguide as show_styleguide
 
 
 @login_not_required
+@require_safe
+@never_cache
 def home(request: HttpRequest) -> HttpResponse:
     """What matters to this person now; a short welcome for strangers."""
-    return render(request, "home/welcome.html")
+    if not request.user.is_authenticated:
+        return render(request, "home/welcome.html", {"local": local_tenant.is_local()})
+    me = actor(request)
+    return render(request, "home/home.html", {"home": homes.home(me), "me": me})
 
 
 @login_not_required
+@require_safe
 def styleguide(request: HttpRequest) -> HttpResponse:
     """Every component in every state (embedded mode only)."""
-    return render(request, "styleguide.html")
+    return show_styleguide(request)

@@ -1,0 +1,33 @@
+"""What the audit trail holds about me: what I did, and what was done on my behalf."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from audit import search
+from audit.actor import Actor
+from audit.ledger.query import EventQuery
+from audit.models import EventRow
+
+PAGE = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """A page of my events. `problem` says why there is none."""
+
+    rows: list[EventRow]
+    older: str = ""
+    newer: str = ""
+    total: str = ""
+    problem: str = ""
+
+
+def mine(me: Actor, cursor: str = "") -> Mine:
+    """Events whose actor I am, newest first."""
+    query = EventQuery.parse({"actor": [me.sub], "cursor": [cursor]})
+    try:
+        page = search.page(query, limit=PAGE)
+    except (search.BadCursor, ValueError):
+        return Mine([], problem="This place in the list is not one of ours. Start at the newest.")
+    return Mine(page.rows, page.next_cursor, page.prev_cursor, str(page.total))

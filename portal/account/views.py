@@ -1,0 +1,63 @@
+"""Views of my account."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from portal.account.history import mine
+from portal.identity import sessions
+from portal.identity.current import actor
+from portal.identity.models import SignedInSession, User
+
+
+@require_safe
+@never_cache
+def account(request: HttpRequest) -> HttpResponse:
+    """Who I am at which issuer, where I am signed in, what I did."""
+    me = actor(request)
+    current: SignedInSession | None = request.META.get("ATA_SESSION")
+    context = {
+        "me": me,
+        "roles": sorted(me.roles),
+        "current": current,
+        "sessions": _sessions(request),
+        "history": mine(me, request.GET.get("cursor", "")),
+        "readable": bool(me.roles & {"auditor", "operator", "admin"}),
+        "cli": f"export ATA_PORTAL={settings.PORTAL_URL}\nata login\nata status",
+    }
+    return render(request, "account/account.html", context)
+
+
+@require_POST
+def end_session(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Sign out one of my other browsers."""
+    me = actor(request)
+    found = _sessions(request).filter(public_id=public_id).exclude(public_id=me.session).first()
+    if found is None:
+        raise Http404
+    sessions.revoke(me, [found])
+    messages.success(request, "That browser is signed out.")
+    return redirect("account")
+
+
+@require_POST
+def end_others(request: HttpRequest) -> HttpResponse:
+    """Sign out everywhere but here."""
+    me = actor(request)
+    others = list(_sessions(request).exclude(public_id=me.session))
+    sessions.revoke(me, others)
+    words = "1 other browser is" if len(others) == 1 else f"{len(others)} other browsers are"
+    messages.success(request, f"{words} signed out." if others else "You were nowhere else.")
+    return redirect("account")
+
+
+def _sessions(request: HttpRequest) -> sessions.Sessions:
+    user = request.user
+    if not isinstance(user, User):
+        raise Http404
+    return sessions.of(user)

@@ -1,0 +1,1 @@
+"""Pages about approvals: the inbox, one request live, the policy in force."""

@@ -1,0 +1,138 @@
+"""One approval as its page shows it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from approvals import withdraw
+from approvals.models import Approval, Ask, AskState, Effect, Status
+from audit.actor import Actor
+from portal.approvals_pages import words
+from portal.approvals_pages.because import Because, because
+from portal.approvals_pages.history import History, history
+from portal.approvals_pages.progress import Step, open_effects, steps
+from portal.approvals_pages.words import Standing
+from portal.web.local_tenant import phone_url
+
+_MAY_READ = frozenset({"auditor", "operator", "admin"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One person who was asked, and what came of it."""
+
+    ask: Ask
+    name: str
+    standing: Standing
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """Everything the template reads; plain values, made once."""
+
+    approval: Approval
+    ask: Ask | None
+    standing: Standing
+    asks: list[Asked]
+    steps: list[Step]
+    because: Because
+    history: History
+    requester: str
+    channel: str
+    asked: str
+    asked_phone: str
+    total_s: int
+    if_approved: str
+    if_denied: str
+    if_nobody: str
+    policy: str
+    outcome: str
+    phone_url: str
+    event_url: str
+    can_cancel: bool
+    can_send_again: bool
+    can_confirm: bool
+    live: bool
+    version: str
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a code on a phone still counts."""
+        pending = self.approval.status == Status.PENDING
+        return pending and self.ask is not None and self.ask.state in _OPEN
+
+
+_OPEN = {AskState.STARTING, AskState.WAITING}
+
+
+def version_of(approval: Approval) -> str:
+    """Changes whenever the page would look different; three queries."""
+    asks = approval.asks.order_by("number").values_list("number", "state", "detail", "expires_at")
+    effects = Effect.objects.filter(operation=approval.operation).order_by("created", "id")
+    states = effects.values_list("state", "detail", "attempts")
+    seen = (approval.status, approval.outcome, approval.inferred, approval.held, approval.event_id)
+    text = repr((seen, list(asks), list(states)))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def detail(approval: Approval, viewer: Actor) -> Detail:
+    """The page of one approval as `viewer` may see it."""
+    asks = list(approval.asks.select_related("person").order_by("number"))
+    for one in asks:
+        one.approval = approval
+    ask = asks[-1] if asks else None
+    effects = list(Effect.objects.filter(operation=approval.operation).order_by("created", "id"))
+    readable = bool(viewer.roles & _MAY_READ)
+    event_url = f"/audit/events/{approval.event_id}/" if readable and approval.event_id else ""
+    asked = words.person_name(ask.person, viewer) if ask else ""
+    verb = words.verb_of(approval)
+    pending = approval.status == Status.PENDING
+    return Detail(
+        approval=approval,
+        ask=ask,
+        standing=words.standing(approval, ask, viewer),
+        asks=[_asked(one, approval, viewer) for one in asks],
+        steps=steps(approval, ask, effects, viewer, event_url),
+        because=because(approval, viewer),
+        history=history(approval, viewer),
+        requester=words.requester_name(approval, viewer),
+        channel=words.channel_of(approval),
+        asked=asked,
+        asked_phone="Your phone" if asked == "you" else f"The phone of {asked}",
+        total_s=words.total_s(approval, ask),
+        if_approved=words.if_approved(approval, verb),
+        if_denied=words.if_denied(approval, verb),
+        if_nobody=words.if_nobody(approval, verb),
+        policy=words.policy_sentence(approval, ask),
+        outcome=words.outcome_words(approval, viewer) if approval.outcome else "",
+        phone_url=phone_url(ask.person.sub) if ask and pending else "",
+        event_url=event_url,
+        can_cancel=pending and withdraw.may_cancel(viewer, approval),
+        can_send_again=pending and ask is not None and withdraw.may_send_again(viewer, approval),
+        can_confirm=withdraw.may_confirm_denial(viewer, approval),
+        live=_is_live(approval, effects),
+        version=version_of(approval),
+    )
+
+
+def _is_live(approval: Approval, effects: list[Effect]) -> bool:
+    """Whether something is still to come: an answer, evidence of a denial, a remote step."""
+    return approval.status != Status.CLOSED or approval.inferred or open_effects(effects)
+
+
+def _asked(ask: Ask, approval: Approval, viewer: Actor) -> Asked:
+    name = words.person_name(ask.person, viewer)
+    return Asked(
+        ask=ask,
+        name="You" if name == "you" else name,
+        standing=words.ask_standing(ask, approval),
+        detail=ask.detail,
+    )
+
+
+def as_context(found: Detail) -> dict[str, Any]:
+    """Context of `approvals/detail.html` and its live part."""
+    return {"found": found, "approval": found.approval}

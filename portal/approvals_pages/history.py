@@ -1,0 +1,62 @@
+"""What the audit trail holds about one approval: its story, and answers that came too late."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from approvals.models import Approval
+from audit import search
+from audit.actor import Actor
+from audit.ledger.query import EventQuery
+
+_MAY_READ = frozenset({"auditor", "operator", "admin"})
+_TONES = {"success": "ok", "denied": "bad", "failure": "bad", "expired": "warn", "pending": "info"}
+_MOST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Story items for `components/story.html`, and sentences about late answers."""
+
+    story: list[dict[str, Any]] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
+    unsigned: bool = False  # Auth0 signed an approval, but not its details
+
+
+def history(approval: Approval, viewer: Actor) -> History:
+    """Events of this approval, oldest first; links only for those who may read the trail."""
+    query = EventQuery.parse({"approval": [str(approval.id)], "order": ["oldest"]})
+    rows = search.page(query, limit=_MOST).rows
+    linked = bool(viewer.roles & _MAY_READ)
+    events = search.publics(rows)
+    story = [
+        {
+            "when": row.time,
+            "text": _sentence(row.sentence, event),
+            "tone": _TONES.get(row.outcome, "off"),
+            "url": f"/audit/events/{row.event}/" if linked else "",
+        }
+        for row, event in zip(rows, events, strict=True)
+    ]
+    late = [_late(event) for event in events if _is_late(event)]
+    unsigned = any(
+        event["action"] == "approval.approved" and event["data"].get("details_signed") is False
+        for event in events
+    )
+    return History(story, late, unsigned)
+
+
+def _is_late(event: dict[str, Any]) -> bool:
+    return bool(event["data"].get("code") == "answered_after_close")
+
+
+def _sentence(sentence: str, event: dict[str, Any]) -> str:
+    return _late(event) if _is_late(event) else sentence
+
+
+def _late(event: dict[str, Any]) -> str:
+    who = event["actor"].get("name")
+    name = who if isinstance(who, str) and who else "The asked person"
+    closed = event["data"].get("closed_as") or "replaced"
+    return f"{name} approved on the phone after the request was {closed}: that committed nothing."

@@ -1,0 +1,18 @@
+"""Pages about approvals (DESIGN 2.3)."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from portal.approvals_pages import views
+
+urlpatterns = [
+    path("approvals/", views.index, name="approvals"),
+    path("approvals/waiting/", views.index_live, name="approvals-waiting"),
+    path("approvals/policy/", views.policy, name="approvals-policy"),
+    path("approvals/<uuid:approval_id>/", views.one, name="approval"),
+    path("approvals/<uuid:approval_id>/live/", views.one_live, name="approval-live"),
+    path("approvals/<uuid:approval_id>/cancel/", views.cancel, name="approval-cancel"),
+    path("approvals/<uuid:approval_id>/again/", views.send_again, name="approval-again"),
+    path("approvals/<uuid:approval_id>/denied/", views.confirm_denial, name="approval-denied"),
+]

@@ -1,0 +1,128 @@
+"""Views about approvals. Who may see or do what is decided in `approvals.withdraw`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from approvals import withdraw
+from approvals.models import Approval
+from approvals.perform import Refused
+from portal.approvals_pages import inbox, policy_words
+from portal.approvals_pages.detail import as_context, detail, version_of
+from portal.identity.current import actor
+
+
+@require_safe
+@never_cache
+def index(request: HttpRequest) -> HttpResponse:
+    """What waits for me, what I asked for, everything that waits, and what is over."""
+    me = actor(request)
+    before = _moment(request.GET.get("before", ""))
+    rows, older = inbox.closed(me, before)
+    context = {
+        "inbox": inbox.inbox(me),
+        "closed": rows,
+        "older": older.isoformat() if older else "",
+        "before": before,
+        "sees_all": bool(me.roles & inbox.SEES_ALL),
+    }
+    return render(request, "approvals/inbox.html", context)
+
+
+@require_safe
+@never_cache
+def index_live(request: HttpRequest) -> HttpResponse:
+    """The waiting part of the inbox when it differs from `?seen=`, else 204."""
+    me = actor(request)
+    found = inbox.inbox(me)
+    if request.GET.get("seen") == found.version:
+        return HttpResponse(status=204)
+    context = {"inbox": found, "sees_all": bool(me.roles & inbox.SEES_ALL)}
+    return render(request, "approvals/_waiting.html", context)
+
+
+@require_safe
+@never_cache
+def one(request: HttpRequest, approval_id: UUID) -> HttpResponse:
+    """One request: the code, what it does, how far it is."""
+    found = detail(_visible(request, approval_id), actor(request))
+    return render(request, "approvals/detail.html", as_context(found))
+
+
+@require_safe
+@never_cache
+def one_live(request: HttpRequest, approval_id: UUID) -> HttpResponse:
+    """The changing parts of the page when they differ from `?seen=`, else 204."""
+    approval = _visible(request, approval_id)
+    if request.GET.get("seen") == version_of(approval):
+        return HttpResponse(status=204)
+    found = detail(approval, actor(request))
+    return render(request, "approvals/_live.html", as_context(found) | {"oob": True})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def cancel(request: HttpRequest, approval_id: UUID) -> HttpResponse:
+    """Withdraw a request; a GET asks first, for browsers without scripts."""
+    approval = _visible(request, approval_id)
+    if request.method != "POST":
+        found = detail(approval, actor(request))
+        return render(request, "approvals/cancel.html", as_context(found))
+    try:
+        withdraw.cancel(actor(request), str(approval.pk))
+        messages.success(request, "Cancelled. Approving the push now commits nothing.")
+    except Refused as refused:
+        messages.error(request, refused.detail)
+    return redirect("approval", approval_id=approval_id)
+
+
+@require_POST
+def send_again(request: HttpRequest, approval_id: UUID) -> HttpResponse:
+    """Send the push again under a fresh code."""
+    approval = _visible(request, approval_id)
+    try:
+        withdraw.send_again(actor(request), str(approval.pk))
+        messages.success(request, "Sent again with a new code. The old one no longer counts.")
+    except Refused as refused:
+        messages.error(request, refused.detail)
+    return redirect("approval", approval_id=approval_id)
+
+
+@require_POST
+def confirm_denial(request: HttpRequest, approval_id: UUID) -> HttpResponse:
+    """The asked person says that it was they who denied."""
+    approval = _visible(request, approval_id)
+    try:
+        withdraw.confirm_denial(actor(request), str(approval.pk))
+        messages.success(request, "Recorded: you denied this.")
+    except Refused as refused:
+        messages.error(request, refused.detail)
+    return redirect("approval", approval_id=approval_id)
+
+
+@require_safe
+def policy(request: HttpRequest) -> HttpResponse:
+    """The policy in force, as sentences."""
+    return render(request, "approvals/policy.html", {"policy": policy_words.in_force()})
+
+
+def _visible(request: HttpRequest, approval_id: UUID) -> Approval:
+    try:
+        return withdraw.visible_to(actor(request), str(approval_id))
+    except Approval.DoesNotExist:
+        raise Http404 from None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None

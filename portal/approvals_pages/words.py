@@ -1,0 +1,189 @@
+"""Approvals in words: where one is, what each answer does, what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from approvals import actors, policy, registry
+from approvals.models import Approval, Ask, AskState, Outcome, Person, Status
+from approvals.registry import Verb
+from audit.actor import Actor
+from portal.web.times import duration
+
+CHANNELS = {"web": "on the web", "cli": "with ata", "api": "over the API", "task": "by itself"}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A badge: `tone` and `icon` of the style guide, and the words."""
+
+    tone: str
+    icon: str
+    text: str
+
+
+def verb_of(approval: Approval) -> Verb | None:
+    """The registered verb; None when its room is gone."""
+    try:
+        return registry.get(approval.verb)
+    except registry.UnknownVerb:
+        return None
+
+
+def person_name(person: Person, viewer: Actor | None = None) -> str:
+    """Name of a person; `you` for the one who looks."""
+    if viewer is not None and (person.iss, person.sub) == (viewer.iss, viewer.sub):
+        return "you"
+    return str(person)
+
+
+def whose(name: str) -> str:
+    """`your` or `Olu Operator’s`."""
+    return "your" if name == "you" else f"{name}’s"
+
+
+def requester_name(approval: Approval, viewer: Actor | None = None) -> str:
+    """Who asked; a finding when nobody did."""
+    if not approval.requester_sub:
+        return f"a {approval.severity} finding, by itself"
+    asked = actors.from_json(approval.requester)
+    if viewer is not None and (asked.iss, asked.sub) == (viewer.iss, viewer.sub):
+        return "you"
+    return asked.name or asked.email or asked.sub
+
+
+def channel_of(approval: Approval) -> str:
+    """Through which door it was asked."""
+    via = actors.from_json(approval.requester).via if approval.requester_sub else ""
+    return CHANNELS.get(via, "")
+
+
+def answerer_name(approval: Approval, viewer: Actor | None = None) -> str:
+    """Who answered, or is inferred to have."""
+    who = actors.from_json(approval.answered_by)
+    if viewer is not None and (who.iss, who.sub) == (viewer.iss, viewer.sub):
+        return "you"
+    return who.name or who.email or who.sub
+
+
+def standing(approval: Approval, ask: Ask | None, viewer: Actor | None = None) -> Standing:
+    """Where it is, as a badge."""
+    if approval.status == Status.CLOSED:
+        return _closed(approval)
+    if ask is None:
+        return Standing("warn", "users", "waiting for somebody to ask")
+    if ask.state == AskState.STARTING:
+        return Standing("info", "send", "sending the request")
+    return Standing(
+        "info", "circle-dashed", f"waiting for {whose(person_name(ask.person, viewer))} phone"
+    )
+
+
+def _closed(approval: Approval) -> Standing:
+    match approval.outcome:
+        case Outcome.APPROVED:
+            return Standing("ok", "check", "approved")
+        case Outcome.DENIED if approval.inferred:
+            return Standing("warn", "help", "denied, not yet confirmed")
+        case Outcome.DENIED:
+            return Standing("bad", "x", "denied")
+        case Outcome.EXPIRED:
+            return Standing("warn", "clock", "nobody answered")
+        case Outcome.CANCELLED:
+            return Standing("off", "circle-slash", "cancelled")
+        case _:
+            return Standing("bad", "octagon-alert", "failed")
+
+
+def outcome_words(approval: Approval, viewer: Actor | None = None) -> str:
+    """What came of a closed approval, in one or two sentences."""
+    name = answerer_name(approval, viewer) or "Somebody"
+    who = "You" if name == "you" else name
+    match approval.outcome:
+        case Outcome.APPROVED:
+            return f"{who} approved this very request, and it was committed."
+        case Outcome.DENIED if approval.inferred:
+            return (
+                f"Auth0 answers a denial and an expiry alike. {_there_was_time(approval)}, so we "
+                f"take it that {name} denied. Nothing is committed. "
+                f"{_hold(approval, inferred=True)}"
+            )
+        case Outcome.DENIED:
+            return f"{who} denied it. Nothing was committed. {_hold(approval)}"
+        case Outcome.EXPIRED:
+            return f"Nobody answered in time. Nothing was committed. {_hold(approval)}"
+        case Outcome.CANCELLED:
+            return (
+                "The request was withdrawn before anybody answered. A push cannot be taken back: "
+                f"approving it now commits nothing. {_hold(approval)}"
+            )
+        case _:
+            return f"{approval.outcome_detail} Nothing was committed. {_hold(approval)}"
+
+
+def _there_was_time(approval: Approval) -> str:
+    left = (approval.expires_at - (approval.closed or approval.expires_at)).total_seconds()
+    return f"This answer came {duration(max(left, 1))} before the time ran out"
+
+
+def _hold(approval: Approval, *, inferred: bool = False) -> str:
+    if approval.held:
+        return "The hold stays until that is confirmed." if inferred else "The hold stays."
+    return "The hold ended." if approval.rule.get("while_pending") == "hold" else ""
+
+
+def if_approved(approval: Approval, verb: Verb | None) -> str:
+    """What approving does."""
+    return (verb.if_approved if verb else "") or "It is committed at once, with the name on record."
+
+
+def if_denied(approval: Approval, verb: Verb | None) -> str:
+    """What denying does."""
+    keeps = approval.rule.get("on_denial") == "keep_hold"
+    held = approval.rule.get("while_pending") == "hold"
+    ending = " The hold stays." if keeps else " The hold ends."
+    words = (verb.if_denied if verb else "") or f"Nothing is committed.{ending if held else ''}"
+    if approval.requester_sub:
+        return words
+    return f"{words} The override is logged under the name of whoever denies."
+
+
+def if_nobody(approval: Approval, verb: Verb | None) -> str:
+    """What silence does."""
+    if approval.rule.get("kind") == "require":
+        said = policy.if_nobody_answers(approval.rule).removeprefix("If nobody answers, ")
+        return said[:1].upper() + said[1:]
+    return (verb.if_expired if verb else "") or "Nothing is committed."
+
+
+def policy_sentence(approval: Approval, ask: Ask | None) -> str:
+    """The rule that applied, with the time it gave."""
+    return policy.in_words(approval.rule, verb_of(approval), duration(total_s(approval, ask)))
+
+
+def total_s(approval: Approval, ask: Ask | None) -> int:
+    """Seconds that the current ask gives, at least one."""
+    begun = (ask.started if ask else None) or approval.created
+    until = ask.expires_at if ask else approval.expires_at
+    return max(1, round((until - begun).total_seconds()))
+
+
+_ASKS: dict[str, Standing] = {
+    AskState.STARTING: Standing("info", "send", "being sent"),
+    AskState.WAITING: Standing("info", "circle-dashed", "waiting"),
+    AskState.APPROVED: Standing("ok", "check", "approved"),
+    AskState.DENIED: Standing("bad", "x", "denied"),
+    AskState.EXPIRED: Standing("warn", "clock", "no answer"),
+    AskState.FAILED: Standing("bad", "octagon-alert", "could not be asked"),
+    AskState.SUPERSEDED: Standing("off", "refresh", "replaced by a newer code"),
+    AskState.CANCELLED: Standing("off", "circle-slash", "withdrawn"),
+}
+
+
+def ask_standing(ask: Ask, approval: Approval) -> Standing:
+    """Where one ask is. An open ask of a closed approval is only listened to."""
+    if ask.state == AskState.DENIED and approval.inferred:
+        return Standing("warn", "help", "denied, inferred")
+    if approval.status == Status.CLOSED and ask.state in {AskState.STARTING, AskState.WAITING}:
+        return Standing("off", "circle-slash", "no longer needed")
+    return _ASKS[ask.state]

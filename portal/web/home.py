@@ -1,0 +1,54 @@
+"""What matters to a person now: each role adds its part, connections are everybody's.
+
+A part that cannot be read says so on the page instead of taking home down, since home is where
+people go when something is wrong.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from audit.actor import Actor
+from portal.approvals_pages import inbox
+from portal.web.home_audit import auditor
+from portal.web.home_connections import admin, mine
+from portal.web.home_enforcement import operator
+from portal.web.home_panels import Home, Panel
+
+log = logging.getLogger("portal.web")
+
+type Part = Callable[[Actor], Home]
+
+_BY_ROLE: tuple[tuple[str, str, Part], ...] = (
+    ("auditor", "The audit trail", auditor),
+    ("operator", "Enforcement", operator),
+    ("admin", "Connections", admin),
+)
+
+
+def home(me: Actor) -> Home:
+    """Home of this person."""
+    parts = [_safely("Approvals", _waiting, me)]
+    parts += [_safely(title, part, me) for role, title, part in _BY_ROLE if role in me.roles]
+    parts.append(_safely("Your connections", mine, me))
+    opening = next((part for part in parts if part.said), Home())
+    return Home(
+        for_me=[row for part in parts for row in part.for_me],
+        tiles=list({t.label: t for part in parts for t in part.tiles}.values()),
+        panels=list({p.title: p for part in parts for p in part.panels}.values()),
+        said=opening.said,
+        said_url=opening.said_url,
+    )
+
+
+def _safely(title: str, part: Part, me: Actor) -> Home:
+    try:
+        return part(me)
+    except Exception:
+        log.exception("home could not read: %s", title)
+        return Home(panels=[Panel(title, [], "This could not be read just now.", failed=True)])
+
+
+def _waiting(me: Actor) -> Home:
+    return Home(for_me=inbox.inbox(me).for_me)

@@ -1,0 +1,76 @@
+"""Home for auditors: how many decisions name a verified human, and how far the log is signed."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from approvals import registry
+from audit import loglevels, search
+from audit.actor import Actor
+from audit.ledger.query import EventQuery
+from audit.plan import plan_of
+from portal.approvals_pages import inbox
+from portal.web import ledger_facts
+from portal.web.home_panels import MOST, Home, Line, Panel, Tile
+
+_VERIFIED = ["H1", "H2", "H3"]
+_TONES = {"ok": "ok", "warn": "warn", "bad": "bad"}
+
+
+def auditor(me: Actor) -> Home:
+    """The question an auditor comes with, answered first."""
+    sizes = loglevels.current()
+
+    def count(levels: list[str]) -> search.Total:
+        return search.total(plan_of(_query(levels), sizes))
+
+    every, named, nameless = count([]), count(_VERIFIED), count(["H0"])
+    facts = ledger_facts.facts()
+    return Home(
+        said=f"{every} decisions on record: {named} name a verified human, {nameless} do not.",
+        said_url=_url(["H0"]) if nameless.count else "",
+        tiles=[
+            Tile(str(named), "decisions name a verified human", _url(_VERIFIED)),
+            Tile(str(nameless), "do not", _url(["H0"]), "warn" if nameless.count else "ok"),
+            Tile(
+                f"#{facts['size']:,}",
+                f"signed; {facts['words']}",
+                "/audit/ledger/",
+                _TONES[facts["state"]],
+            ),
+            pending(me),
+        ],
+        panels=[latest()],
+    )
+
+
+def decisions() -> list[str]:
+    """Actions that are the result of a decision, from the registered verbs."""
+    return sorted({registry.get(name).event for name in registry.names()})
+
+
+def pending(me: Actor) -> Tile:
+    """How many approvals wait that this person may see."""
+    found = inbox.visible(me).filter(status="pending").count()
+    label = "approval waits" if found == 1 else "approvals wait"
+    return Tile(str(found), label, "/approvals/", "info" if found else "")
+
+
+def latest() -> Panel:
+    """The newest decisions."""
+    rows = search.page(_query([]), limit=MOST).rows
+    lines = [
+        Line(row.sentence, f"/audit/events/{row.event}/", row.time, badge=row.outcome)
+        for row in rows
+    ]
+    return Panel(
+        "Latest decisions", lines, "No decision is on record yet.", _url([]), "All of them"
+    )
+
+
+def _query(levels: list[str]) -> EventQuery:
+    return EventQuery.parse({"action": decisions(), "human": levels})
+
+
+def _url(levels: list[str]) -> str:
+    return f"/audit/?{urlencode(_query(levels).to_params(), doseq=True)}"

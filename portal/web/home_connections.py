@@ -1,0 +1,134 @@
+"""Home about connections: what agents may do as me, and for admins the whole inventory."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import Count, Max, Q
+
+from audit.actor import Actor
+from connections import names, scopes
+from connections.models import ConnectedAccount, Need, Notice, State, Use
+from enforcement.kinds import called
+from portal.web.home_audit import latest, pending
+from portal.web.home_panels import MOST, Home, Line, Panel, Tile
+
+_INVENTORY = "/connections/inventory/"
+_BADGES = {State.NEEDS_RECONNECT: "reconnect", State.REVOCATION_PENDING: "revoking"}
+_TOLD = {"suspended": "suspended", "revoked": "revoked", "resumed": "resumed"}
+
+
+def admin(me: Actor) -> Home:
+    """The inventory in figures, and revocations that are not finished."""
+    connected = Q(state=State.CONNECTED)
+    totals = ConnectedAccount.objects.aggregate(
+        connected=Count("pk", filter=connected),
+        people=Count("sub", distinct=True, filter=connected),
+        ending=Count("pk", filter=Q(state=State.REVOCATION_PENDING)),
+    )
+    unfinished = ConnectedAccount.objects.filter(state=State.REVOCATION_PENDING)
+    lines = [
+        Line(
+            f"{names.in_words(a)} of {names.owner_name(a)}",
+            f"/connections/{a.pk}/",
+            a.state_since,
+            badge="revoking",
+            detail=a.deletion_detail or "Refused by the broker; the deletion at Auth0 is to come.",
+        )
+        for a in unfinished.order_by("state_since")[:MOST]
+    ]
+    return Home(
+        tiles=[
+            Tile(
+                f"{totals['connected']:,}",
+                f"connections of {totals['people']:,} people",
+                _INVENTORY,
+            ),
+            Tile(
+                f"{totals['ending']:,}",
+                "revocations to finish",
+                _INVENTORY,
+                "warn" if totals["ending"] else "",
+            ),
+            pending(me),
+        ],
+        panels=[
+            Panel(
+                "Revocations to finish",
+                lines,
+                "Every revocation is finished.",
+                _INVENTORY,
+                "Inventory",
+            ),
+            latest(),
+        ],
+    )
+
+
+def mine(me: Actor) -> Home:
+    """What everybody has: own connections, requests to connect, what others did to them."""
+    asked = [*_notices(me), *_needs(me)]
+    accounts = ConnectedAccount.objects.filter(iss=me.iss, sub=me.sub).exclude(state=State.REVOKED)
+    panel = Panel(
+        "Your connections",
+        [_account(a) for a in accounts.order_by("connection", "pk")[:MOST]],
+        "You have connected nothing, so no agent can act as you.",
+        "/connections/",
+        "My connections",
+    )
+    panels = [Panel("Asked of you", asked, "", "/connections/", "My connections")] if asked else []
+    return Home(panels=[*panels, panel], said="" if me.roles else _agents(me))
+
+
+def _account(account: ConnectedAccount) -> Line:
+    seen = f"last used by {account.last_agent or 'an unnamed agent'}"
+    never = f"not seen used since {account.watched_since.day} {account.watched_since:%b}, when we began watching"
+    return Line(
+        names.in_words(account),
+        f"/connections/{account.pk}/",
+        account.last_used_at,
+        badge=_BADGES.get(State(account.state), account.state),
+        detail=seen if account.last_used_at else never,
+    )
+
+
+def _needs(me: Actor) -> list[Line]:
+    found = Need.objects.filter(iss=me.iss, sub=me.sub, closed_at=None).order_by("asked_at")
+    return [
+        Line(
+            f"{called(n.kind, n.name)} is allowed and needs your {scopes.title(n.connection)}",
+            "/connections/",
+            n.asked_at,
+        )
+        for n in found[:MOST]
+    ]
+
+
+def _notices(me: Actor) -> list[Line]:
+    found = Notice.objects.filter(iss=me.iss, sub=me.sub, seen=None).select_related("account")
+    return [
+        Line(
+            f"{n.by or 'Somebody'} {_TOLD.get(n.code, n.code)} your {names.in_words(n.account)}",
+            "/connections/",
+            n.created,
+            detail=n.reason,
+        )
+        for n in found.order_by("-created")[:MOST]
+    ]
+
+
+def _agents(me: Actor) -> str:
+    """`2 agents can act as you; last: github-mcp, 24 Nov, 10:42 UTC.`"""
+    used = Use.objects.filter(
+        account__iss=me.iss, account__sub=me.sub, account__state=State.CONNECTED
+    )
+    agents = list(used.values("agent").annotate(last=Max("last")).order_by("-last"))
+    if not agents:
+        return "No agent was seen acting as you."
+    many = "1 agent" if len(agents) == 1 else f"{len(agents)} agents"
+    newest = agents[0]
+    return f"{many} can act as you; last: {newest['agent'] or 'unnamed'}, {_clock(newest['last'])}."
+
+
+def _clock(moment: datetime) -> str:
+    return f"{moment.day} {moment:%b, %H:%M} UTC"
