@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Max
 
 from audit import actions, bulk, fulltext, human, load, rollups, terms, tree
 from audit.ledger.commitment import subject_key
@@ -114,6 +115,21 @@ def refresh(ids: Sequence[UUID]) -> int:
             row.save(update_fields=list(DERIVED))
             changed += 1
     return changed
+
+
+def stale() -> bool:
+    """Whether this version writes rows otherwise than those that are stored.
+
+    Looks at the newest sequenced row of every action: a formatter that changed shows there.
+    """
+    placed = EventRow.objects.filter(seq__isnull=False)
+    newest = placed.values_list("action").annotate(last=Max("seq")).order_by()
+    rows = {row.event: row for row in placed.filter(seq__in=[last for _, last in newest])}
+    events = load.load_rows(list(rows.values()))
+    return any(
+        differences(row, row_of(event, row.human))
+        for event, row in zip(events, rows.values(), strict=True)
+    )
 
 
 def rebuild(*, batch: int = 2000) -> int:

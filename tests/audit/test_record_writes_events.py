@@ -18,6 +18,7 @@ from audit.ledger.merkle import leaf_hash
 from audit.load import load, openings_of
 from audit.models import Event, EventRow, Openings
 from audit.record import Draft, record, record_many
+from audit.wording import phrase
 from tests.audit.factories import ADA, MIA, NOON, OLU, DraftFactory
 
 pytestmark = pytest.mark.django_db
@@ -156,13 +157,14 @@ def test_severity_defaults_to_that_of_the_action() -> None:
 
 
 @pytest.mark.parametrize(
-    ("draft", "sentence"),
+    ("draft", "words", "sentence"),
     [
         (
             DraftFactory(
                 target=Target("skill", "pdf-exfil", "edge-1"),
                 data={"code": "42-17-08", "channel": "ciba"},
             ),
+            "blocked {target}",
             "Olu Operator blocked skill pdf-exfil on edge-1 after approving code 42-17-08 by phone",
         ),
         (
@@ -170,32 +172,41 @@ def test_severity_defaults_to_that_of_the_action() -> None:
                 target=Target("mcp", "files"),
                 private={"approver": {"sub": ADA.sub, "name": ADA.name}},
                 data={"code": "11-22-33", "channel": "passkey"},
-                action="mcp.allowed",
             ),
+            "allowed {target}",
             "Olu Operator allowed mcp files after Ada Auditor approved code 11-22-33 by passkey",
         ),
         (
             DraftFactory(target=Target("skill", "x"), outcome="failure"),
+            "blocked {target}",
             "Olu Operator blocked skill x (failed)",
         ),
         (
-            DraftFactory(
-                actor=SYSTEM,
-                action="defenseclaw.scan-finding",
-                source="defenseclaw",
-                target=Target("skill", "x", "edge-2"),
-            ),
-            "DefenseClaw reported scan finding of skill x on edge-2",
-        ),
-        (
-            DraftFactory(action="token.refused", target=None, agent="coder", connection="github"),
-            "Olu Operator refused coder a token for github",
+            DraftFactory(target=None, agent="coder", connection="github"),
+            "issued {agent} a token for {connection}",
+            "Olu Operator issued coder a token for github",
         ),
     ],
 )
-def test_every_event_says_what_happened(draft: Draft, sentence: str) -> None:
+def test_a_phrase_says_who_did_what_where_and_after_which_approval(
+    draft: Draft, words: str, sentence: str
+) -> None:
     (id,) = record_many([draft])
-    assert EventRow.objects.get(event=id).sentence == sentence
+    assert phrase(words)(load(id)) == sentence
+    assert EventRow.objects.get(event=id).sentence == actions.sentence(load(id))
+
+
+def test_what_another_system_reported_says_who_told_us() -> None:
+    draft = DraftFactory(
+        actor=SYSTEM,
+        action="external.deploy-done",
+        source="external",
+        target=Target("skill", "x", "edge-2"),
+        data={"reported_by": "ci"},
+    )
+    (id,) = record_many([draft])
+    expected = "ci reported deploy done of skill x on edge-2"
+    assert EventRow.objects.get(event=id).sentence == expected
 
 
 def test_every_registered_action_has_a_label_and_a_sentence() -> None:

@@ -61,7 +61,7 @@ def test_truncating_is_refused_where_the_engine_has_it() -> None:
 
 def test_all_triggers_are_there_after_migrating() -> None:
     assert guards.missing_triggers() == []
-    assert set(guards.GUARDED) == {model._meta.db_table for model in CHANGES}
+    assert set(guards.GUARDED) >= {model._meta.db_table for model in CHANGES}
 
 
 def test_a_dropped_trigger_is_named() -> None:

@@ -256,3 +256,11 @@ def test_a_failed_run_raises_the_alarm(log: list[UUID]) -> None:
     done = verification.perform(verification.request(ADA).id)
     assert done.state == VerificationRun.State.FAILED
     assert EventRow.objects.filter(action="ledger.alarm").count() == 1
+
+
+def test_rows_of_an_older_version_are_made_anew_on_request(log: list[UUID]) -> None:
+    assert projection.stale() is False
+    EventRow.objects.update(sentence="as an older version said it")
+    assert projection.stale() is True
+    call_command("rebuild_projection", "--if-stale", stdout=StringIO())
+    assert projection.stale() is False and found() == []

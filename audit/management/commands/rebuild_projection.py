@@ -14,7 +14,16 @@ class Command(BaseCommand):
 
     help = "Make search rows, full-text index and rollups anew from the ledger."
 
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument(
+            "--if-stale",
+            action="store_true",
+            help="do nothing unless this version words or indexes events otherwise than the last",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["if_stale"] and not projection.stale():
+            return
         with locks.sequencer_lock() as held:
             if not held:
                 self.stderr.write("The sequencer is running; stop the worker and try again.")
