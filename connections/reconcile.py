@@ -10,8 +10,6 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.conf import settings
-
 from approvals import clock, issuer
 from approvals.models import Person
 from auth0_client.errors import Auth0Error, RateLimited
@@ -139,9 +137,8 @@ def name_accounts(management: Management, sub: str, rows: Iterable[ConnectedAcco
 
 
 def connectable() -> list[str]:
-    """Connections that can be connected, as the tenant said last, else what manifests name."""
-    offered = ConnectionSetting.objects.filter(connectable=True)
-    if offered.exists() or settings.ENV.AUTH0_MGMT_CLIENT_SECRET:
+    """What can be connected, as the tenant said last; before it did, what manifests name."""
+    if ConnectionSetting.objects.exists():
+        offered = ConnectionSetting.objects.filter(connectable=True)
         return list(offered.values_list("name", flat=True))
-    named = ManifestNeed.objects.values_list("connection", flat=True)
-    return sorted(set(named))
+    return sorted(set(ManifestNeed.objects.values_list("connection", flat=True)))

@@ -13,7 +13,7 @@ urlpatterns = [
     path("", include("portal.ops.urls")),
     path("", include("audit.urls")),
     path("", include("portal.approvals_pages.urls")),
-    path("", include("connections.urls")),
+    path("", include("portal.connections_pages.urls")),
     path("", include("portal.enforcement_pages.urls")),
     path("v1/", api.urls),
 ]

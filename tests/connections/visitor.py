@@ -18,6 +18,7 @@ from approvals.models import Person
 from auth0_client.device import Granted
 from tests.support.sign_in import API, SUBS
 from tests.support.tenant import Browser, LocalTenant
+from tests.tenant.vault_actors import Member
 
 type Page = httpx.Response | HttpResponse
 
@@ -175,3 +176,22 @@ class Gateway:
         if scopes:
             headers["ata_scopes"] = scopes
         return self.call("GET", f"/v1/auth/token?connection={connection}", **headers)
+
+
+def empty_vault(tenant: LocalTenant, who: str) -> None:
+    """Delete every connected account of a person at the tenant, with their own token."""
+    browser = tenant.browser()
+    mine = Member(tenant, browser, who).me()
+    for account in mine.accounts():
+        assert mine.call("DELETE", f"accounts/{account['id']}").status_code == 204
+    browser.http.close()
+
+
+def fill_vault(tenant: LocalTenant, who: str, connection: str, login: str, *scopes: str) -> str:
+    """Connect an account at the tenant, past the portal; returns its Auth0 id."""
+    browser = tenant.browser()
+    mine = Member(tenant, browser, who).me()
+    done = mine.connect(connection, login, **({"scopes": list(scopes)} if scopes else {}))
+    browser.http.close()
+    assert done.status_code == 201, done.text
+    return str(done.json()["id"])

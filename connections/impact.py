@@ -1,0 +1,79 @@
+"""What depends on an account: who used it, what fails next, when the last issued token dies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from approvals import clock
+from approvals.models import Approval, Effect, EffectState
+from audit.models import EventRow
+from connections import manifests, overview, scopes
+from connections.models import ConnectedAccount, State, Use
+
+_STEP_STATES = {
+    EffectState.DONE: "done",
+    EffectState.PENDING: "doing",
+    EffectState.FAILED: "failed",
+    EffectState.UNKNOWN: "unknown",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """The consequences of a revocation, as far as we saw."""
+
+    uses: tuple[Use, ...]
+    components: tuple[str, ...]  # whose manifests need the connection
+    token_dies: datetime | None  # None: no token of ours is alive
+
+    def sentences(self, account: ConnectedAccount) -> list[str]:
+        """Each consequence in words, most immediate first."""
+        title = scopes.title(account.connection)
+        told = [f"The broker refuses {title} tokens of this account from the first moment."]
+        users = sorted({overview.user_name(use) for use in self.uses})
+        if users:
+            told.append(f"{', '.join(users)} used it; the next call of each fails.")
+        else:
+            told.append("No agent used it since we watch.")
+        if self.token_dies:
+            until = f"{self.token_dies:%d %b %H:%M} UTC"
+            told.append(f"A token that is out already works at {title} until {until}.")
+        return told
+
+
+def of(account: ConnectedAccount) -> Impact:
+    """The impact of revoking an account now."""
+    dies = account.last_token_expires_at
+    return Impact(
+        uses=tuple(account.uses.order_by("-last")),
+        components=tuple(str(need.manifest) for need in manifests.naming(account.connection)),
+        token_dies=dies if dies and dies > clock.now() else None,
+    )
+
+
+def steps(account: ConnectedAccount) -> list[dict[str, object]]:
+    """How far a revocation is: the broker's refusal, then every remote step."""
+    if account.state not in {State.REVOCATION_PENDING, State.REVOKED} or not account.operation:
+        return []
+    told: list[dict[str, object]] = [
+        {"state": "done", "text": "Refused at the broker", "when": account.state_since}
+    ]
+    for effect in Effect.objects.filter(operation=account.operation).order_by("created"):
+        state = _STEP_STATES[EffectState(effect.state)]
+        detail = account.deletion_detail or effect.detail
+        told.append({"state": state, "text": effect.label, "detail": detail})
+    return told
+
+
+def approval_of(account: ConnectedAccount) -> Approval | None:
+    """The newest request to do something with this account."""
+    found = Approval.objects.filter(target_kind="connection", target_name=str(account.id))
+    return found.order_by("-created").first()
+
+
+def timeline(account: ConnectedAccount, newest: int = 30) -> Sequence[EventRow]:
+    """What the trail says about this account, newest first."""
+    found = EventRow.objects.filter(target_kind="connection", target_name=str(account.id))
+    return list(found.order_by("-time")[:newest])

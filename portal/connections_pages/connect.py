@@ -1,0 +1,226 @@
+"""The way of a browser that connects an account, or finishes a deletion, with its owner's token.
+
+Portal → Auth0 (a My Account token, silently where it can) → portal → provider → portal.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods
+
+from approvals import clock
+from approvals.perform import perform
+from audit.actor import Actor, Target
+from auth0_client.errors import Auth0Error
+from connections import connecting, lookup, pending, scopes, wishes
+from connections.connecting import CREATE, DELETE, ConnectFailed
+from connections.models import State
+from outbound.errors import OutboundError
+from portal.connections_pages import flows
+from portal.connections_pages.flows import TokenFlow
+from portal.identity.current import actor
+
+log = logging.getLogger(__name__)
+
+FINISH_TRIED = "connections_finish_tried"
+_ASK_AGAIN = frozenset(
+    {"login_required", "consent_required", "interaction_required", "account_selection_required"}
+)
+
+
+def _url(name: str) -> str:
+    """An absolute address from PORTAL_URL, never from the Host header."""
+    return settings.PORTAL_URL + reverse(f"connections:{name}")
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def connect(request: HttpRequest, connection: str) -> HttpResponse:
+    """Say what will be asked for; on POST, begin."""
+    me = actor(request)
+    offer = wishes.offer(me, connection)
+    if offer is None:
+        raise Http404(connection)
+    given = request.POST if request.method == "POST" else request.GET
+    component, replaces = given.get("for", "")[:240], given.get("replaces", "")[:36]
+    wish = wishes.wish(
+        connection, component=component, label=given.get("label", ""), replaces=replaces
+    )
+    if request.method == "POST":
+        flow = TokenFlow(
+            "connect", "", "", True, connection, component, wish.label, replaces, wish.account_id
+        )
+        return _authorize(request, flow)
+    asked = scopes.in_words(connection, wish.scopes)
+    context = {"offer": offer, "asked": asked, "component": component, "replaces": replaces}
+    return render(request, "connections/connect.html", context)
+
+
+@never_cache
+@require_GET
+def finish(request: HttpRequest) -> HttpResponse:
+    """Carry out the deletions that wait for this person's own token; they were decided before."""
+    me = actor(request)
+    if not pending.has_pending(me.iss, me.sub):
+        return redirect("connections:mine")
+    request.session[FINISH_TRIED] = clock.now().timestamp()
+    return _authorize(request, TokenFlow("finish", "", "", True))
+
+
+def _scopes(flow: TokenFlow) -> tuple[str, ...]:
+    """What the token has to be good for, and no more."""
+    if flow.purpose == "finish":
+        return (DELETE,)
+    return (CREATE, DELETE) if flow.replaces else (CREATE,)
+
+
+def _authorize(request: HttpRequest, flow: TokenFlow, *, silently: bool = True) -> HttpResponse:
+    try:
+        begun = connecting.ask_for_token(_url("token-callback"), _scopes(flow), silently=silently)
+    except (Auth0Error, OutboundError):
+        unreachable = ConnectFailed("unreachable", "Auth0 could not be reached; try again shortly.")
+        return _failed(request, flow, unreachable)
+    kept = TokenFlow(
+        flow.purpose, begun.nonce, begun.code_verifier, silently, flow.connection, flow.component,
+        flow.label, flow.replaces, flow.account_id,
+    )  # fmt: skip
+    flows.remember(request, begun.state, kept)
+    return redirect(begun.url)
+
+
+@never_cache
+@require_GET
+def token_callback(request: HttpRequest) -> HttpResponse:
+    """Auth0's answer: the token is used here and dropped, or sealed for the connect's end."""
+    flow = flows.take(request, request.GET.get("state", ""))
+    if flow is None:
+        return _lost(request)
+    error = request.GET.get("error", "")
+    if error in _ASK_AGAIN and flow.silent:
+        return _authorize(request, flow, silently=False)
+    try:
+        if error or not request.GET.get("code"):
+            raise _refusal(error, "Auth0")
+        return _with_token(request, actor(request), flow)
+    except ConnectFailed as failed:
+        return _failed(request, flow, failed)
+
+
+def _with_token(request: HttpRequest, me: Actor, flow: TokenFlow) -> HttpResponse:
+    token = connecting.redeem(
+        me,
+        request.GET["code"],
+        verifier=flow.verifier,
+        nonce=flow.nonce,
+        redirect_uri=_url("token-callback"),
+        scopes=_scopes(flow),
+    )
+    if flow.purpose == "finish":
+        return _delete(request, me, token)
+    if flow.replaces:
+        _make_room(me, flow, token)
+    wish = wishes.wish(
+        flow.connection,
+        component=flow.component,
+        label=flow.label,
+        account_id=flow.account_id,
+    )
+    started = connecting.start(me, token, wish, _url("callback"))
+    flows.expect_return(request, started.state, flow.account_id, flow.connection)
+    return _onwards(request, flow.connection, started.url)
+
+
+def _onwards(request: HttpRequest, connection: str, url: str) -> HttpResponse:
+    """A page that moves on by itself: a redirect would still count as the form's own target,
+    which the content security policy limits to us and the issuer."""
+    answer = render(
+        request, "connections/onwards.html", {"title": scopes.title(connection), "url": url}
+    )
+    answer["Refresh"] = f"0; url={url}"
+    answer["Referrer-Policy"] = "no-referrer"
+    return answer
+
+
+def _make_room(me: Actor, flow: TokenFlow, token: str) -> None:
+    """A grant that died is deleted before its account can be connected again."""
+    account = lookup.by_id(flow.replaces)
+    if account is None or not lookup.is_owner(me, account):
+        raise ConnectFailed("unknown_connection", "What should be renewed is not yours.")
+    if account.state == State.NEEDS_RECONNECT:
+        target = Target("connection", str(account.id))
+        perform(me, "connection.revoke", target, reason="Connected again")
+        account.refresh_from_db()
+    if account.state == State.REVOCATION_PENDING:
+        done = pending.delete(account, token)
+        if not done.done:
+            raise ConnectFailed("not_deleted", f"The old grant is still there. {done.detail}")
+
+
+def _delete(request: HttpRequest, me: Actor, token: str) -> HttpResponse:
+    for one in pending.delete_due(me.iss, me.sub, token):
+        title = scopes.title(one.account.connection)
+        if one.done:
+            messages.success(request, f"{title} was deleted at Auth0.")
+        else:
+            messages.error(request, f"{title} is refused here, but not deleted yet. {one.detail}")
+    return redirect("connections:mine")
+
+
+@never_cache
+@require_GET
+def callback(request: HttpRequest) -> HttpResponse:
+    """The provider sent the browser back."""
+    state = request.GET.get("state", "")
+    sent = flows.take_return(request, state)
+    if sent is None:
+        return _lost(request)
+    me = actor(request)
+    title = scopes.title(sent["connection"])
+    try:
+        session = connecting.take(me, state)
+        code = request.GET.get("connect_code", "")
+        if request.GET.get("error") or not code:
+            raise _refusal(request.GET.get("error", ""), title)
+        account = connecting.complete(me, session, code, _url("callback"))
+    except ConnectFailed as failed:
+        flow = TokenFlow(
+            "connect", "", "", False, sent["connection"], account_id=sent["account_id"]
+        )
+        return _failed(request, flow, failed)
+    messages.success(request, f"{title} is connected.")
+    return redirect("connections:detail", account_id=account.id)
+
+
+def _refusal(error: str, who: str) -> ConnectFailed:
+    if error == "access_denied":
+        return ConnectFailed(
+            "cancelled", f"You said no at {who}. Nothing was connected.", outcome="cancelled"
+        )
+    code = error[:60] or "no_answer"
+    return ConnectFailed(code, f"{who} answered {code}. Nothing was changed; you can try again.")
+
+
+def _failed(request: HttpRequest, flow: TokenFlow, failed: ConnectFailed) -> HttpResponse:
+    """Record it where something was to be connected, and say it."""
+    log.info("%s ended: %s", flow.purpose, failed.code)
+    if flow.purpose == "connect":
+        connecting.not_connected(actor(request), flow.account_id, flow.connection, failed)
+        say = messages.info if failed.outcome == "cancelled" else messages.error
+        say(request, failed.words)
+    else:
+        messages.error(
+            request, f"{failed.words} The deletion stays due and is tried at your next visit."
+        )
+    return redirect("connections:mine")
+
+
+def _lost(request: HttpRequest) -> HttpResponse:
+    """No flow of this browser has that state: another tab, another browser, or too long ago."""
+    return render(request, "connections/lost.html", status=400)

@@ -1,0 +1,178 @@
+"""One connection: what it allows, who used it, what happened, and the acts on it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from approvals.models import Outcome, Status
+from approvals.perform import Performed, Refused, perform
+from audit.actor import Actor, Target
+from connections import actions, impact, lookup, names, overview, scopes
+from connections.models import ConnectedAccount
+from portal.connections_pages.links import provider_settings
+from portal.identity.current import actor
+
+
+def _fetch(request: HttpRequest, account_id: UUID) -> tuple[Actor, ConnectedAccount]:
+    """Permission by fetch.
+
+    Raises:
+        Http404: not there, or not this person's to see.
+    """
+    me = actor(request)
+    try:
+        return me, lookup.visible_one(me, str(account_id))
+    except ConnectedAccount.DoesNotExist:
+        raise Http404(str(account_id)) from None
+
+
+@never_cache
+@require_GET
+def detail(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Everything about one account."""
+    me, account = _fetch(request, account_id)
+    context = _context(me, account) | {
+        "uses": account.uses.order_by("-last"),
+        "steps": _steps(account),
+        "timeline": [_story(me, row) for row in impact.timeline(account)],
+        "waiting": _waiting(account),
+    }
+    return render(request, "connections/detail.html", context)
+
+
+def _context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:
+    own = lookup.is_owner(me, account)
+    found = impact.of(account)
+    return {
+        "account": account,
+        "card": overview.card(account, me),
+        "title": scopes.title(account.connection),
+        "owner": names.owner(account),
+        "own": own,
+        "impact": found,
+        "effects": found.sentences(account),
+        "undo_s": actions.UNDO_S,
+        "provider_url": provider_settings(account.connection),
+        "crumbs": [
+            {"text": "My connections", "url": "/connections/"}
+            if own
+            else {"text": "Connections", "url": "/connections/inventory/"},
+            {"text": scopes.title(account.connection)},
+        ],
+    }
+
+
+def _steps(account: ConnectedAccount) -> list[dict[str, object]]:
+    told = impact.steps(account)
+    url = provider_settings(account.connection)
+    if told and url:
+        title = scopes.title(account.connection)
+        told.append(
+            {
+                "state": "not",
+                "text": f"{title} itself keeps the permission until it is removed there.",
+                "url": url,
+                "action": f"Look at {title}",
+            }
+        )
+    return told
+
+
+def _story(me: Actor, row: Any) -> dict[str, Any]:
+    tones = {"failure": "bad", "denied": "bad", "expired": "warn", "pending": "info"}
+    item = {"when": row.time, "text": row.sentence, "tone": tones.get(row.outcome, "")}
+    if me.roles:
+        item["url"] = f"/audit/events/{row.event}/"
+    return item
+
+
+def _waiting(account: ConnectedAccount) -> dict[str, Any] | None:
+    """The request about this account that still explains its state."""
+    approval = impact.approval_of(account)
+    if approval is None:
+        return None
+    unanswered = approval.outcome in {Outcome.EXPIRED, Outcome.FAILED} and account.held_by == str(
+        approval.id
+    )
+    if approval.status == Status.CLOSED and not unanswered:
+        return None
+    return {"approval": approval, "unanswered": unanswered}
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def revoke(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Show the impact; on POST, revoke."""
+    me, account = _fetch(request, account_id)
+    if request.method == "POST":
+        params = {"end_sessions": True} if request.POST.get("end_sessions") else {}
+        return _perform(request, me, account, "connection.revoke", params)
+    if not overview.card(account, me).can_revoke:
+        return redirect("connections:detail", account_id=account.id)
+    return render(request, "connections/revoke.html", _context(me, account))
+
+
+@require_POST
+def suspend(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Refuse it at the broker until somebody resumes it."""
+    me, account = _fetch(request, account_id)
+    return _perform(request, me, account, "connection.suspend")
+
+
+@require_POST
+def resume(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """End a suspension, or take back one's own revocation while it can be."""
+    me, account = _fetch(request, account_id)
+    return _perform(request, me, account, "connection.resume")
+
+
+def _perform(
+    request: HttpRequest,
+    me: Actor,
+    account: ConnectedAccount,
+    verb: str,
+    params: dict[str, Any] | None = None,
+) -> HttpResponse:
+    reason = request.POST.get("reason", "").strip()[:500]
+    try:
+        done = perform(
+            me, verb, Target("connection", str(account.id)), params=params, reason=reason
+        )
+    except Refused as refused:
+        messages.error(request, refused.detail)
+        return redirect("connections:detail", account_id=account.id)
+    if done.approval is not None:
+        messages.info(request, _asked(done, verb, account))
+        return redirect(f"/approvals/{done.approval.id}/")
+    messages.success(request, _done(verb, account, own=lookup.is_owner(me, account)))
+    if lookup.is_owner(me, account) and verb != "connection.suspend":
+        return redirect("connections:mine")
+    return redirect("connections:detail", account_id=account.id)
+
+
+def _asked(done: Performed, verb: str, account: ConnectedAccount) -> str:
+    title = scopes.title(account.connection)
+    if verb == "connection.revoke":
+        return f"{title} is refused from now on. The revocation waits for another admin's phone."
+    return "This waits for another admin's phone."
+
+
+def _done(verb: str, account: ConnectedAccount, *, own: bool) -> str:
+    title = scopes.title(account.connection)
+    if verb == "connection.revoke" and own:
+        return (
+            f"{title} is disconnected: agents are refused from now on. Auth0 deletes it in "
+            f"{actions.UNDO_S} seconds unless you undo."
+        )
+    return {
+        "connection.revoke": f"{title} is revoked.",
+        "connection.suspend": f"{title} is suspended: agents are refused until it is resumed.",
+        "connection.resume": f"{title} works again.",
+    }[verb]

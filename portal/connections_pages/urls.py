@@ -1,0 +1,26 @@
+"""Routes of connected accounts (DESIGN 2.3)."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from portal.connections_pages import connect, detail, inventory, mine
+
+app_name = "connections"
+urlpatterns = [
+    path("connections/", mine.mine, name="mine"),
+    path("connections/pending/", mine.pending_fragment, name="pending"),
+    path("connections/finish/", connect.finish, name="finish"),
+    path("connections/notices/seen/", mine.put_notices_away, name="notices-seen"),
+    path("connections/needs/<int:need_id>/dismiss/", mine.dismiss_need, name="dismiss-need"),
+    path("connections/connect/<str:connection>/", connect.connect, name="connect"),
+    path("connections/token/callback/", connect.token_callback, name="token-callback"),
+    path("connections/callback/", connect.callback, name="callback"),
+    path("connections/inventory/", inventory.inventory, name="inventory"),
+    path("connections/inventory/reconcile/", inventory.reconcile_now, name="reconcile"),
+    path("connections/inventory/status/", inventory.status, name="reconcile-status"),
+    path("connections/<uuid:account_id>/", detail.detail, name="detail"),
+    path("connections/<uuid:account_id>/revoke/", detail.revoke, name="revoke"),
+    path("connections/<uuid:account_id>/suspend/", detail.suspend, name="suspend"),
+    path("connections/<uuid:account_id>/resume/", detail.resume, name="resume"),
+]
