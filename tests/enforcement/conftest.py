@@ -18,6 +18,12 @@ from tests.enforcement.gateways import Edge, Town, known, town_in
 from tests.support.tenant import LocalTenant, Secrets
 
 
+@pytest.fixture(scope="session", autouse=True)
+def collected() -> None:
+    """Static files are served from a folder that `collectstatic` makes; here it is empty."""
+    Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
+
+
 @pytest.fixture
 def town(tmp_path: Path, settings: LazySettings) -> Iterator[Town]:
     """edge-1 and edge-2."""

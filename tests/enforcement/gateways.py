@@ -82,6 +82,12 @@ class Edge:
         """Its scanner just found something; returns the scan's id."""
         return stage_in_database(self.folder.parent, self.name, kind, name, severity)
 
+    def forget(self, name: str) -> None:
+        """Somebody deletes its enforcement state."""
+        assert self._instance is not None
+        with self._instance.transaction() as connection:
+            connection.execute("DELETE FROM actions WHERE target_name = ?", (name,))
+
     def purge(self) -> None:
         """Its retention, or an upgrade, deletes every scan."""
         assert self._instance is not None

@@ -1,0 +1,71 @@
+"""The page of one skill, MCP server, plugin or tool: how it stands, why, and its story."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from approvals.models import Approval, Status
+from audit import search
+from audit.actor import Actor, Target
+from audit.ledger.query import EventQuery
+from enforcement import actions, enforced, severity
+from enforcement.kinds import SCANNED, called, noun
+from enforcement.models import Asset
+from portal.enforcement_pages import decide
+
+_STORY = 30
+_TONES = {"success": "ok", "failure": "bad", "denied": "bad", "expired": "warn", "pending": ""}
+
+
+def context(kind: str, name: str, person: Actor, form: decide.DecideForm | None) -> dict[str, Any]:
+    """Everything the page shows."""
+    states = enforced.everywhere(kind, name)
+    found = severity.found(kind, name)
+    target = Target(kind, name)
+    return {
+        "kind": kind,
+        "name": name,
+        "noun": noun(kind),
+        "called": called(kind, name),
+        "states": states,
+        "live": any(state.waits for state in states),
+        "lacking": enforced.not_enforced(states),
+        "found": found,
+        "never_scanned": not found,
+        "scannable": kind in SCANNED,
+        "scans": severity.latest_scans(kind, name),
+        "findings": severity.open_findings(kind, name),
+        "rows": list(Asset.objects.filter(kind=kind, name=name).order_by("instance")),
+        "approvals": pending(kind, name),
+        "needs": actions.needs(target) if kind == "mcp" else [],
+        "acts": decide.acts(kind, name, states, person),
+        "form": form,
+        "raised": decide.raised(found),
+        "scopes": decide.scopes(),
+        "may_decide": "operator" in person.roles,
+        "story": story(kind, name),
+        "crumbs": [{"text": "Enforcement", "url": "/enforcement/"}, {"text": called(kind, name)}],
+    }
+
+
+def pending(kind: str, name: str) -> list[Approval]:
+    """Requests about it that wait for somebody."""
+    waiting = Approval.objects.filter(target_kind=kind, target_name=name, status=Status.PENDING)
+    return list(waiting.order_by("-created"))
+
+
+def story(kind: str, name: str) -> list[dict[str, Any]]:
+    """Its newest events, as sentences with a link to their evidence."""
+    query = EventQuery.from_params({"target": [name]})
+    if query.errors:
+        return []
+    rows = [row for row in search.page(query, limit=_STORY).rows if row.target_kind == kind]
+    return [
+        {
+            "text": row.sentence,
+            "when": row.time,
+            "url": f"/audit/events/{row.event}/",
+            "tone": _TONES.get(row.outcome, ""),
+        }
+        for row in rows
+    ]

@@ -1,0 +1,63 @@
+"""The fleet: each registered gateway, whether it answers, and what it still has to be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count
+
+from approvals.models import Effect, EffectState
+from enforcement import instances
+from enforcement.instances import Instance
+from enforcement.models import Finding, FindingStatus, Watch
+from enforcement.order import STEPS
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One gateway on the page."""
+
+    instance: Instance
+    watch: Watch | None
+    waiting: int
+    findings: int
+
+    @property
+    def state(self) -> str:
+        """`online`, `offline`, or empty before it was asked."""
+        if self.watch is None or self.watch.reachable is None:
+            return ""
+        return "online" if self.watch.reachable else "offline"
+
+    @property
+    def reads(self) -> str:
+        """How its scanner's findings reach us, in words."""
+        if self.instance.audit_db is None:
+            return "Not read: no audit_db is configured."
+        if self.watch is None or not (self.watch.started or self.watch.source):
+            return "About to be read."
+        return f"Not read: {self.watch.source}." if self.watch.source else "Read every 2 seconds."
+
+
+def context() -> dict[str, Any]:
+    """Everything the page shows."""
+    fleet = instances.fleet()
+    watches = {w.name: w for w in Watch.objects.exclude(name="")}
+    unfinished = Effect.objects.filter(
+        kind__in=STEPS, state__in=[EffectState.PENDING, EffectState.UNKNOWN]
+    )
+    waiting = dict(unfinished.values_list("instance").annotate(n=Count("pk")).order_by())
+    still_open = Finding.objects.filter(status=FindingStatus.OPEN)
+    found = dict(still_open.values_list("instance").annotate(n=Count("pk")).order_by())
+    lines = [
+        Line(i, watches.get(i.name), waiting.get(i.name, 0), found.get(i.name, 0))
+        for i in fleet.instances
+    ]
+    return {
+        "lines": lines,
+        "problem": fleet.problem,
+        "configured": fleet.path is not None,
+        "offline": sum(line.state == "offline" for line in lines),
+        "crumbs": [{"text": "Enforcement", "url": "/enforcement/"}, {"text": "Fleet"}],
+    }

@@ -1,0 +1,181 @@
+"""Views of enforcement: operators decide, auditors and admins read, members are shown the door."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import (
+    require_GET,
+    require_http_methods,
+    require_safe,
+)
+
+from approvals.perform import Performed, Refused, perform
+from audit.actor import Target
+from enforcement import instances, severity
+from enforcement.gateway import Gateway, GatewayError
+from enforcement.kinds import called
+from enforcement.models import Decision, Finding
+from portal.enforcement_pages import asset as asset_page
+from portal.enforcement_pages import finding as finding_page
+from portal.enforcement_pages import fleet as fleet_page
+from portal.enforcement_pages import queue
+from portal.enforcement_pages.decide import DecideForm
+from portal.identity.current import actor, needs_role
+
+reads = needs_role("operator", "auditor", "admin")
+
+
+@require_safe
+@never_cache
+@reads
+def index(request: HttpRequest) -> HttpResponse:
+    """Findings by severity, what is on hold, what is blocked and allowed."""
+    by = queue.Filter.read(request.GET)
+    ordered = by.findings().select_related("scan").order_by("-rank", "-at", "-id")
+    page = Paginator(ordered, queue.PAGE).get_page(by.before or 1)
+    context = {
+        "by": by,
+        "tabs": queue.tabs(by),
+        "chips": queue.chips(by),
+        "facets": queue.facets(by) if by.list == "findings" else [],
+        "page": page,
+        "older_url": by.url(page=str(page.next_page_number())) if page.has_next() else "",
+        "newer_url": by.url(page=str(page.previous_page_number())) if page.has_previous() else "",
+        "held": queue.held() if by.list == "held" else [],
+        "decided": _decided(by.list),
+        "waiting": queue.unfinished(),
+        "may_decide": "operator" in actor(request).roles,
+        "here": request.get_full_path(),
+    }
+    return render(request, "enforcement/index.html", context)
+
+
+def _decided(name: str) -> list[dict[str, object]]:
+    wanted = {"blocked": Decision.BLOCK, "allowed": Decision.ALLOW}.get(name)
+    return queue.decided(wanted) if wanted else []
+
+
+@require_safe
+@never_cache
+@reads
+def fleet(request: HttpRequest) -> HttpResponse:
+    """The registered gateways and how they are."""
+    name = "enforcement/fleet.html"
+    if request.headers.get("HX-Request"):
+        name += "#gateways"
+    answer = render(request, name, fleet_page.context())
+    patch_vary_headers(answer, ["HX-Request"])
+    return answer
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@reads
+def asset(request: HttpRequest, kind: str, name: str) -> HttpResponse:
+    """One thing: how it stands at each gateway, why, its story; a POST decides about it."""
+    if request.method == "POST":
+        return _decide(request, kind, name)
+    context = asset_page.context(kind, name, actor(request), None)
+    template = "enforcement/asset.html"
+    if request.headers.get("HX-Request"):
+        template += "#state"
+    answer = render(request, template, context)
+    patch_vary_headers(answer, ["HX-Request"])
+    return answer
+
+
+def _decide(request: HttpRequest, kind: str, name: str) -> HttpResponse:
+    form, status = DecideForm(request.POST), 422
+    if form.is_valid():
+        said = form.cleaned_data
+        try:
+            done = perform(
+                actor(request),
+                f"{kind}.{said['act']}",
+                Target(kind, name, said["instance"]),
+                reason=said["reason"].strip(),
+                severity=said["severity"] or None,
+            )
+        except Refused as refused:
+            form.add_error(None, refused.detail)
+            status = 403 if refused.code == "not_permitted" else 422
+        else:
+            return _after(request, done, reverse("enforcement-asset", args=[kind, name]))
+    context = asset_page.context(kind, name, actor(request), form)
+    return render(request, "enforcement/asset.html", context, status=status)
+
+
+def _after(request: HttpRequest, done: Performed, here: str) -> HttpResponseRedirect:
+    if done.approval is not None:
+        return redirect("approval", approval_id=done.approval.pk)
+    gateways = len({e.instance for e in done.effects})
+    if gateways:
+        told = "1 gateway is" if gateways == 1 else f"{gateways} gateways are"
+        messages.success(request, f"Recorded. {told} being told; each answer appears here.")
+    else:
+        messages.success(request, "Recorded.")
+    return redirect(here)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@reads
+def finding(request: HttpRequest, pk: int) -> HttpResponse:
+    """One finding; a POST acknowledges or dismisses it."""
+    row = get_object_or_404(Finding.objects.select_related("scan"), pk=pk)
+    if request.method == "POST":
+        return _dispose(request, row)
+    return render(request, "enforcement/finding.html", finding_page.context(row, actor(request)))
+
+
+def _dispose(request: HttpRequest, row: Finding) -> HttpResponse:
+    here = _back(request.POST.get("back", ""))
+    act, reason = request.POST.get("act", ""), request.POST.get("reason", "")[:2000].strip()
+    try:
+        if act not in {"acknowledge", "dismiss"}:
+            raise Refused("bad_act", "Choose acknowledge or dismiss.")
+        if act == "dismiss" and not reason:
+            raise Refused("no_reason", "Say why it is dismissed: this is what people read later.")
+        target = Target("alert", row.finding_id, row.instance)
+        done = perform(actor(request), f"alert.{act}", target, reason=reason)
+    except Refused as refused:
+        if refused.code == "not_permitted":
+            raise PermissionDenied(refused.detail) from None
+        messages.error(request, refused.detail)
+        return redirect(here)
+    return _after(request, done, here)
+
+
+def _back(path: str) -> str:
+    """Back to a page of this room, and to none other."""
+    plain = path.startswith("/enforcement/") and "//" not in path and "\\" not in path
+    return path if plain else "/enforcement/"
+
+
+@require_GET
+@never_cache
+@reads
+def preview(request: HttpRequest, kind: str, name: str) -> HttpResponse:
+    """What each gateway's own policy would decide about the latest scan; changes nothing."""
+    latest = {scan.instance: scan for scan in severity.latest_scans(kind, name)}
+    said = []
+    for instance in instances.fleet().instances:
+        scan = latest.get(instance.name)
+        try:
+            known = (scan.severity, scan.findings) if scan else ("", -1)
+            answer = Gateway(instance).preview(kind, name, *known)
+            said.append({"at": instance, "verdict": answer.verdict, "reason": answer.reason})
+        except GatewayError as trouble:
+            said.append({"at": instance, "verdict": "", "reason": trouble.detail})
+    context = {"said": said, "called": called(kind, name), "kind": kind, "name": name}
+    name_ = "#verdicts" if request.headers.get("HX-Request") else ""
+    answer_ = render(request, f"enforcement/preview.html{name_}", context)
+    patch_vary_headers(answer_, ["HX-Request"])
+    return answer_
