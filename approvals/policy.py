@@ -126,7 +126,7 @@ def who_approves(rule: dict[str, Any]) -> str:
 def if_nobody_answers(rule: dict[str, Any]) -> str:
     """What the rule does when time runs out."""
     following = (
-        "" if rule["approver"] == "self" else "the next on call is asked, and after the last "
+        "" if rule["approver"] == "self" else "the next on call is asked, and after the last one "
     )
     if rule["while_pending"] != "hold":
         ending = "nothing changes"

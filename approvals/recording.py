@@ -66,7 +66,8 @@ def approval_failed(approval: Approval, ask: Ask | None, code: str, detail: str)
         SYSTEM,
         outcome="failure",
         ask=ask,
-        data={"code": code, "detail": detail},
+        data={"failure": code},
+        private={"detail": detail},
     )
 
 
@@ -83,7 +84,7 @@ def answered_too_late(approval: Approval, ask: Ask, person: Actor, answer: str) 
         person,
         outcome="failure",
         ask=ask,
-        data={"code": "answered_after_close", "answer": answer, "closed_as": approval.outcome},
+        data={"failure": "answered_after_close", "answer": answer, "closed_as": approval.outcome},
     )
 
 
@@ -95,10 +96,11 @@ def _write(
     outcome: str,
     ask: Ask | None,
     data: dict[str, Any] | None = None,
+    private: dict[str, Any] | None = None,
     evidence: Sequence[EvidenceRef] = (),
 ) -> UUID:
     asked: Subject | None = ask.person.subject if ask else None
-    private: dict[str, Any] = {"sentence": approval.sentence}
+    private = {"sentence": approval.sentence, **(private or {})}
     if asked:
         private["asked"] = {"iss": asked.iss, "sub": asked.sub, "name": asked.name or asked.email}
     event = record(

@@ -33,30 +33,19 @@ def history(approval: Approval, viewer: Actor) -> History:
     story = [
         {
             "when": row.time,
-            "text": _sentence(row.sentence, event),
+            "text": row.sentence,
             "tone": _TONES.get(row.outcome, "off"),
             "url": f"/audit/events/{row.event}/" if linked else "",
         }
-        for row, event in zip(rows, events, strict=True)
+        for row in rows
     ]
-    late = [_late(event) for event in events if _is_late(event)]
+    late = [
+        f"{row.sentence}."
+        for row, event in zip(rows, events, strict=True)
+        if event["data"].get("failure") == "answered_after_close"
+    ]
     unsigned = any(
         event["action"] == "approval.approved" and event["data"].get("details_signed") is False
         for event in events
     )
     return History(story, late, unsigned)
-
-
-def _is_late(event: dict[str, Any]) -> bool:
-    return bool(event["data"].get("code") == "answered_after_close")
-
-
-def _sentence(sentence: str, event: dict[str, Any]) -> str:
-    return _late(event) if _is_late(event) else sentence
-
-
-def _late(event: dict[str, Any]) -> str:
-    who = event["actor"].get("name")
-    name = who if isinstance(who, str) and who else "The asked person"
-    closed = event["data"].get("closed_as") or "replaced"
-    return f"{name} approved on the phone after the request was {closed}: that committed nothing."

@@ -70,6 +70,7 @@ def _approver(how: dict[str, str]) -> str:
 def _when_asked(now: dict[str, dict[str, dict[str, str]]]) -> Rule:
     sentences = [
         "What tightens or only takes note is committed at once, whatever its severity.",
+        "What is your own you decide about at once.",
         *(
             f"Something final or loosening at severity {severity}: {_approver(how)}."
             for severity, how in now["step_up"].items()

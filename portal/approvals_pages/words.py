@@ -10,6 +10,7 @@ from approvals.registry import Verb
 from audit.actor import Actor
 from portal.web.times import duration
 
+_ROUNDED_FROM_S = 55
 CHANNELS = {"web": "on the web", "cli": "with ata", "api": "over the API", "task": "by itself"}
 
 
@@ -134,7 +135,10 @@ def _hold(approval: Approval, *, inferred: bool = False) -> str:
 
 def if_approved(approval: Approval, verb: Verb | None) -> str:
     """What approving does."""
-    return (verb.if_approved if verb else "") or "It is committed at once, with the name on record."
+    words = (verb.if_approved if verb else "") or "It is committed at once."
+    both = approval.rule.get("approver") == "another" and approval.requester_sub
+    record = "Who asked and who approved are" if both else "The name of whoever approves is"
+    return f"{words} {record} on the record."
 
 
 def if_denied(approval: Approval, verb: Verb | None) -> str:
@@ -158,7 +162,10 @@ def if_nobody(approval: Approval, verb: Verb | None) -> str:
 
 def policy_sentence(approval: Approval, ask: Ask | None) -> str:
     """The rule that applied, with the time it gave."""
-    return policy.in_words(approval.rule, verb_of(approval), duration(total_s(approval, ask)))
+    given = total_s(approval, ask)
+    # The issuer may take a second off; people are told the round figure.
+    whole = round(given / 60) * 60 if given >= _ROUNDED_FROM_S else given
+    return policy.in_words(approval.rule, verb_of(approval), duration(whole))
 
 
 def total_s(approval: Approval, ask: Ask | None) -> int:

@@ -8,12 +8,14 @@ from approvals import registry
 from audit import loglevels, search
 from audit.actor import Actor
 from audit.ledger.query import EventQuery
+from audit.models import EventRow
 from audit.plan import plan_of
 from portal.approvals_pages import inbox
 from portal.web import ledger_facts
 from portal.web.home_panels import MOST, Home, Line, Panel, Tile
 
 _VERIFIED = ["H1", "H2", "H3"]
+_LOOKED_AT = 60
 _TONES = {"ok": "ok", "warn": "warn", "bad": "bad"}
 
 
@@ -27,10 +29,10 @@ def auditor(me: Actor) -> Home:
     every, named, nameless = count([]), count(_VERIFIED), count(["H0"])
     facts = ledger_facts.facts()
     return Home(
-        said=f"{every} decisions on record: {named} name a verified human, {nameless} do not.",
+        said=f"{every} entries about decisions: {named} name a verified human, {nameless} do not.",
         said_url=_url(["H0"]) if nameless.count else "",
         tiles=[
-            Tile(str(named), "decisions name a verified human", _url(_VERIFIED)),
+            Tile(str(named), "entries name a verified human", _url(_VERIFIED)),
             Tile(str(nameless), "do not", _url(["H0"]), "warn" if nameless.count else "ok"),
             Tile(
                 f"#{facts['size']:,}",
@@ -58,14 +60,29 @@ def pending(me: Actor) -> Tile:
 
 def latest() -> Panel:
     """The newest decisions."""
-    rows = search.page(_query([]), limit=MOST).rows
     lines = [
-        Line(row.sentence, f"/audit/events/{row.event}/", row.time, badge=row.outcome)
-        for row in rows
+        Line(taken.sentence, f"/audit/events/{taken.event}/", taken.time, badge=came_to)
+        for taken, came_to in _newest()
     ]
     return Panel(
         "Latest decisions", lines, "No decision is on record yet.", _url([]), "All of them"
     )
+
+
+def _newest() -> list[tuple[EventRow, str]]:
+    """The newest decisions, each once, with what they came to.
+
+    A decision and the results of its remote steps are one operation. A result names the instance
+    that it is from; the newest event says what it came to.
+    """
+    found: dict[str, list[EventRow]] = {}
+    for row in search.page(_query([]), limit=_LOOKED_AT).rows:
+        found.setdefault(row.operation or str(row.event), []).append(row)
+    return [(_taken(rows), rows[0].outcome) for rows in list(found.values())[:MOST]]
+
+
+def _taken(rows: list[EventRow]) -> EventRow:
+    return next((row for row in rows if not row.instance), rows[-1])
 
 
 def _query(levels: list[str]) -> EventQuery:

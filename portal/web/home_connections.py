@@ -82,7 +82,8 @@ def mine(me: Actor) -> Home:
 
 def _account(account: ConnectedAccount) -> Line:
     seen = f"last used by {account.last_agent or 'an unnamed agent'}"
-    never = f"not seen used since {account.watched_since.day} {account.watched_since:%b}, when we began watching"
+    began = f"{account.watched_since.day} {account.watched_since:%b}"
+    never = f"not seen used since {began}, when we began watching"
     return Line(
         names.in_words(account),
         f"/connections/{account.pk}/",

@@ -1,0 +1,89 @@
+"""How the room's events read: who asked whom for what, and what they said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from audit import actions
+from audit.wording import PublicEvent, person, shown, target
+
+
+def _data(event: PublicEvent) -> Mapping[str, Any]:
+    return event.get("data") or {}
+
+
+def _what(event: PublicEvent) -> str:
+    """The sentence that was put to the person; the target where it was erased."""
+    return shown(_data(event).get("sentence")) or target(event)
+
+
+def _asked(event: PublicEvent, nobody: str = "Somebody") -> str:
+    asked = _data(event).get("asked")
+    return person(asked, nobody) if isinstance(asked, Mapping) else nobody
+
+
+def _who(event: PublicEvent) -> str:
+    actor = event.get("actor") or {}
+    return person(actor) if actor.get("iss") else f"A {event.get('severity', '')} finding"
+
+
+def requested(event: PublicEvent) -> str:
+    """Somebody, or a finding by itself, asked a person."""
+    if "asked" not in _data(event):
+        return f"{_who(event)} asked for an approval, and nobody could be asked yet: {_what(event)}"
+    asked, actor = _data(event)["asked"], event.get("actor") or {}
+    if isinstance(asked, Mapping) and asked.get("sub") == actor.get("sub"):
+        return f"{_who(event)} was asked to approve on their own phone: {_what(event)}"
+    return f"{_who(event)} asked {_asked(event)} to approve: {_what(event)}"
+
+
+def approved(event: PublicEvent) -> str:
+    """The asked person approved on the phone."""
+    return f"{person(event.get('actor'))} approved on the phone: {_what(event)}"
+
+
+def denied(event: PublicEvent) -> str:
+    """The asked person denied, as far as is known."""
+    if _data(event).get("inferred"):
+        return f"{_asked(event)} is taken to have denied, not yet proven: {_what(event)}"
+    return f"{person(event.get('actor'))} denied: {_what(event)}"
+
+
+def expired(event: PublicEvent) -> str:
+    """An asked person did not answer in time."""
+    data = _data(event)
+    after = ""
+    if data.get("next_person_asked"):
+        after = "; the next on call is asked"
+    elif data.get("hold_stays"):
+        after = "; the hold stays"
+    return f"{_asked(event, 'Nobody')} did not answer in time: {_what(event)}{after}"
+
+
+def failed(event: PublicEvent) -> str:
+    """The step-up could not be completed, or an answer came after the end."""
+    data = _data(event)
+    if data.get("failure") == "answered_after_close":
+        closed = shown(data.get("closed_as")) or "replaced by a newer one"
+        return (
+            f"{person(event.get('actor'))} {shown(data.get('answer'))} after the request was "
+            f"{closed}, which committed nothing: {_what(event)}"
+        )
+    why = shown(data.get("detail")).rstrip(".")
+    return f"The approval failed, and nothing was committed: {_what(event)}" + (
+        f". {why}." if why else ""
+    )
+
+
+def cancelled(event: PublicEvent) -> str:
+    """Withdrawn by whoever asked."""
+    return f"{person(event.get('actor'))} withdrew the request: {_what(event)}"
+
+
+actions.reword("approval.requested", requested)
+actions.reword("approval.approved", approved)
+actions.reword("approval.denied", denied)
+actions.reword("approval.expired", expired)
+actions.reword("approval.failed", failed)
+actions.reword("approval.cancelled", cancelled)
