@@ -23,26 +23,30 @@ _BATCH = 100
 
 Work = Callable[[], None]
 _Row = type[Approval] | type[Ask] | type[Effect]
-_KINDS: tuple[tuple[_Row, Callable[[Any], None]], ...] = (
-    (Ask, polling.work),
-    (Effect, effects.run),
-    (Approval, unanswered.work),
-)
+_Kinds = tuple[tuple[_Row, Callable[[Any], None]], ...]
+ASKING: _Kinds = ((Ask, polling.work), (Approval, unanswered.work))
+STEPS: _Kinds = ((Effect, effects.run),)
 
 
-def due_work(now: datetime) -> list[Work]:
+def due_work(now: datetime, kinds: _Kinds) -> list[Work]:
     """Claim what is due and return it as calls, in order of due time within each kind."""
     return [
         _call(model, pk, handle)
-        for model, handle in _KINDS
+        for model, handle in kinds
         for pk in _due(model, now)
         if _claim(model, pk, now)
     ]
 
 
-def sweep(run: Callable[[Iterable[Work]], None] | None = None) -> int:
-    """Do all due work once and return how many rows it was; `run` may spread it over threads."""
-    work = due_work(clock.now())
+def sweep(
+    run: Callable[[Iterable[Work]], None] | None = None, kinds: _Kinds = ASKING + STEPS
+) -> int:
+    """Do all due work of `kinds` once and return how many rows it was.
+
+    `run` may spread it over threads. The worker sweeps asking and remote steps apart, so that a
+    slow gateway never delays a person's answer.
+    """
+    work = due_work(clock.now(), kinds)
     if run is None:
         for piece in work:
             piece()

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from celery import bootsteps
@@ -37,15 +38,18 @@ def repeat(work: Callable[[], object], every_s: float) -> Loop:
 def loops() -> dict[str, Loop]:
     """Name and loop of everything the worker does unasked."""
     from approvals import clock
-    from approvals.sweep import sweep, tidy
-    from audit import sequencer
+    from approvals.sweep import ASKING, STEPS, sweep, tidy
+    from audit import due, sequencer
     from connections import reconcile
     from enforcement import watch
 
-    pool = ThreadPoolExecutor(8, thread_name_prefix="due")
+    asking = ThreadPoolExecutor(4, thread_name_prefix="asking")
+    steps = ThreadPoolExecutor(4, thread_name_prefix="steps")
     return {
-        "due-work": repeat(lambda: sweep(lambda work: _spread(pool, work)), 0.5),
+        "asking": repeat(lambda: sweep(partial(_spread, asking), ASKING), 0.5),
+        "remote-steps": repeat(lambda: sweep(partial(_spread, steps), STEPS), 0.5),
         "sequencer": sequencer.loop,
+        "audit-due": repeat(due.run, 1.0),
         "gateways": repeat(watch.poll_due, 1.0),
         "inventory": repeat(reconcile.run_due, 5.0),
         "tidy": repeat(lambda: tidy(clock.now()), 60.0),

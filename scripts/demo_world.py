@@ -16,6 +16,8 @@ def environment(env: Env) -> dict[str, str]:
     """The environment of every child: what was given, plus what embedded mode generated."""
     child = dict(os.environ)
     child["VAR_DIR"] = str(env.VAR_DIR)
+    # Celery warns about root in its own nine lines; a container or a fresh machine often is root.
+    child.setdefault("PYTHONWARNINGS", "ignore:You're running the worker with superuser privileges")
     if env.local_tenant:
         for name in SECRETS:
             child.setdefault(name, getattr(env, name))

@@ -1,8 +1,14 @@
 #!/bin/sh
 # keep CMD…: start CMD again when it dies; give up when it died 5 times within a minute.
-# The process manager signals the whole group, so CMD and this loop stop together.
+# The process manager signals the whole group, so CMD and this loop stop together. When the
+# manager itself is killed (ATA_UP_PID is gone), the group ends too and leaves no port taken.
 stop=0
 trap 'stop=1' TERM INT
+watcher=
+if [ -n "${ATA_UP_PID:-}" ]; then
+  (while kill -0 "$ATA_UP_PID" 2>/dev/null; do sleep 2; done; kill -TERM 0) </dev/null >/dev/null 2>&1 &
+  watcher=$!
+fi
 deaths=0
 first=$(date +%s)
 while :; do
@@ -14,6 +20,7 @@ while :; do
   deaths=$((deaths + 1))
   if [ "$deaths" -ge 5 ]; then
     echo "gave up: died $deaths times within a minute (last exit code $code)" >&2
+    [ -n "$watcher" ] && kill "$watcher" 2>/dev/null
     exit 1
   fi
   echo "ended with code $code; starting again" >&2

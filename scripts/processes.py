@@ -35,6 +35,7 @@ def worker_command() -> list[str]:
         str(_BIN / "celery"),
         "-A",
         "portal",
+        "--quiet",
         "worker",
         "-B",
         "-P",
@@ -66,7 +67,7 @@ def _granian(target: str, port: int) -> list[str]:
         "--backpressure",
         "64",
         "--log-level",
-        "warning",
+        "error",
         "--respawn-failed-workers",
         target,
     ]
@@ -79,6 +80,11 @@ def commands(env: Env) -> dict[str, list[str]]:
         found["tenant"] = tenant_command(env)
     found["gateway"] = demo_world.gateway_command(env)
     return found
+
+
+def kept(command: list[str]) -> list[str]:
+    """The command under `keep.sh`: started again when it dies, ended when we are gone."""
+    return ["sh", str(BASE_DIR / "scripts" / "keep.sh"), *command]
 
 
 def is_ready(env: Env) -> bool:
@@ -94,8 +100,8 @@ def run_all(env: Env, child: dict[str, str], on_ready: Callable[[], None]) -> in
     """Run every process until one gives up or Ctrl-C; returns the exit code."""
     manager = Manager(Printer(sys.stdout, prefix=True))
     for name, command in commands(env).items():
-        kept = ["sh", str(BASE_DIR / "scripts" / "keep.sh"), *command]
-        manager.add_process(name, shlex.join(kept), quiet=False, env=child, cwd=str(BASE_DIR))
+        line = shlex.join(kept(command))
+        manager.add_process(name, line, quiet=False, env=child, cwd=str(BASE_DIR))
     waiter = threading.Thread(target=_tell_when_ready, args=(env, on_ready), daemon=True)
     waiter.start()
     manager.loop()

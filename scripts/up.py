@@ -1,7 +1,8 @@
 """`make up`: from a fresh checkout to a running house, and again after any half-finished start.
 
 Every step is idempotent. Data lives in VAR_DIR; a marker written last says that the first start
-was completed, so an interrupted one is taken up where it stopped.
+was completed, so an interrupted one is taken up where it stopped. What this process starts ends
+with it, even when it is killed.
 """
 
 from __future__ import annotations
@@ -15,32 +16,43 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from portal.env import BASE_DIR, Env, env, kept_secret
 from scripts import demo_world
-from scripts.processes import commands, is_ready, run_all
+from scripts.processes import commands, is_ready, kept, run_all
 
 
 def main() -> None:
     """Set up what is missing, then run until Ctrl-C."""
     started = time.monotonic()
-    with only_one(env.VAR_DIR):
+    signal.signal(signal.SIGTERM, _end)  # so that what was started is stopped on the way out
+    with only_one(env.VAR_DIR) as killed_before:
+        if killed_before:
+            wait_for_leftovers(env)
         refuse_taken_ports(env)
-        child = demo_world.environment(env)
-        prepare(child)
+        child = demo_world.environment(env) | {"ATA_UP_PID": str(os.getpid())}
+        try:
+            prepare(child)
+        except KeyboardInterrupt:
+            say("\nStopped. Run 'make up' again; it takes up where it stopped.")
+            sys.exit(130)
         say(f"Ready to start after {time.monotonic() - started:.0f} s.")
         sys.exit(run_all(env, child, on_ready=lambda: welcome(env)))
 
 
+def _end(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)
+
+
 @contextmanager
-def only_one(var_dir: Path) -> Iterator[None]:
-    """One `make up` a folder; a second one is told so."""
+def only_one(var_dir: Path) -> Iterator[bool]:
+    """One `make up` a folder; a second one is told so. Yields whether the last one was killed."""
     try:
         var_dir.mkdir(parents=True, exist_ok=True)
-        handle: IO[str] = (var_dir / "up.lock").open("w")
+        handle: IO[str] = (var_dir / "up.lock").open("a+")
     except OSError as error:
         stop(f"Cannot write to {var_dir}: {error.strerror}.", "Make it writable, or set VAR_DIR.")
     try:
@@ -48,19 +60,39 @@ def only_one(var_dir: Path) -> Iterator[None]:
     except OSError:
         stop(f"'make up' already runs from {var_dir}.", "Stop it first, or set VAR_DIR and ports.")
     with handle:
-        yield
+        handle.seek(0)
+        killed_before = bool(handle.read())
+        handle.write("running\n")
+        handle.flush()
+        try:
+            yield killed_before
+        finally:
+            handle.truncate(0)
+
+
+def wanted_ports(env: Env) -> dict[str, int]:
+    """Every port the stack will listen on, by the name that moves it."""
+    wanted = {"PORTAL_PORT": env.PORTAL_PORT}
+    if env.local_tenant:
+        wanted["TENANT_PORT"] = env.TENANT_PORT
+    gateways = demo_world.ports(env).values()
+    return wanted | {f"TENANT_PORT + {port - env.TENANT_PORT}": port for port in gateways}
+
+
+def wait_for_leftovers(env: Env, seconds: float = 10) -> None:
+    """After a kill, the processes of the last run end by themselves within seconds."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not all(map(is_free, wanted_ports(env).values())):
+        time.sleep(0.2)
 
 
 def refuse_taken_ports(env: Env) -> None:
     """A port in use is said before anything else is done."""
-    wanted = {"PORTAL_PORT": env.PORTAL_PORT}
-    if env.local_tenant:
-        wanted["TENANT_PORT"] = env.TENANT_PORT
-    taken = [f"{name}={port}" for name, port in wanted.items() if not is_free(port)]
+    taken = [f"{name} = {port}" for name, port in wanted_ports(env).items() if not is_free(port)]
     if taken:
         stop(
             f"In use already: {', '.join(taken)}.",
-            "Stop what listens there, or name other ports:",
+            "Stop what listens there, or name others (the two after TENANT_PORT are used, too):",
             "  PORTAL_PORT=8080 TENANT_PORT=8180 make up",
         )
 
@@ -112,23 +144,42 @@ def whole_stack(child: dict[str, str]) -> Iterator[None]:
         **child,
         "TENANT_PUSHES_PER_MINUTE": "100000",
         "TENANT_CIBA_INTERVAL_S": "1",
-        "STEP_UP_EXPIRY_S": "10",
+        "STEP_UP_EXPIRY_S": "20",
     }
-    running = [
-        subprocess.Popen(command, env=quick, cwd=BASE_DIR, start_new_session=True)  # noqa: S603
-        for command in commands(env).values()
-    ]
-    try:
-        wait_until_ready(running)
-        yield
-    finally:
-        for process in running:
-            os.killpg(process.pid, signal.SIGTERM)
-        for process in running:
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+    with first_start_log(env).open("ab") as log:
+        running = [
+            subprocess.Popen(  # noqa: S603
+                kept(command),
+                env=quick,
+                cwd=BASE_DIR,
+                start_new_session=True,
+                stdout=log,
+                stderr=log,
+            )
+            for command in commands(env).values()
+        ]
+        try:
+            wait_until_ready(running)
+            yield
+        finally:
+            end_groups(running)
+
+
+def first_start_log(env: Env) -> Path:
+    """What the processes said while the sample decisions were taken."""
+    return env.VAR_DIR / "first-start.log"
+
+
+def end_groups(running: list[subprocess.Popen[bytes]]) -> None:
+    """End each process with everything it started; whoever takes too long is killed."""
+    for number, patience_s in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0)):
+        alive = [process for process in running if process.poll() is None]
+        for process in alive:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+        for process in alive:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(patience_s)
 
 
 def wait_until_ready(running: list[subprocess.Popen[bytes]], seconds: float = 60) -> None:
@@ -137,11 +188,14 @@ def wait_until_ready(running: list[subprocess.Popen[bytes]], seconds: float = 60
     while time.monotonic() < until:
         for process in running:
             if process.poll() is not None:
-                stop(f"{process.args!r} ended with exit code {process.returncode}.")
+                stop(
+                    f"A process ended with exit code {process.returncode}.",
+                    f"{first_start_log(env)} says why.",
+                )
         if is_ready(env):
             return
         time.sleep(0.2)
-    stop("The stack was not ready in time.", "Run 'make up' again, or look at /readyz.")
+    stop("The stack was not ready in time.", f"{first_start_log(env)} may say why.")
 
 
 def step(title: str, *command: str, env: dict[str, str]) -> None:
