@@ -120,6 +120,17 @@ def _lift(ctx: CommitContext, holder: str) -> Committed:
     return Committed(effects=told, data={"gateways": len(told)})
 
 
+def _severity_of_block(target: Target, params: Mapping[str, Any]) -> str:
+    found = severity.of_tightening(target, params)
+    waiting = standing.waiting_block(target.kind, target.name)
+    if waiting is not None and not target.instance:
+        raise Refused(
+            "already_asked",
+            f"A request to block it waits already: approval {waiting.pk}. Answer that one.",
+        )
+    return found
+
+
 def _severity_of_release(target: Target, params: Mapping[str, Any]) -> str:
     found = severity.of_loosening(target, params)
     if not standing.holder_of(target.kind, target.name, target.instance):
@@ -146,7 +157,7 @@ def _register(kind: str) -> None:
             commit=_Final("block", Decision.BLOCK, "Block"),
             sentence=_reads("Block {thing}"),
             look=severity.look_before_blocking,
-            severity=severity.of_tightening,
+            severity=_severity_of_block,
             hold=_hold,
             release=_release_own,
             if_approved="It is blocked at each gateway until somebody unblocks it.",

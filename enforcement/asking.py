@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from hashlib import sha256
 
-from approvals.models import Approval, Status
+from approvals.models import Approval, Outcome, Status
 from approvals.perform import Refused, perform
 from audit.actor import SYSTEM, Target
+from enforcement import standing
 from enforcement.models import AskNeed, Asset, Decision, Scan
 
 log = logging.getLogger(__name__)
@@ -21,20 +22,31 @@ def ask_due() -> int:
     Only the holder of the asking claim calls this, so two scans of one target at two instances
     cannot both find that nothing waits yet. A crash in between asks again and joins.
     """
+    _ask_again_after_a_withdrawal()
     due = list(Scan.objects.filter(ask=AskNeed.DUE).order_by("id")[:100])
     for scan in due:
         _settle(scan)
     return len(due)
 
 
+def _ask_again_after_a_withdrawal() -> None:
+    """A scan that joined somebody's request asks by itself if that ended without a decision."""
+    joined = Scan.objects.filter(ask=AskNeed.JOINED).exclude(approval="")
+    undecided = Approval.objects.filter(
+        pk__in=list(joined.values_list("approval", flat=True).distinct()[:500]),
+        status=Status.CLOSED,
+        outcome__in=[Outcome.CANCELLED, Outcome.FAILED],
+    )
+    gone = [str(pk) for pk in undecided.values_list("pk", flat=True)]
+    # Only the newest scan of a target asks again; it speaks for those before it.
+    for scan in joined.filter(approval__in=gone).order_by("id"):
+        newer = Scan.objects.filter(kind=scan.kind, name=scan.name, id__gt=scan.pk)
+        last = not newer.filter(ask__in=[AskNeed.JOINED, AskNeed.DUE, AskNeed.ASKED]).exists()
+        _note(scan, AskNeed.DUE if last else AskNeed.NONE)
+
+
 def _settle(scan: Scan) -> None:
-    waiting = Approval.objects.filter(
-        target_kind=scan.kind,
-        target_name=scan.name,
-        target_instance="",
-        verb=f"{scan.kind}.block",
-        status=Status.PENDING,
-    ).first()
+    waiting = standing.waiting_block(scan.kind, scan.name)
     if waiting is not None:
         mine = waiting.folded == folded(scan)
         _note(scan, AskNeed.ASKED if mine else AskNeed.JOINED, str(waiting.pk))
@@ -57,6 +69,8 @@ def _ask(scan: Scan) -> None:
             folded=folded(scan),
         )
     except Refused as refused:
+        if refused.code == "already_asked":
+            return  # somebody asked meanwhile: it joins at the next look
         log.error("scan %s cannot ask by itself: %s", scan.scan_id, refused.code)
         _note(scan, AskNeed.REFUSED, detail=refused.detail)
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from approvals import clock
-from approvals.models import Approval
+from approvals.models import Approval, Status
 from approvals.registry import CommitContext
 from enforcement.models import Asset, Decision
 
@@ -85,6 +85,18 @@ def standing_of(ctx: CommitContext) -> str:
     rows = Asset.objects.filter(kind=ctx.target.kind, name=ctx.target.name)
     own = rows.filter(instance=ctx.target.instance).first() or rows.filter(instance="").first()
     return own.decision if own else str(Decision.NONE)
+
+
+def waiting_block(kind: str, name: str) -> Approval | None:
+    """The CRITICAL request to block it everywhere that waits; a milder one decides nothing here."""
+    return Approval.objects.filter(
+        target_kind=kind,
+        target_name=name,
+        target_instance="",
+        verb=f"{kind}.block",
+        severity="CRITICAL",
+        status=Status.PENDING,
+    ).first()
 
 
 def _holds_are_settled(ctx: CommitContext) -> None:

@@ -1,0 +1,79 @@
+"""One request per target: what joins it, what does not, and what happens when it is withdrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from approvals import withdraw
+from approvals.models import Approval
+from approvals.perform import Refused, perform
+from audit.actor import Actor, Target
+from enforcement.models import Scan
+from tests.enforcement.gateways import Edge
+
+pytestmark = pytest.mark.django_db
+SKILL = Target("skill", "pdf-exfil")
+Look = Callable[[], int]
+
+
+def test_nobody_asks_a_second_time_while_a_critical_request_waits(
+    edge: Edge, look: Look, olu: Actor
+) -> None:
+    edge.scan("pdf-exfil")
+    look()
+    with pytest.raises(Refused) as refused:
+        perform(olu, "skill.block", SKILL, reason="me too")
+    assert refused.value.code == "already_asked"
+    assert str(Approval.objects.get().pk) in refused.value.detail
+
+
+def test_a_milder_request_of_a_person_does_not_silence_a_critical_finding(
+    edge: Edge, look: Look, olu: Actor
+) -> None:
+    edge.scan("pdf-exfil", severity="HIGH")
+    look()
+    perform(olu, "skill.block", SKILL, reason="HIGH is enough for me")
+    edge.scan("pdf-exfil")
+    look()
+    asked = Approval.objects.order_by("created")
+    assert [(a.severity, bool(a.requester_sub)) for a in asked] == [
+        ("HIGH", True),
+        ("CRITICAL", False),
+    ]
+
+
+def test_a_finding_that_joined_a_withdrawn_request_asks_by_itself(
+    edge: Edge, look: Look, olu: Actor
+) -> None:
+    mine = perform(olu, "skill.block", SKILL, reason="sure", severity="CRITICAL").approval
+    assert mine is not None
+    edge.scan("pdf-exfil")
+    edge.scan("pdf-exfil")
+    look()
+    assert set(Scan.objects.values_list("ask", flat=True)) == {"joined"}
+    withdraw.cancel(olu, str(mine.pk))
+    look()
+    asked = Approval.objects.get(status="pending")
+    assert not asked.requester_sub and asked.held
+    newest = Scan.objects.order_by("-id").first()
+    assert newest is not None and newest.ask == "asked" and newest.approval == str(asked.pk)
+
+
+def test_a_very_long_name_still_makes_one_request_a_scan(edge: Edge, look: Look) -> None:
+    edge.scan("n" * 199)
+    look()
+    assert len(Approval.objects.get().folded) <= 200
+
+
+def test_a_clean_scan_voids_a_request_to_block(edge: Edge, look: Look, olu: Actor) -> None:
+    from approvals.closing import no_longer_true
+
+    edge.scan("pdf-exfil")
+    look()
+    approval = Approval.objects.get()
+    assert no_longer_true(approval, olu) == ""
+    edge.scan("pdf-exfil", severity="INFO")
+    look()
+    assert no_longer_true(approval, olu) == "state_changed"
