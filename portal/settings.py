@@ -153,7 +153,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_TASK_ACKS_LATE = False
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+# In memory: nothing is lost with it, and a file would be half written after a kill.
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     # The sweeps find due rows by themselves; beat is only a second hint beside the worker's loops.
     "sweep-approvals": {"task": "approvals.tasks.sweep", "schedule": schedule(5)},

@@ -138,4 +138,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "handlers": {"console": {"class": "logging.StreamHandler"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
+    # An OAuth error is an answer, not an incident: pollers get one every few seconds.
+    "loggers": {"django.request": {"level": "ERROR"}},
 }

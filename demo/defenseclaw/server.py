@@ -113,11 +113,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(reply.body)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log method, path and status; never the query, a header or a body."""
+        """Log method, path and status; never the query, a header or a body.
+
+        Reads that worked are left out: whoever watches a gateway polls it.
+        """
         server = cast(GatewayServer, self.server)
-        if server.quiet:
-            return
         status = code.value if isinstance(code, HTTPStatus) else code
+        if server.quiet or (self.command == "GET" and status == HTTPStatus.OK):
+            return
         path = urlsplit(self.path).path
         name = server.gateway.instance.name
         print(f"DEMO {name} {self.command} {path} {status}", file=sys.stderr)
