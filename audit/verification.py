@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from datetime import timedelta
 from uuid import UUID
 
 from audit import clock, verify
@@ -10,7 +12,10 @@ from audit.actor import SYSTEM, Actor
 from audit.models import VerificationRun
 from audit.record import record
 
+log = logging.getLogger(__name__)
+
 _REPORT_EVERY_S = 0.5
+SILENT = timedelta(minutes=2)
 
 
 def request(actor: Actor) -> VerificationRun:
@@ -28,7 +33,7 @@ def perform(run_id: UUID) -> VerificationRun:
         VerificationRun.DoesNotExist: there is no such run.
     """
     started = VerificationRun.objects.filter(id=run_id, state=VerificationRun.State.WAITING).update(
-        state=VerificationRun.State.RUNNING, started=clock.now()
+        state=VerificationRun.State.RUNNING, started=(now := clock.now()), seen=now
     )
     run = VerificationRun.objects.get(id=run_id)
     if not started:
@@ -39,7 +44,9 @@ def perform(run_id: UUID) -> VerificationRun:
         nonlocal last
         if time.monotonic() - last >= _REPORT_EVERY_S:
             last = time.monotonic()
-            VerificationRun.objects.filter(id=run_id).update(checked=checked, total=total)
+            VerificationRun.objects.filter(id=run_id).update(
+                checked=checked, total=total, seen=clock.now()
+            )
 
     try:
         report = verify.run(progress=progress)
@@ -54,6 +61,31 @@ def perform(run_id: UUID) -> VerificationRun:
     run.save()
     _tell(run, report)
     return run
+
+
+def run_due(*, grace: timedelta = timedelta(seconds=2)) -> int:
+    """Perform runs whose message nobody heard; returns how many there were.
+
+    One whose verifier fell silent is closed as broken: its worker was stopped in the middle.
+    """
+    now = clock.now()
+    VerificationRun.objects.filter(
+        state=VerificationRun.State.RUNNING, seen__lt=now - SILENT
+    ).update(
+        state=VerificationRun.State.BROKEN,
+        finished=now,
+        result={"error": "the worker was stopped in the middle; verify again"},
+    )
+    waiting = VerificationRun.objects.filter(
+        state=VerificationRun.State.WAITING, asked__lte=now - grace
+    )
+    ids = list(waiting.values_list("id", flat=True))
+    for run_id in ids:
+        try:
+            perform(run_id)
+        except Exception:
+            log.exception("verification %s did not finish", run_id)  # its row says so too
+    return len(ids)
 
 
 def _tell(run: VerificationRun, report: verify.Report) -> None:

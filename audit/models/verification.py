@@ -6,9 +6,14 @@ import uuid
 
 from django.db import models
 
+from audit import clock
+
 
 class VerificationRun(models.Model):
-    """State of one verification: waiting, running, passed, failed or broken (did not finish)."""
+    """State of one verification: waiting, running, passed, failed or broken (did not finish).
+
+    `seen` is when the verifier last told how far it is; one that stays silent has died.
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting"
@@ -23,8 +28,13 @@ class VerificationRun(models.Model):
     checked = models.BigIntegerField(default=0)
     total = models.BigIntegerField(default=0)
     result = models.JSONField(default=dict)
+    asked = models.DateTimeField(default=clock.now)
+    seen = models.DateTimeField(null=True)
     started = models.DateTimeField(null=True)
     finished = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["-asked"], name="audit_run_newest")]
 
     def __str__(self) -> str:
         return f"{self.state} {self.checked}/{self.total}"

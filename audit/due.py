@@ -1,0 +1,10 @@
+"""Due work of the audit room: rows that somebody asked for and nobody has done yet."""
+
+from __future__ import annotations
+
+from audit import clock, exports, verification
+
+
+def run() -> int:
+    """Verify, write and clear away what is due; returns how many rows were looked after."""
+    return verification.run_due() + exports.run_due() + exports.drop_expired(clock.now())

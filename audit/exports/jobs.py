@@ -1,0 +1,288 @@
+"""From a request to a file: streamed to whoever waits, or written by the worker.
+
+A job is a due row. Whoever writes it holds a lease and renews it; when they die, or a download is
+broken off, the next one writes the file from its start. `audit.exported` is recorded with the
+digest of the file, in the transaction that makes the file available.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import secrets
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from audit import clock, heads, proofs, search
+from audit.actor import Actor, EvidenceRef
+from audit.exports.formats import FORMATS
+from audit.ledger.query import EventQuery, InvalidQuery
+from audit.models import ExportJob
+from audit.record import record
+from audit.viewing import digest_of
+
+log = logging.getLogger(__name__)
+
+KEPT_FOR = timedelta(days=7)
+LEASE = timedelta(seconds=90)
+_PIECE = 64 * 1024  # bytes
+_STATE = ExportJob.State
+
+
+class UnsupportedFormat(ValueError):
+    """There is no such file format; the message lists those there are."""
+
+
+class NothingSigned(Exception):
+    """There is no signed tree yet, so an export could not say what it is of."""
+
+
+class ExportGone(Exception):
+    """The file is not there (any more): failed, expired, or being written by somebody else."""
+
+
+def request(actor: Actor, query: EventQuery, format_name: str, *, person: str = "") -> ExportJob:
+    """Note an export of the events of `query` in the newest signed tree; the worker writes it.
+
+    Args:
+        actor: who asks; named in the manifest and in the event.
+        query: its place (cursor) plays no part.
+        format_name: a key of FORMATS.
+        person: `subject_key` of the only person whose own events these may be; "" is everybody's.
+
+    Raises:
+        UnsupportedFormat, NothingSigned, InvalidQuery.
+    """
+    if format_name not in FORMATS:
+        raise UnsupportedFormat(
+            f"there is no export format {format_name!r}; use {' or '.join(FORMATS)}"
+        )
+    if query.errors:
+        raise InvalidQuery(query.errors)
+    newest = heads.newest_checkpoint()
+    if newest is None:
+        raise NothingSigned("the log has signed nothing yet; start the worker and try again")
+    query, now = query.at(""), clock.now()
+    return ExportJob.objects.create(
+        owner=actor.key,
+        requester=_requester(actor),
+        person=person,
+        format=format_name,
+        params=query.to_params(),
+        words=query.in_words(),
+        tree_size=newest.size,
+        root=bytes(newest.root),
+        checkpoint=proofs.signed_note(newest),
+        expected=search.count(query, size=newest.size, person=person),
+        created=now,
+        expires=now + KEPT_FOR,
+    )
+
+
+def stream(job_id: UUID) -> Iterator[bytes]:
+    """The file in pieces: as it is written when nobody writes it yet, else from the disk.
+
+    Claims at once, so that a refusal comes before the first piece.
+
+    Raises:
+        ExportGone: there is nothing to hand out; the message says why.
+    """
+    if _claim(job_id, clock.now()):
+        return _write(ExportJob.objects.get(id=job_id))
+    job = ExportJob.objects.filter(id=job_id).first()
+    if job is None or job.state == _STATE.EXPIRED:
+        raise ExportGone("this export is no longer kept; make it again")
+    if job.state == _STATE.FAILED:
+        raise ExportGone(f"this export failed: {job.error}")
+    if job.state != _STATE.READY:
+        raise ExportGone("this export is being written; try again in a moment")
+    try:
+        return _pieces(path_of(job).open("rb"))
+    except OSError:
+        raise ExportGone("the file of this export is gone; make it again") from None
+
+
+def run(job_id: UUID) -> None:
+    """Write the file, unless somebody does."""
+    if _claim(job_id, clock.now()):
+        for _ in _write(ExportJob.objects.get(id=job_id)):
+            pass
+
+
+def run_due(*, grace: timedelta = timedelta(seconds=2)) -> int:
+    """Write every export that waits or whose writer died; returns how many were tried.
+
+    Args:
+        grace: how long a fresh one is left to the download that asked for it.
+    """
+    now = clock.now()
+    due = ExportJob.objects.filter(_free(now), created__lte=now - grace).order_by("created")
+    ids = list(due.values_list("id", flat=True)[:20])
+    for job_id in ids:
+        try:
+            run(job_id)
+        except Exception:
+            log.exception("export %s failed", job_id)  # noted in its row; the others go on
+    return len(ids)
+
+
+def drop_expired(now: datetime) -> int:
+    """Delete files past their time, and forget who asked for them; returns how many."""
+    done = ExportJob.objects.filter(expires__lte=now).exclude(state=_STATE.EXPIRED)
+    for job in list(done):
+        path_of(job).unlink(missing_ok=True)
+        job.state, job.lease = _STATE.EXPIRED, None
+        job.requester = {**job.requester, "name": "", "email": ""}
+        job.save(update_fields=["state", "lease", "requester"])
+    return len(done)
+
+
+def path_of(job: ExportJob) -> Path:
+    """Where the finished file is."""
+    folder: Path = settings.VAR_DIR / "exports"
+    return folder / f"{job.id}.{job.format}"
+
+
+def _free(now: datetime) -> Q:
+    died = Q(state=_STATE.RUNNING) & (Q(lease=None) | Q(lease__lt=now))
+    return Q(expires__gt=now) & (Q(state=_STATE.WAITING) | died)
+
+
+def _claim(job_id: UUID, now: datetime) -> bool:
+    free = ExportJob.objects.filter(_free(now), id=job_id)
+    return free.update(state=_STATE.RUNNING, lease=now + LEASE, error="") == 1
+
+
+def _write(job: ExportJob) -> Iterator[bytes]:
+    """Write a claimed job's file, yielding what is written."""
+    path = path_of(job)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    digest, held, settled = hashlib.sha256(), True, False
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            for piece in _content(job):
+                file.write(piece)
+                digest.update(piece)
+                job.size += len(piece)
+                yield piece
+                held = held and _renew(job)
+            file.flush()
+            os.fsync(file.fileno())
+        job.sha256 = digest.hexdigest()
+        if held:
+            _finish(job, draft)
+        settled = True
+    except Exception as error:
+        _ours(job).update(
+            state=_STATE.FAILED, lease=None, error=f"{type(error).__name__}: {error}"[:500]
+        )
+        settled = True
+        raise
+    finally:
+        draft.unlink(missing_ok=True)
+        if not settled:  # the reader went away: the worker writes it from its start
+            _ours(job).update(state=_STATE.WAITING, lease=None)
+
+
+def _ours(job: ExportJob) -> QuerySet[ExportJob]:
+    return ExportJob.objects.filter(id=job.id, state=_STATE.RUNNING, lease=job.lease)
+
+
+def _renew(job: ExportJob) -> bool:
+    """Keep the lease; False when a slow reader let it run out and somebody else took over."""
+    now = clock.now()
+    if job.lease is not None and job.lease - now > LEASE / 2:
+        return True
+    lease = now + LEASE
+    kept = _ours(job).update(lease=lease, rows=job.rows) == 1
+    if kept:
+        job.lease = lease
+    return kept
+
+
+def _content(job: ExportJob) -> Iterator[bytes]:
+    format = FORMATS[job.format]
+    if format.header:
+        yield format.header
+    waiting: list[bytes] = []
+    waiting_size = 0
+    query = EventQuery.from_params(job.params)
+    for event in search.iterate(query, size=job.tree_size, person=job.person):
+        line = format.row(event)
+        waiting.append(line)
+        waiting_size += len(line)
+        job.rows += 1
+        if waiting_size >= _PIECE:
+            yield b"".join(waiting)
+            waiting, waiting_size = [], 0
+    if waiting:
+        yield b"".join(waiting)
+
+
+def _finish(job: ExportJob, draft: Path) -> None:
+    """Make the file available and record the export, both or neither."""
+    event = clock.uuid7()
+    with transaction.atomic():
+        ready = _ours(job).update(
+            state=_STATE.READY,
+            lease=None,
+            finished=clock.now(),
+            rows=job.rows,
+            size=job.size,
+            sha256=job.sha256,
+            event=event,
+        )
+        if not ready:  # somebody took over and writes, and records, their own
+            return
+        record(
+            _actor(job),
+            "audit.exported",
+            id=event,
+            data={
+                "export": str(job.id),
+                "format": job.format,
+                "count": job.rows,
+                "bytes": job.size,
+                "sha256": job.sha256,
+                "tree_size": job.tree_size,
+                "filter": digest_of(EventQuery.from_params(job.params)),
+            },
+            private={"query": job.params, "words": job.words},
+        )
+        draft.replace(path_of(job))
+
+
+def _pieces(handle: BinaryIO) -> Iterator[bytes]:
+    with handle:
+        while piece := handle.read(_PIECE):
+            yield piece
+
+
+def _requester(actor: Actor) -> dict[str, object]:
+    # Without the address: it would stay here after the event's own copy has been erased.
+    return {
+        "iss": actor.iss,
+        "sub": actor.sub,
+        "name": actor.name,
+        "email": actor.email,
+        "roles": sorted(actor.roles),
+        "via": actor.via,
+        "session": actor.session,
+        "request": actor.request,
+        "evidence": [[ref.kind, ref.digest] for ref in actor.evidence],
+    }
+
+
+def _actor(job: ExportJob) -> Actor:
+    kept = dict(job.requester)
+    evidence = tuple(EvidenceRef(kind, digest) for kind, digest in kept.pop("evidence"))
+    return Actor(**kept | {"roles": frozenset(kept["roles"]), "evidence": evidence})

@@ -1,0 +1,61 @@
+"""The manifest of an export: what was asked, what was read, and what the file is held to."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from audit.clock import rfc3339
+from audit.exports.formats import FORMATS
+from audit.ledger.query import EventQuery
+from audit.models import ExportJob
+
+SCHEMA = "ata.export.v1"
+
+
+def build() -> str:
+    """Name and version of what wrote the file."""
+    try:
+        return f"Auth0-ATA {version('auth0-ata')}"
+    except PackageNotFoundError:  # run from a checkout that nobody installed
+        return "Auth0-ATA"
+
+
+def manifest_of(job: ExportJob) -> dict[str, Any]:
+    """Plain JSON. Times are UTC with Z; `sha256` is of the file as it was handed out."""
+    return {
+        "schema": SCHEMA,
+        "export": str(job.id),
+        "filter": {
+            "words": job.words,
+            "params": job.params,
+            "bar": EventQuery.from_params(job.params).to_bar(),
+        },
+        "only_events_of": job.requester["sub"] if job.person else None,
+        "format": job.format,
+        "rules": FORMATS[job.format].rules,
+        "range": {"first_index": 0, "end_index": job.tree_size},
+        "rows": job.rows,
+        "tree": {
+            "size": job.tree_size,
+            "root": b64encode(bytes(job.root)).decode(),
+            "checkpoint": job.checkpoint,
+        },
+        "file": {"name": file_name(job), "bytes": job.size, "sha256": job.sha256},
+        "exporter": {key: job.requester[key] for key in ("iss", "sub", "name", "email")},
+        "event": str(job.event) if job.event else None,
+        "build": build(),
+        "created": rfc3339(job.created),
+        "finished": rfc3339(job.finished) if job.finished else None,
+        "how_to_check": (
+            "Compare sha256 with the file and with `data.sha256` of the event named above. "
+            "Verify the checkpoint with the log's key; each row's entry and proof are at "
+            "/v1/audit/events/<id>/entry and /proof."
+        ),
+    }
+
+
+def file_name(job: ExportJob) -> str:
+    """`audit-<date>-<first digits of the id>.<format>`: nothing in it comes from outside."""
+    return f"audit-{job.created:%Y%m%d}-{job.id.hex[-8:]}.{job.format}"

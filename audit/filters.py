@@ -1,0 +1,39 @@
+"""Filters as people write them: the language of DESIGN 2.4 with the actions that are registered."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from audit import actions
+from audit.ledger.query import EventQuery
+
+
+class _Actions(Collection[str]):
+    """Every action an event can have; the open families take any name."""
+
+    def __contains__(self, name: object) -> bool:
+        if not isinstance(name, str):
+            return False
+        return name in actions.names() or name.partition(".")[0] in actions.OPEN_FAMILIES
+
+    def __iter__(self) -> Iterator[str]:
+        yield from actions.names()
+        for family in actions.families():
+            yield f"{family}.*"
+
+    def __len__(self) -> int:
+        return len(actions.names())
+
+
+VOCABULARY: Mapping[str, Collection[str]] = {"action": _Actions()}
+
+
+def from_params(params: Mapping[str, str | Sequence[str]]) -> EventQuery:
+    """Read URL parameters; mistakes land in `errors`, an unknown action is one."""
+    return EventQuery.from_params(params, VOCABULARY)
+
+
+def from_dict(filter: Mapping[str, Any]) -> EventQuery:
+    """Read the API's filter object; see `from_params`."""
+    return EventQuery.from_dict(filter, VOCABULARY)
