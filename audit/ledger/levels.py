@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -38,15 +38,27 @@ class Level:
     Attributes:
         code: H0 to H3, or L0 to L3.
         reasons: sentences; first what raised the level, then what did not.
+        raised: how many of them raised it.
     """
 
     code: str
     reasons: tuple[str, ...]
+    raised: int = field(default=0, compare=False)
 
     @property
     def words(self) -> str:
         """The level in words."""
         return (HUMAN_WORDS | LOG_WORDS)[self.code]
+
+    @property
+    def proves(self) -> tuple[str, ...]:
+        """The sentences that raised the level."""
+        return self.reasons[: self.raised]
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """The sentences that say why it is no higher."""
+        return self.reasons[self.raised :]
 
 
 def human(
@@ -90,8 +102,8 @@ def human(
         code = "H1" if sign_in else "H0"
         bad.append("Nobody signs an expiry or an inferred denial, so signatures do not count here.")
     if not good:
-        good.append("Nothing but the recorder's word says who this was.")
-    return Level(code, (*good, *bad))
+        bad.insert(0, "Nothing but the recorder's word says who this was.")
+    return Level(code, (*good, *bad), len(good))
 
 
 _KINDS: Final = {
@@ -231,11 +243,11 @@ def log(
     reasons = [f"It is entry {parsed.index} of {head.size} in the tree that {head.origin} signed."]
     if not policy.witnessed or not verdict.quorum_met:
         reasons.append("No quorum of trusted witnesses has cosigned this tree.")
-        return Level("L1", tuple(reasons))
+        return Level("L1", tuple(reasons), 1)
     names = ", ".join(sorted(found.key.name for found in verdict.cosignatures))
     reasons.append(f"Cosigned by {names}, which makes the verifier's quorum.")
     if external_time is None:
         reasons.append("No external time authority has stamped it.")
-        return Level("L2", tuple(reasons))
+        return Level("L2", tuple(reasons), 2)
     reasons.append(f"An external authority had seen it by {external_time:%Y-%m-%d %H:%M:%S} UTC.")
-    return Level("L3", tuple(reasons))
+    return Level("L3", tuple(reasons), 3)
