@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.db import connection
@@ -13,15 +13,6 @@ from audit.ledger.query import EventQuery
 from audit.plan import Plan
 from audit.searchsql import CAP
 
-# What somebody decided, by its event (DESIGN 2.7). Comparing an inventory is not a decision.
-ACTIONS = tuple(
-    f"{family}.*"
-    for family in (
-        "skill", "mcp", "plugin", "tool", "alert", "connection", "agent", "person", "manifest",
-        "policy", "review", "passkey", "subject", "legal_hold", "gateway",
-    )
-)  # fmt: skip
-NOT_DECISIONS = ("connection.reconciled",)
 VERIFIED = ("H1", "H2", "H3")
 
 
@@ -39,22 +30,24 @@ class Decisions:
         return self.verified + self.unverified
 
 
-def among(query: EventQuery) -> EventQuery | None:
-    """The decisions of a query, as a query; None where its actions exclude every decision."""
+def among(query: EventQuery, actions: Sequence[str]) -> EventQuery | None:
+    """The decisions of a query, as a query; None where its actions exclude every decision.
+
+    Args:
+        query: its own actions are narrowed to decisions.
+        actions: what a decision is recorded as; the rooms that decide know.
+    """
     asked = query.values("action")
-    kept = _common(asked, ACTIONS) if asked else ACTIONS
+    kept = _common(asked, actions) if asked else tuple(actions)
     if not kept:
         return None
     found = query.at("").dropping("action")
     for action in kept:
         found = found.including("action", action)
-    for action in NOT_DECISIONS:
-        if not asked or any(covers(value, action) for value in kept):
-            found = found.including("action", action, excluded=True)
     return found
 
 
-def _common(asked: tuple[str, ...], decisions: tuple[str, ...]) -> tuple[str, ...]:
+def _common(asked: Sequence[str], decisions: Sequence[str]) -> tuple[str, ...]:
     narrower = [
         one if covers(other, one) else other
         for one in asked
@@ -77,14 +70,17 @@ def with_human(query: EventQuery, *, verified: bool) -> EventQuery:
     return found
 
 
-def count(query: EventQuery, plan_for: Callable[[EventQuery], Plan]) -> Decisions:
+def count(
+    query: EventQuery, actions: Sequence[str], plan_for: Callable[[EventQuery], Plan]
+) -> Decisions:
     """Count the decisions of a query, whatever human level it asks for; at most two queries.
 
     Args:
         query: its decisions are counted.
+        actions: see `among`.
         plan_for: compiles a query.
     """
-    every = among(query.dropping("human").dropping("human", excluded=True))
+    every = among(query.dropping("human").dropping("human", excluded=True), actions)
     if every is None:
         return Decisions(0, 0, exact=True)
     plan = plan_for(every)

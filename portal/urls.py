@@ -11,7 +11,7 @@ urlpatterns = [
     path("", include("portal.identity.urls")),
     path("", include("portal.account.urls")),
     path("", include("portal.ops.urls")),
-    path("", include("audit.urls")),
+    path("", include("portal.audit_pages.urls")),
     path("", include("portal.approvals_pages.urls")),
     path("", include("portal.connections_pages.urls")),
     path("", include("portal.enforcement_pages.urls")),

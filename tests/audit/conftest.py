@@ -6,9 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection
 
 from audit import evidence, guards
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _collected() -> None:
+    """Static files are served from a folder that `collectstatic` makes; here it is empty."""
+    Path(settings.STATIC_ROOT).mkdir(exist_ok=True)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,117 @@
+"""`/audit/events/<id>/`: one event as an exhibit, its proof and its exact bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from audit import proofs
+from audit.importing.masking import mask
+from audit.ledger import checkpoint as checkpoints
+from audit.ledger import merkle, proof
+from audit.models import Event
+from audit.proofs import NotSequenced
+from portal.audit_pages import exhibit
+from portal.audit_pages.path_picture import PathPicture, picture
+from portal.audit_pages.readers import may_read, reads_everything
+from portal.identity.current import actor
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an entry is in the newest signed tree. `root`, `leaf` and `path` are hex."""
+
+    index: int
+    size: int
+    root: str
+    leaf: str
+    origin: str
+    path: tuple[str, ...]
+    picture: PathPicture
+
+
+@require_safe
+def event(request: HttpRequest, event_id: UUID) -> HttpResponse:
+    """The exhibit; people without a role may open what concerns themselves."""
+    found = exhibit.exhibit_of(_readable(request, event_id))
+    entry = proofs.entry_of(event_id)
+    short = str(event_id)[-12:]
+    context = {
+        "exhibit": found,
+        "entry": entry.decode(),
+        "raw": exhibit.pretty(mask(found.event)),
+        "place": _place(found, entry),
+        "command": (
+            f"ata verify {short}.tlog-proof --entry {short}.entry --vkey '{proofs.vkey()}'"
+        ),
+        "crumbs": [{"text": "Audit trail", "url": "/audit/"}, {"text": "Event"}],
+        "reads_all": reads_everything(actor(request)),
+        "permalink": f"{settings.PORTAL_URL}{found.url}",
+    }
+    return render(request, "audit/event.html", context)
+
+
+@require_safe
+def event_proof(request: HttpRequest, event_id: UUID) -> HttpResponse:
+    """The `.tlog-proof` file; 409 with a page that looks again while there is none yet."""
+    _readable(request, event_id)
+    try:
+        text = proofs.proof_for(event_id)
+    except NotSequenced:
+        response = render(
+            request, "audit/waiting.html", {"url": f"/audit/events/{event_id}/"}, status=409
+        )
+        response["Retry-After"] = "1"
+        return response
+    return _file(text.encode(), f"{str(event_id)[-12:]}.tlog-proof", "text/plain; charset=utf-8")
+
+
+@require_safe
+def event_entry(request: HttpRequest, event_id: UUID) -> HttpResponse:
+    """The exact bytes of the entry."""
+    _readable(request, event_id)
+    name = f"{str(event_id)[-12:]}.entry"
+    return _file(proofs.entry_of(event_id), name, "application/octet-stream")
+
+
+def _readable(request: HttpRequest, event_id: UUID) -> dict[str, Any]:
+    who = actor(request)
+    try:
+        found = exhibit.read(event_id)
+    except Event.DoesNotExist:
+        raise Http404(f"no event {event_id}") from None
+    if not may_read(who, found):
+        raise PermissionDenied(
+            "This event is about somebody else. Auditors, operators and admins may read it."
+        )
+    return found
+
+
+def _place(found: exhibit.Exhibit, entry: bytes) -> Place | None:
+    if not found.proof:
+        return None
+    parsed = proof.parse(found.proof)
+    head = checkpoints.parse(parsed.checkpoint)
+    return Place(
+        parsed.index,
+        head.size,
+        head.root.hex(),
+        merkle.leaf_hash(entry).hex(),
+        head.origin,
+        tuple(each.hex() for each in parsed.hashes),
+        picture(parsed.index, head.size, len(parsed.hashes)),
+    )
+
+
+def _file(content: bytes, name: str, content_type: str) -> HttpResponse:
+    response = HttpResponse(content, content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Cache-Control"] = "private, no-store"
+    return response

@@ -1,0 +1,265 @@
+"""One event as an exhibit: what it says, what proves it, what does not, and what belongs to it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.safestring import SafeString
+
+from audit import actions, human, load, proofs, search
+from audit.importing.masking import mask
+from audit.ledger import levels, note
+from audit.ledger.levels import Level
+from audit.ledger.policy import NONE, Policy
+from audit.ledger.query import EventQuery
+from audit.ledger.verify import ALWAYS_UNPROVEN, SAME_FOR_ALL_UNPROVEN, TIME_UNPROVEN
+from audit.logkey import vkey
+from audit.proofs import NotSequenced
+from audit.wording import person, shown
+from portal.audit_pages.reading import url_of
+from portal.audit_pages.rows import LATE, emphasised
+
+_STORY = 20
+_VIA = {
+    "web": "a browser, signed in here",
+    "api": "the API",
+    "cli": "the command line",
+    "task": "this portal itself",
+    "import": "an import of another system's records",
+    "tenant": "the Auth0 tenant's log",
+    "broker": "the token broker",
+}
+_RELATED = (
+    ("approval", "Same approval"),
+    ("session", "Same session"),
+    ("request", "Same request"),
+    ("connection", "Same connection"),
+    ("agent", "Same agent"),
+    ("instance", "Same gateway"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of the definition list. `kind` says how to show it: text, mono, hash, time, link."""
+
+    label: str
+    value: Any
+    kind: str = "text"
+    url: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """What both the drawer and the page of an event show."""
+
+    event: dict[str, Any]
+    sentence: SafeString
+    label: str
+    url: str
+    facts: tuple[Fact, ...]
+    changes: tuple[dict[str, Any], ...]
+    data: str
+    human: Level
+    log: Level
+    demo: bool
+    proven: tuple[dict[str, Any], ...]
+    not_proven: tuple[str, ...]
+    story: tuple[dict[str, Any], ...]
+    related: tuple[dict[str, str], ...]
+    proof: str
+
+    @property
+    def title(self) -> str:
+        """The sentence as plain text, for the head of the page."""
+        return actions.sentence(self.event)
+
+
+def exhibit_of(event: dict[str, Any]) -> Exhibit:
+    """Put an exhibit together; the levels are verified here and now, not read from a column."""
+    id = UUID(event["id"])
+    proof = _proof(id)
+    human_level = human.explain(event)
+    log_level = levels.log(proofs.entry_of(id), proof or None, _policy())
+    issuer = event["actor"]["iss"]
+    target = event["target"] or {}
+    return Exhibit(
+        event=event,
+        sentence=emphasised(
+            actions.sentence(event), person(event["actor"], ""), shown(target.get("name"))
+        ),
+        label=actions.label(event["action"]),
+        url=f"/audit/events/{id}/",
+        facts=tuple(_facts(event)),
+        changes=tuple(_changes(event["changes"])),
+        data=pretty(mask(event["data"])) if event["data"] else "",
+        human=human_level,
+        log=log_level,
+        demo=bool(issuer) and settings.ENV.local_tenant and issuer == settings.ENV.issuer,
+        proven=tuple(_proven(event, human_level, log_level)),
+        not_proven=tuple(_not_proven(human_level, log_level)),
+        story=tuple(_story(event)),
+        related=tuple(_related(event)),
+        proof=proof,
+    )
+
+
+def read(event_id: UUID) -> dict[str, Any]:
+    """The public event.
+
+    Raises:
+        Event.DoesNotExist: there is none.
+    """
+    return load.load(event_id)
+
+
+def pretty(value: Any) -> str:
+    """Indented JSON for people."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _proof(id: UUID) -> str:
+    try:
+        return proofs.proof_for(id)
+    except NotSequenced:
+        return ""
+
+
+def _policy() -> Policy:
+    """We trust our own key here, and nobody has named witnesses to this page."""
+    return Policy((note.parse_vkey(vkey()),), {}, {}, NONE)
+
+
+def _facts(event: dict[str, Any]) -> list[Fact]:
+    return [fact for fact in (*_who(event), *_what(event), *_why(event)) if fact.value]
+
+
+def _who(event: dict[str, Any]) -> list[Fact]:
+    actor, behalf = event["actor"], event["on_behalf_of"]
+    roles = ", ".join(actor["roles"]) or ("member" if actor["iss"] else "")
+    name, email = person(actor, ""), shown(actor["email"])
+    return [
+        Fact("Who", name or "nobody named", note=roles and f"{roles} then"),
+        Fact("E-mail", email if email != name else ""),
+        Fact("Subject", shown(actor["sub"]), "mono"),
+        Fact("Issuer", actor["iss"], "mono"),
+        Fact("On behalf of", person(behalf, "") if behalf else "", note=_contact(behalf)),
+        Fact("Agent", event["agent"], note=event["skill"] and f"skill {event['skill']}"),
+        Fact("Via", _VIA.get(event["via"], event["via"])),
+        Fact("Address", shown(event["data"].get("ip")), "mono"),
+    ]
+
+
+def _contact(behalf: dict[str, Any] | None) -> str:
+    if not behalf:
+        return ""
+    return shown(behalf["email"]) or shown(behalf["sub"])
+
+
+def _what(event: dict[str, Any]) -> list[Fact]:
+    target = event["target"] or {}
+    what = f"{target.get('kind', '').replace('_', ' ')} {shown(target.get('name'))}".strip()
+    when, recorded = datetime.fromisoformat(event["time"]), event["recorded_at"]
+    late = abs(datetime.fromisoformat(recorded) - when) > LATE
+    return [
+        Fact("What", actions.label(event["action"]), note=event["action"]),
+        Fact("Target", what),
+        Fact("Where", target.get("instance") or event["instance"]),
+        Fact("Connection", event["connection"]),
+        Fact("When", event["time"], "time"),
+        Fact("Recorded", recorded if late else "", "time", note="later than it happened"),
+        Fact("Reported by", "" if event["source"] == "portal" else event["source"]),
+    ]
+
+
+def _why(event: dict[str, Any]) -> list[Fact]:
+    data = event["data"]
+    approval = event["approval"]
+    finding = shown(data.get("finding")) or shown(data.get("finding_title"))
+    return [
+        Fact("Reason", shown(event["reason"])),
+        Fact("Finding", finding or shown(data.get("finding_id"))),
+        Fact("Policy", shown(data.get("policy_words")) or shown(data.get("policy"))),
+        Fact("Approval", approval, "link", url=f"/approvals/{approval}/"),
+        Fact("Code", shown(data.get("code")), "mono"),
+        Fact("Intent", event["intent_hash"], "hash"),
+    ]
+
+
+def _changes(changes: Any) -> list[dict[str, Any]]:
+    if not isinstance(changes, dict):
+        return []
+    if changes.get("erased") is True:
+        return [{"field": "erased", "before": None, "after": "the values have been erased"}]
+    found = []
+    for field, change in changes.items():
+        before, after = change, None
+        if isinstance(change, dict) and change.keys() <= {"before", "after", "from", "to"}:
+            before = change.get("before", change.get("from"))
+            after = change.get("after", change.get("to"))
+        elif isinstance(change, list) and len(change) == 2:
+            before, after = change
+        else:
+            before, after = None, change
+        found.append({"field": field, "before": _text(before), "after": _text(after)})
+    return found
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(mask(value), ensure_ascii=False)
+
+
+def _proven(event: dict[str, Any], human: Level, log: Level) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [{"text": reason} for reason in human.proves]
+    found += [{"text": reason} for reason in log.proves]
+    digests = [r["digest"] for r in event["evidence"] if r["kind"] != "issuer_keys"]
+    for item, digest in zip(found[: len(human.proves)], digests, strict=False):
+        item |= {"hash": digest, "hash_label": "evidence digest"}
+    return found
+
+
+def _not_proven(human: Level, log: Level) -> list[str]:
+    said = [*human.lacks, *log.lacks]
+    if log.code != "L0":
+        said += [SAME_FOR_ALL_UNPROVEN] if log.code == "L1" else []
+    return [*dict.fromkeys([*said, TIME_UNPROVEN, *ALWAYS_UNPROVEN[:2]])]
+
+
+def _story(event: dict[str, Any]) -> list[dict[str, Any]]:
+    if not event["operation"]:
+        return []
+    query = EventQuery().including("operation", event["operation"]).including("order", "oldest")
+    tones = {"success": "ok", "denied": "bad", "failure": "bad", "expired": "warn"}
+    found = search.page(query, _STORY).rows
+    return [
+        {
+            "when": row.time,
+            "when_style": "time",
+            "text": row.sentence,
+            "tone": tones.get(row.outcome, ""),
+            "url": "" if str(row.event) == event["id"] else f"/audit/events/{row.event}/",
+            "detail": "this event" if str(row.event) == event["id"] else "",
+        }
+        for row in found
+    ]
+
+
+def _related(event: dict[str, Any]) -> list[dict[str, str]]:
+    links = [
+        {"text": label, "url": url_of(EventQuery().including(key, event[key]))}
+        for key, label in _RELATED
+        if event[key]
+    ]
+    target = event["target"] or {}
+    if name := shown(target.get("name")):
+        about = EventQuery().including("target", name)
+        links.insert(0, {"text": f"Everything about {name}", "url": url_of(about)})
+    return links

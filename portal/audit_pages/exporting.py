@@ -1,0 +1,178 @@
+"""`/audit/exports/`: ask for a file of the current filter, watch it, download it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods, require_safe
+from kombu.exceptions import OperationalError
+
+from audit import exports as engine
+from audit import search, tree
+from audit.exports.manifest import file_name
+from audit.ledger.query import EventQuery
+from audit.models import ExportJob
+from audit.tasks import write_export
+from portal.audit_pages import narrowing
+from portal.audit_pages.readers import for_readers
+from portal.audit_pages.reading import read, url_of
+from portal.identity.current import actor
+
+_SHOWN = 50
+_STATES = {
+    "waiting": "pending",
+    "running": "running",
+    "ready": "ready",
+    "failed": "failed",
+    "expired": "expired",
+}
+
+
+@require_safe
+@for_readers
+def exports(request: HttpRequest) -> HttpResponse:
+    """Everybody's exports of the last seven days: what left the house is no secret to readers."""
+    found = ExportJob.objects.order_by("-created")[:_SHOWN]
+    jobs = [_shown(job) for job in found]
+    return render(
+        request,
+        "audit/exports.html",
+        {"jobs": jobs, "busy": any(job["live"] for job in jobs), "kept": engine.KEPT_FOR.days},
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_readers
+def new(request: HttpRequest) -> HttpResponseBase:
+    """The form for the filter in the URL; POST makes the file, streaming it when asked to."""
+    reading = read(request.GET)
+    query = reading.query.at("")
+    if reading.mistakes:
+        return HttpResponseRedirect(f"/audit/?{request.GET.urlencode()}")
+    if request.method == "POST":
+        return _make(request, query)
+    size = tree.stored_size()
+    context = {
+        "words": query.in_words(),
+        "crumbs": [{"text": "Exports", "url": "/audit/exports/"}, {"text": "New"}],
+        "chips": narrowing.chips(reading),
+        "count": search.count(query, size=size),
+        "size": size,
+        "formats": engine.FORMATS.values(),
+        "back_url": url_of(query),
+        "kept": engine.KEPT_FOR.days,
+    }
+    return render(request, "audit/export_new.html", context)
+
+
+def _make(request: HttpRequest, query: EventQuery) -> HttpResponseBase:
+    try:
+        job = engine.request(actor(request), query, request.POST.get("format", ""))
+    except (engine.UnsupportedFormat, engine.NothingSigned) as error:
+        messages.error(request, f"Nothing was exported: {error}.")
+        return HttpResponseRedirect(f"/audit/exports/new/?{request.GET.urlencode()}")
+    if "download" in request.POST:
+        return _stream(job)
+    hint(job)
+    return HttpResponseRedirect(f"/audit/exports/{job.id}/")
+
+
+def hint(job: ExportJob) -> None:
+    """Tell the worker; where nobody hears it, the row waits for the worker's own look."""
+    try:
+        write_export.apply_async((str(job.id),), retry=False)
+    except (OperationalError, OSError):
+        return
+
+
+@require_safe
+@for_readers
+def export(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """One export: progress while it is written, then the file and what it is held to."""
+    crumbs = [{"text": "Exports", "url": "/audit/exports/"}, {"text": "Export"}]
+    context = {"job": _shown(_job(job_id)), "kept": engine.KEPT_FOR.days, "crumbs": crumbs}
+    template = "audit/_export.html" if request.headers.get("HX-Request") else "audit/export.html"
+    response = render(request, template, context)
+    response["Vary"] = "HX-Request"
+    return response
+
+
+@require_safe
+@for_readers
+def download(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
+    """The file; one that nobody has begun is written while it is sent."""
+    job = _job(job_id)
+    return _headers(HttpResponse(), job) if request.method == "HEAD" else _stream(job)
+
+
+@require_safe
+@for_readers
+def manifest(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """The manifest as JSON; complete once the file is."""
+    job = _job(job_id)
+    body = json.dumps(engine.manifest_of(job), indent=2, ensure_ascii=False) + "\n"
+    response = HttpResponse(body, content_type="application/json")
+    response["Content-Disposition"] = f'attachment; filename="{file_name(job)}.manifest.json"'
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _stream(job: ExportJob) -> HttpResponseBase:
+    try:
+        pieces = engine.stream(job.id)
+    except engine.ExportGone as error:
+        return HttpResponse(f"{error}\n", status=409, content_type="text/plain; charset=utf-8")
+    return _headers(StreamingHttpResponse(pieces), job)
+
+
+def _headers[R: HttpResponseBase](response: R, job: ExportJob) -> R:
+    response["Content-Type"] = engine.FORMATS[job.format].content_type
+    response["Content-Disposition"] = f'attachment; filename="{file_name(job)}"'
+    response["Cache-Control"] = "private, no-store"
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _job(job_id: UUID) -> ExportJob:
+    job = ExportJob.objects.filter(id=job_id).first()
+    if job is None:
+        raise Http404(f"no export {job_id}")
+    return job
+
+
+def _shown(job: ExportJob) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "url": f"/audit/exports/{job.id}/",
+        "words": job.words,
+        "trail_url": url_of(EventQuery.from_params(job.params)),
+        "format": engine.FORMATS[job.format].label,
+        "state": _STATES[job.state],
+        "live": job.state in (ExportJob.State.WAITING, ExportJob.State.RUNNING),
+        "ready": job.state == ExportJob.State.READY,
+        "by": job.requester["name"] or job.requester["email"] or job.requester["sub"],
+        "rows": job.rows if job.finished else job.expected,
+        "written": job.rows,
+        "expected": job.expected,
+        "bytes": job.size,
+        "sha256": job.sha256,
+        "tree_size": job.tree_size,
+        "root": bytes(job.root).hex(),
+        "error": job.error,
+        "created": job.created,
+        "expires": job.expires,
+        "event": job.event,
+        "file": file_name(job),
+    }

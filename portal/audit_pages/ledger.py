@@ -1,0 +1,107 @@
+"""`/audit/ledger/`: what the log has signed, and verifying all of it."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.http import require_POST, require_safe
+from kombu.exceptions import OperationalError
+
+from audit import clock, heads, proofs, tree, verification
+from audit.ledger import note
+from audit.models import Cosignature, VerificationRun
+from audit.sequencer import stopped_reason
+from audit.tasks import verify_ledger
+from portal.audit_pages.readers import for_readers
+from portal.audit_pages.run_words import RunWords, in_words
+from portal.identity.current import actor
+
+_SHOWN = 10
+_STALE = timedelta(seconds=5)
+
+
+@require_safe
+@for_readers
+def ledger(request: HttpRequest) -> HttpResponse:
+    """Checkpoint, key, witnesses, verification runs, and how to check us."""
+    newest = heads.newest_checkpoint()
+    runs = [in_words(run, clock.now()) for run in _runs()]
+    key = note.parse_vkey(proofs.vkey())
+    context: dict[str, Any] = {
+        "checkpoint": newest,
+        "root": bytes(newest.root).hex() if newest else "",
+        "note": proofs.signed_note(newest) if newest else "",
+        "pending": tree.pending(),
+        "stopped": stopped_reason(),
+        "origin": proofs.origin(),
+        "vkey": proofs.vkey(),
+        "fingerprint": hashlib.sha256(key.public_key).hexdigest(),
+        "witnesses": _witnesses(newest.size if newest else 0),
+        "runs": runs,
+        "busy": any(run.live for run in runs),
+        "last_good": next((run for run in runs if run.ok), None),
+        "commands": _commands(),
+    }
+    return render(request, "audit/ledger.html", context)
+
+
+@require_POST
+@for_readers
+def verify(request: HttpRequest) -> HttpResponse:
+    """Ask the worker to verify everything; one at a time."""
+    waiting = VerificationRun.objects.filter(
+        state__in=(VerificationRun.State.WAITING, VerificationRun.State.RUNNING)
+    ).first()
+    run = waiting or verification.request(actor(request))
+    if waiting is None:
+        hint(run.id)
+    return HttpResponseRedirect(f"/audit/ledger/runs/{run.id}/")
+
+
+def hint(run_id: UUID) -> None:
+    """Tell the worker; where nobody hears it, the row waits for the worker's own look."""
+    try:
+        verify_ledger.apply_async((str(run_id),), retry=False)
+    except (OperationalError, OSError):
+        return
+
+
+@require_safe
+@for_readers
+def run(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """One run: its progress while it runs, its result in words afterwards."""
+    found = VerificationRun.objects.filter(id=run_id).first()
+    if found is None:
+        raise Http404("no such verification")
+    words: RunWords = in_words(found, clock.now())
+    crumbs = [{"text": "Ledger", "url": "/audit/ledger/"}, {"text": "Verification"}]
+    template = "audit/_run.html" if request.headers.get("HX-Request") else "audit/run.html"
+    response = render(request, template, {"run": words, "crumbs": crumbs})
+    response["Vary"] = "HX-Request"
+    return response
+
+
+def _commands() -> str:
+    """Three commands by which anybody keeps us honest, without an account and without our code."""
+    url = settings.PORTAL_URL
+    return (
+        f"curl -s {url}/log/key > log.key   # once; compare it with a colleague's\n"
+        f"curl -s {url}/log/checkpoint > $(date +%F).checkpoint   # keep these\n"
+        "ata verify EVENT.tlog-proof --entry EVENT.entry --vkey log.key"
+    )
+
+
+def _runs() -> list[VerificationRun]:
+    order = VerificationRun.objects.order_by("-asked")
+    return list(order[:_SHOWN])
+
+
+def _witnesses(size: int) -> list[str]:
+    names = Cosignature.objects.filter(size=size).values_list("name", flat=True)
+    return sorted(set(names))

@@ -1,0 +1,80 @@
+"""`/log/`: the public face of the log (C2SP tlog-tiles). Hashes reveal nothing; entries would."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from audit import proofs
+from audit.ledger.merkle import ProofError
+from audit.ledger.tiles import WIDTH, TileName, parse_path
+from audit.proofs import NotSequenced
+from portal.audit_pages.readers import reads_everything
+from portal.identity.current import actor
+from portal.identity.models import User
+
+_TEXT = "text/plain; charset=utf-8"
+_BYTES = "application/octet-stream"
+_NEVER_CHANGES = "max-age=31536000, immutable"
+
+
+@login_not_required
+@require_safe
+def checkpoint(request: HttpRequest) -> HttpResponse:
+    """The newest signed checkpoint with its cosignatures."""
+    try:
+        text = proofs.checkpoint_note()
+    except NotSequenced as error:
+        response = HttpResponse(f"{error}\n", status=404, content_type=_TEXT)
+        response["Retry-After"] = "5"
+        return response
+    response = HttpResponse(text, content_type=_TEXT)
+    response["Cache-Control"] = "no-cache"
+    return response
+
+
+@login_not_required
+@require_safe
+def key(request: HttpRequest) -> HttpResponse:
+    """The verifier key of the log (C2SP signed-note), to be compared on another way."""
+    response = HttpResponse(f"{proofs.vkey()}\n", content_type=_TEXT)
+    response["Cache-Control"] = "public, max-age=300"
+    return response
+
+
+@login_not_required
+@require_safe
+def tile(request: HttpRequest, tile: str) -> HttpResponse:
+    """A tile of hashes for anybody, or an entry bundle for readers of the trail."""
+    try:
+        name = parse_path(tile)
+    except ValueError as error:
+        raise Http404(str(error)) from None
+    if name.level is None:
+        return _bundle(request, name)
+    try:
+        body = proofs.served_tile(name.level, name.index, name.width)
+    except ProofError as error:
+        raise Http404(str(error)) from None
+    return _forever(body, name, "public")
+
+
+def _bundle(request: HttpRequest, name: TileName) -> HttpResponse:
+    if not isinstance(request.user, User) or not reads_everything(actor(request)):
+        raise PermissionDenied(
+            "Entries are for auditors, operators and admins; the hashes at tile/0/… are public."
+        )
+    try:
+        body = proofs.bundle(name.index, name.width)
+    except ProofError as error:
+        raise Http404(str(error)) from None
+    return _forever(body, name, "private")
+
+
+def _forever(body: bytes, name: TileName, scope: str) -> HttpResponse:
+    response = HttpResponse(body, content_type=_BYTES)
+    whole = name.width == WIDTH
+    response["Cache-Control"] = f"{scope}, {_NEVER_CHANGES if whole else 'max-age=3600'}"
+    return response

@@ -1,0 +1,137 @@
+"""The state of the trail page, which is its URL: a filter, and which event is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.http import QueryDict
+
+from audit import filters
+from audit.ledger.query import KEYS, EventQuery, bar
+
+PATH = "/audit/"
+_OF_THE_PAGE = frozenset({"e", "bar", "live"})
+
+type Pair = tuple[str, bool, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One part of a filter that cannot be read; `url` is the page with it put right."""
+
+    key: str
+    message: str
+    nearest: str
+    text: str
+    url: str
+    remove_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a request asks for.
+
+    Attributes:
+        query: every part of the filter that can be read.
+        mistakes: the parts that cannot; shown, and never silently left out.
+        typed: what was typed into the bar, to be typed on when it holds a mistake.
+        from_bar: the filter came from the bar and belongs into the URL.
+        event: id of the open event, or None.
+        live: whether new events are to be announced.
+    """
+
+    query: EventQuery
+    mistakes: tuple[Mistake, ...] = ()
+    typed: str = ""
+    from_bar: bool = False
+    event: UUID | None = None
+    live: bool = False
+
+    def url(self, query: EventQuery | None = None, *, event: str = "", live: bool = False) -> str:
+        """Address of the page for another filter; live stays on where it is on."""
+        return url_of(query or self.query, event=event, live=live or self.live)
+
+
+def url_of(query: EventQuery, *, event: str = "", live: bool = False) -> str:
+    """Address of the trail for a filter."""
+    params = query.to_params()
+    if live:
+        params["live"] = ["1"]
+    if event:
+        params["e"] = [event]
+    return f"{PATH}?{urlencode(params, doseq=True)}" if params else PATH
+
+
+def read(params: QueryDict) -> Reading:
+    """Read the parameters of a request; mistakes are told apart pair by pair."""
+    pairs = [
+        (name.removeprefix("-"), name.startswith("-"), value)
+        for name, values in params.lists()
+        if name not in _OF_THE_PAGE
+        for value in values
+        if value.strip()
+    ]
+    typed = params.get("bar", "").strip()
+    found, unreadable = bar.read(typed) if typed else ([], [])
+    good: list[Pair] = []
+    bad: list[tuple[Pair, str, str]] = []
+    for pair in [*pairs, *found]:
+        errors = _parse([pair]).errors
+        if errors:
+            bad.append((pair, errors[0].message, errors[0].nearest))
+        else:
+            good.append(pair)
+    query = _parse(good)
+    mistakes = [_mistake(pair, message, nearest, good) for pair, message, nearest in bad]
+    # What is wrong only in company (two orders, a bar with an open quote) has no pair of its own.
+    mistakes += [
+        Mistake(e.key, e.message, e.nearest, typed, "", _address(good))
+        for e in (*unreadable, *query.errors)
+    ]
+    if query.errors:
+        query = EventQuery()
+    return Reading(
+        query,
+        tuple(mistakes),
+        typed=typed if mistakes else "",
+        from_bar=bool(typed),
+        event=_uuid(params.get("e", "")),
+        live="live" in params,
+    )
+
+
+def _mistake(pair: Pair, message: str, nearest: str, good: list[Pair]) -> Mistake:
+    key, excluded, value = pair
+    url = ""
+    if nearest:
+        right = (key, excluded, nearest) if key in KEYS else (nearest, excluded, value)
+        if not _parse([right]).errors:
+            url = _address([*good, right])
+    return Mistake(key, message, nearest, text_of(key, value, excluded), url, _address(good))
+
+
+def text_of(key: str, value: str, excluded: bool) -> str:
+    """One part of a filter as the bar writes it."""
+    return bar.write([(key, excluded, value)]) if key != "q" or excluded else value
+
+
+def _address(pairs: Iterable[Pair]) -> str:
+    return url_of(_parse(pairs))
+
+
+def _parse(pairs: Iterable[Pair]) -> EventQuery:
+    params: dict[str, list[str]] = {}
+    for key, excluded, value in pairs:
+        params.setdefault(f"-{key}" if excluded else key, []).append(value)
+    by_name: Mapping[str, list[str]] = params
+    return filters.from_dict(by_name)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,129 @@
+"""A verification in words: what was checked, what did not hold and where, what is still to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from audit.models import VerificationRun
+
+_QUIET = timedelta(seconds=5)
+_STATE = VerificationRun.State
+
+# What is checked, and by which codes of `audit.report.Problem` it fails.
+_CHECKS: tuple[tuple[str, str, frozenset[str]], ...] = (
+    (
+        "Events",
+        "every entry's bytes hash to its leaf, none is missing",
+        frozenset({"entry", "event", "gap", "leaf"}),
+    ),
+    (
+        "Personal values",
+        "every value still kept opens the commitment in its entry",
+        frozenset({"opening"}),
+    ),
+    (
+        "Search",
+        "what pages, counts and exports show is what the entries say",
+        frozenset({"projection"}),
+    ),
+    ("Tree", "every stored hash follows from the leaves", frozenset({"tile", "root"})),
+    (
+        "Checkpoints",
+        "every tree head ever signed is a part of today's tree",
+        frozenset({"checkpoint", "truncated", "state"}),
+    ),
+    ("Guards", "the database still refuses to change or delete events", frozenset({"trigger"})),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunWords:
+    """One run as pages show it.
+
+    Attributes:
+        live: it is not over; ask again.
+        ok: everything held.
+        said: one sentence.
+        steps: for components/steps.html, one a kind of check.
+        problems: what did not hold, by index and reason.
+    """
+
+    id: str
+    live: bool
+    ok: bool
+    tone: str
+    said: str
+    asked: datetime
+    asked_by: str
+    finished: datetime | None
+    checked: int
+    total: int
+    steps: list[dict[str, Any]]
+    problems: list[dict[str, Any]]
+    more: int
+    url: str
+
+
+def in_words(run: VerificationRun, now: datetime) -> RunWords:
+    """Say a run in words, as of `now`."""
+    result: dict[str, Any] = run.result
+    problems = result.get("problems", [])
+    return RunWords(
+        id=str(run.id),
+        live=run.state in (_STATE.WAITING, _STATE.RUNNING),
+        ok=run.state == _STATE.PASSED,
+        tone={_STATE.PASSED: "ok", _STATE.FAILED: "bad", _STATE.BROKEN: "bad"}.get(
+            _STATE(run.state), "info"
+        ),
+        said=_said(run, result, now),
+        asked=run.asked,
+        asked_by=run.requested_by,
+        finished=run.finished,
+        checked=run.checked,
+        total=run.total,
+        steps=[_step(check, problems, result) for check in _CHECKS] if result.get("size") else [],
+        problems=problems,
+        more=max(0, result.get("problem_count", 0) - len(problems)),
+        url=f"/audit/ledger/runs/{run.id}/",
+    )
+
+
+def _said(run: VerificationRun, result: dict[str, Any], now: datetime) -> str:
+    match run.state:
+        case _STATE.WAITING if now - run.asked > _QUIET:
+            return "Waiting for the worker. It starts by itself as soon as the worker runs."
+        case _STATE.WAITING:
+            return "Asked for; the worker begins in a moment."
+        case _STATE.RUNNING:
+            return f"Checking entry {run.checked:,} of {run.total:,}."
+        case _STATE.PASSED:
+            return _passed(result)
+        case _STATE.FAILED:
+            count = result.get("problem_count", 0)
+            return f"{count:,} thing{'s' if count != 1 else ''} did not hold. The first: " + (
+                result.get("first_bad", "") or "see below"
+            )
+        case _:
+            return f"It did not finish: {result.get('error', 'the worker stopped')}."
+
+
+def _passed(result: dict[str, Any]) -> str:
+    waiting = result.get("pending", 0)
+    said = (
+        f"Everything holds: {result.get('checked', 0):,} entries and "
+        f"{result.get('checkpoints', 0):,} signed checkpoints were checked."
+    )
+    return said + (f" {waiting:,} events had no place yet and are whole." if waiting else "")
+
+
+def _step(
+    check: tuple[str, str, frozenset[str]], problems: list[dict[str, Any]], result: dict[str, Any]
+) -> dict[str, Any]:
+    name, words, codes = check
+    bad = sum(1 for problem in problems if problem["code"] in codes)
+    if not bad:
+        return {"state": "done", "text": f"{name}: {words}"}
+    cut = result.get("problem_count", 0) > len(problems)
+    return {"state": "failed", "text": f"{name}: {bad}{'+' if cut else ''} did not hold"}

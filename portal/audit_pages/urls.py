@@ -1,0 +1,26 @@
+"""Routes of the auditor's pages and of the public log (DESIGN 2.3)."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from portal.audit_pages import events, exporting, ledger, live, log, trail
+
+urlpatterns = [
+    path("audit/", trail.trail, name="audit"),
+    path("audit/live/", live.poll, name="audit-live"),
+    path("audit/events/<uuid:event_id>/", events.event, name="audit-event"),
+    path("audit/events/<uuid:event_id>/proof", events.event_proof, name="audit-event-proof"),
+    path("audit/events/<uuid:event_id>/entry", events.event_entry, name="audit-event-entry"),
+    path("audit/ledger/", ledger.ledger, name="ledger"),
+    path("audit/ledger/verify/", ledger.verify, name="ledger-verify"),
+    path("audit/ledger/runs/<uuid:run_id>/", ledger.run, name="ledger-run"),
+    path("audit/exports/", exporting.exports, name="exports"),
+    path("audit/exports/new/", exporting.new, name="export-new"),
+    path("audit/exports/<uuid:job_id>/", exporting.export, name="export"),
+    path("audit/exports/<uuid:job_id>/download", exporting.download, name="export-download"),
+    path("audit/exports/<uuid:job_id>/manifest", exporting.manifest, name="export-manifest"),
+    path("log/checkpoint", log.checkpoint, name="log-checkpoint"),
+    path("log/key", log.key, name="log-key"),
+    path("log/<path:tile>", log.tile, name="log-tile"),
+]

@@ -1,0 +1,41 @@
+"""A browser of a signed-in person, without a browser engine."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.test import Client
+
+from approvals import clock
+from audit.actor import Actor
+from portal.identity.models import SignedInSession, User
+from portal.identity.sessions import SESSION_ID
+
+
+def browser_of(person: Actor, *, csrf: bool = False) -> Client:
+    """A client that is signed in as `person`, with the roles the actor has."""
+    user, _ = User.objects.update_or_create(
+        iss=person.iss,
+        sub=person.sub,
+        defaults={"name": person.name, "email": person.email, "roles": sorted(person.roles)},
+    )
+    client = Client(enforce_csrf_checks=csrf)
+    client.force_login(user, backend="portal.identity.backend.OperatorBackend")
+    now = clock.now()
+    signed_in = SignedInSession.objects.create(
+        user=user,
+        session_key=client.session.session_key or "",
+        public_id=secrets.token_hex(8),
+        auth_time=now,
+        created=now,
+        last_seen=now,
+    )
+    session = client.session
+    session[SESSION_ID] = signed_in.public_id
+    session.save()
+    return client
+
+
+def text_of(response: object) -> str:
+    """The body of a response as text."""
+    return response.content.decode()  # type: ignore[attr-defined,no-any-return]
