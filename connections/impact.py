@@ -34,7 +34,8 @@ class Impact:
         told = [f"The broker refuses {title} tokens of this account from the first moment."]
         users = sorted({overview.user_name(use) for use in self.uses})
         if users:
-            told.append(f"{', '.join(users)} used it; the next call of each fails.")
+            whose = "its next call fails" if len(users) == 1 else "the next call of each fails"
+            told.append(f"{', '.join(users)} used it; {whose}.")
         else:
             told.append("No agent used it since we watch.")
         if self.token_dies:

@@ -23,6 +23,7 @@ def portal_tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTen
             vault=env.AUTH0_VAULT_CLIENT_SECRET,
             mgmt=env.AUTH0_MGMT_CLIENT_SECRET,
         ),
+        extra_env={"TENANT_PUSHES_PER_MINUTE": "100000"},
     )
     try:
         yield tenant.start()

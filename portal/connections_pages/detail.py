@@ -150,7 +150,7 @@ def _perform(
         return redirect("connections:detail", account_id=account.id)
     if done.approval is not None:
         messages.info(request, _asked(done, verb, account))
-        return redirect(f"/approvals/{done.approval.id}/")
+        return redirect("approval", approval_id=done.approval.id)
     messages.success(request, _done(verb, account, own=lookup.is_owner(me, account)))
     if lookup.is_owner(me, account) and verb != "connection.suspend":
         return redirect("connections:mine")

@@ -1,0 +1,111 @@
+"""The inventory follows Auth0, and says what it found different."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from approvals.models import Person
+from audit.models import EventRow
+from connections import directory, manifests, reconcile
+from connections.models import ConnectedAccount, ConnectionSetting, Manifest, Schedule, State
+from tests.connections.visitor import Gateway, empty_vault, fill_vault, know, subject
+from tests.support.tenant import CHECKOUT, LocalTenant
+
+
+@pytest.fixture
+def iss(settings: object, portal_tenant: LocalTenant) -> str:
+    know("member2")
+    empty_vault(portal_tenant, "member2")
+    return str(settings.ENV.issuer)  # type: ignore[attr-defined]
+
+
+def drift() -> list[str]:
+    rows = EventRow.objects.filter(action="connection.reconciled").order_by("time")
+    return list(rows.values_list("sentence", flat=True))
+
+
+def test_an_account_connected_elsewhere_appears_once(iss: str, portal_tenant: LocalTenant) -> None:
+    auth0_id = fill_vault(portal_tenant, "member2", "slack", "milo@acme", "channels:read")
+    for _ in range(2):
+        assert reconcile.one_person(iss, subject("member2"))
+    row = ConnectedAccount.objects.get(sub=subject("member2"))
+    assert (row.auth0_id, row.scopes, row.source) == (auth0_id, ["channels:read"], "management")
+    assert drift() == ["Auth0-ATA found Milo Member's Slack connection at Auth0"]
+
+
+def test_an_account_deleted_elsewhere_is_gone_here_too(
+    iss: str, portal_tenant: LocalTenant
+) -> None:
+    fill_vault(portal_tenant, "member2", "github", "octo-milo")
+    reconcile.one_person(iss, subject("member2"))
+    empty_vault(portal_tenant, "member2")
+    reconcile.one_person(iss, subject("member2"))
+    row = ConnectedAccount.objects.get(sub=subject("member2"))
+    assert row.state == State.REVOKED
+    assert drift()[-1].endswith("is gone at Auth0")
+
+
+def test_other_scopes_at_auth0_are_drift(iss: str, portal_tenant: LocalTenant) -> None:
+    fill_vault(portal_tenant, "member2", "github", "octo-milo", "read:user", "repo")
+    reconcile.one_person(iss, subject("member2"))
+    row = ConnectedAccount.objects.get(sub=subject("member2"))
+    ConnectedAccount.objects.filter(pk=row.pk).update(scopes=["read:user"])
+    reconcile.one_person(iss, subject("member2"))
+    row.refresh_from_db()
+    assert set(row.scopes) == {"read:user", "repo"}
+    assert drift()[-1].startswith("Auth0-ATA found other scopes on Milo Member's GitHub")
+
+
+def test_a_due_run_reads_people_their_phones_and_what_can_be_connected(iss: str) -> None:
+    assert reconcile.run_due() == 2
+    assert reconcile.run_due() == 0
+    admin = Person.objects.get(sub=subject("admin"))
+    assert (admin.roles, admin.name, admin.phone) == (["admin"], "Amir Admin", True)
+    offered = ConnectionSetting.objects.filter(connectable=True).values_list("name", flat=True)
+    assert set(offered) == {"github", "slack", "google-oauth2"}
+    row = Schedule.objects.get(name="accounts")
+    assert row.finished is not None
+    assert row.done == row.total >= 7
+    assert ConnectedAccount.objects.filter(sub=subject("operator")).count() == 2
+
+
+def test_roles_stay_where_the_tenant_manages_none(
+    iss: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know("admin")
+    monkeypatch.setattr(directory, "ROLES", frozenset({"another-product"}))
+    directory.sync_people()
+    assert Person.objects.get(sub=subject("admin")).roles == ["admin"]
+
+
+def test_shipped_manifests_are_declared_once() -> None:
+    for _ in range(2):
+        call_command("declare_manifests", str(CHECKOUT / "demo" / "manifests"), verbosity=0)
+    assert Manifest.objects.count() == 3
+    assert EventRow.objects.filter(action="manifest.declared").count() == 3
+
+
+def test_a_manifest_file_that_is_wrong_is_named(tmp_path: object) -> None:
+    bad = tmp_path / "x.json"  # type: ignore[operator]
+    bad.write_text('{"kind": "mcp", "name": "x", "env": {"github": "LD_PRELOAD"}}')
+    with pytest.raises(CommandError, match=r"x\.json"):
+        call_command("declare_manifests", str(tmp_path), verbosity=0)
+
+
+def test_a_manifest_is_declared_over_the_api_by_an_operator(
+    gateway: Callable[[str], Gateway],
+) -> None:
+    body = {"connections": [{"connection": "slack", "scopes": ["chat:write"]}], "env": {}}
+    caller = gateway("operator")
+    made = caller.call("PUT", "/v1/manifests/mcp/standup-bot", body)
+    assert made.status_code == 201, made.content
+    assert made.json()["event_id"]
+    assert caller.call("PUT", "/v1/manifests/mcp/standup-bot", body).status_code == 200
+    assert EventRow.objects.filter(action="manifest.declared").count() == 1
+    read = gateway("member2").call("GET", "/v1/manifests/mcp/standup-bot").json()
+    assert (read["connections"], read["decision"]) == (body["connections"], "none")
+    assert manifests.scopes_wanted("slack") == ["chat:write"]
