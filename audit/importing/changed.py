@@ -43,7 +43,7 @@ def drafts(
     first = _first_seen([changed.event for changed in found])
     for changed in found:
         before = first.get(changed.event)
-        after = mask(jsontext.loggable(dict(changed.row.values)))
+        after = mask(jsontext.loggable(changed.row.values))
         yield _draft(changed, before, after, instance=instance, actor=actor, now=now)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from base64 import b64encode
+from collections.abc import Mapping
 from typing import Any, Final
 
 from audit.ledger.canonical import MAX_SAFE_INTEGER
@@ -31,7 +32,7 @@ def load_object(text: str) -> dict[str, Any]:
 def loggable(value: Any, depth: int = 0) -> Any:
     """The value as I-JSON: great numbers as text, binary as base64, nothing deeper than 24."""
     if isinstance(value, str):
-        return plain_text(value)
+        return value if value.isascii() else plain_text(value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -42,7 +43,7 @@ def loggable(value: Any, depth: int = 0) -> Any:
         return {"$base64": b64encode(value).decode()}
     if depth >= _MAX_DEPTH:
         return "[too deep]"
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {plain_text(str(k)): loggable(v, depth + 1) for k, v in value.items()}
     return [loggable(item, depth + 1) for item in value]
 

@@ -8,22 +8,24 @@ The digest of the exact row is kept, so the source can still be compared.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """A kind of secret. Group `keep` stays before the mask. `hints` are cheap to look for first."""
+    """A kind of secret. Group `keep` stays before the mask; a text without a hint has none."""
 
-    label: str
     hints: tuple[str, ...]
     pattern: re.Pattern[str]
+    replacement: str
 
 
 def _shape(label: str, hints: str, pattern: str, flags: int = 0) -> _Shape:
-    return _Shape(label, tuple(hints.split()), re.compile(pattern, flags))
+    compiled = re.compile(pattern, flags)
+    kept = r"\g<keep>" if "keep" in compiled.groupindex else ""
+    return _Shape(tuple(hints.split()), compiled, f"{kept}[masked: {label}]")
 
 
 _NAMES: Final = (
@@ -38,18 +40,22 @@ _HARMLESS: Final = (
 _SHAPES: Final = (
     _shape(
         "private key",
-        "private",
+        "-----begin",
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
         re.DOTALL,
     ),
     _shape("JWT", "eyj", r"\beyJ[\w-]{6,}\.[\w-]{2,}(?:\.[\w-]*){0,3}"),
     _shape("AWS key", "akia asia", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    _shape("GitHub token", "gh github_pat", r"\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{20,})"),
+    _shape(
+        "GitHub token",
+        "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_",
+        r"\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{20,})",
+    ),
     _shape("GitLab token", "glpat", r"\bglpat-[\w-]{16,}"),
-    _shape("Slack token", "xox xapp", r"\b(?:xox[a-z]|xapp)-[\w-]{8,}"),
+    _shape("Slack token", "xox xapp-", r"\b(?:xox[a-z]|xapp)-[\w-]{8,}"),
     _shape("Slack webhook", "hooks.slack.com", r"(?P<keep>hooks\.slack\.com/services/)[\w/-]+"),
     _shape("Google key", "aiza ya29", r"\b(?:AIza[\w-]{30,}|ya29\.[\w-]{16,})"),
-    _shape("API key", "sk- sk_ rk_ pk-", r"\b(?:sk|pk|rk)(?:-|_live_|_test_)[\w-]{16,}"),
+    _shape("API key", "sk- pk- rk- _live_ _test_", r"\b(?:sk|pk|rk)(?:-|_live_|_test_)[\w-]{16,}"),
     _shape("npm token", "npm_", r"\bnpm_[A-Za-z0-9]{20,}"),
     _shape("refresh token", "v1.", r"\bv1\.[\w-]{40,}"),
     _shape(
@@ -63,61 +69,97 @@ _SHAPES: Final = (
         "bearer basic splunk dpop",
         r"(?i)(?P<keep>\b(?:bearer|basic|splunk|dpop)\s+)(?=[\w~+/=.-]*[\d=+/_.])[\w~+/=.-]{12,}",
     ),
-    _shape("password in a URL", "@", r"(?P<keep>://[^\s/:@\"']*:)[^\s/@\"']+(?=@)"),
+    _shape("password in a URL", "://", r"(?P<keep>://[^\s/:@\"']*:)[^\s/@\"']+(?=@)"),
     _shape(
         "secret in a URL",
-        "sig= signature= code= key=",
+        "?sig= &sig= signature= ?code= &code= ?key= &key=",
         r"(?i)(?P<keep>[?&](?:sig|signature|code|key)=)[^&\s\"'\\]{6,}",
     ),
     _shape(
         "secret",
-        "passw passphrase secret credential key cookie assertion token",
+        "passw passphrase secret credential api_key api-key apikey access_key access-key accesskey "
+        "private_key private-key privatekey signing_key signing-key account_key account-key "
+        "accountkey cookie assertion token",
         rf"(?i)(?P<keep>(?:{_NAMES})[\"'\\]*\s*[:=]\s*[\"'\\]*){_HARMLESS}[^\s\"'\\,;&}}\]]{{4,}}",
     ),
 )
 _SECRET_NAME: Final = re.compile(rf"(?i)(?:^|[._-]|[a-z])(?:{_NAMES})$")
+_BY_NAME: Final = _SHAPES[-1]
+_HINTS: Final = tuple(sorted({hint for shape in _SHAPES for hint in shape.hints}))
+
+
+class Masker:
+    """Masks values that belong together; `count` is how many secrets it has masked.
+
+    Almost nothing holds a secret, so one look over all texts together says what to look for.
+    Give it everything that it will be called with, or that contains it.
+    """
+
+    __slots__ = ("_shapes", "count")
+
+    def __init__(self, *values: Any) -> None:
+        texts: list[str] = []
+        _gather(values, texts)
+        lower = "\n".join(texts).lower()
+        hints = {hint for hint in _HINTS if hint in lower}
+        self._shapes = [s for s in _SHAPES if hints.intersection(s.hints)] if hints else []
+        self.count = 0
+
+    def __call__(self, value: Any) -> Any:
+        """The value with secrets masked; the same object where there is none."""
+        if not self._shapes:
+            return value
+        masked, count = _masked(value, self._shapes)
+        self.count += count
+        return masked
 
 
 def mask(value: Any) -> Any:
     """The value with secrets masked, whatever its shape; the same object where there is none."""
-    return mask_counted(value)[0]
+    return Masker(value)(value)
 
 
-def mask_counted(value: Any) -> tuple[Any, int]:
-    """As `mask`, with how many secrets were masked."""
+def _gather(value: Any, texts: list[str]) -> None:
     if isinstance(value, str):
-        return _mask_text(value)
+        texts.append(value)
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            texts.append(str(key))
+            _gather(member, texts)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _gather(item, texts)
+
+
+def _masked(value: Any, shapes: Sequence[_Shape]) -> tuple[Any, int]:
+    if isinstance(value, str):
+        return _mask_text(value, shapes)
     if isinstance(value, dict):
-        pairs = {key: _member(key, member) for key, member in value.items()}
+        pairs = {key: _member(key, member, shapes) for key, member in value.items()}
         count = sum(n for _, n in pairs.values())
         return ({key: new for key, (new, _) in pairs.items()}, count) if count else (value, 0)
     if isinstance(value, list | tuple):
-        items = [mask_counted(item) for item in value]
+        items = [_masked(item, shapes) for item in value]
         count = sum(n for _, n in items)
         return ([new for new, _ in items], count) if count else (value, 0)
     return value, 0
 
 
-def _member(key: Any, value: Any) -> tuple[Any, int]:
-    named = isinstance(value, str) and isinstance(key, str) and _SECRET_NAME.search(key)
+def _member(key: Any, value: Any, shapes: Sequence[_Shape]) -> tuple[Any, int]:
+    named = (
+        _BY_NAME in shapes
+        and isinstance(value, str)
+        and isinstance(key, str)
+        and _SECRET_NAME.search(key)
+    )
     if named and re.match(_HARMLESS + r".{4}", value, re.IGNORECASE | re.DOTALL):
         return "[masked: secret]", 1
-    return mask_counted(value)
+    return _masked(value, shapes)
 
 
-def _mask_text(text: str) -> tuple[str, int]:
-    lower = text.lower()
+def _mask_text(text: str, shapes: Sequence[_Shape]) -> tuple[str, int]:
     count = 0
-    for shape in _SHAPES:
-        if any(hint in lower for hint in shape.hints):
-            text, found = shape.pattern.subn(_replacement(shape.label), text)
-            count += found
+    for shape in shapes:
+        text, found = shape.pattern.subn(shape.replacement, text)
+        count += found
     return text, count
-
-
-def _replacement(label: str) -> Callable[[re.Match[str]], str]:
-    def replace(found: re.Match[str]) -> str:
-        kept = found.groupdict().get("keep") or ""
-        return f"{kept}[masked: {label}]"
-
-    return replace

@@ -44,6 +44,8 @@ def fault(row: SourceRow) -> Rejected | None:
     """What keeps a row from being read at all, whatever it says."""
     if row.size > MAX_ROW_BYTES:
         return Rejected(row, "too_large", f"the row has about {row.size:,} bytes")
+    if all(v.isascii() for v in row.values.values() if isinstance(v, str)):
+        return None
     broken = [column for column, value in row.values.items() if _is_broken(value)]
     if broken:
         return Rejected(row, "not_utf8", f"not UTF-8: {', '.join(broken)}")

@@ -38,6 +38,7 @@ class SourceRow:
     number: int  # SQLite's rowid
     values: Mapping[str, Any]
     joined: Mapping[str, Any] = field(default_factory=dict)
+    size: int = 0  # about how many bytes its values have
 
     @property
     def id(self) -> str:
@@ -52,11 +53,6 @@ class SourceRow:
         """What to call the row: its id, else its place in the table."""
         return self.id or f"rowid:{self.number}"
 
-    @property
-    def size(self) -> int:
-        """Roughly how many bytes its values have."""
-        return sum(len(v) for v in self.values.values() if isinstance(v, str | bytes))
-
     def text(self, column: str) -> str:
         """A column as text; empty for NULL, absent and binary values."""
         value = self.values.get(column)
@@ -65,23 +61,25 @@ class SourceRow:
         return "" if value is None or isinstance(value, bytes) else str(value)
 
 
+def _binary(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return {"$base64": b64encode(value).decode()}
+    raise TypeError(f"SQLite has no {type(value).__name__}")
+
+
+_ENCODE: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_binary
+).encode
+
+
 def content_digest(row: SourceRow) -> bytes:
     """SHA-256 over the table and the row's values, exact to the byte.
 
     NULLs are left out, so that a later DefenseClaw that only adds columns changes no digest.
     """
     content = {k: v for k, v in row.values.items() if k not in DERIVED_COLUMNS}
-    text = json.dumps(
-        content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_binary
-    )
-    body = f"ata.row.v1\n{row.table}\n{text}"
+    body = f"ata.row.v1\n{row.table}\n{_ENCODE(content)}"
     return hashlib.sha256(body.encode("utf-8", "surrogateescape")).digest()
-
-
-def _binary(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return {"$base64": b64encode(value).decode()}
-    raise TypeError(f"SQLite has no {type(value).__name__}")
 
 
 def event_id(instance: str, table: str, row_id: str) -> UUID:

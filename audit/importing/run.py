@@ -155,7 +155,7 @@ class _Work:
             digest = content_digest(row)
             known = seen.get(event)
             if known is None:
-                if not self._new(row, batch):
+                if not self._new(row, digest, batch):
                     continue
                 seen[event] = [digest]
             else:
@@ -167,11 +167,11 @@ class _Work:
             batch.memory.append(self._remembered(row, event, digest))
         return batch
 
-    def _new(self, row: SourceRow, batch: _Batch) -> bool:
+    def _new(self, row: SourceRow, digest: bytes, batch: _Batch) -> bool:
         rejected = quarantine.fault(row)
         if rejected is None:
             try:
-                batch.drafts.append(self.mapper.draft(row))
+                batch.drafts.append(self.mapper.draft(row, digest))
                 batch.sources.append(row)
                 return True
             except Malformed as error:

@@ -166,7 +166,7 @@ class Source:
         for found in self._db.execute(self._query(table, joined)):
             values = _filled(columns, found[1:end])
             more = _filled(joined, found[end:])
-            yield SourceRow(table, found[0], values, more)
+            yield SourceRow(table, found[0], values, more, _weight(values))
 
     def _joined(self, table: str) -> tuple[str, ...]:
         """Columns of a finding's scan that the finding itself does not have."""
@@ -191,3 +191,7 @@ def _quotable(columns: tuple[str, ...]) -> Iterator[str]:
 
 def _filled(names: tuple[str, ...], values: tuple[Any, ...]) -> dict[str, Any]:
     return {n: v for n, v in zip(names, values, strict=True) if v is not None}
+
+
+def _weight(values: dict[str, Any]) -> int:
+    return sum(len(v) for v in values.values() if isinstance(v, str | bytes))

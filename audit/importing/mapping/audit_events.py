@@ -56,9 +56,16 @@ def facts(row: SourceRow, time: datetime, key: integrity.Key | None) -> Facts:
         changes=_changes(body, parsed),
         data=codes(row.values, *_CODES) | _door(row) | _seal(row, record, key),
     )
-    if details and details != row.text("event_name"):
+    if details and not parsed and details != row.text("event_name"):
         told.private["details"] = details
+    if payload := structured or parsed or _typed(record, body):
+        told.private["payload"] = payload
     return told
+
+
+def _typed(record: Mapping[str, Any], body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The body of a schema-derived family; a legacy one only repeats the columns."""
+    return {} if str(record.get("event_name", "")).startswith("legacy.audit.") else body
 
 
 def _body(row: SourceRow, record: Mapping[str, Any]) -> dict[str, Any]:

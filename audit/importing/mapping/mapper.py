@@ -12,9 +12,9 @@ from audit.importing import jsontext, people, times
 from audit.importing.integrity import Key
 from audit.importing.mapping import audit_events, others, scans
 from audit.importing.mapping.facts import Facts, codes, opaque
-from audit.importing.masking import mask, mask_counted
+from audit.importing.masking import Masker
 from audit.importing.operations import Known, Operations
-from audit.importing.rows import SourceRow, content_digest, event_id
+from audit.importing.rows import SourceRow, event_id
 from audit.record import Draft
 
 _ACTION_CHARS: Final = re.compile(r"[^A-Za-z0-9_:.-]+")
@@ -43,8 +43,8 @@ class Mapper:
         self._operations = operations
         self._now = now
 
-    def draft(self, row: SourceRow) -> Draft:
-        """The event that a row becomes.
+    def draft(self, row: SourceRow, digest: bytes) -> Draft:
+        """The event that a row becomes; `digest` is that of its exact content.
 
         Raises:
             Malformed: it has no usable time or no action.
@@ -52,23 +52,25 @@ class Mapper:
         facts = self._facts(row)
         known = self._operations.find(facts.request, facts.name)
         claim = facts.claim if known is None else people.Claim(people.VERIFIED)
-        raw, masked = mask_counted(jsontext.loggable(dict(row.values)))
-        data = {"table": row.table, "actor_provenance": claim.provenance}
+        words = (claim.sub, claim.name, facts.name, facts.user, facts.reason, facts.agent)
+        mask = Masker(row.values, words, facts.private, facts.changes)
+        raw = mask(jsontext.loggable(row.values))
+        data: dict[str, Any] = {"table": row.table, "actor_provenance": claim.provenance}
         data |= codes({"row_id": row.id}, "row_id") | _severity_notes(row, facts) | facts.data
-        if masked:
-            data["masked_values"] = masked
+        if mask.count:
+            data["masked_values"] = mask.count
         private = {k: mask(jsontext.loggable(v)) for k, v in facts.private.items()}
-        private["raw"] = {"columns": raw, "digest": content_digest(row).hex()}
+        private["raw"] = {"columns": raw, "digest": digest.hex()}
         return Draft(
             id=event_id(self._instance, row.table, row.id),
-            actor=_actor(claim, known, facts),
+            actor=_actor(claim, known, facts, mask),
             action=f"defenseclaw.{_action(facts.action)}",
             outcome=facts.outcome,
             severity=facts.severity.code,
             source="defenseclaw",
             instance=self._instance,
-            target=self._target(facts),
-            on_behalf_of=_user(facts.user),
+            target=self._target(facts, mask),
+            on_behalf_of=_user(facts.user, mask),
             agent=mask(facts.agent),
             operation="" if known is None else known.operation,
             reason=mask(jsontext.plain_text(facts.reason)),
@@ -107,7 +109,7 @@ class Mapper:
                 pass  # the scan itself is set aside with that reason
         return self._now, "import"
 
-    def _target(self, facts: Facts) -> Target | None:
+    def _target(self, facts: Facts, mask: Masker) -> Target | None:
         if not facts.name and not facts.kind:
             return None
         name = mask(jsontext.plain_text(facts.name))
@@ -128,7 +130,7 @@ def _action(theirs: str) -> str:
     return f"reported_{word}" if word in _OURS else word
 
 
-def _actor(claim: people.Claim, known: Known | None, facts: Facts) -> Actor:
+def _actor(claim: people.Claim, known: Known | None, facts: Facts, mask: Masker) -> Actor:
     shared = Actor(
         iss="", sub="", via="import", session=mask(facts.session), request=mask(facts.request)
     )
@@ -138,7 +140,7 @@ def _actor(claim: people.Claim, known: Known | None, facts: Facts) -> Actor:
     return replace(shared, sub=sub, name=name)
 
 
-def _user(named: str) -> Subject | None:
+def _user(named: str, mask: Masker) -> Subject | None:
     claim = people.asserted(named.strip()) if named.strip() else None
     if claim is None or not (claim.sub or claim.name):
         return None

@@ -69,7 +69,7 @@ def finding_facts(row: SourceRow, time: datetime, basis: str) -> Facts:
     )
     if basis != "row":
         told.data["time_basis"] = basis
-    for column in ("title", "location"):
+    for column in ("title", "description", "location", "remediation"):
         if text := row.text(column):
             told.private[column] = text
     return told

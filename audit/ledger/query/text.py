@@ -35,7 +35,11 @@ TEXT_FIELDS: Final = (
 """Fields of the public event JSON that `q` searches: all strings and numbers in them, at any depth.
 
 Names of members, booleans and erased values are not searched; opaque ids have keys of their own.
+Nor is `data.raw`, the verbatim copy of another system's row: what it says stands in other fields,
+and the technical words in it would be found in every event.
 """
+
+_VERBATIM: Final = "raw"
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _TERM: Final = re.compile(r"([^\W_]+)(\*?)")
@@ -78,6 +82,8 @@ def texts(event: dict[str, Any], field: str) -> Iterator[str]:
     value: Any = event
     for part in field.split("."):
         value = value.get(part) if isinstance(value, dict) else None
+    if field == "data" and isinstance(value, dict) and _VERBATIM in value:
+        value = {key: member for key, member in value.items() if key != _VERBATIM}
     yield from _leaves(value)
 
 
