@@ -24,8 +24,15 @@ SESSION_ID = "ata_session_id"
 
 
 def begin(request: HttpRequest, user: User, sign_in: SignIn) -> SignedInSession:
-    """Log `user` in under a fresh session key and record the sign-in."""
+    """Log `user` in under a fresh session key and record the sign-in.
+
+    Whoever was signed in in this browser before, the same person included, no longer is.
+    """
+    SignedInSession.objects.filter(public_id=request.session.pop(SESSION_ID, "")).delete()
+    before = request.session.session_key
     auth.login(request, user, backend="portal.identity.backend.OperatorBackend")
+    if request.session.session_key == before:  # Django keeps the key for the same person
+        request.session.cycle_key()
     key = request.session.session_key
     if key is None:
         request.session.create()

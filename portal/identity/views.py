@@ -31,6 +31,7 @@ from approvals import issuer
 from audit.actor import Actor
 from audit.record import record
 from auth0_client.errors import Auth0Error, TokenRefused
+from connections import pending
 from outbound.errors import OutboundError
 from portal.identity import sessions
 from portal.identity.backend import SignInRefused, callback_url
@@ -79,12 +80,7 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
     def get(self, request: HttpRequest) -> HttpResponseBase:
         """Begin a session, or show why not; never a 500."""
         if request.GET.get("error"):
-            super().get(request)
-            return failed(
-                request,
-                "issuer_said_no",
-                f"The issuer refused: {request.GET.get('error', '')[:60]}.",
-            )
+            return self._refused(request)
         try:
             answer: HttpResponseBase = super().get(request)
         except SuspiciousOperation:
@@ -97,13 +93,25 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
     def login_success(self) -> HttpResponseBase:
         """A fresh session key, a row in the session list, and on to where the person was going."""
         following = self.success_url
-        sessions.begin(self.request, self.user, self.request.META["ATA_SIGN_IN"])
+        session = sessions.begin(self.request, self.user, self.request.META["ATA_SIGN_IN"])
         self.request.session.pop("sign_in_restarted", None)
+        if pending.has_pending(session.user.iss, session.user.sub):
+            return redirect("connections:finish")  # a revocation waits for its owner's own token
         return redirect(following if is_ours(following) else settings.LOGIN_REDIRECT_URL)
 
     def login_failure(self) -> HttpResponseBase:
         """No code, no state or no session to hold them."""
         return self._lost_state(self.request)
+
+    def _refused(self, request: HttpRequest) -> HttpResponseBase:
+        """`error=…`, believed only as the answer to a sign-in that this browser began: a link to
+        here from elsewhere must neither sign anybody out nor fill the trail."""
+        states = request.session.get("oidc_states", {})
+        if states.pop(request.GET.get("state", ""), None) is None:
+            return self._lost_state(request)
+        request.session["oidc_states"] = states
+        error = request.GET.get("error", "")[:60]
+        return failed(request, "issuer_said_no", f"The issuer refused: {error}.")
 
     def _lost_state(self, request: HttpRequest) -> HttpResponseBase:
         if request.user.is_authenticated:
@@ -190,7 +198,7 @@ def failed(request: HttpRequest, code: str, words: str, status: int = 403) -> Ht
     return render(
         request,
         "errors/signin_failed.html",
-        {"code": code, "words": words, "reference": reference},
+        {"code": code, "detail": words, "reference": reference},
         status=status,
     )
 

@@ -16,7 +16,8 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """403, with the reason that the view gave."""
-    return _page(request, 403, "forbidden", str(exception or "") or "This is not for your role.")
+    why = str(exception or "")
+    return _page(request, 403, "forbidden", why or "This is not for your role.", detail=why)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -37,7 +38,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def _page(
-    request: HttpRequest, status: int, code: str, words: str, template: str = ""
+    request: HttpRequest, status: int, code: str, words: str, template: str = "", detail: str = ""
 ) -> HttpResponse:
     if request.path.startswith("/v1/"):
         json: JsonResponse = answer(Problem(status, code, words), request)
@@ -45,6 +46,6 @@ def _page(
     return render(
         request,
         f"errors/{template or status}.html",
-        {"words": words, "reference": request_id(request)},
+        {"detail": detail, "reference": request_id(request)},
         status=status,
     )

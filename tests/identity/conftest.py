@@ -1,0 +1,37 @@
+"""The portal in this process, the issuer as a real local tenant over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from audit import evidence
+from tests.connections.visitor import Visitor
+from tests.support.tenant import LocalTenant
+
+
+@pytest.fixture(autouse=True)
+def _own_ground(db: None, settings: Any, tmp_path: Path) -> None:
+    """An empty database and evidence folder."""
+    settings.VAR_DIR = tmp_path
+    evidence._kept.cache_clear()
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+    cache.clear()
+
+
+@pytest.fixture
+def visitor(portal_tenant: LocalTenant) -> Iterator[Callable[[str], Visitor]]:
+    """A person in a browser, not signed in yet."""
+    made: list[Visitor] = []
+
+    def of(who: str) -> Visitor:
+        made.append(Visitor(portal_tenant, who))
+        return made[-1]
+
+    yield of
+    for one in made:
+        one.browser.http.close()
