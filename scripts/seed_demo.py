@@ -23,6 +23,7 @@ from html import unescape
 from typing import Any
 
 from portal.env import env, kept_secret
+from scripts.demo_world import ports
 
 PEOPLE = ("operator", "operator2", "admin")
 DECISIONS = 60
@@ -220,10 +221,25 @@ def run() -> dict[str, int]:
         ordered = sorted(plans(), key=lambda plan: plan.answer != "ignore")
         waiting = pool.map(lambda plan: _carry_out(people[plan.who], phones, plan), ordered)
         approvals = [approval for approval in waiting if approval]
+    stage_findings()
     outcomes = {"committed": DECISIONS - len(approvals)}
     for outcome in _endings(people["operator"], approvals):
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
     return outcomes
+
+
+def stage_findings() -> None:
+    """Two findings that wait for a decision; the CRITICAL ones are a visitor's to stage."""
+    gateway = f"http://127.0.0.1:{ports(env)['edge-1']}"
+    for kind, name, severity in (
+        ("mcp", "shadow-proxy", "HIGH"),
+        ("plugin", "tab-counter", "MEDIUM"),
+    ):
+        form = {"target_type": kind, "target_name": name, "severity": severity}
+        request = urllib.request.Request(  # noqa: S310
+            f"{gateway}/demo/stage", urllib.parse.urlencode(form).encode(), {"Origin": gateway}
+        )
+        urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
 
 
 def _carry_out(person: Person, phones: Phones, plan: Plan) -> str:

@@ -28,6 +28,12 @@ class Refusal:
     reason: str
 
 
+STAGING_FORM = ("POST", "/demo/stage")
+_NOT_FROM_PAGE = Refusal(
+    HTTPStatus.FORBIDDEN, "only the page of this gateway may post here", "origin_blocked"
+)
+
+
 def refusal(method: str, path: str, headers: Headers, expected_token: str) -> Refusal | None:
     """Return why the call is refused, or None if it may come in.
 
@@ -36,7 +42,16 @@ def refusal(method: str, path: str, headers: Headers, expected_token: str) -> Re
     """
     if (method, path) in _OPEN:
         return None
+    if (method, path) == STAGING_FORM:
+        return None if _from_own_page(headers) else _NOT_FROM_PAGE
     return _token_refusal(headers, expected_token) or _csrf_refusal(method, headers)
+
+
+def _from_own_page(headers: Headers) -> bool:
+    """Whether a form of our own page on this machine was posted; a browser always says so."""
+    host = headers.get("Host", "")
+    own = headers.get("Origin", "") == f"http://{host}"
+    return own and _is_local(f"http://{host}") and headers.get("Sec-Fetch-Site") != "cross-site"
 
 
 def _token_refusal(headers: Headers, expected: str) -> Refusal | None:

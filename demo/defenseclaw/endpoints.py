@@ -110,4 +110,5 @@ _ROUTES: Final[Mapping[str, Mapping[str, Endpoint]]] = {
     "/v1/plugin/scan": {"POST": evidence.scan("plugin")},
     "/scan/result": {"POST": evidence.scan_report},
     "/demo/scan": {"POST": evidence.stage},
+    "/demo/stage": {"POST": evidence.stage_from_page},
 }

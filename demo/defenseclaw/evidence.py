@@ -105,6 +105,23 @@ def scan_report(gateway: Gateway, call: Call) -> Reply:
     return reply({"status": "ok"})
 
 
+def stage_from_page(gateway: Gateway, call: Call) -> Reply:
+    """Stage a scan by a button of the human page (only in this DEMO), and show the page again."""
+    fields = {name: values[0] for name, values in parse_qs(call.body.decode("latin-1")).items()}
+    try:
+        done = scans.stage(
+            gateway.instance,
+            fields.get("target_type", ""),
+            fields.get("target_name", ""),
+            fields.get("severity", "").upper(),
+            call.cause,
+        )
+    except ValueError as wrong:
+        raise BadRequest(str(wrong)) from wrong
+    gateway.scanned(done)
+    return Reply(HTTPStatus.SEE_OTHER, location="/")
+
+
 def stage(gateway: Gateway, call: Call) -> Reply:
     """Stage a scan for a demonstration, as ``POST /demo/scan`` (only in this DEMO)."""
     kind, name, severity = texts(body_of(call), "target_type", "target_name", "severity")

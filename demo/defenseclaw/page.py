@@ -30,7 +30,28 @@ vertical-align:top}th{font-weight:600;font-size:.85rem}
 td.t{white-space:nowrap;font-variant-numeric:tabular-nums;color:var(--soft)}
 td.d{overflow-wrap:break-word}table{min-width:34rem}
 .scroll{overflow-x:auto}
+.stage form{display:inline-block;margin:0 .5rem .5rem 0}button{font:inherit;padding:.3rem .7rem}
 """
+
+
+_STAGED: Final = (
+    ("skill", "pdf-exfil", "CRITICAL"),
+    ("skill", "mail-forwarder", "CRITICAL"),
+    ("mcp", "shadow-proxy", "HIGH"),
+    ("plugin", "tab-counter", "MEDIUM"),
+)
+_STAGING: Final = (
+    '<h2>Let a scanner find something</h2><div class="stage">'
+    + "".join(
+        '<form method="post" action="/demo/stage">'
+        f'<input type="hidden" name="target_type" value="{kind}">'
+        f'<input type="hidden" name="target_name" value="{name}">'
+        f'<input type="hidden" name="severity" value="{severity}">'
+        f"<button>{severity} in {kind} {name}</button></form>"
+        for kind, name, severity in _STAGED
+    )
+    + "</div><p>A CRITICAL one asks an operator by itself, and is held meanwhile.</p>"
+)
 
 
 def render(instance: Instance) -> str:
@@ -49,6 +70,7 @@ def render(instance: Instance) -> str:
         f"<h1>DefenseClaw gateway {name}</h1>"
         "<p>A stand-in for a real gateway on this machine. It answers the same interface and "
         "keeps the same audit database. This page refreshes itself every 3 seconds.</p>"
+        f"{_STAGING}"
         f"{_section('Held while someone is asked', held, 'Nothing is held.', _hold_reason)}"
         f"{_section('Blocked', final, 'Nothing is blocked for good.', _plain_reason)}"
         f"{_section('Allowed', allowed, 'Nothing is expressly allowed.', _plain_reason)}"

@@ -103,9 +103,14 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.status != HTTPStatus.NO_CONTENT:
             self.send_header("Content-Type", reply.content_type)
             self.send_header("Content-Length", str(len(reply.body)))
+        if reply.location:
+            self.send_header("Location", reply.location)
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Cache-Control", "no-store")
-        self.send_header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+        self.send_header(
+            "Content-Security-Policy",
+            "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
+        )
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()

@@ -44,6 +44,7 @@ class Reply:
     status: HTTPStatus
     body: bytes = b""
     content_type: str = "application/json"
+    location: str = ""
 
 
 class BadRequest(Exception):
