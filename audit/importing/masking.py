@@ -85,6 +85,7 @@ _SHAPES: Final = (
 )
 _SECRET_NAME: Final = re.compile(rf"(?i)(?:^|[._-]|[a-z])(?:{_NAMES})$")
 _BY_NAME: Final = _SHAPES[-1]
+_ESCAPED: Final = re.compile(r"\\+u00(?!22|5[Cc])([2-7][0-9A-Fa-f])")
 _HINTS: Final = tuple(sorted({hint for shape in _SHAPES for hint in shape.hints}))
 
 
@@ -121,7 +122,7 @@ def mask(value: Any) -> Any:
 
 def _gather(value: Any, texts: list[str]) -> None:
     if isinstance(value, str):
-        texts.append(value)
+        texts.append(_legible(value))
     elif isinstance(value, dict):
         for key, member in value.items():
             texts.append(str(key))
@@ -158,8 +159,15 @@ def _member(key: Any, value: Any, shapes: Sequence[_Shape]) -> tuple[Any, int]:
 
 
 def _mask_text(text: str, shapes: Sequence[_Shape]) -> tuple[str, int]:
-    count = 0
+    masked, count = _legible(text), 0
     for shape in shapes:
-        text, found = shape.pattern.subn(shape.replacement, text)
+        masked, found = shape.pattern.subn(shape.replacement, masked)
         count += found
-    return text, count
+    return (masked, count) if count else (text, 0)
+
+
+def _legible(text: str) -> str:
+    """JSON's escapes of printable ASCII undone, behind which a secret would not be seen."""
+    if "\\u00" not in text:
+        return text
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.db import IntegrityError, connection, transaction
 
 from audit import importing
 from audit.models import EventRow, Openings
@@ -126,3 +127,13 @@ def test_a_row_acknowledged_before_the_first_import_says_what_is_known(
     assert event["severity"] == severity
     assert event["data"]["severity_reported"] == "ACK"
     assert event["data"]["severity_basis"] == basis
+
+
+@pytest.mark.parametrize("statement", ["UPDATE {} SET row_id = row_id", "DELETE FROM {}"])
+def test_the_memory_of_what_was_imported_takes_inserts_only(path: Path, statement: str) -> None:
+    with (
+        pytest.raises(IntegrityError, match="insert-only"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement.format("audit_importedrow"))
