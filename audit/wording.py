@@ -99,10 +99,15 @@ def reported(event: PublicEvent) -> str:
     """A fact of another system: `DefenseClaw reported scan of skill pdf-exfil on edge-1`."""
     family, _, act = event["action"].partition(".")
     data = event.get("data") or {}
-    teller = shown(data.get("reported_by")) or (
-        "DefenseClaw" if family == "defenseclaw" else person(event.get("actor"), "Another system")
+    by, actor = data.get("reported_by"), event.get("actor")
+    teller = person(by, "") if isinstance(by, Mapping) else shown(by)
+    # Who reported and who is said to have acted are two, where the event tells both.
+    claimed = (
+        f" by {person(actor)}" if teller and family == "external" and person(actor, "") else ""
     )
+    if not teller:
+        teller = "DefenseClaw" if family == "defenseclaw" else person(actor, "Another system")
     what = act.replace("_", " ").replace("-", " ")
     about = f" of {target(event)}" if target(event) else ""
     outcome = _OUTCOMES.get(event.get("outcome", ""), "")
-    return f"{teller} reported {what}{about}{place(event)}{outcome}"
+    return f"{teller} reported {what}{about}{place(event)}{claimed}{outcome}"

@@ -12,6 +12,7 @@ import logging
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -164,10 +165,10 @@ def _claim(job_id: UUID, now: datetime) -> bool:
 def _write(job: ExportJob) -> Iterator[bytes]:
     """Write a claimed job's file, yielding what is written."""
     path = path_of(job)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     digest, held, settled = hashlib.sha256(), True, False
     try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             for piece in _content(job):
                 file.write(piece)
@@ -188,7 +189,8 @@ def _write(job: ExportJob) -> Iterator[bytes]:
         settled = True
         raise
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         if not settled:  # the reader went away: the worker writes it from its start
             _ours(job).update(state=_STATE.WAITING, lease=None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
-from portal.api import broker, connections, decisions, manifests, problems, who
+from portal.api import audit, broker, connections, decisions, manifests, problems, who
 from portal.api.auth import bearer
 
 api = NinjaAPI(
@@ -22,3 +22,4 @@ api.add_router("", decisions.router)
 api.add_router("", broker.router)
 api.add_router("", manifests.router)
 api.add_router("", connections.router)
+api.add_router("/audit", audit.router)

@@ -114,7 +114,7 @@ def export(request: HttpRequest, job_id: UUID) -> HttpResponse:
 def download(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
     """The file; one that nobody has begun is written while it is sent."""
     job = _job(job_id)
-    return _headers(HttpResponse(), job) if request.method == "HEAD" else _stream(job)
+    return with_headers(HttpResponse(), job) if request.method == "HEAD" else _stream(job)
 
 
 @require_safe
@@ -134,10 +134,11 @@ def _stream(job: ExportJob) -> HttpResponseBase:
         pieces = engine.stream(job.id)
     except engine.ExportGone as error:
         return HttpResponse(f"{error}\n", status=409, content_type="text/plain; charset=utf-8")
-    return _headers(StreamingHttpResponse(pieces), job)
+    return with_headers(StreamingHttpResponse(pieces), job)
 
 
-def _headers[R: HttpResponseBase](response: R, job: ExportJob) -> R:
+def with_headers[R: HttpResponseBase](response: R, job: ExportJob) -> R:
+    """Add what a browser needs to save the file; nothing of it comes from outside."""
     response["Content-Type"] = engine.FORMATS[job.format].content_type
     response["Content-Disposition"] = f'attachment; filename="{file_name(job)}"'
     response["Cache-Control"] = "private, no-store"

@@ -1,0 +1,215 @@
+"""Events that other systems report: stored as `external.<action>`, asserted and never more.
+
+Whoever reports is named in `reported_by`; who acted is their claim, carries no evidence (H0), and
+never counts as an act of the reporter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from audit import actions, clock
+from audit.actor import Actor, Subject, Target
+from audit.importing.masking import mask
+from audit.ledger.canonical import EntryError
+from audit.ledger.query import instant
+from audit.ledger.vocabulary import OUTCOMES, SEVERITIES
+from audit.record import Draft, prepare, record_many
+
+MOST = 1000
+_ACTION = re.compile(r"[a-z][a-z0-9_]{0,59}(?:\.[a-z0-9][a-z0-9_-]{0,59}){0,4}")
+_EARLIEST = datetime.fromisoformat("1970-01-01T00:00:00Z")
+_AHEAD = timedelta(minutes=5)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Someone(_Strict):
+    """A person or program that the reporter claims to have seen acting."""
+
+    iss: str = Field("", max_length=300)
+    sub: str = Field("", max_length=300)
+    name: str = Field("", max_length=300)
+    email: str = Field("", max_length=300)
+
+
+class Thing(_Strict):
+    """What was acted on."""
+
+    kind: str = Field("", max_length=60)
+    name: str = Field("", max_length=500)
+    instance: str = Field("", max_length=100)
+
+
+class Reported(_Strict):
+    """One event as another system reports it. `time` is RFC 3339; without it, now."""
+
+    action: str = Field(max_length=200)
+    time: str = ""
+    outcome: str = "success"
+    severity: str = "INFO"
+    actor: Someone | None = None
+    on_behalf_of: Someone | None = None
+    target: Thing | None = None
+    instance: str = Field("", max_length=100)
+    connection: str = Field("", max_length=100)
+    agent: str = Field("", max_length=200)
+    skill: str = Field("", max_length=200)
+    operation: str = Field("", max_length=200)
+    reason: str = Field("", max_length=4000)
+    data: dict[str, Any] = Field(default_factory=dict, max_length=100)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one item: recorded with an id, or refused with a code and a pointer."""
+
+    index: int
+    id: UUID | None = None
+    code: str = ""
+    detail: str = ""
+    pointer: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """As the API shows it."""
+        if self.id is not None:
+            return {"index": self.index, "status": "recorded", "id": str(self.id)}
+        return {
+            "index": self.index,
+            "status": "refused",
+            "code": self.code,
+            "detail": self.detail,
+            "pointer": self.pointer,
+        }
+
+
+class Refused(ValueError):
+    """An item that is not recorded."""
+
+    def __init__(self, code: str, detail: str, pointer: str) -> None:
+        super().__init__(detail)
+        self.code, self.detail, self.pointer = code, detail, pointer
+
+
+def report(reporter: Actor, items: Sequence[Any]) -> list[Result]:
+    """Record what can be, refuse the rest item by item; results stand in the items' order.
+
+    Raises:
+        ValueError: more than MOST items.
+    """
+    if len(items) > MOST:
+        raise ValueError(f"at most {MOST:,} events at a time, not {len(items):,}")
+    results: list[Result] = []
+    drafts: list[Draft] = []
+    for index, item in enumerate(items):
+        try:
+            draft = _draft(reporter, item)
+        except Refused as refused:
+            results.append(
+                Result(index, None, refused.code, refused.detail, f"/{index}{refused.pointer}")
+            )
+        else:
+            drafts.append(draft)
+            results.append(Result(index, draft.id))
+    list(record_many(drafts))
+    return results
+
+
+def _draft(reporter: Actor, item: Any) -> Draft:
+    event = _read(item)
+    action = _action(event.action)
+    target = event.target
+    draft = Draft(
+        id=clock.uuid7(),
+        actor=_claimed(event.actor, reporter),
+        action=action,
+        outcome=_one_of(event.outcome, OUTCOMES, "outcome"),
+        severity=_one_of(event.severity, SEVERITIES, "severity"),
+        source="external",
+        instance=event.instance,
+        target=Target(target.kind, target.name, target.instance) if target else None,
+        on_behalf_of=Subject(**event.on_behalf_of.model_dump()) if event.on_behalf_of else None,
+        connection=event.connection,
+        agent=event.agent,
+        skill=event.skill,
+        operation=event.operation,
+        reason=mask(event.reason),
+        # Nobody knows what others put in here, so all of it can be erased.
+        private=mask(event.data)
+        | {"reported_by": {"iss": reporter.iss, "sub": reporter.sub, "name": reporter.name}},
+        time=_time(event.time),
+    )
+    try:
+        prepare(draft, clock.now())
+    except EntryError as error:
+        pointer = error.pointer.replace("/private", "/data", 1)
+        raise Refused("invalid_event", f"{pointer}: {error}", pointer) from None
+    return draft
+
+
+def _read(item: Any) -> Reported:
+    try:
+        event = Reported.model_validate(item, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        pointer = "".join(f"/{part}" for part in first["loc"])
+        raise Refused("invalid_event", f"{pointer or 'event'}: {first['msg']}", pointer) from None
+    if "reported_by" in event.data:
+        detail = "data.reported_by is set by this portal; leave it out"
+        raise Refused("invalid_event", detail, "/data/reported_by")
+    return event
+
+
+def _action(name: str) -> str:
+    if not _ACTION.fullmatch(name):
+        detail = "action is lower case words with dots between, such as deploy.started"
+        raise Refused("invalid_event", detail, "/action")
+    if name.partition(".")[0] in actions.families():
+        detail = (
+            f"{name} is a name of this portal's own events; report under another family, "
+            "such as deploy.started"
+        )
+        raise Refused("reserved_action", detail, "/action")
+    return f"external.{name}"
+
+
+def _claimed(someone: Someone | None, reporter: Actor) -> Actor:
+    """The claimed actor: without roles, sign-in or evidence, whoever it is said to be."""
+    claimed = someone or Someone()
+    return Actor(
+        iss=claimed.iss,
+        sub=claimed.sub,
+        name=claimed.name,
+        email=claimed.email,
+        via="api",
+        request=reporter.request,
+    )
+
+
+def _one_of(value: str, allowed: Sequence[str], field: str) -> str:
+    if value not in allowed:
+        raise Refused("invalid_event", f"{field} is one of {', '.join(allowed)}", f"/{field}")
+    return value
+
+
+def _time(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = instant(text)
+    except (ValueError, OverflowError):
+        detail = "time is RFC 3339, such as 2026-01-31T09:30:00Z"
+        raise Refused("invalid_event", detail, "/time") from None
+    if not _EARLIEST <= moment <= clock.now() + _AHEAD:
+        detail = "time lies before 1970 or in the future; check the clock of the reporter"
+        raise Refused("invalid_event", detail, "/time")
+    return moment

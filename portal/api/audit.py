@@ -1,0 +1,130 @@
+"""`/v1/audit/events`: search, one event, its exact bytes, its proof (DESIGN 2.5)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from ninja import Router
+
+from audit import external, filters, load, proofs, search, viewing
+from audit.models import Event
+from audit.proofs import NotSequenced
+from audit.search import BadCursor
+from portal.api.audit_exports import router as exports
+from portal.api.auth import caller
+from portal.api.filtering import check
+from portal.api.problems import Problem
+from portal.audit_pages.readers import may_read, person_filter
+
+router = Router(tags=["Audit"])
+router.add_router("/exports", exports)
+
+PAGE = 50
+MOST = 200
+WRITE = "write:events"
+
+
+@router.get("/events", summary="Search the trail, with the whole filter language")
+def events(request: HttpRequest) -> JsonResponse:
+    """`{items, next, tree_size}`; `next` is the cursor of the next page, null on the last.
+
+    Every key of the filter language is a parameter: repeat for OR, `-key` to exclude; `limit` is
+    1 to 200. People without a role get the events in which they acted or were acted for.
+    """
+    who = caller(request).actor
+    params = request.GET.copy()
+    limit = _limit(params.pop("limit", [str(PAGE)]))
+    query = filters.from_params(params)
+    check(query)
+    try:
+        found = search.page(query, limit, person=person_filter(who))
+    except BadCursor as error:
+        raise Problem(422, "bad_cursor", f"{error}.", pointer="/cursor") from None
+    items = search.publics(found.rows)
+    viewing.note(who, query)
+    return JsonResponse(
+        {"items": items, "next": found.next_cursor or None, "tree_size": found.tree_size}
+    )
+
+
+def _limit(values: Any) -> int:
+    text = values[-1]
+    if isinstance(text, str) and text.isascii() and text.isdigit() and 1 <= int(text) <= MOST:
+        return int(text)
+    raise Problem(422, "bad_filter", f"limit is 1 to {MOST}.", pointer="/limit", nearest=str(PAGE))
+
+
+@router.get("/events/{event_id}", summary="One event, opened")
+def event(request: HttpRequest, event_id: UUID) -> JsonResponse:
+    """The public event JSON; an erased value is `{"erased": true}`."""
+    return JsonResponse(_readable(request, event_id))
+
+
+@router.get("/events/{event_id}/entry", summary="The exact bytes that are in the log")
+def entry(request: HttpRequest, event_id: UUID) -> HttpResponse:
+    """RFC 8785 JSON with commitments for personal values."""
+    _readable(request, event_id)
+    return HttpResponse(proofs.entry_of(event_id), content_type="application/octet-stream")
+
+
+@router.get("/events/{event_id}/proof", summary="The proof that it is in the log")
+def proof(request: HttpRequest, event_id: UUID) -> HttpResponse:
+    """A C2SP `.tlog-proof` at the newest checkpoint; 409 in the second before there is one."""
+    _readable(request, event_id)
+    try:
+        text = proofs.proof_for(event_id)
+    except NotSequenced:
+        raise Problem(
+            409,
+            "not_sequenced",
+            "The event is recorded and gets its place in the signed tree within about a second.",
+            headers={"Retry-After": "1"},
+        ) from None
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
+
+
+def _readable(request: HttpRequest, event_id: UUID) -> dict[str, Any]:
+    try:
+        found = load.load(event_id)
+    except Event.DoesNotExist:
+        found = None
+    # One answer for both, so that nobody learns which ids exist.
+    if found is None or not may_read(caller(request).actor, found):
+        raise Problem(404, "not_found", "There is no such event, or it is not yours to see.")
+    return found
+
+
+@router.post("/events", summary="Report what happened elsewhere: one event, or up to 1,000")
+def report(request: HttpRequest) -> JsonResponse:
+    """Stored as `external.<action>` with who reported it; the actor you name is your claim.
+
+    Items are answered one by one: `{results: [{index, status, id?, code?, detail?, pointer?}]}`.
+    """
+    me = caller(request)
+    if WRITE not in me.claims.permissions | me.claims.scope:
+        raise Problem(
+            403,
+            "not_permitted",
+            f"This needs a token with the permission {WRITE}.",
+            permission=WRITE,
+        )
+    try:
+        body = json.loads(request.body)
+    except RequestDataTooBig:
+        raise Problem(
+            413, "too_large", "The body is too large; send fewer events at once."
+        ) from None
+    except (ValueError, RecursionError):
+        raise Problem(422, "invalid_json", "The body is not JSON.") from None
+    items = body if isinstance(body, list) else [body]
+    if not items:
+        raise Problem(422, "invalid_request", "Send one event or a list of them.", pointer="")
+    try:
+        results = external.report(me.actor, items)
+    except ValueError as error:
+        raise Problem(422, "too_many", f"{error}.", pointer="") from None
+    return JsonResponse({"results": [result.as_json() for result in results]})

@@ -1,0 +1,111 @@
+"""`/v1/audit/exports`: ask for a file, wait for it, fetch it and its manifest."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from ninja import Router, Schema
+
+from audit import exports as engine
+from audit import filters
+from audit.clock import rfc3339
+from audit.exports.manifest import file_name
+from audit.models import ExportJob
+from portal.api.auth import caller
+from portal.api.filtering import check
+from portal.api.problems import Problem
+from portal.audit_pages.exporting import hint, with_headers
+from portal.audit_pages.readers import person_filter, reads_everything
+
+router = Router(tags=["Audit"])
+
+
+class ExportIn(Schema):
+    """What to export. `filter` holds keys of the filter language with a value or a list."""
+
+    format: str
+    filter: dict[str, Any] = {}
+
+
+@router.post("", summary="Export the events of a filter")
+def create(request: HttpRequest, body: ExportIn) -> JsonResponse:
+    """202 with an id; poll it until `status` is `ready`."""
+    who = caller(request).actor
+    query = filters.from_dict(body.filter)
+    check(query, "/filter")
+    try:
+        job = engine.request(who, query, body.format, person=person_filter(who))
+    except engine.UnsupportedFormat as error:
+        raise Problem(
+            422, "unsupported_format", f"{error}.", pointer="/format", formats=list(engine.FORMATS)
+        ) from None
+    except engine.NothingSigned as error:
+        raise Problem(409, "nothing_signed", f"{error}.", headers={"Retry-After": "2"}) from None
+    hint(job)
+    response = JsonResponse(as_json(job), status=202)
+    response["Location"] = f"/v1/audit/exports/{job.id}"
+    return response
+
+
+@router.get("/{export_id}", summary="How far an export is")
+def one(request: HttpRequest, export_id: UUID) -> dict[str, Any]:
+    """`status` is waiting, running, ready, failed or expired."""
+    return as_json(_visible(request, export_id))
+
+
+@router.get("/{export_id}/download", summary="The file")
+def download(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
+    """Written while it is sent when nobody has begun it; 409 while somebody else writes it."""
+    job = _visible(request, export_id)
+    if request.method == "HEAD":
+        return with_headers(HttpResponse(), job)
+    try:
+        pieces = engine.stream(job.id)
+    except engine.ExportGone as error:
+        gone = job.state in (ExportJob.State.EXPIRED, ExportJob.State.FAILED)
+        code = "gone" if gone else "not_ready"
+        headers = {} if gone else {"Retry-After": "1"}
+        raise Problem(410 if gone else 409, code, f"{error}.", headers=headers) from None
+    return with_headers(StreamingHttpResponse(pieces), job)
+
+
+@router.get("/{export_id}/manifest", summary="What the file is held to")
+def manifest(request: HttpRequest, export_id: UUID) -> JsonResponse:
+    """Filter, tree, rows, digest of the file, exporter; complete once the file is."""
+    return JsonResponse(engine.manifest_of(_visible(request, export_id)))
+
+
+def as_json(job: ExportJob) -> dict[str, Any]:
+    """One export as the API shows it."""
+    base = f"/v1/audit/exports/{job.id}"
+    return {
+        "id": str(job.id),
+        "status": job.state,
+        "format": job.format,
+        "filter": job.params,
+        "words": job.words,
+        "rows": job.rows if job.finished else None,
+        "expected_rows": job.expected,
+        "bytes": job.size if job.finished else None,
+        "sha256": job.sha256 or None,
+        "tree_size": job.tree_size,
+        "event_id": str(job.event) if job.event else None,
+        "error": job.error or None,
+        "file": file_name(job),
+        "created": rfc3339(job.created),
+        "finished": rfc3339(job.finished) if job.finished else None,
+        "expires": rfc3339(job.expires),
+        "download": f"{base}/download",
+        "manifest": f"{base}/manifest",
+    }
+
+
+def _visible(request: HttpRequest, export_id: UUID) -> ExportJob:
+    who = caller(request).actor
+    job = ExportJob.objects.filter(id=export_id).first()
+    if job is None or not (reads_everything(who) or job.owner == who.key):
+        raise Problem(404, "not_found", "There is no such export, or it is not yours to see.")
+    return job

@@ -1,0 +1,336 @@
+"""Exports: one moment of the log as a file, safe to open, and on record with its digest."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from base64 import b64decode
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from audit import due, exports, load, logkey, search, sequencer
+from audit.actor import Target
+from audit.exports import jobs
+from audit.exports.formats import FORMATS, safe_cell
+from audit.ledger import checkpoint as checkpoints
+from audit.ledger.query import EventQuery
+from audit.models import EventRow, ExportJob
+from audit.record import record, record_many
+from tests.audit.browsing import browser_of, text_of
+from tests.audit.calling import Caller, actor_of, caller
+from tests.audit.factories import ADA, MIA, OLU, DraftFactory
+from tests.support.tenant import LocalTenant
+
+pytestmark = pytest.mark.django_db
+State = ExportJob.State
+
+
+@pytest.fixture(autouse=True)
+def _forgetful() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def trail() -> None:
+    list(record_many(DraftFactory(action="skill.blocked") for _ in range(7)))
+    list(record_many(DraftFactory(action="token.refused", actor=MIA) for _ in range(5)))
+    sequencer.run_once()
+
+
+def made(query: str, format: str = "csv", **more: Any) -> tuple[ExportJob, bytes]:
+    job = exports.request(ADA, EventQuery.from_bar(query), format, **more)
+    body = b"".join(exports.stream(job.id))
+    job.refresh_from_db()
+    return job, body
+
+
+def read_csv(body: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(body.decode("utf-8"), newline="")))
+
+
+def test_the_file_holds_exactly_what_the_filter_matches(trail: None) -> None:
+    _, body = made("action:token.*")
+    rows = read_csv(body)
+    expected = search.page(EventQuery.from_bar("action:token.*")).rows
+    assert [row["id"] for row in rows] == [str(row.event) for row in expected]
+    assert rows[0]["time"].endswith("Z") and rows[0]["recorded_at"].endswith("Z")
+    assert rows[0]["actor_name"] == MIA.name
+
+
+def test_ndjson_is_the_public_event_a_line(trail: None) -> None:
+    _, body = made("order:oldest", "ndjson")
+    events = [json.loads(line) for line in body.splitlines()]
+    assert [event["index"] for event in events] == list(range(12))
+    assert events[0] == load.load(EventRow.objects.get(seq=0).event)
+
+
+def test_the_manifest_the_event_and_the_file_agree(trail: None) -> None:
+    job, body = made("action:skill.*")
+    manifest = exports.manifest_of(job)
+    digest = hashlib.sha256(body).hexdigest()
+    assert manifest["file"] == {
+        "name": manifest["file"]["name"], "bytes": len(body), "sha256": digest,
+    }  # fmt: skip
+    assert manifest["rows"] == 7 and manifest["range"] == {"first_index": 0, "end_index": 12}
+    assert manifest["filter"]["params"] == {"action": ["skill.*"]}
+    assert "with action skill.*" in manifest["filter"]["words"]
+    head = checkpoints.verify(manifest["tree"]["checkpoint"], [logkey.vkey()])
+    assert (head.size, head.root) == (12, b64decode(manifest["tree"]["root"]))
+    assert job.event is not None
+    event = load.load(job.event)
+    assert (event["action"], event["actor"]["sub"]) == ("audit.exported", ADA.sub)
+    assert event["data"]["sha256"] == digest and event["data"]["count"] == 7
+    assert exports.path_of(job).read_bytes() == body
+    assert exports.path_of(job).stat().st_mode & 0o077 == 0
+
+
+def test_what_is_searched_for_is_private_in_the_entry(trail: None) -> None:
+    job, _ = made("mia@acme.example")
+    from audit import proofs
+
+    assert job.event is not None
+    assert b"mia" not in proofs.entry_of(job.event)
+
+
+def test_events_after_the_checkpoint_are_not_in_the_file(trail: None) -> None:
+    job = exports.request(ADA, EventQuery(), "csv")
+    record(OLU, "skill.blocked", target=Target("skill", "late"))
+    sequencer.run_once()
+    assert len(read_csv(b"".join(exports.stream(job.id)))) == job.expected == 12
+
+
+@pytest.mark.parametrize(
+    "value", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\r=1", "\n=1", "＝1+1", "=HYPERLINK(\"x\")"]
+)  # fmt: skip
+def test_no_cell_is_a_formula(trail: None, value: str) -> None:
+    assert safe_cell(value) == f"'{value}"
+    record(OLU, "skill.blocked", target=Target("skill", value), reason=value)
+    sequencer.run_once()
+    _, body = made("action:skill.*")
+    newest = read_csv(body)[0]
+    assert (newest["target_name"], newest["reason"]) == (f"'{value}", f"'{value}")
+    for row in csv.reader(io.StringIO(body.decode(), newline="")):
+        assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row)
+
+
+def test_quotes_commas_and_line_breaks_stay_inside_their_cell(trail: None) -> None:
+    nasty = 'a "b", c\r\nd;e\u2028f'
+    record(OLU, "skill.blocked", target=Target("skill", "x"), reason=nasty)
+    sequencer.run_once()
+    _, body = made("action:skill.*")
+    assert read_csv(body)[0]["reason"] == nasty
+
+
+def test_secrets_in_raw_rows_are_masked(trail: None) -> None:
+    raw = {"details": "Authorization: Bearer abcdef0123456789abcdef"}
+    record(OLU, "skill.blocked", target=Target("skill", "x"), private={"raw": raw})
+    sequencer.run_once()
+    for format in FORMATS:
+        _, body = made("action:skill.*", format)
+        assert b"abcdef0123456789" not in body and b"[masked" in body
+
+
+def test_a_broken_download_is_finished_by_the_worker(trail: None) -> None:
+    job = exports.request(ADA, EventQuery(), "csv")
+    pieces = exports.stream(job.id)
+    next(pieces)
+    pieces.close()  # type: ignore[attr-defined]  # a generator
+    job.refresh_from_db()
+    assert job.state == State.WAITING and not list(exports.path_of(job).parent.glob("*"))
+    assert exports.run_due(grace=timedelta(0)) == 1
+    job.refresh_from_db()
+    assert (job.state, job.rows) == (State.READY, 12)
+    assert EventRow.objects.filter(action="audit.exported").count() == 1
+
+
+def test_a_dead_writer_is_replaced_after_its_lease(
+    trail: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = exports.request(ADA, EventQuery(), "csv")
+    slow = exports.stream(job.id)
+    next(slow)
+    assert exports.run_due(grace=timedelta(0)) == 0
+    ExportJob.objects.filter(id=job.id).update(lease=job.created - timedelta(seconds=1))
+    assert exports.run_due(grace=timedelta(0)) == 1
+    # The slow reader still gets the whole file, and records nothing twice.
+    assert len(b"".join(slow)) > 0
+    assert EventRow.objects.filter(action="audit.exported").count() == 1
+    job.refresh_from_db()
+    assert job.state == State.READY
+
+
+def test_two_cannot_write_one_file(trail: None) -> None:
+    job = exports.request(ADA, EventQuery(), "csv")
+    writing = exports.stream(job.id)
+    next(writing)
+    with pytest.raises(exports.ExportGone, match="being written"):
+        exports.stream(job.id)
+    list(writing)
+    assert b"".join(exports.stream(job.id)).startswith(b"index,")
+
+
+def test_a_failure_is_kept_with_its_reason(trail: None, var_dir: Path) -> None:
+    job = exports.request(ADA, EventQuery(), "csv")
+    (var_dir / "exports").write_text("a file where the folder should be")
+    with pytest.raises(OSError):
+        list(exports.stream(job.id))
+    job.refresh_from_db()
+    assert job.state == State.FAILED and "FileExistsError" in job.error
+    with pytest.raises(exports.ExportGone, match="failed"):
+        exports.stream(job.id)
+
+
+def test_files_go_after_seven_days_and_the_record_stays(
+    trail: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, _ = made("")
+    monkeypatch.setattr("audit.clock.now", lambda: job.created + timedelta(days=7, seconds=1))
+    due.run()
+    job.refresh_from_db()
+    assert job.state == State.EXPIRED and not exports.path_of(job).exists()
+    assert job.requester["email"] == ""
+    assert EventRow.objects.filter(action="audit.exported").exists()
+
+
+def test_memory_stays_flat_and_the_first_byte_comes_first(
+    trail: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "publics", lambda *a: pytest.fail("read before the header"))
+    job = exports.request(ADA, EventQuery(), "csv")
+    assert next(exports.stream(job.id)).startswith(b"index,id,time")
+
+
+def test_nothing_signed_yet_is_said(db: None) -> None:
+    with pytest.raises(exports.NothingSigned):
+        exports.request(ADA, EventQuery(), "csv")
+
+
+# Pages
+
+
+@pytest.fixture
+def ada() -> Client:
+    return browser_of(ADA)
+
+
+def test_the_page_counts_first_and_streams_on_request(trail: None, ada: Client) -> None:
+    page = text_of(ada.get("/audit/exports/new/?action=token.*"))
+    assert "Export 5 events" in page
+    answer = ada.post("/audit/exports/new/?action=token.*", {"format": "csv", "download": "1"})
+    body = b"".join(answer.streaming_content)  # type: ignore[attr-defined]
+    assert len(read_csv(body)) == 5
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer["Content-Disposition"].startswith('attachment; filename="audit-')
+    (job,) = ExportJob.objects.all()
+    assert job.state == State.READY
+    assert "with action token.*" in text_of(ada.get("/audit/exports/"))
+
+
+def test_in_the_background_it_waits_for_the_worker(trail: None, ada: Client) -> None:
+    answer = ada.post("/audit/exports/new/", {"format": "ndjson"})
+    assert answer.status_code == 302
+    assert "Waiting for the worker" in text_of(ada.get(answer["Location"]))
+    assert exports.run_due(grace=timedelta(0)) == 1
+    page = text_of(ada.get(answer["Location"]))
+    assert "SHA-256" in page and "Manifest" in page
+    manifest = ada.get(f"{answer['Location']}manifest")
+    assert json.loads(manifest.content)["rows"] == 12
+    assert ada.head(f"{answer['Location']}download").status_code == 200
+
+
+def test_what_a_page_cannot_make_is_said(trail: None, ada: Client) -> None:
+    answer = ada.post("/audit/exports/new/", {"format": "xlsx"}, follow=True)
+    assert "no export format" in text_of(answer)
+    assert not ExportJob.objects.exists()
+    assert ada.get("/audit/exports/new/?outcom=x").status_code == 302
+
+
+def test_exports_are_not_for_members_and_not_without_a_token(trail: None) -> None:
+    job, _ = made("")
+    mia = browser_of(MIA)
+    for path in ("", "new/", f"{job.id}/", f"{job.id}/download", f"{job.id}/manifest"):
+        assert mia.get(f"/audit/exports/{path}").status_code == 403
+    assert mia.post("/audit/exports/new/", {"format": "csv"}).status_code == 403
+    strict = browser_of(OLU, csrf=True)
+    assert strict.post("/audit/exports/new/", {"format": "csv"}).status_code == 403
+    assert strict.put("/audit/exports/new/").status_code in (403, 405)
+    assert browser_of(ADA).delete(f"/audit/exports/{job.id}/").status_code == 405
+
+
+# API
+
+type Callers = Callable[[str], Caller]
+
+
+@pytest.fixture
+def of(portal_tenant: LocalTenant) -> Callers:
+    return lambda who: caller(portal_tenant, who)
+
+
+def test_the_api_makes_waits_and_hands_out(trail: None, of: Callers) -> None:
+    body = {"format": "ndjson", "filter": {"action": ["skill.*"]}}
+    answer = of("auditor").post("/exports", body)
+    assert answer.status_code == 202
+    job = answer.json()
+    assert job["status"] == "waiting" and answer["Location"] == f"/v1/audit/exports/{job['id']}"
+    exports.run_due(grace=timedelta(0))
+    ready = of("auditor").get(f"/exports/{job['id']}").json()
+    assert (ready["status"], ready["rows"]) == ("ready", 7)
+    file = b"".join(of("auditor").get(f"/exports/{job['id']}/download").streaming_content)
+    assert hashlib.sha256(file).hexdigest() == ready["sha256"]
+    manifest = of("auditor").get(f"/exports/{job['id']}/manifest").json()
+    assert manifest["file"]["sha256"] == ready["sha256"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "pointer"),
+    [
+        ({"format": "xlsx"}, "unsupported_format", "/format"),
+        ({"format": "ocsf"}, "unsupported_format", "/format"),
+        ({"format": "csv", "filter": {"outcom": "x"}}, "unknown_filter", "/filter/outcom"),
+        ({"format": "csv", "filter": {"outcome": 5}}, "bad_filter", "/filter/outcome"),
+        ({"filter": {}}, "invalid_request", None),
+    ],
+)
+def test_what_the_api_cannot_export_is_refused(
+    trail: None, of: Callers, body: dict[str, Any], code: str, pointer: str | None
+) -> None:
+    answer = of("auditor").post("/exports", body)
+    found = answer.json()
+    assert (answer.status_code, found["code"]) == (422, code)
+    assert pointer is None or found["pointer"] == pointer
+
+
+def test_a_member_exports_their_own_events_and_sees_no_other_export(
+    trail: None, of: Callers
+) -> None:
+    record(actor_of("member1"), "token.refused")
+    sequencer.run_once()
+    job = of("member1").post("/exports", {"format": "ndjson"}).json()
+    file = b"".join(of("member1").get(f"/exports/{job['id']}/download").streaming_content)
+    assert [json.loads(line)["actor"]["name"] for line in file.splitlines()] == ["Member1"]
+    theirs, _ = made("")
+    for path in ("", "/download", "/manifest"):
+        assert of("member1").get(f"/exports/{theirs.id}{path}").status_code == 404
+        assert of("member2").get(f"/exports/{job['id']}{path}").status_code == 404
+
+
+def test_a_failed_or_expired_export_is_gone(trail: None, of: Callers) -> None:
+    job, _ = made("")
+    ExportJob.objects.filter(id=job.id).update(state=State.EXPIRED)
+    answer = of("auditor").get(f"/exports/{job.id}/download")
+    assert (answer.status_code, answer.json()["code"]) == (410, "gone")
+
+
+def test_the_lease_is_renewed_while_writing(trail: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "LEASE", timedelta(seconds=0.001))
+    job, body = made("")
+    assert (job.state, len(read_csv(body))) == (State.READY, 12)
