@@ -126,8 +126,9 @@ def _moved(watch: Watch, position: Position) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a gateway answered, or why it did not."""
+    """What a gateway answered, or why it did not. `at` is when it was asked, not when it said."""
 
+    at: datetime
     health: Health | None = None
     blocked: tuple[Listed, ...] = ()
     allowed: tuple[Listed, ...] = ()
@@ -136,11 +137,11 @@ class Probe:
 
 def probe(instance: Instance) -> Probe:
     """Ask one gateway how it is and what it enforces; never raises, touches no table."""
-    gateway = Gateway(instance)
+    gateway, at = Gateway(instance), clock.now()
     try:
-        return Probe(gateway.health(), gateway.blocked(), gateway.allowed())
+        return Probe(at, gateway.health(), gateway.blocked(), gateway.allowed())
     except GatewayError as trouble:
-        return Probe(trouble=trouble.detail)
+        return Probe(at, trouble=trouble.detail)
 
 
 def _probe_due(registered: tuple[Instance, ...], now: datetime) -> None:
@@ -164,7 +165,8 @@ def _note_probe(instance: Instance, said: Probe, now: datetime) -> None:
     watch.reachable, watch.checked, watch.detail = said.health is not None, now, said.trouble[:300]
     fields = ["reachable", "checked", "detail"]
     if said.health is not None:
-        watch.last_seen = watch.listed_at = now
+        # A step that was acknowledged while we asked may be missing from these lists.
+        watch.last_seen, watch.listed_at = now, said.at
         watch.version, watch.connectors = said.health.version, list(said.health.connectors)
         watch.blocked = [asdict(item) for item in said.blocked]
         watch.allowed = [asdict(item) for item in said.allowed]

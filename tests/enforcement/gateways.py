@@ -9,8 +9,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from approvals import people
+from django.db import transaction
+
+from approvals import people, registry
+from approvals.commit import commit_now
 from approvals.models import Person
+from audit.actor import Actor, Target
+from audit.clock import uuid7
 from audit.models import EventRow
 from demo.defenseclaw.instance import Cause, Instance
 from demo.defenseclaw.server import GatewayServer
@@ -138,6 +143,27 @@ def known(who: str, *roles: str, name: str = "", iss: str = "https://issuer.test
     return people.note_person(
         iss=iss, sub=SUBS[who], name=name or who.title(), email=f"{who}@acme.example", roles=roles
     )
+
+
+def settle(actor: Actor, target: Target, act: str, **params: str) -> None:
+    """Commit an act as its approval would, for tests that are about what follows."""
+    verb = registry.get(f"{target.kind}.{act}")
+    with transaction.atomic():
+        commit_now(
+            verb=verb,
+            actor=actor,
+            target=target,
+            params=params,
+            reason="",
+            severity="HIGH",
+            operation=str(uuid7()),
+            intent_hash="0" * 64,
+        )
+
+
+def lift(actor: Actor, target: Target) -> None:
+    """Release from hold, as its approval would."""
+    settle(actor, target, "release")
 
 
 def sentences(action: str) -> list[str]:

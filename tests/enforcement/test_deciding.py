@@ -9,9 +9,11 @@ import pytest
 from approvals.models import Effect
 from approvals.perform import Refused, perform
 from audit.actor import Actor, Target
+from audit.load import load
 from audit.models import EventRow
+from enforcement import actions
 from enforcement.models import Asset
-from tests.enforcement.gateways import Edge, Town, known, sentences
+from tests.enforcement.gateways import Edge, Town, known, sentences, settle
 
 pytestmark = pytest.mark.django_db
 SKILL = Target("skill", "pdf-exfil")
@@ -169,3 +171,12 @@ def test_a_wrong_token_is_pending_and_names_the_fix(
     assert waiting.detail == (
         "edge-1 refuses our token (HTTP 401); gateway_token_file needs its current one."
     )
+
+
+def test_an_allow_records_what_other_rooms_say_is_still_missing(
+    town: Town, olu: Actor, do_due: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actions, "prerequisites", [lambda target: [f"connect {target.name}"]])
+    settle(olu, Target("mcp", "github-mcp"), "allow")
+    event = EventRow.objects.get(action="mcp.allowed")
+    assert load(event.event)["data"]["needs"] == ["connect github-mcp"]

@@ -7,8 +7,10 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from approvals import clock
 from approvals.models import Approval, Effect
 from audit.models import Event
+from enforcement import instances, watch
 from enforcement.models import Asset, Finding, FindingStatus
 from portal.identity.models import SignedInSession
 from tests.enforcement.browsing import browser
@@ -87,6 +89,19 @@ def test_a_list_that_lost_our_block_is_shown_as_not_enforced(
     edge.forget("pdf-exfil")
     look()
     assert "its own list no longer has it blocked" in text(olu_web, PAGE)
+
+
+def test_lists_asked_for_before_the_acknowledgement_say_nothing_against_it(
+    town: Town, olu_web: Client, do_due: Do
+) -> None:
+    asked = {i.name: watch.probe(i) for i in instances.fleet().instances}
+    olu_web.post(PAGE, {"act": "block", "reason": "x"})
+    do_due()
+    watch.poll_due()
+    for instance in instances.fleet().instances:
+        watch._note_probe(instance, asked[instance.name], clock.now())
+    shown = text(olu_web, PAGE)
+    assert "Blocked: the gateway acknowledged it." in shown and "Not enforced" not in shown
 
 
 def test_what_a_gateway_blocks_by_itself_is_listed_as_its_own(
