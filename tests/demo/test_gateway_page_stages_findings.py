@@ -13,7 +13,7 @@ def press(gateway: Running, **headers: str) -> tuple[int, str | None]:
     host = f"127.0.0.1:{gateway.port}"
     sent = {"Origin": f"http://{host}", "Content-Type": "application/x-www-form-urlencoded"}
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    answer = gateway.call("POST", "/demo/stage", FORM, headers={**sent, **given})
+    answer = gateway.call("POST", "/demo/stage", raw=FORM, headers={**sent, **given})
     return answer.status, answer.headers.get("Location")
 
 
