@@ -18,6 +18,7 @@ from demo.store.families import auth_failure_entry
 from demo.store.instant import now_ns
 
 _BODY_LIMIT: Final = 1 << 20
+_DRAIN_LIMIT: Final = 16 << 20
 _REQUEST_ID_LIMIT: Final = 128
 _TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _LOCAL: Final = ("127.0.0.1", "localhost", "[::1]")
@@ -74,8 +75,14 @@ class _Handler(BaseHTTPRequestHandler):
             return b""
         if int(length) > _BODY_LIMIT:
             self.close_connection = True
+            self._drain(min(int(length), _DRAIN_LIMIT))
             return b""
         return self.rfile.read(int(length))
+
+    def _drain(self, length: int) -> None:
+        """Take a refused body off the wire, so that its sender gets to read the answer."""
+        while length > 0 and self.rfile.read(min(_BODY_LIMIT, length)):
+            length -= _BODY_LIMIT
 
     def _is_local_page(self) -> bool:
         host = self.headers.get("Host", "").rpartition(":")
