@@ -151,8 +151,11 @@ def _perform(
     if done.approval is not None:
         messages.info(request, _asked(done, verb, account))
         return redirect("approval", approval_id=done.approval.id)
-    messages.success(request, _done(verb, account, own=lookup.is_owner(me, account)))
-    if lookup.is_owner(me, account) and verb != "connection.suspend":
+    own = lookup.is_owner(me, account)
+    if own and verb == "connection.revoke":  # the page itself shows the countdown and Undo
+        return redirect("connections:mine")
+    messages.success(request, _done(verb, account))
+    if own and verb == "connection.resume":
         return redirect("connections:mine")
     return redirect("connections:detail", account_id=account.id)
 
@@ -164,13 +167,8 @@ def _asked(done: Performed, verb: str, account: ConnectedAccount) -> str:
     return "This waits for another admin's phone."
 
 
-def _done(verb: str, account: ConnectedAccount, *, own: bool) -> str:
+def _done(verb: str, account: ConnectedAccount) -> str:
     title = scopes.title(account.connection)
-    if verb == "connection.revoke" and own:
-        return (
-            f"{title} is disconnected: agents are refused from now on. Auth0 deletes it in "
-            f"{actions.UNDO_S} seconds unless you undo."
-        )
     return {
         "connection.revoke": f"{title} is revoked.",
         "connection.suspend": f"{title} is suspended: agents are refused until it is resumed.",

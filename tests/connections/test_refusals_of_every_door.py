@@ -12,6 +12,7 @@ from django.test import Client
 from approvals import clock
 from audit.models import EventRow
 from connections.models import ConnectedAccount, Need, State
+from portal.identity.models import SignedInSession
 from tests.connections.visitor import Gateway, Visitor, know, subject
 
 type Gateways = Callable[[str], Gateway]
@@ -125,8 +126,6 @@ def test_a_form_without_its_token_is_refused(
 def test_a_session_that_was_ended_elsewhere_does_nothing(
     mias: ConnectedAccount, need: Need, visitor: Visitors
 ) -> None:
-    from portal.identity.models import SignedInSession
-
     mia = visitor("member1")
     SignedInSession.objects.all().delete()
     assert mia.post(at("{id}/revoke/", mias, need)).status_code == 401

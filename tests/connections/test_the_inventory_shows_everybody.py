@@ -1,0 +1,117 @@
+"""The inventory page: counts, filters, groups, and what it says when it knows little."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+
+from approvals import clock
+from audit.actor import SYSTEM
+from connections import inventory, manifests, reconcile, scopes
+from connections.inventory import Filter
+from connections.models import ConnectedAccount, Schedule, State
+from tests.connections.visitor import Visitor, know, subject
+
+type Visitors = Callable[[str], Visitor]
+
+
+def make(who: str, connection: str = "github", **fields: object) -> ConnectedAccount:
+    now = clock.now()
+    values: dict[str, object] = {
+        "iss": settings.ENV.issuer,
+        "sub": subject(who),
+        "connection": connection,
+        "auth0_id": f"cac_{who}_{connection}",
+        "scopes": ["read:user"],
+        "state_since": now,
+        "source": "management",
+        "seen_at": now,
+        "watched_since": now,
+    }
+    return ConnectedAccount.objects.create(**values | fields)
+
+
+@pytest.fixture
+def town(db: None, github_mcp: manifests.Declaration) -> None:
+    know("member1", "member2", "operator")
+    long_ago = clock.now() - timedelta(days=100)
+    make("member1", label="octo-dev", scopes=["repo", "delete_repo"])
+    make("member2", last_used_at=long_ago)
+    make("operator", state=State.NEEDS_RECONNECT)
+    make("operator", "slack", state=State.REVOCATION_PENDING, scopes=["chat:write"])
+    make("member2", "slack", state=State.REVOKED)
+
+
+def test_the_tiles_count_what_stands(town: None) -> None:
+    counts = inventory.look(SYSTEM, Filter(), clock.now()).counts
+    assert (counts.live, counts.idle, counts.excess) == (2, 1, 1)
+    assert (counts.reconnect, counts.finishing) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("query", "shown", "hidden"),
+    [
+        ("", ["octo-dev", "member2@acme", "Slack"], []),
+        ("?state=needs_reconnect", ["operator@acme"], ["octo-dev", "member2@acme"]),
+        ("?connection=slack", ["operator@acme"], ["octo-dev", "member2@acme"]),
+        ("?show=idle", ["member2@acme"], ["octo-dev"]),
+        ("?show=excess", ["octo-dev"], ["member2@acme"]),
+        ("?q=mia", ["octo-dev"], ["member2@acme"]),
+        ("?q=octo", ["octo-dev"], ["member2@acme"]),
+        ("?q=nobody", ["No connection fits these filters"], ["octo-dev"]),
+        ("?state=made-up&page=-3", ["octo-dev"], []),
+    ],
+)
+def test_filters_show_what_they_say(
+    town: None, visitor: Visitors, query: str, shown: list[str], hidden: list[str]
+) -> None:
+    page = visitor("auditor").get(f"/connections/inventory/{query}").content.decode()
+    for text in shown:
+        assert text in page
+    for text in hidden:
+        assert text not in page
+
+
+def test_an_auditor_is_offered_no_act(town: None, visitor: Visitors) -> None:
+    assert "Revoke…" not in visitor("auditor").get("/connections/inventory/").content.decode()
+    assert "Revoke…" in visitor("admin").get("/connections/inventory/").content.decode()
+
+
+def test_an_inventory_that_was_never_read_says_so(visitor: Visitors) -> None:
+    page = visitor("admin").get("/connections/inventory/").content.decode()
+    assert "Auth0 has not been asked who connected what" in page
+    assert "not reconciled yet" in page
+
+
+def test_a_partial_read_says_what_is_older(town: None, visitor: Visitors) -> None:
+    now = clock.now()
+    Schedule.objects.create(
+        name="accounts", due=now + timedelta(hours=1), finished=now, failed=2, detail="Too many."
+    )
+    page = visitor("admin").get("/connections/inventory/").content.decode()
+    assert "2 people could not be read at the last look: Too many." in page
+
+
+def test_reconcile_now_makes_it_due_and_the_status_follows(
+    visitor: Visitors, travel: Callable[[float], None]
+) -> None:
+    amir = visitor("admin")
+    Schedule.objects.create(name="accounts", due=clock.now() + timedelta(hours=1))
+    amir.post("/connections/inventory/reconcile/")
+    assert "waiting for the worker" in amir.get("/connections/inventory/status/").content.decode()
+    assert reconcile.run_due() == 2
+    assert "reconciled" in amir.get("/connections/inventory/status/").content.decode()
+
+
+def test_scopes_are_sentences_and_an_unknown_one_stays_a_code() -> None:
+    told = scopes.in_words("github", ["read:user", "repo", "x:unknown", "offline_access", "repo"])
+    assert [(s.words, s.risk, s.known) for s in told] == [
+        ("read and write every repository, private ones too", "high", True),
+        ("read your profile", "", True),
+        ("x:unknown", "", False),
+    ]
+    assert scopes.describe("google-oauth2", "https://www.googleapis.com/auth/gmail.send").risk
+    assert scopes.title("jira") == "jira"

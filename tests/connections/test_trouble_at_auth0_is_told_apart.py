@@ -1,0 +1,164 @@
+"""What the vault answers when it does not give a token, and what becomes of the account."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import uuid
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+import respx
+
+from approvals.models import Person
+from audit.models import EventRow
+from connections import manifests, observed, reconcile
+from connections.models import ConnectedAccount, State, Use
+from connections.picking import pick
+from connections.refusals import TokenRefusal
+from tests.connections.visitor import Gateway, empty_vault, fill_vault, know, subject
+from tests.support.tenant import LocalTenant
+
+type Gateways = Callable[[str], Gateway]
+
+
+@pytest.fixture
+def milos(portal_tenant: LocalTenant, github_mcp: manifests.Declaration) -> ConnectedAccount:
+    know("member2")
+    empty_vault(portal_tenant, "member2")
+    fill_vault(portal_tenant, "member2", "github", "octo-milo", "read:user", "repo")
+    person = Person.objects.get(sub=subject("member2"))
+    assert reconcile.one_person(person.iss, person.sub)
+    return ConnectedAccount.objects.get(sub=subject("member2"))
+
+
+def test_a_grant_that_ended_at_the_provider_needs_a_reconnect(
+    milos: ConnectedAccount, gateway: Gateways, portal_tenant: LocalTenant
+) -> None:
+    caller = gateway("member2")
+    assert caller.exchange().status_code == 200
+    _end_at_provider(portal_tenant, "octo-milo")
+    _age_stored_token(portal_tenant, milos)
+    answer = caller.exchange()
+    assert (answer.status_code, answer.json()["code"]) == (409, "reconnect_required")
+    milos.refresh_from_db()
+    assert (milos.state, milos.failures) == (State.NEEDS_RECONNECT, 1)
+    assert EventRow.objects.get(action="token.refused").sentence.endswith(
+        "for Milo Member: it has to be connected again"
+    )
+
+
+def _age_stored_token(tenant: LocalTenant, account: ConnectedAccount) -> None:
+    """Let the vault's stored token be over, so that it has to refresh it at the provider.
+
+    The tenant's clock moves only forward and is shared by the session, so its row is aged instead.
+    """
+    with closing(sqlite3.connect(tenant.var_dir / "tenant.sqlite3", timeout=10)) as vault:
+        changed = vault.execute(
+            "UPDATE tenant_vault_connectedaccount SET access_expires_at = ? WHERE id = ?",
+            ("2001-01-01 00:00:00", account.auth0_id),
+        )
+        vault.commit()
+        assert changed.rowcount == 1
+
+
+def _end_at_provider(tenant: LocalTenant, login: str) -> None:
+    browser = tenant.browser()
+    page = browser.get("/providers/github/settings")
+    for piece in page.text.split("<form")[1:]:
+        action = re.search(r'action="([^"]+/revoke)"', piece)
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', piece)
+        if action and token and login in page.text:
+            browser.http.post(
+                action[1],
+                data={"csrfmiddlewaretoken": token[1]},
+                headers={"Referer": str(page.url), "Origin": tenant.url},
+            )
+    browser.http.close()
+
+
+def test_an_account_that_auth0_lost_is_drift_and_not_linked(
+    milos: ConnectedAccount, gateway: Gateways, portal_tenant: LocalTenant
+) -> None:
+    empty_vault(portal_tenant, "member2")
+    answer = gateway("member2").exchange()
+    assert (answer.status_code, answer.json()["code"]) == (404, "connection_not_linked")
+    milos.refresh_from_db()
+    assert milos.state == State.REVOKED
+    assert EventRow.objects.filter(action="connection.reconciled", outcome="success").exists()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (429, {"error": "too_many_requests"}, (429, "rate_limited")),
+        (503, {"error": "temporarily_unavailable"}, (502, "vault_unavailable")),
+        (403, {"error": "unauthorized_client"}, (502, "vault_unavailable")),
+        (401, {"error": "invalid_grant"}, (401, "subject_token_expired")),
+        (200, {"surprise": True}, (502, "vault_unavailable")),
+    ],
+)
+def test_other_answers_keep_their_stable_codes(
+    milos: ConnectedAccount,
+    gateway: Gateways,
+    portal_tenant: LocalTenant,
+    status: int,
+    body: dict[str, object],
+    expected: tuple[int, str],
+) -> None:
+    caller = gateway("member2")
+    assert caller.exchange().status_code == 200
+    with respx.mock(assert_all_called=False) as routes:
+        routes.post(f"{portal_tenant.url}/oauth/token").mock(
+            return_value=httpx.Response(status, json=body, headers={"Retry-After": "7"})
+        )
+        answer = caller.exchange()
+    assert (answer.status_code, answer.json()["code"]) == expected
+    assert "access_token" not in answer.json()
+    if status == 429:
+        assert answer["Retry-After"] == "7"
+    milos.refresh_from_db()
+    assert milos.state == State.CONNECTED
+    assert EventRow.objects.get(action="token.refused").outcome == "failure"
+
+
+def test_whoever_suspends_while_auth0_answers_wins(milos: ConnectedAccount) -> None:
+    ConnectedAccount.objects.filter(pk=milos.pk).update(state=State.SUSPENDED)
+    now = datetime.now(UTC)
+    refused = observed.used(milos, "agent", "mcp:x", now, now + timedelta(hours=1))
+    assert refused is not None
+    assert refused.code == "connection_suspended"
+    assert not Use.objects.exists()
+
+
+def _account(state: State, user: str = "", age_h: int = 1) -> ConnectedAccount:
+    at = datetime.now(UTC) - timedelta(hours=age_h)
+    return ConnectedAccount(
+        id=uuid.uuid4(), connection="github", auth0_id="cac", state=state, provider_user=user,
+        connected_at=at, watched_since=at, state_since=at, seen_at=at,
+    )  # fmt: skip
+
+
+def test_of_several_accounts_the_named_newest_is_used() -> None:
+    old, new = _account(State.CONNECTED, "1", 9), _account(State.CONNECTED, "2", 1)
+    picked = pick([old, new], "github")
+    assert (picked.account, picked.hint, picked.ambiguous) == (new, "2", False)
+
+
+def test_of_several_unnamed_accounts_the_choice_is_the_vaults_and_said() -> None:
+    picked = pick([_account(State.CONNECTED), _account(State.NEEDS_RECONNECT)], "github")
+    assert (picked.hint, picked.ambiguous) == ("", True)
+
+
+def test_a_suspended_account_among_unnamed_ones_stops_all() -> None:
+    with pytest.raises(TokenRefusal) as refused:
+        pick([_account(State.CONNECTED), _account(State.SUSPENDED)], "github")
+    assert refused.value.code == "connection_suspended"
+
+
+def test_a_named_account_is_used_beside_a_suspended_one() -> None:
+    live = _account(State.CONNECTED, "7")
+    assert pick([live, _account(State.SUSPENDED)], "github").hint == "7"
