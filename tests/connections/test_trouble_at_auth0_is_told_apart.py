@@ -68,10 +68,10 @@ def _age_stored_token(tenant: LocalTenant, account: ConnectedAccount) -> None:
 def _end_at_provider(tenant: LocalTenant, login: str) -> None:
     browser = tenant.browser()
     page = browser.get("/providers/github/settings")
-    for piece in page.text.split("<form")[1:]:
+    for piece in page.text.split("<li>")[1:]:
         action = re.search(r'action="([^"]+/revoke)"', piece)
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', piece)
-        if action and token and login in page.text:
+        if action and token and f"<b>{login}</b>" in piece:
             browser.http.post(
                 action[1],
                 data={"csrfmiddlewaretoken": token[1]},
