@@ -25,10 +25,13 @@ def ask_next(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
     return add_ask(approval, queue[0], now) if queue else None
 
 
-def add_ask(approval: Approval, person: Person, now: datetime) -> Ask:
-    """Ask this person with a fresh code; older asks of the approval are superseded.
+def add_ask(
+    approval: Approval, person: Person, now: datetime, *, until: datetime | None = None
+) -> Ask:
+    """Ask this person with a fresh code until `until`, else for as long as the policy gives.
 
-    A push that is out keeps being polled: an answer to it commits nothing but is recorded.
+    Older asks of the approval are superseded. A push that is out keeps being polled: an answer to
+    it commits nothing but is recorded.
     """
     approval.asks.filter(state=AskState.STARTING).update(state=AskState.SUPERSEDED, due=None)
     approval.asks.filter(state=AskState.WAITING).update(state=AskState.SUPERSEDED)
@@ -37,7 +40,7 @@ def add_ask(approval: Approval, person: Person, now: datetime) -> Ask:
         number=approval.asks.count() + 1,
         person=person,
         code=new_code(),
-        expires_at=now + timedelta(seconds=settings.STEP_UP_EXPIRY_S),
+        expires_at=until or now + timedelta(seconds=settings.STEP_UP_EXPIRY_S),
         due=now,
     )
     approval.expires_at = ask.expires_at

@@ -7,11 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
+
 from approvals import actors, clock, intent, people, policy, recording, registry
 from approvals.asks import ask_next
-from approvals.commit import commit_now
+from approvals.commit import Done, commit_now
 from approvals.holds import release_hold
 from approvals.models import Answer, Approval, Ask, AskState, Effect, Outcome, Status
+from approvals.perform import Refused
 from audit.actor import Actor, EvidenceRef, Target
 from audit.record import record
 
@@ -29,16 +32,24 @@ def approve(
     approval.answer = Answer.APPROVED
     approval.answered_by = actors.to_json(person)
     recording.approval_approved(approval, ask, person, signed=signed, evidence=evidence)
-    broken = no_longer_true(approval, person)
-    if broken:
-        fail(approval, None, broken, "Approved, but what was approved is no longer true.")
+    try:
+        if broken := no_longer_true(approval, person):
+            fail(approval, None, broken, "Approved, but what was approved is no longer true.")
+            return
+        with transaction.atomic():
+            done = _commit(approval, person, evidence)
+    except Refused as refused:  # the verb finds at the last moment that it cannot be done
+        fail(approval, None, refused.code, f"Approved, but it cannot be done: {refused.detail}")
         return
-    automatic = not approval.requester_sub
-    actor = person if automatic else actors.from_json(approval.requester)
     approval.held = False  # what stays is the committed decision, not the hold
-    done = commit_now(
+    _close(approval, Outcome.APPROVED, event_id=done.event_id)
+
+
+def _commit(approval: Approval, person: Actor, evidence: Sequence[EvidenceRef]) -> Done:
+    """Commit as the requester, or as whoever approved what a finding asked for."""
+    return commit_now(
         verb=registry.get(approval.verb),
-        actor=actor,
+        actor=actors.from_json(approval.requester) if approval.requester_sub else person,
         target=Target(approval.target_kind, approval.target_name, approval.target_instance),
         params=approval.params,
         reason=approval.reason,
@@ -49,7 +60,6 @@ def approve(
         approver=person,
         evidence=evidence,
     )
-    _close(approval, Outcome.APPROVED, event_id=done.event_id)
 
 
 def no_longer_true(approval: Approval, approver: Actor) -> str:

@@ -42,15 +42,16 @@ def _start(ask: Ask) -> None:
     if approval.status != Status.PENDING:
         _again(ask, None)
         return
-    if ask.started is not None:
-        # A worker died between sending and keeping the answer: that push is dead, send another.
-        with transaction.atomic(durable=True):
-            add_ask(approval, ask.person, now)
-        return
     if now >= ask.expires_at:
         _give_up(
             ask, "issuer_unreachable", "Auth0 could not be reached before the request expired."
         )
+        return
+    if ask.started is not None:
+        # A worker died between sending and keeping the answer: that push is dead, send another,
+        # within the time that the first one had.
+        with transaction.atomic(durable=True):
+            add_ask(approval, ask.person, now, until=ask.expires_at)
         return
     Ask.objects.filter(pk=ask.pk).update(started=now)
     try:

@@ -1,0 +1,73 @@
+"""The cast of the pipeline's tests, and their phones at the tenant."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import httpx
+from django.conf import settings
+
+from approvals import people
+from approvals.models import Person
+from audit.actor import Actor
+from tests.support.sign_in import SUBS
+from tests.support.tenant import LocalTenant
+
+CONTROL = "control-token-of-the-tests"
+NAMES = {
+    "operator": "Olu Operator",
+    "operator2": "Oona Operator",
+    "auditor": "Ada Auditor",
+    "admin": "Amir Admin",
+    "member1": "Mia Member",
+}
+
+
+def known(who: str, *roles: str, on_call: int = 100) -> Person:
+    """A person in the directory."""
+    person = people.note_person(
+        iss=settings.ENV.issuer,
+        sub=SUBS[who],
+        name=NAMES[who],
+        email=f"{who}@acme.example",
+        roles=roles,
+    )
+    Person.objects.filter(pk=person.pk).update(on_call=on_call)
+    return person
+
+
+def acting(who: str, *roles: str) -> Actor:
+    """A person as they act on the web."""
+    return known(who, *roles).as_actor(via="web")
+
+
+@dataclass(frozen=True, slots=True)
+class Phones:
+    """Everybody's phone at the tenant, answered with its control token."""
+
+    tenant: LocalTenant
+
+    def waiting(self, who: str) -> dict[str, str]:
+        """Open requests on a person's phone: code → consent id."""
+        page = httpx.get(f"{self.tenant.url}/phone/{SUBS[who]}/", headers=self._headers())
+        assert page.status_code == 200, page.text[:300]
+        cards = re.split(r'(?=<article class="ask" id=")', page.text)[1:]
+        found = {}
+        for card in cards:
+            consent = re.match(r'<article class="ask" id="(cns_[^"]+)"', card)
+            code = re.search(r"\d\d-\d\d-\d\d", card)
+            if consent and code:
+                found[code[0]] = consent[1]
+        return found
+
+    def answer(self, who: str, code: str, word: str) -> None:
+        """Approve or deny the request that shows `code`."""
+        consent = self.waiting(who)[code]
+        url = f"{self.tenant.url}/phone/{SUBS[who]}/{consent}/{word}"
+        done = httpx.post(url, headers=self._headers())
+        assert done.status_code == 204, done.text[:300]
+
+    @staticmethod
+    def _headers() -> dict[str, str]:
+        return {"Tenant-Control-Token": CONTROL}

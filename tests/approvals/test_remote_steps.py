@@ -1,0 +1,127 @@
+"""Remote steps: each ends done, failed, or unknown and read back; its result is its own event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from approvals import clock, effects
+from approvals.models import Effect
+from approvals.perform import perform
+from approvals.registry import EffectResult, EffectSpec
+from approvals.sweep import sweep
+from audit.actor import Actor, Target
+from tests.approvals.lamps import Lamps
+from tests.identity.trail import events
+
+type Work = Callable[..., None]
+HALL = Target("lamp", "hall")
+TELL = EffectSpec("lamp.step", {"watt": 0}, "edge-1", "Tell edge-1")
+
+
+def started(lamps: Lamps, olu: Actor, *results: EffectResult | Exception) -> Effect:
+    """A committed act with one remote step that will answer so."""
+    lamps.effects, lamps.remote = [TELL], list(results)
+    done = perform(olu, "lamp.hold", HALL, severity="HIGH")
+    return Effect.objects.get(operation=done.operation)
+
+
+def results() -> list[tuple[str, str]]:
+    """Outcome and instance of every event about the act, in order."""
+    return [(e["outcome"], e["instance"]) for e in events("lamp.held")]
+
+
+def test_a_decision_is_pending_until_its_step_is_done(lamps: Lamps, olu: Actor) -> None:
+    effect = started(lamps, olu)
+    assert results() == [("pending", "")]
+    sweep()
+    effect.refresh_from_db()
+    assert (effect.state, effect.due) == ("done", None)
+    assert results() == [("pending", ""), ("success", "edge-1")]
+    said = events("lamp.held")[1]
+    assert said["operation"] == effect.operation
+    assert said["data"]["acknowledged"] is True
+    assert said["actor"]["sub"] == olu.sub
+
+
+def test_a_refused_step_is_a_failure_of_its_own(lamps: Lamps, olu: Actor) -> None:
+    effect = started(lamps, olu, EffectResult("failed", "no such lamp there"))
+    sweep()
+    effect.refresh_from_db()
+    assert (effect.state, effect.detail) == ("failed", "no such lamp there")
+    assert results()[-1] == ("failure", "edge-1")
+    assert lamps.lit == {"hall": False}, "what we decided stays decided"
+
+
+def test_a_step_is_repeated_until_it_is_done(lamps: Lamps, olu: Actor, work: Work) -> None:
+    effect = started(
+        lamps, olu, EffectResult("pending", "away"), EffectResult("unknown", "timed out")
+    )
+    work(3)
+    effect.refresh_from_db()
+    assert (effect.state, effect.attempts) == ("done", 3)
+    assert [run.attempt for run in lamps.calls] == [1, 2, 3]
+    assert len(results()) == 2, "only the final result is an event"
+
+
+def test_repeats_wait_longer_each_time(lamps: Lamps, olu: Actor) -> None:
+    effect = started(lamps, olu)
+    waits = []
+    for attempt in (1, 2, 3, 4, 5, 6, 7, 20):
+        effects.settle(effect, EffectResult("pending", "away"), attempt)
+        assert effect.due is not None
+        waits.append(round((effect.due - effect.updated).total_seconds()))
+    assert waits == [1, 2, 5, 15, 60, 300, 900, 900]
+
+
+def test_a_handler_may_say_when_to_try_again(lamps: Lamps, olu: Actor) -> None:
+    effect = started(lamps, olu)
+    effects.settle(effect, EffectResult("pending", retry_in_s=77), 1)
+    assert effect.due is not None
+    assert round((effect.due - effect.updated).total_seconds()) == 77
+
+
+def test_a_handler_that_breaks_leaves_the_step_to_be_read_back(
+    lamps: Lamps, olu: Actor, work: Work
+) -> None:
+    effect = started(lamps, olu, RuntimeError("bug with a secret in it"))
+    sweep()
+    effect.refresh_from_db()
+    assert (effect.state, effect.attempts) == ("unknown", 1)
+    assert "secret" not in effect.detail
+    work(1)
+    effect.refresh_from_db()
+    assert effect.state == "done"
+
+
+def test_nothing_is_tried_for_ever(lamps: Lamps, olu: Actor) -> None:
+    effect = started(lamps, olu)
+    effects.settle(effect, EffectResult("unknown", "still away"), effects.MAX_ATTEMPTS)
+    effect.refresh_from_db()
+    assert (effect.state, effect.due) == ("failed", None)
+    assert results()[-1] == ("failure", "edge-1")
+
+
+def test_a_step_nobody_handles_fails_by_name(lamps: Lamps, olu: Actor) -> None:
+    lamps.effects = [EffectSpec("lamp.unheard_of", {})]
+    done = perform(olu, "lamp.hold", HALL)
+    sweep()
+    effect = Effect.objects.get(operation=done.operation)
+    assert (effect.state, effect.detail) == ("failed", "no handler for lamp.unheard_of")
+
+
+def test_a_delayed_step_waits_for_its_time(lamps: Lamps, olu: Actor) -> None:
+    lamps.effects = [EffectSpec("lamp.step", {}, delay_s=60)]
+    perform(olu, "lamp.hold", HALL)
+    assert sweep() == 0
+    assert lamps.calls == []
+    Effect.objects.update(due=clock.now())
+    assert sweep() == 1
+
+
+def test_a_commit_that_fails_leaves_no_step(lamps: Lamps, olu: Actor) -> None:
+    lamps.effects, lamps.refuse = [TELL], RuntimeError("bulb broke")
+    with pytest.raises(RuntimeError):
+        perform(olu, "lamp.hold", HALL)
+    assert not Effect.objects.exists()
