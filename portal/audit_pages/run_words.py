@@ -101,21 +101,23 @@ def _said(run: VerificationRun, result: dict[str, Any], now: datetime) -> str:
         case _STATE.PASSED:
             return _passed(result)
         case _STATE.FAILED:
-            count = result.get("problem_count", 0)
-            return f"{count:,} thing{'s' if count != 1 else ''} did not hold. The first: " + (
-                result.get("first_bad", "") or "see below"
-            )
+            things = _counted(result.get("problem_count", 0), "thing", "things")
+            return f"{things} did not hold. The first: {result.get('first_bad') or 'see below'}."
         case _:
             return f"It did not finish: {result.get('error', 'the worker stopped')}."
 
 
 def _passed(result: dict[str, Any]) -> str:
-    waiting = result.get("pending", 0)
-    said = (
-        f"Everything holds: {result.get('checked', 0):,} entries and "
-        f"{result.get('checkpoints', 0):,} signed checkpoints were checked."
-    )
-    return said + (f" {waiting:,} events had no place yet and are whole." if waiting else "")
+    entries = _counted(result.get("checked", 0), "entry", "entries")
+    signed = _counted(result.get("checkpoints", 0), "signed checkpoint", "signed checkpoints")
+    said = f"Everything holds: {entries} and {signed} were checked."
+    if waiting := result.get("pending", 0):
+        said += f" {_counted(waiting, 'event has', 'events have')} no place yet, and hold too."
+    return said
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _step(

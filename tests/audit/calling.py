@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponse
 from django.test import Client
 
 from audit.actor import Actor
@@ -34,11 +33,11 @@ class Caller:
     token: str
     client: Client = field(default_factory=Client)
 
-    def get(self, path: str, query: dict[str, Any] | None = None) -> HttpResponse:
+    def get(self, path: str, query: dict[str, Any] | None = None) -> Any:
         """GET below `/v1/audit`."""
         return self.client.get(f"/v1/audit{path}", query, headers=self._headers())
 
-    def post(self, path: str, body: Any) -> HttpResponse:
+    def post(self, path: str, body: Any) -> Any:
         """POST JSON below `/v1/audit`; text is sent as it is."""
         return self.client.post(
             f"/v1/audit{path}", body, content_type="application/json", headers=self._headers()
