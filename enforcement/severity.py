@@ -55,7 +55,7 @@ def check_target(target: Target, params: Mapping[str, Any]) -> None:
     """Refuse at the door what no gateway could carry out.
 
     Raises:
-        Refused: `bad_target`, `no_gateway`, `unknown_instance`, `unknown_finding`.
+        Refused: `bad_target`, `gateways_unreadable`, `unknown_instance`, `unknown_finding`.
     """
     if not target.name.isprintable() or target.name != target.name.strip():
         raise Refused(
@@ -64,17 +64,14 @@ def check_target(target: Target, params: Mapping[str, Any]) -> None:
             pointer="/target/name",
         )
     fleet = instances.fleet()
-    if not fleet.instances:
-        raise Refused(
-            "no_gateway",
-            "No gateway is registered, so nothing could be enforced. "
-            "Name one in DEFENSECLAW_INSTANCES_FILE.",
-        )
-    if not fleet.scope(target.instance):
+    if fleet.problem:
+        raise Refused("gateways_unreadable", fleet.problem)
+    # Without any gateway a decision still stands and is recorded, as enforced nowhere.
+    if target.instance and not fleet.scope(target.instance):
         known = ", ".join(i.name for i in fleet.instances)
         raise Refused(
             "unknown_instance",
-            f"No instance is called {target.instance!r}; known are {known}.",
+            f"No instance is called {target.instance!r}; known are {known or 'none'}.",
             pointer="/target/instance",
         )
     finding_id = params.get("finding_id")

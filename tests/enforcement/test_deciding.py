@@ -145,11 +145,21 @@ def test_what_no_gateway_could_carry_out_is_refused_at_the_door(
     assert not Effect.objects.exists() and not Asset.objects.exists()
 
 
-def test_with_no_gateway_registered_nothing_is_decided(town: Town, olu: Actor) -> None:
+def test_without_a_gateway_a_decision_stands_and_says_that_nobody_enforces_it(
+    town: Town, olu: Actor
+) -> None:
     (town.folder / "instances.toml").write_text("")
+    done = perform(olu, "skill.block", SKILL)
+    assert done.effects == () and Asset.objects.get().decision == "block"
+    assert done.event_id is not None
+    assert "no gateway could be told" in EventRow.objects.get(event=done.event_id).sentence
+
+
+def test_an_unreadable_gateway_file_stops_decisions_and_says_why(town: Town, olu: Actor) -> None:
+    (town.folder / "instances.toml").write_text("[[instance]\n")
     with pytest.raises(Refused) as refused:
         perform(olu, "skill.block", SKILL)
-    assert refused.value.code == "no_gateway"
+    assert refused.value.code == "gateways_unreadable"
 
 
 @pytest.mark.parametrize("role", ["auditor", "admin"])
