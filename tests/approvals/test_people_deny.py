@@ -1,0 +1,130 @@
+"""Denied: nothing commits, and the hold ends once the denial is proven."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from approvals import clock, withdraw
+from approvals.models import Ask
+from approvals.perform import Refused
+from audit import human
+from audit.actor import SYSTEM, Actor
+from tests.approvals.asking import actions, ask, code_of, fresh
+from tests.approvals.conftest import forget_issuer
+from tests.approvals.lamps import Lamps
+from tests.approvals.people_of import Phones
+from tests.identity.trail import events
+
+type Work = Callable[..., None]
+
+
+def test_a_denial_that_the_tenant_log_proves_commits_nothing_and_ends_the_hold(
+    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, work: Work
+) -> None:
+    approval = ask(olu)
+    work()
+    phones.answer("operator2", code_of(approval), "deny")
+    work()
+    done = fresh(approval)
+    assert (done.outcome, done.answer, done.inferred, done.held) == (
+        "denied",
+        "denied",
+        False,
+        False,
+    )
+    assert lamps.lit == {} and lamps.held == []
+    assert events("lamp.blocked") == []
+    [said] = events("approval.denied")
+    assert (said["actor"]["sub"], said["data"]["known_from"]) == (oona.sub, "tenant log")
+    assert "lamp.override_logged" not in actions(), "somebody asked, so nothing was overridden"
+
+
+def test_denying_what_a_finding_asked_is_a_logged_override_by_name(
+    lamps: Lamps, phones: Phones, oona: Actor, work: Work
+) -> None:
+    approval = ask(SYSTEM, folded="lamp:hall:1", reason="reads the clipboard")
+    work()
+    phones.answer("operator2", code_of(approval), "deny")
+    work()
+    assert lamps.lit == {} and lamps.held == []
+    [override] = events("lamp.override_logged")
+    assert override["actor"]["sub"] == oona.sub
+    assert (override["outcome"], override["severity"]) == ("denied", "CRITICAL")
+    assert "lamp.allowed" not in actions(), "a denial never allows"
+
+
+@pytest.fixture
+def unread_log(phones: Phones, settings: Any) -> None:
+    """A tenant whose log we cannot read."""
+    settings.ENV = settings.ENV.model_copy(update={"AUTH0_MGMT_CLIENT_SECRET": ""})
+
+
+def test_without_evidence_a_denial_is_inferred_and_the_hold_stays(
+    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, unread_log: None, work: Work
+) -> None:
+    approval = ask(olu)
+    work()
+    phones.answer("operator2", code_of(approval), "deny")
+    work()
+    done = fresh(approval)
+    assert (done.outcome, done.inferred, done.held) == ("denied", True, True)
+    assert lamps.held == ["hall"]
+    [said] = events("approval.denied")
+    assert not said["actor"]["sub"], "nobody is named as the actor of what is inferred"
+    assert human.explain(said).code == "H0"
+
+
+def test_the_asked_person_confirms_an_inferred_denial(
+    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, unread_log: None, work: Work
+) -> None:
+    approval = ask(olu)
+    work()
+    phones.answer("operator2", code_of(approval), "deny")
+    work()
+    with pytest.raises(Refused, match="Only the person"):
+        withdraw.confirm_denial(olu, str(approval.pk))
+    withdraw.confirm_denial(oona, str(approval.pk))
+    done = fresh(approval)
+    assert (done.inferred, done.held) == (False, False)
+    assert lamps.held == []
+    with pytest.raises(Refused, match="no confirmation"):
+        withdraw.confirm_denial(oona, str(approval.pk))
+
+
+def test_an_inferred_denial_is_proven_when_the_log_can_be_read_again(
+    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, settings: Any, work: Work
+) -> None:
+    readable = settings.ENV
+    settings.ENV = readable.model_copy(update={"AUTH0_MGMT_CLIENT_SECRET": ""})
+    approval = ask(olu)
+    work()
+    phones.answer("operator2", code_of(approval), "deny")
+    work()
+    assert fresh(approval).inferred
+    settings.ENV = readable
+    forget_issuer()
+    work()
+    done = fresh(approval)
+    assert (done.inferred, done.held, lamps.held) == (False, False, [])
+    assert [e["data"]["inferred"] for e in events("approval.denied")] == [True, False]
+
+
+def test_a_rejection_from_before_this_push_proves_nothing(
+    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, settings: Any, work: Work
+) -> None:
+    readable = settings.ENV
+    settings.ENV = readable.model_copy(update={"AUTH0_MGMT_CLIENT_SECRET": ""})
+    approval = ask(olu)
+    work()
+    phones.answer("operator2", code_of(approval), "deny")
+    work()
+    later = clock.now() + timedelta(minutes=1)
+    Ask.objects.update(started=later, expires_at=later + timedelta(minutes=5))
+    settings.ENV = readable
+    forget_issuer()
+    work()
+    assert (fresh(approval).inferred, lamps.held) == (True, ["hall"])
