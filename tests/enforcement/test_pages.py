@@ -43,8 +43,8 @@ def test_the_queue_shows_findings_gravest_first_and_filters_them(
     look()
     shown = text(olu_web, "/enforcement/")
     assert shown.index("skill pdf-exfil") < shown.index("skill notes")
-    only = text(olu_web, "/enforcement/", severity="LOW")
-    assert "skill notes" in only and "skill pdf-exfil" not in only
+    only = text(olu_web, "/enforcement/", severity="HIGH")
+    assert "skill pdf-exfil" in only and "skill notes" not in only
     assert "skill notes" in text(olu_web, "/enforcement/", q="NOTES")
     assert "No finding matches" in text(olu_web, "/enforcement/", q="nothing-like-it")
     assert "no such value: severity" in text(olu_web, "/enforcement/", severity="TERRIBLE")
