@@ -64,9 +64,7 @@ def run(
         SourceLost: the file became unreadable; finished batches stay, run again.
         ImportRunning: another process imports for this instance.
     """
-    instance = instance or path.stem
-    if not (instance.isprintable() and 0 < len(instance) <= 100):
-        raise ImportRefused("An instance name is 1 to 100 printable characters; use --instance.")
+    instance = _name(instance or path.stem)
     started = time.monotonic()
     with opened(path) as source, import_lock(instance):
         key = keys.find(path, instance, key_file)
@@ -83,6 +81,12 @@ def run(
         work.report.event = summary.record_run(work.report, work.aside, path.name, actor)
     work.report.seconds = time.monotonic() - started
     return work.report
+
+
+def _name(instance: str) -> str:
+    if instance.isprintable() and 0 < len(instance) <= 100:
+        return instance
+    raise ImportRefused("An instance name is 1 to 100 printable characters; use --instance.")
 
 
 def _silent(done: int, total: int) -> None:

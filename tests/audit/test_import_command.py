@@ -70,6 +70,11 @@ def test_what_cannot_be_imported_gets_one_sentence_and_exit_code_2(tmp_path: Pat
         assert str(refused.value).count("\n") == 0
 
 
+def test_an_unusable_instance_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="1 to 100 printable characters"):
+        output(str(imports.sample(tmp_path, 0, 20)), "--instance", "edge\n1")
+
+
 @pytest.mark.django_db
 def test_the_source_is_left_as_it_was(tmp_path: Path) -> None:
     path = imports.sample(tmp_path, 8, 60)

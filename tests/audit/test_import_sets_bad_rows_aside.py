@@ -131,12 +131,15 @@ def test_a_table_without_its_id_column_is_set_aside_whole(path: Path) -> None:
 
 
 def test_values_that_json_lacks_are_kept_as_text(path: Path) -> None:
-    imports.audit_row(path, "odd", details=2**60, target=b"\x00\xff", severity=float("inf"))
+    imports.audit_row(
+        path, "odd", details=2**60, target=b"\x00\xff", severity=float("inf"), actor="a\0b"
+    )
     assert importing.run(path, "edge-1").total.quarantined == 0
     raw = imports.event(event=_event_of("odd"))["data"]["raw"]["columns"]
     assert raw["details"] == str(2**60)
     assert raw["target"] == {"$base64": "AP8="}
     assert raw["severity"] == "inf"
+    assert raw["actor"] == "a\0b"
 
 
 def _event_of(row_id: str) -> Any:

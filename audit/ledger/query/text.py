@@ -72,9 +72,9 @@ def terms(text: str) -> tuple[Term, ...]:
 
 def search_words(event: dict[str, Any]) -> frozenset[str]:
     """Return all words of the event that `q` searches."""
-    return frozenset(
-        word for field in TEXT_FIELDS for text in texts(event, field) for word in words(text)
-    )
+    # One normalisation of everything: a line break belongs to no word and composes with nothing.
+    found = (text for field in TEXT_FIELDS for text in texts(event, field))
+    return frozenset(words("\n".join(found)))
 
 
 def texts(event: dict[str, Any], field: str) -> Iterator[str]:
