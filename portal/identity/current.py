@@ -40,7 +40,9 @@ def needs_role[**P](
         @wraps(view)
         def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not actor(request).roles & set(roles):
-                raise PermissionDenied(f"This page is for {' and '.join(roles)}s.")
+                raise PermissionDenied(
+                    f"This page is for {' and '.join(f'{role}s' for role in roles)}."
+                )
             return view(request, *args, **kwargs)
 
         return checked

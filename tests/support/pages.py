@@ -1,0 +1,52 @@
+"""A signed-in browser for page tests, without the sign-in itself (tests/identity covers that)."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.test import Client
+
+from approvals import people
+from portal.identity.models import SignedInSession, User
+from portal.identity.sessions import SESSION_ID
+from tests.support.sign_in import SUBS
+
+NAMES = {
+    "auditor": "Ada Auditor",
+    "operator": "Olu Operator",
+    "operator2": "Oona Operator",
+    "admin": "Amir Admin",
+    "admin2": "Anya Admin",
+    "member1": "Mia Member",
+    "member2": "Milo Member",
+}
+
+
+def signed_in(who: str, *roles: str, csrf: bool = False, amr: tuple[str, ...] = ("mfa",)) -> Client:
+    """A client with a live session of that person; `csrf` makes it check tokens as servers do."""
+    now = datetime.now(UTC)
+    user, _ = User.objects.update_or_create(
+        iss=settings.ENV.issuer,
+        sub=SUBS[who],
+        defaults={"name": NAMES[who], "email": f"{who}@acme.example", "roles": [*roles]},
+    )
+    people.note_person(iss=user.iss, sub=user.sub, name=user.name, email=user.email, roles=roles)
+    client = Client(enforce_csrf_checks=csrf)
+    client.force_login(user, backend="portal.identity.backend.OperatorBackend")
+    session = client.session
+    session[SESSION_ID] = secrets.token_hex(8)
+    session.save()
+    SignedInSession.objects.create(
+        user=user,
+        session_key=session.session_key or "",
+        public_id=session[SESSION_ID],
+        auth_time=now,
+        amr=[*amr],
+        ip="127.0.0.1",
+        user_agent=f"Browser of {who}",
+        created=now,
+        last_seen=now,
+    )
+    return client
