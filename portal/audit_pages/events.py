@@ -69,6 +69,7 @@ def event_proof(request: HttpRequest, event_id: UUID) -> HttpResponse:
             request, "audit/waiting.html", {"url": f"/audit/events/{event_id}/"}, status=409
         )
         response["Retry-After"] = "1"
+        response["Refresh"] = "2"  # the page looks again, also without scripts
         return response
     return _file(text.encode(), f"{str(event_id)[-12:]}.tlog-proof", "text/plain; charset=utf-8")
 

@@ -228,8 +228,8 @@ def _proven(event: dict[str, Any], human: Level, log: Level) -> list[dict[str, A
 
 def _not_proven(human: Level, log: Level) -> list[str]:
     said = [*human.lacks, *log.lacks]
-    if log.code != "L0":
-        said += [SAME_FOR_ALL_UNPROVEN] if log.code == "L1" else []
+    if log.code == "L1":  # the same thing, said so that one sees why it matters
+        said = [*human.lacks, SAME_FOR_ALL_UNPROVEN]
     return [*dict.fromkeys([*said, TIME_UNPROVEN, *ALWAYS_UNPROVEN[:2]])]
 
 

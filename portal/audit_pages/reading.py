@@ -88,7 +88,7 @@ def read(params: QueryDict) -> Reading:
     mistakes = [_mistake(pair, message, nearest, good) for pair, message, nearest in bad]
     # What is wrong only in company (two orders, a bar with an open quote) has no pair of its own.
     mistakes += [
-        Mistake(e.key, e.message, e.nearest, typed, "", _address(good))
+        Mistake(e.key, f"{e.message}.", e.nearest, typed, "", _address(good))
         for e in (*unreadable, *query.errors)
     ]
     if query.errors:
@@ -110,7 +110,7 @@ def _mistake(pair: Pair, message: str, nearest: str, good: list[Pair]) -> Mistak
         right = (key, excluded, nearest) if key in KEYS else (nearest, excluded, value)
         if not _parse([right]).errors:
             url = _address([*good, right])
-    return Mistake(key, message, nearest, text_of(key, value, excluded), url, _address(good))
+    return Mistake(key, f"{message}.", nearest, text_of(key, value, excluded), url, _address(good))
 
 
 def text_of(key: str, value: str, excluded: bool) -> str:
