@@ -132,6 +132,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # pages; ingest endpoints read streams 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise warns where it is missing
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "portal.ops.staticfiles.FingerprintedStorage"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from portal.api import docs
 from portal.api.app import api
 
 urlpatterns = [
@@ -15,6 +16,7 @@ urlpatterns = [
     path("", include("portal.approvals_pages.urls")),
     path("", include("portal.connections_pages.urls")),
     path("", include("portal.enforcement_pages.urls")),
+    path("v1/docs", docs.docs, name="api-docs"),
     path("v1/", api.urls),
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 
 from portal.api.problems import Problem, answer
 from portal.ops.request_id import request_id
@@ -26,8 +27,12 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500; the reference id is in our log."""
-    return _page(request, 500, "server_error", "Something went wrong on our side.")
+    """500; the reference id is in our log. Rendered without context processors: what broke may
+    be the database that they read."""
+    if request.path.startswith("/v1/"):
+        return _page(request, 500, "server_error", "Something went wrong on our side.")
+    page = render_to_string("errors/500.html", {"reference": request_id(request)})
+    return HttpResponse(page, status=500)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

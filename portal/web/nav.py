@@ -69,10 +69,8 @@ _GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
         "Evidence",
         (
             Place("/audit/", "Audit trail", "scroll", _STAFF, "Audit", frozenset({"auditor"})),
-            Place("/audit/views/", "Saved views", "bookmark", _STAFF),
             Place("/audit/exports/", "Exports", "download", _STAFF),
             Place("/audit/ledger/", "Ledger", "shield-check", _STAFF),
-            Place("/audit/coverage/", "Coverage", "scan-eye", _STAFF),
         ),
     ),
     ("You", (Place("/account/", "Account", "user", bar=_ANY),)),
