@@ -24,18 +24,18 @@ def run(effect: Effect) -> None:
     attempt = effect.attempts + 1
     try:
         handle = registry.handler(effect.kind)
-        result = handle(
-            effect.payload,
-            EffectRun(
-                effect_id=str(effect.id),
-                attempt=attempt,
-                operation=effect.operation,
-                approval=str(effect.approval_id or ""),
-                instance=effect.instance,
-            ),
-        )
     except LookupError:
-        result = EffectResult("failed", f"no handler for {effect.kind}")
+        settle(effect, EffectResult("failed", f"no handler for {effect.kind}"), attempt)
+        return
+    run = EffectRun(
+        effect_id=str(effect.id),
+        attempt=attempt,
+        operation=effect.operation,
+        approval=str(effect.approval_id or ""),
+        instance=effect.instance,
+    )
+    try:
+        result = handle(effect.payload, run)
     except Exception as error:
         # A bug in one handler must not stop the sweep; the step stays and says what happened.
         log.exception("effect %s failed", effect.kind)

@@ -16,6 +16,7 @@ from auth0_client.endpoint import Endpoints, Reply
 from auth0_client.errors import Auth0Error, BadRequest
 from auth0_client.polling import DEFAULT_INTERVAL_S, Expired, Lost, Pending, SlowDown, slow_down
 from auth0_client.tokens import Tokens, read_tokens
+from outbound.shape import Fields
 
 GRANT: Final = "urn:openid:params:grant-type:ciba"
 LONGEST_EXPIRY_S: Final = 259_200
@@ -156,7 +157,7 @@ def _read_start(reply: Reply) -> Started:
     return Started(
         auth_req_id=found.text("auth_req_id"),
         expires_in=found.integer("expires_in", low=1),
-        interval=found.optional_integer("interval", low=1, high=600) or DEFAULT_INTERVAL_S,
+        interval=_interval(found),
     )
 
 
@@ -167,3 +168,9 @@ def _start_failure(reply: Reply) -> Auth0Error:
     if code.startswith("invalid_") and code not in ("invalid_client", "invalid_grant"):
         return BadRequest("ciba.start", code, reply.words, status=status)
     return reply.failure()
+
+
+def _interval(found: Fields) -> int:
+    """Seconds between polls; 0 is legal and means as often as we like (CIBA Core 7.3)."""
+    said = found.optional_integer("interval", low=0, high=600)
+    return DEFAULT_INTERVAL_S if said is None else said
