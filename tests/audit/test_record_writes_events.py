@@ -205,7 +205,7 @@ def test_what_another_system_reported_says_who_told_us() -> None:
         data={"reported_by": "ci"},
     )
     (id,) = record_many([draft])
-    expected = "ci reported deploy done of skill x on edge-2"
+    expected = "ci reported deploy done of skill x on edge-2 by Auth0-ATA"
     assert EventRow.objects.get(event=id).sentence == expected
 
 
