@@ -87,6 +87,7 @@ def commit_now(
         changes=dict(done.changes) if done.changes else None,
         data=data,
         private=private,
+        connection=done.connection,
         evidence=(*actor.evidence, *evidence),
     )
     return Done(event.id, tuple(effects))

@@ -85,5 +85,6 @@ def _record(effect: Effect, result: EffectResult) -> None:
             **result.data,
         },
         private={"detail": effect.detail} if effect.detail else {},
+        connection=str(effect.payload.get("connection", "")),
         evidence=actor.evidence,
     )

@@ -73,5 +73,6 @@ def _record(approval: Approval, actor: Actor, done: Committed, past: str) -> Non
         reason=approval.reason,
         data={"until": approval.expires_at.isoformat(), **done.data},
         private=dict(done.private),
+        connection=done.connection,
         evidence=actors.from_json(approval.requester).evidence,
     )

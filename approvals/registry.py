@@ -52,6 +52,7 @@ class Committed:
     data: Mapping[str, Any] = field(default_factory=dict)
     private: Mapping[str, Any] = field(default_factory=dict)
     changes: Mapping[str, Any] | None = None
+    connection: str = ""  # the Auth0 connection it is about, for the filter of that name
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,7 @@ def _told(
 ) -> Committed:
     return Committed(
         effects=effects,
+        connection=account.connection,
         data={"connection": account.connection, **(data or {})},
         private=names.private_of(account),
     )

@@ -47,6 +47,16 @@ def _compare(need: ManifestNeed, person: Subject) -> Unmet | None:
     return Unmet(need.connection, wanted, missing, linked=True) if missing else None
 
 
+def who_lacks(target: Target) -> dict[str, int]:
+    """How many known people have not connected each connection that `target` declares."""
+    lacking: dict[str, int] = {}
+    for person in _everybody():
+        for one in unmet(target, person):
+            if not one.linked:
+                lacking[one.connection] = lacking.get(one.connection, 0) + 1
+    return lacking
+
+
 def ask_members(target: Target, people: Iterable[Subject] | None = None) -> int:
     """Ask everybody known (or `people`) who has not connected what `target` needs.
 

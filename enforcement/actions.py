@@ -22,6 +22,9 @@ OPERATOR = frozenset({"operator"})
 prerequisites: list[Callable[[Target], list[str]]] = []
 """What must be true before an allow is useful, asked of other rooms by the portal's wiring."""
 
+when_allowed: list[Callable[[Target], object]] = []
+"""What other rooms do in the transaction that allows something, by the portal's wiring."""
+
 
 class Params(BaseModel):
     """`finding_id`: the finding that this is about."""
@@ -84,8 +87,11 @@ class _Final:
             for told in tell
         ]
         data: dict[str, Any] = {"gateways": len(tell)}
-        if self.act == "allow" and (missing := needs(ctx.target)):
-            data["needs"] = missing
+        if self.act == "allow":
+            if missing := needs(ctx.target):
+                data["needs"] = missing
+            for tell_room in when_allowed:
+                tell_room(ctx.target)
         return Committed(
             effects=[*tell, *stamps],
             data=data,

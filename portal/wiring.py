@@ -1,0 +1,32 @@
+"""Where rooms that must not know each other are introduced (DESIGN 1.2)."""
+
+from __future__ import annotations
+
+from audit.actor import Target
+from connections import decisions, needs, scopes
+from enforcement import actions
+from enforcement.models import Asset
+
+_STRICTEST = ("hold", "block", "allow")
+
+
+def wire() -> None:
+    """Called once at start: the broker learns decisions, an allow learns what it needs."""
+    decisions.answer_with(decision_of)
+    actions.prerequisites.append(missing_connections)
+    actions.when_allowed.append(needs.ask_members)
+
+
+def decision_of(kind: str, name: str) -> str:
+    """The strictest standing of a component over all instances; `none` when nobody decided."""
+    standing = {asset.standing for asset in Asset.objects.filter(kind=kind, name=name)}
+    return next((word for word in _STRICTEST if word in standing), "none")
+
+
+def missing_connections(target: Target) -> list[str]:
+    """One sentence for each connection that the component needs and somebody has not made."""
+    return [
+        f"Needs {scopes.title(connection)}; {count} "
+        f"{'person has' if count == 1 else 'people have'} not connected it."
+        for connection, count in needs.who_lacks(target).items()
+    ]
