@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 
 from django.db import transaction
@@ -66,7 +67,8 @@ def _backoff(attempt: int) -> float:
 
 def _record(effect: Effect, result: EffectResult) -> None:
     done = effect.state == EffectState.DONE
-    actor = actors.from_json(effect.actor)
+    # Whose act it is, but reported by the worker: a decision is counted once, not once a step.
+    actor = replace(actors.from_json(effect.actor), via="task")
     record(
         actor,
         effect.event,

@@ -14,6 +14,7 @@ from audit.plan import Plan
 from audit.searchsql import CAP
 
 VERIFIED = ("H1", "H2", "H3")
+REPORTED = "task"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ def among(query: EventQuery, actions: Sequence[str]) -> EventQuery | None:
     found = query.at("").dropping("action")
     for action in kept:
         found = found.including("action", action)
-    return found
+    # Remote steps of a decision are reported by the worker, as events of the same name.
+    return found.including("via", REPORTED, excluded=True)
 
 
 def _common(asked: Sequence[str], decisions: Sequence[str]) -> tuple[str, ...]:

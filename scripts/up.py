@@ -111,6 +111,7 @@ def is_free(port: int) -> bool:
 def prepare(child: dict[str, str]) -> None:
     """Databases, static files, the local tenant's people and, at the first start, sample data."""
     step("Database", "manage.py", "migrate", "--verbosity", "0", env=child)
+    step("Search", "manage.py", "rebuild_projection", "--if-stale", env=child)
     step("Static files", "manage.py", "collectstatic", "--noinput", "--verbosity", "0", env=child)
     if env.local_tenant:
         step("Local tenant", "-m", "tenant", "migrate", env=child)

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from approvals import registry
 from audit import loglevels, search
 from audit.actor import Actor
+from audit.decisions import REPORTED
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
 from audit.plan import plan_of
@@ -29,10 +30,10 @@ def auditor(me: Actor) -> Home:
     every, named, nameless = count([]), count(_VERIFIED), count(["H0"])
     facts = ledger_facts.facts()
     return Home(
-        said=f"{every} entries about decisions: {named} name a verified human, {nameless} do not.",
+        said=f"{every} decisions: {named} name a verified human, {nameless} do not.",
         said_url=_url(["H0"]) if nameless.count else "",
         tiles=[
-            Tile(str(named), "entries name a verified human", _url(_VERIFIED)),
+            Tile(str(named), "decisions name a verified human", _url(_VERIFIED)),
             Tile(str(nameless), "do not", _url(["H0"]), "warn" if nameless.count else "ok"),
             Tile(
                 f"#{facts['size']:,}",
@@ -76,7 +77,7 @@ def _newest() -> list[tuple[EventRow, str]]:
     that it is from; the newest event says what it came to.
     """
     found: dict[str, list[EventRow]] = {}
-    for row in search.page(_query([]), limit=_LOOKED_AT).rows:
+    for row in search.page(_query([], steps=True), limit=_LOOKED_AT).rows:
         found.setdefault(row.operation or str(row.event), []).append(row)
     return [(_taken(rows), rows[0].outcome) for rows in list(found.values())[:MOST]]
 
@@ -85,8 +86,10 @@ def _taken(rows: list[EventRow]) -> EventRow:
     return next((row for row in rows if not row.instance), rows[-1])
 
 
-def _query(levels: list[str]) -> EventQuery:
-    return EventQuery.parse({"action": decisions(), "human": levels})
+def _query(levels: list[str], *, steps: bool = False) -> EventQuery:
+    """Decisions; with `steps` also what their remote steps came to, which the worker reports."""
+    without = {} if steps else {"-via": [REPORTED]}
+    return EventQuery.parse({"action": decisions(), "human": levels, **without})
 
 
 def _url(levels: list[str]) -> str:
