@@ -165,7 +165,9 @@ def policy_sentence(approval: Approval, ask: Ask | None) -> str:
     given = total_s(approval, ask)
     # The issuer may take a second off; people are told the round figure.
     whole = round(given / 60) * 60 if given >= _ROUNDED_FROM_S else given
-    return policy.in_words(approval.rule, verb_of(approval), duration(whole))
+    said = policy.in_words(approval.rule, verb_of(approval), duration(whole))
+    # A finding asks in nobody's name, so there is nobody to be other than.
+    return said if approval.requester_sub else said.replace(" other than the one who asked", "")
 
 
 def total_s(approval: Approval, ask: Ask | None) -> int:
