@@ -1,0 +1,183 @@
+"""The people of a story: browsers that sign in, phones that answer, command lines of their own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.chrome import PATIENCE_MS, Person, person
+from tests.support.stack import CHECKOUT, Stack
+
+NAMES = {
+    "auditor": "Ada Auditor",
+    "operator": "Olu Operator",
+    "operator2": "Oona Operator",
+    "admin": "Amir Admin",
+    "admin2": "Anya Admin",
+    "member1": "Mia Member",
+    "member2": "Milo Member",
+}
+CODE = re.compile(r"\d\d-\d\d-\d\d")
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@dataclass
+class House:
+    """A running stack, a browser engine, and a home folder for command lines."""
+
+    stack: Stack
+    engine: Browser
+    homes: Path
+    present: list[Person] = field(default_factory=list)
+    said: list[Path] = field(default_factory=list)
+
+    def url(self, path: str) -> str:
+        """An address of the portal."""
+        return f"{self.stack.portal}{path}"
+
+    def visit(self, name: str, path: str = "/", width: int = 1280) -> Person:
+        """Somebody opens the portal in a browser of their own and signs in with one click."""
+        someone = person(self.engine, name, width)
+        self.present.append(someone)
+        page = someone.page
+        page.goto(self.url(f"/oidc/authenticate/?next={quote(path)}"))
+        page.get_by_role("button", name=NAMES[name]).first.click()
+        page.wait_for_url(lambda url: url.startswith(self.stack.portal) and "/oidc/" not in url)
+        if page.url != self.url(path):  # a sign-in may end a pending disconnection first
+            page.goto(self.url(path))
+        return someone
+
+    def phone(self, name: str) -> Phone:
+        """Somebody's phone, picked up in a browser of its own."""
+        holder = person(self.engine, name, 390, 844)
+        self.present.append(holder)
+        page = holder.page
+        page.goto(f"{self.stack.tenant}/phone/{holder.email}/")
+        page.get_by_role("button", name="Pick up this phone").click()
+        return Phone(page)
+
+    def phone_asked_by(self, page: Page, reader: str) -> Phone:
+        """The phone that an approval's page names; ``reader`` is whoever "your phone" is about."""
+        words = page.get_by_text("must show this same code").first.inner_text()
+        named = (name for name, full in NAMES.items() if full.split()[0] in words)
+        return self.phone(next(named, reader))
+
+    def command_line(self, name: str) -> CommandLine:
+        """A shell of somebody, with a home of its own and no session yet."""
+        home = self.homes / name
+        home.mkdir(exist_ok=True)
+        return CommandLine(self, name, home)
+
+    def leave(self) -> list[str]:
+        """Close every browser; returns what any page complained about."""
+        complaints = [words for someone in self.present for words in someone.complaints]
+        for someone in self.present:
+            someone.context.close()
+        self.present.clear()
+        return complaints
+
+
+@dataclass(frozen=True)
+class Phone:
+    """A phone in somebody's hand."""
+
+    page: Page
+
+    def answer(self, code: str, word: str) -> None:
+        """Tap Approve or Deny on the request that shows ``code``, once it is there."""
+        request = self.page.locator("article.ask").filter(has_text=code)
+        request.get_by_role("button", name=word).click()
+        said = "Approved." if word == "Approve" else "Denied."
+        expect(self.page.locator("#said")).to_contain_text(said)
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """`ata` as somebody types it. What it printed is kept for the canary."""
+
+    house: House
+    who: str
+    home: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a fresh terminal."""
+        env = self.house.stack.environment()
+        kept = {name: env[name] for name in ("PATH", "LANG") if name in env}
+        return kept | {
+            "HOME": str(self.home),
+            "ATA_PORTAL": self.house.stack.portal,
+            "PYTHONPATH": str(CHECKOUT),
+            "PYTHONUTF8": "1",
+            "PYTHONUNBUFFERED": "1",
+            "GITHUB_API_URL": f"{self.house.stack.tenant}/providers/github",
+        }
+
+    def command(self, *words: str) -> list[str]:
+        """The words after `ata` as a command."""
+        return [sys.executable, "-m", "ata", *words]
+
+    def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run to the end."""
+        with self.running(*self.command(*words)) as process:
+            out, err = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    @contextmanager
+    def running(self, *command: str) -> Iterator[subprocess.Popen[str]]:
+        """Start a command; its output also goes to the files that the canary reads."""
+        process = subprocess.Popen(
+            command,
+            cwd=self.home,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+    def sign_in(self) -> str:
+        """`ata login --no-browser`, confirmed in Chromium at the tenant; returns what it said."""
+        with self.running(*self.command("login", "--no-browser")) as process:
+            assert process.stdout
+            address = re.search(r"Open (\S+)", process.stdout.readline())
+            assert address, process.stderr and process.stderr.read()
+            code = CODE_OF_DEVICE.search(process.stdout.readline())
+            assert code
+            browser = person(self.house.engine, self.who)
+            self.house.present.append(browser)
+            browser.page.goto(address[1])
+            browser.page.get_by_role("button", name=NAMES[self.who]).first.click()
+            expect(browser.page.locator(".user-code")).to_have_text(code[0])
+            browser.page.get_by_role("button", name="Confirm").click()
+            expect(browser.page.get_by_role("heading")).to_contain_text("Device connected")
+            out, err = process.communicate(timeout=30)
+            assert process.returncode == 0, err
+        return out
+
+
+CODE_OF_DEVICE = re.compile(r"[A-Z]{4}-[A-Z]{4}")
+
+
+def code_on(page: Page) -> str:
+    """The big code of an approval's page."""
+    shown = page.locator(".code-big").first
+    expect(shown).to_be_visible()
+    code = shown.inner_text().strip()
+    assert CODE.fullmatch(code), code
+    return code

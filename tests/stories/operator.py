@@ -1,0 +1,104 @@
+"""Story 4. A scanner finds something CRITICAL; it is on hold before anybody is asked."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.stories.house import House, code_on
+from tests.support.chrome import shots
+from tests.support.stack import eventually
+
+
+def decide(page: Page, house: House, path: str, act: str, reason: str, severity: str = "") -> None:
+    """Fill the decide form of a thing and press one of its buttons."""
+    page.goto(house.url(path))
+    page.get_by_label("Reason").fill(reason)
+    if severity:
+        page.get_by_label("Severity").select_option(severity)
+    page.locator(f"button[name=act][value={act}]").click()
+
+
+def open_request(page: Page, house: House, skill: str) -> str:
+    """The page of the request that a finding made; returns its code."""
+    page.goto(house.url(f"/enforcement/skill/{skill}/"))
+    page.get_by_role("link", name="See the request").click()
+    page.wait_for_url(re.compile(r"/approvals/[0-9a-f-]{36}/"))
+    return code_on(page)
+
+
+def hold_of(house: House, skill: str) -> str:
+    """The reason that the gateway gives for a block of ours, or nothing."""
+    return house.stack.enforced("edge-1").get(skill, "")
+
+
+def test_a_critical_finding_is_held_and_an_approved_block_stays(house: House) -> None:
+    house.stack.finding("skill", "pdf-exfil", "CRITICAL")
+    eventually(lambda: hold_of(house, "pdf-exfil").startswith("ATA hold"), "a hold at edge-1")
+    page = house.visit("operator").page
+    expect(page.get_by_text("pdf-exfil").first).to_be_visible()
+    shots(page, "4-operator-home")
+    page.goto(house.url("/enforcement/skill/pdf-exfil/"))
+    expect(page.locator("#state")).to_contain_text("held")
+    shots(page, "4-operator-held")
+    code = open_request(page, house, "pdf-exfil")
+    shots(page, "4-operator-request")
+    house.phone_asked_by(page, "operator").answer(code, "Approve")
+    expect(page.locator(".code-big")).to_have_count(0, timeout=30_000)
+    eventually(
+        lambda: hold_of(house, "pdf-exfil") and "ATA hold" not in hold_of(house, "pdf-exfil"),
+        "the block at edge-1",
+    )
+    page.goto(house.url("/enforcement/skill/pdf-exfil/"))
+    expect(page.locator("#state")).to_contain_text("blocked")
+    expect(page.get_by_text(re.compile(r"[Bb]lock.* by (Olu|Oona) Operator")).first).to_be_visible()
+    shots(page, "4-operator-blocked")
+
+
+def test_a_denied_block_is_a_logged_override_and_the_hold_ends(house: House) -> None:
+    house.stack.finding("skill", "calendar-peek", "CRITICAL")
+    eventually(lambda: hold_of(house, "calendar-peek").startswith("ATA hold"), "a hold at edge-1")
+    page = house.visit("operator").page
+    code = open_request(page, house, "calendar-peek")
+    house.phone_asked_by(page, "operator").answer(code, "Deny")
+    eventually(lambda: "calendar-peek" not in house.stack.enforced("edge-1"), "the hold gone", 30)
+    assert "calendar-peek" not in house.stack.enforced("edge-1", "allowed")
+    expect(page.locator(".code-big")).to_have_count(0, timeout=30_000)
+    shots(page, "4-operator-override")
+    auditor = house.visit("auditor", "/audit/?action=skill.override_logged").page
+    sentence = auditor.locator("#rows tr").filter(has_text="calendar-peek")
+    expect(sentence).to_have_count(1)
+    expect(sentence).to_contain_text(re.compile("(Olu|Oona) Operator"))
+
+
+def test_a_mild_block_by_hand_commits_at_once(house: House) -> None:
+    page = house.visit("operator").page
+    decide(page, house, "/enforcement/tool/tab.capture/", "block", "not needed here")
+    expect(page.locator("#state")).to_contain_text("blocked")
+    eventually(lambda: "tab.capture" in house.stack.enforced("edge-2"), "the block at edge-2")
+    assert house.stack.enforced("edge-2")["tab.capture"]
+
+
+def test_a_high_block_by_hand_waits_for_a_second_device(house: House) -> None:
+    page = house.visit("operator").page
+    path = "/enforcement/plugin/clip-relay/"
+    decide(page, house, path, "block", "relays the clipboard", "HIGH")
+    page.wait_for_url(re.compile(r"/approvals/[0-9a-f-]{36}/"))
+    code = code_on(page)
+    assert "relays" not in house.stack.enforced("edge-1").get("clip-relay", "").split("until")[-1]
+    house.phone_asked_by(page, "operator").answer(code, "Approve")
+    expect(page.locator(".code-big")).to_have_count(0, timeout=30_000)
+    page.goto(house.url(path))
+    expect(page.locator("#state")).to_contain_text("blocked")
+
+
+def test_an_allow_of_something_never_scanned_counts_as_high(house: House) -> None:
+    page = house.visit("operator2").page
+    decide(page, house, "/enforcement/mcp/never-scanned/", "allow", "looked at it myself")
+    page.wait_for_url(re.compile(r"/approvals/[0-9a-f-]{36}/"))
+    code = code_on(page)
+    house.phone_asked_by(page, "operator2").answer(code, "Approve")
+    eventually(
+        lambda: "never-scanned" in house.stack.enforced("edge-1", "allowed"), "the allow at edge-1"
+    )

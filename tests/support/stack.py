@@ -1,0 +1,197 @@
+"""The whole running house, started as a visitor starts it: `python -m scripts.up`.
+
+One stack serves every story of a session. It has its own folder and ports; nothing of it is
+mocked, and what its processes say is kept in a file that the canary reads afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+FIRST_START_S = 300.0
+START_S = 90.0
+STOP_S = 30.0
+_NOT_INHERITED = re.compile(
+    r"AUTH0_|PORTAL_|TENANT_|LEDGER_|DEFENSECLAW_|STEP_UP_|CELERY_|DJANGO_"
+    r"|VAR_DIR$|DATABASE_URL$|CACHE_URL$|SECRET_KEY$|EVIDENCE_KEY$|TEST_DATABASE_URL$"
+)
+
+
+def free_ports(count: int) -> int:
+    """The first of ``count`` neighbouring loopback ports that were free a moment ago."""
+    for _ in range(200):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            first = int(probe.getsockname()[1])
+        if first + count < 65_536 and all(_is_free(first + n) for n in range(count)):
+            return first
+    raise RuntimeError(f"no {count} neighbouring free ports")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@dataclass
+class Stack:
+    """`make up` in ``var_dir``; data stays between ``stop`` and ``start``."""
+
+    var_dir: Path
+    extra_env: dict[str, str] = field(default_factory=dict)
+    tenant_port: int = field(default_factory=lambda: free_ports(4))
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def portal_port(self) -> int:
+        """Right after the tenant and its two DEMO gateways."""
+        return self.tenant_port + 3
+
+    @property
+    def portal(self) -> str:
+        """Base URL of the portal, without a trailing slash."""
+        return f"http://localhost:{self.portal_port}"
+
+    @property
+    def tenant(self) -> str:
+        """Base URL of the local tenant, without a trailing slash."""
+        return f"http://localhost:{self.tenant_port}"
+
+    @property
+    def log_file(self) -> Path:
+        """Everything that the processes printed."""
+        return self.var_dir.parent / f"{self.var_dir.name}-output.log"
+
+    @property
+    def output(self) -> str:
+        """Everything that the processes printed so far."""
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    @property
+    def demo(self) -> Path:
+        """Where the DEMO gateways keep their data."""
+        return self.var_dir / "demo"
+
+    def gateway_url(self, name: str) -> str:
+        """Base URL of a DEMO gateway (edge-1, edge-2)."""
+        return f"http://127.0.0.1:{self.tenant_port + int(name.removeprefix('edge-'))}"
+
+    def environment(self) -> dict[str, str]:
+        """The environment of everything that belongs to this stack."""
+        kept = {k: v for k, v in os.environ.items() if not _NOT_INHERITED.match(k)}
+        return kept | {
+            "VAR_DIR": str(self.var_dir),
+            "PORTAL_PORT": str(self.portal_port),
+            "TENANT_PORT": str(self.tenant_port),
+            "PYTHONUNBUFFERED": "1",
+            **self.extra_env,
+        }
+
+    def begin(self) -> subprocess.Popen[bytes]:
+        """Start the processes and return at once."""
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "scripts.up"],
+                cwd=CHECKOUT,
+                env=self.environment(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        return self._process
+
+    def start(self, patience_s: float = START_S) -> Stack:
+        """Start, and wait until the terminal says that it runs."""
+        said = self.output.count("Auth0-ATA is running")
+        process = self.begin()
+        until = time.monotonic() + patience_s
+        while time.monotonic() < until:
+            if process.poll() is not None:
+                raise AssertionError(f"ended with {process.returncode}:\n{self.output[-4000:]}")
+            if self.output.count("Auth0-ATA is running") > said:
+                assert httpx.get(f"{self.portal}/readyz").status_code == 200
+                return self
+            time.sleep(0.1)
+        self.stop()
+        raise AssertionError(f"not ready after {patience_s:.0f} s:\n{self.output[-4000:]}")
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """Ctrl-C, as a person would; returns the exit code."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        if process.poll() is None:
+            process.send_signal(number)
+        try:
+            return process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise AssertionError(f"did not stop:\n{self.output[-2000:]}") from None
+
+    def run(self, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run Python in the checkout with this stack's environment."""
+        return subprocess.run(
+            [sys.executable, *command],
+            cwd=CHECKOUT,
+            env=self.environment() | more,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def finding(self, kind: str, name: str, severity: str, gateway: str = "edge-1") -> str:
+        """`python -m demo.finding`: the scanner of a gateway just found something."""
+        done = self.run(
+            "-m", "demo.finding", "--data", str(self.demo), "--name", gateway,
+            f"--{kind}", name, "--severity", severity,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def enforced(self, gateway: str, which: str = "blocked") -> dict[str, str]:
+        """What a gateway really enforces: target name and reason, as it answers itself."""
+        token = (self.var_dir / "secrets" / "DEMO_GATEWAY_TOKEN").read_text().strip()
+        answer = httpx.get(
+            f"{self.gateway_url(gateway)}/enforce/{which}",
+            headers={"Authorization": f"Bearer {token}", "X-DefenseClaw-Client": "stories"},
+        )
+        assert answer.status_code == 200, answer.text
+        return {row["target_name"]: row.get("reason") or "" for row in answer.json() or []}
+
+    def rows(self, query: str, *values: object, database: str = "portal") -> list[sqlite3.Row]:
+        """Read rows of the portal's or the tenant's database, beside the running processes."""
+        path = self.var_dir / f"{database}.sqlite3"
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)
+        connection.row_factory = sqlite3.Row
+        try:
+            return connection.execute(query, values).fetchall()
+        finally:
+            connection.close()
+
+
+def eventually[T](look: Callable[[], T], what: str, patience_s: float = 20.0) -> T:
+    """The first truthy answer of ``look``; fails with ``what`` was waited for."""
+    until = time.monotonic() + patience_s
+    while not (found := look()):
+        assert time.monotonic() < until, f"not within {patience_s:.0f} s: {what}"
+        time.sleep(0.2)
+    return found
