@@ -174,8 +174,15 @@ def _what(event: dict[str, Any]) -> list[Fact]:
         Fact("Connection", event["connection"]),
         Fact("When", event["time"], "time"),
         Fact("Recorded", recorded if late else "", "time", note="later than it happened"),
-        Fact("Reported by", "" if event["source"] == "portal" else event["source"]),
+        Fact("Reported by", _reporter(event)),
+        Fact("Asked by", shown(event["data"].get("requested_by"))),
     ]
+
+
+def _reporter(event: dict[str, Any]) -> str:
+    by = event["data"].get("reported_by")
+    named = person(by, "") if isinstance(by, dict) else shown(by)
+    return named or ("" if event["source"] == "portal" else str(event["source"]))
 
 
 def _why(event: dict[str, Any]) -> list[Fact]:

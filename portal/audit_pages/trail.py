@@ -10,7 +10,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from approvals import clock
-from audit import loglevels, search, tree, viewing
+from audit import loglevels, search, viewing
 from audit.models import Event
 from audit.search import BadCursor, Overview
 from portal.audit_pages import exhibit, live, narrowing
@@ -70,7 +70,7 @@ def _context(reading: Reading, overview: Overview) -> dict[str, Any]:
     newest = query.order == "newest"
     backward = page.prev_cursor and reading.url(query.at(page.prev_cursor))
     onward = page.next_cursor and reading.url(query.at(page.next_cursor))
-    turned, size = query.dropping("order"), tree.stored_size()
+    turned, size = query.dropping("order"), page.tree_size
     return {
         "reading": reading,
         "rows": rows_of(page.rows, reading, loglevels.LogSizes(signed=page.tree_size)),

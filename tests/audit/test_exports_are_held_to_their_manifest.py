@@ -200,7 +200,7 @@ def test_files_go_after_seven_days_and_the_record_stays(
     assert EventRow.objects.filter(action="audit.exported").exists()
 
 
-def test_memory_stays_flat_and_the_first_byte_comes_first(
+def test_the_first_byte_is_sent_before_any_event_is_read(
     trail: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "publics", lambda *a: pytest.fail("read before the header"))
