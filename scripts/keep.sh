@@ -4,14 +4,17 @@
 # manager itself is killed (ATA_UP_PID is gone), the group ends too and leaves no port taken.
 stop=0
 trap 'stop=1' TERM INT
-watcher=
-if [ -n "${ATA_UP_PID:-}" ]; then
-  (while kill -0 "$ATA_UP_PID" 2>/dev/null; do sleep 2; done; kill -TERM 0) </dev/null >/dev/null 2>&1 &
-  watcher=$!
-fi
+# Ends the group when the manager is gone, and itself when this loop ($$) is.
+watch() {
+  trap '' TERM INT
+  while kill -0 "$ATA_UP_PID"; do kill -0 $$ || exit 0; sleep 2; done
+  for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 $$ || exit 0; kill -TERM 0; sleep 1; done
+  kill -KILL 0
+}
+if [ -n "${ATA_UP_PID:-}" ]; then watch </dev/null >/dev/null 2>&1 & fi
 deaths=0
 first=$(date +%s)
-while :; do
+while [ "$stop" -eq 0 ]; do
   "$@"
   code=$?
   [ "$stop" -eq 1 ] && exit 0
@@ -20,7 +23,6 @@ while :; do
   deaths=$((deaths + 1))
   if [ "$deaths" -ge 5 ]; then
     echo "gave up: died $deaths times within a minute (last exit code $code)" >&2
-    [ -n "$watcher" ] && kill "$watcher" 2>/dev/null
     exit 1
   fi
   echo "ended with code $code; starting again" >&2

@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from honcho import manager as honcho_manager
 from honcho.manager import Manager
 from honcho.printer import Printer
 
@@ -98,6 +99,7 @@ def is_ready(env: Env) -> bool:
 
 def run_all(env: Env, child: dict[str, str], on_ready: Callable[[], None]) -> int:
     """Run every process until one gives up or Ctrl-C; returns the exit code."""
+    honcho_manager.KILL_WAIT = 15  # seconds; the worker finishes what it holds first
     manager = Manager(Printer(sys.stdout, prefix=True))
     for name, command in commands(env).items():
         line = shlex.join(kept(command))
