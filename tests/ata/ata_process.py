@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from portal_stand_in import StandIn
+from tests.ata.portal_stand_in import StandIn
 
 ROOT = Path(__file__).resolve().parents[2]
 ACCESS_TOKEN = "access-token-of-the-operator"

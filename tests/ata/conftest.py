@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ata_process import Ata
-from portal_stand_in import StandIn, start
+
+from tests.ata.ata_process import Ata
+from tests.ata.portal_stand_in import StandIn, start
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
-from ata_process import Ata
-from portal_stand_in import Reply, StandIn
 
+from tests.ata.ata_process import Ata
+from tests.ata.portal_stand_in import Reply, StandIn
 from tests.support.sign_in import SUBS
 from tests.support.tenant import LocalTenant
 

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from ata_process import ACCESS_TOKEN, Ata
-from portal_stand_in import Reply, StandIn
+
+from tests.ata.ata_process import ACCESS_TOKEN, Ata
+from tests.ata.portal_stand_in import Reply, StandIn
 
 APPROVAL = "01890000-0000-7000-8000-000000000001"
 

@@ -5,7 +5,8 @@ import sys
 import time
 
 import pytest
-from ata_process import Ata
+
+from tests.ata.ata_process import Ata
 
 HELP = [
     (),

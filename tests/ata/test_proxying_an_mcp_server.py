@@ -8,8 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from ata_process import Ata
-from portal_stand_in import Reply, Request, StandIn, start
+
+from tests.ata.ata_process import Ata
+from tests.ata.portal_stand_in import Reply, Request, StandIn, start
 
 TOKEN = "gho_provider-token-of-the-operator"
 

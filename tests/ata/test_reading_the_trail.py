@@ -7,8 +7,9 @@ import time
 from typing import Any
 
 import pytest
-from ata_process import Ata
-from portal_stand_in import Reply, Request, StandIn
+
+from tests.ata.ata_process import Ata
+from tests.ata.portal_stand_in import Reply, Request, StandIn
 
 
 def event(number: int, **changes: Any) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ata_process import Ata
-from portal_stand_in import Reply, Request, StandIn
+
+from tests.ata.ata_process import Ata
+from tests.ata.portal_stand_in import Reply, Request, StandIn
 
 TOKEN = "gho_provider/token+of-the-operator"
 MANIFEST = {

@@ -6,11 +6,11 @@ import time
 from dataclasses import replace
 
 import pytest
-from ata_process import ACCESS_TOKEN, REFRESH_TOKEN, Ata
-from portal_stand_in import Reply, Request, StandIn
 
 from ata import device, oauth
 from ata.errors import AtaError
+from tests.ata.ata_process import ACCESS_TOKEN, REFRESH_TOKEN, Ata
+from tests.ata.portal_stand_in import Reply, Request, StandIn
 
 TOKENS = Reply(
     200,

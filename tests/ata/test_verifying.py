@@ -11,11 +11,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from ata_process import Ata
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from audit.ledger import checkpoint, entry, merkle, note, proof
+from tests.ata.ata_process import Ata
 
 ORIGIN = "ata.example/log"
 ISSUER = "https://acme.example/"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from ata_process import Ata
 
 from ata.errors import AtaError
 from ata.witness import Reply, Witness
 from audit.ledger import checkpoint, cosignature, merkle, note
+from tests.ata.ata_process import Ata
 
 ORIGIN = "ata.example/log"
 LOG = note.new_key(ORIGIN)

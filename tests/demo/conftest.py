@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gateway_client import Running, running
+
+from tests.demo.gateway_client import Running, running
 
 
 @pytest.fixture

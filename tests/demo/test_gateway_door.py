@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from gateway_client import GOOD, TOKEN, Running, running
+
+from tests.demo.gateway_client import GOOD, TOKEN, Running, running
 
 BLOCK = {"target_type": "skill", "target_name": "pdf-exfil", "reason": "known malicious"}
 NO_TOKEN = {key: value for key, value in GOOD.items() if key != "Authorization"}

@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 
 import pytest
-from gateway_client import GOOD, Running, running
 
 from demo import sample
+from tests.demo.gateway_client import GOOD, Running, running
 
 SKILL = {"target_type": "skill", "target_name": "pdf-exfil"}
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway_client import GOOD, Running, running
 
 from demo import finding
 from demo.defenseclaw.webhook import Notifier, category_of
+from tests.demo.gateway_client import GOOD, Running, running
 
 CLI = "/api/v1/observability/cli"
 ACTIVITY: dict[str, Any] = {
