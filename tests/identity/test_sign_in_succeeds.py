@@ -94,7 +94,7 @@ def test_the_person_returns_to_where_they_were_going(visitor: Visit) -> None:
         "/\\evil.example",
         "javascript:alert(1)",
         "https:evil.example",
-        f"http://{HOST}@evil.example/",
+        pytest.param(f"http://{HOST}@evil.example/", id="our-host-as-a-user-name"),
         "http:///evil.example",
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from itertools import combinations
 
 import pytest
@@ -10,9 +11,16 @@ from audit.ledger import checkpoint, cosignature, merkle, note, policy
 from audit.ledger.note import NoteError
 from audit.ledger.policy import PolicyError
 
-LOG = note.new_key("log.example")
+
+def fixed_key(name: str) -> note.SigningKey:
+    """The same key in every process: test names are made from policies that quote it."""
+    seed = hashlib.sha256(name.encode()).digest()
+    return note.SigningKey(name, seed, note.public_key(seed))
+
+
+LOG = fixed_key("log.example")
 WITNESSES = {
-    name: note.new_key(f"witness.example/{name}") for name in ("X1", "X2", "X3", "Y1", "Y2", "Y3")
+    name: fixed_key(f"witness.example/{name}") for name in ("X1", "X2", "X3", "Y1", "Y2", "Y3")
 }
 VKEYS = {name: cosignature.vkey(key.name, key.public_key) for name, key in WITNESSES.items()}
 LINES = [f"witness {name} {vkey} https://{name}.example/" for name, vkey in VKEYS.items()]
