@@ -3,54 +3,44 @@
 from __future__ import annotations
 
 import json
-import re
 
-from tests.stories.house import CODE, House, Phone
-
-WAITING = re.compile(r"Code: (\d\d-\d\d-\d\d)")
-
-
-def decide(house: House, word: str, skill: str) -> tuple[int, str]:
-    """Block a skill as HIGH, answer on the phone; returns the exit code and what was said."""
-    ata = house.command_line("operator")
-    phone: Phone = house.phone("operator")
-    command = ata.command("skill", "block", skill, "--reason", "by story", "--severity", "HIGH")
-    with ata.running(*command) as process:
-        assert process.stdout
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if found := WAITING.search(line):
-                phone.answer(found[1], word)
-                break
-        rest, err = process.communicate(timeout=60)
-    assert any(CODE.search(line) for line in lines), err
-    return process.returncode, "".join(lines) + rest + err
+from tests.stories.house import House
 
 
 def test_sign_in_decide_and_sign_out_from_a_terminal(house: House) -> None:
-    ata = house.command_line("operator")
+    ata = house.command_line("operator", "terminal")
     assert ata("status").returncode == 1
     assert "Olu Operator" in ata.sign_in()
     status = json.loads(ata("status", "--json").stdout)
     assert (status["email"], status["roles"]) == ("operator@acme.example", ["operator"])
-    assert (ata.home / ".ata" / "session.json").stat().st_mode & 0o777 == 0o600
+    session = ata.home / ".ata" / "session.json"
+    assert session.stat().st_mode & 0o777 == 0o600
 
-    code, said = decide(house, "Approve", "terminal-approved")
+    block = ("skill", "block", "--reason", "by story", "--severity", "HIGH")
+    code, said = ata.decide("Approve", *block, "terminal-approved")
     assert code == 0, said
     assert "terminal-approved" in house.stack.enforced("edge-1")
-    code, said = decide(house, "Deny", "terminal-denied")
+    code, said = ata.decide("Deny", *block, "terminal-denied")
     assert code == 3, said
     assert "denied" in said
 
+    house.keep("sessions", session.read_text())
     out = ata("logout")
     assert out.returncode == 0, out.stderr
-    assert not (ata.home / ".ata" / "session.json").exists()
+    assert not session.exists()
     assert ata("status").returncode == 1
 
 
+def test_a_mild_block_from_a_terminal_is_done_at_once(house: House) -> None:
+    ata = house.command_line("operator2", "mild")
+    ata.sign_in()
+    done = ata("tool", "block", "screen.record", "--reason", "not needed", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["event_id"]
+
+
 def test_wrong_use_of_the_command_line_is_said_with_exit_code_two(house: House) -> None:
-    ata = house.command_line("member1")
+    ata = house.command_line("member1", "usage")
     assert ata("skill", "block").returncode == 2
     unsigned = ata("skill", "block", "x", "--reason", "y")
     assert unsigned.returncode == 1

@@ -26,6 +26,8 @@ NAMES = {
     "member2": "Milo Member",
 }
 CODE = re.compile(r"\d\d-\d\d-\d\d")
+CODE_OF_DEVICE = re.compile(r"[A-Z]{4}-[A-Z]{4}")
+WAITING = re.compile(r"Code: (\d\d-\d\d-\d\d)")
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -38,7 +40,6 @@ class House:
     engine: Browser
     homes: Path
     present: list[Person] = field(default_factory=list)
-    said: list[Path] = field(default_factory=list)
 
     def url(self, path: str) -> str:
         """An address of the portal."""
@@ -71,11 +72,16 @@ class House:
         named = (name for name, full in NAMES.items() if full.split()[0] in words)
         return self.phone(next(named, reader))
 
-    def command_line(self, name: str) -> CommandLine:
-        """A shell of somebody, with a home of its own and no session yet."""
-        home = self.homes / name
+    def command_line(self, name: str, story: str) -> CommandLine:
+        """A shell of somebody, with a home of its own for each story."""
+        home = self.homes / f"{story}-{name}"
         home.mkdir(exist_ok=True)
         return CommandLine(self, name, home)
+
+    def keep(self, what: str, text: str) -> None:
+        """Keep what a process said, for the canary to read."""
+        with (self.homes / f"{what}.txt").open("a") as file:
+            file.write(text)
 
     def leave(self) -> list[str]:
         """Close every browser; returns what any page complained about."""
@@ -102,7 +108,7 @@ class Phone:
 
 @dataclass(frozen=True)
 class CommandLine:
-    """`ata` as somebody types it. What it printed is kept for the canary."""
+    """`ata` as somebody types it. What it printed is kept."""
 
     house: House
     who: str
@@ -130,11 +136,27 @@ class CommandLine:
         """Run to the end."""
         with self.running(*self.command(*words)) as process:
             out, err = process.communicate(timeout=60)
+        self.house.keep("ata-output", out + err)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    def decide(self, word: str, *words: str) -> tuple[int, str]:
+        """Run a decision, answer on one's phone if asked; exit code and what was said."""
+        with self.running(*self.command(*words)) as process:
+            assert process.stdout
+            lines = []
+            for line in process.stdout:
+                lines.append(line)
+                if found := WAITING.search(line):
+                    self.house.phone(self.who).answer(found[1], word)
+                    break
+            rest, err = process.communicate(timeout=60)
+        said = "".join(lines) + rest + err
+        self.house.keep("ata-output", said)
+        return process.returncode, said
 
     @contextmanager
     def running(self, *command: str) -> Iterator[subprocess.Popen[str]]:
-        """Start a command; its output also goes to the files that the canary reads."""
+        """Start a command; ended at the latest when the story goes on."""
         process = subprocess.Popen(
             command,
             cwd=self.home,
@@ -169,9 +191,6 @@ class CommandLine:
             out, err = process.communicate(timeout=30)
             assert process.returncode == 0, err
         return out
-
-
-CODE_OF_DEVICE = re.compile(r"[A-Z]{4}-[A-Z]{4}")
 
 
 def code_on(page: Page) -> str:

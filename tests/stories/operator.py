@@ -40,7 +40,7 @@ def test_a_critical_finding_is_held_and_an_approved_block_stays(house: House) ->
     expect(page.get_by_text("pdf-exfil").first).to_be_visible()
     shots(page, "4-operator-home")
     page.goto(house.url("/enforcement/skill/pdf-exfil/"))
-    expect(page.locator("#state")).to_contain_text("held")
+    expect(page.locator("#state")).to_contain_text("on hold")
     shots(page, "4-operator-held")
     code = open_request(page, house, "pdf-exfil")
     shots(page, "4-operator-request")

@@ -1,0 +1,47 @@
+"""What the running house survives: a killed worker, garbage in the broker's folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import httpx
+
+from tests.stories.house import House
+from tests.support.stack import Stack, eventually
+
+
+def processes(stack: Stack, program: str) -> set[int]:
+    """Processes of this stack (and of no other) that run a program of our environment."""
+    mark = f"VAR_DIR={stack.var_dir}".encode()
+    return {
+        int(folder.name)
+        for folder in Path("/proc").iterdir()
+        if folder.name.isdecimal() and _runs(folder, f"/{program}".encode(), mark)
+    }
+
+
+def _runs(folder: Path, program: bytes, mark: bytes) -> bool:
+    try:
+        command = (folder / "cmdline").read_bytes().split(b"\0")
+        environment = (folder / "environ").read_bytes().split(b"\0")
+    except OSError:  # it ended while we looked
+        return False
+    # A script of a virtual environment runs as `python …/bin/celery`; `sh keep.sh …` does not.
+    return any(word.endswith(program) for word in command[:2]) and mark in environment
+
+
+def test_a_killed_worker_comes_back_and_goes_on(house: House) -> None:
+    before = processes(house.stack, "celery")
+    assert before
+    for process in before:
+        os.kill(process, signal.SIGKILL)
+    house.stack.finding("skill", "while-the-worker-was-dead", "CRITICAL")
+    eventually(lambda: processes(house.stack, "celery") - before, "a new worker")
+    eventually(
+        lambda: "while-the-worker-was-dead" in house.stack.enforced("edge-1"),
+        "the hold that the new worker wrote",
+        40,
+    )
+    assert httpx.get(f"{house.stack.portal}/readyz").status_code == 200

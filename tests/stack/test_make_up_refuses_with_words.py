@@ -1,0 +1,126 @@
+"""`make up` that cannot start says why, names the fix and ends; it never half starts."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.stack import CHECKOUT, Stack, eventually
+
+KEEP = str(CHECKOUT / "scripts" / "keep.sh")
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Stack:
+    return Stack(tmp_path / "var")
+
+
+@pytest.fixture
+def busy() -> Iterator[int]:
+    """A port somebody listens on."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+def refused(stack: Stack, **more: str) -> str:
+    """Run `make up`'s script, which must fail; returns what it said."""
+    done = stack.run("-m", "scripts.up", **more)
+    said = done.stdout + done.stderr
+    assert done.returncode not in {0, None}, said
+    assert "Traceback" not in said
+    assert not (stack.var_dir / "portal.sqlite3").exists()
+    return said
+
+
+@pytest.mark.parametrize("name", ["PORTAL_PORT", "TENANT_PORT"])
+def test_a_port_in_use_is_named_with_the_way_out(stack: Stack, busy: int, name: str) -> None:
+    said = refused(stack, **{name: str(busy)})
+    assert f"{name} = {busy}" in said
+    assert "PORTAL_PORT=8080" in said
+
+
+def test_a_taken_gateway_port_is_found_before_anything_starts(stack: Stack, busy: int) -> None:
+    said = refused(stack, TENANT_PORT=str(busy - 1))
+    assert f"TENANT_PORT + 1 = {busy}" in said
+
+
+def test_a_folder_that_cannot_be_written_is_named(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    folder = tmp_path / "file" / "var"
+    said = refused(stack, VAR_DIR=str(folder))
+    assert str(folder) in said
+    assert "VAR_DIR" in said
+
+
+def test_a_second_start_from_the_same_folder_is_refused(stack: Stack) -> None:
+    stack.var_dir.mkdir(parents=True)
+    with (stack.var_dir / "up.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        said = refused(stack)
+    assert "already runs" in said
+    assert str(stack.var_dir) in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("PORTAL_PORT", "eighty", "PORTAL_PORT"),
+        ("TENANT_PORT", "70000", "TENANT_PORT"),
+        ("STEP_UP_EXPIRY_S", "0", "STEP_UP_EXPIRY_S"),
+        ("AUTH0_CLIENT_SECRET_FILE", "/nonexistent/secret", "AUTH0_CLIENT_SECRET_FILE"),
+    ],
+)
+def test_a_wrong_setting_is_named(stack: Stack, name: str, value: str, hint: str) -> None:
+    assert hint in refused(stack, **{name: value})
+
+
+def test_a_production_start_lists_every_unsafe_default_at_once(stack: Stack) -> None:
+    done = stack.run("manage.py", "check", PORTAL_ENV="production")
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "Traceback" not in said
+    assert said.count("\n  - ") > 2, said
+
+
+def test_a_process_that_keeps_dying_is_given_up_with_words() -> None:
+    keep = [
+        "sh",
+        str(CHECKOUT / "scripts" / "keep.sh"),
+        sys.executable,
+        "-c",
+        "raise SystemExit(7)",
+    ]
+    done = subprocess.run(keep, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "gave up: died 5 times within a minute (last exit code 7)" in done.stderr
+
+
+def test_what_was_started_ends_with_a_killed_starter(tmp_path: Path) -> None:
+    mark = tmp_path / "alive"
+    starter = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    sleeper = f"import pathlib, time; pathlib.Path({str(mark)!r}).touch(); time.sleep(60)"
+    kept = subprocess.Popen(
+        ["sh", KEEP, sys.executable, "-c", sleeper],
+        env={"ATA_UP_PID": str(starter.pid), "PATH": "/usr/bin:/bin"},
+        start_new_session=True,
+    )
+    try:
+        eventually(mark.exists, "the command runs")
+        starter.kill()
+        starter.wait()
+        assert kept.wait(10) == 0
+    finally:
+        if kept.poll() is None:
+            os.killpg(kept.pid, signal.SIGKILL)
