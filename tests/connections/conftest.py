@@ -13,6 +13,7 @@ from approvals import clock
 from audit import evidence
 from connections import decisions, manifests
 from connections.manifests import Declaration
+from portal import wiring
 from tests.connections.visitor import Gateway, Visitor, device_token, know
 from tests.support.tenant import LocalTenant
 
@@ -22,13 +23,17 @@ _tokens: dict[str, str] = {}
 
 
 @pytest.fixture(autouse=True)
-def _own_ground(db: None, portal_tenant: LocalTenant, settings: object, tmp_path: Path) -> None:
+def _own_ground(
+    db: None, portal_tenant: LocalTenant, settings: object, tmp_path: Path
+) -> Iterator[None]:
     """A fresh database and evidence folder; the tenant is shared by the session."""
     settings.VAR_DIR = tmp_path  # type: ignore[attr-defined]
     evidence._kept.cache_clear()
     Path(settings.STATIC_ROOT).mkdir(exist_ok=True)  # type: ignore[attr-defined]
     cache.clear()
     decisions.answer_with(lambda _kind, _name: decisions.NONE)
+    yield
+    decisions.answer_with(wiring.decision_of)
 
 
 @pytest.fixture
