@@ -19,10 +19,10 @@ def build(
 ) -> list[dict[str, Any]]:
     """One object that binds the ask to an intent by its hash."""
     rows = (
-        ("verb", "Action", verb),
-        ("target", "On", target),
-        ("requester", "Asked by", requester),
-        ("intent_hash", "Intent", intent_hash),
+        ("verb", "Action", verb, "What will be done"),
+        ("target", "On", target, "What it is done to"),
+        ("requester", "Asked by", requester, "Who wants it"),
+        ("intent_hash", "Intent", intent_hash, "Names exactly this request"),
     )
     return [
         {
@@ -33,10 +33,10 @@ def build(
                     "display": True,
                     "name": label,
                     "display_order": order,
-                    "description": label,
+                    "description": meaning,
                     "value": value[:255],
                 }
-                for order, (name, label, value) in enumerate(rows, start=1)
+                for order, (name, label, value, meaning) in enumerate(rows, start=1)
             },
         }
     ]
