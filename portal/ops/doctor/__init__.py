@@ -1,0 +1,1 @@
+"""The doctor: what a tenant must be set to for this portal, and what it is set to. Read only."""
