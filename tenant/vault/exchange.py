@@ -121,7 +121,8 @@ def _by_refresh_token(client: Client, token: str) -> Person:
     row = refreshing.redeem(client, token)
     row.last_exchanged_at = clock.now()
     row.save(update_fields=["last_exchanged_at"])
-    return row.person
+    person: Person = row.person
+    return person
 
 
 def _by_access_token(client: Client, token: str) -> Person:

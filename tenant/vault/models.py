@@ -104,6 +104,7 @@ class ProviderToken(models.Model):
     expires_at = models.DateTimeField()
 
     objects: ClassVar[models.Manager[ProviderToken]] = models.Manager()
+    grant_id: int
 
     def __str__(self) -> str:
         return f"token of {self.grant}"

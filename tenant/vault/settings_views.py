@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from tenant import clock
 from tenant.ciba import holding
-from tenant.vault.models import ProviderGrant
+from tenant.vault.models import ProviderGrant, ProviderToken
 from tenant.vault.providers import authority
 from tenant.vault.providers.catalog import PROVIDERS, Provider
 
@@ -27,7 +27,7 @@ def settings(request: HttpRequest, name: str) -> HttpResponse:
         {
             "grant": grant,
             "scopes": provider.words(grant.scopes),
-            "live": grant.tokens.filter(expires_at__gt=clock.now()).count(),
+            "live": ProviderToken.objects.filter(grant=grant, expires_at__gt=clock.now()).count(),
         }
         for grant in grants
     ]
