@@ -46,7 +46,7 @@ def problem(answer: HttpResponse) -> dict[str, Any]:
 
 
 def test_pages_follow_by_cursor_until_next_is_null(of: Callers) -> None:
-    list(record_many(DraftFactory(action="skill.blocked") for _ in range(5)))
+    list(record_many(DraftFactory.build(action="skill.blocked") for _ in range(5)))
     sequencer.run_once()
     seen: list[int] = []
     cursor: dict[str, str] = {}

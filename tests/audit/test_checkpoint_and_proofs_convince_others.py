@@ -10,19 +10,20 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import CommandError, call_command
 
-from audit import heads, loglevels, proofs, sequencer
+from audit import loglevels, proofs, sequencer
 from audit.ledger import cosignature, merkle, note, proof, tiles
 from audit.ledger.merkle import ProofError
 from audit.load import load
 from audit.models import Cosignature, Event
 from audit.record import record_many
 from tests.audit.factories import NOON, DraftFactory
+from tests.audit.signed import newest_checkpoint
 
 pytestmark = pytest.mark.django_db
 
 
 def test_every_event_of_a_log_of_two_tile_levels_is_proven() -> None:
-    ids = list(record_many([DraftFactory() for _ in range(600)]))
+    ids = list(record_many([DraftFactory.build() for _ in range(600)]))
     sequencer.run_once()
     for index in (0, 1, 255, 256, 511, 512, 599):
         text = proofs.proof_for(ids[index])
@@ -33,7 +34,7 @@ def test_every_event_of_a_log_of_two_tile_levels_is_proven() -> None:
 
 
 def test_there_is_no_proof_before_the_signature() -> None:
-    (id,) = record_many([DraftFactory()])
+    (id,) = record_many([DraftFactory.build()])
     with pytest.raises(proofs.NotSequenced, match="try again"):
         proofs.proof_for(id)
     with pytest.raises(proofs.NotSequenced):
@@ -47,9 +48,9 @@ def test_there_is_no_proof_before_the_signature() -> None:
 
 
 def test_a_cosignature_travels_with_the_checkpoint() -> None:
-    (id,) = record_many([DraftFactory()])
+    (id,) = record_many([DraftFactory.build()])
     sequencer.run_once()
-    newest = heads.newest_checkpoint()
+    newest = newest_checkpoint()
     seed = b"\7" * 32
     public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
     line = cosignature.sign(newest.note, "witness.example", seed, 1_800_000_000).rstrip("\n")
@@ -65,7 +66,7 @@ def test_a_cosignature_travels_with_the_checkpoint() -> None:
 
 
 def test_tiles_and_bundles_rebuild_the_log() -> None:
-    ids = list(record_many([DraftFactory() for _ in range(300)]))
+    ids = list(record_many([DraftFactory.build() for _ in range(300)]))
     sequencer.run_once()
     entries = tiles.read_bundle(proofs.bundle(0)) + tiles.read_bundle(proofs.bundle(1, 44))
     assert entries == [proofs.entry_of(id) for id in ids]
@@ -83,7 +84,7 @@ def test_tiles_and_bundles_rebuild_the_log() -> None:
 def test_the_command_prints_the_signed_checkpoint() -> None:
     with pytest.raises(CommandError, match="not signed anything"):
         call_command("checkpoint")
-    list(record_many([DraftFactory()]))
+    list(record_many([DraftFactory.build()]))
     out = StringIO()
     call_command("sequence", stdout=out)
     assert "Sequenced 1 event;" in out.getvalue()
@@ -91,7 +92,7 @@ def test_the_command_prints_the_signed_checkpoint() -> None:
     call_command("checkpoint", stdout=out)
     origin, size, root = out.getvalue().split("\n")[:3]
     assert (origin, size) == ("ledger.example/test", "1")
-    assert root == b64encode(heads.newest_checkpoint().root).decode()
+    assert root == b64encode(newest_checkpoint().root).decode()
 
 
 def test_log_levels_follow_sizes() -> None:
@@ -101,4 +102,5 @@ def test_log_levels_follow_sizes() -> None:
     )
     for level in ("L1", "L2", "L3"):
         first, end = sizes.range_of(level)
+        assert end is not None
         assert {sizes.level(i) for i in range(first, end)} == {level}

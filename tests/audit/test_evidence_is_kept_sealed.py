@@ -123,7 +123,9 @@ def test_erasing_a_person_keeps_the_ledger_whole(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     held = evidence.put("assertion", b"olu's", OLU.key)
-    (of_olu, of_mia) = record_many([DraftFactory(reason="zebra"), DraftFactory(actor=MIA)])
+    (of_olu, of_mia) = record_many(
+        [DraftFactory.build(reason="zebra"), DraftFactory.build(actor=MIA)]
+    )
     sequencer.run_once()
     with django_capture_on_commit_callbacks(execute=True):
         assert erasure.erase_subject(OLU.key) == erasure.Erased(events=1, evidence=True)

@@ -40,8 +40,8 @@ def _forgetful() -> None:
 
 @pytest.fixture
 def trail() -> None:
-    list(record_many(DraftFactory(action="skill.blocked") for _ in range(7)))
-    list(record_many(DraftFactory(action="token.refused", actor=MIA) for _ in range(5)))
+    list(record_many(DraftFactory.build(action="skill.blocked") for _ in range(7)))
+    list(record_many(DraftFactory.build(action="token.refused", actor=MIA) for _ in range(5)))
     sequencer.run_once()
 
 

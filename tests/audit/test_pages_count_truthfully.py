@@ -22,16 +22,16 @@ def facet(overview: search.Overview, key: str) -> dict[str, int]:
 @pytest.fixture(params=[True, False], ids=["sequenced", "pending"])
 def trail(request: pytest.FixtureRequest) -> None:
     drafts = [
-        DraftFactory(actor=OLU, action="skill.blocked"),
-        DraftFactory(actor=OLU, action="skill.blocked", outcome="denied"),
-        DraftFactory(actor=ADA, action="connection.reconciled"),
-        DraftFactory(actor=ADA, action="audit.exported", target=None),
-        DraftFactory(
+        DraftFactory.build(actor=OLU, action="skill.blocked"),
+        DraftFactory.build(actor=OLU, action="skill.blocked", outcome="denied"),
+        DraftFactory.build(actor=ADA, action="connection.reconciled"),
+        DraftFactory.build(actor=ADA, action="audit.exported", target=None),
+        DraftFactory.build(
             actor=ADA,
             action="connection.revoked",
             on_behalf_of=Subject(MIA.iss, MIA.sub, MIA.name, MIA.email),
         ),
-        DraftFactory(actor=MIA, action="token.refused", outcome="denied"),
+        DraftFactory.build(actor=MIA, action="token.refused", outcome="denied"),
     ]
     list(record_many(drafts))
     if request.param:

@@ -209,7 +209,7 @@ def test_verifying_is_for_readers_by_post_with_a_token() -> None:
 
 
 def test_strangers_get_checkpoint_key_and_tiles_and_can_rebuild_the_root(var_dir: Path) -> None:
-    list(record_many(DraftFactory(target=None) for _ in range(300)))
+    list(record_many(DraftFactory.build(target=None) for _ in range(300)))
     stranger = Client()
     assert stranger.get("/log/checkpoint").status_code == 404
     sequencer.run_once()

@@ -34,10 +34,10 @@ def trail() -> None:
     list(
         record_many(
             [
-                DraftFactory(target=Target("skill", "pdf-exfil", "edge-1"), time=NOON),
-                DraftFactory(actor=MIA, action="token.refused", outcome="denied", target=None,
+                DraftFactory.build(target=Target("skill", "pdf-exfil", "edge-1"), time=NOON),
+                DraftFactory.build(actor=MIA, action="token.refused", outcome="denied", target=None,
                              connection="github", time=NOON + timedelta(days=1)),
-                DraftFactory(actor=ADA, action="audit.exported", target=None,
+                DraftFactory.build(actor=ADA, action="audit.exported", target=None,
                              time=NOON + timedelta(days=2)),
             ]
         )
@@ -135,7 +135,7 @@ def test_bars_narrow_the_range(trail: None, ada: Client) -> None:
 
 
 def test_pages_follow_each_other_without_loss(ada: Client) -> None:
-    list(record_many(DraftFactory(action="token.exchanged") for _ in range(120)))
+    list(record_many(DraftFactory.build(action="token.exchanged") for _ in range(120)))
     sequencer.run_once()
     page = text_of(ada.get("/audit/", {"action": "token.*"}))
     seen = re.findall(r"/audit/events/([0-9a-f-]{36})/\" hx", page)
@@ -148,7 +148,7 @@ def test_pages_follow_each_other_without_loss(ada: Client) -> None:
 
 
 def test_oldest_first_is_a_link_and_keeps_newer_and_older_straight(ada: Client) -> None:
-    list(record_many(DraftFactory(action="token.exchanged") for _ in range(60)))
+    list(record_many(DraftFactory.build(action="token.exchanged") for _ in range(60)))
     sequencer.run_once()
     page = text_of(ada.get("/audit/", {"action": "token.*", "order": "oldest"}))
     assert links(page, "Newer") and not links(page, "Older")
@@ -268,7 +268,7 @@ def test_the_page_needs_eight_queries_at_a_thousand_rows(
     monkeypatch.setattr(ledger_facts, "_FOR_S", 300)  # the strip's own, known for two seconds
     start = datetime(2026, 11, 1, tzinfo=UTC)
     drafts = (
-        DraftFactory(
+        DraftFactory.build(
             action=("skill.blocked", "token.exchanged", "approval.denied")[n % 3],
             actor=(OLU, ADA, MIA)[n % 3],
             outcome=("success", "denied")[n % 2],

@@ -123,7 +123,7 @@ def test_one_id_is_recorded_once() -> None:
 
 
 def test_many_events_are_recorded_as_single_ones_are() -> None:
-    drafts = [DraftFactory(id=clock.uuid7(), private={"n": i}) for i in range(7)]
+    drafts = [DraftFactory.build(id=clock.uuid7(), private={"n": i}) for i in range(7)]
     ids = list(record_many(drafts, batch=3))
     assert ids == [draft.id for draft in drafts] == sorted(ids)
     twin = replace(drafts[4], id=None)
@@ -137,7 +137,7 @@ def test_many_events_are_recorded_as_single_ones_are() -> None:
 
 
 def test_a_batch_with_a_bad_draft_is_not_written_and_those_before_stay() -> None:
-    drafts = [DraftFactory(), DraftFactory(), DraftFactory(action="no.such")]
+    drafts = [DraftFactory.build(), DraftFactory.build(), DraftFactory.build(action="no.such")]
     stream = record_many(drafts, batch=2)
     assert len([next(stream), next(stream)]) == 2
     with pytest.raises(actions.UnknownAction):
@@ -160,7 +160,7 @@ def test_severity_defaults_to_that_of_the_action() -> None:
     ("draft", "words", "sentence"),
     [
         (
-            DraftFactory(
+            DraftFactory.build(
                 target=Target("skill", "pdf-exfil", "edge-1"),
                 data={"code": "42-17-08", "channel": "ciba"},
             ),
@@ -168,7 +168,7 @@ def test_severity_defaults_to_that_of_the_action() -> None:
             "Olu Operator blocked skill pdf-exfil on edge-1 after approving code 42-17-08 by phone",
         ),
         (
-            DraftFactory(
+            DraftFactory.build(
                 target=Target("mcp", "files"),
                 private={"approver": {"sub": ADA.sub, "name": ADA.name}},
                 data={"code": "11-22-33", "channel": "passkey"},
@@ -177,12 +177,12 @@ def test_severity_defaults_to_that_of_the_action() -> None:
             "Olu Operator allowed mcp files after Ada Auditor approved code 11-22-33 by passkey",
         ),
         (
-            DraftFactory(target=Target("skill", "x"), outcome="failure"),
+            DraftFactory.build(target=Target("skill", "x"), outcome="failure"),
             "blocked {target}",
             "Olu Operator blocked skill x (failed)",
         ),
         (
-            DraftFactory(target=None, agent="coder", connection="github"),
+            DraftFactory.build(target=None, agent="coder", connection="github"),
             "issued {agent} a token for {connection}",
             "Olu Operator issued coder a token for github",
         ),
@@ -197,7 +197,7 @@ def test_a_phrase_says_who_did_what_where_and_after_which_approval(
 
 
 def test_what_another_system_reported_says_who_told_us() -> None:
-    draft = DraftFactory(
+    draft = DraftFactory.build(
         actor=SYSTEM,
         action="external.deploy-done",
         source="external",
@@ -210,7 +210,7 @@ def test_what_another_system_reported_says_who_told_us() -> None:
 
 
 def test_every_registered_action_has_a_label_and_a_sentence() -> None:
-    (id,) = record_many([DraftFactory()])
+    (id,) = record_many([DraftFactory.build()])
     public = load(id)
     for name in actions.names():
         spec = actions.get(name)

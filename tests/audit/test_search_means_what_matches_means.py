@@ -43,7 +43,7 @@ def drafts(n: int, seed: int) -> list[Draft]:
     """Varied events, the same for a seed."""
     pick = random.Random(seed)
     return [
-        DraftFactory(
+        DraftFactory.build(
             actor=pick.choice(PEOPLE),
             action=pick.choice(ACTIONS),
             outcome=pick.choice(OUTCOMES),

@@ -23,13 +23,14 @@ from audit.models import Checkpoint, Entry, Event, EventRow, Rollup, Tile
 from audit.record import record, record_many
 from audit.sequencer import Sequencer
 from tests.audit.factories import DraftFactory
+from tests.audit.signed import newest_checkpoint
 
 pytestmark = pytest.mark.django_db
 
 
 def fill(n: int) -> list[UUID]:
     """Record n events."""
-    return list(record_many([DraftFactory() for _ in range(n)]))
+    return list(record_many([DraftFactory.build() for _ in range(n)]))
 
 
 def test_every_event_gets_one_leaf_in_order_and_the_root_is_rfc_6962() -> None:
@@ -109,7 +110,7 @@ def test_a_crash_after_the_commit_is_signed_by_the_next_run(
     monkeypatch.undo()
     assert not Checkpoint.objects.exists()
     assert sequencer.run_once().signed is True
-    assert heads.newest_checkpoint().size == tree.stored_size()
+    assert newest_checkpoint().size == tree.stored_size()
 
 
 def test_a_crash_between_state_and_signature_is_signed_by_the_next_run(
@@ -127,8 +128,10 @@ def test_a_crash_between_state_and_signature_is_signed_by_the_next_run(
     with pytest.raises(KeyboardInterrupt):
         keeping.run_once()
     monkeypatch.undo()
-    assert (heads.read_state().size, heads.newest_checkpoint().size) == (6, 3)
-    assert keeping.run_once().size == heads.newest_checkpoint().size == 6
+    state = heads.read_state()
+    assert state is not None
+    assert (state.size, newest_checkpoint().size) == (6, 3)
+    assert keeping.run_once().size == newest_checkpoint().size == 6
 
 
 def test_a_database_behind_what_was_signed_stops_the_sequencer(var_dir: Path) -> None:
@@ -140,13 +143,14 @@ def test_a_database_behind_what_was_signed_stops_the_sequencer(var_dir: Path) ->
             sequencer.run_once()
     assert EventRow.objects.filter(action="ledger.alarm").count() == 1
     assert "older backup" in sequencer.stopped_reason()
-    assert Checkpoint.objects.order_by("-id").first().size == 3
+    assert newest_checkpoint().size == 3
 
 
 def test_a_changed_leaf_stops_the_sequencer_and_a_repair_resumes_it(unguarded: None) -> None:
     fill(3)
     sequencer.run_once()
     victim = Event.objects.order_by("id").first()
+    assert victim is not None
     honest = bytes(victim.leaf_hash)
     Event.objects.filter(id=victim.id).update(leaf_hash=b"\2" * 32)
     with pytest.raises(SequencerStopped) as stopped:
@@ -213,6 +217,7 @@ def test_only_one_process_sequences_and_a_dead_holder_lets_go(var_dir: Path) -> 
     (var_dir / "ledger").mkdir()
     command = [sys.executable, "-c", HOLDER, str(var_dir / "ledger" / "sequencer.lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
         fill(1)
         assert sequencer.run_once().busy is True

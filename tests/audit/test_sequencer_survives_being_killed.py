@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -53,6 +54,12 @@ def start(code: str, env: dict[str, str]) -> subprocess.Popen[str]:
     )
 
 
+def output(process: subprocess.Popen[str]) -> IO[str]:
+    """What a started process prints."""
+    assert process.stdout is not None
+    return process.stdout
+
+
 def test_a_log_whose_writers_are_killed_at_random_still_holds(tmp_path: Path) -> None:
     random.seed(20261124)
     env = os.environ | {
@@ -65,11 +72,12 @@ def test_a_log_whose_writers_are_killed_at_random_still_holds(tmp_path: Path) ->
     printed: list[str] = []
     for _ in range(3):
         writers = [start(RECORDER, env), start(SEQUENCER, env), start(SEQUENCER, env)]
-        assert writers[0].stdout.readline() and writers[1].stdout.readline() == "up\n"
+        recorded, sequenced = output(writers[0]), output(writers[1])
+        assert recorded.readline() and sequenced.readline() == "up\n"
         time.sleep(random.uniform(0.2, 0.8))
         for process in writers:
             process.kill()
-        whole = writers[0].stdout.read().rpartition("\n")[0]
+        whole = recorded.read().rpartition("\n")[0]
         printed += whole.split()
         for process in writers:
             process.communicate()

@@ -25,7 +25,7 @@ CHANGES = {
 @pytest.fixture
 def filled() -> None:
     """One row at least in every guarded table."""
-    list(record_many([DraftFactory() for _ in range(256)]))
+    list(record_many([DraftFactory.build() for _ in range(256)]))
     sequencer.run_once()
     evidence.put("acknowledgement", b"{}")
     Cosignature.objects.create(size=256, root=b"\0" * 32, name="w", line="x", created=NOON)

@@ -30,6 +30,7 @@ from audit.models import (
 )
 from audit.record import record_many
 from tests.audit.factories import ADA, OLU, DraftFactory
+from tests.audit.signed import newest_checkpoint
 
 pytestmark = pytest.mark.django_db
 SIZE = 600
@@ -38,7 +39,7 @@ SIZE = 600
 @pytest.fixture
 def log(unguarded: None) -> list[UUID]:
     """A signed log of three tiles, its triggers dropped by its owner."""
-    ids = list(record_many([DraftFactory() for _ in range(SIZE)]))
+    ids = list(record_many([DraftFactory.build() for _ in range(SIZE)]))
     sequencer.run_once()
     return ids
 
@@ -56,16 +57,16 @@ def altered(id: UUID, **changes: Any) -> bytes:
 
 
 def test_an_untouched_log_holds_and_memory_goes_by_batches() -> None:
-    list(record_many([DraftFactory() for _ in range(SIZE)]))
-    list(record_many([DraftFactory()]))
+    list(record_many([DraftFactory.build() for _ in range(SIZE)]))
+    list(record_many([DraftFactory.build()]))
     seen: list[tuple[int, int]] = []
     sequencer.run_once()
-    list(record_many([DraftFactory(), DraftFactory()]))
+    list(record_many([DraftFactory.build(), DraftFactory.build()]))
     report = verify.run(progress=lambda done, total: seen.append((done, total)), batch=100)
     assert report.ok and report.first_bad is None, report.problems
     assert (report.size, report.checked, report.pending) == (SIZE + 1, SIZE + 1, 2)
     assert report.checkpoints == Checkpoint.objects.count()
-    assert report.root == heads.newest_checkpoint().root
+    assert report.root == newest_checkpoint().root
     assert seen[0] == (100, SIZE + 1) and seen[-1] == (SIZE + 1, SIZE + 1)
 
 
@@ -83,7 +84,8 @@ def test_a_changed_entry_with_a_matching_leaf_is_found_by_its_tile(log: list[UUI
     entry = altered(log[300], outcome="denied")
     Event.objects.filter(id=log[300]).update(entry=entry, leaf_hash=leaf_hash(entry))
     assert ("tile", 300) in found()
-    assert verify.run().first_bad.index == 300
+    first_bad = verify.run().first_bad
+    assert first_bad is not None and first_bad.index == 300
 
 
 def test_a_changed_entry_after_the_last_tile_is_found_by_the_signed_root(log: list[UUID]) -> None:
@@ -104,7 +106,7 @@ def test_a_whole_rewritten_history_contradicts_the_signed_root(log: list[UUID]) 
 
 
 def test_two_entries_that_changed_places_are_found(log: list[UUID]) -> None:
-    (spare,) = record_many([DraftFactory()])  # an event has one leaf: swap by way of a third
+    (spare,) = record_many([DraftFactory.build()])  # an event has one leaf: swap by way of a third
     for seq, event in ((10, spare), (20, log[10]), (10, log[20])):
         Entry.objects.filter(seq=seq).update(event=event)
     assert ("tile", 10) in found()
@@ -134,6 +136,7 @@ def test_an_entry_that_is_not_canonical_is_found(log: list[UUID]) -> None:
 
 def test_a_changed_personal_value_is_found(log: list[UUID]) -> None:
     openings = Openings.objects.filter(event=log[9]).first()
+    assert openings is not None
     openings.values["actor.name"][1] = "Somebody Else"
     openings.save()
     assert found() == [("opening", 9)]
@@ -183,7 +186,7 @@ def test_a_changed_tile_root_or_missing_tile_is_found(log: list[UUID]) -> None:
 
 
 def test_a_forged_or_altered_checkpoint_is_found(log: list[UUID]) -> None:
-    newest = heads.newest_checkpoint()
+    newest = newest_checkpoint()
     forged = checkpoints.sign("ledger.example/test", SIZE, b"\1" * 32, b"\1" * 32)
     Checkpoint.objects.filter(pk=newest.pk).update(note=forged)
     assert ("checkpoint", None) in found()
@@ -203,7 +206,7 @@ def test_lost_counts_and_index_are_found(log: list[UUID]) -> None:
 
 
 def test_a_pending_event_that_was_changed_is_found(log: list[UUID]) -> None:
-    (id,) = record_many([DraftFactory()])
+    (id,) = record_many([DraftFactory.build()])
     Event.objects.filter(id=id).update(entry=b"{}")
     assert [code for code, _ in found()] == ["leaf", "entry"]
 
@@ -225,7 +228,7 @@ def test_missing_triggers_fail_the_verification(log: list[UUID]) -> None:
 
 
 def test_the_command_exits_by_the_result(var_dir: Path) -> None:
-    list(record_many([DraftFactory() for _ in range(3)]))
+    list(record_many([DraftFactory.build() for _ in range(3)]))
     sequencer.run_once()
     out = StringIO()
     call_command("verify_ledger", "--json", stdout=out)
@@ -241,7 +244,7 @@ def test_the_command_exits_by_the_result(var_dir: Path) -> None:
 
 
 def test_a_run_that_was_asked_for_keeps_its_result_and_is_recorded() -> None:
-    list(record_many([DraftFactory() for _ in range(3)]))
+    list(record_many([DraftFactory.build() for _ in range(3)]))
     sequencer.run_once()
     run = verification.request(ADA)
     assert isinstance(ADA, Actor) and run.requested_by == "Ada Auditor"
