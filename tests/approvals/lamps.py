@@ -21,6 +21,7 @@ from approvals.registry import (
 )
 from audit import actions
 from audit.actor import Actor, Target
+from audit.wording import phrase
 
 OPERATOR = frozenset({"operator"})
 KINDS = frozenset({"lamp"})
@@ -120,6 +121,6 @@ def furnish(monkeypatch: pytest.MonkeyPatch) -> Lamps:
     monkeypatch.setitem(registry._HANDLERS, "lamp.step", room.step)
     for past in ("blocked", "allowed", "held", "released", "noted", "removed", "override_logged"):
         name = f"lamp.{past}"
-        spec = actions.ActionSpec(name, name, actions.phrase(f"{past} {{target}}"))
+        spec = actions.ActionSpec(name, name, phrase(f"{past} {{target}}"))
         monkeypatch.setitem(actions._ACTIONS, name, spec)
     return room

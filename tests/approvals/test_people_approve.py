@@ -180,7 +180,7 @@ def swap(approval: Approval, who: str, words: list[dict[str, Any]] | None) -> st
         code,
         audience="https://ata.local/approvals" if words is not None else None,
         requested_expiry=60,
-        authorization_details=words,
+        authorization_details=words or (),
     )
     secret_box.keep(SECRET, str(ask_.pk), started.auth_req_id, expires=ask_.expires_at)
     return code

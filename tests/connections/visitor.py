@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from html import unescape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
 from django.conf import settings
-from django.http import HttpResponse
 from django.test import Client
 
 from approvals import issuer
@@ -20,7 +19,13 @@ from tests.support.sign_in import API, SUBS
 from tests.support.tenant import Browser, LocalTenant
 from tests.tenant.vault_actors import Member
 
-type Page = httpx.Response | HttpResponse
+if TYPE_CHECKING:
+    from django.test.client import _MonkeyPatchedWSGIResponse
+
+type Answer = _MonkeyPatchedWSGIResponse
+"""What Django's test client returns; its type exists for the type checker only."""
+
+type Page = httpx.Response | Answer
 
 
 def subject(who: str) -> str:
@@ -74,11 +79,11 @@ class Visitor:
         self.follow(self.client.get("/oidc/authenticate/", HTTP_HOST=_host()))
         return self
 
-    def get(self, path: str, **headers: Any) -> HttpResponse:
+    def get(self, path: str, **headers: Any) -> Answer:
         """A page of the portal, without following."""
         return self.client.get(path, HTTP_HOST=_host(), **headers)
 
-    def post(self, path: str, data: dict[str, str] | None = None, **headers: Any) -> HttpResponse:
+    def post(self, path: str, data: dict[str, str] | None = None, **headers: Any) -> Answer:
         """A form of the portal, without following."""
         return self.client.post(path, data or {}, HTTP_HOST=_host(), **headers)
 
@@ -156,7 +161,7 @@ class Gateway:
     token: str
     client: Client = field(default_factory=Client)
 
-    def call(self, method: str, path: str, body: Any = None, **headers: str) -> HttpResponse:
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
         """A call; `headers` by their HTTP names with underscores."""
         sent = {f"HTTP_{name.upper()}": value for name, value in headers.items()}
         if self.token:
@@ -164,11 +169,12 @@ class Gateway:
         kwargs: dict[str, Any] = {"HTTP_HOST": _host(), **sent}
         if body is not None:
             kwargs |= {"data": body, "content_type": "application/json"}
-        return getattr(self.client, method.lower())(path, **kwargs)
+        answer: Answer = getattr(self.client, method.lower())(path, **kwargs)
+        return answer
 
     def exchange(
         self, connection: str = "github", skill: str = "mcp:github-mcp", scopes: str = ""
-    ) -> HttpResponse:
+    ) -> Answer:
         """`GET /v1/auth/token`."""
         headers = {"ata_agent": "release-bot"}
         if skill:

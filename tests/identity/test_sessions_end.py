@@ -10,11 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.conf import settings
-from django.http import HttpResponse
 from django.test import Client
 
 from portal.identity.models import SignedInSession
-from tests.connections.visitor import Visitor
+from tests.connections.visitor import Answer, Visitor
 from tests.identity.trail import events
 from tests.support.sign_in import SUBS
 from tests.support.tenant import LocalTenant
@@ -147,7 +146,7 @@ def sign(portal_tenant: LocalTenant) -> Callable[[list[dict[str, Any]]], list[st
 type Sign = Callable[[list[dict[str, Any]]], list[str]]
 
 
-def send(token: str) -> HttpResponse:
+def send(token: str) -> Answer:
     """As the issuer calls: no cookies, no CSRF token."""
     caller = Client(enforce_csrf_checks=True)
     return caller.post("/oidc/backchannel-logout/", {"logout_token": token}, HTTP_HOST=HOST)

@@ -12,13 +12,12 @@ import httpx
 import pytest
 import respx
 from django.conf import settings
-from django.http import HttpResponse
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
 from approvals import issuer
 from portal.identity.models import SignedInSession
-from tests.connections.visitor import Visitor
+from tests.connections.visitor import Answer, Visitor
 from tests.identity.trail import events
 from tests.support.sign_in import SUBS
 from tests.support.tenant import LocalTenant
@@ -167,7 +166,7 @@ def answer(id_token: str | None, **more: Any) -> httpx.Response:
     return httpx.Response(200, json=body | more)
 
 
-def come_back(me: Visitor, state: str) -> HttpResponse:
+def come_back(me: Visitor, state: str) -> Answer:
     return me.get(f"/oidc/callback/?code=c-1&state={state}")
 
 
@@ -237,7 +236,7 @@ def test_a_token_that_the_issuer_did_not_sign_is_refused(
     sent = begin(me)
     kid = real_kid(portal_tenant)
     secret = OctKey.import_key(settings.ENV.AUTH0_CLIENT_SECRET)
-    token = {
+    tokens: dict[str, Callable[[], str]] = {
         "stranger": lambda: forged(sent["nonce"], STRANGER, "RS256", "stranger"),
         "stranger_with_our_kid": lambda: forged(sent["nonce"], STRANGER, "RS256", kid),
         "hs256": lambda: forged(sent["nonce"], secret, "HS256", kid),
@@ -245,8 +244,8 @@ def test_a_token_that_the_issuer_did_not_sign_is_refused(
             f"eyJhbGciOiJub25lIn0.{forged(sent['nonce'], STRANGER, 'RS256', kid).split('.')[1]}."
         ),
         "garbage": lambda: "not.a.token",
-    }[kind]()
-    token_endpoint.mock(answer(token))
+    }
+    token_endpoint.mock(answer(tokens[kind]()))
     assert_failed(come_back(me, sent["state"]), code)
 
 

@@ -172,7 +172,9 @@ def test_a_rewritten_tree_is_not_consistent() -> None:
         ((2, b"short", 5, LEAVES[0], []), "32 bytes"),
     ],
 )
-def test_a_bad_consistency_claim_says_what_is_wrong(case: tuple, reason: str) -> None:
+def test_a_bad_consistency_claim_says_what_is_wrong(
+    case: tuple[int, bytes, int, bytes, list[bytes]], reason: str
+) -> None:
     with pytest.raises(ProofError, match=reason):
         merkle.verify_consistency(*case)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -85,7 +86,7 @@ json_values = st.recursive(
 @given(json_values)
 def test_every_reader_returns_its_type_or_raises_bad_answer(value: Any) -> None:
     source = fields(x=value)
-    readers = [
+    readers: list[Callable[[str], object]] = [
         source.text,
         source.optional_text,
         source.integer,
