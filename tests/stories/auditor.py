@@ -127,7 +127,11 @@ def test_an_auditor_changes_nothing(house: House) -> None:
     expect(page.get_by_role("heading", name="csv-cleaner")).to_be_visible()
     expect(page.locator("#decide")).to_have_count(0)
     token = page.locator("input[name=csrfmiddlewaretoken]").first.get_attribute("value") or ""
-    form = {"csrfmiddlewaretoken": token, "act": "block", "reason": "an auditor should not"}
+    form: dict[str, str | float | bool] = {
+        "csrfmiddlewaretoken": token,
+        "act": "block",
+        "reason": "an auditor should not",
+    }
     refused = someone.context.request.post(
         house.url("/enforcement/skill/csv-cleaner/"), form=form, headers={"Referer": page.url}
     )

@@ -110,7 +110,7 @@ def shots(page: Page, title: str) -> None:
         for width, height in ((1280, 900), (390, 844)):
             page.set_viewport_size({"width": width, "height": height})
             for theme in ("light", "dark"):
-                page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+                page.emulate_media(color_scheme=theme)
                 path = Path(folder) / f"{title}-{width}-{theme}.png"
                 page.screenshot(path=path, full_page=width == 390, animations="disabled")
     except BrowserError as error:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from approvals import people
-from audit.actor import Actor, Target
-from connections import decisions, manifests, needs
-from connections.models import Need
-from enforcement.actions import needs as needs_of
+from connections import decisions
 from enforcement.models import Asset
 
 pytestmark = pytest.mark.django_db
