@@ -52,6 +52,7 @@ class LocalTenant:
         default_factory=lambda: Secrets(*(random_secrets.token_urlsafe(32) for _ in range(3)))
     )
     _process: subprocess.Popen[bytes] | None = None
+    _advanced: float = 0.0
 
     @property
     def url(self) -> str:
@@ -126,6 +127,8 @@ class LocalTenant:
                 command, cwd=CHECKOUT, env=self.environment(), stdout=log, stderr=log
             )
         self._wait()
+        if self._advanced:  # time must not run backwards for what the database holds
+            self._move_clock(self._advanced)
 
     def stop(self) -> None:
         """Stop the server process; the database stays."""
@@ -140,7 +143,11 @@ class LocalTenant:
         self._process = None
 
     def advance(self, seconds: float) -> None:
-        """Move the tenant's clock forward."""
+        """Move the tenant's clock forward; a restarted tenant goes on from there."""
+        self._move_clock(seconds)
+        self._advanced += seconds
+
+    def _move_clock(self, seconds: float) -> None:
         answer = httpx.post(f"{self.url}/__control/clock", json={"advance": seconds})
         answer.raise_for_status()
 
