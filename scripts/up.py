@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -110,32 +111,45 @@ def is_free(port: int) -> bool:
 
 def prepare(child: dict[str, str]) -> None:
     """Databases, static files, the local tenant's people and, at the first start, sample data."""
-    step("Database", "manage.py", "migrate", "--verbosity", "0", env=child)
-    step("Search", "manage.py", "rebuild_projection", "--if-stale", env=child)
-    step("Static files", "manage.py", "collectstatic", "--noinput", "--verbosity", "0", env=child)
-    if env.local_tenant:
-        step("Local tenant", "-m", "tenant", "migrate", env=child)
-        step("Demo accounts", "-m", "tenant", "seed", env=child)
-    demo_world.ensure_gateway(env)
     marker = env.VAR_DIR / "first-start-done"
-    if marker.exists():
+    first = not marker.exists()
+    demo_world.ensure_gateway(env)
+    with ThreadPoolExecutor() as pool:
+        jobs = [
+            pool.submit(prepare_portal, child, first),
+            pool.submit(prepare_tenant, child),
+            pool.submit(step, "Static files", "manage.py", "collectstatic", *_QUIETLY, env=child),
+        ]
+        for job in jobs:
+            job.result()
+    if not first:
         return
-    demo_world.ensure_sample_history(env)
-    step(
-        "Sample history",
-        "manage.py",
-        "import_defenseclaw",
-        str(demo_world.sample_path(env)),
-        "--instance",
-        "edge-1",
-        env=child,
-    )
-    step("Manifests", "manage.py", "declare_manifests", "demo/manifests", env=child)
     if env.local_tenant:
         with whole_stack(child):
             step("Sixty decisions through the local tenant", "-m", "scripts.seed_demo", env=child)
-    step("Sequencing", "manage.py", "sequence", env=child)
     marker.write_text("completed\n")
+
+
+_QUIETLY = ("--noinput", "--verbosity", "0")
+
+
+def prepare_portal(child: dict[str, str], first: bool) -> None:
+    """The portal's database and, at the first start, history and manifests."""
+    step("Database", "manage.py", "migrate", *_QUIETLY, env=child)
+    step("Search", "manage.py", "rebuild_projection", "--if-stale", env=child)
+    if first:
+        demo_world.ensure_sample_history(env)
+        history = str(demo_world.sample_path(env))
+        whose = ("--instance", demo_world.INSTANCES[0])
+        step("Sample history", "manage.py", "import_defenseclaw", history, *whose, env=child)
+        step("Manifests", "manage.py", "declare_manifests", "demo/manifests", env=child)
+
+
+def prepare_tenant(child: dict[str, str]) -> None:
+    """The local tenant's database and its accounts; nothing with a real tenant."""
+    if env.local_tenant:
+        step("Local tenant", "-m", "tenant", "migrate", env=child)
+        step("Demo accounts", "-m", "tenant", "seed", env=child)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.stories.house import House
+from tests.stories.house import House, fresh
 from tests.support.stack import Stack, eventually
 
 
@@ -37,10 +37,11 @@ def test_a_killed_worker_comes_back_and_goes_on(house: House) -> None:
     assert before
     for process in before:
         os.kill(process, signal.SIGKILL)
-    house.stack.finding("skill", "while-the-worker-was-dead", "CRITICAL")
+    skill = fresh("while-dead")
+    house.stack.finding("skill", skill, "CRITICAL")
     eventually(lambda: processes(house.stack, "celery") - before, "a new worker")
     eventually(
-        lambda: "while-the-worker-was-dead" in house.stack.enforced("edge-1"),
+        lambda: skill in house.stack.enforced("edge-1"),
         "the hold that the new worker wrote",
         40,
     )

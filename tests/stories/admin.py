@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.stories.house import House, code_on
+from tests.stories.house import House, code_on, fresh
 from tests.stories.member import connect
 from tests.support.chrome import shots
 
@@ -36,9 +36,9 @@ def state_of(house: House, path: str) -> str:
 
 def test_an_approved_revocation_ends_the_connection(house: House) -> None:
     member = house.visit("member2").page
-    path = connect(member, house, "github", "GitHub", "milo-at-github")
+    path = connect(member, house, "github", "GitHub", fresh("milo-at-github"))
     page = house.visit("admin", "/connections/inventory/").page
-    expect(page.get_by_text("milo-at-github")).to_be_visible()
+    expect(page.get_by_text(fresh("milo-at-github"))).to_be_visible()
     shots(page, "3-admin-inventory")
     code = ask_to_revoke(house, page, path)
     assert state_of(house, path) == "suspended"
@@ -63,7 +63,7 @@ def test_an_approved_revocation_ends_the_connection(house: House) -> None:
 
 def test_a_denied_revocation_lifts_the_refusal(house: House) -> None:
     member = house.visit("member2").page
-    path = connect(member, house, "google-oauth2", "Google", "milo-calendar")
+    path = connect(member, house, "google-oauth2", "Google", fresh("milo-calendar"))
     page = house.visit("admin").page
     code = ask_to_revoke(house, page, path)
     assert state_of(house, path) == "suspended"

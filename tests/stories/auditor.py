@@ -93,7 +93,7 @@ def test_a_proof_is_checked_offline_with_keys_of_ones_own(house: House) -> None:
     entry = download(page, "Entry bytes", house.homes / "event.entry")
     key = house.homes / "log.key"
     key.write_text(httpx.get(house.url("/log/key")).text)
-    ata = house.command_line("auditor", "proof")
+    ata = house.command_line("auditor")
     checked = ata("verify", str(proof), "--entry", str(entry), "--vkey", str(key))
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "Verified" in checked.stdout

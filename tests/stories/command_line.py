@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.stories.house import House
+from tests.stories.house import House, fresh
 
 
 def test_sign_in_decide_and_sign_out_from_a_terminal(house: House) -> None:
@@ -13,34 +13,32 @@ def test_sign_in_decide_and_sign_out_from_a_terminal(house: House) -> None:
     assert "Olu Operator" in ata.sign_in()
     status = json.loads(ata("status", "--json").stdout)
     assert (status["email"], status["roles"]) == ("operator@acme.example", ["operator"])
-    session = ata.home / ".ata" / "session.json"
-    assert session.stat().st_mode & 0o777 == 0o600
+    assert ata.session.stat().st_mode & 0o777 == 0o600
 
     block = ("skill", "block", "--reason", "by story", "--severity", "HIGH")
-    code, said = ata.decide("Approve", *block, "terminal-approved")
+    approved, denied = fresh("terminal-approved"), fresh("terminal-denied")
+    code, said = ata.decide("Approve", *block, approved)
     assert code == 0, said
-    assert "terminal-approved" in house.stack.enforced("edge-1")
-    code, said = ata.decide("Deny", *block, "terminal-denied")
+    assert approved in house.stack.enforced("edge-1")
+    code, said = ata.decide("Deny", *block, denied)
     assert code == 3, said
     assert "denied" in said
 
-    house.keep("sessions", session.read_text())
     out = ata("logout")
     assert out.returncode == 0, out.stderr
-    assert not session.exists()
+    assert not ata.session.exists()
     assert ata("status").returncode == 1
 
 
 def test_a_mild_block_from_a_terminal_is_done_at_once(house: House) -> None:
-    ata = house.command_line("operator2", "mild")
-    ata.sign_in()
-    done = ata("tool", "block", "screen.record", "--reason", "not needed", "--json")
+    ata = house.command_line("operator2").signed_in()
+    done = ata("tool", "block", fresh("screen.record"), "--reason", "not needed", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["event_id"]
 
 
 def test_wrong_use_of_the_command_line_is_said_with_exit_code_two(house: House) -> None:
-    ata = house.command_line("member1", "usage")
+    ata = house.command_line("member1", "nobody")
     assert ata("skill", "block").returncode == 2
     unsigned = ata("skill", "block", "x", "--reason", "y")
     assert unsigned.returncode == 1

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tests.support.chrome import PATIENCE_MS, Person, person
 from tests.support.stack import CHECKOUT, Stack
@@ -29,7 +29,14 @@ CODE = re.compile(r"\d\d-\d\d-\d\d")
 CODE_OF_DEVICE = re.compile(r"[A-Z]{4}-[A-Z]{4}")
 WAITING = re.compile(r"Code: (\d\d-\d\d-\d\d)")
 
+_RUN = secrets.token_hex(2)
+
 expect.set_options(timeout=PATIENCE_MS)
+
+
+def fresh(name: str) -> str:
+    """A name that no earlier run on the same data has used."""
+    return f"{name}-{_RUN}"
 
 
 @dataclass
@@ -39,6 +46,7 @@ class House:
     stack: Stack
     engine: Browser
     homes: Path
+    cookies: dict[str, StorageState]
     present: list[Person] = field(default_factory=list)
 
     def url(self, path: str) -> str:
@@ -46,25 +54,34 @@ class House:
         return f"{self.stack.portal}{path}"
 
     def visit(self, name: str, path: str = "/", width: int = 1280) -> Person:
-        """Somebody opens the portal in a browser of their own and signs in with one click."""
-        someone = person(self.engine, name, width)
-        self.present.append(someone)
+        """Somebody opens the portal in a browser of their own; the first time they sign in."""
+        someone = self._browser(name, name, width, 900)
         page = someone.page
-        page.goto(self.url(f"/oidc/authenticate/?next={quote(path)}"))
-        page.get_by_role("button", name=NAMES[name]).first.click()
-        page.wait_for_url(lambda url: url.startswith(self.stack.portal) and "/oidc/" not in url)
-        if page.url != self.url(path):  # a sign-in may end a pending disconnection first
-            page.goto(self.url(path))
+        if name not in self.cookies:
+            page.goto(self.url("/oidc/authenticate/?next=/account/"))
+            page.get_by_role("button", name=NAMES[name]).first.click()
+            # A sign-in may end a pending disconnection first.
+            page.wait_for_url(lambda u: u.startswith(self.stack.portal) and "/oidc/" not in u)
+            self.cookies[name] = someone.context.storage_state()
+        page.goto(self.url(path))
         return someone
 
     def phone(self, name: str) -> Phone:
-        """Somebody's phone, picked up in a browser of its own."""
-        holder = person(self.engine, name, 390, 844)
-        self.present.append(holder)
+        """Somebody's phone, in a browser of its own; the first time it is picked up."""
+        key = f"{name}'s phone"
+        holder = self._browser(key, name, 390, 844)
         page = holder.page
         page.goto(f"{self.stack.tenant}/phone/{holder.email}/")
-        page.get_by_role("button", name="Pick up this phone").click()
+        if key not in self.cookies:
+            page.get_by_role("button", name="Pick up this phone").click()
+            expect(page.locator("#screen")).to_be_visible()
+            self.cookies[key] = holder.context.storage_state()
         return Phone(page)
+
+    def _browser(self, key: str, name: str, width: int, height: int) -> Person:
+        someone = person(self.engine, name, width, height, self.cookies.get(key))
+        self.present.append(someone)
+        return someone
 
     def phone_asked_by(self, page: Page, reader: str) -> Phone:
         """The phone that an approval's page names; ``reader`` is whoever "your phone" is about."""
@@ -72,11 +89,11 @@ class House:
         named = (name for name, full in NAMES.items() if full.split()[0] in words)
         return self.phone(next(named, reader))
 
-    def command_line(self, name: str, story: str) -> CommandLine:
-        """A shell of somebody, with a home of its own for each story."""
-        home = self.homes / f"{story}-{name}"
-        home.mkdir(exist_ok=True)
-        return CommandLine(self, name, home)
+    def command_line(self, name: str, home: str = "") -> CommandLine:
+        """A shell of somebody with their usual home folder, or with another one."""
+        folder = self.homes / (home or name)
+        folder.mkdir(exist_ok=True)
+        return CommandLine(self, name, folder)
 
     def keep(self, what: str, text: str) -> None:
         """Keep what a process said, for the canary to read."""
@@ -173,6 +190,17 @@ class CommandLine:
                 process.kill()
             process.wait()
 
+    @property
+    def session(self) -> Path:
+        """The session file."""
+        return self.home / ".ata" / "session.json"
+
+    def signed_in(self) -> CommandLine:
+        """This shell, signed in now if it was not before."""
+        if not self.session.exists():
+            self.sign_in()
+        return self
+
     def sign_in(self) -> str:
         """`ata login --no-browser`, confirmed in Chromium at the tenant; returns what it said."""
         with self.running(*self.command("login", "--no-browser")) as process:
@@ -190,6 +218,7 @@ class CommandLine:
             expect(browser.page.get_by_role("heading")).to_contain_text("Device connected")
             out, err = process.communicate(timeout=30)
             assert process.returncode == 0, err
+        self.house.keep("sessions", self.session.read_text())
         return out
 
 

@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.stories.house import House
+from tests.stories.house import House, fresh
 from tests.support.chrome import shots
 
 
@@ -27,7 +27,7 @@ def connect(page: Page, house: House, service: str, title: str, login: str) -> s
 def test_a_member_connects_through_the_provider_and_disconnects_in_one_click(house: House) -> None:
     page = house.visit("member2", "/connections/").page
     shots(page, "2-member-connections")
-    own = connect(page, house, "slack", "Slack", "milo-on-slack")
+    own = connect(page, house, "slack", "Slack", fresh("milo-on-slack"))
     expect(page.get_by_text("send messages as you").first).to_be_visible()
     shots(page, "2-member-connected")
 
@@ -50,7 +50,7 @@ def test_a_member_connects_through_the_provider_and_disconnects_in_one_click(hou
 
 def test_a_disconnection_can_be_undone_while_there_is_time(house: House) -> None:
     page = house.visit("member2", "/connections/").page
-    own = connect(page, house, "google-oauth2", "Google", "milo@work")
+    own = connect(page, house, "google-oauth2", "Google", fresh("milo-at-work"))
     page.get_by_role("link", name="Disconnect…").click()
     page.get_by_role("button", name="Disconnect").click()
     page.get_by_role("button", name="Undo").first.click()

@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.stories.house import House, code_on
+from tests.stories.house import House, code_on, fresh
 from tests.support.chrome import shots
 from tests.support.stack import eventually
 
@@ -34,59 +34,63 @@ def hold_of(house: House, skill: str) -> str:
 
 
 def test_a_critical_finding_is_held_and_an_approved_block_stays(house: House) -> None:
-    house.stack.finding("skill", "pdf-exfil", "CRITICAL")
-    eventually(lambda: hold_of(house, "pdf-exfil").startswith("ATA hold"), "a hold at edge-1")
+    skill = fresh("pdf-exfil")
+    house.stack.finding("skill", skill, "CRITICAL")
+    eventually(lambda: hold_of(house, skill).startswith("ATA hold"), "a hold at edge-1")
     page = house.visit("operator").page
-    expect(page.get_by_text("pdf-exfil").first).to_be_visible()
+    expect(page.get_by_text(skill).first).to_be_visible()
     shots(page, "4-operator-home")
-    page.goto(house.url("/enforcement/skill/pdf-exfil/"))
+    page.goto(house.url(f"/enforcement/skill/{skill}/"))
     expect(page.locator("#state")).to_contain_text("on hold")
     shots(page, "4-operator-held")
-    code = open_request(page, house, "pdf-exfil")
+    code = open_request(page, house, skill)
     shots(page, "4-operator-request")
     house.phone_asked_by(page, "operator").answer(code, "Approve")
     expect(page.locator(".code-big")).to_have_count(0, timeout=30_000)
     eventually(
-        lambda: hold_of(house, "pdf-exfil") and "ATA hold" not in hold_of(house, "pdf-exfil"),
+        lambda: hold_of(house, skill) and "ATA hold" not in hold_of(house, skill),
         "the block at edge-1",
     )
-    page.goto(house.url("/enforcement/skill/pdf-exfil/"))
+    page.goto(house.url(f"/enforcement/skill/{skill}/"))
     expect(page.locator("#state")).to_contain_text("blocked")
     expect(page.get_by_text(re.compile(r"[Bb]lock.* by (Olu|Oona) Operator")).first).to_be_visible()
     shots(page, "4-operator-blocked")
 
 
 def test_a_denied_block_is_a_logged_override_and_the_hold_ends(house: House) -> None:
-    house.stack.finding("skill", "calendar-peek", "CRITICAL")
-    eventually(lambda: hold_of(house, "calendar-peek").startswith("ATA hold"), "a hold at edge-1")
+    skill = fresh("calendar-peek")
+    house.stack.finding("skill", skill, "CRITICAL")
+    eventually(lambda: hold_of(house, skill).startswith("ATA hold"), "a hold at edge-1")
     page = house.visit("operator").page
-    code = open_request(page, house, "calendar-peek")
+    code = open_request(page, house, skill)
     house.phone_asked_by(page, "operator").answer(code, "Deny")
-    eventually(lambda: "calendar-peek" not in house.stack.enforced("edge-1"), "the hold gone", 30)
-    assert "calendar-peek" not in house.stack.enforced("edge-1", "allowed")
+    eventually(lambda: skill not in house.stack.enforced("edge-1"), "the hold gone", 30)
+    assert skill not in house.stack.enforced("edge-1", "allowed")
     expect(page.locator(".code-big")).to_have_count(0, timeout=30_000)
     shots(page, "4-operator-override")
     auditor = house.visit("auditor", "/audit/?action=skill.override_logged").page
-    sentence = auditor.locator("#rows tr").filter(has_text="calendar-peek")
+    sentence = auditor.locator("#rows tr").filter(has_text=skill)
     expect(sentence).to_have_count(1)
     expect(sentence).to_contain_text(re.compile("(Olu|Oona) Operator"))
 
 
 def test_a_mild_block_by_hand_commits_at_once(house: House) -> None:
     page = house.visit("operator").page
-    decide(page, house, "/enforcement/tool/tab.capture/", "block", "not needed here")
+    tool = fresh("tab.capture")
+    decide(page, house, f"/enforcement/tool/{tool}/", "block", "not needed here")
     expect(page.locator("#state")).to_contain_text("blocked")
-    eventually(lambda: "tab.capture" in house.stack.enforced("edge-2"), "the block at edge-2")
-    assert house.stack.enforced("edge-2")["tab.capture"]
+    eventually(lambda: tool in house.stack.enforced("edge-2"), "the block at edge-2")
+    assert house.stack.enforced("edge-2")[tool]
 
 
 def test_a_high_block_by_hand_waits_for_a_second_device(house: House) -> None:
     page = house.visit("operator").page
-    path = "/enforcement/plugin/clip-relay/"
+    plugin = fresh("clip-relay")
+    path = f"/enforcement/plugin/{plugin}/"
     decide(page, house, path, "block", "relays the clipboard", "HIGH")
     page.wait_for_url(re.compile(r"/approvals/[0-9a-f-]{36}/"))
     code = code_on(page)
-    assert "relays" not in house.stack.enforced("edge-1").get("clip-relay", "").split("until")[-1]
+    assert "relays" not in house.stack.enforced("edge-1").get(plugin, "").split("until")[-1]
     house.phone_asked_by(page, "operator").answer(code, "Approve")
     expect(page.locator(".code-big")).to_have_count(0, timeout=30_000)
     page.goto(house.url(path))
@@ -95,10 +99,9 @@ def test_a_high_block_by_hand_waits_for_a_second_device(house: House) -> None:
 
 def test_an_allow_of_something_never_scanned_counts_as_high(house: House) -> None:
     page = house.visit("operator2").page
-    decide(page, house, "/enforcement/mcp/never-scanned/", "allow", "looked at it myself")
+    server = fresh("never-scanned")
+    decide(page, house, f"/enforcement/mcp/{server}/", "allow", "looked at it myself")
     page.wait_for_url(re.compile(r"/approvals/[0-9a-f-]{36}/"))
     code = code_on(page)
     house.phone_asked_by(page, "operator2").answer(code, "Approve")
-    eventually(
-        lambda: "never-scanned" in house.stack.enforced("edge-1", "allowed"), "the allow at edge-1"
-    )
+    eventually(lambda: server in house.stack.enforced("edge-1", "allowed"), "the allow at edge-1")

@@ -19,6 +19,7 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     Request,
+    StorageState,
     sync_playwright,
 )
 from playwright.sync_api import Error as BrowserError
@@ -76,10 +77,19 @@ class Person:
         return page
 
 
-def person(browser: Browser, name: str, width: int = 1280, height: int = 900) -> Person:
-    """A fresh profile whose every page is listened to."""
+def person(
+    browser: Browser,
+    name: str,
+    width: int = 1280,
+    height: int = 900,
+    cookies: StorageState | None = None,
+) -> Person:
+    """A profile of its own whose every page is listened to; fresh unless given its cookies."""
     context = browser.new_context(
-        viewport={"width": width, "height": height}, accept_downloads=True, locale="en-GB"
+        viewport={"width": width, "height": height},
+        accept_downloads=True,
+        locale="en-GB",
+        storage_state=cookies,
     )
     context.set_default_timeout(PATIENCE_MS)
     made = Person(name, context, context.new_page())
