@@ -36,8 +36,14 @@ def test_a_member_connects_through_the_provider_and_disconnects_in_one_click(hou
     page.get_by_role("button", name="Disconnect").click()
     expect(page.get_by_text("is disconnected.").first).to_be_visible()
     shots(page, "2-member-disconnecting")
-    # After the time to undo it is deleted at Auth0 with the member's own token.
-    expect(page.get_by_text("Slack was deleted at Auth0.")).to_be_visible(timeout=40_000)
+    # After the time to undo it is deleted at Auth0 with the member's own token: by itself, or
+    # by a click when the page tried that for another connection only a moment ago.
+    deleted = page.get_by_text("Slack was deleted at Auth0.")
+    finish = page.get_by_role("link", name="Finish now")
+    expect(deleted.or_(finish)).to_be_visible(timeout=40_000)
+    if finish.is_visible():
+        finish.click()
+    expect(deleted).to_be_visible()
     shots(page, "2-member-disconnected")
     page.goto(house.url(own))
     expect(page.get_by_text("revoked").first).to_be_visible()
