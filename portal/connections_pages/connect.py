@@ -164,7 +164,11 @@ def _make_room(me: Actor, flow: TokenFlow, token: str) -> None:
 
 
 def _delete(request: HttpRequest, me: Actor, token: str) -> HttpResponse:
-    for one in pending.delete_due(me.iss, me.sub, token):
+    outcomes = list(pending.delete_due(me.iss, me.sub, token))
+    if all(one.done for one in outcomes):
+        # Only a failed attempt makes the next one wait; another deletion may be due in seconds.
+        request.session.pop(FINISH_TRIED, None)
+    for one in outcomes:
         title = scopes.title(one.account.connection)
         if one.done:
             messages.success(request, f"{title} was deleted at Auth0.")
