@@ -56,7 +56,7 @@ def test_personal_values_stand_in_openings_and_never_in_the_entry() -> None:
         "left",
         "revoked-by",
         "home",
-        "192",
+        "192.",
     ):
         assert secret not in entry
     assert '"scopes":3' in entry

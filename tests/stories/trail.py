@@ -87,6 +87,9 @@ def test_a_restart_loses_nothing_and_a_waiting_approval_goes_on(house: House) ->
     decide(page, house, f"/enforcement/skill/{skill}/", "block", "before", "HIGH")
     page.wait_for_url(APPROVAL)
     address, code = page.url, code_on(page)
+    newest = "SELECT state FROM approvals_ask ORDER BY id DESC LIMIT 1"
+    # A push that was still being sent would rightly be sent anew, under another code.
+    eventually(lambda: house.stack.rows(newest)[0]["state"] == "waiting", "the push")
     (before,) = house.stack.rows("SELECT count(*) AS n, max(seq) AS top FROM audit_entry")
     page.goto("about:blank")  # a page that polls would complain that nobody answers
 
