@@ -149,8 +149,8 @@ HOSTS: Final = (
     "api.openai.com",
     "api.anthropic.com",
     "github.com",
-    "pypi.org",
-    "registry.npmjs.org",
+    "packages.example",
+    "modules.example",
     "slack.com",
     "www.googleapis.com",
 )
