@@ -146,6 +146,8 @@ FORMAT_MODULE_PATH: list[str] = []
 
 # Kombu warns about a URL without a host, which a folder does not have.
 CELERY_BROKER_URL = env.CELERY_BROKER_URL.replace("filesystem://", "filesystem://localhost")
+if env.CELERY_BROKER_URL.startswith("filesystem:"):
+    CELERY_BROKER_TRANSPORT = "portal.broker:Transport"
 CELERY_BROKER_TRANSPORT_OPTIONS = broker_options(env.CELERY_BROKER_URL, var_dir=VAR_DIR)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True

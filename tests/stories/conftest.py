@@ -29,7 +29,7 @@ pytest.register_assert_rewrite(
 
 from tests.stories.house import House  # noqa: E402
 from tests.support.chrome import chromium  # noqa: E402
-from tests.support.stack import FIRST_START_S, Stack  # noqa: E402
+from tests.support.stack import FIRST_START_S, Stack, eventually  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -41,10 +41,13 @@ def engine() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def stack(engine: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """`make up` on a fresh folder, its first start included; Ctrl-C in the end."""
+    """`make up` on a fresh folder, its first start killed once; Ctrl-C in the end."""
     # More is asked of one person here than Auth0's five pushes a minute, and answers come sooner.
     hurried = {"TENANT_PUSHES_PER_MINUTE": "100000", "TENANT_CIBA_INTERVAL_S": "1"}
     running = Stack(tmp_path_factory.mktemp("stack") / "var", hurried)
+    running.begin()
+    eventually(lambda: "Sample history …" in running.output, "the first start at its import", 120)
+    running.kill()
     running.start(FIRST_START_S)
     yield running
     assert running.stop() == 0

@@ -146,6 +146,13 @@ class Stack:
             process.wait()
             raise AssertionError(f"did not stop:\n{self.output[-2000:]}") from None
 
+    def kill(self) -> None:
+        """End the starter as a crash would (SIGKILL); what it started has to notice by itself."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+
     def run(self, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run Python in the checkout with this stack's environment."""
         return subprocess.run(
