@@ -40,8 +40,10 @@ def test_an_approved_revocation_ends_the_connection(house: House) -> None:
     page = house.visit("admin", "/connections/inventory/").page
     expect(page.get_by_text(fresh("milo-at-github"))).to_be_visible()
     shots(page, "3-admin-inventory")
+    broker = house.command_line("member2")
+    assert broker.refused_by_broker("github", "mcp:github-mcp") == ""
     code = ask_to_revoke(house, page, path)
-    assert state_of(house, path) == "suspended"
+    assert broker.refused_by_broker("github", "mcp:github-mcp") == "connection_suspended"
     expect(page.get_by_role("timer").first).to_be_visible()
     shots(page, "3-admin-waiting")
 
@@ -54,6 +56,7 @@ def test_an_approved_revocation_ends_the_connection(house: House) -> None:
     expect(page.get_by_text("approved", exact=False).first).to_be_visible()
     expect(page.locator(".code-big")).to_have_count(0)
     shots(page, "3-admin-approved")
+    assert broker.refused_by_broker("github", "mcp:github-mcp") == "connection_revoked"
     assert state_of(house, path) in {"revocation_pending", "revoked"}
     # Only the owner's own token can delete it at Auth0: that ends at their next visit.
     member.goto(house.url("/connections/"))

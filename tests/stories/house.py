@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import subprocess
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tests.support.chrome import PATIENCE_MS, Person, person
@@ -189,6 +191,20 @@ class CommandLine:
             if process.poll() is None:
                 process.kill()
             process.wait()
+
+    def refused_by_broker(self, connection: str, skill: str) -> str:
+        """The broker's code for a component that asks in this person's name; "" for a token."""
+        token = json.loads(self.signed_in().session.read_text())["access_token"]
+        answer = httpx.get(
+            f"{self.house.stack.portal}/v1/auth/token",
+            params={"connection": connection},
+            headers={
+                "Authorization": f"Bearer {token}",
+                "ATA-Agent": "story",
+                "ATA-Skill": skill,
+            },
+        )
+        return "" if answer.status_code == 200 else str(answer.json()["code"])
 
     @property
     def session(self) -> Path:
