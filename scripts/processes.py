@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -90,11 +92,24 @@ def kept(command: list[str]) -> list[str]:
 
 def is_ready(env: Env) -> bool:
     """Whether /readyz answers 200."""
+    return _unready(env) == set()
+
+
+def is_ready_to_prepare(env: Env) -> bool:
+    """Whether nothing but the preparation itself keeps /readyz from answering 200."""
+    return _unready(env) == {"preparation"}
+
+
+def _unready(env: Env) -> set[str] | None:
+    """Names of the checks that do not hold; None while nobody answers."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{env.PORTAL_PORT}/readyz", timeout=2):
-            return True
-    except OSError:
-        return False
+            return set()
+    except urllib.error.HTTPError as answer:
+        checks: dict[str, str] = json.load(answer)["checks"]
+        return {name for name, found in checks.items() if found != "ok"}
+    except (OSError, ValueError):
+        return None
 
 
 def run_all(env: Env, child: dict[str, str], on_ready: Callable[[], None]) -> int:

@@ -25,7 +25,7 @@ from typing import Any
 from portal.env import env, kept_secret
 from scripts.demo_world import ports
 
-PEOPLE = ("operator", "operator2", "admin")
+PEOPLE = ("operator", "operator2", "member1")
 DECISIONS = 60
 _PATIENCE_S = 90
 
@@ -81,6 +81,15 @@ def plans(seed: int = 7) -> list[Plan]:
     return made
 
 
+# Who, over which connection, by which component of which agent, with which scopes.
+_USES = (
+    ("operator", "slack", "standup-bot", "cursor", "channels:read"),
+    ("operator", "github", "github-mcp", "codex", "read:user repo"),
+    ("member1", "google-oauth2", "calendar-sync", "claudecode", "openid email"),
+    ("member1", "github", "github-mcp", "codex", "read:user"),
+)
+
+
 class Person:
     """Somebody with a browser at the tenant and a command line at the portal."""
 
@@ -113,13 +122,23 @@ class Person:
         self.token = tokens["access_token"]
         self.sub = self.call("POST", "session", {"id_token": tokens["id_token"]})["sub"]
 
-    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
         """One call of `/v1`."""
         request = urllib.request.Request(  # noqa: S310
             f"{env.portal_url}/v1/{path}",
             data=json.dumps(body).encode() if body is not None else None,
             method=method,
-            headers={"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
+            headers={
+                "Authorization": f"Bearer {self.token}",
+                "Content-Type": "application/json",
+                **(headers or {}),
+            },
         )
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             found: dict[str, Any] = json.load(answer)
@@ -221,11 +240,34 @@ def run() -> dict[str, int]:
         ordered = sorted(plans(), key=lambda plan: plan.answer != "ignore")
         waiting = pool.map(lambda plan: _carry_out(people[plan.who], phones, plan), ordered)
         approvals = [approval for approval in waiting if approval]
+    use_connections(people)
     stage_findings()
     outcomes = {"committed": DECISIONS - len(approvals)}
     for outcome in _endings(people["operator"], approvals):
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
     return outcomes
+
+
+def use_connections(people: dict[str, Person]) -> None:
+    """Agents act for people: real exchanges at the broker; the tokens are dropped at once."""
+    for name, connection, component, agent, scopes in _USES:
+        person = people[name]
+        _wait_for_inventory(person, connection)
+        person.call(
+            "GET",
+            f"auth/token?connection={connection}",
+            headers={"ATA-Skill": f"mcp:{component}", "ATA-Agent": agent, "ATA-Scopes": scopes},
+        )
+
+
+def _wait_for_inventory(person: Person, connection: str) -> None:
+    until = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < until:
+        known = person.call("GET", "connections")["items"]
+        if any(one["connection"] == connection for one in known):
+            return
+        time.sleep(0.5)
+    raise RuntimeError(f"{person.email}'s {connection} did not appear in the inventory")
 
 
 def stage_findings() -> None:

@@ -23,7 +23,7 @@ from typing import IO
 
 from portal.env import BASE_DIR, Env, env, kept_secret
 from scripts import demo_world
-from scripts.processes import commands, is_ready, kept, run_all
+from scripts.processes import commands, is_ready_to_prepare, kept, run_all
 
 
 def main() -> None:
@@ -113,6 +113,7 @@ def prepare(child: dict[str, str]) -> None:
     """Databases, static files, the local tenant's people and, at the first start, sample data."""
     marker = env.VAR_DIR / "first-start-done"
     first = not marker.exists()
+    preparing(env).unlink(missing_ok=True)
     demo_world.ensure_gateway(env)
     with ThreadPoolExecutor() as pool:
         jobs = [
@@ -161,6 +162,8 @@ def whole_stack(child: dict[str, str]) -> Iterator[None]:
         "TENANT_CIBA_INTERVAL_S": "1",
         "STEP_UP_EXPIRY_S": "20",
     }
+    # Nobody may take this stack for the real one: /readyz says no as long as the file is there.
+    preparing(env).touch()
     with first_start_log(env).open("ab") as log:
         running = [
             subprocess.Popen(  # noqa: S603
@@ -178,6 +181,12 @@ def whole_stack(child: dict[str, str]) -> Iterator[None]:
             yield
         finally:
             end_groups(running)
+    preparing(env).unlink()
+
+
+def preparing(env: Env) -> Path:
+    """The file that `portal.ops.health` looks for."""
+    return env.VAR_DIR / "first-start-running"
 
 
 def first_start_log(env: Env) -> Path:
@@ -198,7 +207,7 @@ def end_groups(running: list[subprocess.Popen[bytes]]) -> None:
 
 
 def wait_until_ready(running: list[subprocess.Popen[bytes]], seconds: float = 60) -> None:
-    """Until /readyz says yes, or a process ended."""
+    """Until all that /readyz misses is the preparation, or a process ended."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         for process in running:
@@ -207,7 +216,7 @@ def wait_until_ready(running: list[subprocess.Popen[bytes]], seconds: float = 60
                     f"A process ended with exit code {process.returncode}.",
                     f"{first_start_log(env)} says why.",
                 )
-        if is_ready(env):
+        if is_ready_to_prepare(env):
             return
         time.sleep(0.2)
     stop("The stack was not ready in time.", f"{first_start_log(env)} may say why.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -14,6 +15,9 @@ from approvals import issuer
 from audit.guards import missing_triggers
 from auth0_client.errors import Auth0Error
 from outbound.errors import OutboundError
+
+PREPARATION = "preparation"
+PREPARING = "first-start-running"
 
 
 @login_not_required
@@ -31,6 +35,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
         "database": _database,
         "ledger_guards": _guards,
         "issuer": _issuer,
+        PREPARATION: _preparation,
     }
     found = {name: _run(check) for name, check in checks.items()}
     ready = all(not reason for reason in found.values())
@@ -56,6 +61,13 @@ def _database() -> str:
 def _guards() -> str:
     missing = missing_triggers()
     return f"missing triggers: {', '.join(missing)}" if missing else ""
+
+
+def _preparation() -> str:
+    """The first `make up` runs this very portal, with quick expiries, to make sample decisions."""
+    if (settings.VAR_DIR / PREPARING).exists():
+        return "the first start is being prepared; if it was stopped, run 'make up' again"
+    return ""
 
 
 def _issuer() -> str:
