@@ -76,7 +76,9 @@ def summary(actor: Actor) -> Summary:
     live = lookup.mine(actor).filter(state=State.CONNECTED)
     users = {user_name(use) for use in Use.objects.filter(account__in=live)}
     last = live.exclude(last_used_at=None).order_by("-last_used_at").first()
-    name = ""
-    if last is not None:
-        name = last.last_skill.partition(":")[2] or last.last_agent or "an unnamed agent"
-    return Summary(len(users), name, last.last_used_at if last else None)
+    return Summary(len(users), last_user(last) if last else "", last.last_used_at if last else None)
+
+
+def last_user(account: ConnectedAccount) -> str:
+    """What people call the last user of an account: its component, else its agent."""
+    return account.last_skill.partition(":")[2] or account.last_agent or "an unnamed agent"

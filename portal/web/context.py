@@ -120,7 +120,7 @@ def _banners(person: User | None, counts: Counts) -> list[dict[str, str]]:
                 "level": "hold",
                 "text": f"{things} on hold because nobody decided.",
                 "url": "/enforcement/",
-                "action": "Decide",
+                "action": "Decide" if "operator" in person.roles else "Look",
             }
         )
     return found

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Q
 
 from audit.actor import Actor
-from connections import names, scopes
-from connections.models import ConnectedAccount, Need, Notice, State, Use
+from connections import names, overview, scopes
+from connections.models import ConnectedAccount, Need, Notice, State
 from enforcement.kinds import called
 from portal.web.home_audit import latest, pending
 from portal.web.home_panels import MOST, Home, Line, Panel, Tile
@@ -81,7 +81,7 @@ def mine(me: Actor) -> Home:
 
 
 def _account(account: ConnectedAccount) -> Line:
-    seen = f"last used by {account.last_agent or 'an unnamed agent'}"
+    seen = f"last used by {overview.last_user(account)}"
     began = f"{account.watched_since.day} {account.watched_since:%b}"
     never = f"not seen used since {began}, when we began watching"
     return Line(
@@ -120,15 +120,11 @@ def _notices(me: Actor) -> list[Line]:
 
 def _agents(me: Actor) -> str:
     """`2 agents can act as you; last: github-mcp, 24 Nov, 10:42 UTC.`"""
-    used = Use.objects.filter(
-        account__iss=me.iss, account__sub=me.sub, account__state=State.CONNECTED
-    )
-    agents = list(used.values("agent").annotate(last=Max("last")).order_by("-last"))
-    if not agents:
+    found = overview.summary(me)
+    if not found.agents or found.last_used_at is None:
         return "No agent was seen acting as you."
-    many = "1 agent" if len(agents) == 1 else f"{len(agents)} agents"
-    newest = agents[0]
-    return f"{many} can act as you; last: {newest['agent'] or 'unnamed'}, {_clock(newest['last'])}."
+    many = "1 agent" if found.agents == 1 else f"{found.agents} agents"
+    return f"{many} can act as you; last: {found.last_user}, {_clock(found.last_used_at)}."
 
 
 def _clock(moment: datetime) -> str:

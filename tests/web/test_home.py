@@ -142,11 +142,16 @@ def test_an_admin_reads_the_inventory_and_what_is_unfinished() -> None:
 
 def test_a_member_reads_which_agents_can_act_as_them() -> None:
     mine = account(
-        "member1", State.CONNECTED, label="octo", last_used_at=NOON, last_agent="github-mcp"
+        "member1",
+        State.CONNECTED,
+        label="octo",
+        last_used_at=NOON,
+        last_agent="codex",
+        last_skill="mcp:github-mcp",
     )
     account("member2", State.CONNECTED, label="not-mine")
-    for agent, last in (("github-mcp", NOON), ("release-bot", NOON.replace(hour=9))):
-        Use.objects.create(account=mine, agent=agent, count=1, first=NOON, last=last)
+    for skill, last in (("mcp:github-mcp", NOON), ("mcp:release-bot", NOON.replace(hour=9))):
+        Use.objects.create(account=mine, agent="codex", skill=skill, count=1, first=NOON, last=last)
     Need.objects.create(
         iss=mine.iss, sub=mine.sub, connection="slack", kind="mcp", name="standup", asked_at=NOON
     )
