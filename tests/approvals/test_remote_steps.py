@@ -43,6 +43,16 @@ def test_a_decision_is_pending_until_its_step_is_done(lamps: Lamps, olu: Actor) 
     assert said["operation"] == effect.operation
     assert said["data"]["acknowledged"] is True
     assert said["actor"]["sub"] == olu.sub
+    assert said["via"] == "task", "reported by the worker: not a second decision"
+
+
+def test_a_handlers_own_lookup_error_is_not_taken_for_a_missing_handler(
+    lamps: Lamps, olu: Actor
+) -> None:
+    effect = started(lamps, olu, KeyError("instance"))
+    sweep()
+    effect.refresh_from_db()
+    assert effect.state == "unknown" and effect.due is not None
 
 
 def test_a_refused_step_is_a_failure_of_its_own(lamps: Lamps, olu: Actor) -> None:

@@ -36,7 +36,10 @@ def milo(
 
 
 def account() -> ConnectedAccount:
-    return ConnectedAccount.objects.get(sub=subject("member2"), connection="github")
+    """The newest of Milo's; what is gone stays as a row."""
+    return ConnectedAccount.objects.filter(sub=subject("member2"), connection="github").latest(
+        "watched_since"
+    )
 
 
 def connect(milo: Visitor, label: str = "octo-milo") -> ConnectedAccount:
@@ -181,6 +184,18 @@ def test_a_disconnect_is_deleted_at_auth0_with_the_members_own_token(
         "A GitHub connection was deleted at Auth0",
     ]
     assert gateway("member2").exchange().json()["code"] == "connection_not_linked"
+
+
+def test_a_deletion_due_seconds_after_another_needs_no_click(milo: Visitor, travel: Travel) -> None:
+    first = connect(milo)
+    milo.follow(milo.post(f"/connections/{first.id}/revoke/"))
+    travel(11)
+    assert "was deleted at Auth0" in milo.follow(milo.get("/connections/")).content.decode()
+    second = connect(milo)
+    milo.follow(milo.post(f"/connections/{second.id}/revoke/"))
+    travel(11)
+    moved = milo.get("/connections/pending/", HTTP_HX_REQUEST="true")
+    assert moved["HX-Redirect"] == "/connections/finish/"
 
 
 def test_undo_inside_ten_seconds_really_resumes(
