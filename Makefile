@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help up test lint types reset tamper-demo install install-dev
+.PHONY: help up test lint types picture reset tamper-demo install install-dev
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -26,6 +26,9 @@ lint: install-dev ## ruff, templates, import contracts
 
 types: install-dev ## mypy --strict
 	@$(PY) -m mypy .
+
+picture: install-dev ## draw docs/img/imports.svg from the code
+	@$(PY) -m scripts.draw_imports
 
 reset: ## delete var/ (all data of the embedded mode)
 	@sh scripts/reset.sh

@@ -1,1 +1,1 @@
-"""ASKS: intent, policy, step-up, outcome; the one pipeline of every decision."""
+"""Asks: intent, policy, step-up, outcome; the one pipeline of every decision."""

@@ -1,3 +1,3 @@
-"""The operator's command line: talks HTTP to the portal, verifies evidence without it."""
+"""The command line: talks HTTP to the portal, verifies evidence without it."""
 
 from __future__ import annotations

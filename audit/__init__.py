@@ -1,1 +1,1 @@
-"""The room that remembers: record, sequence, prove, search, export, verify."""
+"""Remembers: record, sequence, prove, search, export, verify."""

@@ -1,1 +1,1 @@
-"""HOLDS NO SECRETS: inventory, consent, broker, scope watch, revocation."""
+"""Holds no secrets: inventory, consent, broker, scope watch, revocation."""

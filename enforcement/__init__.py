@@ -1,1 +1,1 @@
-"""DECIDES: DefenseClaw instances, findings, hold, block, allow, dismiss."""
+"""Decides: DefenseClaw instances, findings, hold, block, allow, dismiss."""

@@ -1,4 +1,4 @@
-"""The one way out of this process: every HTTP call the product makes leaves through here."""
+"""The one way out: every HTTP call the product makes leaves this process through here."""
 
 from __future__ import annotations
 

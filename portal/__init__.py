@@ -1,4 +1,4 @@
-"""The shell: settings, sign-in, pages, API, operations."""
+"""Shows: settings, sign-in, pages, API, operations."""
 
 from portal.celery import app as celery_app
 

@@ -1,1 +1,1 @@
-"""What `make` runs."""
+"""Starts it: what `make` runs."""
