@@ -46,10 +46,12 @@ def chromium() -> Iterator[Browser]:
     """Debian's Chromium, else Playwright's own; skips, saying why, where there is neither."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
-        if not path and not Path(playwright.chromium.executable_path).exists():
-            print(_MISSING)
+        try:
+            browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        except BrowserError as missing:
+            if path or "Executable doesn't exist" not in missing.message:
+                raise
             pytest.skip(_MISSING)
-        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         try:
             yield browser
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import tempfile
 from pathlib import Path
@@ -26,6 +27,8 @@ def _prepare() -> None:
     os.environ["TENANT_PORT"] = _free_port()
     os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "")
     (Path(os.environ["VAR_DIR"]) / "secrets").mkdir(mode=0o700)
+    # A run in the background of a script starts deaf to Ctrl-C, and so would all it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 _prepare()

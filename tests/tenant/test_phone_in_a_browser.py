@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from tests.support.chrome import chromium
 from tests.support.tenant import LocalTenant
 from tests.tenant.actors import Asker
 
@@ -17,13 +16,10 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    """Debian's Chromium, or the one Playwright brought."""
-    with sync_playwright() as playwright:
-        path = shutil.which("chromium") or shutil.which("chromium-browser")
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+def browser() -> Iterator[Browser]:
+    """One browser for all of them."""
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture
@@ -34,9 +30,9 @@ def asker(tenant_server: LocalTenant) -> Asker:
 
 
 @pytest.fixture
-def phone(chromium: Chromium, tenant_server: LocalTenant) -> Iterator[Page]:
+def phone(browser: Browser, tenant_server: LocalTenant) -> Iterator[Page]:
     """Olu's phone, 390 px wide, picked up; any complaint of the browser fails the test."""
-    context = chromium.new_context(viewport={"width": 390, "height": 844})
+    context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
