@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 _BACKOFF_S = (1, 2, 5, 15, 60, 300, 900)
 MAX_ATTEMPTS = 40
+TRIED_FOR = timedelta(days=7)
+"""A weekend without a gateway must not end its steps: both limits have to be reached."""
 
 
 def run(effect: Effect) -> None:
@@ -49,8 +51,12 @@ def settle(effect: Effect, result: EffectResult, attempt: int) -> None:
     now = clock.now()
     before = (effect.state, effect.detail)
     effect.attempts, effect.updated, effect.lease = attempt, now, None
-    effect.state, effect.detail = EffectState(result.state), result.detail[:500]
-    if result.state in {"pending", "unknown"} and attempt >= MAX_ATTEMPTS:
+    unsure = before[0] == EffectState.UNKNOWN and result.state == "pending"
+    # What may have been done stays unknown until somebody could look.
+    effect.state = EffectState.UNKNOWN if unsure else EffectState(result.state)
+    effect.detail = result.detail[:500]
+    unfinished = result.state in {"pending", "unknown"}
+    if unfinished and attempt >= MAX_ATTEMPTS and now - effect.created >= TRIED_FOR:
         effect.state = EffectState.FAILED
     final = effect.state in {EffectState.DONE, EffectState.FAILED}
     wait = result.retry_in_s if result.retry_in_s is not None else _backoff(attempt)

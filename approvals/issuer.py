@@ -11,6 +11,11 @@ from auth0_client.config import Tenant
 from auth0_client.management import Management
 from outbound.client import Outbound
 from outbound.guard import Guard
+from outbound.patience import Retries, Timeouts
+
+TIMEOUTS = Timeouts(connect=2.0, read=8.0, write=8.0, pool=5.0, total=12.0)
+"""How long one call to the tenant may take: a step and its retries fit into a sweep's lease."""
+RETRIES = Retries()
 
 
 @lru_cache(maxsize=1)
@@ -36,7 +41,7 @@ def auth0() -> Auth0:
 @lru_cache(maxsize=1)
 def outbound() -> Outbound:
     """The HTTP client for calls to the tenant, and to nothing else."""
-    return Outbound(guard=Guard.only(settings.ENV.issuer))
+    return Outbound(guard=Guard.only(settings.ENV.issuer), timeouts=TIMEOUTS, retries=RETRIES)
 
 
 def management() -> Management | None:

@@ -28,9 +28,11 @@ from audit.actor import Target
 from enforcement import instances
 from enforcement.actions import OPERATOR
 from enforcement.gateway import Gateway, Refuses
+from enforcement.instances import Instance
 from enforcement.kinds import called
 from enforcement.models import Finding, FindingStatus
 from enforcement.severity import find_finding
+from enforcement.source import SourceUnreadable, opened
 from enforcement.steps import at_gateway
 
 _DOMAIN = "defenseclaw.alert-disposition.audit-db.v1\0"
@@ -117,16 +119,30 @@ def dispose(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         try:
             seen = gateway.dispose({**command, "preview": True})
             digest = str(seen.get("selection_digest", ""))
-            gateway.dispose({**command, "preview": False, "selection_digest": digest})
+            said = gateway.dispose({**command, "preview": False, "selection_digest": digest})
         except Refuses as no:
             if no.status == 409:
-                return EffectResult("done", "its alert list has it closed already")
+                return _not_as_previewed(instance, payload["alert"])
             if no.status in {404, 405}:
                 return EffectResult("done", "this gateway keeps no alert dispositions")
             raise
+        if not (said.get("applied") or said.get("no_change")):
+            return EffectResult("pending", "its alert list did not take it")
         return EffectResult("done", "its alert list shows it")
 
     return at_gateway(run, act)
+
+
+def _not_as_previewed(instance: Instance, alert: str) -> EffectResult:
+    """409 says that the alert is closed, that it changed meanwhile, or that the database is not
+    the one that we were told of: its database tells which."""
+    try:
+        with opened(instance.audit_db or Path()) as source:
+            if source.disposed(alert):
+                return EffectResult("done", "its alert list has it closed already")
+    except SourceUnreadable as trouble:
+        return EffectResult("pending", f"it refused, and {trouble}")
+    return EffectResult("pending", f"{instance.name} does not know this alert, or it changed.")
 
 
 registry.register(

@@ -17,6 +17,8 @@ from outbound import Answer, Guard, Outbound, OutboundError, Retries, Timeouts
 
 _CLIENT = "auth0-ata"
 _TOKEN_RETRY_S = 60.0
+TIMEOUTS = Timeouts(connect=2.0, read=5.0, write=5.0, pool=2.0, total=8.0)
+"""How long one call to a gateway may take; it is near, and a person may be waiting."""
 
 
 class GatewayError(Exception):
@@ -74,7 +76,7 @@ class Preview:
 def _http(base_url: str) -> Outbound:
     return Outbound(
         guard=Guard.only(base_url),
-        timeouts=Timeouts(connect=2.0, read=5.0, write=5.0, pool=2.0, total=8.0),
+        timeouts=TIMEOUTS,
         retries=Retries(attempts=1),
         max_bytes=8_000_000,
     )
@@ -142,26 +144,30 @@ class Gateway:
         """
         try:
             body = {"kind": "activity", "activity": dict(activity)}
-            self._call("POST", "/api/v1/observability/cli", body)
+            answer = self._call("POST", "/api/v1/observability/cli", body)
         except Refuses as no:
             if no.status in {404, 405}:
                 return False
             raise
+        if answer.status != 204:  # whoever answered with something else is not the gateway
+            raise _unacknowledged(self.instance.name, "204")
         return True
 
     def note(self, event: Mapping[str, Any]) -> None:
         """The same for gateways before v8: `POST /audit/event`. Raises as `stamp`."""
-        self._call("POST", "/audit/event", dict(event))
+        self._enforce("POST", "/audit/event", event, "ok")
 
     def dispose(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """Preview or apply an alert disposition (v8). Raises NotAnswering, Refuses."""
-        return _object(self._call("POST", "/api/v1/alerts/disposition", dict(command)))
+        said = _object(self._call("POST", "/api/v1/alerts/disposition", dict(command)))
+        if not isinstance(said.get("matched"), int):
+            raise _unacknowledged(self.instance.name, "matched")
+        return said
 
     def _enforce(self, method: str, path: str, body: Mapping[str, Any], wanted: str) -> None:
         said = _object(self._call(method, path, body)).get("status")
         if said != wanted:
-            name = self.instance.name
-            raise NotAnswering(f"{name} answered without saying {wanted!r}.", maybe_done=True)
+            raise _unacknowledged(self.instance.name, wanted)
 
     def _listed(self, path: str) -> tuple[Listed, ...]:
         answer = self._call("GET", path)
@@ -221,6 +227,10 @@ class Gateway:
         if self._operation:
             headers["X-DefenseClaw-Request-Id"] = self._operation
         return headers
+
+
+def _unacknowledged(name: str, wanted: str) -> NotAnswering:
+    return NotAnswering(f"{name} answered without saying {wanted!r}.", maybe_done=True)
 
 
 def _target(kind: str, name: str, reason: str | None = None) -> dict[str, str]:

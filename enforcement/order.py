@@ -28,8 +28,14 @@ def not_now(step: str, kind: str, name: str, run: EffectRun) -> EffectResult | N
     same = Effect.objects.filter(target_kind=kind, target_name=name, instance=run.instance)
     later = same.filter(kind__in=_REPLACED_BY[step], id__gt=run.effect_id)
     if later.exclude(state=EffectState.FAILED).exists():
-        return EffectResult("failed", "A later decision replaced it; nothing was sent.")
+        return EffectResult("failed", _replaced(run))
     earlier = same.filter(kind__in=STEPS, id__lt=run.effect_id, state__in=_UNFINISHED)
     if earlier.filter(lease__gt=clock.now()).exists():
         return EffectResult("pending", "waits for an earlier step at this gateway", retry_in_s=1.0)
     return None
+
+
+def _replaced(run: EffectRun) -> str:
+    unsure = Effect.objects.filter(pk=run.effect_id, state=EffectState.UNKNOWN).exists()
+    sent = "its own answer was lost, and it is not tried again" if unsure else "nothing was sent"
+    return f"A later decision replaced it; {sent}."

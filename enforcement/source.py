@@ -191,6 +191,19 @@ class Source:
             for row in rows:
                 yield self._finding(row)
 
+    def names_person(self, operation: str) -> bool:
+        """Whether somebody other than the gateway itself stands in a row of this operation."""
+        if "request_id" not in self._columns["audit_events"]:
+            sql = "SELECT 1 FROM audit_events WHERE details LIKE '%operation=' || ? || '%'"
+        else:
+            sql = "SELECT 1 FROM audit_events WHERE request_id = ? AND actor <> 'defenseclaw'"
+        return self._db.execute(f"{sql} LIMIT 1", (operation,)).fetchone() is not None
+
+    def disposed(self, alert: str) -> bool:
+        """Whether an alert was acknowledged or dismissed (v8)."""
+        sql = "SELECT 1 FROM alert_acknowledgement_projection WHERE alert_id = ?"
+        return self._db.execute(sql, (alert,)).fetchone() is not None
+
     def _finding(self, row: sqlite3.Row) -> SourceFinding:
         location = str(row["location"] or "")
         if row["line"] and ":" not in location:

@@ -12,9 +12,13 @@ from approvals.models import Effect, EffectState
 from approvals.registry import EffectResult, EffectRun, effect
 from enforcement import instances
 from enforcement.gateway import Gateway, GatewayError, NotAnswering
+from enforcement.instances import Instance
 from enforcement.order import FINAL_STEPS, not_now
+from enforcement.source import SourceUnreadable, opened
 
 Step = Callable[[Gateway], EffectResult]
+
+_LONGEST_WAIT_S = 900.0  # a gateway that asks for more is asked all the same
 
 
 def told(step: str, payload: dict[str, Any], run: EffectRun, act: Step) -> EffectResult:
@@ -32,7 +36,10 @@ def at_gateway(run: EffectRun, act: Step) -> EffectResult:
         return act(Gateway(instance, run.operation))
     except NotAnswering as trouble:
         state = "unknown" if trouble.maybe_done else "pending"
-        return EffectResult(state, trouble.detail, retry_in_s=trouble.retry_in_s)
+        wait = trouble.retry_in_s
+        return EffectResult(
+            state, trouble.detail, retry_in_s=None if wait is None else min(wait, _LONGEST_WAIT_S)
+        )
     except GatewayError as refusal:
         return EffectResult("failed", refusal.detail)
 
@@ -85,7 +92,8 @@ def stamp(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     """Write the acting person into the gateway's own audit log, once the act itself is done there.
 
     DefenseClaw has one shared token and logs every call as `defenseclaw`; this row names the
-    person. It carries the operation id, so a row that was written twice is recognised.
+    person. Before a repeat its audit database is read, where it is on this host; the row carries
+    the operation id, so that elsewhere one that was written twice is recognised.
     """
     first = Effect.objects.filter(
         operation=run.operation, instance=run.instance, kind__in=FINAL_STEPS
@@ -96,6 +104,8 @@ def stamp(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         return EffectResult("pending", "waits for the act itself", retry_in_s=2.0 * run.attempt)
 
     def act(gateway: Gateway) -> EffectResult:
+        if run.attempt > 1 and _named_already(gateway.instance, run.operation):
+            return EffectResult("done", "its audit log names the person, as read back from it")
         if gateway.stamp(payload["activity"]):
             return EffectResult(
                 "done", "its audit log names the person", data={"route": "activity"}
@@ -104,3 +114,13 @@ def stamp(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         return EffectResult("done", "its audit log names the person", data={"route": "event"})
 
     return at_gateway(run, act)
+
+
+def _named_already(instance: Instance, operation: str) -> bool:
+    if instance.audit_db is None:
+        return False
+    try:
+        with opened(instance.audit_db) as source:
+            return source.names_person(operation)
+    except SourceUnreadable:
+        return False

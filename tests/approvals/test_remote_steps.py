@@ -85,6 +85,20 @@ def test_repeats_wait_longer_each_time(lamps: Lamps, olu: Actor) -> None:
     assert waits == [1, 2, 5, 15, 60, 300, 900, 900]
 
 
+def test_what_may_have_been_done_stays_unknown_until_somebody_could_look(
+    lamps: Lamps, olu: Actor, work: Work
+) -> None:
+    effect = started(
+        lamps, olu, EffectResult("unknown", "timed out"), EffectResult("pending", "away")
+    )
+    work(2)
+    effect.refresh_from_db()
+    assert (effect.state, effect.detail) == ("unknown", "away")
+    work(1)
+    effect.refresh_from_db()
+    assert effect.state == "done"
+
+
 def test_a_handler_may_say_when_to_try_again(lamps: Lamps, olu: Actor) -> None:
     effect = started(lamps, olu)
     effects.settle(effect, EffectResult("pending", retry_in_s=77), 1)
@@ -107,6 +121,9 @@ def test_a_handler_that_breaks_leaves_the_step_to_be_read_back(
 
 def test_nothing_is_tried_for_ever(lamps: Lamps, olu: Actor) -> None:
     effect = started(lamps, olu)
+    effects.settle(effect, EffectResult("unknown", "still away"), effects.MAX_ATTEMPTS)
+    assert effect.state == "unknown", "an outage over a weekend does not end a step"
+    effect.created -= effects.TRIED_FOR
     effects.settle(effect, EffectResult("unknown", "still away"), effects.MAX_ATTEMPTS)
     effect.refresh_from_db()
     assert (effect.state, effect.due) == ("failed", None)

@@ -1,0 +1,140 @@
+"""The portal between a real tenant and a real gateway, each behind a wire with faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.cache import cache
+
+from approvals import clock, issuer
+from approvals.models import Approval, Ask, Effect
+from approvals.sweep import sweep
+from audit import evidence
+from audit.actor import Actor
+from enforcement import gateway
+from outbound.patience import Retries, Timeouts
+from tests.approvals.conftest import forget_issuer
+from tests.approvals.people_of import CONTROL, Phones, acting
+from tests.enforcement.gateways import Edge, town_in
+from tests.faults.proxy import Wire, wire_to
+from tests.support.tenant import LocalTenant, Secrets
+
+type Work = Callable[..., None]
+type Travel = Callable[[float], None]
+
+IMPATIENT = Timeouts(connect=1.0, read=1.0, write=1.0, pool=1.0, total=1.5)
+
+
+class WiredTenant(LocalTenant):
+    """A tenant whose issuer is the wire in front of it; tests look past the wire."""
+
+    @property
+    def issuer(self) -> str:
+        """What the portal is configured with."""
+        return self.extra_env["AUTH0_ISSUER"]
+
+
+@pytest.fixture(scope="session")
+def wired(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WiredTenant, Wire]]:
+    """One tenant and its wire for the session."""
+    env = django_settings.ENV
+    with wire_to(0) as wire:
+        tenant = WiredTenant(
+            tmp_path_factory.mktemp("wired-tenant"),
+            portal_url=env.portal_url,
+            secrets=Secrets(
+                web=env.AUTH0_CLIENT_SECRET,
+                vault=env.AUTH0_VAULT_CLIENT_SECRET,
+                mgmt=env.AUTH0_MGMT_CLIENT_SECRET,
+            ),
+            extra_env={
+                "AUTH0_ISSUER": f"{wire.url}/",
+                "TENANT_CIBA_INTERVAL_S": "1",
+                "TENANT_PUSHES_PER_MINUTE": "100000",
+                "TENANT_CONTROL_TOKEN": CONTROL,
+            },
+        )
+        wire.to_port = tenant.port
+        try:
+            tenant.start()
+            yield tenant, wire
+        finally:
+            tenant.stop()
+
+
+@pytest.fixture
+def tenant(wired: tuple[WiredTenant, Wire]) -> WiredTenant:
+    """The tenant itself, past the wire."""
+    return wired[0]
+
+
+@pytest.fixture
+def house(db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty portal with little patience."""
+    settings.VAR_DIR = tmp_path
+    evidence._kept.cache_clear()
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+    cache.clear()
+    monkeypatch.setattr(issuer, "TIMEOUTS", IMPATIENT)
+    monkeypatch.setattr(issuer, "RETRIES", Retries(attempts=2, first_wait=0.02, longest_wait=0.05))
+    monkeypatch.setattr(gateway, "TIMEOUTS", IMPATIENT)
+    return tmp_path
+
+
+@pytest.fixture
+def wire(wired: tuple[WiredTenant, Wire], house: Path, settings: Any) -> Iterator[Wire]:
+    """The only way from the portal to the tenant, for one test."""
+    line = wired[1]
+    settings.ENV = settings.ENV.model_copy(update={"AUTH0_ISSUER": f"{line.url}/"})
+    forget_issuer()
+    line.forget()
+    yield line
+    line.mend()
+    forget_issuer()
+
+
+@pytest.fixture
+def phones(wire: Wire, tenant: WiredTenant) -> Phones:
+    """Everybody's phone, past the wire."""
+    return Phones(tenant)
+
+
+@pytest.fixture
+def edge(house: Path) -> Iterator[Edge]:
+    """A DEMO gateway; the portal reaches it over `edge_wire` only."""
+    with town_in(house, "edge-1") as town:
+        yield town.edges["edge-1"]
+
+
+@pytest.fixture
+def edge_wire(edge: Edge, house: Path) -> Iterator[Wire]:
+    """The only way from the portal to the gateway."""
+    with wire_to(edge.port) as line:
+        path = house / "demo" / "instances.toml"
+        path.write_text(path.read_text().replace(str(edge.port), str(line.port)))
+        gateway._http.cache_clear()
+        yield line
+
+
+@pytest.fixture
+def olu(house: Path) -> Actor:
+    """The operator who decides, with a colleague who can approve."""
+    acting("operator2", "operator")
+    return acting("operator", "operator")
+
+
+@pytest.fixture
+def work() -> Work:
+    """Do everything that waits, due or not, so many times over."""
+
+    def do(rounds: int = 1) -> None:
+        for _ in range(rounds):
+            for rows in (Ask, Effect, Approval):
+                rows._default_manager.filter(due__isnull=False).update(due=clock.now(), lease=None)
+            sweep()
+
+    return do
