@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,11 +18,14 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from auth0_client.errors import TokenRefused
+from outbound.redact import printable
 from outbound.shape import parse_json
 
 ALGORITHM: Final = "RS256"
 LONGEST_TOKEN: Final = 64_000
+LATEST_TIME: Final = 253_402_214_400  # the last day of the year 9999: calendars end there
 _PART: Final = re.compile(r"[A-Za-z0-9_-]+")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _OWN_KEY_HEADERS: Final = ("jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc")
 _REGISTRY: Final = jws.JWSRegistry(algorithms=[ALGORITHM], strict_check_header=False)
 
@@ -53,7 +55,18 @@ class Claims:
         return value
 
     def optional_text(self, name: str, *, limit: int = 2048) -> str | None:
-        """A string, or None where absent or null."""
+        """A string without control characters, or None where absent or null."""
+        value = self._text(name, limit)
+        if value is not None and _CONTROL.search(value):
+            raise TokenRefused("bad_claim", f"{name} must not hold control characters")
+        return value
+
+    def display_text(self, name: str, *, limit: int = 2048) -> str | None:
+        """A string that is only shown: on one line, what cannot be printed left out."""
+        value = self._text(name, limit)
+        return None if value is None else printable(value, limit)
+
+    def _text(self, name: str, limit: int) -> str | None:
         value = self.values.get(name)
         if value is not None and (not isinstance(value, str) or len(value) > limit):
             raise TokenRefused("bad_claim", f"{name} must be text of at most {limit} characters")
@@ -66,6 +79,8 @@ class Claims:
             return ()
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise TokenRefused("bad_claim", f"{name} must be a list of strings")
+        if any(_CONTROL.search(item) for item in value):
+            raise TokenRefused("bad_claim", f"{name} must not hold control characters")
         return tuple(value)
 
     def words(self, name: str) -> frozenset[str]:
@@ -86,7 +101,7 @@ class Claims:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise TokenRefused("bad_claim", f"{name} must be a number of seconds")
-        if not math.isfinite(value) or not 0 <= value < 2**53:
+        if not 0 <= value < LATEST_TIME:
             raise TokenRefused("bad_claim", f"{name} is not a time")
         return float(value)
 

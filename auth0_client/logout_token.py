@@ -53,7 +53,7 @@ def verify_logout_token(
         raise TokenRefused("events", "this is not a back-channel logout token")
     if "nonce" in claims.values:
         raise TokenRefused("nonce", "a logout token must not carry a nonce")
-    sid = claims.optional_text("sid", limit=512)
+    sid = claims.optional_text("sid", limit=255)
     subject = claims.optional_text("sub", limit=255)
     if not sid and not subject:
         raise TokenRefused("missing_claim", "neither sid nor sub says whom to sign out")
@@ -61,7 +61,7 @@ def verify_logout_token(
         issuer=issuer,
         sid=sid or None,
         subject=subject or None,
-        jti=claims.text("jti", limit=512),
+        jti=claims.text("jti", limit=255),
         issued_at=claims.time("iat"),
         expires_at=claims.time("exp"),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from auth0_client.discovery import Discovery
 from auth0_client.failures import call, failure_of
 from outbound.client import Outbound
+from outbound.redact import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ def fetch(discovery: Discovery, outbound: Outbound, access_token: str) -> UserIn
     found = answer.fields()
     return UserInfo(
         subject=found.text("sub", limit=255),
-        name=found.optional_text("name"),
-        email=found.optional_text("email"),
+        name=_shown(found.optional_text("name")),
+        email=_shown(found.optional_text("email")),
     )
+
+
+def _shown(text: str | None) -> str | None:
+    return None if text is None else printable(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from outbound.errors import BadAnswer
 
 TEXT_LIMIT: Final = 16_384
 _BIGGEST: Final = 2**53
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class _Malformed(ValueError):
@@ -19,7 +21,8 @@ class _Malformed(ValueError):
 
 
 def parse_json(raw: bytes | str) -> object:
-    """Parse JSON strictly: UTF-8, no NaN or Infinity, no repeated member (RFC 8259 section 4).
+    """Parse JSON strictly: UTF-8, no NaN or Infinity, no repeated member (RFC 8259 section 4), no
+    lone surrogate (RFC 7493 section 2.1), which no database and no answer could carry.
 
     Raises:
         ValueError: not JSON by that measure, or nested too deeply. The text is not repeated.
@@ -27,7 +30,12 @@ def parse_json(raw: bytes | str) -> object:
     try:
         if isinstance(raw, bytes):
             raw = raw.decode("utf-8")
-        return json.loads(raw, parse_constant=_no_constant, object_pairs_hook=_unique)
+        value = json.loads(raw, parse_constant=_no_constant, object_pairs_hook=_unique)
+        if _SURROGATE.search(raw):
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except UnicodeEncodeError:
+        raise ValueError("holds half a character") from None
     except _Malformed as problem:
         raise ValueError(str(problem)) from None
     except (ValueError, RecursionError):

@@ -22,7 +22,7 @@ from audit.actor import EvidenceRef, Subject
 from auth0_client import userinfo
 from auth0_client.errors import Auth0Error, TokenRefused
 from auth0_client.id_token import IdClaims
-from outbound.errors import OutboundError
+from outbound.errors import BadAnswer, OutboundError
 from portal.identity.models import ROLES, User
 
 
@@ -88,6 +88,8 @@ class OperatorBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
             raise SignInRefused(refused.code, "The issuer's token did not verify.") from refused
         except Auth0Error as error:
             raise SignInRefused(error.code, "The issuer did not confirm this sign-in.") from error
+        except BadAnswer as error:
+            raise SignInRefused("bad_answer", "The issuer's answer cannot be read.") from error
         except OutboundError as error:
             raise SignInRefused("issuer_unreachable", "The issuer could not be reached.") from error
         user = self._account(claims, profile)

@@ -1,0 +1,81 @@
+"""The portal in this process, its issuer a hostile provider over HTTP, the database real."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from approvals import issuer
+from audit import evidence
+from outbound.client import Outbound
+from outbound.guard import Guard
+from outbound.patience import Retries, Timeouts
+from tests.attacks.sign_in.provider import CLIENT, ROLES, SECRET, Provider
+from tests.attacks.sign_in.visiting import Browser
+
+
+@pytest.fixture(scope="session")
+def listening() -> Iterator[Provider]:
+    """One provider for all tests of a process."""
+    provider = Provider().start()
+    yield provider
+    provider.stop()
+
+
+@pytest.fixture(scope="session")
+def patient() -> Iterator[Outbound]:
+    """One connection pool that tries again at once instead of after a second."""
+    with Outbound(guard=Guard.only("http://localhost/"), retries=_AT_ONCE) as client:
+        yield client
+
+
+_AT_ONCE = Retries(attempts=2, first_wait=0.001, longest_wait=0.001)
+
+
+@pytest.fixture
+def provider(
+    listening: Provider,
+    patient: Outbound,
+    settings: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    db: None,
+) -> Iterator[Provider]:
+    """The provider, honest until told otherwise, as the issuer of a portal with an empty past."""
+    listening.reset()
+    settings.VAR_DIR = tmp_path
+    settings.ENV = settings.ENV.model_copy(
+        update={
+            "AUTH0_ISSUER": listening.issuer,
+            "AUTH0_CLIENT_ID": CLIENT,
+            "AUTH0_CLIENT_SECRET": SECRET,
+            "AUTH0_ROLES_CLAIM": ROLES,
+        }
+    )
+    evidence._kept.cache_clear()
+    cache.clear()
+    monkeypatch.setattr(issuer, "outbound", lambda: patient)
+    issuer.auth0.cache_clear()
+    yield listening
+    issuer.auth0.cache_clear()
+
+
+@pytest.fixture
+def impatient(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The portal waits a quarter of a second for its issuer, once."""
+    short = Timeouts(connect=1, read=0.25, total=0.25)
+    guard = Guard.only(provider.issuer)
+    with Outbound(guard=guard, timeouts=short, retries=Retries(attempts=1)) as client:
+        monkeypatch.setattr(issuer, "outbound", lambda: client)
+        issuer.auth0.cache_clear()
+        yield
+
+
+@pytest.fixture
+def browser(provider: Provider) -> Browser:
+    """A browser without cookies."""
+    return Browser()
