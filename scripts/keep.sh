@@ -1,7 +1,8 @@
 #!/bin/sh
 # keep CMD…: start CMD again when it dies; give up when it died 5 times within a minute.
 # The process manager signals the whole group, so CMD and this loop stop together. When the
-# manager itself is killed (ATA_UP_PID is gone), the group ends too and leaves no port taken.
+# manager itself is killed (ATA_UP_PID is gone), the group ends too and leaves no port taken. What a
+# killed CMD had started would live on beside the new one: it is known by ATA_KEPT and ended first.
 stop=0
 trap 'stop=1' TERM INT
 # Ends the group when the manager is gone, and itself when this loop ($$) is.
@@ -12,11 +13,22 @@ watch() {
   kill -KILL 0
 }
 if [ -n "${ATA_UP_PID:-}" ]; then watch </dev/null >/dev/null 2>&1 & fi
+# Linux only: elsewhere nobody can be found by their environment.
+end_orphans() {
+  for found in $(grep -lszx "ATA_KEPT=$1" /proc/[0-9]*/environ); do
+    found=${found#/proc/}
+    kill -KILL "${found%/environ}" 2>/dev/null
+  done
+}
 deaths=0
+started=0
 first=$(date +%s)
+mark="$$.$first"
 while [ "$stop" -eq 0 ]; do
-  "$@"
+  started=$((started + 1))
+  ATA_KEPT="$mark.$started" "$@"
   code=$?
+  end_orphans "$mark.$started"
   [ "$stop" -eq 1 ] && exit 0
   now=$(date +%s)
   if [ $((now - first)) -gt 60 ]; then deaths=0; first=$now; fi

@@ -124,3 +124,30 @@ def test_what_was_started_ends_with_a_killed_starter(tmp_path: Path) -> None:
     finally:
         if kept.poll() is None:
             os.killpg(kept.pid, signal.SIGKILL)
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs Linux")
+def test_what_a_killed_command_had_started_ends_before_it_is_started_again(tmp_path: Path) -> None:
+    said = tmp_path / "pids"
+    # As a server with its worker process: it notes both, and only the first is killed.
+    parent = (
+        "import os, pathlib, subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"with open({str(said)!r}, 'a') as file: file.write(f'{{os.getpid()}} {{child.pid}}\\n')\n"
+        "time.sleep(60)\n"
+    )
+    kept = subprocess.Popen(["sh", KEEP, sys.executable, "-c", parent], start_new_session=True)
+
+    def starts(count: int) -> list[list[int]]:
+        lines = said.read_text().splitlines() if said.exists() else []
+        return [[int(pid) for pid in line.split()] for line in lines] if len(lines) >= count else []
+
+    try:
+        ((first, orphan),) = eventually(lambda: starts(1), "the first start")
+        os.kill(first, signal.SIGKILL)
+        second = eventually(lambda: starts(2), "the second start")[1]
+        assert not Path(f"/proc/{orphan}").exists()
+        assert all(Path(f"/proc/{pid}").exists() for pid in second)
+    finally:
+        os.killpg(kept.pid, signal.SIGKILL)
+        kept.wait()
