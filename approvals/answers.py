@@ -145,16 +145,22 @@ def expired(ask: Ask, now: datetime, *, source: str) -> Settle:
     return Settle(lambda approval, ask: closing.expire(approval, ask, source=source, now=now))
 
 
-def lost() -> Settle:
-    """The answer was given to a worker that died, or the request is unknown: nothing commits."""
-    return Settle(
-        lambda approval, ask: closing.fail(
-            approval,
-            ask,
-            "answer_lost",
-            "Auth0 gave its answer once and it was lost. Nothing was committed; ask again.",
+def lost(ask: Ask) -> Settle:
+    """The answer was given to a worker that died, or the request is unknown: nothing commits.
+
+    The tenant log is no proof of an approval; that it was refused is believed.
+    """
+    if tenant_log.rejection_seen(ask):
+        person = ask.person.as_actor(via="phone")
+        return Settle(
+            lambda approval, ask: closing.deny(
+                approval, ask, person, inferred=False, source="tenant log", now=clock.now()
+            )
         )
-    )
+    told = tenant_log.approval_seen(ask)
+    said = "The tenant log says that it was approved, but its" if told else "Auth0's"
+    detail = f"{said} answer came once and was lost. Nothing was committed; ask again."
+    return Settle(lambda approval, ask: closing.fail(approval, ask, "answer_lost", detail))
 
 
 def unreachable(ask: Ask, now: datetime) -> Settle:

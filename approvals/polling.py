@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 SECRET = "auth_req_id"  # noqa: S105  # the name of a kind of secret, not one
 GRACE = timedelta(seconds=15)
 _RETRY = timedelta(seconds=3)
+_AFTER_LOST = (timedelta(seconds=3), timedelta(seconds=15))
+"""How long to wait before each repeat of a push whose answer was lost. Each may be on the person's
+screen, so there are no more: many pushes teach people to approve any (MFA fatigue)."""
+_ANSWER_LOST = "its answer was lost"
 _LIVE = {AskState.STARTING, AskState.WAITING}
 
 
@@ -50,8 +54,7 @@ def _start(ask: Ask) -> None:
     if ask.started is not None:
         # A worker died between sending and keeping the answer: that push is dead, send another,
         # within the time that the first one had.
-        with transaction.atomic(durable=True):
-            add_ask(approval, ask.person, now, until=ask.expires_at)
+        _push_again(ask, now)
         return
     Ask.objects.filter(pk=ask.pk).update(started=now)
     try:
@@ -79,10 +82,20 @@ def _start(ask: Ask) -> None:
         Approval.objects.filter(pk=approval.pk, status=Status.PENDING).update(expires_at=expires)
 
 
+def _push_again(ask: Ask, now: datetime) -> None:
+    sent = ask.approval.asks.filter(person=ask.person, detail=_ANSWER_LOST).count()
+    if sent >= len(_AFTER_LOST):
+        _again(ask, ask.expires_at)
+        return
+    with transaction.atomic(durable=True):
+        Ask.objects.filter(pk=ask.pk).update(detail=_ANSWER_LOST)
+        add_ask(ask.approval, ask.person, now, until=ask.expires_at)
+
+
 def _not_started(ask: Ask, error: Auth0Error | OutboundError, now: datetime) -> None:
     if isinstance(error, RateLimited):
         Ask.objects.filter(pk=ask.pk).update(started=None, detail="waiting: Auth0 limits pushes")
-        _again(ask, now + timedelta(seconds=error.retry_after or 15))
+        _again(ask, min(now + timedelta(seconds=error.retry_after or 15), ask.expires_at))
     elif isinstance(error, ciba.NotEnrolled):
         Person.objects.filter(pk=ask.person_id).update(phone=False)
         _give_up(ask, "not_enrolled", f"{ask.person} has no phone enrolled for approvals.")
@@ -90,7 +103,11 @@ def _not_started(ask: Ask, error: Auth0Error | OutboundError, now: datetime) -> 
         # When the push may be out already its answer is lost to us: the retry sends a new one.
         if not getattr(error, "maybe_delivered", False):
             Ask.objects.filter(pk=ask.pk).update(started=None)
-        _again(ask, now + _RETRY)
+            _again(ask, now + _RETRY)
+            return
+        lost = ask.approval.asks.filter(person=ask.person, detail=_ANSWER_LOST).count()
+        wait = _AFTER_LOST[min(lost, len(_AFTER_LOST) - 1)]
+        _again(ask, min(now + wait, ask.expires_at))
     else:
         _give_up(ask, error.code, f"{error.detail or error.code}. {error.advice}")
 
@@ -116,9 +133,10 @@ def _poll(ask: Ask) -> None:
     try:
         auth_req_id = secret_box.read(SECRET, str(ask.pk))
     except secret_box.SecretGone:
-        _finish(ask, answers.lost())
+        _finish(ask, answers.lost(ask))
         return
     try:
+        issuer.auth0().keys.snapshot()  # the answer comes once: collect it when it can be checked
         answer = issuer.auth0().ciba.poll(auth_req_id)
     except (Auth0Error, OutboundError) as error:
         log.warning("poll of ask %s failed: %s", ask.pk, error)
@@ -141,7 +159,7 @@ def _poll(ask: Ask) -> None:
         case polling.Expired():
             _finish(ask, answers.expired(ask, now, source="issuer"))
         case polling.Lost():
-            _finish(ask, answers.lost())
+            _finish(ask, answers.lost(ask))
 
 
 def _still_waiting(ask: Ask, now: datetime, interval_s: float) -> None:

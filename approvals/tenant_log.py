@@ -1,4 +1,7 @@
-"""Positive evidence of a denial: `gd_auth_rejected` in the tenant log."""
+"""What a person answered by the tenant log: `gd_auth_rejected`, `gd_auth_succeed`.
+
+A rejection is positive evidence of a denial. A success proves no intent and commits nothing.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from outbound.errors import OutboundError
 log = logging.getLogger(__name__)
 
 REJECTED = "gd_auth_rejected"
+SUCCEEDED = "gd_auth_succeed"
 _CLOCKS_DIFFER = timedelta(seconds=2)
 
 
@@ -22,28 +26,35 @@ def rejection_seen(ask: Ask) -> bool:
 
     False when it does not, cannot be read, or no Management API client is configured.
     """
+    return _seen(REJECTED, ask)
+
+
+def approval_seen(ask: Ask) -> bool:
+    """Whether it says that they approved one; False as above. Never enough to commit."""
+    return _seen(SUCCEEDED, ask)
+
+
+def _seen(kind: str, ask: Ask) -> bool:
     management = issuer.management()
     if management is None or ask.started is None:
         return False
     try:
-        page = management.search_logs(
-            f'type:"{REJECTED}" AND user_id:"{ask.person.sub}"', per_page=50
-        )
+        page = management.search_logs(f'type:"{kind}" AND user_id:"{ask.person.sub}"', per_page=50)
     except (Auth0Error, OutboundError) as error:
         log.info("tenant log not readable: %s", error)
         return False
-    return any(_is_about(entry, ask) for entry in page.entries)
+    return any(_is_about(entry, kind, ask) for entry in page.entries)
 
 
-def _is_about(entry: Mapping[str, object], ask: Ask) -> bool:
+def _is_about(entry: Mapping[str, object], kind: str, ask: Ask) -> bool:
     when = _date(entry.get("date"))
     opened = (ask.started or ask.expires_at) - _CLOCKS_DIFFER
     return (
-        entry.get("type") == REJECTED
+        entry.get("type") == kind
         and entry.get("user_id") == ask.person.sub
         and when is not None
         and opened <= when <= ask.expires_at + _CLOCKS_DIFFER
-        and _same_message(entry.get("details"), ask.code)
+        and _same_message(entry.get("details"), ask, when)
     )
 
 
@@ -57,8 +68,15 @@ def _date(value: object) -> datetime | None:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def _same_message(details: object, code: str) -> bool:
-    """Where the log repeats the binding message it must be ours; Auth0's own does not repeat it."""
-    if not isinstance(details, Mapping):
-        return True
-    return details.get("binding_message") in (None, code)
+def _same_message(details: object, ask: Ask, when: datetime) -> bool:
+    """Where the log repeats the binding message it must be ours. Auth0's own does not: then it is
+    about this ask only if the person was asked nothing else at that time."""
+    said = details.get("binding_message") if isinstance(details, Mapping) else None
+    if said is not None:
+        return bool(said == ask.code)
+    others = Ask.objects.filter(
+        person=ask.person,
+        started__lte=when + _CLOCKS_DIFFER,
+        expires_at__gte=when - _CLOCKS_DIFFER,
+    )
+    return not others.exclude(approval=ask.approval_id).exists()
