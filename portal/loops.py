@@ -42,6 +42,7 @@ def loops() -> dict[str, Loop]:
     from audit import due, sequencer
     from connections import reconcile
     from enforcement import watch
+    from portal.identity import sessions
 
     asking = ThreadPoolExecutor(4, thread_name_prefix="asking")
     steps = ThreadPoolExecutor(4, thread_name_prefix="steps")
@@ -53,6 +54,7 @@ def loops() -> dict[str, Loop]:
         "gateways": repeat(watch.poll_due, 1.0),
         "inventory": repeat(reconcile.run_due, 5.0),
         "tidy": repeat(lambda: tidy(clock.now()), 60.0),
+        "sessions": repeat(lambda: sessions.tidy(clock.now()), 300.0),
     }
 
 

@@ -22,17 +22,9 @@ from audit.actor import EvidenceRef, Subject
 from auth0_client import userinfo
 from auth0_client.errors import Auth0Error, TokenRefused
 from auth0_client.id_token import IdClaims
-from outbound.errors import BadAnswer, OutboundError
+from outbound.errors import OutboundError
+from portal.identity.failing import SignInRefused, because_of
 from portal.identity.models import ROLES, User
-
-
-class SignInRefused(Exception):
-    """Sign-in ends here; `code` goes to the trail, `words` to the page."""
-
-    def __init__(self, code: str, words: str) -> None:
-        super().__init__(f"{code}: {words}")
-        self.code = code
-        self.words = words
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +72,15 @@ class OperatorBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
             if not tokens.id_token:
                 raise SignInRefused("no_id_token", "The issuer answered without an ID token.")
             claims = issuer.auth0().verify_id_token(
-                tokens.id_token, nonce=nonce, access_token=tokens.access_token
+                tokens.id_token,
+                nonce=nonce,
+                access_token=tokens.access_token,
+                max_age=request.META.get("ATA_MAX_AGE"),
             )
             profile = self._profile(claims, tokens.access_token)
             reference = self._keep(claims, tokens.id_token)
-        except TokenRefused as refused:
-            raise SignInRefused(refused.code, "The issuer's token did not verify.") from refused
-        except Auth0Error as error:
-            raise SignInRefused(error.code, "The issuer did not confirm this sign-in.") from error
-        except BadAnswer as error:
-            raise SignInRefused("bad_answer", "The issuer's answer cannot be read.") from error
-        except OutboundError as error:
-            raise SignInRefused("issuer_unreachable", "The issuer could not be reached.") from error
+        except (TokenRefused, Auth0Error, OutboundError) as error:
+            raise because_of(error) from error
         user = self._account(claims, profile)
         request.META["ATA_SIGN_IN"] = SignIn(claims, reference)
         return user

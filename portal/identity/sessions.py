@@ -9,14 +9,15 @@ from datetime import UTC, datetime, timedelta
 from django.contrib import auth
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
 from approvals import clock
 from audit.actor import Actor, EvidenceRef, Target
 from audit.record import record
+from auth0_client.id_token import LEEWAY_S
 from portal.identity.backend import SignIn
-from portal.identity.models import SignedInSession, User
+from portal.identity.models import SeenLogoutToken, SignedInSession, User
 from portal.ops.request_id import request_id
 
 _TOUCH_EVERY = timedelta(minutes=1)
@@ -101,8 +102,24 @@ type Sessions = QuerySet[SignedInSession]
 
 
 def of(user: User) -> Sessions:
-    """Live sessions of a person, the newest use first."""
-    return SignedInSession.objects.filter(user=user).order_by("-last_seen")
+    """Live sessions of a person, the newest use first; one that ran out is none."""
+    return _live(SignedInSession.objects.filter(user=user)).order_by("-last_seen")
+
+
+def _live(found: Sessions) -> Sessions:
+    browsers = Session.objects.filter(
+        session_key=OuterRef("session_key"), expire_date__gt=clock.now()
+    )
+    return found.filter(Exists(browsers))
+
+
+def tidy(now: datetime) -> None:
+    """Forget sessions that ran out, and logout tokens that nobody could replay any more."""
+    Session.objects.filter(expire_date__lte=now).delete()
+    SignedInSession.objects.exclude(pk__in=_live(SignedInSession.objects.all())).filter(
+        created__lt=now - _TOUCH_EVERY  # a sign-in that is being written has its row soon
+    ).delete()
+    SeenLogoutToken.objects.filter(expires__lt=now - timedelta(seconds=2 * LEEWAY_S)).delete()
 
 
 def revoke(actor: Actor, ended: Sequence[SignedInSession]) -> None:
@@ -125,11 +142,17 @@ def end(session: SignedInSession) -> None:
     session.delete()
 
 
-def end_matching(*, sid: str = "", iss: str = "", sub: str = "") -> int:
-    """Back-channel logout: end sessions by `sid`, else all of a subject. Returns how many."""
-    found = SignedInSession.objects.all()
-    found = found.filter(sid=sid) if sid else found.filter(user__iss=iss, user__sub=sub)
-    ended = list(found)
+def end_matching(*, iss: str, sid: str = "", sub: str = "") -> int:
+    """Back-channel logout: end the session `sid`, all of `sub`, or what is both. Returns how many.
+
+    A token that names a session and a person ends nothing of anybody else's.
+    """
+    found = SignedInSession.objects.filter(user__iss=iss)
+    if sid:
+        found = found.filter(sid=sid)
+    if sub:
+        found = found.filter(user__sub=sub)
+    ended = list(found) if sid or sub else []
     for session in ended:
         end(session)
     return len(ended)

@@ -2,11 +2,15 @@
 
 from django.urls import path
 
-from portal.identity import views
+from portal.identity import backchannel, views
 
 urlpatterns = [
     path("oidc/authenticate/", views.SignIn.as_view(), name="oidc_authentication_init"),
     path("oidc/callback/", views.Callback.as_view(), name="oidc_authentication_callback"),
     path("oidc/logout/", views.SignOut.as_view(), name="oidc_logout"),
-    path("oidc/backchannel-logout/", views.backchannel_logout, name="oidc_backchannel_logout"),
+    path(
+        "oidc/backchannel-logout/",
+        backchannel.backchannel_logout,
+        name="oidc_backchannel_logout",
+    ),
 ]

@@ -1,26 +1,22 @@
-"""Sign-in, callback, sign-out and back-channel logout (OpenID Connect Core, RP-Initiated and
-Back-Channel Logout 1.0), under the library's URL names."""
+"""Sign-in, callback and sign-out (OpenID Connect Core, RP-Initiated Logout 1.0), under the
+library's URL names."""
 
 from __future__ import annotations
 
 import logging
-import secrets
-from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from django.conf import settings
 from django.contrib import auth
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import SuspiciousOperation
-from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
 from mozilla_django_oidc.views import (
     OIDCAuthenticationCallbackView,
     OIDCAuthenticationRequestView,
@@ -28,18 +24,19 @@ from mozilla_django_oidc.views import (
 )
 
 from approvals import issuer
-from audit.actor import Actor
 from audit.record import record
-from auth0_client.errors import Auth0Error, TokenRefused
+from auth0_client.errors import Auth0Error, IssuerMismatch
+from auth0_client.oauth import with_query
 from connections import pending
-from outbound.errors import OutboundError
+from outbound.errors import BadAnswer, OutboundError
+from outbound.redact import printable
 from portal.identity import sessions
-from portal.identity.backend import SignInRefused, callback_url
-from portal.identity.models import SeenLogoutToken
-from portal.ops.request_id import request_id
+from portal.identity.backend import callback_url
+from portal.identity.failing import SignInRefused, because_of, failed
 
 log = logging.getLogger("portal.identity")
 
+_LONGEST_NEXT = 2000
 _MULTI_FACTOR = "http://schemas.openid.net/pape/policies/2007/06/multi-factor"
 
 
@@ -56,11 +53,17 @@ class SignIn(OIDCAuthenticationRequestView):  # type: ignore[misc]
         home = urlsplit(settings.PORTAL_URL).netloc
         if request.get_host() != home:  # the session cookie must live on the host of the callback
             return redirect(settings.PORTAL_URL + request.get_full_path())
+        if request.GET.get("again") and settings.SESSION_COOKIE_NAME not in request.COOKIES:
+            return failed(request, SignInRefused("cookies_blocked"))
         try:
-            self.OIDC_OP_AUTH_ENDPOINT = issuer.auth0().discovery.document().authorization_endpoint
-        except (Auth0Error, OutboundError):
-            return failed(request, "issuer_unreachable", "The issuer could not be reached.", 503)
+            endpoint = issuer.auth0().discovery.document().authorization_endpoint
+        except (Auth0Error, OutboundError) as error:
+            return failed(request, _unavailable(error))
+        self.OIDC_OP_AUTH_ENDPOINT = ""
         answer: HttpResponseBase = super().get(request)
+        asked = parse_qsl(answer["Location"].removeprefix("?"))
+        answer["Location"] = with_query(endpoint, asked)
+        _remember(request, dict(asked)["state"])
         return answer
 
     def get_extra_params(self, request: HttpRequest) -> dict[str, str]:
@@ -73,6 +76,25 @@ class SignIn(OIDCAuthenticationRequestView):  # type: ignore[misc]
         return extra
 
 
+def _remember(request: HttpRequest, state: str) -> None:
+    """Beside its nonce and verifier: where this tab is going, and whether it has to be fresh."""
+    following = request.session.pop("oidc_login_next", None) or ""
+    begun = request.session["oidc_states"][state]
+    begun["next"] = following if len(following) <= _LONGEST_NEXT else ""
+    begun["fresh"] = bool(request.GET.get("fresh"))
+    request.session.modified = True
+
+
+def _unavailable(error: Auth0Error | OutboundError) -> SignInRefused:
+    """Discovery failed: nothing was asked yet."""
+    if isinstance(error, IssuerMismatch):
+        words = "The issuer describes itself as another one. Tell your admin."
+        return SignInRefused(error.code, words, 503)
+    if isinstance(error, BadAnswer):
+        return SignInRefused("bad_answer", because_of(error).words, 503)
+    return SignInRefused("issuer_unreachable", "The issuer could not be reached.", 503)
+
+
 @method_decorator([login_not_required, never_cache], name="dispatch")
 class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
     """The issuer's answer. Lost or replayed state restarts the sign-in once, then says so."""
@@ -81,18 +103,21 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
         """Begin a session, or show why not; never a 500."""
         if request.GET.get("error"):
             return self._refused(request)
+        states = request.session.get("oidc_states", {})
+        self.begun = states.get(request.GET.get("state", ""), {})
+        request.META["ATA_MAX_AGE"] = 0.0 if self.begun.get("fresh") else None
         try:
             answer: HttpResponseBase = super().get(request)
         except SuspiciousOperation:
             return self._lost_state(request)
         except SignInRefused as refused:
             log.warning("sign-in refused: %s", refused.code)
-            return failed(request, refused.code, refused.words)
+            return failed(request, refused)
         return answer
 
     def login_success(self) -> HttpResponseBase:
         """A fresh session key, a row in the session list, and on to where the person was going."""
-        following = self.success_url
+        following = self.begun.get("next") or settings.LOGIN_REDIRECT_URL
         session = sessions.begin(self.request, self.user, self.request.META["ATA_SIGN_IN"])
         self.request.session.pop("sign_in_restarted", None)
         if pending.has_pending(session.user.iss, session.user.sub):
@@ -110,19 +135,18 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
         if states.pop(request.GET.get("state", ""), None) is None:
             return self._lost_state(request)
         request.session["oidc_states"] = states
-        error = request.GET.get("error", "")[:60]
-        return failed(request, "issuer_said_no", f"The issuer refused: {error}.")
+        error = printable(request.GET.get("error", ""), 60)
+        return failed(request, SignInRefused("issuer_said_no", f"The issuer refused: {error}."))
 
     def _lost_state(self, request: HttpRequest) -> HttpResponseBase:
         if request.user.is_authenticated:
             return redirect(settings.LOGIN_REDIRECT_URL)
         if request.session.get("sign_in_restarted"):
             del request.session["sign_in_restarted"]
-            return failed(
-                request, "state_lost", "This sign-in was started in another tab or too long ago."
-            )
+            return failed(request, SignInRefused("state_lost"))
         request.session["sign_in_restarted"] = True
-        return redirect("oidc_authentication_init")
+        # `again`: by then the browser shows this session's cookie, or it keeps none.
+        return redirect(f"{reverse('oidc_authentication_init')}?again=1")
 
 
 @method_decorator([login_not_required, never_cache], name="dispatch")
@@ -149,58 +173,6 @@ def _issuer_logout(sid: str) -> str:
         )
     except (Auth0Error, OutboundError):
         return ""
-
-
-@login_not_required
-@csrf_exempt
-@require_POST
-def backchannel_logout(request: HttpRequest) -> HttpResponse:
-    """The issuer ends sessions here: 200 when done, 400 with a reason otherwise."""
-    try:
-        token = issuer.auth0().verify_logout_token(request.POST.get("logout_token", ""))
-        with transaction.atomic():
-            SeenLogoutToken.objects.create(
-                jti=token.jti, expires=datetime.fromtimestamp(token.expires_at, UTC)
-            )
-    except TokenRefused as error:
-        return JsonResponse(
-            {"error": "invalid_request", "error_description": error.code}, status=400
-        )
-    except IntegrityError:
-        return JsonResponse(
-            {"error": "invalid_request", "error_description": "replayed"}, status=400
-        )
-    except (Auth0Error, OutboundError):
-        return JsonResponse({"error": "temporarily_unavailable"}, status=503)
-    ended = sessions.end_matching(sid=token.sid or "", iss=token.issuer, sub=token.subject or "")
-    record(
-        Actor(iss=token.issuer, sub=token.subject or "", via="tenant", request=request_id(request)),
-        "session.revoked",
-        source="auth0",
-        data={"ended": ended, "by": "back-channel logout"},
-    )
-    answer = HttpResponse(status=200)
-    answer["Cache-Control"] = "no-store"
-    return answer
-
-
-def failed(request: HttpRequest, code: str, words: str, status: int = 403) -> HttpResponse:
-    """The one sign-in-failed page, with a reference id that the trail repeats."""
-    reference = secrets.token_hex(6)
-    record(
-        Actor(iss="", sub="", via="web", request=request_id(request)),
-        "operator.sign_in_failed",
-        outcome="failure",
-        severity="MEDIUM",
-        data={"code": code, "reference": reference},
-        private={"ip": request.META.get("REMOTE_ADDR", "")},
-    )
-    return render(
-        request,
-        "errors/signin_failed.html",
-        {"code": code, "detail": words, "reference": reference},
-        status=status,
-    )
 
 
 def is_ours(url: str) -> bool:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.test import Client
 
-from portal.identity.models import SignedInSession
+from approvals import clock
+from portal.identity import sessions
+from portal.identity.models import SeenLogoutToken, SignedInSession
 from tests.connections.visitor import Answer, Visitor
 from tests.identity.trail import events
 from tests.support.sign_in import SUBS
@@ -110,6 +114,28 @@ def test_a_stolen_session_id_under_another_key_is_refused(visitor: Visit) -> Non
     me = visitor("operator").sign_in()
     SignedInSession.objects.update(session_key="another-session")
     assert me.get("/account/").status_code == 302
+
+
+def test_a_session_that_ran_out_is_not_shown_as_live_and_is_forgotten(visitor: Visit) -> None:
+    old, me = visitor("operator").sign_in(), visitor("operator").sign_in()
+    user = SignedInSession.objects.first().user  # type: ignore[union-attr]
+    key = old.client.session.session_key
+    Session.objects.filter(session_key=key).update(expire_date=clock.now() - timedelta(seconds=1))
+    assert [row.session_key for row in sessions.of(user)] == [me.client.session.session_key]
+    sessions.tidy(clock.now() + timedelta(minutes=2))
+    assert SignedInSession.objects.get().session_key == me.client.session.session_key
+    assert me.get("/account/").status_code == 200
+    sessions.tidy(clock.now() + timedelta(hours=13))
+    assert not SignedInSession.objects.exists() and not Session.objects.exists()
+
+
+def test_a_logout_token_is_remembered_for_as_long_as_it_could_be_replayed(db: None) -> None:
+    now = clock.now()
+    for jti, seconds in (("live", 5), ("within the leeway", -59), ("over", -600)):
+        SeenLogoutToken.objects.create(jti=jti, expires=now + timedelta(seconds=seconds))
+    sessions.tidy(now)
+    kept = set(SeenLogoutToken.objects.values_list("jti", flat=True))
+    assert kept == {"live", "within the leeway"}
 
 
 # Back-channel logout, with tokens that the tenant itself signs.

@@ -70,7 +70,7 @@ def test_a_used_callback_address_opens_nothing_in_another_browser(visitor: Visit
     me, thief = visitor("operator").sign_in(), visitor("operator")
     used = next(url for url in me.trace if "/oidc/callback/" in url)
     path = used.removeprefix(settings.PORTAL_URL)
-    assert thief.get(path)["Location"] == "/oidc/authenticate/"
+    assert thief.get(path)["Location"] == "/oidc/authenticate/?again=1"
     assert_not_signed_in(thief)
 
 
@@ -88,12 +88,12 @@ def test_a_replay_in_the_same_browser_changes_nothing(visitor: Visit) -> None:
 def test_a_lost_state_starts_again_once_and_then_says_so(visitor: Visit) -> None:
     me = visitor("operator")
     begin(me)
-    assert me.get("/oidc/callback/?code=c&state=lost")["Location"] == "/oidc/authenticate/"
+    assert me.get("/oidc/callback/?code=c&state=lost")["Location"] == "/oidc/authenticate/?again=1"
     assert_failed(me.get("/oidc/callback/?code=c&state=lost"), "state_lost")
 
 
 def test_a_callback_without_code_or_state_starts_again(visitor: Visit) -> None:
-    assert visitor("operator").get("/oidc/callback/")["Location"] == "/oidc/authenticate/"
+    assert visitor("operator").get("/oidc/callback/")["Location"] == "/oidc/authenticate/?again=1"
 
 
 def test_an_issuer_that_is_away_is_said(

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import pytest
+import time_machine
 
 from portal.identity.models import User
 from tests.attacks.sign_in.forging import (
@@ -204,14 +205,31 @@ def test_a_strange_name_is_shown_harmlessly_and_locks_nobody_out(
     assert "<script>alert" not in page and ">14<" not in page
 
 
-@pytest.mark.parametrize("seconds", [-59, 59])
-def test_clocks_a_minute_apart_still_sign_in(
-    provider: Provider, browser: Browser, seconds: int
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        ({"exp": -59}, ""),
+        ({"iat": 60, "nbf": 60}, ""),
+        ({"auth_time": 60}, ""),
+        ({"exp": -60}, "expired"),
+        ({"iat": 61}, "issued_in_future"),
+        ({"nbf": 61}, "not_yet_valid"),
+        ({"auth_time": 61}, "issued_in_future"),
+    ],
+    ids=str,
+)
+def test_clocks_may_differ_by_a_minute_and_no_more(
+    provider: Provider, browser: Browser, seconds: dict[str, int], expected: str
 ) -> None:
-    now = int(time.time())
-    late = {"exp": now + seconds} if seconds < 0 else {"iat": now + seconds, "nbf": now + seconds}
-    provider.bend = lambda forge: forge.claims.update(late)
-    assert browser.sign_in()["Location"] == "/"
+    with time_machine.travel(int(time.time()), tick=False):
+        now = int(time.time())
+        at = {name: now + by for name, by in seconds.items()}
+        provider.bend = lambda forge: forge.claims.update(at)
+        page = browser.sign_in()
+        if expected:
+            assert_refused(browser, page, expected)
+        else:
+            assert page["Location"] == "/"
 
 
 # Userinfo, which is asked where the ID token has no profile.
