@@ -206,11 +206,57 @@ class IssuerKeys(Mapping[str, dict[str, Any]]):
 def token_expiry(token: bytes) -> datetime | None:
     """`exp` of a JWT without verifying it; None where there is none."""
     try:
+        return datetime.fromtimestamp(int((claims_of(token) or {})["exp"]), UTC)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def claims_of(token: bytes) -> dict[str, Any] | None:
+    """The payload of a JWT without verifying it; None for anything else."""
+    try:
         payload = token.split(b".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + b"=" * (-len(payload) % 4)))
-        return datetime.fromtimestamp(int(claims["exp"]), UTC)
-    except (IndexError, KeyError, TypeError, ValueError, OverflowError):
+    except (IndexError, ValueError, RecursionError):
         return None
+    return claims if isinstance(claims, dict) else None
+
+
+def opens(item: EvidenceItem) -> bool:
+    """Whether the key that seals the body is there; also for a body that is missing."""
+    try:
+        key = _subject_key(item.subject, create=False)
+    except EvidenceError:
+        return False
+    sealed = sealed_with(item.digest)
+    return not sealed or sealed == _key_id(key)
+
+
+def sealed_with(digest: str) -> bytes:
+    """Identifier of the key that seals a body; empty where the body is missing."""
+    try:
+        with _body_path(digest).open("rb") as file:
+            return file.read(_KEY_ID)
+    except OSError:
+        return b""
+
+
+def key_owners() -> Iterator[tuple[bytes, str]]:
+    """Each key's identifier with the person (`subject_key`) it belongs to; "" is the common one.
+
+    A key that does not open is left out.
+    """
+    folder: Path = settings.VAR_DIR / "evidence-keys"
+    for path in folder.glob("[!.]*"):
+        subject = "" if path.name == _COMMON else path.name
+        try:
+            yield _key_id(_subject_key(subject, create=False)), subject
+        except EvidenceError:
+            continue
+
+
+def forget_read() -> None:
+    """Read bodies anew from their files, as a verification must."""
+    _kept.cache_clear()
 
 
 def _seal(key: bytes, body: bytes, bound_to: str) -> bytes:

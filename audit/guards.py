@@ -1,12 +1,13 @@
-"""Triggers that make evidence insert-only, and the check that they still exist.
+"""Triggers that make evidence insert-only, and the check that they still are what we made.
 
 A later Django migration that remakes a SQLite table drops its triggers silently; that is why
-`/readyz`, `verify_ledger` and a test call `missing_triggers`. A database owner can drop a trigger:
-it is a guard rail. The proof is the tree.
+`/readyz`, `verify_ledger` and a test ask `problems`. A database owner can drop a trigger: it is a
+guard rail. The proof is the tree.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from django.db import connection
@@ -42,19 +43,24 @@ def create_statements(vendor: str, tables: Sequence[str] = GUARDED) -> list[str]
     statements = [_PG_FUNCTION] if vendor == "postgresql" else []
     for table in tables:
         for verb in _VERBS[vendor]:
-            name = trigger_name(table, verb)
-            if vendor == "sqlite":
-                statements.append(
-                    f"CREATE TRIGGER {name} BEFORE {verb.upper()} ON {table} BEGIN "
-                    f"SELECT RAISE(ABORT, '{table} is insert-only: {verb} refused'); END"
-                )
-            else:
-                scope = "STATEMENT" if verb == "truncate" else "ROW"
-                statements.append(
-                    f"CREATE TRIGGER {name} BEFORE {verb.upper()} ON {table} "
-                    f"FOR EACH {scope} EXECUTE FUNCTION {_FUNCTION}()"
-                )
+            of_engine = _sqlite_trigger if vendor == "sqlite" else _postgresql_trigger
+            statements.append(of_engine(table, verb))
     return statements
+
+
+def _sqlite_trigger(table: str, verb: str) -> str:
+    return (
+        f"CREATE TRIGGER {trigger_name(table, verb)} BEFORE {verb.upper()} ON {table} BEGIN "
+        f"SELECT RAISE(ABORT, '{table} is insert-only: {verb} refused'); END"
+    )
+
+
+def _postgresql_trigger(table: str, verb: str) -> str:
+    scope = "STATEMENT" if verb == "truncate" else "ROW"
+    return (
+        f"CREATE TRIGGER {trigger_name(table, verb)} BEFORE {verb.upper()} ON {table} "
+        f"FOR EACH {scope} EXECUTE FUNCTION {_FUNCTION}()"
+    )
 
 
 def drop_statements(vendor: str) -> list[str]:
@@ -68,15 +74,88 @@ def drop_statements(vendor: str) -> list[str]:
 
 def missing_triggers() -> list[str]:
     """Names of triggers that should refuse changes and are absent or switched off; sorted."""
+    return sorted(_wanted().keys() - _present().keys())
+
+
+def problems() -> list[str]:
+    """What is wrong with the triggers, one sentence each: missing, bent, or not ours.
+
+    A trigger of the right name that does nothing is as good as none, and one that nobody of us
+    made may rewrite what is inserted; so the definitions are compared, not the names.
+    """
+    wanted, present = _wanted(), _present()
+    found = [
+        f"the trigger {name} is missing; run migrate or restore it"
+        for name in sorted(wanted.keys() - present.keys())
+    ]
+    found += [
+        f"the trigger {name} was changed: it is not the one that migrate makes"
+        for name in sorted(wanted.keys() & present.keys())
+        if present[name] != wanted[name]
+    ]
+    found += [
+        f"the trigger {name} is not one of ours; drop it"
+        for name in sorted(present.keys() - wanted.keys())
+    ]
+    return found + (_postgresql_problems() if connection.vendor == "postgresql" else [])
+
+
+def _wanted() -> dict[str, str]:
+    """Definition of each trigger by its name, as the engine tells it."""
     vendor = connection.vendor
-    wanted = {trigger_name(t, v) for t in GUARDED for v in _VERBS[vendor]}
-    query = (
-        "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-        if vendor == "sqlite"
-        # D = disabled, R = fires on replicas only: both let an ordinary session change evidence.
-        else "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"
+    wanted = {}
+    for table in GUARDED:
+        for verb in _VERBS[vendor]:
+            name = trigger_name(table, verb)
+            of_engine = _sqlite_trigger if vendor == "sqlite" else _postgresql_trigger
+            wanted[name] = of_engine(table, verb)
+    return wanted
+
+
+def _present() -> dict[str, str]:
+    """Triggers on tables of this room that fire, with their definitions."""
+    if connection.vendor == "sqlite":
+        return _pairs(
+            "SELECT name, sql FROM sqlite_master "
+            "WHERE type = 'trigger' AND lower(tbl_name) LIKE 'audit\\_%' ESCAPE '\\'"
+        )
+    # D = disabled, R = fires on replicas only: both let an ordinary session change evidence.
+    found = _pairs(
+        "SELECT t.tgname, pg_get_triggerdef(t.oid) FROM pg_trigger t "
+        "JOIN pg_class c ON c.oid = t.tgrelid "
+        "WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') "
+        "AND c.relnamespace = current_schema()::regnamespace AND c.relname LIKE 'audit\\_%'"
     )
+    return {name: _unqualified(definition) for name, definition in found.items()}
+
+
+def _postgresql_problems() -> list[str]:
+    """Ways past a trigger that only PostgreSQL has: its function, rules, the replica role."""
+    body = _pairs(
+        "SELECT p.oid::text, p.prosrc FROM pg_proc p WHERE p.proname = "  # noqa: S608 - constant
+        f"'{_FUNCTION}' AND p.pronamespace = current_schema()::regnamespace"
+    ).values()
+    wanted = _PG_FUNCTION.split("$$")[1]
+    found = []
+    if list(body) != [wanted]:
+        found.append(f"the function {_FUNCTION} was changed: triggers may refuse nothing")
+    rules = _pairs(
+        "SELECT r.rulename, c.relname FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class "
+        "WHERE c.relnamespace = current_schema()::regnamespace AND c.relname LIKE 'audit\\_%'"
+    )
+    found += [f"the rule {name} on {table} is not one of ours" for name, table in rules.items()]
+    ((role, _),) = _pairs("SHOW session_replication_role").items() or [("", "")]
+    if role != "origin":
+        found.append(f"session_replication_role is {role}: this session fires no trigger")
+    return found
+
+
+def _pairs(query: str) -> dict[str, str]:
     with connection.cursor() as cursor:
         cursor.execute(query)
-        present = {row[0] for row in cursor.fetchall()}
-    return sorted(wanted - present)
+        return {row[0]: row[-1] for row in cursor.fetchall()}
+
+
+def _unqualified(definition: str) -> str:
+    """`pg_get_triggerdef` names tables and functions with their schema."""
+    return re.sub(r"\b(ON|FUNCTION) \w+\.", r"\1 ", definition)

@@ -1,20 +1,36 @@
-"""Checks of single leaves: bytes, hash, openings, and the search row made from them."""
+"""Checks of single leaves: bytes, hash, openings, and what other tables repeat of the entry."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from audit import human
 from audit.clock import rfc3339
+from audit.evidencecheck import EvidenceChecker
+from audit.importcheck import ImportChecker
+from audit.indexcheck import IndexChecker
 from audit.ledger import entry as entries
+from audit.ledger.commitment import subject_key
 from audit.ledger.entry import EntryError, Opening
 from audit.ledger.merkle import leaf_hash
 from audit.load import openings_of
 from audit.models import Entry, Event, EventRow
-from audit.projection import differences, row_of
+from audit.projection import COLUMNS, values_of
+from audit.reading import each
 from audit.report import Findings
+from audit.workcheck import WorkChecker
+
+type Row = tuple[Any, ...]
+
+# Shown in a report as they are; any other column may hold personal values, and reports are kept.
+_PLAIN = frozenset(COLUMNS) - {
+    *("event", "actor_key", "actor_sub", "actor_name", "actor_email"),
+    *("target_name", "sentence", "terms"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,47 +41,87 @@ class Leaf:
     hash: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """An entry whose openings are right. `index` is None before it has a leaf."""
+
+    index: int | None
+    id: UUID
+    document: dict[str, Any]
+    openings: list[Opening]
+    event: dict[str, Any]
+
+
 class LeafChecker:
     """Checks leaves in batches and returns their recomputed hashes."""
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
+        self._evidence = EvidenceChecker(findings)
+        self._imports = ImportChecker(findings)
+        self._work = WorkChecker(findings)
+        self.index = IndexChecker(findings)
 
     def check(self, first: int, end: int, *, examine_from: int) -> list[Leaf]:
         """Check `first <= seq < end`; before `examine_from` only hashes are computed."""
-        order = dict(
-            Entry.objects.filter(seq__gte=first, seq__lt=end).values_list("seq", "event_id")
-        )
+        order, _ = each(range(first, end), _order)
         ids = list(order.values())
-        events = {
-            id: (bytes(entry), bytes(leaf), recorded_at)
-            for id, entry, leaf, recorded_at in Event.objects.filter(id__in=ids).values_list(
-                "id", "entry", "leaf_hash", "recorded_at"
-            )
-        }
-        openings = openings_of(ids)
-        rows = EventRow.objects.in_bulk(ids)
-        leaves = []
+        events, _ = each(ids, _events)
+        leaves, wanted = [], []
         for index in range(first, end):
             id = order.get(index)
             if id is None or id not in events:
                 self._findings.add("gap", "the entry is missing from the database", index, id or "")
                 leaves.append(Leaf(index, None))
                 continue
-            entry, leaf, recorded_at = events[id]
+            leaves.append(Leaf(index, leaf_hash(events[id][0])))
             if index >= examine_from:
-                document = self.check_bytes(index, id, entry, leaf)
-                if document is not None:
-                    if document["recorded_at"] != rfc3339(recorded_at):
-                        self._findings.add("event", "recorded_at was changed", index, id)
-                    self._check_row(index, id, document, openings[id], rows.get(id))
-            leaves.append(Leaf(index, leaf_hash(entry)))
+                wanted.append((index, id, events[id]))
+        self._examine(wanted)
         return leaves
 
-    def check_bytes(
-        self, index: int | None, id: UUID, entry: bytes, leaf: bytes
+    def check_pending(self, ids: Sequence[UUID]) -> None:
+        """Check events that have no leaf yet."""
+        events, broken = each(ids, _events)
+        for id, problem in broken.items():
+            self._findings.add("event", f"the event cannot be read: {problem}", None, id)
+        self._examine([(None, id, events[id]) for id in ids if id in events])
+
+    def finish(self, *, whole: bool) -> None:
+        """Report what only the end of a whole run can tell."""
+        if whole:
+            self._work.finish()
+
+    def _examine(self, wanted: Sequence[tuple[int | None, UUID, Row]]) -> None:
+        ids = [id for _, id, _ in wanted]
+        openings, torn = each(ids, openings_of)
+        rows, unreadable = each(ids, _rows)
+        good = []
+        for index, id, stored in wanted:
+            document = self._check_event(index, id, *stored)
+            if id in unreadable:
+                message = f"the search row cannot be read: {unreadable[id]}"
+                self._findings.add("projection", message, index, id)
+            elif index is not None and id in rows:
+                self.index.add(index, rows[id][_TERMS])
+            if id in torn:
+                self._findings.add("opening", f"cannot be read: {torn[id]}", index, id)
+            if document is None or id in torn:
+                continue
+            held = openings.get(id, [])
+            event = self._check_openings(index, id, document, held)
+            if event is None:
+                continue
+            good.append(Examined(index, id, document, held, event))
+            if id not in unreadable:
+                self._check_row(index, id, event, rows.get(id))
+        for checker in (self._evidence, self._imports, self._work):
+            checker.take(good)
+
+    def _check_event(
+        self, index: int | None, id: UUID, entry: bytes, leaf: bytes, recorded_at: datetime
     ) -> dict[str, Any] | None:
-        """Check that the bytes are the entry of `id` and hash to `leaf`; None if unreadable."""
+        """The document of an entry that is that of `id`, hashed as stored; None if unreadable."""
         if leaf_hash(entry) != leaf:
             message = "the entry does not hash to its leaf: the event was changed"
             self._findings.add("leaf", message, index, id)
@@ -76,34 +132,101 @@ class LeafChecker:
             return None
         if document["id"] != str(id):
             self._findings.add("entry", f"the entry is that of {document['id']}", index, id)
+        if document["recorded_at"] != rfc3339(recorded_at):
+            message = f"the event says recorded_at={rfc3339(recorded_at)}, the entry another time"
+            self._findings.add("event", message, index, id)
         return document
 
-    def _check_row(
-        self,
-        index: int,
-        id: UUID,
-        document: dict[str, Any],
-        openings: list[Opening],
-        row: EventRow | None,
-    ) -> None:
+    def _check_openings(
+        self, index: int | None, id: UUID, document: dict[str, Any], openings: list[Opening]
+    ) -> dict[str, Any] | None:
+        """The public event, when every opening fits and is filed under its person."""
         try:
             event = entries.reveal(document, openings, index=index)
         except EntryError as error:
             self._findings.add("opening", f"a personal value was changed: {error}", index, id)
+            return None
+        for opening in openings:
+            if opening.subject != _owner(document, event, opening):
+                message = f"the value of {opening.path} is filed under another person"
+                self._findings.add("opening", message, index, id)
+                break
+        return event
+
+    def _check_row(
+        self, index: int | None, id: UUID, event: dict[str, Any], row: Row | None
+    ) -> None:
+        expected = values_of(event, human.level(event))
+        if row == expected:
             return
+        # An erasure, or a leaf, may have come between two of our queries: look once more.
+        entry, openings, row = _events([id])[id][0], openings_of([id])[id], _rows([id]).get(id)
+        try:
+            event = entries.reveal(entry, openings, index=index)
+        except EntryError as error:
+            self._findings.add("opening", f"a personal value was changed: {error}", index, id)
+            return
+        expected = values_of(event, human.level(event))
+        if index is None and row is not None and row[_SEQ] is not None:
+            expected = (*expected[:_SEQ], row[_SEQ], *expected[_SEQ + 1 :])
         if row is None:
             message = "the search row is missing; run rebuild_projection"
             self._findings.add("projection", message, index, id)
-            return
-        changed = differences(row, row_of(event, row.human))
-        if row.seq != index:
-            changed.append("seq")
-        # A level may have risen since (issuer keys arrive late); claiming more is what matters.
-        if row.human > human.level(event):
-            changed.append("human")
-        if changed:
-            message = (
-                f"the search row differs from the entry in {', '.join(changed)}: it was changed, "
-                "or made by another version; run rebuild_projection"
-            )
-            self._findings.add("projection", message, index, id)
+        elif row != expected:
+            self._findings.add("projection", _told(row, expected), index, id)
+
+
+_SEQ = COLUMNS.index("seq")
+_TERMS = COLUMNS.index("terms")
+
+
+def _order(indices: Sequence[int]) -> dict[int, UUID]:
+    found = Entry.objects.filter(seq__gte=indices[0], seq__lte=indices[-1])
+    return dict(found.values_list("seq", "event_id"))
+
+
+def _events(ids: Sequence[UUID]) -> dict[UUID, tuple[bytes, bytes, datetime]]:
+    found = Event.objects.filter(id__in=ids)
+    return {
+        id: (bytes(entry), bytes(leaf), recorded_at)
+        for id, entry, leaf, recorded_at in found.values_list(
+            "id", "entry", "leaf_hash", "recorded_at"
+        )
+    }
+
+
+def _rows(ids: Sequence[UUID]) -> dict[UUID, Row]:
+    found = EventRow.objects.filter(event__in=ids).values_list(*COLUMNS)
+    return {row[0]: row for row in found}
+
+
+def _owner(document: dict[str, Any], event: dict[str, Any], opening: Opening) -> str | None:
+    """`subject_key` of the person a value belongs to; None once that person was erased."""
+    whose = "on_behalf_of" if opening.path.startswith("on_behalf_of.") else "actor"
+    person = event[whose]
+    if not isinstance(person["sub"], str):
+        owner = None
+    else:
+        owner = subject_key(person["iss"], person["sub"])
+    if not opening.path.startswith("private."):
+        return owner
+    found = entries.owner_of(opening.value, "")
+    return found or owner
+
+
+def _told(row: Row, expected: Row) -> str:
+    """What a search row says and its entry does not."""
+    said = []
+    for name, stored, wanted in zip(COLUMNS, row, expected, strict=True):
+        if stored != wanted and name in _PLAIN:
+            said.append(f"{name}={_short(stored)}, the entry says {_short(wanted)}")
+        elif stored != wanted:
+            said.append(f"another {name} than the entry")
+    return (
+        f"the search row says {'; '.join(said)}: it was changed, or made by another version; "
+        "run rebuild_projection"
+    )
+
+
+def _short(value: Any) -> str:
+    return str(value)[:80] or "nothing"

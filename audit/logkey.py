@@ -33,10 +33,13 @@ def origin() -> str:
     """The log's origin, minted at the first call.
 
     Raises:
-        LedgerIdentityError: LEDGER_ORIGIN is not a key name, or differs from the kept origin.
+        LedgerIdentityError: LEDGER_ORIGIN is not a key name, or differs from the kept origin; or
+            the kept origin is gone although something was signed.
     """
     kept_at, wanted = folder() / "origin", settings.LEDGER_ORIGIN
     if not kept_at.exists():
+        if not wanted:
+            _refuse_if_begun(kept_at)
         minted = wanted or _mint()
         try:
             note.check_name(minted)
@@ -50,6 +53,14 @@ def origin() -> str:
             f"to go back; a new origin is a new log and needs an empty database and no {kept_at}"
         )
     return kept
+
+
+def _refuse_if_begun(path: Path) -> None:
+    """A log that has signed has a name and a key; another one would start a second history."""
+    if (folder() / "last-signed").exists():
+        raise LedgerIdentityError(
+            f"{path} is missing, and this log has signed before: restore the file it began with"
+        )
 
 
 def _mint() -> str:
@@ -66,11 +77,13 @@ def seed() -> bytes:
     """The Ed25519 seed (32 bytes), generated at the first call.
 
     Raises:
-        LedgerIdentityError: the file is not a seed, or cannot be read.
+        LedgerIdentityError: the file is not a seed, cannot be read, or is gone although something
+            was signed.
     """
     path = key_file()
     try:
         if not path.exists():
+            _refuse_if_begun(path)
             write_durably(path, b64encode(secrets.token_bytes(32)) + b"\n", replace=False)
         value = b64decode(path.read_text().strip(), validate=True)
     except (OSError, ValueError) as error:

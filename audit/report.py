@@ -43,9 +43,9 @@ class Report:
 
     @property
     def first_bad(self) -> Problem | None:
-        """The problem at the lowest leaf; a root that differs names only a range, so it yields."""
+        """The problem at the lowest leaf; what names only the begin of a range yields."""
         placed = [p for p in self.problems if p.index is not None]
-        exact = [p for p in placed if p.code != "root"]
+        exact = [p for p in placed if p.code not in ("root", "counts")]
         if placed:
             return min(exact or placed, key=lambda p: -1 if p.index is None else p.index)
         return self.problems[0] if self.problems else None

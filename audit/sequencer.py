@@ -133,9 +133,12 @@ class Sequencer:
         state = heads.read_state()
         if state and (state.size > size or (state.size == size and state.root != root)):
             raise SequencerStopped("inconsistent", f"{state.told_by} holds another tree of {size}")
+        origin, seed = logkey.origin(), logkey.seed()  # the first time they are made here
         heads.write_state(size, root)
-        signed = checkpoints.sign(logkey.origin(), size, root, logkey.seed())
-        Checkpoint.objects.create(size=size, root=root, note=signed, created=now)
+        signed = checkpoints.sign(origin, size, root, seed)
+        # A clock that was set back makes no checkpoint older than the one before it.
+        created = max(now, newest.created) if newest else now
+        Checkpoint.objects.create(size=size, root=root, note=signed, created=created)
         return replace(result, signed=True)
 
 

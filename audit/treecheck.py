@@ -15,12 +15,15 @@ from audit.ledger.growing import GrowingTree
 from audit.ledger.growing import Tile as FullTile
 from audit.ledger.merkle import HASH_SIZE, ProofError, fold
 from audit.ledger.note import NoteError
-from audit.ledger.tiles import WIDTH
+from audit.ledger.tiles import HEIGHT, WIDTH
+from audit.logkey import LedgerIdentityError
 from audit.models import Checkpoint, Tile
+from audit.ordercheck import SignedOrder
 from audit.report import Findings
-from audit.tree import read_tile
+from audit.tree import read_tile, stored_size
 
 _CHUNK = 500
+_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class TreeChecker:
         self._findings = findings
         self._size = size
         self._last_checkpoint = last_checkpoint
-        self._key = logkey.vkey()
+        self._key = self._own_key()
         self.start = start // WIDTH * WIDTH
         self.checkpoints = 0
         self._good = 0  # largest size at which a signed root was met
@@ -59,6 +62,13 @@ class TreeChecker:
     def root(self) -> bytes:
         """Root of the tree so far."""
         return self._tree.root()
+
+    def _own_key(self) -> str:
+        try:
+            return logkey.vkey()
+        except LedgerIdentityError as error:
+            self._findings.add("key", f"{error}; nothing that was signed can be checked")
+            return ""
 
     def _begin(self) -> GrowingTree:
         try:
@@ -85,7 +95,12 @@ class TreeChecker:
         self._add(hashes)
 
     def finish(self) -> None:
-        """Report what was signed for a size that the log no longer has."""
+        """Report stored tiles of no tree, and what was signed for a size the log no longer has."""
+        now = stored_size()  # it may have grown since we began
+        for level in Tile.objects.order_by("level").values_list("level", flat=True).distinct():
+            surplus = Tile.objects.filter(level=level, n__gte=now >> HEIGHT * (level + 1))
+            for n in surplus.order_by("n").values_list("n", flat=True)[:_SHOWN]:
+                self._findings.add("tile", f"tile {level}/{n} lies beyond the end of the log", now)
         while self._next is not None:
             if self._next.size > self._size:
                 message = (
@@ -147,8 +162,10 @@ class TreeChecker:
     def _expectations(self) -> Iterator[_Expected]:
         """Signed roots by size: all checkpoints, and the last-signed state at its place."""
         state = self._state()
+        order = SignedOrder(self._findings)
         for row in self._checkpoints():
             self.checkpoints += 1
+            order.check(row)
             if state is not None and state.size <= row.size:
                 yield state
                 state = None
@@ -170,12 +187,17 @@ class TreeChecker:
     def _signed(self, row: Checkpoint) -> _Expected | None:
         name = f"checkpoint {row.pk}"
         try:
-            said = checkpoints.verify(row.note, [self._key])
+            if self._key:
+                said = checkpoints.verify(row.note, [self._key])
+            else:
+                said = checkpoints.parse(row.note)
         except NoteError as error:
-            self._findings.add("checkpoint", f"{name} is not signed by our key: {error}")
+            message = f"{name} is not signed by our key: {error}"
+            self._findings.add("checkpoint", message, row.size)
             return None
         if (said.size, said.root) != (row.size, bytes(row.root)):
-            self._findings.add("checkpoint", f"the columns of {name} differ from its signed text")
+            message = f"the columns of {name} differ from its signed text"
+            self._findings.add("checkpoint", message, said.size)
         return _Expected(said.size, said.root, name)
 
     def _state(self) -> _Expected | None:
@@ -184,4 +206,10 @@ class TreeChecker:
         except SequencerStopped as stopped:
             self._findings.add("state", str(stopped))
             return None
+        newest = heads.newest_checkpoint()
+        signed = newest.size if newest else 0
+        if (head.size if head else 0) < signed:
+            held = f"tells of {head.size}" if head else "is missing"
+            message = f"the last-signed state {held} and a checkpoint of {signed} was signed"
+            self._findings.add("state", f"{message}: restore VAR_DIR/ledger/last-signed", signed)
         return None if head is None else _Expected(head.size, head.root, "the last-signed state")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from datetime import timedelta
 from uuid import UUID
 
+from django.db import transaction
+
 from audit import clock, verify
 from audit.actor import SYSTEM, Actor
+from audit.clock import rfc3339
+from audit.ledger.canonical import canonical
 from audit.models import VerificationRun
 from audit.record import record
 
@@ -58,8 +63,9 @@ def perform(run_id: UUID) -> VerificationRun:
     run.state = VerificationRun.State.PASSED if report.ok else VerificationRun.State.FAILED
     run.checked = run.total = report.checked
     run.result, run.finished = report.as_json(), clock.now()
-    run.save()
-    _tell(run, report)
+    with transaction.atomic():  # verify_ledger holds the row to its event
+        run.save()
+        _tell(run, report)
     return run
 
 
@@ -95,7 +101,13 @@ def _tell(run: VerificationRun, report: verify.Report) -> None:
         "audit.verified",
         outcome=outcome,
         operation=str(run.id),
-        data={"size": report.size, "problems": report.problem_count},
+        data={
+            "size": report.size,
+            "problems": report.problem_count,
+            "report": hashlib.sha256(canonical(run.result)).hexdigest(),
+            "asked": rfc3339(run.asked),
+            "finished": rfc3339(run.finished) if run.finished else "",
+        },
         private={"requested_by": run.requested_by},
     )
     if report.first_bad is not None:

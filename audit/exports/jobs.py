@@ -24,6 +24,7 @@ from django.db.models import Q, QuerySet
 
 from audit import clock, heads, proofs, search
 from audit.actor import Actor, EvidenceRef
+from audit.clock import rfc3339
 from audit.exports.formats import FORMATS
 from audit.ledger.query import EventQuery, InvalidQuery
 from audit.models import ExportJob
@@ -232,12 +233,12 @@ def _content(job: ExportJob) -> Iterator[bytes]:
 
 def _finish(job: ExportJob, draft: Path) -> None:
     """Make the file available and record the export, both or neither."""
-    event = clock.uuid7()
+    event, finished = clock.uuid7(), clock.now()
     with transaction.atomic():
         ready = _ours(job).update(
             state=_STATE.READY,
             lease=None,
-            finished=clock.now(),
+            finished=finished,
             rows=job.rows,
             size=job.size,
             sha256=job.sha256,
@@ -257,6 +258,10 @@ def _finish(job: ExportJob, draft: Path) -> None:
                 "sha256": job.sha256,
                 "tree_size": job.tree_size,
                 "filter": digest_of(EventQuery.from_params(job.params)),
+                "own": bool(job.person),
+                "requested": rfc3339(job.created),
+                "finished": rfc3339(finished),
+                "expires": rfc3339(job.expires),
             },
             private={"query": job.params, "words": job.words},
         )

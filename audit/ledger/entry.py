@@ -19,7 +19,7 @@ from .canonical import EntryError, canonical, encode, pointer_of, scan
 from .commitment import MARK, SALT_SIZE, Opening, check, commit, subject_key
 from .tiles import MAX_ENTRY_BYTES
 
-__all__ = ["SCHEMA", "Built", "EntryError", "Opening", "build", "parse", "reveal"]
+__all__ = ["SCHEMA", "Built", "EntryError", "Opening", "build", "owner_of", "parse", "reveal"]
 
 SCHEMA: Final = "ata.event.v1"
 ERASED: Final = {"erased": True}
@@ -117,7 +117,7 @@ def build(
     data, private = shape.data(fields), shape.private(fields)
     document["data"] = data
     document["private"] = {
-        key: sealer.seal(f"private.{key}", value, _owner_of(value, owner))
+        key: sealer.seal(f"private.{key}", value, owner_of(value, owner))
         for key, value in private.items()
     }
     # Every other field is text or of our own making, so only `data` can need the slow encoder.
@@ -153,7 +153,8 @@ def _target(sealer: _Sealer, target: Mapping[str, Any], owner: str) -> dict[str,
     }
 
 
-def _owner_of(value: Any, actor: str) -> str:
+def owner_of(value: Any, actor: str) -> str:
+    """The person (`subject_key`) that a private value is filed under: itself, else the actor."""
     if isinstance(value, dict) and value.get("sub") and isinstance(value.get("iss"), str):
         return subject_key(value["iss"], str(value["sub"]))
     return actor

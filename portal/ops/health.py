@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 
 from approvals import issuer
-from audit.guards import missing_triggers
+from audit import guards
 from auth0_client.errors import Auth0Error
 from outbound.errors import OutboundError
 
@@ -59,8 +59,7 @@ def _database() -> str:
 
 
 def _guards() -> str:
-    missing = missing_triggers()
-    return f"missing triggers: {', '.join(missing)}" if missing else ""
+    return "; ".join(guards.problems())
 
 
 def _preparation() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from base64 import b64encode
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -176,7 +177,11 @@ def test_a_lost_state_file_falls_back_on_the_newest_checkpoint(
 def test_another_key_is_refused_and_the_message_says_how_to_go_back(var_dir: Path) -> None:
     fill(1)
     sequencer.run_once()
-    (var_dir / "ledger" / "key").unlink()
+    key = var_dir / "ledger" / "key"
+    key.unlink()
+    with pytest.raises(logkey.LedgerIdentityError, match="restore the file it began with"):
+        sequencer.run_once()
+    key.write_bytes(b64encode(bytes(32)))
     with pytest.raises(SequencerStopped, match="put the key back"):
         sequencer.run_once()
     with pytest.raises(CommandError, match="put the key back"):

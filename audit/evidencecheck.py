@@ -1,0 +1,130 @@
+"""Checks of the evidence store: what entries refer to is there, whole, and is what its row says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from itertools import batched
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from audit import evidence
+from audit.evidence import EvidenceErased, EvidenceError, EvidenceMissing
+from audit.models import EvidenceItem
+from audit.reading import each
+from audit.report import Findings
+
+if TYPE_CHECKING:
+    from audit.leafcheck import Examined
+
+_BATCH = 500
+
+
+class EvidenceChecker:
+    """Checks, entry by entry, the bodies that each one refers to."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._erased: set[str] = set()
+
+    def take(self, batch: Sequence[Examined]) -> None:
+        """Check the references of some entries."""
+        wanted = list({r["digest"] for one in batch for r in one.document["evidence"]})
+        if not wanted:
+            return
+        items, _ = each(wanted, _items)
+        for one in batch:
+            for reference in one.document["evidence"]:
+                problem = self._problem(one, reference["kind"], items.get(reference["digest"]))
+                if problem:
+                    name = f"evidence {reference['digest'][:12]}…"
+                    self._findings.add("evidence", f"{name} {problem}", one.index, one.id)
+
+    def _problem(self, one: Examined, kind: str, item: EvidenceItem | None) -> str:
+        if item is None:
+            return "is not in the store any more"
+        if item.kind != kind:
+            return f"is filed as {item.kind}, the entry says {kind}"
+        # A body goes with the person's values. Who comes back after an erasure, in a session that
+        # began before, has values beside a body that stays closed; then an earlier entry has none.
+        if not item.subject or evidence.opens(item):
+            return ""
+        if any(opening.subject == item.subject for opening in one.openings):
+            if item.digest in self._erased:
+                return ""
+            return "does not open: its key is gone, and its person was not erased"
+        self._erased.add(item.digest)
+        return ""
+
+
+def check_store(findings: Findings) -> None:
+    """Check every item: its body opens (or was erased), and its columns are what the body says."""
+    owners = dict(evidence.key_owners())
+    digests = EvidenceItem.objects.order_by("digest").values_list("digest", flat=True)
+    for some in batched(digests.iterator(chunk_size=_BATCH), _BATCH):
+        items, broken = each(some, _items)
+        for digest, problem in broken.items():
+            findings.add("evidence", f"the row of {digest[:12]}… cannot be read: {problem}")
+        for item in items.values():
+            for problem in _problems(item, owners):
+                findings.add("evidence", f"evidence {item.digest[:12]}… {problem}")
+    for digest in _strays():
+        findings.add("evidence", f"the body {digest[:12]}… has no row any more")
+
+
+def _items(digests: Sequence[str]) -> dict[str, EvidenceItem]:
+    return EvidenceItem.objects.in_bulk(list(digests))
+
+
+def _problems(item: EvidenceItem, owners: dict[bytes, str]) -> Iterator[str]:
+    try:
+        body = evidence.get(item.digest)
+    except EvidenceErased:
+        if not item.subject:
+            yield "does not open: the common key is gone; restore VAR_DIR/evidence-keys"
+        elif evidence.sealed_with(item.digest) in owners:
+            yield "is filed under another person than the one whose key seals it"
+        return
+    except EvidenceMissing:
+        yield "has lost its body; restore VAR_DIR/evidence"
+        return
+    except EvidenceError as error:
+        yield f"does not open: {error}"
+        return
+    shape = _shape(body)
+    if item.kind not in ((shape,) if shape else ("assertion", "acknowledgement")):
+        yield f"is filed as {item.kind}, which its body is not"
+    name = json.loads(body)["iss"] if shape == "issuer_keys" else ""
+    if item.name != name:
+        yield f"is named {item.name!r}, its body says {name!r}"
+    expiry = evidence.token_expiry(body) if item.kind.endswith("_token") else None
+    if (item.not_before_release is None) != (expiry is None) or (
+        expiry and item.not_before_release and abs(item.not_before_release - expiry) > _ROUNDING
+    ):
+        yield "would be released at another time than when it expires"
+
+
+_ROUNDING = timedelta(seconds=1)
+
+
+def _shape(body: bytes) -> str:
+    """The kind of a body that can be told by its looks; empty for the others."""
+    if (claims := evidence.claims_of(body)) is not None:
+        return "approval_token" if "authorization_details" in claims else "id_token"
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return ""
+    keys = isinstance(document, dict) and set(document) == {"iss", "keys"}
+    return "issuer_keys" if keys else ""
+
+
+def _strays() -> Iterator[str]:
+    """Digests of bodies in the folder that no row names."""
+    folder = settings.VAR_DIR / "evidence"
+    names = (path.name for path in folder.glob("??/*") if len(path.name) == 64)
+    for some in batched(names, _BATCH):
+        known = set(EvidenceItem.objects.filter(digest__in=some).values_list("digest", flat=True))
+        yield from sorted(set(some) - known)

@@ -1,0 +1,49 @@
+"""Rows that belong to no entry, and cosignatures of trees that are not ours."""
+
+from __future__ import annotations
+
+from django.db.models import Exists, OuterRef
+
+from audit.ledger.note import NoteError, parse
+from audit.models import Checkpoint, Cosignature, Entry, Event, EventRow, ImportedRow, Openings
+from audit.report import Findings
+
+_SHOWN = 10
+_ARRIVES_S = 3600.0
+
+
+def check(findings: Findings) -> None:
+    """Report search rows, openings and memories of imports that have no event."""
+    event = Event.objects.filter(id=OuterRef("event"))
+    unknown = EventRow.objects.filter(~Exists(event)).values_list("seq", "event")
+    for seq, id in unknown[:_SHOWN]:
+        findings.add("projection", "a search row has no event", seq, id)
+    for what, model in (("opening", Openings), ("import", ImportedRow)):
+        for id in model.objects.filter(~Exists(event)).values_list("event", flat=True)[:_SHOWN]:
+            findings.add(what, f"a row of {model._meta.db_table} is about no event: {id}", None, id)
+    place = Entry.objects.filter(seq=OuterRef("seq"), event=OuterRef("event"))
+    placed = EventRow.objects.filter(~Exists(place), seq__isnull=False)
+    for seq, id in placed.values_list("seq", "event")[:_SHOWN]:
+        message = f"a search row says seq={seq}, where another event or none is"
+        findings.add("projection", message, seq, id)
+    for row in Cosignature.objects.all():
+        if problem := _cosignature(row):
+            findings.add("cosignature", f"cosignature {row.pk} {problem}")
+
+
+def _cosignature(row: Cosignature) -> str:
+    """What is wrong with a cosignature. Whether its key is to be believed is for others to say."""
+    note = Checkpoint.objects.filter(size=row.size, root=row.root).values_list("note", flat=True)
+    text = note.first()
+    if text is None:
+        return "is of a tree that we never signed"
+    try:
+        signatures = parse(f"{text.partition('\n\n')[0]}\n\n{row.line}\n").signatures
+    except NoteError as error:
+        return f"cannot be read: {error}"
+    if [signature.name for signature in signatures] != [row.name]:
+        return "is filed under another name"
+    # cosignature/v1: the time of signing, 8 bytes, before the signature (C2SP tlog-cosignature).
+    signed = int.from_bytes(signatures[0].value[:8])
+    late = abs(row.created.timestamp() - signed) > _ARRIVES_S
+    return "was kept at another time than it was signed" if late else ""
