@@ -167,6 +167,8 @@ def _open(
     if audience not in claims.audience():
         raise TokenRefused("audience", "the token is for another API")
     claims.check_times(now, leeway)
+    if "events" in claims.values:
+        raise TokenRefused("logout_token", "a logout token opens no API")
     return claims
 
 

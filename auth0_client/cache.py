@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from auth0_client.errors import Auth0Error
@@ -28,7 +29,10 @@ class Lifetimes:
 
 
 class Cached[T]:
-    """One value behind one lock; a slow source is asked by one thread at a time."""
+    """One value; a slow source is asked by one thread at a time.
+
+    Whoever comes meanwhile is served what is held: one hanging call must not stop them all.
+    """
 
     def __init__(
         self, name: str, fetch: Callable[[], T], lifetimes: Lifetimes, clock: Clock
@@ -39,7 +43,7 @@ class Cached[T]:
         self._clock = clock
         self._lock = threading.Lock()
         self._held: tuple[T, float] | None = None
-        self._tried_at = float("-inf")
+        self._tried_at = float("-inf")  # when the last attempt ended
 
     def get(self) -> T:
         """The value, fetched if there is none or it is no longer fresh.
@@ -47,32 +51,56 @@ class Cached[T]:
         Raises:
             Auth0Error, OutboundError: the source fails and nothing young enough is held.
         """
-        with self._lock:
-            now = self._clock()
-            if self._held is not None:
-                age = now - self._held[1]
-                resting = now - self._tried_at < self._lifetimes.pause
-                if age < self._lifetimes.fresh or (resting and age < self._lifetimes.stale):
-                    return self._held[0]
-            return self._refetch(now)
+        held = self._good_enough()
+        if held is not None:
+            return held[0]
+        with self._asking() as mine:
+            if not mine:
+                assert self._held is not None  # `_asking` waits where nothing is held
+                return self._held[0]
+            held = self._good_enough()
+            return held[0] if held is not None else self._refetch()
 
     def get_newer(self, floor: float) -> T:
         """As ``get``, but ask the source again unless it was asked within ``floor`` seconds."""
         with self._lock:
-            now = self._clock()
-            if self._held is not None and now - self._tried_at < floor:
+            if self._held is not None and self._clock() - self._tried_at < floor:
                 return self._held[0]
-            return self._refetch(now)
+            return self._refetch()
 
-    def _refetch(self, now: float) -> T:
-        self._tried_at = now
+    def _good_enough(self) -> tuple[T, float] | None:
+        """What is held, if the source need not be asked now."""
+        held, now = self._held, self._clock()
+        if held is None:
+            return None
+        age = now - held[1]
+        resting = now - self._tried_at < self._lifetimes.pause
+        fresh = age < self._lifetimes.fresh or (resting and age < self._lifetimes.stale)
+        return held if fresh else None
+
+    @contextmanager
+    def _asking(self) -> Iterator[bool]:
+        """The right to ask the source; False where another thread has it and something is held."""
+        held = self._held
+        young = held is not None and self._clock() - held[1] < self._lifetimes.stale
+        mine = self._lock.acquire(blocking=not young)
+        try:
+            yield mine
+        finally:
+            if mine:
+                self._lock.release()
+
+    def _refetch(self) -> T:
+        began = self._clock()
         try:
             value = self._fetch()
         except (Auth0Error, OutboundError) as failure:
-            if self._held is None or now - self._held[1] >= self._lifetimes.stale:
+            if self._held is None or began - self._held[1] >= self._lifetimes.stale:
                 raise
-            age = now - self._held[1]
+            age = began - self._held[1]
             log.warning("auth0.stale what=%s age_s=%d reason=%s", self._name, age, failure)
             return self._held[0]
-        self._held = (value, now)
+        finally:
+            self._tried_at = self._clock()
+        self._held = (value, began)
         return value

@@ -64,6 +64,16 @@ def call(operation: str, send: Callable[[], Answer]) -> Answer:
         ) from failure
 
 
+def done_without_words(answer: Answer) -> None:
+    """A deletion is acknowledged by 202 or 204 without a body; a page in between says 200.
+
+    Raises:
+        BadAnswer: somebody answered, but not that it is done.
+    """
+    if answer.status not in (202, 204) or answer.body.strip():
+        raise BadAnswer(answer.operation, answer.host, "does not say that it is done")
+
+
 def error_of(answer: Answer) -> tuple[str, str]:
     """The error code and the words of an answer that is not 2xx, in whichever dialect.
 

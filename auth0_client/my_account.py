@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from auth0_client.failures import call, failure_of
+from auth0_client.failures import call, done_without_words, error_of, failure_of
 from auth0_client.oauth import with_query
 from outbound.answer import Answer
 from outbound.client import Outbound
@@ -158,9 +158,11 @@ class MyAccount:
             ),
         )
         if answer.status in (404, 410):
+            error_of(answer)  # a page of something in between is not Auth0 saying that it is gone
             return False
         if not answer.ok:
             raise failure_of(answer, [token])
+        done_without_words(answer)
         return True
 
     def _pages(
@@ -172,10 +174,14 @@ class MyAccount:
             pairs = [("connection", name) for name in connections]
             pairs += [("take", _PAGE)] + ([("from", cursor)] if cursor else [])
             found = self._get(operation, f"{self._base}{path}?{urlencode(pairs)}", token)
+            if member not in found:  # an empty list is said, never meant by silence
+                raise found.bad(member, "is missing")
             yield from found.objects(member)
             cursor = found.optional_text("next", limit=4096)
-            if not cursor or cursor in seen:
+            if not cursor:
                 return
+            if cursor in seen:
+                raise found.bad("next", "leads back to a page that was read")
             seen.add(cursor)
 
     def _get(self, operation: str, url: str, token: str) -> Fields:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from auth0_client.errors import NotFound
+from auth0_client.failures import done_without_words
 from auth0_client.management.logs import LogPage, read_page
 from auth0_client.management.people import (
     AuthenticationMethod,
@@ -84,12 +85,13 @@ class Management:
         body: dict[str, object] = {"preserve_refresh_tokens": preserve_refresh_tokens}
         if session_id is not None:
             body["session_id"] = session_id
-        self._api.send(
+        answer = self._api.send(
             "POST",
             "mgmt.revoke_access",
             f"users/{segment(user_id)}/revoke-access",
             body=json.dumps(body).encode(),
         )
+        done_without_words(answer)
 
     def refresh_tokens(self, user_id: str) -> list[RefreshToken]:
         """The records of a user's refresh tokens."""
@@ -153,7 +155,7 @@ class Management:
 
     def _delete(self, operation: str, path: str) -> bool:
         try:
-            self._api.send("DELETE", operation, path)
+            done_without_words(self._api.send("DELETE", operation, path))
         except NotFound:
             return False
         return True

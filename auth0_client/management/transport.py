@@ -68,10 +68,14 @@ class ManagementTransport:
         for _ in range(_MOST_PAGES):
             params = {"take": "20"} | ({"from": cursor} if cursor else {})
             found = self.send("GET", operation, path, params=params).fields()
+            if member not in found:  # an empty list is said, never meant by silence
+                raise found.bad(member, "is missing")
             yield from found.objects(member)
             cursor = found.optional_text("next", limit=4096)
-            if not cursor or cursor in seen:
+            if not cursor:
                 return
+            if cursor in seen:
+                raise found.bad("next", "leads back to a page that was read")
             seen.add(cursor)
 
     def numbered_pages(

@@ -17,6 +17,8 @@ from portal.identity.backend import known_roles
 from portal.identity.models import CommandLineSignIn
 from portal.ops.request_id import request_id
 
+_INVALID = {"WWW-Authenticate": 'Bearer realm="auth0-ata", error="invalid_token"'}
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -36,10 +38,13 @@ def bearer(request: HttpRequest) -> Caller | None:
     Raises:
         Problem: 401 with the code of the first check that failed, 503 when keys are unreachable.
     """
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+    token = rest.strip()
     if not token or scheme.lower() not in {"bearer", "dpop"}:
         return None
-    caller = check(request, token.strip())
+    caller = check(request, token)
+    if scheme.lower() == "dpop":  # RFC 9449 section 7.1: the scheme promises a proof
+        raise _no_dpop("DPoP is not offered here yet: present the token as Bearer.")
     request.META["ATA_CALLER"] = caller
     return caller
 
@@ -60,7 +65,7 @@ def check(request: HttpRequest, token: str) -> Caller:
             401,
             "token_expired" if expired else "token_refused",
             f"The access token was not accepted: {refused.detail}. Sign in again with `ata login`.",
-            headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+            headers=_INVALID,
             reason=refused.code,
         ) from None
     except (Auth0Error, OutboundError):
@@ -71,10 +76,12 @@ def check(request: HttpRequest, token: str) -> Caller:
             headers={"Retry-After": "5"},
         ) from None
     if claims.dpop_thumbprint:
-        raise Problem(
-            401, "dpop_required", "This token is bound to a key: DPoP is not offered here yet."
-        )
+        raise _no_dpop("This token is bound to a key: DPoP is not offered here yet.")
     return Caller(claims, _actor(request, claims), token)
+
+
+def _no_dpop(words: str) -> Problem:
+    return Problem(401, "dpop_required", words, headers=_INVALID)
 
 
 def _actor(request: HttpRequest, claims: AccessClaims) -> Actor:

@@ -1,0 +1,110 @@
+"""A small ledger that has something in every table, made by the real recorders."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from audit import clock, erasure, evidence, exports, heads, importing, sequencer, verification
+from audit.actor import EvidenceRef, Subject, Target
+from audit.ledger import cosignature
+from audit.ledger.query import EventQuery
+from audit.models import Cosignature
+from audit.record import record, record_many
+from tests.audit import imports
+from tests.audit.factories import ADA, ISSUER, MIA, OLU, ActorFactory, DraftFactory
+
+INTENT = "ab" * 32
+MILO = ActorFactory.build(sub="auth0|milo", name="Milo Member", email="milo@acme.example")
+WITNESS = bytes(range(32))
+
+
+@cache
+def _key() -> RSAKey:
+    return RSAKey.generate_key(2048, {"kid": "key-1"})
+
+
+def build(folder: Path) -> None:
+    """Write 300 entries, two of each kind of everything else, and leave one event waiting."""
+    sign_in = _signed_in("id_token", aud="ata-web")
+    olu = replace(OLU, evidence=(sign_in,), ip="192.0.2.7", session="s-1", request="r-1")
+    record(olu, "operator.signed_in")
+    approval = _signed_in("approval_token", aud="urn:approval", **_details())
+    record(
+        olu,
+        "skill.blocked",
+        target=Target("skill", "pdf-exfil", "edge-1"),
+        on_behalf_of=Subject(MIA.iss, MIA.sub, MIA.name, MIA.email),
+        intent_hash=INTENT,
+        approval="a-1",
+        operation="op-1",
+        reason="exfiltrates documents",
+        changes={"state": {"before": "held", "after": "blocked"}},
+        private={"approver": {"iss": ADA.iss, "sub": ADA.sub, "name": ADA.name}, "note": "seen"},
+        connection="github",
+        agent="copilot",
+        skill="pdf",
+        evidence=(approval,),
+    )
+    _filled([DraftFactory.build(actor=olu) for _ in range(40)])
+    sequencer.run_once()
+    _import(folder)
+    _filled([DraftFactory.build(actor=MILO) for _ in range(3)])
+    erasure.erase_subject(MILO.key)
+    sequencer.run_once()
+    for query in ("action:skill.*", "outcome:success"):
+        job = exports.request(olu, EventQuery.from_bar(query), "ndjson")
+        exports.run(job.id)
+    verification.perform(verification.request(ADA).id)
+    _filled([DraftFactory.build(actor=ADA) for _ in range(240)])
+    sequencer.run_once()
+    _cosign()
+    record(olu, "skill.held", target=Target("skill", "still-waiting", "edge-1"))
+
+
+def _signed_in(kind: str, **claims: Any) -> EvidenceRef:
+    evidence.put_issuer_keys(ISSUER, {"keys": [_key().as_dict(private=False)]})
+    now = datetime.now(UTC)
+    whole = {"iss": ISSUER, "sub": OLU.sub, "iat": int(now.timestamp()) - 60, **claims}
+    whole["exp"] = int((now - timedelta(seconds=1)).timestamp())
+    token = jwt.encode({"alg": "RS256", "kid": "key-1"}, whole, _key()).encode()
+    return evidence.put(kind, token, OLU.key)
+
+
+def _details() -> dict[str, Any]:
+    properties = {"intent_hash": INTENT}
+    return {"authorization_details": [{"type": "urn:x", "properties": properties}]}
+
+
+def _filled(drafts: list[Any]) -> None:
+    assert len(list(record_many(drafts))) == len(drafts)
+
+
+def _import(folder: Path) -> None:
+    path = imports.empty(folder / "audit.db", 7)
+    imports.audit_row(path, severity="HIGH")
+    imports.audit_row(path, "row-2", actor="cli:alice")
+    imports.audit_row(path, "row-3", timestamp="never")  # set aside
+    importing.run(path, "edge-1")
+    imports.change(path, "UPDATE audit_events SET actor = 'cli:mallory' WHERE id = 'row-1'")
+    importing.run(path, "edge-1")
+
+
+def _cosign() -> None:
+    newest = heads.newest_checkpoint()
+    assert newest is not None
+    now = clock.now()
+    line = cosignature.sign(newest.note, "witness.example/w1", WITNESS, int(now.timestamp()))
+    Cosignature.objects.create(
+        size=newest.size,
+        root=newest.root,
+        name="witness.example/w1",
+        line=line.rstrip("\n"),
+        created=now,
+    )
