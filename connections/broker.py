@@ -133,11 +133,22 @@ def _exchange(ask: Ask, picked: Picked | None) -> VaultToken:
             429, "rate_limited", error.advice, retry_after_s=error.retry_after or 1.0
         ) from None
     except Auth0Error as error:
-        raise TokenRefusal(502, "vault_unavailable", error.advice) from None
-    except OutboundError:
         raise TokenRefusal(
-            502, "vault_unavailable", "Auth0 could not be reached; try again shortly."
+            502, "vault_unavailable", error.advice, maybe_issued=_maybe_issued(error)
         ) from None
+    except OutboundError as error:
+        raise TokenRefusal(
+            502,
+            "vault_unavailable",
+            "Auth0 could not be reached; try again shortly.",
+            maybe_issued=_maybe_issued(error),
+        ) from None
+
+
+def _maybe_issued(error: Auth0Error | OutboundError) -> bool:
+    """Whether the provider may have issued a token that nobody received."""
+    ours = error.operation == "vault.exchange"
+    return ours and bool(getattr(error, "maybe_delivered", False))
 
 
 def _hand_out(
@@ -190,7 +201,10 @@ def _record_refusal(ask: Ask, refusal: TokenRefusal) -> None:
             excess = {"excess_scopes": list(refusal.excess)}
             _write(ask, "scope.escalated", "denied", target, excess)
         outcome = "denied" if ours else "failure"
-        event = _write(ask, "token.refused", outcome, target, {"code": refusal.code})
+        data: dict[str, Any] = {"code": refusal.code}
+        if refusal.maybe_issued:
+            data["maybe_issued"] = True
+        event = _write(ask, "token.refused", outcome, target, data)
     refusal.event_id = str(event.id)
 
 

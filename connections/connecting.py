@@ -30,7 +30,7 @@ _BOX = "connect-session"
 
 
 class ConnectFailed(Exception):
-    """The flow ended without an account. `outcome` is failure or cancelled."""
+    """The flow ended without an account. `outcome` is failure, cancelled or unknown."""
 
     def __init__(self, code: str, words: str, *, outcome: str = "failure") -> None:
         super().__init__(f"{code}: {words}")
@@ -199,6 +199,9 @@ def complete(actor: Actor, session: Session, code: str, redirect_uri: str) -> Co
             "should change.",
         ) from None
     except (Auth0Error, OutboundError) as error:
+        if getattr(error, "maybe_delivered", False):
+            reconcile.one_person(actor.iss, actor.sub)
+            raise _unsure() from None
         raise _failed(error) from None
     arrival.seal(actor, session.account_id, told, session.label)
     target = Target("connection", session.account_id)
@@ -230,3 +233,12 @@ def _failed(error: Exception) -> ConnectFailed:
     if isinstance(error, Auth0Error):
         return ConnectFailed(error.code, f"Auth0 said no. {error.advice}")
     return ConnectFailed("unreachable", "Auth0 could not be reached. Nothing was changed.")
+
+
+def _unsure() -> ConnectFailed:
+    return ConnectFailed(
+        "answer_lost",
+        "Auth0 was told to connect it and its answer was lost. If it is connected it is listed "
+        "here as soon as Auth0 says so; else try again.",
+        outcome="unknown",
+    )

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from approvals import issuer, registry
+from approvals.models import Effect
 from approvals.registry import EffectResult, EffectRun
 from auth0_client.errors import Auth0Error, Forbidden, RateLimited
+from auth0_client.management import Management
 from connections import deletion, lookup
 from connections.models import State
 from outbound.errors import OutboundError
 
 OWNER_FINISHES = "finishes with the owner's own token at their next visit"
+_LONGEST_WAIT_S = 900.0  # Auth0 limits by the second and the minute; more is a mistake
 _LOOK_AGAIN_S = 86_400.0  # 40 looks: more than a month for the owner to come back
 
 
@@ -31,7 +34,11 @@ def delete_connected_account(payload: dict[str, Any], run: EffectRun) -> EffectR
 
 @registry.effect(deletion.END_ACCESS)
 def revoke_access(payload: dict[str, Any], run: EffectRun) -> EffectResult:
-    """End all the owner's sessions and refresh tokens; asking twice does no harm."""
+    """End all the owner's sessions and refresh tokens.
+
+    Before a repeat the tenant is asked what is left of that time: sessions that the owner began
+    since then are nobody's business here.
+    """
     account = lookup.by_id(str(payload["account"]))
     management = issuer.management()
     facts = {"connection": payload["connection"]}
@@ -40,13 +47,32 @@ def revoke_access(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     if management is None:
         return EffectResult("failed", "no Management API client is configured", data=facts)
     try:
+        if run.attempt > 1 and _ended_already(management, account.sub, run):
+            return EffectResult("done", "ended, as read back from Auth0", data=facts)
         management.revoke_access(account.sub)
     except RateLimited as error:
-        return EffectResult("pending", error.advice, retry_in_s=error.retry_after)
+        wait = None if error.retry_after is None else min(error.retry_after, _LONGEST_WAIT_S)
+        return EffectResult("pending", error.advice, retry_in_s=wait)
     except Forbidden as error:
         return EffectResult("failed", error.advice, data=facts)
     except Auth0Error as error:
-        return EffectResult("pending", error.advice)
-    except OutboundError:
-        return EffectResult("pending", "Auth0 could not be reached")
+        return EffectResult(_state_after(error), error.advice)
+    except OutboundError as error:
+        return EffectResult(_state_after(error), "Auth0 could not be reached")
     return EffectResult("done", "sessions and refresh tokens ended", data=facts)
+
+
+def _state_after(error: Auth0Error | OutboundError) -> str:
+    ours = error.operation == "mgmt.revoke_access"
+    return "unknown" if ours and getattr(error, "maybe_delivered", False) else "pending"
+
+
+def _ended_already(management: Management, sub: str, run: EffectRun) -> bool:
+    """Whether nothing is left that the decision was about; False where that cannot be told."""
+    since = Effect.objects.values_list("created", flat=True).get(pk=run.effect_id)
+    try:
+        begun = [session.created_at for session in management.sessions(sub)]
+        begun += [token.created_at for token in management.refresh_tokens(sub)]
+    except Forbidden:
+        return False
+    return all(at is not None and at > since for at in begun)

@@ -27,9 +27,11 @@ def held_accounts(iss: str, sub: str, connection: str) -> list[ConnectedAccount]
 def look_again(iss: str, sub: str) -> bool:
     """Complete the inventory of one person, at most every 20 s; False when that is not possible."""
     key = "looked:" + hashlib.sha256(f"{iss}\n{sub}".encode()).hexdigest()
-    if not cache.add(key, 1, LOOK_AGAIN_AFTER_S):
-        return True
-    return reconcile.one_person(iss, sub)
+    known: bool | None = cache.get(key)
+    if known is None:
+        known = reconcile.one_person(iss, sub)
+        cache.set(key, known, LOOK_AGAIN_AFTER_S)
+    return known
 
 
 def used(

@@ -21,6 +21,7 @@ from outbound.errors import OutboundError
 
 log = logging.getLogger(__name__)
 
+_GIVE_UP_AFTER = 3
 PEOPLE = "people"
 ACCOUNTS = "accounts"
 _CONNECTED = "connected_accounts_connection_succeeded"  # tenant log, facts/auth0-wire.md §6.4
@@ -50,6 +51,7 @@ def everybody(progress: Progress) -> None:
 
     Raises:
         RateLimited: the tenant wants us to wait; what was read so far is kept.
+        Auth0Error, OutboundError: person after person could not be read.
     """
     management = issuer.management()
     if management is None:
@@ -61,13 +63,18 @@ def everybody(progress: Progress) -> None:
         progress.say(f"The list of connections could not be read: {_words(error)}")
     people = list(Person.objects.exclude(sub="").order_by("id").values_list("iss", "sub"))
     progress.begin(len(people))
+    in_a_row = 0
     for iss, sub in people:
         try:
             _compare(management, iss, sub)
+            in_a_row = 0
         except RateLimited:
             raise
         except (Auth0Error, OutboundError) as error:
             progress.failed(_words(error))
+            in_a_row += 1
+            if in_a_row >= min(_GIVE_UP_AFTER, len(people)):
+                raise  # it is Auth0 that is away, not these people: nothing was compared
         progress.step()
 
 

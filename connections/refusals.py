@@ -17,6 +17,7 @@ class TokenRefusal(Exception):
         account: ConnectedAccount | None = None,
         retry_after_s: float | None = None,
         excess: tuple[str, ...] = (),
+        maybe_issued: bool = False,
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.status = status
@@ -25,4 +26,5 @@ class TokenRefusal(Exception):
         self.account = account
         self.retry_after_s = retry_after_s
         self.excess = excess  # scopes asked beyond the manifest
+        self.maybe_issued = maybe_issued  # Auth0's answer was lost: a token may exist unused
         self.event_id = ""

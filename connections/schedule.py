@@ -69,7 +69,8 @@ def _run(name: str, job: Job) -> None:
     try:
         job(progress)
     except RateLimited as error:
-        due, finished = timedelta(seconds=error.retry_after or 60.0), False
+        wait = timedelta(seconds=error.retry_after or 60.0)
+        due, finished = min(wait, EVERY), False
         progress.say(error.advice)
     except (Auth0Error, OutboundError) as error:
         due, finished = AFTER_TROUBLE, False

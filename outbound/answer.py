@@ -52,8 +52,10 @@ class Answer:
         )
 
     def retry_after(self) -> float | None:
-        """Seconds asked for by Retry-After (RFC 9110 section 10.2.3), None if absent or odd."""
-        return _seconds(self.headers.get("retry-after", ""))
+        """Seconds asked for by Retry-After (RFC 9110 section 10.2.3), None if absent or odd; a day
+        at most, since whoever says more is mistaken or means harm."""
+        asked = _seconds(self.headers.get("retry-after", ""))
+        return None if asked is None else min(asked, 86_400.0)
 
 
 def _seconds(value: str) -> float | None:
@@ -62,7 +64,7 @@ def _seconds(value: str) -> float | None:
         return float(value)
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         return None
     if at.tzinfo is None:
         return None

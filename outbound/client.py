@@ -22,6 +22,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 
 from outbound.answer import Answer
+from outbound.deadline import ends_at
 from outbound.errors import BadAnswer, OutboundRefused
 from outbound.failures import translate
 from outbound.guard import Forbidden, Guard
@@ -205,6 +206,12 @@ class Outbound:
         return answer
 
     def _exchange(
+        self, request: httpx.Request, operation: str, host: str, max_bytes: int, deadline: float
+    ) -> Answer:
+        with ends_at(deadline):
+            return self._received(request, operation, host, max_bytes, deadline)
+
+    def _received(
         self, request: httpx.Request, operation: str, host: str, max_bytes: int, deadline: float
     ) -> Answer:
         response = self._client().send(request, stream=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import httpcore
 import httpx
 
+from outbound.deadline import BoundedStream
 from outbound.guard import Forbidden, Guard
 
 type SocketOption = (
@@ -39,8 +40,8 @@ class GuardedBackend(httpcore.NetworkBackend):
         last: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
         for address in self._admitted(host, port):
             try:
-                return self._inner.connect_tcp(
-                    address, port, timeout, local_address, socket_options
+                return BoundedStream(
+                    self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as failure:
                 last = failure

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc.jwk import RSAKey
 
 from auth0_client import Auth0, TokenRefused
+from auth0_client.cache import Cached, Lifetimes
 from auth0_client.errors import IssuerMismatch, NotOffered, Unavailable
 from outbound import BadAnswer, Guard, Outbound, OutboundRefused, Retries
 from tests.auth0_client.pretended_tenant import (
@@ -203,3 +204,32 @@ def test_many_threads_cause_one_fetch(world: World) -> None:
     for thread in threads:
         thread.join()
     assert (world.discovery.call_count, world.jwks.call_count) == (1, 1)
+
+
+def test_a_source_that_hangs_keeps_nobody_waiting_who_can_be_served_from_memory() -> None:
+    hung, let_go = threading.Event(), threading.Event()
+    now, calls = [0.0], [0]
+
+    def fetch() -> int:
+        calls[0] += 1
+        if calls[0] > 1:
+            hung.set()
+            let_go.wait(10)
+        return calls[0]
+
+    cached = Cached("thing", fetch, Lifetimes(fresh=10, stale=100, pause=1), lambda: now[0])
+    assert cached.get() == 1
+    now[0] = 11.0
+    asking = threading.Thread(target=cached.get)
+    asking.start()
+    assert hung.wait(5)
+    answers: list[int] = []
+    other = threading.Thread(target=lambda: answers.append(cached.get()))
+    other.start()
+    other.join(2)
+    served = list(answers)
+    let_go.set()
+    asking.join()
+    other.join()
+    assert served == [1], "the held value, at once"
+    assert cached.get() == 2

@@ -30,12 +30,12 @@ IMPATIENT = Timeouts(connect=1.0, read=1.0, write=1.0, pool=1.0, total=1.5)
 
 
 class WiredTenant(LocalTenant):
-    """A tenant whose issuer is the wire in front of it; tests look past the wire."""
+    """A tenant that is known to everybody by the address of the wire in front of it."""
 
     @property
-    def issuer(self) -> str:
-        """What the portal is configured with."""
-        return self.extra_env["AUTH0_ISSUER"]
+    def url(self) -> str:
+        """The wire's address, as the tenant's own pages and tokens name it."""
+        return self.extra_env["AUTH0_ISSUER"].rstrip("/")
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +68,7 @@ def wired(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WiredTenan
 
 @pytest.fixture
 def tenant(wired: tuple[WiredTenant, Wire]) -> WiredTenant:
-    """The tenant itself, past the wire."""
+    """The tenant itself."""
     return wired[0]
 
 
@@ -99,7 +99,7 @@ def wire(wired: tuple[WiredTenant, Wire], house: Path, settings: Any) -> Iterato
 
 @pytest.fixture
 def phones(wire: Wire, tenant: WiredTenant) -> Phones:
-    """Everybody's phone, past the wire."""
+    """Everybody's phone."""
     return Phones(tenant)
 
 

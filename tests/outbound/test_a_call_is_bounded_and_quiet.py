@@ -189,6 +189,33 @@ def test_an_answer_that_drips_is_cut_off_at_the_deadline(server: Server) -> None
     assert caught.value.maybe_delivered
 
 
+def test_headers_that_drip_are_cut_off_at_the_deadline(server: Server) -> None:
+    def drip(handler: BaseHTTPRequestHandler, _n: int) -> None:
+        try:
+            for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"." * 100:
+                handler.wfile.write(bytes([byte]))
+                handler.wfile.flush()
+                time.sleep(0.05)
+        except OSError:
+            return
+
+    server.script = drip
+    limits = Timeouts(read=1.0, total=0.3)
+    began = time.monotonic()
+    with (
+        Outbound(guard=Guard.embedded(), timeouts=limits) as client,
+        pytest.raises(OutboundTimeout) as caught,
+    ):
+        client.request("POST", server.url, operation="t.drip")
+    assert caught.value.maybe_delivered
+    assert time.monotonic() - began < 1.0
+
+
+def test_nobody_is_asked_to_wait_for_years(server: Server, client: Outbound) -> None:
+    server.script = lambda h, n: reply(h, 429, b"{}", Retry_After="999999999")
+    assert client.request("POST", server.url, operation="t.post").retry_after() == 86_400
+
+
 def test_cookies_are_not_carried_from_one_call_to_the_next(
     server: Server, client: Outbound
 ) -> None:
