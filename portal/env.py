@@ -8,6 +8,7 @@ once into `VAR_DIR/secrets/` with mode 0600.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+_KEY = re.compile(r"[0-9a-fA-F]{64}")
 SECRETS = (
     "SECRET_KEY",
     "EVIDENCE_KEY",
@@ -83,6 +85,13 @@ class Env(BaseModel):
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("EVIDENCE_KEY")
+    @classmethod
+    def _is_a_key(cls, value: str) -> str:
+        if value and not _KEY.fullmatch(value):
+            raise ValueError("must be 64 hex digits")
+        return value
 
     @property
     def local_tenant(self) -> bool:

@@ -13,13 +13,21 @@ def refusals(env: Env) -> list[str]:
     """Reasons why this environment may not run as production; empty in embedded mode."""
     if env.PORTAL_ENV != "production":
         return []
-    return [*_missing(env), *_addresses(env), *_single_machine(env)]
+    return [*_missing(env), *_guessable(env), *_addresses(env), *_single_machine(env)]
 
 
 def _missing(env: Env) -> list[str]:
     required = [name for name in SECRETS if name != "AUTH0_LOG_STREAM_TOKEN"]
     required += ["AUTH0_ISSUER", "PORTAL_URL", "DATABASE_URL", "LEDGER_ORIGIN"]
     return [f"{name} is not set" for name in required if not getattr(env, name)]
+
+
+def _guessable(env: Env) -> list[str]:
+    """Whoever guesses SECRET_KEY signs sessions; Django's own measure (check security.W009)."""
+    key = env.SECRET_KEY
+    if key and (len(key) < 50 or len(set(key)) < 5):
+        return ["SECRET_KEY must be long and random: at least 50 characters"]
+    return []
 
 
 def _addresses(env: Env) -> list[str]:

@@ -48,9 +48,14 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "portal.ops.request_id.RequestIdMiddleware",
+    # What guards an answer is outermost, so that no refusal further in goes without it.
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "portal.ops.caching.PrivateByDefault",
+    "portal.ops.bodies.BodyLimits",
+    "portal.api.methods.MethodsInWords",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -59,7 +64,6 @@ MIDDLEWARE = [
     "portal.identity.assurance.SessionAssuranceMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
@@ -91,11 +95,16 @@ LOGIN_URL = "oidc_authentication_init"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
-SESSION_COOKIE_NAME = "ata_session"
+# `__Host-` (RFC 6265bis section 4.1.3.2): browsers take it from this very host over https only, so
+# that no neighbour under the same domain can plant one.
+_host_only = "__Host-" if _https else ""
+SESSION_COOKIE_NAME = f"{_host_only}ata_session"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SESSION_COOKIE_SAMESITE = "Lax"
-CSRF_COOKIE_NAME = "ata_csrf"
+CSRF_COOKIE_NAME = f"{_host_only}ata_csrf"
+CSRF_COOKIE_HTTPONLY = True  # pages carry the token themselves
+CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "portal.web.errors.csrf_failure"
 
 # mozilla-django-oidc, subclassed in portal/identity; endpoints come from discovery at run time.
@@ -127,7 +136,7 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_SSL_REDIRECT = False  # TLS ends at the proxy in front (docs/deploy)
 SECURE_HSTS_SECONDS = 31536000 if _https else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PRODUCTION else None
-DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # pages; ingest endpoints read streams under their own cap
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # bytes; portal.ops.bodies refuses more before reading
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]

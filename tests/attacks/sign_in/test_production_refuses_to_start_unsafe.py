@@ -1,0 +1,67 @@
+"""`PORTAL_ENV=production`: each unsafe value is a reason, and all reasons are told at once."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from portal.env import Env, EnvironmentRefused
+from portal.production import refusals, refuse_unsafe
+from tests.attacks.sign_in.production import PRODUCTION
+
+
+def of(**changes: str) -> list[str]:
+    """The reasons against a good environment with changes."""
+    return refusals(Env.model_validate(PRODUCTION | changes))
+
+
+def test_a_good_environment_is_accepted() -> None:
+    assert of() == []
+    refuse_unsafe(Env.model_validate(PRODUCTION))
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in PRODUCTION if n not in {"PORTAL_ENV", "CELERY_BROKER_URL", "MAILER_URL"}]
+)
+def test_what_is_left_out_is_named(name: str) -> None:
+    assert any(name in reason for reason in of(**{name: ""})), of(**{name: ""})
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"PORTAL_URL": "http://portal.acme.example"}, "PORTAL_URL must be an https address"),
+        ({"PORTAL_URL": "https://localhost"}, "PORTAL_URL must be an https address"),
+        ({"PORTAL_URL": "https://127.0.0.1:8000"}, "PORTAL_URL must be an https address"),
+        ({"PORTAL_URL": "https://[::1]"}, "PORTAL_URL must be an https address"),
+        ({"AUTH0_ISSUER": "http://acme.eu.auth0.com/"}, "AUTH0_ISSUER must be an https address"),
+        ({"AUTH0_ISSUER": "https://acme.eu.auth0.com"}, "AUTH0_ISSUER must end with a slash"),
+        ({"AUTH0_ISSUER": "https://localhost:8100/"}, "AUTH0_ISSUER must be an https address"),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY must be long and random"),
+        ({"SECRET_KEY": "a" * 64}, "SECRET_KEY must be long and random"),
+        ({"DATABASE_URL": "sqlite:///portal.sqlite3"}, "DATABASE_URL must name PostgreSQL"),
+        ({"CELERY_BROKER_URL": "filesystem://"}, "CELERY_BROKER_URL must name"),
+        ({"MAILER_URL": "console://"}, "MAILER_URL must name"),
+        ({"TENANT_CONTROL_TOKEN": "x"}, "TENANT_CONTROL_TOKEN belongs to the local tenant"),
+    ],
+    ids=str,
+)
+def test_an_unsafe_value_is_refused_in_words(changes: dict[str, str], words: str) -> None:
+    [reason] = of(**changes)
+    assert reason.startswith(words)
+
+
+def test_all_reasons_are_told_at_once() -> None:
+    with pytest.raises(EnvironmentRefused) as told:
+        refuse_unsafe(Env(PORTAL_ENV="production"))
+    assert str(told.value).count("\n  - ") >= 12
+
+
+@pytest.mark.parametrize("key", ["x" * 64, "e" * 63, "e" * 65, "é" * 64, " " * 64])
+def test_a_key_of_evidence_is_64_hex_digits_everywhere(key: str) -> None:
+    with pytest.raises(ValidationError, match="64 hex digits"):
+        Env(EVIDENCE_KEY=key)
+
+
+def test_the_embedded_mode_refuses_nothing_of_this() -> None:
+    assert refusals(Env()) == []
