@@ -147,6 +147,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "portal.ops.staticfiles.FingerprintedStorage"},
 }
 WHITENOISE_USE_FINDERS = False
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
