@@ -59,7 +59,7 @@ def functions_of(path: Path) -> set[str]:
 
 
 def named_tests() -> Iterator[tuple[str, str]]:
-    found = re.findall(r"`(\w+/test_\w+\.py)(?:::(\w+))?`", text_of("THREAT_MODEL.md"))
+    found = re.findall(r"`((?:\w+/)+test_\w+\.py)(?:::(\w+))?`", text_of("THREAT_MODEL.md"))
     assert len(found) > 50
     yield from found
 
