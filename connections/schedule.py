@@ -46,8 +46,11 @@ class Progress:
 Job = Callable[[Progress], None]
 
 
-def run_due(jobs: dict[str, Job], now: datetime) -> int:
-    """Run every due job once; returns how many ran. Any number of workers may call it."""
+def run_due(jobs: dict[str, Job], now: datetime, *, every: timedelta = EVERY) -> int:
+    """Run every due job once; returns how many ran. Any number of workers may call it.
+
+    `every` is the pace of these jobs; after trouble they are tried again in a minute at most.
+    """
     known = set(Schedule.objects.values_list("name", flat=True))
     for name in jobs.keys() - known:
         Schedule.objects.get_or_create(name=name, defaults={"due": now})
@@ -59,25 +62,26 @@ def run_due(jobs: dict[str, Job], now: datetime) -> int:
             lease=now + LEASE, started=now, done=0, total=0, failed=0, detail=""
         )
         if taken:
-            _run(name, jobs[name])
+            _run(name, jobs[name], every)
             ran += 1
     return ran
 
 
-def _run(name: str, job: Job) -> None:
-    progress, due, finished = Progress(name), EVERY, True
+def _run(name: str, job: Job, every: timedelta) -> None:
+    progress, due, finished = Progress(name), every, True
+    soon = min(every, AFTER_TROUBLE)
     try:
         job(progress)
     except RateLimited as error:
         wait = timedelta(seconds=error.retry_after or 60.0)
-        due, finished = min(wait, EVERY), False
+        due, finished = min(wait, every), False
         progress.say(error.advice)
     except (Auth0Error, OutboundError) as error:
-        due, finished = AFTER_TROUBLE, False
+        due, finished = soon, False
         progress.say(getattr(error, "advice", "Auth0 could not be reached."))
     except Exception:
         log.exception("scheduled job %s failed", name)
-        due, finished = AFTER_TROUBLE, False
+        due, finished = soon, False
         progress.say("It stopped with an error; see the log.")
     now = clock.now()
     changed: dict[str, datetime | None] = {"due": now + due, "lease": None}

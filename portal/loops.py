@@ -40,7 +40,7 @@ def loops() -> dict[str, Loop]:
     from approvals import clock
     from approvals.sweep import ASKING, STEPS, sweep, tidy
     from audit import due, sequencer
-    from connections import reconcile
+    from connections import reachable, reconcile
     from enforcement import watch
     from portal.identity import sessions
 
@@ -53,6 +53,7 @@ def loops() -> dict[str, Loop]:
         "audit-due": repeat(due.run, 1.0),
         "gateways": repeat(watch.poll_due, 1.0),
         "inventory": repeat(reconcile.run_due, 5.0),
+        "tenant": repeat(reachable.run_due, 5.0),
         "tidy": repeat(lambda: tidy(clock.now()), 60.0),
         "sessions": repeat(lambda: sessions.tidy(clock.now()), 300.0),
     }

@@ -8,7 +8,7 @@ from django.db import models
 class Schedule(models.Model):
     """One recurring job; `due` in the past means that a worker should take it."""
 
-    name = models.CharField(max_length=30, primary_key=True)  # people | accounts
+    name = models.CharField(max_length=30, primary_key=True)  # people | accounts | tenant
     due = models.DateTimeField()
     lease = models.DateTimeField(null=True)
     started = models.DateTimeField(null=True)

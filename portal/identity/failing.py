@@ -12,6 +12,7 @@ from audit.record import record
 from auth0_client.errors import Auth0Error, TokenRefused, Unavailable
 from outbound.errors import BadAnswer, OutboundError
 from portal.ops.request_id import request_id
+from portal.web import remotes
 
 _CLOCKS = frozenset({"expired", "issued_in_future", "not_yet_valid"})
 _LOST = (
@@ -48,9 +49,9 @@ def because_of(error: TokenRefused | Auth0Error | OutboundError) -> SignInRefuse
     if isinstance(error, Auth0Error):
         words = "The issuer did not confirm this sign-in."
         if isinstance(error, Unavailable):
-            words = "The issuer did not answer properly. Start again in a minute."
+            words = remotes.sign_in_words()
         return SignInRefused(error.code, words)
-    return SignInRefused("issuer_unreachable", "The issuer could not be reached.")
+    return SignInRefused("issuer_unreachable", remotes.sign_in_words(), 503)
 
 
 def failed(request: HttpRequest, refused: SignInRefused) -> HttpResponse:

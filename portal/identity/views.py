@@ -27,12 +27,13 @@ from approvals import issuer
 from audit.record import record
 from auth0_client.errors import Auth0Error, IssuerMismatch
 from auth0_client.oauth import with_query
-from connections import pending
+from connections import pending, reachable
 from outbound.errors import BadAnswer, OutboundError
 from outbound.redact import printable
 from portal.identity import sessions
 from portal.identity.backend import callback_url
 from portal.identity.failing import SignInRefused, because_of, failed
+from portal.web import remotes
 
 log = logging.getLogger("portal.identity")
 
@@ -59,6 +60,8 @@ class SignIn(OIDCAuthenticationRequestView):  # type: ignore[misc]
             endpoint = issuer.auth0().discovery.document().authorization_endpoint
         except (Auth0Error, OutboundError) as error:
             return failed(request, _unavailable(error))
+        if remotes.health().tenant and not reachable.answers_now():
+            return failed(request, _away())  # what is in memory would lead to a dead address
         self.OIDC_OP_AUTH_ENDPOINT = ""
         answer: HttpResponseBase = super().get(request)
         asked = parse_qsl(answer["Location"].removeprefix("?"))
@@ -92,7 +95,11 @@ def _unavailable(error: Auth0Error | OutboundError) -> SignInRefused:
         return SignInRefused(error.code, words, 503)
     if isinstance(error, BadAnswer):
         return SignInRefused("bad_answer", because_of(error).words, 503)
-    return SignInRefused("issuer_unreachable", "The issuer could not be reached.", 503)
+    return _away()
+
+
+def _away() -> SignInRefused:
+    return SignInRefused("issuer_unreachable", remotes.sign_in_words(), 503)
 
 
 @method_decorator([login_not_required, never_cache], name="dispatch")

@@ -17,7 +17,7 @@ from enforcement.models import Asset
 from portal.approvals_pages.inbox import waiting_for
 from portal.identity.models import SignedInSession, User
 from portal.ops.request_id import request_id
-from portal.web import ledger_facts, local_tenant, nav
+from portal.web import ledger_facts, local_tenant, nav, remotes
 from portal.web.times import relative
 
 _FOR_S = 2
@@ -101,9 +101,10 @@ def assurance_words(session: SignedInSession) -> str:
 
 
 def _banners(person: User | None, counts: Counts) -> list[dict[str, str]]:
+    away = remotes.health()
     if person is None:
-        return []
-    found = []
+        return remotes.banners(away, person=False, staff=False)
+    found = remotes.banners(away, person=True, staff=bool(set(person.roles) & _SEES_ALL))
     if reason := ledger_facts.stopped():
         found.append(
             {
