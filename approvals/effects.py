@@ -37,6 +37,8 @@ def run(effect: Effect) -> None:
         approval=str(effect.approval_id or ""),
         instance=effect.instance,
     )
+    # Before the call: when this process dies in it, the next one knows that it may have been heard.
+    Effect.objects.filter(pk=effect.pk).update(attempts=attempt)
     try:
         result = handle(effect.payload, run)
     except Exception as error:
@@ -47,8 +49,11 @@ def run(effect: Effect) -> None:
 
 
 def settle(effect: Effect, result: EffectResult, attempt: int) -> None:
-    """Write a step's new state; a final state is an event of its own, in the same transaction."""
-    now = clock.now()
+    """Write a step's new state; a final state is an event of its own, in the same transaction.
+
+    Nothing is written when the lease is no longer ours: whoever took the step over tells its end.
+    """
+    now, lease = clock.now(), effect.lease
     before = (effect.state, effect.detail)
     effect.attempts, effect.updated, effect.lease = attempt, now, None
     unsure = before[0] == EffectState.UNKNOWN and result.state == "pending"
@@ -62,6 +67,9 @@ def settle(effect: Effect, result: EffectResult, attempt: int) -> None:
     wait = result.retry_in_s if result.retry_in_s is not None else _backoff(attempt)
     effect.due = None if final else now + timedelta(seconds=wait)
     with transaction.atomic(durable=True):
+        if not Effect.objects.select_for_update().filter(pk=effect.pk, lease=lease).first():
+            log.warning("effect %s took longer than its lease", effect.kind)
+            return
         effect.save()
         if final and before != (effect.state, effect.detail):
             _record(effect, result)

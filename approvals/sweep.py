@@ -1,7 +1,8 @@
 """Due work is rows: asks to start or poll, effects to run, denials to evidence (DESIGN 1.3.3).
 
 Any number of workers may sweep at once: a row is claimed by a conditional update of its lease, and
-a worker that dies lets the lease run out. Broker messages only say "sweep now".
+a worker that dies lets the lease run out. Until when it runs is also whose it is: a worker that was
+too slow finds another time there and leaves the row. Broker messages only say "sweep now".
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ STEPS: _Kinds = ((Effect, effects.run),)
 
 def due_work(now: datetime, kinds: _Kinds) -> list[Work]:
     """Claim what is due and return it as calls, in order of due time within each kind."""
+    lease = now + LEASE
     return [
-        _call(model, pk, handle)
+        _call(model, pk, handle, lease)
         for model, handle in kinds
         for pk in _due(model, now)
         if _claim(model, pk, now)
@@ -77,17 +79,21 @@ def _claim(model: _Row, pk: Any, now: datetime) -> bool:
     return model._default_manager.filter(_free(now), pk=pk).update(lease=now + LEASE) == 1
 
 
-def _call(model: _Row, pk: Any, handle: Callable[[Any], None]) -> Work:
+def _call(model: _Row, pk: Any, handle: Callable[[Any], None], claimed: datetime) -> Work:
+    rows = model._default_manager.filter(pk=pk)
+
     def call() -> None:
-        row = model._default_manager.filter(pk=pk).first()
-        if row is None:
+        # Rows before it in the batch may have taken longer than the lease.
+        lease = clock.now() + LEASE
+        if rows.filter(lease=claimed, due__isnull=False).update(lease=lease) == 0:
             return
+        row = rows.get()
         try:
             handle(row)
         except Exception:
             # One row's trouble must not stop the others; its lease runs out and it is tried again.
             log.exception("sweep of %s %s failed", model.__name__, pk)
             return
-        model._default_manager.filter(pk=pk).update(lease=None)
+        rows.filter(lease=lease).update(lease=None)
 
     return call

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from approvals import clock, effects
+from approvals import clock, effects, registry
 from approvals.models import Effect
 from approvals.perform import perform
-from approvals.registry import EffectResult, EffectSpec
-from approvals.sweep import sweep
+from approvals.registry import EffectResult, EffectRun, EffectSpec
+from approvals.sweep import LEASE, STEPS, due_work, sweep
 from audit.actor import Actor, Target
 from tests.approvals.lamps import Lamps
 from tests.identity.trail import events
@@ -152,3 +154,60 @@ def test_a_commit_that_fails_leaves_no_step(lamps: Lamps, olu: Actor) -> None:
     with pytest.raises(RuntimeError):
         perform(olu, "lamp.hold", HALL)
     assert not Effect.objects.exists()
+
+
+def test_a_worker_that_was_too_slow_leaves_a_step_to_whoever_took_it_over(
+    lamps: Lamps, olu: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    effect = started(lamps, olu)
+    (slow,) = due_work(clock.now(), STEPS)  # and then something keeps it from beginning
+    later = clock.now() + LEASE + timedelta(seconds=1)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    (taken_over,) = due_work(later, STEPS)
+    taken_over()
+    slow()
+    assert len(lamps.calls) == 1
+    assert results() == [("pending", ""), ("success", "edge-1")]
+    effect.refresh_from_db()
+    assert effect.lease is None
+
+
+def test_an_answer_that_comes_after_the_lease_is_recorded_by_one_worker_only(
+    lamps: Lamps, olu: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started(lamps, olu)
+    (slow,) = due_work(clock.now(), STEPS)
+    later = clock.now() + LEASE * 2
+
+    def hangs(payload: dict[str, Any], run: EffectRun) -> EffectResult:
+        """The call of the slow worker lasts so long that another one takes the step over."""
+        monkeypatch.setitem(registry._HANDLERS, "lamp.step", lamps.step)
+        monkeypatch.setattr(clock, "now", lambda: later)
+        (taken_over,) = due_work(later, STEPS)
+        taken_over()
+        return EffectResult("unknown", "timed out")
+
+    monkeypatch.setitem(registry._HANDLERS, "lamp.step", hangs)
+    slow()
+    assert Effect.objects.get().state == "done"
+    assert results() == [("pending", ""), ("success", "edge-1")]
+
+
+def test_a_step_whose_worker_died_in_the_call_is_a_repeat_that_reads_back(
+    lamps: Lamps, olu: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """Nothing after it runs, as after SIGKILL."""
+
+    def dies(payload: dict[str, Any], run: EffectRun) -> EffectResult:
+        raise Killed
+
+    started(lamps, olu)
+    monkeypatch.setitem(registry._HANDLERS, "lamp.step", dies)
+    with pytest.raises(Killed):
+        sweep()
+    monkeypatch.setitem(registry._HANDLERS, "lamp.step", lamps.step)
+    later = clock.now() + LEASE * 2
+    monkeypatch.setattr(clock, "now", lambda: later)
+    sweep()
+    assert [run.attempt for run in lamps.calls] == [2], "the first call may have been heard"
