@@ -1,4 +1,4 @@
-"""Idempotency-Key: the same key and body gets the same answer for 24 hours, per subject."""
+"""Idempotency-Key: the same call with the same key gets the same answer for 24 hours."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEPT_FOR = timedelta(hours=24)
 
 
 class Mismatch(ValueError):
-    """The key was used before with another body."""
+    """The key was used before for another call."""
 
 
 class StillRunning(RuntimeError):
@@ -32,13 +32,14 @@ class Known:
     answer: dict[str, Any]
 
 
-def begin(actor: Actor, key: str, body: bytes) -> Known | None:
-    """Claim a key, or return the answer it had.
+def begin(actor: Actor, key: str, call: str, body: bytes) -> Known | None:
+    """Claim a key, or return the answer it had. `call` is method and path: an address can name
+    what the body does not, such as the connection to revoke.
 
     Raises:
-        Mismatch: another body under this key. StillRunning: no answer yet.
+        Mismatch: another call under this key. StillRunning: no answer yet.
     """
-    digest = hashlib.sha256(body).hexdigest()
+    digest = hashlib.sha256(f"{call}\n".encode() + body).hexdigest()
     try:
         with transaction.atomic():
             IdempotencyRecord.objects.create(

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from ninja import NinjaAPI
-
 from portal.api import audit, broker, connections, decisions, manifests, problems, who
 from portal.api.auth import bearer
+from portal.api.bodies import StrictParser
+from portal.api.contract import ContractAPI
 
-api = NinjaAPI(
+api = ContractAPI(
     title="Auth0-ATA",
     version="1",
     description="Identity, consent and evidence for AI-agent governance.",
     docs_url=None,
     openapi_url="/openapi.json",
     auth=bearer,
+    parser=StrictParser(),
     urls_namespace="v1",
 )
 problems.register(api)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import re
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
 
@@ -14,9 +13,9 @@ from audit import external, filters, load, proofs, search, viewing
 from audit.models import Event
 from audit.proofs import NotSequenced
 from audit.search import BadCursor
+from portal.api import bodies, contract, filtering, shapes
 from portal.api.audit_exports import router as exports
 from portal.api.auth import caller
-from portal.api.filtering import check
 from portal.api.problems import Problem
 from portal.audit_pages.readers import may_read, person_filter
 
@@ -28,7 +27,21 @@ MOST = 200
 WRITE = "write:events"
 
 
-@router.get("/events", summary="Search the trail, with the whole filter language")
+_LIMIT = {
+    "in": "query",
+    "name": "limit",
+    "required": False,
+    "schema": {"type": "integer", "minimum": 1, "maximum": MOST, "default": PAGE},
+}
+
+
+@router.get(
+    "/events",
+    summary="Search the trail, with the whole filter language",
+    response=shapes.EventPage,
+    by_alias=True,
+    openapi_extra=contract.may(422) | {"parameters": [*filtering.parameters(), _LIMIT]},
+)
 def events(request: HttpRequest) -> JsonResponse:
     """`{items, next, tree_size}`; `next` is the cursor of the next page, null on the last.
 
@@ -36,10 +49,10 @@ def events(request: HttpRequest) -> JsonResponse:
     1 to 200. People without a role get the events in which they acted or were acted for.
     """
     who = caller(request).actor
-    params = request.GET.copy()
+    params = dict(request.GET.lists())
     limit = _limit(params.pop("limit", [str(PAGE)]))
-    query = filters.from_params(params)
-    check(query)
+    query = filters.from_dict(params)
+    filtering.check(query)
     try:
         found = search.page(query, limit, person=person_filter(who))
     except BadCursor as error:
@@ -52,26 +65,40 @@ def events(request: HttpRequest) -> JsonResponse:
 
 
 def _limit(values: Any) -> int:
-    text = values[-1]
-    if isinstance(text, str) and text.isascii() and text.isdigit() and 1 <= int(text) <= MOST:
+    text = str(values[0]) if len(values) == 1 else ""
+    if re.fullmatch(r"[1-9][0-9]{0,2}", text) and int(text) <= MOST:
         return int(text)
     raise Problem(422, "bad_filter", f"limit is 1 to {MOST}.", pointer="/limit", nearest=str(PAGE))
 
 
-@router.get("/events/{event_id}", summary="One event, opened")
+@router.get(
+    "/events/{event_id}",
+    summary="One event, opened",
+    response=shapes.EventOut,
+    by_alias=True,
+    openapi_extra=contract.may(404, 422),
+)
 def event(request: HttpRequest, event_id: UUID) -> JsonResponse:
     """The public event JSON; an erased value is `{"erased": true}`."""
     return JsonResponse(_readable(request, event_id))
 
 
-@router.get("/events/{event_id}/entry", summary="The exact bytes that are in the log")
+@router.get(
+    "/events/{event_id}/entry",
+    summary="The exact bytes that are in the log",
+    openapi_extra=contract.may(404, 422, ok=contract.BYTES),
+)
 def entry(request: HttpRequest, event_id: UUID) -> HttpResponse:
     """RFC 8785 JSON with commitments for personal values."""
     _readable(request, event_id)
     return HttpResponse(proofs.entry_of(event_id), content_type="application/octet-stream")
 
 
-@router.get("/events/{event_id}/proof", summary="The proof that it is in the log")
+@router.get(
+    "/events/{event_id}/proof",
+    summary="The proof that it is in the log",
+    openapi_extra=contract.may(404, 409, 422, ok=contract.text("text/plain")),
+)
 def proof(request: HttpRequest, event_id: UUID) -> HttpResponse:
     """A C2SP `.tlog-proof` at the newest checkpoint; 409 in the second before there is one."""
     _readable(request, event_id)
@@ -98,7 +125,30 @@ def _readable(request: HttpRequest, event_id: UUID) -> dict[str, Any]:
     return found
 
 
-@router.post("/events", summary="Report what happened elsewhere: one event, or up to 1,000")
+_REPORTED = {"$ref": "#/components/schemas/Reported"}
+_REPORT = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "anyOf": [
+                    _REPORTED,
+                    # Items are answered one by one, so an item of another shape is no refusal.
+                    {"type": "array", "items": {}, "minItems": 1, "maxItems": external.MOST},
+                    {"type": "object"},
+                ]
+            }
+        }
+    },
+}
+
+
+@router.post(
+    "/events",
+    summary="Report what happened elsewhere: one event, or up to 1,000",
+    response=shapes.ReportedOut,
+    openapi_extra=contract.may(403) | {"requestBody": _REPORT},
+)
 def report(request: HttpRequest) -> JsonResponse:
     """Stored as `external.<action>` with who reported it; the actor you name is your claim.
 
@@ -112,16 +162,9 @@ def report(request: HttpRequest) -> JsonResponse:
             f"This needs a token with the permission {WRITE}.",
             permission=WRITE,
         )
-    try:
-        body = json.loads(request.body)
-    except RequestDataTooBig:
-        raise Problem(
-            413, "too_large", "The body is too large; send fewer events at once."
-        ) from None
-    except (ValueError, RecursionError):
-        raise Problem(422, "invalid_json", "The body is not JSON.") from None
+    body = bodies.read(request)
     items = body if isinstance(body, list) else [body]
-    if not items:
+    if not isinstance(body, list | dict) or not items:
         raise Problem(422, "invalid_request", "Send one event or a list of them.", pointer="")
     try:
         results = external.report(me.actor, items)

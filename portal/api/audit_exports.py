@@ -7,15 +7,17 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from ninja import Router, Schema
+from ninja import Field, Router, Schema
+from pydantic import ConfigDict
 
 from audit import exports as engine
 from audit import filters
 from audit.clock import rfc3339
 from audit.exports.manifest import file_name
 from audit.models import ExportJob
+from portal.api import contract, shapes
 from portal.api.auth import caller
-from portal.api.filtering import check
+from portal.api.filtering import check, filter_schema
 from portal.api.problems import Problem
 from portal.audit_pages.exporting import hint, with_headers
 from portal.audit_pages.readers import person_filter, reads_everything
@@ -26,11 +28,18 @@ router = Router(tags=["Audit"])
 class ExportIn(Schema):
     """What to export. `filter` holds keys of the filter language with a value or a list."""
 
-    format: str
-    filter: dict[str, Any] = {}
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    format: str = Field(json_schema_extra={"enum": list(engine.FORMATS)})
+    filter: dict[str, Any] = Field({}, json_schema_extra=filter_schema())
 
 
-@router.post("", summary="Export the events of a filter")
+@router.post(
+    "",
+    summary="Export the events of a filter",
+    response={202: shapes.ExportOut},
+    openapi_extra=contract.may(409),
+)
 def create(request: HttpRequest, body: ExportIn) -> JsonResponse:
     """202 with an id; poll it until `status` is `ready`."""
     who = caller(request).actor
@@ -50,13 +59,25 @@ def create(request: HttpRequest, body: ExportIn) -> JsonResponse:
     return response
 
 
-@router.get("/{export_id}", summary="How far an export is")
-def one(request: HttpRequest, export_id: UUID) -> dict[str, Any]:
+@router.get(
+    "/{export_id}",
+    summary="How far an export is",
+    response=shapes.ExportOut,
+    openapi_extra=contract.may(404, 422),
+)
+def one(request: HttpRequest, export_id: UUID) -> JsonResponse:
     """`status` is waiting, running, ready, failed or expired."""
-    return as_json(_visible(request, export_id))
+    return JsonResponse(as_json(_visible(request, export_id)))
 
 
-@router.get("/{export_id}/download", summary="The file")
+_FILE = contract.text("text/csv") | contract.text("application/x-ndjson")
+
+
+@router.get(
+    "/{export_id}/download",
+    summary="The file",
+    openapi_extra=contract.may(404, 409, 410, 422, ok=_FILE),
+)
 def download(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
     """Written while it is sent when nobody has begun it; 409 while somebody else writes it."""
     job = _visible(request, export_id)
@@ -72,7 +93,12 @@ def download(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
     return with_headers(StreamingHttpResponse(pieces), job)
 
 
-@router.get("/{export_id}/manifest", summary="What the file is held to")
+@router.get(
+    "/{export_id}/manifest",
+    summary="What the file is held to",
+    response=dict[str, Any],
+    openapi_extra=contract.may(404, 422),
+)
 def manifest(request: HttpRequest, export_id: UUID) -> JsonResponse:
     """Filter, tree, rows, digest of the file, exporter; complete once the file is."""
     return JsonResponse(engine.manifest_of(_visible(request, export_id)))

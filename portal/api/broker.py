@@ -10,6 +10,7 @@ from ninja import Router
 
 from connections import broker, manifests
 from connections.refusals import TokenRefusal
+from portal.api import contract, shapes
 from portal.api.auth import Caller, bearer, caller
 from portal.api.problems import Problem
 
@@ -30,8 +31,23 @@ def subject(request: HttpRequest) -> Caller | None:
 
 router = Router(tags=["Broker"], auth=subject)
 
+_ASKED = [
+    {"in": "header", "name": name, "required": False, "description": words,
+     "schema": {"type": "string", "maxLength": longest, "pattern": "^[!-~]+( [!-~]+)*$"}}
+    for name, longest, words in (
+        ("ATA-Agent", 100, "Which agent asks; asserted"),
+        ("ATA-Skill", 200, "For which component, as kind:name; asserted"),
+        ("ATA-Scopes", _MAX_SCOPES, "Scopes, with spaces between"),
+    )
+]  # fmt: skip
 
-@router.get("/auth/token", summary="Exchange your session for a provider token")
+
+@router.get(
+    "/auth/token",
+    summary="Exchange your session for a provider token",
+    response=shapes.ProviderToken,
+    openapi_extra=contract.may(403, 404, 409, 422, 429, 502) | {"parameters": _ASKED},
+)
 def token(request: HttpRequest, connection: str) -> JsonResponse:
     """For registered gateway clients. `ATA-Agent`, `ATA-Skill` (`kind:name`) and `ATA-Scopes` say
     who asks for what; they are asserted, and every answer is an event."""

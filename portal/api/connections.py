@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
 from django.http import HttpRequest, JsonResponse
 from ninja import Field, Router, Schema
+from pydantic import ConfigDict
 
-from connections import listing, lookup
+from connections import listing, lookup, manifests
 from connections.models import ConnectedAccount, State
-from portal.api import decisions
+from portal.api import contract, decisions, shapes
 from portal.api.auth import caller
 from portal.api.problems import Problem
 
 router = Router(tags=["Connections"])
 
+NAME = rf"{manifests.CONNECTION}|^$"
+
 
 class RevokeIn(Schema):
     """Why, and whether the owner's sessions end too (an admin's extra; off by default)."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     reason: str = Field("", max_length=2000)
     end_sessions: bool = False
 
 
-@router.get("/connections", summary="Connected accounts that you may see")
+@router.get(
+    "/connections",
+    summary="Connected accounts that you may see",
+    response=shapes.ConnectionList,
+    openapi_extra=contract.may(422),
+)
 def list_connections(
-    request: HttpRequest, owner: str = "", state: str = "", connection: str = ""
-) -> dict[str, Any]:
+    request: HttpRequest,
+    owner: Annotated[str, Field(json_schema_extra={"enum": ["me"]})] = "",
+    state: Annotated[str, Field(json_schema_extra={"enum": list(State.values)})] = "",
+    connection: Annotated[str, Field(max_length=128, pattern=NAME)] = "",
+) -> JsonResponse:
     """`owner=me` narrows to your own. Without `state`, revoked ones are left out."""
     actor = caller(request).actor
     if state and state not in State.values:
@@ -37,17 +50,27 @@ def list_connections(
     found = found.filter(state=state) if state else found.exclude(state=State.REVOKED)
     if connection:
         found = found.filter(connection=connection)
-    return {"items": listing.as_json(found.order_by("connection", "sub", "id"))}
+    return JsonResponse({"items": listing.as_json(found.order_by("connection", "sub", "id"))})
 
 
-@router.get("/connections/{connection_id}", summary="One connected account")
-def one_connection(request: HttpRequest, connection_id: str) -> dict[str, Any]:
+@router.get(
+    "/connections/{connection_id}",
+    summary="One connected account",
+    response=shapes.ConnectionOut,
+    openapi_extra=contract.may(404),
+)
+def one_connection(request: HttpRequest, connection_id: str) -> JsonResponse:
     """Yours, or anybody's for admin and auditor."""
     account = _visible(request, connection_id)
-    return listing.as_json([account])[0]
+    return JsonResponse(listing.as_json([account])[0])
 
 
-@router.post("/connections/{connection_id}/revoke", summary="Revoke a connected account")
+@router.post(
+    "/connections/{connection_id}/revoke",
+    summary="Revoke a connected account",
+    response={201: shapes.CommittedOut, 202: shapes.WaitingOut},
+    openapi_extra=contract.may(403, 404, 409) | {"parameters": [decisions.IDEMPOTENCY_KEY]},
+)
 def revoke(request: HttpRequest, connection_id: str, body: RevokeIn | None = None) -> JsonResponse:
     """Answers as `POST /v1/decisions`: 201 for your own, 202 for another person's."""
     account = _visible(request, connection_id)

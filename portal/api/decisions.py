@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Annotated, Any, Final
 
 from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from ninja import Field, Router, Schema
+from pydantic import ConfigDict
 
 from approvals import idempotency
 from approvals.closing import as_json
@@ -14,14 +16,26 @@ from approvals.models import Approval, Status
 from approvals.perform import Performed, perform
 from approvals.withdraw import cancel, visible_to
 from audit.actor import Actor, Target
+from portal.api import contract, shapes
 from portal.api.auth import caller
 from portal.api.problems import Problem
 
 router = Router(tags=["Decisions"])
 
+IDEMPOTENCY_KEY: Final[dict[str, Any]] = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "required": False,
+    "description": "The same call with the same key gets the same answer for 24 hours.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+}
+_KEY = re.compile("[!-~]{0,200}")
+
 
 class TargetIn(Schema):
     """What a decision is about. Without `instance` it is about all registered instances."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     kind: str = Field(max_length=30)
     name: str = Field(min_length=1, max_length=300)
@@ -31,6 +45,8 @@ class TargetIn(Schema):
 class DecisionIn(Schema):
     """A decision to take or to ask for."""
 
+    model_config = ConfigDict(extra="forbid", strict=True)
+
     verb: str = Field(max_length=60)
     target: TargetIn
     reason: str = Field("", max_length=2000)
@@ -39,21 +55,27 @@ class DecisionIn(Schema):
     params: dict[str, Any] = {}
 
 
-@router.post("/decisions", summary="Block, allow, dismiss …: commit, or ask for a step-up")
+@router.post(
+    "/decisions",
+    summary="Block, allow, dismiss …: commit, or ask for a step-up",
+    response={201: shapes.CommittedOut, 202: shapes.WaitingOut},
+    openapi_extra=contract.may(403, 409) | {"parameters": [IDEMPOTENCY_KEY]},
+)
 def decide(request: HttpRequest, body: DecisionIn) -> JsonResponse:
     """201 when committed, 202 with a binding code when somebody has to approve."""
     actor = caller(request).actor
     key = request.headers.get("Idempotency-Key", "")
-    if len(key) > 200:
-        raise Problem(422, "invalid_request", "Idempotency-Key: at most 200 characters.")
+    if not _KEY.fullmatch(key):
+        words = "Idempotency-Key: at most 200 printable ASCII characters."
+        raise Problem(422, "invalid_request", words)
     if not key:
         status, answer = _perform(actor, body)
         return JsonResponse(answer, status=status)
     try:
-        known = idempotency.begin(actor, key, request.body)
+        known = idempotency.begin(actor, key, f"{request.method} {request.path}", request.body)
     except idempotency.Mismatch:
         raise Problem(
-            422, "idempotency_mismatch", "This Idempotency-Key was used with another body."
+            422, "idempotency_mismatch", "This Idempotency-Key was used for another call."
         ) from None
     except idempotency.StillRunning:
         raise Problem(
@@ -110,8 +132,17 @@ def _answer(done: Performed) -> tuple[int, dict[str, Any]]:
     }
 
 
-@router.get("/approvals", summary="Approvals that you may see, newest first")
-def list_approvals(request: HttpRequest, status: str = "", limit: int = 50) -> dict[str, Any]:
+@router.get(
+    "/approvals",
+    summary="Approvals that you may see, newest first",
+    response=shapes.ApprovalList,
+    openapi_extra=contract.may(422),
+)
+def list_approvals(
+    request: HttpRequest,
+    status: Annotated[str, Field(json_schema_extra={"enum": list(Status.values)})] = "",
+    limit: Annotated[int, Field(ge=1, le=200)] = 50,
+) -> JsonResponse:
     """Pending ones with `status=pending`; members see their own."""
     actor = caller(request).actor
     if status and status not in Status.values:
@@ -123,16 +154,26 @@ def list_approvals(request: HttpRequest, status: str = "", limit: int = 50) -> d
         mine = found.filter(requester_iss=actor.iss, requester_sub=actor.sub)
         asked = found.filter(asks__person__iss=actor.iss, asks__person__sub=actor.sub)
         found = (mine | asked).distinct()
-    return {"items": [as_json(a) for a in found[: max(1, min(limit, 200))]]}
+    return JsonResponse({"items": [as_json(a) for a in found[:limit]]})
 
 
-@router.get("/approvals/{approval_id}", summary="One approval, with its exact intent")
-def one_approval(request: HttpRequest, approval_id: str) -> dict[str, Any]:
+@router.get(
+    "/approvals/{approval_id}",
+    summary="One approval, with its exact intent",
+    response=shapes.ApprovalOut,
+    openapi_extra=contract.may(404),
+)
+def one_approval(request: HttpRequest, approval_id: str) -> JsonResponse:
     """Poll this until `status` is `closed`."""
-    return as_json(visible_to(caller(request).actor, approval_id))
+    return JsonResponse(as_json(visible_to(caller(request).actor, approval_id)))
 
 
-@router.post("/approvals/{approval_id}/cancel", summary="Withdraw your own request")
-def cancel_approval(request: HttpRequest, approval_id: str) -> dict[str, Any]:
+@router.post(
+    "/approvals/{approval_id}/cancel",
+    summary="Withdraw your own request",
+    response=shapes.ApprovalOut,
+    openapi_extra=contract.may(403, 404, 409),
+)
+def cancel_approval(request: HttpRequest, approval_id: str) -> JsonResponse:
     """A later approval on the phone commits nothing and is recorded."""
-    return as_json(cancel(caller(request).actor, approval_id))
+    return JsonResponse(as_json(cancel(caller(request).actor, approval_id)))

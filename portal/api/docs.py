@@ -69,7 +69,7 @@ def _operation(schema: dict[str, Any], path: str, method: str, spec: dict[str, A
         path=path,
         summary=spec.get("summary", ""),
         text=spec.get("description", ""),
-        public="security" not in spec,
+        public=spec.get("security") == [],
         fields=(*_parameters(spec), *_members(schema, spec)),
     )
 

@@ -2,35 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import HttpRequest, JsonResponse
 from ninja import Router
+from pydantic import Field
 
 from approvals import clock
 from approvals.perform import perform
 from audit.actor import Target
 from connections import decisions, manifests
 from connections.models import Manifest
+from portal.api import contract, shapes
 from portal.api.auth import caller
 from portal.api.problems import Problem
 
 router = Router(tags=["Manifests"])
 
 
-@router.get("/manifests/{kind}/{path:name}", summary="A manifest and the decision in force")
-def read(request: HttpRequest, kind: str, name: str) -> dict[str, Any]:
+type _Kind = Annotated[str, Field(json_schema_extra={"enum": sorted(manifests.KINDS)})]
+type _Name = Annotated[str, Field(json_schema_extra={"pattern": f"^{manifests.NAME.pattern}$"})]
+
+
+@router.get(
+    "/manifests/{kind}/{path:name}",
+    summary="A manifest and the decision in force",
+    response=shapes.ManifestOut,
+    openapi_extra=contract.may(404, 422),
+)
+def read(request: HttpRequest, kind: _Kind, name: _Name) -> JsonResponse:
     """`decision` is none, allow, hold or block."""
     _check(kind, name)
     manifest = manifests.find(kind, name)
     if manifest is None:
         raise Problem(404, "not_found", f"{kind} {name} has no manifest. Declare one with PUT.")
-    return _json(manifest)
+    return JsonResponse(_json(manifest))
 
 
-@router.put("/manifests/{kind}/{path:name}", summary="Declare connections and scopes")
+@router.put(
+    "/manifests/{kind}/{path:name}",
+    summary="Declare connections and scopes",
+    response={200: shapes.ManifestOut, 201: shapes.ManifestOut},
+    openapi_extra=contract.may(403, 404),
+)
 def declare(
-    request: HttpRequest, kind: str, name: str, body: manifests.Declaration
+    request: HttpRequest, kind: _Kind, name: _Name, body: manifests.Declaration
 ) -> JsonResponse:
     """201 when new, 200 when it replaces one or is in force already (then without an event)."""
     _check(kind, name)
@@ -51,9 +67,16 @@ def declare(
 
 def _check(kind: str, name: str) -> None:
     if kind not in manifests.KINDS:
-        raise Problem(422, "invalid_request", f"kind: one of {', '.join(sorted(manifests.KINDS))}.")
+        raise Problem(
+            422,
+            "invalid_request",
+            f"kind: one of {', '.join(sorted(manifests.KINDS))}.",
+            pointer="/kind",
+        )
     if not manifests.NAME.fullmatch(name):
-        raise Problem(422, "invalid_request", "name: letters, digits and . _ @ / : -")
+        raise Problem(
+            422, "invalid_request", "name: letters, digits and . _ @ / : -", pointer="/name"
+        )
 
 
 def _json(manifest: Manifest) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -64,6 +66,12 @@ def answer(problem: Problem, request: HttpRequest | None = None) -> JsonResponse
     return response
 
 
+def pointer_of(path: Iterable[str | int]) -> str:
+    """The RFC 6901 pointer of a path of names and positions; "" is the whole document."""
+    texts = (str(part).encode("utf-8", "backslashreplace").decode() for part in path)
+    return "".join("/" + text.replace("~", "~0").replace("/", "~1") for text in texts)
+
+
 def refusal(refused: Refused) -> Problem:
     """A pipeline refusal as a problem."""
     status = _STATUS_OF_REFUSAL.get(refused.code, 409)
@@ -103,21 +111,33 @@ def register(api: NinjaAPI) -> None:
 
     @api.exception_handler(ValidationError)
     def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
-        first: dict[str, Any] = dict(error.errors[0]) if error.errors else {}
-        where = [
-            str(p) for p in first.get("loc", ()) if p not in {"body", "query", "path", "header"}
-        ]
-        return answer(
-            Problem(
-                422,
-                "invalid_request",
-                f"{'/'.join(where) or 'body'}: {first.get('msg', 'not valid')}",
-                pointer="/" + "/".join(where),
-            ),
-            request,
-        )
+        return answer(invalid(error), request)
+
+    @api.exception_handler(RequestDataTooBig)
+    def _too_big(request: HttpRequest, _error: RequestDataTooBig) -> HttpResponse:
+        return answer(Problem(413, "too_large", "The body is too large."), request)
 
     @api.exception_handler(HttpError)
     def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
+        # Reading the body is wrapped by the framework; what we said about it is the cause.
+        if isinstance(error.__cause__, Problem):
+            return answer(error.__cause__, request)
         code = "invalid_json" if error.status_code == 400 else "refused"
         return answer(Problem(error.status_code, code, str(error.message)), request)
+
+
+def invalid(error: ValidationError) -> Problem:
+    """422 for the first field that is not as its schema says."""
+    first: dict[str, Any] = dict(error.errors[0]) if error.errors else {}
+    source, *where = first.get("loc", ("body",))
+    if source == "body":
+        where = where[1:]  # the name of our own parameter
+    pointer = pointer_of(where)
+    words = str(first.get("msg", "not valid")).removeprefix("Value error, ")
+    detail = f"{pointer.removeprefix('/') or source}: {words}"
+    return Problem(422, "invalid_request", printable(detail), pointer=pointer)
+
+
+def printable(text: str) -> str:
+    """A sentence that quotes a caller, without what UTF-8 cannot carry, and not endless."""
+    return text.encode("utf-8", "backslashreplace").decode()[:1000]

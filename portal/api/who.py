@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 from django.http import HttpRequest
-from ninja import Router, Schema
+from ninja import Field, Router, Schema
+from pydantic import ConfigDict
 
 from approvals import issuer, people
 from audit import evidence
@@ -16,6 +17,7 @@ from audit.record import record
 from auth0_client.errors import Auth0Error, TokenRefused
 from auth0_client.id_token import verify_id_token
 from outbound.errors import OutboundError
+from portal.api import contract
 from portal.api.auth import caller
 from portal.api.problems import Problem
 from portal.identity.models import CommandLineSignIn
@@ -54,10 +56,18 @@ class Who(Schema):
 class SignIn(Schema):
     """The ID token of a device-flow sign-in, kept as evidence and never handed out before `exp`."""
 
-    id_token: str
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id_token: str = Field(min_length=1, max_length=16_384)
 
 
-@router.get("/client-config", auth=None, response=ClientConfig, summary="How to sign in")
+@router.get(
+    "/client-config",
+    auth=None,
+    response=ClientConfig,
+    summary="How to sign in",
+    openapi_extra=contract.PUBLIC,
+)
 def client_config(request: HttpRequest) -> ClientConfig:
     """Issuer, client id of the command line, and the audience of this API."""
     return ClientConfig(

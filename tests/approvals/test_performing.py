@@ -139,32 +139,34 @@ def test_the_roster_asks_who_is_on_call_first(lamps: Lamps, phones: Phones) -> N
 
 
 def test_the_same_key_and_body_gets_the_same_answer(olu: Actor) -> None:
-    assert idempotency.begin(olu, "k", b"body") is None
+    assert idempotency.begin(olu, "k", "POST /v1/decisions", b"body") is None
     idempotency.finish(olu, "k", 201, {"event_id": "e"})
-    assert idempotency.begin(olu, "k", b"body") == idempotency.Known(201, {"event_id": "e"})
+    assert idempotency.begin(olu, "k", "POST /v1/decisions", b"body") == idempotency.Known(
+        201, {"event_id": "e"}
+    )
 
 
 def test_another_body_under_a_key_is_a_mismatch(olu: Actor) -> None:
-    idempotency.begin(olu, "k", b"body")
+    idempotency.begin(olu, "k", "POST /v1/decisions", b"body")
     with pytest.raises(idempotency.Mismatch):
-        idempotency.begin(olu, "k", b"other")
+        idempotency.begin(olu, "k", "POST /v1/decisions", b"other")
 
 
 def test_a_key_whose_first_call_still_runs_says_so(olu: Actor) -> None:
-    idempotency.begin(olu, "k", b"body")
+    idempotency.begin(olu, "k", "POST /v1/decisions", b"body")
     with pytest.raises(idempotency.StillRunning):
-        idempotency.begin(olu, "k", b"body")
+        idempotency.begin(olu, "k", "POST /v1/decisions", b"body")
 
 
 def test_a_key_is_free_again_when_its_call_failed(olu: Actor) -> None:
-    idempotency.begin(olu, "k", b"body")
+    idempotency.begin(olu, "k", "POST /v1/decisions", b"body")
     idempotency.abandon(olu, "k")
-    assert idempotency.begin(olu, "k", b"body") is None
+    assert idempotency.begin(olu, "k", "POST /v1/decisions", b"body") is None
 
 
 def test_two_people_may_use_one_key(olu: Actor, oona: Actor) -> None:
-    idempotency.begin(olu, "k", b"body")
-    assert idempotency.begin(oona, "k", b"other") is None
+    idempotency.begin(olu, "k", "POST /v1/decisions", b"body")
+    assert idempotency.begin(oona, "k", "POST /v1/decisions", b"other") is None
 
 
 def test_keys_are_forgotten_after_a_day(olu: Actor) -> None:
@@ -172,6 +174,6 @@ def test_keys_are_forgotten_after_a_day(olu: Actor) -> None:
 
     from approvals import clock
 
-    idempotency.begin(olu, "k", b"body")
+    idempotency.begin(olu, "k", "POST /v1/decisions", b"body")
     assert idempotency.drop_expired(clock.now() + timedelta(hours=23)) == 0
     assert idempotency.drop_expired(clock.now() + timedelta(hours=25)) == 1

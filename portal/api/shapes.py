@@ -1,0 +1,292 @@
+"""Shapes of what `/v1` answers, for its OpenAPI document; the answers themselves are made where
+the things live, and `tests/contract` holds the two together."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from uuid import UUID
+
+from ninja import Schema
+from pydantic import ConfigDict, Field
+
+from audit.ledger.vocabulary import OUTCOMES, SEVERITIES, SOURCES, VIAS
+
+_HASH = "^[0-9a-f]{64}$"
+
+
+class _Closed(Schema):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Erased(_Closed):
+    """Stands where a personal value was erased."""
+
+    erased: Literal[True]
+
+
+type Text = str | Erased
+
+
+def _one_of(values: tuple[str, ...]) -> Any:
+    return Field(json_schema_extra={"enum": list(values)})
+
+
+# The trail
+
+
+class EventPerson(_Closed):
+    """Somebody an event names."""
+
+    iss: str
+    sub: Text
+    name: Text
+    email: Text
+
+
+class EventActor(EventPerson):
+    """Who did it, with the roles they had."""
+
+    roles: list[str]
+
+
+class EventTarget(_Closed):
+    """What it was done to."""
+
+    kind: str
+    name: Text
+    instance: str
+
+
+class EvidenceOut(_Closed):
+    """Evidence by its digest."""
+
+    kind: str
+    digest: str = Field(pattern=_HASH)
+
+
+class EventOut(_Closed):
+    """One event, opened. `index` is its place in the log, null in the second before it has one."""
+
+    event_schema: Literal["ata.event.v1"] = Field(alias="schema")
+    id: UUID
+    index: int | None
+    time: str
+    recorded_at: str
+    action: str
+    outcome: str = _one_of(OUTCOMES)
+    severity: str = _one_of(SEVERITIES)
+    source: str = _one_of(SOURCES)
+    via: str = _one_of(VIAS)
+    instance: str
+    actor: EventActor
+    on_behalf_of: EventPerson | None
+    target: EventTarget | None
+    connection: str
+    agent: str
+    skill: str
+    approval: str
+    operation: str
+    session: str
+    request: str
+    intent_hash: str
+    reason: Text
+    changes: Any
+    data: dict[str, Any]
+    evidence: list[EvidenceOut]
+    human: str = Field(pattern="^H[0-3]$")
+    log: str = Field(pattern="^L[0-3]$")
+
+
+class EventPage(_Closed):
+    """One page of the trail; `next` is the cursor of the next one."""
+
+    items: list[EventOut]
+    next: str | None
+    tree_size: int
+
+
+class ReportedItem(_Closed):
+    """What became of one reported event."""
+
+    index: int
+    status: Literal["recorded", "refused"]
+    id: UUID | None = None
+    code: str | None = None
+    detail: str | None = None
+    pointer: str | None = None
+
+
+class ReportedOut(_Closed):
+    """What became of each reported event, in their order."""
+
+    results: list[ReportedItem]
+
+
+class ExportOut(_Closed):
+    """How far an export is."""
+
+    id: UUID
+    status: Literal["waiting", "running", "ready", "failed", "expired"]
+    format: str
+    filter: dict[str, list[str]]
+    words: str
+    rows: int | None
+    expected_rows: int
+    bytes: int | None
+    sha256: str | None
+    tree_size: int
+    event_id: UUID | None
+    error: str | None
+    file: str
+    created: str
+    finished: str | None
+    expires: str
+    download: str
+    manifest: str
+
+
+# Decisions
+
+
+class EffectOut(_Closed):
+    """One remote step."""
+
+    instance: str
+    label: str
+    state: Literal["pending", "done", "failed", "unknown", "running"]
+    detail: str
+
+
+class CommittedOut(_Closed):
+    """A decision that was committed."""
+
+    event_id: UUID
+    operation: UUID
+    effects: list[EffectOut]
+
+
+class WaitingOut(_Closed):
+    """A decision that waits for somebody: poll `poll_url`."""
+
+    approval_id: UUID
+    binding_message: str | None
+    expires_at: str
+    poll_url: str
+    sentence: str
+    asked: str | None
+    operation: UUID
+
+
+class TargetOut(_Closed):
+    """What a decision is about; without `instance`, everywhere."""
+
+    kind: str
+    name: str
+    instance: str | None = None
+
+
+class ApprovalOut(_Closed):
+    """One approval with the exact text that its hash covers."""
+
+    id: UUID
+    verb: str
+    target: TargetOut
+    sentence: str
+    severity: str = _one_of(SEVERITIES)
+    reason: str
+    answer: Literal["none", "approved", "denied"]
+    inferred: bool
+    status: Literal["pending", "deciding", "closed"]
+    outcome: Literal["approved", "denied", "expired", "failed", "cancelled"] | None
+    code: str | None
+    detail: str | None
+    binding_message: str | None
+    asked: str | None
+    asked_sub: str | None
+    expires_at: str
+    created_at: str
+    single_person: bool
+    held: bool
+    effects: list[EffectOut]
+    intent: str
+    intent_hash: str = Field(pattern=_HASH)
+    event_id: UUID | None
+
+
+class ApprovalList(_Closed):
+    """Approvals, newest first."""
+
+    items: list[ApprovalOut]
+
+
+# Connections, manifests, the broker
+
+
+class Owner(_Closed):
+    """Whose account it is."""
+
+    iss: str
+    sub: str
+    name: str
+    email: str
+
+
+class ConnectionOut(_Closed):
+    """A connected account as Auth0 and the broker know it."""
+
+    id: UUID
+    connection: str
+    title: str
+    account: str | None
+    owner: Owner
+    state: Literal["connected", "needs_reconnect", "suspended", "revocation_pending", "revoked"]
+    state_since: str
+    state_reason: str | None
+    scopes: list[str]
+    connected_at: str | None
+    expires_at: str | None
+    last_used_at: str | None
+    last_agent: str | None
+    last_skill: str | None
+    last_token_expires_at: str | None
+    watched_since: str
+    source: str
+    seen_at: str
+
+
+class ConnectionList(_Closed):
+    """Connected accounts that you may see."""
+
+    items: list[ConnectionOut]
+
+
+class NeedOut(_Closed):
+    """One connection with the scopes that may be asked for."""
+
+    connection: str
+    scopes: list[str]
+
+
+class ManifestOut(_Closed):
+    """A manifest and the decision in force; `event_id` where this call declared it."""
+
+    kind: Literal["skill", "mcp", "plugin", "tool"]
+    name: str
+    connections: list[NeedOut]
+    env: dict[str, str]
+    url: str
+    digest: str = Field(pattern=_HASH)
+    declared_at: str
+    decision: Literal["none", "allow", "hold", "block"]
+    event_id: UUID | None = None
+
+
+class ProviderToken(_Closed):
+    """A provider's access token, for the gateway that asked and for nobody else."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+    scope: str
+    connection: str
+    event_id: UUID
