@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db import connection
-from django.db.models import Count
-
-from audit import searchsql
 from audit.ledger.query import EventQuery
-from audit.plan import Plan
-from audit.searchsql import CAP
 
 VERIFIED = ("H1", "H2", "H3")
 REPORTED = "task"
@@ -19,7 +13,7 @@ REPORTED = "task"
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """Decisions of a filter by whether a verified human is named; not exact = newest CAP only."""
+    """Decisions of a filter by whether a verified human is named; not exact = estimated."""
 
     verified: int
     unverified: int
@@ -72,35 +66,7 @@ def with_human(query: EventQuery, *, verified: bool) -> EventQuery:
     return found
 
 
-def count(
-    query: EventQuery, actions: Sequence[str], plan_for: Callable[[EventQuery], Plan]
-) -> Decisions:
-    """Count the decisions of a query, whatever human level it asks for; at most two queries.
-
-    Args:
-        query: its decisions are counted.
-        actions: see `among`.
-        plan_for: compiles a query.
-    """
-    every = among(query.dropping("human").dropping("human", excluded=True), actions)
-    if every is None:
-        return Decisions(0, 0, exact=True)
-    plan = plan_for(every)
-    found = _placed(plan)
-    if plan.pending:
-        waiting = searchsql.pending(plan).order_by().values_list("human")
-        found += waiting.annotate(n=Count("event"))
-    verified = sum(n for level, n in found if level in VERIFIED)
-    total = sum(n for _, n in found)
-    return Decisions(verified, total - verified, exact=total < CAP)
-
-
-def _placed(plan: Plan) -> list[tuple[str, int]]:
-    inner, params = searchsql.rows(plan, "r.human", beyond=None, descending=True, limit=CAP)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT human, count(*) FROM ({inner}) decided GROUP BY human",  # noqa: S608
-            params,
-        )
-        found: list[tuple[str, int]] = cursor.fetchall()
-    return found
+def summed(by_level: Mapping[str, int], *, exact: bool) -> Decisions:
+    """Decisions from their counts by human level."""
+    verified = sum(n for level, n in by_level.items() if level in VERIFIED)
+    return Decisions(verified, sum(by_level.values()) - verified, exact)

@@ -9,7 +9,7 @@ from audit.ledger import query as language
 from audit.ledger.query import Clause, EventQuery, InvalidQuery, instant, normalise
 from audit.ledger.vocabulary import LOG_LEVELS
 from audit.loglevels import LogSizes
-from audit.terms import MAX_WORD, range_tokens, value_token, word_token
+from audit.terms import MAX_WORD, PLAIN_KEYS, range_tokens, value_token, word_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,21 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A row must have all tokens of at least one alternative; when excluded, of none."""
+    """A row must have all tokens of at least one alternative; when excluded, of none.
+
+    Attributes:
+        alternatives: the tokens.
+        excluded: turns the group around.
+        column: column of the row that tells the same, for a row that is at hand anyway; "" is none.
+        values: values of that column; one that ends in `.*` is all that begin so.
+        time: the group only narrows down what the plan's times say exactly.
+    """
 
     alternatives: tuple[tuple[Token, ...], ...]
     excluded: bool = False
+    column: str = ""
+    values: tuple[str, ...] = ()
+    time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +80,7 @@ def plan_of(query: EventQuery, sizes: LogSizes, person: str = "") -> Plan:
     ]
     if start or end:
         cover = tuple((Token(text),) for text in range_tokens(start, end))
-        groups.append(Group(cover))
+        groups.append(Group(cover, time=True))
     if person:
         groups.append(Group(((Token(value_token("person", person)),),)))
     levels = _levels(query)
@@ -88,7 +99,18 @@ def _group(clause: Clause) -> Group:
             (Token(value_token(clause.key, normalise(value) if folded else value)),)
             for value in clause.values
         )
-    return Group(alternatives, clause.excluded)
+    # A column holds NUL as another character; then only the tokens tell.
+    plain = clause.key in _COLUMNS and not any(set(value) & _NUL for value in clause.values)
+    return Group(
+        alternatives,
+        clause.excluded,
+        column=clause.key if plain else "",
+        values=clause.values if plain else (),
+    )
+
+
+_COLUMNS = frozenset(PLAIN_KEYS) - {"severity"} | {"action", "human"}
+_NUL = {"\0", "\N{SYMBOL FOR NULL}"}
 
 
 def _word(term: language.Term) -> Token:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,14 +15,19 @@ from audit.models import EventRow
 from audit.plan import Group, Plan, Token
 from audit.terms import ALL
 
-CAP = 10_000  # matches that counts, facets and histograms look at
-_RARE_FOR_S = 60.0
-_RARE_PLANS = 500
-_rare: dict[Plan, tuple[float, bool]] = {}  # when it was counted, and whether it was rare
+CAP = 10_000  # up to so many matches are counted one by one, and every one of them is looked at
+_BLOCK = 16  # bits of a position within a block of audit.fulltext.PG_BLOCK
 
 
 def rows(
-    plan: Plan, columns: str, *, beyond: int | None, descending: bool, limit: int
+    plan: Plan,
+    columns: str,
+    *,
+    beyond: int | None,
+    descending: bool,
+    limit: int,
+    common: bool = False,
+    desert: int | None = None,
 ) -> tuple[str, list[Any]]:
     """SQL and parameters that select sequenced rows in order of position.
 
@@ -32,39 +37,87 @@ def rows(
         beyond: position that the rows lie behind, in the direction of travel.
         descending: newest first.
         limit: most rows to return.
+        common: so many match that rows are read in order and tested; else the index finds all.
+        desert: up to this position hardly any row matches, so the index finds those.
     """
-    drive = _is_rare(plan)
-    source, conditions, params, position = _base(plan, drive=drive)
+    lazy = connection.vendor == "sqlite" and (desert is not None or not _has_prefix(plan))
+    if not common or not plan.groups or lazy:
+        return _found(plan, columns, beyond, descending, limit)
+    if desert is None:
+        return _walked(plan, columns, beyond, descending, limit)
+    few, values = _in_desert(plan, columns, beyond, desert, descending, limit)
+    behind = desert + 1 if descending else desert - 1
+    many, more = _walked(plan, columns, behind, descending, limit)
+    order = "DESC" if descending else "ASC"
+    sql = f"SELECT * FROM (({few}) UNION ALL ({many})) r ORDER BY r.seq {order} LIMIT %s"  # noqa: S608
+    return sql, [*values, *more, limit]
+
+
+def _has_prefix(plan: Plan) -> bool:
+    """FTS5 walks matches in order and lazily, but first merges all words that start alike."""
+    alternatives = (tokens for group in plan.groups for tokens in group.alternatives)
+    return any(token.prefix for tokens in alternatives for token in tokens)
+
+
+def _found(
+    plan: Plan, columns: str, beyond: int | None, descending: bool, limit: int
+) -> tuple[str, list[Any]]:
+    source, conditions, params, position = _base(plan)
+    return _ordered(source, columns, conditions, params, position, beyond, descending, limit)
+
+
+def _walked(
+    plan: Plan, columns: str, beyond: int | None, descending: bool, limit: int
+) -> tuple[str, list[Any]]:
+    condition, params = test(plan)
+    return _ordered(
+        "audit_eventrow r", columns, ["r.seq IS NOT NULL", condition], params, "r.seq",
+        beyond, descending, limit,
+    )  # fmt: skip
+
+
+def _ordered(
+    source: str,
+    columns: str,
+    conditions: list[str],
+    params: list[Any],
+    position: str,
+    beyond: int | None,
+    descending: bool,
+    limit: int,
+) -> tuple[str, list[Any]]:
     if beyond is not None:
-        conditions.append(f"{position} {'<' if descending else '>'} %s")
+        conditions.append(f"{position.removesuffix(' + 0')} {'<' if descending else '>'} %s")
         params.append(beyond)
-    where = " AND ".join(conditions)
-    if drive and plan.groups and connection.vendor == "postgresql":
-        position += " + 0"  # no index has that order: the matches are found first, then sorted
     order = f"{position} {'DESC' if descending else 'ASC'}"
+    where = " AND ".join(conditions)
     sql = f"SELECT {columns} FROM {source} WHERE {where} ORDER BY {order} LIMIT %s"  # noqa: S608
     return sql, [*params, limit]
 
 
-def _is_rare(plan: Plan) -> bool:
-    """Whether PostgreSQL shall find all matches through GIN and sort them.
-
-    Its planner knows little of how often tokens meet and errs both ways by seconds at a million
-    rows. So we tell it: up to CAP matches are found and sorted; of more, some lie near wherever a
-    page begins, so rows are read in order of position and tested.
-    """
-    if connection.vendor != "postgresql" or not plan.groups:
-        return True
-    counted_at, rare = _rare.get(plan, (-_RARE_FOR_S, False))
-    if time.monotonic() - counted_at < _RARE_FOR_S:
-        return rare
-    return count(plan, CAP + 1) <= CAP
-
-
-def _remember(plan: Plan, rare: bool) -> None:
-    if len(_rare) >= _RARE_PLANS:
-        _rare.clear()
-    _rare[plan] = (time.monotonic(), rare)
+def _in_desert(
+    plan: Plan, columns: str, beyond: int | None, desert: int, descending: bool, limit: int
+) -> tuple[str, list[Any]]:
+    """Matches between `beyond` and `desert`, block by block until there are enough."""
+    low, high = (desert, beyond) if descending else (beyond, desert)
+    top = f"{high}" if high is not None else "(SELECT max(seq) FROM audit_entry)"
+    first, last = f"({low or 0} >> {_BLOCK})", f"({top} >> {_BLOCK})"
+    conditions = ["r.seq > %s"] if low is not None else []
+    conditions += ["r.seq < %s"] if high is not None else []
+    limits = [each for each in (low, high) if each is not None]
+    source, found, params, position = _base(plan)
+    where = " AND ".join([f"{fulltext.PG_BLOCK_OF_R} @> ARRAY[b.n]", *conditions, *found])
+    order = "DESC" if descending else "ASC"
+    series = f"{last}, {first}, -1" if descending else f"{first}, {last}, 1"
+    inner = (
+        f"SELECT {columns} FROM {source} WHERE {where} "  # noqa: S608 - constant names
+        f"ORDER BY {position} {order} LIMIT {limit}"
+    )
+    sql = (
+        f"SELECT r.* FROM generate_series({series}) b(n) "  # noqa: S608 - numbers only
+        f"CROSS JOIN LATERAL ({inner}) r LIMIT {limit}"
+    )
+    return sql, [*limits, *params]
 
 
 def count(plan: Plan, cap: int) -> int:
@@ -74,13 +127,10 @@ def count(plan: Plan, cap: int) -> int:
     inner = f"SELECT 1 FROM {source} WHERE {where} LIMIT %s"  # noqa: S608 - constant names
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM ({inner}) counted", [*params, cap])  # noqa: S608
-        found = int(cursor.fetchone()[0])
-    if cap > CAP:
-        _remember(plan, found <= CAP)
-    return found
+        return int(cursor.fetchone()[0])
 
 
-def _base(plan: Plan, *, drive: bool = True) -> tuple[str, list[str], list[Any], str]:
+def _base(plan: Plan) -> tuple[str, list[str], list[Any], str]:
     source, position = "audit_eventrow r", "r.seq"
     conditions = ["r.seq IS NOT NULL"]
     params: list[Any] = []
@@ -92,17 +142,65 @@ def _base(plan: Plan, *, drive: bool = True) -> tuple[str, list[str], list[Any],
         conditions.append(f"f.{fulltext.TABLE} MATCH %s")
         params.append(match_expression(plan.groups))
     elif plan.groups:
-        # The operator lets the index find the rows; the function only tests them.
-        test = "r.{0} @@ %s::tsquery" if drive else "ts_match_vq(r.{0}, %s::tsquery)"
-        conditions.append(test.format(fulltext.PG_VECTOR))
+        # The operator lets the index find the rows. No index has the order of the sum, so the
+        # planner, which knows little of how often tokens meet, cannot choose to walk instead.
+        position = "r.seq + 0"
+        conditions.append(f"r.{fulltext.PG_VECTOR} @@ %s::tsquery")
         params.append(tsquery(plan.groups))
+    _limit(plan, "f.rowid" if position == "f.rowid" else "r.seq", conditions, params)
+    return source, conditions, params, position
+
+
+def test(plan: Plan) -> tuple[str, list[Any]]:
+    """SQL and parameters that test one sequenced row `r`, without any index; cheap tests first."""
+    conditions: list[str] = []
+    params: list[Any] = []
+    _limit(plan, "r.seq", conditions, params)
+    told = [group for group in plan.groups if not group.time]
+    conditions += [_equals(group, params) for group in told if group.column]
+    words = [group for group in told if not group.column]
+    if words and connection.vendor == "postgresql":
+        conditions.append(f"ts_match_vq(r.{fulltext.PG_VECTOR}, %s::tsquery)")  # no index has it
+        params.append(tsquery(words))
+    else:
+        conditions += [_has(group, params) for group in words]
+    return " AND ".join(conditions) or "1 = 1", params
+
+
+def _equals(group: Group, params: list[Any]) -> str:
+    column, parts = f"r.{group.column}", []
+    if exact := [value for value in group.values if not value.endswith(".*")]:
+        parts.append(f"{column} IN ({', '.join(['%s'] * len(exact))})")
+        params += exact
+    for family in (value[:-1] for value in group.values if value.endswith(".*")):
+        parts.append(f"substr({column}, 1, {len(family)}) = %s")
+        params.append(family)
+    return f"{'NOT ' if group.excluded else ''}({' OR '.join(parts)})"
+
+
+def _has(group: Group, params: list[Any]) -> str:
+    alternatives = []
+    for tokens in group.alternatives:
+        params += [_contained(token) for token in tokens]
+        alternatives.append(" AND ".join(["instr(r.terms, %s) > 0"] * len(tokens)) or "1 = 1")
+    joined = " OR ".join(f"({each})" for each in alternatives) or "0 = 1"
+    return f"NOT ({joined})" if group.excluded else f"({joined})"
+
+
+def _limit(plan: Plan, position: str, conditions: list[str], params: list[Any]) -> None:
     for bound, operator in ((plan.start, ">="), (plan.end, "<")):
         if bound is not None:
             conditions.append(f"r.time {operator} %s")
             params.append(connection.ops.adapt_datetimefield_value(bound))
     if plan.ranges is not None:
         conditions.append(_within(plan.ranges, position, params))
-    return source, conditions, params, position
+
+
+def aware(found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Rows whose first column is a time, with its zone: SQLite's driver returns naive UTC."""
+    if connection.vendor != "sqlite":
+        return found
+    return [(row[0].replace(tzinfo=UTC), *row[1:]) for row in found]
 
 
 def _within(ranges: Sequence[tuple[int, int | None]], position: str, params: list[Any]) -> str:
@@ -174,4 +272,19 @@ def pending(
 
 
 def _contains(token: Token) -> Q:
-    return Q(terms__contains=f" {token.text}" if token.prefix else f" {token.text} ")
+    return Q(terms__contains=_contained(token))
+
+
+def _contained(token: Token) -> str:
+    return f" {token.text}" if token.prefix else f" {token.text} "
+
+
+def fits(plan: Plan, terms: str, time: datetime) -> bool:
+    """Whether a row without a position matches: the same test for one that is at hand."""
+    if not plan.pending or (plan.start and time < plan.start) or (plan.end and time >= plan.end):
+        return False
+    return all(
+        any(all(_contained(token) in terms for token in tokens) for tokens in group.alternatives)
+        != group.excluded
+        for group in plan.groups
+    )

@@ -49,7 +49,10 @@ class EventRow(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["event"], name="audit_row_pending", condition=Q(seq__isnull=True))
+            models.Index(fields=["event"], name="audit_row_pending", condition=Q(seq__isnull=True)),
+            models.Index(
+                fields=["operation", "event"], name="audit_row_story", condition=~Q(operation="")
+            ),
         ]
 
     def __str__(self) -> str:
@@ -57,23 +60,37 @@ class EventRow(models.Model):
 
 
 class Rollup(models.Model):
-    """How many sequenced events an hour (of event time) holds for one combination of facets."""
+    """How many sequenced events a stretch of event time holds for one combination of facets.
 
-    hour = models.DateTimeField()
-    family = models.TextField()
+    The stretch is `grain` hours long and begins `start` hours after 1970 began (`audit.rollups`).
+    """
+
+    grain = models.PositiveSmallIntegerField()
+    start = models.IntegerField()
+    action = models.TextField()
     source = models.TextField()
     outcome = models.TextField()
     severity = models.PositiveSmallIntegerField()
     human = models.CharField(max_length=2)
+    via = models.TextField()
     n = models.BigIntegerField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["hour", "family", "source", "outcome", "severity", "human"],
-                name="audit_rollup_cell",
+                fields=[
+                    "grain",
+                    "start",
+                    "action",
+                    "source",
+                    "outcome",
+                    "severity",
+                    "human",
+                    "via",
+                ],
+                name="audit_rollup_once",
             )
         ]
 
     def __str__(self) -> str:
-        return f"{self.hour:%Y-%m-%d %H}: {self.n}"
+        return f"{self.start} + {self.grain} h: {self.n}"

@@ -5,12 +5,11 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from approvals import registry
-from audit import loglevels, search
+from audit import search
 from audit.actor import Actor
 from audit.decisions import REPORTED
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
-from audit.plan import plan_of
 from portal.approvals_pages import inbox
 from portal.web import ledger_facts
 from portal.web.home_panels import MOST, Home, Line, Panel, Tile
@@ -22,10 +21,9 @@ _TONES = {"ok": "ok", "warn": "warn", "bad": "bad"}
 
 def auditor(me: Actor) -> Home:
     """The question an auditor comes with, answered first."""
-    sizes = loglevels.current()
 
     def count(levels: list[str]) -> search.Total:
-        return search.total(plan_of(_query(levels), sizes))
+        return search.total(_query(levels))
 
     every, named, nameless = count([]), count(_VERIFIED), count(["H0"])
     facts = ledger_facts.facts()

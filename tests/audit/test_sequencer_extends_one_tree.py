@@ -14,7 +14,7 @@ import time_machine
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from audit import clock, heads, locks, logkey, sequencer, tree
+from audit import clock, heads, locks, logkey, rollups, sequencer, tree
 from audit.actor import SYSTEM
 from audit.heads import SequencerStopped
 from audit.ledger import checkpoint as checkpoints
@@ -47,7 +47,9 @@ def test_every_event_gets_one_leaf_in_order_and_the_root_is_rfc_6962() -> None:
     assert result.root == merkle.root(leaves)
     assert sorted(Tile.objects.values_list("level", "n")) == [(0, 0), (0, 1)]
     assert list(EventRow.objects.order_by("seq").values_list("event", flat=True)) == ids
-    assert sum(Rollup.objects.values_list("n", flat=True)) == 700
+    for grain in rollups.GRAINS:
+        assert sum(Rollup.objects.filter(grain=grain).values_list("n", flat=True)) == 700
+    assert rollups.differences(1) == []
 
 
 def test_each_batch_is_signed_and_each_checkpoint_verifies() -> None:
