@@ -5,6 +5,7 @@ OpenID Connect Discovery 1.0 sections 3 and 4; RFC 8414; CIBA Core 1.0 section 4
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from auth0_client.failures import call, failure_of
 from outbound.client import Outbound
 from outbound.shape import Fields
 
+_PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")  # RFC 3986 section 2
 _PATH: Final = ".well-known/openid-configuration"
 
 
@@ -115,6 +117,8 @@ def _optional(found: Fields, name: str, secure: bool) -> str | None:
     url = found.optional_text(name, limit=2048)
     if url is None:
         return None
+    if not _PRINTABLE.fullmatch(url):
+        raise found.bad(name, "holds characters that no URL has")
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -97,6 +97,8 @@ class MyAccount:
         uri = found.text("connect_uri", limit=2048)
         if not uri.startswith(("https://",) if self._secure else ("https://", "http://")):
             raise found.bad("connect_uri", "is not a URL of the tenant's own kind")
+        if not uri.isascii() or not uri.isprintable() or " " in uri:
+            raise found.bad("connect_uri", "holds characters that no URL has")
         ticket = found.nested("connect_params").text("ticket", limit=4096)
         return ConnectStarted(
             url=with_query(uri, [("ticket", ticket)]),

@@ -54,6 +54,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "portal.ops.caching.PrivateByDefault",
     "portal.ops.bodies.BodyLimits",
+    "portal.ops.texts.TextsWithoutNul",
     "portal.api.methods.MethodsInWords",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

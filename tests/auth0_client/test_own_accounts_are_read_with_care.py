@@ -84,6 +84,7 @@ def test_connecting_sends_json_and_returns_where_to_go(world: World) -> None:
     [
         ({"connect_uri": "javascript:alert(1)"}, "connect_uri"),
         ({"connect_uri": 5}, "connect_uri"),
+        ({"connect_uri": f"{ISSUER}c\r\nSet-Cookie: a=b"}, "connect_uri"),
         ({"connect_params": None}, "connect_params"),
         ({"connect_params": {"ticket": 5}}, "connect_params.ticket"),
         ({"auth_session": []}, "auth_session"),

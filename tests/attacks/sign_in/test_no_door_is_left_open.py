@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.urls import resolve
 
+from approvals import issuer
+from outbound.client import Outbound
 from portal.env import BASE_DIR
 from tests.attacks.sign_in.doors import Door, doors
 from tests.attacks.sign_in.production import PRODUCTION
@@ -51,8 +54,18 @@ SHARED = ("log/", "healthz", "readyz", "metrics")  # what a cache may keep, or d
 
 
 @pytest.fixture(autouse=True)
-def _no_issuer(db: None, settings: Any, tmp_path: Any) -> None:
+def _no_issuer(
+    db: None,
+    settings: Any,
+    tmp_path: Any,
+    patient: Outbound,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[None]:
     settings.VAR_DIR = tmp_path
+    monkeypatch.setattr(issuer, "outbound", lambda: patient)
+    issuer.auth0.cache_clear()
+    yield
+    issuer.auth0.cache_clear()
 
 
 @pytest.fixture

@@ -105,6 +105,12 @@ DOCUMENTS: dict[str, tuple[Page | dict[str, Any], str]] = {
     "a script for an endpoint": ({"authorization_endpoint": "javascript:alert(1)"}, "bad_answer"),
     "data for an endpoint": ({"authorization_endpoint": "data:text/html,x"}, "bad_answer"),
     "a path for an endpoint": ({"authorization_endpoint": "//evil.example/x"}, "bad_answer"),
+    "a line break in an endpoint": (
+        {"authorization_endpoint": "{issuer}authorize\r\nSet-Cookie: a=b"},
+        "bad_answer",
+    ),
+    "a space in an endpoint": ({"authorization_endpoint": "{issuer}a b"}, "bad_answer"),
+    "other letters in an endpoint": ({"authorization_endpoint": "{issuer}é"}, "bad_answer"),
     "a number for an endpoint": ({"token_endpoint": 5}, "bad_answer"),
     "no keys": ({"jwks_uri": None}, "bad_answer"),
     "a file for the keys": ({"jwks_uri": "file:///etc/passwd"}, "bad_answer"),
@@ -128,8 +134,11 @@ def test_a_discovery_document_that_lies_or_fails_is_a_page_before_anything_is_se
     provider: Provider, browser: Browser, name: str
 ) -> None:
     document, expected = DOCUMENTS[name]
-    if isinstance(document, dict) and "issuer" in document and "{" in str(document["issuer"]):
-        document = {"issuer": provider.issuer + "evil/"}
+    if isinstance(document, dict):
+        document = {
+            member: value.replace("{issuer}", provider.issuer) if isinstance(value, str) else value
+            for member, value in document.items()
+        }
     lie(provider, DISCOVERY, document)
     page = browser.get(START)
     assert page.status_code == 503
