@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from auth0_client.errors import TokenRefused
 from auth0_client.rich import read_authorization_details
 from outbound.shape import Fields
+
+_PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,19 @@ def read_tokens(found: Fields) -> Tokens:
     except TokenRefused as problem:
         raise found.bad("authorization_details", problem.detail) from None
     return Tokens(
-        access_token=found.text("access_token", limit=64_000),
+        access_token=_sendable(found, "access_token") or found.text("access_token"),
         token_type=kind,
         expires_in=found.optional_integer("expires_in"),
         scope=frozenset((found.optional_text("scope") or "").split()),
         id_token=found.optional_text("id_token", limit=64_000),
-        refresh_token=found.optional_text("refresh_token", limit=64_000),
+        refresh_token=_sendable(found, "refresh_token"),
         authorization_details=details,
     )
+
+
+def _sendable(found: Fields, name: str) -> str | None:
+    """A token that a header can carry (RFC 6750 section 2.1, and what else prints)."""
+    token = found.optional_text(name, limit=64_000)
+    if token and not _PRINTABLE.fullmatch(token):
+        raise found.bad(name, "holds characters that no token has")
+    return token

@@ -264,6 +264,19 @@ def test_a_userinfo_that_says_something_else_ends_the_sign_in(
     assert_refused(browser, browser.sign_in(), expected)
 
 
+@pytest.mark.parametrize("token", ["a\r\nX-Evil: 1", "a\nb", "ñ", "\u2028", "a\0b", "a b", "€" * 9])
+def test_an_access_token_that_no_header_can_carry_is_not_sent(
+    provider: Provider, browser: Browser, token: str
+) -> None:
+    def bend(forge: Forge) -> None:
+        forge.access_token = token
+        forge.claims.update(NO_PROFILE)
+
+    provider.bend = bend
+    assert_refused(browser, browser.sign_in(), "bad_answer", token)
+    assert ("GET", "/userinfo") not in provider.asked
+
+
 def test_userinfo_gives_a_name_and_never_a_role(provider: Provider, browser: Browser) -> None:
     told = {"sub": provider.sub, "name": "Olu\0 Operator", ROLES: ["admin"], "roles": ["admin"]}
     _userinfo(provider, 200, told)
