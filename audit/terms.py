@@ -15,8 +15,8 @@ from functools import lru_cache
 from typing import Any
 
 from audit.ledger.commitment import subject_key
-from audit.ledger.query import TEXT_FIELDS, normalise, words
-from audit.ledger.query.text import texts
+from audit.ledger.query import normalise, words
+from audit.ledger.query.text import searched
 
 ALL = "_all"  # in every row, so that a query of exclusions alone has something to exclude from
 PLAIN_KEYS = (
@@ -53,9 +53,9 @@ def word_token(word: str) -> str:
 
 def terms_of(event: dict[str, Any], human: str) -> str:
     """All tokens of a public event, each once, separated and surrounded by one space."""
-    # One pass over all texts finds the words of `search_words`: a line break joins no two of them.
-    text = "\n".join(text for field in TEXT_FIELDS for text in texts(event, field))
-    tokens = set(map(word_token, words(text)))
+    tokens = set(words(searched(event)))
+    if any(len(word) > MAX_WORD for word in tokens):
+        tokens = set(map(word_token, tokens))
     tokens.update(_field_tokens(event, human))
     return f" {' '.join(sorted(tokens))} "
 

@@ -44,8 +44,17 @@ def loggable(value: Any, depth: int = 0) -> Any:
     if depth >= _MAX_DEPTH:
         return "[too deep]"
     if isinstance(value, Mapping):
+        if all(map(_plain, value.values())) and "".join(map(str, value)).isascii():
+            return dict(value)
         return {plain_text(str(k)): loggable(v, depth + 1) for k, v in value.items()}
     return [loggable(item, depth + 1) for item in value]
+
+
+def _plain(value: Any) -> bool:
+    kind = type(value)
+    if kind is str:
+        return bool(value.isascii())
+    return value is None or kind is bool or (kind is int and abs(value) <= MAX_SAFE_INTEGER)
 
 
 def plain_text(text: str) -> str:

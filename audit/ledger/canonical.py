@@ -1,30 +1,22 @@
 """Canonical JSON (RFC 8785, JCS) over I-JSON values (RFC 7493).
 
-Almost every value we log has ASCII keys and no fractional number. For those the C encoder of the
-standard library, with sorted keys, writes exactly the JCS bytes at several times the speed of a
-pure-Python encoder; everything else goes to `rfc8785`. A property test holds the two equal.
+Almost every value we log has ASCII keys and no fractional number. For those `orjson`
+with sorted keys writes exactly the JCS bytes at many times the speed of a pure-Python encoder;
+everything else goes to `rfc8785`. A property test holds the two equal.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any, Final
 
+import orjson
 import rfc8785
 
 MAX_SAFE_INTEGER: Final = 2**53 - 1
 MAX_DEPTH: Final = 64
 
 type Path = tuple[Path, str | int] | None
-
-_ENCODE: Final = json.JSONEncoder(
-    sort_keys=True,
-    separators=(",", ":"),
-    ensure_ascii=False,
-    allow_nan=False,
-    check_circular=False,
-).encode
 
 
 class EntryError(ValueError):
@@ -52,8 +44,8 @@ def canonical(value: Any) -> bytes:
 def encode(value: Any, *, simple: bool) -> bytes:
     """Encode a value that `scan` has already accepted; `simple` is what `scan` returned."""
     try:
-        return _ENCODE(value).encode() if simple else rfc8785.dumps(value)
-    except (UnicodeEncodeError, rfc8785.CanonicalizationError) as error:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS) if simple else rfc8785.dumps(value)
+    except (TypeError, UnicodeEncodeError, rfc8785.CanonicalizationError) as error:
         pointer = _find_surrogate(value, None)
         if pointer is None:
             raise EntryError(f"has no canonical form ({error})") from error
@@ -95,6 +87,9 @@ def _scan_object(value: dict[Any, Any], path: Path, depth: int) -> bool:
         # Code-point order equals JCS's UTF-16 order only inside the BMP; ASCII is the cheap test.
         if not key.isascii():
             simple = False
+        kind = type(member)
+        if kind is str or member is None or kind is bool:
+            continue
         if not scan(member, (path, key), depth + 1):
             simple = False
     return simple

@@ -9,7 +9,6 @@ A database index that stores `search_words(event)` searches the same thing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 from unicodedata import normalize
@@ -40,6 +39,7 @@ and the technical words in it would be found in every event.
 """
 
 _VERBATIM: Final = "raw"
+_PATHS: Final = tuple(tuple(field.split(".")) for field in TEXT_FIELDS)
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _TERM: Final = re.compile(r"([^\W_]+)(\*?)")
@@ -72,29 +72,53 @@ def terms(text: str) -> tuple[Term, ...]:
 
 def search_words(event: dict[str, Any]) -> frozenset[str]:
     """Return all words of the event that `q` searches."""
+    return frozenset(words(searched(event)))
+
+
+def searched(event: dict[str, Any]) -> str:
+    """Return everything that `q` searches as one text, whose words are those of its parts."""
     # One normalisation of everything: a line break belongs to no word and composes with nothing.
-    found = (text for field in TEXT_FIELDS for text in texts(event, field))
-    return frozenset(words("\n".join(found)))
+    found: list[str] = []
+    for path in _PATHS:
+        value: Any = event
+        for part in path:
+            value = value.get(part) if isinstance(value, dict) else None
+        _leaves(_spoken(value) if path == ("data",) else value, found)
+    return "\n".join(found)
 
 
-def texts(event: dict[str, Any], field: str) -> Iterator[str]:
-    """Yield every string and number, as text, in one field such as `actor.name`."""
+def texts(event: dict[str, Any], field: str) -> list[str]:
+    """Return every string and number, as text, in one field such as `actor.name`."""
     value: Any = event
     for part in field.split("."):
         value = value.get(part) if isinstance(value, dict) else None
-    if field == "data" and isinstance(value, dict) and _VERBATIM in value:
-        value = {key: member for key, member in value.items() if key != _VERBATIM}
-    yield from _leaves(value)
+    found: list[str] = []
+    _leaves(_spoken(value) if field == "data" else value, found)
+    return found
 
 
-def _leaves(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
+def _spoken(data: Any) -> Any:
+    if isinstance(data, dict) and _VERBATIM in data:
+        return {key: member for key, member in data.items() if key != _VERBATIM}
+    return data
+
+
+def _leaves(value: Any, found: list[str]) -> None:
+    kind = type(value)
+    if kind is str:
+        found.append(value)
+    elif kind is dict:
         for member in value.values():
-            yield from _leaves(member)
+            if type(member) is str:
+                found.append(member)
+            else:
+                _leaves(member, found)
     elif isinstance(value, list | tuple):
         for member in value:
-            yield from _leaves(member)
+            _leaves(member, found)
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield str(value)
+        found.append(str(value))
+    elif isinstance(value, str):
+        found.append(value)
+    elif isinstance(value, dict):
+        _leaves(dict(value), found)
