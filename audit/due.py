@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from audit import clock, exports, verification
+from audit.exports import blocks
 
 
 def run() -> int:
     """Verify, write and clear away what is due; returns how many rows were looked after."""
-    return verification.run_due() + exports.run_due() + exports.drop_expired(clock.now())
+    looked_after = verification.run_due() + exports.run_due() + exports.drop_expired(clock.now())
+    blocks.fill()
+    return looked_after

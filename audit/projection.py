@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import batched
 from operator import itemgetter
@@ -15,10 +15,12 @@ from django.db.models import Max
 from audit import actions, bulk, fulltext, human, load, rollups, terms, tree
 from audit.ledger.commitment import subject_key
 from audit.ledger.vocabulary import severity_rank
-from audit.models import Event, EventRow
+from audit.models import Event, EventRow, ExportBlock
 
 COLUMNS = tuple(f.attname for f in EventRow._meta.concrete_fields)
 DERIVED = tuple(name for name in COLUMNS if name not in ("event", "seq"))
+SPAN = 256  # events of one block of rendered lines, as many as of a C2SP entry bundle
+_RENDERED_KEY = 0x6174615F65787074  # "ata_expt"
 
 
 def row_of(event: dict[str, Any], human: str) -> EventRow:
@@ -111,6 +113,7 @@ def refresh(ids: Sequence[UUID]) -> int:
     changed = 0
     with transaction.atomic():
         stored = EventRow.objects.in_bulk(ids)
+        drop_rendered(row.seq for row in stored.values())
         for event in load.load_many(ids):
             row = stored[UUID(event["id"])]
             expected = row_of(event, human.level(event))
@@ -124,6 +127,21 @@ def refresh(ids: Sequence[UUID]) -> int:
             row.save(update_fields=list(DERIVED))
             changed += 1
     return changed
+
+
+def lock_rendered() -> None:
+    """Until the transaction ends, nobody else stores or drops lines of exports."""
+    if connection.vendor == "postgresql":  # SQLite has one writer
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_RENDERED_KEY])
+
+
+def drop_rendered(seqs: Iterable[int | None]) -> None:
+    """Drop the export lines of these positions: what is erased is in no file made from now on."""
+    lock_rendered()
+    firsts = {seq - seq % SPAN for seq in seqs if seq is not None}
+    for some in batched(firsts, 500):
+        ExportBlock.objects.filter(first__in=some).delete()
 
 
 def stale() -> bool:
@@ -147,6 +165,8 @@ def rebuild(*, batch: int = 2000) -> int:
         fulltext.clear()
         rollups.clear()
         EventRow.objects.all().delete()
+        lock_rendered()
+        ExportBlock.objects.all().delete()
         size = tree.stored_size()
         for first in range(0, size, batch):
             end = min(first + batch, size)

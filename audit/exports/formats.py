@@ -22,14 +22,26 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One format. `header` begins every file; `row` is one event, line end included."""
+    """One format. `header` begins every file; `line` is one event, line end included.
+
+    `line` takes what `shown` makes of a public event, so that several formats mask it once.
+    """
 
     name: str
     label: str
     content_type: str
     rules: str
     header: bytes
-    row: Callable[[Event], bytes]
+    line: Callable[[Event], bytes]
+
+    def row(self, event: Event) -> bytes:
+        """One public event as it stands in the file."""
+        return self.line(shown(event))
+
+
+def shown(event: Event) -> Event:
+    """A public event as files show it: secrets that other systems wrote are masked."""
+    return {**event, "data": mask(event["data"])}
 
 
 def safe_cell(value: Cell) -> Cell:
@@ -90,7 +102,7 @@ COLUMNS: Mapping[str, Callable[[Event], Cell]] = {
     "intent_hash": _plain("intent_hash"),
     "reason": _plain("reason"),
     "changes": lambda event: _json(event["changes"]),
-    "data": lambda event: _json(mask(event["data"])),
+    "data": lambda event: _json(event["data"]),
     "evidence": lambda event: _json(event["evidence"]),
     "human": _plain("human"),
     "log": _plain("log"),
@@ -109,7 +121,7 @@ def _csv_row(event: Event) -> bytes:
 
 
 def _ndjson_row(event: Event) -> bytes:
-    return canonical({**event, "data": mask(event["data"])}) + b"\n"
+    return canonical(event) + b"\n"
 
 
 FORMATS: Mapping[str, Format] = {

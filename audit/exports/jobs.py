@@ -25,6 +25,7 @@ from django.db.models import Q, QuerySet
 from audit import clock, heads, proofs, search
 from audit.actor import Actor, EvidenceRef
 from audit.clock import rfc3339
+from audit.exports import reading
 from audit.exports.formats import FORMATS
 from audit.ledger.query import EventQuery, InvalidQuery
 from audit.models import ExportJob
@@ -218,12 +219,17 @@ def _content(job: ExportJob) -> Iterator[bytes]:
         yield format.header
     waiting: list[bytes] = []
     waiting_size = 0
-    query = EventQuery.from_params(job.params)
-    for event in search.iterate(query, size=job.tree_size, person=job.person):
-        line = format.row(event)
-        waiting.append(line)
-        waiting_size += len(line)
-        job.rows += 1
+    lines = reading.pieces(
+        EventQuery.from_params(job.params),
+        job.format,
+        size=job.tree_size,
+        person=job.person,
+        few=job.expected <= search.CAP,
+    )
+    for piece, rows in lines:
+        waiting.append(piece)
+        waiting_size += len(piece)
+        job.rows += rows
         if waiting_size >= _PIECE:
             yield b"".join(waiting)
             waiting, waiting_size = [], 0

@@ -2,7 +2,7 @@
 
 from audit.models.event import Event, Openings
 from audit.models.evidence import EvidenceItem
-from audit.models.export import ExportJob
+from audit.models.export import ExportBlock, ExportJob
 from audit.models.imported import ImportedRow, QuarantinedRow
 from audit.models.projection import EventRow, Rollup
 from audit.models.tree import Checkpoint, Cosignature, Entry, Tile
@@ -15,6 +15,7 @@ __all__ = [
     "Event",
     "EventRow",
     "EvidenceItem",
+    "ExportBlock",
     "ExportJob",
     "ImportedRow",
     "Openings",

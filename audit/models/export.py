@@ -54,3 +54,24 @@ class ExportJob(models.Model):
 
     def __str__(self) -> str:
         return f"{self.format} {self.state} {self.rows}/{self.expected}"
+
+
+class ExportBlock(models.Model):
+    """256 events as lines of a file, so that an export need not open each event again.
+
+    Covers `first <= seq < first + 256` of the log; a cache that may be deleted at any time
+    (`audit.exports.blocks`). `seal` is an HMAC over `body`, so nobody without the key writes lines.
+    """
+
+    format = models.CharField(max_length=8)
+    first = models.BigIntegerField()
+    body = models.BinaryField()  # lines, compressed
+    seal = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["format", "first"], name="audit_export_block_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.format} {self.first}"

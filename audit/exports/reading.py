@@ -1,0 +1,120 @@
+"""The lines of an export in order: from packed blocks, and event by event where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Final
+
+from django.db import connection
+
+from audit import load, loglevels, search, searchsql
+from audit.exports import blocks
+from audit.exports.formats import FORMATS
+from audit.exports.lines import Lines
+from audit.ledger.query import EventQuery
+from audit.loglevels import LogSizes
+from audit.models import EventRow
+from audit.plan import Plan, plan_of
+from audit.projection import SPAN
+
+_PAGE: Final = 8192  # positions looked up at once
+_AT_ONCE: Final = 4  # blocks in memory
+_WORTH: Final = 8  # of fewer lines than this, opening the events is cheaper than a whole block
+
+
+def pieces(
+    query: EventQuery, format: str, *, size: int, person: str = "", few: bool = True
+) -> Iterator[tuple[bytes, int]]:
+    """Lines of the matching events in the tree of `size`, with how many they are, in query order.
+
+    Args:
+        few: whether so few match that the index finds them all at once.
+
+    Raises:
+        InvalidQuery: the query has errors.
+        EntryError: an entry or an opening was altered.
+    """
+    sizes = loglevels.current()
+    plan = plan_of(query.at(""), sizes, person)
+    by_block: Iterator[tuple[int, Sequence[int]]]
+    if plan.everything:
+        by_block = _whole(size, newest=plan.newest)
+    else:
+        found = _positions(_bounded(plan, size), few=few)
+        by_block = (
+            (number * SPAN, list(seqs)) for number, seqs in groupby(found, lambda seq: seq // SPAN)
+        )
+    writer = _Writer(format, sizes, newest=plan.newest)
+    waiting: list[tuple[int, Sequence[int]]] = []
+    for each in by_block:
+        waiting.append(each)
+        if len(waiting) == _AT_ONCE:
+            yield from writer.write(waiting)
+            waiting = []
+    yield from writer.write(waiting)
+
+
+def _bounded(plan: Plan, size: int) -> Plan:
+    """The plan within the tree of `size`."""
+    ranges = ((0, None),) if plan.ranges is None else plan.ranges
+    clipped = tuple(
+        (first, size if end is None else min(end, size)) for first, end in ranges if first < size
+    )
+    return replace(plan, ranges=clipped, pending=False)
+
+
+def _whole(size: int, *, newest: bool) -> Iterator[tuple[int, Sequence[int]]]:
+    firsts = range(0, size, SPAN)
+    for first in reversed(firsts) if newest else firsts:
+        seqs = range(first, min(first + SPAN, size))
+        yield first, seqs[::-1] if newest else seqs
+
+
+def _positions(plan: Plan, *, few: bool) -> Iterator[int]:
+    beyond: int | None = None
+    while True:
+        sql, params = searchsql.rows(
+            plan, "r.seq", beyond=beyond, descending=plan.newest, limit=_PAGE, common=not few
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            found = [int(seq) for (seq,) in cursor.fetchall()]
+        yield from found
+        if len(found) < _PAGE:
+            return
+        beyond = found[-1]
+
+
+class _Writer:
+    """Writes blocks of positions as lines."""
+
+    def __init__(self, format: str, sizes: LogSizes, *, newest: bool) -> None:
+        self._format = format
+        self._sizes = sizes
+        self._newest = newest
+
+    def write(self, wanted: list[tuple[int, Sequence[int]]]) -> Iterator[tuple[bytes, int]]:
+        """One piece a block; `wanted` holds first positions of blocks with positions in them."""
+        worth = [first for first, seqs in wanted if len(seqs) >= _WORTH]
+        packed = blocks.read(self._format, worth)
+        for first, seqs in wanted:
+            lines = packed.pop(first, None)
+            piece = self._opened(seqs) if lines is None else self._packed(lines, first, seqs)
+            yield piece, len(seqs)
+
+    def _packed(self, lines: Lines, first: int, seqs: Sequence[int]) -> bytes:
+        if len(seqs) == SPAN and self._sizes.level(first) == self._sizes.level(first + SPAN - 1):
+            return lines.all(self._sizes.level(first), backwards=self._newest)
+        runs = groupby(seqs, self._sizes.level)
+        return b"".join(lines.some([seq - first for seq in run], level) for level, run in runs)
+
+    def _opened(self, seqs: Sequence[int]) -> bytes:
+        stored = list(EventRow.objects.filter(seq__in=list(seqs)))
+        events = {event["index"]: event for event in search.publics(stored, self._sizes)}
+        for seq in seqs:
+            if seq not in events:  # the search row was lost; the entry was not
+                events[seq] = load.load_entries(seq, seq + 1)[0]
+        row = FORMATS[self._format].row
+        return b"".join(row(events[seq]) for seq in seqs)
