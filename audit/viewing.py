@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 
 from django.core.cache import cache
 
 from audit.actor import Actor
 from audit.ledger.query import EventQuery
 from audit.record import record
+from audit.storage import is_failure
+
+log = logging.getLogger(__name__)
 
 QUIET_S = 600
 
@@ -19,15 +23,26 @@ def digest_of(query: EventQuery) -> str:
 
 
 def note(actor: Actor, query: EventQuery) -> bool:
-    """Record that `actor` looked at the events of `query`; False when that was noted just now."""
+    """Record that `actor` looked at the events of `query`; False when that was noted just now.
+
+    Where nothing can be stored the trail is shown all the same: whoever looks for what went wrong
+    needs it most then. The log of the process says so, and the next look tries again.
+    """
     digest = digest_of(query)
     who = hashlib.sha256(f"{actor.iss}\n{actor.sub}\n{digest}".encode()).hexdigest()
     if not cache.add(f"audit.viewed:{who}", 1, QUIET_S):
         return False
-    record(
-        actor,
-        "audit.viewed",
-        data={"filter": digest},
-        private={"query": query.at("").to_bar(), "words": query.in_words()},
-    )
+    try:
+        record(
+            actor,
+            "audit.viewed",
+            data={"filter": digest},
+            private={"query": query.at("").to_bar(), "words": query.in_words()},
+        )
+    except Exception as error:
+        if not is_failure(error):
+            raise
+        cache.delete(f"audit.viewed:{who}")
+        log.warning("a look at the trail could not be recorded: nothing can be stored")
+        return False
     return True

@@ -75,7 +75,7 @@ def cache(url: str, *, var_dir: Path) -> dict[str, Any]:
     if url:
         raise ValueError("CACHE_URL: use redis:// or leave it empty")
     return {
-        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "BACKEND": "portal.ops.storage.ForgetfulCache",
         "LOCATION": var_dir / "cache",
     }
 

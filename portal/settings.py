@@ -57,7 +57,7 @@ MIDDLEWARE = [
     "portal.ops.texts.TextsWithoutNul",
     "portal.api.methods.MethodsInWords",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "portal.ops.storage.SessionsThatOutliveTheDisk",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -79,6 +79,16 @@ def refusal(refused: Refused) -> Problem:
     return Problem(status, refused.code, refused.detail, **members)
 
 
+def nothing_stored() -> Problem:
+    """A full or read-only disk, or a database that takes no writes."""
+    return Problem(
+        503,
+        "storage_unavailable",
+        "Nothing can be stored right now, so nothing was done. Reading goes on; try again.",
+        headers={"Retry-After": "30"},
+    )
+
+
 def register(api: NinjaAPI) -> None:
     """Every error of the API leaves as problem+json."""
 

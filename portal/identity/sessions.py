@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 from django.contrib import auth
 from django.contrib.sessions.models import Session
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
 from approvals import clock
 from audit.actor import Actor, EvidenceRef, Target
 from audit.record import record
+from audit.storage import is_failure
 from auth0_client.id_token import LEEWAY_S
 from portal.identity.backend import SignIn
 from portal.identity.models import SeenLogoutToken, SignedInSession, User
@@ -75,8 +76,17 @@ def current(request: HttpRequest) -> SignedInSession | None:
         return None
     now = clock.now()
     if now - session.last_seen > _TOUCH_EVERY:
-        SignedInSession.objects.filter(pk=session.pk).update(last_seen=now)
+        _touch(session, now)
     return session
+
+
+def _touch(session: SignedInSession, now: datetime) -> None:
+    """Note the use; whoever only reads goes on reading where nothing can be stored."""
+    try:
+        SignedInSession.objects.filter(pk=session.pk).update(last_seen=now)
+    except DatabaseError as error:
+        if not is_failure(error):
+            raise
 
 
 def actor_of(

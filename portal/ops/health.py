@@ -15,6 +15,7 @@ from approvals import issuer
 from audit import guards
 from auth0_client.errors import Auth0Error
 from outbound.errors import OutboundError
+from portal.ops import storage
 
 PREPARATION = "preparation"
 PREPARING = "first-start-running"
@@ -33,6 +34,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """200 when every check holds, 503 with the reasons otherwise."""
     checks: dict[str, Callable[[], str]] = {
         "database": _database,
+        "storage": storage.trouble,
         "ledger_guards": _guards,
         "issuer": _issuer,
         PREPARATION: _preparation,

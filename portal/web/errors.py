@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
-from portal.api.problems import Problem, answer
+from audit.storage import is_failure
+from portal.api.problems import Problem, answer, nothing_stored
 from portal.ops.request_id import request_id
+
+log = logging.getLogger("portal.web")
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -28,11 +34,22 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """500; the reference id is in our log. Rendered without context processors: what broke may
-    be the database that they read."""
+    be the database that they read. 503 when nothing can be stored."""
+    if is_failure(sys.exc_info()[1]):
+        return _nothing_is_stored(request)
     if request.path.startswith("/v1/"):
         return _page(request, 500, "server_error", "Something went wrong on our side.")
     page = render_to_string("errors/500.html", {"reference": request_id(request)})
     return HttpResponse(page, status=500)
+
+
+def _nothing_is_stored(request: HttpRequest) -> HttpResponse:
+    log.critical("nothing can be stored; see /readyz")
+    if request.path.startswith("/v1/"):
+        json: JsonResponse = answer(nothing_stored(), request)
+        return json
+    page = render_to_string("errors/503.html", {"reference": request_id(request)})
+    return HttpResponse(page, status=503, headers={"Retry-After": "30"})
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

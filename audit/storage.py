@@ -1,0 +1,54 @@
+"""Telling a disk that is full or read-only, or a database that takes no writes, from a mistake."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from typing import Final
+
+from django.db import DatabaseError, InterfaceError, OperationalError
+
+_FILES: Final = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM}
+)
+# SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN (sqlite.org/rescode.html)
+_SQLITE: Final = frozenset({8, 10, 13, 14})
+# read_only_sql_transaction, disk_full, io_error, and a server that is going or coming
+_POSTGRES: Final = frozenset({"25006", "53100", "58030", "57P01", "57P02", "57P03"})
+
+
+def is_failure(error: BaseException | None) -> bool:
+    """Whether `error`, or what it came from, says that nothing can be stored just now."""
+    return any(_one(found) for found in _chain(error))
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _one(error: BaseException) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in _FILES
+    code = getattr(error, "sqlite_errorcode", None)
+    if isinstance(code, int):
+        return code & 0xFF in _SQLITE
+    state = getattr(error, "sqlstate", None)
+    if isinstance(state, str):
+        return state in _POSTGRES or state.startswith("08")
+    unreachable = isinstance(error, OperationalError | InterfaceError)
+    return unreachable and _says_nothing(error)
+
+
+def _says_nothing(error: BaseException) -> bool:
+    """PostgreSQL's driver gives no code for a server that it cannot reach at all."""
+    cause = error.__cause__
+    return (
+        cause is not None
+        and not isinstance(cause, DatabaseError)
+        and getattr(cause, "sqlite_errorcode", None) is None
+        and getattr(cause, "sqlstate", None) is None
+    )
