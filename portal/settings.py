@@ -53,10 +53,14 @@ MIDDLEWARE = [
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "portal.ops.caching.PrivateByDefault",
+    "portal.web.refusals.RefusalsAreShown",
     "portal.ops.bodies.BodyLimits",
     "portal.ops.texts.TextsWithoutNul",
     "portal.api.methods.MethodsInWords",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Compressed pages that repeat what was asked could give secrets away letter by letter
+    # (BREACH): this adds random length to each, and Django masks the CSRF token anew each time.
+    "django.middleware.gzip.GZipMiddleware",
     "portal.ops.storage.SessionsThatOutliveTheDisk",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
