@@ -9,6 +9,8 @@ from django.conf import settings
 
 from tests.support.tenant import LocalTenant, Secrets
 
+pytest_plugins = ["tests.support.running_house"]
+
 
 @pytest.fixture(scope="session")
 def portal_tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTenant]:

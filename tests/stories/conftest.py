@@ -1,78 +1,8 @@
-"""One running stack and one Chromium for all stories."""
+"""The order of the stories; what they run on is in tests/support/running_house.py."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from playwright.sync_api import Browser, StorageState
-
-pytest.register_assert_rewrite(
-    *(
-        f"tests.{name}"
-        for name in (
-            "canary.silence",
-            "canary.needles",
-            "stack.running",
-            "stories.admin",
-            "stories.agent",
-            "stories.auditor",
-            "stories.command_line",
-            "stories.house",
-            "stories.member",
-            "stories.operator",
-            "stories.trail",
-        )
-    )
-)
-
-from tests.stories.house import House  # noqa: E402
-from tests.support.chrome import chromium  # noqa: E402
-from tests.support.stack import FIRST_START_S, Stack, eventually  # noqa: E402
-
-
-@pytest.fixture(scope="session")
-def engine() -> Iterator[Browser]:
-    """Chromium; the stories are skipped where there is none."""
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="session")
-def stack(engine: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """`make up` on a fresh folder, its first start killed once; Ctrl-C in the end."""
-    # More is asked of one person here than Auth0's five pushes a minute, and answers come sooner.
-    hurried = {"TENANT_PUSHES_PER_MINUTE": "100000", "TENANT_CIBA_INTERVAL_S": "1"}
-    running = Stack(tmp_path_factory.mktemp("stack") / "var", hurried)
-    running.begin()
-    eventually(lambda: "Sample history …" in running.output, "the first start at its import", 120)
-    running.kill()
-    running.start(FIRST_START_S)
-    yield running
-    assert running.stop() == 0
-
-
-@pytest.fixture(scope="session")
-def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Home folders of the command lines, one a person, for the whole session."""
-    return tmp_path_factory.mktemp("homes")
-
-
-@pytest.fixture(scope="session")
-def cookies() -> dict[str, StorageState]:
-    """What the browsers of the people remember from story to story."""
-    return {}
-
-
-@pytest.fixture
-def house(
-    stack: Stack, engine: Browser, homes: Path, cookies: dict[str, StorageState]
-) -> Iterator[House]:
-    """The house for one story; every page of it must have stayed without a complaint."""
-    made = House(stack, engine, homes, cookies)
-    yield made
-    assert made.leave() == []
 
 
 @pytest.hookimpl(trylast=True)
