@@ -13,7 +13,7 @@ from django.conf import settings
 from audit import evidence
 from audit.evidence import EvidenceErased, EvidenceError, EvidenceMissing
 from audit.models import EvidenceItem
-from audit.reading import each
+from audit.reading import UNREADABLE, each
 from audit.report import Findings
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ class EvidenceChecker:
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
         self._erased: set[str] = set()
+        self._seen: set[str] = set()
+        self._owners = dict(evidence.key_owners())
 
     def take(self, batch: Sequence[Examined]) -> None:
         """Check the references of some entries."""
@@ -37,14 +39,20 @@ class EvidenceChecker:
         items, _ = each(wanted, _items)
         for one in batch:
             for reference in one.document["evidence"]:
-                problem = self._problem(one, reference["kind"], items.get(reference["digest"]))
-                if problem:
-                    name = f"evidence {reference['digest'][:12]}…"
-                    self._findings.add("evidence", f"{name} {problem}", one.index, one.id)
+                digest = reference["digest"]
+                item = items.get(digest)
+                problem = self._problem(one, reference["kind"], item)
+                problems = [problem] if problem else []
+                if item is not None and digest not in self._seen:
+                    self._seen.add(digest)
+                    problems += _problems(item, self._owners)
+                for problem in problems:
+                    message = f"evidence {digest[:12]}… {problem}"
+                    self._findings.add("evidence", message, one.index, one.id)
 
     def _problem(self, one: Examined, kind: str, item: EvidenceItem | None) -> str:
         if item is None:
-            return "is not in the store any more"
+            return "is not in the store any more, or its row cannot be read"
         if item.kind != kind:
             return f"is filed as {item.kind}, the entry says {kind}"
         # A body goes with the person's values. Who comes back after an erasure, in a session that
@@ -58,27 +66,36 @@ class EvidenceChecker:
         self._erased.add(item.digest)
         return ""
 
+    def finish(self) -> None:
+        """Check every other item, and that no body in the folder has lost its row."""
+        digests = EvidenceItem.objects.order_by("digest").values_list("digest", flat=True)
+        for some in batched(digests.iterator(chunk_size=_BATCH), _BATCH):
+            items, broken = each([digest for digest in some if digest not in self._seen], _items)
+            for digest, problem in broken.items():
+                self._add(digest, f"cannot be read: {problem}")
+            for item in items.values():
+                for problem in _problems(item, self._owners):
+                    self._add(item.digest, problem)
+        for digest in _strays():
+            self._add(digest, "has a body and no row")
 
-def check_store(findings: Findings) -> None:
-    """Check every item: its body opens (or was erased), and its columns are what the body says."""
-    owners = dict(evidence.key_owners())
-    digests = EvidenceItem.objects.order_by("digest").values_list("digest", flat=True)
-    for some in batched(digests.iterator(chunk_size=_BATCH), _BATCH):
-        items, broken = each(some, _items)
-        for digest, problem in broken.items():
-            findings.add("evidence", f"the row of {digest[:12]}… cannot be read: {problem}")
-        for item in items.values():
-            for problem in _problems(item, owners):
-                findings.add("evidence", f"evidence {item.digest[:12]}… {problem}")
-    for digest in _strays():
-        findings.add("evidence", f"the body {digest[:12]}… has no row any more")
+    def _add(self, digest: str, problem: str) -> None:
+        self._findings.add("evidence", f"evidence {digest[:12]}… {problem}")
 
 
 def _items(digests: Sequence[str]) -> dict[str, EvidenceItem]:
     return EvidenceItem.objects.in_bulk(list(digests))
 
 
-def _problems(item: EvidenceItem, owners: dict[bytes, str]) -> Iterator[str]:
+def _problems(item: EvidenceItem, owners: dict[bytes, str]) -> list[str]:
+    """What does not hold: its body opens (or was erased), and its columns are what it says."""
+    try:
+        return list(_differing(item, owners))
+    except UNREADABLE as error:
+        return [f"cannot be read: {type(error).__name__}: {error}"]
+
+
+def _differing(item: EvidenceItem, owners: dict[bytes, str]) -> Iterator[str]:
     try:
         body = evidence.get(item.digest)
     except EvidenceErased:

@@ -24,7 +24,7 @@ def use_passkeys(source: PasskeySource) -> None:
     _passkeys = source
 
 
-def explain(event: Mapping[str, Any]) -> levels.Level:
+def explain(event: Mapping[str, Any], keys: levels.IssuerKeys | None = None) -> levels.Level:
     """Level of a public event with its reasons, from the bodies in the evidence store.
 
     Never from mere presence: `audit.ledger.levels` verifies each body, as `ata verify` does.
@@ -35,9 +35,10 @@ def explain(event: Mapping[str, Any]) -> levels.Level:
     bodies = evidence.bodies(reference["digest"] for reference in references)
     signed = any(reference["kind"] == "assertion" for reference in references)
     passkeys = _passkeys() if signed else {}
-    return levels.human(dict(event), bodies, evidence.IssuerKeys(), passkeys)
+    trusted = evidence.IssuerKeys() if keys is None else keys
+    return levels.human(dict(event), bodies, trusted, passkeys)
 
 
-def level(event: Mapping[str, Any]) -> str:
-    """Level code of a public event."""
-    return explain(event).code
+def level(event: Mapping[str, Any], keys: levels.IssuerKeys | None = None) -> str:
+    """Level code of a public event; `keys` are those of its issuers, where somebody read them."""
+    return explain(event, keys).code

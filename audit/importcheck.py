@@ -14,7 +14,7 @@ from uuid import UUID
 from audit.importing import changed
 from audit.importing.rows import change_id, event_id
 from audit.models import Event, ImportedRow
-from audit.reading import each
+from audit.reading import UNREADABLE, each
 from audit.report import Findings
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class ImportChecker:
             if origin in broken:
                 problem = f"what is remembered of its import cannot be read: {broken[origin]}"
             else:
-                problem = _problem(one, origin, memory.get(origin, []))
+                problem = _readable(one, origin, memory.get(origin, []))
             if problem:
                 self._findings.add("import", problem, one.index, one.id)
 
@@ -57,15 +57,22 @@ def _imported(document: dict[str, Any]) -> bool:
     )
 
 
+def _readable(one: Examined, origin: UUID, rows: list[Remembered]) -> str:
+    try:
+        return _problem(one, origin, rows)
+    except UNREADABLE as error:
+        return f"what is remembered of its import cannot be read: {type(error).__name__}: {error}"
+
+
 def _problem(one: Examined, origin: UUID, rows: list[Remembered]) -> str:
     digest = _digest(one)
     if not rows:
         return "it is no longer remembered that this row was imported"
+    if any(event_id(*row[1:]) != origin for row in rows):
+        return "what is remembered of its import names another row"
     if one.id != origin:
         held = any(change_id(origin, row[0]) == one.id for row in rows)
         return "" if held else "the changed content of its row is no longer remembered"
-    if any(event_id(*row[1:]) != origin for row in rows):
-        return "what is remembered of its import names another row"
     if digest and rows[0][0] != digest:
         return "the row is remembered with another content than was imported"
     later = {change_id(origin, row[0]) for row in rows[1:]}

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from audit import human
+from audit import evidence, human
 from audit.clock import rfc3339
 from audit.evidencecheck import EvidenceChecker
 from audit.importcheck import ImportChecker
@@ -20,7 +20,7 @@ from audit.ledger.merkle import leaf_hash
 from audit.load import openings_of
 from audit.models import Entry, Event, EventRow
 from audit.projection import COLUMNS, values_of
-from audit.reading import each
+from audit.reading import UNREADABLE, each
 from audit.report import Findings
 from audit.workcheck import WorkChecker
 
@@ -53,14 +53,21 @@ class Examined:
 
 
 class LeafChecker:
-    """Checks leaves in batches and returns their recomputed hashes."""
+    """Checks leaves in batches and returns their recomputed hashes.
+
+    Attributes:
+        index: the checker of the full-text index, which the rows are added to as they pass.
+        pending: how many events without a leaf were checked.
+    """
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
+        self._keys = evidence.IssuerKeys()
         self._evidence = EvidenceChecker(findings)
         self._imports = ImportChecker(findings)
         self._work = WorkChecker(findings)
         self.index = IndexChecker(findings)
+        self.pending = 0
 
     def check(self, first: int, end: int, *, examine_from: int) -> list[Leaf]:
         """Check `first <= seq < end`; before `examine_from` only hashes are computed."""
@@ -82,13 +89,15 @@ class LeafChecker:
 
     def check_pending(self, ids: Sequence[UUID]) -> None:
         """Check events that have no leaf yet."""
+        self.pending += len(ids)
         events, broken = each(ids, _events)
         for id, problem in broken.items():
             self._findings.add("event", f"the event cannot be read: {problem}", None, id)
         self._examine([(None, id, events[id]) for id in ids if id in events])
 
     def finish(self, *, whole: bool) -> None:
-        """Report what only the end of a whole run can tell."""
+        """Report what only the end of a run can tell."""
+        self._evidence.finish()
         if whole:
             self._work.finish()
 
@@ -115,8 +124,16 @@ class LeafChecker:
             good.append(Examined(index, id, document, held, event))
             if id not in unreadable:
                 self._check_row(index, id, event, rows.get(id))
+        self._check_beside(good)
+
+    def _check_beside(self, good: Sequence[Examined]) -> None:
+        """Check what other tables and files hold about entries that are right themselves."""
         for checker in (self._evidence, self._imports, self._work):
-            checker.take(good)
+            try:
+                checker.take(good)
+            except UNREADABLE as error:
+                message = f"what belongs to it cannot be read: {type(error).__name__}: {error}"
+                self._findings.add("unreadable", message, good[0].index)
 
     def _check_event(
         self, index: int | None, id: UUID, entry: bytes, leaf: bytes, recorded_at: datetime
@@ -156,10 +173,16 @@ class LeafChecker:
     def _check_row(
         self, index: int | None, id: UUID, event: dict[str, Any], row: Row | None
     ) -> None:
-        expected = values_of(event, human.level(event))
-        if row == expected:
-            return
-        # An erasure, or a leaf, may have come between two of our queries: look once more.
+        try:
+            if row == values_of(event, human.level(event, self._keys)):
+                return
+            self._look_again(index, id)
+        except UNREADABLE as error:
+            message = f"its level cannot be computed: {type(error).__name__}: {error}"
+            self._findings.add("projection", message, index, id)
+
+    def _look_again(self, index: int | None, id: UUID) -> None:
+        """Compare anew what differed: an erasure may have come between two of our queries."""
         entry, openings, row = _events([id])[id][0], openings_of([id])[id], _rows([id]).get(id)
         try:
             event = entries.reveal(entry, openings, index=index)

@@ -20,15 +20,16 @@ class SignedOrder:
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
-        self._id = 0
+        self._before: Checkpoint | None = None
         self._created: datetime | None = None
 
     def check(self, row: Checkpoint) -> None:
         """Compare one with those before it."""
         name = f"checkpoint {row.pk}"
-        if row.pk < self._id:
-            self._add(row, f"{name} covers {row.size} entries, one signed later covers fewer")
-        self._id = max(self._id, row.pk)
+        before, self._before = self._before, row
+        if before is not None and row.pk < before.pk:
+            told = f"checkpoint {before.pk} covers {before.size} entries"
+            self._add(before, f"{told}, and {name}, signed before it, {row.size}")
         if self._created is not None and row.created < self._created:
             self._add(row, f"{name} says it was signed before one that covers less")
         elif row.created > clock.now() + SKEW:

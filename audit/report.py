@@ -80,6 +80,8 @@ class Findings:
 
     def add(self, code: str, message: str, index: int | None = None, event: object = "") -> None:
         """Note one problem."""
+        if not isinstance(index, int):
+            index = None  # read from a column that somebody bent
         self.count += 1
         if len(self.kept) < MAX_PROBLEMS:
             self.kept.append(Problem(code, message, index, str(event)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Max
+from django.db.models import Max, Min
 
 from audit.ledger.tiles import WIDTH
 from audit.models import Entry, EventRow, Tile
@@ -12,6 +12,12 @@ def stored_size() -> int:
     """How many leaves the database holds."""
     last = Entry.objects.aggregate(last=Max("seq"))["last"]
     return 0 if last is None else last + 1
+
+
+def next_index(first: int) -> int:
+    """The lowest index from `first` on that has an entry; the size of the log if there is none."""
+    there = Entry.objects.filter(seq__gte=first).aggregate(there=Min("seq"))["there"]
+    return stored_size() if there is None else int(there)
 
 
 def read_tile(level: int, index: int) -> bytes:

@@ -19,6 +19,7 @@ from audit.ledger.tiles import HEIGHT, WIDTH
 from audit.logkey import LedgerIdentityError
 from audit.models import Checkpoint, Tile
 from audit.ordercheck import SignedOrder
+from audit.reading import UNREADABLE
 from audit.report import Findings
 from audit.tree import read_tile, stored_size
 
@@ -55,7 +56,7 @@ class TreeChecker:
         self._broken = False  # a leaf is missing: no later root can be computed
         self._tree = self._begin()
         self._expected = self._expectations()
-        self._next = next(self._expected, None)
+        self._next = self._advance()
         self._meet(self.start)
 
     @property
@@ -94,6 +95,10 @@ class TreeChecker:
                 self._meet(leaf.index + 1)
         self._add(hashes)
 
+    def stop(self) -> None:
+        """Leaves are missing: no later root can be computed."""
+        self._broken = True
+
     def finish(self) -> None:
         """Report stored tiles of no tree, and what was signed for a size the log no longer has."""
         now = stored_size()  # it may have grown since we began
@@ -109,7 +114,15 @@ class TreeChecker:
                 )
                 self._findings.add("truncated", message, self._size)
                 return
-            self._next = next(self._expected, None)
+            self._next = self._advance()
+
+    def _advance(self) -> _Expected | None:
+        try:
+            return next(self._expected, None)
+        except UNREADABLE as error:
+            message = f"a checkpoint cannot be read: {type(error).__name__}: {error}"
+            self._findings.add("checkpoint", message)
+            return None
 
     def _add(self, hashes: list[bytes]) -> None:
         full = self._tree.extend(hashes)
@@ -146,7 +159,7 @@ class TreeChecker:
         """Compare the root with everything that was signed for up to this size."""
         root = None
         while self._next is not None and self._next.size <= size:
-            expected, self._next = self._next, next(self._expected, None)
+            expected, self._next = self._next, self._advance()
             if expected.size < size:
                 continue  # below a later start: its signature was checked, its root cannot be
             root = self._tree.root() if root is None else root

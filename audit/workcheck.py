@@ -134,7 +134,7 @@ def _of_export(job: ExportJob, one: Examined) -> list[Pair]:
         ("created", rfc3339(job.created), data.get("requested")),
         ("expires", rfc3339(job.expires), data.get("expires")),
         ("finished", job.finished and rfc3339(job.finished), data.get("finished")),
-        ("person", job.person, data.get("own") and job.owner),
+        ("person", job.person, job.owner if data.get("own") else None),
         ("person", bool(job.person), data.get("own")),
         ("owner", job.owner, sub and subject_key(actor["iss"], sub)),
         ("requester", asked["sub"], sub),

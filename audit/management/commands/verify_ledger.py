@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from audit import logkey, verify
+from audit import verify
 
 
 class Command(BaseCommand):
@@ -30,7 +30,7 @@ class Command(BaseCommand):
                     bar.update(checked - bar.n)
 
                 report = verify.run(start=options["start"], progress=progress)
-        except (ValueError, logkey.LedgerIdentityError) as error:
+        except verify.OutsideLog as error:
             raise CommandError(str(error), returncode=2) from None
         if options["json"]:
             self.stdout.write(json.dumps(report.as_json()))

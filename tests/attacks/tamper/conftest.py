@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.db import transaction
+from django.test import TestCase
 
 from audit import evidence
 from tests.attacks.tamper import town
 from tests.attacks.tamper.verifying import verified
-
-pytest.register_assert_rewrite("tests.attacks.tamper.verifying")
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +32,8 @@ def prepared(
         whole = transaction.atomic()
         whole._from_testcase = True  # type: ignore[attr-defined]  # what Django's TestCase does
         with whole:
-            town.build(folder)
+            with TestCase.captureOnCommitCallbacks(execute=True):
+                town.build(folder)
             assert verified() == {}, "the prepared ledger must hold before anybody touches it"
             yield folder
             transaction.set_rollback(True)

@@ -31,7 +31,7 @@ def _key() -> RSAKey:
 
 
 def build(folder: Path) -> None:
-    """Write 300 entries, two of each kind of everything else, and leave one event waiting."""
+    """Write some 260 entries, two of each kind of everything else, and leave one event waiting."""
     sign_in = _signed_in("id_token", aud="ata-web")
     olu = replace(OLU, evidence=(sign_in,), ip="192.0.2.7", session="s-1", request="r-1")
     record(olu, "operator.signed_in")
@@ -52,7 +52,8 @@ def build(folder: Path) -> None:
         skill="pdf",
         evidence=(approval,),
     )
-    _filled([DraftFactory.build(actor=olu) for _ in range(40)])
+    _filled([DraftFactory.build(actor=olu) for _ in range(3)])
+    _filled([DraftFactory.build() for _ in range(37)])
     sequencer.run_once()
     _import(folder)
     _filled([DraftFactory.build(actor=MILO) for _ in range(3)])
@@ -62,7 +63,7 @@ def build(folder: Path) -> None:
         job = exports.request(olu, EventQuery.from_bar(query), "ndjson")
         exports.run(job.id)
     verification.perform(verification.request(ADA).id)
-    _filled([DraftFactory.build(actor=ADA) for _ in range(240)])
+    _filled([DraftFactory.build(actor=ADA) for _ in range(210)])
     sequencer.run_once()
     _cosign()
     record(olu, "skill.held", target=Target("skill", "still-waiting", "edge-1"))
