@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import and_, itemgetter, or_
 
-from django.db.models import Max, Min, Q, Sum
+from django.db import connection
+from django.db.models import Q, Sum
 
 from audit.ledger.query import Clause, EventQuery
 from audit.ledger.vocabulary import severity_rank
@@ -65,10 +66,13 @@ def _values(clause: Clause) -> tuple[frozenset[str | int], tuple[str, ...]]:
 
 def span() -> tuple[datetime, datetime] | None:
     """From the earliest to the latest counted hour, end exclusive; None where nothing is."""
-    found = Rollup.objects.filter(grain=1).aggregate(first=Min("start"), last=Max("start"))
-    if found["first"] is None:
-        return None
-    return _EPOCH + found["first"] * _HOUR, _EPOCH + (found["last"] + 1) * _HOUR
+    with connection.cursor() as cursor:  # two lookups; asked at once, SQLite would scan
+        cursor.execute(
+            "SELECT (SELECT min(start) FROM audit_rollup WHERE grain = 1), "
+            "(SELECT max(start) FROM audit_rollup WHERE grain = 1)"
+        )
+        first, last = cursor.fetchone()
+    return None if first is None else (_EPOCH + first * _HOUR, _EPOCH + (last + 1) * _HOUR)
 
 
 def points(query: EventQuery, plan: Plan, step: timedelta) -> list[tuple[datetime, str, int]]:

@@ -168,7 +168,8 @@ def test(plan: Plan) -> tuple[str, list[Any]]:
 
 
 def _equals(group: Group, params: list[Any]) -> str:
-    column, parts = f"r.{group.column}", []
+    # With the sign, SQLite does not build or choose an index over the whole table for it.
+    column, parts = f"{'+' if connection.vendor == 'sqlite' else ''}r.{group.column}", []
     if exact := [value for value in group.values if not value.endswith(".*")]:
         parts.append(f"{column} IN ({', '.join(['%s'] * len(exact))})")
         params += exact
