@@ -18,10 +18,10 @@ from portal.api.problems import CONTENT_TYPE
 PUBLIC: Final[dict[str, Any]] = {"security": []}
 """`openapi_extra` of an operation that needs no token."""
 
-_OF_BODIES: Final = (400, 411, 413, 415, 422)
+_OF_BODIES: Final = (411, 413, 415, 422)
 _METHODS: Final = frozenset({"get", "post", "put", "patch", "delete"})
 _WORDS: Final = {
-    400: "The body is not JSON",
+    400: "The request is malformed, or its body is not JSON",
     401: "No token, or one that is not accepted",
     403: "Your roles or your token do not allow it",
     404: "Not there, or not yours to see",
@@ -113,7 +113,7 @@ def _schemas(*models: type[BaseModel]) -> dict[str, Any]:
 
 def _complete(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
-    general: list[int] = [] if operation.get("security") == [] else [401, 503]
+    general = [400] if operation.get("security") == [] else [400, 401, 503]
     if "requestBody" in operation:
         general += _OF_BODIES
     for status in general:

@@ -101,7 +101,7 @@ def test_every_verb_is_listed() -> None:
 
 
 def sources() -> Iterator[Path]:
-    for folder in ("portal/api", "approvals", "connections", "enforcement"):
+    for folder in ("portal/api", "portal/ops", "approvals", "connections", "enforcement"):
         yield from (ROOT / folder).rglob("*.py")
 
 

@@ -1,0 +1,167 @@
+"""The portal as a server of its own beside a real local tenant, and schemathesis against it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.support.sign_in import API, Attempt, sign_in
+from tests.support.tenant import CHECKOUT, LocalTenant, free_port
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+BIN = Path(sys.executable).parent
+IDENTITIES = ("operator", "auditor", "admin", "member1", "nobody")
+
+# Something of each kind to find: events in a signed tree and outside it, and a person.
+FURNISH = """
+from audit import sequencer
+from audit.actor import Actor, Target
+from audit.record import record
+olu = Actor(iss="https://issuer.example/", sub="auth0|1", name="Olu Operator")
+for number in range(20):
+    record(olu, "skill.blocked", target=Target("skill", f"skill-{number}"), reason="to be found")
+sequencer.run_once()
+record(olu, "operator.signed_out")
+"""
+
+
+@dataclass
+class Portal:
+    """`granian portal.wsgi` on a database and ports of its own."""
+
+    folder: Path
+    tenant: LocalTenant
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Base URL, without a trailing slash."""
+        return f"http://localhost:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """The environment of the portal's processes."""
+        kept = {k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "VAR_DIR"}}
+        return kept | {
+            "VAR_DIR": str(self.folder),
+            "PORTAL_PORT": str(self.port),
+            "TENANT_PORT": str(self.tenant.port),
+            "AUTH0_CLIENT_SECRET": self.tenant.secrets.web,
+            "AUTH0_VAULT_CLIENT_SECRET": self.tenant.secrets.vault,
+            "AUTH0_MGMT_CLIENT_SECRET": self.tenant.secrets.mgmt,
+        }
+
+    def manage(self, *arguments: str, program: str = "") -> None:
+        """Run a management command."""
+        subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=CHECKOUT, env=self.environment(), input=program.encode(), check=True,
+            capture_output=True,
+        )  # fmt: skip
+
+    def start(self) -> Portal:
+        """Migrate, furnish and serve; returns when it answers."""
+        self.manage("migrate", "--verbosity", "0")
+        self.manage("shell", "--verbosity", "0", program=FURNISH)
+        command = [
+            str(BIN / "granian"), "--interface", "wsgi", "--host", "127.0.0.1",
+            "--port", str(self.port), "--workers", "1", "--blocking-threads", "8", "--no-ws",
+            "--backpressure", "64", "--log-level", "error", "portal.wsgi:application",
+        ]  # fmt: skip
+        with (self.folder / "portal.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=CHECKOUT, env=self.environment(), stdout=log, stderr=log
+            )
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            try:
+                if httpx.get(f"{self.url}/healthz", timeout=2).status_code == 200:
+                    return self
+            except httpx.HTTPError:
+                time.sleep(0.1)
+        self.stop()
+        raise AssertionError((self.folder / "portal.log").read_text()[-4000:])
+
+    def stop(self) -> None:
+        """Stop serving."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(15)
+            self.process = None
+
+    def token(self, who: str) -> str:
+        """An access token of a real sign-in; empty for nobody."""
+        if who == "nobody":
+            return ""
+        attempt = Attempt(
+            self.tenant, scope="openid profile email write:events", extra={"audience": API}
+        )
+        return str(sign_in(self.tenant.browser(), attempt, who)["access_token"])
+
+
+def beside(folder: Path) -> Portal:
+    """A portal and its tenant, started."""
+    port = free_port()
+    tenant = LocalTenant(folder / "tenant", portal_url=f"http://localhost:{port}")
+    portal = Portal(folder / "portal", tenant, port)
+    portal.folder.mkdir(parents=True)
+    tenant.start()
+    return portal.start()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What schemathesis said: how many cases it made, and all its words."""
+
+    cases: int
+    passed: bool
+    words: str
+
+
+def examine(portal: Portal, who: str, *options: str, seed: int = 7) -> Verdict:
+    """Run schemathesis as somebody with every check; the seed makes it the same each time."""
+    header = ["-H", f"Authorization: Bearer {portal.token(who)}"] if who != "nobody" else []
+    done = subprocess.run(
+        [
+            str(BIN / "schemathesis"), "--config-file", str(CONFIG), "--no-color", "run",
+            f"{portal.url}/v1/openapi.json", *header, "--seed", str(seed),
+            "--continue-on-failure", "--warnings", "off",
+            "--generation-deterministic", *options,
+        ],
+        cwd=portal.folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    words = done.stdout + done.stderr
+    found = re.search(r"(\d+) generated", words)
+    return Verdict(int(found[1]) if found else 0, done.returncode == 0, words)
+
+
+def main() -> None:
+    """`make contract`: everybody, at length; ends with 1 at the first violation."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="ata-contract-") as folder:
+        portal = beside(Path(folder))
+        failed = False
+        try:
+            for who in IDENTITIES:
+                phases = "examples,coverage,fuzzing,stateful" if who == "operator" else "coverage"
+                verdict = examine(portal, who, "--phases", phases, "-n", "15")
+                print(f"{who}: {verdict.cases} cases, {'held' if verdict.passed else 'BROKEN'}")
+                if not verdict.passed:
+                    failed = True
+                    print(verdict.words[-8000:])
+        finally:
+            portal.stop()
+            portal.tenant.stop()
+    raise SystemExit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
