@@ -1,0 +1,1 @@
+"""How fast events leave as a file."""

@@ -1,0 +1,1 @@
+"""How fast a gateway's history is taken in."""

@@ -1,0 +1,75 @@
+"""Time and memory of one piece of work, in the words that all measurements use."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+
+@dataclass(slots=True)
+class Spent:
+    """Seconds by the clock and of the processor."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+    def line(self, rows: int) -> dict[str, Any]:
+        """Seconds and rows a second."""
+        return {
+            "rows": rows,
+            "wall_s": round(self.wall, 3),
+            "cpu_s": round(self.cpu, 3),
+            "rows_per_s": round(rows / self.wall),
+            "rows_per_cpu_s": round(rows / max(self.cpu, 1e-9)),
+        }
+
+
+@contextmanager
+def spent() -> Iterator[Spent]:
+    """Measure the block."""
+    found = Spent()
+    wall, cpu = time.perf_counter(), time.process_time()
+    yield found
+    found.wall, found.cpu = time.perf_counter() - wall, time.process_time() - cpu
+
+
+class Memory:
+    """The most memory of its own (RssAnon, MiB) that the process held in the block.
+
+    Not VmHWM: SQLite maps up to 256 MiB of the database file, which is the system's cache.
+    """
+
+    def __init__(self) -> None:
+        self.peak = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Memory:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while True:
+            self.peak = max(self.peak, anonymous())
+            if self._stop.wait(0.02):
+                return
+
+
+def anonymous() -> float:
+    """RssAnon of this process now, in MiB."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("this system does not tell RssAnon")

@@ -1,0 +1,45 @@
+"""One row with the columns of an event: plain, logged, and with its history."""
+
+from __future__ import annotations
+
+from auditlog.registry import auditlog
+from django.db import models
+from simple_history.models import HistoricalRecords
+
+
+class Thing(models.Model):
+    """What each of them stores."""
+
+    actor = models.TextField()
+    actor_name = models.TextField()
+    action = models.TextField()
+    outcome = models.TextField()
+    severity = models.TextField()
+    target_kind = models.TextField()
+    target_name = models.TextField()
+    reason = models.TextField()
+    time = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+        app_label = "writing"
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.target_name}"
+
+
+class Plain(Thing):
+    """Nothing beside the row."""
+
+
+class Logged(Thing):
+    """A log entry of django-auditlog beside it."""
+
+
+class Historic(Thing):
+    """A historic row of django-simple-history beside it."""
+
+    history = HistoricalRecords()
+
+
+auditlog.register(Logged)
