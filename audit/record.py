@@ -113,9 +113,9 @@ def record(
     )
     rows = prepare(draft, clock.now())
     with transaction.atomic():
-        rows.event.save(force_insert=True)
-        Openings.objects.bulk_create(rows.openings)
-        rows.row.save(force_insert=True)
+        bulk.insert([rows.event])
+        bulk.insert(rows.openings)
+        bulk.insert([rows.row])
     return rows.event
 
 
