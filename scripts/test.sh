@@ -13,4 +13,5 @@ echo "Stories in Chromium"
 echo "Tests on PostgreSQL"
 .venv/bin/python -m scripts.on_postgres \
   .venv/bin/python -m pytest -n "$workers" --dist loadfile \
-  tests/audit tests/approvals tests/connections tests/enforcement tests/identity
+  tests/audit tests/approvals tests/connections tests/enforcement tests/identity \
+  tests/attacks/tamper
