@@ -14,6 +14,8 @@ from approvals.models import IdempotencyRecord
 from audit.actor import Actor
 
 KEPT_FOR = timedelta(hours=24)
+# A call that has not answered by then has died; one that only was slow finds its claim gone.
+ANSWERS_WITHIN = timedelta(seconds=20)
 
 
 class Mismatch(ValueError):
@@ -32,39 +34,59 @@ class Known:
     answer: dict[str, Any]
 
 
-def begin(actor: Actor, key: str, call: str, body: bytes) -> Known | None:
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to answer a key."""
+
+    row: int
+
+
+class ClaimLost(RuntimeError):
+    """The key was taken over by a repeated call, since this one took too long."""
+
+
+def begin(actor: Actor, key: str, call: str, body: bytes) -> Known | Claim:
     """Claim a key, or return the answer it had. `call` is method and path: an address can name
     what the body does not, such as the connection to revoke.
 
     Raises:
         Mismatch: another call under this key. StillRunning: no answer yet.
     """
-    digest = hashlib.sha256(f"{call}\n".encode() + body).hexdigest()
+    digest, now = hashlib.sha256(f"{call}\n".encode() + body).hexdigest(), clock.now()
+    named = IdempotencyRecord.objects.filter(subject=_subject(actor), key=key)
+    # Nothing was committed under a claim without an answer: see `finish`.
+    named.filter(status=None, body_digest=digest, created__lt=now - ANSWERS_WITHIN).delete()
     try:
         with transaction.atomic():
-            IdempotencyRecord.objects.create(
-                subject=_subject(actor), key=key, body_digest=digest, created=clock.now()
+            row = IdempotencyRecord.objects.create(
+                subject=_subject(actor), key=key, body_digest=digest, created=now
             )
     except IntegrityError:
-        row = IdempotencyRecord.objects.get(subject=_subject(actor), key=key)
-        if row.body_digest != digest:
-            raise Mismatch(key) from None
-        if row.status is None:
+        known = named.first()
+        if known is None:  # given up between our two looks
             raise StillRunning(key) from None
-        return Known(row.status, row.answer)
-    return None
+        if known.body_digest != digest:
+            raise Mismatch(key) from None
+        if known.status is None:
+            raise StillRunning(key) from None
+        return Known(known.status, known.answer)
+    return Claim(row.pk)
 
 
-def finish(actor: Actor, key: str, status: int, answer: dict[str, Any]) -> None:
-    """Keep the answer of a claimed key."""
-    IdempotencyRecord.objects.filter(subject=_subject(actor), key=key).update(
-        status=status, answer=answer
-    )
+def finish(claim: Claim, status: int, answer: dict[str, Any]) -> None:
+    """Keep the answer, in the transaction of what it tells: a crash leaves both or neither.
+
+    Raises:
+        ClaimLost: a repeated call took over; the caller must roll back.
+    """
+    mine = IdempotencyRecord.objects.filter(pk=claim.row, status=None)
+    if mine.update(status=status, answer=answer) != 1:
+        raise ClaimLost(str(claim.row))
 
 
-def abandon(actor: Actor, key: str) -> None:
+def abandon(claim: Claim) -> None:
     """The call failed before it did anything: the key may be used again."""
-    IdempotencyRecord.objects.filter(subject=_subject(actor), key=key, status=None).delete()
+    IdempotencyRecord.objects.filter(pk=claim.row, status=None).delete()
 
 
 def drop_expired(now: datetime) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
@@ -56,6 +56,10 @@ class _Request:
     rule: policy.Decision
 
 
+def _nothing(done: Performed) -> None:
+    """Most callers keep nothing of their own with a decision."""
+
+
 def perform(
     actor: Actor,
     verb: str,
@@ -65,11 +69,13 @@ def perform(
     reason: str = "",
     severity: str | None = None,
     folded: str = "",
+    before_commit: Callable[[Performed], None] = _nothing,
 ) -> Performed:
     """Take a decision, or ask for the step-up that the policy requires.
 
     `severity` may only raise what the verb finds by itself. `folded` names the reason of an
-    automatic ask, so that a storm of the same finding makes one approval.
+    automatic ask, so that a storm of the same finding makes one approval. `before_commit` is called
+    inside the transaction: what it writes is kept with the decision or not at all.
 
     Raises:
         Refused: `unknown_verb`, `bad_target`, `bad_params`, `not_permitted`, `no_approver`.
@@ -82,10 +88,10 @@ def perform(
         )
     operation = str(uuid7())
     if request.rule.kind == "commit":
-        return _commit(request, operation)
+        return _commit(request, operation, before_commit)
     if folded and (known := Approval.objects.filter(folded=folded).first()):
         return Performed(operation=known.operation, approval=known)
-    return _ask(request, operation, folded)
+    return _ask(request, operation, folded, before_commit)
 
 
 def _roles(verb: Verb) -> str:
@@ -133,7 +139,9 @@ def _intent(request: _Request, not_after_s: int) -> intent.Intent:
     )
 
 
-def _commit(request: _Request, operation: str) -> Performed:
+def _commit(
+    request: _Request, operation: str, before_commit: Callable[[Performed], None]
+) -> Performed:
     with transaction.atomic(durable=True):
         done = commit_now(
             verb=request.verb,
@@ -145,10 +153,14 @@ def _commit(request: _Request, operation: str) -> Performed:
             operation=operation,
             intent_hash=_intent(request, settings.STEP_UP_EXPIRY_S).hash,
         )
-    return Performed(operation=operation, event_id=done.event_id, effects=done.effects)
+        performed = Performed(operation=operation, event_id=done.event_id, effects=done.effects)
+        before_commit(performed)
+    return performed
 
 
-def _ask(request: _Request, operation: str, folded: str) -> Performed:
+def _ask(
+    request: _Request, operation: str, folded: str, before_commit: Callable[[Performed], None]
+) -> Performed:
     now = clock.now()
     made = _intent(request, settings.STEP_UP_EXPIRY_S)
     single = _someone_can_answer(request)
@@ -182,7 +194,9 @@ def _ask(request: _Request, operation: str, folded: str) -> Performed:
             place_hold(approval, request.actor)
         ask_next(approval, request.actor, now)
         approval_requested(approval, request.actor)
-    return Performed(operation=operation, approval=approval)
+        performed = Performed(operation=operation, approval=approval)
+        before_commit(performed)
+    return performed
 
 
 def _someone_can_answer(request: _Request) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from django.conf import settings
@@ -69,45 +70,57 @@ def decide(request: HttpRequest, body: DecisionIn) -> JsonResponse:
         words = "Idempotency-Key: at most 200 printable ASCII characters."
         raise Problem(422, "invalid_request", words)
     if not key:
-        status, answer = _perform(actor, body)
+        status, answer = _answer(_perform(actor, body))
         return JsonResponse(answer, status=status)
     try:
-        known = idempotency.begin(actor, key, f"{request.method} {request.path}", request.body)
+        claim = idempotency.begin(actor, key, f"{request.method} {request.path}", request.body)
     except idempotency.Mismatch:
         raise Problem(
             422, "idempotency_mismatch", "This Idempotency-Key was used for another call."
         ) from None
     except idempotency.StillRunning:
-        raise Problem(
-            409,
-            "still_running",
-            "The first call with this key is not answered yet.",
-            headers={"Retry-After": "1"},
-        ) from None
-    if known is not None:
-        return JsonResponse(known.answer, status=known.status)
+        raise _still_running() from None
+    if isinstance(claim, idempotency.Known):
+        return JsonResponse(claim.answer, status=claim.status)
     try:
-        status, answer = _perform(actor, body)
+        done = _perform(actor, body, lambda done: idempotency.finish(claim, *_answer(done)))
+    except idempotency.ClaimLost:
+        raise _still_running() from None
     except BaseException:
-        idempotency.abandon(actor, key)
+        idempotency.abandon(claim)
         raise
-    idempotency.finish(actor, key, status, answer)
+    status, answer = _answer(done)
     return JsonResponse(answer, status=status)
 
 
-def _perform(actor: Actor, body: DecisionIn) -> tuple[int, dict[str, Any]]:
+def _still_running() -> Problem:
+    return Problem(
+        409,
+        "still_running",
+        "The first call with this key is not answered yet.",
+        headers={"Retry-After": "1"},
+    )
+
+
+def _nothing(done: Performed) -> None:
+    """No key, no answer to keep."""
+
+
+def _perform(
+    actor: Actor, body: DecisionIn, before_commit: Callable[[Performed], None] = _nothing
+) -> Performed:
     params = dict(body.params)
     if body.finding_id:
         params["finding_id"] = body.finding_id
-    done = perform(
+    return perform(
         actor,
         body.verb,
         Target(body.target.kind, body.target.name, body.target.instance),
         params=params,
         reason=body.reason,
         severity=body.severity,
+        before_commit=before_commit,
     )
-    return _answer(done)
 
 
 def _answer(done: Performed) -> tuple[int, dict[str, Any]]:

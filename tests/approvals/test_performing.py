@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from approvals import idempotency
+from approvals import clock, idempotency
 from approvals.models import Approval, Ask
 from approvals.perform import Refused, perform
 from audit.actor import SYSTEM, Actor, Target
@@ -139,8 +141,9 @@ def test_the_roster_asks_who_is_on_call_first(lamps: Lamps, phones: Phones) -> N
 
 
 def test_the_same_key_and_body_gets_the_same_answer(olu: Actor) -> None:
-    assert idempotency.begin(olu, "k", "POST /v1/decisions", b"body") is None
-    idempotency.finish(olu, "k", 201, {"event_id": "e"})
+    claim = idempotency.begin(olu, "k", "POST /v1/decisions", b"body")
+    assert isinstance(claim, idempotency.Claim)
+    idempotency.finish(claim, 201, {"event_id": "e"})
     assert idempotency.begin(olu, "k", "POST /v1/decisions", b"body") == idempotency.Known(
         201, {"event_id": "e"}
     )
@@ -159,21 +162,55 @@ def test_a_key_whose_first_call_still_runs_says_so(olu: Actor) -> None:
 
 
 def test_a_key_is_free_again_when_its_call_failed(olu: Actor) -> None:
-    idempotency.begin(olu, "k", "POST /v1/decisions", b"body")
-    idempotency.abandon(olu, "k")
-    assert idempotency.begin(olu, "k", "POST /v1/decisions", b"body") is None
+    claim = idempotency.begin(olu, "k", "POST /v1/decisions", b"body")
+    assert isinstance(claim, idempotency.Claim)
+    idempotency.abandon(claim)
+    assert isinstance(idempotency.begin(olu, "k", "POST /v1/decisions", b"body"), idempotency.Claim)
 
 
 def test_two_people_may_use_one_key(olu: Actor, oona: Actor) -> None:
     idempotency.begin(olu, "k", "POST /v1/decisions", b"body")
-    assert idempotency.begin(oona, "k", "POST /v1/decisions", b"other") is None
+    assert isinstance(
+        idempotency.begin(oona, "k", "POST /v1/decisions", b"other"), idempotency.Claim
+    )
+
+
+def test_a_key_whose_call_died_is_taken_over_and_the_dead_call_commits_nothing(
+    lamps: Lamps, olu: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dead = idempotency.begin(olu, "k", "POST /v1/decisions", b"body")
+    later = clock.now() + idempotency.ANSWERS_WITHIN + timedelta(seconds=1)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    repeated = idempotency.begin(olu, "k", "POST /v1/decisions", b"body")
+    assert isinstance(dead, idempotency.Claim) and isinstance(repeated, idempotency.Claim)
+    with pytest.raises(idempotency.ClaimLost):  # it was only slow, and comes back now
+        perform(olu, "lamp.hold", HALL, before_commit=lambda _: idempotency.finish(dead, 201, {}))
+    assert events() == [], "what would have been a second decision is rolled back"
+    done = perform(
+        olu, "lamp.hold", HALL, before_commit=lambda _: idempotency.finish(repeated, 201, {})
+    )
+    assert [e["id"] for e in events()] == [str(done.event_id)]
+
+
+def test_an_answer_is_kept_with_its_decision_or_not_at_all(lamps: Lamps, olu: Actor) -> None:
+    class Killed(BaseException):
+        """Nothing after it runs, as after SIGKILL."""
+
+    claim = idempotency.begin(olu, "k", "POST /v1/decisions", b"body")
+    assert isinstance(claim, idempotency.Claim)
+
+    def dies(done: object) -> None:
+        idempotency.finish(claim, 201, {})
+        raise Killed
+
+    with pytest.raises(Killed):
+        perform(olu, "lamp.hold", HALL, before_commit=dies)
+    assert events() == []
+    with pytest.raises(idempotency.StillRunning):
+        idempotency.begin(olu, "k", "POST /v1/decisions", b"body")
 
 
 def test_keys_are_forgotten_after_a_day(olu: Actor) -> None:
-    from datetime import timedelta
-
-    from approvals import clock
-
     idempotency.begin(olu, "k", "POST /v1/decisions", b"body")
     assert idempotency.drop_expired(clock.now() + timedelta(hours=23)) == 0
     assert idempotency.drop_expired(clock.now() + timedelta(hours=25)) == 1
