@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
+from django.db import transaction
 
 from audit import clock
 from audit.actor import EvidenceRef
@@ -62,7 +64,9 @@ def put(
     """Store a body and return its reference; storing the same body again changes nothing.
 
     Tokens (`id_token`, `approval_token`) are releasable after their own `exp`, unless told
-    otherwise. The file is durable before the row, so a row never points at nothing.
+    otherwise. The file is durable before the row, so a row never points at nothing; it gets its
+    name once the row is committed, so a body that a crash left alone is not taken for one whose
+    row was deleted.
 
     Raises:
         ValueError: `kind` is not one of KINDS.
@@ -77,7 +81,7 @@ def put(
     if not_before_release is None and kind.endswith("_token"):
         not_before_release = token_expiry(body)
     key = _subject_key(subject_key, create=True)
-    write_durably(_body_path(digest), _key_id(key) + _seal(key, body, digest))
+    write_durably(_draft_path(digest), _key_id(key) + _seal(key, body, digest))
     EvidenceItem.objects.bulk_create(
         [
             EvidenceItem(
@@ -91,7 +95,15 @@ def put(
         ],
         ignore_conflicts=True,
     )
+    transaction.on_commit(lambda: _name(digest))
     return reference
+
+
+def _name(digest: str) -> None:
+    draft = _draft_path(digest)
+    with suppress(FileNotFoundError):  # somebody else stored the same body and was first
+        draft.rename(_final_path(digest))
+        sync_folder(draft.parent)
 
 
 def get(digest: str) -> bytes:
@@ -177,22 +189,29 @@ def put_issuer_keys(iss: str, jwks: Mapping[str, Any]) -> EvidenceRef:
 
 
 def issuer_keys(iss: str) -> dict[str, Any]:
-    """All keys ever snapshotted for an issuer as one JWKS, newest first; `keys` may be empty."""
+    """All keys ever snapshotted for an issuer as one JWKS, newest first; `keys` may be empty.
+
+    A snapshot that cannot be read any more is left out: levels fall, and pages still answer.
+    """
     items = EvidenceItem.objects.filter(kind="issuer_keys", name=iss).order_by("-created")
     keys: dict[bytes, Any] = {}
-    for digest in items.values_list("digest", flat=True):
-        for key in json.loads(_kept(digest))["keys"]:
+    for body in bodies(items.values_list("digest", flat=True)).values():
+        for key in json.loads(body)["keys"]:
             keys.setdefault(canonical(key), key)
     return {"keys": list(keys.values())}
 
 
 class IssuerKeys(Mapping[str, dict[str, Any]]):
-    """`issuer_keys` of every issuer that has a snapshot, read when asked for."""
+    """`issuer_keys` of every issuer that has a snapshot, read when first asked for."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, dict[str, Any]] = {}
 
     def __getitem__(self, iss: str) -> dict[str, Any]:
-        keys = issuer_keys(iss)
+        keys = self._read.get(iss) or issuer_keys(iss)
         if not keys["keys"]:
             raise KeyError(iss)
+        self._read[iss] = keys
         return keys
 
     def __iter__(self) -> Iterator[str]:
@@ -292,8 +311,18 @@ def _key_id(key: bytes) -> bytes:
 
 
 def _body_path(digest: str) -> Path:
+    """Where a body is; a crash between its row and its name leaves it under the draft's."""
+    final, draft = _final_path(digest), _draft_path(digest)
+    return draft if draft.exists() and not final.exists() else final
+
+
+def _final_path(digest: str) -> Path:
     folder: Path = settings.VAR_DIR / "evidence" / digest[:2]
     return folder / digest
+
+
+def _draft_path(digest: str) -> Path:
+    return _final_path(digest).with_suffix(".draft")
 
 
 def _key_path(subject: str) -> Path:

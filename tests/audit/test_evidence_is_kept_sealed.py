@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from django.db import transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from audit import erasure, evidence, proofs, search, sequencer, verify
@@ -49,6 +50,28 @@ def test_the_same_body_is_stored_once(var_dir: Path) -> None:
     assert evidence.put("assertion", b"body", MIA.key) == first
     assert evidence._body_path(first.digest).read_bytes() == stored
     assert EvidenceItem.objects.count() == 1
+
+
+def test_a_body_whose_row_was_never_committed_is_no_tampering() -> None:
+    class Killed(BaseException):
+        """Nothing after it runs, as after SIGKILL."""
+
+    with pytest.raises(Killed), transaction.atomic():
+        evidence.put("assertion", b"body", OLU.key)
+        raise Killed
+    assert verify.run().ok
+    again = evidence.put("assertion", b"body", OLU.key)
+    assert evidence.get(again.digest) == b"body"
+
+
+def test_a_body_is_read_also_when_its_writer_died_before_it_was_named(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    with django_capture_on_commit_callbacks(execute=False):
+        reference = evidence.put("assertion", b"body", OLU.key)
+    assert not evidence._final_path(reference.digest).exists()
+    assert evidence.get(reference.digest) == b"body"
+    assert verify.run().ok
 
 
 def test_erasing_one_person_leaves_the_others() -> None:
