@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from audit.ledger.vocabulary import SEVERITIES, gravest
+from audit.importing import severities
+from audit.ledger.vocabulary import gravest
 from enforcement.kinds import SCANNED
 
-_ALIASES = {"WARN": "LOW", "WARNING": "LOW", "ERROR": "MEDIUM"}
 _GO_DRIVER = re.compile(
     r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d+)? ?(Z|[+-]\d\d:?\d\d)?( UTC)?"
 )
@@ -65,10 +65,8 @@ class Position:
 
 
 def severity_of(text: object) -> str:
-    """One of our severities; DefenseClaw also writes WARN, ERROR, NONE, ACK and nothing."""
-    word = str(text or "").strip().upper()
-    word = _ALIASES.get(word, word)
-    return word if word in SEVERITIES else "INFO"
+    """One of our severities, as the importer reads them; WARN, ERROR and nothing included."""
+    return severities.of(str(text or "")).code
 
 
 def moment(text: object, otherwise: datetime) -> datetime:

@@ -78,10 +78,10 @@ def test_every_form_of_time_is_read(text: object, expected: datetime) -> None:
     ("word", "ours"),
     [
         ("critical", "CRITICAL"),
-        ("WARN", "LOW"),
+        ("WARN", "MEDIUM"),
         ("ACK", "INFO"),
         (None, "INFO"),
-        ("ERROR", "MEDIUM"),
+        ("ERROR", "HIGH"),
     ],
 )
 def test_every_severity_becomes_one_of_ours(word: str | None, ours: str) -> None:
