@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.conf import settings
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from audit.importing.keys import registry
 
 log = logging.getLogger(__name__)
 
@@ -151,18 +152,9 @@ _lock = threading.Lock()
 _cache: dict[Path, tuple[tuple[float, int], Fleet]] = {}
 
 
-def file() -> Path | None:
-    """Which file names the instances; None where none is configured."""
-    configured: Path | None = settings.ENV.DEFENSECLAW_INSTANCES_FILE
-    if configured is not None:
-        return configured
-    embedded: Path = settings.VAR_DIR / "demo" / "instances.toml"
-    return None if settings.PRODUCTION or not embedded.exists() else embedded
-
-
 def fleet() -> Fleet:
     """The registered instances as the file says now; never raises."""
-    path = file()
+    path = registry()
     if path is None:
         return Fleet()
     try:

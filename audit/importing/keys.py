@@ -36,8 +36,17 @@ def _beside(database: Path) -> Path | None:
     return path if path.is_file() else None
 
 
-def _registered(instance: str) -> Path | None:
+def registry() -> Path | None:
+    """Which file names the DefenseClaw instances; None where none is configured."""
     configured: Path | None = settings.ENV.DEFENSECLAW_INSTANCES_FILE
+    if configured is not None:
+        return configured
+    embedded: Path = settings.VAR_DIR / "demo" / "instances.toml"
+    return None if settings.PRODUCTION or not embedded.exists() else embedded
+
+
+def _registered(instance: str) -> Path | None:
+    configured = registry()
     if configured is None or not configured.is_file():
         return None
     try:

@@ -148,6 +148,17 @@ def test_a_key_registered_for_the_instance_is_used(
     assert importing.run(path, "edge-2").integrity["key_unavailable"] > 0
 
 
+def test_a_key_that_the_embedded_mode_registered_is_used(
+    path: Path, tmp_path: Path, var_dir: Path
+) -> None:
+    path.with_name("redaction-correlation.key").rename(tmp_path / "edge.key")
+    (var_dir / "demo").mkdir()
+    (var_dir / "demo" / "instances.toml").write_text(
+        f'[[instance]]\nname = "edge-1"\nhmac_key_file = "{tmp_path / "edge.key"}"\n'
+    )
+    assert importing.run(path, "edge-1").integrity["verified"] > 0
+
+
 def test_a_key_of_the_wrong_size_is_refused(path: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "short.key"
     wrong.write_bytes(b"short")
