@@ -22,6 +22,7 @@ from approvals.recording import approval_requested
 from approvals.registry import Verb
 from audit.actor import Actor, Target
 from audit.clock import uuid7
+from audit.ledger import display
 from audit.ledger.vocabulary import severity_rank
 
 
@@ -126,6 +127,16 @@ def _prepare(
     return _Request(verb, actor, target, clean, reason, severity, rule)
 
 
+def _sentence(request: _Request) -> str:
+    """What is asked, as page, phone and command line say it: safe to read, with a warning where
+    the name could pass for another. The intent holds the exact name."""
+    target = request.target
+    shown = Target(target.kind, display.short(target.name), target.instance)
+    words = display.visible(request.verb.sentence(shown, request.params))
+    warning = display.warning(target.name)
+    return f"{words[:350]} ⚠ The name {warning}"[:500] if warning else words[:500]
+
+
 def _intent(request: _Request, not_after_s: int) -> intent.Intent:
     return intent.build(
         actor=request.actor,
@@ -175,7 +186,7 @@ def _ask(
             params=request.params,
             reason=request.reason,
             severity=request.severity,
-            sentence=request.verb.sentence(request.target, request.params)[:500],
+            sentence=_sentence(request),
             intent=made.text,
             intent_hash=made.hash,
             state_digest=intent.digest(dict(request.verb.look(request.target, request.params))),

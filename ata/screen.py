@@ -28,7 +28,7 @@ class Screen:
     def result(self, value: Mapping[str, object], *sentences: str) -> None:
         """Print one result: the object itself with `--json`, else its sentences."""
         if self.json_output:
-            _write(sys.stdout, json.dumps(value, ensure_ascii=False))
+            _write(sys.stdout, _json(value))
             return
         for sentence in sentences:
             _write(sys.stdout, sentence)
@@ -38,7 +38,7 @@ class Screen:
         if not self.json_output:
             _write(sys.stdout, sentence)
         elif value is not None:
-            _write(sys.stderr, json.dumps(value, ensure_ascii=False))
+            _write(sys.stderr, _json(value))
 
     def warn(self, sentence: str) -> None:
         """Say something that is not part of the result."""
@@ -68,7 +68,7 @@ class Screen:
     def error(self, error: AtaError) -> None:
         """Say what went wrong, its code, and what to do."""
         if self.json_output:
-            _write(sys.stdout, json.dumps(error.as_dict(), ensure_ascii=False))
+            _write(sys.stdout, _json(error.as_dict()))
             return
         mark = paint("✗", "red", stream=sys.stderr)
         _write(sys.stderr, f"{mark} {safe(error.message)} ({safe(error.code)})")
@@ -90,6 +90,14 @@ def uses_colour(stream: TextIO) -> bool:
 
 def _is_terminal(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _json(value: object) -> str:
+    """One line of JSON in which what a terminal would obey is escaped (RFC 8259 section 7)."""
+    text = json.dumps(value, ensure_ascii=False)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
 
 
 def _write(stream: TextIO, line: str) -> None:

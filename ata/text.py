@@ -2,15 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-
-# Control characters move the cursor or recolour the screen; the bidirectional controls can
-# make a name read as another. Both are shown as U+FFFD.
-_UNSAFE_CATEGORIES = frozenset({"Cc", "Cs"})
-_BIDI_CONTROLS = frozenset(
-    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-)
-
 
 def safe(value: object) -> str:
     """One line of printable text: what a server says cannot drive the operator's terminal."""
@@ -18,11 +9,9 @@ def safe(value: object) -> str:
     text = text.replace("\r\n", " ").replace("\n", " ").replace("\t", " ")
     if text.isascii() and text.isprintable():
         return text
-    return "".join("\N{REPLACEMENT CHARACTER}" if _unsafe(char) else char for char in text)
+    from audit.ledger.display import visible  # only where there is something to write out
 
-
-def _unsafe(char: str) -> bool:
-    return unicodedata.category(char) in _UNSAFE_CATEGORIES or char in _BIDI_CONTROLS
+    return visible(text)
 
 
 def time_left(seconds: float) -> str:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from audit.ledger import display
 from portal.web import icons, times, words
 from portal.web.histogram import Bucket, Histogram, histogram
 
@@ -25,6 +26,35 @@ DENSITIES = ("comfortable", "compact")
 def icon(name: str, label: str = "", css: str = "") -> SafeString:
     """An icon of the sprite; `label` makes it speak, else it is decoration."""
     return icons.svg(name, css=css, label=label)
+
+
+@register.filter
+def named(value: object) -> SafeString:
+    """A name from elsewhere: isolated from the words around it, what cannot be seen written out,
+    a long one cut in the middle with the whole of it in its title."""
+    text = "" if value is None else str(value)
+    short = display.short(text)
+    if short == text and text.isascii():
+        return format_html("{}", text)
+    return format_html('<bdi title="{}">{}</bdi>', display.visible(text), short)
+
+
+@register.filter
+def seen(value: object) -> SafeString:
+    """A sentence that holds names from elsewhere: isolated, what cannot be seen written out."""
+    text = "" if value is None else str(value)
+    if text.isascii() and text.isprintable():
+        return format_html("{}", text)
+    return format_html("<bdi>{}</bdi>", display.visible(text))
+
+
+@register.simple_tag
+def beware(value: object) -> SafeString:
+    """A visible warning beside a name that could pass for another; nothing for others."""
+    words = display.warning("" if value is None else str(value))
+    if not words:
+        return SafeString("")
+    return badge("warn", f"This name {words}", icon="triangle-alert", wrap=True)
 
 
 @register.simple_tag
