@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help up test lint types picture reset tamper-demo install install-dev
+.PHONY: help up test contract lint types picture reset tamper-demo install install-dev
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ test: install-dev ## set up and pass all tests
 
 lint: install-dev ## ruff, templates, import contracts
 	@sh scripts/lint.sh
+
+contract: install-dev ## hold the running server to its OpenAPI document, as everybody
+	@$(PY) -m tests.contract.running
 
 types: install-dev ## mypy --strict
 	@$(PY) -m mypy .
