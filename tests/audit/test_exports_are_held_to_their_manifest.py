@@ -167,6 +167,21 @@ def test_a_dead_writer_is_replaced_after_its_lease(
     assert job.state == State.READY
 
 
+def test_what_a_killed_writer_left_goes_with_the_next_one_or_with_the_export(
+    trail: None, var_dir: Path
+) -> None:
+    folder = var_dir / "exports"
+    folder.mkdir()
+    first, second = (exports.request(ADA, EventQuery(), "csv") for _ in range(2))
+    for job in (first, second):
+        (folder / f".{job.id}.csv.0badcafe").write_text("half a trail")
+    exports.run(first.id)
+    left = {path.name for path in folder.iterdir()}
+    assert left == {f"{first.id}.csv", f".{second.id}.csv.0badcafe"}
+    exports.drop_expired(second.expires + timedelta(seconds=1))
+    assert list(folder.iterdir()) == []
+
+
 def test_two_cannot_write_one_file(trail: None) -> None:
     job = exports.request(ADA, EventQuery(), "csv")
     writing = exports.stream(job.id)
