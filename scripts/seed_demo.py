@@ -206,7 +206,8 @@ class Phones:
 
     def _find(self, sub: str, code: str) -> str:
         page = self._get(f"phone/{urllib.parse.quote(sub, safe='')}/feed")
-        for card in page.split("<article")[1:]:
+        for part in page.split("<article")[1:]:
+            card = part.partition("</article>")[0]  # what follows the last one is no question
             if code in card and (found := re.search(r'action="[^"]*/([^/"]+)/approve"', card)):
                 return found[1]
         return ""
