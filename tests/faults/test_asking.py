@@ -108,9 +108,10 @@ def test_an_answer_commits_once_or_is_said_to_be_lost(
 def test_a_lost_refusal_is_found_in_the_tenant_log(
     lamps: Lamps, wire: Wire, phones: Phones, olu: Actor, work: Work
 ) -> None:
+    known("auditor", "operator", on_call=1)  # nobody else has a refusal in the log
     approval = ask(olu)
     work()
-    phones.answer("operator2", code_of(approval), "deny")
+    phones.answer("auditor", code_of(approval), "deny")
     wire.breaks(Fault.LOST, TOKEN, having=CIBA)
     work()
     wire.mend()
@@ -139,11 +140,11 @@ def test_a_lost_approval_is_told_from_silence_by_the_tenant_log(
 def test_the_refusal_of_something_else_is_not_taken_for_a_lost_answer(
     lamps: Lamps, wire: Wire, phones: Phones, olu: Actor, work: Work
 ) -> None:
-    known("admin", "operator", on_call=1)
+    known("member1", "operator", on_call=1)
     approval, other = ask(olu), ask(olu, "lamp.allow")
     work()
-    phones.answer("admin", code_of(approval), "approve")
-    phones.answer("admin", code_of(other), "deny")
+    phones.answer("member1", code_of(approval), "approve")
+    phones.answer("member1", code_of(other), "deny")
     wire.breaks(Fault.LOST, TOKEN, having=CIBA)
     work()
     wire.mend()

@@ -25,8 +25,8 @@ from tests.connections.visitor import (
 )
 from tests.enforcement.gateways import settle
 from tests.faults.conftest import WiredTenant
-from tests.faults.fast import quick
-from tests.faults.proxy import WORK_DONE, Fault, Wire
+from tests.faults.fast import EVERY, quick
+from tests.faults.proxy import SLOW, WORK_DONE, Fault, Wire
 from tests.identity.trail import events
 from tests.tenant.vault_actors import Member
 
@@ -37,6 +37,7 @@ LISTED = "GET /api/v2/users/.*/connected-accounts"
 DELETED = "DELETE /me/v1/connected-accounts/accounts/.*"
 COMPLETED = "POST /me/v1/connected-accounts/complete"
 ENDED = "POST /api/v2/users/.*/revoke-access"
+TWO_FLOWS = (WORK_DONE - SLOW) | {Fault.LIMITED, Fault.ERROR, Fault.EMPTY}  # a second each
 ALLOW = {"answer": "allow", "other": "octo-mia"}
 _tokens: dict[str, str] = {}
 
@@ -250,7 +251,9 @@ def mia(wire: Wire, tenant: WiredTenant) -> Iterator[Visitor]:
 
 
 # A refused connection would keep the browser from coming back, too.
-@pytest.mark.parametrize("fault", [fault for fault in quick(Fault) if fault != Fault.REFUSED])
+@pytest.mark.parametrize(
+    "fault", [f for f in quick(Fault) if f != Fault.REFUSED and (EVERY or f in TWO_FLOWS)]
+)
 def test_connecting_ends_with_the_account_that_auth0_holds(
     mia: Visitor, tenant: WiredTenant, wire: Wire, fault: Fault
 ) -> None:
