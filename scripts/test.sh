@@ -14,4 +14,4 @@ echo "Tests on PostgreSQL"
 .venv/bin/python -m scripts.on_postgres \
   .venv/bin/python -m pytest -n "$workers" --dist loadfile \
   tests/audit tests/approvals tests/connections tests/enforcement tests/identity \
-  tests/attacks/tamper
+  tests/attacks/tamper tests/faults/test_storage.py
