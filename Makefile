@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help up test contract lint types picture reset tamper-demo install install-dev
+.PHONY: help up test contract lint types picture reset tamper-demo install install-dev torture
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,3 +38,7 @@ reset: ## delete var/ (all data of the embedded mode)
 
 tamper-demo: install ## edit one row in a copy of the database and watch verification turn red
 	@$(PY) manage.py tamper_demo
+
+torture: install-dev ## kill anything at 300 seeded instants (SEED=7 INSTANTS=20 ENGINE=sqlite DATA=folder)
+	@$(PY) -m torture --instants $(or $(INSTANTS),300) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(ENGINE),--engine $(ENGINE)) $(if $(DATA),--data "$(DATA)")
