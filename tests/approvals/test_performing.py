@@ -155,6 +155,12 @@ def test_another_body_under_a_key_is_a_mismatch(olu: Actor) -> None:
         idempotency.begin(olu, "k", "POST /v1/decisions", b"other")
 
 
+def test_another_address_under_a_key_is_a_mismatch(olu: Actor) -> None:
+    idempotency.begin(olu, "k", "POST /v1/connections/a/revoke", b"{}")
+    with pytest.raises(idempotency.Mismatch):
+        idempotency.begin(olu, "k", "POST /v1/connections/b/revoke", b"{}")
+
+
 def test_a_key_whose_first_call_still_runs_says_so(olu: Actor) -> None:
     idempotency.begin(olu, "k", "POST /v1/decisions", b"body")
     with pytest.raises(idempotency.StillRunning):
