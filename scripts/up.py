@@ -60,6 +60,8 @@ def only_one(var_dir: Path) -> Iterator[bool]:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         stop(f"'make up' already runs from {var_dir}.", "Stop it first, or set VAR_DIR and ports.")
+    # The process manager forks; what it forked must not hold the lock when this process is killed.
+    os.register_at_fork(after_in_child=handle.close)
     with handle:
         handle.seek(0)
         killed_before = bool(handle.read())
@@ -80,8 +82,8 @@ def wanted_ports(env: Env) -> dict[str, int]:
     return wanted | {f"TENANT_PORT + {port - env.TENANT_PORT}": port for port in gateways}
 
 
-def wait_for_leftovers(env: Env, seconds: float = 10) -> None:
-    """After a kill, the processes of the last run end by themselves within seconds."""
+def wait_for_leftovers(env: Env, seconds: float = 20) -> None:
+    """After a kill, the processes of the last run end by themselves; `keep.sh` gives them 12 s."""
     until = time.monotonic() + seconds
     while time.monotonic() < until and not all(map(is_free, wanted_ports(env).values())):
         time.sleep(0.2)

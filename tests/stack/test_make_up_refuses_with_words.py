@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.up import only_one
 from tests.support.stack import CHECKOUT, Stack, eventually
 
 KEEP = str(CHECKOUT / "scripts" / "keep.sh")
@@ -71,6 +72,30 @@ def test_a_second_start_from_the_same_folder_is_refused(stack: Stack) -> None:
         said = refused(stack)
     assert "already runs" in said
     assert str(stack.var_dir) in said
+
+
+def test_a_killed_start_does_not_hold_the_folder_through_what_it_forked(tmp_path: Path) -> None:
+    said = tmp_path / "pids"
+    starter = (
+        "import os, pathlib, time\n"
+        "from scripts.up import only_one\n"
+        f"with only_one(pathlib.Path({str(tmp_path)!r})):\n"
+        "    child = os.fork()\n"
+        f"    child and pathlib.Path({str(said)!r}).write_text(str(child))\n"
+        "    time.sleep(60)\n"
+    )
+    killed = subprocess.Popen([sys.executable, "-c", starter], cwd=CHECKOUT, env=os.environ)
+    try:
+        forked = int(eventually(lambda: said.exists() and said.read_text(), "the fork"))
+        killed.kill()
+        killed.wait()
+        assert runs(forked)
+        with only_one(tmp_path) as killed_before:
+            assert killed_before
+        os.kill(forked, signal.SIGKILL)
+    finally:
+        killed.kill()
+        killed.wait()
 
 
 @pytest.mark.parametrize(
