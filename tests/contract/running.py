@@ -153,7 +153,10 @@ def main() -> None:
             for who in IDENTITIES:
                 phases = "examples,coverage,fuzzing,stateful" if who == "operator" else "coverage"
                 verdict = examine(portal, who, "--phases", phases, "-n", "15")
-                print(f"{who}: {verdict.cases} cases, {'held' if verdict.passed else 'BROKEN'}")
+                print(
+                    f"{who}: {verdict.cases} cases, {'held' if verdict.passed else 'BROKEN'}",
+                    flush=True,
+                )
                 if not verdict.passed:
                     failed = True
                     print(verdict.words[-8000:])
