@@ -60,6 +60,7 @@ def _postgres(url: str) -> dict[str, Any]:
         "HOST": parts.hostname or "",
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,  # after a restart of the server the pool holds dead connections
         "OPTIONS": options,
     }
 

@@ -61,8 +61,10 @@ def loops() -> dict[str, Loop]:
 
 def _spread(pool: ThreadPoolExecutor, work: Iterable[Callable[[], None]]) -> None:
     def one(piece: Callable[[], None]) -> None:
-        piece()
-        close_old_connections()
+        try:
+            piece()
+        finally:  # a thread that kept a broken connection would fail at every piece from then on
+            close_old_connections()
 
     list(pool.map(one, work))
 
