@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
+
+from django.db.models import Min
 
 from audit import searchsql
 from audit.loglevels import LogSizes
@@ -92,23 +94,23 @@ class Cursor:
         return cls(seq, event if seq is None else None, back)
 
 
-type Reader = Callable[[bool, int], list[EventRow]]
-"""Reads placed rows behind the cursor: whether newest first, and how many."""
+type Reader = Callable[[int | None, bool, int], list[EventRow]]
+"""Reads placed rows: behind which position, whether newest first, and how many."""
 
 
-def reader_of(plan: Plan, cursor: Cursor | None, finder: Finder, known: Matches | None) -> Reader:
-    """The cheapest way to read rows: by their positions where all matches are known."""
-    beyond = cursor.seq if cursor else None
+def reader_of(plan: Plan, finder: Finder, known: Matches | None) -> Reader:
+    """The cheapest way to read rows: by their positions where all matches are known and none
+    waited, so that none can have been placed since."""
     common = finder.common(plan) or (known is not None and not known.exact)
 
-    def by_position(descending: bool, limit: int) -> list[EventRow]:
+    def by_position(beyond: int | None, descending: bool, limit: int) -> list[EventRow]:
         found = [row[_SEQ] for row in known.rows] if known else []
-        places = [seq for seq in found if seq is not None and _lies(seq, beyond, descending)]
+        places = [seq for seq in found if _lies(seq, beyond, descending)]
         wanted = sorted(places, reverse=descending)[:limit]
         rows = {row.seq: row for row in EventRow.objects.filter(seq__in=wanted)} if wanted else {}
         return [rows[seq] for seq in wanted if seq in rows]
 
-    def by_reading(descending: bool, limit: int) -> list[EventRow]:
+    def by_reading(beyond: int | None, descending: bool, limit: int) -> list[EventRow]:
         desert = finder.desert(plan, beyond, descending=descending) if common else None
         sql, params = searchsql.rows(
             plan,
@@ -121,7 +123,8 @@ def reader_of(plan: Plan, cursor: Cursor | None, finder: Finder, known: Matches 
         )
         return list(EventRow.objects.raw(sql, params))
 
-    return by_position if known is not None and known.exact else by_reading
+    all_known = known is not None and known.exact and not finder.waiting
+    return by_position if all_known else by_reading
 
 
 def _lies(seq: int, beyond: int | None, descending: bool) -> bool:
@@ -142,22 +145,52 @@ def page_of(
 
 
 def walk(plan: Plan, cursor: Cursor | None, limit: int, reader: Reader) -> list[EventRow]:
-    """Rows in the direction of travel. Newest first, pending rows come before all others."""
+    """Rows in the direction of travel. Newest first, pending rows come before all others.
+
+    Events get their positions between our statements; then the rows are read as they lie now.
+    """
     descending = plan.newest != (cursor is not None and cursor.back)
-    beyond_seq = cursor.seq if cursor else None
-    beyond_event = cursor.event if cursor else None
+    read = _walk_down if descending else _walk_up
+    rows = read(plan, cursor or Cursor(), limit, reader)
+    if cursor is not None and cursor.event is not None:
+        seq = _first_position([cursor.event])
+        if seq is not None:
+            return walk(plan, Cursor(seq, None, cursor.back), limit, reader)
+    return rows
 
-    def waiting(limit: int) -> list[EventRow]:
-        if not plan.pending or (descending and beyond_seq is not None):
-            return []
-        found = searchsql.pending(plan, beyond=beyond_event, descending=descending)
+
+def _walk_down(plan: Plan, cursor: Cursor, limit: int, reader: Reader) -> list[EventRow]:
+    if not plan.pending or cursor.seq is not None:
+        return reader(cursor.seq, True, limit)
+    found = searchsql.pending(plan, beyond=cursor.event, descending=True)
+    waiting = list(found[:limit])
+    if len(waiting) == limit:
+        return waiting
+    placed = reader(None, True, limit - len(waiting))
+    beyond = _first_position([row.event for row in waiting])
+    if beyond is not None:  # what waited is placed now, so those rows hold it again
+        placed = reader(beyond, True, limit - len(waiting))
+    return waiting + placed
+
+
+def _walk_up(plan: Plan, cursor: Cursor, limit: int, reader: Reader) -> list[EventRow]:
+    if cursor.event is not None:
+        found = searchsql.pending(plan, beyond=cursor.event, descending=False)
         return list(found[:limit])
+    rows = reader(cursor.seq, False, limit)
+    while plan.pending and len(rows) < limit:
+        waiting = list(searchsql.pending(plan, descending=False)[: limit - len(rows)])
+        last = rows[-1].seq if rows else cursor.seq
+        late = reader(last, False, limit - len(rows))
+        if not late:
+            return rows + waiting
+        rows += late
+    return rows
 
-    def placed(limit: int) -> list[EventRow]:
-        if not descending and beyond_event is not None:
-            return []
-        return reader(descending, limit)
 
-    first, second = (waiting, placed) if descending else (placed, waiting)
-    rows = first(limit)
-    return rows + second(limit - len(rows)) if len(rows) < limit else rows
+def _first_position(events: Sequence[UUID]) -> int | None:
+    """The lowest position that one of these events has by now."""
+    if not events:
+        return None
+    lowest: int | None = Entry.objects.filter(event__in=events).aggregate(n=Min("seq"))["n"]
+    return lowest

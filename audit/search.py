@@ -65,7 +65,7 @@ def page(query: EventQuery, limit: int = 50, *, person: str = "") -> Page:
     plan = plan_of(query, sizes, person)
     cursor, finder = Cursor.parse(query.cursor), Finder(sizes.signed)
     counted_all = _total(query, plan, finder)
-    return page_of(plan, cursor, limit, sizes, counted_all, reader_of(plan, cursor, finder, None))
+    return page_of(plan, cursor, limit, sizes, counted_all, reader_of(plan, finder, None))
 
 
 def overview(
@@ -87,7 +87,7 @@ def overview(
     cursor = Cursor.parse(query.cursor)
     looked, plan = _survey(query, sizes, person, decided)
     total = Total(*looked.total)
-    reader = reader_of(plan, cursor, looked.finder, looked.matches)
+    reader = reader_of(plan, looked.finder, looked.matches)
     rows = page_of(plan, cursor, limit, sizes, total, reader)
     return Overview(rows, looked.facets(), looked.histogram(buckets), looked.decisions())
 
@@ -171,7 +171,7 @@ def iterate(
     cursor = Cursor.parse(query.cursor)
     finder = Finder(sizes.signed)
     finder.ask([plan])
-    while rows := walk(plan, cursor, chunk, reader_of(plan, cursor, finder, None)):
+    while rows := walk(plan, cursor, chunk, reader_of(plan, finder, None)):
         yield from publics(rows, sizes)
         cursor = Cursor.after(rows[-1])
 
