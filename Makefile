@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help up test contract lint types picture reset tamper-demo install install-dev torture
+.PHONY: help up test contract bench lint types machines picture reset tamper-demo install install-dev torture
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,6 +29,12 @@ contract: install-dev ## hold the running server to its OpenAPI document, as eve
 
 types: install-dev ## mypy --strict
 	@$(PY) -m mypy .
+
+machines: ## try both commands as a plain user, without Chromium, in a path with spaces, two at once
+	@bash scripts/machines.sh
+
+bench: install-dev ## measure at volume (benchmarks/README.md); long the first time
+	@$(PY) -m benchmarks.reading.run
 
 picture: install-dev ## draw docs/img/imports.svg from the code
 	@$(PY) -m scripts.draw_imports

@@ -1,0 +1,130 @@
+"""Read a small and a large trail on both engines and print one table.
+
+    python -m benchmarks.reading.run [--large 1000000] [--rounds 7] [--fill-only]
+
+Databases are made once: SQLite files and ledgers in BENCH_DIR (a folder of the system's temporary
+directory where nothing is said), databases of BENCH_POSTGRES_URL (left out where nothing is said).
+Exits 1 where a bound is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from benchmarks.reading.measure import ROUNDS, percentile
+
+SMALL, LARGE = 10_000, 1_000_000
+BOUND_MS = 150
+GROWTH = 2.0
+
+
+def main() -> int:
+    """Exit code."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--large", type=int, default=LARGE)
+    asked.add_argument("--rounds", type=int, default=ROUNDS)
+    asked.add_argument("--fill-only", action="store_true")
+    options = asked.parse_args()
+    folder = Path(os.environ.get("BENCH_DIR") or Path(tempfile.gettempdir()) / "ata-bench")
+    holds = True
+    for engine, urls in _engines(folder, options.large):
+        results = {}
+        for size, url in urls.items():
+            environment = _environment(folder / f"{engine}-{size}", url)
+            _make(environment, size)
+            if not options.fill_only:
+                results[size] = _measure(environment, options.rounds)
+        if results:
+            holds = _print(engine, results) and holds
+    return 0 if holds else 1
+
+
+def _engines(folder: Path, large: int) -> Iterator[tuple[str, dict[int, str]]]:
+    yield "SQLite", {s: f"sqlite:///{folder / f'sqlite-{s}.sqlite3'}" for s in (SMALL, large)}
+    if server := os.environ.get("BENCH_POSTGRES_URL", ""):
+        base = urlsplit(server)
+        yield (
+            "PostgreSQL",
+            {s: base._replace(path=f"/ata_bench_{s}").geturl() for s in (SMALL, large)},
+        )
+
+
+def _environment(var: Path, url: str) -> dict[str, str]:
+    var.mkdir(parents=True, exist_ok=True)
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+        "VAR_DIR": str(var),
+        "DATABASE_URL": url,
+    }
+
+
+def _make(environment: dict[str, str], size: int) -> None:
+    url = environment["DATABASE_URL"]
+    if url.startswith("postgres"):
+        _create(url)
+    manage = [sys.executable, "manage.py"]
+    subprocess.run([*manage, "migrate", "--verbosity=0"], env=environment, check=True)
+    subprocess.run(
+        [*manage, "collectstatic", "--noinput", "--verbosity=0"], env=environment, check=True
+    )
+    subprocess.run(
+        [sys.executable, "-m", "benchmarks.filling", str(size)], env=environment, check=True
+    )
+
+
+def _create(url: str) -> None:
+    import psycopg
+
+    parts = urlsplit(url)
+    with psycopg.connect(parts._replace(path="/postgres").geturl(), autocommit=True) as server:
+        name = parts.path.lstrip("/")
+        if not server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+            server.execute(f'CREATE DATABASE "{name}"'.encode())
+
+
+def _measure(environment: dict[str, str], rounds: int) -> dict[str, dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.reading.measure", str(rounds)],
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return {line["name"]: line for line in lines}
+
+
+def _print(engine: str, results: dict[int, dict[str, dict[str, Any]]]) -> bool:
+    """Print the table of one engine; False where a bound is missed."""
+    (small, few), (large, many) = sorted(results.items())
+    print(f"\n### {engine}: milliseconds, p50 / p95 (processor time)\n")
+    print(f"| query | {small:,} events | {large:,} events | SQL |")
+    print("|---|---|---|---|")
+    for name, line in many.items():
+        print(f"| {name} | {_times(few[name])} | {_times(line)} | {line['queries']} |")
+    all_few, all_many = _p95(few), _p95(many)
+    growth = all_many / all_few
+    print(f"| **all** | **p95 {all_few:.0f}** | **p95 {all_many:.0f}, {growth:.1f} times** | |")
+    return all_many <= BOUND_MS and growth <= GROWTH
+
+
+def _times(line: dict[str, Any]) -> str:
+    return f"{line['p50']:.0f} / {line['p95']:.0f} ({line['cpu']:.0f})"
+
+
+def _p95(lines: dict[str, dict[str, Any]]) -> float:
+    return percentile([each for line in lines.values() for each in line["wall"]], 0.95)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
