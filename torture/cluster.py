@@ -54,6 +54,8 @@ class Cluster:
         until = time.monotonic() + 10
         while time.monotonic() < until and any(Path(f"/proc/{pid}").exists() for pid in every):
             time.sleep(0.05)
+        # The wheel takes a process that waits to be reaped for a running server.
+        (self._server.pgdata / "postmaster.pid").unlink(missing_ok=True)
 
     def start(self) -> None:
         """Start again, with crash recovery."""
