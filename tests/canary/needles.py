@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 from tests.support.stack import Stack
 
@@ -75,7 +76,30 @@ class Needles:
         return self.digests.get(hashlib.sha256(text).hexdigest(), "")
 
 
-def collect(stack: Stack, sessions: Path) -> Needles:
+SESSIONS = "sessions.txt"  # session files of command lines
+BROWSERS = "browsers.txt"  # what browsers were given, kind and value on a line
+OF_SESSIONS = frozenset(
+    {"session cookie", "CSRF secret", "state of a sign-in", "nonce of a sign-in"}
+)
+_CARRIED = {"state": "state of a sign-in", "nonce": "nonce of a sign-in", "code": "code"}
+_COOKIES = {"ata_session": "session cookie", "ata_csrf": "CSRF secret"}
+
+
+def in_address(url: str) -> Iterator[tuple[str, str]]:
+    """Kind and value of each secret that an address carries."""
+    for name, value in parse_qsl(urlsplit(url).query):
+        if name in _CARRIED and len(value) >= 20:
+            yield _CARRIED[name], value
+
+
+def in_cookie(name: str, value: str) -> Iterator[tuple[str, str]]:
+    """Kind and value of a cookie of the portal."""
+    kind = _COOKIES.get(name.removeprefix("__Host-"))
+    if kind and len(value) >= 20:
+        yield kind, value
+
+
+def collect(stack: Stack, homes: Path) -> Needles:
     """The secrets of a house: what its tenant issued, what was generated, what people hold."""
     digests = {
         str(row[0]): what
@@ -92,8 +116,11 @@ def collect(stack: Stack, sessions: Path) -> Needles:
     assert sealed.returncode == 0, sealed.stderr
     for token in json.loads(sealed.stdout):
         values[token.encode()] = "provider token in the vault"
-    for token in re.findall(r'"(?:access|refresh)_token": ?"([^"]+)"', _read(sessions)):
+    for token in re.findall(r'"(?:access|refresh)_token": ?"([^"]+)"', _read(homes / SESSIONS)):
         values[token.encode()] = "token of a command line's session"
+    for line in _read(homes / BROWSERS).splitlines():
+        kind, _, value = line.partition("\t")
+        values[value.encode()] = kind
     return Needles({value: what for value, what in values.items() if value}, digests)
 
 

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from playwright.sync_api import expect
 
 from tests.stories.house import House, fresh
 from tests.stories.member import connect
 from tests.support.chrome import shots
+
+
+def given(process: int) -> str:
+    """Arguments and environment of a process, as whoever shares its machine reads them."""
+    folder = Path("/proc") / str(process)
+    return ((folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()).decode(
+        errors="replace"
+    )
+
+
+def with_the_broker(agent: int) -> list[int]:
+    """The `ata` that an agent started, which speaks to the broker; not the server behind it."""
+    children = Path(f"/proc/{agent}/task/{agent}/children").read_text().split()
+    return [int(child) for child in children]
 
 
 def test_an_agent_acts_until_its_person_disconnects(house: House) -> None:
@@ -26,6 +41,8 @@ def test_an_agent_acts_until_its_person_disconnects(house: House) -> None:
     with ata.running(*agent) as process:
         assert process.stdout
         first = [process.stdout.readline() for _ in range(3)]
+        for process_id in (process.pid, *with_the_broker(process.pid)):
+            house.keep("agent-process", given(process_id))
         assert "tokens in my own environment: none" in first[0], first
         assert "list_repositories answered" in first[2], first
         page.goto(house.url("/"))

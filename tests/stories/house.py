@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Browser, Page, StorageState, expect
 
+from tests.canary import needles
 from tests.support.chrome import PATIENCE_MS, Person, person
 from tests.support.stack import CHECKOUT, Stack
 
@@ -83,7 +84,13 @@ class House:
     def _browser(self, key: str, name: str, width: int, height: int) -> Person:
         someone = person(self.engine, name, width, height, self.cookies.get(key))
         self.present.append(someone)
+        someone.context.on("request", lambda request: self._note(needles.in_address(request.url)))
         return someone
+
+    def _note(self, secrets: Iterator[tuple[str, str]]) -> None:
+        """Keep secrets that a browser was given, for the canary to look for."""
+        with (self.homes / needles.BROWSERS).open("a") as file:
+            file.writelines(f"{kind}\t{value}\n" for kind, value in secrets)
 
     def phone_asked_by(self, page: Page, reader: str) -> Phone:
         """The phone that an approval's page names; ``reader`` is whoever "your phone" is about."""
@@ -106,6 +113,8 @@ class House:
         """Close every browser; returns what any page complained about."""
         complaints = [words for someone in self.present for words in someone.complaints]
         for someone in self.present:
+            for cookie in someone.context.cookies(self.stack.portal):
+                self._note(needles.in_cookie(cookie.get("name", ""), cookie.get("value", "")))
             someone.context.close()
         self.present.clear()
         return complaints
