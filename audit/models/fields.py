@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from django.db import models
+
+# Only what JSON has: no dates, dataclasses or enumerations.
+_STRICT = (
+    orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+)  # fmt: skip
 
 if TYPE_CHECKING:
     _Text = models.TextField[Any, Any]
@@ -28,8 +35,15 @@ class ExactJSONField(_Text):
         return None if value is None else json.loads(value)
 
     def get_prep_value(self, value: Any) -> str | None:
-        """Write it, with everything beyond ASCII escaped."""
-        return None if value is None else json.dumps(value, separators=(",", ":"))
+        """Write it; what no UTF-8 holds is escaped."""
+        if value is None:
+            return None
+        try:
+            text = orjson.dumps(value, option=_STRICT).decode()
+        except TypeError:  # lone surrogates and numbers beyond 64 bits
+            text = "null"
+        # An infinite number would be null here, too.
+        return json.dumps(value, separators=(",", ":")) if "null" in text else text
 
     def to_python(self, value: Any) -> Any:
         """The value itself: text is a JSON string here, not a document to parse."""
