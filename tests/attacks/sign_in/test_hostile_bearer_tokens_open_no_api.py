@@ -12,6 +12,7 @@ from django.test import Client
 from approvals.models import Person
 from audit.models import EventRow
 from portal.identity.models import CommandLineSignIn
+from tests.attacks.sign_in.bending import with_times as common
 from tests.attacks.sign_in.forging import (
     ABSENT,
     FORGERIES,
@@ -22,7 +23,6 @@ from tests.attacks.sign_in.forging import (
     header,
     written,
 )
-from tests.attacks.sign_in.forging import with_times as common
 from tests.attacks.sign_in.provider import CLIENT, EVENT, ROLES, SUB, Page, Provider, says
 from tests.attacks.sign_in.visiting import HOST, Answer, Browser
 

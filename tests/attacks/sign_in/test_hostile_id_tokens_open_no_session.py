@@ -12,6 +12,7 @@ import pytest
 import time_machine
 
 from portal.identity.models import User
+from tests.attacks.sign_in.bending import with_times as common
 from tests.attacks.sign_in.forging import (
     ABSENT,
     FORGERIES,
@@ -24,7 +25,6 @@ from tests.attacks.sign_in.forging import (
     header,
     written,
 )
-from tests.attacks.sign_in.forging import with_times as common
 from tests.attacks.sign_in.provider import CLIENT, EVENT, ROLES, Provider, says
 from tests.attacks.sign_in.visiting import Browser, assert_refused, at_the_provider, events
 

@@ -11,10 +11,12 @@ from django.test import Client
 
 from audit.models import Event
 from portal.identity.models import SeenLogoutToken, SignedInSession
+from tests.attacks.sign_in.bending import with_times as common
 from tests.attacks.sign_in.forging import ABSENT, FORGERIES, Attack, Forge, claims, header
-from tests.attacks.sign_in.forging import with_times as common
 from tests.attacks.sign_in.provider import CLIENT, EVENT, SUB, Page, Provider
 from tests.attacks.sign_in.visiting import HOST, Answer, Browser, events
+from tests.support.pages import signed_in
+from tests.support.sign_in import SUBS
 
 OTHER = "auth0|65f0a1d17e5c3b9a40c1a001"
 
@@ -100,7 +102,8 @@ NAMES = tuple(_table(0, "the issuer"))
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_hostile_logout_token_ends_nothing_and_says_why(provider: Provider, name: str) -> None:
-    Browser().sign_in()
+    assert SUBS["operator"] == SUB
+    signed_in("operator", "operator")
     before = len(events())
     forge = good(provider)
     attack = _table(time.time(), provider.issuer)[name]
