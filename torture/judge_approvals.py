@@ -110,7 +110,7 @@ def _closing(approval: Approval, seen: Counter[str]) -> Said:
         yield f"approval {approval.pk} ended {approval.outcome} and committed {committed} times"
     # A push that is out is polled until it expires: a late answer commits nothing but is recorded.
     asking = Ask.objects.filter(approval=approval, state__in=("starting", "waiting"))
-    if asking.filter(expires_at__lt=clock.now() - GRACE).exists():
+    if asking.filter(due__lt=clock.now() - GRACE).exists():
         yield f"approval {approval.pk} is closed and still asks"
 
 
