@@ -26,8 +26,11 @@ VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 def _secret_key(path: Path) -> str:
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48))
+        # Beside and renamed: killed half-way, an empty file would refuse every later start.
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(48))
+        draft.rename(path)
     return path.read_text().strip()
 
 
