@@ -6,10 +6,10 @@ cd "$(dirname "$0")/.."
 sh scripts/chromium.sh
 workers=${TEST_WORKERS:-2}
 echo "Tests on SQLite"
-.venv/bin/python -m pytest -n "$workers" --dist loadfile --ignore=tests/stories "$@"
-echo "Stories in Chromium"
+.venv/bin/python -m pytest -n "$workers" --dist loadfile --ignore=tests/stories --ignore=tests/access "$@"
+echo "Stories, and every page for everybody, in Chromium"
 # In a process of their own: Playwright keeps an event loop that other tests must not meet.
-.venv/bin/python -m pytest tests/stories "$@"
+.venv/bin/python -m pytest tests/stories tests/access "$@"
 echo "Tests on PostgreSQL"
 .venv/bin/python -m scripts.on_postgres \
   .venv/bin/python -m pytest -n "$workers" --dist loadfile \

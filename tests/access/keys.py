@@ -1,0 +1,64 @@
+"""Somebody who has only a keyboard, and sees where they are at every stop."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from playwright.sync_api import Page
+
+# What stands out at the focused element, at what is drawn over its row, or at the field around it.
+_STOP = """() => {
+  const at = document.activeElement;
+  if (!at || at === document.body) return null;
+  const drawn = (style) => style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
+  const around = at.closest(".query");
+  const bar = at.querySelector?.(".bar-hit");
+  const box = at.getBoundingClientRect();
+  const name = at.getAttribute("aria-label") || at.labels?.[0]?.textContent || at.textContent
+    || at.querySelector?.("title")?.textContent || at.name || at.localName;
+  return {
+    name: name.replace(/\\s+/g, " ").trim(),
+    seen: drawn(getComputedStyle(at)) || drawn(getComputedStyle(at, "::after"))
+      || getComputedStyle(at).boxShadow !== "none" && at.matches(":focus-visible")
+      || Boolean(around && getComputedStyle(around).boxShadow !== "none")
+      || Boolean(bar && getComputedStyle(bar).strokeWidth !== "0px"),
+    inside: box.width > 0 && box.bottom > 0 && box.top < innerHeight,
+    text: at.matches("[tabindex='-1']"),
+  };
+}"""
+
+
+@dataclass
+class Keys:
+    """A keyboard at a page. Nothing here clicks or focuses by script."""
+
+    page: Page
+
+    def press(self, key: str) -> None:
+        """One key."""
+        self.page.keyboard.press(key)
+
+    def type(self, words: str) -> None:
+        """Words, letter by letter."""
+        self.page.keyboard.type(words)
+
+    def to(self, name: str, within: int = 120) -> None:
+        """Tab on until a stop of that name; every stop on the way can be seen."""
+        wanted, passed = re.compile(name), []
+        for _ in range(within):
+            self.press("Tab")
+            stop = self.page.evaluate(_STOP)
+            if stop is None:  # past the last stop, in the browser's own bar
+                continue
+            assert stop["seen"], f"no visible focus on {stop['name']!r} at {self.page.url}"
+            assert stop["inside"], f"the focus is out of sight on {stop['name']!r}"
+            if wanted.search(stop["name"]):
+                return
+            passed.append(stop["name"])
+        raise AssertionError(f"{name!r} cannot be reached at {self.page.url}: {passed}")
+
+    def here(self) -> str:
+        """The name of what has the focus."""
+        stop = self.page.evaluate(_STOP)
+        return str(stop["name"]) if stop else ""

@@ -1,0 +1,108 @@
+"""What the examined pages show: one of each state, with names as long as people make them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from uuid import UUID
+
+from playwright.sync_api import expect
+
+from tests.access.routes import Samples
+from tests.stories.house import House, fresh
+from tests.stories.member import connect
+from tests.support.chrome import Person
+from tests.support.stack import eventually
+
+LONG = "quarterly-financial-consolidation-and-forecast-assistant-with-write-access.v2"
+
+
+@dataclass(frozen=True)
+class World:
+    """Addresses to open."""
+
+    samples: Samples
+    event: str
+    skill: str
+    job: str
+    run: str
+
+    @property
+    def variants(self) -> dict[str, list[str]]:
+        """Further states of pages that one address has, by the route's text."""
+        return {
+            "audit/": [
+                f"/audit/?action=approval.approved&e={self.event}",
+                "/audit/?outcome=denied&-action=skill.*&q=nothing-at-all",
+                "/audit/?outcom=denied&live=1&human=H2",
+            ],
+            "audit/exports/new/": ["/audit/exports/new/?action=approval.denied&-outcome=success"],
+        }
+
+
+def prepare(house: House) -> World:
+    """Make what is missing, through the portal's own pages and gateways."""
+    skill = fresh(LONG)
+    house.stack.finding("skill", skill, "CRITICAL")
+    auditor = house.visit("auditor", "/audit/exports/new/?action=approval.denied")
+    job = _export(auditor)
+    run = _verification(house, auditor)
+    _suspended(house)
+    eventually(lambda: house.stack.enforced("edge-1").get(skill), "a hold at edge-1")
+    approvals = _one_each(house, "approvals_approval", "status || outcome")
+    accounts = _one_each(house, "connections_connectedaccount", "state")
+    events = [
+        _event(house, "WHERE action = 'approval.approved' ORDER BY seq DESC"),
+        _event(house, "WHERE action = 'approval.denied' ORDER BY seq DESC"),
+        _event(house, "WHERE action = 'skill.held' ORDER BY seq DESC"),
+        _event(house, "ORDER BY length(sentence) DESC"),
+    ]
+    (finding,) = house.stack.rows("SELECT max(id) AS pk FROM enforcement_finding")
+    samples: dict[tuple[str, ...], list[tuple[str, ...]]] = {
+        ("event_id",): [(event,) for event in events],
+        ("run_id",): [(run,)],
+        ("job_id",): [(job,)],
+        ("approval_id",): [(id,) for id in approvals],
+        ("account_id",): [(id,) for id in accounts],
+        ("need_id",): [("1",)],
+        ("public_id",): [("none",)],
+        ("connection",): [("slack",)],
+        ("pk",): [(str(finding["pk"]),)],
+        ("kind", "name"): [("skill", skill), ("mcp", "shadow-fs"), ("tool", f"@codex/{LONG}")],
+    }
+    return World(samples, events[0], skill, job, run)
+
+
+def _export(auditor: Person) -> str:
+    page = auditor.page
+    page.get_by_role("button", name="Make it in the background").click()
+    page.wait_for_url(re.compile(r"/audit/exports/[0-9a-f-]{36}/"))
+    expect(page.get_by_role("link", name="Download", exact=True)).to_be_visible()
+    return page.url.rstrip("/").rpartition("/")[2]
+
+
+def _verification(house: House, auditor: Person) -> str:
+    page = auditor.page
+    page.goto(house.url("/audit/ledger/"))
+    page.get_by_role("button", name="Verify").click()
+    expect(page.get_by_role("heading", name="Everything holds")).to_be_visible(timeout=60_000)
+    return page.url.rstrip("/").rpartition("/")[2]
+
+
+def _suspended(house: House) -> None:
+    """A connection with a long name that an admin suspended, and that its owner hears of."""
+    member = house.visit("member2")
+    path = connect(member.page, house, "slack", "Slack", f"{fresh('milo')}-{LONG}"[:70])
+    admin = house.visit("admin", path)
+    admin.page.get_by_role("button", name="Suspend").first.click()
+    expect(admin.page.get_by_text("suspended", exact=False).first).to_be_visible()
+
+
+def _one_each(house: House, table: str, state: str) -> list[str]:
+    rows = house.stack.rows(f"SELECT max(id) AS id FROM {table} GROUP BY {state}")
+    return [str(UUID(row["id"])) for row in rows]
+
+
+def _event(house: House, which: str) -> str:
+    (row,) = house.stack.rows(f"SELECT event FROM audit_eventrow {which} LIMIT 1")
+    return str(UUID(row["event"]))
