@@ -23,10 +23,12 @@ from audit.exports.formats import COLUMNS, FORMATS
 from audit.exports.lines import Lines, pack, unpack
 from audit.exports.manifest import build
 from audit.importing.masking import fingerprint
+from audit.ledger.entry import EntryError
 from audit.models import EventRow, ExportBlock, Openings
 from audit.projection import SPAN, lock_rendered
 
 _LABEL: Final = b"ata.export.block.v1"
+_torn: set[int] = set()  # blocks with an event that was altered; told once by each process
 _log = logging.getLogger(__name__)
 
 
@@ -45,12 +47,18 @@ def fill(*, budget_s: float = 1.0) -> int:
     whole = ExportBlock.objects.filter(format=names[-1]).values_list("first", flat=True)
     present = set(whole)
     for number in reversed(range(complete)):
-        if number * SPAN in present:
+        first = number * SPAN
+        if first in present or first in _torn:
             continue
         if time.monotonic() > until:
             break
-        _fill(number * SPAN, names)
-        packed += 1
+        try:
+            _fill(first, names)
+        except EntryError as error:
+            _torn.add(first)
+            _log.error("events from %s on are not packed for exports: %s", first, error)
+        else:
+            packed += 1
     return packed
 
 

@@ -18,7 +18,7 @@ from audit.exports import blocks, lines
 from audit.exports.formats import COLUMNS, FORMATS
 from audit.ledger import entry as entries
 from audit.ledger.query import EventQuery
-from audit.models import EventRow, ExportBlock, ExportJob
+from audit.models import EventRow, ExportBlock, ExportJob, Openings
 from audit.projection import SPAN
 from audit.record import record, record_many
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
@@ -228,3 +228,17 @@ def test_a_secret_in_a_packed_row_is_masked(trail: None) -> None:
     for format in FORMATS:
         body = file_of("", format)
         assert b"abcdef0123456789" not in body and b"[masked" in body
+
+
+def test_an_altered_event_keeps_only_its_own_block_from_being_packed(
+    trail: None, unguarded: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "_torn", set())
+    list(record_many(DraftFactory.build() for _ in range(SPAN)))
+    sequencer.run_once()
+    torn = Openings.objects.filter(event=EventRow.objects.get(seq=3).event)
+    other = Openings.objects.get(event=EventRow.objects.get(seq=4).event)
+    torn.update(values=other.values)
+    assert blocks.fill() == 1 and blocks.fill() == 0
+    assert set(ExportBlock.objects.values_list("first", flat=True)) == {SPAN}
+    assert len(caplog.records) == 1
