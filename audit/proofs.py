@@ -10,7 +10,7 @@ from audit.ledger.merkle import ProofError
 from audit.ledger.tiles import WIDTH
 from audit.logkey import origin, vkey
 from audit.models import Checkpoint, Cosignature, Entry, Event
-from audit.tree import entry_bytes, read_tile
+from audit.tree import entry_bytes, read_tile, tiles_of_path
 
 __all__ = [
     "NotSequenced",
@@ -18,6 +18,7 @@ __all__ = [
     "checkpoint_note",
     "entry_of",
     "origin",
+    "proof_at",
     "proof_for",
     "read_tile",
     "served_tile",
@@ -51,8 +52,13 @@ def proof_for(event_id: UUID) -> str:
         if not Event.objects.filter(id=event_id).exists():
             raise Event.DoesNotExist(f"no event {event_id}")
         raise NotSequenced(f"event {event_id} is in no signed tree yet; try again in a second")
-    hashes = tiles.inclusion_proof(read_tile, index, newest.size)
-    return proof.write(index, hashes, signed_note(newest))
+    return proof_at(index, newest)
+
+
+def proof_at(index: int, checkpoint: Checkpoint) -> str:
+    """The `.tlog-proof` text of an entry of the tree of a checkpoint; at most four queries."""
+    hashes = tiles.inclusion_proof(tiles_of_path(index, checkpoint.size), index, checkpoint.size)
+    return proof.write(index, hashes, signed_note(checkpoint))
 
 
 def checkpoint_note() -> str:

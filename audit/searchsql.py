@@ -106,7 +106,7 @@ def _in_desert(
     conditions += ["r.seq < %s"] if high is not None else []
     limits = [each for each in (low, high) if each is not None]
     source, found, params, position = _base(plan)
-    where = " AND ".join([f"{fulltext.PG_BLOCK_OF_R} @> ARRAY[b.n]", *conditions, *found])
+    where = " AND ".join([f"{fulltext.PG_BLOCK_OF_R} @> ARRAY[b.n::bigint]", *conditions, *found])
     order = "DESC" if descending else "ASC"
     series = f"{last}, {first}, -1" if descending else f"{first}, {last}, 1"
     inner = (

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from django.db.models import Max, Min
+from functools import reduce
+from operator import or_
 
-from audit.ledger.tiles import WIDTH
+from django.db.models import Max, Min, Q
+
+from audit.ledger.tiles import HEIGHT, WIDTH, ReadTile
 from audit.models import Entry, EventRow, Tile
 
 
@@ -31,6 +34,37 @@ def read_tile(level: int, index: int) -> bytes:
     # The root of every full tile below is kept, so a partial tile costs one small query.
     below = Tile.objects.filter(level=level - 1, n__gte=first, n__lt=first + WIDTH)
     return b"".join(map(bytes, below.order_by("n").values_list("root", flat=True)))
+
+
+def tiles_of_path(index: int, size: int) -> ReadTile:
+    """The tiles that prove entry `index` of a tree of `size`, read in three queries at most."""
+    names = set()
+    level = 0
+    while size >> HEIGHT * level:
+        for place in (index, size - 1):
+            names.add((level, place >> HEIGHT * (level + 1)))
+        level += 1
+    found: dict[tuple[int, int], bytes] = {}
+    whole = Tile.objects.filter(reduce(or_, (Q(level=at, n=n) for at, n in names)))
+    for at, n, hashes in whole.values_list("level", "n", "hashes"):
+        found[at, n] = bytes(hashes)
+    partial = sorted(names - found.keys())
+    if below := [
+        Q(level=at - 1, n__gte=n * WIDTH, n__lt=(n + 1) * WIDTH) for at, n in partial if at
+    ]:
+        roots = Tile.objects.filter(reduce(or_, below)).order_by("level", "n")
+        for at, n, root in roots.values_list("level", "n", "root"):
+            key = (at + 1, n // WIDTH)
+            found[key] = found.get(key, b"") + bytes(root)
+    for at, n in partial:
+        if at == 0:
+            found[at, n] = b"".join(leaf_hashes(n * WIDTH, (n + 1) * WIDTH))
+
+    def read(level: int, index: int) -> bytes:
+        held = found.get((level, index))
+        return read_tile(level, index) if held is None else held
+
+    return read
 
 
 def leaf_hashes(first: int, end: int) -> list[bytes]:

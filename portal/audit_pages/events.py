@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -16,6 +15,7 @@ from audit import proofs
 from audit.importing.masking import mask
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import merkle, proof
+from audit.load import Recorded
 from audit.models import Event
 from audit.proofs import NotSequenced
 from portal.audit_pages import exhibit
@@ -40,8 +40,8 @@ class Place:
 @require_safe
 def event(request: HttpRequest, event_id: UUID) -> HttpResponse:
     """The exhibit; people without a role may open what concerns themselves."""
-    found = exhibit.exhibit_of(_readable(request, event_id))
-    entry = proofs.entry_of(event_id)
+    recorded = _readable(request, event_id)
+    found, entry = exhibit.exhibit_of(recorded), recorded.entry
     short = str(event_id)[-12:]
     context = {
         "exhibit": found,
@@ -82,13 +82,13 @@ def event_entry(request: HttpRequest, event_id: UUID) -> HttpResponse:
     return _file(proofs.entry_of(event_id), name, "application/octet-stream")
 
 
-def _readable(request: HttpRequest, event_id: UUID) -> dict[str, Any]:
+def _readable(request: HttpRequest, event_id: UUID) -> Recorded:
     who = actor(request)
     try:
         found = exhibit.read(event_id)
     except Event.DoesNotExist:
         raise Http404(f"no event {event_id}") from None
-    if not may_read(who, found):
+    if not may_read(who, found.event):
         raise PermissionDenied(
             "This event is about somebody else. Auditors, operators and admins may read it."
         )

@@ -9,17 +9,19 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import F
 from django.utils.safestring import SafeString
 
-from audit import actions, human, load, proofs, search
+from audit import actions, human, load, proofs
 from audit.importing.masking import mask
 from audit.ledger import levels, note
 from audit.ledger.levels import Level
 from audit.ledger.policy import NONE, Policy
 from audit.ledger.query import EventQuery
 from audit.ledger.verify import ALWAYS_UNPROVEN, SAME_FOR_ALL_UNPROVEN, TIME_UNPROVEN
+from audit.load import Recorded
 from audit.logkey import vkey
-from audit.proofs import NotSequenced
+from audit.models import EventRow
 from audit.wording import person, shown
 from portal.audit_pages.reading import url_of
 from portal.audit_pages.rows import LATE, emphasised
@@ -81,12 +83,13 @@ class Exhibit:
         return actions.sentence(self.event)
 
 
-def exhibit_of(event: dict[str, Any]) -> Exhibit:
+def exhibit_of(recorded: Recorded) -> Exhibit:
     """Put an exhibit together; the levels are verified here and now, not read from a column."""
+    event = recorded.event
     id = UUID(event["id"])
-    proof = _proof(id)
+    proof = _proof(recorded)
     human_level = human.explain(event)
-    log_level = levels.log(proofs.entry_of(id), proof or None, _policy())
+    log_level = levels.log(recorded.entry, proof or None, _policy())
     issuer = event["actor"]["iss"]
     target = event["target"] or {}
     return Exhibit(
@@ -110,13 +113,13 @@ def exhibit_of(event: dict[str, Any]) -> Exhibit:
     )
 
 
-def read(event_id: UUID) -> dict[str, Any]:
-    """The public event.
+def read(event_id: UUID) -> Recorded:
+    """The public event with its entry.
 
     Raises:
         Event.DoesNotExist: there is none.
     """
-    return load.load(event_id)
+    return load.load_recorded(event_id)
 
 
 def pretty(value: Any) -> str:
@@ -124,11 +127,11 @@ def pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _proof(id: UUID) -> str:
-    try:
-        return proofs.proof_for(id)
-    except NotSequenced:
+def _proof(recorded: Recorded) -> str:
+    index, checkpoint = recorded.event["index"], recorded.checkpoint
+    if index is None or checkpoint is None or index >= checkpoint.size:
         return ""
+    return proofs.proof_at(index, checkpoint)
 
 
 def _policy() -> Policy:
@@ -243,9 +246,9 @@ def _not_proven(human: Level, log: Level) -> list[str]:
 def _story(event: dict[str, Any]) -> list[dict[str, Any]]:
     if not event["operation"]:
         return []
-    query = EventQuery().including("operation", event["operation"]).including("order", "oldest")
     tones = {"success": "ok", "denied": "bad", "failure": "bad", "expired": "warn"}
-    found = search.page(query, _STORY).rows
+    rows = EventRow.objects.filter(operation=event["operation"])
+    found = rows.order_by(F("seq").asc(nulls_last=True), "event")[:_STORY]
     return [
         {
             "when": row.time,
