@@ -98,7 +98,7 @@ def _facet(reading: Reading, facet: Facet, label: str) -> dict[str, Any]:
         }
         for value, count in rows
     ]
-    return {"label": label if facet.exact else f"{label} (newest)", "values": values}
+    return {"label": label if facet.exact else f"{label} (estimated)", "values": values}
 
 
 def _value_text(facet: str, value: str) -> str:

@@ -83,6 +83,7 @@ def _context(reading: Reading, overview: Overview) -> dict[str, Any]:
         "facets": narrowing.facets(reading, overview),
         "filters_on": narrowing.filters_on(query),
         "histogram": narrowing.bars(reading, overview),
+        "bars_estimated": not overview.histogram.exact,
         "presets": narrowing.presets(reading, clock.now()),
         "decisions": narrowing.decision_line(reading, overview),
         "newer_url": backward if newest else onward,
