@@ -102,9 +102,8 @@ class Stack:
             with suppress(OSError):
                 command = (folder / "cmdline").read_bytes()
                 ours = self._mark in (folder / "environ").read_bytes().split(b"\0")
-                database = (
-                    b"postgres" in command.split(b"\0")[0]
-                )  # torture.cluster has its own kills
+                # `torture.cluster` has its own kills.
+                database = b"postgres" in command.split(b"\0")[0]
                 if ours and command and not database and b"-m\0torture" not in command:
                     found[int(folder.name)] = command
         return found
