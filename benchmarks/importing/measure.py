@@ -43,13 +43,13 @@ def _one(path: Path) -> None:
     from audit import clock, importing
 
     instance = f"benchmark-{clock.uuid7().hex[-8:]}"
-    _copy(path)
     with Memory() as memory, spent() as work:
         report = importing.run(path, instance)
     _say("import", **work.line(report.total.imported), memory_mib=round(memory.peak))
     with spent() as work:
         report = importing.run(path, instance)
     _say("import again", **work.line(report.total.duplicates))
+    _copy(path)  # last: SQLite keeps temporary tables in memory
 
 
 def _copy(path: Path) -> None:
