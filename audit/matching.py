@@ -119,7 +119,11 @@ class Finder:
         if self.common(plan):
             return self.estimated(plan)
         sql, params = searchsql.rows(
-            plan, SELECTED, beyond=None, descending=True, limit=searchsql.CAP + 1 - len(waiting)
+            plan,
+            SELECTED,
+            beyond=None,
+            descending=True,
+            limit=max(searchsql.CAP + 1 - len(waiting), 0),
         )
         with connection.cursor() as cursor:
             cursor.execute(sql, params)

@@ -55,7 +55,8 @@ class Overview:
 
 
 def page(query: EventQuery, limit: int = 50, *, person: str = "") -> Page:
-    """One page of matching rows, of `person` alone where one is named; at most six queries.
+    """One page of matching rows, of `person` alone where one is named; at most six queries,
+    and one more while events wait for their position.
 
     Raises:
         InvalidQuery: the query has errors.
