@@ -127,7 +127,7 @@ def refused(ask: Ask, now: datetime) -> Settle:
     if now >= ask.expires_at - _CLOCKS_DIFFER:
         return expired(ask, now, source="our clock")
     person = ask.person.as_actor(via="phone")
-    evidenced = tenant_log.rejection_seen(ask)
+    evidenced = tenant_log.rejection_seen(ask, told=True)
     return Settle(
         lambda approval, ask: closing.deny(
             approval,
@@ -150,7 +150,7 @@ def lost(ask: Ask) -> Settle:
 
     The tenant log is no proof of an approval; that it was refused is believed.
     """
-    if tenant_log.rejection_seen(ask):
+    if tenant_log.rejection_seen(ask, told=False):
         person = ask.person.as_actor(via="phone")
         return Settle(
             lambda approval, ask: closing.deny(

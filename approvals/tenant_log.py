@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from approvals import issuer
-from approvals.models import Ask
+from approvals.models import Ask, AskState
 from auth0_client.errors import Auth0Error
 from outbound.errors import OutboundError
 
@@ -21,20 +21,25 @@ SUCCEEDED = "gd_auth_succeed"
 _CLOCKS_DIFFER = timedelta(seconds=2)
 
 
-def rejection_seen(ask: Ask) -> bool:
-    """Whether the tenant log says that the asked person rejected a push during this ask.
+def rejection_seen(ask: Ask, *, told: bool) -> bool:
+    """Whether the tenant log says that the asked person rejected this very push.
+
+    Args:
+        told: Auth0 itself refused this request before it expired. Then only another refused request
+            can explain an entry; else every request that may have been refused can.
 
     False when it does not, cannot be read, or no Management API client is configured.
     """
-    return _seen(REJECTED, ask)
+    rivals = {AskState.DENIED} if told else set(AskState) - {AskState.APPROVED, AskState.EXPIRED}
+    return _seen(REJECTED, ask, rivals)
 
 
 def approval_seen(ask: Ask) -> bool:
     """Whether it says that they approved one; False as above. Never enough to commit."""
-    return _seen(SUCCEEDED, ask)
+    return _seen(SUCCEEDED, ask, set(AskState) - {AskState.DENIED, AskState.EXPIRED})
 
 
-def _seen(kind: str, ask: Ask) -> bool:
+def _seen(kind: str, ask: Ask, rivals: set[AskState]) -> bool:
     management = issuer.management()
     if management is None or ask.started is None:
         return False
@@ -43,19 +48,46 @@ def _seen(kind: str, ask: Ask) -> bool:
     except (Auth0Error, OutboundError) as error:
         log.info("tenant log not readable: %s", error)
         return False
-    return any(_is_about(entry, kind, ask) for entry in page.entries)
-
-
-def _is_about(entry: Mapping[str, object], kind: str, ask: Ask) -> bool:
-    when = _date(entry.get("date"))
-    opened = (ask.started or ask.expires_at) - _CLOCKS_DIFFER
-    return (
-        entry.get("type") == kind
+    found = [
+        (when, entry.get("details"))
+        for entry in page.entries
+        if entry.get("type") == kind
         and entry.get("user_id") == ask.person.sub
-        and when is not None
-        and opened <= when <= ask.expires_at + _CLOCKS_DIFFER
-        and _same_message(entry.get("details"), ask, when)
+        and (when := _date(entry.get("date"))) is not None
+        and _open_at(ask, when)
+    ]
+    named = [message for _, details in found if (message := _message(details)) is not None]
+    if named:
+        return ask.code in named
+    return len(found) > _others(ask, [when for when, _ in found], rivals)
+
+
+def _message(details: object) -> object:
+    """The binding message, where the log repeats it; Auth0's own does not."""
+    return details.get("binding_message") if isinstance(details, Mapping) else None
+
+
+def _others(ask: Ask, moments: list[datetime], rivals: set[AskState]) -> int:
+    """How many other requests to the same person may be what those entries are about."""
+    others = (
+        Ask.objects.filter(person=ask.person, state__in=rivals, started__isnull=False)
+        .exclude(approval=ask.approval_id)
+        .select_related("approval")
     )
+    if not moments:
+        return 0
+    others = others.filter(
+        started__lte=max(moments) + _CLOCKS_DIFFER, expires_at__gte=min(moments) - _CLOCKS_DIFFER
+    )
+    return sum(any(_open_at(other, when) for when in moments) for other in others)
+
+
+def _open_at(ask: Ask, when: datetime) -> bool:
+    """Whether a push was out at a moment: until it expired, or until its answer came."""
+    until = ask.expires_at
+    if ask.state in {AskState.APPROVED, AskState.DENIED} and ask.approval.closed:
+        until = min(until, ask.approval.closed)
+    return (ask.started or until) - _CLOCKS_DIFFER <= when <= until + _CLOCKS_DIFFER
 
 
 def _date(value: object) -> datetime | None:
@@ -66,17 +98,3 @@ def _date(value: object) -> datetime | None:
     except ValueError:
         return None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-
-
-def _same_message(details: object, ask: Ask, when: datetime) -> bool:
-    """Where the log repeats the binding message it must be ours. Auth0's own does not: then it is
-    about this ask only if the person was asked nothing else at that time."""
-    said = details.get("binding_message") if isinstance(details, Mapping) else None
-    if said is not None:
-        return bool(said == ask.code)
-    others = Ask.objects.filter(
-        person=ask.person,
-        started__lte=when + _CLOCKS_DIFFER,
-        expires_at__gte=when - _CLOCKS_DIFFER,
-    )
-    return not others.exclude(approval=ask.approval_id).exists()

@@ -42,7 +42,7 @@ def _seek_evidence(approval: Approval, now: datetime) -> None:
     if ask is None or (approval.evidence_sought_until or now) <= now:
         _again(approval, None)
         return
-    if not tenant_log.rejection_seen(ask):
+    if not tenant_log.rejection_seen(ask, told=True):
         _again(approval, now + _LOOK_AGAIN)
         return
     with transaction.atomic(durable=True):

@@ -16,7 +16,7 @@ from audit.actor import SYSTEM, Actor
 from tests.approvals.asking import actions, ask, code_of, fresh
 from tests.approvals.conftest import forget_issuer
 from tests.approvals.lamps import Lamps
-from tests.approvals.people_of import Phones
+from tests.approvals.people_of import Phones, known
 from tests.identity.trail import events
 
 type Work = Callable[..., None]
@@ -41,6 +41,24 @@ def test_a_denial_that_the_tenant_log_proves_commits_nothing_and_ends_the_hold(
     [said] = events("approval.denied")
     assert (said["actor"]["sub"], said["data"]["known_from"]) == (oona.sub, "tenant log")
     assert "lamp.override_logged" not in actions(), "somebody asked, so nothing was overridden"
+
+
+def test_each_of_several_denials_is_proven_by_an_entry_of_its_own(
+    lamps: Lamps, phones: Phones, olu: Actor, work: Work
+) -> None:
+    known("member1", "operator", on_call=1)
+    earlier = ask(olu)
+    work()
+    phones.answer("member1", code_of(earlier), "deny")
+    work()
+    both = [ask(olu, "lamp.allow"), ask(olu)]
+    work()
+    for approval in both:
+        phones.answer("member1", code_of(approval), "deny")
+    work()
+    assert [(a.outcome, a.inferred) for a in map(fresh, [earlier, *both])] == [
+        ("denied", False)
+    ] * 3
 
 
 def test_denying_what_a_finding_asked_is_a_logged_override_by_name(
