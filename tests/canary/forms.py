@@ -12,7 +12,8 @@ from urllib.parse import unquote_to_bytes
 DEPTH = 2
 _LIMIT = 32 * 2**20  # bytes one compressed stream may unpack to
 
-_BASE64 = re.compile(rb"[A-Za-z0-9+/]{24,}={0,2}|[A-Za-z0-9_-]{24,}={0,2}")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]{24,}={0,2}")
+_BASE64URL = re.compile(rb"[A-Za-z0-9_-]{24,}={0,2}")  # a run of one may be many of the other
 _HEX = re.compile(rb"(?:[0-9a-fA-F]{2}){20,}")
 _UTF16 = re.compile(rb"(?:[\x09-\x7e]\x00){20,}|(?:\x00[\x09-\x7e]){20,}")
 _ESCAPED = re.compile(rb"\\u00([0-7][0-9a-fA-F])")
@@ -31,8 +32,10 @@ def unwrapped(raw: bytes, depth: int = DEPTH) -> Iterator[bytes]:
 def _once(raw: bytes) -> Iterator[bytes]:
     for found in _STREAM.finditer(raw):
         yield from _unpacked(raw[found.start() :])
-    for found in _BASE64.finditer(raw):
-        yield from _decoded(found[0])
+    runs = {found[0] for found in _BASE64.finditer(raw)}
+    runs.update(found[0] for found in _BASE64URL.finditer(raw))
+    for run in runs:
+        yield from _decoded(run)
     for found in _HEX.finditer(raw):
         yield bytes.fromhex(found[0].decode())
     for found in _UTF16.finditer(raw):
@@ -64,7 +67,7 @@ def _decoded(run: bytes) -> Iterator[bytes]:
     except binascii.Error:  # one letter too many: not the end of base64
         found = base64.b64decode(text[:-1])
     # Random bytes are no text; what is compressed is, and unwraps further.
-    if found[:2] in (b"\x78\x9c", b"\x78\xda", b"\x1f\x8b") or _is_text(found):
+    if _STREAM.match(found) or _is_text(found):
         yield found
 
 

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from random import Random
 from urllib.parse import quote
 
 import pytest
@@ -105,6 +106,14 @@ def test_a_secret_is_found_in_a_message_of_the_broker(tmp_path: Path) -> None:
 def test_a_secret_is_found_in_the_cache(tmp_path: Path) -> None:
     packed = pickle.dumps(1.0) + zlib.compress(pickle.dumps({"token": TEXT}))
     (tmp_path / "a.djcache").write_bytes(packed)
+    assert found(tmp_path) == ALL
+
+
+def test_a_secret_is_found_whatever_letters_its_url_safe_form_has(tmp_path: Path) -> None:
+    packed = zlib.compress(Random(1).randbytes(2000) + TEXT.encode())
+    written = base64.urlsafe_b64encode(packed)
+    assert b"_" in written and b"-" in written
+    (tmp_path / "log").write_bytes(b"session=" + written)
     assert found(tmp_path) == ALL
 
 
