@@ -10,6 +10,7 @@ from audit.actor import Actor
 from audit.decisions import REPORTED
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
+from enforcement import theirs
 from portal.approvals_pages import inbox
 from portal.web import ledger_facts
 from portal.web.home_panels import MOST, Home, Line, Panel, Tile
@@ -46,8 +47,8 @@ def auditor(me: Actor) -> Home:
 
 
 def decisions() -> list[str]:
-    """Actions that are the result of a decision, from the registered verbs."""
-    return sorted({registry.get(name).event for name in registry.names()})
+    """Actions that are the result of a decision: by our verbs, or at a gateway itself."""
+    return sorted({registry.get(name).event for name in registry.names()} | set(theirs.decisions()))
 
 
 def pending(me: Actor) -> Tile:
