@@ -33,8 +33,9 @@ types: install-dev ## mypy --strict
 machines: ## try both commands as a plain user, without Chromium, in a path with spaces, two at once
 	@bash scripts/machines.sh
 
-bench: install-dev ## measure at volume (benchmarks/README.md); long the first time
-	@$(PY) -m benchmarks.reading.run
+bench: ## measure at volume beside named baselines (benchmarks/README.md); long the first time
+	@sh scripts/install.sh requirements-bench.txt
+	@$(PY) -m benchmarks.run
 
 picture: install-dev ## draw docs/img/imports.svg from the code
 	@$(PY) -m scripts.draw_imports

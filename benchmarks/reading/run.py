@@ -27,38 +27,44 @@ BOUND_MS = 150
 GROWTH = 2.0
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Exit code."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--large", type=int, default=LARGE)
     asked.add_argument("--rounds", type=int, default=ROUNDS)
     asked.add_argument("--fill-only", action="store_true")
-    options = asked.parse_args()
-    folder = Path(os.environ.get("BENCH_DIR") or Path(tempfile.gettempdir()) / "ata-bench")
+    options = asked.parse_args(arguments)
+    base = folder()
     holds = True
-    for engine, urls in _engines(folder, options.large):
+    for engine, urls in _engines(base, options.large):
         results = {}
         for size, url in urls.items():
-            environment = _environment(folder / f"{engine}-{size}", url)
-            _make(environment, size)
+            settings = environment(base / f"{engine}-{size}", url)
+            _make(settings, size)
             if not options.fill_only:
-                results[size] = _measure(environment, options.rounds)
+                results[size] = _measure(settings, options.rounds)
         if results:
             holds = _print(engine, results) and holds
     return 0 if holds else 1
 
 
-def _engines(folder: Path, large: int) -> Iterator[tuple[str, dict[int, str]]]:
-    yield "SQLite", {s: f"sqlite:///{folder / f'sqlite-{s}.sqlite3'}" for s in (SMALL, large)}
+def folder() -> Path:
+    """Where the filled databases are kept."""
+    return Path(os.environ.get("BENCH_DIR") or Path(tempfile.gettempdir()) / "ata-bench")
+
+
+def _engines(base: Path, large: int) -> Iterator[tuple[str, dict[int, str]]]:
+    yield "SQLite", {s: f"sqlite:///{base / f'sqlite-{s}.sqlite3'}" for s in (SMALL, large)}
     if server := os.environ.get("BENCH_POSTGRES_URL", ""):
-        base = urlsplit(server)
+        parts = urlsplit(server)
         yield (
             "PostgreSQL",
-            {s: base._replace(path=f"/ata_bench_{s}").geturl() for s in (SMALL, large)},
+            {s: parts._replace(path=f"/ata_bench_{s}").geturl() for s in (SMALL, large)},
         )
 
 
-def _environment(var: Path, url: str) -> dict[str, str]:
+def environment(var: Path, url: str) -> dict[str, str]:
+    """The environment of a measured process: its folder and its database."""
     var.mkdir(parents=True, exist_ok=True)
     return {
         **os.environ,
@@ -68,21 +74,22 @@ def _environment(var: Path, url: str) -> dict[str, str]:
     }
 
 
-def _make(environment: dict[str, str], size: int) -> None:
-    url = environment["DATABASE_URL"]
+def _make(settings: dict[str, str], size: int) -> None:
+    url = settings["DATABASE_URL"]
     if url.startswith("postgres"):
-        _create(url)
+        create(url)
     manage = [sys.executable, "manage.py"]
-    subprocess.run([*manage, "migrate", "--verbosity=0"], env=environment, check=True)
+    subprocess.run([*manage, "migrate", "--verbosity=0"], env=settings, check=True)
     subprocess.run(
-        [*manage, "collectstatic", "--noinput", "--verbosity=0"], env=environment, check=True
+        [*manage, "collectstatic", "--noinput", "--verbosity=0"], env=settings, check=True
     )
     subprocess.run(
-        [sys.executable, "-m", "benchmarks.filling", str(size)], env=environment, check=True
+        [sys.executable, "-m", "benchmarks.filling", str(size)], env=settings, check=True
     )
 
 
-def _create(url: str) -> None:
+def create(url: str) -> None:
+    """Make a database on its server where there is none."""
     import psycopg
 
     parts = urlsplit(url)
@@ -92,10 +99,10 @@ def _create(url: str) -> None:
             server.execute(f'CREATE DATABASE "{name}"'.encode())
 
 
-def _measure(environment: dict[str, str], rounds: int) -> dict[str, dict[str, Any]]:
+def _measure(settings: dict[str, str], rounds: int) -> dict[str, dict[str, Any]]:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.reading.measure", str(rounds)],
-        env=environment,
+        env=settings,
         check=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -127,4 +134,4 @@ def _p95(lines: dict[str, dict[str, Any]]) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
