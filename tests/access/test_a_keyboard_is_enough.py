@@ -71,7 +71,7 @@ def test_an_operator_asks_and_a_phone_answers(house: House) -> None:
 def test_a_member_disconnects_and_takes_it_back(house: House) -> None:
     page = house.visit("member2", "/connections/").page
     login = fresh("milo-keys")
-    path = connect(page, house, "github", "GitHub", login)
+    path = connect(page, house, "google-oauth2", "Google", login)
     page.goto(house.url(path))
     keys = Keys(page)
     keys.to("^Disconnect…$")
