@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# The README's commands where they are hardest: as a plain user, without Chromium, in a path with
+# spaces, two at once on other ports, with each Python >= 3.12 of this machine.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+base=$(mktemp -d)
+chmod 755 "$base"
+pids=
+finish() {
+  for pid in $pids; do kill -TERM -- "-$pid" 2>/dev/null || true; done
+  for pid in $pids; do wait "$pid" 2>/dev/null || true; done
+  rm -rf "$base"
+}
+trap finish EXIT
+
+# A PATH that holds everything but browsers.
+mkdir "$base/tools" "$base/home"
+for program in /usr/local/bin/* /usr/bin/* /bin/*; do
+  case ${program##*/} in chromium*|google-chrome*) continue ;; esac
+  [ -e "$base/tools/${program##*/}" ] || ln -s "$program" "$base/tools/${program##*/}"
+done
+
+plain=
+[ "$(id -u)" != 0 ] || plain="setpriv --reuid 65534 --regid 65534 --clear-groups"
+as_plain_user() { # VARIABLE=VALUE… COMMAND…
+  # shellcheck disable=SC2086
+  $plain env -i HOME="$base/home" PATH="$base/tools" LANG=C.UTF-8 TERM=dumb \
+    ${PIP_INDEX_URL:+PIP_INDEX_URL="$PIP_INDEX_URL"} "$@"
+}
+free_port() {
+  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+pythons=
+for version in 3.12 3.13 3.14; do
+  if python=$(PORTAL_PYTHON="python$version" sh scripts/python.sh 2>/dev/null) &&
+    [ "$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')" = "$version" ]
+  then pythons="$pythons $python"; else echo "Python $version: not on this machine, not tried"; fi
+done
+[ -n "$pythons" ] || exit 1
+# Two at least run at once, with the same Python where there is only one.
+set -- $pythons
+[ $# -gt 1 ] || set -- "$1" "$1"
+
+number=0
+ports=
+for python in "$@"; do
+  number=$((number + 1))
+  copy="$base/a path with spaces/$number"
+  git clone -q . "$copy"
+  [ -z "$plain" ] || chown -R 65534:65534 "$base/a path with spaces" "$base/home"
+  port=$(free_port)
+  ports="$ports $port"
+  set -m # a process group of its own, stopped as a whole
+  (cd "$copy" && as_plain_user PORTAL_PYTHON="$python" PORTAL_PORT="$port" \
+    TENANT_PORT="$(free_port)" make up > "$base/$number.log" 2>&1) &
+  set +m
+  pids="$pids $!"
+done
+
+number=0
+for port in $ports; do
+  number=$((number + 1))
+  waited=0
+  until python3 -c "import urllib.request as u; u.urlopen('http://localhost:$port/readyz')" 2>/dev/null
+  do
+    waited=$((waited + 1))
+    [ "$waited" -le 300 ] || { tail -n 40 "$base/$number.log"; echo "make up $number: not ready"; exit 1; }
+    sleep 1
+  done
+  echo "make up $number: ready ($("$base/a path with spaces/$number/.venv/bin/python" -V))"
+done
+
+cd "$base/a path with spaces/1"
+said=$( (as_plain_user make install-dev && as_plain_user sh scripts/chromium.sh) 2>&1 | tail -n 1)
+echo "$said"
+case $said in "No Chromium: "*) ;; *) echo "without Chromium this line must say what to run"; exit 1 ;; esac
+(as_plain_user .venv/bin/python -m pytest -q -n 2 --dist loadfile tests/ata tests/stack \
+  tests/ledger tests/tenant/test_phone_in_a_browser.py)
