@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils.safestring import SafeString
 
 from audit import actions, human, load, proofs
@@ -243,12 +243,16 @@ def _not_proven(human: Level, log: Level) -> list[str]:
     return [*dict.fromkeys([*said, TIME_UNPROVEN, *ALWAYS_UNPROVEN[:2]])]
 
 
+def rows_of(operation: str) -> QuerySet[EventRow]:
+    """The rows of one operation, by the index that leaves out those without one."""
+    return EventRow.objects.exclude(operation="").filter(operation=operation)
+
+
 def _story(event: dict[str, Any]) -> list[dict[str, Any]]:
     if not event["operation"]:
         return []
     tones = {"success": "ok", "denied": "bad", "failure": "bad", "expired": "warn"}
-    rows = EventRow.objects.filter(operation=event["operation"])
-    found = rows.order_by(F("seq").asc(nulls_last=True), "event")[:_STORY]
+    found = rows_of(event["operation"]).order_by(F("seq").asc(nulls_last=True), "event")[:_STORY]
     return [
         {
             "when": row.time,

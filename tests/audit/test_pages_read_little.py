@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from audit import sampling, searchsql, sequencer
 from audit.models import EventRow
 from audit.record import record_many
+from portal.audit_pages import exhibit
 from tests.audit.browsing import browser_of
 from tests.audit.factories import ADA, DraftFactory
 
@@ -64,3 +65,9 @@ def test_the_drawer_asks_no_more_than_its_page(browser: Client) -> None:
     event = EventRow.objects.get(seq=150).event
     asked = reads(browser, URLS[-1].format(event=event), drawer=True)
     assert len(asked) <= MOST, asked
+
+
+def test_the_events_of_an_operation_are_found_by_their_index(browser: Client) -> None:
+    assert exhibit.rows_of("op-7").count() == 2
+    if connection.vendor == "sqlite":  # PostgreSQL scans what fits in a few pages
+        assert "audit_row_story" in exhibit.rows_of("op-7").explain()
