@@ -31,7 +31,7 @@ class Asset:
         """Where it lives: what scanners report as their target."""
         if self.kind == "mcp":
             return self.name
-        return f"/home/op/.{self.connector}/{self.kind}s/{self.name}"
+        return f"/srv/claw/.{self.connector}/{self.kind}s/{self.name}"
 
     @property
     def scanner(self) -> str:

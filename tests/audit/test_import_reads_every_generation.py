@@ -142,7 +142,7 @@ def test_a_finding_has_the_time_of_its_scan_and_one_without_says_so(tmp_path: Pa
         "scan_results",
         id="scan-1",
         scanner="skill-scanner",
-        target="/home/op/.codex/skills/pdf-exfil",
+        target="/srv/claw/.codex/skills/pdf-exfil",
         timestamp="2026-11-24T10:00:00+00:00",
         max_severity="HIGH",
     )

@@ -140,7 +140,7 @@ def test_an_action_keeps_its_name_as_far_as_names_go(
         ("block-mcp", "github", "", ("mcp", "github")),
         ("tool-block", "@codex/shell.exec", "", ("tool", "@codex/shell.exec")),
         ("api-enforce-block", "notes", "type=skill reason=x", ("skill", "notes")),
-        ("scan", "/home/op/.codex/skills/notes", "", ("skill", "notes")),
+        ("scan", "/srv/claw/.codex/skills/notes", "", ("skill", "notes")),
         ("policy-update", "config:config.yaml", "", ("config", "config.yaml")),
         ("network-egress-blocked", "evil.example", "", ("host", "evil.example")),
         ("api-auth-failure", "sidecar-api", "reason=x", ("", "sidecar-api")),

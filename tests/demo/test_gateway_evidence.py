@@ -124,7 +124,7 @@ def test_a_staged_scan_must_be_well_formed(gateway: Running, change: dict[str, o
 def test_scanning_a_known_asset_finds_the_same_each_time_and_an_unknown_one_is_clean(
     gateway: Running,
 ) -> None:
-    target = {"target": "/home/op/.codex/skills/crypto-miner", "name": "crypto-miner"}
+    target = {"target": "/srv/claw/.codex/skills/crypto-miner", "name": "crypto-miner"}
     first, second = (gateway.call("POST", "/v1/skill/scan", target).json for _ in range(2))
     assert first["verdict"] == "CRITICAL"
     assert first["findings_count_by_severity"] == second["findings_count_by_severity"]
