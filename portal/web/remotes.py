@@ -84,16 +84,18 @@ def _read(now: datetime) -> Health:
     stale = accounts is not None and (compared is None or now - compared > _OLD)
     return Health(
         tenant=Silence(tenant_name(), answered) if silent else None,
-        gateways=_gateways(),
+        gateways=_gateways(now),
         compared=compared,
         comparing_fails=accounts.detail if accounts and stale and not silent else "",
     )
 
 
-def _gateways() -> tuple[Silence, ...]:
+def _gateways(now: datetime) -> tuple[Silence, ...]:
     names = [instance.name for instance in instances.fleet().instances]
     away = Watch.objects.filter(name__in=names, reachable=False).order_by("name")
-    return tuple(Silence(row.name, row.last_seen) for row in away)
+    seen = ((row.name, row.last_seen) for row in away)
+    # One look that failed is a restart, not an outage.
+    return tuple(Silence(name, at) for name, at in seen if at is None or now - at > _SILENT)
 
 
 def banners(found: Health, *, person: bool, staff: bool) -> list[dict[str, str]]:
@@ -160,5 +162,5 @@ def _at_gateways(away: tuple[Silence, ...], now: datetime) -> str:
     told = "it is" if len(away) == 1 else "they are"
     return (
         f"{each}. Decisions are recorded here and {told} told as soon as {them} {answer}; "
-        "what is shown of it is as of then."
+        f"what is shown of {them} is as of then."
     )

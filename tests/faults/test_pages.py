@@ -172,6 +172,16 @@ def test_nothing_is_said_to_be_away_while_all_is_well(addresses: dict[str, str])
     assert "has not answered" not in text and "has not run" not in text
 
 
+def test_one_look_that_failed_is_no_outage(addresses: dict[str, str]) -> None:
+    admin = signed_in("admin", "admin")
+    Watch.objects.update(reachable=False, last_seen=clock.now())
+    cache.clear()
+    assert "has not answered" not in words(admin, "/")[1]
+    Watch.objects.update(last_seen=clock.now() - timedelta(minutes=2))
+    cache.clear()
+    assert "edge-1 has not answered since" in words(admin, "/")[1]
+
+
 def test_a_worker_that_stopped_is_said_on_every_page(addresses: dict[str, str]) -> None:
     stopped = clock.now() - TEN_MINUTES
     Schedule.objects.filter(name=reachable.TENANT).update(started=stopped, finished=stopped)
