@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from django.contrib import auth
 from django.contrib.auth.middleware import LoginRequiredMiddleware
@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from portal.identity import sessions
+from portal.identity.fresh import page_behind
 
 
 class PagesNeedSignIn(LoginRequiredMiddleware):
@@ -50,10 +51,8 @@ class SessionAssuranceMiddleware:
     @staticmethod
     def _ended(request: HttpRequest) -> HttpResponse:
         if request.headers.get("HX-Request"):
-            here = urlsplit(request.headers.get("HX-Current-URL", "/"))
-            back = here.path + (f"?{here.query}" if here.query else "")
             answer = HttpResponse(status=401)
-            answer["HX-Redirect"] = sign_in_url(back)
+            answer["HX-Redirect"] = sign_in_url(page_behind(request))
             return answer
         if request.method not in {"GET", "HEAD"}:
             return JsonResponse(

@@ -77,6 +77,8 @@ class OperatorBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
                 access_token=tokens.access_token,
                 max_age=request.META.get("ATA_MAX_AGE"),
             )
+            if request.META.get("ATA_SECOND_FACTOR") and "mfa" not in claims.amr:
+                raise SignInRefused("no_second_factor")
             profile = self._profile(claims, tokens.access_token)
             reference = self._keep(claims, tokens.id_token)
         except (TokenRefused, Auth0Error, OutboundError) as error:

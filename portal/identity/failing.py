@@ -23,7 +23,16 @@ _BLOCKED = (
     "This browser did not keep the cookie that a sign-in needs. Allow cookies for this site, then "
     "start again."
 )
-WORDS = {"state_lost": _LOST, "cookies_blocked": _BLOCKED}
+_ONE_FACTOR = (
+    "What you were going to do needs a sign-in with a second factor, and the issuer did not ask "
+    "for one. Enrol one with the issuer; if you have one, tell your admin that its sign-in must "
+    "honour acr_values."
+)
+WORDS = {
+    "state_lost": _LOST,
+    "cookies_blocked": _BLOCKED,
+    "no_second_factor": _ONE_FACTOR,
+}
 
 
 class SignInRefused(Exception):

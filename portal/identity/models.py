@@ -44,13 +44,17 @@ class User(AbstractBaseUser):
 
 
 class SignedInSession(models.Model):
-    """A live browser session and what the issuer said about its sign-in."""
+    """A live browser session and what the issuer said about its sign-in.
+
+    `auth_time` is the issuer's own word where `auth_time_said`, else when its token was issued.
+    """
 
     user = models.ForeignKey(User, models.CASCADE, related_name="sessions")
     session_key = models.CharField(max_length=40, unique=True)
     public_id = models.CharField(max_length=32, unique=True)
     sid = models.CharField(max_length=255, blank=True, db_index=True)
     auth_time = models.DateTimeField()
+    auth_time_said = models.BooleanField(default=False)
     amr = models.JSONField(default=list)
     acr = models.CharField(max_length=200, blank=True)
     id_token_digest = models.CharField(max_length=64, blank=True)

@@ -47,6 +47,7 @@ def begin(request: HttpRequest, user: User, sign_in: SignIn) -> SignedInSession:
         public_id=secrets.token_hex(8),
         sid=claims.sid or "",
         auth_time=datetime.fromtimestamp(claims.auth_time or claims.issued_at, UTC),
+        auth_time_said=claims.auth_time is not None,
         amr=list(claims.amr),
         acr=claims.acr or "",
         id_token_digest=sign_in.evidence.digest,

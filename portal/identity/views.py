@@ -33,6 +33,7 @@ from outbound.redact import printable
 from portal.identity import sessions
 from portal.identity.backend import callback_url
 from portal.identity.failing import SignInRefused, because_of, failed
+from portal.identity.fresh import ANY_FACTOR
 from portal.web import remotes
 
 log = logging.getLogger("portal.identity")
@@ -70,10 +71,15 @@ class SignIn(OIDCAuthenticationRequestView):  # type: ignore[misc]
         return answer
 
     def get_extra_params(self, request: HttpRequest) -> dict[str, str]:
-        """The redirect URI from PORTAL_URL; `max_age=0` and MFA when a fresh sign-in is asked."""
-        extra = {"redirect_uri": callback_url()}
-        if request.GET.get("fresh"):
-            extra |= {"max_age": "0", "acr_values": _MULTI_FACTOR, "prompt": "login"}
+        """The redirect URI from PORTAL_URL; `max_age=0` and MFA when a fresh sign-in is asked.
+
+        Else the longest that a session lasts: whoever is asked for `max_age` says `auth_time`.
+        """
+        extra = {"redirect_uri": callback_url(), "max_age": str(settings.SESSION_COOKIE_AGE)}
+        if fresh := request.GET.get("fresh"):
+            extra |= {"max_age": "0", "prompt": "login"}
+            if fresh != ANY_FACTOR:
+                extra["acr_values"] = _MULTI_FACTOR
         if hint := request.GET.get("login_hint"):
             extra["login_hint"] = hint[:200]
         return extra
@@ -84,7 +90,7 @@ def _remember(request: HttpRequest, state: str) -> None:
     following = request.session.pop("oidc_login_next", None) or ""
     begun = request.session["oidc_states"][state]
     begun["next"] = following if len(following) <= _LONGEST_NEXT else ""
-    begun["fresh"] = bool(request.GET.get("fresh"))
+    begun["fresh"] = request.GET.get("fresh", "")[:10]
     request.session.modified = True
 
 
@@ -112,7 +118,9 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
             return self._refused(request)
         states = request.session.get("oidc_states", {})
         self.begun = states.get(request.GET.get("state", ""), {})
-        request.META["ATA_MAX_AGE"] = 0.0 if self.begun.get("fresh") else None
+        fresh = self.begun.get("fresh")
+        request.META["ATA_MAX_AGE"] = 0.0 if fresh else None
+        request.META["ATA_SECOND_FACTOR"] = bool(fresh) and fresh != ANY_FACTOR
         try:
             answer: HttpResponseBase = super().get(request)
         except SuspiciousOperation:

@@ -43,6 +43,7 @@ def signed_in(who: str, *roles: str, csrf: bool = False, amr: tuple[str, ...] = 
         session_key=session.session_key or "",
         public_id=session[SESSION_ID],
         auth_time=now,
+        auth_time_said=True,
         amr=[*amr],
         ip="127.0.0.1",
         user_agent=f"Browser of {who}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -278,6 +279,31 @@ def test_leaving_the_freshness_out_on_the_way_is_noticed(
     provider.extra = {"auth_time": 1_700_000_000}
     url = browser.begin("?fresh=1").replace("&max_age=0", "").replace("&prompt=login", "")
     assert_refused(browser, browser.get(at_the_provider(url)), "too_old")
+
+
+@pytest.mark.parametrize("amr", [ABSENT, None, [], ["pwd"], ["otp"], ["MFA"]])
+def test_an_issuer_that_asks_for_no_second_factor_gives_no_fresh_sign_in(
+    provider: Provider, browser: Browser, amr: Any
+) -> None:
+    provider.bend = lambda forge: forge.claims.update(amr=amr)
+    assert_refused(browser, browser.sign_in("?fresh=1"), "no_second_factor")
+
+
+def test_leaving_the_second_factor_out_on_the_way_is_noticed(
+    provider: Provider, browser: Browser
+) -> None:
+    provider.extra = {"amr": ["pwd"]}
+    url = browser.begin("?fresh=1")
+    assert "acr_values=" in url
+    bare = re.sub(r"&acr_values=[^&]*", "", url)
+    assert_refused(browser, browser.get(at_the_provider(bare)), "no_second_factor")
+
+
+def test_one_factor_is_enough_where_only_the_age_is_asked_for(
+    provider: Provider, browser: Browser
+) -> None:
+    provider.extra = {"amr": ["pwd"]}
+    assert browser.sign_in("?fresh=age&next=/account/")["Location"] == "/account/"
 
 
 def test_a_fresh_sign_in_is_taken_and_says_when(provider: Provider, browser: Browser) -> None:

@@ -1,0 +1,124 @@
+"""What matters most needs a sign-in that is minutes old and had a second factor.
+
+Both are the issuer's words: `auth_time` where the issuer said it (OpenID Connect Core 1.0
+section 2), and `mfa` in `amr` (RFC 8176). A time that we only assumed proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from typing import Concatenate
+from urllib.parse import urlencode, urlsplit
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+
+from approvals import clock
+from auth0_client.id_token import LEEWAY_S
+from portal.identity.models import SignedInSession
+from portal.ops.request_id import request_id
+
+WITHIN_S = 600
+"""How old a fresh sign-in may be, in seconds, where a view does not say otherwise."""
+CODE = "fresh_sign_in_required"
+WITH_MFA = "1"
+ANY_FACTOR = "age"
+_SAFE = frozenset({"GET", "HEAD"})
+
+type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+
+def needs_fresh_sign_in[**P](
+    within_s: int = WITHIN_S, mfa: bool = True
+) -> Callable[[View[P]], View[P]]:
+    """Decorator: the person signed in within the last `within_s` seconds, with a second factor.
+
+    Who asks for a page is sent to sign in and comes back to it. Any other method changes nothing
+    and gets 401: `HX-Redirect` for htmx, a page for a browser, problem+json for everything else.
+    """
+
+    def wrap(view: View[P]) -> View[P]:
+        @wraps(view)
+        def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            session: SignedInSession | None = request.META.get("ATA_SESSION")
+            why = what_is_missing(session, within_s, mfa)
+            return _ask(request, why, mfa) if why else view(request, *args, **kwargs)
+
+        return checked
+
+    return wrap
+
+
+def is_fresh(session: SignedInSession | None, within_s: int = WITHIN_S, mfa: bool = True) -> bool:
+    """Whether the sign-in of this session is new and strong enough."""
+    return not what_is_missing(session, within_s, mfa)
+
+
+def what_is_missing(session: SignedInSession | None, within_s: int, mfa: bool) -> str:
+    """Why the sign-in is not enough, as a sentence; empty when it is."""
+    if session is None:
+        return "You are not signed in."
+    age = clock.now() - session.auth_time
+    if not session.auth_time_said:
+        return "The issuer did not say when you signed in."
+    if age > timedelta(seconds=within_s):
+        return f"You signed in more than {_minutes(within_s)} ago."
+    if age < -timedelta(seconds=LEEWAY_S):
+        return "Your sign-in lies in the future: a clock is wrong."
+    if mfa and "mfa" not in session.amr:
+        return "You signed in without a second factor."
+    return ""
+
+
+def fresh_sign_in_url(back: str, mfa: bool = True) -> str:
+    """Where to sign in afresh, returning to `back` afterwards."""
+    query = {"fresh": WITH_MFA if mfa else ANY_FACTOR, "next": back}
+    return f"{reverse('oidc_authentication_init')}?{urlencode(query)}"
+
+
+def page_behind(request: HttpRequest) -> str:
+    """The page that the person looks at: of an htmx request, the one it was sent from."""
+    if request.headers.get("HX-Request"):
+        here = urlsplit(request.headers.get("HX-Current-URL", "/"))
+        return here.path + (f"?{here.query}" if here.query else "")
+    return request.get_full_path()
+
+
+def _ask(request: HttpRequest, why: str, mfa: bool) -> HttpResponseBase:
+    answer = _answer(request, why, mfa)
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+def _answer(request: HttpRequest, why: str, mfa: bool) -> HttpResponse:
+    url = fresh_sign_in_url(page_behind(request), mfa)
+    if request.headers.get("HX-Request"):
+        answer = HttpResponse(status=401)
+        answer["HX-Redirect"] = url
+        return answer
+    if request.method in _SAFE:
+        return redirect(url)
+    if "text/html" in request.headers.get("Accept", ""):
+        words = {"why": why, "url": url, "reference": request_id(request)}
+        return render(request, "errors/fresh.html", words, status=401)
+    return JsonResponse(
+        {
+            "type": "about:blank",
+            "title": "Sign in again to do this",
+            "status": 401,
+            "code": CODE,
+            "detail": f"{why} Nothing was changed. Sign in at {url} and send this again.",
+            "sign_in": url,
+            "request_id": request_id(request),
+        },
+        status=401,
+        content_type="application/problem+json",
+    )
+
+
+def _minutes(seconds: int) -> str:
+    minutes = max(1, round(seconds / 60))
+    return "a minute" if minutes == 1 else f"{minutes} minutes"
