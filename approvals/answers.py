@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from approvals import clock, closing, details, issuer, recording, tenant_log
+from approvals import answering, clock, closing, details, issuer, recording, tenant_log
 from approvals.models import Approval, Ask, Person
 from audit import evidence
-from audit.actor import EvidenceRef
+from audit.actor import Actor, EvidenceRef
 from auth0_client import ciba
 from auth0_client.errors import Auth0Error, TokenRefused
 from outbound.errors import OutboundError
@@ -55,10 +55,22 @@ def approved(ask: Ask, answer: ciba.Approved) -> Settle:
         code, detail = refused.code, refused.detail
         return Settle(lambda approval, ask: closing.fail(approval, ask, code, detail))
     actor = person.as_actor(via="phone")
+
+    def take(approval: Approval, ask: Ask) -> None:
+        code = answering.give(
+            approval,
+            ask,
+            actor,
+            channel="ciba",
+            decision="approve",
+            signed=proven.signed,
+            evidence=proven.evidence,
+        )
+        if code:  # the answer comes once, so it cannot be given again
+            closing.fail(approval, ask, code, answering.REFUSALS[code])
+
     return Settle(
-        apply=lambda approval, ask: closing.approve(
-            approval, ask, actor, signed=proven.signed, evidence=proven.evidence
-        ),
+        apply=take,
         too_late=lambda approval, ask: _note_late(approval, ask, person),
     )
 
@@ -128,15 +140,20 @@ def refused(ask: Ask, now: datetime) -> Settle:
         return expired(ask, now, source="our clock")
     person = ask.person.as_actor(via="phone")
     evidenced = tenant_log.rejection_seen(ask, told=True)
-    return Settle(
-        lambda approval, ask: closing.deny(
-            approval,
-            ask,
-            person,
-            inferred=not evidenced,
-            source="tenant log" if evidenced else "our clock",
-            now=now,
-        )
+    return Settle(lambda approval, ask: _deny(approval, ask, person, inferred=not evidenced))
+
+
+def _deny(approval: Approval, ask: Ask, person: Actor, *, inferred: bool) -> None:
+    answering.give(
+        approval,
+        ask,
+        person,
+        channel="ciba",
+        decision="deny",
+        signed=False,
+        evidence=(),
+        inferred=inferred,
+        source="our clock" if inferred else "tenant log",
     )
 
 
@@ -152,11 +169,7 @@ def lost(ask: Ask) -> Settle:
     """
     if tenant_log.rejection_seen(ask, told=False):
         person = ask.person.as_actor(via="phone")
-        return Settle(
-            lambda approval, ask: closing.deny(
-                approval, ask, person, inferred=False, source="tenant log", now=clock.now()
-            )
-        )
+        return Settle(lambda approval, ask: _deny(approval, ask, person, inferred=False))
     told = tenant_log.approval_seen(ask)
     said = "The tenant log says that it was approved, but its" if told else "Auth0's"
     detail = f"{said} answer came once and was lost. Nothing was committed; ask again."

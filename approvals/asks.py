@@ -8,13 +8,18 @@ from django.conf import settings
 
 from approvals import people
 from approvals.codes import new_code
-from approvals.models import Approval, Ask, AskState, Person
+from approvals.models import Approval, Ask, AskState, Channel, Person
 from audit.actor import Actor
 
 
 def ask_next(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
-    """Add an ask to the next person who was not tried yet; None when nobody is left."""
+    """Add an ask to the next person who was not tried yet; None when nobody is left.
+
+    Everybody of a group is asked at once, so after them nobody is left.
+    """
     rule = approval.rule
+    if rule["approver"] == "group":
+        return _ask_group(approval, requester, now)
     tried = approval.asks.values_list("person_id", flat=True)
     queue = people.roster(
         roles=rule["approver_roles"], approver=rule["approver"], requester=requester, tried=tried
@@ -25,23 +30,43 @@ def ask_next(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
     return add_ask(approval, queue[0], now) if queue else None
 
 
+def _ask_group(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
+    if approval.asks.exists():
+        return None
+    asked = None
+    for person in people.group(approval.rule, requester):
+        asked = add_ask(approval, person, now)
+    return asked
+
+
 def add_ask(
     approval: Approval, person: Person, now: datetime, *, until: datetime | None = None
 ) -> Ask:
     """Ask this person with a fresh code until `until`, else for as long as the policy gives.
 
-    Older asks of the approval are superseded. A push that is out keeps being polled: an answer to
-    it commits nothing but is recorded.
+    Older asks of the approval are superseded, in a group only those to this person. A push that is
+    out keeps being polled: an answer to it commits nothing but is recorded.
     """
-    approval.asks.filter(state=AskState.STARTING).update(state=AskState.SUPERSEDED, due=None)
-    approval.asks.filter(state=AskState.WAITING).update(state=AskState.SUPERSEDED)
+    older = approval.asks.all()
+    if approval.rule["approver"] == "group":
+        older = older.filter(person=person)
+    older.filter(state=AskState.STARTING).update(state=AskState.SUPERSEDED, due=None)
+    older.filter(state=AskState.WAITING).update(state=AskState.SUPERSEDED)
+    channel = approval.rule.get("channel") or Channel.CIBA
+    given = approval.rule.get("within_s") or settings.STEP_UP_EXPIRY_S
+    expires_at = until or now + timedelta(seconds=given)
+    pushed = channel != Channel.PASSKEY
     ask = Ask.objects.create(
         approval=approval,
         number=approval.asks.count() + 1,
         person=person,
         code=new_code(),
-        expires_at=until or now + timedelta(seconds=settings.STEP_UP_EXPIRY_S),
-        due=now,
+        channel=channel,
+        # Nothing is sent where only a passkey answers: the ask waits at once, until its time is up.
+        state=AskState.STARTING if pushed else AskState.WAITING,
+        started=None if pushed else now,
+        expires_at=expires_at,
+        due=now if pushed else expires_at,
     )
     approval.expires_at = ask.expires_at
     approval.due = None

@@ -13,7 +13,7 @@ from approvals import actors, clock, intent, people, policy, recording, registry
 from approvals.asks import ask_next
 from approvals.commit import Done, commit_now
 from approvals.holds import release_hold
-from approvals.models import Answer, Approval, Ask, AskState, Effect, Outcome, Status
+from approvals.models import Answer, Approval, Ask, AskState, Channel, Effect, Outcome, Status
 from approvals.perform import Refused
 from audit.actor import Actor, EvidenceRef, Target
 from audit.record import record
@@ -22,22 +22,39 @@ EVIDENCE_SOUGHT_FOR = timedelta(hours=24)
 
 
 def approve(
-    approval: Approval, ask: Ask, person: Actor, *, signed: bool, evidence: Sequence[EvidenceRef]
+    approval: Approval,
+    ask: Ask,
+    person: Actor,
+    *,
+    signed: bool,
+    evidence: Sequence[EvidenceRef],
+    channel: str = "ciba",
 ) -> None:
-    """Commit the intent, unless what was approved is no longer true.
+    """Commit the intent once enough people approved, unless it is no longer true.
 
     The caller holds a transaction and a lock on `approval`.
     """
     _end_ask(ask, AskState.APPROVED)
+    approved = _approvals_of(approval)
+    recording.approval_approved(
+        approval,
+        ask,
+        person,
+        signed=signed,
+        evidence=evidence,
+        channel=channel,
+        number=len(approved),
+    )
+    if len(approved) < int(approval.rule.get("count", 1)):
+        return
     approval.answer = Answer.APPROVED
     approval.answered_by = actors.to_json(person)
-    recording.approval_approved(approval, ask, person, signed=signed, evidence=evidence)
     try:
         if broken := no_longer_true(approval, person):
             fail(approval, None, broken, "Approved, but what was approved is no longer true.")
             return
         with transaction.atomic():
-            done = _commit(approval, person, evidence)
+            done = _commit(approval, person, approved)
     except Refused as refused:  # the verb finds at the last moment that it cannot be done
         fail(approval, None, refused.code, f"Approved, but it cannot be done: {refused.detail}")
         return
@@ -45,8 +62,20 @@ def approve(
     _close(approval, Outcome.APPROVED, event_id=done.event_id)
 
 
-def _commit(approval: Approval, person: Actor, evidence: Sequence[EvidenceRef]) -> Done:
+def _approvals_of(approval: Approval) -> dict[int, Ask]:
+    """Complete asks by person: nobody counts twice, however often they were asked."""
+    asks = approval.asks.filter(state=AskState.APPROVED).select_related("person")
+    return {ask.person_id: ask for ask in asks.order_by("number")}
+
+
+def _commit(approval: Approval, person: Actor, approved: dict[int, Ask]) -> Done:
     """Commit as the requester, or as whoever approved what a finding asked for."""
+    evidence = [
+        EvidenceRef(e["kind"], e["digest"])
+        for ask in approved.values()
+        for answer in ask.answers.values()
+        for e in answer["evidence"]
+    ]
     return commit_now(
         verb=registry.get(approval.verb),
         actor=actors.from_json(approval.requester) if approval.requester_sub else person,
@@ -58,6 +87,7 @@ def _commit(approval: Approval, person: Actor, evidence: Sequence[EvidenceRef]) 
         intent_hash=approval.intent_hash,
         approval=approval,
         approver=person,
+        approvers=[ask.person.subject for ask in approved.values()],
         evidence=evidence,
     )
 
@@ -89,13 +119,29 @@ def no_longer_true(approval: Approval, approver: Actor) -> str:
 
 
 def deny(
-    approval: Approval, ask: Ask, person: Actor, *, inferred: bool, source: str, now: datetime
+    approval: Approval,
+    ask: Ask,
+    person: Actor,
+    *,
+    inferred: bool,
+    source: str,
+    now: datetime,
+    channel: str = "ciba",
+    evidence: Sequence[EvidenceRef] = (),
 ) -> None:
     """Close as denied; the hold ends only once the denial is evidenced."""
     _end_ask(ask, AskState.DENIED)
     approval.answer, approval.inferred = Answer.DENIED, inferred
     approval.answered_by = actors.to_json(person)
-    event_id = recording.approval_denied(approval, ask, person, inferred=inferred, source=source)
+    event_id = recording.approval_denied(
+        approval,
+        ask,
+        person,
+        inferred=inferred,
+        source=source,
+        channel=channel,
+        evidence=evidence,
+    )
     if inferred:
         approval.evidence_sought_until = now + EVIDENCE_SOUGHT_FOR
     else:
@@ -140,9 +186,17 @@ def after_denial(approval: Approval, person: Actor) -> None:
 
 
 def expire(approval: Approval, ask: Ask, *, source: str, now: datetime) -> None:
-    """Ask the next person; with nobody left, close as expired and keep or release the hold."""
+    """Ask the next person; with nobody left, close as expired and keep or release the hold.
+
+    While enough others of a group may still approve, the request waits for them.
+    """
     _end_ask(ask, AskState.EXPIRED)
-    following = ask_next(approval, actors.from_json(approval.requester), now)
+    if enough_left(approval):
+        recording.ask_expired(approval, ask, next_person=False, source=source, others_wait=True)
+        return
+    following = None
+    if approval.rule.get("escalate", True):
+        following = ask_next(approval, actors.from_json(approval.requester), now)
     event_id = recording.ask_expired(
         approval, ask, next_person=following is not None, source=source
     )
@@ -152,6 +206,15 @@ def expire(approval: Approval, ask: Ask, *, source: str, now: datetime) -> None:
     if approval.rule["on_expiry"] == "release":
         release_hold(approval, actors.from_json({}))
     _close(approval, Outcome.EXPIRED, event_id=event_id)
+
+
+def enough_left(approval: Approval) -> bool:
+    """Whether the people who approved or still may are as many as a group's rule needs."""
+    if approval.rule.get("approver") != "group":
+        return False
+    states = [AskState.STARTING, AskState.WAITING, AskState.APPROVED]
+    people_ = approval.asks.filter(state__in=states).values("person").distinct().count()
+    return people_ >= int(approval.rule.get("count", 1))
 
 
 def fail(approval: Approval, ask: Ask | None, code: str, detail: str) -> None:
@@ -172,13 +235,18 @@ def cancel(approval: Approval, actor: Actor) -> None:
 
 
 def _end_ask(ask: Ask, state: AskState, detail: str = "") -> None:
-    ask.state, ask.detail, ask.due = state, detail[:300], None
+    """A push that was overtaken by a passkey stays listened to: a late answer is recorded."""
+    ask.state, ask.detail = state, detail[:300]
+    pushed = ask.channel in {Channel.BOTH, Channel.EITHER} and "ciba" not in ask.answers
+    if not pushed or state in {AskState.EXPIRED, AskState.FAILED}:
+        ask.due = None
     ask.save(update_fields=["state", "detail", "due"])
 
 
 def _close(approval: Approval, outcome: Outcome, *, event_id: UUID) -> None:
     approval.status, approval.outcome = Status.CLOSED, outcome
     approval.event_id, approval.closed, approval.due = event_id, clock.now(), None
+    approval.open_key = ""
     approval.save()
 
 

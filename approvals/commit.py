@@ -8,10 +8,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from approvals import actors, clock
+from approvals import actors, clock, policy
 from approvals.models import Approval, Effect
 from approvals.registry import CommitContext, EffectSpec, Verb
-from audit.actor import Actor, EvidenceRef, Target
+from audit.actor import Actor, EvidenceRef, Subject, Target
 from audit.clock import uuid7
 from audit.record import record
 
@@ -36,11 +36,14 @@ def commit_now(
     intent_hash: str,
     approval: Approval | None = None,
     approver: Actor | None = None,
+    approvers: Sequence[Subject] = (),
+    policy_digest: str = "",
     evidence: Sequence[EvidenceRef] = (),
 ) -> Done:
     """Run the verb's local writes and record them; must be called inside a transaction.
 
     With remote steps the event says `pending`: each step reports its own result later.
+    `approvers` are all who approved, where a group's rule needs several.
     """
     context = CommitContext(
         actor=actor,
@@ -67,13 +70,12 @@ def commit_now(
         intent_hash=intent_hash,
     )
     private = dict(done.private)
-    data = {"verb": verb.name, "steps": len(effects), **done.data}
+    in_force = approval.policy_digest if approval else policy_digest or policy.policy_digest()
+    data = {"verb": verb.name, "steps": len(effects), "policy": in_force, **done.data}
     if approver is not None:
-        private["approver"] = {
-            "iss": approver.iss,
-            "sub": approver.sub,
-            "name": approver.name or approver.email,
-        }
+        private["approver"] = _named(approver)
+    if len(approvers) > 1:
+        private["approvers"] = [_named(one) for one in approvers]
     event = record(
         actor,
         verb.event,
@@ -91,6 +93,10 @@ def commit_now(
         evidence=(*actor.evidence, *evidence),
     )
     return Done(event.id, tuple(effects))
+
+
+def _named(person: Actor | Subject) -> dict[str, str]:
+    return {"iss": person.iss, "sub": person.sub, "name": person.name or person.email}
 
 
 def add_effects(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q
 
@@ -60,6 +61,13 @@ def roster(
     )
     able = [p for p in people if wanted & set(p.roles)]
     return sorted(able, key=lambda p: (p.phone is False, p.on_call, p.pk))
+
+
+def group(rule: Mapping[str, Any], requester: Actor) -> list[Person]:
+    """Everybody of a rule's group who may approve, on call first, never the requester."""
+    named = {(p["iss"], p["sub"]) for p in rule.get("people", ())}
+    everybody = roster(roles=rule["approver_roles"], approver="group", requester=requester)
+    return [p for p in everybody if not named or (p.iss, p.sub) in named]
 
 
 def only_person(*, roles: Iterable[str], requester: Actor) -> Person | None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from django.conf import settings
+
 from approvals.intent import digest
 from approvals.registry import Stance, Verb
 from audit.actor import Actor, Target
 
 Kind = Literal["refuse", "commit", "require"]
-Approver = Literal["self", "another", ""]
+Approver = Literal["self", "another", "group", ""]
 
 DEFAULT_POLICY: dict[str, Any] = {
     "schema": "ata.policy.v1",
@@ -42,6 +44,11 @@ class Decision:
     while_pending: str = ""
     on_denial: str = ""
     on_expiry: str = ""
+    rule: str = ""  # id of the rule that applied
+    count: int = 1
+    group: str = ""
+    within_s: int = 0  # seconds that a person has to answer
+    escalate: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON for the approval row."""
@@ -98,6 +105,7 @@ def _require(verb: Verb, severity: str, how: dict[str, Any], policy: dict[str, A
         while_pending=policy["while_pending"] if verb.hold else "open",
         on_denial=policy["on_denial"],
         on_expiry=policy["on_expiry"],
+        within_s=settings.STEP_UP_EXPIRY_S,
     )
 
 

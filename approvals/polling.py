@@ -13,7 +13,7 @@ from django.db import transaction
 
 from approvals import actors, answers, clock, closing, details, issuer, recording, secret_box
 from approvals.asks import add_ask, ask_next
-from approvals.models import Approval, Ask, AskState, Person, Status
+from approvals.models import Approval, Ask, AskState, Channel, Person, Status
 from auth0_client import ciba, polling
 from auth0_client.errors import Auth0Error, RateLimited, Unavailable
 from outbound.errors import OutboundError
@@ -28,14 +28,22 @@ _AFTER_LOST = (timedelta(seconds=3), timedelta(seconds=15))
 screen, so there are no more: many pushes teach people to approve any (MFA fatigue)."""
 _ANSWER_LOST = "its answer was lost"
 _LIVE = {AskState.STARTING, AskState.WAITING}
+# What a passkey answered may have a push out, whose late answer is recorded.
+_LISTENED = {
+    AskState.WAITING,
+    AskState.SUPERSEDED,
+    AskState.CANCELLED,
+    AskState.APPROVED,
+    AskState.DENIED,
+}
 
 
 def work(ask: Ask) -> None:
     """Do what is due for one ask."""
     if ask.state == AskState.STARTING:
         _start(ask)
-    elif ask.state in {AskState.WAITING, AskState.SUPERSEDED, AskState.CANCELLED}:
-        _poll(ask)
+    elif ask.state in _LISTENED:
+        _listen(ask)
     else:
         _again(ask, None)
 
@@ -119,13 +127,39 @@ def _give_up(ask: Ask, code: str, detail: str) -> None:
         approval = _locked(ask)
         if approval.status != Status.PENDING:
             return
+        if ask.channel == Channel.EITHER:  # the passkey may still answer
+            ask.answers = {**ask.answers, "ciba": {"decision": "unreachable", "evidence": []}}
+            Ask.objects.filter(pk=ask.pk).update(
+                state=AskState.WAITING,
+                started=now,
+                answers=ask.answers,
+                detail=detail[:300],
+                due=ask.expires_at,
+            )
+            return
         Ask.objects.filter(pk=ask.pk).update(state=AskState.FAILED, detail=detail[:300], due=None)
+        if closing.enough_left(approval):
+            return
         following = ask_next(approval, actors.from_json(approval.requester), now)
         if following is None:
             ask.refresh_from_db()
             closing.fail(approval, ask, code, detail)
         else:
             recording.approval_requested(approval, actors.from_json(approval.requester))
+
+
+def _listen(ask: Ask) -> None:
+    """Poll for the push; where none is out, only the clock can end the ask."""
+    if ask.channel != Channel.PASSKEY and "ciba" not in ask.answers:
+        _poll(ask)
+        return
+    now = clock.now()
+    if ask.approval.status != Status.PENDING or ask.state != AskState.WAITING:
+        _again(ask, None)
+    elif now < ask.expires_at:
+        _again(ask, ask.expires_at)
+    else:
+        _finish(ask, answers.expired(ask, now, source="our clock"))
 
 
 def _poll(ask: Ask) -> None:

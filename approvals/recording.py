@@ -17,9 +17,20 @@ def approval_requested(approval: Approval, actor: Actor) -> UUID:
 
 
 def approval_approved(
-    approval: Approval, ask: Ask, person: Actor, *, signed: bool, evidence: Sequence[EvidenceRef]
+    approval: Approval,
+    ask: Ask,
+    person: Actor,
+    *,
+    signed: bool,
+    evidence: Sequence[EvidenceRef],
+    channel: str = "ciba",
+    waits: str = "",
+    number: int = 1,
 ) -> UUID:
-    """The asked person approved this very intent."""
+    """The asked person approved this very intent over one channel.
+
+    `waits` names the channel that has yet to; `number` is how many people have approved by now.
+    """
     return _write(
         "approval.approved",
         approval,
@@ -27,12 +38,30 @@ def approval_approved(
         outcome="success",
         ask=ask,
         evidence=evidence,
-        data={"details_signed": signed, "single_person": approval.single_person},
+        data={
+            "details_signed": signed,
+            "single_person": approval.single_person,
+            "channel": channel,
+            **({"waits_for": waits} if waits else {}),
+            **_of_several(approval, 0 if waits else number),
+        },
     )
 
 
+def _of_several(approval: Approval, number: int) -> dict[str, int]:
+    needed = int(approval.rule.get("count", 1))
+    return {"approved": number, "needed": needed} if needed > 1 and number else {}
+
+
 def approval_denied(
-    approval: Approval, ask: Ask | None, person: Actor, *, inferred: bool, source: str
+    approval: Approval,
+    ask: Ask | None,
+    person: Actor,
+    *,
+    inferred: bool,
+    source: str,
+    channel: str = "ciba",
+    evidence: Sequence[EvidenceRef] = (),
 ) -> UUID:
     """The asked person refused; `inferred` while only our clock says so."""
     actor = SYSTEM if inferred else person
@@ -42,19 +71,27 @@ def approval_denied(
         actor,
         outcome="denied",
         ask=ask,
-        data={"inferred": inferred, "known_from": source},
+        data={"inferred": inferred, "known_from": source, "channel": channel},
+        evidence=evidence,
     )
 
 
-def ask_expired(approval: Approval, ask: Ask, *, next_person: bool, source: str) -> UUID:
-    """Nobody answered this ask in time."""
+def ask_expired(
+    approval: Approval, ask: Ask, *, next_person: bool, source: str, others_wait: bool = False
+) -> UUID:
+    """Nobody answered this ask in time; `others_wait` when others of a group still may."""
     return _write(
         "approval.expired",
         approval,
         SYSTEM,
         outcome="expired",
         ask=ask,
-        data={"next_person_asked": next_person, "known_from": source, "hold_stays": approval.held},
+        data={
+            "next_person_asked": next_person,
+            "known_from": source,
+            "hold_stays": approval.held,
+            **({"others_asked": True} if others_wait else {}),
+        },
     )
 
 
@@ -84,7 +121,23 @@ def answered_too_late(approval: Approval, ask: Ask, person: Actor, answer: str) 
         person,
         outcome="failure",
         ask=ask,
-        data={"failure": "answered_after_close", "answer": answer, "closed_as": approval.outcome},
+        data={
+            "failure": "answered_after_close",
+            "answer": answer,
+            "closed_as": approval.outcome or ask.state,
+        },
+    )
+
+
+def answer_refused(approval: Approval, ask: Ask, person: Actor, code: str, answer: str) -> UUID:
+    """An answer that was not taken, by the wrong person or way; the request waits on."""
+    return _write(
+        "approval.failed",
+        approval,
+        person,
+        outcome="failure",
+        ask=ask,
+        data={"failure": code, "answer": answer, "still_waits": True},
     )
 
 

@@ -39,8 +39,18 @@ def requested(event: PublicEvent) -> str:
 
 
 def approved(event: PublicEvent) -> str:
-    """The asked person approved on the phone."""
-    return f"{person(event.get('actor'))} approved on the phone: {_what(event)}"
+    """The asked person approved, by phone or with a passkey, alone or as one of several."""
+    data = _data(event)
+    how = _HOW.get(str(data.get("channel", "ciba")), "")
+    more = ""
+    if waits := data.get("waits_for"):
+        more = f"; still needed {_HOW.get(str(waits), '')}".rstrip()
+    elif int(data.get("approved") or 1) < int(data.get("needed") or 1):
+        more = f"; {data['approved']} of {data['needed']}"
+    return f"{person(event.get('actor'))} approved {how}: {_what(event)}{more}"
+
+
+_HOW = {"ciba": "on the phone", "passkey": "with a passkey"}
 
 
 def denied(event: PublicEvent) -> str:
@@ -56,6 +66,8 @@ def expired(event: PublicEvent) -> str:
     after = ""
     if data.get("next_person_asked"):
         after = "; the next on call is asked"
+    elif data.get("others_asked"):
+        after = "; others may still answer"
     elif data.get("hold_stays"):
         after = "; the hold stays"
     return f"{_asked(event, 'Nobody')} did not answer in time: {_what(event)}{after}"
@@ -65,10 +77,16 @@ def failed(event: PublicEvent) -> str:
     """The step-up could not be completed, or an answer came after the end."""
     data = _data(event)
     if data.get("failure") == "answered_after_close":
-        closed = shown(data.get("closed_as")) or "replaced by a newer one"
+        said = shown(data.get("closed_as"))
+        closed = "replaced by a newer one" if said in {"", "superseded"} else said
         return (
             f"{person(event.get('actor'))} {shown(data.get('answer'))} after the request was "
             f"{closed}, which committed nothing: {_what(event)}"
+        )
+    if data.get("still_waits"):
+        return (
+            f"{person(event.get('actor'))} tried to answer and could not "
+            f"({_NOT_TAKEN.get(str(data.get('failure')), 'refused')}): {_what(event)}"
         )
     why = shown(data.get("detail")).rstrip(".")
     return f"The approval failed, and nothing was committed: {_what(event)}" + (
@@ -80,6 +98,13 @@ def cancelled(event: PublicEvent) -> str:
     """Withdrawn by whoever asked."""
     return f"{person(event.get('actor'))} withdrew the request: {_what(event)}"
 
+
+_NOT_TAKEN = {
+    "self_approval": "who asks cannot approve",
+    "wrong_subject": "somebody else was asked",
+    "wrong_channel": "it is answered another way",
+    "already_answered": "the answer is in already",
+}
 
 actions.reword("approval.requested", requested)
 actions.reword("approval.approved", approved)

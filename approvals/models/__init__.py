@@ -1,20 +1,31 @@
 """Rows of the approvals room. Nothing here is evidence: evidence is the audit trail."""
 
-from approvals.models.approval import Answer, Approval, Ask, AskState, Outcome, Status
+from approvals.models.approval import (
+    Answer,
+    Approval,
+    Ask,
+    AskState,
+    Channel,
+    Outcome,
+    Status,
+)
 from approvals.models.effect import Effect, EffectState
 from approvals.models.keep import IdempotencyRecord, ShortLivedSecret
 from approvals.models.person import Person
+from approvals.models.policy import PolicyVersion
 
 __all__ = [
     "Answer",
     "Approval",
     "Ask",
     "AskState",
+    "Channel",
     "Effect",
     "EffectState",
     "IdempotencyRecord",
     "Outcome",
     "Person",
+    "PolicyVersion",
     "ShortLivedSecret",
     "Status",
 ]

@@ -44,6 +44,15 @@ class AskState(models.TextChoices):
     CANCELLED = "cancelled", "cancelled"
 
 
+class Channel(models.TextChoices):
+    """How a person may answer: on the phone (CIBA), with a passkey here, or what both must say."""
+
+    CIBA = "ciba", "by phone"
+    PASSKEY = "passkey", "with a passkey"
+    BOTH = "both", "by phone and with a passkey"
+    EITHER = "either", "by phone or with a passkey"
+
+
 class Approval(models.Model):
     """One intent waiting for, or answered by, a human."""
 
@@ -66,6 +75,8 @@ class Approval(models.Model):
     requester_iss = models.CharField(max_length=255, blank=True)
     requester_sub = models.CharField(max_length=255, blank=True, db_index=True)
     folded = models.CharField(max_length=200, blank=True)  # one approval per target and scan
+    # Names the same request by the same subject while it is pending; empty once it is closed.
+    open_key = models.CharField(max_length=64, blank=True)
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     answer = models.CharField(max_length=10, choices=Answer, default=Answer.NONE)
     inferred = models.BooleanField(default=False)
@@ -90,6 +101,11 @@ class Approval(models.Model):
                 condition=~models.Q(folded=""),
                 name="one_approval_per_target_and_scan",
             ),
+            models.UniqueConstraint(
+                fields=["open_key"],
+                condition=~models.Q(open_key=""),
+                name="one_open_approval_per_request",
+            ),
         )
         indexes = (
             models.Index(fields=["status", "-created"], name="approval_inbox"),
@@ -112,6 +128,9 @@ class Ask(models.Model):
     number = models.PositiveSmallIntegerField()
     person = models.ForeignKey("approvals.Person", models.PROTECT, related_name="asks")
     code = models.CharField(max_length=20)  # the binding message
+    channel = models.CharField(max_length=7, choices=Channel, default=Channel.CIBA)
+    # channel -> {"decision", "at", "signed", "evidence": [{"kind", "digest"}]}
+    answers = models.JSONField(default=dict)
     state = models.CharField(max_length=12, choices=AskState, default=AskState.STARTING)
     detail = models.CharField(max_length=300, blank=True)
     started = models.DateTimeField(null=True)

@@ -1,0 +1,68 @@
+"""A checked registration, sealed until the decision `passkey.enrol` makes it a passkey.
+
+The decision names only the seal, so a passkey can come from a ceremony in a browser of its owner
+and from nowhere else, whichever door the decision is asked through.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+
+from approvals import clock, secret_box
+from approvals.intent import digest
+from approvals.passkeys import party
+from approvals.passkeys.registration import Registered
+from audit.actor import Actor
+
+_BOX = "passkey"
+_KEPT_FOR = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Whose ceremony it was, and what it registered."""
+
+    iss: str
+    sub: str
+    registered: Registered
+
+
+def seal(actor: Actor, registered: Registered) -> str:
+    """Keep a registration for the decision that follows at once; returns its digest."""
+    value = {"iss": actor.iss, "sub": actor.sub, "registered": _plain(registered)}
+    handle = party.handle_of(registered.credential_id)
+    expires = clock.now() + _KEPT_FOR
+    secret_box.keep(_BOX, handle, json.dumps(value), expires=expires)
+    return digest(value["registered"])
+
+
+def opened(handle: str) -> Pending | None:
+    """What was sealed under this handle; None when nothing was, or too long ago."""
+    try:
+        found = json.loads(secret_box.read(_BOX, handle))
+    except secret_box.SecretGone:
+        return None
+    plain = found["registered"]
+    public_key = b64decode(plain["public_key"])
+    changed = {"public_key": public_key, "transports": tuple(plain["transports"])}
+    return Pending(found["iss"], found["sub"], Registered(**{**plain, **changed}))
+
+
+def forget(handle: str) -> None:
+    """The seal is used up."""
+    secret_box.drop(_BOX, handle)
+
+
+def digest_of(pending: Pending) -> str:
+    """The digest that `seal` returned; an intent to enrol repeats it."""
+    return digest(_plain(pending.registered))
+
+
+def _plain(registered: Registered) -> dict[str, object]:
+    plain = asdict(registered)
+    plain["public_key"] = b64encode(registered.public_key).decode()
+    plain["transports"] = list(registered.transports)
+    return plain
