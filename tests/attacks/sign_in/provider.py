@@ -103,15 +103,7 @@ class Provider:
         """Answer one request, truthfully or not."""
         path = urlsplit(handler.path).path
         self.asked.append((handler.command, path))
-        ways: dict[str, Callable[[], Page]] = {
-            "/.well-known/openid-configuration": lambda: says(self.discovery()),
-            "/.well-known/jwks.json": lambda: says({"keys": self.published}),
-            "/authorize": lambda: self.authorize(handler.path),
-            "/oauth/token": lambda: self.token(handler, body),
-            "/userinfo": lambda: says(
-                {"sub": self.sub, "name": "Olu Operator", "email": "operator@acme.example"}
-            ),
-        }
+        ways = self.ways(handler, body)
         page = ways[path]() if path in ways else says({"error": "not_found"}, 404)
         if path in self.lies:
             page = self.lies[path](page)
@@ -123,6 +115,18 @@ class Provider:
         handler.send_header("Content-Length", str(len(page.body)))
         handler.end_headers()
         handler.wfile.write(page.body)
+
+    def ways(self, handler: BaseHTTPRequestHandler, body: bytes) -> dict[str, Callable[[], Page]]:
+        """What answers at each path."""
+        return {
+            "/.well-known/openid-configuration": lambda: says(self.discovery()),
+            "/.well-known/jwks.json": lambda: says({"keys": self.published}),
+            "/authorize": lambda: self.authorize(handler.path),
+            "/oauth/token": lambda: self.token(handler, body),
+            "/userinfo": lambda: says(
+                {"sub": self.sub, "name": "Olu Operator", "email": "operator@acme.example"}
+            ),
+        }
 
     def discovery(self) -> dict[str, Any]:
         """The discovery document."""

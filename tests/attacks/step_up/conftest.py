@@ -1,0 +1,119 @@
+"""The pipeline on a room of lamps, asked through a provider that lies when it is told to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from approvals import clock, issuer
+from approvals.models import Approval, Ask, Effect
+from approvals.sweep import sweep
+from audit import evidence, sequencer
+from audit.actor import Actor
+from outbound.client import Outbound
+from outbound.guard import Guard
+from outbound.patience import Retries
+from tests.approvals.lamps import Lamps, furnish
+from tests.approvals.people_of import acting
+from tests.attacks.sign_in.provider import CLIENT, ROLES, SECRET
+from tests.attacks.step_up.provider import APPROVALS, PhoneProvider
+from tests.attacks.step_up.trail import one_event_or_more
+from tests.attacks.tamper.verifying import verified
+
+type Work = Callable[..., None]
+
+
+@pytest.fixture(scope="session")
+def listening() -> Iterator[PhoneProvider]:
+    """One provider for all tests of a process."""
+    provider = PhoneProvider()
+    provider.start()
+    yield provider
+    provider.stop()
+
+
+@pytest.fixture(scope="session")
+def patient() -> Iterator[Outbound]:
+    """One connection pool that tries again at once instead of after a second."""
+    at_once = Retries(attempts=2, first_wait=0.001, longest_wait=0.001)
+    with Outbound(guard=Guard.only("http://localhost/"), retries=at_once) as client:
+        yield client
+
+
+@pytest.fixture
+def provider(
+    listening: PhoneProvider,
+    patient: Outbound,
+    settings: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    db: None,
+) -> Iterator[PhoneProvider]:
+    """The provider, honest until told otherwise, as the issuer of a portal with an empty past."""
+    listening.reset()
+    settings.VAR_DIR = tmp_path
+    settings.ENV = settings.ENV.model_copy(
+        update={
+            "AUTH0_ISSUER": listening.issuer,
+            "AUTH0_CLIENT_ID": CLIENT,
+            "AUTH0_CLIENT_SECRET": SECRET,
+            "AUTH0_APPROVAL_AUDIENCE": APPROVALS,
+            "AUTH0_MGMT_CLIENT_SECRET": SECRET,
+            "AUTH0_ROLES_CLAIM": ROLES,
+        }
+    )
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+    evidence.forget_read()
+    cache.clear()
+    monkeypatch.setattr(issuer, "outbound", lambda: patient)
+    issuer.auth0.cache_clear()
+    yield listening
+    issuer.auth0.cache_clear()
+
+
+@pytest.fixture
+def lamps(monkeypatch: pytest.MonkeyPatch) -> Lamps:
+    """The room."""
+    return furnish(monkeypatch)
+
+
+@pytest.fixture
+def olu(provider: PhoneProvider) -> Actor:
+    """The operator who asks."""
+    return acting("operator", "operator")
+
+
+@pytest.fixture
+def oona(provider: PhoneProvider) -> Actor:
+    """The operator who is asked."""
+    return acting("operator2", "operator")
+
+
+@pytest.fixture
+def work() -> Work:
+    """Do everything that waits, due or not: one round sends, the next asks for the answer."""
+
+    def do(rounds: int = 1) -> None:
+        for _ in range(rounds):
+            for rows in (Ask, Effect, Approval):
+                rows._default_manager.filter(due__isnull=False).update(due=clock.now(), lease=None)
+            sweep()
+
+    return do
+
+
+@pytest.fixture(autouse=True)
+def _every_attack_is_on_the_trail_and_the_ledger_holds(
+    request: pytest.FixtureRequest, provider: PhoneProvider
+) -> Iterator[None]:
+    """After each attack: something says what happened, and `verify_ledger` finds nothing wrong."""
+    yield
+    if "owner" in request.fixturenames:  # whoever writes the tables is the attack itself
+        return
+    one_event_or_more()
+    sequencer.run_once()
+    assert verified() == {}
