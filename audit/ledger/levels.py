@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from . import assertion, proof, tokens
-from .assertion import AssertionFailed, Passkey
+from . import assertion, intents, proof, tokens
+from .assertion import AssertionFailed, Passkey, UnknownPasskey
 from .merkle import ProofError
 from .note import NoteError
 from .policy import Policy
-from .tokens import TokenError
+from .tokens import Aside, TokenError, UnknownKey
 from .vocabulary import HUMAN_WORDS, LOG_WORDS
 
 CLOCK_SKEW: Final = timedelta(minutes=5)
@@ -78,27 +78,13 @@ def human(
         issuer_keys: issuer -> JWKS that the verifier trusts.
         passkeys: credential id -> passkey that the verifier trusts.
     """
-    good: list[str] = []
-    bad: list[str] = []
-    sign_in = issuer = passkey = False
-    for kind, body, problem in _bodies(event, evidence):
-        if body is None:
-            bad.append(problem)
-            continue
-        try:
-            if kind == "id_token":
-                good.append(_sign_in(event, body, issuer_keys))
-                sign_in = True
-            elif kind == "approval_token":
-                good.append(_issuer_approval(event, body, issuer_keys))
-                issuer = True
-            else:
-                good.append(_passkey_decision(event, body, passkeys or {}))
-                passkey = True
-        except (TokenError, AssertionFailed) as error:
-            bad.append(f"The {_KINDS[kind]} does not count: {error}.")
-    code = "H3" if issuer and passkey else "H2" if issuer or passkey else "H1" if sign_in else "H0"
-    if code in ("H2", "H3") and _unsigned(event):
+    judged = tuple(judge(event, evidence, issuer_keys, passkeys))
+    good = [one.sentence for one in judged if one.counts]
+    bad = [one.sentence for one in judged if not one.counts]
+    kinds = {one.kind for one in judged if one.counts}
+    sign_in, signatures = "id_token" in kinds, len(kinds - {"id_token"})
+    code = f"H{signatures + 1}" if signatures else "H1" if sign_in else "H0"
+    if signatures and _unsigned(event):
         code = "H1" if sign_in else "H0"
         bad.append("Nobody signs an expiry or an inferred denial, so signatures do not count here.")
     if not good:
@@ -106,6 +92,57 @@ def human(
     return Level(code, (*good, *bad), len(good))
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one body of evidence says about an event.
+
+    Attributes:
+        kind, digest: as the entry names it.
+        state: `counts` · `aside` (verifies, and bears not on this) · `refused` (does not verify, or
+            says something else) · `unknown` (the verifier has no key for it, or no body).
+        sentence: why.
+    """
+
+    kind: str
+    digest: str
+    state: str
+    sentence: str
+
+    @property
+    def counts(self) -> bool:
+        """Whether it raises the level."""
+        return self.state == "counts"
+
+
+def judge(
+    event: dict[str, Any],
+    evidence: Mapping[str, bytes],
+    issuer_keys: IssuerKeys,
+    passkeys: Mapping[str, Passkey] | None = None,
+) -> Iterator[Judged]:
+    """Judge every token and assertion that an event names; arguments as in `human`."""
+    for kind, digest, body, problem in _bodies(event, evidence):
+        if body is None:
+            yield Judged(kind, digest, "unknown", problem)
+            continue
+        try:
+            if kind == "id_token":
+                said = _sign_in(event, body, issuer_keys)
+            elif kind == "approval_token":
+                said = _issuer_approval(event, body, issuer_keys)
+            else:
+                said = _passkey_decision(event, body, passkeys or {})
+            yield Judged(kind, digest, "counts", said)
+        except (TokenError, AssertionFailed) as error:
+            state = _STATES.get(type(error), "refused")
+            yield Judged(kind, digest, state, f"The {_KINDS[kind]} does not count: {error}.")
+
+
+_STATES: Final[dict[type[Exception], str]] = {
+    UnknownKey: "unknown",
+    UnknownPasskey: "unknown",
+    Aside: "aside",
+}
 _KINDS: Final = {
     "id_token": "sign-in token",
     "approval_token": "approval token",
@@ -115,24 +152,29 @@ _KINDS: Final = {
 
 def _bodies(
     event: dict[str, Any], evidence: Mapping[str, bytes]
-) -> Iterator[tuple[str, bytes | None, str]]:
+) -> Iterator[tuple[str, str, bytes | None, str]]:
     for reference in event["evidence"]:
         kind, digest = reference["kind"], reference["digest"]
         if kind not in _KINDS:
             continue
         body = evidence.get(digest)
         if body is None:
-            yield kind, None, f"The {_KINDS[kind]} {digest[:12]}… is not at hand."
+            yield kind, digest, None, f"The {_KINDS[kind]} {digest[:12]}… is not at hand."
         elif hashlib.sha256(body).hexdigest() != digest:
-            yield kind, None, f"The {_KINDS[kind]} {digest[:12]}… is another body than recorded."
+            problem = f"The {_KINDS[kind]} {digest[:12]}… is another body than recorded."
+            yield kind, digest, None, problem
         else:
-            yield kind, body, ""
+            yield kind, digest, body, ""
 
 
 def _sign_in(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys) -> str:
     claims = tokens.claims(body, issuer_keys)
     actor = event["actor"]
     if not _same_person(claims, actor):
+        if any(_same_person(claims, person) for person in _deciders(event)):
+            raise Aside("it is the approver's, and says nothing about the actor")
+        if not isinstance(actor["sub"], str):
+            raise Aside("it is of another person than the actor, or the actor has been erased")
         raise TokenError("it is of another person than the actor, or the actor has been erased")
     issued = _issued(claims, event)
     return f"{claims['iss']} signed that this person signed in, at {issued:%Y-%m-%d %H:%M:%S} UTC."
@@ -141,11 +183,15 @@ def _sign_in(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys) -> str
 def _issuer_approval(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys) -> str:
     claims = tokens.claims(body, issuer_keys)
     if _is_refusal(event):
-        raise TokenError("it proves an approval, and this event is a refusal")
+        raise Aside("it proves an approval, and this event is a refusal")
     if not any(_same_person(claims, person) for person in _deciders(event)):
-        raise TokenError("it is of neither the actor nor the approver")
-    if not event["intent_hash"] or _approved_intent(claims) != event["intent_hash"]:
+        kind = Aside if _erased(event) else TokenError
+        raise kind("it is of neither the actor nor the approver")
+    signed = _signed_details(claims)
+    if not event["intent_hash"] or signed.get("intent_hash") != event["intent_hash"]:
         raise TokenError("it approves another intent")
+    if problem := intents.differs(event) or intents.names_another(event, signed):
+        raise TokenError(problem)
     issued = _issued(claims, event)
     return (
         f"{claims['iss']} signed that the approver accepted this very intent, "
@@ -156,7 +202,8 @@ def _issuer_approval(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys
 def _passkey_decision(event: dict[str, Any], body: bytes, passkeys: Mapping[str, Passkey]) -> str:
     if not event["intent_hash"]:
         raise AssertionFailed("this event names no intent")
-    found = assertion.verify(body, event["intent_hash"], passkeys)
+    at = datetime.fromisoformat(event["recorded_at"])
+    found = assertion.verify(body, event["intent_hash"], passkeys, at)
     owner = {"iss": found.passkey.iss, "sub": found.passkey.sub}
     if not any(_same_person(owner, person) for person in _deciders(event)):
         raise AssertionFailed("its passkey belongs to neither the actor nor the approver")
@@ -164,7 +211,17 @@ def _passkey_decision(event: dict[str, Any], body: bytes, passkeys: Mapping[str,
         raise AssertionFailed(f"it says {found.decision!r}, which is not what happened")
     if event["approval"] and found.approval_id != event["approval"]:
         raise AssertionFailed("it answers another approval")
-    return "The person's own passkey, after verifying its user, signed this very intent."
+    if problem := intents.differs(event):
+        raise AssertionFailed(problem)
+    if not _same_person(owner, event["actor"]) and not found.passkey.approves_for_others(at):
+        raise AssertionFailed("no second person had confirmed its passkey for what others ask")
+    revoked = found.passkey.revoked_at
+    since = f" It was revoked later, at {revoked:%Y-%m-%d %H:%M:%S} UTC." if revoked else ""
+    return f"The person's own passkey, after verifying its user, signed this very intent.{since}"
+
+
+def _erased(event: dict[str, Any]) -> bool:
+    return any(not isinstance(person.get("sub"), str) for person in _deciders(event))
 
 
 def _deciders(event: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -192,16 +249,17 @@ def _issued(claims: Mapping[str, Any], event: dict[str, Any]) -> datetime:
     return when
 
 
-def _approved_intent(claims: Mapping[str, Any]) -> str | None:
+def _signed_details(claims: Mapping[str, Any]) -> dict[str, str]:
+    """What the issuer signed of the act: the texts of the first `authorization_details`."""
     details: Any = claims.get("authorization_details")
     try:
         if isinstance(details, str):
             details = json.loads(details)
-        found = details[0]["properties"]["intent_hash"]
-        value = found["value"] if isinstance(found, dict) else found
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-        return None
-    return value if isinstance(value, str) else None
+        found = details[0]["properties"].items()
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
+        return {}
+    values = {name: one.get("value") if isinstance(one, dict) else one for name, one in found}
+    return {name: value for name, value in values.items() if isinstance(value, str)}
 
 
 def _is_refusal(event: dict[str, Any]) -> bool:

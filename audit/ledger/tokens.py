@@ -25,6 +25,14 @@ class TokenError(ValueError):
     """A token that proves nothing, and why."""
 
 
+class UnknownKey(TokenError):
+    """Nobody can tell: the verifier has no key of that issuer, or none of that name."""
+
+
+class Aside(TokenError):
+    """A token that verifies and has no bearing on the event in question."""
+
+
 def claims(token: bytes, issuer_keys: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return the claims of a token that its issuer signed.
 
@@ -33,7 +41,8 @@ def claims(token: bytes, issuer_keys: Mapping[str, Mapping[str, Any]]) -> dict[s
         issuer_keys: issuer -> JWKS (RFC 7517), from the verifier's own trust roots.
 
     Raises:
-        TokenError: malformed, not RS256, an issuer without keys, or no key of that `kid` verifies.
+        UnknownKey: an issuer without keys, or no key of that `kid` among them.
+        TokenError: malformed, not RS256, or no key of that `kid` verifies.
     """
     try:
         issuer = jws.extract_compact(token).payload
@@ -42,7 +51,7 @@ def claims(token: bytes, issuer_keys: Mapping[str, Mapping[str, Any]]) -> dict[s
         raise TokenError("it is not a compact JWT with an issuer") from None
     keys = issuer_keys.get(named) if isinstance(named, str) else None
     if not keys:
-        raise TokenError(f"no keys of the issuer {named!r} are trusted")
+        raise UnknownKey(f"no keys of the issuer {named!r} are trusted")
     try:
         return dict(_verified(bytes(token), canonical(dict(keys))))
     except EntryError as error:
@@ -59,7 +68,7 @@ def _verified(token: bytes, key_set: bytes) -> Mapping[str, Any]:
         if isinstance(key, dict) and key.get("kid") == kid and _is_strong_rsa(key)
     ]
     if not kid or not candidates:
-        raise TokenError(
+        raise UnknownKey(
             f"the issuer's key set has no RSA key {kid!r} of {MIN_MODULUS_BITS} bits or more"
         )
     for candidate in candidates:

@@ -40,11 +40,13 @@ class Step:
         name: what was checked, in a few words.
         ok: whether it held; false too when an earlier failure left it unchecked.
         detail: a sentence.
+        skipped: it was not made, because an earlier one failed.
     """
 
     name: str
     ok: bool
     detail: str
+    skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,4 +171,4 @@ def _check_witnesses(parsed: Proof | None, head: Checkpoint | None, policy: Poli
 
 
 def _unchecked(name: str) -> Step:
-    return Step(name, False, "Not checked, because an earlier step failed.")
+    return Step(name, False, "Not checked, because an earlier step failed.", skipped=True)

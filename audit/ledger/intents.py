@@ -1,0 +1,72 @@
+"""Whether an event says what its signed intent says: the same act on the same thing (DESIGN 1.3.1).
+
+A signature covers the hash of an intent. Without this check, a signature over one act could be put
+beside an event of another act that names the same hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+DOMAIN: Final = b"ata.intent.v1\n"
+MAX_SHOWN: Final = 255
+"""Characters of a value in `authorization_details` (Auth0's limit)."""
+
+_PAST: Final = {"hold": "held", "freeze": "frozen", "unfreeze": "unfrozen"}
+
+
+def digest(text: bytes) -> str:
+    """Hex hash of an intent's canonical bytes, the identifier that signatures repeat."""
+    return hashlib.sha256(DOMAIN + text).hexdigest()
+
+
+def is_result(verb: str, action: str) -> bool:
+    """Whether an event's action is that of a verb; those about the approval itself fit any."""
+    family, _, act = verb.rpartition(".")
+    happened, _, past = action.rpartition(".")
+    if happened == "approval":
+        return True
+    return family == happened and past.startswith(_PAST.get(act, act.removesuffix("e")))
+
+
+def differs(event: Mapping[str, Any]) -> str:
+    """How the event differs from the intent whose text it opens; empty where it does not.
+
+    An event without the text (never kept, or erased) is no contradiction.
+    """
+    text = event["data"].get("intent")
+    if not isinstance(text, str):
+        return ""
+    if digest(text.encode()) != event["intent_hash"]:
+        return "the text of the intent beside it has another hash"
+    try:
+        said = json.loads(text)
+        verb, target = said["verb"], said["target"]
+        named = (str(target["kind"]), str(target["name"]))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return "the text of the intent beside it cannot be read"
+    if not isinstance(verb, str) or not is_result(verb, event["action"]):
+        return f"the intent is to {verb}, and this event is {event['action']}"
+    happened = event["target"]
+    if happened and isinstance(happened["name"], str) and named != _named(happened):
+        return f"the intent is about {named[0]} {named[1]!r}, and this event about another"
+    return ""
+
+
+def names_another(event: Mapping[str, Any], signed: Mapping[str, str]) -> str:
+    """How the issuer's signed details (`verb`, `target`) differ from the event; else empty."""
+    if "verb" in signed and not is_result(signed["verb"], event["action"]):
+        return f"it approves {signed['verb']}, and this event is {event['action']}"
+    target = event["target"]
+    if not target or not isinstance(target["name"], str) or "target" not in signed:
+        return ""
+    if signed["target"] != " ".join(_named(target))[:MAX_SHOWN]:
+        return f"it approves an act on {signed['target']!r}, and this event is about another"
+    return ""
+
+
+def _named(target: Mapping[str, Any]) -> tuple[str, str]:
+    return str(target["kind"]), str(target["name"])

@@ -1,0 +1,361 @@
+"""Checking an evidence pack: every step by name, each event in words, and what is not proven.
+
+Needs no server and no network. `ata verify PACK` prints this report; the verifier inside a pack
+(`audit/packs/verifier/`) makes the same checks under the same names. Trust roots come from the
+verifier: what the pack says about its own keys is shown as its claim and raises no level.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from . import assertion, levels, note
+from . import entry as entries
+from . import pack as packs
+from . import packwords as words
+from .canonical import EntryError, canonical
+from .commitment import Opening
+from .levels import IssuerKeys, Judged, Level
+from .note import NoteError
+from .pack import Pack, PackError
+from .policy import NONE, Policy
+from .verify import SAME_FOR_ALL_UNPROVEN, Step, verify_proof_file
+
+EVENTS_CHECK: Final = "Every event has its entry, openings and proof"
+EVIDENCE_CHECK: Final = "The evidence is what the entries name"
+OPENINGS_CHECK: Final = "The openings match the entry"
+EVIDENCE_CHECKS: Final = {
+    "id_token": "The issuer signed the sign-in",
+    "approval_token": "The issuer signed the approval of this very act",
+    "assertion": "A passkey signed this very act",
+}
+_STATES: Final = {"counts": "ok", "aside": "aside", "refused": "failed", "unknown": "unchecked"}
+_BODIES: Final = ("id_token", "approval_token", "assertion", "acknowledgement")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check.
+
+    Attributes:
+        name: what was checked, in a few words.
+        state: `ok` · `failed` · `unchecked` (not checked here) · `aside` (holds, bears not on it).
+        detail: a sentence.
+    """
+
+    name: str
+    state: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """What the verifier trusts, from elsewhere than the pack.
+
+    Attributes:
+        policy: logs, witnesses and a quorum.
+        issuer_keys: issuer -> JWKS; a set under "" counts for the entry's own issuer.
+        passkeys: credential id -> passkey.
+    """
+
+    policy: Policy
+    issuer_keys: IssuerKeys = field(default_factory=dict)
+    passkeys: Mapping[str, assertion.Passkey] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EventReport:
+    """One event of a pack.
+
+    Attributes:
+        said: who, what, when, approved how: (label, sentence).
+        human, log: levels by the verifier's own trust roots.
+        claimed: the human level by the keys inside the pack, where it is another; worth nothing.
+    """
+
+    index: int
+    id: str
+    said: tuple[tuple[str, str], ...]
+    checks: tuple[Check, ...]
+    human: Level
+    log: Level
+    claimed: Level | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return all(check.state != "failed" for check in self.checks)
+
+
+@dataclass(frozen=True, slots=True)
+class PackReport:
+    """All checks of a pack in order."""
+
+    words: str
+    checks: tuple[Check, ...]
+    events: tuple[EventReport, ...]
+    not_proven: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed, and there was something to check."""
+        mine = all(check.state == "ok" for check in self.checks)
+        return mine and all(event.ok for event in self.events)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        return {
+            "ok": self.ok,
+            "words": self.words,
+            "checks": [_shown(check) for check in self.checks],
+            "events": [_event(event) for event in self.events],
+            "not_proven": list(self.not_proven),
+        }
+
+
+def _shown(check: Check) -> dict[str, str]:
+    return {"name": check.name, "state": check.state, "detail": check.detail}
+
+
+def _event(event: EventReport) -> dict[str, Any]:
+    return {
+        "index": event.index,
+        "id": event.id,
+        "ok": event.ok,
+        "said": {label.lower(): text for label, text in event.said},
+        "checks": [_shown(check) for check in event.checks],
+        "human": _level(event.human),
+        "log": _level(event.log),
+        "claimed": event.claimed and _level(event.claimed),
+    }
+
+
+def _level(level: Level) -> dict[str, Any]:
+    return {"code": level.code, "words": level.words, "reasons": list(level.reasons)}
+
+
+def check(data: bytes, roots: Roots) -> PackReport:
+    """Check the bytes of a pack; failures are checks of the report, never exceptions."""
+    try:
+        pack = packs.read(data)
+    except PackError as error:
+        return _refused(error)
+    checks = [
+        Check(
+            packs.ARCHIVE_CHECK, "ok", f"{len(pack.members) + 2} members, each bit accounted for."
+        ),
+        Check(packs.MANIFEST_CHECK, "ok", f"It is of the log {pack.manifest['origin']}."),
+        _signed(pack, roots.policy),
+        Check(packs.MEMBERS_CHECK, "ok", "None was added, taken, moved or changed."),
+    ]
+    told = _Told(pack)
+    checks += [_complete(told), _named(told)]
+    events = tuple(_check_event(told, index, roots) for index in told.indices)
+    return PackReport(
+        str(pack.manifest["words"]), tuple(checks), events, tuple(_not_proven(pack, events, roots))
+    )
+
+
+def _refused(error: PackError) -> PackReport:
+    order = (packs.ARCHIVE_CHECK, packs.MANIFEST_CHECK, packs.MEMBERS_CHECK)
+    before = order[: order.index(error.check)]
+    checks = [Check(name, "ok", "It holds.") for name in before]
+    checks.append(Check(error.check, "failed", f"{error}."))
+    later = (*order[len(before) + 1 :], packs.SIGNED_CHECK, EVENTS_CHECK, EVIDENCE_CHECK)
+    checks += [Check(name, "unchecked", words.EARLIER) for name in later]
+    return PackReport("", tuple(checks), (), (words.NOTHING,))
+
+
+def _signed(pack: Pack, trust: Policy) -> Check:
+    if not trust.logs:
+        return Check(packs.SIGNED_CHECK, "unchecked", words.NO_LOG_KEY)
+    try:
+        origin = packs.check_signature(pack, canonical(pack.manifest), trust.logs)
+    except PackError as error:
+        return Check(packs.SIGNED_CHECK, "failed", f"{error}.")
+    return Check(packs.SIGNED_CHECK, "ok", f"{origin} signed it, and so each member.")
+
+
+class _Told:
+    """The members of a pack, put together by entry."""
+
+    def __init__(self, pack: Pack) -> None:
+        self.pack = pack
+        self.indices = sorted({_index(name) for name in pack.members if name.startswith("events/")})
+        self.checkpoint = pack.members.get("log/checkpoint", b"")
+        self.bodies = {
+            _digest(name): body
+            for name, body in pack.members.items()
+            if packs.kind_of(name) in _BODIES
+        }
+
+    def part(self, index: int, part: str) -> bytes:
+        return self.pack.members.get(packs.event_name(index, part), b"")
+
+    def issuer_keys(self) -> dict[str, Any]:
+        """Key sets that came in the pack."""
+        found: dict[str, Any] = {}
+        for body in self.pack.of_kind("issuer_keys").values():
+            value = _json(body)
+            if isinstance(value, dict) and isinstance(value.get("keys"), list):
+                kept = found.setdefault(str(value.get("iss")), {"keys": []})
+                kept["keys"] += value["keys"]
+        return found
+
+    def passkeys(self) -> dict[str, assertion.Passkey]:
+        """The passkeys that came in the pack."""
+        try:
+            return assertion.read_directory(self.pack.members.get("passkeys.json", b""))
+        except ValueError:
+            return {}
+
+    def references(self) -> dict[str, str]:
+        """Digest -> kind of all that the entries name."""
+        found = {}
+        for index in self.indices:
+            document = _json(self.part(index, "entry"))
+            for one in document.get("evidence", ()) if isinstance(document, dict) else ():
+                if isinstance(one, dict):
+                    found[str(one.get("digest"))] = str(one.get("kind"))
+        return found
+
+
+def _complete(told: _Told) -> Check:
+    for index in told.indices:
+        for part in ("entry", "openings.json", "tlog-proof"):
+            if packs.event_name(index, part) not in told.pack.members:
+                return Check(EVENTS_CHECK, "failed", f"Entry {index} is without its {part}.")
+        if not told.part(index, "tlog-proof").endswith(b"\n\n" + told.checkpoint):
+            return Check(EVENTS_CHECK, "failed", f"The proof of entry {index} is of another tree.")
+    if not told.indices:
+        return Check(EVENTS_CHECK, "failed", "There is no event in it.")
+    return Check(EVENTS_CHECK, "ok", f"{words.count(len(told.indices), 'event')}, of one tree.")
+
+
+def _named(told: _Told) -> Check:
+    wanted = told.references()
+    for name, body in told.pack.members.items():
+        if not name.startswith(("evidence/", "issuer/")):
+            continue
+        digest, kind = _digest(name), packs.kind_of(name)
+        if hashlib.sha256(body).hexdigest() != digest:
+            return Check(EVIDENCE_CHECK, "failed", f"{name} holds another body.")
+        if kind in _BODIES and wanted.get(digest) != kind:
+            return Check(EVIDENCE_CHECK, "failed", f"No entry names {name}.")
+    withheld = {str(one.get("name")) for one in _withheld(told.pack)}
+    for digest, kind in wanted.items():
+        if kind in _BODIES and digest not in told.bodies and digest not in withheld:
+            detail = f"The {kind} {digest[:12]}… is neither there nor said to be withheld."
+            return Check(EVIDENCE_CHECK, "failed", detail)
+    held = f"{words.count(len(told.bodies), 'body', 'bodies')} of evidence."
+    return Check(EVIDENCE_CHECK, "ok", held)
+
+
+def _check_event(told: _Told, index: int, roots: Roots) -> EventReport:
+    entry, proof = told.part(index, "entry"), told.part(index, "tlog-proof")
+    report = verify_proof_file(proof, entry, policy=roots.policy)
+    checks = [_of_step(step, roots.policy) for step in report.steps]
+    if report.index is not None and report.index != index:
+        checks.append(Check(EVENTS_CHECK, "failed", f"The proof is for entry {report.index}."))
+    log = levels.log(entry, proof, roots.policy)
+    event, opened = _open(entry, told.part(index, "openings.json"), index)
+    checks.append(opened)
+    if event is None:
+        return EventReport(index, "", (), tuple(checks), words.NOT_COMPUTED, log)
+    trusted, _ = _keys_for(event, roots.issuer_keys), roots.passkeys
+    judged = tuple(levels.judge(event, told.bodies, trusted, roots.passkeys))
+    checks += [_of_evidence(one, told.pack) for one in judged]
+    human = levels.human(event, told.bodies, trusted, roots.passkeys)
+    claimed = None
+    if any(one.state == "unknown" for one in judged):
+        own = levels.human(event, told.bodies, told.issuer_keys(), told.passkeys())
+        claimed = own if own.code > human.code else None
+    said = words.said(event, judged, human)
+    return EventReport(index, str(event["id"]), said, tuple(checks), human, log, claimed)
+
+
+def _of_step(step: Step, trust: Policy) -> Check:
+    if not trust.logs and step.name in words.NEED_LOG_KEY:
+        return Check(step.name, "unchecked", words.NO_LOG_KEY)
+    if step.ok:
+        return Check(step.name, "ok", step.detail)
+    return Check(step.name, "unchecked" if step.skipped else "failed", step.detail)
+
+
+def _of_evidence(one: Judged, pack: Pack) -> Check:
+    detail = one.sentence
+    for held_back in _withheld(pack):
+        if held_back.get("name") == one.digest:
+            detail = words.withheld(held_back)
+    return Check(EVIDENCE_CHECKS[one.kind], _STATES[one.state], detail)
+
+
+def _open(entry: bytes, body: bytes, index: int) -> tuple[dict[str, Any] | None, Check]:
+    try:
+        openings = _openings(body)
+        event = entries.reveal(entry, openings, index=index)
+    except EntryError as error:
+        return None, Check(OPENINGS_CHECK, "failed", f"{error}.")
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        return None, Check(OPENINGS_CHECK, "failed", "They cannot be read.")
+    count = words.count(len(openings), "value")
+    return event, Check(OPENINGS_CHECK, "ok", f"{count} as committed to in the entry.")
+
+
+def _openings(body: bytes) -> list[Opening]:
+    return [
+        Opening(one["path"], str(one["subject"]), bytes.fromhex(one["salt"]), one["value"])
+        for one in json.loads(body)["openings"]
+    ]
+
+
+def _keys_for(event: Mapping[str, Any], keys: IssuerKeys) -> IssuerKeys:
+    issuer = str(event["actor"]["iss"])
+    return {(name or issuer): value for name, value in keys.items()}
+
+
+def _not_proven(pack: Pack, events: Iterable[EventReport], roots: Roots) -> Iterable[str]:
+    yield from words.ALWAYS
+    if not roots.policy.witnessed:
+        yield SAME_FOR_ALL_UNPROVEN
+    yield from dict.fromkeys(words.withheld(one) for one in _withheld(pack))
+    unchecked = {
+        check.name for event in events for check in event.checks if check.state == "unchecked"
+    }
+    for name in sorted(unchecked):
+        yield f"{name}: not checked here."
+    if any(event.claimed for event in events):
+        yield words.OWN_CLAIM
+
+
+def _withheld(pack: Pack) -> Sequence[Mapping[str, Any]]:
+    found = pack.manifest["withheld"]
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _index(name: str) -> int:
+    return int(name.removeprefix("events/").partition(".")[0])
+
+
+def _digest(name: str) -> str:
+    return name.partition("/")[2].partition(".")[0]
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def claimed_log_key(data: bytes) -> Policy:
+    """A policy that trusts what the pack says its log's key is: its own claim, and no more."""
+    try:
+        text = packs.read(data).members.get("log/vkey", b"").decode().strip()
+        return Policy((note.parse_vkey(text),), {}, {}, NONE)
+    except (PackError, NoteError, UnicodeDecodeError):
+        return Policy((), {}, {}, NONE)
