@@ -1,4 +1,4 @@
-"""The room says how its events read."""
+"""The room says how its events read, and registers the decisions that it owns itself."""
 
 from __future__ import annotations
 
@@ -12,5 +12,7 @@ class ApprovalsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Wording is registered at import, in every process."""
+        """Both are registered at import, in every process."""
         from approvals import wording  # noqa: F401
+        from approvals.passkeys import actions  # noqa: F401
+        from approvals.passkeys import wording as _wording_of_passkeys  # noqa: F401

@@ -11,6 +11,7 @@ from approvals.models.approval import (
 )
 from approvals.models.effect import Effect, EffectState
 from approvals.models.keep import IdempotencyRecord, ShortLivedSecret
+from approvals.models.passkey import Passkey
 from approvals.models.person import Person
 from approvals.models.policy import PolicyVersion
 
@@ -24,6 +25,7 @@ __all__ = [
     "EffectState",
     "IdempotencyRecord",
     "Outcome",
+    "Passkey",
     "Person",
     "PolicyVersion",
     "ShortLivedSecret",

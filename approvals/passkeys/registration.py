@@ -16,7 +16,8 @@ from typing import Any, Final
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from fido2.attestation import InvalidAttestation, NoneAttestation, PackedAttestation
+from fido2.attestation.base import Attestation, InvalidAttestation, NoneAttestation
+from fido2.attestation.packed import PackedAttestation
 from fido2.cose import CoseKey
 from fido2.server import Fido2Server
 from fido2.webauthn import (
@@ -186,20 +187,17 @@ def _transports(answer: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _attestation(found: AttestationObject, credential: RegistrationResponse) -> str:
     """`none`, or `self` where the key vouches for itself (sections 8.2 and 8.7)."""
+    own = found.fmt == "packed" and "x5c" not in found.att_stmt
+    if not own and found.fmt != "none":
+        raise NotRegistered(
+            "attestation", "It brings a maker's attestation, which this portal does not judge."
+        )
+    form: Attestation = PackedAttestation() if own else NoneAttestation()
     try:
-        if found.fmt == "none":
-            NoneAttestation().verify(found.att_stmt, found.auth_data, b"")
-            return "none"
-        if found.fmt == "packed" and "x5c" not in found.att_stmt:
-            PackedAttestation().verify(
-                found.att_stmt, found.auth_data, credential.response.client_data.hash
-            )
-            return "self"
+        form.verify(found.att_stmt, found.auth_data, credential.response.client_data.hash)
     except (InvalidAttestation, NotImplementedError, TypeError):
         raise NotRegistered("attestation", "Its own attestation does not verify.") from None
-    raise NotRegistered(
-        "attestation", "It brings a maker's attestation, which this portal does not judge."
-    )
+    return "self" if own else "none"
 
 
 def _public_key(cose: CoseKey) -> bytes:
@@ -223,9 +221,7 @@ def _key(cose: CoseKey) -> Any:
     if number == party.EDDSA and cose[1] == 1 and cose[-1] == 6:
         return ed25519.Ed25519PublicKey.from_public_bytes(cose[-2])
     if number == party.RS256 and cose[1] == 3:
-        key = rsa.RSAPublicNumbers(
-            int.from_bytes(cose[-2]), int.from_bytes(cose[-1])
-        ).public_key()
+        key = rsa.RSAPublicNumbers(int.from_bytes(cose[-2]), int.from_bytes(cose[-1])).public_key()
         if key.key_size < _SHORTEST_RSA:
             raise NotRegistered("weak_key", f"Its RSA key is shorter than {_SHORTEST_RSA} bits.")
         return key

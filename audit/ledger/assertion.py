@@ -95,15 +95,18 @@ def read_directory(body: bytes) -> dict[str, Passkey]:
 
 
 def _passkey(one: Mapping[str, Any]) -> Passkey:
-    revoked = one.get("revoked_at")
     return Passkey(
         public_key=b64decode(one["public_key"], validate=True),
         iss=str(one["iss"]),
         sub=str(one["sub"]),
         rp_id=str(one["rp_id"]),
         origins=frozenset(str(origin) for origin in one["origins"]),
-        revoked_at=datetime.fromisoformat(revoked) if revoked else None,
+        **{name: _time(one.get(name)) for name in ("enrolled_at", "revoked_at", "approver_since")},
     )
+
+
+def _time(stamp: str | None) -> datetime | None:
+    return datetime.fromisoformat(stamp) if stamp else None
 
 
 def challenge(*, intent_hash: str, approval_id: str, role: str, decision: str) -> bytes:
@@ -162,6 +165,11 @@ def verify(
     signed = parts["authenticatorData"] + hashlib.sha256(parts["clientDataJSON"]).digest()
     _check_signature(passkey.public_key, parts["signature"], signed)
     return Asserted(passkey, said["approval_id"], said["role"], said["decision"])
+
+
+def authenticator_data(body: bytes) -> bytes:
+    """The authenticator data of a body that `verify` has accepted (WebAuthn Level 2 §6.1)."""
+    return _decode(json.loads(body)["credential"]["response"]["authenticatorData"])
 
 
 def _check_time(passkey: Passkey, at: datetime) -> None:
