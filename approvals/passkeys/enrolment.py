@@ -16,6 +16,7 @@ from approvals.intent import digest
 from approvals.passkeys import party
 from approvals.passkeys.registration import Registered
 from audit.actor import Actor
+from audit.record import record
 
 _BOX = "passkey"
 _KEPT_FOR = timedelta(minutes=2)
@@ -66,3 +67,14 @@ def _plain(registered: Registered) -> dict[str, object]:
     plain["public_key"] = b64encode(registered.public_key).decode()
     plain["transports"] = list(registered.transports)
     return plain
+
+
+def note_refused(actor: Actor, code: str, detail: str) -> None:
+    """Somebody freshly signed in tried to enrol what cannot be enrolled."""
+    record(
+        actor,
+        "passkey.refused",
+        outcome="failure",
+        data={"failure": code},
+        private={"detail": detail},
+    )

@@ -9,7 +9,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from approvals.passkeys import keys
 from portal.account.history import mine
+from portal.account.passkey_words import rows
 from portal.identity import sessions
 from portal.identity.current import actor
 from portal.identity.models import SignedInSession, User
@@ -26,7 +28,9 @@ def account(request: HttpRequest) -> HttpResponse:
         "roles": sorted(me.roles),
         "current": current,
         "sessions": _sessions(request),
+        "passkeys": rows(keys.of(me)),
         "history": mine(me, request.GET.get("cursor", "")),
+        "decides": bool(me.roles & {"operator", "admin"}),
         "readable": bool(me.roles & {"auditor", "operator", "admin"}),
         "cli": f"export ATA_PORTAL={settings.PORTAL_URL}\nata login\nata status",
     }

@@ -1,0 +1,176 @@
+"""My passkeys: make one, name it, let it count for others, revoke it; and everybody's, for those
+who look after them. What each act needs is decided in `approvals.passkeys`."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from approvals import clock
+from approvals.models import Passkey
+from approvals.passkeys import actions, directory, enrolment, keys, party, registration
+from approvals.passkeys.registration import NotRegistered
+from approvals.perform import Performed, Refused, perform
+from audit.actor import Actor, Target
+from portal.account.passkey_words import rows
+from portal.identity.current import actor, needs_role
+from portal.identity.fresh import needs_fresh_sign_in
+
+_CEREMONY = "passkey_ceremony"
+_GIVEN_FOR = timedelta(minutes=10)
+LONGEST = 65_536  # characters of a browser's answer
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@needs_fresh_sign_in()
+def new(request: HttpRequest) -> HttpResponseBase:
+    """Make a passkey in this browser; each page gives out one challenge for one try."""
+    if request.method == "POST":
+        return _enrol(request)
+    me, challenge = actor(request), registration.new_challenge()
+    request.session[_CEREMONY] = [b64encode(challenge).decode(), clock.stamp(clock.now())]
+    options = registration.options(me, challenge, keys.usable(me))
+    context = {
+        "options": json.dumps(options),
+        "suggested": f"{me.name or me.email}’s passkey"[:60],
+        "rp_id": party.rp_id(),
+        "origin": party.origin(),
+    }
+    return render(request, "account/passkey_new.html", context)
+
+
+def _enrol(request: HttpRequest) -> HttpResponse:
+    me = actor(request)
+    challenge = _given_out(request)
+    try:
+        if challenge is None:
+            raise NotRegistered("too_late", "That page was used or is too old. Begin again.")
+        made = registration.verify(sent(request), challenge)
+        handle = party.handle_of(made.credential_id)
+        registered = enrolment.seal(me, made)
+        name = keys.clean_name(request.POST.get("name", ""))
+        params = {"name": name, "registration": registered}
+        perform(me, "passkey.enrol", Target(actions.OWN, handle), params=params)
+    except (NotRegistered, Refused) as refused:
+        enrolment.note_refused(me, refused.code, refused.detail)
+        messages.error(request, f"No passkey was enrolled. {refused.detail}")
+        return redirect("account-passkey-new")
+    messages.success(request, f"{name or 'The passkey'} now counts for your own requests.")
+    return redirect("account")
+
+
+def _given_out(request: HttpRequest) -> bytes | None:
+    """The challenge of this session's page, which is used up by asking."""
+    text, at = request.session.pop(_CEREMONY, None) or ("", "")
+    if not text or clock.now() - datetime.fromisoformat(at) > _GIVEN_FOR:
+        return None
+    return b64decode(text)
+
+
+def sent(request: HttpRequest) -> dict[str, Any]:
+    """The browser's answer in the form; empty, which verifies as nothing, when it is no object."""
+    text = request.POST.get("credential", "")
+    try:
+        found = json.loads(text) if len(text) <= LONGEST else None
+    except (ValueError, RecursionError):
+        found = None
+    return found if isinstance(found, dict) else {}
+
+
+@require_POST
+def rename(request: HttpRequest, handle: str) -> HttpResponse:
+    """Call one of my passkeys something else."""
+    if keys.rename(actor(request), handle, request.POST.get("name", "")):
+        messages.success(request, "Renamed.")
+    elif keys.of(actor(request)).filter(handle=handle).exists():
+        messages.error(request, "Give it a name.")
+    else:
+        raise Http404
+    return redirect("account")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@needs_fresh_sign_in()
+def approver(request: HttpRequest, handle: str) -> HttpResponseBase:
+    """Ask another person to confirm that a key of mine may approve what others ask for."""
+    me = actor(request)
+    key = keys.usable(me).filter(handle=handle, approver_since=None).first()
+    if key is None:
+        raise Http404
+    if request.method != "POST":
+        return render(request, "account/passkey_approver.html", {"key": key})
+    done = _perform(request, me, "passkey.enrol", Target(actions.APPROVER, handle))
+    if done is None or done.approval is None:
+        return redirect("account")
+    return redirect("approval", approval_id=done.approval.id)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def revoke(request: HttpRequest, handle: str) -> HttpResponseBase:
+    """One's own key at once. Somebody else's is an admin's to revoke, freshly signed in."""
+    me, key = actor(request), keys.find(handle)
+    if key is None or not (key.belongs_to(me) or "admin" in me.roles):
+        raise Http404
+    return _revoke(request, me, key) if key.belongs_to(me) else _revoke_for(request, me, key)
+
+
+@needs_fresh_sign_in()
+def _revoke_for(request: HttpRequest, me: Actor, key: Passkey) -> HttpResponseBase:
+    return _revoke(request, me, key)
+
+
+def _revoke(request: HttpRequest, me: Actor, key: Passkey) -> HttpResponse:
+    own = key.belongs_to(me)
+    if request.method != "POST":
+        return render(request, "account/passkey_revoke.html", {"key": key, "own": own})
+    reason = request.POST.get("reason", "").strip()[:500]
+    if not own and not reason:
+        messages.error(request, "Say why: its owner reads it on the record.")
+        return redirect("account-passkey-revoke", handle=key.handle)
+    done = _perform(request, me, "passkey.revoke", Target(actions.OWN, key.handle), reason)
+    if done is not None and done.approval is not None:
+        return redirect("approval", approval_id=done.approval.id)
+    if done is not None:
+        messages.success(request, f"{key.name} is revoked. It signs nothing any more.")
+    return redirect("account" if own else "account-passkeys-everyone")
+
+
+def _perform(
+    request: HttpRequest, me: Actor, verb: str, target: Target, reason: str = ""
+) -> Performed | None:
+    """Take the decision; None, with the words on the page, when it is refused."""
+    try:
+        return perform(me, verb, target, reason=reason)
+    except Refused as refused:
+        messages.error(request, refused.detail)
+        return None
+
+
+@require_safe
+@never_cache
+@needs_role("auditor", "operator", "admin")
+def everyone(request: HttpRequest) -> HttpResponse:
+    """Every passkey that was ever enrolled, and the file that verifiers read."""
+    context = {"rows": rows(keys.everybody()), "admin": "admin" in actor(request).roles}
+    return render(request, "account/passkeys_everyone.html", context)
+
+
+@require_safe
+@never_cache
+@needs_role("auditor", "operator", "admin")
+def trust_file(request: HttpRequest) -> HttpResponse:
+    """The enrolment directory for `ata verify --passkeys`."""
+    answer = JsonResponse(directory.document(), json_dumps_params={"indent": 1})
+    answer["Content-Disposition"] = 'attachment; filename="passkeys.json"'
+    return answer
