@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.approvals_pages import views
+from portal.approvals_pages import by_passkey, views
 
 urlpatterns = [
     path("approvals/", views.index, name="approvals"),
@@ -14,5 +14,6 @@ urlpatterns = [
     path("approvals/<uuid:approval_id>/live/", views.one_live, name="approval-live"),
     path("approvals/<uuid:approval_id>/cancel/", views.cancel, name="approval-cancel"),
     path("approvals/<uuid:approval_id>/again/", views.send_again, name="approval-again"),
+    path("approvals/<uuid:approval_id>/passkey/", by_passkey.answer, name="approval-passkey"),
     path("approvals/<uuid:approval_id>/denied/", views.confirm_denial, name="approval-denied"),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from approvals import actors, policy, registry
-from approvals.models import Approval, Ask, AskState, Outcome, Person, Status
+from approvals.models import Approval, Ask, AskState, Channel, Outcome, Person, Status
 from approvals.registry import Verb
 from audit.actor import Actor
 from portal.web.times import duration
@@ -75,9 +75,24 @@ def standing(approval: Approval, ask: Ask | None, viewer: Actor | None = None) -
         return Standing("warn", "users", "waiting for somebody to ask")
     if ask.state == AskState.STARTING:
         return Standing("info", "send", "sending the request")
-    return Standing(
-        "info", "circle-dashed", f"waiting for {whose(person_name(ask.person, viewer))} phone"
-    )
+    name = whose(person_name(ask.person, viewer))
+    return Standing("info", "circle-dashed", f"waiting for {name} {awaited(ask)}")
+
+
+def awaited(ask: Ask) -> str:
+    """What has yet to answer: `phone`, `passkey`, both or either."""
+    said = {channel for channel in ("ciba", "passkey") if channel in ask.answers}
+    if ask.channel == Channel.BOTH and said:
+        return "phone" if "passkey" in said else "passkey"
+    return _AWAITED[ask.channel]
+
+
+_AWAITED: dict[str, str] = {
+    Channel.CIBA: "phone",
+    Channel.PASSKEY: "passkey",
+    Channel.BOTH: "phone and passkey",
+    Channel.EITHER: "phone or passkey",
+}
 
 
 def _closed(approval: Approval) -> Standing:
