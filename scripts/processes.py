@@ -24,12 +24,12 @@ _BIN = Path(sys.executable).parent
 
 def tenant_command(env: Env) -> list[str]:
     """The local tenant's server."""
-    return _granian("tenant.wsgi:application", env.TENANT_PORT)
+    return _server("tenant.wsgi:application", env.TENANT_PORT)
 
 
 def portal_command(env: Env) -> list[str]:
     """The portal's server."""
-    return _granian("portal.wsgi:application", env.PORTAL_PORT)
+    return _server("portal.wsgi:application", env.PORTAL_PORT)
 
 
 def worker_command() -> list[str]:
@@ -53,27 +53,8 @@ def worker_command() -> list[str]:
     ]
 
 
-def _granian(target: str, port: int) -> list[str]:
-    return [
-        str(_BIN / "granian"),
-        "--interface",
-        "wsgi",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-        "--blocking-threads",
-        "8",
-        "--no-ws",
-        "--backpressure",
-        "64",
-        "--log-level",
-        "error",
-        "--respawn-failed-workers",
-        target,
-    ]
+def _server(application: str, port: int) -> list[str]:
+    return [sys.executable, "-m", "serving", application, "--port", str(port)]
 
 
 def commands(env: Env) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""WSGI entry: ``granian --interface wsgi --workers 1 tenant.wsgi:application``."""
+"""WSGI entry: ``python -m serving tenant.wsgi:application``, one process of it."""
 
 from __future__ import annotations
 

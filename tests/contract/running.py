@@ -34,7 +34,7 @@ record(olu, "operator.signed_out")
 
 @dataclass
 class Portal:
-    """`granian portal.wsgi` on a database and ports of its own."""
+    """The portal's server on a database and ports of its own."""
 
     folder: Path
     tenant: LocalTenant
@@ -71,9 +71,7 @@ class Portal:
         self.manage("migrate", "--verbosity", "0")
         self.manage("shell", "--verbosity", "0", program=FURNISH)
         command = [
-            str(BIN / "granian"), "--interface", "wsgi", "--host", "127.0.0.1",
-            "--port", str(self.port), "--workers", "1", "--blocking-threads", "8", "--no-ws",
-            "--backpressure", "64", "--log-level", "error", "portal.wsgi:application",
+            sys.executable, "-m", "serving", "portal.wsgi:application", "--port", str(self.port),
         ]  # fmt: skip
         with (self.folder / "portal.log").open("ab") as log:
             self.process = subprocess.Popen(

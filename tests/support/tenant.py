@@ -118,9 +118,7 @@ class LocalTenant:
     def serve(self) -> None:
         """Start the server process on the prepared database."""
         command = [
-            sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1",
-            "--port", str(self.port), "--workers", "1", "--blocking-threads", "8",
-            "--no-log", "tenant.wsgi:application",
+            sys.executable, "-m", "serving", "tenant.wsgi:application", "--port", str(self.port),
         ]  # fmt: skip
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(

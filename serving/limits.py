@@ -1,0 +1,27 @@
+"""How much and how long; sizes in bytes, times in seconds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Longer bodies reach the application unread; it refuses them by their headers. The same number as
+# DATA_UPLOAD_MAX_MEMORY_SIZE, so that what Django reads is always there.
+LONGEST_BODY: Final = 2_621_440
+LONGEST_HEADERS: Final = 65_536
+BODY_IN_MEMORY: Final = 65_536  # of each connection; the rest waits in a file without a name
+
+HEADERS_WITHIN_S: Final = 30
+REQUEST_WITHIN_S: Final = 60  # headers and body, from the first byte
+IDLE_S: Final = 75  # between two requests; more than the 60 s that nginx keeps its own end
+READ_NOTHING_S: Final = 60  # a reader who takes nothing for so long is gone
+LINGER_S: Final = 2  # to say a refusal while its body still comes in
+
+CONNECTIONS: Final = 1000  # poll() has no limit of 1024 descriptors as select() has
+ROOM: Final = 50  # kept free for newcomers by closing whoever has waited longest
+
+UNREAD: Final = 1_048_576  # of one answer in memory; then its thread waits for the reader
+PATIENCE_S: Final = 0.05  # before a spare thread takes the place of one that waits
+# Eight threads and these together hold 20 database connections: what the pool has.
+SPARE_THREADS: Final = 12
+
+STOP_WITHIN_S: Final = 8  # answers that are under way; `make up` kills after 10 to 15

@@ -1,0 +1,138 @@
+"""The event loop with its connections, and how it ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from heapq import nsmallest
+from typing import Any
+
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.server import TcpWSGIServer
+from waitress.task import ThreadedTaskDispatcher
+
+from serving import limits
+from serving.channel import Channel
+
+log = logging.getLogger(__name__)
+
+
+class Server(TcpWSGIServer):  # type: ignore[misc]
+    """Serves one application on a listening socket until it is told to stop."""
+
+    channel_class = Channel
+
+    def __init__(self, application: Callable[..., Any], listening: socket.socket, threads: int):
+        self.threads = threads
+        self.waiting: set[Channel] = set()
+        self._waiting_lock = threading.Lock()
+        self._stopping = False
+        dispatcher = ThreadedTaskDispatcher()
+        dispatcher.set_thread_count(threads)
+        host = listening.getsockname()[0]
+        super().__init__(
+            application,
+            _sock=listening,
+            bind_socket=False,
+            dispatcher=dispatcher,
+            sockinfo=(listening.family, listening.type, listening.proto, listening.getsockname()),
+            adj=Adjustments(
+                threads=threads,
+                connection_limit=limits.CONNECTIONS,
+                cleanup_interval=1,
+                max_request_header_size=limits.LONGEST_HEADERS,
+                inbuf_overflow=limits.BODY_IN_MEMORY,
+                outbuf_high_watermark=limits.UNREAD,
+                outbuf_overflow=4 * limits.UNREAD,  # an answer in one piece may be longer
+                log_socket_errors=False,
+                ident=None,
+                server_name=host,
+                # Which of them is believed is the application's own setting.
+                clear_untrusted_proxy_headers=False,
+            ),
+        )
+
+    def maintenance(self, now: float) -> None:
+        """Close whoever has had their time."""
+        for channel in list(self.active_channels.values()):
+            if channel.is_overdue(now):
+                channel.lingers = False
+                channel.will_close = True
+
+    def readable(self) -> bool:
+        """Whether newcomers are let in; makes room for them first."""
+        excess = len(self._map) + limits.ROOM - limits.CONNECTIONS
+        if excess > 0 and self.accepting:
+            quiet = [c for c in list(self.active_channels.values()) if not c.requests]
+            for channel in nsmallest(excess, quiet, key=lambda c: c.waits_since):
+                channel.lingers = False
+                channel.will_close = True
+        return bool(super().readable())
+
+    @contextmanager
+    def spare_thread(self, channel: Channel) -> Iterator[None]:
+        """A thread more while that of `channel` waits; the slowest reader goes when too many do."""
+        with self._waiting_lock:
+            if len(self.waiting) >= limits.SPARE_THREADS:
+                slowest = min(self.waiting, key=Channel.speed)
+                self.waiting.discard(slowest)
+                slowest.give_up()
+            self.waiting.add(channel)
+            self.task_dispatcher.set_thread_count(self.threads + len(self.waiting))
+        try:
+            yield
+        finally:
+            with self._waiting_lock:
+                self.waiting.discard(channel)
+                self.task_dispatcher.set_thread_count(self.threads + len(self.waiting))
+
+    def stop(self) -> None:
+        """Let nobody in any more and end when all answers are sent; safe in a signal handler."""
+        self._stopping = True
+        with suppress(OSError):
+            self.pull_trigger()
+
+    def run(self, parent: int = 0) -> None:
+        """Serve until `stop`, or until the process `parent` is gone, where one is named."""
+        while not self._stopping and parent in (0, os.getppid()):
+            wasyncore.poll2(1.0, self._map)
+        self._end()
+
+    def _end(self) -> None:
+        self.accepting = False
+        self.del_channel()
+        self.socket.close()
+        until = time.monotonic() + limits.STOP_WITHIN_S
+        while self._close_idle() and time.monotonic() < until:
+            wasyncore.poll2(0.2, self._map)
+        for channel in list(self.active_channels.values()):  # wakes their threads
+            channel.lingers = False
+            channel.handle_close()
+        self.task_dispatcher.shutdown(timeout=1)
+
+    def _close_idle(self) -> bool:
+        """Close connections without an answer under way; whether others are left."""
+        channels = list(self.active_channels.values())
+        for channel in channels:
+            if not channel.is_busy:
+                channel.will_close = True
+        return bool(channels)
+
+
+def serve(
+    application: Callable[..., Any], listening: socket.socket, threads: int, parent: int = 0
+) -> None:
+    """Serve in this process until SIGTERM or SIGINT, or until the process `parent` is gone."""
+    # A queue is what a busy moment looks like; each request in it would be a line.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    server = Server(application, listening, threads)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: server.stop())
+    server.run(parent)
