@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from approvals import people
+from approvals import people, policy, telling
 from approvals.codes import new_code
 from approvals.models import Approval, Ask, AskState, Channel, Person
 from audit.actor import Actor
@@ -22,7 +22,11 @@ def ask_next(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
         return _ask_group(approval, requester, now)
     tried = approval.asks.values_list("person_id", flat=True)
     queue = people.roster(
-        roles=rule["approver_roles"], approver=rule["approver"], requester=requester, tried=tried
+        roles=rule["approver_roles"],
+        approver=rule["approver"],
+        requester=requester,
+        tried=tried,
+        order=[(p.iss, p.sub) for p in policy.current().roster],
     )
     if not queue and approval.single_person and not approval.asks.exists():
         alone = people.only_person(roles=rule["approver_roles"], requester=requester)
@@ -72,4 +76,5 @@ def add_ask(
     approval.due = None
     approval.save(update_fields=["expires_at", "due"])
     Person.objects.filter(pk=person.pk).update(last_asked=now)
+    telling.plan(ask, now)
     return ask

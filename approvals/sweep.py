@@ -1,4 +1,4 @@
-"""Due work is rows: asks to start or poll, effects to run, denials to evidence (DESIGN 1.3.3).
+"""Due work is rows: asks to start or poll, steps to run, letters to send (DESIGN 1.3.3).
 
 Any number of workers may sweep at once: a row is claimed by a conditional update of its lease, and
 a worker that dies lets the lease run out. Until when it runs is also whose it is: a worker that was
@@ -14,8 +14,8 @@ from typing import Any
 
 from django.db.models import Q
 
-from approvals import clock, effects, idempotency, polling, secret_box, unanswered
-from approvals.models import Approval, Ask, Effect
+from approvals import clock, effects, idempotency, polling, secret_box, telling, unanswered
+from approvals.models import Approval, Ask, Effect, Notice
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +23,11 @@ LEASE = timedelta(seconds=60)
 _BATCH = 100
 
 Work = Callable[[], None]
-_Row = type[Approval] | type[Ask] | type[Effect]
+_Row = type[Approval] | type[Ask] | type[Effect] | type[Notice]
 _Kinds = tuple[tuple[_Row, Callable[[Any], None]], ...]
 ASKING: _Kinds = ((Ask, polling.work), (Approval, unanswered.work))
 STEPS: _Kinds = ((Effect, effects.run),)
+LETTERS: _Kinds = ((Notice, telling.work),)
 
 
 def due_work(now: datetime, kinds: _Kinds) -> list[Work]:
@@ -41,12 +42,12 @@ def due_work(now: datetime, kinds: _Kinds) -> list[Work]:
 
 
 def sweep(
-    run: Callable[[Iterable[Work]], None] | None = None, kinds: _Kinds = ASKING + STEPS
+    run: Callable[[Iterable[Work]], None] | None = None, kinds: _Kinds = ASKING + STEPS + LETTERS
 ) -> int:
     """Do all due work of `kinds` once and return how many rows it was.
 
-    `run` may spread it over threads. The worker sweeps asking and remote steps apart, so that a
-    slow gateway never delays a person's answer.
+    `run` may spread it over threads. The worker sweeps asking, remote steps and letters
+    apart, so that a slow gateway or mail server never delays a person's answer.
     """
     work = due_work(clock.now(), kinds)
     if run is None:

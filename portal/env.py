@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +27,8 @@ SECRETS = (
     "AUTH0_VAULT_CLIENT_SECRET",
     "AUTH0_MGMT_CLIENT_SECRET",
     "AUTH0_LOG_STREAM_TOKEN",
+    "MAILER_URL",
+    "APPROVAL_WEBHOOK_SECRET",
 )
 GENERATED = ("SECRET_KEY", "EVIDENCE_KEY")
 GENERATED_WITH_THE_LOCAL_TENANT = (
@@ -77,7 +80,10 @@ class Env(BaseModel):
     DEFENSECLAW_INSTANCES_FILE: Path | None = None
     MAILER_URL: str = "console://"
     PORTAL_FROM: str = "Auth0-ATA <portal@localhost>"
+    APPROVAL_WEBHOOK_URL: str = ""
+    APPROVAL_WEBHOOK_SECRET: str = ""
     TENANT_CONTROL_TOKEN: str = ""
+    BREAKGLASS_UNTIL: str = ""
 
     @field_validator(
         "LEDGER_KEY_FILE", "LEDGER_POLICY_FILE", "DEFENSECLAW_INSTANCES_FILE", mode="before"
@@ -92,6 +98,18 @@ class Env(BaseModel):
         if value and not _KEY.fullmatch(value):
             raise ValueError("must be 64 hex digits")
         return value
+
+    @field_validator("BREAKGLASS_UNTIL")
+    @classmethod
+    def _is_a_time(cls, value: str) -> str:
+        if value and _moment(value) is None:
+            raise ValueError("must be a time with its zone, such as 2026-11-25T18:00:00Z")
+        return value
+
+    @property
+    def breakglass_until(self) -> datetime | None:
+        """When the break-glass sign-in closes by itself; None while it is off."""
+        return _moment(self.BREAKGLASS_UNTIL)
 
     @property
     def local_tenant(self) -> bool:
@@ -119,6 +137,14 @@ class Env(BaseModel):
     def broker_clients(self) -> frozenset[str]:
         """`azp` values that the token broker accepts."""
         return _names(self.AUTH0_BROKER_CLIENTS) or frozenset({self.AUTH0_CLI_CLIENT_ID})
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 def _names(text: str) -> frozenset[str]:

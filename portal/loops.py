@@ -38,7 +38,7 @@ def repeat(work: Callable[[], object], every_s: float) -> Loop:
 def loops() -> dict[str, Loop]:
     """Name and loop of everything the worker does unasked."""
     from approvals import clock
-    from approvals.sweep import ASKING, STEPS, sweep, tidy
+    from approvals.sweep import ASKING, LETTERS, STEPS, sweep, tidy
     from audit import due, sequencer
     from connections import reachable, reconcile
     from enforcement import watch
@@ -46,9 +46,11 @@ def loops() -> dict[str, Loop]:
 
     asking = ThreadPoolExecutor(4, thread_name_prefix="asking")
     steps = ThreadPoolExecutor(4, thread_name_prefix="steps")
+    letters = ThreadPoolExecutor(2, thread_name_prefix="letters")
     return {
         "asking": repeat(lambda: sweep(partial(_spread, asking), ASKING), 0.5),
         "remote-steps": repeat(lambda: sweep(partial(_spread, steps), STEPS), 0.5),
+        "letters": repeat(lambda: sweep(partial(_spread, letters), LETTERS), 1.0),
         "sequencer": sequencer.loop,
         "audit-due": repeat(due.run, 1.0),
         "gateways": repeat(watch.poll_due, 1.0),

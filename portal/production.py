@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from portal.env import SECRETS, Env, EnvironmentRefused
 
+BREAKGLASS_AT_MOST = timedelta(hours=72)
+"""How far ahead the break-glass sign-in may be opened."""
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_OPTIONAL = {"AUTH0_LOG_STREAM_TOKEN", "APPROVAL_WEBHOOK_SECRET"}
 
 
 def refusals(env: Env) -> list[str]:
     """Reasons why this environment may not run as production; empty in embedded mode."""
     if env.PORTAL_ENV != "production":
         return []
-    return [*_missing(env), *_guessable(env), *_addresses(env), *_single_machine(env)]
+    return [*_missing(env), *_guessable(env), *_addresses(env), *_single_machine(env), *_door(env)]
 
 
 def _missing(env: Env) -> list[str]:
-    required = [name for name in SECRETS if name != "AUTH0_LOG_STREAM_TOKEN"]
+    required = [name for name in SECRETS if name not in _OPTIONAL]
     required += ["AUTH0_ISSUER", "PORTAL_URL", "DATABASE_URL", "LEDGER_ORIGIN"]
     return [f"{name} is not set" for name in required if not getattr(env, name)]
 
@@ -48,9 +52,39 @@ def _single_machine(env: Env) -> list[str]:
         "CACHE_URL must name Redis, since workers share rate limits": not env.CACHE_URL,
         "DATABASE_URL must name PostgreSQL": env.DATABASE_URL.startswith("sqlite:"),
         "MAILER_URL must name a mail server": env.MAILER_URL.startswith("console:"),
+        "MAILER_URL must use TLS, except to a relay on this machine": _clear_mail(env.MAILER_URL),
+        "APPROVAL_WEBHOOK_URL must be an https address": _clear_webhook(env.APPROVAL_WEBHOOK_URL),
+        "APPROVAL_WEBHOOK_SECRET is not set, so that anybody could forge a webhook": bool(
+            env.APPROVAL_WEBHOOK_URL and not env.APPROVAL_WEBHOOK_SECRET
+        ),
         "TENANT_CONTROL_TOKEN belongs to the local tenant": bool(env.TENANT_CONTROL_TOKEN),
     }
     return [words for words, applies in unsafe.items() if applies]
+
+
+def _door(env: Env) -> list[str]:
+    """The break-glass door stands open for hours, by somebody's decision, and never for good."""
+    until = env.breakglass_until
+    if until is None:
+        return []
+    found = []
+    if until > datetime.now(UTC) + BREAKGLASS_AT_MOST:
+        hours = int(BREAKGLASS_AT_MOST.total_seconds() // 3600)
+        found.append(f"BREAKGLASS_UNTIL must end within {hours} hours; set it again then")
+    if not env.EVIDENCE_KEY:
+        found.append("BREAKGLASS_UNTIL needs EVIDENCE_KEY, which seals its accounts")
+    if env.portal_url == env.issuer.rstrip("/"):
+        found.append("BREAKGLASS_UNTIL needs a PORTAL_URL that is not AUTH0_ISSUER")
+    return found
+
+
+def _clear_mail(url: str) -> bool:
+    parts = urlsplit(url)
+    return "tls=none" in parts.query and parts.hostname not in _LOOPBACK
+
+
+def _clear_webhook(url: str) -> bool:
+    return bool(url) and urlsplit(url).scheme != "https"
 
 
 def refuse_unsafe(env: Env) -> None:

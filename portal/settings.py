@@ -10,6 +10,7 @@ from django.utils.csp import CSP
 from portal.databases import broker_options, cache, database
 from portal.env import BASE_DIR, env
 from portal.logging import logging_config
+from portal.mailing import mailer
 from portal.production import refuse_unsafe
 
 refuse_unsafe(env)
@@ -178,7 +179,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-approvals": {"task": "approvals.tasks.sweep", "schedule": schedule(5)},
 }
 
-MAILERS = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
+MAILERS = {"default": mailer(env.MAILER_URL)}
 DEFAULT_FROM_EMAIL = env.PORTAL_FROM
 
 LOGGING_CONFIG = None

@@ -11,6 +11,7 @@ from approvals.models.approval import (
 )
 from approvals.models.effect import Effect, EffectState
 from approvals.models.keep import IdempotencyRecord, ShortLivedSecret
+from approvals.models.notice import Notice, NoticeState, NoticeWay
 from approvals.models.passkey import Passkey
 from approvals.models.person import Person
 from approvals.models.policy import PolicyVersion
@@ -24,6 +25,9 @@ __all__ = [
     "Effect",
     "EffectState",
     "IdempotencyRecord",
+    "Notice",
+    "NoticeState",
+    "NoticeWay",
     "Outcome",
     "Passkey",
     "Person",

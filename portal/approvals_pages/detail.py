@@ -6,11 +6,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from approvals import withdraw
-from approvals.models import Approval, Ask, AskState, Effect, Status
+from approvals import answering, withdraw
+from approvals.models import Approval, Ask, AskState, Effect, Notice, NoticeState, Status
 from audit.actor import Actor
 from portal.approvals_pages import words
 from portal.approvals_pages.because import Because, because
+from portal.approvals_pages.by_passkey import Offer, offer
 from portal.approvals_pages.history import History, history
 from portal.approvals_pages.progress import Step, open_effects, steps
 from portal.approvals_pages.words import Standing
@@ -27,6 +28,7 @@ class Asked:
     name: str
     standing: Standing
     detail: str
+    told: list[Notice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Detail:
     can_confirm: bool
     live: bool
     version: str
+    by_passkey: Offer | None
 
     @property
     def waiting(self) -> bool:
@@ -64,13 +67,26 @@ class Detail:
         pending = self.approval.status == Status.PENDING
         return pending and self.ask is not None and self.ask.state in _OPEN
 
+    @property
+    def on_phone(self) -> bool:
+        """Whether the code is on a phone that has yet to answer."""
+        ask = self.ask
+        return (
+            self.waiting
+            and ask is not None
+            and answering.accepts(ask, "ciba")
+            and "ciba" not in ask.answers
+        )
+
 
 _OPEN = {AskState.STARTING, AskState.WAITING}
+_WORTH_SAYING = {NoticeState.SENT, NoticeState.FAILED}
 
 
 def version_of(approval: Approval) -> str:
     """Changes whenever the page would look different; three queries."""
-    asks = approval.asks.order_by("number").values_list("number", "state", "detail", "expires_at")
+    columns = ("number", "state", "detail", "expires_at", "answers")
+    asks = approval.asks.order_by("number").values_list(*columns)
     effects = Effect.objects.filter(operation=approval.operation).order_by("created", "id")
     states = effects.values_list("state", "detail", "attempts")
     seen = (approval.status, approval.outcome, approval.inferred, approval.held, approval.event_id)
@@ -80,7 +96,9 @@ def version_of(approval: Approval) -> str:
 
 def detail(approval: Approval, viewer: Actor) -> Detail:
     """The page of one approval as `viewer` may see it."""
-    asks = list(approval.asks.select_related("person").order_by("number"))
+    asks = list(
+        approval.asks.select_related("person").prefetch_related("notices").order_by("number")
+    )
     for one in asks:
         one.approval = approval
     ask = asks[-1] if asks else None
@@ -115,6 +133,7 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
         can_confirm=withdraw.may_confirm_denial(viewer, approval),
         live=_is_live(approval, effects),
         version=version_of(approval),
+        by_passkey=offer(approval, asks, viewer),
     )
 
 
@@ -130,6 +149,7 @@ def _asked(ask: Ask, approval: Approval, viewer: Actor) -> Asked:
         name="You" if name == "you" else name,
         standing=words.ask_standing(ask, approval),
         detail=ask.detail,
+        told=[notice for notice in ask.notices.all() if notice.state in _WORTH_SAYING],
     )
 
 

@@ -42,6 +42,15 @@ def test_what_is_left_out_is_named(name: str) -> None:
         ({"DATABASE_URL": "sqlite:///portal.sqlite3"}, "DATABASE_URL must name PostgreSQL"),
         ({"CELERY_BROKER_URL": "filesystem://"}, "CELERY_BROKER_URL must name"),
         ({"MAILER_URL": "console://"}, "MAILER_URL must name"),
+        ({"MAILER_URL": "smtp://mail.acme.example?tls=none"}, "MAILER_URL must use TLS"),
+        (
+            {"APPROVAL_WEBHOOK_URL": "http://acme.example/", "APPROVAL_WEBHOOK_SECRET": "s"},
+            "APPROVAL_WEBHOOK_URL must be an https address",
+        ),
+        (
+            {"APPROVAL_WEBHOOK_URL": "https://acme.example/"},
+            "APPROVAL_WEBHOOK_SECRET is not set",
+        ),
         ({"TENANT_CONTROL_TOKEN": "x"}, "TENANT_CONTROL_TOKEN belongs to the local tenant"),
     ],
     ids=str,
