@@ -53,11 +53,10 @@ def _enrol(ctx: CommitContext) -> Committed:
 
 def _make(ctx: CommitContext) -> Committed:
     pending = enrolment.opened(ctx.target.name)
-    asked = ctx.params.get("registration", "")
-    if keys.find(ctx.target.name) is not None:
-        raise Refused("already_enrolled", "This passkey was enrolled before.")
-    if pending is None or asked != enrolment.digest_of(pending):
-        raise Refused("unknown_registration", "This passkey was not made here. Begin again.")
+    if pending is None or ctx.params.get("registration", "") != enrolment.digest_of(pending):
+        raise _not_made_here()
+    if (pending.iss, pending.sub) != (ctx.actor.iss, ctx.actor.sub):
+        raise Refused("not_permitted", "Only who made a passkey can enrol it.")
     enrolment.forget(ctx.target.name)
     person = people.find(pending.iss, pending.sub)
     if person is None:
@@ -84,6 +83,10 @@ def _make(ctx: CommitContext) -> Committed:
     except IntegrityError:
         raise Refused("already_enrolled", "This passkey was enrolled before.") from None
     return _told(key, counts_for="own")
+
+
+def _not_made_here() -> Refused:
+    return Refused("unknown_registration", "This passkey was not made here. Begin again.")
 
 
 def _make_approver(ctx: CommitContext) -> Committed:
@@ -131,11 +134,20 @@ def _told(key: Passkey, **facts: Any) -> Committed:
     )
 
 
+def _look_before(target: Target, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was shown before a key is enrolled, or before it counts for others."""
+    if target.kind == APPROVER:
+        return _look(target, params)
+    if keys.find(target.name) is not None:
+        raise Refused("already_enrolled", "This passkey was enrolled before.")
+    if enrolment.opened(target.name) is None:
+        raise _not_made_here()
+    return {"passkey": ""}
+
+
 def _look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
     """What was shown: the key, whose it is, and whether it still signs."""
-    key = keys.find(target.name)
-    if key is None:
-        return {"passkey": ""}
+    key = keys.named(target.name)
     return {
         "passkey": key.credential_id,
         "owner": key.person.sub,
@@ -176,7 +188,7 @@ registry.register(
         params=EnrolParams,
         owns=_owns,
         about_others=lambda _actor, target: target.kind == APPROVER,
-        look=_look,
+        look=_look_before,
         severity=_severity,
         sentence=_enrol_sentence,
         if_approved="Its owner can approve with it what others ask for.",

@@ -17,6 +17,15 @@ def find(handle: str) -> Passkey | None:
     return Passkey.objects.select_related("person").filter(handle=handle).first()
 
 
+def named(handle: str) -> Passkey:
+    """The passkey of that handle.
+
+    Raises:
+        Refused: `unknown_passkey`.
+    """
+    return _there(find(handle))
+
+
 def locked(handle: str) -> Passkey:
     """The passkey, locked until the transaction ends.
 
@@ -24,7 +33,10 @@ def locked(handle: str) -> Passkey:
         Refused: `unknown_passkey`.
     """
     found = Passkey.objects.select_for_update(of=("self",)).select_related("person")
-    key = found.filter(handle=handle).first()
+    return _there(found.filter(handle=handle).first())
+
+
+def _there(key: Passkey | None) -> Passkey:
     if key is None:
         raise Refused("unknown_passkey", "There is no such passkey.", pointer="/target/name")
     return key

@@ -1,0 +1,122 @@
+"""People with passkeys: enrolled through the real decisions, with devices in software."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from approvals import answering
+from approvals.intent import digest
+from approvals.models import Approval, Ask, Passkey, Person, PolicyVersion
+from approvals.passkeys import actions, answers, enrolment, party, registration
+from approvals.passkeys.directory import trusted
+from approvals.perform import Performed, perform
+from approvals.policy.document import DEFAULT, read
+from audit.actor import Actor, Target
+from audit.clock import now
+from audit.ledger import assertion
+from tests.approvals.asking import HALL, fresh
+from tests.support.authenticator import Authenticator
+
+
+def device(**more: Any) -> Authenticator:
+    """A device that a browser at the portal reaches."""
+    return Authenticator(party.rp_id(), party.origin(), **more)
+
+
+def registered(owner: Actor, at: Authenticator) -> dict[str, str]:
+    """The ceremony; returns the parameters of the decision that follows."""
+    challenge = registration.new_challenge()
+    made = registration.verify(at.register(challenge), challenge)
+    return {"name": "Laptop", "registration": enrolment.seal(owner, made)}
+
+
+def enrol(owner: Actor, at: Authenticator | None = None) -> Authenticator:
+    """A passkey of this person, for their own requests."""
+    at = at or device()
+    perform(owner, "passkey.enrol", target_of(at), params=registered(owner, at))
+    return at
+
+
+def target_of(at: Authenticator, kind: str = actions.OWN) -> Target:
+    """The target that names a device's key."""
+    return Target(kind, party.handle_of(at.id))
+
+
+def key_of(at: Authenticator) -> Passkey:
+    """Its row, as the database has it now."""
+    return Passkey.objects.get(credential_id=at.id)
+
+
+def confirmation(owner: Actor, at: Authenticator) -> Approval:
+    """The request that another person confirms the key."""
+    approval = perform(owner, "passkey.enrol", target_of(at, actions.APPROVER)).approval
+    assert approval is not None
+    return approval
+
+
+def say(approval: Approval, decision: Any, channel: Any = "ciba") -> str:
+    """The asked person's answer by phone, as the pipeline takes it."""
+    with transaction.atomic():
+        locked = fresh(approval)
+        ask = locked.current
+        assert ask is not None
+        ask.approval = locked
+        person = ask.person.as_actor(via="phone")
+        return answering.give(
+            locked, ask, person, channel=channel, decision=decision, signed=True, evidence=[]
+        )
+
+
+def approver_key(owner: Actor, at: Authenticator | None = None) -> Authenticator:
+    """A passkey that another person has confirmed."""
+    at = enrol(owner, at)
+    approval = confirmation(owner, at)
+    assert say(approval, "approve") == ""
+    assert fresh(approval).outcome == "approved", fresh(approval).outcome_detail
+    return at
+
+
+def answered_by(channel: str, **more: Any) -> None:
+    """Put a policy in force whose every rule takes this channel."""
+    rules = [{**rule, "channel": channel, **more} for rule in DEFAULT["rules"]]
+    document = {**DEFAULT, "number": PolicyVersion.objects.count() + 1, "rules": rules}
+    plain = read(document).as_json()
+    PolicyVersion.objects.create(digest=digest(plain), document=plain, created=now())
+
+
+def ask(actor: Actor, severity: str = "CRITICAL", name: str = "hall") -> Approval:
+    """Ask for something that another person (CRITICAL) or the actor (HIGH) has to approve."""
+    target = HALL if name == "hall" else Target("lamp", name)
+    done: Performed = perform(actor, "lamp.block", target, severity=severity)
+    assert done.approval is not None
+    return done.approval
+
+
+def answer(approval: Approval, at: Authenticator, decision: Any = "approve", **bent: Any) -> Any:
+    """What the device answers to the challenge of this request; `bent` changes one thing."""
+    role = bent.pop("role", answers.APPROVER_ROLE)
+    said = {
+        "intent_hash": bent.pop("intent_hash", approval.intent_hash),
+        "approval_id": bent.pop("approval_id", str(approval.id)),
+    }
+    challenge = assertion.challenge(role=role, decision=decision, **said)
+    return at.sign(challenge, **bent)
+
+
+def give(person: Actor, approval: Approval, at: Authenticator, decision: Any = "approve") -> None:
+    """Sign and send."""
+    answers.give(person, str(approval.id), decision, answer(approval, at, decision))
+
+
+def asked_of(approval: Approval) -> Person:
+    """Whom the newest ask is to."""
+    ask = Ask.objects.filter(approval=approval).order_by("-number").first()
+    assert ask is not None
+    return ask.person
+
+
+def trusted_keys() -> dict[str, assertion.Passkey]:
+    """The directory that levels are computed with."""
+    return trusted()
