@@ -118,6 +118,18 @@ class Pack:
         return _openings(named[0]) if len(named) == 1 else ()
 
 
+def evidence_packs(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """The files that are evidence packs (`ata.pack.v1`), and the others.
+
+    Raises:
+        AtaError: usage, when a file cannot be read or is too long.
+    """
+    from audit.ledger.pack import looks_like
+
+    packs = [path for path in files if looks_like(read_file(path))]
+    return packs, [path for path in files if path not in packs]
+
+
 def read_pack(files: Sequence[Path], entry: Path | None) -> Pack:
     """Read the files; an entry that lies beside its proof is found without being named.
 

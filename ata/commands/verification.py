@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ata.errors import ExitCode, usage_error
-from ata.evidence_files import Pair, read_file, read_pack
+from ata.evidence_files import Pair, evidence_packs, read_file, read_pack
 from ata.options import Json, open_screen
 from ata.screen import Screen, paint
 from ata.text import safe
 from ata.trust import read_trust
 
 if TYPE_CHECKING:
+    from audit.ledger.assertion import Passkey
     from audit.ledger.levels import Level
     from audit.ledger.policy import Policy
     from audit.ledger.verify import Report
@@ -28,7 +30,9 @@ def verify(
     ctx: typer.Context,
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="Proofs, entries, openings, evidence, or a ZIP."),
+        typer.Argument(
+            metavar="FILE...", help="Evidence packs; or proofs with what belongs to them."
+        ),
     ],
     policy: Annotated[
         Path | None,
@@ -42,37 +46,66 @@ def verify(
         Path | None,
         typer.Option("--issuer-keys", help='The issuer\'s JWKS, or {"issuer": JWKS, ...}.'),
     ] = None,
+    passkeys: Annotated[
+        Path | None,
+        typer.Option("--passkeys", help="The passkeys you trust (ata.passkeys.v1)."),
+    ] = None,
     entry: Annotated[
         Path | None, typer.Option("--entry", help="The entry's exact bytes, for one proof.")
     ] = None,
     json_output: Json = False,
 ) -> None:
-    """Verify proofs without any server: each step, and what is not proven."""
+    """Verify evidence without any server: who, what, when; each check; what is not proven."""
     screen = open_screen(ctx, json_output)
     trust = read_trust(policy, vkey or [])
-    keys = _issuer_keys(issuer_keys)
-    pack = read_pack(files, entry)
-    evidence = pack.evidence()
-    failed = False
-    for pair in pack.pairs():
-        failed |= not _verify_one(screen, pair, trust, evidence, keys)
-    if failed:
+    keys, enrolled = _issuer_keys(issuer_keys), _passkeys(passkeys)
+    packs, loose = evidence_packs(files)
+    good = [_verify_pack(screen, path, trust, keys, enrolled) for path in packs]
+    if loose or not packs:
+        pack = read_pack(loose, entry)
+        found = _Brought(pack.evidence(), keys, enrolled)
+        good += [_verify_one(screen, pair, trust, found) for pair in pack.pairs()]
+    if not all(good):
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _verify_one(
+def _verify_pack(
     screen: Screen,
-    pair: Pair,
+    path: Path,
     trust: Policy,
-    evidence: dict[str, bytes],
     keys: dict[str, object] | None,
+    passkeys: dict[str, Passkey],
 ) -> bool:
+    from ata.pack_report import show
+    from audit.ledger import packcheck
+
+    trusted = {name: value for name, value in (keys or {}).items() if isinstance(value, dict)}
+    roots = packcheck.Roots(trust, trusted, passkeys)
+    report = packcheck.check(read_file(path), roots)
+    show(screen, str(path), report)
+    return report.ok
+
+
+@dataclass(frozen=True, slots=True)
+class _Brought:
+    """Evidence by digest, and the keys to judge it by; `keys` is None where none were given."""
+
+    evidence: dict[str, bytes]
+    keys: dict[str, object] | None
+    passkeys: dict[str, Passkey]
+
+    @property
+    def judges(self) -> bool:
+        return self.keys is not None or bool(self.passkeys)
+
+
+def _verify_one(screen: Screen, pair: Pair, trust: Policy, brought: _Brought) -> bool:
     from audit.ledger import levels
     from audit.ledger.verify import verify_proof_file
 
     report = verify_proof_file(pair.proof.body, pair.entry.body, policy=trust)
     problem, event = _reveal(pair)
-    human = _human_level(event, evidence, keys) if event else None
+    human = _human_level(event, brought) if event else None
     ok = report.ok and not problem
     log = levels.log(pair.entry.body, pair.proof.body, trust)
     value = {
@@ -109,6 +142,21 @@ def _issuer_keys(path: Path | None) -> dict[str, object] | None:
     return {"": value} if isinstance(value.get("keys"), list) else value
 
 
+def _passkeys(path: Path | None) -> dict[str, Passkey]:
+    """Passkeys by credential id; none where no file was given."""
+    if path is None:
+        return {}
+    from audit.ledger.assertion import read_directory
+
+    try:
+        return read_directory(read_file(path))
+    except ValueError as error:
+        raise usage_error(
+            f"{path} is no directory of passkeys: {error}.",
+            "The portal's account page offers it; get it from whoever keeps the enrolments.",
+        ) from error
+
+
 def _reveal(pair: Pair) -> tuple[str, dict[str, object] | None]:
     """The event with its values opened; or why it cannot be opened, in a sentence."""
     from audit.ledger import entry as entries
@@ -120,17 +168,16 @@ def _reveal(pair: Pair) -> tuple[str, dict[str, object] | None]:
         return (f"{error}." if pair.openings else ""), None
 
 
-def _human_level(
-    event: dict[str, object], evidence: dict[str, bytes], keys: dict[str, object] | None
-) -> Level | None:
+def _human_level(event: dict[str, object], brought: _Brought) -> Level | None:
     from audit.ledger import levels
 
-    if keys is None:
+    if not brought.judges:
         return None
     actor = event.get("actor")
     issuer = str(actor.get("iss") or "") if isinstance(actor, dict) else ""
+    keys = brought.keys or {}
     named = {(name or issuer): value for name, value in keys.items() if isinstance(value, dict)}
-    return levels.human(event, evidence, named)
+    return levels.human(event, brought.evidence, named, brought.passkeys)
 
 
 def _not_proven(report: Report, human: Level | None) -> list[str]:

@@ -198,8 +198,8 @@ def archive(members: Mapping[str, bytes]) -> bytes:
 
 
 def looks_like(data: bytes) -> bool:
-    """Whether somebody meant this to be a pack: its first member is a manifest."""
-    return data[:2] == b"PK" and data[_LOCAL.size : _LOCAL.size + 13] == MANIFEST.encode()
+    """Whether somebody meant this to be a pack, also where bits of it were changed."""
+    return SCHEMA.encode() in data
 
 
 def read(data: bytes) -> Pack:

@@ -107,6 +107,8 @@ def withheld(one: Mapping[str, Any]) -> str:
         return f"{what} is not in it: the token is released after {one.get('until')}."
     if why == "erased":
         return f"{what} is not in it: its person has been erased."
+    if why == "not_permitted":
+        return f"{what} is not in it: whoever made the pack may not read it."
     if why == "secret":
         return f"The value {one.get('name')} is not in it: it holds something like a secret."
     return f"{what} is not in it: the store does not have it."

@@ -1,0 +1,15 @@
+"""Evidence packs: what proves an event, in one file that somebody else can check without us."""
+
+from audit.packs.build import Built, NothingToPack, TooMany, build, use_directory
+from audit.packs.selecting import Selection, of_event, of_query
+
+__all__ = [
+    "Built",
+    "NothingToPack",
+    "Selection",
+    "TooMany",
+    "build",
+    "of_event",
+    "of_query",
+    "use_directory",
+]

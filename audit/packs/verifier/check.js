@@ -1,0 +1,257 @@
+// All checks of a pack in order: the report has the shape that `ata verify --json` prints.
+
+const bodyKinds = ['id_token', 'approval_token', 'assertion', 'acknowledgement'];
+const stateOf = { counts: 'ok', aside: 'aside', refused: 'failed', unknown: 'unchecked' };
+
+function check(name, state, detail) {
+  return { name: names[name], state, detail };
+}
+
+async function attempt(name, work) {
+  try {
+    return check(name, 'ok', await work());
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    return check(name, error.state, `${error.message.replace(/\.$/, '')}.`);
+  }
+}
+
+// roots: {logs: [vkey…], issuerKeys: {issuer: JWKS}, passkeys: {id: passkey}}
+async function checkPack(bytes, roots) {
+  let pack;
+  try {
+    pack = await readPack(bytes);
+  } catch (error) {
+    if (!(error instanceof PackRefused)) throw error;
+    return refusedReport(error);
+  }
+  const told = tellApart(pack);
+  const size = pack.members.size + 2;
+  const checks = [
+    check('archive', 'ok', `${size} members, each bit accounted for.`),
+    check('manifest', 'ok', `It is of the log ${pack.manifest.origin}.`),
+    await signedManifest(pack, roots),
+    check('members', 'ok', 'None was added, taken, moved or changed.'),
+    await attempt('events', async () => complete(told)),
+    await attempt('evidence', async () => named(told)),
+  ];
+  const events = [];
+  for (const index of told.indices) events.push(await checkEvent(told, index, roots));
+  const good = checks.every((one) => one.state === 'ok') && events.every((one) => one.ok);
+  const limits = notProven(told, events);
+  return { ok: good, words: pack.manifest.words, checks, events, not_proven: limits };
+}
+
+function refusedReport(error) {
+  const order = ['archive', 'manifest', 'members'];
+  const at = order.indexOf(error.check);
+  const later = [...order.slice(at + 1), 'signed', 'events', 'evidence'];
+  const checks = [
+    ...order.slice(0, at).map((name) => check(name, 'ok', 'It holds.')),
+    check(error.check, 'failed', `${error.message}.`),
+    ...later.map((name) => check(name, 'unchecked', earlier)),
+  ];
+  return { ok: false, words: '', checks, events: [], not_proven: [nothing] };
+}
+
+async function signedManifest(pack, roots) {
+  if (!roots.logs.length) return check('signed', 'unchecked', noLogKey);
+  return attempt('signed', async () => {
+    let note;
+    try {
+      note = parseNote(textOf(pack.note));
+    } catch {
+      throw new Refused('it is not a signed note');
+    }
+    await verifyNote(note, roots.logs, pack.manifest.origin);
+    if (note.text !== pack.statement) throw new Refused('the signature is over another manifest');
+    if (note.signatures.length !== 1) throw new Refused('there is more than the one signature');
+    return `${pack.manifest.origin} signed it, and so each member.`;
+  });
+}
+
+function tellApart(pack) {
+  const files = [...pack.members.keys()];
+  const events = files.filter((name) => name.startsWith('events/'));
+  const indices = [...new Set(events.map((name) => Number(name.slice(7, 19))))].sort((a, b) => a - b);
+  const bodies = new Map();
+  for (const [name, body] of pack.members) {
+    if (bodyKinds.includes(kindOf(name))) bodies.set(digestOf(name), body);
+  }
+  const withheld = Array.isArray(pack.manifest.withheld) ? pack.manifest.withheld : [];
+  const part = (index, kind) =>
+    pack.members.get(`events/${String(index).padStart(12, '0')}.${kind}`);
+  return { pack, indices, bodies, part, withheld: withheld.filter(isObject) };
+}
+
+function digestOf(name) {
+  return name.split('/')[1].split('.')[0];
+}
+
+function complete(told) {
+  const checkpoint = told.pack.members.get('log/checkpoint') ?? new Uint8Array();
+  for (const index of told.indices) {
+    for (const kind of ['entry', 'openings.json', 'tlog-proof']) {
+      if (!told.part(index, kind)) throw new Refused(`Entry ${index} is without its ${kind}`);
+    }
+    const proof = told.part(index, 'tlog-proof');
+    const tail = joined(utf8.encode('\n\n'), checkpoint);
+    if (proof.length < tail.length || !equal(proof.slice(-tail.length), tail)) {
+      throw new Refused(`The proof of entry ${index} is of another tree`);
+    }
+  }
+  if (!told.indices.length) throw new Refused('There is no event in it');
+  return `${count(told.indices.length, 'event')}, of one tree.`;
+}
+
+async function named(told) {
+  const wanted = new Map();
+  for (const index of told.indices) {
+    let document = null;
+    try {
+      document = parsed(told.part(index, 'entry') ?? new Uint8Array(), 'it');
+    } catch {
+      continue;
+    }
+    for (const one of document?.evidence ?? []) wanted.set(String(one?.digest), String(one?.kind));
+  }
+  for (const [name, body] of told.pack.members) {
+    if (!/^(evidence|issuer)\//.test(name)) continue;
+    if ((await sha256hex(body)) !== digestOf(name)) throw new Refused(`${name} holds another body`);
+    const kind = kindOf(name);
+    if (bodyKinds.includes(kind) && wanted.get(digestOf(name)) !== kind) {
+      throw new Refused(`No entry names ${name}`);
+    }
+  }
+  const held = new Set(told.withheld.map((one) => String(one.name)));
+  for (const [digest, kind] of wanted) {
+    if (bodyKinds.includes(kind) && !told.bodies.has(digest) && !held.has(digest)) {
+      const what = `The ${kind} ${digest.slice(0, 12)}…`;
+      throw new Refused(`${what} is neither there nor said to be withheld`);
+    }
+  }
+  return `${count(told.bodies.size, 'body', 'bodies')} of evidence.`;
+}
+
+async function checkEvent(told, index, roots) {
+  const entry = told.part(index, 'entry') ?? new Uint8Array();
+  const { checks, log } = await checkRecord(told, index, entry, roots);
+  let revealed = null;
+  checks.push(
+    await attempt('openings', async () => {
+      try {
+        const body = told.part(index, 'openings.json') ?? new Uint8Array();
+        revealed = await reveal(parseEntry(entry), body, index);
+      } catch (error) {
+        if (error instanceof Refused) throw error;
+        throw new Refused('They cannot be read');
+      }
+      return `${count(revealed.opened, 'value')} as committed to in the entry.`;
+    }),
+  );
+  const report = { index, id: '', said: {}, checks, human: unnamed(), log, claimed: null };
+  if (revealed) await checkPeople(told, revealed.event, roots, report);
+  report.ok = checks.every((one) => one.state !== 'failed');
+  return report;
+}
+
+function unnamed() {
+  const reasons = ['The entry cannot be opened, so nobody is named.'];
+  return { code: 'H0', words: levelWords.H0, reasons };
+}
+
+async function checkRecord(told, index, entry, roots) {
+  let proof = null;
+  let head = null;
+  const needs = (thing) => {
+    if (!roots.logs.length) throw new Refused(noLogKey, 'unchecked');
+    if (!thing) throw new Refused(earlier, 'unchecked');
+  };
+  const checks = [
+    await attempt('proof', async () => {
+      proof = parseProof(told.part(index, 'tlog-proof') ?? new Uint8Array());
+      return `It is for entry ${proof.index}.`;
+    }),
+    await attempt('tree', async () => {
+      needs(proof);
+      const found = headOf(proof.note);
+      await verifyNote(proof.note, roots.logs, found.origin);
+      head = found;
+      return `${head.origin} signed a tree of ${head.size} entries.`;
+    }),
+    await attempt('entry', async () => {
+      const { action, outcome, recorded_at: at } = parseEntry(entry);
+      return `${action} (${outcome}), recorded ${at}.`;
+    }),
+    await attempt('inclusion', async () => {
+      needs(proof && head);
+      const leaf = await leafHash(entry);
+      await verifyInclusion(leaf, proof.index, head, proof.hashes);
+      const path = `leads to the root through ${proof.hashes.length} hashes`;
+      return `Its hash ${hexOf(leaf).slice(0, 16)}… ${path}.`;
+    }),
+  ];
+  if (proof && Number(proof.index) !== index) {
+    checks.push(check('events', 'failed', `The proof is for entry ${proof.index}.`));
+  }
+  const code = checks[1].state === 'ok' && checks[3].state === 'ok' ? 'L1' : 'L0';
+  const place = head && `It is entry ${proof.index} of ${head.size} in the tree of ${head.origin}.`;
+  const reasons = code === 'L1' ? [place, 'Witnesses are not checked here.'] : ['No proof holds.'];
+  return { checks, log: { code, words: levelWords[code], reasons } };
+}
+
+async function checkPeople(told, event, roots, report) {
+  const keys = {};
+  for (const [name, set] of Object.entries(roots.issuerKeys)) keys[name || event.actor.iss] = set;
+  const judged = await judge(event, told.bodies, keys, roots.passkeys);
+  for (const one of judged) {
+    const held = told.withheld.find((other) => other.name === one.digest);
+    const detail = held ? withheldWords(held) : one.sentence;
+    report.checks.push(check(one.kind, stateOf[one.state], detail));
+  }
+  report.id = event.id;
+  report.human = humanLevel(event, judged);
+  report.said = said(event, judged, report.human);
+  if (judged.some((one) => one.state === 'unknown')) {
+    const own = await judge(event, told.bodies, packKeys(told), packPasskeys(told));
+    const claimed = humanLevel(event, own);
+    if (claimed.code > report.human.code) report.claimed = claimed;
+  }
+}
+
+function packKeys(told) {
+  const found = {};
+  for (const [name, body] of told.pack.members) {
+    if (kindOf(name) !== 'issuer_keys') continue;
+    try {
+      const value = parsed(body, 'it');
+      found[value.iss] ??= { keys: [] };
+      found[value.iss].keys.push(...value.keys);
+    } catch {
+      continue;
+    }
+  }
+  return found;
+}
+
+function packPasskeys(told) {
+  try {
+    return readPasskeys(told.pack.members.get('passkeys.json') ?? new Uint8Array());
+  } catch {
+    return {};
+  }
+}
+
+function notProven(told, events) {
+  const unchecked = new Set();
+  for (const event of events) {
+    for (const one of event.checks) if (one.state === 'unchecked') unchecked.add(one.name);
+  }
+  return [
+    ...always,
+    sameForAll,
+    ...new Set(told.withheld.map(withheldWords)),
+    ...[...unchecked].sort().map((name) => `${name}: not checked here.`),
+    ...(events.some((event) => event.claimed) ? [ownClaim] : []),
+  ];
+}

@@ -1,0 +1,197 @@
+// The human level of an event, as `audit.ledger.levels` computes it.
+
+const evidenceKinds = {
+  id_token: 'sign-in token',
+  approval_token: 'approval token',
+  assertion: 'passkey assertion',
+};
+const skew = 300;
+
+async function judge(event, bodies, issuerKeys, passkeys) {
+  const found = [];
+  for (const { kind, digest } of event.evidence) {
+    if (!(kind in evidenceKinds)) continue;
+    const body = bodies.get(digest);
+    const about = `The ${evidenceKinds[kind]}`;
+    if (!body) {
+      const sentence = `${about} ${digest.slice(0, 12)}… is not at hand.`;
+      found.push({ kind, digest, state: 'unknown', sentence });
+      continue;
+    }
+    try {
+      const checks = { id_token: signIn, approval_token: approval, assertion: passkeyDecision };
+      const roots = kind === 'assertion' ? passkeys : issuerKeys;
+      const sentence = await checks[kind](event, body, roots);
+      found.push({ kind, digest, state: 'counts', sentence });
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      const state = { unchecked: 'unknown', aside: 'aside' }[error.state] ?? 'refused';
+      found.push({ kind, digest, state, sentence: `${about} does not count: ${error.message}.` });
+    }
+  }
+  return found;
+}
+
+function humanLevel(event, judged) {
+  const good = judged.filter((one) => one.state === 'counts');
+  const reasons = [...good, ...judged.filter((one) => one.state !== 'counts')].map(
+    (one) => one.sentence,
+  );
+  const proven = new Set(good.map((one) => one.kind));
+  const signIns = Number(proven.has('id_token'));
+  const signatures = proven.size - signIns;
+  let code = signatures ? `H${signatures + 1}` : `H${signIns}`;
+  if (signatures && isUnsigned(event)) {
+    code = `H${signIns}`;
+    reasons.push(
+      'Nobody signs an expiry or an inferred denial, so signatures do not count here.',
+    );
+  }
+  if (!good.length) reasons.unshift("Nothing but the recorder's word says who this was.");
+  return { code, words: levelWords[code], reasons };
+}
+
+async function signIn(event, body, issuerKeys) {
+  const claims = await claimsOf(body, issuerKeys);
+  if (!samePerson(claims, event.actor)) {
+    if (deciders(event).some((person) => samePerson(claims, person))) {
+      throw new Refused("it is the approver's, and says nothing about the actor", 'aside');
+    }
+    const erased = typeof event.actor.sub !== 'string';
+    throw new Refused(
+      'it is of another person than the actor, or the actor has been erased',
+      erased ? 'aside' : 'failed',
+    );
+  }
+  return `${claims.iss} signed that this person signed in, at ${momentOf(issuedAt(claims, event))}.`;
+}
+
+async function approval(event, body, issuerKeys) {
+  const claims = await claimsOf(body, issuerKeys);
+  if (isRefusal(event)) {
+    throw new Refused('it proves an approval, and this event is a refusal', 'aside');
+  }
+  const people = deciders(event);
+  if (!people.some((person) => samePerson(claims, person))) {
+    const erased = people.some((person) => typeof person.sub !== 'string');
+    throw new Refused('it is of neither the actor nor the approver', erased ? 'aside' : 'failed');
+  }
+  const signed = signedDetails(claims);
+  if (!event.intent_hash || signed.intent_hash !== event.intent_hash) {
+    throw new Refused('it approves another intent');
+  }
+  await checkIntent(event);
+  checkNamed(event, signed);
+  const at = momentOf(issuedAt(claims, event));
+  return `${claims.iss} signed that the approver accepted this very intent, at ${at}.`;
+}
+
+async function passkeyDecision(event, body, passkeys) {
+  if (!event.intent_hash) throw new Refused('this event names no intent');
+  const found = await asserted(body, event, passkeys);
+  const { passkey } = found;
+  if (!deciders(event).some((person) => samePerson(passkey, person))) {
+    throw new Refused('its passkey belongs to neither the actor nor the approver');
+  }
+  const fitting = isRefusal(event) ? ['deny', 'denied'] : ['approve', 'approved'];
+  if (!fitting.includes(found.decision)) {
+    throw new Refused(`it says '${found.decision}', which is not what happened`);
+  }
+  if (event.approval && found.approval_id !== event.approval) {
+    throw new Refused('it answers another approval');
+  }
+  await checkIntent(event);
+  const since = Date.parse(passkey.approver_since ?? '');
+  if (!samePerson(passkey, event.actor) && !(since <= Date.parse(event.recorded_at))) {
+    throw new Refused('no second person had confirmed its passkey for what others ask');
+  }
+  const later = passkey.revoked_at ? ` It was revoked later, at ${moment(passkey.revoked_at)}.` : '';
+  return `The person's own passkey, after verifying its user, signed this very intent.${later}`;
+}
+
+function deciders(event) {
+  const { approver } = event.data;
+  return isObject(approver) ? [event.actor, { iss: event.actor.iss, ...approver }] : [event.actor];
+}
+
+function samePerson(claims, person) {
+  const named = typeof person.sub === 'string' && person.sub !== '';
+  return named && claims.sub === person.sub && claims.iss === person.iss;
+}
+
+function issuedAt(claims, event) {
+  if (!Number.isInteger(claims.iat) || claims.iat <= 0 || claims.iat >= 2 ** 33) {
+    throw new Refused('it does not say when it was issued');
+  }
+  if (claims.iat > Date.parse(event.recorded_at) / 1000 + skew) {
+    throw new Refused('it was issued after the event was recorded');
+  }
+  return claims.iat;
+}
+
+function signedDetails(claims) {
+  try {
+    let details = claims.authorization_details;
+    if (typeof details === 'string') details = JSON.parse(details);
+    const rows = Object.entries(details[0].properties);
+    return Object.fromEntries(rows.map(([name, one]) => [name, isObject(one) ? one.value : one]));
+  } catch {
+    return {};
+  }
+}
+
+function isRefusal(event) {
+  return ['denied', 'expired'].includes(event.outcome) || /\.(denied|expired)$/.test(event.action);
+}
+
+function isUnsigned(event) {
+  const expired = event.outcome === 'expired' || event.action.endsWith('.expired');
+  return expired || (isRefusal(event) && event.data.inferred === true);
+}
+
+const pastOf = { hold: 'held', freeze: 'frozen', unfreeze: 'unfrozen' };
+
+function isResult(verb, action) {
+  const [family, act] = split(verb);
+  const [happened, past] = split(action);
+  if (happened === 'approval') return true;
+  return family === happened && past.startsWith(pastOf[act] ?? act.replace(/e$/, ''));
+}
+
+function split(name) {
+  const at = name.lastIndexOf('.');
+  return [name.slice(0, Math.max(at, 0)), name.slice(at + 1)];
+}
+
+// The text of the intent, where the event opens it, is the one whose hash was signed.
+async function checkIntent(event) {
+  const text = event.data.intent;
+  if (typeof text !== 'string') return;
+  if ((await sha256hex(utf8.encode(`ata.intent.v1\n${text}`))) !== event.intent_hash) {
+    throw new Refused('the text of the intent beside it has another hash');
+  }
+  const { verb, target } = parsed(utf8.encode(text), 'the intent');
+  if (typeof verb !== 'string' || !isObject(target)) {
+    throw new Refused('the text of the intent beside it cannot be read');
+  }
+  if (!isResult(verb, event.action)) {
+    throw new Refused(`the intent is to ${verb}, and this event is ${event.action}`);
+  }
+  const happened = event.target;
+  const same = () => target.kind === happened.kind && target.name === happened.name;
+  if (happened && typeof happened.name === 'string' && !same()) {
+    throw new Refused(`the intent is about ${target.kind} '${target.name}', and this event is not`);
+  }
+}
+
+// What the issuer showed and signed is what the event says.
+function checkNamed(event, signed) {
+  if (typeof signed.verb === 'string' && !isResult(signed.verb, event.action)) {
+    throw new Refused(`it approves ${signed.verb}, and this event is ${event.action}`);
+  }
+  const { target } = event;
+  if (!target || typeof target.name !== 'string' || typeof signed.target !== 'string') return;
+  if (signed.target !== [...`${target.kind} ${target.name}`].slice(0, 255).join('')) {
+    throw new Refused(`it approves an act on '${signed.target}', and this event is about another`);
+  }
+}

@@ -1,0 +1,205 @@
+// The page itself: what the reader trusts, the packs they drop, and the reports in words.
+
+const marks = { ok: '✓', failed: '✗', unchecked: '–', aside: '·' };
+const spoken = { ok: 'holds', failed: 'failed', unchecked: 'not checked here', aside: 'aside' };
+const byId = (id) => document.getElementById(id);
+const packs = [];
+let turn = 0;
+
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+// What a name or text from the pack may do to the page: be read. Controls are written out.
+function plain(text) {
+  return String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => {
+    return `⟨U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}⟩`;
+  });
+}
+
+const readers = {
+  async logs(text) {
+    const lines = text.split('\n').map((line) => line.trim().replace(/^log\s+/, ''));
+    const keys = lines.filter((line) => line && !/^(#|witness|group|quorum)/.test(line));
+    const found = await Promise.all(keys.map((line) => parseVkey(line.split(/\s/)[0])));
+    return [found, found.map((key) => key.name).join(', ')];
+  },
+  async issuer(text) {
+    const value = parsed(utf8.encode(text), 'it');
+    if (!isObject(value)) throw new Refused('it is no key set');
+    const sets = Array.isArray(value.keys) ? { '': value } : value;
+    const size = Object.values(sets).reduce((sum, set) => sum + (set.keys?.length ?? 0), 0);
+    return [sets, count(size, 'key')];
+  },
+  async passkeys(text) {
+    const found = readPasskeys(utf8.encode(text));
+    return [found, count(Object.keys(found).length, 'passkey')];
+  },
+};
+const empty = { logs: [], issuer: {}, passkeys: {} };
+
+async function rootOf(name) {
+  const text = byId(name).value.trim();
+  const state = byId(`${name}-state`);
+  state.className = 'state';
+  if (!text) {
+    state.value = 'nothing given';
+    return empty[name];
+  }
+  try {
+    const [value, words] = await readers[name](text);
+    state.value = plain(words);
+    state.classList.add('good');
+    return value;
+  } catch (error) {
+    state.value = `Cannot be used: ${plain(error.message)}.`;
+    state.classList.add('bad');
+    return empty[name];
+  }
+}
+
+async function run() {
+  const mine = (turn += 1);
+  const [logs, issuerKeys, passkeys] = await Promise.all(['logs', 'issuer', 'passkeys'].map(rootOf));
+  const reports = [];
+  for (const pack of packs) {
+    const report = await checkPack(pack.bytes, { logs, issuerKeys, passkeys });
+    reports.push({ pack: pack.name, ...report });
+  }
+  if (mine !== turn) return; // something changed meanwhile, and that run is under way
+  show(reports);
+}
+
+function show(reports) {
+  byId('found').hidden = !reports.length;
+  const bad = reports.filter((report) => !report.ok).map((report) => plain(report.pack));
+  byId('summary').textContent = bad.length
+    ? `${count(bad.length, 'pack')} of ${reports.length} NOT verified: ${bad.join(', ')}`
+    : `${count(reports.length, 'pack')} verified.`;
+  byId('reports').replaceChildren(...reports.map(reportOf));
+  globalThis.reports = reports;
+}
+
+function reportOf(report) {
+  const tone = report.ok ? 'good' : 'bad';
+  const failed = [report, ...report.events].flatMap((part) =>
+    part.checks.filter((one) => one.state === 'failed').map((one) => one.name),
+  );
+  const unsigned = report.checks.some((one) => one.state === 'unchecked');
+  const why = failed.length ? failed[0] : unsigned ? 'no trusted log key signed it' : '';
+  const verdict = report.ok ? '✓ Verified' : `✗ NOT verified: ${why}`;
+  const head = element(
+    'header',
+    { class: `head ${tone}` },
+    element('h3', {}, plain(report.pack)),
+    element('span', { class: 'verdict' }, verdict),
+  );
+  const body = element('div', { class: 'body' });
+  if (report.words) body.append(element('p', {}, plain(report.words)));
+  body.append(element('h4', {}, 'The pack'), checksOf(report.checks));
+  for (const event of report.events) body.append(eventOf(event));
+  body.append(element('h4', {}, 'What is not proven'));
+  const limits = report.not_proven.map((limit) =>
+    element('li', { class: 'aside' }, element('span', { class: 'mark' }, '–'), plain(limit)),
+  );
+  body.append(element('ul', {}, ...limits));
+  return element('article', { class: 'report', 'data-ok': report.ok }, head, body);
+}
+
+function eventOf(event) {
+  const rows = Object.entries(event.said).flatMap(([label, text]) => [
+    element('dt', {}, label[0].toUpperCase() + label.slice(1)),
+    element('dd', {}, plain(text)),
+  ]);
+  const levels = element(
+    'p',
+    { class: 'row' },
+    element('span', { class: 'badge' }, `Person: ${event.human.words} (${event.human.code})`),
+    element('span', { class: 'badge' }, `Record: ${event.log.words} (${event.log.code})`),
+  );
+  const reasons = [...event.human.reasons, ...event.log.reasons].map((reason) =>
+    element('li', { class: 'aside' }, element('span', { class: 'mark' }, '·'), plain(reason)),
+  );
+  const details = element('details', {}, element('summary', {}, 'Every check of this event'));
+  details.open = !event.ok;
+  details.append(checksOf(event.checks), element('ul', {}, ...reasons));
+  const made = element('section', { class: 'event' }, element('h3', {}, `Entry ${event.index}`));
+  made.append(element('dl', {}, ...rows), levels, details);
+  if (event.claimed) {
+    const words = `${event.claimed.words} (${event.claimed.code})`;
+    const claim = `As the pack itself claims, by keys that came in it: ${words}. That raises nothing: whoever made the pack chose those keys.`;
+    made.append(element('p', { class: 'claim' }, claim));
+  }
+  return made;
+}
+
+function checksOf(checks) {
+  const rows = checks.map((one) =>
+    element(
+      'li',
+      { class: one.state },
+      element('span', { class: 'mark', role: 'img', 'aria-label': spoken[one.state] }, marks[one.state]),
+      element(
+        'span',
+        {},
+        element('b', {}, one.state === 'unchecked' ? `${one.name}: not checked here` : one.name),
+        element('small', {}, plain(one.detail)),
+      ),
+    ),
+  );
+  return element('ul', {}, ...rows);
+}
+
+async function take(files) {
+  packs.length = 0;
+  for (const file of files) {
+    packs.push({ name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) });
+  }
+  await run();
+  byId('found').scrollIntoView({ block: 'start' });
+}
+
+function listen() {
+  const drop = byId('drop');
+  for (const name of ['dragover', 'dragenter']) {
+    drop.addEventListener(name, (event) => {
+      event.preventDefault();
+      drop.classList.add('over');
+    });
+  }
+  drop.addEventListener('dragleave', () => drop.classList.remove('over'));
+  drop.addEventListener('drop', (event) => {
+    event.preventDefault();
+    drop.classList.remove('over');
+    take([...event.dataTransfer.files]);
+  });
+  byId('packs').addEventListener('change', (event) => take([...event.target.files]));
+  for (const name of ['logs', 'issuer', 'passkeys']) byId(name).addEventListener('input', run);
+  for (const input of document.querySelectorAll('input[data-for]')) {
+    input.addEventListener('change', async () => {
+      if (!input.files.length) return;
+      byId(input.dataset.for).value = (await input.files[0].text()).trim();
+      await run();
+    });
+  }
+}
+
+async function start() {
+  const lacks = byId('lacks');
+  if (!globalThis.crypto?.subtle) {
+    lacks.textContent =
+      'This browser gives pages from a disk no cryptography, so nothing can be checked here. Use `ata verify PACK`.';
+    lacks.hidden = false;
+    return;
+  }
+  if (!(await hasEd25519())) {
+    lacks.textContent = noEd25519;
+    lacks.hidden = false;
+  }
+  listen();
+}
+
+start();

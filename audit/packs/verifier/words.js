@@ -1,0 +1,131 @@
+// What the checks say in words, as `audit/ledger/packwords.py` does.
+
+const names = {
+  archive: 'The archive has the one form of a pack',
+  manifest: 'The manifest can be read',
+  signed: 'A log you trust signed the manifest',
+  members: 'Every member is the one in the manifest',
+  events: 'Every event has its entry, openings and proof',
+  evidence: 'The evidence is what the entries name',
+  proof: 'The proof can be read',
+  tree: 'A log you trust signed the tree',
+  entry: 'The entry is well formed',
+  inclusion: 'The entry is in that tree',
+  openings: 'The openings match the entry',
+  id_token: 'The issuer signed the sign-in',
+  approval_token: 'The issuer signed the approval of this very act',
+  assertion: 'A passkey signed this very act',
+};
+
+const earlier = 'Not checked, because an earlier check failed.';
+const noLogKey = 'Not checked: you gave no log key that you trust.';
+const noEd25519 = 'Not checked here: this browser cannot check Ed25519. Use `ata verify`.';
+const nothing = 'Anything: a pack that was changed is evidence of nothing.';
+const ownClaim =
+  "Who owns the keys inside the pack: they are the portal's own claim. Bring the issuer's keys " +
+  'from the issuer, and passkeys from whoever enrolled them.';
+const sameForAll =
+  'That everyone is shown the same log: no quorum of witnesses that you trust has cosigned it.';
+const always = [
+  'That what the entries say is true: they show what was recorded, and that it was not changed.',
+  'That nothing was left out: an act that was never recorded leaves no trace in any log.',
+  'That a person understood what they signed, or that the screen showed what was signed.',
+  'That a key, passkey or right was not withdrawn later: a pack shows one moment.',
+  "When it happened: the times in it are by the recorder's own clock.",
+];
+
+const levelWords = {
+  H0: 'asserted',
+  H1: 'signed in',
+  H2: 'signed for this act',
+  H3: 'signed twice for this act',
+  L0: 'recorded',
+  L1: 'in the signed log',
+};
+
+const through = {
+  web: 'in a browser',
+  api: 'through the API',
+  cli: 'on the command line',
+  task: 'by itself',
+  import: 'imported from another system',
+  tenant: "told by the Auth0 tenant's log",
+  broker: 'at the token broker',
+  phone: 'on a phone',
+};
+
+function said(event, judged, human) {
+  return {
+    who: whoOf(event),
+    what: whatOf(event),
+    when: `${moment(event.time)} by the recorder's clock; entry ${event.index}.`,
+    approved: approvedOf(event, judged),
+    proven: `${human.words} (${human.code}).`,
+  };
+}
+
+function whoOf(event) {
+  const roles = event.actor.roles.length ? ` as ${event.actor.roles.join(', ')}` : '';
+  return `${personOf(event.actor)}${roles}, ${through[event.via] ?? event.via}.`;
+}
+
+function whatOf(event) {
+  const { target } = event;
+  const on = target ? ` on ${target.kind} ${shown(target.name) || '(no name)'}` : '';
+  const at = target && target.instance ? ` at ${target.instance}` : '';
+  const why = shown(event.reason) ? ` Reason given: ${shown(event.reason)}.` : '';
+  return `${event.action}${on}${at}, severity ${event.severity}: ${event.outcome}.${why}`;
+}
+
+function approvedOf(event, judged) {
+  const proofs = judged
+    .filter((one) => one.state === 'counts' && one.kind !== 'id_token')
+    .map((one) => one.sentence);
+  const { approver } = event.data;
+  const by = isObject(approver) ? `by ${personOf(approver)}` : '';
+  if (proofs.length) return [...(by ? [`B${by.slice(1)}.`] : []), ...proofs].join(' ');
+  if (by || event.approval) {
+    return `The record says ${by || 'in an approval'}; no signature that you can check shows it.`;
+  }
+  return 'Nobody was asked.';
+}
+
+function personOf(who) {
+  const [name, sub] = [shown(who.name), shown(who.sub)];
+  if (!name && !sub) return 'nobody named';
+  const iss = who.iss ? ` at ${who.iss}` : '';
+  if (name && sub) return `${name} (${sub}${iss})`;
+  return `${name || sub}${sub ? iss : ''}`;
+}
+
+function shown(value) {
+  if (isErased(value)) return '(erased)';
+  return typeof value === 'string' ? value : '';
+}
+
+function withheldWords(one) {
+  const what = `The ${String(one.kind).replaceAll('_', ' ')} ${String(one.name).slice(0, 12)}…`;
+  if (one.why === 'not_released') {
+    return `${what} is not in it: the token is released after ${one.until}.`;
+  }
+  if (one.why === 'erased') return `${what} is not in it: its person has been erased.`;
+  if (one.why === 'not_permitted') {
+    return `${what} is not in it: whoever made the pack may not read it.`;
+  }
+  if (one.why === 'secret') {
+    return `The value ${one.name} is not in it: it holds something like a secret.`;
+  }
+  return `${what} is not in it: the store does not have it.`;
+}
+
+function count(number, one, many = `${one}s`) {
+  return `${number.toLocaleString('en')} ${number === 1 ? one : many}`;
+}
+
+function moment(stamp) {
+  return `${stamp.slice(0, 19).replace('T', ' ')} UTC`;
+}
+
+function momentOf(seconds) {
+  return moment(new Date(seconds * 1000).toISOString());
+}
