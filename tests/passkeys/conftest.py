@@ -1,4 +1,4 @@
-"""Ground of their own for tests of passkeys: the lamps of the pipeline's tests, devices in software."""
+"""Ground for tests of passkeys: the lamps of the pipeline's tests, devices in software."""
 
 from __future__ import annotations
 

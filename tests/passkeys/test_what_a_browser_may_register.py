@@ -29,7 +29,7 @@ def refused(answer: Any, challenge: bytes = CHALLENGE) -> str:
 
 
 def test_the_party_is_the_host_of_the_portal() -> None:
-    assert settings.PORTAL_URL == party.origin()
+    assert party.origin() == settings.PORTAL_URL
     assert party.rp_id() in party.origin()
 
 
