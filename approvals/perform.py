@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from pydantic import ValidationError
 
-from approvals import actors, clock, intent, people, policy, registry
+from approvals import actors, breakglass, clock, intent, people, policy, registry
 from approvals.asks import ask_next
 from approvals.commit import commit_now
 from approvals.holds import place_hold
@@ -79,9 +79,12 @@ def perform(
     inside the transaction: what it writes is kept with the decision or not at all.
 
     Raises:
-        Refused: `unknown_verb`, `bad_target`, `bad_params`, `not_permitted`, `no_approver`.
+        Refused: `unknown_verb`, `bad_target`, `bad_params`, `not_permitted`, `no_approver`,
+            `break_glass`.
     """
     request = _prepare(actor, verb, target, dict(params or {}), reason, severity)
+    if why := breakglass.why_not(actor, request.verb):
+        raise Refused(breakglass.CODE, why)
     if request.rule.kind == "refuse":
         raise Refused(
             request.rule.code,

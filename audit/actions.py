@@ -193,6 +193,7 @@ evidence.read | Evidence read | read the evidence of {target} | LOW
 ledger.alarm | Ledger alarm | stopped signing the ledger | CRITICAL | told
 ledger.key_changed | Ledger key changed | changed the key of the ledger | CRITICAL
 breakglass.used | Break-glass used | used break-glass on {target} | CRITICAL
+breakglass.changed | Break-glass changed | changed the break-glass {target} | HIGH
 bypass.found | Bypass found | found {target} acting around the broker | CRITICAL
 defenseclaw.row_changed | Imported row changed | found {target} changed since it was imported | HIGH
 """

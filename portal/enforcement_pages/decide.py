@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
-from approvals import policy, registry
+from approvals import breakglass, policy, registry
 from approvals.perform import Refused
 from audit.actor import Actor, Target
 from audit.ledger.vocabulary import SEVERITIES, severity_rank
@@ -80,6 +80,8 @@ def _sensible(states: Sequence[At]) -> list[str]:
 
 def _act(verb_name: str, act: str, target: Target, person: Actor) -> Act | None:
     verb = registry.get(verb_name)
+    if breakglass.why_not(person, verb):
+        return None
     try:
         rule = policy.decide(person, verb, target, verb.severity(target, {}))
     except Refused:

@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from portal.identity import sessions
+from portal.identity.breakglass.limits import hold_to_limits
 from portal.identity.fresh import page_behind
 
 
@@ -47,6 +48,17 @@ class SessionAssuranceMiddleware:
                 return self._ended(request)
             request.META["ATA_SESSION"] = session
         return self.get_response(request)
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view_func: Callable[..., HttpResponseBase],
+        view_args: tuple[Any, ...],
+        view_kwargs: dict[str, Any],
+    ) -> None:
+        """Hold a break-glass session to what it may do, before any view runs."""
+        if (session := request.META["ATA_SESSION"]) is not None:
+            hold_to_limits(request, session)
 
     @staticmethod
     def _ended(request: HttpRequest) -> HttpResponse:

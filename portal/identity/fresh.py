@@ -12,6 +12,7 @@ from functools import wraps
 from typing import Concatenate
 from urllib.parse import urlencode, urlsplit
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -26,6 +27,7 @@ WITHIN_S = 600
 CODE = "fresh_sign_in_required"
 WITH_MFA = "1"
 ANY_FACTOR = "age"
+_BREAK_GLASS = "This needs a sign-in at the issuer, and waits until it answers again."
 _SAFE = frozenset({"GET", "HEAD"})
 
 type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
@@ -38,6 +40,7 @@ def needs_fresh_sign_in[**P](
 
     Who asks for a page is sent to sign in and comes back to it. Any other method changes nothing
     and gets 401: `HX-Redirect` for htmx, a page for a browser, problem+json for everything else.
+    A break-glass session gets 403: the issuer did not vouch for it.
     """
 
     def wrap(view: View[P]) -> View[P]:
@@ -45,6 +48,8 @@ def needs_fresh_sign_in[**P](
         def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             session: SignedInSession | None = request.META.get("ATA_SESSION")
             why = what_is_missing(session, within_s, mfa)
+            if why == _BREAK_GLASS:
+                raise PermissionDenied(why)
             return _ask(request, why, mfa) if why else view(request, *args, **kwargs)
 
         return checked
@@ -61,6 +66,8 @@ def what_is_missing(session: SignedInSession | None, within_s: int, mfa: bool) -
     """Why the sign-in is not enough, as a sentence; empty when it is."""
     if session is None:
         return "You are not signed in."
+    if session.ends_at is not None:
+        return _BREAK_GLASS
     age = clock.now() - session.auth_time
     if not session.auth_time_said:
         return "The issuer did not say when you signed in."

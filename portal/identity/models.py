@@ -47,6 +47,7 @@ class SignedInSession(models.Model):
     """A live browser session and what the issuer said about its sign-in.
 
     `auth_time` is the issuer's own word where `auth_time_said`, else when its token was issued.
+    `ends_at` is set for break-glass sessions only: the portal let them in, and not for long.
     """
 
     user = models.ForeignKey(User, models.CASCADE, related_name="sessions")
@@ -62,6 +63,7 @@ class SignedInSession(models.Model):
     user_agent = models.CharField(max_length=300, blank=True)
     created = models.DateTimeField()
     last_seen = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = (models.Index(fields=["user", "-last_seen"], name="session_by_user"),)
@@ -95,3 +97,23 @@ class CommandLineSignIn(models.Model):
 
     def __str__(self) -> str:
         return self.sub
+
+
+class BreakGlassAccount(models.Model):
+    """Somebody who may come in while the issuer is away.
+
+    No secret stands here: the secret and the recovery codes as HMACs, the TOTP secret sealed, all
+    under keys derived from EVIDENCE_KEY. `last_step` is the newest TOTP time step that was spent.
+    """
+
+    name = models.CharField(max_length=60, unique=True)
+    secret_mac = models.CharField(max_length=64)
+    totp_sealed = models.BinaryField()
+    recovery_macs = models.JSONField(default=list)
+    last_step = models.BigIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)
+    locked_until = models.DateTimeField(null=True)
+    created = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

@@ -18,6 +18,7 @@ from audit.record import record
 from audit.storage import is_failure
 from auth0_client.id_token import LEEWAY_S
 from portal.identity.backend import SignIn
+from portal.identity.breakglass.opening import open_until
 from portal.identity.models import SeenLogoutToken, SignedInSession, User
 from portal.ops.request_id import request_id
 
@@ -30,7 +31,7 @@ def begin(request: HttpRequest, user: User, sign_in: SignIn) -> SignedInSession:
 
     Whoever was signed in in this browser before, the same person included, no longer is.
     """
-    SignedInSession.objects.filter(public_id=request.session.pop(SESSION_ID, "")).delete()
+    forget_browser(request)
     before = request.session.session_key
     auth.login(request, user, backend="portal.identity.backend.OperatorBackend")
     if request.session.session_key == before:  # Django keeps the key for the same person
@@ -67,6 +68,11 @@ def begin(request: HttpRequest, user: User, sign_in: SignIn) -> SignedInSession:
     return session
 
 
+def forget_browser(request: HttpRequest) -> None:
+    """Whoever was signed in in this browser no longer is."""
+    SignedInSession.objects.filter(public_id=request.session.pop(SESSION_ID, "")).delete()
+
+
 def current(request: HttpRequest) -> SignedInSession | None:
     """The live row of this browser session; None when it was ended elsewhere."""
     public_id = request.session.get(SESSION_ID)
@@ -76,6 +82,9 @@ def current(request: HttpRequest) -> SignedInSession | None:
     if session is None or session.session_key != request.session.session_key:
         return None
     now = clock.now()
+    if session.ends_at is not None and (now >= session.ends_at or open_until() is None):
+        end(session)
+        return None
     if now - session.last_seen > _TOUCH_EVERY:
         _touch(session, now)
     return session

@@ -175,9 +175,11 @@ class SignOut(OIDCLogoutView):  # type: ignore[misc]
             auth.logout(request)
             return redirect("/")
         record(sessions.actor_of(request, session.user, session), "operator.signed_out")
-        sid = session.sid
+        sid, local = session.sid, session.ends_at is not None
         sessions.end(session)
         auth.logout(request)
+        if local:  # the issuer knows nothing of it, and may be away
+            return redirect("/")
         return redirect(_issuer_logout(sid) or "/")
 
 

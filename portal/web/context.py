@@ -15,10 +15,11 @@ from approvals.models import Approval, Status
 from audit.actor import Actor
 from enforcement.models import Asset
 from portal.approvals_pages.inbox import waiting_for
+from portal.identity.breakglass import opening
 from portal.identity.models import SignedInSession, User
 from portal.ops.request_id import request_id
 from portal.web import ledger_facts, local_tenant, nav, remotes
-from portal.web.times import relative
+from portal.web.times import absolute, relative
 
 _FOR_S = 2
 _SEES_ALL = frozenset({"auditor", "operator", "admin"})
@@ -40,6 +41,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     person = user if isinstance(user, User) else None
     counts = counts_of(person) if person else Counts()
+    session: SignedInSession | None = request.META.get("ATA_SESSION")
     return {
         "trust": {
             "tenant_local": local_tenant.is_local(),
@@ -48,10 +50,10 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "switch_url": local_tenant.switch_url(),
             "version": version(),
             "ledger": ledger_facts.facts(),
-            "person": _person(person, request.META.get("ATA_SESSION")) if person else None,
+            "person": _person(person, session) if person else None,
             "holds": counts.held,
             "approvals_waiting": counts.mine,
-            "banners": _banners(person, counts),
+            "banners": [*_at_the_door(person, session), *_banners(person, counts)],
         },
         "nav": nav.groups(person.roles, counts, request.path) if person else [],
         "request_id": request_id(request),
@@ -96,8 +98,16 @@ def _person(person: User, session: SignedInSession | None) -> dict[str, Any]:
 
 def assurance_words(session: SignedInSession) -> str:
     """`MFA 12 min ago`, or that there was no second factor."""
+    if session.ends_at is not None:
+        return f"break-glass until {absolute(session.ends_at, clock.now())} UTC"
     factor = "MFA" if "mfa" in session.amr else "one factor"
     return f"{factor} {relative(session.auth_time, clock.now())}"
+
+
+def _at_the_door(person: User | None, session: SignedInSession | None) -> list[dict[str, str]]:
+    """That somebody is in without the issuer, or could be."""
+    staff = bool(person and set(person.roles) & _SEES_ALL)
+    return opening.banners(session.ends_at if session else None, staff=staff)
 
 
 def _banners(person: User | None, counts: Counts) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ from audit.ledger.query import EventQuery
 from audit.models import EventRow
 from enforcement import theirs
 from portal.approvals_pages import inbox
-from portal.web import ledger_facts
+from portal.web import home_alarms, ledger_facts
 from portal.web.home_panels import MOST, Home, Line, Panel, Tile
 
 _VERIFIED = ["H1", "H2", "H3"]
@@ -42,7 +42,7 @@ def auditor(me: Actor) -> Home:
             ),
             pending(me),
         ],
-        panels=[latest()],
+        panels=[*home_alarms.break_glass(), latest()],
     )
 
 

@@ -10,6 +10,7 @@ from audit.actor import Actor
 from connections import names, overview, scopes
 from connections.models import ConnectedAccount, Need, Notice, State
 from enforcement.kinds import called
+from portal.web.home_alarms import break_glass
 from portal.web.home_audit import latest, pending
 from portal.web.home_panels import MOST, Home, Line, Panel, Tile
 
@@ -53,6 +54,7 @@ def admin(me: Actor) -> Home:
             pending(me),
         ],
         panels=[
+            *break_glass(),
             Panel(
                 "Revocations to finish",
                 lines,

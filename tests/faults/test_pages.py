@@ -38,7 +38,7 @@ NOT_PAGES = {
     "audit-event-proof", "audit-event-entry", "export", "export-download", "export-manifest",
     "ledger-run", "notices-seen", "dismiss-need", "api-docs", "enforcement-preview",
     "approval-again", "approval-denied", "account-end-session", "account-end-others",
-    "ledger-verify", "suspend", "resume",
+    "ledger-verify", "suspend", "resume", "break-glass",
 }  # fmt: skip
 TEN_MINUTES = timedelta(minutes=10)
 

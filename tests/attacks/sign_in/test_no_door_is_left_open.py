@@ -36,6 +36,7 @@ FOR_STRANGERS = {
     "styleguide/",
     "oidc/authenticate/",
     "oidc/callback/",
+    "oidc/break-glass/",
     "oidc/logout/",
     "oidc/backchannel-logout/",
     "healthz",

@@ -1,0 +1,92 @@
+"""The break-glass page: 404 while it is off, one form while it is open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from audit.actor import Actor, Target
+from audit.ledger import display
+from audit.record import record
+from portal.identity.breakglass import accounts, sessions, trying
+from portal.identity.breakglass.opening import open_until
+from portal.ops.request_id import request_id
+from portal.web import remotes
+
+_NOT_ACCEPTED = (
+    "Not accepted. Check the name, the secret and the code, and that the clocks of your phone and "
+    "of this server agree; each code counts once. After five failures an account rests for fifteen "
+    "minutes; `manage.py breakglass unlock` on the portal's machine ends that."
+)
+_TOO_OFTEN = "Too many tries within this minute. Nothing was checked; wait a minute."
+
+
+class Door(forms.Form):
+    """Name, secret and code; nothing of it is echoed but the name."""
+
+    name = forms.CharField(max_length=60)
+    secret = forms.CharField(max_length=200)
+    code = forms.CharField(max_length=60)
+
+
+@login_not_required
+@never_cache
+@sensitive_post_parameters("secret", "code")
+@require_http_methods(["GET", "HEAD", "POST"])
+def break_glass(request: HttpRequest) -> HttpResponse:
+    """Let a break-glass account in, or say that this was not accepted; each try is on record."""
+    if open_until() is None:
+        raise Http404
+    if request.method != "POST":
+        return _page(request)
+    may_try, first = trying.allowed(request.META.get("REMOTE_ADDR", ""))
+    if not may_try:
+        if first:
+            _record_failure(request, "", "rate_limited")
+        answer = _page(request, error=_TOO_OFTEN, status=429)
+        answer["Retry-After"] = "60"
+        return answer
+    form = Door(request.POST)
+    given = form.cleaned_data if form.is_valid() else {}
+    name = str(given.get("name", ""))
+    tried = (
+        trying.attempt(name, given["secret"], given["code"])
+        if given
+        else trying.Tried("incomplete")
+    )
+    if tried.account is None:
+        _record_failure(request, name, tried.code)
+        return _page(request, error=_NOT_ACCEPTED, name=name, status=403)
+    sessions.begin(request, tried.account, tried.factor)
+    return redirect("home")
+
+
+def _page(
+    request: HttpRequest, *, error: str = "", name: str = "", status: int = 200
+) -> HttpResponse:
+    context: dict[str, Any] = {
+        "error": error,
+        "name": name,
+        "until": open_until(),
+        "lasts": int(sessions.LASTS.total_seconds() // 60),
+        "tenant": remotes.tenant_name(),
+    }
+    return render(request, "breakglass/sign_in.html", context, status=status)
+
+
+def _record_failure(request: HttpRequest, name: str, code: str) -> None:
+    record(
+        Actor(iss="", sub="", via="web", request=request_id(request)),
+        "breakglass.used",
+        outcome="failure",
+        target=Target(accounts.KIND, display.visible(name)[:60] or "not named"),
+        data={"code": code},
+        private={"ip": request.META.get("REMOTE_ADDR", "")},
+    )

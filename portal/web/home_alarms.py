@@ -1,0 +1,28 @@
+"""Home about alarms of identity: who came in without the issuer, and who tried."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from approvals import clock
+from audit.models import EventRow
+from portal.web.home_panels import MOST, Line, Panel
+
+_SHOWN_FOR = timedelta(days=30)
+_URL = "/audit/?action=breakglass.used"
+
+
+def break_glass() -> list[Panel]:
+    """Uses and failures of the last month; no panel where there was none."""
+    since = clock.now() - _SHOWN_FOR
+    rows = EventRow.objects.filter(action="breakglass.used", time__gte=since).order_by("-time")
+    lines = [
+        Line(
+            row.sentence,
+            f"/audit/events/{row.event}/",
+            row.time,
+            badge=row.outcome,
+        )
+        for row in rows[:MOST]
+    ]
+    return [Panel("Break-glass sign-ins", lines, "", _URL, "All of them")] if lines else []
