@@ -123,7 +123,8 @@ def judge(
     """Judge every token and assertion that an event names; arguments as in `human`."""
     for kind, digest, body, problem in _bodies(event, evidence):
         if body is None:
-            yield Judged(kind, digest, "unknown", problem)
+            swapped = digest in evidence
+            yield Judged(kind, digest, "refused" if swapped else "unknown", problem)
             continue
         try:
             if kind == "id_token":

@@ -73,13 +73,13 @@ def _what(event: Mapping[str, Any]) -> str:
 def _approved(event: Mapping[str, Any], judged: Iterable[Judged]) -> str:
     proofs = [one.sentence for one in judged if one.counts and one.kind != "id_token"]
     approver = event["data"].get("approver")
-    by = f"by {person(approver)}" if isinstance(approver, dict) else ""
+    by = person(approver) if isinstance(approver, dict) else ""
     if proofs:
-        return " ".join([*([f"{by[:1].upper()}{by[1:]}."] if by else []), *proofs])
-    if by or event["approval"]:
-        return (
-            f"The record says {by or 'in an approval'}; no signature that you can check shows it."
-        )
+        return " ".join([*([f"By {by}."] if by else []), *proofs])
+    if by:
+        return f"The record says that {by} approved; no signature that you can check shows it."
+    if event["approval"]:
+        return "It belongs to an approval and names no answer with a signature that you can check."
     return "Nobody was asked."
 
 

@@ -1,10 +1,24 @@
 // Entries (schema ata.event.v1), their commitments, and the event that the openings show.
 
 const entrySchema = 'ata.event.v1';
-const entryMembers =
-  'action actor agent approval changes connection data evidence id instance intent_hash ' +
-  'on_behalf_of operation outcome private reason recorded_at request salt schema session severity ' +
-  'skill source target time via';
+const texts =
+  'agent approval connection instance operation request session skill'.split(' ');
+const closed = {
+  outcome: 'success failure denied expired cancelled pending unknown'.split(' '),
+  severity: 'INFO LOW MEDIUM HIGH CRITICAL'.split(' '),
+  source: 'portal defenseclaw auth0 broker external'.split(' '),
+  via: 'web api cli task import tenant broker phone'.split(' '),
+};
+const forms = {
+  id: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+  salt: /^[0-9a-f]{32}$/,
+  action: /^[a-z][a-z0-9_]*(\.[A-Za-z0-9_:-]+)+$/,
+  intent_hash: /^([0-9a-f]{64})?$/,
+  time: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/,
+  recorded_at: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/,
+};
+const objects = 'actor on_behalf_of target reason changes data private evidence schema'.split(' ');
+const person = ['email', 'iss', 'name', 'sub'];
 
 function parseEntry(bytes) {
   const document = parsed(bytes, 'the entry');
@@ -14,18 +28,59 @@ function parseEntry(bytes) {
   if (!equal(utf8.encode(canonical(document)), bytes)) {
     throw new Refused('it is not in canonical form (RFC 8785)');
   }
-  if (Object.keys(document).sort().join(' ') !== entryMembers) {
-    throw new Refused('it has other members than an entry');
-  }
-  const plain =
-    isObject(document.actor) &&
-    Array.isArray(document.actor.roles) &&
-    isObject(document.data) &&
-    isObject(document.private) &&
-    Array.isArray(document.evidence) &&
-    document.evidence.every(isObject);
-  if (!plain) throw new Refused('a member of it has another form');
+  const wrong = wrongMember(document);
+  if (wrong) throw new Refused(`/${wrong}: is not written as this schema writes it`);
   return document;
+}
+
+// The first member of an entry that has another form; empty where all are as they must be.
+function wrongMember(document) {
+  const wanted = [...texts, ...Object.keys(closed), ...Object.keys(forms), ...objects].sort();
+  if (!hasMembers(document, wanted)) return 'members';
+  const { actor, on_behalf_of: behalf, target, evidence, private: sealed } = document;
+  const plain =
+    texts.find((name) => typeof document[name] !== 'string') ??
+    Object.keys(closed).find((name) => !closed[name].includes(document[name])) ??
+    Object.keys(forms).find((name) => !forms[name].test(document[name])) ??
+    ['time', 'recorded_at'].find((name) => Number.isNaN(Date.parse(document[name])));
+  if (plain) return plain;
+  if (!hasMembers(actor, [...person, 'roles'].sort()) || !isPerson(actor)) return 'actor';
+  const roles = Array.isArray(actor.roles) ? [...new Set(actor.roles)].sort() : [null];
+  if (roles.some((role) => typeof role !== 'string') || roles.join() !== actor.roles.join()) {
+    return 'actor/roles';
+  }
+  if (behalf !== null && !(hasMembers(behalf, person) && isPerson(behalf))) return 'on_behalf_of';
+  if (target !== null && !isTarget(target)) return 'target';
+  if (!isObject(document.data)) return 'data';
+  const keys = isObject(sealed) ? Object.keys(sealed) : [''];
+  const fits = (key) => /^[A-Za-z0-9_.:/-]{1,100}$/.test(key) && !(key in document.data);
+  if (!keys.every((key) => fits(key) && isSealed(sealed[key]))) return 'private';
+  if (!isSealed(document.reason) || !isSealed(document.changes)) return 'reason';
+  return Array.isArray(evidence) && evidence.every(isReference) ? '' : 'evidence';
+}
+
+function hasMembers(value, names) {
+  return isObject(value) && Object.keys(value).sort().join(' ') === names.join(' ');
+}
+
+function isPerson(value) {
+  return typeof value.iss === 'string' && [value.sub, value.name, value.email].every(isSealed);
+}
+
+function isTarget(value) {
+  const plain = hasMembers(value, ['instance', 'kind', 'name']);
+  const written = plain && typeof value.kind === 'string' && typeof value.instance === 'string';
+  return written && isSealed(value.name);
+}
+
+function isReference(value) {
+  const written = hasMembers(value, ['digest', 'kind']) && typeof value.kind === 'string';
+  return written && value.kind !== '' && /^[0-9a-f]{64}$/.test(value.digest);
+}
+
+function isSealed(value) {
+  if (value === null) return true;
+  return hasMembers(value, ['$commit']) && /^[A-Za-z0-9+/]{43}=$/.test(value.$commit);
 }
 
 async function commitment(path, salt, value) {

@@ -18,6 +18,11 @@ async function judge(event, bodies, issuerKeys, passkeys) {
       found.push({ kind, digest, state: 'unknown', sentence });
       continue;
     }
+    if ((await sha256hex(body)) !== digest) {
+      const sentence = `${about} ${digest.slice(0, 12)}… is another body than recorded.`;
+      found.push({ kind, digest, state: 'refused', sentence });
+      continue;
+    }
     try {
       const checks = { id_token: signIn, approval_token: approval, assertion: passkeyDecision };
       const roots = kind === 'assertion' ? passkeys : issuerKeys;

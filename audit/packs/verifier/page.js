@@ -110,7 +110,8 @@ function reportOf(report) {
 }
 
 function eventOf(event) {
-  const rows = Object.entries(event.said).flatMap(([label, text]) => [
+  const told = Object.entries(event.said).filter(([label]) => label !== 'proven');
+  const rows = told.flatMap(([label, text]) => [
     element('dt', {}, label[0].toUpperCase() + label.slice(1)),
     element('dd', {}, plain(text)),
   ]);

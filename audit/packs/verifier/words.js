@@ -82,10 +82,11 @@ function approvedOf(event, judged) {
     .filter((one) => one.state === 'counts' && one.kind !== 'id_token')
     .map((one) => one.sentence);
   const { approver } = event.data;
-  const by = isObject(approver) ? `by ${personOf(approver)}` : '';
-  if (proofs.length) return [...(by ? [`B${by.slice(1)}.`] : []), ...proofs].join(' ');
-  if (by || event.approval) {
-    return `The record says ${by || 'in an approval'}; no signature that you can check shows it.`;
+  const by = isObject(approver) ? personOf(approver) : '';
+  if (proofs.length) return [...(by ? [`By ${by}.`] : []), ...proofs].join(' ');
+  if (by) return `The record says that ${by} approved; no signature that you can check shows it.`;
+  if (event.approval) {
+    return 'It belongs to an approval and names no answer with a signature that you can check.';
   }
   return 'Nobody was asked.';
 }

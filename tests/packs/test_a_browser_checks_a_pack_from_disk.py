@@ -1,0 +1,214 @@
+"""The single-file verifier, opened from a disk in real Chromium, with no network to speak of."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, FilePayload, Page
+
+from audit import proofs
+from audit.ledger import packcheck
+from audit.packs.assemble import verifier
+from tests.packs.act import Act, directory, jwks
+from tests.packs.bending import BENDS, FORGED, members_of, resigned
+from tests.support.chrome import Person, chromium, person, shots
+
+pytestmark = [pytest.mark.django_db, pytest.mark.browser]
+FLIPPED = 40
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # Playwright keeps a loop in this thread, beside which Django refuses to ask its database.
+    with pytest.MonkeyPatch.context() as patched, chromium() as opened:
+        patched.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        yield opened
+
+
+@dataclass
+class Reader:
+    """Somebody with the verifier on their disk."""
+
+    person: Person
+
+    @property
+    def page(self) -> Page:
+        return self.person.page
+
+    def trusts(self, **roots: str) -> None:
+        for name, text in roots.items():
+            self.page.locator(f"#{name}").fill(text)
+
+    def trusts_everything(self) -> None:
+        self.trusts(logs=proofs.vkey(), issuer=json.dumps(jwks()), passkeys=json.dumps(directory()))
+
+    def drops(self, **packs: bytes) -> list[dict[str, Any]]:
+        """Give packs to the page; returns what it found."""
+        files = [
+            FilePayload(name=f"{name}.zip", mimeType="application/zip", buffer=body)
+            for name, body in packs.items()
+        ]
+        self.page.evaluate("globalThis.reports = undefined")
+        self.page.locator("#packs").set_input_files(files)
+        self.page.wait_for_function(f"globalThis.reports?.length === {len(packs)}")
+        found: list[dict[str, Any]] = self.page.evaluate("globalThis.reports")
+        return found
+
+
+@pytest.fixture
+def reader(browser: Browser, tmp_path: Path) -> Iterator[Reader]:
+    path = tmp_path / "verify.html"
+    path.write_bytes(verifier())
+    made = person(browser, "reader")
+    asked: list[str] = []
+    made.context.on("request", lambda request: asked.append(request.url))
+    made.context.set_offline(True)
+    made.page.goto(path.as_uri())
+    yield Reader(made)
+    assert made.complaints == []
+    assert asked == [path.as_uri()], "the page asked for something else than itself"
+    made.context.close()
+
+
+def told(report: packcheck.PackReport) -> dict[str, Any]:
+    """What both verifiers have to say alike: verdict, every check's state, levels, sentences."""
+    shown = report.to_dict()
+    return {
+        "ok": shown["ok"],
+        "words": shown["words"],
+        "checks": [(one["name"], one["state"]) for one in shown["checks"]],
+        "events": [_event(one) for one in shown["events"]],
+        "not_proven": shown["not_proven"],
+    }
+
+
+def told_by_page(shown: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "ok": shown["ok"],
+        "words": shown["words"],
+        "checks": [(one["name"], one["state"]) for one in shown["checks"]],
+        "events": [_event(one) for one in shown["events"]],
+        "not_proven": shown["not_proven"],
+    }
+
+
+def _event(one: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "index": one["index"],
+        "ok": one["ok"],
+        "said": one["said"],
+        "human": one["human"]["code"],
+        "reasons": one["human"]["reasons"],
+        "log": one["log"]["code"],
+        "claimed": one["claimed"] and one["claimed"]["code"],
+        "checks": [(check["name"], check["state"]) for check in one["checks"]],
+    }
+
+
+def test_a_good_pack_is_verified_and_read_in_plain_words(act: Act, reader: Reader) -> None:
+    body = act.pack().body
+    reader.trusts_everything()
+    (found,) = reader.drops(good=body)
+    assert told_by_page(found) == told(act.check(body))
+    page = reader.page
+    assert page.locator("#summary").inner_text() == "1 pack verified."
+    assert page.get_by_text("Olu Operator (auth0|olu at").count() >= 1
+    assert page.get_by_text("What is not proven").is_visible()
+    shots(page, "verifier-good")
+
+
+def test_of_five_packs_the_tampered_one_is_named(act: Act, reader: Reader) -> None:
+    body = act.pack().body
+    packs = {f"pack-{number}": body for number in range(1, 6)}
+    packs["pack-4"] = resigned(body, FORGED["a value changed"][0])
+    reader.trusts_everything()
+    found = reader.drops(**packs)
+    assert [one["ok"] for one in found] == [True, True, True, False, True]
+    summary = reader.page.locator("#summary").inner_text()
+    assert summary == "1 pack of 5 NOT verified: pack-4.zip"
+    verdict = reader.page.locator(".report[data-ok=false] .verdict").inner_text()
+    assert "The openings match the entry" in verdict
+    shots(reader.page, "verifier-tampered")
+
+
+def test_both_verifiers_say_the_same_of_every_bent_pack(act: Act, reader: Reader) -> None:
+    body = act.pack().body
+    bent = {f"bent {how}": bend(body) for how, (bend, _) in BENDS.items()}
+    bent |= {f"forged {how}": resigned(body, change) for how, (change, _) in FORGED.items()}
+    seeded = random.Random(4)
+    for number in range(FLIPPED):
+        changed = bytearray(body)
+        changed[seeded.randrange(len(body))] ^= 1 << seeded.randrange(8)
+        bent[f"flipped {number}"] = bytes(changed)
+    reader.trusts_everything()
+    found = dict(zip(bent, reader.drops(**bent), strict=True))
+    for how, pack in bent.items():
+        assert told_by_page(found[how]) == told(act.check(pack)), how
+        assert not found[how]["ok"], how
+
+
+@pytest.mark.parametrize("brought", ["nothing", "the log's key", "another issuer's keys"])
+def test_both_say_alike_what_they_cannot_check(act: Act, reader: Reader, brought: str) -> None:
+    body = act.pack().body
+    mine: dict[str, Any] = {"passkeys": {}}
+    if brought == "nothing":
+        mine["policy"] = None
+    else:
+        reader.trusts(logs=proofs.vkey())
+    if brought == "another issuer's keys":
+        forged = {"https://elsewhere.example/": jwks()}
+        reader.trusts(issuer=json.dumps(forged))
+        mine["issuer_keys"] = forged
+    else:
+        mine["issuer_keys"] = {}
+    (found,) = reader.drops(pack=body)
+    roots = act.roots(**{key: value for key, value in mine.items() if key != "policy"})
+    if brought == "nothing":
+        roots = packcheck.Roots(type(roots.policy)((), {}, {}, roots.policy.quorum))
+    assert told_by_page(found) == told(packcheck.check(body, roots))
+    assert reader.page.get_by_text("not checked here").count() > 1
+    if brought == "the log's key":
+        assert reader.page.get_by_text("As the pack itself claims").count() == 3
+        shots(reader.page, "verifier-claims")
+
+
+def test_a_key_that_cannot_be_read_is_said_and_trusted_for_nothing(
+    act: Act, reader: Reader
+) -> None:
+    reader.trusts(logs="nonsense", issuer="[", passkeys='{"schema":"other"}')
+    (found,) = reader.drops(pack=act.pack().body)
+    assert not found["ok"]
+    assert reader.page.get_by_text("Cannot be used:").count() == 3
+
+
+def test_a_keyboard_is_enough(act: Act, reader: Reader) -> None:
+    page = reader.page
+    order = []
+    for _ in range(7):
+        page.keyboard.press("Tab")
+        order.append(
+            page.evaluate("document.activeElement.id || document.activeElement.dataset.for")
+        )
+    assert order == ["logs", "logs", "issuer", "issuer", "passkeys", "passkeys", "packs"]
+
+
+def test_it_is_the_very_file_that_lies_in_every_pack(act: Act) -> None:
+    assert members_of(act.pack().body)["verify.html"] == verifier()
+    assert verifier.__wrapped__() == verifier()
+
+
+def test_the_page_runs_nothing_that_was_added_to_it(browser: Browser, tmp_path: Path) -> None:
+    path = tmp_path / "bent.html"
+    bad = b"<script>document.title = 'taken over'</script><img src=https://example.com/x.png>"
+    path.write_bytes(verifier().replace(b"<main>", b"<main>" + bad, 1))
+    made = person(browser, "reader")
+    made.page.goto(path.as_uri())
+    assert made.page.title() == "Check an evidence pack · Auth0-ATA"
+    assert any("Content Security Policy" in one for one in made.complaints)
+    made.context.close()
