@@ -158,6 +158,7 @@ connection.resumed | Connection resumed | resumed {target} | MEDIUM
 connection.frozen | Connection frozen | froze {target} | HIGH
 connection.unfrozen | Connection unfrozen | unfroze {target} | HIGH
 connection.reconciled | Connection reconciled | compared {target} with Auth0 | INFO
+connection.exported | Auth-IBOM exported | exported the Auth-IBOM | LOW
 manifest.declared | Manifest declared | declared the connections and scopes of {target} | LOW
 policy.changed | Policy changed | changed {target} | HIGH
 review.opened | Review opened | opened {target} | INFO

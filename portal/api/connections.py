@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
 from connections import listing, lookup, manifests
+from connections.ibom import document, export
 from connections.models import ConnectedAccount, State
 from portal.api import contract, decisions, shapes
 from portal.api.auth import caller
@@ -51,6 +52,26 @@ def list_connections(
     if connection:
         found = found.filter(connection=connection)
     return JsonResponse({"items": listing.as_json(found.order_by("connection", "sub", "id"))})
+
+
+@router.get(
+    "/connections/ibom",
+    summary="The signed Auth-IBOM (CycloneDX 1.7)",
+    openapi_extra=contract.may(
+        ok={"application/vnd.cyclonedx+json": {"schema": {"type": "object"}}}
+    ),
+)
+def ibom(request: HttpRequest) -> HttpResponse:
+    """Everybody's accounts for admins and auditors, else your own; each export is an event."""
+    made = export.export(caller(request).actor)
+    return HttpResponse(
+        made.body,
+        content_type=document.MEDIA_TYPE,
+        headers={
+            "Content-Disposition": f'attachment; filename="{made.file_name}"',
+            "Cache-Control": "no-store",
+        },
+    )
 
 
 @router.get(

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from approvals import clock
 from connections import inventory as everybody
 from connections import reconcile, schedule, scopes
+from connections.ibom import document, export
 from connections.inventory import Filter, Inventory
 from connections.models import Schedule, State
 from portal.identity.current import actor, needs_role
@@ -123,3 +124,16 @@ def _status() -> dict[str, Any]:
         "running": running,
         "asked": row is not None and not running and row.due <= now,
     }
+
+
+@never_cache
+@needs_role("admin", "auditor")
+@require_safe
+def ibom(request: HttpRequest) -> HttpResponseBase:
+    """The signed Auth-IBOM as a file; each one is on the record."""
+    made = export.export(actor(request))
+    return HttpResponse(
+        made.body,
+        content_type=document.MEDIA_TYPE,
+        headers={"Content-Disposition": f'attachment; filename="{made.file_name}"'},
+    )

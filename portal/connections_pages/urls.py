@@ -17,6 +17,7 @@ urlpatterns = [
     path("connections/token/callback/", connect.token_callback, name="token-callback"),
     path("connections/callback/", connect.callback, name="callback"),
     path("connections/inventory/", inventory.inventory, name="inventory"),
+    path("connections/inventory/ibom/", inventory.ibom, name="ibom"),
     path("connections/inventory/reconcile/", inventory.reconcile_now, name="reconcile"),
     path("connections/inventory/status/", inventory.status, name="reconcile-status"),
     path("connections/<uuid:account_id>/", detail.detail, name="detail"),

@@ -1,0 +1,44 @@
+"""Handing out an Auth-IBOM: read, signed, and on the record before anybody has it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from approvals.clock import stamp
+from audit.actor import Actor
+from audit.ledger.canonical import canonical
+from audit.record import record
+from connections.ibom import document, facts, signing
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The exact bytes (RFC 8785) and a name for the file; nothing in the name is from outside."""
+
+    body: bytes
+    file_name: str
+
+
+def export(actor: Actor, *, own: bool = False) -> Exported:
+    """The signed document of what this person may see; `connection.exported` names its hash.
+
+    Raises:
+        LedgerIdentityError: the log has no key to sign with.
+    """
+    found = facts.read(actor, own=own)
+    signed = signing.sign(document.build(found))
+    body = canonical(signed)
+    record(
+        actor,
+        "connection.exported",
+        data={
+            "profile": document.PROFILE,
+            "serial": signed["serialNumber"],
+            "sha256": hashlib.sha256(body).hexdigest(),
+            "credentials": len(found.accounts),
+            "everybody": found.whole,
+        },
+    )
+    moment = stamp(found.taken)[:19].replace("-", "").replace(":", "")
+    return Exported(body, f"auth-ibom-{moment}.cdx.json")

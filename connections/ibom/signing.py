@@ -1,0 +1,63 @@
+"""The signature over the document, inside it (JSON Signature Format 0.82, as CycloneDX names it).
+
+The message is the RFC 8785 form of the document with its `signature` but without the value in it.
+The key is the log's own: who knows the log knows who signed.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from audit import logkey
+from audit.ledger import note
+from audit.ledger.canonical import canonical
+
+
+class BadSignature(ValueError):
+    """The document was not signed by that key, or was changed afterwards."""
+
+
+def sign(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with a signature of the log's key.
+
+    Raises:
+        LedgerIdentityError: the log has no key.
+    """
+    seed = logkey.seed()
+    head = {
+        "algorithm": "Ed25519",
+        "keyId": logkey.vkey(),
+        "publicKey": {"kty": "OKP", "crv": "Ed25519", "x": _text(note.public_key(seed))},
+    }
+    message = canonical(document | {"signature": head})
+    value = Ed25519PrivateKey.from_private_bytes(seed).sign(message)
+    return document | {"signature": head | {"value": _text(value)}}
+
+
+def verify(document: dict[str, Any], public_key: bytes) -> None:
+    """Check the signature under a key that the verifier trusts (32 bytes), not the one inside.
+
+    Raises:
+        BadSignature: saying what is wrong.
+    """
+    try:
+        signature = dict(document["signature"])
+        value = urlsafe_b64decode(f"{signature.pop('value')}==")
+    except (KeyError, TypeError, ValueError, Base64Error):
+        raise BadSignature("it carries no signature") from None
+    if signature.get("algorithm") != "Ed25519":
+        raise BadSignature("it is signed by another algorithm than Ed25519")
+    message = canonical(document | {"signature": signature})
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(value, message)
+    except InvalidSignature:
+        raise BadSignature("its signature does not verify under that key") from None
+
+
+def _text(value: bytes) -> str:
+    return urlsafe_b64encode(value).rstrip(b"=").decode()
