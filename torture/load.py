@@ -23,6 +23,7 @@ from torture.journal import Journal
 from torture.people import TROUBLE, Handset, call, raw
 
 OPEN = 50  # approvals that wait at the same time
+_IMPORTS = 24  # names under which files are imported
 NEVER_S = 120.0  # after so long without an answer a call is said to hang
 _ANSWERS = ("approve", "deny", "leave", "cancel")
 _WEIGHTS = (11, 4, 3, 2)
@@ -186,7 +187,8 @@ class Load:
 
     def _export(self, choose: random.Random, turn: int) -> None:
         auditor = self.people["auditor"]
-        body: dict[str, object] = {"format": choose.choice(("csv", "ndjson")), "filter": {}}
+        narrow = choose.choice(({}, *[{"source": "portal"}] * 3))
+        body: dict[str, object] = {"format": choose.choice(("csv", "ndjson")), "filter": narrow}
         status, found = call(auditor, "POST", "audit/exports", body)
         if status != 202:
             self.failed[f"export {status}"] += 1
@@ -206,8 +208,10 @@ class Load:
         self.stop.wait(choose.uniform(0.5, 2.0))
 
     def _import(self, choose: random.Random, turn: int) -> None:
-        source = choose.choice(self.sources)
-        instance = f"imported-{turn}"
+        source = self.sources[turn % _IMPORTS % len(self.sources)]
+        # Then each file comes again under its name: hundreds of instants shall not make a ledger
+        # that only takes longer to read.
+        instance = f"imported-{turn % _IMPORTS}"
         for _ in range(60):
             command = ["manage.py", "import_defenseclaw", str(source), "--instance", instance]
             done = subprocess.run(

@@ -20,6 +20,7 @@ from torture.stack import Stack
 
 _LOOK_EVERY = 50  # instants
 _DRAIN_S = 180.0
+_JUDGE_S = 900.0
 PEOPLE = ("operator", "operator2", "auditor")
 
 
@@ -109,7 +110,7 @@ def _judge(
         env=child,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=_JUDGE_S,
         check=False,
     )
     if done.returncode:
@@ -130,7 +131,7 @@ def _verify(journal: Journal, child: dict[str, str]) -> None:
         env=child,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=_JUDGE_S,
         check=False,
     )
     print(f"  {done.stdout.strip()}")
