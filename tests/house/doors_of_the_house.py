@@ -1,0 +1,240 @@
+"""What each way into the portal may do: one reason each.
+
+`decides` leads to a verb's commit, through `approvals.perform` or an answer; `records` leads to a
+named recorder of facts and to no commit; `keeps` writes neither, only what is the caller's own or
+can be made again; `reads` writes nothing although it takes any method.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+type Doors = dict[str, tuple[str, str]]
+
+ROUTES: Final[Doors] = {
+    "oidc/authenticate/": ("records", "a sign-in that cannot begin says so"),
+    "oidc/callback/": ("records", "the sign-in, or why it failed"),
+    "oidc/logout/": ("records", "the sign-out"),
+    "oidc/break-glass/": ("records", "the break-glass sign-in; every use is an alarm"),
+    "oidc/backchannel-logout/": ("records", "sessions that the issuer ended"),
+    "account/sessions/<str:public_id>/end/": ("records", "ends the person's own session"),
+    "account/sessions/end-others/": ("records", "ends the person's own sessions"),
+    "account/passkeys/new/": ("decides", "passkey.enrol"),
+    "account/passkeys/<str:handle>/name/": ("keeps", "the person's own name for their passkey"),
+    "account/passkeys/<str:handle>/approver/": ("decides", "passkey.confirm, by two people"),
+    "account/passkeys/<str:handle>/revoke/": ("decides", "passkey.revoke"),
+    "healthz": ("reads", "whether the process answers"),
+    "readyz": ("reads", "whether the parts answer"),
+    "audit/": ("records", "that the trail was read, once a person, query and ten minutes"),
+    "audit/ledger/verify/": ("records", "the verification that was asked for"),
+    "audit/exports/new/": ("records", "the export that was asked for"),
+    "audit/exports/<uuid:job_id>/download": ("records", "the export that is written when read"),
+    "approvals/policy/edit/": ("keeps", "a draft in the person's session; proposing is its own"),
+    "approvals/policy/propose/": ("decides", "policy.change"),
+    "approvals/<uuid:approval_id>/cancel/": ("records", "the requester withdraws their request"),
+    "approvals/<uuid:approval_id>/again/": ("records", "the same request, under a new code"),
+    "approvals/<uuid:approval_id>/passkey/": ("decides", "the asked person's signed answer"),
+    "approvals/<uuid:approval_id>/denied/": ("records", "the asked person says it was their no"),
+    "connections/finish/": ("records", "a connect flow that did not finish"),
+    "connections/notices/seen/": ("keeps", "the person read their notices"),
+    "connections/needs/<int:need_id>/dismiss/": ("keeps", "the person hides a suggestion"),
+    "connections/connect/<str:connection>/": ("records", "a connect flow that cannot begin"),
+    "connections/token/callback/": ("decides", "connection.connect and the owner's own deletion"),
+    "connections/callback/": ("decides", "connection.connect"),
+    "connections/inventory/reconcile/": ("keeps", "makes the comparison due now"),
+    "connections/inventory/ibom/": ("records", "that the inventory was taken away"),
+    "connections/<uuid:account_id>/revoke/": ("decides", "connection.revoke"),
+    "connections/<uuid:account_id>/suspend/": ("decides", "connection.suspend"),
+    "connections/<uuid:account_id>/resume/": ("decides", "connection.resume"),
+    "enforcement/findings/<int:pk>/": ("decides", "alert.acknowledge, alert.dismiss"),
+    "enforcement/<kind:kind>/<asset_name:name>/": ("decides", "hold, release, block, allow …"),
+}
+"""Pages that take another method than GET, or whose GET leads to a commit or a recorder."""
+
+OPERATIONS: Final[Doors] = {
+    "POST /v1/session": ("records", "the sign-in of a command line"),
+    "POST /v1/decisions": ("decides", "every verb"),
+    "POST /v1/approvals/{approval_id}/cancel": ("records", "the requester withdraws"),
+    "GET /v1/auth/token": ("records", "every exchange and every refusal"),
+    "PUT /v1/manifests/{kind}/{path:name}": ("decides", "manifest.declare"),
+    "POST /v1/connections/{connection_id}/revoke": ("decides", "connection.revoke"),
+    "GET /v1/connections/ibom": ("records", "that the inventory was taken away"),
+    "GET /v1/audit/events": ("records", "that the trail was read"),
+    "POST /v1/audit/events": ("records", "what others report, as external.*"),
+    "POST /v1/audit/exports": ("records", "the export that was asked for"),
+    "GET /v1/audit/exports/{export_id}/download": ("records", "the export, written when read"),
+}
+
+COMMANDS: Final[Doors] = {
+    "breakglass": ("records", "who may come in without the issuer; an alarm each time"),
+    "check_auth0": ("reads", "the doctor asks the tenant and prints"),
+    "checkpoint": ("reads", "prints the newest signed checkpoint"),
+    "declare_manifests": ("records", "manifests that ship with the portal, at setup"),
+    "import_defenseclaw": ("records", "rows of DefenseClaw as they were found"),
+    "rebuild_projection": ("keeps", "search rows, made again from the entries"),
+    "sequence": ("records", "an alarm when the log does not fit what was signed"),
+    "tamper_demo": ("reads", "edits a copy of the database"),
+    "verify_ledger": ("reads", "prints what does not hold"),
+}
+
+TASKS: Final[Doors] = {
+    "approvals.tasks.sweep": ("decides", "answers that people gave; see `asking`"),
+    "audit.verify_ledger": ("records", "the result of a verification"),
+    "audit.write_export": ("records", "an export that was written"),
+}
+
+LOOPS: Final[dict[str, tuple[str, str, str]]] = {
+    "asking": ("approvals.sweep.ASKING", "decides", "commits what the asked person approved"),
+    "remote-steps": ("approvals.sweep.STEPS", "records", "what each remote step came to"),
+    "sequencer": ("audit.sequencer.loop", "records", "an alarm when it refuses to sign"),
+    "audit-due": ("audit.due.run", "records", "verifications and exports that are due"),
+    "gateways": ("enforcement.watch.poll_due", "decides", "a CRITICAL finding asks by itself"),
+    "inventory": ("connections.reconcile.run_due", "records", "what Auth0 knows, compared"),
+    "tenant": ("connections.reachable.run_due", "keeps", "whether the tenant answers"),
+    "letters": ("approvals.sweep.LETTERS", "keeps", "letters about requests"),
+    "tidy": ("approvals.sweep.tidy", "keeps", "forgets what is past its time"),
+    "sessions": ("portal.identity.sessions.tidy", "keeps", "forgets sessions that ran out"),
+}
+"""Name of a loop, where it starts, what it may do."""
+
+RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
+    "approvals.closing": (frozenset({"*.override_logged"}), "a person refused a finding's request"),
+    "approvals.commit": (frozenset({"*"}), "THE commit: the verb's own event"),
+    "approvals.effects": (frozenset({"*"}), "the result of a remote step of a committed act"),
+    "approvals.holds": (frozenset({"*"}), "the hold while an approval waits, and its end"),
+    "approvals.passkeys.enrolment": (frozenset({"passkey.refused"}), "an enrolment that was not"),
+    "approvals.recording": (frozenset({"*"}), "the room's own facts: approval.*"),
+    "audit.exports.jobs": (frozenset({"audit.exported"}), "an export was written"),
+    "audit.external": (frozenset({"*"}), "external.*, claimed by whoever reports it"),
+    "audit.importing.changed": (frozenset({"*"}), "a row of DefenseClaw that changed"),
+    "audit.importing.mapping.mapper": (frozenset({"defenseclaw.*"}), "a row of DefenseClaw"),
+    "audit.importing.summary": (
+        frozenset({"audit.imported", "audit.quarantined"}),
+        "what an import came to",
+    ),
+    "audit.sequencer": (frozenset({"ledger.alarm"}), "the log does not fit what was signed"),
+    "audit.verification": (frozenset({"audit.verified", "ledger.alarm"}), "a verification"),
+    "audit.viewing": (frozenset({"audit.viewed"}), "who read the trail"),
+    "connections.broker": (frozenset({"*"}), "token.exchanged, token.refused, scope.escalated"),
+    "connections.connecting": (
+        frozenset({"connection.connected"}),
+        "a connect flow that failed, always with the outcome failure",
+    ),
+    "connections.drift": (frozenset({"connection.reconciled"}), "a difference to Auth0"),
+    "connections.ibom.export": (frozenset({"connection.exported"}), "an inventory was taken away"),
+    "connections.manifests": (
+        frozenset({"manifest.declared"}),
+        "manifests that ship with the portal, before there is anybody to ask",
+    ),
+    "enforcement.intake": (frozenset({"finding.opened"}), "a finding arrived"),
+    "portal.api.who": (frozenset({"operator.signed_in"}), "the command line signed in"),
+    "portal.identity.backchannel": (frozenset({"session.revoked"}), "the issuer ended it"),
+    "portal.identity.breakglass.accounts": (frozenset({"breakglass.changed"}), "who may use it"),
+    "portal.identity.breakglass.sessions": (frozenset({"breakglass.used"}), "somebody came in"),
+    "portal.identity.breakglass.views": (frozenset({"breakglass.used"}), "somebody tried"),
+    "portal.identity.failing": (frozenset({"operator.sign_in_failed"}), "why nobody came in"),
+    "portal.identity.sessions": (
+        frozenset({"operator.signed_in", "session.revoked"}),
+        "sessions begin and are ended by their person",
+    ),
+    "portal.identity.views": (frozenset({"operator.signed_out"}), "the person signed out"),
+}
+"""Modules that may write an event, which ones (`*`: chosen at run time), and why."""
+
+WRITERS: Final[dict[str, tuple[str, str]]] = {
+    "approvals.answering": ("instance", "the answer on its ask"),
+    "approvals.asks": ("Ask Person instance", "whom a request was sent to, and when they were"),
+    "approvals.closing": ("instance", "how a request ended"),
+    "approvals.commit": ("Effect", "remote steps of what was just committed"),
+    "approvals.effects": ("Effect instance", "how far a remote step is"),
+    "approvals.holds": ("instance", "that a request holds something"),
+    "approvals.idempotency": ("IdempotencyRecord instance", "answers by their key, for a day"),
+    "approvals.passkeys.actions": ("Passkey instance", "commits of the verbs passkey.*"),
+    "approvals.passkeys.answers": ("instance", "when a passkey was last used"),
+    "approvals.passkeys.keys": ("instance", "the person's own name for their passkey"),
+    "approvals.people": ("Person", "what the issuer says about a person"),
+    "approvals.perform": ("Approval", "the request"),
+    "approvals.policy.changing": ("PolicyVersion", "commit of the verb policy.change"),
+    "approvals.polling": ("Approval Ask Person", "how far a push is"),
+    "approvals.secret_box": ("ShortLivedSecret", "secrets that polling needs"),
+    "approvals.sweep": ("instance model", "leases of due rows"),
+    "approvals.telling": ("Notice", "letters that were sent"),
+    "approvals.unanswered": ("Approval", "when a request is looked at again"),
+    "audit.bulk": ("sql", "inserts of events, openings and search rows"),
+    "audit.counted": ("sql", "reads counts"),
+    "audit.erasure": ("instance", "openings of a person who is erased"),
+    "audit.evidence": ("EvidenceItem", "bodies of evidence"),
+    "audit.exports.blocks": ("ExportBlock", "packed lines, a cache"),
+    "audit.exports.jobs": ("ExportJob instance", "exports that were asked for"),
+    "audit.exports.reading": ("sql", "reads lines of an export"),
+    "audit.fulltext": ("sql", "the index of words"),
+    "audit.guards": ("sql", "makes and checks the triggers"),
+    "audit.importing.lock": ("sql", "one import at a time"),
+    "audit.importing.quarantine": ("QuarantinedRow", "rows that were set aside"),
+    "audit.importing.source": ("sql", "reads a database of DefenseClaw"),
+    "audit.indexcheck": ("sql", "reads the index of words"),
+    "audit.locks": ("sql", "locks"),
+    "audit.matching": ("sql", "reads words"),
+    "audit.projection": ("EventRow ExportBlock instance sql", "search rows, made from entries"),
+    "audit.rollups": ("Rollup sql", "counts, made from entries"),
+    "audit.sampling": ("sql", "reads estimates"),
+    "audit.searchsql": ("sql", "reads search rows"),
+    "audit.sequencer": ("Checkpoint", "what it signed"),
+    "audit.verification": ("VerificationRun instance", "verifications and their progress"),
+    "audit.viewing": ("instance", "who read the trail lately"),
+    "auth0_client.endpoint": ("instance", "a form, no row"),
+    "auth0_client.my_account": ("instance", "a request to Auth0, no row"),
+    "connections.actions": ("instance", "commits of the verbs connection.*"),
+    "connections.arrival": ("ConnectedAccount", "commit of the verb connection.connect"),
+    "connections.deletion": ("instance", "remote steps of connection.revoke"),
+    "connections.drift": ("ConnectedAccount instance", "what Auth0 says about an account"),
+    "connections.manifests": ("Manifest ManifestNeed instance", "commit of manifest.declare"),
+    "connections.needs": ("Need instance", "connections that an allowed component wants"),
+    "connections.notices": ("Notice", "what the owner is told"),
+    "connections.observed": ("ConnectedAccount Use instance", "which agent used what, and when"),
+    "connections.pending": ("ConnectedAccount instance", "deletions that wait for their owner"),
+    "connections.reconcile": ("ConnectedAccount ConnectionSetting", "what Auth0 has"),
+    "connections.schedule": ("Schedule instance", "when it is compared next"),
+    "enforcement.asking": ("Scan", "which scan asked"),
+    "enforcement.dispositions": ("instance", "commits of the verbs alert.*"),
+    "enforcement.intake": ("Finding Scan instance", "scans and findings that arrived"),
+    "enforcement.source": ("sql", "reads a gateway's database"),
+    "enforcement.standing": ("Approval Asset instance", "commits of hold, release, block, allow …"),
+    "enforcement.watch": ("Effect Watch instance", "how a gateway is; wakes its steps"),
+    "portal.api.who": ("CommandLineSignIn", "the newest sign-in of a command line"),
+    "portal.connections_pages.connect": ("instance", "the connect flow in the session"),
+    "portal.identity.backchannel": ("SeenLogoutToken", "logout tokens that were used"),
+    "portal.identity.backend": ("User", "the account of a person who signed in"),
+    "portal.identity.breakglass.accounts": ("BreakGlassAccount", "who may use it"),
+    "portal.identity.breakglass.sessions": ("SignedInSession User instance", "a session"),
+    "portal.identity.breakglass.trying": ("BreakGlassAccount instance", "attempts"),
+    "portal.identity.sessions": (
+        "SeenLogoutToken Session SignedInSession instance",
+        "sessions begin, are used and end",
+    ),
+    "portal.ops.management.commands.tamper_demo": ("sql", "edits a copy of the database"),
+    "portal.ops.storage": ("instance sql", "tries whether the database can be written"),
+}
+"""Modules that write rows: through which models (`instance`: rows they hold), and what."""
+
+ONLY: Final[dict[str, tuple[str, ...]]] = {
+    "approvals.commit.commit_now": ("approvals.closing", "approvals.perform"),
+    "approvals.commit.add_effects": ("approvals.holds",),
+    "approvals.closing.approve": ("approvals.answering",),
+    "approvals.closing.deny": ("approvals.answering",),
+    "approvals.closing.cancel": ("approvals.withdraw",),
+    "approvals.closing.confirm_denial": ("approvals.unanswered", "approvals.withdraw"),
+    "approvals.answering.give": ("approvals.answers", "approvals.passkeys.answers"),
+    "approvals.holds.place_hold": ("approvals.perform",),
+    "approvals.holds.release_hold": ("approvals.closing",),
+    "approvals.recording.approval_approved": ("approvals.answering", "approvals.closing"),
+    "audit.record.prepare": ("audit.external", "audit.importing.run"),
+    "audit.record.record_many": ("audit.external", "audit.importing.run"),
+    "audit.bulk.insert": (
+        "audit.importing.run",
+        "audit.projection",
+        "audit.record",
+        "audit.sequencer",
+    ),
+}
+"""Who may refer to the functions on the way to a commit."""
