@@ -16,3 +16,4 @@ class ApprovalsConfig(AppConfig):
         from approvals import wording  # noqa: F401
         from approvals.passkeys import actions  # noqa: F401
         from approvals.passkeys import wording as _wording_of_passkeys  # noqa: F401
+        from approvals.policy import changing  # noqa: F401

@@ -9,11 +9,31 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals import actors, clock, intent, people, policy, recording, registry
+from approvals import (
+    actors,
+    clock,
+    intent,
+    meant,
+    overtaken,
+    people,
+    policy,
+    recording,
+    registry,
+)
 from approvals.asks import ask_next
 from approvals.commit import Done, commit_now
 from approvals.holds import release_hold
-from approvals.models import Answer, Approval, Ask, AskState, Channel, Effect, Outcome, Status
+from approvals.models import (
+    Answer,
+    Approval,
+    Ask,
+    AskState,
+    Channel,
+    Effect,
+    Outcome,
+    Person,
+    Status,
+)
 from approvals.perform import Refused
 from audit.actor import Actor, EvidenceRef, Target
 from audit.record import record
@@ -55,6 +75,7 @@ def approve(
             return
         with transaction.atomic():
             done = _commit(approval, person, approved)
+            overtaken.close(_target(approval), winner=approval)
     except Refused as refused:  # the verb finds at the last moment that it cannot be done
         fail(approval, None, refused.code, f"Approved, but it cannot be done: {refused.detail}")
         return
@@ -79,7 +100,7 @@ def _commit(approval: Approval, person: Actor, approved: dict[int, Ask]) -> Done
     return commit_now(
         verb=registry.get(approval.verb),
         actor=actors.from_json(approval.requester) if approval.requester_sub else person,
-        target=Target(approval.target_kind, approval.target_name, approval.target_instance),
+        target=_target(approval),
         params=approval.params,
         reason=approval.reason,
         severity=approval.severity,
@@ -94,8 +115,9 @@ def _commit(approval: Approval, person: Actor, approved: dict[int, Ask]) -> Done
 
 def no_longer_true(approval: Approval, approver: Actor) -> str:
     """The code of what changed since the intent was made; empty when nothing did."""
-    verb = registry.get(approval.verb)
-    target = Target(approval.target_kind, approval.target_name, approval.target_instance)
+    if differs := meant.broken(approval):
+        return differs
+    verb, target = registry.get(approval.verb), _target(approval)
     if approval.policy_digest != policy.policy_digest():
         return "policy_changed"
     if approval.state_digest != intent.digest(dict(verb.look(target, approval.params))):
@@ -107,15 +129,21 @@ def no_longer_true(approval: Approval, approver: Actor) -> str:
             Actor(iss=requester.iss, sub=requester.sub, roles=frozenset(asked.roles)), verb, target
         ):
             return "requester_lost_role"
-    person = people.find(approver.iss, approver.sub)
-    wanted = set(approval.rule["approver_roles"])
-    if (
-        approval.rule["approver"] == "another"
-        and wanted
-        and not (person and wanted & set(person.roles))
-    ):
-        return "approver_lost_role"
+    if approval.rule["approver"] in {"another", "group"}:
+        asks = approval.asks.filter(state=AskState.APPROVED).select_related("person")
+        if not all(_still_may(approval, ask.person) for ask in asks):
+            return "approver_lost_role"
     return ""
+
+
+def _still_may(approval: Approval, person: Person) -> bool:
+    """Whether somebody who approved still has a role for it."""
+    wanted = set(approval.rule["approver_roles"])
+    return not wanted or bool(wanted & set(person.roles))
+
+
+def _target(approval: Approval) -> Target:
+    return Target(approval.target_kind, approval.target_name, approval.target_instance)
 
 
 def deny(

@@ -92,6 +92,7 @@ def commit_now(
         connection=done.connection,
         evidence=(*actor.evidence, *evidence),
     )
+    verb.recorded(context, event.id)
     return Done(event.id, tuple(effects))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -45,9 +45,16 @@ def find(iss: str, sub: str) -> Person | None:
 
 
 def roster(
-    *, roles: Iterable[str], approver: str, requester: Actor, tried: Iterable[int] = ()
+    *,
+    roles: Iterable[str],
+    approver: str,
+    requester: Actor,
+    tried: Iterable[int] = (),
+    order: Sequence[tuple[str, str]] = (),
 ) -> list[Person]:
     """People to ask, in order: on call first, then the next; never one who was already tried.
+
+    `order` is the policy's roster; whoever is not on it comes after, by their own place.
 
     `self` asks the requester; `another` anyone with a role except the requester. People whose
     device is known to be missing come last rather than never: the issuer may have e-mail.
@@ -60,7 +67,16 @@ def roster(
         Q(iss=requester.iss) & Q(sub=requester.sub) & ~Q(sub="")
     )
     able = [p for p in people if wanted & set(p.roles)]
-    return sorted(able, key=lambda p: (p.phone is False, p.on_call, p.pk))
+    place = {identity: number for number, identity in enumerate(order)}
+    return sorted(
+        able,
+        key=lambda p: (
+            p.phone is False,
+            place.get((p.iss, p.sub), len(place)),
+            p.on_call,
+            p.pk,
+        ),
+    )
 
 
 def group(rule: Mapping[str, Any], requester: Actor) -> list[Person]:

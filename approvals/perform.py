@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from pydantic import ValidationError
 
-from approvals import actors, breakglass, clock, intent, people, policy, registry
+from approvals import actors, breakglass, clock, intent, meant, overtaken, people, policy, registry
 from approvals.asks import ask_next
 from approvals.commit import commit_now
 from approvals.holds import place_hold
@@ -55,6 +55,7 @@ class _Request:
     reason: str
     severity: str
     rule: policy.Decision
+    policy: policy.InForce
 
 
 def _nothing(done: Performed) -> None:
@@ -126,8 +127,9 @@ def _prepare(
         ) from None
     found = verb.severity(target, clean)
     severity = max((found, raised or found), key=severity_rank)
-    rule = policy.decide(actor, verb, target, severity)
-    return _Request(verb, actor, target, clean, reason, severity, rule)
+    under = policy.in_force()
+    rule = policy.decide(actor, verb, target, severity, under)
+    return _Request(verb, actor, target, clean, reason, severity, rule, under)
 
 
 def _sentence(request: _Request) -> str:
@@ -140,15 +142,15 @@ def _sentence(request: _Request) -> str:
     return f"{words[:350]} ⚠ The name {warning}"[:500] if warning else words[:500]
 
 
-def _intent(request: _Request, not_after_s: int) -> intent.Intent:
+def _intent(request: _Request, not_after_s: int, state_digest: str) -> intent.Intent:
     return intent.build(
         actor=request.actor,
         verb=request.verb.name,
         target=request.target,
         params=request.params,
         severity=request.severity,
-        policy_digest=policy.policy_digest(),
-        state_digest=intent.digest(dict(request.verb.look(request.target, request.params))),
+        policy_digest=request.policy.digest,
+        state_digest=state_digest,
         not_after=clock.now() + timedelta(seconds=not_after_s),
     )
 
@@ -165,8 +167,10 @@ def _commit(
             reason=request.reason,
             severity=request.severity,
             operation=operation,
-            intent_hash=_intent(request, settings.STEP_UP_EXPIRY_S).hash,
+            intent_hash=_intent(request, settings.STEP_UP_EXPIRY_S, _state(request)).hash,
+            policy_digest=request.policy.digest,
         )
+        overtaken.close(request.target)
         performed = Performed(operation=operation, event_id=done.event_id, effects=done.effects)
         before_commit(performed)
     return performed
@@ -176,9 +180,16 @@ def _ask(
     request: _Request, operation: str, folded: str, before_commit: Callable[[Performed], None]
 ) -> Performed:
     now = clock.now()
-    made = _intent(request, settings.STEP_UP_EXPIRY_S)
+    state, within_s = _state(request), request.rule.within_s
+    follow = not request.actor.sub or (request.rule.escalate and request.rule.approver == "another")
+    made = _intent(request, meant.open_for_s(within_s, others_follow=follow), state)
     single = _someone_can_answer(request)
+    open_key = _open_key(request)
     with transaction.atomic(durable=True):
+        if known := Approval.objects.filter(open_key=open_key).exclude(open_key="").first():
+            performed = Performed(operation=known.operation, approval=known)
+            before_commit(performed)
+            return performed
         approval = Approval.objects.create(
             id=uuid7(),
             operation=operation,
@@ -192,16 +203,17 @@ def _ask(
             sentence=_sentence(request),
             intent=made.text,
             intent_hash=made.hash,
-            state_digest=intent.digest(dict(request.verb.look(request.target, request.params))),
-            policy_digest=policy.policy_digest(),
+            state_digest=state,
+            policy_digest=request.policy.digest,
             rule=request.rule.as_json(),
             requester=actors.to_json(request.actor) if request.actor.sub else {},
             requester_iss=request.actor.iss,
             requester_sub=request.actor.sub,
             folded=folded,
+            open_key=open_key,
             single_person=single,
             created=now,
-            expires_at=now + timedelta(seconds=settings.STEP_UP_EXPIRY_S),
+            expires_at=now + timedelta(seconds=within_s),
             due=now,
         )
         if request.rule.while_pending == "hold":
@@ -213,6 +225,21 @@ def _ask(
     return performed
 
 
+def _state(request: _Request) -> str:
+    """Digest of what the actor was shown."""
+    return intent.digest(dict(request.verb.look(request.target, request.params)))
+
+
+def _open_key(request: _Request) -> str:
+    """Names this request while it waits: by whom, what, on what, how grave. Asking for the same
+    again is the same request, with the code that is out already."""
+    if not request.actor.sub:
+        return ""  # automatic asks are folded by their own reason
+    actor, target = request.actor, request.target
+    same = [actor.iss, actor.sub, request.verb.name, target.kind, target.name, target.instance]
+    return intent.digest([*same, request.params, request.severity])
+
+
 def _someone_can_answer(request: _Request) -> bool:
     """Whether the requester is the only one who could approve (labelled single-person).
 
@@ -220,7 +247,17 @@ def _someone_can_answer(request: _Request) -> bool:
         Refused: nobody at all could. An automatic ask waits for somebody instead.
     """
     rule, actor = request.rule, request.actor
-    if people.roster(roles=rule.approver_roles, approver=rule.approver, requester=actor):
+    if rule.approver == "group":
+        able = len(people.group(rule.as_json(), actor))
+        if able >= rule.count:
+            return False
+        if able or rule.count > 1:
+            raise Refused(
+                "no_approver",
+                f"This needs {rule.count} of the group {rule.group}, and {able} of them could "
+                "approve it. An admin can change the policy or the group.",
+            )
+    elif people.roster(roles=rule.approver_roles, approver=rule.approver, requester=actor):
         return False
     if not actor.sub:
         return False

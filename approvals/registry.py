@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel
 
@@ -74,6 +75,10 @@ class CommitContext:
 CommitFn = Callable[[CommitContext], Committed]
 
 
+def _not_told(_ctx: CommitContext, _event: UUID) -> None:
+    """Most verbs need not know which event tells of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verb:
     """One decision. `name` is imperative (`skill.block`), `event` its result (`skill.blocked`)."""
@@ -98,6 +103,7 @@ class Verb:
     if_denied: str = ""
     if_expired: str = ""
     about_others: Callable[[Actor, Target], bool] = lambda _a, _t: False
+    recorded: Callable[[CommitContext, UUID], None] = _not_told  # the event that tells of a commit
 
 
 _VERBS: dict[str, Verb] = {}

@@ -4,29 +4,51 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
 
 from django.conf import settings
 
-from approvals import policy, registry
+from approvals import actors, policy, registry
+from approvals.models import Person, PolicyVersion
+from approvals.policy import diff, versions, words
+from approvals.policy.document import Document
+from approvals.policy.versions import InForce
 from approvals.registry import Stance, Verb
-from portal.web.times import duration
 
 _STANCES = {
     Stance.TIGHTEN: "Tightening: at once, and it can be undone",
     Stance.RECORD: "Taking note: at once",
-    Stance.FINAL: "Final: asks first when it is grave",
-    Stance.LOOSEN: "Loosening: asks first when it is grave",
+    Stance.FINAL: "Final: by the rules above",
+    Stance.LOOSEN: "Loosening: by the rules above",
 }
 _ORDER = (Stance.TIGHTEN, Stance.RECORD, Stance.FINAL, Stance.LOOSEN)
+_HISTORY = 50
+
+ALWAYS = (
+    "What tightens or only takes note is committed at once, whatever its severity.",
+    "What is your own you decide about at once.",
+    "Severity is the highest of open findings, the latest scan and what the caller says: a caller "
+    "may raise it, never lower it.",
+    "Something final or loosening at HIGH or CRITICAL always needs a person, and CRITICAL, the "
+    "policy, keys and what a finding asks by itself need another one than the one who asks. No "
+    "policy can go below that.",
+    "Where nobody else holds the role, the one who asks may approve, and the record says "
+    "single-person.",
+    "What was approved is committed only if it is still true, and still under the same policy.",
+)
+"""What holds under every policy."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """A heading and its sentences."""
+class Shown:
+    """One rule: its place, its name and its sentence."""
 
-    title: str
-    sentences: list[str]
+    place: int
+    id: str
+    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,84 +60,105 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
-    """The policy: rules in sentences, verbs by stance, its digest and exact text."""
+class Version:
+    """One version in the history: who asked, who approved, when, and where that is recorded."""
 
-    rules: list[Rule]
-    groups: list[Group]
+    digest: str
+    number: int
+    created: datetime | None
+    author: str
+    approval: str
+    event_id: UUID | None
+    in_force: bool
+    changes: list[diff.Change]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A document in words, with its digest and exact text."""
+
+    rules: list[Shown]
+    otherwise: list[str]
+    groups: list[str]
+    roster: list[str]
+    number: int
     digest: str
     text: str
+    broken: bool
 
 
-def in_force() -> InForce:
-    """The policy that the next decision will meet."""
-    now = policy.current()
-    return InForce(
-        rules=[_when_asked(now), _meanwhile(now), _afterwards(now)],
-        groups=_groups(),
-        digest=policy.policy_digest(),
-        text=json.dumps(now, indent=2, sort_keys=True),
-    )
-
-
-def _approver(how: dict[str, str]) -> str:
-    if how["approver"] == "self":
-        return "whoever asks approves it on their own phone"
-    return (
-        "another person with the role approves it; where nobody else has it, the one who asks "
-        "may, and the record says single-person"
-    )
-
-
-def _when_asked(now: dict[str, dict[str, dict[str, str]]]) -> Rule:
-    sentences = [
-        "What tightens or only takes note is committed at once, whatever its severity.",
-        "What is your own you decide about at once.",
-        *(
-            f"Something final or loosening at severity {severity}: {_approver(how)}."
-            for severity, how in now["step_up"].items()
-        ),
-        "At any other severity it is committed at once.",
-        "Severity is the highest of open findings, the latest scan and what the caller says: "
-        "a caller may raise it, never lower it.",
-        f"Loosening something that was never scanned counts as {now['never_scanned_loosening']}.",
-        f"An act on other people’s things: {_approver(now['about_others'])}.",  # type: ignore[arg-type]
-        "A CRITICAL finding asks by itself: a person of the role is asked, on call first.",
-    ]
-    return Rule("When somebody has to approve", sentences)
-
-
-def _meanwhile(now: dict[str, str]) -> Rule:
-    given = duration(settings.STEP_UP_EXPIRY_S)
-    held = (
-        "Meanwhile it is held: visibly, and only until there is an answer."
-        if now["while_pending"] == "hold"
-        else "Meanwhile nothing changes."
-    )
-    return Rule(
-        "While it waits",
-        [f"The asked person has {given} to answer on their phone.", held],
-    )
-
-
-def _afterwards(now: dict[str, str]) -> Rule:
-    denied = "the hold ends" if now["on_denial"] == "release" else "the hold stays"
-    silent = (
-        "the hold stays until somebody decides"
-        if now["on_expiry"] == "keep_hold"
-        else "the hold ends"
-    )
-    return Rule(
-        "After the answer",
-        [
-            "Approved: it is committed, if what was approved is still true; else it fails.",
-            f"Denied: nothing is committed and {denied}, once the denial is proven.",
-            f"No answer: the next on call is asked; after the last one {silent}.",
+def in_words(found: InForce) -> Policy:
+    """A version of the policy in words."""
+    document = found.document
+    named = _names(document)
+    return Policy(
+        rules=[
+            Shown(place, rule.id, words.sentence(rule, document, settings.STEP_UP_EXPIRY_S))
+            for place, rule in enumerate(document.rules, start=1)
         ],
+        otherwise=[
+            "What no rule matches is committed at once.",
+            f"Loosening something that was never scanned counts as "
+            f"{document.never_scanned_loosening}.",
+        ],
+        groups=[
+            words.group_sentence(name, group, named) for name, group in document.groups.items()
+        ],
+        roster=[named.get((p.iss, p.sub), p.sub) for p in document.roster],
+        number=document.number,
+        digest=found.digest,
+        text=json.dumps(document.as_json(), indent=2, sort_keys=True),
+        broken=bool(found.broken),
     )
 
 
-def _groups() -> list[Group]:
+def _names(document: Document) -> Mapping[tuple[str, str], str]:
+    wanted = {p.sub for p in document.roster}
+    wanted |= {p.sub for group in document.groups.values() for p in group.people}
+    if not wanted:
+        return {}
+    return {(p.iss, p.sub): str(p) for p in Person.objects.filter(sub__in=wanted)}
+
+
+def history() -> list[Version]:
+    """Every version, newest first; the last is what was in force before anybody changed it."""
+    rows = list(PolicyVersion.objects.order_by("-id")[: _HISTORY + 1])
+    documents = [versions.load(row.digest).document for row in rows]
+    default = versions.default()
+    found = [
+        Version(
+            digest=row.digest,
+            number=document.number,
+            created=row.created,
+            author=_author(row),
+            approval=row.approval,
+            event_id=row.event_id,
+            in_force=place == 0,
+            changes=diff.changes(before, document, settings.STEP_UP_EXPIRY_S),
+        )
+        for place, (row, document, before) in enumerate(
+            zip(rows, documents, [*documents, default.document][1:], strict=True)
+        )
+    ][:_HISTORY]
+    if len(rows) <= _HISTORY:
+        found.append(
+            Version(default.digest, default.document.number, None, "", "", None, not rows, [])
+        )
+    return found
+
+
+def _author(row: PolicyVersion) -> str:
+    who = actors.from_json(row.author)
+    return who.name or who.email or who.sub
+
+
+def in_force() -> Policy:
+    """The policy that the next decision will meet."""
+    return in_words(policy.in_force())
+
+
+def verb_groups() -> list[Group]:
+    """The registered verbs by stance, with who may take them."""
     by_stance: dict[Stance, dict[tuple[str, str], list[str]]] = defaultdict(dict)
     for name in registry.names():
         verb = registry.get(name)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from approvals import withdraw
 from approvals.models import Approval
 from approvals.perform import Refused
-from portal.approvals_pages import inbox, policy_words
+from portal.approvals_pages import inbox
 from portal.approvals_pages.detail import as_context, detail, version_of
 from portal.identity.current import actor
 
@@ -105,12 +105,6 @@ def confirm_denial(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     except Refused as refused:
         messages.error(request, refused.detail)
     return redirect("approval", approval_id=approval_id)
-
-
-@require_safe
-def policy(request: HttpRequest) -> HttpResponse:
-    """The policy in force, as sentences."""
-    return render(request, "approvals/policy.html", {"policy": policy_words.in_force()})
 
 
 def _visible(request: HttpRequest, approval_id: UUID) -> Approval:

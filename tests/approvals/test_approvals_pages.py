@@ -348,6 +348,7 @@ def test_a_full_inbox_takes_few_queries(
 
 def test_the_policy_reads_as_sentences(lamps: Lamps) -> None:
     shown = text(signed_in("member1").get("/approvals/policy/"))
-    assert "The asked person has 5 min to answer on their phone." in shown
-    assert "another person with the role approves it" in shown
+    assert "at severity HIGH: the one who asks approves by phone within 5 minutes" in shown
+    assert "another person with the role approves by phone within 5 minutes" in shown
+    assert "if nobody answers the next on call is asked" in shown
     assert "Block MCP server, plugin, skill or tool" in shown

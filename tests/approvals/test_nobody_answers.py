@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from approvals import policy, withdraw
+from approvals import withdraw
 from approvals.models import Approval
 from approvals.perform import Refused
 from audit.actor import SYSTEM, Actor
 from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones, acting, known
+from tests.approvals.policies import in_force, rule
 from tests.identity.trail import events
 from tests.support.sign_in import SUBS
 
@@ -57,9 +58,8 @@ def test_silence_ends_the_hold_where_the_policy_says_so(
     oona: Actor,
     settings: Any,
     work: Work,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(policy.DEFAULT_POLICY, "on_expiry", "release")
+    in_force(rule("all", on_expiry="release"))
     settings.STEP_UP_EXPIRY_S = 2
     approval = ask(olu)
     work()

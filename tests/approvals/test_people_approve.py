@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
-import pytest
 
-from approvals import details, issuer, people, policy, secret_box
+from approvals import details, issuer, people, secret_box
 from approvals.codes import new_code
 from approvals.models import Approval, ShortLivedSecret
 from approvals.perform import Refused
@@ -18,6 +17,7 @@ from audit.actor import SYSTEM, Actor
 from tests.approvals.asking import ask, assert_failed, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones
+from tests.approvals.policies import in_force, rule
 from tests.identity.trail import events
 from tests.support.sign_in import SUBS
 
@@ -132,11 +132,10 @@ def test_a_changed_policy_commits_nothing(
     olu: Actor,
     oona: Actor,
     work: Work,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     approval = ask(olu)
     work()
-    monkeypatch.setitem(policy.DEFAULT_POLICY, "on_denial", "keep_hold")
+    in_force(rule("weaker", approver="self"))
     phones.answer("operator2", code_of(approval), "approve")
     work()
     assert_failed(approval, "policy_changed")

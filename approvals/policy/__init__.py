@@ -1,0 +1,46 @@
+"""The policy: a document that says who approves what, and the pure function that applies it.
+
+`document` is its shape, `floor` what none goes below, `deciding` what applies to an act, `words`
+how it reads, `diff` what a change changes, `trying` the dry run, `versions` the one in force.
+"""
+
+from __future__ import annotations
+
+from approvals.policy import deciding, versions
+from approvals.policy.deciding import Decision, may
+from approvals.policy.document import Document
+from approvals.policy.versions import InForce, in_force
+from approvals.policy.words import if_nobody_answers, in_words, who_approves
+from approvals.registry import Verb
+from audit.actor import Actor, Target
+
+__all__ = [
+    "Decision",
+    "InForce",
+    "current",
+    "decide",
+    "if_nobody_answers",
+    "in_force",
+    "in_words",
+    "may",
+    "policy_digest",
+    "who_approves",
+]
+
+
+def current() -> Document:
+    """The policy in force."""
+    return versions.in_force().document
+
+
+def policy_digest() -> str:
+    """Digest of the policy in force, repeated in every intent."""
+    return versions.in_force().digest
+
+
+def decide(
+    actor: Actor, verb: Verb, target: Target, severity: str, under: InForce | None = None
+) -> Decision:
+    """Refuse, commit at once, or require a step-up, under the policy in force (or `under`)."""
+    policy = under or versions.in_force()
+    return deciding.decide(policy.document, actor, verb, target, severity)

@@ -1,0 +1,127 @@
+"""`policy.change`: the policy is changed under the policy in force, by two people (DESIGN 1.3.2).
+
+The whole new document is in the intent. A base that is no longer in force is refused at the door,
+and fails at commit: nobody overwrites what they did not see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from pydantic import BaseModel, ConfigDict, Field
+
+from approvals import actors, clock, registry
+from approvals.intent import digest
+from approvals.models import PolicyVersion
+from approvals.perform import Refused
+from approvals.policy import floor, versions
+from approvals.policy.diff import Change, as_changes, changes
+from approvals.policy.document import BadDocument, Document, read
+from approvals.registry import CommitContext, Committed, Stance, Verb
+from audit.actor import Target
+
+VERB: Final = "policy.change"
+TARGET: Final = Target("policy", "approvals")
+
+
+class ChangeParams(BaseModel):
+    """`document`: the whole new policy; `base`: digest of the one it was made from."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    document: dict[str, Any]
+    base: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+def checked(document: Mapping[str, Any], base: str) -> tuple[Document, list[Change]]:
+    """The document and what it changes, when it may become the policy.
+
+    Raises:
+        Refused: `bad_policy` (naming the place), `stale_policy`, `nothing_changes`.
+    """
+    now = versions.in_force()
+    if base != now.digest:
+        raise Refused(
+            "stale_policy",
+            "The policy was changed meanwhile. Look at what is in force now and change that.",
+            pointer="/params/base",
+        )
+    try:
+        made = read(document)
+    except BadDocument as bad:
+        where, words = bad.problems[0]
+        raise Refused("bad_policy", f"{where}: {words}", pointer=_pointer(where)) from None
+    if made.number != now.document.number + 1:
+        raise Refused(
+            "bad_policy",
+            f"This would be version {now.document.number + 1}.",
+            pointer=_pointer("/number"),
+        )
+    for breach in floor.breaches(made):
+        raise Refused("bad_policy", breach.words, pointer=_pointer(f"/rules/{breach.rule}"))
+    found = changes(now.document, made, settings.STEP_UP_EXPIRY_S)
+    if not found:
+        raise Refused("nothing_changes", "That is the policy in force already.")
+    return made, found
+
+
+def _pointer(where: str) -> str:
+    return f"/params/document{where}"
+
+
+def _severity(_target: Target, params: Mapping[str, Any]) -> str:
+    """Always CRITICAL; what could not become the policy is refused before anybody is asked."""
+    checked(params["document"], params["base"])
+    return "CRITICAL"
+
+
+def _sentence(_target: Target, params: Mapping[str, Any]) -> str:
+    made, found = checked(params["document"], params["base"])
+    more = f" ({len(found)} changes)" if len(found) > 1 else ""
+    return f"Change the approval policy to version {made.number}{more}: {found[0].sentence}"
+
+
+def _commit(ctx: CommitContext) -> Committed:
+    made, found = checked(ctx.params["document"], ctx.params["base"])
+    document = made.as_json()
+    after = digest(document)
+    PolicyVersion.objects.create(
+        digest=after,
+        document=document,
+        approval=ctx.approval,
+        operation=ctx.operation,
+        created=clock.now(),
+        author=actors.to_json(ctx.actor),
+    )
+    return Committed(
+        data={"before": ctx.params["base"], "after": after, "number": made.number},
+        changes=as_changes(found),
+    )
+
+
+def _recorded(ctx: CommitContext, event_id: UUID) -> None:
+    PolicyVersion.objects.filter(operation=ctx.operation).update(event_id=event_id)
+
+
+registry.register(
+    Verb(
+        name=VERB,
+        event="policy.changed",
+        label="Change",
+        roles=frozenset({"admin"}),
+        stance=Stance.FINAL,
+        target_kinds=frozenset({TARGET.kind}),
+        commit=_commit,
+        recorded=_recorded,
+        params=ChangeParams,
+        severity=_severity,
+        look=lambda _target, _params: {"policy": versions.in_force().digest},
+        sentence=_sentence,
+        if_approved="Every later decision meets it. What waits under the old policy fails.",
+        if_denied="The policy stays as it is.",
+        if_expired="The policy stays as it is.",
+    )
+)

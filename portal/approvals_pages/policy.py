@@ -1,0 +1,69 @@
+"""The policy: read by everybody as sentences, changed by admins, tried by anybody.
+
+Reading, trying and editing a draft write nothing. Only `propose` does, through `policy.change`,
+which another admin approves under the policy in force.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from approvals import policy
+from approvals.models import Approval, PolicyVersion, Status
+from approvals.policy import versions
+from approvals.policy.changing import VERB
+from audit.actor import Actor
+from portal.approvals_pages import policy_words
+from portal.approvals_pages.policy_trying import trial
+from portal.identity.current import actor
+
+
+@require_safe
+@never_cache
+def read(request: HttpRequest) -> HttpResponse:
+    """The policy in force, its history, and what it would do."""
+    me = actor(request)
+    return render(request, "approvals/policy.html", _context(request, me))
+
+
+def _context(request: HttpRequest, me: Actor) -> dict[str, Any]:
+    waiting = Approval.objects.filter(verb=VERB, status=Status.PENDING).order_by("-created").first()
+    return {
+        "policy": policy_words.in_force(),
+        "always": policy_words.ALWAYS,
+        "verbs": policy_words.verb_groups(),
+        "history": policy_words.history(),
+        "may_edit": may_edit(me),
+        "waiting": waiting,
+        "waiting_url": reverse("approval", args=[waiting.pk]) if waiting else "",
+        "trying": trial(policy.current(), request.GET),
+    }
+
+
+def may_edit(person: Actor) -> bool:
+    """Whether this person may propose another policy."""
+    return "admin" in person.roles
+
+
+@require_safe
+@never_cache
+def version(request: HttpRequest, digest: str) -> HttpResponse:
+    """One version: its sentences, what it changed, who changed it and who approved."""
+    me = actor(request)
+    known = digest == versions.default().digest or PolicyVersion.objects.filter(digest=digest)
+    if not known:
+        raise Http404
+    found = next((v for v in policy_words.history() if v.digest == digest), None)
+    context = {
+        "policy": policy_words.in_words(versions.load(digest)),
+        "version": found,
+        "may_edit": may_edit(me) and not (found and found.in_force),
+        "reads": bool(me.roles & {"auditor", "operator", "admin"}),
+    }
+    return render(request, "approvals/policy_version.html", context)
