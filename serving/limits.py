@@ -25,3 +25,4 @@ PATIENCE_S: Final = 0.05  # before a spare thread takes the place of one that wa
 SPARE_THREADS: Final = 12
 
 STOP_WITHIN_S: Final = 8  # answers that are under way; `make up` kills after 10 to 15
+SHORT_LIFE_S: Final = 5.0  # a process that ends sooner would only end again

@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 
-_SHORT_LIFE_S = 5.0
+from serving.limits import SHORT_LIFE_S
 
 
 def share(listening: socket.socket, count: int, work: Callable[[int], None]) -> int:
@@ -41,7 +41,7 @@ def share(listening: socket.socket, count: int, work: Callable[[int], None]) -> 
         lived = time.monotonic() - running.pop(pid, 0.0)
         if stopping:
             continue
-        if lived < _SHORT_LIFE_S:
+        if lived < SHORT_LIFE_S:
             code = 1
             stop()
         else:

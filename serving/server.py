@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import socket
 import threading
@@ -31,6 +32,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
     def __init__(self, application: Callable[..., Any], listening: socket.socket, threads: int):
         self.threads = threads
+        self.connections = _connections()
         self.waiting: set[Channel] = set()
         self._waiting_lock = threading.Lock()
         self._stopping = False
@@ -45,7 +47,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             sockinfo=(listening.family, listening.type, listening.proto, listening.getsockname()),
             adj=Adjustments(
                 threads=threads,
-                connection_limit=limits.CONNECTIONS,
+                connection_limit=self.connections,
                 cleanup_interval=1,
                 max_request_header_size=limits.LONGEST_HEADERS,
                 inbuf_overflow=limits.BODY_IN_MEMORY,
@@ -68,7 +70,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
     def readable(self) -> bool:
         """Whether newcomers are let in; makes room for them first."""
-        excess = len(self._map) + limits.ROOM - limits.CONNECTIONS
+        excess = len(self._map) + limits.ROOM - self.connections
         if excess > 0 and self.accepting:
             quiet = [c for c in list(self.active_channels.values()) if not c.requests]
             for channel in nsmallest(excess, quiet, key=lambda c: c.waits_since):
@@ -124,6 +126,19 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             if not channel.is_busy:
                 channel.will_close = True
         return bool(channels)
+
+
+def _connections() -> int:
+    """How many connections may be open: each needs up to three descriptors, files have theirs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * limits.CONNECTIONS
+    if 0 <= soft < wanted:
+        with suppress(ValueError, OSError):
+            soft = wanted if hard < 0 else min(wanted, hard)  # negative is without limit
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return (
+        limits.CONNECTIONS if soft < 0 else min(limits.CONNECTIONS, max(soft // 4, 2 * limits.ROOM))
+    )
 
 
 def serve(
