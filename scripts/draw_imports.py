@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "img" / "imports.svg"
 ROOMS = (
     "scripts", "portal", "enforcement", "connections", "approvals", "audit", "audit.ledger",
-    "auth0_client", "outbound", "ata", "tenant", "demo",
+    "auth0_client", "outbound", "ata", "tenant", "demo", "serving",
 )  # fmt: skip
 INNER = "audit.ledger"
 type Imports = Counter[tuple[str, str]]
