@@ -10,10 +10,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from approvals.passkeys import keys
+from portal.account.assurance_words import NEEDS_IT, assurance
 from portal.account.history import mine
 from portal.account.passkey_words import rows
 from portal.identity import sessions
 from portal.identity.current import actor
+from portal.identity.fresh import WITHIN_S
 from portal.identity.models import SignedInSession, User
 
 
@@ -27,6 +29,9 @@ def account(request: HttpRequest) -> HttpResponse:
         "me": me,
         "roles": sorted(me.roles),
         "current": current,
+        "assurance": assurance(current) if current else None,
+        "within": WITHIN_S // 60,
+        "needs_fresh": f"{', '.join(NEEDS_IT[:-1])} and {NEEDS_IT[-1]}",
         "sessions": _sessions(request),
         "passkeys": rows(keys.of(me)),
         "history": mine(me, request.GET.get("cursor", "")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from typing import Any, Literal
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -11,11 +12,12 @@ from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
 from approvals import issuer, people
+from approvals.passkeys import keys
 from audit import evidence
 from audit.actor import Actor, EvidenceRef, Subject
 from audit.record import record
 from auth0_client.errors import Auth0Error, TokenRefused
-from auth0_client.id_token import verify_id_token
+from auth0_client.id_token import IdClaims, verify_id_token
 from outbound.errors import OutboundError
 from portal.api import contract
 from portal.api.auth import caller
@@ -40,6 +42,12 @@ class Assurance(Schema):
     client_id: str
     expires_at: str
     scope: list[str]
+    signed_in_at: str | None = Field(description="When, by the kept sign-in; null: none is kept")
+    signed_in_said: bool = Field(description="Whether the issuer itself said when (auth_time)")
+    amr: list[str] = Field(description="With what, by the kept sign-in (RFC 8176)")
+    step_up: list[Literal["phone", "passkey"]] = Field(
+        description="How you could be asked to approve; a phone unless none is enrolled"
+    )
 
 
 class Who(Schema):
@@ -91,8 +99,31 @@ def whoami(request: HttpRequest) -> Who:
             client_id=me.claims.client_id,
             expires_at=_stamp(me.claims.expires_at),
             scope=sorted(me.claims.scope),
+            **_kept_sign_in(me.actor),
+            step_up=_step_up(me.actor),
         ),
     )
+
+
+def _kept_sign_in(actor: Actor) -> dict[str, Any]:
+    row = CommandLineSignIn.objects.filter(iss=actor.iss, sub=actor.sub).first()
+    if row is None:
+        return {"signed_in_at": None, "signed_in_said": False, "amr": []}
+    return {
+        "signed_in_at": _stamp(row.auth_time.timestamp()),
+        "signed_in_said": row.auth_time_said,
+        "amr": row.amr,
+    }
+
+
+def _step_up(actor: Actor) -> list[Literal["phone", "passkey"]]:
+    person = people.find(actor.iss, actor.sub)
+    ways: list[Literal["phone", "passkey"]] = []
+    if person is None or person.phone is not False:
+        ways.append("phone")
+    if keys.usable(actor).exists():
+        ways.append("passkey")
+    return ways
 
 
 @router.post("/session", response=Who, summary="Keep the sign-in of a command line as evidence")
@@ -126,9 +157,7 @@ def sign_in(request: HttpRequest, body: SignIn) -> Who:
         subject_key=Subject(claims.issuer, claims.subject).key,
         not_before_release=datetime.fromtimestamp(claims.expires_at, UTC),
     )
-    _remember(
-        request, me.actor, kept, claims.auth_time or claims.issued_at, claims.name, claims.email
-    )
+    _remember(request, me.actor, kept, claims)
     return whoami(request)
 
 
@@ -136,11 +165,10 @@ def _remember(
     request: HttpRequest,
     actor: Actor,
     kept: EvidenceRef,
-    auth_time: float,
-    name: str | None,
-    email: str | None,
+    claims: IdClaims,
 ) -> None:
-    when = datetime.fromtimestamp(auth_time, UTC)
+    name, email = claims.name, claims.email
+    when = datetime.fromtimestamp(claims.auth_time or claims.issued_at, UTC)
     known = people.find(actor.iss, actor.sub)
     people.note_person(
         iss=actor.iss,
@@ -150,7 +178,14 @@ def _remember(
         roles=actor.roles,
     )
     CommandLineSignIn.objects.update_or_create(
-        iss=actor.iss, sub=actor.sub, defaults={"id_token_digest": kept.digest, "auth_time": when}
+        iss=actor.iss,
+        sub=actor.sub,
+        defaults={
+            "id_token_digest": kept.digest,
+            "auth_time": when,
+            "auth_time_said": claims.auth_time is not None,
+            "amr": list(claims.amr),
+        },
     )
     signed_in = Actor(
         iss=actor.iss,
@@ -166,7 +201,7 @@ def _remember(
     record(
         signed_in,
         "operator.signed_in",
-        data={"auth_time": when.isoformat()},
+        data={"amr": list(claims.amr), "auth_time": when.isoformat()},
         private={"ip": actor.ip},
         evidence=[kept],
     )

@@ -127,7 +127,7 @@ class OperatorBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
 
     @staticmethod
     def _keep(claims: IdClaims, id_token: str) -> EvidenceRef:
-        evidence.put_issuer_keys(claims.issuer, issuer.auth0().keys.snapshot().as_json())
+        issuer.keep_snapshots()
         return evidence.put(
             "id_token",
             id_token.encode(),

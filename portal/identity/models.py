@@ -83,12 +83,17 @@ class SeenLogoutToken(models.Model):
 
 
 class CommandLineSignIn(models.Model):
-    """The newest device-flow sign-in of a subject, whose ID token is kept as evidence."""
+    """The newest device-flow sign-in of a subject, whose ID token is kept as evidence.
+
+    `auth_time` and `amr` as in `SignedInSession`.
+    """
 
     iss = models.CharField(max_length=255)
     sub = models.CharField(max_length=255)
     id_token_digest = models.CharField(max_length=64)
     auth_time = models.DateTimeField()
+    auth_time_said = models.BooleanField(default=False)
+    amr = models.JSONField(default=list)
 
     class Meta:
         constraints = (

@@ -128,3 +128,41 @@ def test_ending_sessions_takes_posts_with_a_token_only(path: str, client: Client
     assert signed_in("operator", "operator").get(path).status_code == 405
     assert signed_in("operator", "operator", csrf=True).post(path).status_code == 403
     assert client.post(path).status_code == 302
+
+
+def test_it_says_how_i_signed_in_and_what_a_fresh_sign_in_is_for() -> None:
+    words = shown(signed_in("operator", "operator", amr=("pwd", "mfa")))
+    for part in (
+        "just now, by the issuer’s own word",
+        "with a password and more than one factor",
+        "two factors",
+        "fresh enough",
+        "last 10 minutes",
+        "changing the policy",
+    ):
+        assert part in words, words
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"amr": []}, "The issuer knew you already and did not ask again."),
+        ({"amr": ["pwd"]}, "You signed in without a second factor."),
+        ({"auth_time_said": False}, "did not say when you signed in"),
+        ({"auth_time": "2026-01-01T00:00:00Z"}, "You signed in more than 10 minutes ago."),
+        ({"amr": ["pwd", "odd-way"]}, "with a password and odd-way"),
+    ],
+    ids=str,
+)
+def test_it_says_why_a_sign_in_is_not_enough(changes: dict[str, Any], said: str) -> None:
+    client = signed_in("operator", "operator")
+    SignedInSession.objects.update(**changes)
+    words = shown(client)
+    assert said in words, words
+
+
+def test_a_break_glass_session_is_told_that_nobody_vouches_for_it() -> None:
+    client = signed_in("operator", "operator")
+    SignedInSession.objects.update(ends_at="2999-01-01T00:00:00Z")
+    # The door is closed: such a session is over.
+    assert client.get("/account/").status_code == 302

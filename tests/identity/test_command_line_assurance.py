@@ -1,0 +1,59 @@
+"""What `/v1/whoami` says of the sign-in of a command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from approvals import issuer
+from approvals.models import Person
+from auth0_client.device import Granted
+from portal.identity.models import CommandLineSignIn
+from tests.connections.visitor import Gateway, Visitor, know
+from tests.support.sign_in import API, SUBS
+from tests.support.tenant import LocalTenant
+
+
+@pytest.fixture
+def granted(portal_tenant: LocalTenant, visitor: Callable[[str], Visitor]) -> Any:
+    """Tokens of a real device flow of an operator."""
+    know("operator")
+    device = issuer.auth0().device
+    started = device.start(scope="openid profile offline_access", audience=API)
+    browser = portal_tenant.browser()
+    page = browser.sign_in(browser.get(started.verification_uri_complete or ""), SUBS["operator"])
+    browser.submit(page, action="confirm")
+    browser.http.close()
+    done = device.poll(started.device_code)
+    assert isinstance(done, Granted)
+    return done.tokens
+
+
+def assurance(token: str) -> Any:
+    answer = Gateway(token).call("GET", "/v1/whoami")
+    assert answer.status_code == 200, answer.content
+    return answer.json()["assurance"]
+
+
+def test_without_a_kept_sign_in_nothing_is_claimed(granted: Any) -> None:
+    said = assurance(granted.access_token)
+    assert said["signed_in_at"] is None and said["signed_in_said"] is False and said["amr"] == []
+    assert said["step_up"] == ["phone"]
+
+
+def test_the_kept_sign_in_says_when_and_with_what(granted: Any) -> None:
+    kept = Gateway(granted.access_token).call("POST", "/v1/session", {"id_token": granted.id_token})
+    assert kept.status_code == 200, kept.content
+    row = CommandLineSignIn.objects.get()
+    said = assurance(granted.access_token)
+    assert said == kept.json()["assurance"]
+    assert said["signed_in_at"] == row.auth_time.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert said["amr"] == row.amr and said["signed_in_said"] == row.auth_time_said
+
+
+def test_a_person_without_a_phone_cannot_be_asked_by_phone(granted: Any) -> None:
+    Person.objects.filter(iss=settings.ENV.issuer, sub=SUBS["operator"]).update(phone=False)
+    assert assurance(granted.access_token)["step_up"] == []
