@@ -1,4 +1,4 @@
-"""Enrolled passkeys: public keys and whose they are. The private keys never leave their devices."""
+"""Enrolled passkeys: public keys and whose they are. The secret halves were never here."""
 
 from __future__ import annotations
 
