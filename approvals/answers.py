@@ -93,7 +93,7 @@ def _prove(ask: Ask, answer: ciba.Approved, person: Person) -> _Proven:
         signed_details = _signed_details(ask, tokens.access_token, person, kept)
         if not kept:
             raise NotOurs("nothing_signed", "Auth0 answered without a token that can be checked.")
-        evidence.put_issuer_keys(person.iss, issuer.auth0().keys.snapshot().as_json())
+        issuer.keep_snapshots()
     except TokenRefused as refused:
         raise NotOurs(refused.code, f"Auth0's answer did not verify: {refused.detail}.") from None
     except (Auth0Error, OutboundError) as error:

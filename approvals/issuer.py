@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from functools import lru_cache
 
 from django.conf import settings
 
+from audit import evidence
+from audit.ledger.canonical import EntryError
 from auth0_client.client import Auth0
 from auth0_client.config import Tenant
 from auth0_client.management import Management
@@ -47,3 +51,16 @@ def outbound() -> Outbound:
 def management() -> Management | None:
     """The Management API; None where no machine client is configured."""
     return auth0().management if settings.ENV.AUTH0_MGMT_CLIENT_SECRET else None
+
+
+def keep_snapshots() -> None:
+    """Keep the tenant's key set and discovery document as evidence; unchanged ones stay.
+
+    Raises:
+        Auth0Error, OutboundError: they cannot be had.
+    """
+    tenant = auth0()
+    evidence.put_issuer_keys(tenant.issuer, tenant.keys.snapshot().as_json())
+    with suppress(EntryError):  # a document beyond I-JSON is no reason to keep anybody out
+        document = json.loads(tenant.discovery.document().raw)
+        evidence.put_issuer_discovery(tenant.issuer, document)

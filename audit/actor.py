@@ -11,7 +11,7 @@ from audit.ledger.commitment import subject_key
 class EvidenceRef:
     """A body in the evidence store. `digest` is the hex SHA-256 of the body."""
 
-    kind: str  # id_token | approval_token | issuer_keys | assertion | acknowledgement
+    kind: str  # one of audit.evidence.KINDS
     digest: str
 
 

@@ -30,7 +30,14 @@ from audit.files import sync_folder, write_durably
 from audit.ledger.canonical import canonical
 from audit.models import EvidenceItem
 
-KINDS = ("id_token", "approval_token", "issuer_keys", "assertion", "acknowledgement")
+KINDS = (
+    "id_token",
+    "approval_token",
+    "issuer_keys",
+    "issuer_discovery",
+    "assertion",
+    "acknowledgement",
+)
 _NONCE = 12
 _KEY_ID = 8
 _COMMON = "common"  # key name of bodies that are about nobody
@@ -186,6 +193,12 @@ def put_issuer_keys(iss: str, jwks: Mapping[str, Any]) -> EvidenceRef:
     """Keep a snapshot of an issuer's public keys (RFC 7517); an unchanged set is stored once."""
     body = canonical({"iss": iss, "keys": list(jwks.get("keys", []))})
     return put("issuer_keys", body, name=iss)
+
+
+def put_issuer_discovery(iss: str, document: Mapping[str, Any]) -> EvidenceRef:
+    """Keep what an issuer's discovery document said (OpenID Connect Discovery 1.0 section 3)."""
+    body = canonical({"iss": iss, "discovery": dict(document)})
+    return put("issuer_discovery", body, name=iss)
 
 
 def issuer_keys(iss: str) -> dict[str, Any]:

@@ -113,7 +113,7 @@ def _differing(item: EvidenceItem, owners: dict[bytes, str]) -> Iterator[str]:
     shape = _shape(body)
     if item.kind not in ((shape,) if shape else ("assertion", "acknowledgement")):
         yield f"is filed as {item.kind}, which its body is not"
-    name = json.loads(body)["iss"] if shape == "issuer_keys" else ""
+    name = json.loads(body)["iss"] if shape in _SNAPSHOTS.values() else ""
     if item.name != name:
         yield f"is named {item.name!r}, its body says {name!r}"
     expiry = evidence.token_expiry(body) if item.kind.endswith("_token") else None
@@ -124,6 +124,11 @@ def _differing(item: EvidenceItem, owners: dict[bytes, str]) -> Iterator[str]:
 
 
 _ROUNDING = timedelta(seconds=1)
+_SNAPSHOTS = {
+    frozenset({"iss", "keys"}): "issuer_keys",
+    frozenset({"iss", "discovery"}): "issuer_discovery",
+}
+"""Kinds of an issuer's snapshots by the members of their bodies."""
 
 
 def _shape(body: bytes) -> str:
@@ -134,8 +139,8 @@ def _shape(body: bytes) -> str:
         document = json.loads(body)
     except ValueError:
         return ""
-    keys = isinstance(document, dict) and set(document) == {"iss", "keys"}
-    return "issuer_keys" if keys else ""
+    members = frozenset(document) if isinstance(document, dict) else frozenset()
+    return _SNAPSHOTS.get(members, "")
 
 
 def _strays() -> Iterator[str]:

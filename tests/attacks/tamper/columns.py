@@ -123,6 +123,7 @@ def _evidence() -> list[tuple[models.Model, int | None]]:
         (EvidenceItem.objects.get(kind="id_token"), 0),
         (EvidenceItem.objects.get(kind="approval_token"), 1),
         (EvidenceItem.objects.get(kind="issuer_keys"), None),
+        (EvidenceItem.objects.get(kind="issuer_discovery"), None),
     ]
 
 

@@ -71,6 +71,7 @@ def build(folder: Path) -> None:
 
 def _signed_in(kind: str, **claims: Any) -> EvidenceRef:
     evidence.put_issuer_keys(ISSUER, {"keys": [_key().as_dict(private=False)]})
+    evidence.put_issuer_discovery(ISSUER, {"issuer": ISSUER, "jwks_uri": f"{ISSUER}jwks.json"})
     now = datetime.now(UTC)
     whole = {"iss": ISSUER, "sub": OLU.sub, "iat": int(now.timestamp()) - 60, **claims}
     whole["exp"] = int((now - timedelta(seconds=1)).timestamp())
