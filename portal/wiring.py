@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from approvals.passkeys import directory
-from audit import human
+from audit import human, packs
 from audit.actor import Target
 from connections import decisions, needs, scopes
 from enforcement import actions
@@ -14,11 +14,12 @@ _STRICTEST = ("hold", "block", "allow")
 
 def wire() -> None:
     """Called once at start: the broker learns decisions, an allow learns what it needs, and the
-    levels learn which passkeys to trust."""
+    levels and packs learn which passkeys to trust."""
     decisions.answer_with(decision_of)
     actions.prerequisites.append(missing_connections)
     actions.when_allowed.append(needs.ask_members)
     human.use_passkeys(directory.trusted)
+    packs.use_directory(directory.document)
 
 
 def decision_of(kind: str, name: str) -> str:

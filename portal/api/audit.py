@@ -9,7 +9,8 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
 
-from audit import external, filters, load, proofs, search, viewing
+from audit import clock, disclosure, external, filters, load, packs, proofs, search, viewing
+from audit.evidence import EvidenceErased, EvidenceMissing, NotReleasable
 from audit.models import Event
 from audit.proofs import NotSequenced
 from audit.search import BadCursor
@@ -17,7 +18,8 @@ from portal.api import bodies, contract, filtering, shapes
 from portal.api.audit_exports import router as exports
 from portal.api.auth import caller
 from portal.api.problems import Problem
-from portal.audit_pages.readers import may_read, person_filter
+from portal.audit_pages.packing import as_file
+from portal.audit_pages.readers import may_read, person_filter, reads_everything
 
 router = Router(tags=["Audit"])
 router.add_router("/exports", exports)
@@ -105,13 +107,60 @@ def proof(request: HttpRequest, event_id: UUID) -> HttpResponse:
     try:
         text = proofs.proof_for(event_id)
     except NotSequenced:
-        raise Problem(
-            409,
-            "not_sequenced",
-            "The event is recorded and gets its place in the signed tree within about a second.",
-            headers={"Retry-After": "1"},
-        ) from None
+        raise _not_sequenced() from None
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
+
+
+@router.get(
+    "/events/{event_id}/pack",
+    summary="The evidence pack of its whole act",
+    openapi_extra=contract.may(404, 409, 422, ok=contract.ZIP),
+)
+def pack(request: HttpRequest, event_id: UUID) -> HttpResponse:
+    """A ZIP of the format ata.pack.v1 with the bodies that are yours to read; it is recorded."""
+    found, who = _readable(request, event_id), caller(request).actor
+    selection = packs.of_event(found, person=person_filter(who))
+    try:
+        built = disclosure.pack(who, selection, clock.now())
+    except packs.NothingToPack:
+        raise _not_sequenced() from None
+    if request.method != "HEAD":
+        disclosure.hand_out(who, selection, built)
+    return as_file(built, f"evidence-{str(event_id)[-12:]}.zip")
+
+
+@router.get(
+    "/evidence/{digest}",
+    summary="The body of a piece of evidence",
+    openapi_extra=contract.may(404, 409, 410, ok=contract.BYTES),
+)
+def body(request: HttpRequest, digest: str) -> HttpResponse:
+    """For auditors and the person it is about; a token only after its `exp`; it is recorded."""
+    who = caller(request).actor
+    try:
+        item = disclosure.find(digest)
+        if not item.subject and not reads_everything(who):
+            raise PermissionError
+        content = disclosure.read(who, item, clock.now()).body
+    except (EvidenceMissing, PermissionError):
+        # One answer for both, so that nobody learns what is kept about whom.
+        raise Problem(404, "not_found", "There is no such evidence, or it is not yours.") from None
+    except NotReleasable as error:
+        raise Problem(409, "not_released", f"{error}.") from None
+    except EvidenceErased:
+        raise Problem(410, "erased", "The person this was about has been erased.") from None
+    response = HttpResponse(content, content_type="application/octet-stream")
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _not_sequenced() -> Problem:
+    return Problem(
+        409,
+        "not_sequenced",
+        "The event is recorded and gets its place in the signed tree within about a second.",
+        headers={"Retry-After": "1"},
+    )
 
 
 def _readable(request: HttpRequest, event_id: UUID) -> dict[str, Any]:

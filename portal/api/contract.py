@@ -70,6 +70,8 @@ def text(media_type: str) -> dict[str, Any]:
 
 BYTES: Final = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
+ZIP: Final = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
+
 
 def refusal(status: int) -> dict[str, Any]:
     """One refusal as the document shows it."""

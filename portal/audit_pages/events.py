@@ -40,7 +40,7 @@ class Place:
 @require_safe
 def event(request: HttpRequest, event_id: UUID) -> HttpResponse:
     """The exhibit; people without a role may open what concerns themselves."""
-    recorded = _readable(request, event_id)
+    recorded = readable(request, event_id)
     found, entry = exhibit.exhibit_of(recorded), recorded.entry
     short = str(event_id)[-12:]
     context = {
@@ -49,10 +49,11 @@ def event(request: HttpRequest, event_id: UUID) -> HttpResponse:
         "raw": exhibit.pretty(mask(found.event)),
         "place": _place(found, entry),
         "command": (
-            f"ata verify {short}.tlog-proof --entry {short}.entry --vkey '{proofs.vkey()}'"
+            f"ata verify evidence-{short}.zip --vkey '{proofs.vkey()}' --issuer-keys jwks.json"
         ),
         "crumbs": [{"text": "Audit trail", "url": "/audit/"}, {"text": "Event"}],
         "reads_all": reads_everything(actor(request)),
+        "bodies": exhibit.bodies_of(found.event, actor(request)),
         "permalink": f"{settings.PORTAL_URL}{found.url}",
     }
     return render(request, "audit/event.html", context)
@@ -61,7 +62,7 @@ def event(request: HttpRequest, event_id: UUID) -> HttpResponse:
 @require_safe
 def event_proof(request: HttpRequest, event_id: UUID) -> HttpResponse:
     """The `.tlog-proof` file; 409 with a page that looks again while there is none yet."""
-    _readable(request, event_id)
+    readable(request, event_id)
     try:
         text = proofs.proof_for(event_id)
     except NotSequenced:
@@ -77,12 +78,18 @@ def event_proof(request: HttpRequest, event_id: UUID) -> HttpResponse:
 @require_safe
 def event_entry(request: HttpRequest, event_id: UUID) -> HttpResponse:
     """The exact bytes of the entry."""
-    _readable(request, event_id)
+    readable(request, event_id)
     name = f"{str(event_id)[-12:]}.entry"
     return _file(proofs.entry_of(event_id), name, "application/octet-stream")
 
 
-def _readable(request: HttpRequest, event_id: UUID) -> Recorded:
+def readable(request: HttpRequest, event_id: UUID) -> Recorded:
+    """An event that this person may read.
+
+    Raises:
+        Http404: there is none.
+        PermissionDenied: it is about somebody else.
+    """
     who = actor(request)
     try:
         found = exhibit.read(event_id)

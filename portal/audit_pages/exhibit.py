@@ -12,7 +12,8 @@ from django.conf import settings
 from django.db.models import F, QuerySet
 from django.utils.safestring import SafeString
 
-from audit import actions, human, load, proofs
+from audit import actions, disclosure, human, load, proofs
+from audit.actor import Actor
 from audit.importing.masking import mask
 from audit.ledger import levels, note
 from audit.ledger.levels import Level
@@ -22,6 +23,7 @@ from audit.ledger.verify import ALWAYS_UNPROVEN, SAME_FOR_ALL_UNPROVEN, TIME_UNP
 from audit.load import Recorded
 from audit.logkey import vkey
 from audit.models import EventRow
+from audit.terms import person_key
 from audit.wording import person, shown
 from portal.audit_pages.reading import url_of
 from portal.audit_pages.rows import LATE, emphasised
@@ -120,6 +122,19 @@ def read(event_id: UUID) -> Recorded:
         Event.DoesNotExist: there is none.
     """
     return load.load_recorded(event_id)
+
+
+def bodies_of(event: dict[str, Any], reader: Actor) -> list[dict[str, Any]]:
+    """The evidence that an event names, with a link where this reader may open it."""
+    readable = "auditor" in reader.roles or person_key(event["actor"]) == reader.key
+    return [
+        {
+            "label": disclosure.LABELS.get(one["kind"], one["kind"]),
+            "digest": one["digest"],
+            "url": f"/audit/evidence/{one['digest']}/" if readable else "",
+        }
+        for one in event["evidence"]
+    ]
 
 
 def pretty(value: Any) -> str:

@@ -22,6 +22,7 @@ from kombu.exceptions import OperationalError
 from audit import exports as engine
 from audit import search, tree
 from audit.exports.manifest import file_name
+from audit.ledger.pack import MAX_EVENTS
 from audit.ledger.query import EventQuery
 from audit.models import ExportJob
 from audit.tasks import write_export
@@ -73,6 +74,8 @@ def new(request: HttpRequest) -> HttpResponseBase:
         "formats": engine.FORMATS.values(),
         "back_url": url_of(query),
         "kept": engine.KEPT_FOR.days,
+        "pack_most": MAX_EVENTS,
+        "pack_query": request.GET.urlencode(),
     }
     return render(request, "audit/export_new.html", context)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.audit_pages import events, exporting, ledger, live, log, trail
+from portal.audit_pages import bodies, events, exporting, ledger, live, log, packing, trail
 
 urlpatterns = [
     path("audit/", trail.trail, name="audit"),
@@ -12,6 +12,9 @@ urlpatterns = [
     path("audit/events/<uuid:event_id>/", events.event, name="audit-event"),
     path("audit/events/<uuid:event_id>/proof", events.event_proof, name="audit-event-proof"),
     path("audit/events/<uuid:event_id>/entry", events.event_entry, name="audit-event-entry"),
+    path("audit/events/<uuid:event_id>/pack", packing.event_pack, name="audit-event-pack"),
+    path("audit/pack", packing.filter_pack, name="audit-pack"),
+    path("audit/evidence/<str:digest>/", bodies.body, name="audit-evidence"),
     path("audit/ledger/", ledger.ledger, name="ledger"),
     path("audit/ledger/verify/", ledger.verify, name="ledger-verify"),
     path("audit/ledger/runs/<uuid:run_id>/", ledger.run, name="ledger-run"),
@@ -22,5 +25,6 @@ urlpatterns = [
     path("audit/exports/<uuid:job_id>/manifest", exporting.manifest, name="export-manifest"),
     path("log/checkpoint", log.checkpoint, name="log-checkpoint"),
     path("log/key", log.key, name="log-key"),
+    path("log/verify.html", packing.verifier, name="pack-verifier"),
     path("log/<path:tile>", log.tile, name="log-tile"),
 ]
