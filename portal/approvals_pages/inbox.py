@@ -40,6 +40,11 @@ class Row:
         """The code on both screens, while it counts."""
         return self.ask.code if self.ask and self.approval.status == Status.PENDING else ""
 
+    @property
+    def how(self) -> str:
+        """What its asked person does."""
+        return words.how_to_answer(self.ask) if self.ask else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Inbox:

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from approvals.models import Answer, Approval, Ask, AskState, Effect, EffectState, Outcome, Status
+from approvals.models import (
+    Answer,
+    Approval,
+    Ask,
+    AskState,
+    Channel,
+    Effect,
+    EffectState,
+    Outcome,
+    Status,
+)
 from audit.actor import Actor
-from portal.approvals_pages.words import person_name, whose
+from portal.approvals_pages.words import awaited, person_name, whose
 
 Step = dict[str, Any]
 _HOLDS = (".held", ".suspended")
@@ -33,7 +43,7 @@ def steps(
     ended = [] if _is_release_itself(approval) else ended
     own = [e for e in effects if e not in held and e not in ended]
     found = [*_hold(approval, held), *_ask_steps(approval, ask, viewer)]
-    found += [_signature(approval), _commit(approval, event_url)]
+    found += [_signature(approval, ask), _commit(approval, event_url)]
     found += [_remote(e) for e in own] + _release(approval, ended)
     return [step for step in found if step]
 
@@ -71,6 +81,8 @@ def _ask_steps(approval: Approval, ask: Ask | None, viewer: Actor) -> list[Step]
 
 
 def _push(ask: Ask, name: str, closed: bool) -> Step:
+    if ask.channel == Channel.PASSKEY:
+        return {"state": "done", "text": f"Asked {name} to answer here", "when": ask.started}
     to = f"to {whose(name)} device"
     if ask.state == AskState.STARTING:
         state = "not" if closed else "doing"
@@ -94,13 +106,27 @@ def _answer(approval: Approval, ask: Ask, name: str, closed: bool) -> Step:
         return {"state": "not", "text": "Nobody answered" if silent else "No answer used"}
     if ask.state == AskState.STARTING:
         return {"state": "todo", "text": f"{whose(who)} answer" if name != "you" else "Your answer"}
-    return {"state": "doing", "text": "Your answer" if name == "you" else f"{name}’s answer"}
+    said = f"one of two; the {awaited(ask)} has yet to" if ask.answers else ""
+    text = "Your answer" if name == "you" else f"{name}’s answer"
+    return {"state": "doing", "text": text, "detail": said}
 
 
-def _signature(approval: Approval) -> Step:
-    text = "Check Auth0’s signature"
+_SIGNATURES: dict[str, str] = {
+    Channel.CIBA: "Auth0’s signature",
+    Channel.PASSKEY: "the passkey’s signature",
+    Channel.BOTH: "both signatures",
+    Channel.EITHER: "the signature",
+}
+
+
+def _signature(approval: Approval, ask: Ask | None) -> Step:
+    by = Channel(ask.channel) if ask else Channel.CIBA
+    if by == Channel.EITHER and ask and len(ask.answers) == 1:
+        by = Channel(next(iter(ask.answers)))
+    text = f"Check {_SIGNATURES[by]}"
     if approval.answer == Answer.APPROVED:
-        return {"state": "done", "text": "Auth0’s signature checked"}
+        done = _SIGNATURES[by]
+        return {"state": "done", "text": f"{done[:1].upper()}{done[1:]} checked"}
     if approval.status != Status.CLOSED:
         return {"state": "todo", "text": text}
     broken = approval.outcome == Outcome.FAILED and approval.outcome_code in _UNPROVEN

@@ -95,6 +95,17 @@ _AWAITED: dict[str, str] = {
 }
 
 
+def how_to_answer(ask: Ask) -> str:
+    """What the asked person does, in one sentence."""
+    waits = awaited(ask)
+    if waits == "passkey":
+        return "Answer with your passkey, on its page."
+    if waits == "phone":
+        return "Answer on your phone, if it shows this same code."
+    joint = "and" if waits.endswith("and passkey") else "or"
+    return f"Answer on your phone, if it shows this same code, {joint} with your passkey."
+
+
 def _closed(approval: Approval) -> Standing:
     match approval.outcome:
         case Outcome.APPROVED:
