@@ -129,17 +129,58 @@ def no_longer_true(approval: Approval, approver: Actor) -> str:
             Actor(iss=requester.iss, sub=requester.sub, roles=frozenset(asked.roles)), verb, target
         ):
             return "requester_lost_role"
-    if approval.rule["approver"] in {"another", "group"}:
-        asks = approval.asks.filter(state=AskState.APPROVED).select_related("person")
-        if not all(_still_may(approval, ask.person) for ask in asks):
-            return "approver_lost_role"
+    return _rule_broken(approval)
+
+
+_WHO = ("kind", "approver", "channel", "approver_roles", "count", "group", "people")
+
+
+def _rule_broken(approval: Approval) -> str:
+    """Whether the rule that is kept with the request is the one that applies, and was kept to.
+
+    The policy is the same here, so another rule means other roles, or an altered row.
+    """
+    requester = _requester_now(approval)
+    verb, target = registry.get(approval.verb), _target(approval)
+    applies = policy.decide(requester, verb, target, approval.severity).as_json()
+    if any(applies[name] != approval.rule.get(name) for name in _WHO):
+        return "rule_changed"
+    asks = approval.asks.filter(state=AskState.APPROVED).select_related("person")
+    approvers = {(ask.person.iss, ask.person.sub): ask.person for ask in asks}
+    own = (requester.iss, requester.sub)
+    if applies["approver"] == "self":
+        return "" if set(approvers) == {own} else "approver_is_another"
+    if len(approvers) < applies["count"]:
+        return "too_few_approved"
+    if not all(_may_approve(applies, person) for person in approvers.values()):
+        return "approver_lost_role"
+    if own in approvers and _another_could(applies, requester):
+        return "approver_is_requester"
     return ""
 
 
-def _still_may(approval: Approval, person: Person) -> bool:
-    """Whether somebody who approved still has a role for it."""
-    wanted = set(approval.rule["approver_roles"])
-    return not wanted or bool(wanted & set(person.roles))
+def _requester_now(approval: Approval) -> Actor:
+    """The requester with the roles held now; the system where a finding asked."""
+    if not approval.requester_sub:
+        return actors.from_json({})
+    known = people.find(approval.requester_iss, approval.requester_sub)
+    roles = frozenset(known.roles) if known else frozenset()
+    return Actor(iss=approval.requester_iss, sub=approval.requester_sub, roles=roles)
+
+
+def _may_approve(rule: dict[str, Any], person: Person) -> bool:
+    """Whether somebody has a role for it still, and is in the group where one is asked."""
+    wanted, named = set(rule["approver_roles"]), rule["people"]
+    in_group = not named or {"iss": person.iss, "sub": person.sub} in named
+    return in_group and (not wanted or bool(wanted & set(person.roles)))
+
+
+def _another_could(rule: dict[str, Any], requester: Actor) -> bool:
+    """Whether it is not, or no longer, a case of one person alone."""
+    if rule["approver"] == "group":
+        return True
+    roles = rule["approver_roles"]
+    return bool(people.roster(roles=roles, approver="another", requester=requester))
 
 
 def _target(approval: Approval) -> Target:

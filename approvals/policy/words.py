@@ -104,7 +104,7 @@ def _what(rule: Rule) -> str:
 def _act(act: str, kinds: list[str]) -> str:
     things = "anything" if "*" in kinds else listing([_KINDS.get(k, f"a {k}") for k in kinds], "or")
     if act == "*":
-        return f"any decision about {things}"
+        return f"anything final or loosening about {things}"
     return f"{_gerund(act).lower()} {things}"
 
 

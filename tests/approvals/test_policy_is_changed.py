@@ -1,0 +1,162 @@
+"""`policy.change`: the policy is changed by two admins, under the policy in force."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from approvals import policy
+from approvals.models import Approval, PolicyVersion
+from approvals.perform import Refused, perform
+from approvals.policy.changing import TARGET, VERB
+from approvals.policy.document import read
+from audit.actor import Actor
+from tests.approvals.asking import ask, code_of, fresh
+from tests.approvals.lamps import Lamps
+from tests.approvals.people_of import Phones, acting
+from tests.approvals.policies import document, in_force, rule
+from tests.identity.trail import events
+
+type Work = Callable[..., None]
+
+
+@pytest.fixture
+def amir(phones: Phones) -> Actor:
+    """The admin who asks."""
+    return acting("admin", "admin")
+
+
+@pytest.fixture
+def anya(phones: Phones) -> Actor:
+    """The admin who is asked."""
+    return acting("member1", "admin")
+
+
+def change(actor: Actor, made: dict[str, Any] | None = None, base: str = "") -> Approval:
+    """Ask for another policy."""
+    made = made or document(rule("all", within_s=90))
+    done = perform(
+        actor, VERB, TARGET, params={"document": made, "base": base or policy.policy_digest()}
+    )
+    assert done.approval is not None
+    return done.approval
+
+
+def test_another_admin_approves_and_the_new_policy_is_in_force(
+    lamps: Lamps, phones: Phones, amir: Actor, anya: Actor, work: Work
+) -> None:
+    before = policy.policy_digest()
+    approval = change(amir)
+    assert approval.severity == "CRITICAL"
+    assert approval.sentence.startswith("Change the approval policy to version 1 (6 changes)")
+    work()
+    phones.answer("member1", code_of(approval), "approve")
+    work()
+    assert fresh(approval).outcome == "approved"
+    now = policy.in_force()
+    assert now.document.rules[0].within_s == 90
+    [changed] = events("policy.changed")
+    assert changed["data"]["before"] == before and changed["data"]["after"] == now.digest
+    assert changed["data"]["policy"] == before, "decided under the policy that was in force"
+    assert changed["data"]["approver"]["sub"] == anya.sub
+    assert "within 90 seconds" in changed["changes"]["rule all"]["after"]
+    row = PolicyVersion.objects.get()
+    assert (str(row.event_id), row.approval) == (changed["id"], str(approval.pk))
+    assert row.author["sub"] == amir.sub
+
+
+def test_what_waits_under_the_old_policy_fails(
+    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, work: Work
+) -> None:
+    approval = ask(olu)
+    work()
+    in_force(rule("all"))
+    phones.answer("operator2", code_of(approval), "approve")
+    work()
+    assert (fresh(approval).outcome_code, lamps.lit) == ("policy_changed", {})
+
+
+@pytest.mark.parametrize("roles", [(), ("operator",), ("auditor",)])
+def test_only_an_admin_asks_for_it(lamps: Lamps, phones: Phones, roles: tuple[str, ...]) -> None:
+    acting("admin", "admin")
+    with pytest.raises(Refused) as refused:
+        change(acting("operator", *roles))
+    assert refused.value.code == "not_permitted"
+
+
+def test_a_stale_base_is_refused(lamps: Lamps, amir: Actor, anya: Actor) -> None:
+    old = policy.policy_digest()
+    in_force(rule("all"))
+    with pytest.raises(Refused) as refused:
+        change(amir, base=old)
+    assert (refused.value.code, refused.value.pointer) == ("stale_policy", "/params/base")
+
+
+def test_of_two_changes_the_first_wins_and_the_other_closes_at_once(
+    lamps: Lamps, phones: Phones, amir: Actor, anya: Actor, work: Work
+) -> None:
+    first = change(amir, document(rule("first")))
+    second = change(amir, document(rule("second")))
+    work()
+    phones.answer("member1", code_of(first), "approve")
+    work()
+    assert fresh(first).outcome == "approved"
+    lost = fresh(second)
+    assert (lost.status, lost.outcome, lost.outcome_code) == ("closed", "failed", "overtaken")
+    assert policy.current().rules[0].id == "first"
+
+
+@pytest.mark.parametrize(
+    ("made", "pointer", "said"),
+    [
+        (lambda: document(), "/params/document/rules", "at least 1"),
+        (lambda: document(rule("a", approver="none")), "/params/document/rules/0", "less than"),
+        (lambda: document(rule("a")) | {"number": 9}, "/params/document/number", "version 1"),
+        (lambda: document(rule("a", verbs=["x"])), "/params/document/rules/0/verbs/0", "no verb"),
+    ],
+)
+def test_what_cannot_be_a_policy_asks_nobody(
+    lamps: Lamps, amir: Actor, anya: Actor, made: Any, pointer: str, said: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        change(amir, made())
+    assert (refused.value.code, refused.value.pointer) == ("bad_policy", pointer)
+    assert said in refused.value.detail
+    assert not Approval.objects.exists()
+
+
+def test_what_changes_nothing_asks_nobody(lamps: Lamps, amir: Actor, anya: Actor) -> None:
+    same = policy.current().as_json() | {"number": 1}
+    with pytest.raises(Refused) as refused:
+        change(amir, same)
+    assert refused.value.code == "nothing_changes"
+
+
+def test_undo_is_proposing_the_earlier_version(
+    lamps: Lamps, phones: Phones, amir: Actor, anya: Actor, work: Work
+) -> None:
+    first = in_force(rule("first"))
+    in_force(rule("second"))
+    again = first.document.as_json() | {"number": 3}
+    approval = change(amir, again)
+    work()
+    phones.answer("member1", code_of(approval), "approve")
+    work()
+    now = policy.in_force()
+    assert now.document.rules == first.document.rules
+    assert now.digest != first.digest, "going back is a version of its own"
+    assert read(again).number == 3
+
+
+def test_a_lonely_admin_may_and_the_record_says_so(
+    lamps: Lamps, phones: Phones, amir: Actor, work: Work
+) -> None:
+    approval = change(amir)
+    assert approval.single_person
+    work()
+    phones.answer("admin", code_of(approval), "approve")
+    work()
+    assert fresh(approval).outcome == "approved"
+    assert events("approval.approved")[-1]["data"]["single_person"] is True
