@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help up test contract bench lint types machines picture reset tamper-demo install install-dev torture
+.PHONY: help up test contract bench lint types machines picture reset tamper-demo install install-dev torture attacks
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -49,3 +49,6 @@ tamper-demo: install ## edit one row in a copy of the database and watch verific
 torture: install-dev ## kill anything at 300 seeded instants (SEED=7 INSTANTS=20 ENGINE=sqlite DATA=folder)
 	@$(PY) -m torture --instants $(or $(INSTANTS),300) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(ENGINE),--engine $(ENGINE)) $(if $(DATA),--data "$(DATA)")
+
+attacks: install-dev ## 10,000 random attempts at the step-up (MANY=500 FIRST=0)
+	@$(PY) -m benchmarks.deciding.attempts $(or $(MANY),10000) $(or $(FIRST),0)

@@ -1,0 +1,1 @@
+"""Deciding: how soon, how many, and whether anything gets past."""
