@@ -64,6 +64,7 @@ def prepare(house: House) -> World:
         ("job_id",): [(job,)],
         ("approval_id",): [(id,) for id in approvals],
         ("account_id",): [(id,) for id in accounts],
+        ("digest",): [(digest,) for digest in _evidence(house)],
         ("need_id",): [("1",)],
         ("public_id",): [("none",)],
         ("connection",): [("slack",)],
@@ -71,6 +72,12 @@ def prepare(house: House) -> World:
         ("kind", "name"): [("skill", skill), ("mcp", "shadow-fs"), ("tool", f"@codex/{LONG}")],
     }
     return World(samples, events[0], skill, job, run)
+
+
+def _evidence(house: House) -> list[str]:
+    """One body of each kind that there is; that of the oldest token has been released."""
+    query = "SELECT min(digest) AS digest FROM audit_evidenceitem GROUP BY kind"
+    return [str(row["digest"]) for row in house.stack.rows(query)]
 
 
 def _export(auditor: Person) -> str:
