@@ -6,6 +6,6 @@ class ConnectionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from connections import actions, effects, sentences  # noqa: F401 - registers on import
+        from connections import actions, effects, freezing, sentences  # noqa: F401 - registers on import
 
         sentences.register()

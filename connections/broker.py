@@ -19,7 +19,7 @@ from audit.models import Event
 from audit.record import record
 from auth0_client.errors import Auth0Error, RateLimited, ReauthenticationNeeded
 from auth0_client.vault import NotLinked, ReconnectRequired, SubjectExpired, VaultToken
-from connections import drift, observed, scopes
+from connections import drift, freezing, observed, scopes
 from connections.caller_rules import Component, check_decision, check_declared
 from connections.models import ConnectedAccount, ManifestNeed
 from connections.picking import Picked, pick
@@ -66,6 +66,7 @@ def token_for(ask: Ask) -> Given:
     picked: Picked | None = None
     try:
         _check_client(ask)
+        _check_frozen(ask)
         picked = _picked(ask)
         need = check_declared(ask.component, ask.connection, ask.scopes)
         check_decision(ask.component)
@@ -84,6 +85,10 @@ def _check_client(ask: Ask) -> None:
             "client_not_allowed",
             "This application may not ask for provider tokens. Add it to AUTH0_BROKER_CLIENTS.",
         )
+
+
+def _check_frozen(ask: Ask) -> None:
+    freezing.check(ask.agent, ask.actor.sub, ask.connection)
 
 
 def _picked(ask: Ask) -> Picked | None:
@@ -159,6 +164,7 @@ def _hand_out(
     expires = now + timedelta(seconds=token.expires_in) if token.expires_in is not None else None
     excess = sorted(token.scope - set(need.scopes)) if need else []
     with transaction.atomic():
+        _check_frozen(ask)  # again: somebody may have frozen it while Auth0 was asked
         if picked is not None:
             _note_use(ask, picked.account, now, expires)
         event = _write(

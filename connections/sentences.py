@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from audit import actions
-from audit.wording import PublicEvent, person, shown
+from audit.wording import PublicEvent, person, shown, target
 from connections import scopes
 
 _TAILS = {
@@ -30,6 +30,7 @@ _DRIFT = {
     "came_back": "Auth0-ATA found {whose} still at Auth0 after its revocation",
 }
 _REFUSED = {
+    "frozen": "it is frozen",
     "undeclared_caller": "it is not declared",
     "scope_not_declared": "it asked for undeclared scopes",
     "connection_suspended": "the connection is suspended",
@@ -112,6 +113,22 @@ def reconciled(event: PublicEvent) -> str:
     return words.format(whose=_whose(event))
 
 
+def frozen(event: PublicEvent) -> str:
+    """`Amir Admin froze everything`."""
+    return _frozen("froze", event)
+
+
+def unfrozen(event: PublicEvent) -> str:
+    """`Amir Admin unfroze GitHub`."""
+    return _frozen("unfroze", event)
+
+
+def _frozen(words: str, event: PublicEvent) -> str:
+    tail = _TAILS.get(str(event.get("outcome")), "")
+    what = shown(_data(event).get("what")) or target(event)
+    return f"{person(event.get('actor'))} {words} {what}{tail}"
+
+
 def exchanged(event: PublicEvent) -> str:
     """`github-mcp exchanged a GitHub token for Mia Member (repo, read:user)`."""
     granted = _data(event).get("scopes")
@@ -151,6 +168,8 @@ def register() -> None:
         ("connection.resumed", resumed),
         ("connection.revoked", revoked),
         ("connection.reconciled", reconciled),
+        *((f"{family}.frozen", frozen) for family in ("agent", "connection", "person")),
+        *((f"{family}.unfrozen", unfrozen) for family in ("agent", "connection", "person")),
         ("token.exchanged", exchanged),
         ("token.refused", refused),
         ("scope.escalated", escalated),

@@ -1,6 +1,7 @@
 """Rows of the connections room: working state, no token. Evidence is the audit trail."""
 
 from connections.models.account import ConnectedAccount, State, Use
+from connections.models.freeze import Freeze, FrozenKind
 from connections.models.manifest import Manifest, ManifestNeed
 from connections.models.notice import Need, Notice
 from connections.models.schedule import ConnectionSetting, Schedule
@@ -8,6 +9,8 @@ from connections.models.schedule import ConnectionSetting, Schedule
 __all__ = [
     "ConnectedAccount",
     "ConnectionSetting",
+    "Freeze",
+    "FrozenKind",
     "Manifest",
     "ManifestNeed",
     "Need",

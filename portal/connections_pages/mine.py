@@ -13,7 +13,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from approvals import clock
 from audit.actor import Actor
-from connections import needs, notices, overview, pending, scopes, wishes
+from connections import freezing, needs, notices, overview, pending, scopes, wishes
 from connections.overview import Card
 from portal.connections_pages.connect import FINISH_TRIED
 from portal.identity.current import actor
@@ -30,6 +30,8 @@ def mine(request: HttpRequest) -> HttpResponse:
         return redirect("connections:finish")
     cards = overview.cards(me)
     context = {
+        "me": me,
+        "frozen": freezing.in_force("", me.sub, ""),
         "cards": cards,
         "summary": overview.summary(me),
         "offers": [offer for offer in wishes.offers(me) if not offer.connected],

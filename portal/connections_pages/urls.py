@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.connections_pages import connect, detail, inventory, mine
+from portal.connections_pages import connect, detail, freeze, inventory, mine
 
 app_name = "connections"
 urlpatterns = [
@@ -16,6 +16,10 @@ urlpatterns = [
     path("connections/connect/<str:connection>/", connect.connect, name="connect"),
     path("connections/token/callback/", connect.token_callback, name="token-callback"),
     path("connections/callback/", connect.callback, name="callback"),
+    path("connections/freeze/", freeze.frozen, name="freeze"),
+    path("connections/freeze/now/", freeze.freeze, name="freeze-now"),
+    path("connections/freeze/me/", freeze.freeze_me, name="freeze-me"),
+    path("connections/freeze/<str:kind>/<path:name>/unfreeze/", freeze.unfreeze, name="unfreeze"),
     path("connections/inventory/", inventory.inventory, name="inventory"),
     path("connections/inventory/ibom/", inventory.ibom, name="ibom"),
     path("connections/inventory/reconcile/", inventory.reconcile_now, name="reconcile"),

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from approvals import clock
 from approvals.models import Approval, Status
 from audit.actor import Actor
+from connections import freezing
 from enforcement.models import Asset
 from portal.approvals_pages.inbox import waiting_for
 from portal.identity.breakglass import opening
@@ -23,17 +24,19 @@ from portal.web.times import absolute, relative
 
 _FOR_S = 2
 _SEES_ALL = frozenset({"auditor", "operator", "admin"})
+_OVERSEERS = frozenset({"auditor", "admin"})
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
     """What waits: `mine` for this person, `pending` in all, `held` things, `stuck` holds whose
-    request is over without a decision."""
+    request is over without a decision; and whether everything is `frozen`."""
 
     mine: int = 0
     pending: int = 0
     held: int = 0
     stuck: int = 0
+    frozen: bool = False
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -76,12 +79,13 @@ def counts_of(person: User) -> Counts:
     if not viewer.roles & _SEES_ALL:
         return Counts(mine=mine)
     key = "shell.counts"
-    common: tuple[int, int, int] | None = cache.get(key)
+    common: tuple[int, int, int, bool] | None = cache.get(key)
     if common is None:
         common = (
             Approval.objects.filter(status=Status.PENDING).count(),
             Asset.objects.exclude(holder="").count(),
             Approval.objects.filter(status=Status.CLOSED, held=True).count(),
+            freezing.everything_is(),
         )
         cache.set(key, common, _FOR_S)
     return Counts(mine, *common)
@@ -122,6 +126,14 @@ def _banners(person: User | None, counts: Counts) -> list[dict[str, str]]:
                 "text": f"The ledger has stopped signing: {reason}.",
                 "url": "/audit/ledger/",
                 "action": "What this means",
+            }
+        )
+    if counts.frozen:
+        found.append(
+            {
+                "level": "hold",
+                "text": "Everything is frozen: no agent gets a token of anybody.",
+                "url": "/connections/freeze/" if _OVERSEERS & set(person.roles) else "",
             }
         )
     if counts.stuck:

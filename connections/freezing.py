@@ -1,0 +1,194 @@
+"""Freezing: one agent, one person, one service or everything gets no token from the next moment.
+
+It needs no step-up, since a compromised thing must stop now; ending it does, since whoever caused
+it may hold the session too. Agents name themselves (`ATA-Agent` is asserted): one that takes
+another name is stopped by freezing its person or service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db.models import Q
+
+from approvals import clock, registry
+from approvals.models import Person
+from approvals.perform import Refused
+from approvals.registry import CommitContext, Committed, Stance, Verb
+from audit.actor import Actor, Target
+from audit.ledger import display
+from connections import scopes
+from connections.models import ConnectedAccount, Freeze, FrozenKind, Use
+from connections.refusals import TokenRefusal
+
+EVERYTHING = "*"
+_ADMIN = frozenset({"admin"})
+
+
+def in_force(agent: str, sub: str, connection: str) -> Freeze | None:
+    """The freeze that stops this request, the widest first; one indexed read."""
+    wanted = Q(kind=FrozenKind.SERVICE, name__in=[EVERYTHING, connection])
+    wanted |= Q(kind=FrozenKind.PERSON, name=sub)
+    if agent:
+        wanted |= Q(kind=FrozenKind.AGENT, name=agent)
+    found = list(Freeze.objects.filter(wanted))
+    order = [FrozenKind.SERVICE, FrozenKind.PERSON, FrozenKind.AGENT]
+    found.sort(key=lambda freeze: (freeze.name != EVERYTHING, order.index(FrozenKind(freeze.kind))))
+    return found[0] if found else None
+
+
+def check(agent: str, sub: str, connection: str) -> None:
+    """Refuse what is frozen.
+
+    Raises:
+        TokenRefusal: `frozen`.
+    """
+    freeze = in_force(agent, sub, connection)
+    if freeze is None:
+        return
+    what = {
+        FrozenKind.AGENT: f"The agent {display.short(agent)} is",
+        FrozenKind.PERSON: "All connections of this person are",
+        FrozenKind.SERVICE: f"All {scopes.title(connection)} connections are",
+    }[FrozenKind(freeze.kind)]
+    if freeze.name == EVERYTHING:
+        what = "All connections of everybody are"
+    raise TokenRefusal(403, "frozen", f"{what} frozen. An admin can unfreeze them.")
+
+
+def everything_is() -> bool:
+    """Whether everything is frozen."""
+    return Freeze.objects.filter(kind=FrozenKind.SERVICE, name=EVERYTHING).exists()
+
+
+def title(kind: str, name: str) -> str:
+    """`agent claw`, `Mia Member`, `GitHub` or `everything`, as people read it."""
+    if kind == FrozenKind.SERVICE:
+        return "everything" if name == EVERYTHING else scopes.title(name)
+    if kind == FrozenKind.PERSON:
+        person = _person(name)
+        return (person.name or person.email or person.sub) if person else name
+    return f"agent {display.short(name)}"
+
+
+def suggestions() -> dict[str, list[tuple[str, str]]]:
+    """What there is to freeze, as `(name, words)`, for the form."""
+    agents = Use.objects.exclude(agent="").values_list("agent", flat=True).distinct()
+    services = ConnectedAccount.objects.values_list("connection", flat=True).distinct()
+    return {
+        "agent": [(name, name) for name in sorted(set(agents))[:200]],
+        "service": [(name, scopes.title(name)) for name in sorted(set(services))],
+        "person": [
+            (person.sub, person.email or person.name or person.sub)
+            for person in _holders().order_by("email", "sub")[:200]
+        ],
+    }
+
+
+def _holders() -> Any:
+    return Person.objects.filter(sub__in=ConnectedAccount.objects.values("sub"))
+
+
+def _person(sub: str) -> Person | None:
+    return Person.objects.filter(sub=sub).first()
+
+
+def _commit_freeze(ctx: CommitContext) -> Committed:
+    kind, name = FrozenKind(ctx.target.kind), ctx.target.name
+    if kind == FrozenKind.PERSON and _person(name) is None:
+        raise Refused("unknown_person", "Nobody of that subject is known.", pointer="/target/name")
+    freeze, fresh = Freeze.objects.get_or_create(
+        kind=kind,
+        name=name,
+        defaults={
+            "reason": ctx.reason[:500],
+            "by": ctx.actor.sub,
+            "by_name": (ctx.actor.name or ctx.actor.email)[:254],
+            "since": clock.now(),
+        },
+    )
+    if not fresh:
+        raise Refused("already_frozen", f"It has been frozen since {clock.stamp(freeze.since)}.")
+    return _told(ctx)
+
+
+def _commit_unfreeze(ctx: CommitContext) -> Committed:
+    ended, _ = Freeze.objects.filter(kind=ctx.target.kind, name=ctx.target.name).delete()
+    if not ended:
+        raise Refused("not_frozen", "It is not frozen.")
+    return _told(ctx)
+
+
+def _told(ctx: CommitContext) -> Committed:
+    kind, name = ctx.target.kind, ctx.target.name
+    service = name if kind == FrozenKind.SERVICE and name != EVERYTHING else ""
+    return Committed(
+        connection=service,
+        data={"frozen": kind, "everything": name == EVERYTHING},
+        private={"what": title(kind, name)},
+    )
+
+
+def _look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
+    freeze = Freeze.objects.filter(kind=target.kind, name=target.name).first()
+    if freeze is None:
+        raise Refused("not_frozen", "It is not frozen.")
+    return {"frozen_since": clock.stamp(freeze.since)}
+
+
+def _severity(target: Target, _params: Mapping[str, Any]) -> str:
+    return "CRITICAL" if target.name == EVERYTHING else "HIGH"
+
+
+def _oneself(actor: Actor, target: Target) -> bool:
+    return target.kind == FrozenKind.PERSON and bool(actor.sub) and target.name == actor.sub
+
+
+def _family(kind: FrozenKind) -> str:
+    return "connection" if kind == FrozenKind.SERVICE else kind.value
+
+
+def verb_of(kind: str, act: str) -> str:
+    """`agent.freeze`, `person.unfreeze`, `connection.freeze`, …; services are connections."""
+    return f"{_family(FrozenKind(kind))}.{act}"
+
+
+def _verbs(kinds: Iterable[FrozenKind]) -> None:
+    for kind in kinds:
+        family, targets = _family(kind), frozenset({kind.value})
+        registry.register(
+            Verb(
+                name=f"{family}.freeze",
+                event=f"{family}.frozen",
+                label="Freeze",
+                roles=_ADMIN,
+                stance=Stance.TIGHTEN,
+                target_kinds=targets,
+                commit=_commit_freeze,
+                owns=_oneself if kind == FrozenKind.PERSON else None,
+                severity=_severity,
+                sentence=lambda target, _p: f"Freeze {title(target.kind, target.name)}",
+            )
+        )
+        registry.register(
+            Verb(
+                name=f"{family}.unfreeze",
+                event=f"{family}.unfrozen",
+                label="Unfreeze",
+                roles=_ADMIN,
+                stance=Stance.LOOSEN,
+                target_kinds=targets,
+                commit=_commit_unfreeze,
+                about_others=lambda _actor, target: target.kind == FrozenKind.PERSON,
+                severity=_severity,
+                look=_look,
+                sentence=lambda target, _p: f"Unfreeze {title(target.kind, target.name)}",
+                if_approved="Agents get tokens again from the next request on.",
+                if_denied="It stays frozen.",
+                if_expired="It stays frozen.",
+            )
+        )
+
+
+_verbs(FrozenKind)

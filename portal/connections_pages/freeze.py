@@ -1,0 +1,106 @@
+"""What is frozen, and freezing at once: an agent, a person, a service, or everything."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from approvals.models import Approval, Status
+from approvals.perform import Performed, Refused, perform
+from audit.actor import Actor, Target
+from connections import freezing
+from connections.models import Freeze, FrozenKind
+from portal.identity.current import actor, needs_role
+
+_KINDS = frozenset(FrozenKind.values)
+
+
+@never_cache
+@needs_role("admin", "auditor")
+@require_safe
+def frozen(request: HttpRequest) -> HttpResponseBase:
+    """What is frozen, by whom and why; for admins the form."""
+    return _page(request, {})
+
+
+def _page(request: HttpRequest, given: dict[str, str], *, status: int = 200) -> HttpResponse:
+    waiting = {
+        (one.target_kind, one.target_name): one
+        for one in Approval.objects.filter(
+            status=Status.PENDING, target_kind__in=_KINDS, verb__endswith=".unfreeze"
+        )
+    }
+    rows = [
+        {
+            "freeze": freeze,
+            "title": freezing.title(freeze.kind, freeze.name),
+            "asked": waiting.get((freeze.kind, freeze.name)),
+        }
+        for freeze in Freeze.objects.all()
+    ]
+    context = {
+        "rows": rows,
+        "may": "admin" in actor(request).roles,
+        "suggestions": freezing.suggestions(),
+        "given": given,
+        "everything": freezing.everything_is(),
+    }
+    return render(request, "connections/freeze.html", context, status=status)
+
+
+@needs_role("admin")
+@require_POST
+def freeze(request: HttpRequest) -> HttpResponseBase:
+    """Freeze it now. What was typed stays when it cannot be done."""
+    kind = request.POST.get("kind", "")
+    name = request.POST.get(f"name_{kind}", "").strip()[:255]
+    if kind == "everything":
+        kind, name = FrozenKind.SERVICE, freezing.EVERYTHING
+    if kind not in _KINDS or not name:
+        messages.error(request, "Nothing was frozen: say what, and which one.")
+        return _page(request, request.POST.dict(), status=422)
+    return _perform(request, actor(request), "freeze", kind, name)
+
+
+@needs_role("admin")
+@require_POST
+def unfreeze(request: HttpRequest, kind: str, name: str) -> HttpResponseBase:
+    """Ask for the end of a freeze: that waits for a phone."""
+    if kind not in _KINDS:
+        raise Http404(kind)
+    return _perform(request, actor(request), "unfreeze", kind, name)
+
+
+@require_POST
+def freeze_me(request: HttpRequest) -> HttpResponseBase:
+    """One click for whoever finds their own session or agent taken over."""
+    me = actor(request)
+    done = _decide(request, me, "freeze", FrozenKind.PERSON, me.sub)
+    if done is not None:
+        messages.success(
+            request, "Frozen: no agent gets a token of yours until an admin unfreezes you."
+        )
+    return redirect("connections:mine")
+
+
+def _perform(request: HttpRequest, me: Actor, act: str, kind: str, name: str) -> HttpResponseBase:
+    done = _decide(request, me, act, kind, name)
+    if done is not None and done.approval is not None:
+        messages.info(request, "It stays frozen until this is approved on a phone.")
+        return redirect("approval", approval_id=done.approval.id)
+    if done is not None:
+        title = freezing.title(kind, name)
+        messages.success(request, f"Frozen: {title}. The next request for a token is refused.")
+    return redirect("connections:freeze")
+
+
+def _decide(request: HttpRequest, me: Actor, act: str, kind: str, name: str) -> Performed | None:
+    reason = request.POST.get("reason", "").strip()[:500]
+    try:
+        return perform(me, freezing.verb_of(kind, act), Target(kind, name), reason=reason)
+    except Refused as refused:
+        messages.error(request, refused.detail)
+        return None

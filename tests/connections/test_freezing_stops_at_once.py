@@ -1,0 +1,194 @@
+"""Freezing: no token from the next request on, without step-up; ending it waits for a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from approvals.models import Approval
+from approvals.perform import Refused, perform
+from audit.actor import Actor, Target
+from connections import freezing, manifests, observed
+from connections.models import ConnectedAccount, Freeze, FrozenKind
+from tests.connections.visitor import Gateway, know, subject
+from tests.identity.trail import events
+from tests.support.pages import signed_in
+from tests.support.sign_in import SUBS
+
+type Gateways = Callable[[str], Gateway]
+
+ALL = Target(FrozenKind.SERVICE, freezing.EVERYTHING)
+
+
+def person(who: str, *roles: str) -> Actor:
+    return Actor(iss=settings.ENV.issuer, sub=subject(who), roles=frozenset(roles), via="web")
+
+
+def admin() -> Actor:
+    know("admin", "admin2")
+    return person("admin", "admin")
+
+
+def freeze(kind: str, name: str, by: Actor | None = None) -> None:
+    perform(by or admin(), freezing.verb_of(kind, "freeze"), Target(kind, name), reason="odd")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("agent", "release-bot"),
+        ("person", SUBS["operator"]),
+        ("service", "github"),
+        ("service", "*"),
+    ],
+)
+def test_the_next_exchange_is_refused_and_recorded(
+    gateway: Gateways, github_mcp: manifests.Declaration, kind: str, name: str
+) -> None:
+    caller = gateway("operator")
+    assert caller.exchange().status_code == 200
+    know("operator")
+    freeze(kind, name)
+    answer = caller.exchange()
+    assert (answer.status_code, answer.json()["code"]) == (403, "frozen")
+    assert events("token.refused")[-1]["data"]["code"] == "frozen"
+    assert len(events("token.exchanged")) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("agent", "other-bot"), ("person", SUBS["member1"]), ("service", "slack")]
+)
+def test_nothing_else_is_stopped(
+    gateway: Gateways, github_mcp: manifests.Declaration, kind: str, name: str
+) -> None:
+    know("member1")
+    freeze(kind, name)
+    assert gateway("operator").exchange().status_code == 200
+
+
+def test_a_token_that_was_being_exchanged_when_it_was_frozen_is_dropped(
+    gateway: Gateways, github_mcp: manifests.Declaration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = gateway("operator")
+    held = observed.held_accounts
+
+    def meanwhile(*given: Any) -> list[ConnectedAccount]:
+        found = held(*given)
+        if found and not Freeze.objects.exists():
+            freeze("service", "github")
+        return found
+
+    monkeypatch.setattr(observed, "held_accounts", meanwhile)
+    answer = caller.exchange()
+    assert (answer.status_code, answer.json()["code"]) == (403, "frozen")
+    assert events("token.exchanged") == []
+
+
+def test_freezing_needs_no_approval_and_unfreezing_does(db: None) -> None:
+    freeze("agent", "claw")
+    done = perform(admin(), "agent.unfreeze", Target("agent", "claw"))
+    assert done.approval is not None and done.approval.rule["approver"] == "self"
+    assert Freeze.objects.count() == 1
+
+
+@pytest.mark.parametrize("target", [ALL, Target("person", SUBS["member1"])], ids=["all", "person"])
+def test_ending_a_grave_freeze_waits_for_another_admin(db: None, target: Target) -> None:
+    know("member1")
+    freeze(target.kind, target.name)
+    done = perform(admin(), freezing.verb_of(target.kind, "unfreeze"), target)
+    assert done.approval is not None and done.approval.rule["approver"] == "another"
+    assert done.approval.current is not None
+    assert done.approval.current.person.sub == subject("admin2")
+
+
+def test_it_reads_as_what_it_is(db: None) -> None:
+    from audit import actions
+
+    freeze("service", "*")
+    [event] = events("connection.frozen")
+    assert actions.sentence(event).endswith("froze everything")
+
+
+def test_what_is_so_already_is_refused(db: None) -> None:
+    freeze("agent", "claw")
+    with pytest.raises(Refused, match="frozen since") as refused:
+        freeze("agent", "claw")
+    assert refused.value.code == "already_frozen"
+    with pytest.raises(Refused) as refused:
+        perform(admin(), "agent.unfreeze", Target("agent", "other"))
+    assert refused.value.code == "not_frozen"
+
+
+@pytest.mark.parametrize("roles", [(), ("auditor",), ("operator",)], ids=str)
+@pytest.mark.parametrize("act", ["freeze", "unfreeze"])
+def test_only_an_admin_may(db: None, roles: tuple[str, ...], act: str) -> None:
+    know("operator")
+    with pytest.raises(Refused) as refused:
+        perform(person("operator", *roles), f"agent.{act}", Target("agent", "claw"))
+    assert refused.value.code == "not_permitted"
+
+
+def test_a_person_may_freeze_themselves_and_nobody_else(db: None) -> None:
+    know("member1", "member2")
+    mia = person("member1")
+    freeze("person", subject("member1"), by=mia)
+    with pytest.raises(Refused):
+        freeze("person", subject("member2"), by=mia)
+    with pytest.raises(Refused):
+        perform(mia, "person.unfreeze", Target("person", subject("member1")))
+
+
+def test_one_click_freezes_me_and_the_page_says_so(db: None) -> None:
+    client = signed_in("member1")
+    assert client.post("/connections/freeze/me/").status_code == 302
+    assert Freeze.objects.get().name == SUBS["member1"]
+    page = client.get("/connections/").content.decode()
+    assert "Your connections are frozen" in page and "Freeze everything of mine" not in page
+
+
+def test_an_admin_freezes_and_asks_for_the_end_on_the_page(db: None) -> None:
+    signed_in("admin2", "admin")
+    client = signed_in("admin", "admin")
+    answer = client.post(
+        "/connections/freeze/now/", {"kind": "agent", "name_agent": "claw", "reason": "odd"}
+    )
+    assert answer.status_code == 302
+    page = client.get("/connections/freeze/").content.decode()
+    assert "agent claw" in page and "Unfreeze…" in page and "odd" in page
+    answer = client.post("/connections/freeze/agent/claw/unfreeze/")
+    assert answer["Location"] == f"/approvals/{Approval.objects.get().id}/"
+    assert "Waits for approval" in client.get("/connections/freeze/").content.decode()
+
+
+@pytest.mark.parametrize("given", [{}, {"kind": "agent"}, {"kind": "planet", "name_planet": "x"}])
+def test_what_names_nothing_freezes_nothing_and_loses_nothing(
+    db: None, given: dict[str, str]
+) -> None:
+    client = signed_in("admin", "admin")
+    answer = client.post("/connections/freeze/now/", given | {"reason": "typed at length"})
+    assert answer.status_code == 422 and "typed at length" in answer.content.decode()
+    assert not Freeze.objects.exists()
+
+
+def test_an_auditor_sees_it_and_is_offered_no_act(db: None) -> None:
+    freeze("agent", "claw")
+    page = signed_in("auditor", "auditor").get("/connections/freeze/").content.decode()
+    assert "agent claw" in page and "Unfreeze…" not in page and "Freeze now" not in page
+
+
+@pytest.mark.parametrize("path", ["now/", "agent/claw/unfreeze/"])
+@pytest.mark.parametrize("role", ["operator", "auditor"])
+def test_others_are_refused_at_each_door(db: None, path: str, role: str) -> None:
+    assert signed_in(role, role).post(f"/connections/freeze/{path}").status_code == 403
+
+
+def test_an_unknown_kind_is_not_there(db: None) -> None:
+    assert signed_in("admin", "admin").post("/connections/freeze/x/y/unfreeze/").status_code == 404
+
+
+def test_the_check_costs_one_query(db: None, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(1):
+        freezing.check("claw", subject("member1"), "github")
