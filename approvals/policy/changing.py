@@ -80,8 +80,11 @@ def _severity(_target: Target, params: Mapping[str, Any]) -> str:
 
 def _sentence(_target: Target, params: Mapping[str, Any]) -> str:
     made, found = checked(params["document"], params["base"])
-    more = f" ({len(found)} changes)" if len(found) > 1 else ""
-    return f"Change the approval policy to version {made.number}{more}: {found[0].sentence}"
+    # The gravest news first: the phone shows the beginning only.
+    weaker = sorted(found, key=lambda one: one.kind not in {"removed", "changed"})
+    more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+    said = weaker[0].sentence.partition(" within ")[0].rstrip(".")
+    return f"Change the approval policy to version {made.number}: {said}{more}"
 
 
 def _commit(ctx: CommitContext) -> Committed:

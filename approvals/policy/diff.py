@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ from approvals.policy import words
 from approvals.policy.document import Document, Group, PersonRef, Rule
 
 Kind = Literal["added", "removed", "changed", "moved"]
+type _Names = Mapping[tuple[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +27,30 @@ class Change:
         """The change in a line."""
         match self.kind:
             case "added":
-                return f"New, {self.about}: {self.after}"
+                return f"new {self.about}: {self.after}"
             case "removed":
-                return f"Gone, {self.about}: {self.before}"
+                return f"gone {self.about}: {self.before}"
             case "moved":
-                return f"Moved, {self.about}: {self.before}, now {self.after}"
+                return f"moved {self.about}: {self.before}, now {self.after}"
             case _:
-                return f"Changed, {self.about}: {self.after}"
+                return f"changed {self.about}: {self.after}"
 
 
-def changes(before: Document, after: Document, expiry_s: int) -> list[Change]:
-    """Every difference, rules first, in the order of the new document."""
+def changes(
+    before: Document,
+    after: Document,
+    expiry_s: int,
+    named: Mapping[tuple[str, str], str] | None = None,
+) -> list[Change]:
+    """Every difference, rules first, in the order of the new document.
+
+    `named` gives display names by identity, for pages; records keep the subject.
+    """
+    known = named or {}
     return [
         *_rules(before, after, expiry_s),
-        *_groups(before, after),
-        *_roster(before, after),
+        *_groups(before, after, known),
+        *_roster(before, after, known),
         *_never_scanned(before, after),
     ]
 
@@ -88,30 +98,30 @@ def _place(document: Document, name: str) -> int:
     return [rule.id for rule in document.rules].index(name) + 1
 
 
-def _groups(before: Document, after: Document) -> Iterator[Change]:
+def _groups(before: Document, after: Document, named: _Names) -> Iterator[Change]:
     for name in sorted({*before.groups, *after.groups}):
         was, now = before.groups.get(name), after.groups.get(name)
         if was == now:
             continue
         kind: Kind = "added" if was is None else "removed" if now is None else "changed"
-        yield Change(f"group {name}", kind, _group(was), _group(now))
+        yield Change(f"group {name}", kind, _group(was, named), _group(now, named))
 
 
-def _group(group: Group | None) -> str:
+def _group(group: Group | None, named: _Names) -> str:
     if group is None:
         return ""
-    return f"all {group.role}s" if group.role else _people(group.people)
+    return f"all {group.role}s" if group.role else _people(group.people, named)
 
 
-def _roster(before: Document, after: Document) -> Iterator[Change]:
+def _roster(before: Document, after: Document, named: _Names) -> Iterator[Change]:
     if before.roster != after.roster:
         none = "as people were enrolled"
-        was, now = _people(before.roster) or none, _people(after.roster) or none
-        yield Change("order on call", "changed", was, now)
+        was, now = _people(before.roster, named), _people(after.roster, named)
+        yield Change("order on call", "changed", was or none, now or none)
 
 
-def _people(people: list[PersonRef]) -> str:
-    return ", ".join(p.sub for p in people)
+def _people(people: list[PersonRef], named: _Names) -> str:
+    return ", ".join(named.get((p.iss, p.sub), p.sub) for p in people)
 
 
 def _never_scanned(before: Document, after: Document) -> Iterator[Change]:

@@ -136,11 +136,25 @@ def _pointer(location: tuple[int | str, ...]) -> str:
     return "".join(f"/{part}" for part in location)
 
 
+_LIMITS: Final = {
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+    "too_short": "at least {min_length}",
+    "too_long": "at most {max_length}",
+    "string_too_long": "at most {max_length} characters",
+    "int_type": "a whole number",
+    "literal_error": "one of {expected}",
+    "extra_forbidden": "there is no such key",
+    "missing": "is missing",
+}
+
+
 def _words(found: Any) -> str:
-    said = str(found["msg"]).removeprefix("Value error, ")
-    if "VERB" in said or found["type"] == "string_pattern_mismatch":
+    if found["type"] == "string_pattern_mismatch":
         return _patterns(found)
-    return said
+    if limit := _LIMITS.get(found["type"]):
+        return limit.format(**found.get("ctx", {}))
+    return str(found["msg"]).removeprefix("Value error, ")
 
 
 def _patterns(found: Any) -> str:

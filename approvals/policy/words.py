@@ -168,12 +168,20 @@ def _matches(pattern: str, name: str) -> bool:
     return name.partition(".")[0] == kind and act in {"*", name.partition(".")[2]}
 
 
+def _holds(rule: Rule) -> bool:
+    """Whether anything that the rule is about can be held, and is."""
+    if any("*" in pattern.partition(".")[0] for pattern in rule.verbs):
+        return rule.while_pending == "hold"
+    about = (n for n in registry.names() for p in rule.verbs if _matches(p, n))
+    return rule.while_pending == "hold" and any(registry.get(name).hold for name in about)
+
+
 def _meanwhile(rule: Rule) -> str:
-    return "held meanwhile" if rule.while_pending == "hold" else "nothing changes meanwhile"
+    return "held meanwhile" if _holds(rule) else "nothing changes meanwhile"
 
 
 def _silence(rule: Rule) -> str:
-    held = rule.while_pending == "hold"
+    held = _holds(rule)
     end = "the hold stays" if rule.on_expiry == "keep_hold" else "the hold ends"
     end = end if held else "nothing is committed"
     if rule.approver == "another" and rule.escalate:
@@ -182,7 +190,7 @@ def _silence(rule: Rule) -> str:
 
 
 def _denied(rule: Rule) -> str:
-    if rule.while_pending != "hold":
+    if not _holds(rule):
         return "a denial ends it"
     return "a denial ends the hold" if rule.on_denial == "release" else "a denial keeps the hold"
 

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from approvals import policy
 from approvals.models import Approval, PolicyVersion, Status
-from approvals.policy import versions
+from approvals.policy import diff, document, versions
 from approvals.policy.changing import VERB
 from audit.actor import Actor
 from portal.approvals_pages import policy_words
@@ -44,6 +44,18 @@ def _context(request: HttpRequest, me: Actor) -> dict[str, Any]:
         "waiting_url": reverse("approval", args=[waiting.pk]) if waiting else "",
         "trying": trial(policy.current(), request.GET),
     }
+
+
+def proposed(approval: Approval) -> list[diff.Change]:
+    """What a request to change the policy would change; empty for any other request."""
+    if approval.verb != VERB:
+        return []
+    try:
+        made = document.read(approval.params["document"])
+    except (document.BadDocument, KeyError):
+        return []
+    base = versions.load(str(approval.params.get("base", "")))
+    return policy_words.differences(base.document, made)
 
 
 def may_edit(person: Actor) -> bool:

@@ -18,11 +18,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from approvals import policy
 from approvals.intent import digest
 from approvals.perform import Refused, perform
-from approvals.policy import diff, versions
+from approvals.policy import versions
 from approvals.policy.changing import TARGET, VERB
 from approvals.policy.document import BadDocument, Document, read
 from audit.ledger.vocabulary import ROLES, SEVERITIES
-from portal.approvals_pages import policy_draft
+from portal.approvals_pages import policy_draft, policy_words
 from portal.approvals_pages.policy_draft import Draft
 from portal.approvals_pages.policy_trying import trial
 from portal.identity.current import actor, needs_role
@@ -153,7 +153,7 @@ def _review(
     now = policy.in_force()
     document = made.as_json()
     context = {
-        "changes": diff.changes(now.document, made, settings.STEP_UP_EXPIRY_S),
+        "changes": policy_words.differences(now.document, made),
         "document": json.dumps(document),
         "pretty": json.dumps(document, indent=2, sort_keys=True),
         "digest": digest(document),

@@ -90,7 +90,7 @@ class Policy:
 def in_words(found: InForce) -> Policy:
     """A version of the policy in words."""
     document = found.document
-    named = _names(document)
+    named = names(document)
     return Policy(
         rules=[
             Shown(place, rule.id, words.sentence(rule, document, settings.STEP_UP_EXPIRY_S))
@@ -112,9 +112,15 @@ def in_words(found: InForce) -> Policy:
     )
 
 
-def _names(document: Document) -> Mapping[tuple[str, str], str]:
-    wanted = {p.sub for p in document.roster}
-    wanted |= {p.sub for group in document.groups.values() for p in group.people}
+def differences(before: Document, after: Document) -> list[diff.Change]:
+    """What a change changes, people by their names."""
+    return diff.changes(before, after, settings.STEP_UP_EXPIRY_S, names(before, after))
+
+
+def names(*documents: Document) -> Mapping[tuple[str, str], str]:
+    """Display names of everybody that documents name."""
+    wanted = {p.sub for one in documents for p in one.roster}
+    wanted |= {p.sub for one in documents for group in one.groups.values() for p in group.people}
     if not wanted:
         return {}
     return {(p.iss, p.sub): str(p) for p in Person.objects.filter(sub__in=wanted)}
@@ -134,7 +140,7 @@ def history() -> list[Version]:
             approval=row.approval,
             event_id=row.event_id,
             in_force=place == 0,
-            changes=diff.changes(before, document, settings.STEP_UP_EXPIRY_S),
+            changes=differences(before, document),
         )
         for place, (row, document, before) in enumerate(
             zip(rows, documents, [*documents, default.document][1:], strict=True)

@@ -50,7 +50,10 @@ def test_another_admin_approves_and_the_new_policy_is_in_force(
     before = policy.policy_digest()
     approval = change(amir)
     assert approval.severity == "CRITICAL"
-    assert approval.sentence.startswith("Change the approval policy to version 1 (6 changes)")
+    assert approval.sentence == (
+        "Change the approval policy to version 1: gone rule findings-ask: What a finding asks for "
+        "by itself: another person with the role approves by phone, and 5 more"
+    )
     work()
     phones.answer("member1", code_of(approval), "approve")
     work()
