@@ -16,6 +16,7 @@ from tests.stories.auditor import *  # noqa: F403
 from tests.stories.command_line import *  # noqa: F403
 from tests.stories.member import *  # noqa: F403
 from tests.stories.operator import *  # noqa: F403
+from tests.stories.passkeys import *  # noqa: F403
 from tests.stories.trail import *  # noqa: F403
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser]
