@@ -7,9 +7,9 @@ before is as true as it was.
 from __future__ import annotations
 
 from base64 import b64encode
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from approvals import clock
 from approvals.models import Passkey
 from approvals.passkeys import keys
 from audit.ledger import assertion
@@ -53,13 +53,18 @@ def _entry(key: Passkey, events: dict[tuple[str, str], str]) -> dict[str, Any]:
         "rp_id": key.rp_id,
         "origins": list(key.origins),
         "name": key.name,
-        "enrolled_at": clock.stamp(key.enrolled),
+        "enrolled_at": _exact(key.enrolled),
         "enrolled_event": events.get((key.enrolled_by, "passkey.enrolled")),
-        "approver_since": clock.stamp(key.approver_since) if key.approver_since else None,
+        "approver_since": _exact(key.approver_since),
         "approver_event": events.get((key.confirmed_by, "passkey.enrolled")),
-        "revoked_at": clock.stamp(key.revoked_at) if key.revoked_at else None,
+        "revoked_at": _exact(key.revoked_at),
         "revoked_event": events.get((key.revoked_by, "passkey.revoked")),
     }
+
+
+def _exact(moment: datetime | None) -> str | None:
+    """To the microsecond: what was signed in the second of a revocation is before or after it."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
 
 
 def _events(found: list[Passkey]) -> dict[tuple[str, str], str]:

@@ -10,7 +10,6 @@ from approvals import answering
 from approvals.intent import digest
 from approvals.models import Approval, Ask, Passkey, Person, PolicyVersion
 from approvals.passkeys import actions, answers, enrolment, party, registration
-from approvals.passkeys.directory import trusted
 from approvals.perform import Performed, perform
 from approvals.policy.document import DEFAULT, read
 from audit.actor import Actor, Target
@@ -115,8 +114,3 @@ def asked_of(approval: Approval) -> Person:
     ask = Ask.objects.filter(approval=approval).order_by("-number").first()
     assert ask is not None
     return ask.person
-
-
-def trusted_keys() -> dict[str, assertion.Passkey]:
-    """The directory that levels are computed with."""
-    return trusted()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 
 import pytest
 
 from approvals.models import Passkey
 from approvals.passkeys import party
-from approvals.passkeys.directory import document
+from approvals.passkeys.directory import document, trusted
 from approvals.perform import Refused, perform
 from audit.actor import Actor
+from audit.ledger import assertion
 from tests.approvals.asking import fresh
 from tests.approvals.people_of import acting
 from tests.identity.trail import events
@@ -178,3 +180,11 @@ def test_the_trust_file_names_every_key_with_its_times_and_events(olu: Actor, oo
     assert (two["enrolled_event"], two["approver_since"]) == (theirs["id"], None)
     assert two["revoked_event"] == events("passkey.revoked")[0]["id"]
     assert two["revoked_at"] >= two["enrolled_at"]
+
+
+def test_a_verifier_reads_from_the_file_what_the_portal_itself_trusts(
+    olu: Actor, oona: Actor
+) -> None:
+    approver_key(olu)
+    perform(oona, "passkey.revoke", target_of(enrol(oona)))
+    assert assertion.read_directory(json.dumps(document()).encode()) == trusted()
