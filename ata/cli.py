@@ -42,7 +42,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 error or failed, 2 usage, 3 denied, 4 expired, 5 cancelled. "
     "ATA_PORTAL names the portal, ATA_SESSION the session file.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )

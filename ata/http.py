@@ -73,11 +73,43 @@ def answering(what: str, url: str, fix: str) -> Iterator[None]:
         yield
     except (httpx.TransportError, httpx.InvalidURL) as error:
         sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-        reason = (
-            "did not answer in time"
-            if isinstance(error, httpx.TimeoutException)
-            else ("broke the connection" if sent else "does not answer")
-        )
+        reason, better = _why(error, sent)
         raise Unreachable(
-            f"{what} at {url} {reason}.", code="unreachable", fix=fix, details={"sent": sent}
+            f"{what} at {url} {reason}.",
+            code="unreachable",
+            fix=better or fix,
+            details={"sent": sent},
         ) from error
+
+
+def _why(error: Exception, sent: bool) -> tuple[str, str]:
+    """What went wrong on the way, and what to do where that is not the usual thing."""
+    import socket
+    import ssl
+
+    import httpx
+
+    causes = list(_chain(error))
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return "shows a certificate that is not accepted", (
+            "Use the name that the certificate is for; for one of your own authority set "
+            "SSL_CERT_FILE."
+        )
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return "does not speak TLS there", "Check the address: scheme, host and port."
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return "cannot be found: no such host", "Check the name and the network."
+    if isinstance(error, httpx.ProxyError):
+        return "cannot be reached through the proxy", "Check HTTPS_PROXY and NO_PROXY."
+    if isinstance(error, httpx.TimeoutException):
+        return "did not answer in time", ""
+    if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in str(error):
+        return "does not speak HTTP there", "Check the address: scheme, host and port."
+    return ("broke the connection" if sent else "does not answer"), ""
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it came from."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -2,29 +2,96 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from ata.errors import AtaError
+from ata.errors import AtaError, ExitCode
 
 if TYPE_CHECKING:
     import httpx
 
 _SIGN_IN = "Run `ata login`."
-_FIXES = {
+_AGAIN = "Run the command again."
+_SOON = "Try again in a moment."
+_CONNECT_AGAIN = "Connect the account again at {portal}/connections/."
+_NAME = "Check the name or id."
+_ADMIN = "Tell whoever runs the portal; `manage.py check_auth0` names what is wrong."
+_FIXES: Final = {
+    "token_missing": _SIGN_IN,
+    "token_expired": _SIGN_IN,
     "subject_token_expired": _SIGN_IN,
-    "connection_not_linked": "Connect the account at {portal}/connections/.",
-    "reconnect_required": "Connect the account again at {portal}/connections/.",
-    "connection_suspended": "Resume the connection at {portal}/connections/.",
-    "connection_revoked": "Connect the account again at {portal}/connections/.",
-    "scope_escalation_pending": "Wait for it with `ata approvals wait {approval_id}`.",
-    "undeclared_caller": "Declare its connections and scopes in the manifest of this caller.",
-    "frozen": "Ask an administrator to end the freeze at {portal}/connections/freeze/.",
+    "token_refused": "Run `ata login`; if it stays, check AUTH0_API_AUDIENCE and the clocks.",
+    "dpop_required": "Sign in with a client whose tokens are plain bearer tokens.",
+    "fresh_sign_in_required": "Sign in afresh at {portal}/account/, then do it there.",
+    "break_glass": "Wait until the issuer answers again; holding is possible at once.",
+    "id_token_refused": "Run `ata logout` and `ata login`.",
+    "not_permitted": "Your roles do not allow this; `ata status` shows them.",
     "client_not_allowed": "Ask an administrator to add this client to AUTH0_BROKER_CLIENTS.",
-    "rate_limited": "Try again in a moment.",
-    "vault_unavailable": "Try again in a moment; the portal is fine, the vault did not answer.",
+    "connection_not_linked": "Connect the account at {portal}/connections/.",
+    "reconnect_required": _CONNECT_AGAIN,
+    "connection_revoked": _CONNECT_AGAIN,
+    "not_connected": _CONNECT_AGAIN,
+    "connection_suspended": "Resume the connection at {portal}/connections/.",
+    "not_suspended": "It is not suspended: nothing has to be done.",
+    "already_revoked": "It is revoked already: nothing has to be done.",
+    "unknown_connection": "`ata connections list` shows those there are.",
+    "unknown_flow": _CONNECT_AGAIN,
+    "scope_escalation_pending": "Wait for it with `ata approvals wait {approval_id}`.",
+    "scope_not_declared": "Declare the scopes in the manifest of this caller, or ask for fewer.",
+    "undeclared_caller": "Declare its connections and scopes in the manifest of this caller.",
+    "skill_blocked": "See who decided that, and why, at {portal}/enforcement/.",
+    "skill_held": "See why at {portal}/enforcement/; an operator can release it.",
+    "frozen": "Ask an administrator to end the freeze at {portal}/connections/freeze/.",
+    "not_found": _NAME,
+    "method_not_allowed": "This `ata` and the portal differ in version: use those of one release.",
+    "no_approver": "Ask somebody with the role to sign in to the portal once.",
+    "closed": "It is over; `ata approvals` shows how it ended.",
+    "nobody_asked": "It waits for somebody who could be asked; have them sign in once.",
+    "nothing_to_confirm": "It is not waiting for a confirmation.",
+    "already_asked": "Wait for the request that is out: `ata approvals` lists it.",
+    "already_closed": "It is closed already: nothing has to be done.",
+    "nothing_held": "It is not on hold: nothing has to be released.",
+    "unknown_finding": _NAME,
+    "unknown_instance": "Name a registered instance; {portal}/enforcement/fleet/ lists them.",
+    "gateways_unreadable": "Ask whoever runs the portal to mend DEFENSECLAW_INSTANCES_FILE.",
+    "still_running": _SOON,
+    "idempotency_mismatch": _AGAIN,
     "not_sequenced": "Try again in a second: the proof exists once the event is in the tree.",
-    "idempotency_mismatch": "Run the command again.",
+    "nothing_signed": "Try again in a second: nothing is signed yet.",
+    "not_ready": "It is being written: try again in a moment.",
+    "gone": "Export it again.",
+    "too_large": "Send less at once.",
+    "too_many": "Send fewer at once.",
+    "length_required": "Use this `ata`, or say Content-Length.",
+    "unsupported_media_type": "Send application/json.",
+    "unsupported_encoding": "Send the body uncompressed.",
+    "unknown_filter": "`ata audit search --help` lists the keys.",
+    "bad_filter": "`ata audit search --help` lists the keys and how to write them.",
+    "bad_cursor": "Leave the cursor out to begin at the newest.",
+    "unsupported_format": "`ata audit export --help` lists the formats.",
+    "invalid_json": "This `ata` and the portal differ in version: use those of one release.",
+    "bad_request": "Check ATA_PORTAL: something on the way changed the request.",
+    "invalid_request": "Check what was given; the sentence names the field.",
+    "unknown_verb": "This `ata` and the portal differ in version: use those of one release.",
+    "bad_target": "Check the name and `--instance`.",
+    "bad_params": "Check what was given; the sentence names the field.",
+    "rate_limited": "Auth0 or the portal wants us slower: try again{in_a}.",
+    "vault_unavailable": "Try again in a moment; the portal is fine, the vault did not answer.",
+    "issuer_unreachable": "Try again once the issuer answers. " + _ADMIN,
+    "storage_unavailable": "Try again in a moment; the portal's disk or database takes no writes.",
 }
+"""What to do, by the portal's code, where the portal itself says nothing of it."""
+_USAGE: Final = frozenset(
+    {
+        "unknown_filter",
+        "bad_filter",
+        "bad_cursor",
+        "unsupported_format",
+        "bad_target",
+        "bad_params",
+        "invalid_request",
+    }
+)
+"""Codes that are about how the command was called: exit code 2."""
 _STATUS_CODES = {
     401: "unauthorized",
     403: "forbidden",
@@ -36,24 +103,59 @@ _STATUS_CODES = {
 _STATUS_FIXES = {
     401: _SIGN_IN,
     403: "Your roles do not allow this; `ata status` shows them.",
-    404: "Check the name or id.",
-    429: "Try again in a moment.",
-    503: "Try again in a moment.",
+    404: _NAME,
+    409: "It is not in a state for this: look at it in the portal, {portal}.",
+    422: "Check what was given.",
+    429: _SOON,
+    500: "Tell whoever runs the portal, with the reference if there is one.",
+    502: "The proxy before the portal found nobody: check that the portal runs.",
+    503: _SOON,
+    504: _SOON,
 }
+_OTHERWISE = "Check that ATA_PORTAL is the portal's own address."
 
 
 def problem(response: httpx.Response, portal: str) -> AtaError:
     """The error for an unsuccessful answer of the portal at `portal`."""
+    if response.is_redirect:
+        return _redirected(response, portal)
     body = _members(response)
     status = response.status_code
     code = str(body.get("code") or _STATUS_CODES.get(status) or f"http_{status}")
-    # The portal's own advice wins; ours fills in where it gave none.
-    template = _FIXES.get(code) or _STATUS_FIXES.get(status, "")
-    fix = str(body.get("fix") or "") or template.format(
-        portal=portal, approval_id=body.get("approval_id", "ID")
-    )
     return AtaError(
-        _sentence(body, status, portal), code=code, fix=fix, details={**body, "status": status}
+        _sentence(body, status, portal),
+        code=code,
+        fix=_fix(body, code, response, portal),
+        exit_code=ExitCode.USAGE if code in _USAGE else ExitCode.FAILED,
+        details={**body, "status": status},
+    )
+
+
+def _fix(body: dict[str, object], code: str, response: httpx.Response, portal: str) -> str:
+    """The portal's own advice wins; ours fills in where it gave none."""
+    if said := str(body.get("fix") or ""):
+        return said
+    kind = "skill" + code[code.rindex("_") :] if code.endswith(("_blocked", "_held")) else code
+    status = response.status_code
+    template = _FIXES.get(code) or _FIXES.get(kind) or _STATUS_FIXES.get(status, _OTHERWISE)
+    wait = response.headers.get("Retry-After", "")
+    words = template.format(
+        portal=portal,
+        approval_id=body.get("approval_id", "ID"),
+        in_a=f" in {wait} seconds" if wait.isdigit() else " in a moment",
+    )
+    reference = body.get("request_id")
+    return f"{words} Reference {reference}." if status >= 500 and reference else words
+
+
+def _redirected(response: httpx.Response, portal: str) -> AtaError:
+    """A token goes only where the operator sent it, so nothing is followed."""
+    where = response.headers.get("Location", "")
+    return AtaError(
+        f"The portal at {portal} sends on to {where or 'somewhere else'}; that was not followed.",
+        code="redirected",
+        fix="Set ATA_PORTAL to the portal's own address, as people open it in a browser.",
+        details={"status": response.status_code},
     )
 
 

@@ -11,6 +11,10 @@ from typing import TextIO
 from ata.errors import AtaError
 from ata.text import safe
 
+_QUIET = 2
+"""Light modules around a QR code; readers want some, ISO/IEC 18004 wants four."""
+_BESIDE_IT = 5
+"""Lines of words that have to stay on the screen beside a QR code."""
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
 
@@ -40,6 +44,20 @@ class Screen:
         elif value is not None:
             _write(sys.stderr, _json(value))
 
+    def picture(self, text: str) -> None:
+        """A QR code of `text` for a phone; only on a terminal that is wide enough for it."""
+        if not self.live or "utf" not in (sys.stdout.encoding or "").lower():
+            return
+        from shutil import get_terminal_size
+
+        import segno
+
+        code = segno.make(text, error="l", micro=False)
+        width, height = code.symbol_size(border=_QUIET)
+        size = get_terminal_size()
+        if width <= size.columns and height // 2 + _BESIDE_IT <= size.lines:
+            code.terminal(sys.stdout, compact=True, border=_QUIET)
+
     def warn(self, sentence: str) -> None:
         """Say something that is not part of the result."""
         _write(sys.stderr, sentence)
@@ -65,10 +83,11 @@ class Screen:
             for line in lines:
                 _write(sys.stdout, "\t".join(line))
 
-    def error(self, error: AtaError) -> None:
-        """Say what went wrong, its code, and what to do."""
+    def error(self, error: AtaError, *, stream: TextIO | None = None) -> None:
+        """Say what went wrong, its code, and what to do; JSON goes to `stream` where it is named,
+        else to standard output."""
         if self.json_output:
-            _write(sys.stdout, _json(error.as_dict()))
+            _write(stream or sys.stdout, _json(error.as_dict()))
             return
         mark = paint("✗", "red", stream=sys.stderr)
         _write(sys.stderr, f"{mark} {safe(error.message)} ({safe(error.code)})")

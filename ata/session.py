@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
@@ -93,6 +92,8 @@ class SessionStore:
 
     def save(self, session: Session) -> None:
         """Replace the file in one step; a reader sees the old session or the new one."""
+        import secrets  # slow to import, and most commands only read
+
         self._make_folder()
         scratch = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}")
         descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from ata import advice
 from ata.clock import now, parse_time
 from ata.errors import AtaError, ExitCode, Unreachable
 from ata.portal import Portal
@@ -114,6 +115,8 @@ def report(screen: Screen, approval: Approval) -> None:
     lines = [f"{mark} {_outcome_sentence(approval)}"]
     if approval.body.get("detail"):
         lines.append(f"  {safe(approval.body['detail'])}")
+    if means := advice.what_it_means(approval.body):
+        lines.append(f"  {means}")
     lines += [f"  {line}" for line in effect_lines(approval.body)]
     if approval.body.get("event_id"):
         lines.append(f"  Event {safe(approval.body['event_id'])}")
@@ -162,9 +165,9 @@ def _interrupted(portal: Portal, approval: Approval) -> AtaError:
 
 
 def _outcome_sentence(approval: Approval) -> str:
-    answer = "denied (inferred)" if approval.body.get("inferred") else approval.outcome
+    answer = advice.outcome_words(approval.body)
     subject = safe(approval.sentence).rstrip(".")
-    return f"{subject}: {answer}." if subject else f"{(answer or 'closed').capitalize()}."
+    return f"{subject}: {answer}." if subject else f"{answer.capitalize()}."
 
 
 @contextmanager

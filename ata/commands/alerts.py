@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from ata.decisions import decide
 from ata.options import Json, NoWait, Reason, open_screen
 
 app = typer.Typer(
@@ -24,6 +23,8 @@ def dismiss(
     json_output: Json = False,
 ) -> None:
     """Close an alert as needing no action; HIGH and CRITICAL ones have to be approved."""
+    from ata.decisions import decide
+
     screen = open_screen(ctx, json_output)
     decide(screen, _decision("alert.dismiss", alert, reason), wait=not no_wait)
 
@@ -37,6 +38,8 @@ def acknowledge(
     json_output: Json = False,
 ) -> None:
     """Say that you have seen an alert; it stays open."""
+    from ata.decisions import decide
+
     screen = open_screen(ctx, json_output)
     decide(screen, _decision("alert.acknowledge", alert, reason), wait=not no_wait)
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
+from ata import advice
 from ata.clock import now, parse_time
 from ata.options import Json, open_screen
-from ata.portal import Portal
-from ata.text import time_left
-from ata.waiting import report, wait_for
+from ata.screen import paint
+from ata.text import safe, time_left
 
 app = typer.Typer(
-    help="List approvals, newest first, or wait for one.",
+    help="List approvals, newest first; wait for one or withdraw it.",
     invoke_without_command=True,
     rich_markup_mode=None,
 )
@@ -26,6 +25,8 @@ def listing(ctx: typer.Context, json_output: Json = False) -> None:
     screen = open_screen(ctx, json_output)
     if ctx.invoked_subcommand:
         return
+    from ata.portal import Portal
+
     with Portal.open() as portal:
         body = portal.get("/v1/approvals").body
     items = body.get("items")
@@ -45,6 +46,11 @@ def wait(
     json_output: Json = False,
 ) -> None:
     """Wait until an approval is closed; the exit code tells the outcome."""
+    from urllib.parse import quote
+
+    from ata.portal import Portal
+    from ata.waiting import report, wait_for
+
     screen = open_screen(ctx, json_output)
     with Portal.open() as portal:
         approval = wait_for(portal, f"/v1/approvals/{quote(approval_id, safe='')}", screen)
@@ -53,13 +59,35 @@ def wait(
         raise typer.Exit(approval.exit_code)
 
 
+@app.command()
+def cancel(
+    ctx: typer.Context,
+    approval_id: Annotated[str, typer.Argument(metavar="ID", help="The approval's id.")],
+    json_output: Json = False,
+) -> None:
+    """Withdraw your own request; approving its push commits nothing any more."""
+    from urllib.parse import quote
+
+    from ata.portal import Portal
+
+    screen = open_screen(ctx, json_output)
+    with Portal.open() as portal:
+        body = portal.post(f"/v1/approvals/{quote(approval_id, safe='')}/cancel", {}).body
+    sentence = safe(body.get("sentence")).rstrip(".") or "The request"
+    screen.result(
+        body,
+        f"{paint('✓', 'green')} {sentence}: {advice.outcome_words(body)}.",
+        f"  {advice.what_it_means(body)}",
+    )
+
+
 def _row(approval: dict[str, object]) -> tuple[object, ...]:
     expires_at = parse_time(str(approval.get("expires_at") or ""))
     open_now = approval.get("status") != "closed" and expires_at is not None
     return (
         approval.get("id"),
         approval.get("status"),
-        approval.get("outcome"),
+        advice.outcome_words(approval) if approval.get("outcome") else "",
         approval.get("binding_message"),
         time_left(expires_at - now()) if open_now and expires_at else "",
         approval.get("sentence") or approval.get("verb"),

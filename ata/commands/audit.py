@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ata.errors import AtaError, Unreachable, usage_error
-from ata.filters import read_filters
 from ata.options import Json, open_screen
-from ata.portal import Portal
 from ata.screen import Screen
 from ata.text import safe
 
 if TYPE_CHECKING:
+    from ata.portal import Portal
     from audit.ledger.query import EventQuery
 
 app = typer.Typer(
@@ -58,6 +57,9 @@ def search(
     json_output: Json = False,
 ) -> None:
     """Search the audit trail, newest first."""
+    from ata.filters import read_filters
+    from ata.portal import Portal
+
     screen = open_screen(ctx, json_output)
     query = read_filters(filters or [])
     with Portal.open() as portal:
@@ -82,6 +84,9 @@ def tail(
     json_output: Json = False,
 ) -> None:
     """Follow the audit trail: the latest events, then each new one as it is recorded."""
+    from ata.filters import read_filters
+    from ata.portal import Portal
+
     screen = open_screen(ctx, json_output)
     query = read_filters(filters or [])
     if query.order != "newest" or query.cursor:
@@ -110,6 +115,8 @@ def export(
 ) -> None:
     """Export the events of a filter to a file, with the manifest that proves it beside it."""
     from ata.exports import export_to
+    from ata.filters import read_filters
+    from ata.portal import Portal
 
     screen = open_screen(ctx, json_output)
     query = read_filters(filters or [])

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from ata.decisions import decide
 from ata.options import Json, NoWait, Reason, open_screen
 
 KINDS = {
@@ -62,6 +61,8 @@ def _add(group: typer.Typer, kind: str, act: str, says: str) -> None:
         no_wait: NoWait = False,
         json_output: Json = False,
     ) -> None:
+        from ata.decisions import decide
+
         target = {"kind": kind, "name": name}
         if instance:
             target["instance"] = instance

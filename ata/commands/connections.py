@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ata.decisions import follow
 from ata.errors import usage_error
 from ata.options import Json, NoWait, Reason, open_screen
-from ata.portal import Portal
+
+if TYPE_CHECKING:
+    from ata.portal import Portal
 
 app = typer.Typer(
     help="List your connected accounts, or revoke one.",
@@ -23,6 +23,8 @@ app = typer.Typer(
 @app.command("list")
 def list_connections(ctx: typer.Context, json_output: Json = False) -> None:
     """List the accounts that agents may use in your name."""
+    from ata.portal import Portal
+
     screen = open_screen(ctx, json_output)
     with Portal.open() as portal:
         body = portal.get("/v1/connections").body
@@ -45,6 +47,11 @@ def revoke(
     json_output: Json = False,
 ) -> None:
     """Revoke a connection: the broker refuses it at once, the deletion follows."""
+    from urllib.parse import quote
+
+    from ata.decisions import follow
+    from ata.portal import Portal
+
     screen = open_screen(ctx, json_output)
     with Portal.open() as portal:
         connection_id = _resolve(portal, connection)

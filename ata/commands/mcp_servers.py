@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from ata.errors import AtaError
 from ata.options import Json, open_screen
-from ata.screen import Screen
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The server's name in its manifest.")]
 Agent = Annotated[
@@ -24,23 +24,26 @@ def add_to(group: typer.Typer) -> None:
 
 
 def run(
+    ctx: typer.Context,
     name: Name,
     command: Annotated[
         list[str], typer.Argument(metavar="-- CMD...", help="The server's command.")
     ],
     agent: Agent = "ata",
+    json_output: Json = False,
 ) -> None:
     """Run a stdio server with its credentials; the agent's side of the pipe carries none."""
     from ata.mcp.credentials import Broker
     from ata.mcp.supervisor import Supervisor
     from ata.portal import Portal
 
+    screen = open_screen(ctx, json_output)
     try:
         with Portal.open() as portal:
-            code = Supervisor(Broker(portal, name, agent), command).run()
+            code = Supervisor(Broker(portal, name, agent), command, screen).run()
     except AtaError as error:
         # Standard output belongs to the agent, so this goes to standard error in every mode.
-        Screen(json_output=False).error(error)
+        screen.error(error, stream=sys.stderr)
         raise typer.Exit(error.exit_code) from error
     raise typer.Exit(code)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ata import assurance
 from ata.clock import format_time, now
 from ata.errors import AtaError, not_signed_in
 from ata.options import Json, open_screen
@@ -83,7 +84,7 @@ def logout(ctx: typer.Context, json_output: Json = False) -> None:
 
 
 def status(ctx: typer.Context, json_output: Json = False) -> None:
-    """Say who you are to the portal, your roles, and until when."""
+    """Say who you are to the portal, how you signed in, your roles, and until when."""
     from ata.portal import Portal
 
     screen = open_screen(ctx, json_output)
@@ -145,6 +146,7 @@ def _show_code(screen: Screen, code: DeviceCode, *, browser: bool) -> None:
         "expires_in": code.expires_in,
     }
     screen.progress("\n".join(lines), value)
+    screen.picture(code.verification_uri_complete)
     if browser and screen.live and _has_display():
         import webbrowser
 
@@ -165,6 +167,7 @@ def _report_status(screen: Screen, portal: Portal, store: SessionStore) -> None:
     roles = who.get("roles")
     role_names = [str(role) for role in roles] if isinstance(roles, list) else []
     name = safe(who.get("name") or who.get("email") or subject)
+    said = assurance.read(who)
     value: dict[str, object] = {
         "signed_in": True,
         "portal": portal.url,
@@ -175,12 +178,16 @@ def _report_status(screen: Screen, portal: Portal, store: SessionStore) -> None:
         "roles": role_names,
         "token_expires_at": format_time(session.expires_at),
         "refreshable": bool(session.refresh_token),
+        "assurance": said.as_dict(),
     }
     renews = "renews by itself" if session.refresh_token else "then sign in again"
     screen.result(
         value,
         f"Signed in as {paint(name, 'bold')} ({safe(', '.join(role_names)) or 'member'})",
-        f"Portal  {portal.url}",
-        f"Issuer  {safe(session.issuer)}",
-        f"Token   ends in {in_words(session.expires_at - now())}, {renews}",
+        f"Portal    {portal.url}",
+        f"Issuer    {safe(session.issuer)}",
+        f"Signed in {said.when(now())}",
+        f"How       {said.how()}",
+        f"Step-up   {said.step_up()}",
+        f"Token     ends in {in_words(session.expires_at - now())}, {renews}",
     )

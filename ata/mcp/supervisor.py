@@ -65,11 +65,11 @@ type _Event = _FromAgent | _AgentClosed | _FromChild | _ChildEnded | _Stop
 class Supervisor:
     """Runs one server for one agent; all state belongs to the thread that calls `run`."""
 
-    def __init__(self, broker: Broker, command: Sequence[str]) -> None:
+    def __init__(self, broker: Broker, command: Sequence[str], screen: Screen) -> None:
         self._broker = broker
         self._command = command
         self._redactor = Redactor()
-        self._screen = Screen(json_output=False)
+        self._screen = screen
         # Unbounded on purpose: with bounds, two full pipes could wait for each other.
         self._events: SimpleQueue[_Event] = SimpleQueue()
         self._backlog: deque[_Event] = deque()
@@ -99,7 +99,7 @@ class Supervisor:
         except AtaError as error:
             if error.code == "command_failed" or sys.stdin.isatty():
                 raise
-            self._screen.error(error)
+            self._screen.error(error, stream=sys.stderr)
         Thread(target=_read_agent, args=(sys.stdin.fileno(), self._events), daemon=True).start()
         try:
             return self._loop()
@@ -168,7 +168,7 @@ class Supervisor:
         return True
 
     def _refuse(self, line: Line, error: AtaError) -> None:
-        self._screen.error(error)
+        self._screen.error(error, stream=sys.stderr)
         for request in line.requests:
             self._to_agent(messages.refusal(request, error))
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +58,29 @@ class Ata:
             cwd=self.home,
             check=False,
         )
+
+    def on_a_terminal(self, *args: str, rows: int = 40, columns: int = 100, **env: str) -> str:
+        """What is shown on a terminal of that size."""
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        process = subprocess.Popen(
+            self.command(*args),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=subprocess.STDOUT,
+            env={**self.environment, "TERM": "xterm-256color", **env},
+            cwd=self.home,
+        )
+        os.close(theirs)
+        shown = b""
+        try:
+            while piece := os.read(ours, 65_536):
+                shown += piece
+        except OSError:  # Linux says EIO where others say end of file
+            pass
+        os.close(ours)
+        process.wait(timeout=30)
+        return shown.decode()
 
     def start(self, *args: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(

@@ -34,6 +34,7 @@ class Reply:
     body: object = None
     raw: bytes | None = None
     content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 type Answer = Reply | Callable[[Request], Reply]
@@ -141,6 +142,8 @@ def start(stand_in: StandIn) -> ThreadingHTTPServer:
                 body = b"" if reply.body is None else json.dumps(reply.body).encode()
             self.send_response(reply.status)
             self.send_header("Content-Type", reply.content_type)
+            for name, value in reply.headers:
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

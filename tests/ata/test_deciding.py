@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.ata.ata_process import ACCESS_TOKEN, Ata
+from ata import advice
+from tests.ata.ata_process import ACCESS_TOKEN, ROOT, Ata
 from tests.ata.portal_stand_in import Reply, StandIn
 
 APPROVAL = "01890000-0000-7000-8000-000000000001"
@@ -236,6 +238,69 @@ def test_approvals_are_listed(signed_in: Ata, portal: StandIn) -> None:
     assert len(json.loads(signed_in("approvals", "--json").stdout)["items"]) == 2
     lines = signed_in("approvals").stdout.splitlines()
     assert [line.split("\t")[1:3] for line in lines] == [["pending", ""], ["closed", "denied"]]
+
+
+def test_a_request_is_withdrawn(signed_in: Ata, portal: StandIn) -> None:
+    closed = approval("closed", "cancelled")
+    portal.on("POST", f"/v1/approvals/{APPROVAL}/cancel", closed)
+    done = signed_in("approvals", "cancel", APPROVAL)
+    assert done.returncode == 0, done.stderr
+    assert "Block the skill web-scraper everywhere: cancelled." in done.stdout
+    assert "commits nothing" in done.stdout
+    shown = signed_in("approvals", "cancel", APPROVAL, "--json")
+    assert json.loads(shown.stdout)["outcome"] == "cancelled"
+
+
+def test_withdrawing_what_is_over_says_how_to_see_its_end(signed_in: Ata, portal: StandIn) -> None:
+    problem = {"detail": "This request is closed", "code": "closed"}
+    portal.on("POST", f"/v1/approvals/{APPROVAL}/cancel", Reply(409, problem))
+    done = signed_in("approvals", "cancel", APPROVAL)
+    assert done.returncode == 1
+    assert "`ata approvals` shows how it ended" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("outcome", "more", "words"),
+    [
+        ("denied", {"answer": "denied"}, "Nothing was committed."),
+        ("denied", {"inferred": True}, "Auth0 answers a denial and an expiry alike"),
+        ("denied", {"inferred": True, "held": True}, "The hold stays."),
+        ("expired", {}, "Nobody answered in time."),
+        ("expired", {"held": True}, "The hold stays."),
+        ("failed", {"code": "not_enrolled"}, "enrol one with the issuer (Guardian)"),
+        ("failed", {"code": "rate_limited"}, "five pushes a minute"),
+        ("failed", {"code": "details_differ"}, "Treat it as an attack"),
+        ("failed", {"code": "policy_changed"}, "Run the command again."),
+        ("failed", {"code": "something_new"}, "Its page in the portal says more."),
+    ],
+)
+def test_each_end_says_what_follows_and_what_to_do(
+    signed_in: Ata, portal: StandIn, outcome: str, more: dict[str, Any], words: str
+) -> None:
+    portal.on("GET", f"/v1/approvals/{APPROVAL}", approval("closed", outcome, **more))
+    done = signed_in("approvals", "wait", APPROVAL)
+    assert words in done.stdout, done.stdout
+
+
+def test_the_list_calls_an_inferred_denial_one(signed_in: Ata, portal: StandIn) -> None:
+    items = [approval("closed", "denied", inferred=True).body]
+    portal.on("GET", "/v1/approvals", Reply(200, {"items": items}))
+    assert "denied (inferred), not yet confirmed" in signed_in("approvals").stdout
+
+
+def test_every_way_to_fail_that_the_pipeline_knows_has_its_advice() -> None:
+    known = set()
+    for path in (ROOT / "approvals").rglob("*.py"):
+        text = path.read_text()
+        known |= set(re.findall(r'(?:fail|NotOurs|_give_up)\([^"()]*"([a-z_]+)"', text))
+    for name, pattern in (
+        ("closing", r'return "([a-z]+_[a-z_]+)"'),
+        ("meant", r'return "([a-z]+_[a-z_]+)"'),
+        ("overtaken", r'CODE = "([a-z_]+)"'),
+    ):
+        known |= set(re.findall(pattern, (ROOT / "approvals" / f"{name}.py").read_text()))
+    assert len(known) > 10
+    assert known - set(advice.AFTER_FAILURE) == set()
 
 
 def test_a_connection_is_revoked_by_its_name(signed_in: Ata, portal: StandIn) -> None:

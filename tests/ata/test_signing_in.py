@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import io
 import json
+import os
 import stat
 import time
 from dataclasses import replace
 
 import pytest
+import segno
 
 from ata import device, oauth
 from ata.errors import AtaError
+from ata.session import SessionStore
 from tests.ata.ata_process import ACCESS_TOKEN, REFRESH_TOKEN, Ata
 from tests.ata.portal_stand_in import Reply, Request, StandIn
 
@@ -125,12 +129,105 @@ def test_status_tells_who_and_never_a_token(signed_in: Ata) -> None:
         "roles",
         "token_expires_at",
         "refreshable",
+        "assurance",
     }
     assert shown["roles"] == ["operator"]
     said = signed_in("status").stdout
     assert "Olu Operator (operator)" in said
     assert ACCESS_TOKEN not in said
     assert "\x1b" not in said
+
+
+WHO = {"sub": "auth0|1", "name": "Olu Operator", "roles": ["operator"]}
+
+
+@pytest.mark.parametrize(
+    ("assurance", "lines"),
+    [
+        (
+            {
+                "signed_in_at": "2026-01-01T00:00:00Z",
+                "signed_in_said": True,
+                "amr": ["pwd", "mfa"],
+                "step_up": ["phone", "passkey"],
+            },
+            [
+                " ago",
+                "with a password and more than one factor",
+                "a push to your phone or your passkey, on the portal's page",
+            ],
+        ),
+        (
+            {
+                "signed_in_at": "2026-01-01T00:00:00Z",
+                "signed_in_said": False,
+                "amr": [],
+                "step_up": [],
+            },
+            [
+                "ago or longer: the issuer did not say when",
+                "the issuer did not say with which factors",
+                "nobody can ask you: enrol a phone",
+            ],
+        ),
+        (
+            {"signed_in_at": None, "amr": ["odd\x1b[2J"]},
+            ["the portal holds no evidence of it; `ata login` gives it some", "with odd"],
+        ),
+        (None, ["the portal holds no evidence of it"]),
+    ],
+)
+def test_status_says_how_sure_the_portal_is(
+    signed_in: Ata, portal: StandIn, assurance: object, lines: list[str]
+) -> None:
+    portal.on("GET", "/v1/whoami", Reply(200, {**WHO, "assurance": assurance}))
+    said = signed_in("status")
+    assert said.returncode == 0, said.stderr
+    for line in lines:
+        assert line in said.stdout, said.stdout
+    assert "\x1b" not in said.stdout
+    assert "renews by itself" in said.stdout
+    shown = json.loads(signed_in("status", "--json").stdout)["assurance"]
+    assert set(shown) == {"signed_in_at", "signed_in_said", "amr", "step_up"}
+
+
+def test_a_terminal_shows_a_qr_code_and_a_pipe_does_not(ata: Ata, portal: StandIn) -> None:
+    portal.on("POST", "/oauth/token", TOKENS)
+    assert "▄" not in ata("login", "--no-browser").stdout
+    portal.on("POST", "/oauth/token", TOKENS)
+    shown = ata.on_a_terminal("login", "--no-browser", rows=50, columns=100)
+    expected = segno.make(f"{portal.url}/activate?user_code=QWRT-ZXCB", error="l", micro=False)
+    picture = io.StringIO()
+    expected.terminal(picture, compact=True, border=2)
+    assert picture.getvalue().rstrip() in shown.replace("\r\n", "\n")
+    assert "QWRT-ZXCB" in shown
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(50, 30), (18, 100)])
+def test_a_terminal_that_is_too_small_gets_words_only(
+    ata: Ata, portal: StandIn, rows: int, columns: int
+) -> None:
+    portal.on("POST", "/oauth/token", TOKENS)
+    shown = ata.on_a_terminal("login", "--no-browser", rows=rows, columns=columns)
+    assert "▄" not in shown and "QWRT-ZXCB" in shown
+
+
+def test_colour_is_for_terminals_and_only_without_no_color(signed_in: Ata) -> None:
+    assert "\x1b[1m" in signed_in.on_a_terminal("status")
+    assert "\x1b" not in signed_in.on_a_terminal("status", NO_COLOR="1")
+    assert "\x1b" not in signed_in.on_a_terminal("status", TERM="dumb")
+    assert "\x1b" not in signed_in("status").stdout
+
+
+def test_a_session_file_of_somebody_else_is_refused(
+    signed_in: Ata, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(AtaError) as refused:
+        SessionStore(signed_in.session_file).load()
+    assert refused.value.code == "session_exposed"
+    assert "belongs to another user" in refused.value.message
+    assert "ata login" in refused.value.fix
 
 
 def test_status_without_a_session_says_to_sign_in(ata: Ata) -> None:
