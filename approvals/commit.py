@@ -72,6 +72,8 @@ def commit_now(
     private = dict(done.private)
     in_force = approval.policy_digest if approval else policy_digest or policy.policy_digest()
     data = {"verb": verb.name, "steps": len(effects), "policy": in_force, **done.data}
+    if approval is not None:  # what was signed is a hash: whoever checks it needs the text
+        private["intent"] = approval.intent
     if approver is not None:
         private["approver"] = _named(approver)
     if len(approvers) > 1:

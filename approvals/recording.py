@@ -153,7 +153,7 @@ def _write(
     evidence: Sequence[EvidenceRef] = (),
 ) -> UUID:
     asked: Subject | None = ask.person.subject if ask else None
-    private = {"sentence": approval.sentence, **(private or {})}
+    private = {"sentence": approval.sentence, "intent": approval.intent, **(private or {})}
     if asked:
         private["asked"] = {"iss": asked.iss, "sub": asked.sub, "name": asked.name or asked.email}
     event = record(

@@ -29,7 +29,14 @@ def is_result(verb: str, action: str) -> bool:
     happened, _, past = action.rpartition(".")
     if happened == "approval":
         return True
+    if past == "override_logged":  # what was asked for was denied by a person
+        return family == happened
     return family == happened and past.startswith(_PAST.get(act, act.removesuffix("e")))
+
+
+def has_text(event: Mapping[str, Any]) -> bool:
+    """Whether the event opens the text of its intent."""
+    return isinstance(event["data"].get("intent"), str)
 
 
 def differs(event: Mapping[str, Any]) -> str:
@@ -37,9 +44,9 @@ def differs(event: Mapping[str, Any]) -> str:
 
     An event without the text (never kept, or erased) is no contradiction.
     """
-    text = event["data"].get("intent")
-    if not isinstance(text, str):
+    if not has_text(event):
         return ""
+    text = event["data"]["intent"]
     if digest(text.encode()) != event["intent_hash"]:
         return "the text of the intent beside it has another hash"
     try:

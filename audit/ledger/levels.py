@@ -193,6 +193,8 @@ def _issuer_approval(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys
         raise TokenError("it approves another intent")
     if problem := intents.differs(event) or intents.names_another(event, signed):
         raise TokenError(problem)
+    if not intents.has_text(event) and not {"verb", "target"} <= signed.keys():
+        raise Aside("nothing at hand says which act the intent is")
     issued = _issued(claims, event)
     return (
         f"{claims['iss']} signed that the approver accepted this very intent, "
@@ -214,6 +216,8 @@ def _passkey_decision(event: dict[str, Any], body: bytes, passkeys: Mapping[str,
         raise AssertionFailed("it answers another approval")
     if problem := intents.differs(event):
         raise AssertionFailed(problem)
+    if not intents.has_text(event):
+        raise UnknownPasskey("nothing at hand says which act the intent is")
     if not _same_person(owner, event["actor"]) and not found.passkey.approves_for_others(at):
         raise AssertionFailed("no second person had confirmed its passkey for what others ask")
     revoked = found.passkey.revoked_at
@@ -227,9 +231,11 @@ def _erased(event: dict[str, Any]) -> bool:
 
 def _deciders(event: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield event["actor"]
-    approver = event["data"].get("approver")
-    if isinstance(approver, dict):
-        yield {"iss": event["actor"]["iss"]} | approver
+    data = event["data"]
+    others = data.get("approvers")
+    for approver in (data.get("approver"), *(others if isinstance(others, list) else ())):
+        if isinstance(approver, dict):
+            yield {"iss": event["actor"]["iss"]} | approver
 
 
 def _same_person(claims: Mapping[str, Any], person: Mapping[str, Any]) -> bool:

@@ -21,11 +21,22 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from audit.ledger import checkpoint, cosignature, entry, levels, merkle, note, policy, proof
+from audit.ledger import (
+    checkpoint,
+    cosignature,
+    entry,
+    intents,
+    levels,
+    merkle,
+    note,
+    policy,
+    proof,
+)
 from audit.ledger.assertion import Passkey, challenge
 
 ISS = "http://localhost:8100/"
-INTENT = "ab" * 32
+TEXT = '{"target":{"kind":"skill","name":"pdf-exfil"},"verb":"skill.block"}'
+INTENT = intents.digest(TEXT.encode())
 TIME = "2026-03-01T12:30:05.000000Z"
 SIGNED_AT = int(datetime(2026, 3, 1, 12, 0, tzinfo=UTC).timestamp())
 
@@ -66,7 +77,8 @@ def event(**changes: Any) -> dict[str, Any]:
         "intent_hash": INTENT,
         "approval": "a-1",
     }
-    return entry.build(fields | changes, id=UUID(int=1)).event()
+    private = {"intent": TEXT} | changes.pop("private", {})
+    return entry.build(fields | changes | {"private": private}, id=UUID(int=1)).event()
 
 
 def judged(

@@ -188,6 +188,7 @@ def signed_act() -> Act:
     sign_in = ("id_token", token(), OLU)
     answers = [("approval_token", approval_token(), BEN), ("assertion", asserted(), BEN)]
     common: dict[str, Any] = {"target": SKILL, "approval": APPROVAL, "intent_hash": INTENT}
+    common["private"] = {"intent": intent_text().decode()}
     record(ActorFactory.build(), "operator.signed_in")
     requested = record(OLU, "approval.requested", evidence=[keep(*sign_in)], **common).id
     kept = [keep(*body) for body in answers]

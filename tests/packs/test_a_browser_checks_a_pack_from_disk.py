@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, Page
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from audit import proofs
 from audit.ledger import packcheck
 from audit.packs.assemble import verifier
 from tests.packs.act import Act, directory, jwks
 from tests.packs.bending import BENDS, FORGED, members_of, resigned
-from tests.support.chrome import Person, chromium, person, shots
+from tests.support.chrome import PATIENCE_MS, Person, chromium, person, shots
 
 pytestmark = [pytest.mark.django_db, pytest.mark.browser]
 FLIPPED = 40
@@ -54,9 +54,8 @@ class Reader:
             FilePayload(name=f"{name}.zip", mimeType="application/zip", buffer=body)
             for name, body in packs.items()
         ]
-        self.page.evaluate("globalThis.reports = undefined")
         self.page.locator("#packs").set_input_files(files)
-        self.page.wait_for_function(f"globalThis.reports?.length === {len(packs)}")
+        expect(self.page.locator(".report")).to_have_count(len(packs), timeout=PATIENCE_MS)
         found: list[dict[str, Any]] = self.page.evaluate("globalThis.reports")
         return found
 

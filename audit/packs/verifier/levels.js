@@ -87,6 +87,9 @@ async function approval(event, body, issuerKeys) {
   }
   await checkIntent(event);
   checkNamed(event, signed);
+  if (!hasText(event) && !('verb' in signed && 'target' in signed)) {
+    throw new Refused('nothing at hand says which act the intent is', 'aside');
+  }
   const at = momentOf(issuedAt(claims, event));
   return `${claims.iss} signed that the approver accepted this very intent, at ${at}.`;
 }
@@ -106,6 +109,9 @@ async function passkeyDecision(event, body, passkeys) {
     throw new Refused('it answers another approval');
   }
   await checkIntent(event);
+  if (!hasText(event)) {
+    throw new Refused('nothing at hand says which act the intent is', 'unchecked');
+  }
   const since = Date.parse(passkey.approver_since ?? '');
   if (!samePerson(passkey, event.actor) && !(since <= Date.parse(event.recorded_at))) {
     throw new Refused('no second person had confirmed its passkey for what others ask');
@@ -115,8 +121,9 @@ async function passkeyDecision(event, body, passkeys) {
 }
 
 function deciders(event) {
-  const { approver } = event.data;
-  return isObject(approver) ? [event.actor, { iss: event.actor.iss, ...approver }] : [event.actor];
+  const { approver, approvers } = event.data;
+  const others = [approver, ...(Array.isArray(approvers) ? approvers : [])].filter(isObject);
+  return [event.actor, ...others.map((one) => ({ iss: event.actor.iss, ...one }))];
 }
 
 function samePerson(claims, person) {
@@ -139,7 +146,8 @@ function signedDetails(claims) {
     let details = claims.authorization_details;
     if (typeof details === 'string') details = JSON.parse(details);
     const rows = Object.entries(details[0].properties);
-    return Object.fromEntries(rows.map(([name, one]) => [name, isObject(one) ? one.value : one]));
+    const values = rows.map(([name, one]) => [name, isObject(one) ? one.value : one]);
+    return Object.fromEntries(values.filter(([, value]) => typeof value === 'string'));
   } catch {
     return {};
   }
@@ -160,6 +168,7 @@ function isResult(verb, action) {
   const [family, act] = split(verb);
   const [happened, past] = split(action);
   if (happened === 'approval') return true;
+  if (past === 'override_logged') return family === happened; // denied by a person
   return family === happened && past.startsWith(pastOf[act] ?? act.replace(/e$/, ''));
 }
 
@@ -168,10 +177,14 @@ function split(name) {
   return [name.slice(0, Math.max(at, 0)), name.slice(at + 1)];
 }
 
+function hasText(event) {
+  return typeof event.data.intent === 'string';
+}
+
 // The text of the intent, where the event opens it, is the one whose hash was signed.
 async function checkIntent(event) {
+  if (!hasText(event)) return;
   const text = event.data.intent;
-  if (typeof text !== 'string') return;
   if ((await sha256hex(utf8.encode(`ata.intent.v1\n${text}`))) !== event.intent_hash) {
     throw new Refused('the text of the intent beside it has another hash');
   }

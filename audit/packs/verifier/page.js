@@ -79,7 +79,8 @@ function show(reports) {
   byId('summary').textContent = bad.length
     ? `${count(bad.length, 'pack')} of ${reports.length} NOT verified: ${bad.join(', ')}`
     : `${count(reports.length, 'pack')} verified.`;
-  byId('reports').replaceChildren(...reports.map(reportOf));
+  const worstFirst = [...reports].sort((a, b) => a.ok - b.ok);
+  byId('reports').replaceChildren(...worstFirst.map(reportOf));
   globalThis.reports = reports;
 }
 
