@@ -1,0 +1,176 @@
+"""Somebody with the whole database, the evidence store and the log key (A5, A7).
+
+What they write commits nothing by itself; what they append as history stays at H0 or H1 for
+everybody who brings the issuer's keys from elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from approvals.models import Approval, Ask, AskState, Effect
+from audit import evidence, human, sequencer
+from audit.actor import Actor, EvidenceRef, Target
+from audit.clock import now, uuid7
+from audit.ledger import levels
+from audit.models import EventRow
+from audit.record import record
+from tests.approvals.asking import ask, fresh
+from tests.approvals.lamps import Lamps
+from tests.attacks.sign_in.forging import ROGUE, Forge, public
+from tests.attacks.step_up.conftest import Work
+from tests.attacks.step_up.provider import PhoneProvider
+from tests.attacks.step_up.trail import approve, assert_nothing_committed
+from tests.attacks.tamper.verifying import verified
+from tests.identity.trail import events
+
+
+@pytest.fixture
+def owner() -> None:
+    """The attack writes the tables itself: each test looks at the ledger where it wants to."""
+
+
+WRITES: dict[str, dict[str, Any]] = {
+    "the answer": {"answer": "approved"},
+    "the outcome": {"status": "closed", "outcome": "approved", "answer": "approved"},
+    "that it is being decided": {"status": "deciding", "answer": "approved"},
+    "who answered": {"answered_by": {"iss": "x", "sub": "auth0|oona"}, "answer": "approved"},
+    "that one person is enough": {"single_person": True},
+    "that nothing is held": {"held": False},
+}
+
+
+@pytest.mark.parametrize("what", WRITES)
+def test_a_row_that_says_approved_commits_nothing(
+    lamps: Lamps, provider: PhoneProvider, olu: Actor, oona: Actor, work: Work, what: str
+) -> None:
+    approval = ask(olu)
+    work()
+    Approval.objects.filter(pk=approval.pk).update(**WRITES[what])
+    work(3)
+    assert_nothing_committed(lamps)
+    assert not events("approval.approved") and not Effect.objects.exists()
+    sequencer.run_once()
+    assert verified() == {}, "the ledger says nothing of it, and holds"
+
+
+@pytest.mark.parametrize("state", [AskState.APPROVED, AskState.WAITING, AskState.SUPERSEDED])
+def test_an_ask_that_says_approved_commits_nothing(
+    lamps: Lamps, provider: PhoneProvider, olu: Actor, oona: Actor, work: Work, state: str
+) -> None:
+    approval = ask(olu)
+    work()
+    said = {"decision": "approve", "at": "", "signed": True, "evidence": []}
+    Ask.objects.update(state=state, answers={"ciba": said, "passkey": said})
+    work(3)
+    assert_nothing_committed(lamps)
+    assert not events("approval.approved")
+    assert fresh(approval).outcome != "approved"
+
+
+def test_an_effect_that_was_written_by_hand_names_no_approval(
+    lamps: Lamps, provider: PhoneProvider, olu: Actor, oona: Actor, work: Work
+) -> None:
+    """The outbox is a table too: a step that nobody committed is run, and proves nobody."""
+    Effect.objects.create(
+        id=uuid7(), kind="lamp.step", verb="lamp.allow", event="lamp.allowed",
+        operation=str(uuid7()), target_kind="lamp", target_name="hall",
+        created=now(), updated=now(), due=now(),
+    )  # fmt: skip
+    work()
+    [said] = events("lamp.allowed")
+    assert (said["actor"]["sub"], said["approval"], said["intent_hash"]) == ("", "", "")
+    assert human.explain(said).code == "H0"
+
+
+def forged(
+    provider: PhoneProvider, oona: Actor, intent_hash: str, key: Any
+) -> tuple[EvidenceRef, ...]:
+    """An approval token and an identity for an intent, signed by a key that is not the issuer's."""
+    details = [{"type": "urn:x", "properties": {"intent_hash": {"value": intent_hash}}}]
+    moment = int(now().timestamp())
+    common = {"iss": provider.issuer, "sub": oona.sub, "iat": moment - 60, "exp": moment - 1}
+    token = Forge(
+        common | {"aud": "https://ata.local/approvals", "azp": "ata-web",
+                  "authorization_details": details}, key=key)  # fmt: skip
+    identity = Forge(common | {"aud": "ata-web"}, key=key)
+    kept = []
+    for kind, forge in (("approval_token", token), ("id_token", identity)):
+        forge.header["kid"] = key.kid
+        kept.append(evidence.put(kind, str(forge.token()).encode(), subject_key=oona.key))
+    return tuple(kept)
+
+
+@pytest.mark.parametrize("claimed", ["lamp.blocked", "approval.approved"])
+def test_a_forged_approval_is_never_more_than_a_sign_in_for_who_brings_the_issuers_keys(
+    lamps: Lamps,
+    provider: PhoneProvider,
+    owner: None,
+    olu: Actor,
+    oona: Actor,
+    work: Work,
+    claimed: str,
+) -> None:
+    """Everything is forged: tokens, the key set in the store, the event, its place in the tree."""
+    rogue = {"keys": [public(ROGUE)]}
+    evidence.put_issuer_keys(provider.issuer, rogue)
+    intent_hash = "ab" * 32
+    record(
+        replace(olu, via="web"),
+        claimed,
+        target=Target("lamp", "hall"),
+        approval="01a20fa4-840b-7f9e-b317-7904b832c5da",
+        intent_hash=intent_hash,
+        evidence=forged(provider, oona, intent_hash, ROGUE),
+        data={"verb": "lamp.block"},
+    )
+    sequencer.run_once()
+    assert verified() == {}, "an owner with the log key can append lies; the tree holds"
+    [event] = events(claimed)
+    bodies = evidence.bodies(reference["digest"] for reference in event["evidence"])
+    theirs = {provider.issuer: {"keys": provider.published}}
+    judged = levels.human(event, bodies, theirs, {})
+    assert judged.code in {"H0", "H1"}, judged
+    assert judged.reasons and "key" in " ".join(judged.reasons).lower(), judged.reasons
+
+
+def test_the_token_of_another_approval_makes_no_event_stronger(
+    lamps: Lamps, provider: PhoneProvider, owner: None, olu: Actor, oona: Actor, work: Work
+) -> None:
+    """A true token is hung on an event of the owner's own making."""
+    approval = ask(olu)
+    work()
+    approve(provider, approval)
+    work()
+    [true] = events("lamp.blocked")
+    assert human.explain(true).code == "H2"
+    record(
+        olu,
+        "lamp.allowed",
+        target=Target("lamp", "hall"),
+        intent_hash="cd" * 32,
+        evidence=[EvidenceRef(e["kind"], e["digest"]) for e in true["evidence"]],
+    )
+    [lie] = events("lamp.allowed")
+    assert human.explain(lie).code in {"H0", "H1"}
+
+
+def test_an_entry_that_is_bent_afterwards_is_found(
+    lamps: Lamps, provider: PhoneProvider, owner: None, olu: Actor, oona: Actor, work: Work
+) -> None:
+    """A denial is made an approval in the search row that pages read."""
+    approval = ask(olu)
+    work()
+    provider.answer(approval.current.code, "deny")  # type: ignore[union-attr]
+    work()
+    sequencer.run_once()
+    assert verified() == {}
+    EventRow.objects.filter(action="approval.denied").update(
+        action="approval.approved", outcome="success", human="H3"
+    )
+    found = verified()
+    assert found and "approval.denied" in json.dumps(list(found.values())), found
