@@ -321,7 +321,9 @@ def _close(approval: Approval, outcome: Outcome, *, event_id: UUID) -> None:
 
 def as_json(approval: Approval) -> dict[str, Any]:
     """The approval as `GET /v1/approvals/{id}` answers it (DESIGN 2.5)."""
-    ask = approval.current
+    asks = list(approval.asks.select_related("person").order_by("number"))
+    ask = asks[-1] if asks else None
+    waiting = ask.detail if ask and approval.status != Status.CLOSED else ""
     effects = Effect.objects.filter(operation=approval.operation).order_by("created")
     return {
         "id": str(approval.id),
@@ -339,13 +341,27 @@ def as_json(approval: Approval) -> dict[str, Any]:
         "status": approval.status,
         "outcome": approval.outcome or None,
         "code": approval.outcome_code or None,
-        "detail": approval.outcome_detail or None,
+        "detail": approval.outcome_detail or waiting or None,
         "binding_message": ask.code if ask else None,
-        "asked": ask.person.name or ask.person.email or ask.person.sub if ask else None,
+        "asked": str(ask.person) if ask else None,
         "asked_sub": ask.person.sub if ask else None,
         "expires_at": clock.stamp(approval.expires_at),
         "created_at": clock.stamp(approval.created),
         "single_person": approval.single_person,
+        "needed": int(approval.rule.get("count", 1)),
+        "policy": approval.policy_digest,
+        "rule": str(approval.rule.get("rule", "")),
+        "asks": [
+            {
+                "asked": str(one.person),
+                "asked_sub": one.person.sub,
+                "binding_message": one.code,
+                "channel": one.channel,
+                "state": one.state,
+                "detail": one.detail,
+            }
+            for one in asks
+        ],
         "held": approval.held,
         "effects": [
             {"instance": e.instance, "label": e.label, "state": e.state, "detail": e.detail}

@@ -27,6 +27,15 @@ _AFTER_LOST = (timedelta(seconds=3), timedelta(seconds=15))
 """How long to wait before each repeat of a push whose answer was lost. Each may be on the person's
 screen, so there are no more: many pushes teach people to approve any (MFA fatigue)."""
 _ANSWER_LOST = "its answer was lost"
+_LONGEST_WAIT_S = 60  # between two looks, whatever Auth0 asks for: an answer may be there
+_LIMITED = "waiting: Auth0 limits how many pushes one person gets a minute"
+_NEVER_SENT = {
+    "rate_limited": "Auth0 limited its pushes until the time was over. It sends one person five a "
+    "minute: wait a minute and ask again, or let the policy name more people.",
+    "issuer_unreachable": "Auth0 could not be reached before the request expired. "
+    "Look at the state of the tenant and ask again.",
+}
+"""Why nothing was sent, by code, and what to do."""
 _LIVE = {AskState.STARTING, AskState.WAITING}
 # What a passkey answered may have a push out, whose late answer is recorded.
 _LISTENED = {
@@ -55,9 +64,8 @@ def _start(ask: Ask) -> None:
         _again(ask, None)
         return
     if now >= ask.expires_at:
-        _give_up(
-            ask, "issuer_unreachable", "Auth0 could not be reached before the request expired."
-        )
+        code = "rate_limited" if ask.detail == _LIMITED else "issuer_unreachable"
+        _give_up(ask, code, _NEVER_SENT[code])
         return
     if ask.started is not None:
         # A worker died between sending and keeping the answer: that push is dead, send another,
@@ -102,11 +110,13 @@ def _push_again(ask: Ask, now: datetime) -> None:
 
 def _not_started(ask: Ask, error: Auth0Error | OutboundError, now: datetime) -> None:
     if isinstance(error, RateLimited):
-        Ask.objects.filter(pk=ask.pk).update(started=None, detail="waiting: Auth0 limits pushes")
+        Ask.objects.filter(pk=ask.pk).update(started=None, detail=_LIMITED)
         _again(ask, min(now + timedelta(seconds=error.retry_after or 15), ask.expires_at))
     elif isinstance(error, ciba.NotEnrolled):
         Person.objects.filter(pk=ask.person_id).update(phone=False)
-        _give_up(ask, "not_enrolled", f"{ask.person} has no phone enrolled for approvals.")
+        _give_up(
+            ask, "not_enrolled", f"{ask.person} has no phone enrolled for approvals. {error.advice}"
+        )
     elif isinstance(error, (OutboundError, Unavailable)):
         # When the push may be out already its answer is lost to us: the retry sends a new one.
         if not getattr(error, "maybe_delivered", False):
@@ -177,7 +187,9 @@ def _poll(ask: Ask) -> None:
         if now > ask.expires_at + timedelta(minutes=10):
             _finish(ask, answers.unreachable(ask, now))
         else:
-            _again(ask, now + max(_RETRY, timedelta(seconds=ask.interval_s)))
+            asked = error.retry_after or 0 if isinstance(error, RateLimited) else 0
+            pause = timedelta(seconds=max(ask.interval_s, min(asked, _LONGEST_WAIT_S)))
+            _again(ask, now + max(_RETRY, pause))
         return
     match answer:
         case polling.Pending():

@@ -7,8 +7,9 @@ from uuid import UUID
 from django.db import transaction
 
 from approvals import actors, clock, closing, recording
+from approvals.answering import LIVE
 from approvals.asks import add_ask
-from approvals.models import Answer, Approval, Outcome, Status
+from approvals.models import Answer, Approval, Outcome, Person, Status
 from approvals.perform import Refused
 from audit.actor import Actor
 
@@ -58,7 +59,8 @@ def send_again(actor: Actor, approval_id: str) -> Approval:
             raise Refused(
                 "nobody_asked", "Nobody was asked yet; the next on call is asked by itself."
             )
-        add_ask(approval, ask.person, clock.now())
+        for person in _unanswered(approval) or [ask.person]:
+            add_ask(approval, person, clock.now())
         recording.approval_requested(approval, actor)
     return approval
 
@@ -78,6 +80,12 @@ def confirm_denial(actor: Actor, approval_id: str) -> Approval:
             raise Refused("nothing_to_confirm", "This denial needs no confirmation.")
         closing.confirm_denial(approval, actor, "the asked person, in the portal")
     return approval
+
+
+def _unanswered(approval: Approval) -> list[Person]:
+    """Everybody of a group who has not answered yet."""
+    asks = approval.asks.filter(state__in=LIVE).select_related("person").order_by("number")
+    return [ask.person for ask in asks]
 
 
 def _locked(actor: Actor, approval_id: str) -> Approval:

@@ -185,6 +185,17 @@ class TargetOut(_Closed):
     instance: str | None = None
 
 
+class AskOut(_Closed):
+    """One person who was asked; everybody of a group has a code of their own."""
+
+    asked: str
+    asked_sub: str
+    binding_message: str
+    channel: Literal["ciba", "passkey", "both", "either"]
+    state: str
+    detail: str
+
+
 class ApprovalOut(_Closed):
     """One approval with the exact text that its hash covers."""
 
@@ -206,6 +217,10 @@ class ApprovalOut(_Closed):
     expires_at: str
     created_at: str
     single_person: bool
+    needed: int
+    policy: str = Field(pattern=_HASH)
+    rule: str
+    asks: list[AskOut]
     held: bool
     effects: list[EffectOut]
     intent: str

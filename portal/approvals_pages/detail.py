@@ -101,7 +101,7 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
     )
     for one in asks:
         one.approval = approval
-    ask = asks[-1] if asks else None
+    ask = words.shown_ask(asks, viewer)
     effects = list(Effect.objects.filter(operation=approval.operation).order_by("created", "id"))
     readable = bool(viewer.roles & _MAY_READ)
     event_url = f"/audit/events/{approval.event_id}/" if readable and approval.event_id else ""

@@ -103,7 +103,7 @@ def closed(viewer: Actor, before: datetime | None) -> tuple[list[Row], datetime 
 
 def row_of(approval: Approval, viewer: Actor) -> Row:
     """An approval whose asks were prefetched, as a row."""
-    ask = max(approval.asks.all(), key=lambda a: a.number, default=None)
+    ask = words.shown_ask(sorted(approval.asks.all(), key=lambda a: a.number), viewer)
     return Row(
         approval=approval,
         ask=ask,

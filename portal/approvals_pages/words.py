@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from approvals import actors, policy, registry
@@ -73,10 +74,22 @@ def standing(approval: Approval, ask: Ask | None, viewer: Actor | None = None) -
         return _closed(approval)
     if ask is None:
         return Standing("warn", "users", "waiting for somebody to ask")
+    needed = int(approval.rule.get("count", 1))
+    if needed > 1:
+        said = sum(one.state == AskState.APPROVED for one in approval.asks.all())
+        return Standing("info", "users", f"{said} of {needed} approved")
     if ask.state == AskState.STARTING:
         return Standing("info", "send", "sending the request")
     name = whose(person_name(ask.person, viewer))
     return Standing("info", "circle-dashed", f"waiting for {name} {awaited(ask)}")
+
+
+def shown_ask(asks: Sequence[Ask], viewer: Actor) -> Ask | None:
+    """The ask that a page is about, of asks in order: the viewer's own open one, else the newest
+    that is open, else the newest."""
+    live = [one for one in asks if one.state in {AskState.STARTING, AskState.WAITING}]
+    own = [one for one in live if (one.person.iss, one.person.sub) == (viewer.iss, viewer.sub)]
+    return next((some[-1] for some in (own, live, list(asks)) if some), None)
 
 
 def awaited(ask: Ask) -> str:

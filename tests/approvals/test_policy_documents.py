@@ -13,7 +13,7 @@ from approvals.models import PolicyVersion
 from approvals.policy import deciding, floor, versions, words
 from approvals.policy.diff import changes
 from approvals.policy.document import DEFAULT, BadDocument, Document, read
-from approvals.policy.matching import Situation
+from approvals.policy.matching import Situation, first_match
 from approvals.policy.trying import what_if
 from approvals.registry import Stance
 from audit.ledger.vocabulary import SEVERITIES
@@ -208,12 +208,12 @@ def _check_floor(situation: Situation, decided: deciding.Decision) -> None:
 
 
 def _approver(made: Document, situation: Situation) -> str:
-    _, found = floor.first_match(made, situation)
+    _, found = first_match(made, situation)
     return found.approver if found else "none"
 
 
 def _matches(made: Document, situation: Situation) -> bool:
-    return floor.first_match(made, situation)[1] is not None
+    return first_match(made, situation)[1] is not None
 
 
 def test_what_no_rule_matches_still_meets_the_floor(lamps: Lamps) -> None:

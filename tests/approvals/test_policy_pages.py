@@ -197,7 +197,7 @@ def test_what_would_happen_is_answered_and_nothing_written(db: None, lamps: Lamp
 
 
 def test_the_draft_is_tried_before_it_is_proposed(admin: Client) -> None:
-    sent = form(admin.get(EDIT)) | {"try-verb": "skill.block", "try-severity": "HIGH"}
+    sent = form(admin.get(EDIT)) | {"try-verb": ["skill.block"], "try-severity": ["HIGH"]}
     page = step(admin, sent, "try", r4__within_s="60")
     assert "within 1 minute" in text(page)
     assert form(page)["r4-within_s"] == ["60"]

@@ -195,7 +195,7 @@ def test_where_only_a_passkey_answers_no_push_is_sent(
     in_force(rule("all", channel="passkey"))
     approval = ask(olu)
     work()
-    assert phones.waiting("operator2") == {}
+    assert code_of(approval) not in phones.waiting("operator2")
     assert passkey(approval, oona) == ""
     assert fresh(approval).outcome == "approved" and lamps.lit == {"hall": False}
 
