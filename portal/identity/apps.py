@@ -4,3 +4,7 @@ from django.apps import AppConfig
 class IdentityConfig(AppConfig):
     name = "portal.identity"
     label = "identity"
+
+    def ready(self) -> None:
+        """Teach the trail the words of this room."""
+        from portal.identity.breakglass import wording  # noqa: F401

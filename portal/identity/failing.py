@@ -11,6 +11,7 @@ from audit.actor import Actor
 from audit.record import record
 from auth0_client.errors import Auth0Error, TokenRefused, Unavailable
 from outbound.errors import BadAnswer, OutboundError
+from portal.identity.breakglass.opening import open_until
 from portal.ops.request_id import request_id
 from portal.web import remotes
 
@@ -77,6 +78,11 @@ def failed(request: HttpRequest, refused: SignInRefused) -> HttpResponse:
     return render(
         request,
         "errors/signin_failed.html",
-        {"code": refused.code, "detail": refused.words, "reference": reference},
+        {
+            "code": refused.code,
+            "detail": refused.words,
+            "reference": reference,
+            "break_glass": open_until() is not None,
+        },
         status=refused.status,
     )

@@ -16,7 +16,7 @@ from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from approvals import clock
+from approvals import clock, issuer
 from approvals.models import Approval, Person
 from approvals.perform import Refused, perform
 from audit import human
@@ -461,8 +461,22 @@ def test_home_of_auditors_and_admins_shows_uses_and_failures(night: Handed, role
     inside(night)
     page = signed_in(role, role).get("/", HTTP_HOST=HOST).content.decode()
     panel = page.partition("Break-glass sign-ins")[2]
-    assert "used break-glass on account night-shift" in re.sub(r"<[^>]+>", "", panel)
+    words = re.sub(r"<[^>]+>", "", panel)
+    assert "night-shift (break-glass) came in without the issuer" in words
+    assert "Someone failed to come in by break-glass as night-shift" in words
     assert "The break-glass sign-in is open until" in page
+
+
+def test_a_sign_in_that_fails_because_the_issuer_is_away_shows_the_open_door(
+    night: Handed, settings: Any
+) -> None:
+    settings.ENV = settings.ENV.model_copy(update={"AUTH0_ISSUER": "http://localhost:9/"})
+    issuer.auth0.cache_clear()
+    page = Client().get("/oidc/authenticate/", HTTP_HOST=HOST).content.decode()
+    assert f'href="{PAGE}"' in page
+    opened(settings, None)
+    assert PAGE not in Client().get("/oidc/authenticate/", HTTP_HOST=HOST).content.decode()
+    issuer.auth0.cache_clear()
 
 
 def test_members_are_not_told_that_the_door_is_open(night: Handed) -> None:

@@ -18,7 +18,6 @@ from audit.record import record
 from portal.identity.breakglass import accounts, sessions, trying
 from portal.identity.breakglass.opening import open_until
 from portal.ops.request_id import request_id
-from portal.web import remotes
 
 _NOT_ACCEPTED = (
     "Not accepted. Check the name, the secret and the code, and that the clocks of your phone and "
@@ -76,7 +75,6 @@ def _page(
         "name": name,
         "until": open_until(),
         "lasts": int(sessions.LASTS.total_seconds() // 60),
-        "tenant": remotes.tenant_name(),
     }
     return render(request, "breakglass/sign_in.html", context, status=status)
 
