@@ -190,19 +190,27 @@ class LeafChecker:
         except EntryError as error:
             self._findings.add("opening", f"a personal value was changed: {error}", index, id)
             return
-        expected = values_of(event, human.level(event))
+        level = human.explain(event)
+        expected = values_of(event, level.code)
         if index is None and row is not None and row[_SEQ] is not None:
             expected = (*expected[:_SEQ], row[_SEQ], *expected[_SEQ + 1 :])
         if row is None:
             message = "the search row is missing; run rebuild_projection"
             self._findings.add("projection", message, index, id)
         elif row != expected:
+            if row[_HUMAN] != level.code:
+                message = (
+                    f"the stored human level is {row[_HUMAN]}; what the evidence proves is "
+                    f"{level.code} ({level.words}): {' '.join(level.reasons)}"
+                )
+                self._findings.add("level", message, index, id)
             self._findings.add("projection", _told(row, expected), index, id)
 
 
 _key_of = lru_cache(maxsize=4096)(subject_key)
 _SEQ = COLUMNS.index("seq")
 _TERMS = COLUMNS.index("terms")
+_HUMAN = COLUMNS.index("human")
 
 
 def _order(indices: Sequence[int]) -> dict[int, UUID]:

@@ -31,8 +31,8 @@ def request(actor: Actor) -> VerificationRun:
 def perform(run_id: UUID) -> VerificationRun:
     """Verify the whole ledger, keeping progress in the row; records `audit.verified`.
 
-    A failed verification records `ledger.alarm` too. A run is started once, so a repeated task
-    message changes nothing.
+    A failed verification records `ledger.alarm` too, and one for a human level that is not what the
+    evidence proves. A run is started once, so a repeated task message changes nothing.
 
     Raises:
         VerificationRun.DoesNotExist: there is no such run.
@@ -110,11 +110,13 @@ def _tell(run: VerificationRun, report: verify.Report) -> None:
         },
         private={"requested_by": run.requested_by},
     )
-    if report.first_bad is not None:
-        record(
-            SYSTEM,
-            "ledger.alarm",
-            data={"code": report.first_bad.code, "index": report.first_bad.index},
-            reason=str(report.first_bad),
-            operation=str(run.id),
-        )
+    levels = (problem for problem in report.problems if problem.code == "level")
+    for problem in dict.fromkeys((report.first_bad, next(levels, None))):
+        if problem is not None:
+            record(
+                SYSTEM,
+                "ledger.alarm",
+                data={"code": problem.code, "index": problem.index},
+                reason=str(problem),
+                operation=str(run.id),
+            )

@@ -59,7 +59,7 @@ def differs(event: Mapping[str, Any]) -> str:
         return f"the intent is to {verb}, and this event is {event['action']}"
     happened = event["target"]
     if happened and isinstance(happened["name"], str) and named != _named(happened):
-        return f"the intent is about {named[0]} {named[1]!r}, and this event about another"
+        return "the intent is about another thing than this event"  # names stay out of reports
     return ""
 
 
@@ -71,7 +71,7 @@ def names_another(event: Mapping[str, Any], signed: Mapping[str, str]) -> str:
     if not target or not isinstance(target["name"], str) or "target" not in signed:
         return ""
     if signed["target"] != " ".join(_named(target))[:MAX_SHOWN]:
-        return f"it approves an act on {signed['target']!r}, and this event is about another"
+        return "it approves an act on another thing than this event's"
     return ""
 
 

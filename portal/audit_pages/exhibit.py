@@ -20,6 +20,7 @@ from audit.ledger.levels import Level
 from audit.ledger.policy import NONE, Policy
 from audit.ledger.query import EventQuery
 from audit.ledger.verify import ALWAYS_UNPROVEN, SAME_FOR_ALL_UNPROVEN, TIME_UNPROVEN
+from audit.ledger.vocabulary import HUMAN_WORDS
 from audit.load import Recorded
 from audit.logkey import vkey
 from audit.models import EventRow
@@ -78,6 +79,19 @@ class Exhibit:
     story: tuple[dict[str, Any], ...]
     related: tuple[dict[str, str], ...]
     proof: str
+
+    @property
+    def alarm(self) -> str:
+        """What the stored level says that its evidence does not prove; empty where they agree."""
+        stored = self.event["human"]
+        if stored == self.human.code:
+            return ""
+        return (
+            f"Lists and filters say {HUMAN_WORDS.get(stored, 'nothing')} ({stored}); verified "
+            f"just now it is {self.human.words} ({self.human.code}). Somebody changed a row, or "
+            "evidence went or came since. Verify everything on the ledger page: it names each "
+            "such entry."
+        )
 
     @property
     def title(self) -> str:

@@ -28,6 +28,11 @@ _CHECKS: tuple[tuple[str, str, frozenset[str]], ...] = (
         "what pages, counts and exports show is what the entries say",
         frozenset({"projection"}),
     ),
+    (
+        "Evidence",
+        "every body is the one its entry names, and every level shown is what it proves",
+        frozenset({"evidence", "level"}),
+    ),
     ("Tree", "every stored hash follows from the leaves", frozenset({"tile", "root"})),
     (
         "Checkpoints",

@@ -263,6 +263,22 @@ def test_a_failed_run_raises_the_alarm(log: list[UUID]) -> None:
     assert EventRow.objects.filter(action="ledger.alarm").count() == 1
 
 
+def test_a_level_that_is_not_what_the_evidence_proves_is_an_alarm(db: None) -> None:
+    (id, _) = record_many([DraftFactory.build() for _ in range(2)])
+    sequencer.run_once()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE audit_eventrow SET human = 'H3' WHERE seq = 0")
+    done = verification.perform(verification.request(ADA).id)
+    codes = {(problem["code"], problem["index"]) for problem in done.result["problems"]}
+    assert ("level", 0) in codes
+    (alarm,) = EventRow.objects.filter(action="ledger.alarm")
+    event = load(alarm.event)
+    assert event["data"] == {"code": "level", "index": 0}
+    assert event["reason"].startswith("index 0: the stored human level is H3; what the evidence")
+    assert "No evidence was recorded." in event["reason"]
+    assert load(id)["human"] == "H3", "what is stored stays for whoever looks into it"
+
+
 def test_rows_of_an_older_version_are_made_anew_on_request(log: list[UUID]) -> None:
     assert projection.stale() is False
     EventRow.objects.update(sentence="as an older version said it")

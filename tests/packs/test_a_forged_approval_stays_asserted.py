@@ -14,7 +14,7 @@ from uuid import UUID
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from audit import evidence, packs, proofs, sequencer
+from audit import clock, evidence, packs, proofs, sequencer
 from audit.actor import Target
 from tests.ata.ata_process import Ata
 from tests.audit.factories import ISSUER, OLU
@@ -95,13 +95,13 @@ FORGERIES: dict[Forgery, str] = {
     signed_by_another_key_of_the_same_name: "verifies its RS256 signature",
     signed_by_a_key_that_was_put_among_the_issuers: "verifies its RS256 signature",
     a_genuine_sign_in_beside_a_forged_approval: "verifies its RS256 signature",
-    a_genuine_approval_put_beside_another_thing: "this event about another",
+    a_genuine_approval_put_beside_another_thing: "another thing",
     a_genuine_approval_with_the_text_of_another_intent: "has another hash",
-    a_genuine_approval_without_the_text_put_beside_another_thing: "this event is about another",
+    a_genuine_approval_without_the_text_put_beside_another_thing: "another thing",
     a_genuine_approval_of_another_intent: "approves another intent",
     a_genuine_approval_by_somebody_who_was_not_asked: "neither the actor nor the approver",
     a_sign_in_token_called_an_approval: "approves another intent",
-    a_genuine_assertion_put_beside_another_thing: "this event about another",
+    a_genuine_assertion_put_beside_another_thing: "another thing",
     a_genuine_assertion_without_the_text_put_beside_another_thing: "which act the intent is",
     a_genuine_denial_called_an_approval: "is not what happened",
 }
@@ -113,7 +113,7 @@ def signed_anew(act: Act, forge: Forgery) -> tuple[UUID, bytes]:
     act.blocked = forge()
     sequencer.run_once()
     selection = packs.Selection((act.blocked,), {}, "forged")
-    built = packs.build(selection, acts.clock.now(), lambda item: True)
+    built = packs.build(selection, clock.now(), lambda item: True)
     return act.blocked, built.body
 
 

@@ -14,7 +14,7 @@ from audit import clock, disclosure, erasure, evidence, search, sequencer
 from audit.actor import Actor
 from audit.evidence import NotReleasable
 from audit.ledger.query import EventQuery
-from audit.models import EvidenceItem
+from audit.models import EventRow, EvidenceItem
 from portal.identity.models import SignedInSession
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, ISSUER, MIA, OLU
@@ -159,6 +159,17 @@ def test_the_event_page_offers_the_pack_and_names_its_evidence(act: Act) -> None
     assert page_of(item("assertion")) in page
     page = text_of(reader(ADA).get(reverse("export-new"), {"action": "operator.*"}))
     assert "Evidence pack of 2 events" in page
+
+
+def test_a_stored_level_that_its_evidence_does_not_prove_is_an_alarm_on_the_page(
+    act: Act,
+) -> None:
+    auditor, page = reader(ADA), reverse("audit-event", args=[act.requested])
+    assert "The stored level is not" not in text_of(auditor.get(page))
+    EventRow.objects.filter(event=act.requested).update(human="H3")
+    said = text_of(auditor.get(page))
+    assert "The stored level is not what its evidence proves." in said
+    assert "signed twice for this act (H3); verified just now it is signed in (H1)" in said
 
 
 def test_the_verifier_alone_is_anybodys(client: Client) -> None:

@@ -198,7 +198,7 @@ async function checkIntent(event) {
   const happened = event.target;
   const same = () => target.kind === happened.kind && target.name === happened.name;
   if (happened && typeof happened.name === 'string' && !same()) {
-    throw new Refused(`the intent is about ${target.kind} '${target.name}', and this event is not`);
+    throw new Refused('the intent is about another thing than this event');
   }
 }
 
@@ -210,6 +210,6 @@ function checkNamed(event, signed) {
   const { target } = event;
   if (!target || typeof target.name !== 'string' || typeof signed.target !== 'string') return;
   if (signed.target !== [...`${target.kind} ${target.name}`].slice(0, 255).join('')) {
-    throw new Refused(`it approves an act on '${signed.target}', and this event is about another`);
+    throw new Refused("it approves an act on another thing than this event's");
   }
 }

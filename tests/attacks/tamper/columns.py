@@ -71,7 +71,7 @@ CODES: dict[Model, set[str]] = {
     ImportedRow: {"import"},
     ExportJob: {"work"},
     VerificationRun: {"work"},
-    EventRow: {"projection"},
+    EventRow: {"projection", "level"},
     Rollup: {"counts"},
 }
 """What a change of a table is called; one of these must be among what is found."""
