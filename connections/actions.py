@@ -111,7 +111,7 @@ def _told(
     return Committed(
         effects=effects,
         connection=account.connection,
-        data={"connection": account.connection, **(data or {})},
+        data={**names.facts_of(account), **(data or {})},
         private=names.private_of(account),
     )
 

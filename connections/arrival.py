@@ -84,11 +84,7 @@ def commit(ctx: CommitContext) -> Committed:
     )
     needs.met(arrived.iss, arrived.sub, arrived.connection, now)
     return Committed(
-        data={
-            "connection": account.connection,
-            "scopes": list(arrived.scopes),
-            "auth0_id": arrived.auth0_id,
-        },
+        data={**names.facts_of(account), **names.grant_of(account)},
         private=names.private_of(account),
     )
 

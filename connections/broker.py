@@ -232,6 +232,7 @@ def _write(
             "client": ask.client_id,
             "requested": list(ask.scopes),
             "attribution": "asserted",
+            **({"account_id": target.name} if target else {}),
             **data,
         },
     )

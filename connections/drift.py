@@ -45,7 +45,7 @@ def appeared(iss: str, sub: str, fact: Fact, source: str) -> ConnectedAccount:
             seen_at=now,
             watched_since=now,
         )
-        _record(row, {"drift": "appeared", "scopes": list(fact.scopes)})
+        _record(row, {"drift": "appeared"})
     return row
 
 
@@ -60,21 +60,25 @@ def still_there(row: ConnectedAccount, fact: Fact, as_of: datetime) -> bool:
     row.scopes = list(fact.scopes)
     drifted = set(before) != set(fact.scopes)
     back = row.state == State.REVOKED
+    expired = False
     if back:  # the same account id again: the vault kept it after all
         row.turn(State.SUSPENDED, now, reason="Auth0 still holds it after its revocation")
     elif row.state == State.CONNECTED and row.expires_at is not None and row.expires_at <= now:
         row.turn(State.NEEDS_RECONNECT, now, reason="the provider's grant has expired")
+        expired = True
     with transaction.atomic():
         row.save()
         if drifted:
             _record(
                 row,
-                {"drift": "scopes_changed", "before": before, "scopes": list(fact.scopes)},
+                {"drift": "scopes_changed", "before": before},
                 changes={"scopes": {"before": before, "after": list(fact.scopes)}},
             )
         if back:
-            _record(row, {"drift": "came_back", "scopes": list(fact.scopes)})
-    return drifted or back
+            _record(row, {"drift": "came_back"})
+        if expired:
+            _record(row, {"drift": "expired"})
+    return drifted or back or expired
 
 
 def vanished(account: ConnectedAccount, how: str) -> bool:
@@ -100,7 +104,7 @@ def _record(
         target=Target("connection", str(row.id)),
         connection=row.connection,
         on_behalf_of=names.owner(row),
-        data=data,
+        data={**names.facts_of(row), **names.grant_of(row), **data},
         changes=changes,
         private=names.private_of(row),
     )

@@ -9,7 +9,7 @@ from approvals.models import Effect
 from approvals.registry import EffectResult, EffectRun
 from auth0_client.errors import Auth0Error, Forbidden, RateLimited
 from auth0_client.management import Management
-from connections import deletion, lookup
+from connections import deletion, lookup, names
 from connections.models import State
 from outbound.errors import OutboundError
 
@@ -22,7 +22,9 @@ _LOOK_AGAIN_S = 86_400.0  # 40 looks: more than a month for the owner to come ba
 def delete_connected_account(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     """Wait until the owner's token deleted it: the Management API offers no way (§6.3)."""
     account = lookup.by_id(str(payload["account"]))
-    facts = {"connection": payload["connection"]}
+    facts: dict[str, Any] = {"connection": payload["connection"]}
+    if account is not None:
+        facts |= names.facts_of(account)
     if account is None or account.operation != payload["operation"]:
         return EffectResult("failed", "taken back before anything was deleted", data=facts)
     if account.state == State.REVOKED:

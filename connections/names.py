@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from approvals import people
 from audit.actor import Subject
+from audit.clock import rfc3339
 from connections import scopes
 from connections.models import ConnectedAccount
 
@@ -35,3 +36,25 @@ def private_of(account: ConnectedAccount) -> dict[str, object]:
     if account.named:
         values["account"] = account.named
     return values
+
+
+def facts_of(account: ConnectedAccount) -> dict[str, object]:
+    """Plain facts of an account for an event's `data`: which one, and how the act left it.
+
+    `connections.ibom.replay` rebuilds the inventory of any moment from them.
+    """
+    return {
+        "connection": account.connection,
+        "account_id": str(account.id),
+        "auth0_id": account.auth0_id,
+        "state": str(account.state),
+    }
+
+
+def grant_of(account: ConnectedAccount) -> dict[str, object]:
+    """What Auth0 told about the grant itself, for the events that bring it."""
+    return {
+        "scopes": list(account.scopes),
+        "connected_at": rfc3339(account.connected_at) if account.connected_at else None,
+        "expires_at": rfc3339(account.expires_at) if account.expires_at else None,
+    }

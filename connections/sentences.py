@@ -26,6 +26,7 @@ _STEPS = {
 _DRIFT = {
     "appeared": "Auth0-ATA found {whose} at Auth0",
     "vanished": "Auth0-ATA found that {whose} is gone at Auth0",
+    "expired": "Auth0-ATA found that the provider's grant of {whose} has expired",
     "scopes_changed": "Auth0-ATA found other scopes on {whose}",
     "came_back": "Auth0-ATA found {whose} still at Auth0 after its revocation",
 }

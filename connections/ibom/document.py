@@ -12,7 +12,7 @@ from approvals.clock import stamp
 from audit.clock import uuid7
 from connections import scopes
 from connections.ibom.facts import Facts
-from connections.models import ConnectedAccount, Manifest, State, Use
+from connections.ibom.shape import Account, Declared, Used
 
 MEDIA_TYPE: Final = "application/vnd.cyclonedx+json; version=1.7"
 SCHEMA: Final = "http://cyclonedx.org/schema/bom-1.7.schema.json"
@@ -21,11 +21,11 @@ PROFILE: Final = "ata.ibom.v1"
 # States of a credential in the words of CycloneDX (NIST SP 800-57 part 1, 7): what may no longer be
 # used is deactivated, what is gone is destroyed.
 STATES: Final = {
-    State.CONNECTED: "active",
-    State.NEEDS_RECONNECT: "deactivated",
-    State.SUSPENDED: "suspended",
-    State.REVOCATION_PENDING: "deactivated",
-    State.REVOKED: "destroyed",
+    "connected": "active",
+    "needs_reconnect": "deactivated",
+    "suspended": "suspended",
+    "revocation_pending": "deactivated",
+    "revoked": "destroyed",
 }
 SOURCES: Final = {
     "my_account": "Auth0 My Account API, to the owner",
@@ -64,9 +64,9 @@ class _Parts:
         self._declared: dict[str, set[str]] = {}
         names = {account.connection for account in facts.accounts}
         for manifest in facts.manifests:
-            for need in manifest.needs.all():
-                names.add(need.connection)
-                self._declared.setdefault(need.connection, set()).update(need.scopes)
+            for connection, wanted in manifest.needs:
+                names.add(connection)
+                self._declared.setdefault(connection, set()).update(wanted)
             self._component(manifest)
         self.services = [
             *(_service(name) for name in sorted(names)),
@@ -82,12 +82,12 @@ class _Parts:
             for ref, uses in sorted(self._edges.items())
         ]
 
-    def _component(self, manifest: Manifest) -> None:
+    def _component(self, manifest: Declared) -> None:
         ref = component_ref(manifest.kind, manifest.name)
         self._edges.setdefault(ref, set())
         needs = [
-            _property("needs", f"{need.connection} {' '.join(need.scopes)}".rstrip())
-            for need in manifest.needs.all()
+            _property("needs", f"{connection} {' '.join(wanted)}".rstrip())
+            for connection, wanted in manifest.needs
         ]
         self.components.append(
             {
@@ -103,7 +103,7 @@ class _Parts:
             }
         )
 
-    def _user(self, use: Use) -> str:
+    def _user(self, use: Used) -> str:
         """The agent or component that used an account, as the gateway named it."""
         kind, _, name = use.skill.partition(":")
         ref = component_ref(kind, name) if name else component_ref("agent", use.agent or "unnamed")
@@ -122,16 +122,16 @@ class _Parts:
             )
         return ref
 
-    def _credential(self, facts: Facts, account: ConnectedAccount) -> None:
+    def _credential(self, facts: Facts, account: Account) -> None:
         ref = f"credential:{account.id}"
-        uses = facts.uses.get(account.id, ())
+        uses = account.users
         for use in uses:
             self._edges[self._user(use)].add(ref)
         self._edges[ref] = {f"service:{account.connection}"}
         at = f"/components/{len(self.components)}"
         told = _from_auth0(account)
         declared = self._declared.get(account.connection, set())
-        ours = list(_from_us(facts, account, uses, declared))
+        ours = list(_from_us(account, uses, declared))
         self.components.append(
             {
                 "type": "cryptographic-asset",
@@ -148,7 +148,7 @@ class _Parts:
         crypto = f"{at}/cryptoProperties"
         self._cite(
             account.source,
-            stamp(account.seen_at),
+            stamp(account.seen_at or facts.taken),
             [crypto, *(f"{at}/properties/{n}" for n in range(len(told)))],
         )
         if account.last_used_at is not None:
@@ -179,14 +179,15 @@ def _property(name: str, value: str) -> dict[str, str]:
     return {"name": f"ata:{name}", "value": value}
 
 
-def _material(account: ConnectedAccount) -> dict[str, Any]:
+def _material(account: Account) -> dict[str, Any]:
     found: dict[str, Any] = {
         "type": "token",
         "id": account.auth0_id,
-        "state": STATES[State(account.state)],
+        "state": STATES[account.state],
         "securedBy": {"mechanism": "Auth0 Token Vault"},
-        "updateDate": stamp(account.state_since),
     }
+    if account.state_since is not None:
+        found["updateDate"] = stamp(account.state_since)
     if account.connected_at is not None:
         found["creationDate"] = stamp(account.connected_at)
     if account.expires_at is not None:
@@ -194,7 +195,7 @@ def _material(account: ConnectedAccount) -> dict[str, Any]:
     return found
 
 
-def _from_auth0(account: ConnectedAccount) -> list[dict[str, str]]:
+def _from_auth0(account: Account) -> list[dict[str, str]]:
     return [
         _property("connection", account.connection),
         _property("owner.iss", account.iss),
@@ -203,24 +204,23 @@ def _from_auth0(account: ConnectedAccount) -> list[dict[str, str]]:
     ]
 
 
-def _from_us(
-    facts: Facts, account: ConnectedAccount, uses: tuple[Use, ...], declared: set[str]
-) -> Iterator[dict[str, str]]:
+def _from_us(account: Account, uses: list[Used], declared: set[str]) -> Iterator[dict[str, str]]:
     yield _property("state", account.state)
-    yield _property("state_since", stamp(account.state_since))
+    if account.state_since is not None:
+        yield _property("state_since", stamp(account.state_since))
     if account.state_reason:
         yield _property("state_reason", account.state_reason)
-    owner = facts.people.get((account.iss, account.sub))
-    if owner is not None and owner.email:
-        yield _property("owner.email", owner.email)
+    if account.email:
+        yield _property("owner.email", account.email)
     for scope in account.scopes:
         if scope not in declared:
             yield _property("scope.excess", scope)
     for scope in sorted(declared - set(account.scopes)):
         yield _property("scope.missing", scope)
-    yield _property("watched_since", stamp(account.watched_since))
+    watched = stamp(account.watched_since) if account.watched_since else "we began"
+    yield _property("watched_since", watched)
     if account.last_used_at is None:
-        yield _property("use", f"not seen since {stamp(account.watched_since)}")
+        yield _property("use", f"not seen since {watched}")
         return
     yield _property("last_used_at", stamp(account.last_used_at))
     for use in uses:
@@ -229,9 +229,9 @@ def _from_us(
         )
 
 
-def _evidence(facts: Facts, account: ConnectedAccount) -> dict[str, Any]:
+def _evidence(facts: Facts, account: Account) -> dict[str, Any]:
     """Where the newest entry about this account is, for whoever checks the row."""
-    proof = facts.proofs.get(str(account.id))
+    proof = facts.proofs.get(account.id)
     if proof is None:
         return {}
     base = f"{settings.PORTAL_URL}/v1/audit/events/{proof.event}"
@@ -263,6 +263,7 @@ def _metadata(facts: Facts) -> dict[str, Any]:
     said = [
         _property("profile", PROFILE),
         _property("view", "everybody" if facts.whole else "what its reader may see"),
+        *([_property("rebuilt_from_entries", str(facts.size))] if facts.size is not None else []),
         _property("compared_with_auth0", stamp(facts.compared) if facts.compared else "never"),
         _property("people_not_read", str(facts.unread)),
     ]
@@ -288,7 +289,9 @@ def _metadata(facts: Facts) -> dict[str, Any]:
 def _compositions(facts: Facts) -> Iterator[dict[str, Any]]:
     """How complete this is, said for what it is said of (never more than we know)."""
     credentials = [f"credential:{account.id}" for account in facts.accounts]
-    if facts.compared is None or facts.unread:
+    if facts.size is not None:
+        whole = "incomplete" if facts.unread else "complete"  # of what the log tells
+    elif facts.compared is None or facts.unread:
         whole = "incomplete" if facts.unread else "unknown"
     else:
         whole = "complete" if facts.whole else "incomplete"

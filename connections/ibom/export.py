@@ -20,13 +20,16 @@ class Exported:
     file_name: str
 
 
-def export(actor: Actor, *, own: bool = False) -> Exported:
+def export(actor: Actor, *, own: bool = False, size: int | None = None) -> Exported:
     """The signed document of what this person may see; `connection.exported` names its hash.
+
+    Args:
+        size: rebuild it from the first so many entries of the log; for those who may see all.
 
     Raises:
         LedgerIdentityError: the log has no key to sign with.
     """
-    found = facts.read(actor, own=own)
+    found = facts.read(actor, own=own) if size is None else facts.at(size)
     signed = signing.sign(document.build(found))
     body = canonical(signed)
     record(
@@ -38,6 +41,7 @@ def export(actor: Actor, *, own: bool = False) -> Exported:
             "sha256": hashlib.sha256(body).hexdigest(),
             "credentials": len(found.accounts),
             "everybody": found.whole,
+            "rebuilt_from": found.size,
         },
     )
     moment = stamp(found.taken)[:19].replace("-", "").replace(":", "")

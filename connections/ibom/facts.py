@@ -1,10 +1,11 @@
-"""What the document is made of, read at one moment: a handful of queries for any number of rows."""
+"""What the document is made of: the rows of now, or the log up to an index."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -12,18 +13,22 @@ from django.db.models import Max, QuerySet
 
 from approvals import clock
 from approvals.models import Person
-from audit import heads
+from audit import heads, load
 from audit.actor import Actor
-from audit.models import Checkpoint, EventRow
+from audit.models import Checkpoint, Entry, EventRow
 from connections import lookup, reconcile
+from connections.ibom import replay
+from connections.ibom.shape import Account, Declared, Used
 from connections.models import ConnectedAccount, Manifest, Schedule, Use
+
+_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The newest entry about an account: its event and, once it has a leaf, its index."""
+    """The newest entry about an account: its event and its index."""
 
-    event: UUID
+    event: str
     index: int
 
 
@@ -33,37 +38,34 @@ class Facts:
 
     Attributes:
         accounts: those that the reader may see, ordered by id; revoked ones too.
-        uses: account -> who used it, newest first.
         whole: whether everybody's accounts are in it.
         compared: when everybody was last compared with Auth0; None before that.
         unread: how many people could not be read then.
+        size: entries of the log that it was rebuilt from; None where it is of the rows of now.
     """
 
     taken: datetime
-    accounts: tuple[ConnectedAccount, ...]
-    uses: Mapping[UUID, tuple[Use, ...]]
-    people: Mapping[tuple[str, str], Person]
-    manifests: tuple[Manifest, ...]
+    accounts: tuple[Account, ...]
+    manifests: tuple[Declared, ...]
     proofs: Mapping[str, Proof]
     checkpoint: Checkpoint | None
     whole: bool
     compared: datetime | None
     unread: int
+    size: int | None = None
 
 
 def read(actor: Actor, *, own: bool = False) -> Facts:
     """Everything that this person may see, or with `own` their accounts alone."""
     found = lookup.mine(actor) if own else lookup.visible(actor)
     with transaction.atomic():  # one snapshot where the database offers it
-        accounts = tuple(found.order_by("id"))
+        rows = tuple(found.order_by("id"))
         last = Schedule.objects.filter(name=reconcile.ACCOUNTS).first()
         return Facts(
             taken=clock.now(),
-            accounts=accounts,
-            uses=_uses(found),
-            people=_people(accounts),
-            manifests=tuple(Manifest.objects.prefetch_related("needs")),
-            proofs=_proofs(accounts),
+            accounts=tuple(_accounts(rows, _uses(found), _people(rows))),
+            manifests=tuple(map(_declared, Manifest.objects.prefetch_related("needs"))),
+            proofs=_proofs([str(row.id) for row in rows]),
             checkpoint=heads.newest_checkpoint(),
             whole=not own and bool(actor.roles & lookup.SEES_ALL),
             compared=last.finished if last else None,
@@ -71,26 +73,121 @@ def read(actor: Actor, *, own: bool = False) -> Facts:
         )
 
 
-def _uses(found: QuerySet[ConnectedAccount]) -> dict[UUID, tuple[Use, ...]]:
-    uses: dict[UUID, list[Use]] = {}
-    for use in Use.objects.filter(account__in=found.values("pk")).order_by("-last", "id"):
-        uses.setdefault(use.account_id, []).append(use)
-    return {account: tuple(rows) for account, rows in uses.items()}
+def at(size: int) -> Facts:
+    """Everybody's accounts as the first `size` entries of the log tell."""
+    inventory = replay.walk(events(size))
+    accounts = [inventory.accounts[name] for name in sorted(inventory.accounts)]
+    return Facts(
+        taken=clock.now(),
+        accounts=tuple(accounts),
+        manifests=tuple(inventory.manifests[key] for key in sorted(inventory.manifests)),
+        proofs={name: Proof(event, index) for name, (event, index) in inventory.last.items()},
+        checkpoint=heads.newest_checkpoint(),
+        whole=True,
+        compared=None,
+        unread=inventory.untold,
+        size=size,
+    )
 
 
-def _people(accounts: tuple[ConnectedAccount, ...]) -> dict[tuple[str, str], Person]:
-    if len(accounts) < 500:
-        found = Person.objects.filter(sub__in={account.sub for account in accounts})
-    else:
-        found = Person.objects.exclude(sub="")
+def events(size: int) -> Iterator[dict[str, Any]]:
+    """The events below an index that tell of the inventory, opened, in order of index."""
+    found = EventRow.objects.filter(seq__lt=size, action__in=replay.ACTIONS).order_by("seq")
+    batch: list[EventRow] = []
+    for row in found.iterator(_BATCH):
+        batch.append(row)
+        if len(batch) == _BATCH:
+            yield from load.load_rows(batch)
+            batch = []
+    yield from load.load_rows(batch)
+
+
+def size_at(moment: datetime) -> int:
+    """How many entries had been recorded by a moment, in the log's own order."""
+    later = EventRow.objects.filter(recorded_at__gt=moment, seq__isnull=False)
+    first = later.order_by("seq").values_list("seq", flat=True).first()
+    return first if first is not None else Entry.objects.count()
+
+
+def _accounts(
+    rows: tuple[ConnectedAccount, ...],
+    uses: Mapping[UUID, dict[tuple[str, str], Used]],
+    people: Mapping[tuple[str, str], Person],
+) -> Iterator[Account]:
+    for row in rows:
+        owner = people.get((row.iss, row.sub))
+        yield Account(
+            id=str(row.id),
+            connection=row.connection,
+            auth0_id=row.auth0_id,
+            iss=row.iss,
+            sub=row.sub,
+            email=owner.email if owner else "",
+            named=row.named,
+            scopes=tuple(row.scopes),
+            state=row.state,
+            state_since=row.state_since,
+            state_reason=row.state_reason,
+            connected_at=row.connected_at,
+            expires_at=row.expires_at,
+            source=row.source,
+            seen_at=row.seen_at,
+            watched_since=row.watched_since,
+            last_used_at=row.last_used_at,
+            uses=uses.get(row.id, {}),
+        )
+
+
+def _declared(row: Manifest) -> Declared:
+    needs = tuple((need.connection, tuple(need.scopes)) for need in row.needs.all())
+    return Declared(row.kind, row.name, row.digest, row.declared_at, needs)
+
+
+def _uses(found: QuerySet[ConnectedAccount]) -> dict[UUID, dict[tuple[str, str], Used]]:
+    uses: dict[UUID, dict[tuple[str, str], Used]] = {}
+    for use in Use.objects.filter(account__in=found.values("pk")).order_by("id"):
+        kept = uses.setdefault(use.account_id, {})
+        kept[use.agent, use.skill] = Used(use.agent, use.skill, use.count, use.last)
+    return uses
+
+
+def _people(rows: tuple[ConnectedAccount, ...]) -> dict[tuple[str, str], Person]:
+    found = Person.objects.exclude(sub="")
+    if len(rows) < _BATCH:
+        found = found.filter(sub__in={row.sub for row in rows})
     return {(person.iss, person.sub): person for person in found}
 
 
-def _proofs(accounts: tuple[ConnectedAccount, ...]) -> dict[str, Proof]:
+def _proofs(names: list[str]) -> dict[str, Proof]:
     """The newest entry about each account; what has no leaf yet is not proven and left out."""
     rows = EventRow.objects.filter(target_kind="connection", seq__isnull=False)
-    if len(accounts) < 500:
-        rows = rows.filter(target_name__in=[str(account.id) for account in accounts])
+    if len(names) < _BATCH:
+        rows = rows.filter(target_name__in=names)
     newest = rows.values("target_name").annotate(newest=Max("seq")).values_list("newest", flat=True)
     found = EventRow.objects.filter(seq__in=newest).values_list("target_name", "event", "seq")
-    return {name: Proof(event, seq) for name, event, seq in found if seq is not None}
+    return {name: Proof(str(event), seq) for name, event, seq in found if seq is not None}
+
+
+class BadMoment(ValueError):
+    """`at` is neither an index, nor a date, nor an RFC 3339 time; or it is beyond the log."""
+
+
+def size_of(text: str) -> int:
+    """How many entries `at` means: a number of entries, or what was recorded by a moment (UTC).
+
+    Raises:
+        BadMoment: saying what would do.
+    """
+    total = Entry.objects.count()
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        size = int(text)
+        if size > total:
+            raise BadMoment(f"at: the log has {total} entries, so at most {total}.")
+        return size
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadMoment(
+            "at: a number of entries, a date, or a time such as 2026-11-24T10:00:00Z."
+        ) from None
+    return size_at(moment if moment.tzinfo else moment.replace(tzinfo=UTC))

@@ -9,7 +9,7 @@ from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
 from connections import listing, lookup, manifests
-from connections.ibom import document, export
+from connections.ibom import document, export, facts
 from connections.models import ConnectedAccount, State
 from portal.api import contract, decisions, shapes
 from portal.api.auth import caller
@@ -58,12 +58,22 @@ def list_connections(
     "/connections/ibom",
     summary="The signed Auth-IBOM (CycloneDX 1.7)",
     openapi_extra=contract.may(
-        ok={"application/vnd.cyclonedx+json": {"schema": {"type": "object"}}}
+        403, 422, ok={"application/vnd.cyclonedx+json": {"schema": {"type": "object"}}}
     ),
 )
-def ibom(request: HttpRequest) -> HttpResponse:
-    """Everybody's accounts for admins and auditors, else your own; each export is an event."""
-    made = export.export(caller(request).actor)
+def ibom(request: HttpRequest, at: Annotated[str, Field(max_length=40)] = "") -> HttpResponse:
+    """Everybody's accounts for admins and auditors, else your own; each export is an event.
+
+    `at` rebuilds it from the log: a number of entries, a date, or an RFC 3339 time.
+    """
+    actor = caller(request).actor
+    if at and not actor.roles & lookup.SEES_ALL:
+        raise Problem(403, "not_permitted", "An earlier inventory is for auditors and admins.")
+    try:
+        size = facts.size_of(at) if at else None
+    except facts.BadMoment as bad:
+        raise Problem(422, "invalid_request", str(bad), pointer="/at") from None
+    made = export.export(actor, size=size)
     return HttpResponse(
         made.body,
         content_type=document.MEDIA_TYPE,

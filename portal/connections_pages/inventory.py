@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from approvals import clock
 from connections import inventory as everybody
 from connections import reconcile, schedule, scopes
-from connections.ibom import document, export
+from connections.ibom import document, export, facts
 from connections.inventory import Filter, Inventory
 from connections.models import Schedule, State
 from portal.identity.current import actor, needs_role
@@ -130,8 +131,13 @@ def _status() -> dict[str, Any]:
 @needs_role("admin", "auditor")
 @require_safe
 def ibom(request: HttpRequest) -> HttpResponseBase:
-    """The signed Auth-IBOM as a file; each one is on the record."""
-    made = export.export(actor(request))
+    """The signed Auth-IBOM, of now or `?at=` an index or a moment; each one is on the record."""
+    asked = request.GET.get("at", "")
+    try:
+        size = facts.size_of(asked) if asked else None
+    except facts.BadMoment as bad:
+        raise BadRequest(str(bad)) from None
+    made = export.export(actor(request), size=size)
     return HttpResponse(
         made.body,
         content_type=document.MEDIA_TYPE,

@@ -77,7 +77,16 @@ def test_what_a_phone_shows_is_safe_short_and_warns(name: str) -> None:
     from approvals import registry
 
     sentence = _sentence(
-        _Request(registry.get("skill.block"), None, Target("skill", name), {}, "", "HIGH", None)  # type: ignore[arg-type]
+        _Request(
+            registry.get("skill.block"),
+            None,  # type: ignore[arg-type]  # who asks is not in it
+            Target("skill", name),
+            {},
+            "",
+            "HIGH",
+            None,  # type: ignore[arg-type]
+            None,  # type: ignore[arg-type]
+        )
     )
     assert not DANGEROUS & set(sentence) and len(sentence) <= 500
     assert display.warning(name) in sentence

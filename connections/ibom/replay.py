@@ -1,0 +1,213 @@
+"""The inventory at any index of the log, from its entries and openings alone.
+
+Every event about an account names it (`data.account_id`) and says in which state it left it
+(`data.state`), so a walk over the events in order of index gives the inventory of any moment.
+Values whose openings were destroyed read as erased. Pure Python: no database, no Django.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+from connections.ibom.shape import ERASED, Account, Declared, Used
+
+_ACCOUNTS: Final = (
+    "connection.connected",
+    "connection.reconciled",
+    "connection.suspended",
+    "connection.resumed",
+    "connection.revoked",
+)
+ACTIONS: Final = (*_ACCOUNTS, "token.exchanged", "token.refused", "manifest.declared")
+"""The events that tell something about the inventory; others may be left out of a walk."""
+
+type Event = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Inventory:
+    """What the events told so far.
+
+    Attributes:
+        accounts: by public id.
+        manifests: by `(kind, name)`.
+        size: one more than the index of the last event taken.
+        last: account id -> `(event id, index)` of the newest event about it.
+        untold: events that name no account any more, since what named it was erased.
+    """
+
+    accounts: dict[str, Account] = field(default_factory=dict)
+    manifests: dict[tuple[str, str], Declared] = field(default_factory=dict)
+    size: int = 0
+    last: dict[str, tuple[str, int]] = field(default_factory=dict)
+    untold: int = 0
+
+    def take(self, event: Event) -> None:
+        """Go on by one event; they have to come in order of index."""
+        index = event["index"]
+        if index is not None:
+            self.size = index + 1
+        action = event["action"]
+        if action == "manifest.declared":
+            self._declared(event)
+        elif action in _ACCOUNTS and event["outcome"] in {"success", "pending"}:
+            self._told(event)
+        elif action.startswith("token."):
+            self._asked(event)
+
+    def _told(self, event: Event) -> None:
+        data = event["data"]
+        account = self._account(event)
+        if account is None:
+            return
+        when = _moment(event["time"])
+        owner = data.get("owner")
+        if isinstance(owner, Mapping) and "sub" in owner:
+            account.iss, account.sub = _text(owner.get("iss")), _text(owner.get("sub"))
+            account.email = _text(owner.get("email"))
+        elif "owner" in data:
+            account.sub, account.email = ERASED, ERASED
+        if "account" in data:
+            account.named = _text(data["account"])
+        if isinstance(data.get("scopes"), list):
+            account.scopes = tuple(map(str, data["scopes"]))
+            account.seen_at = when
+        account.auth0_id = str(data.get("auth0_id") or account.auth0_id)
+        for name in ("connected_at", "expires_at"):
+            if name in data:
+                setattr(account, name, _moment(data[name]) if data[name] else None)
+        state = data.get("state")
+        if isinstance(state, str) and state != account.state:
+            account.state, account.state_since = state, when
+            account.state_reason = _text(event["reason"])
+
+    def _account(self, event: Event) -> Account | None:
+        data, target = event["data"], event["target"]
+        name = data.get("account_id") or (target or {}).get("name")
+        if not isinstance(name, str) or not name:
+            self.untold += 1
+            return None
+        known = self.accounts.get(name)
+        if known is None:
+            when = _moment(event["time"])
+            source = "management" if event["action"] == "connection.reconciled" else "my_account"
+            known = Account(
+                id=name,
+                connection=str(event["connection"] or data.get("connection") or ""),
+                source=source,
+                state_since=when,
+                watched_since=when,
+                seen_at=when,
+            )
+            self.accounts[name] = known
+        if event["index"] is not None:
+            self.last[name] = (str(event["id"]), event["index"])
+        return known
+
+    def _asked(self, event: Event) -> None:
+        """A token that was given out, or a refusal that tells of a dead grant."""
+        if event["target"] is None:
+            return
+        account = self._account(event)
+        if account is None:
+            return
+        when = _moment(event["time"])
+        if event["action"] == "token.refused":
+            if event["data"].get("code") == "reconnect_required" and account.state == "connected":
+                account.state, account.state_since = "needs_reconnect", when
+                account.state_reason = "the provider refused the stored grant"
+            return
+        key = (event["agent"], event["skill"])
+        before = account.uses.get(key)
+        count = before.count + 1 if before else 1
+        account.uses[key] = Used(event["agent"], event["skill"], count, when)
+        account.last_used_at = when
+
+    def _declared(self, event: Event) -> None:
+        target, changes = event["target"] or {}, event["changes"]
+        after = changes.get("after") if isinstance(changes, Mapping) else None
+        kind, name = str(target.get("kind", "")), _text(target.get("name"))
+        needs: tuple[tuple[str, tuple[str, ...]], ...] = ()
+        if isinstance(after, Mapping):
+            kind, name = str(after["kind"]), str(after["name"])
+            needs = tuple(
+                (str(one["connection"]), tuple(map(str, one["scopes"])))
+                for one in after["connections"]
+            )
+        self.manifests[kind, name] = Declared(
+            kind, name, str(event["data"].get("manifest", "")), _moment(event["time"]), needs
+        )
+
+    def copy(self) -> Inventory:
+        """A state to compare with later, which further events do not change."""
+        accounts = {
+            name: replace(account, uses=dict(account.uses))
+            for name, account in self.accounts.items()
+        }
+        return Inventory(accounts, dict(self.manifests), self.size, dict(self.last), self.untold)
+
+
+def walk(events: Iterable[Event]) -> Inventory:
+    """The inventory after these events, which come in order of index."""
+    found = Inventory()
+    for event in events:
+        found.take(event)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference between two inventories.
+
+    Attributes:
+        what: appeared, state, scopes, first_use, manifest.
+        account: its public id; `kind:name` of a manifest.
+        before, after: in words; empty where there was nothing.
+    """
+
+    what: str
+    account: str
+    before: str
+    after: str
+
+
+def difference(before: Inventory, after: Inventory) -> list[Change]:
+    """What changed from one to the other, by account, in a stable order."""
+    found: list[Change] = []
+    for name, now in sorted(after.accounts.items()):
+        then = before.accounts.get(name)
+        if then is None:
+            found.append(Change("appeared", name, "", f"{now.connection}, {now.state}"))
+            then = Account(name, now.connection, scopes=now.scopes, state=now.state)
+        if then.state != now.state:
+            found.append(Change("state", name, then.state, now.state))
+        gained, lost = set(now.scopes) - set(then.scopes), set(then.scopes) - set(now.scopes)
+        if gained or lost:
+            words = [*(f"+{scope}" for scope in sorted(gained)), *(f"-{s}" for s in sorted(lost))]
+            found.append(Change("scopes", name, " ".join(then.scopes), " ".join(words)))
+        found += [
+            Change("first_use", name, "", f"{agent or 'unnamed'} {skill}".rstrip())
+            for agent, skill in sorted(now.uses.keys() - then.uses.keys())
+        ]
+    for key, declared in sorted(after.manifests.items()):
+        old = before.manifests.get(key)
+        if old is None or old.digest != declared.digest:
+            found.append(
+                Change("manifest", ":".join(key), _needs(old) if old else "", _needs(declared))
+            )
+    return found
+
+
+def _needs(declared: Declared) -> str:
+    return "; ".join(f"{name} {' '.join(scopes)}".rstrip() for name, scopes in declared.needs)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ERASED if value else ""
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,62 @@
+"""What an inventory is, wherever it was read from: rows of today or entries of the log.
+
+Pure Python: the replay of a log needs no database and no Django.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+ERASED = "(erased)"
+"""Stands for a personal value whose opening was destroyed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """How often one agent used an account through one component; both names are asserted."""
+
+    agent: str
+    skill: str
+    count: int
+    last: datetime
+
+
+@dataclass(slots=True)
+class Account:
+    """One connected account; empty texts and None are what nobody told."""
+
+    id: str
+    connection: str
+    auth0_id: str = ""
+    iss: str = ""
+    sub: str = ""
+    email: str = ""
+    named: str = ""
+    scopes: tuple[str, ...] = ()
+    state: str = "connected"
+    state_since: datetime | None = None
+    state_reason: str = ""
+    connected_at: datetime | None = None
+    expires_at: datetime | None = None
+    source: str = "management"
+    seen_at: datetime | None = None
+    watched_since: datetime | None = None
+    last_used_at: datetime | None = None
+    uses: dict[tuple[str, str], Used] = field(default_factory=dict)
+
+    @property
+    def users(self) -> list[Used]:
+        """Who used it, newest first."""
+        return sorted(self.uses.values(), key=lambda use: use.last, reverse=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A manifest in force: each connection with the scopes that may be asked of it."""
+
+    kind: str
+    name: str
+    digest: str
+    declared_at: datetime
+    needs: tuple[tuple[str, tuple[str, ...]], ...] = ()

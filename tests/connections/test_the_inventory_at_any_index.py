@@ -1,0 +1,253 @@
+"""The inventory is what the log tells: rebuilt from entries and openings at every index."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from approvals import clock
+from approvals.perform import Refused, perform
+from audit import erasure, sequencer
+from audit.actor import Actor, Subject, Target
+from audit.load import openings_of
+from audit.models import Entry
+from connections import drift, manifests
+from connections.ibom import facts, replay
+from connections.ibom.shape import ERASED, Account
+from connections.models import ConnectedAccount, State
+from tests.connections.visitor import Gateway, know, subject
+from tests.identity.trail import events
+from tests.support.pages import signed_in
+
+_SCOPES = ("repo", "read:user", "delete_repo", "gist")
+_PURE = """
+import json, sys
+from audit.ledger.commitment import Opening
+from audit.ledger.entry import reveal
+from connections.ibom.replay import walk
+entries = [json.loads(line) for line in sys.stdin]
+opened = (
+    reveal(
+        one["entry"].encode(),
+        [
+            Opening(o["path"], o["subject"], bytes.fromhex(o["salt"]), o["value"])
+            for o in one["openings"]
+        ],
+        index=one["index"],
+    )
+    for one in entries
+)
+found = walk(opened)
+assert not [name for name in sys.modules if name.split(".")[0] == "django"], "no Django"
+print(json.dumps({n: [a.state, list(a.scopes), a.sub] for n, a in found.accounts.items()}))
+"""
+
+
+def owner(who: str) -> Actor:
+    return Actor(iss=settings.ENV.issuer, sub=subject(who), via="web")
+
+
+def now_known() -> dict[str, Account]:
+    """The rows of now."""
+    admin = Actor(iss=settings.ENV.issuer, sub="x", roles=frozenset({"admin"}))
+    return {account.id: account for account in facts.read(admin).accounts}
+
+
+def told(size: int) -> dict[str, Account]:
+    """What the log tells."""
+    return {account.id: account for account in facts.at(size).accounts}
+
+
+def comparable(accounts: dict[str, Account]) -> dict[str, Any]:
+    """What both have to agree on; the rest is when somebody looked, or the names of today."""
+    return {
+        name: (
+            account.connection,
+            account.auth0_id,
+            account.iss,
+            account.sub,
+            sorted(account.scopes),
+            account.state,
+            account.connected_at,
+            account.expires_at,
+            {key: use.count for key, use in account.uses.items()},
+        )
+        for name, account in accounts.items()
+    }
+
+
+def fact(choose: random.Random, auth0_id: str) -> drift.Fact:
+    now = clock.now().replace(microsecond=0)
+    ends = choose.choice([None, now + timedelta(days=3), now - timedelta(days=1)])
+    scopes = tuple(sorted(choose.sample(_SCOPES, choose.randint(0, 3))))
+    return drift.Fact(auth0_id, choose.choice(["github", "slack"]), scopes, now, ends)
+
+
+def step(choose: random.Random) -> None:
+    """One thing that can happen to the inventory."""
+    who = choose.choice(["member1", "member2"])
+    row = ConnectedAccount.objects.order_by("?").first()
+    what = choose.choice(["appears", "seen", "gone", "suspend", "resume", "revoke"])
+    if row is None or what == "appears":
+        known = ConnectedAccount.objects.count()
+        drift.appeared(
+            settings.ENV.issuer, subject(who), fact(choose, f"cac_{known}"), "management"
+        )
+    elif what == "seen":
+        seen = replace(fact(choose, row.auth0_id), connection=row.connection)
+        drift.still_there(row, seen, clock.now() + timedelta(seconds=1))
+    elif what == "gone":
+        drift.vanished(row, "a test")
+    else:
+        me = Actor(iss=row.iss, sub=row.sub, via="web")
+        try:
+            perform(me, f"connection.{what}", Target("connection", str(row.id)), reason="a test")
+        except Refused:
+            return
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_at_every_index_the_log_tells_what_the_rows_were(db: None, seed: int) -> None:
+    know("member1", "member2")
+    choose = random.Random(seed)
+    moments: dict[int, dict[str, Any]] = {}
+    for _ in range(40):
+        step(choose)
+        sequencer.run_once()
+        moments[Entry.objects.count()] = comparable(now_known())
+    assert len(moments) > 10
+    for size, rows in moments.items():
+        assert comparable(told(size)) == rows, size
+
+
+def test_uses_and_dead_grants_are_told_by_the_brokers_events(
+    gateway: Callable[[str], Gateway], github_mcp: manifests.Declaration
+) -> None:
+    caller = gateway("operator")
+    for _ in range(2):
+        assert caller.exchange().status_code == 200
+    sequencer.run_once()
+    size = Entry.objects.count()
+    assert comparable(told(size)) == comparable(now_known())
+    [account] = [a for a in told(size).values() if a.uses]
+    assert [(u.agent, u.skill, u.count) for u in account.users] == [
+        ("release-bot", "mcp:github-mcp", 2)
+    ]
+    [declared] = facts.at(size).manifests
+    assert declared.needs == (("github", ("read:user", "repo")),)
+
+
+def test_a_fresh_process_needs_entries_and_openings_alone(db: None) -> None:
+    know("member1", "member2")
+    choose = random.Random(7)
+    for _ in range(15):
+        step(choose)
+    sequencer.run_once()
+    lines = []
+    for entry in Entry.objects.order_by("seq").select_related("event"):
+        if json.loads(bytes(entry.event.entry))["action"] not in replay.ACTIONS:
+            continue
+        openings = [
+            {"path": o.path, "subject": o.subject, "salt": o.salt.hex(), "value": o.value}
+            for o in openings_of([entry.event_id])[entry.event_id]
+        ]
+        lines.append(
+            json.dumps(
+                {
+                    "index": entry.seq,
+                    "entry": bytes(entry.event.entry).decode(),
+                    "openings": openings,
+                }
+            )
+        )
+    done = subprocess.run(
+        [sys.executable, "-c", _PURE],
+        input="\n".join(lines),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    rebuilt = json.loads(done.stdout)
+    assert rebuilt == {
+        n: [a.state, list(a.scopes), a.sub] for n, a in told(Entry.objects.count()).items()
+    }
+
+
+def test_an_erased_owner_reads_as_erased_and_the_account_stays(db: None) -> None:
+    know("member1")
+    row = drift.appeared(
+        settings.ENV.issuer, subject("member1"), fact(random.Random(1), "c"), "management"
+    )
+    sequencer.run_once()
+    erasure.erase_subject(Subject(settings.ENV.issuer, subject("member1")).key)
+    account = told(Entry.objects.count())[str(row.id)]
+    assert account.sub == ERASED and account.state == State.CONNECTED
+
+
+def test_the_difference_names_what_came_and_went(db: None) -> None:
+    know("member1")
+    now = clock.now()
+    first = drift.Fact("a", "github", ("repo",), now, None)
+    row = drift.appeared(settings.ENV.issuer, subject("member1"), first, "management")
+    sequencer.run_once()
+    before = Entry.objects.count()
+    drift.still_there(row, replace(first, scopes=("repo", "gist")), now + timedelta(seconds=1))
+    perform(owner("member1"), "connection.suspend", Target("connection", str(row.id)))
+    drift.appeared(
+        settings.ENV.issuer, subject("member1"), replace(first, auth0_id="b"), "management"
+    )
+    sequencer.run_once()
+    old, new = (replay.walk(facts.events(size)) for size in (before, Entry.objects.count()))
+    found = [(c.what, c.account == str(row.id), c.after) for c in replay.difference(old, new)]
+    assert found == [
+        ("state", True, "suspended"),
+        ("scopes", True, "+gist"),
+        ("appeared", False, "github, connected"),
+    ]
+    assert replay.difference(old, old) == []
+
+
+def test_a_moment_leads_to_the_entries_recorded_by_then(db: None) -> None:
+    know("member1")
+    drift.appeared(
+        settings.ENV.issuer, subject("member1"), fact(random.Random(2), "a"), "management"
+    )
+    sequencer.run_once()
+    between = clock.now()
+    drift.appeared(
+        settings.ENV.issuer, subject("member1"), fact(random.Random(3), "b"), "management"
+    )
+    sequencer.run_once()
+    assert facts.size_at(between) == 1 and facts.size_at(clock.now()) == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [("?at=1", 200), ("?at=2026-01-01", 200), ("?at=0", 200), ("?at=x", 400), ("?at=-1", 400)],
+)
+def test_the_page_hands_out_an_earlier_inventory(db: None, query: str, status: int) -> None:
+    know("member1")
+    drift.appeared(
+        settings.ENV.issuer, subject("member1"), fact(random.Random(2), "a"), "management"
+    )
+    sequencer.run_once()
+    answer = signed_in("auditor", "auditor").get(f"/connections/inventory/ibom/{query}")
+    assert answer.status_code == status
+    if status == 200:
+        found = [
+            part
+            for part in json.loads(answer.content)["components"]
+            if part["type"] == "cryptographic-asset"
+        ]
+        assert len(found) == (1 if query == "?at=1" else 0)
+        assert events("connection.exported")[-1]["data"]["rebuilt_from"] is not None
