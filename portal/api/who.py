@@ -150,7 +150,7 @@ def sign_in(request: HttpRequest, body: SignIn) -> Who:
         ) from None
     if claims.subject != me.actor.sub:
         raise Problem(422, "id_token_refused", "The ID token is about somebody else.")
-    evidence.put_issuer_keys(claims.issuer, issuer.auth0().keys.snapshot().as_json())
+    issuer.keep_snapshots()
     kept = evidence.put(
         "id_token",
         body.id_token.encode(),
