@@ -48,7 +48,7 @@ def _row(row: EventRow, reading: Reading, sizes: LogSizes) -> Row:
         id=row.event,
         index=row.seq,
         sentence=emphasised(row.sentence, row.actor_name, row.target_name),
-        outcome=row.outcome,
+        outcome=shown_outcome(row.action, row.outcome, row.via),
         severity=SEVERITIES[row.severity],
         human=row.human,
         log=sizes.level(row.seq),
@@ -58,6 +58,12 @@ def _row(row: EventRow, reading: Reading, sizes: LogSizes) -> Row:
         drawer_url=reading.url(event=str(row.event)),
         open=row.event == reading.event,
     )
+
+
+def shown_outcome(action: str, outcome: str, via: str) -> str:
+    """The outcome with its label: a denial that the portal itself recorded is one that only our
+    clock tells from an expiry; a person's own comes from their phone, passkey or browser."""
+    return "denied_inferred" if (action, via) == ("approval.denied", "task") else outcome
 
 
 def emphasised(sentence: str, *names: str) -> SafeString:

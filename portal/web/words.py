@@ -55,6 +55,7 @@ STATES: dict[str, Look] = {
     "open": Look("warn", "circle-dot", "open"),
     "acknowledged": Look("info", "eye", "acknowledged"),
     "dismissed": Look("off", "eye-off", "dismissed"),
+    "denied_inferred": Look("warn", "help", "denied, inferred"),
     "done": Look("ok", "check", "done"),
     "deciding": Look("info", "circle-dashed", "deciding"),
     "closed": Look("off", "circle-slash", "closed"),
