@@ -67,16 +67,20 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   const says = form.querySelector("[data-passkey-says]");
   const button = form.querySelector("[type=submit]");
-  if (button.disabled) return;
-  button.disabled = true;
+  if (button.ariaDisabled) return;
+  button.ariaDisabled = "true"; // not disabled: focus stays here, and the page waits for it
   says.textContent = "Answer your device…";
   try {
     const made = await act(JSON.parse(form.dataset.options));
     form.elements.credential.value = JSON.stringify(plain(made));
+    if (!form.isConnected) { // the page has renewed itself meanwhile
+      form.hidden = true;
+      document.body.append(form);
+    }
     form.submit();
   } catch (error) {
     says.textContent = because(error);
-    button.disabled = false;
+    button.ariaDisabled = null;
     button.focus();
   }
 });

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from tests.access.routes import Samples
 from tests.stories.house import House, fresh
 from tests.stories.member import connect
+from tests.stories.passkeys import arrive_freshly, make_passkey, plug_in
 from tests.support.chrome import Person
 from tests.support.stack import eventually
 
@@ -65,6 +66,7 @@ def prepare(house: House) -> World:
         ("approval_id",): [(id,) for id in approvals],
         ("account_id",): [(id,) for id in accounts],
         ("digest",): [(digest,) for digest in _evidence(house)],
+        ("handle",): [(_passkey(house),)],
         ("need_id",): [("1",)],
         ("public_id",): [("none",)],
         ("connection",): [("slack",)],
@@ -103,6 +105,15 @@ def _suspended(house: House) -> None:
     admin = house.visit("admin", path)
     admin.page.get_by_role("button", name="Suspend").first.click()
     expect(admin.page.get_by_text("suspended", exact=False).first).to_be_visible()
+
+
+def _passkey(house: House) -> str:
+    """The handle of a passkey with a long name."""
+    page = arrive_freshly(house, "operator", "/account/passkeys/new/")
+    plug_in(page)
+    make_passkey(page, house, LONG[:60])
+    (row,) = house.stack.rows("SELECT max(handle) AS handle FROM approvals_passkey")
+    return str(row["handle"])
 
 
 def _one_each(house: House, table: str, state: str) -> list[str]:

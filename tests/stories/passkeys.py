@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -38,11 +39,18 @@ def arrive_freshly(house: House, name: str, path: str) -> Page:
     return page
 
 
-def plug_in(page: Page, **other: Any) -> None:
-    """A virtual authenticator in this browser (Chrome DevTools Protocol, domain WebAuthn)."""
+def plug_in(page: Page, **other: Any) -> Callable[[], None]:
+    """A virtual authenticator in this browser (Chrome DevTools Protocol, domain WebAuthn); what is
+    returned unplugs it."""
     devtools = page.context.new_cdp_session(page)
     devtools.send("WebAuthn.enable")
-    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": {**DEVICE, **other}})
+    made = devtools.send("WebAuthn.addVirtualAuthenticator", {"options": {**DEVICE, **other}})
+
+    def unplug() -> None:
+        devtools.send("WebAuthn.removeVirtualAuthenticator", made)
+        devtools.send("WebAuthn.disable")
+
+    return unplug
 
 
 def make_passkey(page: Page, house: House, name: str) -> None:
@@ -132,10 +140,21 @@ def test_a_passkey_and_the_phone_together_prove_an_approval_twice(house: House) 
     assert entry["enrolled_event"] and entry["approver_event"] and entry["revoked_at"]
 
 
-def test_a_device_that_does_not_check_its_user_is_refused_in_words(house: House) -> None:
+def test_every_refusal_of_a_device_is_said_in_words(house: House) -> None:
     page = arrive_freshly(house, "member1", "/account/passkeys/new/")
-    plug_in(page, hasUserVerification=False, isUserVerified=False)
-    page.get_by_role("button", name="Make the passkey").press("Enter")
     says = page.locator("[data-passkey-says]")
+    make = page.get_by_role("button", name="Make the passkey")
+    unplug = plug_in(page, hasUserVerification=False, isUserVerified=False)
+    make.press("Enter")
     expect(says).to_contain_text(re.compile("Nothing was signed|PIN, fingerprint or face"))
-    expect(page.get_by_role("button", name="Make the passkey")).to_be_focused()
+    expect(make).to_be_focused()
+    unplug()
+    plug_in(page)
+    make_passkey(page, house, fresh("Key ring"))
+    page.goto(house.url("/account/passkeys/new/"))
+    make.press("Enter")
+    expect(says).to_contain_text("already holds a passkey of yours")
+    page.add_init_script("delete globalThis.PublicKeyCredential")
+    page.reload()
+    expect(page.get_by_text("This browser has no passkeys here.")).to_be_visible()
+    expect(make).to_be_hidden()
