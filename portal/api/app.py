@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portal.api import audit, broker, connections, decisions, manifests, problems, who
+from portal.api import audit, broker, connections, decisions, manifests, policy, problems, who
 from portal.api.auth import bearer
 from portal.api.bodies import StrictParser
 from portal.api.contract import ContractAPI
@@ -20,6 +20,7 @@ api = ContractAPI(
 problems.register(api)
 api.add_router("", who.router)
 api.add_router("", decisions.router)
+api.add_router("", policy.router)
 api.add_router("", broker.router)
 api.add_router("", manifests.router)
 api.add_router("", connections.router)

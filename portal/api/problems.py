@@ -20,6 +20,7 @@ _STATUS_OF_REFUSAL = {
     "unknown_verb": 422,
     "bad_target": 422,
     "bad_params": 422,
+    "bad_policy": 422,
     "no_approver": 409,
     "closed": 409,
     "nobody_asked": 409,

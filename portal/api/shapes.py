@@ -234,6 +234,28 @@ class ApprovalList(_Closed):
     items: list[ApprovalOut]
 
 
+class PolicyOut(_Closed):
+    """The policy in force: its document, and each rule as a sentence."""
+
+    digest: str = Field(pattern=_HASH)
+    number: int
+    document: dict[str, Any]
+    sentences: list[str]
+
+
+class TrialOut(_Closed):
+    """What would happen, by which rule, and why that one."""
+
+    kind: Literal["refuse", "commit", "require"]
+    sentence: str
+    rule: str | None
+    why: list[str]
+    approver: Literal["self", "another", "group"] | None
+    channel: Literal["ciba", "passkey", "both", "either"] | None
+    needed: int
+    within_s: int | None
+
+
 # Connections, manifests, the broker
 
 

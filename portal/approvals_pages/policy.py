@@ -65,15 +65,17 @@ def may_edit(person: Actor) -> bool:
 
 @require_safe
 @never_cache
-def version(request: HttpRequest, digest: str) -> HttpResponse:
+def version(request: HttpRequest, policy_digest: str) -> HttpResponse:
     """One version: its sentences, what it changed, who changed it and who approved."""
     me = actor(request)
-    known = digest == versions.default().digest or PolicyVersion.objects.filter(digest=digest)
+    known = policy_digest == versions.default().digest or PolicyVersion.objects.filter(
+        digest=policy_digest
+    )
     if not known:
         raise Http404
-    found = next((v for v in policy_words.history() if v.digest == digest), None)
+    found = next((v for v in policy_words.history() if v.digest == policy_digest), None)
     context = {
-        "policy": policy_words.in_words(versions.load(digest)),
+        "policy": policy_words.in_words(versions.load(policy_digest)),
         "version": found,
         "may_edit": may_edit(me) and not (found and found.in_force),
         "reads": bool(me.roles & {"auditor", "operator", "admin"}),
