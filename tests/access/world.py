@@ -8,6 +8,7 @@ from uuid import UUID
 
 from playwright.sync_api import expect
 
+from approvals.policy.versions import default
 from tests.access.routes import Samples
 from tests.stories.house import House, fresh
 from tests.stories.member import connect
@@ -66,6 +67,7 @@ def prepare(house: House) -> World:
         ("approval_id",): [(id,) for id in approvals],
         ("account_id",): [(id,) for id in accounts],
         ("digest",): [(digest,) for digest in _evidence(house)],
+        ("policy_digest",): [(default().digest,)],
         ("handle",): [(_passkey(house),)],
         ("need_id",): [("1",)],
         ("public_id",): [("none",)],
