@@ -15,7 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from approvals import clock, people
 from approvals.perform import perform
-from audit import sequencer
+from audit import evidence, sequencer
 from audit.actor import Target
 from audit.models import EventRow
 from connections import reachable, reconcile
@@ -39,6 +39,7 @@ NOT_PAGES = {
     "ledger-run", "notices-seen", "dismiss-need", "api-docs", "enforcement-preview",
     "approval-again", "approval-denied", "account-end-session", "account-end-others",
     "ledger-verify", "suspend", "resume", "break-glass",
+    "audit-event-pack", "audit-pack", "pack-verifier",
 }  # fmt: skip
 TEN_MINUTES = timedelta(minutes=10)
 
@@ -93,6 +94,7 @@ def addresses(wire: Wire, edge_wire: Wire) -> Iterator[dict[str, str]]:
     assert event is not None
     filled = {
         "<uuid:event_id>": str(event.event),
+        "<str:digest>": evidence.put_issuer_keys(f"{wire.url}/", {"keys": []}).digest,
         "<uuid:approval_id>": str(asked.id),
         "<uuid:account_id>": str(account.id),
         "<int:pk>": str(finding.pk),
