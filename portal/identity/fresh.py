@@ -101,16 +101,25 @@ def _ask(request: HttpRequest, why: str, mfa: bool) -> HttpResponseBase:
 
 
 def _answer(request: HttpRequest, why: str, mfa: bool) -> HttpResponse:
-    url = fresh_sign_in_url(page_behind(request), mfa)
     if request.headers.get("HX-Request"):
         answer = HttpResponse(status=401)
-        answer["HX-Redirect"] = url
+        answer["HX-Redirect"] = fresh_sign_in_url(page_behind(request), mfa)
         return answer
     if request.method in _SAFE:
-        return redirect(url)
+        return redirect(fresh_sign_in_url(page_behind(request), mfa))
+    from portal.identity import kept_forms  # its page is gated by this module
+
+    back = kept_forms.page_it_came_from(request)
     if "text/html" in request.headers.get("Accept", ""):
-        words = {"why": why, "url": url, "reference": request_id(request)}
+        if handle := kept_forms.keep(request):
+            back = reverse("resume", args=[handle])
+        words = {
+            "detail": f"{why} What you sent is kept for a quarter of an hour." if handle else why,
+            "url": fresh_sign_in_url(back, mfa),
+            "reference": request_id(request),
+        }
         return render(request, "errors/fresh.html", words, status=401)
+    url = fresh_sign_in_url(back, mfa)
     return JsonResponse(
         {
             "type": "about:blank",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,6 +14,7 @@ from django.conf import settings
 from django.test import Client
 
 from approvals import clock
+from approvals.models import ShortLivedSecret
 from portal.identity.models import SignedInSession
 from tests.connections.visitor import Visitor
 from tests.identity import gated
@@ -135,6 +138,75 @@ def test_a_browser_that_sent_the_form_gets_a_page() -> None:
     assert "Sign in again to do this" in page and "Nothing was changed" in page
     assert "/oidc/authenticate/?fresh=1&amp;next=" in page
     assert gated.done == []
+
+
+def sent_too_late(me: Client) -> str:
+    """The address that a refused form leads to after the sign-in."""
+    age(seconds=601)
+    form = {"words": "my <rules> & more", "again": ["1", "2"]}
+    page = me.post(PAGE, form, HTTP_ACCEPT=HTML, HTTP_HOST=HOST).content.decode()
+    [url] = re.findall(r'href="(/oidc/authenticate/[^"]*)"', page.partition("<main")[2])
+    return asked(unescape(url))["next"]
+
+
+def test_a_form_that_came_too_late_is_sent_again_by_one_click() -> None:
+    me = signed_in("admin", "admin", csrf=False)
+    back = sent_too_late(me)
+    assert me.get(back).status_code == 302  # still old: to the sign-in, and here again
+    age(seconds=1)
+    page = me.get(back).content.decode()
+    assert "Nothing was changed yet" in page
+    assert gated.done == []  # looking sends nothing
+    main = page.partition("<main")[2]
+    [action] = re.findall(r'<form class="card" method="post" action="([^"]*)"', main)
+    fields = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', main)
+    kept = [(unescape(n), unescape(v)) for n, v in fields if n != "csrfmiddlewaretoken"]
+    assert kept == [("words", "my <rules> & more"), ("again", "1"), ("again", "2")]
+    assert unescape(action) == PAGE
+    assert me.post(unescape(action), {"words": kept[0][1]}).status_code == 200
+    assert gated.done == ["my <rules> & more"]
+
+
+def test_a_kept_form_is_its_senders_alone_and_sealed() -> None:
+    me = signed_in("admin", "admin")
+    back = sent_too_late(me)
+    assert signed_in("admin2", "admin").get(back).status_code == 404
+    assert Client().get(back).status_code == 302
+    row = ShortLivedSecret.objects.get()
+    assert b"rules" not in bytes(row.ciphertext)
+    assert signed_in("admin", "admin").get(back).status_code == 200
+
+
+def test_a_kept_form_is_gone_after_a_quarter_of_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    me = signed_in("admin", "admin")
+    back = sent_too_late(me)
+    later = clock.now() + timedelta(minutes=15, seconds=1)
+    SignedInSession.objects.update(auth_time=later)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert me.get(back).status_code == 404
+
+
+def test_a_form_that_is_too_long_to_keep_leads_back_to_its_page() -> None:
+    me = signed_in("admin", "admin")
+    age(seconds=601)
+    answer = me.post(
+        PAGE,
+        {"words": "x" * 70_000},
+        HTTP_ACCEPT=HTML,
+        HTTP_HOST=HOST,
+        HTTP_REFERER=f"{settings.PORTAL_URL}/approvals/policy/?tab=2",
+    )
+    page = answer.content.decode()
+    assert "next=%2Fapprovals%2Fpolicy%2F%3Ftab%3D2" in page
+    assert "is kept for" not in page
+    assert not ShortLivedSecret.objects.exists()
+
+
+def test_a_referer_from_elsewhere_leads_home() -> None:
+    me = signed_in("admin", "admin")
+    age(seconds=601)
+    problem = me.post(PAGE, {"words": "x"}, HTTP_REFERER="https://evil.example/x").json()
+    assert asked(problem["sign_in"])["next"] == "/"
 
 
 @pytest.mark.parametrize("method", ["get", "post"])

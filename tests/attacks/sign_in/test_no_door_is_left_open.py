@@ -64,6 +64,8 @@ def _no_issuer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[None]:
     settings.VAR_DIR = tmp_path
+    nobody = {"AUTH0_ISSUER": "http://localhost:9/"}  # the tenant of other tests may be up
+    settings.ENV = settings.ENV.model_copy(update=nobody)
     monkeypatch.setattr(issuer, "outbound", lambda: patient)
     issuer.auth0.cache_clear()
     yield
