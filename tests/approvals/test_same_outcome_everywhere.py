@@ -184,10 +184,11 @@ def where(request: pytest.FixtureRequest, settings: Any) -> Iterator[Place]:
 
 
 @pytest.fixture
-def served(where: Place) -> Iterator[str]:
+def served(where: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The portal over HTTP, on this test's own database, for the command line."""
     shared = connections["default"]
     shared.inc_thread_sharing()
+    monkeypatch.setattr(shared, "close", lambda: None)  # its thread closes what it was lent
     server = LiveServerThread(
         "localhost", StaticFilesHandler, connections_override={"default": shared}
     )
