@@ -1,0 +1,66 @@
+"""What a person approved on the phone convinces somebody who brings the issuer's keys alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+from audit import clock, evidence, packs, proofs, sequencer
+from audit.actor import Actor
+from audit.ledger import note, packcheck
+from audit.ledger.policy import NONE, Policy
+from audit.load import load
+from tests.approvals.asking import ask, code_of, fresh
+from tests.approvals.lamps import Lamps
+from tests.approvals.people_of import Phones
+
+type Work = Callable[..., None]
+LONG_AFTER = timedelta(days=2)
+
+
+def test_the_pack_of_an_approved_act_convinces_with_the_issuers_own_keys(
+    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, work: Work
+) -> None:
+    approval = ask(olu, reason="burns")
+    work()
+    phones.answer("operator2", code_of(approval), "approve")
+    work()
+    sequencer.run_once()
+    selection = packs.of_event(load(fresh(approval).event_id))
+    today = packs.build(selection, clock.now(), lambda item: True)
+    later = packs.build(selection, clock.now() + LONG_AFTER, lambda item: True)
+    log = Policy((note.parse_vkey(proofs.vkey()),), {}, {}, NONE)
+    discovery: Any = httpx.get(f"{phones.tenant.issuer}.well-known/openid-configuration").json()
+    jwks: Any = httpx.get(discovery["jwks_uri"]).json()
+
+    report = packcheck.check(later.body, packcheck.Roots(log, {"": jwks}))
+    assert report.ok, report.to_dict()
+    levels = {dict(event.said)["What"].split(" ")[0]: event.human.code for event in report.events}
+    assert levels["approval.approved"] == levels["lamp.blocked"] == "H2"
+    (decision,) = [one for one in report.events if "lamp.blocked" in dict(one.said)["What"]]
+    approved = dict(decision.said)["Approved"]
+    assert approved.startswith(f"By {oona.name or oona.email}") and "this very intent" in approved
+
+    alone = packcheck.check(later.body, packcheck.Roots(log))
+    assert {event.human.code for event in alone.events} == {"H0"}
+    fresh_one = packcheck.check(today.body, packcheck.Roots(log, {"": jwks}))
+    assert fresh_one.ok and today.bodies == ()
+    assert any("the token is released after" in limit for limit in fresh_one.not_proven)
+
+
+def test_the_issuers_discovery_is_kept_beside_its_keys(
+    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, work: Work
+) -> None:
+    approval = ask(olu)
+    work()
+    phones.answer("operator2", code_of(approval), "approve")
+    work()
+    sequencer.run_once()
+    selection = packs.of_event(load(fresh(approval).event_id))
+    built = packs.build(selection, clock.now(), lambda item: True)
+    issuer = evidence.issuer_keys(phones.tenant.issuer)
+    assert issuer["keys"]
+    assert b".issuer_keys" in built.body and b".issuer_discovery" in built.body
