@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from approvals.models import Approval, Ask
+from approvals.models import Approval, Ask, Status
 from audit.actor import SYSTEM, Actor, EvidenceRef, Subject, Target
 from audit.record import record
 
@@ -130,15 +130,19 @@ def answered_too_late(approval: Approval, ask: Ask, person: Actor, answer: str) 
 
 
 def answer_refused(approval: Approval, ask: Ask, person: Actor, code: str, answer: str) -> UUID:
-    """An answer that was not taken, by the wrong person or way; the request waits on."""
+    """An answer that was not taken, by the wrong person or way; what waits goes on waiting."""
     return _write(
         "approval.failed",
         approval,
         person,
         outcome="failure",
         ask=ask,
-        data={"failure": code, "answer": answer, "still_waits": True},
+        data={"failure": code, "answer": answer, "still_waits": _waits(approval)},
     )
+
+
+def _waits(approval: Approval) -> bool:
+    return approval.status == Status.PENDING
 
 
 def _write(

@@ -83,7 +83,7 @@ def failed(event: PublicEvent) -> str:
             f"{person(event.get('actor'))} {shown(data.get('answer'))} after the request was "
             f"{closed}, which committed nothing: {_what(event)}"
         )
-    if data.get("still_waits"):
+    if "still_waits" in data:
         return (
             f"{person(event.get('actor'))} tried to answer and could not "
             f"({_NOT_TAKEN.get(str(data.get('failure')), 'refused')}): {_what(event)}"
@@ -104,6 +104,14 @@ _NOT_TAKEN = {
     "wrong_subject": "somebody else was asked",
     "wrong_channel": "it is answered another way",
     "already_answered": "the answer is in already",
+    "not_asked": "somebody else was asked",
+    "passkey_unknown": "the passkey is not enrolled",
+    "passkey_of_another": "the passkey is another person’s",
+    "passkey_revoked": "the passkey is revoked",
+    "passkey_too_new": "the passkey is younger than the request",
+    "passkey_for_own_requests": "nobody confirmed the passkey for what others ask",
+    "passkey_counter": "the passkey’s counter went back",
+    "passkey_signature": "the signature does not hold for this",
 }
 
 actions.reword("approval.requested", requested)

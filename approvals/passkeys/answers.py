@@ -27,6 +27,8 @@ LONGEST: Final = 16_384  # bytes of an answer as evidence
 _FIELDS: Final = ("clientDataJSON", "authenticatorData", "signature")
 _COUNTER: Final = slice(33, 37)  # of the authenticator data (section 6.1)
 
+_PAST: Final = {"approve": "approved", "deny": "denied"}
+
 type Said = Literal["approve", "deny"]
 
 
@@ -59,25 +61,35 @@ def give(
 
     Raises:
         Approval.DoesNotExist: no such request, or not for this person to see.
-        Refused: `malformed_passkey` without an event; any other code is on the trail.
+        Refused: `malformed_passkey`, or `not_asked` where nobody was asked yet, without an event;
+            any other refusal is on the trail.
     """
     withdraw.visible_to(person, approval_id)
     clean = _clean(credential)
     with transaction.atomic(durable=True):
         approval = Approval.objects.select_for_update().get(pk=approval_id)
         ask = _asked(approval, person)
-        if ask is None:
-            raise Refused("not_asked", "Only the person who was asked can answer this.")
-        refused = _take(approval, ask, person, decision, clean)
+        refused = (
+            _take(approval, ask, person, decision, clean)
+            if ask
+            else _not_asked(approval, person, decision)
+        )
     if refused:  # only now: the event that says so is committed
         raise Refused(refused.code, refused.detail)
     return approval
 
 
+def _not_asked(approval: Approval, person: Actor, decision: Said) -> _Refusal:
+    """Somebody who may look, and was not asked, sent an answer."""
+    if (current := approval.current) is not None:
+        recording.answer_refused(approval, current, person, "not_asked", _PAST[decision])
+    return _Refusal("not_asked", "Only the person who was asked can answer this.")
+
+
 def _take(
     approval: Approval, ask: Ask, person: Actor, decision: Said, credential: Mapping[str, Any]
 ) -> _Refusal | None:
-    said = "approved" if decision == "approve" else "denied"
+    said = _PAST[decision]
     try:
         key, body = _check(approval, ask, decision, credential)
     except _Refusal as refusal:

@@ -12,7 +12,7 @@ from approvals import withdraw
 from approvals.models import Approval, Ask
 from approvals.passkeys import answers
 from approvals.perform import Refused, perform
-from audit import evidence, human
+from audit import actions, evidence, human
 from audit.actor import Actor
 from audit.clock import now
 from audit.ledger import assertion
@@ -261,6 +261,8 @@ def test_only_the_asked_person_answers(olu: Actor, oona: Actor, hers: Authentica
     assert refused(approval, olu, "approve", answer(approval, hers)) == "not_asked"
     bystander = acting("admin", "admin")
     assert refused(approval, bystander, "approve", answer(approval, hers)) == "not_asked"
+    told_of("not_asked")
+    assert events("approval.failed")[-1]["actor"]["sub"] == bystander.sub
     stranger = acting("member1")
     with pytest.raises(Approval.DoesNotExist):
         answers.give(stranger, str(approval.id), "approve", answer(approval, hers))
@@ -282,6 +284,19 @@ def test_an_answer_after_the_time_commits_nothing_and_is_recorded(
     Ask.objects.filter(approval=approval).update(expires_at=now() - timedelta(seconds=1))
     assert refused(approval, oona, "approve", answer(approval, hers)) == "expired"
     assert events("approval.failed")[-1]["data"]["failure"] == "answered_after_close"
+
+
+def test_a_refused_signature_reads_as_what_it_was(
+    olu: Actor, oona: Actor, hers: Authenticator
+) -> None:
+    approval = ask(olu)
+    refused(approval, oona, "approve", answer(approval, hers, "deny"))
+    withdraw.cancel(olu, str(approval.id))
+    refused(approval, oona, "approve", answer(approval, hers, "deny"))
+    waiting, over = events("approval.failed")
+    assert (waiting["data"]["still_waits"], over["data"]["still_waits"]) == (True, False)
+    for event in (waiting, over):
+        assert "the signature does not hold for this" in actions.sentence(event)
 
 
 def test_an_answer_to_a_withdrawn_request_commits_nothing_and_is_recorded(
