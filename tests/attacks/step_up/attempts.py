@@ -338,7 +338,7 @@ class Attempt:
                 ("target_name", "kitchen"),
                 ("params", {"watt": 999}),
                 ("requester_sub", "auth0|x"),
-                ("intent_hash", "0" * 64),
+                ("intent_hash", f"{self.number:064x}"),
                 ("policy_digest", "0" * 64),
             ]
         )
