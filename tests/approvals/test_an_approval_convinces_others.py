@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from approvals.models import Approval
 from audit import clock, evidence, packs, proofs, sequencer
 from audit.actor import Actor
 from audit.ledger import note, packcheck
@@ -21,6 +22,12 @@ type Work = Callable[..., None]
 LONG_AFTER = timedelta(days=2)
 
 
+def selection_of(approval: Approval) -> packs.Selection:
+    """The act that an approval led to."""
+    assert approval.event_id is not None
+    return packs.of_event(load(approval.event_id))
+
+
 def test_the_pack_of_an_approved_act_convinces_with_the_issuers_own_keys(
     lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, work: Work
 ) -> None:
@@ -29,7 +36,7 @@ def test_the_pack_of_an_approved_act_convinces_with_the_issuers_own_keys(
     phones.answer("operator2", code_of(approval), "approve")
     work()
     sequencer.run_once()
-    selection = packs.of_event(load(fresh(approval).event_id))
+    selection = selection_of(fresh(approval))
     today = packs.build(selection, clock.now(), lambda item: True)
     later = packs.build(selection, clock.now() + LONG_AFTER, lambda item: True)
     log = Policy((note.parse_vkey(proofs.vkey()),), {}, {}, NONE)
@@ -59,7 +66,7 @@ def test_the_issuers_discovery_is_kept_beside_its_keys(
     phones.answer("operator2", code_of(approval), "approve")
     work()
     sequencer.run_once()
-    selection = packs.of_event(load(fresh(approval).event_id))
+    selection = selection_of(fresh(approval))
     built = packs.build(selection, clock.now(), lambda item: True)
     issuer = evidence.issuer_keys(phones.tenant.issuer)
     assert issuer["keys"]
