@@ -25,11 +25,11 @@ from approvals.perform import Refused, perform
 from approvals.policy.document import BadDocument, read
 from approvals.sweep import ASKING, sweep
 from audit.actor import SYSTEM, Actor, Target
+from audit.models import EventRow
 from tests.approvals.lamps import Lamps
 from tests.attacks.sign_in.forging import FORGERIES, Bend, Forge, claims
 from tests.attacks.sign_in.provider import ROLES
 from tests.attacks.step_up.provider import PhoneProvider, Push
-from tests.identity.trail import events
 from tests.support.sign_in import API, SUBS
 
 SEVERITIES = ("INFO", "LOW", "MEDIUM", "HIGH", "CRITICAL")
@@ -254,8 +254,7 @@ class Attempt:
         grave = SEVERITIES.index(gravest) >= SEVERITIES.index("HIGH")
         automatic = not self.requester.sub
         others = self.verb == "lamp.remove" and not automatic
-        done = [e for e in events(event) if e["target"]["name"] == self.target.name]
-        if not done:
+        if not EventRow.objects.filter(action=event, target_name=self.target.name).exists():
             self._found("without event")
             self.world.told.without_event += 1
         if not (grave or automatic or others):
@@ -274,9 +273,8 @@ class Attempt:
 
     def _tidy(self, approval: Approval | None) -> None:
         """The next attempt finds nothing of this one that waits."""
-        Ask.objects.update(due=None)
-        Approval.objects.update(due=None)
-        Effect.objects.update(due=None)
+        for rows in (Ask, Approval, Effect):
+            rows._default_manager.filter(due__isnull=False).update(due=None)
         self.world.lamps.lit.pop(self.target.name, None)
 
     # What is done to a request that waits. Each says whether it may still take effect after.
