@@ -218,7 +218,8 @@ class _Told:
         found = {}
         for index in self.indices:
             document = _json(self.part(index, "entry"))
-            for one in document.get("evidence", ()) if isinstance(document, dict) else ():
+            named = document.get("evidence") if isinstance(document, dict) else None
+            for one in named if isinstance(named, list) else ():
                 if isinstance(one, dict):
                     found[str(one.get("digest"))] = str(one.get("kind"))
         return found
@@ -307,10 +308,16 @@ def _open(entry: bytes, body: bytes, index: int) -> tuple[dict[str, Any] | None,
 
 
 def _openings(body: bytes) -> list[Opening]:
-    return [
+    document = json.loads(body)
+    if canonical(document) != body:
+        raise EntryError("is not in canonical form (RFC 8785)")
+    found = [
         Opening(one["path"], str(one["subject"]), bytes.fromhex(one["salt"]), one["value"])
-        for one in json.loads(body)["openings"]
+        for one in document["openings"]
     ]
+    if len({one.path for one in found}) != len(found):
+        raise EntryError("opens one field twice")
+    return found
 
 
 def _keys_for(event: Mapping[str, Any], keys: IssuerKeys) -> IssuerKeys:

@@ -78,6 +78,12 @@ def _changed(name: str, old: bytes, new: bytes) -> Callable[[Members], Members]:
     return change
 
 
+def _twice_opened(held: Members) -> bytes:
+    document = json.loads(held["events/000000000003.openings.json"])
+    document["openings"].append(document["openings"][0])
+    return canonical(document)
+
+
 BENDS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "compressed": (lambda body: by_zipfile(body, method=ZIP_DEFLATED), ARCHIVE),
     "written by another program": (by_zipfile, ARCHIVE),
@@ -167,6 +173,26 @@ FORGED: dict[str, tuple[Callable[[Members], Members], str]] = {
     ),
     "a value changed": (
         _changed("events/000000000003.openings.json", b"exfiltrates", b"Exfiltrates"),
+        "The openings match the entry",
+    ),
+    "an entry that is another object": (
+        lambda held: held | {"events/000000000003.entry": b'{"evidence":5}'},
+        "The entry is well formed",
+    ),
+    "an entry that is no text": (
+        lambda held: held | {"events/000000000003.entry": b"\xff\xfe{\0}\0"},
+        "The entry is well formed",
+    ),
+    "openings in another spelling": (
+        _changed("events/000000000003.openings.json", b'{"openings"', b'{ "openings"'),
+        "The openings match the entry",
+    ),
+    "openings that are no list": (
+        lambda held: held | {"events/000000000003.openings.json": b'{"openings":7}'},
+        "The openings match the entry",
+    ),
+    "a field opened twice": (
+        lambda held: held | {"events/000000000003.openings.json": _twice_opened(held)},
         "The openings match the entry",
     ),
     "a proof of another entry": (

@@ -11,6 +11,12 @@ function readPasskeys(bytes) {
   if (document?.schema !== 'ata.passkeys.v1' || !Array.isArray(document.passkeys)) {
     throw new Refused('it is no directory of passkeys (ata.passkeys.v1)');
   }
+  const texts = ['id', 'public_key', 'iss', 'sub', 'rp_id'];
+  const whole = (one) =>
+    isObject(one) &&
+    texts.every((name) => typeof one[name] === 'string') &&
+    Array.isArray(one.origins);
+  if (!document.passkeys.every(whole)) throw new Refused('a passkey in it is not whole');
   return Object.fromEntries(document.passkeys.map((one) => [one.id, one]));
 }
 

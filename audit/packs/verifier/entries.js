@@ -91,7 +91,11 @@ async function commitment(path, salt, value) {
 
 // The event with its values opened; what has no opening is erased or was not released.
 async function reveal(document, body, index) {
-  const given = parsed(body, 'the openings').openings;
+  const openings = parsed(body, 'the openings');
+  if (!equal(utf8.encode(canonical(openings)), body)) {
+    throw new Refused('they are not in canonical form (RFC 8785)');
+  }
+  const given = openings.openings;
   if (!Array.isArray(given)) throw new Refused('they cannot be read');
   const waiting = new Map(given.map((one) => [String(one.path), one]));
   const total = waiting.size;

@@ -31,7 +31,10 @@ const readers = {
     const value = parsed(utf8.encode(text), 'it');
     if (!isObject(value)) throw new Refused('it is no key set');
     const sets = Array.isArray(value.keys) ? { '': value } : value;
-    const size = Object.values(sets).reduce((sum, set) => sum + (set.keys?.length ?? 0), 0);
+    if (!Object.values(sets).every((set) => isObject(set) && Array.isArray(set.keys))) {
+      throw new Refused('it is no key set (RFC 7517)');
+    }
+    const size = Object.values(sets).reduce((sum, set) => sum + (set.keys.length), 0);
     return [sets, count(size, 'key')];
   },
   async passkeys(text) {
@@ -66,7 +69,7 @@ async function run() {
   const [logs, issuerKeys, passkeys] = await Promise.all(['logs', 'issuer', 'passkeys'].map(rootOf));
   const reports = [];
   for (const pack of packs) {
-    const report = await checkPack(pack.bytes, { logs, issuerKeys, passkeys });
+    const report = await checkedPack(pack.bytes, { logs, issuerKeys, passkeys });
     reports.push({ pack: pack.name, ...report });
   }
   if (mine !== turn) return; // something changed meanwhile, and that run is under way
