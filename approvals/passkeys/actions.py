@@ -167,13 +167,16 @@ def _severity(target: Target, _params: Mapping[str, Any]) -> str:
 def _enrol_sentence(target: Target, params: Mapping[str, Any]) -> str:
     key = keys.find(target.name)
     if target.kind == APPROVER and key is not None:
-        return f"Let {key.person}'s passkey “{key.name}” approve what others ask for"
+        named = f"{key.person}'s passkey “{key.name}” ({party.short(key.handle)})"
+        return f"Let {named} approve what others ask for"
     return f"Enrol the passkey “{params.get('name') or 'Passkey'}”"
 
 
 def _revoke_sentence(target: Target, _params: Mapping[str, Any]) -> str:
     key = keys.find(target.name)
-    return f"Revoke {key.person}'s passkey “{key.name}”" if key else "Revoke a passkey"
+    if key is None:
+        return "Revoke a passkey"
+    return f"Revoke {key.person}'s passkey “{key.name}” ({party.short(key.handle)})"
 
 
 registry.register(

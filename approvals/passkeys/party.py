@@ -30,6 +30,11 @@ def handle_of(credential_id: str) -> str:
     return b64url(hashlib.sha256(credential_id.encode()).digest())[:_HANDLE]
 
 
+def short(handle: str) -> str:
+    """The beginning of a handle, which two people compare: 48 bits."""
+    return handle[:8]
+
+
 def b64url(value: bytes) -> str:
     """Base64url without padding (RFC 4648 section 5), as WebAuthn's JSON has it."""
     return urlsafe_b64encode(value).rstrip(b"=").decode()

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from approvals.models import Approval, Passkey, Status
+from approvals.passkeys import party
 from approvals.passkeys.actions import APPROVER
 
 _REACHED = {
@@ -25,6 +26,11 @@ class Row:
     key: Passkey
     lives: str
     asked: Approval | None
+
+    @property
+    def short(self) -> str:
+        """What tells two keys of one name apart, and what a second person compares."""
+        return party.short(self.key.handle)
 
     @property
     def may_ask(self) -> bool:

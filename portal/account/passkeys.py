@@ -108,7 +108,8 @@ def approver(request: HttpRequest, handle: str) -> HttpResponseBase:
     if key is None:
         raise Http404
     if request.method != "POST":
-        return render(request, "account/passkey_approver.html", {"key": key})
+        context = {"key": key, "short": party.short(handle)}
+        return render(request, "account/passkey_approver.html", context)
     done = _perform(request, me, "passkey.enrol", Target(actions.APPROVER, handle))
     if done is None or done.approval is None:
         return redirect("account")

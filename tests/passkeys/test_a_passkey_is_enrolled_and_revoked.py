@@ -57,7 +57,8 @@ def test_another_person_makes_it_an_approver_key(olu: Actor, oona: Actor) -> Non
     assert key_of(made).approver_since is None
     assert (approval.severity, approval.single_person) == ("CRITICAL", False)
     assert approval.current and approval.current.person.sub == oona.sub
-    assert "Let Olu Operator's passkey “Laptop” approve" in approval.sentence
+    named = f"passkey “Laptop” ({party.short(key_of(made).handle)})"
+    assert f"Let Olu Operator's {named} approve" in approval.sentence
     assert say(approval, "approve") == ""
     assert key_of(made).approver_since is not None
     own, others = events("passkey.enrolled")

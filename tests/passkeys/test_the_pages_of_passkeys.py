@@ -203,7 +203,7 @@ def test_the_confirmation_is_asked_for_on_the_page_and_shown_while_it_waits() ->
     client, at = browser("operator"), device()
     enrol_in(client, at)
     path = f"/account/passkeys/{key_of(at).handle}/approver/"
-    assert "Another operator or admin" in said(client.get(path))
+    assert f"They are shown {party.short(key_of(at).handle)}" in said(client.get(path))
     asked = client.post(path)
     assert asked["Location"].startswith("/approvals/")
     assert "confirmation asked" in said(client.get("/account/"))
@@ -354,5 +354,6 @@ def test_the_request_to_confirm_reads_as_what_it_is(olu: Actor, oona: Actor) -> 
     at = enrol(olu)
     approval = confirmation(olu, at)
     words = said(browser("operator2").get(f"/approvals/{approval.id}/"))
-    assert "Let Olu Operator's passkey “Laptop” approve what others ask for" in words
+    short = party.short(key_of(at).handle)
+    assert f"Olu Operator's passkey “Laptop” ({short}) approve what others ask for" in words
     assert "own requests only" in words
