@@ -4,9 +4,11 @@ from connections.models.account import ConnectedAccount, State, Use
 from connections.models.freeze import Freeze, FrozenKind
 from connections.models.manifest import Manifest, ManifestNeed
 from connections.models.notice import Need, Notice
+from connections.models.review import Choice, Review, Reviewers, ReviewItem
 from connections.models.schedule import ConnectionSetting, Schedule
 
 __all__ = [
+    "Choice",
     "ConnectedAccount",
     "ConnectionSetting",
     "Freeze",
@@ -15,6 +17,9 @@ __all__ = [
     "ManifestNeed",
     "Need",
     "Notice",
+    "Review",
+    "ReviewItem",
+    "Reviewers",
     "Schedule",
     "State",
     "Use",

@@ -1,0 +1,96 @@
+"""An access review: a frozen list of accounts that people decide on, one by one."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from audit.actor import Subject
+from audit.clock import uuid7
+
+
+class Reviewers(models.TextChoices):
+    """Who decides on the accounts of a review."""
+
+    OWNERS = "owners", "each owner their own"
+    ADMINS = "admins", "named admins"
+
+
+class Choice(models.TextChoices):
+    """What can be decided on an account; nothing decided is its own answer."""
+
+    KEEP = "keep", "keep"
+    REDUCE = "reduce", "reduce"
+    REVOKE = "revoke", "revoke"
+
+
+class Review(models.Model):
+    """One campaign. `result` is the exact signed text that was handed out first when it closed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    title = models.CharField(max_length=120)
+    wanted = models.JSONField(default=dict)  # the filter: connection, state, show
+    reviewers = models.CharField(max_length=10, choices=Reviewers)
+    admins = models.JSONField(default=list)  # of named admins: iss, sub
+    due = models.DateTimeField()
+    digest = models.CharField(max_length=64)  # hex SHA-256 of the frozen scope
+    opened_at = models.DateTimeField()
+    opened_by = models.CharField(max_length=255)  # subject
+    opened_event = models.CharField(max_length=36, blank=True)
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.CharField(max_length=255, blank=True)  # subject
+    closed_event = models.CharField(max_length=36, blank=True)
+    result = models.TextField(blank=True)
+    result_digest = models.CharField(max_length=64, blank=True)  # hex SHA-256 of `result`
+
+    class Meta:
+        ordering = ("-opened_at", "id")
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class ReviewItem(models.Model):
+    """One account as it was when the review opened, and what was decided on it.
+
+    What is above `choice` is never written again: the digest of the review holds it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    review = models.ForeignKey(Review, models.CASCADE, related_name="items")
+    number = models.PositiveIntegerField()  # from 1
+    account = models.UUIDField()  # of the inventory's row
+    auth0_id = models.CharField(max_length=128)
+    iss = models.CharField(max_length=255)
+    sub = models.CharField(max_length=255)
+    connection = models.CharField(max_length=128)
+    state = models.CharField(max_length=20)
+    scopes = models.JSONField(default=list)
+    excess = models.JSONField(default=list)  # scopes that no manifest declared
+    last_used_at = models.DateTimeField(null=True)
+    watched_since = models.DateTimeField()
+    uses = models.JSONField(default=list)  # agent, skill, count, last
+    choice = models.CharField(max_length=10, choices=Choice, blank=True)
+    reason = models.CharField(max_length=500, blank=True)
+    decided_at = models.DateTimeField(null=True)
+    decided_iss = models.CharField(max_length=255, blank=True)
+    decided_sub = models.CharField(max_length=255, blank=True)
+    self_review = models.BooleanField(default=False)  # who decided owns the account
+    event = models.CharField(max_length=36, blank=True)  # of the decision
+    operation = models.CharField(max_length=36, blank=True)  # of the revocation it led to
+    approval = models.CharField(max_length=36, blank=True)  # that the revocation waited for
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["review", "number"], name="one_review_number"),
+            models.UniqueConstraint(fields=["review", "account"], name="reviewed_once"),
+        )
+        indexes = (models.Index(fields=["iss", "sub", "choice"], name="review_by_owner"),)
+        ordering = ("number",)
+
+    def __str__(self) -> str:
+        return f"{self.review_id} {self.number}"
+
+    @property
+    def owner(self) -> Subject:
+        """Whose account it is, without display values."""
+        return Subject(self.iss, self.sub)
