@@ -259,3 +259,53 @@ def test_a_group_that_is_too_small_asks_nobody(
     assert not Approval.objects.exists() and lamps.held == []
     perform(olu, "lamp.hold", HALL)  # tightening still works
     assert [e["action"] for e in events()] == ["lamp.held"]
+
+
+BENT_RULES: dict[str, dict[str, Any]] = {
+    "who asked may approve": {"approver": "self"},
+    "one is enough": {"count": 1},
+    "any role will do": {"approver_roles": []},
+    "another role will do": {"approver_roles": ["auditor"]},
+    "another channel will do": {"channel": "either"},
+    "nobody has to approve": {"kind": "commit", "approver": "none"},
+    "these people may": {"people": [{"iss": "x", "sub": "auth0|somebody"}]},
+}
+
+
+@pytest.mark.parametrize("what", BENT_RULES)
+def test_a_rule_that_was_bent_beside_its_request_lets_nothing_through(
+    lamps: Lamps,
+    provider: PhoneProvider,
+    olu: Actor,
+    two_of_three: list[Actor],
+    work: Work,
+    what: str,
+) -> None:
+    """The rule is kept with each request; the policy in force says whether it is the right one."""
+    first, second, _ = two_of_three
+    approval = ask(olu)
+    work()
+    Approval.objects.filter(pk=approval.pk).update(rule=approval.rule | BENT_RULES[what])
+    for person in (first, second):
+        provider.answer(code_for(approval, person), "approve")
+    work(2)
+    assert_nothing_committed(lamps)
+    assert fresh(approval).outcome == "failed"
+    said = [event["data"]["failure"] for event in events("approval.failed")]
+    assert fresh(approval).outcome_code in said
+
+
+def test_a_label_that_says_alone_does_not_make_who_asked_the_approver(
+    lamps: Lamps, provider: PhoneProvider, olu: Actor, oona: Actor, work: Work
+) -> None:
+    """Somebody with the database writes single-person, and turns the ask to the requester."""
+    approval = ask(olu)
+    approval.asks.update(person=people.find(olu.iss, olu.sub))
+    Approval.objects.filter(pk=approval.pk).update(single_person=True)
+    work()
+    assert [push.sub for push in provider.pushes.values()] == [olu.sub]
+    approve(provider, approval)
+    work()
+    assert_nothing_committed(lamps)
+    assert fresh(approval).outcome == "failed"
+    assert oona.sub != olu.sub
