@@ -13,7 +13,18 @@ from django.conf import settings
 from django.db import transaction
 from pydantic import ValidationError
 
-from approvals import actors, breakglass, clock, intent, meant, overtaken, people, policy, registry
+from approvals import (
+    actors,
+    breakglass,
+    clock,
+    intent,
+    locking,
+    meant,
+    overtaken,
+    people,
+    policy,
+    registry,
+)
 from approvals.asks import ask_next
 from approvals.commit import commit_now
 from approvals.holds import place_hold
@@ -159,6 +170,7 @@ def _commit(
     request: _Request, operation: str, before_commit: Callable[[Performed], None]
 ) -> Performed:
     with transaction.atomic(durable=True):
+        locking.lock_target(request.target.kind, request.target.name)
         done = commit_now(
             verb=request.verb,
             actor=request.actor,

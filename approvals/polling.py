@@ -11,7 +11,17 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from approvals import actors, answers, clock, closing, details, issuer, recording, secret_box
+from approvals import (
+    actors,
+    answers,
+    clock,
+    closing,
+    details,
+    issuer,
+    locking,
+    recording,
+    secret_box,
+)
 from approvals.asks import add_ask, ask_next
 from approvals.models import Approval, Ask, AskState, Channel, Person, Status
 from auth0_client import ciba, polling
@@ -234,7 +244,7 @@ def _finish(ask: Ask, settle: answers.Settle) -> None:
 
 
 def _locked(ask: Ask) -> Approval:
-    return Approval.objects.select_for_update().get(pk=ask.approval_id)
+    return locking.locked(ask.approval_id)
 
 
 def _again(ask: Ask, due: datetime | None) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from approvals import actors, clock, closing, recording, tenant_log
+from approvals import actors, clock, closing, locking, recording, tenant_log
 from approvals.asks import ask_next
 from approvals.models import Approval, Outcome, Status
 
@@ -26,7 +26,7 @@ def work(approval: Approval) -> None:
 
 def _ask_somebody(approval: Approval, now: datetime) -> None:
     with transaction.atomic(durable=True):
-        locked = Approval.objects.select_for_update().get(pk=approval.pk)
+        locked = locking.locked(approval.pk)
         if locked.status != Status.PENDING or locked.asks.exists():
             _again(locked, None)
             return
@@ -46,7 +46,7 @@ def _seek_evidence(approval: Approval, now: datetime) -> None:
         _again(approval, now + _LOOK_AGAIN)
         return
     with transaction.atomic(durable=True):
-        locked = Approval.objects.select_for_update().get(pk=approval.pk)
+        locked = locking.locked(approval.pk)
         if locked.inferred:
             closing.confirm_denial(locked, ask.person.as_actor(via="phone"), "tenant log")
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals import actors, clock, closing, recording
+from approvals import actors, clock, closing, locking, recording
 from approvals.answering import LIVE
 from approvals.asks import add_ask
 from approvals.models import Answer, Approval, Outcome, Person, Status
@@ -72,7 +72,7 @@ def confirm_denial(actor: Actor, approval_id: str) -> Approval:
         Refused: `not_permitted` for anybody else, `nothing_to_confirm`.
     """
     with transaction.atomic(durable=True):
-        approval = Approval.objects.select_for_update().get(pk=_uuid(approval_id))
+        approval = locking.locked(_uuid(approval_id))
         answered = actors.from_json(approval.answered_by)
         if (answered.iss, answered.sub) != (actor.iss, actor.sub):
             raise Refused("not_permitted", "Only the person who was asked can confirm a denial.")
@@ -90,7 +90,7 @@ def _unanswered(approval: Approval) -> list[Person]:
 
 def _locked(actor: Actor, approval_id: str) -> Approval:
     visible_to(actor, approval_id)
-    approval = Approval.objects.select_for_update().get(pk=_uuid(approval_id))
+    approval = locking.locked(_uuid(approval_id))
     if approval.status != Status.PENDING or approval.answer != Answer.NONE:
         raise Refused("closed", f"This request is already {approval.outcome or approval.status}.")
     return approval

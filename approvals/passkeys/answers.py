@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from django.db import transaction
 
-from approvals import answering, clock, recording, withdraw
+from approvals import answering, clock, locking, recording, withdraw
 from approvals.models import Approval, Ask, Passkey
 from approvals.passkeys import directory, party
 from approvals.perform import Refused
@@ -67,7 +67,7 @@ def give(
     withdraw.visible_to(person, approval_id)
     clean = _clean(credential)
     with transaction.atomic(durable=True):
-        approval = Approval.objects.select_for_update().get(pk=approval_id)
+        approval = locking.locked(approval_id)
         ask = _asked(approval, person)
         refused = (
             _take(approval, ask, person, decision, clean)

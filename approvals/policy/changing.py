@@ -81,10 +81,16 @@ def _severity(_target: Target, params: Mapping[str, Any]) -> str:
 def _sentence(_target: Target, params: Mapping[str, Any]) -> str:
     made, found = checked(params["document"], params["base"])
     # The gravest news first: the phone shows the beginning only.
-    weaker = sorted(found, key=lambda one: one.kind not in {"removed", "changed"})
+    first = min(found, key=_rank)
     more = f", and {len(found) - 1} more" if len(found) > 1 else ""
-    said = weaker[0].sentence.partition(" within ")[0].rstrip(".")
+    # Groups and the order on call name people by subject; the page shows them by name.
+    whole = first.sentence if first.about.startswith("rule ") else f"{first.kind} {first.about}"
+    said = whole.partition(" within ")[0].rstrip(".")
     return f"Change the approval policy to version {made.number}: {said}{more}"
+
+
+def _rank(change: Change) -> tuple[bool, bool]:
+    return not change.about.startswith("rule "), change.kind not in {"removed", "changed"}
 
 
 def _commit(ctx: CommitContext) -> Committed:

@@ -155,7 +155,8 @@ class Draft:
             name = _FIELDS.get(parts[2] if len(parts) > 2 else "", "who")
             rule.errors.setdefault(name, said)
             rule.open = True
-            self.errors.append((f"r{parts[1]}-{name}", said))
+            at = f"Rule {int(parts[1]) + 1}, {_LABELS[name]}"
+            self.errors.append((f"r{parts[1]}-{name}", f"{at}: {said}"))
         elif parts[0] == "groups" and len(parts) > 1:
             place = next((n for n, g in enumerate(self.groups) if g.name == parts[1]), 0)
             self.groups[place].error = said
@@ -164,6 +165,16 @@ class Draft:
             self.errors.append(("rules", said))
 
 
+_LABELS: Final = {
+    "id": "name",
+    "verbs": "decisions",
+    "severities": "severity",
+    "roles": "asked for by",
+    "count": "how many",
+    "within_s": "seconds to answer",
+    "channel": "how",
+    "who": "who",
+}
 _FIELDS: Final = {
     "id": "id",
     "verbs": "verbs",
