@@ -115,12 +115,12 @@ class Inventory:
 
 def look(actor: Actor, wanted: Filter, now: datetime) -> Inventory:
     """The inventory under a filter. Counts and facets are over everything not revoked."""
-    declared = _declared()
+    declared = declared_scopes()
     standing = list(ConnectedAccount.objects.exclude(state=State.REVOKED).defer("state_reason"))
     matching = _matching(wanted)
     if wanted.show:
         by_use = wanted.show == "idle"
-        ids = [a.pk for a in standing if (_idle(a, now) if by_use else _has_excess(a, declared))]
+        ids = [a.pk for a in standing if (is_idle(a, now) if by_use else _has_excess(a, declared))]
         matching = matching.filter(pk__in=ids)
     total = matching.count()
     first = (wanted.page - 1) * PAGE
@@ -147,22 +147,24 @@ def _matching(wanted: Filter) -> QuerySet[ConnectedAccount]:
     return found
 
 
-def _declared() -> dict[str, set[str]]:
+def declared_scopes() -> dict[str, set[str]]:
+    """The scopes that manifests declare, by connection."""
     declared: dict[str, set[str]] = {}
     for connection, names in ManifestNeed.objects.values_list("connection", "scopes"):
         declared.setdefault(connection, set()).update(names)
     return declared
 
 
-def _excess(account: ConnectedAccount, declared: Mapping[str, set[str]]) -> tuple[str, ...]:
+def excess_of(account: ConnectedAccount, declared: Mapping[str, set[str]]) -> tuple[str, ...]:
+    """The scopes of an account that no manifest declares."""
     return tuple(s for s in account.scopes if s not in declared.get(account.connection, set()))
 
 
 def _has_excess(account: ConnectedAccount, declared: Mapping[str, set[str]]) -> bool:
-    return account.state in _LIVE and bool(_excess(account, declared))
+    return account.state in _LIVE and bool(excess_of(account, declared))
 
 
-def _idle(account: ConnectedAccount, now: datetime) -> bool:
+def is_idle(account: ConnectedAccount, now: datetime) -> bool:
     """Not seen in use for 90 days; silence before we watched says nothing."""
     since = account.last_used_at or account.watched_since
     return account.state in _LIVE and since < now - IDLE
@@ -174,7 +176,7 @@ def _counts(
     rows = list(accounts)
     return Counts(
         live=sum(a.state == State.CONNECTED for a in rows),
-        idle=sum(_idle(a, now) for a in rows),
+        idle=sum(is_idle(a, now) for a in rows),
         excess=sum(_has_excess(a, declared) for a in rows),
         reconnect=sum(a.state == State.NEEDS_RECONNECT for a in rows),
         finishing=sum(a.state == State.REVOCATION_PENDING for a in rows),
@@ -192,8 +194,8 @@ def _groups(
         Row(
             card=overview.card(account, actor),
             owner=people.get((account.iss, account.sub)),
-            excess=_excess(account, declared),
-            idle=_idle(account, now),
+            excess=excess_of(account, declared),
+            idle=is_idle(account, now),
         )
         for account in page
     )

@@ -157,6 +157,34 @@ def escalated(event: PublicEvent) -> str:
     return f"{_user(event)} asked {title} for more than its manifest declares: {names}{tail}"
 
 
+def review_opened(event: PublicEvent) -> str:
+    """`Amir Admin opened the access review “Spring” of 12 accounts`."""
+    data = _data(event)
+    told = f"{person(event.get('actor'))} opened the access review “{shown(data.get('title'))}”"
+    return f"{told} of {shown(data.get('accounts'))} accounts{_tail(event)}"
+
+
+def review_decided(event: PublicEvent) -> str:
+    """`Mia Member decided to keep their own GitHub account octo in the access review “Spring”`."""
+    data = _data(event)
+    told = f"{person(event.get('actor'))} decided to {shown(data.get('choice'))} {_whose(event)}"
+    return f"{told} in the access review “{shown(data.get('title'))}”{_tail(event)}"
+
+
+def review_closed(event: PublicEvent) -> str:
+    """`Amir Admin closed the access review “Spring”: 9 kept, 1 reduced, 1 revoked, 1 undecided`."""
+    data = _data(event)
+    parts = (
+        f"{shown(data.get(name))} {name}" for name in ("kept", "reduced", "revoked", "undecided")
+    )
+    told = f"{person(event.get('actor'))} closed the access review “{shown(data.get('title'))}”"
+    return f"{told}: {', '.join(parts)}{_tail(event)}"
+
+
+def _tail(event: PublicEvent) -> str:
+    return _TAILS.get(str(event.get("outcome")), "")
+
+
 def _for(event: PublicEvent) -> str:
     return person(event.get("on_behalf_of") or event.get("actor"))
 
@@ -174,5 +202,8 @@ def register() -> None:
         ("token.exchanged", exchanged),
         ("token.refused", refused),
         ("scope.escalated", escalated),
+        ("review.opened", review_opened),
+        ("review.decided", review_decided),
+        ("review.closed", review_closed),
     ):
         actions.reword(name, sentence)

@@ -1,0 +1,274 @@
+"""The verbs of a review: open (which freezes the list), decide on one account, close (which signs).
+
+They record what people said. What follows from it are decisions of their own: see `remedy`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from approvals import clock, registry
+from approvals.perform import Refused
+from approvals.registry import CommitContext, Committed, Stance, Verb
+from audit.actor import Actor, Target
+from audit.logkey import LedgerIdentityError
+from connections import lookup, names, notices
+from connections.models import Choice, Review, ReviewItem
+from connections.reviews import result, rights, scope
+from connections.reviews.scope import Wanted
+
+LONGEST = timedelta(days=366)
+_ADMIN = frozenset({"admin"})
+
+
+class OpenParams(BaseModel):
+    """What is reviewed, by whom, until the end of which day (UTC)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+    due: date
+    reviewers: Literal["owners", "admins"]
+    admins: list[Annotated[str, StringConstraints(max_length=255)]] = []
+    connection: Annotated[str, StringConstraints(max_length=128)] = ""
+    state: Literal["", "connected", "needs_reconnect", "suspended"] = ""
+    show: Literal["", "idle", "excess"] = ""
+
+
+class DecideParams(BaseModel):
+    """The answer for one account."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    choice: Literal["keep", "reduce", "revoke"]
+
+
+def _open(ctx: CommitContext) -> Committed:
+    now = clock.now()
+    params = OpenParams.model_validate(ctx.params)
+    id = ctx.target.name
+    if not _is_uuid(id):
+        raise Refused(
+            "bad_target", "A review is named by a new UUID in lower case.", pointer="/target/name"
+        )
+    if Review.objects.filter(pk=id).exists():
+        raise Refused("already_open", "There is a review of that name already.")
+    taken = scope.take(Wanted.parse(ctx.params), now)
+    if not taken:
+        raise Refused("nothing_to_review", "The filter takes no account.")
+    if len(taken) > scope.MOST:
+        raise Refused(
+            "too_many", f"The filter takes {len(taken)} accounts of {scope.MOST} at most."
+        )
+    review = Review(
+        id=UUID(id),
+        title=params.title,
+        wanted=Wanted.parse(ctx.params).as_json(),
+        reviewers=params.reviewers,
+        admins=_named(params),
+        due=_end_of(params.due, now),
+        opened_at=now,
+        opened_by=ctx.actor.sub,
+    )
+    items = scope.freeze(review, taken)
+    review.digest = scope.digest(id, items)
+    review.save(force_insert=True)
+    ReviewItem.objects.bulk_create(items, batch_size=500)
+    return Committed(
+        connection=params.connection,
+        data={
+            "title": review.title,
+            "filter": review.wanted,
+            "reviewers": str(review.reviewers),
+            "due": clock.stamp(review.due),
+            "accounts": len(items),
+            "scope_sha256": review.digest,
+        },
+        private={"admins": review.admins} if review.admins else {},
+    )
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
+
+
+def _named(params: OpenParams) -> list[dict[str, str]]:
+    if params.reviewers == "owners":
+        return []
+    known = {person.sub: person.iss for person in rights.admins()}
+    if not params.admins or not set(params.admins) <= set(known):
+        raise Refused(
+            "unknown_reviewer",
+            "Name at least one admin who has signed in.",
+            pointer="/params/admins",
+        )
+    return [{"iss": known[sub], "sub": sub} for sub in sorted(set(params.admins))]
+
+
+def _end_of(day: date, now: datetime) -> datetime:
+    due = datetime.combine(day, time(23, 59, 59), UTC)
+    if not now < due < now + LONGEST:
+        raise Refused(
+            "bad_due", "The due day is today or later, within a year.", pointer="/params/due"
+        )
+    return due
+
+
+def _found(target: Target) -> ReviewItem:
+    item = rights.item_of(target.name)
+    if item is None:
+        raise Refused("unknown_item", "No review has such an account.", pointer="/target/name")
+    return item
+
+
+def _review(target: Target) -> Review:
+    review = rights.review_of(target.name)
+    if review is None:
+        raise Refused("unknown_review", "There is no such review.", pointer="/target/name")
+    return review
+
+
+def _owns(actor: Actor, target: Target) -> bool:
+    item = rights.item_of(target.name)
+    return item is not None and rights.is_owner(actor, item)
+
+
+def _decide(ctx: CommitContext) -> Committed:
+    review = Review.objects.select_for_update().get(pk=_found(ctx.target).review_id)
+    item = ReviewItem.objects.select_for_update().get(pk=_found(ctx.target).pk)
+    item.review = review
+    choice, now = Choice(ctx.params["choice"]), clock.now()
+    if review.closed_at is not None:
+        raise Refused("review_closed", "This review is closed.")
+    if why := rights.why_not(ctx.actor, item, now):
+        raise Refused("not_reviewer", why)
+    if item.operation:
+        raise Refused("already_begun", "The revocation that was decided has begun.")
+    if not ctx.reason.strip() and (why := rights.needs_reason(ctx.actor, item, choice)):
+        raise Refused("reason_needed", why, pointer="/reason")
+    account = lookup.by_id(str(item.account))
+    if choice == Choice.REDUCE:
+        if not item.excess:
+            raise Refused("nothing_to_reduce", "Manifests need every scope that it has.")
+        if account is None:
+            raise Refused("unknown_connection", "The account is gone.")
+        notices.tell_owner(account, "reduce", ctx.actor, ctx.reason)
+    earlier = item.choice
+    item.choice, item.reason, item.decided_at = choice, ctx.reason[:500], now
+    item.decided_iss, item.decided_sub = ctx.actor.iss, ctx.actor.sub
+    item.self_review = rights.is_owner(ctx.actor, item)
+    item.save()
+    return Committed(
+        connection=item.connection,
+        data={
+            "review": str(review.id),
+            "title": review.title,
+            "choice": str(choice),
+            "earlier": earlier,
+            "self_review": item.self_review,
+            "account_id": str(item.account),
+            "auth0_id": item.auth0_id,
+            "scope_sha256": review.digest,
+        },
+        private=names.private_of(account) if account else {},
+    )
+
+
+def _close(ctx: CommitContext) -> Committed:
+    now = clock.now()
+    review = Review.objects.select_for_update().get(pk=_review(ctx.target).pk)
+    if review.closed_at is not None:
+        raise Refused("review_closed", "It is closed already.")
+    try:
+        signed = result.sign(review, ctx.actor, now)
+    except LedgerIdentityError as missing:
+        raise Refused("no_log_key", f"The result cannot be signed: {missing}") from None
+    review.closed_at, review.closed_by = now, ctx.actor.sub
+    review.result, review.result_digest = signed.text, signed.digest
+    review.save()
+    found = result.counts(review)
+    return Committed(
+        connection=str(review.wanted.get("connection", "")),
+        data={
+            "title": review.title,
+            "accounts": found.accounts,
+            "kept": found.keep,
+            "reduced": found.reduce,
+            "revoked": found.revoke,
+            "undecided": found.undecided,
+            "scope_sha256": review.digest,
+            "scope_intact": scope.is_intact(review),
+            "result_sha256": signed.digest,
+        },
+    )
+
+
+def _opened(ctx: CommitContext, event: UUID) -> None:
+    Review.objects.filter(pk=ctx.target.name).update(opened_event=str(event))
+
+
+def _closed(ctx: CommitContext, event: UUID) -> None:
+    Review.objects.filter(pk=ctx.target.name).update(closed_event=str(event))
+
+
+def _decided(ctx: CommitContext, event: UUID) -> None:
+    ReviewItem.objects.filter(pk=ctx.target.name).update(event=str(event))
+
+
+def _about(target: Target, params: Mapping[str, Any]) -> str:
+    item = _found(target)
+    account = lookup.by_id(str(item.account))
+    what = f"{names.owner_name(account)}'s {names.in_words(account)}" if account else "an account"
+    return f"Decide to {params.get('choice', 'keep')} {what}"
+
+
+registry.register(
+    Verb(
+        name="review.open",
+        event="review.opened",
+        label="Open",
+        roles=_ADMIN,
+        stance=Stance.RECORD,
+        target_kinds=frozenset({"review"}),
+        commit=_open,
+        params=OpenParams,
+        recorded=_opened,
+        sentence=lambda _target, params: f"Open the access review {params.get('title', '')}",
+    )
+)
+registry.register(
+    Verb(
+        name="review.decide",
+        event="review.decided",
+        label="Decide",
+        roles=_ADMIN,
+        stance=Stance.RECORD,
+        target_kinds=frozenset({"review_item"}),
+        commit=_decide,
+        params=DecideParams,
+        owns=_owns,
+        recorded=_decided,
+        sentence=_about,
+    )
+)
+registry.register(
+    Verb(
+        name="review.close",
+        event="review.closed",
+        label="Close",
+        roles=_ADMIN,
+        stance=Stance.RECORD,
+        target_kinds=frozenset({"review"}),
+        commit=_close,
+        recorded=_closed,
+        sentence=lambda target, _params: f"Close the access review {_review(target).title}",
+    )
+)

@@ -1,0 +1,103 @@
+"""What follows from a decision, and how far it is: read from the account, never remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from approvals.models import Approval, Status
+from approvals.perform import Performed, perform
+from audit.actor import Actor, Target
+from connections.models import Choice, ConnectedAccount, ReviewItem, State
+
+NOT_BEGUN = "not begun"
+WORDS: Mapping[str, str] = {
+    "": "",
+    NOT_BEGUN: "the revocation was not asked for yet",
+    "waits": "the revocation waits for approval; the broker refuses meanwhile",
+    "not approved": "the revocation was not approved",
+    "taken back": "its owner took the revocation back",
+    "refused": "refused; the deletion at Auth0 is pending",
+    "revoked": "revoked",
+    "owner asked": "its owner was asked; the grant is as it was",
+    "reduced": "none of the scopes that were too many is granted now",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a decision led to."""
+
+    event: str
+    revocation: Performed | None = None
+
+
+def decide(actor: Actor, item: ReviewItem, choice: str, reason: str) -> Decided:
+    """Decide, and begin what follows. The decision stands also where the revocation is refused.
+
+    Raises:
+        Refused: as the verbs `review.decide` and `connection.revoke` say.
+    """
+    target = Target("review_item", str(item.id))
+    done = perform(actor, "review.decide", target, params={"choice": choice}, reason=reason)
+    item.refresh_from_db()
+    return Decided(
+        event=str(done.event_id),
+        revocation=revoke(actor, item) if choice == Choice.REVOKE else None,
+    )
+
+
+def revoke(actor: Actor, item: ReviewItem) -> Performed:
+    """Ask for the revocation that was decided: an owner's happens at once, others wait.
+
+    Its own act, under its own rights, so that a review is no way around an approval; whoever finds
+    it not begun (a crash between the two) begins it again.
+
+    Raises:
+        Refused: as the verb `connection.revoke` says.
+    """
+
+    def remember(done: Performed) -> None:
+        approval = str(done.approval.id) if done.approval else ""
+        ReviewItem.objects.filter(pk=item.pk).update(operation=done.operation, approval=approval)
+
+    return perform(
+        actor,
+        "connection.revoke",
+        Target("connection", str(item.account)),
+        reason=f"Access review “{item.review.title}”: {item.reason}"[:500],
+        before_commit=remember,
+    )
+
+
+def states(items: Iterable[ReviewItem]) -> dict[UUID, str]:
+    """How far the consequence of each decision is; two queries for any number."""
+    rows = list(items)
+    accounts = {
+        account.id: account
+        for account in ConnectedAccount.objects.filter(pk__in=[row.account for row in rows])
+    }
+    waiting = {
+        str(id)
+        for id in Approval.objects.filter(
+            pk__in=[row.approval for row in rows if row.approval], status=Status.PENDING
+        ).values_list("id", flat=True)
+    }
+    return {row.id: _state(row, accounts.get(row.account), waiting) for row in rows}
+
+
+def _state(item: ReviewItem, account: ConnectedAccount | None, waiting: set[str]) -> str:
+    if item.choice in {"", Choice.KEEP}:
+        return ""
+    if account is None or account.state == State.REVOKED:
+        return "revoked"
+    if account.state == State.REVOCATION_PENDING:
+        return "refused"
+    if item.choice == Choice.REDUCE:
+        return "owner asked" if set(item.excess) & set(account.scopes) else "reduced"
+    if not item.operation:
+        return NOT_BEGUN
+    if item.approval:
+        return "waits" if item.approval in waiting else "not approved"
+    return "taken back"
