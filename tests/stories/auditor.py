@@ -105,6 +105,23 @@ def test_a_proof_is_checked_offline_with_keys_of_ones_own(house: House) -> None:
     assert "NOT verified" in forged.stdout
 
 
+def test_an_evidence_pack_is_taken_away_and_checked_without_us(house: House) -> None:
+    page = house.visit("auditor", "/audit/?action=approval.approved").page
+    page.locator("#rows tr").first.get_by_role("link").click()
+    page.get_by_role("link", name="Open the exhibit").click()
+    pack = download(page, "Evidence pack", house.homes / "evidence.zip")
+    key = house.homes / "log.key"
+    key.write_text(httpx.get(house.url("/log/key")).text)
+    ata = house.command_line("auditor")
+    checked = ata("verify", str(pack), "--vkey", str(key))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "Approved:" in checked.stdout and "Verified: nothing in it was changed" in checked.stdout
+
+    pack.write_bytes(pack.read_bytes().replace(b"approval.approved", b"approval.APPROVED", 1))
+    forged = ata("verify", str(pack), "--vkey", str(key))
+    assert forged.returncode == 1 and "NOT verified" in forged.stdout
+
+
 def download(page: Page, link: str, path: Path) -> Path:
     """Follow a download link and keep the file."""
     with page.expect_download() as waiting:
