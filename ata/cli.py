@@ -1,29 +1,62 @@
-"""The command line put together; nothing heavy is imported before a command runs."""
+"""The command line put together; a command's code is imported when it runs, and not before."""
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import import_module
+from typing import Any, Final
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-from ata.commands import (
-    alerts,
-    approvals,
-    audit,
-    components,
-    connections,
-    mcp_servers,
-    sign_in,
-    verification,
-    witnessing,
-)
 from ata.errors import AtaError, ExitCode
 from ata.options import Json, open_screen
 
+COMMANDS: Final = {
+    "login": ("sign_in:login", "Sign in: confirm a code in a browser, on this device or another."),
+    "logout": ("sign_in:logout", "Sign out: revoke the refresh token and delete the session file."),
+    "status": (
+        "sign_in:status",
+        "Say who you are to the portal, how you signed in, your roles, and until when.",
+    ),
+    "verify": (
+        "verification:verify",
+        "Verify evidence without any server: who, what, when; each check; what is not proven.",
+    ),
+    "witness": (
+        "witnessing:witness",
+        "Run a witness: it cosigns a checkpoint only if it extends the last one it saw.",
+    ),
+    "skill": ("components:skill", "Block, allow or unblock a skill."),
+    "mcp": (
+        "components:mcp",
+        "Decide on an MCP server, or run one with credentials the agent never sees.",
+    ),
+    "plugin": ("components:plugin", "Block, allow or unblock a plugin."),
+    "tool": ("components:tool", "Block, allow or unblock a tool."),
+    "alert": ("alerts:app", "Dismiss or acknowledge an alert."),
+    "approvals": (
+        "approvals:app",
+        "List approvals, newest first; wait for one or withdraw it.",
+    ),
+    "policy": ("policy:app", "Read the policy in force, or ask what it would do."),
+    "connections": ("connections:app", "List your connected accounts, or revoke one."),
+    "audit": ("audit:app", "Search, follow or export the audit trail."),
+}
+"""Name -> where its code is, and what help says of it (a test holds it to the code's own words)."""
+
 
 class _Root(TyperGroup):
-    """Says every error the same way, whichever command it comes from."""
+    """Loads the one command that runs, and says every error the same way."""
+
+    def __init__(self, **attrs: Any) -> None:
+        super().__init__(**attrs)
+        for name, (_, says) in COMMANDS.items():
+            self.add_command(TyperCommand(name, help=says, rich_markup_mode=None), name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that `args` name, with its code."""
+        name, stub, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name in COMMANDS else stub, rest
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -33,6 +66,20 @@ class _Root(TyperGroup):
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as error:
             raise typer.Exit(ExitCode.INTERRUPTED) from error
+
+
+def load(name: str) -> Any:
+    """The real command of that name."""
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    code = import_module(f"ata.commands.{module}")
+    found = code.commands_for(name) if module == "components" else getattr(code, attribute)
+    if not isinstance(found, typer.Typer):
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        alone.command()(found)
+        found = alone
+    command = typer.main.get_command(found)
+    command.name = name
+    return command
 
 
 app = typer.Typer(
@@ -52,23 +99,3 @@ app = typer.Typer(
 def root(ctx: typer.Context, json_output: Json = False) -> None:
     """Decide on skills, MCP servers and connections, and read what proves it."""
     open_screen(ctx, json_output)
-
-
-def _assemble() -> None:
-    app.command()(sign_in.login)
-    app.command()(sign_in.logout)
-    app.command()(sign_in.status)
-    for kind in components.KINDS:
-        group = components.commands_for(kind)
-        if kind == "mcp":
-            mcp_servers.add_to(group)
-        app.add_typer(group, name=kind)
-    app.add_typer(alerts.app, name="alert")
-    app.add_typer(approvals.app, name="approvals")
-    app.add_typer(connections.app, name="connections")
-    app.add_typer(audit.app, name="audit")
-    app.command()(verification.verify)
-    app.command()(witnessing.witness)
-
-
-_assemble()

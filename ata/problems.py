@@ -104,6 +104,7 @@ _STATUS_FIXES = {
     401: _SIGN_IN,
     403: "Your roles do not allow this; `ata status` shows them.",
     404: _NAME,
+    410: "It is gone: its time is over, or it was erased.",
     409: "It is not in a state for this: look at it in the portal, {portal}.",
     422: "Check what was given.",
     429: _SOON,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ata.commands import mcp_servers
 from ata.options import Json, NoWait, Reason, open_screen
 
 KINDS = {
@@ -47,6 +48,8 @@ def commands_for(kind: str) -> typer.Typer:
     group = typer.Typer(help=KINDS[kind], no_args_is_help=True, rich_markup_mode=None)
     for act, says in _ACTS.items():
         _add(group, kind, act, says)
+    if kind == "mcp":
+        mcp_servers.add_to(group)
     return group
 
 

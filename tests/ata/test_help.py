@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ata.cli import COMMANDS, load
 from tests.ata.ata_process import Ata
 from tests.ata.portal_stand_in import StandIn
 
@@ -44,6 +45,12 @@ def test_help_and_completion_start_fast(ata: Ata) -> None:
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         assert min(spent[1:]) < 0.15, spent
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_says_of_each_command_what_the_command_says_of_itself(name: str) -> None:
+    own = load(name).help or ""
+    assert own.split("\n\n")[0].replace("\n", " ").strip() == COMMANDS[name][1]
 
 
 @pytest.mark.parametrize(
