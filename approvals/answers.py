@@ -17,6 +17,7 @@ from audit import evidence
 from audit.actor import Actor, EvidenceRef
 from auth0_client import ciba
 from auth0_client.errors import Auth0Error, TokenRefused
+from auth0_client.id_token import LEEWAY_S
 from outbound.errors import OutboundError
 
 # An answer this close to our own expiry is read as an expiry, since clocks differ.
@@ -89,6 +90,8 @@ def _prove(ask: Ask, answer: ciba.Approved, person: Person) -> _Proven:
             identity = issuer.auth0().verify_id_token(tokens.id_token, nonce=None)
             if identity.subject != person.sub:
                 raise NotOurs("wrong_subject", "Somebody other than the asked person approved.")
+            if identity.issued_at < _asked_at(ask) - LEEWAY_S:
+                raise NotOurs("too_old", "Auth0's answer is older than the question.")
             kept.append(_keep("id_token", tokens.id_token, person, identity.expires_at))
         signed_details = _signed_details(ask, tokens.access_token, person, kept)
         if not kept:
@@ -112,17 +115,22 @@ def _signed_details(
     """The details inside the verified approval token; empty where the token carries none."""
     if access_token.count(".") != 2:  # opaque: the issuer signs nothing for this audience
         return ()
-    started = (ask.started or ask.approval.created).timestamp()
     try:
         token = issuer.auth0().verify_approval_token(
-            access_token, expected_sub=person.sub, issued_after=started
+            access_token, expected_sub=person.sub, issued_after=_asked_at(ask)
         )
     except TokenRefused as refused:
-        if refused.code == "authorization_details":
-            return ()
-        raise
+        if refused.code != "authorization_details":
+            raise
+        if (evidence.claims_of(access_token.encode()) or {}).get("authorization_details"):
+            raise NotOurs("details_differ", "What was approved cannot be read.") from None
+        return ()
     kept.append(_keep("approval_token", access_token, person, token.expires_at))
     return token.authorization_details
+
+
+def _asked_at(ask: Ask) -> float:
+    return (ask.started or ask.approval.created).timestamp()
 
 
 def _keep(kind: str, token: str, person: Person, expires_at: float) -> EvidenceRef:
