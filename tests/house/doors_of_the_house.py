@@ -21,7 +21,10 @@ ROUTES: Final[Doors] = {
     "account/sessions/end-others/": ("records", "ends the person's own sessions"),
     "account/passkeys/new/": ("decides", "passkey.enrol"),
     "account/passkeys/<str:handle>/name/": ("keeps", "the person's own name for their passkey"),
-    "account/passkeys/<str:handle>/approver/": ("decides", "passkey.confirm, by two people"),
+    "account/passkeys/<str:handle>/approver/": (
+        "decides",
+        "passkey.enrol of an approver key, by two people",
+    ),
     "account/passkeys/<str:handle>/revoke/": ("decides", "passkey.revoke"),
     "healthz": ("reads", "whether the process answers"),
     "readyz": ("reads", "whether the parts answer"),
