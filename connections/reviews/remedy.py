@@ -12,6 +12,8 @@ from audit.actor import Actor, Target
 from connections.models import Choice, ConnectedAccount, ReviewItem, State
 
 NOT_BEGUN = "not begun"
+AGAIN = frozenset({NOT_BEGUN, "not approved", "taken back"})
+"""States in which a decided revocation can be asked for, also once more."""
 WORDS: Mapping[str, str] = {
     "": "",
     NOT_BEGUN: "the revocation was not asked for yet",

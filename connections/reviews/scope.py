@@ -60,14 +60,15 @@ class Taken:
     excess: tuple[str, ...]
 
 
-def take(wanted: Wanted, now: datetime) -> list[Taken]:
-    """The accounts of a filter, by service and owner."""
+def take(wanted: Wanted, now: datetime, *, uses: bool = True) -> list[Taken]:
+    """The accounts of a filter, by service and owner; without `uses` for counting alone."""
     found = ConnectedAccount.objects.filter(state__in=[wanted.state] if wanted.state else STATES)
     if wanted.connection:
         found = found.filter(connection=wanted.connection)
     declared = inventory.declared_scopes()
     taken = []
-    for account in found.order_by("connection", "sub", "id").prefetch_related("uses"):
+    ordered = found.order_by("connection", "sub", "id")
+    for account in ordered.prefetch_related("uses") if uses else ordered:
         excess = inventory.excess_of(account, declared)
         if wanted.show == "idle" and not inventory.is_idle(account, now):
             continue

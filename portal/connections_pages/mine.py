@@ -15,6 +15,7 @@ from approvals import clock
 from audit.actor import Actor
 from connections import freezing, needs, notices, overview, pending, scopes, wishes
 from connections.overview import Card
+from connections.reviews import rights
 from portal.connections_pages.connect import FINISH_TRIED
 from portal.identity.current import actor
 
@@ -40,6 +41,7 @@ def mine(request: HttpRequest) -> HttpResponse:
             (notice, scopes.title(notice.account.connection))
             for notice in notices.for_person(me.iss, me.sub)
         ],
+        "reviews": rights.waiting_for(me, clock.now()),
         **_ending(cards),
     }
     return render(request, "connections/mine.html", context)

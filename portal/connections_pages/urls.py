@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.connections_pages import connect, detail, freeze, inventory, mine
+from portal.connections_pages import connect, detail, freeze, inventory, mine, review_items, reviews
 
 app_name = "connections"
 urlpatterns = [
@@ -24,6 +24,22 @@ urlpatterns = [
     path("connections/inventory/ibom/", inventory.ibom, name="ibom"),
     path("connections/inventory/reconcile/", inventory.reconcile_now, name="reconcile"),
     path("connections/inventory/status/", inventory.status, name="reconcile-status"),
+    path("connections/reviews/", reviews.reviews, name="reviews"),
+    path("connections/reviews/new/", reviews.new, name="review-new"),
+    path("connections/reviews/<uuid:review_id>/", reviews.review, name="review"),
+    path("connections/reviews/<uuid:review_id>/next/", review_items.following, name="review-next"),
+    path("connections/reviews/<uuid:review_id>/close/", reviews.close, name="review-close"),
+    path("connections/reviews/<uuid:review_id>/result/", reviews.result, name="review-result"),
+    path(
+        "connections/reviews/<uuid:review_id>/<uuid:item_id>/",
+        review_items.item,
+        name="review-item",
+    ),
+    path(
+        "connections/reviews/<uuid:review_id>/<uuid:item_id>/revoke/",
+        review_items.revoke,
+        name="review-revoke",
+    ),
     path("connections/<uuid:account_id>/", detail.detail, name="detail"),
     path("connections/<uuid:account_id>/revoke/", detail.revoke, name="revoke"),
     path("connections/<uuid:account_id>/suspend/", detail.suspend, name="suspend"),

@@ -30,7 +30,6 @@ const ACTIONS = {
   "?": () => document.getElementById("help")?.showModal(),
   j: () => step(1),
   k: () => step(-1),
-  e: () => document.querySelector("[data-key='e']")?.click(),
   g: () => { armed = Date.now(); },
 };
 
@@ -47,7 +46,8 @@ document.addEventListener("keydown", (event) => {
     location.assign(place);
     return;
   }
-  const action = ACTIONS[event.key];
+  const named = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  const action = named ? () => named.click() : ACTIONS[event.key];
   if (!action) return;
   event.preventDefault();
   action();

@@ -1,0 +1,145 @@
+"""One account of a review: what it could do, who used it, and what is decided about it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from approvals import clock
+from approvals.perform import Performed, Refused
+from audit.actor import Actor
+from connections import lookup, scopes
+from connections.models import Choice, Review, ReviewItem
+from connections.reviews import remedy, rights
+from portal.connections_pages.reviews import fetch, rows
+
+_DONE = {
+    Choice.KEEP: "Kept.",
+    Choice.REDUCE: "The owner is asked to connect it again with fewer permissions; until they do "
+    "it works as before.",
+    Choice.REVOKE: "Revoked: agents are refused from now on.",
+}
+
+
+def _fetch(
+    request: HttpRequest, review_id: UUID, item_id: UUID
+) -> tuple[Actor, Review, ReviewItem]:
+    me, review = fetch(request, review_id)
+    found = rights.items(me, review).filter(pk=item_id).select_related("review").first()
+    if found is None:
+        raise Http404(str(item_id))
+    return me, review, found
+
+
+@never_cache
+@require_GET
+def following(request: HttpRequest, review_id: UUID) -> HttpResponse:
+    """To the first account that waits for this person."""
+    me, review = fetch(request, review_id)
+    return _on(me, review, 0)
+
+
+def _on(me: Actor, review: Review, number: int) -> HttpResponse:
+    """To the next undecided account after `number`, then from the beginning, then the review."""
+    left = rights.decidable(me, review, clock.now()).filter(choice="")
+    found = left.filter(number__gt=number).first() or left.first()
+    if found is None:
+        return redirect("connections:review", review_id=review.id)
+    return redirect("connections:review-item", review_id=review.id, item_id=found.id)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def item(request: HttpRequest, review_id: UUID, item_id: UUID) -> HttpResponse:
+    """Show one account; on POST, decide about it and go on to the next."""
+    me, review, found = _fetch(request, review_id, item_id)
+    if request.method == "GET":
+        return _page(request, me, review, found)
+    choice, reason = request.POST.get("choice", ""), request.POST.get("reason", "").strip()[:500]
+    before = found.event
+    try:
+        done = remedy.decide(me, found, choice, reason)
+    except Refused as refused:
+        found.refresh_from_db()
+        if found.event == before:
+            status = 403 if refused.code in {"not_permitted", "not_reviewer"} else 422
+            words = "Choose keep, reduce or revoke." if refused.code == "bad_params" else None
+            return _page(request, me, review, found, words or refused.detail, status)
+        messages.error(request, f"Your decision is on the record. {refused.detail}")
+        return redirect("connections:review-item", review_id=review.id, item_id=found.id)
+    _tell(request, Choice(choice), done.revocation)
+    return _on(me, review, found.number)
+
+
+def _tell(request: HttpRequest, choice: Choice, revocation: Performed | None) -> None:
+    if revocation is not None and revocation.approval is not None:
+        messages.info(
+            request,
+            "Decided. It is refused from now on, and its revocation waits for another admin's "
+            "phone: see Approvals.",
+        )
+        return
+    messages.success(request, _DONE[choice])
+
+
+def _page(
+    request: HttpRequest,
+    me: Actor,
+    review: Review,
+    found: ReviewItem,
+    problem: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    now = clock.now()
+    everything = rights.items(me, review)
+    why_not = rights.why_not(me, found, now)
+    own = rights.is_owner(me, found)
+    excess = set(found.excess)
+    context: dict[str, Any] = {
+        "review": review,
+        **rows([found])[0],
+        "account": lookup.by_id(str(found.account)),
+        "scopes": [
+            (words, words.name in excess)
+            for words in scopes.in_words(found.connection, found.scopes)
+        ],
+        "why_not": why_not,
+        "may": not why_not and not found.operation,
+        "may_revoke": found.choice == Choice.REVOKE and (own or "admin" in me.roles),
+        "own": own,
+        "own_as_admin": own and "admin" in me.roles,
+        "problem": problem,
+        "reason": request.POST.get("reason", ""),
+        "before": everything.filter(number__lt=found.number).last(),
+        "after": everything.filter(number__gt=found.number).first(),
+        "total": everything.count(),
+        "place": everything.filter(number__lte=found.number).count(),
+        "left": rights.decidable(me, review, now).filter(choice="").count(),
+        "crumbs": [
+            {"text": "Access reviews", "url": "/connections/reviews/"},
+            {"text": review.title, "url": f"/connections/reviews/{review.id}/"},
+            {"text": f"Account {found.number}"},
+        ],
+    }
+    return render(request, "connections/review_item.html", context, status=status)
+
+
+@require_POST
+def revoke(request: HttpRequest, review_id: UUID, item_id: UUID) -> HttpResponse:
+    """Begin the revocation that was decided, where it did not begin or did not hold."""
+    me, review, found = _fetch(request, review_id, item_id)
+    try:
+        if remedy.states([found])[found.id] not in remedy.AGAIN:
+            raise Refused("nothing_to_begin", "No revocation of this account waits to begin.")
+        done = remedy.revoke(me, found)
+    except Refused as refused:
+        messages.error(request, refused.detail)
+    else:
+        _tell(request, Choice.REVOKE, done)
+    return redirect("connections:review-item", review_id=review.id, item_id=found.id)

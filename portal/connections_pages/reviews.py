@@ -1,0 +1,245 @@
+"""Access reviews: the list, opening one, how far it is, closing it, and its signed result."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Count, Q
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from approvals import clock, people
+from approvals.models import Person
+from approvals.perform import Refused, perform
+from audit.actor import Actor, Target
+from audit.clock import uuid7
+from connections import scopes
+from connections.lookup import SEES_ALL
+from connections.models import Choice, ConnectedAccount, Review, ReviewItem, State
+from connections.reviews import remedy, rights, scope
+from connections.reviews import result as results
+from connections.reviews.scope import Wanted
+from portal.identity.current import actor, needs_role
+
+PAGE = 100
+_CHOICES = {"undecided": "", **{choice.value: choice.value for choice in Choice}}
+
+
+def fetch(request: HttpRequest, review_id: UUID) -> tuple[Actor, Review]:
+    """Permission by fetch.
+
+    Raises:
+        Http404: not there, or not this person's to see.
+    """
+    me = actor(request)
+    found = rights.visible(me).filter(pk=review_id).first()
+    if found is None:
+        raise Http404(str(review_id))
+    return me, found
+
+
+@never_cache
+@require_GET
+def reviews(request: HttpRequest) -> HttpResponse:
+    """The reviews that the person may see, newest first, with how far each is."""
+    me, now = actor(request), clock.now()
+    mine = Q() if me.roles & SEES_ALL else Q(items__iss=me.iss, items__sub=me.sub)
+    found = rights.visible(me).annotate(
+        total=Count("items", filter=mine),
+        done=Count("items", filter=mine & ~Q(items__choice="")),
+    )
+    context = {
+        "rows": [(review, _overdue(review, now)) for review in found.order_by("-opened_at")],
+        "may": "admin" in me.roles,
+        "overseer": bool(me.roles & SEES_ALL),
+        "waiting": rights.waiting_for(me, now),
+    }
+    return render(request, "connections/reviews.html", context)
+
+
+def _overdue(review: Review, now: Any) -> bool:
+    return review.closed_at is None and now > review.due
+
+
+@never_cache
+@needs_role("admin")
+@require_http_methods(["GET", "POST"])
+def new(request: HttpRequest) -> HttpResponseBase:
+    """Say what is reviewed, see how much that is, and open it."""
+    given = request.POST if request.method == "POST" else request.GET
+    if request.method == "POST" and given.get("do") != "count":
+        params = {
+            name: given.get(name, "")
+            for name in ("title", "due", "reviewers", "connection", "state", "show")
+        }
+        named = given.getlist("admins") if params["reviewers"] == "admins" else []
+        target = Target("review", str(uuid7()))
+        try:
+            perform(actor(request), "review.open", target, params={**params, "admins": named})
+        except Refused as refused:
+            return _form(request, given, problem=_in_words(refused), status=422)
+        messages.success(request, "Opened. The list is frozen as it is now.")
+        return redirect("connections:review", review_id=target.name)
+    return _form(request, given)
+
+
+def _in_words(refused: Refused) -> str:
+    field = refused.pointer.removeprefix("/params/")
+    words = {
+        "title": "Give the review a title.",
+        "due": "Say until which day, from today on.",
+        "reviewers": "Say who reviews.",
+    }
+    return words.get(field, refused.detail) if refused.code == "bad_params" else refused.detail
+
+
+def _form(
+    request: HttpRequest, given: Any, *, problem: str = "", status: int = 200
+) -> HttpResponse:
+    wanted = Wanted.parse(given.dict())
+    taken = scope.take(wanted, clock.now(), uses=False)
+    services = ConnectedAccount.objects.exclude(state=State.REVOKED).values_list(
+        "connection", flat=True
+    )
+    context = {
+        "problem": problem,
+        "given": given,
+        "admins": rights.admins(),
+        "named": given.getlist("admins"),
+        "wanted": wanted,
+        "services": [(name, scopes.title(name)) for name in sorted(set(services))],
+        "states": [(state.value, state.label) for state in scope.STATES],
+        "shows": list(scope.SHOWS.items()),
+        "today": clock.now().date().isoformat(),
+        "taken": len(taken),
+        "owners": len({(one.account.iss, one.account.sub) for one in taken}),
+        "excess": sum(bool(one.excess) for one in taken),
+        "too_many": len(taken) > scope.MOST,
+        "crumbs": [
+            {"text": "Access reviews", "url": "/connections/reviews/"},
+            {"text": "Open one"},
+        ],
+    }
+    template = "connections/review_new.html"
+    if request.htmx and request.method == "GET":  # type: ignore[attr-defined]  # django_htmx adds it
+        template += "#preview"
+    answer = render(request, template, context, status=status)
+    answer["Vary"] = "HX-Request"
+    return answer
+
+
+@never_cache
+@require_GET
+def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
+    """How far a review is, and each account in it."""
+    me, found = fetch(request, review_id)
+    now = clock.now()
+    shown = request.GET.get("show", "")
+    items = rights.items(me, found)
+    counts = results.count(items.values_list("choice", flat=True))
+    if shown in _CHOICES:
+        items = items.filter(choice=_CHOICES[shown])
+    page = Paginator(items, PAGE).get_page(request.GET.get("page"))
+    query = f"?show={shown}&page=" if shown in _CHOICES else "?page="
+    context = {
+        "review": found,
+        "filter": Wanted.parse(found.wanted).in_words(),
+        "counts": counts,
+        "tiles": _tiles(counts),
+        "narrowed": shown in _CHOICES,
+        "rows": rows(list(page.object_list)),
+        "newer_url": f"{query}{page.previous_page_number()}" if page.has_previous() else "",
+        "older_url": f"{query}{page.next_page_number()}" if page.has_next() else "",
+        "left": rights.decidable(me, found, now).filter(choice="").count(),
+        "overdue": _overdue(found, now),
+        "may": "admin" in me.roles,
+        "overseer": bool(me.roles & SEES_ALL),
+        "intact": scope.is_intact(found),
+        "opener": _who(found, found.opened_by),
+        "closer": _who(found, found.closed_by),
+        "admins": [_name(people.find(one["iss"], one["sub"]), one["sub"]) for one in found.admins],
+        "crumbs": [
+            {"text": "Access reviews", "url": "/connections/reviews/"},
+            {"text": found.title},
+        ],
+    }
+    return render(request, "connections/review.html", context)
+
+
+def _tiles(counts: results.Counts) -> list[dict[str, Any]]:
+    rows = (
+        (counts.undecided, "undecided", "undecided", "warn"),
+        (counts.keep, "to keep", "keep", ""),
+        (counts.reduce, "to reduce", "reduce", ""),
+        (counts.revoke, "to revoke", "revoke", ""),
+    )
+    return [
+        {"value": value, "label": label, "url": f"?show={show}", "tone": tone if value else ""}
+        for value, label, show, tone in rows
+    ]
+
+
+def _who(review: Review, sub: str) -> str:
+    person = Person.objects.filter(sub=sub).first() if sub else None
+    return _name(person, sub)
+
+
+def _name(person: Person | None, sub: str) -> str:
+    return (person.name or person.email or person.sub) if person else sub
+
+
+def rows(items: list[ReviewItem]) -> list[dict[str, Any]]:
+    """Accounts of a review as a table shows them; four queries for any number."""
+    states = remedy.states(items)
+    subs = {item.sub for item in items} | {item.decided_sub for item in items}
+    known = {(p.iss, p.sub): p for p in Person.objects.filter(sub__in=subs)}
+    named = {
+        account.id: account.named
+        for account in ConnectedAccount.objects.filter(pk__in=[item.account for item in items])
+    }
+    return [
+        {
+            "item": item,
+            "title": scopes.title(item.connection),
+            "named": named.get(item.account, ""),
+            "owner": _name(known.get((item.iss, item.sub)), item.sub),
+            "by": _name(known.get((item.decided_iss, item.decided_sub)), item.decided_sub),
+            "remedy": remedy.WORDS[states[item.id]],
+            "again": states[item.id] in remedy.AGAIN,
+        }
+        for item in items
+    ]
+
+
+@needs_role("admin")
+@require_POST
+def close(request: HttpRequest, review_id: UUID) -> HttpResponseBase:
+    """Sign the result. What nobody decided is listed as undecided."""
+    me, found = fetch(request, review_id)
+    try:
+        perform(me, "review.close", Target("review", str(found.id)))
+    except Refused as refused:
+        messages.error(request, refused.detail)
+    else:
+        messages.success(request, "Closed. The result is signed.")
+    return redirect("connections:review", review_id=found.id)
+
+
+@never_cache
+@needs_role("admin", "auditor")
+@require_GET
+def result(request: HttpRequest, review_id: UUID) -> HttpResponseBase:
+    """The signed result, byte for byte as `review.closed` names it."""
+    _, found = fetch(request, review_id)
+    if not found.result:
+        raise Http404("It is not closed.")
+    return HttpResponse(
+        found.result,
+        content_type="application/json",
+        headers={"Content-Disposition": f'attachment; filename="access-review-{found.id}.json"'},
+    )
