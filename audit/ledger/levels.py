@@ -39,11 +39,13 @@ class Level:
         code: H0 to H3, or L0 to L3.
         reasons: sentences; first what raised the level, then what did not.
         raised: how many of them raised it.
+        digests: of the evidence that raised it, in the order of those sentences.
     """
 
     code: str
     reasons: tuple[str, ...]
     raised: int = field(default=0, compare=False)
+    digests: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def words(self) -> str:
@@ -89,7 +91,8 @@ def human(
         bad.append("Nobody signs an expiry or an inferred denial, so signatures do not count here.")
     if not good:
         bad.insert(0, "Nothing but the recorder's word says who this was.")
-    return Level(code, (*good, *bad), len(good))
+    digests = tuple(one.digest for one in judged if one.counts)
+    return Level(code, (*good, *bad), len(good), digests)
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,8 +259,7 @@ def _text(value: Any) -> str | None:
 def _proven(event: dict[str, Any], human: Level, log: Level) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [{"text": reason} for reason in human.proves]
     found += [{"text": reason} for reason in log.proves]
-    digests = [r["digest"] for r in event["evidence"] if r["kind"] != "issuer_keys"]
-    for item, digest in zip(found[: len(human.proves)], digests, strict=False):
+    for item, digest in zip(found, human.digests, strict=False):
         item |= {"hash": digest, "hash_label": "evidence digest"}
     return found
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connections
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from audit import proofs
@@ -29,6 +30,7 @@ def browser() -> Iterator[Browser]:
     with pytest.MonkeyPatch.context() as patched, chromium() as opened:
         patched.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         yield opened
+        connections.close_all()  # those of this loop: PostgreSQL drops no database in use
 
 
 @dataclass
