@@ -47,7 +47,7 @@ def in_force(request: HttpRequest) -> JsonResponse:
 )
 def try_it(
     request: HttpRequest,
-    verb: Annotated[str, Field(max_length=60)],
+    verb: Annotated[str, Field(json_schema_extra={"enum": list(registry.names())})],
     severity: Annotated[str, Field(json_schema_extra={"enum": list(SEVERITIES)})] = "HIGH",
     who: Annotated[str, Field(json_schema_extra={"enum": list(WHO)})] = "operator",
     whose: Annotated[str, Field(json_schema_extra={"enum": list(WHOSE)})] = "nobody",
