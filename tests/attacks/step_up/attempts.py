@@ -122,6 +122,7 @@ class Attempt:
         self.spoiled: list[str] = []
         self.approved_by: set[str] = set()
         self.when_effective: tuple[list[str], set[str]] | None = None
+        self.opaque = False
         self.target = Target("lamp", f"lamp-{number}")
 
     def run(self) -> None:
@@ -235,9 +236,10 @@ class Attempt:
                     self.approved_by.add(push.sub)
 
     def _honest(self, push: Push, approval: Approval) -> bool:
-        bent = self.world.provider.bend_id or self.world.provider.bend_token
+        provider = self.world.provider
+        bent = provider.bend_id or (provider.bend_token and not self.opaque)
         shown = push.details[0]["properties"]["intent_hash"]["value"]
-        return not bent and not self.world.provider.echo and shown == approval.intent_hash
+        return not bent and not provider.echo and shown == approval.intent_hash
 
     def _pushes(self, approval: Approval) -> list[Push]:
         codes = set(approval.asks.values_list("code", flat=True))
@@ -289,8 +291,13 @@ class Attempt:
         """The provider's next answers are forged; an answer that waits to be read as well."""
         attack = self.rng.choice(HOPELESS)
         bend: Bend = attack.bend
-        setattr(self.world.provider, self.rng.choice(["bend_token", "bend_id"]), bend)
-        self.note("forged token")
+        which = self.rng.choice(["bend_token", "bend_id"])
+        setattr(self.world.provider, which, bend)
+        self.opaque = which == "bend_token" and is_opaque(bend)
+        if self.opaque:  # no signed token at all: the details beside it count, labelled unsigned
+            self.note("opaque token", spoils=False)
+        else:
+            self.note("forged token")
 
     def alter_details(self, approval: Approval) -> None:
         """What was approved is said to be something else."""
@@ -304,6 +311,7 @@ class Attempt:
         if self.rng.random() < 0.5:
             self.world.provider.echo = altered
         else:
+            self.opaque = False
             self.world.provider.bend_token = lambda forge: forge.claims.update(
                 authorization_details=altered(forge.claims["authorization_details"])
             )
@@ -435,6 +443,13 @@ TAMPERING = (
     "log_lies",
 )
 """Methods of `Attempt` that do something to a request that waits."""
+
+
+def is_opaque(bend: Bend) -> bool:
+    """Whether what a bend makes of a token is no signed token to anybody: not three parts."""
+    forge = Forge({"sub": "x"})
+    bend(forge)
+    return str(forge.token()).count(".") != 2
 
 
 def bearer(provider: PhoneProvider, actor: Actor) -> str:
