@@ -6,13 +6,13 @@ cd "$(dirname "$0")/.."
 sh scripts/chromium.sh
 workers=${TEST_WORKERS:-2}
 echo "Tests on SQLite"
-.venv/bin/python -m pytest -n "$workers" --dist loadfile --ignore=tests/stories --ignore=tests/access "$@"
+.venv/bin/python -m pytest -n "$workers" --dist loadgroup --ignore=tests/stories --ignore=tests/access "$@"
 
 echo "Stories, and every page for everybody, in Chromium; meanwhile tests on PostgreSQL"
 # Stories wait most of the time, so half of the workers do not disturb them.
 said=$(mktemp)
 .venv/bin/python -m scripts.on_postgres \
-  .venv/bin/python -m pytest -n "$(((workers + 1) / 2))" --dist loadfile \
+  .venv/bin/python -m pytest -n "$(((workers + 1) / 2))" --dist loadgroup \
   tests/audit tests/approvals tests/connections tests/enforcement tests/identity \
   tests/attacks/tamper tests/faults/test_storage.py > "$said" 2>&1 &
 postgres=$!

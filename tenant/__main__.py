@@ -1,32 +1,27 @@
-"""``python -m tenant migrate | seed | rotate-keys``: prepare the local tenant."""
+"""``python -m tenant COMMAND...``: prepare the local tenant (migrate, seed, rotate-keys)."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-USAGE = "usage: python -m tenant migrate | seed | rotate-keys | makemigrations"
+COMMANDS = ("migrate", "seed", "rotate-keys", "makemigrations")
+USAGE = f"usage: python -m tenant {' | '.join(COMMANDS)}, or several of them in this order"
 
 
 def main(argv: list[str]) -> int:
-    """Run one preparation command; returns the exit code (2 for an unknown command)."""
+    """Run preparation commands one after another; returns the exit code (2 for an unknown one)."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "tenant.settings"
     import django
     from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import call_command
 
-    if len(argv) != 1 or argv[0] not in {"migrate", "seed", "rotate-keys", "makemigrations"}:
+    if not argv or not set(argv) <= set(COMMANDS):
         print(USAGE, file=sys.stderr)  # noqa: T201
         return 2
     try:
         django.setup()
-        if argv[0] == "makemigrations":
-            call_command("makemigrations", "tenant", "tenant_ciba", "tenant_vault")
-        elif argv[0] == "migrate":
-            call_command("migrate", verbosity=0, interactive=False)
-            call_command("createcachetable", verbosity=0)
-        else:
-            _run(argv[0])
+        for command in argv:
+            _run(command)
     except ImproperlyConfigured as refusal:
         print(refusal, file=sys.stderr)  # noqa: T201
         return 1
@@ -34,9 +29,16 @@ def main(argv: list[str]) -> int:
 
 
 def _run(command: str) -> None:
+    from django.core.management import call_command
+
     from tenant import keys, seed
 
-    if command == "seed":
+    if command == "makemigrations":
+        call_command("makemigrations", "tenant", "tenant_ciba", "tenant_vault")
+    elif command == "migrate":
+        call_command("migrate", verbosity=0, interactive=False)
+        call_command("createcachetable", verbosity=0)
+    elif command == "seed":
         print(seed.run())  # noqa: T201
     else:
         print(f"Signing key is now {keys.rotate()}; the previous one stays in the key set.")  # noqa: T201

@@ -11,6 +11,25 @@ from tests.support.tenant import LocalTenant, Secrets
 
 pytest_plugins = ["tests.support.running_house"]
 
+TOGETHER = (
+    "tests/approvals/",
+    "tests/attacks/sign_in/",
+    "tests/attacks/step_up/",
+    "tests/auth0_client/",
+    "tests/enforcement/",
+    "tests/faults/",
+    "tests/tenant/",
+)
+"""Folders whose tests share a tenant: on one worker each, so that it is started once."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests of a file, or of a folder that shares a tenant, to one worker."""
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        group = next((folder for folder in TOGETHER if file.startswith(folder)), file)
+        item.add_marker(pytest.mark.xdist_group(group))
+
 
 @pytest.fixture(scope="session")
 def portal_tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTenant]:

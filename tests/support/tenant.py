@@ -86,9 +86,9 @@ class LocalTenant:
             **self.extra_env,
         }
 
-    def run(self, command: str) -> str:
-        """Run ``python -m tenant COMMAND`` and return what it printed."""
-        return self._python("-m", "tenant", command)
+    def run(self, *commands: str) -> str:
+        """Run ``python -m tenant COMMAND...`` and return what it printed."""
+        return self._python("-m", "tenant", *commands)
 
     def execute(self, program: str) -> str:
         """Run Python inside the tenant's Django, apart from the server; returns what it printed."""
@@ -110,8 +110,7 @@ class LocalTenant:
     def start(self) -> LocalTenant:
         """Migrate, seed and serve; returns when discovery answers."""
         self.var_dir.mkdir(parents=True, exist_ok=True)
-        self.run("migrate")
-        self.run("seed")
+        self.run("migrate", "seed")
         self.serve()
         return self
 
