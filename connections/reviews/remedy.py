@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from approvals.models import Approval, Status
-from approvals.perform import Performed, perform
+from approvals.perform import Performed, Refused, perform
 from audit.actor import Actor, Target
 from connections.models import Choice, ConnectedAccount, ReviewItem, State
 
@@ -53,8 +53,8 @@ def decide(actor: Actor, item: ReviewItem, choice: str, reason: str) -> Decided:
 def revoke(actor: Actor, item: ReviewItem) -> Performed:
     """Ask for the revocation that was decided: an owner's happens at once, others wait.
 
-    Its own act, under its own rights, so that a review is no way around an approval; whoever finds
-    it not begun (a crash between the two) begins it again.
+    Its own act, under its own rights, so that a review is no way around an approval; `begin` takes
+    up what a crash left between the two.
 
     Raises:
         Refused: as the verb `connection.revoke` says.
@@ -71,6 +71,17 @@ def revoke(actor: Actor, item: ReviewItem) -> Performed:
         reason=f"Access review “{item.review.title}”: {item.reason}"[:500],
         before_commit=remember,
     )
+
+
+def begin(actor: Actor, item: ReviewItem) -> Performed:
+    """Ask for a decided revocation that did not begin, or that did not hold.
+
+    Raises:
+        Refused: `nothing_to_begin`, or as the verb `connection.revoke` says.
+    """
+    if states([item])[item.id] not in AGAIN:
+        raise Refused("nothing_to_begin", "No revocation of this account waits to begin.")
+    return revoke(actor, item)
 
 
 def states(items: Iterable[ReviewItem]) -> dict[UUID, str]:

@@ -135,9 +135,7 @@ def revoke(request: HttpRequest, review_id: UUID, item_id: UUID) -> HttpResponse
     """Begin the revocation that was decided, where it did not begin or did not hold."""
     me, review, found = _fetch(request, review_id, item_id)
     try:
-        if remedy.states([found])[found.id] not in remedy.AGAIN:
-            raise Refused("nothing_to_begin", "No revocation of this account waits to begin.")
-        done = remedy.revoke(me, found)
+        done = remedy.begin(me, found)
     except Refused as refused:
         messages.error(request, refused.detail)
     else:

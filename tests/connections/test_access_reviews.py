@@ -37,7 +37,11 @@ ADMINS: dict[str, Any] = {"reviewers": "admins", "admins": ["admin"]}
 
 def person(who: str, *roles: str) -> Actor:
     return Actor(
-        iss=settings.ENV.issuer, sub=subject(who), roles=frozenset(roles), via="web", name=NAMES[who]
+        iss=settings.ENV.issuer,
+        sub=subject(who),
+        roles=frozenset(roles),
+        via="web",
+        name=NAMES[who],
     )
 
 
