@@ -27,6 +27,7 @@ def ask_next(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
         requester=requester,
         tried=tried,
         order=[(p.iss, p.sub) for p in policy.current().roster],
+        channel=rule.get("channel", ""),
     )
     if not queue and approval.single_person and not approval.asks.exists():
         alone = people.only_person(roles=rule["approver_roles"], requester=requester)

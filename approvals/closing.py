@@ -149,9 +149,7 @@ def _rule_broken(approval: Approval) -> str:
     approvers = {(ask.person.iss, ask.person.sub): ask.person for ask in asks}
     own = (requester.iss, requester.sub)
     if applies["approver"] == "self":
-        return "" if set(approvers) == {own} else "approver_is_another"
-    if len(approvers) < applies["count"]:
-        return "too_few_approved"
+        return "approver_is_another" if set(approvers) - {own} else ""
     if not all(_may_approve(applies, person) for person in approvers.values()):
         return "approver_lost_role"
     if own in approvers and _another_could(applies, requester):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import Q
 
 from approvals import clock
-from approvals.models import Person
+from approvals.models import Passkey, Person
 from audit.actor import Actor
 
 log = logging.getLogger(__name__)
@@ -51,10 +51,12 @@ def roster(
     requester: Actor,
     tried: Iterable[int] = (),
     order: Sequence[tuple[str, str]] = (),
+    channel: str = "",
 ) -> list[Person]:
     """People to ask, in order: on call first, then the next; never one who was already tried.
 
-    `order` is the policy's roster; whoever is not on it comes after, by their own place.
+    `order` is the policy's roster; whoever is not on it comes after, by their own place. Where
+    `channel` wants a passkey, whoever has none that counts comes last.
 
     `self` asks the requester; `another` anyone with a role except the requester. People whose
     device is known to be missing come last rather than never: the issuer may have e-mail.
@@ -68,15 +70,28 @@ def roster(
     )
     able = [p for p in people if wanted & set(p.roles)]
     place = {identity: number for number, identity in enumerate(order)}
+    keyed = with_passkeys(able) if channel in NEEDS_PASSKEY else {p.pk for p in able}
     return sorted(
         able,
         key=lambda p: (
+            p.pk not in keyed,
             p.phone is False,
             place.get((p.iss, p.sub), len(place)),
             p.on_call,
             p.pk,
         ),
     )
+
+
+NEEDS_PASSKEY: Final = frozenset({"passkey", "both"})
+
+
+def with_passkeys(people: Iterable[Person]) -> set[int]:
+    """Which of them hold a passkey that counts for what others ask for."""
+    keys = Passkey.objects.filter(
+        person__in=list(people), revoked_at=None, approver_since__isnull=False
+    )
+    return set(keys.values_list("person_id", flat=True))
 
 
 def group(rule: Mapping[str, Any], requester: Actor) -> list[Person]:

@@ -259,19 +259,18 @@ def _someone_can_answer(request: _Request) -> bool:
         Refused: nobody at all could. An automatic ask waits for somebody instead.
     """
     rule, actor = request.rule, request.actor
+    if not actor.sub:
+        return False
     if rule.approver == "group":
         able = len(people.group(rule.as_json(), actor))
-        if able >= rule.count:
-            return False
-        if able or rule.count > 1:
+        if able < rule.count:
             raise Refused(
                 "no_approver",
                 f"This needs {rule.count} of the group {rule.group}, and {able} of them could "
                 "approve it. An admin can change the policy or the group.",
             )
-    elif people.roster(roles=rule.approver_roles, approver=rule.approver, requester=actor):
         return False
-    if not actor.sub:
+    if people.roster(roles=rule.approver_roles, approver=rule.approver, requester=actor):
         return False
     if people.only_person(roles=rule.approver_roles, requester=actor):
         return True

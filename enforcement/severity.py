@@ -7,14 +7,13 @@ from typing import Any
 
 from django.db.models import Q
 
+from approvals import policy
 from approvals.perform import Refused
 from audit.actor import Target
 from audit.ledger.vocabulary import gravest
 from enforcement import instances
 from enforcement.models import Asset, Finding, Scan
 from enforcement.models.finding import COUNTING
-
-NEVER_SCANNED_LOOSENING = "HIGH"
 
 
 def latest_scans(kind: str, name: str) -> list[Scan]:
@@ -96,13 +95,13 @@ def of_tightening(target: Target, params: Mapping[str, Any]) -> str:
 
 
 def of_loosening(target: Target, params: Mapping[str, Any]) -> str:
-    """What was found about it; HIGH when it was never scanned.
+    """What was found about it; what the policy says, HIGH at least, when it was never scanned.
 
     Raises:
         Refused: as `check_target`.
     """
     check_target(target, params)
-    return found(target.kind, target.name) or NEVER_SCANNED_LOOSENING
+    return found(target.kind, target.name) or policy.current().never_scanned_loosening
 
 
 def _decisions(target: Target) -> list[list[str]]:

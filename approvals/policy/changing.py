@@ -13,13 +13,15 @@ from uuid import UUID
 from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Field
 
-from approvals import actors, clock, registry
+from approvals import actors, clock, people, registry
 from approvals.intent import digest
-from approvals.models import PolicyVersion
+from approvals.models import Person, PolicyVersion
 from approvals.perform import Refused
 from approvals.policy import floor, versions
+from approvals.policy.deciding import by_rule
 from approvals.policy.diff import Change, as_changes, changes
 from approvals.policy.document import BadDocument, Document, read
+from approvals.policy.matching import Situation
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.actor import Target
 
@@ -62,10 +64,41 @@ def checked(document: Mapping[str, Any], base: str) -> tuple[Document, list[Chan
         )
     for breach in floor.breaches(made):
         raise Refused("bad_policy", breach.words, pointer=_pointer(f"/rules/{breach.rule}"))
+    if locked_out := _locked_out(made):
+        raise Refused("bad_policy", locked_out, pointer=_pointer("/rules"))
     found = changes(now.document, made, settings.STEP_UP_EXPIRY_S)
     if not found:
         raise Refused("nothing_changes", "That is the policy in force already.")
     return made, found
+
+
+def _locked_out(made: Document) -> str:
+    """Why nobody could change the policy any more under this one; empty when two admins could."""
+    decided = by_rule(made, registry.get(VERB), _BY_AN_ADMIN)
+    admins = [p for p in Person.objects.all() if "admin" in p.roles]
+    if decided.approver == "group":
+        named = [(p["iss"], p["sub"]) for p in decided.people]
+        able = [
+            p
+            for p in admins
+            if set(decided.approver_roles) & set(p.roles) and (not named or (p.iss, p.sub) in named)
+        ]
+        needed = decided.count + 1
+    else:
+        able, needed = admins, min(2, len(admins))  # alone, they may by themselves
+    if decided.channel in people.NEEDS_PASSKEY:
+        keyed = people.with_passkeys(able)
+        able = [p for p in able if p.pk in keyed]
+    if len(able) >= needed:
+        return ""
+    return (
+        f"Nobody could change the policy again: that would need {needed} admins"
+        f"{' with a passkey that counts' if decided.channel in people.NEEDS_PASSKEY else ''}, "
+        f"so that one can ask and the others approve, and there are {len(able)}."
+    )
+
+
+_BY_AN_ADMIN = Situation(VERB, Stance.FINAL, "CRITICAL", frozenset({"admin"}))
 
 
 def _pointer(where: str) -> str:

@@ -29,5 +29,7 @@ def context(finding: Finding, person: Actor) -> dict[str, Any]:
         "may_decide": "operator" in person.roles,
         "counts": finding.status in COUNTING,
         "step_up": rule.kind == "require",
-        "needs": policy.in_words(rule.as_json(), verb, duration(settings.STEP_UP_EXPIRY_S)),
+        "needs": policy.in_words(
+            rule.as_json(), verb, duration(rule.within_s or settings.STEP_UP_EXPIRY_S)
+        ),
     }

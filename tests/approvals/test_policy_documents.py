@@ -16,7 +16,9 @@ from approvals.policy.document import DEFAULT, BadDocument, Document, read
 from approvals.policy.matching import Situation, first_match
 from approvals.policy.trying import what_if
 from approvals.registry import Stance
+from audit.actor import Target
 from audit.ledger.vocabulary import SEVERITIES
+from enforcement import severity
 from tests.approvals.lamps import Lamps
 from tests.approvals.policies import document, in_force, rule
 
@@ -251,3 +253,9 @@ def test_a_stored_policy_that_was_altered_is_not_believed(lamps: Lamps) -> None:
         Situation("lamp.allow", Stance.LOOSEN, "LOW", frozenset({"operator"})),
     )
     assert (decided.kind, decided.approver) == ("require", "another")
+
+
+def test_loosening_what_was_never_scanned_counts_as_the_policy_says(db: None) -> None:
+    assert severity.of_loosening(Target("skill", "new"), {}) == "HIGH"
+    in_force(rule("all"), never_scanned_loosening="CRITICAL")
+    assert severity.of_loosening(Target("skill", "new"), {}) == "CRITICAL"

@@ -130,6 +130,22 @@ def test_what_cannot_be_a_policy_asks_nobody(
     assert not Approval.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("made", "groups"),
+    [
+        (rule("keys", channel="passkey"), {}),
+        (rule("three", approver="group", group="all", count=3), {"all": {"role": "admin"}}),
+        (rule("operators", approver="group", group="ops"), {"ops": {"role": "operator"}}),
+    ],
+)
+def test_no_policy_locks_everybody_out_of_changing_it(
+    lamps: Lamps, amir: Actor, anya: Actor, made: dict[str, Any], groups: dict[str, Any]
+) -> None:
+    with pytest.raises(Refused, match="Nobody could change the policy again") as refused:
+        change(amir, document(made, groups=groups))
+    assert refused.value.code == "bad_policy"
+
+
 def test_what_changes_nothing_asks_nobody(lamps: Lamps, amir: Actor, anya: Actor) -> None:
     same = policy.current().as_json() | {"number": 1}
     with pytest.raises(Refused) as refused:

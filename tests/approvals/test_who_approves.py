@@ -16,7 +16,7 @@ from audit.actor import SYSTEM, Actor
 from tests.approvals.asking import HALL, actions, ask, assert_failed, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones, acting, known
-from tests.approvals.policies import in_force, rule
+from tests.approvals.policies import in_force, keyed, rule
 from tests.identity.trail import events
 from tests.support.sign_in import SUBS
 
@@ -198,6 +198,28 @@ def test_where_only_a_passkey_answers_no_push_is_sent(
     assert code_of(approval) not in phones.waiting("operator2")
     assert passkey(approval, oona) == ""
     assert fresh(approval).outcome == "approved" and lamps.lit == {"hall": False}
+
+
+def test_a_passkey_is_asked_first_of_somebody_who_has_one_that_counts(
+    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor
+) -> None:
+    in_force(rule("all", channel="both"))
+    last = acting("admin", "operator")
+    keyed(last)
+    assert [a.person.sub for a in ask(olu).asks.all()] == [last.sub]
+
+
+def test_a_finding_holds_though_the_group_is_too_small(
+    lamps: Lamps, phones: Phones, oona: Actor, work: Work
+) -> None:
+    of_group(3)
+    approval = ask(SYSTEM, folded="lamp:hall:1")
+    assert lamps.held == ["hall"]
+    assert set(codes(approval)) == {oona.sub}
+    work()
+    phones.answer("operator2", code_of(approval), "approve")
+    work()
+    assert (fresh(approval).status, lamps.lit) == ("pending", {})
 
 
 def test_a_passkey_that_nobody_touches_expires(
