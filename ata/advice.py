@@ -28,6 +28,7 @@ AFTER_FAILURE: Final = {
     "details_differ": "What was approved is not what was asked for. " + _ATTACK,
     "details_missing": "The tenant returns no authorization_details: an admin sets up their type; "
     "`manage.py check_auth0` names the page.",
+    "too_old": "Auth0's answer is older than the question. " + _ATTACK,
     "wrong_subject": "Somebody else than the asked person approved. " + _ATTACK,
     "nothing_signed": "The issuer signed nothing that proves the approval: tell your admin.",
     "self_approval": "Another person has to approve it. " + _AGAIN,
