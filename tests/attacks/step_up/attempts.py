@@ -384,7 +384,8 @@ class Attempt:
         except (Refused, Approval.DoesNotExist):
             return
         self.note("sent again", spoils=False)
-        self.approved_by.clear()
+        self.approved_by.clear()  # what was answered or bent before is about a push that is over
+        self.spoiled = [why for why in self.spoiled if why != "ask says approved"]
 
     def answer_by_another_channel(self, approval: Approval) -> None:
         """Anybody claims an answer by passkey for a request that is answered by phone."""
