@@ -9,11 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 DOMAIN: Final = b"ata.intent.v1\n"
 MAX_SHOWN: Final = 255
 """Characters of a value in `authorization_details` (Auth0's limit)."""
+
+CARRIED_OUT_WITHIN: Final = timedelta(minutes=15)
+"""How long after `not_after` an approved act may still be recorded: ten minutes for an answer that
+is read late, five for clocks that differ."""
 
 _PAST: Final = {"hold": "held", "freeze": "frozen", "unfreeze": "unfrozen"}
 
@@ -57,10 +62,33 @@ def differs(event: Mapping[str, Any]) -> str:
         return "the text of the intent beside it cannot be read"
     if not isinstance(verb, str) or not is_result(verb, event["action"]):
         return f"the intent is to {verb}, and this event is {event['action']}"
+    if problem := _of_another_moment(event, said) or _of_another_person(event, said):
+        return problem
     happened = event["target"]
     if happened and isinstance(happened["name"], str) and named != _named(happened):
         return "the intent is about another thing than this event"  # names stay out of reports
     return ""
+
+
+def _of_another_moment(event: Mapping[str, Any], said: Mapping[str, Any]) -> str:
+    try:
+        latest = datetime.fromisoformat(said["not_after"]) + CARRIED_OUT_WITHIN
+        late = datetime.fromisoformat(event["recorded_at"]) > latest
+    except (KeyError, ValueError, TypeError):
+        return ""  # an intent without an end, or with a naive one
+    return "the intent had run out when this was recorded" if late else ""
+
+
+def _of_another_person(event: Mapping[str, Any], said: Mapping[str, Any]) -> str:
+    """A decision is its requester's; answers to it, and what nobody asked for, are others'."""
+    asked, actor = said.get("actor"), event["actor"]
+    if event["action"].startswith("approval.") or event["action"].endswith(".override_logged"):
+        return ""
+    if not isinstance(asked, dict) or not asked.get("sub") or not isinstance(actor["sub"], str):
+        return ""
+    if (asked.get("iss"), asked["sub"]) == (actor["iss"], actor["sub"]):
+        return ""
+    return "the intent is of another person than the actor"
 
 
 def names_another(event: Mapping[str, Any], signed: Mapping[str, str]) -> str:

@@ -77,12 +77,20 @@ def directory() -> dict[str, Any]:
     return {"schema": assertion.DIRECTORY, "passkeys": [entry]}
 
 
-def intent_text(target: Target = SKILL, verb: str = "skill.block") -> bytes:
+def intent_text(
+    target: Target = SKILL,
+    verb: str = "skill.block",
+    *,
+    by: Actor = OLU,
+    until: str = "2100-01-01T00:00:00Z",
+) -> bytes:
     """The canonical intent of the act."""
     said = {
         "schema": "ata.intent.v1",
         "verb": verb,
         "target": {"kind": target.kind, "name": target.name, "instance": target.instance},
+        "actor": {"iss": by.iss, "sub": by.sub},
+        "not_after": until,
         "nonce": "00" * 16,
     }
     return canonical(said)

@@ -18,6 +18,7 @@ from audit.ledger import packcheck
 from audit.packs.assemble import verifier
 from tests.packs.act import Act, directory, jwks
 from tests.packs.bending import BENDS, FORGED, members_of, resigned
+from tests.packs.test_a_forged_approval_stays_asserted import FORGERIES, signed_anew
 from tests.support.chrome import PATIENCE_MS, Person, chromium, person, shots
 
 pytestmark = [pytest.mark.django_db, pytest.mark.browser]
@@ -152,6 +153,14 @@ def test_both_verifiers_say_the_same_of_every_bent_pack(act: Act, reader: Reader
     for how, pack in bent.items():
         assert told_by_page(found[how]) == told(act.check(pack)), how
         assert not found[how]["ok"], how
+
+
+def test_both_verifiers_say_the_same_of_every_forged_approval(act: Act, reader: Reader) -> None:
+    forged = {forge.__name__: signed_anew(act, forge)[1] for forge in FORGERIES}
+    reader.trusts_everything()
+    found = dict(zip(forged, reader.drops(**forged), strict=True))
+    for how, pack in forged.items():
+        assert told_by_page(found[how]) == told(act.check(pack)), how
 
 
 @pytest.mark.parametrize("brought", ["nothing", "the log's key", "another issuer's keys"])

@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from audit import clock, evidence, packs, proofs, sequencer
 from audit.actor import Target
+from audit.ledger.intents import digest
 from tests.ata.ata_process import Ata
-from tests.audit.factories import ISSUER, OLU
+from tests.audit.factories import ISSUER, MIA, OLU
 from tests.packs import act as acts
 from tests.packs.act import (
     BEN,
@@ -64,6 +65,22 @@ def a_genuine_approval_without_the_text_put_beside_another_thing() -> UUID:
     return decide([("approval_token", approval_token(), BEN)], target=OTHER, private=private)
 
 
+def of_intent(text: bytes) -> UUID:
+    """A decision with a genuine approval of this very intent."""
+    hashed = digest(text)
+    private = {"approver": approver(), "intent": text.decode()}
+    body = approval_token(intent=hashed)
+    return decide([("approval_token", body, BEN)], intent_hash=hashed, private=private)
+
+
+def a_genuine_approval_that_had_run_out_long_ago() -> UUID:
+    return of_intent(intent_text(until="2026-01-01T00:00:00Z"))
+
+
+def a_genuine_approval_of_what_somebody_else_asked_for() -> UUID:
+    return of_intent(intent_text(by=MIA))
+
+
 def a_genuine_approval_of_another_intent() -> UUID:
     return decide([("approval_token", approval_token(intent="ab" * 32), BEN)])
 
@@ -98,6 +115,8 @@ FORGERIES: dict[Forgery, str] = {
     a_genuine_approval_put_beside_another_thing: "another thing",
     a_genuine_approval_with_the_text_of_another_intent: "has another hash",
     a_genuine_approval_without_the_text_put_beside_another_thing: "another thing",
+    a_genuine_approval_that_had_run_out_long_ago: "had run out",
+    a_genuine_approval_of_what_somebody_else_asked_for: "of another person than the actor",
     a_genuine_approval_of_another_intent: "approves another intent",
     a_genuine_approval_by_somebody_who_was_not_asked: "neither the actor nor the approver",
     a_sign_in_token_called_an_approval: "approves another intent",

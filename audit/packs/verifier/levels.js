@@ -177,6 +177,17 @@ function split(name) {
   return [name.slice(0, Math.max(at, 0)), name.slice(at + 1)];
 }
 
+// Milliseconds after `not_after`: answers are read late by ten minutes, clocks differ by five.
+const carriedOutWithin = 900_000;
+
+// A decision is its requester's; answers to it, and what nobody asked for, are others'.
+function isOfAnother(event, asked) {
+  const { action, actor } = event;
+  if (action.startsWith('approval.') || action.endsWith('.override_logged')) return false;
+  if (!isObject(asked) || !asked.sub || typeof actor.sub !== 'string') return false;
+  return asked.iss !== actor.iss || asked.sub !== actor.sub;
+}
+
 function hasText(event) {
   return typeof event.data.intent === 'string';
 }
@@ -194,6 +205,14 @@ async function checkIntent(event) {
   }
   if (!isResult(verb, event.action)) {
     throw new Refused(`the intent is to ${verb}, and this event is ${event.action}`);
+  }
+  const said = parsed(utf8.encode(text), 'the intent');
+  const latest = Date.parse(said.not_after ?? '') + carriedOutWithin;
+  if (Date.parse(event.recorded_at) > latest) {
+    throw new Refused('the intent had run out when this was recorded');
+  }
+  if (isOfAnother(event, said.actor)) {
+    throw new Refused('the intent is of another person than the actor');
   }
   const happened = event.target;
   const same = () => target.kind === happened.kind && target.name === happened.name;
