@@ -34,6 +34,7 @@ AFTER_FAILURE: Final = {
     "self_approval": "Another person has to approve it. " + _AGAIN,
     "too_few_approved": "Fewer people approved than the rule asks for. " + _AGAIN,
     "approver_is_requester": "Another person has to approve it. " + _AGAIN,
+    "approver_is_another": "Somebody approved whom the rule does not ask. " + _AGAIN,
     "approver_lost_role": "Who approved lost the role meanwhile. " + _AGAIN,
     "requester_lost_role": "You lost the role meanwhile: `ata status` shows yours.",
     "intent_differs": "What was kept is no longer what was asked for. " + _ATTACK,
