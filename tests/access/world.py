@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from playwright.sync_api import expect
@@ -50,6 +51,7 @@ def prepare(house: House) -> World:
     job = _export(auditor)
     run = _verification(house, auditor)
     _suspended(house)
+    reviews = _reviews(house)
     eventually(lambda: house.stack.enforced("edge-1").get(skill), "a hold at edge-1")
     approvals = _one_each(house, "approvals_approval", "status || outcome")
     accounts = _one_each(house, "connections_connectedaccount", "state")
@@ -66,6 +68,8 @@ def prepare(house: House) -> World:
         ("job_id",): [(job,)],
         ("approval_id",): [(id,) for id in approvals],
         ("account_id",): [(id,) for id in accounts],
+        ("review_id",): [one[:1] for one in reviews],
+        ("review_id", "item_id"): reviews,
         ("digest",): [(digest,) for digest in _evidence(house)],
         ("policy_digest",): [(default().digest,)],
         ("handle",): [(_passkey(house),)],
@@ -107,6 +111,42 @@ def _suspended(house: House) -> None:
     admin = house.visit("admin", path)
     admin.page.get_by_role("button", name="Suspend").first.click()
     expect(admin.page.get_by_text("suspended", exact=False).first).to_be_visible()
+
+
+def _reviews(house: House) -> list[tuple[str, ...]]:
+    """A review that waits for owners, and a closed one with a decision; an account of each."""
+    admin = house.visit("admin")
+    _open_review(admin, house, f"{LONG} 1", "owners")
+    review = _open_review(admin, house, f"{LONG} 2", "admins")
+    admin.page.get_by_role("link", name="Decide on").click()
+    admin.page.get_by_label("Reason").fill(f"{LONG} needs it")
+    admin.page.get_by_role("button", name="Keep").click()
+    admin.page.goto(house.url(f"/connections/reviews/{review}/"))
+    admin.page.get_by_role("button", name="Close and sign").click()
+    expect(admin.page.get_by_role("link", name="Signed result")).to_be_visible()
+    rows = house.stack.rows(
+        "SELECT review_id AS review, min(id) AS item FROM connections_reviewitem "
+        "GROUP BY review_id, choice"
+    )
+    return [(str(UUID(row["review"])), str(UUID(row["item"]))) for row in rows]
+
+
+def _open_review(admin: Person, house: House, title: str, reviewers: str) -> str:
+    page = admin.page
+    page.goto(house.url("/connections/reviews/new/"))
+    page.get_by_label("Title").fill(title)
+    page.get_by_label("Due").fill(_in_a_week())
+    page.locator(f"[name=reviewers][value={reviewers}]").check()
+    if reviewers == "admins":
+        for tick in page.locator("[name=admins]").all():
+            tick.check()
+    page.get_by_role("button", name="Freeze the list and open").click()
+    page.wait_for_url(re.compile(r"/connections/reviews/[0-9a-f-]{36}/"))
+    return page.url.rstrip("/").rpartition("/")[2]
+
+
+def _in_a_week() -> str:
+    return (datetime.now(UTC) + timedelta(days=7)).date().isoformat()
 
 
 def _passkey(house: House) -> str:
