@@ -59,11 +59,11 @@ def _level(label: str, level: Level) -> Iterable[str]:
 def _verdict(report: PackReport) -> str:
     if report.ok:
         return paint("✓ Verified: nothing in it was changed, and no check failed.", "green")
-    failed = [check.name for check in report.checks if check.state != "ok"]
+    failed = [check.name for check in report.checks if check.state == "failed"]
     failed += [
         f"{check.name} (entry {event.index})"
         for event in report.events
         for check in event.checks
         if check.state == "failed"
     ]
-    return paint(f"✗ NOT verified: {safe('; '.join(failed))}.", "red")
+    return paint(f"✗ NOT verified. Failed: {safe('; '.join(failed))}.", "red")

@@ -164,7 +164,7 @@ def _refused(error: PackError) -> PackReport:
     order = (packs.ARCHIVE_CHECK, packs.MANIFEST_CHECK, packs.MEMBERS_CHECK)
     before = order[: order.index(error.check)]
     checks = [Check(name, "ok", "It holds.") for name in before]
-    checks.append(Check(error.check, "failed", f"{error}."))
+    checks.append(Check(error.check, "failed", words.sentence(error)))
     later = (*order[len(before) + 1 :], packs.SIGNED_CHECK, EVENTS_CHECK, EVIDENCE_CHECK)
     checks += [Check(name, "unchecked", words.EARLIER) for name in later]
     return PackReport("", tuple(checks), (), (words.NOTHING,))
@@ -176,7 +176,7 @@ def _signed(pack: Pack, trust: Policy) -> Check:
     try:
         origin = packs.check_signature(pack, canonical(pack.manifest), trust.logs)
     except PackError as error:
-        return Check(packs.SIGNED_CHECK, "failed", f"{error}.")
+        return Check(packs.SIGNED_CHECK, "failed", words.sentence(error))
     return Check(packs.SIGNED_CHECK, "ok", f"{origin} signed it, and so each member.")
 
 
@@ -300,7 +300,7 @@ def _open(entry: bytes, body: bytes, index: int) -> tuple[dict[str, Any] | None,
         openings = _openings(body)
         event = entries.reveal(entry, openings, index=index)
     except EntryError as error:
-        return None, Check(OPENINGS_CHECK, "failed", f"{error}.")
+        return None, Check(OPENINGS_CHECK, "failed", words.sentence(error))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return None, Check(OPENINGS_CHECK, "failed", "They cannot be read.")
     count = words.count(len(openings), "value")

@@ -114,6 +114,12 @@ def withheld(one: Mapping[str, Any]) -> str:
     return f"{what} is not in it: the store does not have it."
 
 
+def sentence(error: object) -> str:
+    """The words of an error as a sentence."""
+    said = str(error)
+    return f"{said[:1].upper()}{said[1:]}."
+
+
 def count(number: int, one: str, many: str = "") -> str:
     """`1 event`, `2 events`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

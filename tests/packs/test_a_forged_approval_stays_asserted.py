@@ -164,7 +164,7 @@ def test_the_command_line_says_why_and_does_not_call_it_verified(
     assert done.returncode == 1
     assert "Person: asserted (H0)" in done.stdout
     assert "no key 'k1' of the issuer verifies its RS256 signature" in done.stdout
-    assert "NOT verified: The issuer signed the approval of this very act" in done.stdout
+    assert "NOT verified. Failed: The issuer signed the approval of this very act" in done.stdout
 
 
 def test_a_passkey_that_was_put_into_the_directory_is_a_claim(

@@ -12,7 +12,7 @@ async function attempt(name, work) {
     return check(name, 'ok', await work());
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    return check(name, error.state, `${error.message.replace(/\.$/, '')}.`);
+    return check(name, error.state, sentence(error.message));
   }
 }
 
@@ -58,7 +58,7 @@ function refusedReport(error) {
   const later = [...order.slice(at + 1), 'signed', 'events', 'evidence'];
   const checks = [
     ...order.slice(0, at).map((name) => check(name, 'ok', 'It holds.')),
-    check(error.check, 'failed', `${error.message}.`),
+    check(error.check, 'failed', sentence(error.message)),
     ...later.map((name) => check(name, 'unchecked', earlier)),
   ];
   return { ok: false, words: '', checks, events: [], not_proven: [nothing] };

@@ -93,8 +93,8 @@ function reportOf(report) {
     part.checks.filter((one) => one.state === 'failed').map((one) => one.name),
   );
   const unsigned = report.checks.some((one) => one.state === 'unchecked');
-  const why = failed.length ? failed[0] : unsigned ? 'no trusted log key signed it' : '';
-  const verdict = report.ok ? '✓ Verified' : `✗ NOT verified: ${why}`;
+  const why = failed.length ? `. Failed: ${failed[0]}` : ': no trusted log key signed it';
+  const verdict = report.ok ? '✓ Verified' : `✗ NOT verified${unsigned || failed.length ? why : ''}`;
   const head = element(
     'header',
     { class: `head ${tone}` },

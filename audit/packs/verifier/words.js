@@ -123,6 +123,10 @@ function count(number, one, many = `${one}s`) {
   return `${number.toLocaleString('en')} ${number === 1 ? one : many}`;
 }
 
+function sentence(words) {
+  return `${words.slice(0, 1).toUpperCase()}${words.slice(1).replace(/\.$/, '')}.`;
+}
+
 function moment(stamp) {
   return `${stamp.slice(0, 19).replace('T', ' ')} UTC`;
 }
