@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from audit import actions
-from audit.wording import PublicEvent, person, shown, target
+from audit.wording import PublicEvent, person, phrase, shown, target
 
 
 def _data(event: PublicEvent) -> Mapping[str, Any]:
@@ -99,6 +99,13 @@ def cancelled(event: PublicEvent) -> str:
     return f"{person(event.get('actor'))} withdrew the request: {_what(event)}"
 
 
+def policy_changed(event: PublicEvent) -> str:
+    """Somebody changed the policy, after another person approved."""
+    number = shown(_data(event).get("number"))
+    return f"{_BY_HAND(event)} to version {number}" if number else _BY_HAND(event)
+
+
+_BY_HAND = phrase("changed the approval policy")
 _NOT_TAKEN = {
     "self_approval": "who asks cannot approve",
     "wrong_subject": "somebody else was asked",
@@ -114,6 +121,7 @@ _NOT_TAKEN = {
     "passkey_signature": "the signature does not hold for this",
 }
 
+actions.reword("policy.changed", policy_changed)
 actions.reword("approval.requested", requested)
 actions.reword("approval.approved", approved)
 actions.reword("approval.denied", denied)

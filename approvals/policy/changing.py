@@ -7,6 +7,7 @@ and fails at commit: nobody overwrites what they did not see.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import shorten
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from audit.actor import Target
 
 VERB: Final = "policy.change"
 TARGET: Final = Target("policy", "approvals")
+_SAID_MAX = 180  # the phone shows 255 characters of an instruction
 
 
 class ChangeParams(BaseModel):
@@ -118,7 +120,7 @@ def _sentence(_target: Target, params: Mapping[str, Any]) -> str:
     more = f", and {len(found) - 1} more" if len(found) > 1 else ""
     # Groups and the order on call name people by subject; the page shows them by name.
     whole = first.sentence if first.about.startswith("rule ") else f"{first.kind} {first.about}"
-    said = whole.partition(" within ")[0].rstrip(".")
+    said = shorten(whole.rstrip("."), _SAID_MAX, placeholder=" …")
     return f"Change the approval policy to version {made.number}: {said}{more}"
 
 

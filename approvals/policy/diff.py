@@ -33,7 +33,22 @@ class Change:
             case "moved":
                 return f"moved {self.about}: {self.before}, now {self.after}"
             case _:
-                return f"changed {self.about}: {self.after}"
+                was, now = _where_they_differ(self.before, self.after)
+                return f"changed {self.about}: “{was}” becomes “{now}”"
+
+
+_AROUND = 2  # words of context on each side
+
+
+def _where_they_differ(before: str, after: str) -> tuple[str, str]:
+    """The words of each that the other does not share at its place, with a little around them."""
+    was, now = before.split(), after.split()
+    shortest = min(len(was), len(now))
+    start = next((n for n in range(shortest) if was[n] != now[n]), shortest)
+    room = shortest - start
+    end = next((n for n in range(room) if was[-1 - n] != now[-1 - n]), room)
+    low, keep = max(0, start - _AROUND), max(0, end - _AROUND)
+    return " ".join(was[low : len(was) - keep]), " ".join(now[low : len(now) - keep])
 
 
 def changes(

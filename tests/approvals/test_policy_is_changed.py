@@ -52,7 +52,8 @@ def test_another_admin_approves_and_the_new_policy_is_in_force(
     assert approval.severity == "CRITICAL"
     assert approval.sentence == (
         "Change the approval policy to version 1: gone rule findings-ask: What a finding asks for "
-        "by itself: another person with the role approves by phone, and 5 more"
+        "by itself: another person with the role approves by phone within 5 minutes; held "
+        "meanwhile; if nobody answers the next on call is …, and 5 more"
     )
     work()
     phones.answer("member1", code_of(approval), "approve")
