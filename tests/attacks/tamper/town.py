@@ -80,7 +80,8 @@ def _signed_in(kind: str, **claims: Any) -> EvidenceRef:
 
 
 def _details() -> dict[str, Any]:
-    properties = {"intent_hash": INTENT}
+    named = {"verb": "skill.block", "target": "skill pdf-exfil"}
+    properties = named | {"intent_hash": INTENT}
     return {"authorization_details": [{"type": "urn:x", "properties": properties}]}
 
 
