@@ -205,7 +205,7 @@ def _close(ctx: CommitContext) -> Committed:
             "revoked": found.revoke,
             "undecided": found.undecided,
             "scope_sha256": review.digest,
-            "scope_intact": scope.is_intact(review),
+            "scope_intact": signed.intact,
             "result_sha256": signed.digest,
         },
     )

@@ -40,10 +40,11 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """The exact text (RFC 8785) and its hex SHA-256."""
+    """The exact text (RFC 8785), its hex SHA-256, and whether the list was as it was frozen."""
 
     text: str
     digest: str
+    intact: bool
 
 
 def count(choices: Iterable[str]) -> Counts:
@@ -70,8 +71,9 @@ def sign(review: Review, closer: Actor, now: datetime) -> Signed:
         LedgerIdentityError: the log has no key to sign with.
     """
     items = list(review.items.order_by("number"))
-    text = canonical(signing.sign(_document(review, items, closer, now)))
-    return Signed(text.decode(), hashlib.sha256(text).hexdigest())
+    document = _document(review, items, closer, now)
+    text = canonical(signing.sign(document))
+    return Signed(text.decode(), hashlib.sha256(text).hexdigest(), document["scope"]["intact"])
 
 
 def _document(

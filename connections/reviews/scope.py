@@ -13,8 +13,8 @@ from audit.ledger.canonical import canonical
 from connections import inventory, scopes
 from connections.models import ConnectedAccount, Review, ReviewItem, State
 
-MOST = 10_000
-"""Accounts in one review: the result is one document, signed as a whole."""
+MOST = 5_000
+"""Accounts in one review: the list is frozen, and the result signed, in one transaction each."""
 STATES = (State.CONNECTED, State.NEEDS_RECONNECT, State.SUSPENDED)
 SHOWS = {
     "": "all of them",

@@ -27,6 +27,8 @@ from connections.reviews.scope import Wanted
 from portal.identity.current import actor, needs_role
 
 PAGE = 100
+CHECKED = 500
+"""Accounts whose digest is computed each time that the page is seen; more of them on demand."""
 _CHOICES = {"undecided": "", **{choice.value: choice.value for choice in Choice}}
 
 
@@ -140,6 +142,7 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
     me, found = fetch(request, review_id)
     now = clock.now()
     shown = request.GET.get("show", "")
+    checked = "check" in request.GET or found.items.count() <= CHECKED
     items = rights.items(me, found)
     counts = results.count(items.values_list("choice", flat=True))
     if shown in _CHOICES:
@@ -159,7 +162,8 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
         "overdue": _overdue(found, now),
         "may": "admin" in me.roles,
         "overseer": bool(me.roles & SEES_ALL),
-        "intact": scope.is_intact(found),
+        "checked": checked,
+        "intact": not checked or scope.is_intact(found),
         "opener": _who(found, found.opened_by),
         "closer": _who(found, found.closed_by),
         "admins": [_name(people.find(one["iss"], one["sub"]), one["sub"]) for one in found.admins],

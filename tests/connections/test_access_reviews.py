@@ -24,6 +24,7 @@ from connections.ibom import signing
 from connections.manifests import Declaration
 from connections.models import ConnectedAccount, Review, ReviewItem, State, Use
 from connections.reviews import remedy, result, rights, scope
+from portal.connections_pages import reviews
 from tests.connections.conftest import Travel
 from tests.connections.visitor import NAMES, know, subject
 from tests.identity.trail import events
@@ -548,6 +549,28 @@ def test_the_page_of_a_large_review_costs_few_queries(
     client.get(f"{LIST}{review.id}/")
     with django_assert_max_num_queries(24):
         assert client.get(f"{LIST}{review.id}/").status_code == 200
+
+
+def test_a_long_list_is_held_to_its_digest_on_demand(
+    mia: ConnectedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reviews, "CHECKED", 0)
+    address = f"{LIST}{opened().id}/"
+    ReviewItem.objects.update(excess=[])
+    client = signed_in("auditor", "auditor")
+    page = client.get(address).content.decode()
+    assert "Hold the list to it" in page and "as it was frozen" not in page
+    assert "The frozen list was altered." in client.get(f"{address}?check=1").content.decode()
+
+
+def test_a_review_takes_no_more_than_it_can_sign(
+    mia: ConnectedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scope, "MOST", 0)
+    with pytest.raises(Refused) as refused:
+        opened()
+    assert refused.value.code == "too_many"
+    assert "too many for one" in signed_in("admin", "admin").get(f"{LIST}new/").content.decode()
 
 
 def test_counts_never_take_silence_for_an_answer() -> None:
