@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.access.keys import Keys
+from tests.access.world import open_review
 from tests.stories.house import House, code_on, fresh
 from tests.stories.member import connect
 
@@ -85,6 +86,34 @@ def test_a_member_disconnects_and_takes_it_back(house: House) -> None:
     expect(page.locator("#ending .notice").filter(has_text=login)).to_have_count(0)
     page.goto(house.url(path))
     expect(page.get_by_role("link", name="Disconnect…")).to_be_visible()
+
+
+def test_an_admin_goes_through_an_access_review(house: House) -> None:
+    admin = house.visit("admin")
+    open_review(admin, house, fresh("by keyboard"), "admins")
+    page = admin.page
+    keys = Keys(page)
+    keys.to("^Decide on")
+    keys.press("Enter")
+    page.wait_for_url(re.compile(r"/connections/reviews/[0-9a-f-]{36}/[0-9a-f-]{36}/"))
+    first = page.url
+    keys.press("j")
+    expect(page).not_to_have_url(first)
+    keys.press("k")
+    expect(page).to_have_url(first)
+    keys.press("3")
+    expect(page.get_by_text("Revoking needs a reason.")).to_be_visible()
+    expect(page.get_by_label("Reason")).to_be_focused()
+    keys.type("1 day in use")  # a key that decides nothing while it is typed
+    expect(page.get_by_label("Reason")).to_have_value("1 day in use")
+    keys.to("^Keep")
+    keys.press("Enter")
+    expect(page).not_to_have_url(first)
+    second = page.url
+    keys.press("1")
+    expect(page).not_to_have_url(second)
+    page.goto(second)
+    expect(page.get_by_text("decided to keep")).to_be_visible()
 
 
 def test_menus_and_dialogs_give_the_focus_back(house: House) -> None:

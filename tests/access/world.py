@@ -116,8 +116,8 @@ def _suspended(house: House) -> None:
 def _reviews(house: House) -> list[tuple[str, ...]]:
     """A review that waits for owners, and a closed one with a decision; an account of each."""
     admin = house.visit("admin")
-    _open_review(admin, house, f"{LONG} 1", "owners")
-    review = _open_review(admin, house, f"{LONG} 2", "admins")
+    open_review(admin, house, f"{LONG} 1", "owners")
+    review = open_review(admin, house, f"{LONG} 2", "admins")
     admin.page.get_by_role("link", name="Decide on").click()
     admin.page.get_by_label("Reason").fill(f"{LONG} needs it")
     admin.page.get_by_role("button", name="Keep").click()
@@ -131,7 +131,8 @@ def _reviews(house: House) -> list[tuple[str, ...]]:
     return [(str(UUID(row["review"])), str(UUID(row["item"]))) for row in rows]
 
 
-def _open_review(admin: Person, house: House, title: str, reviewers: str) -> str:
+def open_review(admin: Person, house: House, title: str, reviewers: str) -> str:
+    """Open an access review of every account on the page; its id."""
     page = admin.page
     page.goto(house.url("/connections/reviews/new/"))
     page.get_by_label("Title").fill(title)
