@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from approvals import clock, people
+from approvals import clock, people, policy
 from approvals.perform import perform
 from audit import evidence, sequencer
 from audit.actor import Target
@@ -39,7 +39,10 @@ NOT_PAGES = {
     "ledger-run", "notices-seen", "dismiss-need", "api-docs", "enforcement-preview",
     "approval-again", "approval-denied", "account-end-session", "account-end-others",
     "ledger-verify", "suspend", "resume", "break-glass",
-    "audit-event-pack", "audit-pack", "pack-verifier",
+    "audit-event-pack", "audit-pack", "pack-verifier", "account-passkey-rename",
+    "account-passkey-approver", "account-passkeys-file", "approval-passkey",
+    "approvals-policy-review", "approvals-policy-propose", "freeze-now", "freeze-me", "unfreeze",
+    "ibom", "review-next", "review-result", "review-close", "review-revoke",
 }  # fmt: skip
 TEN_MINUTES = timedelta(minutes=10)
 
@@ -97,6 +100,11 @@ def addresses(wire: Wire, edge_wire: Wire) -> Iterator[dict[str, str]]:
         "<str:digest>": evidence.put_issuer_keys(f"{wire.url}/", {"keys": []}).digest,
         "<uuid:approval_id>": str(asked.id),
         "<uuid:account_id>": str(account.id),
+        "<str:policy_digest>": policy.policy_digest(),
+        # Not there: the page that says so has to open as well.
+        "<str:handle>": "no-such-key",
+        "<uuid:review_id>": str(account.id),
+        "<uuid:item_id>": str(account.id),
         "<int:pk>": str(finding.pk),
         "<kind:kind>/<asset_name:name>": "skill/pdf-exfil",
     }
