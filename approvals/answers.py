@@ -175,10 +175,11 @@ def lost(ask: Ask) -> Settle:
 
     The tenant log is no proof of an approval; that it was refused is believed.
     """
-    if tenant_log.rejection_seen(ask, told=False):
+    told = tenant_log.approval_seen(ask)
+    # Where it may have been either, it is neither: a lost answer must put no word in a mouth.
+    if not told and tenant_log.rejection_seen(ask, told=False):
         person = ask.person.as_actor(via="phone")
         return Settle(lambda approval, ask: _deny(approval, ask, person, inferred=False))
-    told = tenant_log.approval_seen(ask)
     said = "The tenant log says that it was approved, but its" if told else "Auth0's"
     detail = f"{said} answer came once and was lost. Nothing was committed; ask again."
     return Settle(lambda approval, ask: closing.fail(approval, ask, "answer_lost", detail))

@@ -30,7 +30,8 @@ def rejection_seen(ask: Ask, *, told: bool) -> bool:
 
     False when it does not, cannot be read, or no Management API client is configured.
     """
-    rivals = {AskState.DENIED} if told else set(AskState) - {AskState.APPROVED, AskState.EXPIRED}
+    # One that ended as expired may have been refused while nobody asked Auth0.
+    rivals = {AskState.DENIED} if told else set(AskState) - {AskState.APPROVED}
     return _seen(REJECTED, ask, rivals)
 
 

@@ -170,6 +170,21 @@ def test_an_answer_that_somebody_else_collected_is_lost_and_commits_nothing(
     assert lamps.held == ["hall"], "the hold stays until somebody decides"
 
 
+def test_an_approval_whose_answer_was_lost_is_not_taken_for_the_denial_of_another(
+    lamps: Lamps, provider: PhoneProvider, olu: Actor, oona: Actor, work: Work
+) -> None:
+    """A rejection in the log may be of a request that we know only as expired."""
+    approval = ask(olu)
+    kitchen = perform(olu, "lamp.block", KITCHEN, severity="CRITICAL").approval
+    work()
+    approve_and_steal(provider, approval)
+    provider.log_entry("gd_auth_rejected", oona.sub)
+    Ask.objects.filter(approval=kitchen).update(state="expired", due=None)
+    work()
+    assert_failed(approval, "answer_lost")
+    assert not events("approval.denied")
+
+
 def approve_and_steal(provider: PhoneProvider, approval: Approval) -> Push:
     """Approve, and take the answer before the portal does."""
     push = provider.answer(code_of(approval), "approve")
