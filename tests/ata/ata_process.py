@@ -15,6 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from click.testing import Result
+from typer.testing import CliRunner
+
+from ata.cli import app
 from tests.ata.portal_stand_in import StandIn
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,6 +62,10 @@ class Ata:
             cwd=self.home,
             check=False,
         )
+
+    def here(self, *args: str) -> Result:
+        """The same in this process: for tables of many rows, where a start each would be all."""
+        return CliRunner().invoke(app, [*args], env=self.environment)
 
     def on_a_terminal(self, *args: str, rows: int = 40, columns: int = 100, **env: str) -> str:
         """What is shown on a terminal of that size."""

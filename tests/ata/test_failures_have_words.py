@@ -49,14 +49,14 @@ def test_each_problem_of_the_portal_says_what_to_do(
 ) -> None:
     problem = {"title": "No", "detail": f"It said {code}", "code": code, "request_id": "ref-1234"}
     portal.on("GET", "/v1/approvals", Reply(status, problem))
-    done = signed_in("approvals", "--json")
+    done = signed_in.here("approvals", "--json")
     error = json.loads(done.stdout)["error"]
     assert error["code"] == code
     assert error["message"] == f"It said {code}."
     assert len(error["fix"]) > 10 and error["fix"].endswith((".", "/"))
     assert "{" not in error["fix"]
     assert error["fix"] != "Check that ATA_PORTAL is the portal's own address."
-    assert done.returncode == (2 if code in USAGE else 1)
+    assert done.exit_code == (2 if code in USAGE else 1)
     assert ("ref-1234" in error["fix"]) == (status >= 500)
 
 
