@@ -19,7 +19,7 @@ from torture.people import signed_in
 from torture.stack import Stack
 
 _LOOK_EVERY = 50  # instants
-_DRAIN_S = 180.0
+_DRAIN_S = 600.0
 _JUDGE_S = 900.0
 PEOPLE = ("operator", "operator2", "auditor")
 
