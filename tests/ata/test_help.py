@@ -83,8 +83,11 @@ def test_a_shell_completes_names_without_asking_anybody(
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_can_be_shown_and_installed(ata: Ata, shell: str) -> None:
-    assert "_ATA_COMPLETE" in ata("--show-completion", shell).stdout
-    assert ata("--install-completion", shell, SHELL=f"/bin/{shell}").returncode == 0
+    # Typer asks the processes above it which shell this is; here it is told.
+    told = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    assert "_ATA_COMPLETE" in ata("--show-completion", shell, **told).stdout
+    installed = ata("--install-completion", shell, SHELL=f"/bin/{shell}", **told)
+    assert installed.returncode == 0
     assert any("_ATA_COMPLETE" in path.read_text() for path in files_below(ata.home))
 
 
