@@ -88,6 +88,7 @@ def outcome_of(event: Mapping[str, Any]) -> SafeString:
     inferred = event.get("action") == "approval.denied" and event["data"].get("inferred") is True
     return outcome("denied_inferred" if inferred else event["outcome"])
 
+
 _SEVERITY_SHAPES = {
     "CRITICAL": '<path d="M4 .5h5L12.5 4v5L9 12.5H4L.5 9V4z" fill="currentColor"/>',
     "HIGH": '<path d="M6.5 1 12.5 12H.5z" fill="currentColor"/>',
