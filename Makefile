@@ -2,7 +2,6 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
-export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: help up test contract bench lint types machines picture reset tamper-demo install install-dev torture attacks
 

@@ -1,28 +1,34 @@
 #!/bin/sh
-# All tests: everything on SQLite; then the rooms with tables again on PostgreSQL, beside the stories.
-# That every door comes to the same outcome is told by one of them: no engine has doors of its own.
+# All tests, three runs beside each other: everything on SQLite; the rooms with tables again on
+# PostgreSQL; stories and every page for everybody in Chromium. Each of them waits a good part of its
+# time, for processes, clocks and pages, so that two cores are busy only when they run together.
+# That every door comes to the same outcome is told by one engine: none has doors of its own.
 # Arguments go to pytest (`make test ARGS=…` is not needed for the whole suite).
 set -eu
 cd "$(dirname "$0")/.."
 sh scripts/chromium.sh
-workers=${TEST_WORKERS:-2}
-echo "Tests on SQLite"
-.venv/bin/python -m pytest -n "$workers" --dist loadgroup --ignore=tests/stories --ignore=tests/access "$@"
+workers=${TEST_WORKERS:-4}
+said=$(mktemp -d)
 
-echo "Stories, and every page for everybody, in Chromium; meanwhile tests on PostgreSQL"
-# Stories wait most of the time, so half of the workers do not disturb them.
-said=$(mktemp)
 .venv/bin/python -m scripts.on_postgres \
   .venv/bin/python -m pytest -n "$(((workers + 1) / 2))" --dist loadgroup \
   tests/audit tests/approvals tests/connections tests/enforcement tests/identity \
   tests/attacks/tamper tests/faults/test_storage.py \
-  --ignore=tests/approvals/test_same_outcome_everywhere.py > "$said" 2>&1 &
+  --ignore=tests/approvals/test_same_outcome_everywhere.py > "$said/postgres" 2>&1 &
 postgres=$!
-result=0
 # In a process of their own: Playwright keeps an event loop that other tests must not meet.
-.venv/bin/python -m pytest tests/stories tests/access "$@" || result=$?
+.venv/bin/python -m pytest tests/stories tests/access "$@" > "$said/stories" 2>&1 &
+stories=$!
+
+result=0
+echo "Tests on SQLite; meanwhile on PostgreSQL, and stories and pages in Chromium"
+.venv/bin/python -m pytest -n "$workers" --dist loadgroup \
+  --ignore=tests/stories --ignore=tests/access "$@" || result=$?
+echo "Stories, and every page for everybody, in Chromium"
+wait "$stories" || result=$?
+cat "$said/stories"
 echo "Tests on PostgreSQL"
 wait "$postgres" || result=$?
-cat "$said"
-rm -f "$said"
+cat "$said/postgres"
+rm -rf "$said"
 exit "$result"
