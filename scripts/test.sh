@@ -7,7 +7,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 sh scripts/chromium.sh
-workers=${TEST_WORKERS:-4}
+workers=${TEST_WORKERS:-3}
 said=$(mktemp -d)
 
 .venv/bin/python -m scripts.on_postgres \

@@ -54,6 +54,12 @@ def reads(browser: Client, url: str, *, drawer: bool = False) -> list[str]:
     return [sql for sql in asked if not any(table in sql for table in NOT_OF_THE_PAGE)]
 
 
+@pytest.fixture(autouse=True)
+def _kept_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What surrounds every page is kept for two seconds; a busy machine may need longer."""
+    monkeypatch.setattr(context, "_FOR_S", 60)
+
+
 def test_no_page_of_the_trail_asks_more_than_eight_times(browser: Client) -> None:
     event = EventRow.objects.get(seq=150).event
     for url in URLS[:-1]:
