@@ -15,6 +15,7 @@ from audit import sampling, searchsql, sequencer
 from audit.models import EventRow
 from audit.record import record_many
 from portal.audit_pages import exhibit
+from portal.web import context
 from tests.audit.browsing import browser_of
 from tests.audit.factories import ADA, DraftFactory
 
