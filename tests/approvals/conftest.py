@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +10,15 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
 
-from approvals import clock, issuer
-from approvals.models import Approval, Ask, Effect
-from approvals.sweep import sweep
+from approvals import issuer
 from audit import evidence
 from audit.actor import Actor
 from tests.approvals.lamps import Lamps, furnish
 from tests.approvals.people_of import CONTROL, Phones, acting
+from tests.approvals.working import Work, work
 from tests.support.tenant import LocalTenant, Secrets
 
-type Work = Callable[..., None]
+__all__ = ["Work", "work"]
 
 
 @pytest.fixture(autouse=True)
@@ -84,16 +83,3 @@ def olu(phones: Phones) -> Actor:
 def oona(phones: Phones) -> Actor:
     """The operator who is asked."""
     return acting("operator2", "operator")
-
-
-@pytest.fixture
-def work() -> Work:
-    """Do everything that waits, due or not: one round sends, the next asks for the answer."""
-
-    def do(rounds: int = 1) -> None:
-        for _ in range(rounds):
-            for rows in (Ask, Effect, Approval):
-                rows._default_manager.filter(due__isnull=False).update(due=clock.now(), lease=None)
-            sweep()
-
-    return do

@@ -10,21 +10,21 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
 
-from approvals import clock, issuer
-from approvals.models import Approval, Ask, Effect
-from approvals.sweep import sweep
+from approvals import issuer
 from audit import evidence
 from audit.actor import Actor
 from enforcement import gateway
 from outbound.patience import Retries, Timeouts
 from tests.approvals.conftest import forget_issuer
 from tests.approvals.people_of import CONTROL, Phones, acting
+from tests.approvals.working import Work, work
 from tests.enforcement.gateways import Edge, town_in
 from tests.faults.fast import EVERY
 from tests.faults.proxy import Wire, wire_to
 from tests.support.tenant import LocalTenant, Secrets
 
-type Work = Callable[..., None]
+__all__ = ["Work", "work"]
+
 type Travel = Callable[[float], None]
 
 HURRIED = Timeouts(connect=1.0, read=1.0, write=1.0, pool=1.0, total=1.5)
@@ -128,16 +128,3 @@ def olu(house: Path) -> Actor:
     """The operator who decides, with a colleague who can approve."""
     acting("operator2", "operator")
     return acting("operator", "operator")
-
-
-@pytest.fixture
-def work() -> Work:
-    """Do everything that waits, due or not, so many times over."""
-
-    def do(rounds: int = 1) -> None:
-        for _ in range(rounds):
-            for rows in (Ask, Effect, Approval):
-                rows._default_manager.filter(due__isnull=False).update(due=clock.now(), lease=None)
-            sweep()
-
-    return do

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.cache import cache
 
-from approvals import clock, issuer
-from approvals.models import Approval, Ask, Effect
-from approvals.sweep import sweep
+from approvals import issuer
 from audit import evidence, sequencer
 from audit.actor import Actor
 from outbound.client import Outbound
@@ -19,12 +17,13 @@ from outbound.guard import Guard
 from outbound.patience import Retries
 from tests.approvals.lamps import Lamps, furnish
 from tests.approvals.people_of import acting
+from tests.approvals.working import Work, work
 from tests.attacks.sign_in.provider import CLIENT, ROLES, SECRET
 from tests.attacks.step_up.provider import APPROVALS, PhoneProvider
 from tests.attacks.step_up.trail import one_event_or_more
 from tests.attacks.tamper.verifying import verified
 
-type Work = Callable[..., None]
+__all__ = ["Work", "work"]
 
 
 @pytest.fixture(scope="session")
@@ -91,19 +90,6 @@ def olu(provider: PhoneProvider) -> Actor:
 def oona(provider: PhoneProvider) -> Actor:
     """The operator who is asked."""
     return acting("operator2", "operator")
-
-
-@pytest.fixture
-def work() -> Work:
-    """Do everything that waits, due or not: one round sends, the next asks for the answer."""
-
-    def do(rounds: int = 1) -> None:
-        for _ in range(rounds):
-            for rows in (Ask, Effect, Approval):
-                rows._default_manager.filter(due__isnull=False).update(due=clock.now(), lease=None)
-            sweep()
-
-    return do
 
 
 @pytest.fixture(autouse=True)
