@@ -178,6 +178,7 @@ def serve(witness: Witness, host: str, port: int) -> ThreadingHTTPServer:
     """
 
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True  # headers and body leave in two parts (RFC 896)
         protocol_version = "HTTP/1.1"
         timeout = 30
 

@@ -41,6 +41,7 @@ class McpHttpServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    disable_nagle_algorithm = True  # headers and body leave in two parts (RFC 896)
     protocol_version = "HTTP/1.1"
     timeout = 60
 

@@ -61,6 +61,7 @@ class Proxy:
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
+            disable_nagle_algorithm = True  # headers and body leave in two parts (RFC 896)
             protocol_version = "HTTP/1.1"
             timeout = 300
 

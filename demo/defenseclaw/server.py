@@ -42,6 +42,7 @@ class GatewayServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    disable_nagle_algorithm = True  # headers and body leave in two parts (RFC 896)
     protocol_version = "HTTP/1.1"
     server_version = "defenseclaw-gateway-DEMO"
     sys_version = ""

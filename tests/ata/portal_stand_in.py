@@ -126,6 +126,8 @@ class StandIn:
 
 def start(stand_in: StandIn) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True  # headers and body leave in two parts (RFC 896)
+
         def _handle(self) -> None:
             parts = urlsplit(self.path)
             length = int(self.headers.get("Content-Length") or 0)

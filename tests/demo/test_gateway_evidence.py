@@ -222,6 +222,8 @@ def _receiver(*statuses: int) -> Iterator[tuple[str, list[tuple[dict[str, str], 
     got: list[tuple[dict[str, str], bytes]] = []
 
     class Receiver(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True  # headers and body leave in two parts (RFC 896)
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             got.append((dict(self.headers), body))

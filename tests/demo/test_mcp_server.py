@@ -40,6 +40,8 @@ def stub() -> Iterator[Stub]:
     made = Stub()
 
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True  # headers and body leave in two parts (RFC 896)
+
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             given = self.headers.get("Authorization", "")

@@ -27,6 +27,8 @@ def wire_to(port: int) -> Iterator[Wire]:
     wire = Wire(port)
 
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True  # headers and body leave in two parts (RFC 896)
+
         def _forward(self) -> None:
             call = f"{self.command} {self.path}"
             wire.calls.append(call)

@@ -36,6 +36,7 @@ class Server:
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
+            disable_nagle_algorithm = True  # headers and body leave in two parts (RFC 896)
             protocol_version = "HTTP/1.1"
 
             def handle_one(self) -> None:

@@ -29,6 +29,8 @@ class Mailbox:
         mailbox = self
 
         class Session(socketserver.StreamRequestHandler):
+            disable_nagle_algorithm = True  # headers and body leave in two parts (RFC 896)
+
             def handle(self) -> None:
                 self.say("220 mailbox")
                 for line in self.rfile:

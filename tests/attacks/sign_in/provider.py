@@ -58,6 +58,7 @@ class Provider:
         provider = self
 
         class Handler(BaseHTTPRequestHandler):
+            disable_nagle_algorithm = True  # headers and body leave in two parts (RFC 896)
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
