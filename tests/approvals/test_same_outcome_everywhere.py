@@ -18,7 +18,6 @@ from django.conf import settings as django_settings
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.db import connections
 from django.test import Client
-from django.test.testcases import LiveServerThread
 from typer.testing import CliRunner
 
 from approvals import clock, people
@@ -34,6 +33,7 @@ from tests.approvals.people_of import acting
 from tests.attacks.step_up.provider import PhoneProvider
 from tests.audit.browsing import browser_of
 from tests.identity.trail import events
+from tests.support.live import LiveServer
 
 type Work = Callable[..., None]
 
@@ -189,9 +189,7 @@ def served(where: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     shared = connections["default"]
     shared.inc_thread_sharing()
     monkeypatch.setattr(shared, "close", lambda: None)  # its thread closes what it was lent
-    server = LiveServerThread(
-        "localhost", StaticFilesHandler, connections_override={"default": shared}
-    )
+    server = LiveServer("localhost", StaticFilesHandler, connections_override={"default": shared})
     server.daemon = True
     server.start()
     server.is_ready.wait()
