@@ -155,6 +155,10 @@ connection.connected | Connection made | connected {target} | LOW
 connection.revoked | Connection revoked | revoked {target} | MEDIUM
 connection.suspended | Connection suspended | suspended {target} | MEDIUM
 connection.resumed | Connection resumed | resumed {target} | MEDIUM
+connection.fell_asleep | Connection fell asleep | found {target} asleep | INFO
+connection.woken | Connection woken | woke {target} | LOW
+connection.restricted | Just-in-time setting tightened | restricted {target} | LOW
+connection.relaxed | Just-in-time setting loosened | relaxed {target} | MEDIUM
 connection.frozen | Connection frozen | froze {target} | HIGH
 connection.unfrozen | Connection unfrozen | unfroze {target} | HIGH
 connection.reconciled | Connection reconciled | compared {target} with Auth0 | INFO

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -56,7 +56,10 @@ def still_there(row: ConnectedAccount, fact: Fact, as_of: datetime) -> bool:
     now = clock.now()
     before = list(row.scopes)
     row.seen_at = now
-    row.connected_at, row.expires_at = fact.connected_at, fact.expires_at
+    row.connected_at = fact.connected_at
+    renewed = _moved(row.expires_at, fact.expires_at)
+    if renewed:
+        row.expires_at = fact.expires_at
     row.scopes = list(fact.scopes)
     drifted = set(before) != set(fact.scopes)
     back = row.state == State.REVOKED
@@ -74,11 +77,24 @@ def still_there(row: ConnectedAccount, fact: Fact, as_of: datetime) -> bool:
                 {"drift": "scopes_changed", "before": before},
                 changes={"scopes": {"before": before, "after": list(fact.scopes)}},
             )
+        elif renewed:
+            _record(row, {"drift": "expiry_changed"})
         if back:
             _record(row, {"drift": "came_back"})
         if expired:
             _record(row, {"drift": "expired"})
-    return drifted or back or expired
+    return drifted or renewed or back or expired
+
+
+_SAME_END = timedelta(hours=1)
+
+
+def _moved(before: datetime | None, told: datetime | None) -> bool:
+    """Whether a grant ends at another time; providers that count from the last use tell a little
+    later one at each look, and that is no news."""
+    if before is None or told is None:
+        return before != told
+    return abs(told - before) >= _SAME_END
 
 
 def vanished(account: ConnectedAccount, how: str) -> bool:

@@ -21,8 +21,8 @@ from audit.ledger import display
 from connections import scopes
 from connections.models import ConnectedAccount, Freeze, FrozenKind, Use
 from connections.refusals import TokenRefusal
+from connections.standing import EVERYTHING
 
-EVERYTHING = "*"
 _ADMIN = frozenset({"admin"})
 
 

@@ -12,9 +12,10 @@ from django.db.models import Q, QuerySet
 
 from approvals.models import Person
 from audit.actor import Actor
-from connections import overview, scopes
+from connections import grounds, overview, scopes
 from connections.models import ConnectedAccount, ManifestNeed, State
 from connections.overview import Card
+from connections.standing import Code, Ground
 
 PAGE = 100
 IDLE = timedelta(days=90)
@@ -37,7 +38,7 @@ class Filter:
         """From a query string; what makes no sense is left out."""
         state, show, page = given.get("state", ""), given.get("show", ""), given.get("page", "1")
         return cls(
-            state=state if state in State.values else "",
+            state=state if state in Code else "",
             connection=given.get("connection", "")[:128],
             show=show if show in SHOWS else "",
             q=given.get("q", "").strip()[:100],
@@ -115,9 +116,10 @@ class Inventory:
 
 def look(actor: Actor, wanted: Filter, now: datetime) -> Inventory:
     """The inventory under a filter. Counts and facets are over everything not revoked."""
-    declared = declared_scopes()
+    declared, ground = declared_scopes(), grounds.now()
     standing = list(ConnectedAccount.objects.exclude(state=State.REVOKED).defer("state_reason"))
-    matching = _matching(wanted)
+    states = grounds.counted(ConnectedAccount.objects.exclude(state=State.REVOKED), ground, now)
+    matching = _matching(wanted, ground, now)
     if wanted.show:
         by_use = wanted.show == "idle"
         ids = [a.pk for a in standing if (is_idle(a, now) if by_use else _has_excess(a, declared))]
@@ -126,18 +128,21 @@ def look(actor: Actor, wanted: Filter, now: datetime) -> Inventory:
     first = (wanted.page - 1) * PAGE
     page = list(matching.prefetch_related("uses")[first : first + PAGE])
     return Inventory(
-        counts=_counts(standing, declared, now),
+        counts=_counts(standing, states, declared, now),
         groups=_groups(page, actor, declared, now),
         total=total,
-        states=Counter(a.state for a in standing),
+        states=states,
         connections=Counter(a.connection for a in standing),
         more=total > first + PAGE,
     )
 
 
-def _matching(wanted: Filter) -> QuerySet[ConnectedAccount]:
+def _matching(wanted: Filter, ground: Ground, now: datetime) -> QuerySet[ConnectedAccount]:
     found = ConnectedAccount.objects.order_by("connection", "sub", "id")
-    found = found.filter(state=wanted.state) if wanted.state else found.exclude(state=State.REVOKED)
+    if wanted.state:
+        found = grounds.standing_as(found, wanted.state, ground, now)
+    else:
+        found = found.exclude(state=State.REVOKED)
     if wanted.connection:
         found = found.filter(connection=wanted.connection)
     if wanted.q:
@@ -171,15 +176,18 @@ def is_idle(account: ConnectedAccount, now: datetime) -> bool:
 
 
 def _counts(
-    accounts: Iterable[ConnectedAccount], declared: Mapping[str, set[str]], now: datetime
+    accounts: Iterable[ConnectedAccount],
+    states: Mapping[str, int],
+    declared: Mapping[str, set[str]],
+    now: datetime,
 ) -> Counts:
     rows = list(accounts)
     return Counts(
-        live=sum(a.state == State.CONNECTED for a in rows),
+        live=states.get(Code.CONNECTED, 0) + states.get(Code.EXPIRING, 0),
         idle=sum(is_idle(a, now) for a in rows),
         excess=sum(_has_excess(a, declared) for a in rows),
-        reconnect=sum(a.state == State.NEEDS_RECONNECT for a in rows),
-        finishing=sum(a.state == State.REVOCATION_PENDING for a in rows),
+        reconnect=states.get(Code.NEEDS_RECONNECT, 0),
+        finishing=states.get(Code.REVOCATION_PENDING, 0),
     )
 
 
@@ -190,9 +198,10 @@ def _groups(
     now: datetime,
 ) -> tuple[Group, ...]:
     people = {(p.iss, p.sub): p for p in Person.objects.filter(sub__in={a.sub for a in page})}
+    standings = grounds.of_all(page)
     rows = (
         Row(
-            card=overview.card(account, actor),
+            card=overview.card(account, actor, standings[account]),
             owner=people.get((account.iss, account.sub)),
             excess=excess_of(account, declared),
             idle=is_idle(account, now),

@@ -8,19 +8,23 @@ from typing import Any
 
 from approvals import clock
 from approvals.models import Person
-from connections import scopes
+from connections import grounds, scopes, standing
 from connections.models import ConnectedAccount
+from connections.standing import Standing
 
 
 def as_json(accounts: Iterable[ConnectedAccount]) -> list[dict[str, Any]]:
-    """Plain JSON of accounts with their owners, two queries for any number."""
+    """Plain JSON of accounts with their owners, four queries for any number."""
     rows = list(accounts)
+    ground, now = grounds.now(), clock.now()
     subs = {row.sub for row in rows}
     people = {(p.iss, p.sub): p for p in Person.objects.filter(sub__in=subs)}
-    return [_one(row, people.get((row.iss, row.sub))) for row in rows]
+    return [
+        _one(row, people.get((row.iss, row.sub)), standing.of(row, ground, now)) for row in rows
+    ]
 
 
-def _one(row: ConnectedAccount, owner: Person | None) -> dict[str, Any]:
+def _one(row: ConnectedAccount, owner: Person | None, stands: Standing) -> dict[str, Any]:
     return {
         "id": str(row.id),
         "connection": row.connection,
@@ -32,9 +36,10 @@ def _one(row: ConnectedAccount, owner: Person | None) -> dict[str, Any]:
             "name": owner.name if owner else "",
             "email": owner.email if owner else "",
         },
-        "state": row.state,
-        "state_since": clock.stamp(row.state_since),
-        "state_reason": row.state_reason or None,
+        "state": str(stands.code),
+        "state_since": _stamp(stands.since),
+        "state_reason": stands.reason or None,
+        "opens_at": _stamp(stands.opens),
         "scopes": row.scopes,
         "connected_at": _stamp(row.connected_at),
         "expires_at": _stamp(row.expires_at),

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from audit.actor import Actor
-from connections import actions, lookup, scopes
+from connections import actions, grounds, lookup, scopes
 from connections.models import ConnectedAccount, State, Use
 from connections.scopes import Scope
+from connections.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Card:
     can_resume: bool
     can_revoke: bool
     can_suspend: bool
+    standing: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,11 @@ class Summary:
     last_used_at: datetime | None
 
 
-def card(account: ConnectedAccount, actor: Actor) -> Card:
-    """An account as a card, with the acts that this person may take on it."""
+def card(account: ConnectedAccount, actor: Actor, standing: Standing | None = None) -> Card:
+    """An account as a card, with the acts that this person may take on it.
+
+    `standing` is given where many accounts share one read of settings and freezes.
+    """
     own, admin = lookup.is_owner(actor, account), "admin" in actor.roles
     live = account.state in {State.CONNECTED, State.NEEDS_RECONNECT}
     undo = own and actions.can_undo(account) and account.state_by == actor.sub
@@ -49,6 +54,7 @@ def card(account: ConnectedAccount, actor: Actor) -> Card:
         can_resume=asleep and (admin or actions.may_resume(actor, account)),
         can_revoke=(own or admin) and (live or asleep),
         can_suspend=(own or admin) and live,
+        standing=standing or grounds.of(account),
     )
 
 
@@ -68,7 +74,8 @@ def cards(actor: Actor) -> list[Card]:
     order = {State.CONNECTED: 0, State.NEEDS_RECONNECT: 1, State.SUSPENDED: 2}
     rows = lookup.mine(actor).exclude(state=State.REVOKED)
     found = sorted(rows, key=lambda a: (order.get(State(a.state), 3), a.connection, str(a.pk)))
-    return [card(account, actor) for account in found]
+    standings = grounds.of_all(found)
+    return [card(account, actor, standings[account]) for account in found]
 
 
 def summary(actor: Actor) -> Summary:

@@ -28,6 +28,7 @@ _DRIFT = {
     "vanished": "Auth0-ATA found that {whose} is gone at Auth0",
     "expired": "Auth0-ATA found that the provider's grant of {whose} has expired",
     "scopes_changed": "Auth0-ATA found other scopes on {whose}",
+    "expiry_changed": "Auth0-ATA found that the grant of {whose} ends at another time",
     "came_back": "Auth0-ATA found {whose} still at Auth0 after its revocation",
 }
 _REFUSED = {

@@ -22,6 +22,9 @@ PROFILE: Final = "ata.ibom.v1"
 # used is deactivated, what is gone is destroyed.
 STATES: Final = {
     "connected": "active",
+    "expiring": "active",
+    "asleep": "suspended",
+    "frozen": "suspended",
     "needs_reconnect": "deactivated",
     "suspended": "suspended",
     "revocation_pending": "deactivated",

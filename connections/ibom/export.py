@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 
 from approvals.clock import stamp
 from audit.actor import Actor
@@ -20,16 +21,19 @@ class Exported:
     file_name: str
 
 
-def export(actor: Actor, *, own: bool = False, size: int | None = None) -> Exported:
+def export(
+    actor: Actor, *, own: bool = False, size: int | None = None, moment: datetime | None = None
+) -> Exported:
     """The signed document of what this person may see; `connection.exported` names its hash.
 
     Args:
         size: rebuild it from the first so many entries of the log; for those who may see all.
+        moment: of those entries; when the last of them was recorded unless given.
 
     Raises:
         LedgerIdentityError: the log has no key to sign with.
     """
-    found = facts.read(actor, own=own) if size is None else facts.at(size)
+    found = facts.read(actor, own=own) if size is None else facts.at(size, moment)
     signed = signing.sign(document.build(found))
     body = canonical(signed)
     record(
@@ -44,5 +48,5 @@ def export(actor: Actor, *, own: bool = False, size: int | None = None) -> Expor
             "rebuilt_from": found.size,
         },
     )
-    moment = stamp(found.taken)[:19].replace("-", "").replace(":", "")
-    return Exported(body, f"auth-ibom-{moment}.cdx.json")
+    taken = stamp(found.taken)[:19].replace("-", "").replace(":", "")
+    return Exported(body, f"auth-ibom-{taken}.cdx.json")

@@ -16,10 +16,11 @@ from approvals.models import Person
 from audit import heads, load
 from audit.actor import Actor
 from audit.models import Checkpoint, Entry, EventRow
-from connections import lookup, reconcile
+from connections import grounds, lookup, reconcile, standing
 from connections.ibom import replay
 from connections.ibom.shape import Account, Declared, Used
 from connections.models import ConnectedAccount, Manifest, Schedule, Use
+from connections.standing import Ground
 
 _BATCH = 500
 
@@ -60,10 +61,11 @@ def read(actor: Actor, *, own: bool = False) -> Facts:
     found = lookup.mine(actor) if own else lookup.visible(actor)
     with transaction.atomic():  # one snapshot where the database offers it
         rows = tuple(found.order_by("id"))
+        ground, moment = grounds.now(), clock.now()
         last = Schedule.objects.filter(name=reconcile.ACCOUNTS).first()
         return Facts(
-            taken=clock.now(),
-            accounts=tuple(_accounts(rows, _uses(found), _people(rows))),
+            taken=moment,
+            accounts=tuple(_standing(_accounts(rows, _uses(found), _people(rows)), ground, moment)),
             manifests=tuple(map(_declared, Manifest.objects.prefetch_related("needs"))),
             proofs=_proofs([str(row.id) for row in rows]),
             checkpoint=heads.newest_checkpoint(),
@@ -73,9 +75,13 @@ def read(actor: Actor, *, own: bool = False) -> Facts:
         )
 
 
-def at(size: int) -> Facts:
-    """Everybody's accounts as the first `size` entries of the log tell."""
-    inventory = replay.walk(events(size))
+def at(size: int, moment: datetime | None = None) -> Facts:
+    """Everybody's accounts as the first `size` entries of the log tell.
+
+    Args:
+        moment: when they are asked to stand so; that of the last of the entries unless given.
+    """
+    inventory = replay.walk(events(size)).as_of(moment or _recorded(size))
     accounts = [inventory.accounts[name] for name in sorted(inventory.accounts)]
     return Facts(
         taken=clock.now(),
@@ -100,6 +106,12 @@ def events(size: int) -> Iterator[dict[str, Any]]:
             yield from load.load_rows(batch)
             batch = []
     yield from load.load_rows(batch)
+
+
+def _recorded(size: int) -> datetime:
+    """When the last of so many entries was recorded."""
+    found = EventRow.objects.filter(seq=size - 1).values_list("recorded_at", flat=True).first()
+    return found or clock.now()
 
 
 def size_at(moment: datetime) -> int:
@@ -136,6 +148,12 @@ def _accounts(
             last_used_at=row.last_used_at,
             uses=uses.get(row.id, {}),
         )
+
+
+def _standing(accounts: Iterator[Account], ground: Ground, moment: datetime) -> Iterator[Account]:
+    for account in accounts:
+        account.stand(standing.of(account, ground, moment))
+        yield account
 
 
 def _declared(row: Manifest) -> Declared:
@@ -184,10 +202,18 @@ def size_of(text: str) -> int:
         if size > total:
             raise BadMoment(f"at: the log has {total} entries, so at most {total}.")
         return size
+    moment = moment_of(text)
+    if moment is None:
+        raise BadMoment("at: a number of entries, a date, or a time such as 2026-11-24T10:00:00Z.")
+    return size_at(moment)
+
+
+def moment_of(text: str) -> datetime | None:
+    """The date or time that `at` means (UTC where it names no zone); None for a number."""
+    if text.isascii() and text.isdigit():
+        return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise BadMoment(
-            "at: a number of entries, a date, or a time such as 2026-11-24T10:00:00Z."
-        ) from None
-    return size_at(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -2,7 +2,9 @@
 
 Every event about an account names it (`data.account_id`) and says in which state it left it
 (`data.state`), so a walk over the events in order of index gives the inventory of any moment.
-Values whose openings were destroyed read as erased. Pure Python: no database, no Django.
+Values whose openings were destroyed read as erased. How an account stands at a moment follows from
+that, from the settings and freezes that the same events tell, and from the moment (`as_of`). Pure
+Python: no database, no Django.
 """
 
 from __future__ import annotations
@@ -12,7 +14,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
+from connections import standing
 from connections.ibom.shape import ERASED, Account, Declared, Used
+from connections.just_in_time.setting import Setting
+from connections.standing import EVERYTHING, Frozen, Ground
 
 _ACCOUNTS: Final = (
     "connection.connected",
@@ -20,8 +25,25 @@ _ACCOUNTS: Final = (
     "connection.suspended",
     "connection.resumed",
     "connection.revoked",
+    "connection.fell_asleep",
+    "connection.woken",
 )
-ACTIONS: Final = (*_ACCOUNTS, "token.exchanged", "token.refused", "manifest.declared")
+_BEGINS: Final = frozenset({"connection.connected", "connection.woken"})
+_FREEZES: Final = (
+    "connection.frozen",
+    "connection.unfrozen",
+    "person.frozen",
+    "person.unfrozen",
+)
+_SETTINGS: Final = ("connection.restricted", "connection.relaxed")
+ACTIONS: Final = (
+    *_ACCOUNTS,
+    *_FREEZES,
+    *_SETTINGS,
+    "token.exchanged",
+    "token.refused",
+    "manifest.declared",
+)
 """The events that tell something about the inventory; others may be left out of a walk."""
 
 type Event = Mapping[str, Any]
@@ -37,6 +59,8 @@ class Inventory:
         size: one more than the index of the last event taken.
         last: account id -> `(event id, index)` of the newest event about it.
         untold: events that name no account any more, since what named it was erased.
+        settings: just-in-time settings by connection.
+        frozen: freezes in force of services and people, by kind and name.
     """
 
     accounts: dict[str, Account] = field(default_factory=dict)
@@ -44,6 +68,8 @@ class Inventory:
     size: int = 0
     last: dict[str, tuple[str, int]] = field(default_factory=dict)
     untold: int = 0
+    settings: dict[str, Setting] = field(default_factory=dict)
+    frozen: dict[tuple[str, str], Frozen] = field(default_factory=dict)
 
     def take(self, event: Event) -> None:
         """Go on by one event; they have to come in order of index."""
@@ -57,6 +83,10 @@ class Inventory:
             self._told(event)
         elif action.startswith("token."):
             self._asked(event)
+        elif action in _FREEZES and event["outcome"] == "success":
+            self._froze(event)
+        elif action in _SETTINGS and event["outcome"] == "success":
+            self.settings[str(event["connection"])] = Setting.read(event["data"]["setting"])
 
     def _told(self, event: Event) -> None:
         data = event["data"]
@@ -80,7 +110,7 @@ class Inventory:
             if name in data:
                 setattr(account, name, _moment(data[name]) if data[name] else None)
         state = data.get("state")
-        if isinstance(state, str) and state != account.state:
+        if isinstance(state, str) and (state != account.state or event["action"] in _BEGINS):
             account.state, account.state_since = state, when
             account.state_reason = _text(event["reason"])
 
@@ -126,6 +156,20 @@ class Inventory:
         account.uses[key] = Used(event["agent"], event["skill"], count, when)
         account.last_used_at = when
 
+    def _froze(self, event: Event) -> None:
+        """A freeze of a person whose name was erased can be told of nobody any more."""
+        kind, data = str(event["data"].get("frozen", "")), event["data"]
+        if kind == "service":
+            name = EVERYTHING if data.get("everything") else str(event["connection"])
+        else:
+            name = _text((event["target"] or {}).get("name"))
+        if name == ERASED:
+            return
+        if event["action"].endswith(".frozen"):
+            self.frozen[kind, name] = Frozen(_moment(event["time"]), _text(event["reason"]))
+        else:
+            self.frozen.pop((kind, name), None)
+
     def _declared(self, event: Event) -> None:
         target, changes = event["target"] or {}, event["changes"]
         after = changes.get("after") if isinstance(changes, Mapping) else None
@@ -147,7 +191,22 @@ class Inventory:
             name: replace(account, uses=dict(account.uses))
             for name, account in self.accounts.items()
         }
-        return Inventory(accounts, dict(self.manifests), self.size, dict(self.last), self.untold)
+        return replace(
+            self,
+            accounts=accounts,
+            manifests=dict(self.manifests),
+            last=dict(self.last),
+            settings=dict(self.settings),
+            frozen=dict(self.frozen),
+        )
+
+    def as_of(self, moment: datetime) -> Inventory:
+        """A copy whose accounts say how they stand at a moment, rather than what was decided."""
+        found = self.copy()
+        ground = Ground(found.settings, found.frozen)
+        for account in found.accounts.values():
+            account.stand(standing.of(account, ground, moment))
+        return found
 
 
 def walk(events: Iterable[Event]) -> Inventory:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from connections.standing import Standing
+
 ERASED = "(erased)"
 """Stands for a personal value whose opening was destroyed."""
 
@@ -49,6 +51,11 @@ class Account:
     def users(self) -> list[Used]:
         """Who used it, newest first."""
         return sorted(self.uses.values(), key=lambda use: use.last, reverse=True)
+
+    def stand(self, standing: Standing) -> None:
+        """From now on say how it stands, instead of what was decided about it."""
+        self.state, self.state_since = str(standing.code), standing.since
+        self.state_reason = standing.reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from connections.models.account import ConnectedAccount, State, Use
 from connections.models.freeze import Freeze, FrozenKind
+from connections.models.just_in_time import JustInTime
 from connections.models.manifest import Manifest, ManifestNeed
 from connections.models.notice import Need, Notice
 from connections.models.review import Choice, Review, Reviewers, ReviewItem
@@ -13,6 +14,7 @@ __all__ = [
     "ConnectionSetting",
     "Freeze",
     "FrozenKind",
+    "JustInTime",
     "Manifest",
     "ManifestNeed",
     "Need",

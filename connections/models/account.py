@@ -42,6 +42,7 @@ class ConnectedAccount(models.Model):
     state_by = models.CharField(max_length=255, blank=True)  # subject; empty = ourselves
     state_before = models.CharField(max_length=20, blank=True)  # what a suspension gives back
     state_since = models.DateTimeField()
+    asleep_told = models.DateTimeField(null=True)  # when the trail was told that it fell asleep
     held_by = models.CharField(max_length=36, blank=True)  # the approval whose hold this is
     operation = models.CharField(max_length=36, blank=True)  # of the revocation under way
     delete_after = models.DateTimeField(null=True)  # end of the undo window

@@ -8,9 +8,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
-from connections import listing, lookup, manifests
+from approvals import clock
+from connections import grounds, listing, lookup, manifests
 from connections.ibom import document, export, facts
 from connections.models import ConnectedAccount, State
+from connections.standing import Code
 from portal.api import contract, decisions, shapes
 from portal.api.auth import caller
 from portal.api.problems import Problem
@@ -38,17 +40,20 @@ class RevokeIn(Schema):
 def list_connections(
     request: HttpRequest,
     owner: Annotated[str, Field(json_schema_extra={"enum": ["me"]})] = "",
-    state: Annotated[str, Field(json_schema_extra={"enum": list(State.values)})] = "",
+    state: Annotated[str, Field(json_schema_extra={"enum": list(Code)})] = "",
     connection: Annotated[str, Field(max_length=128, pattern=NAME)] = "",
 ) -> JsonResponse:
     """`owner=me` narrows to your own. Without `state`, revoked ones are left out."""
     actor = caller(request).actor
-    if state and state not in State.values:
-        raise Problem(422, "invalid_request", f"state: one of {', '.join(State.values)}.")
+    if state and state not in Code:
+        raise Problem(422, "invalid_request", f"state: one of {', '.join(Code)}.")
     if owner not in {"", "me"}:
         raise Problem(422, "invalid_request", "owner: me, or leave it out.")
     found = lookup.mine(actor) if owner == "me" else lookup.visible(actor)
-    found = found.filter(state=state) if state else found.exclude(state=State.REVOKED)
+    if state:
+        found = grounds.standing_as(found, state, grounds.now(), clock.now())
+    else:
+        found = found.exclude(state=State.REVOKED)
     if connection:
         found = found.filter(connection=connection)
     return JsonResponse({"items": listing.as_json(found.order_by("connection", "sub", "id"))})
@@ -73,7 +78,7 @@ def ibom(request: HttpRequest, at: Annotated[str, Field(max_length=40)] = "") ->
         size = facts.size_of(at) if at else None
     except facts.BadMoment as bad:
         raise Problem(422, "invalid_request", str(bad), pointer="/at") from None
-    made = export.export(actor, size=size)
+    made = export.export(actor, size=size, moment=facts.moment_of(at) if at else None)
     return HttpResponse(
         made.body,
         content_type=document.MEDIA_TYPE,

@@ -276,9 +276,19 @@ class ConnectionOut(_Closed):
     title: str
     account: str | None
     owner: Owner
-    state: Literal["connected", "needs_reconnect", "suspended", "revocation_pending", "revoked"]
-    state_since: str
+    state: Literal[
+        "connected",
+        "expiring",
+        "asleep",
+        "needs_reconnect",
+        "suspended",
+        "frozen",
+        "revocation_pending",
+        "revoked",
+    ]
+    state_since: str | None
     state_reason: str | None
+    opens_at: str | None
     scopes: list[str]
     connected_at: str | None
     expires_at: str | None

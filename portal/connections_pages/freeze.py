@@ -13,6 +13,7 @@ from approvals.perform import Performed, Refused, perform
 from audit.actor import Actor, Target
 from connections import freezing
 from connections.models import Freeze, FrozenKind
+from connections.standing import EVERYTHING
 from portal.identity.current import actor, needs_role
 
 _KINDS = frozenset(FrozenKind.values)
@@ -58,7 +59,7 @@ def freeze(request: HttpRequest) -> HttpResponseBase:
     kind = request.POST.get("kind", "")
     name = request.POST.get(f"name_{kind}", "").strip()[:255]
     if kind == "everything":
-        kind, name = FrozenKind.SERVICE, freezing.EVERYTHING
+        kind, name = FrozenKind.SERVICE, EVERYTHING
     if kind not in _KINDS or not name:
         messages.error(request, "Nothing was frozen: say what, and which one.")
         return _page(request, request.POST.dict(), status=422)

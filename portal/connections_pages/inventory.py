@@ -16,13 +16,9 @@ from connections import inventory as everybody
 from connections import reconcile, schedule, scopes
 from connections.ibom import document, export, facts
 from connections.inventory import Filter, Inventory
-from connections.models import Schedule, State
+from connections.models import Schedule
+from connections.standing import Code
 from portal.identity.current import actor, needs_role
-
-_LOOKS = {
-    State.NEEDS_RECONNECT: "reconnect",
-    State.REVOCATION_PENDING: "revoking",
-}
 
 
 @never_cache
@@ -78,13 +74,13 @@ def _tiles(found: Inventory) -> list[dict[str, Any]]:
 def _facets(found: Inventory, wanted: Filter) -> list[dict[str, Any]]:
     states = [
         {
-            "text": state.label,
-            "count": found.states.get(state.value, 0),
-            "on": wanted.state == state.value,
-            "url": _with(wanted, state="" if wanted.state == state.value else state.value),
+            "text": code.label,
+            "count": found.states.get(code, 0),
+            "on": wanted.state == code,
+            "url": _with(wanted, state="" if wanted.state == code else code),
         }
-        for state in State
-        if state != State.REVOKED
+        for code in reversed(Code)
+        if code != Code.REVOKED
     ]
     services = [
         {
@@ -137,7 +133,9 @@ def ibom(request: HttpRequest) -> HttpResponseBase:
         size = facts.size_of(asked) if asked else None
     except facts.BadMoment as bad:
         raise BadRequest(str(bad)) from None
-    made = export.export(actor(request), size=size)
+    made = export.export(
+        actor(request), size=size, moment=facts.moment_of(asked) if asked else None
+    )
     return HttpResponse(
         made.body,
         content_type=document.MEDIA_TYPE,

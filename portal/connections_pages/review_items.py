@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from approvals import clock
 from approvals.perform import Performed, Refused
 from audit.actor import Actor
-from connections import lookup, scopes
+from connections import grounds, lookup, scopes
 from connections.models import Choice, Review, ReviewItem
 from connections.reviews import remedy, rights
 from portal.connections_pages.reviews import fetch, rows
@@ -101,10 +101,12 @@ def _page(
     why_not = rights.why_not(me, found, now)
     own = rights.is_owner(me, found)
     excess = set(found.excess)
+    account = lookup.by_id(str(found.account))
     context: dict[str, Any] = {
         "review": review,
         **rows([found])[0],
-        "account": lookup.by_id(str(found.account)),
+        "account": account,
+        "standing": grounds.of(account) if account else None,
         "scopes": [
             (words, words.name in excess)
             for words in scopes.in_words(found.connection, found.scopes)

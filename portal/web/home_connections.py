@@ -7,15 +7,15 @@ from datetime import datetime
 from django.db.models import Count, Q
 
 from audit.actor import Actor
-from connections import names, overview, scopes
+from connections import grounds, names, overview, scopes
 from connections.models import ConnectedAccount, Need, Notice, State
+from connections.standing import Standing
 from enforcement.kinds import called
 from portal.web.home_alarms import break_glass
 from portal.web.home_audit import latest, pending
 from portal.web.home_panels import MOST, Home, Line, Panel, Tile
 
 _INVENTORY = "/connections/inventory/"
-_BADGES = {State.NEEDS_RECONNECT: "reconnect", State.REVOCATION_PENDING: "revoking"}
 _TOLD = {"suspended": "suspended", "revoked": "revoked", "resumed": "resumed"}
 
 
@@ -71,9 +71,10 @@ def mine(me: Actor) -> Home:
     """What everybody has: own connections, requests to connect, what others did to them."""
     asked = [*_notices(me), *_needs(me)]
     accounts = ConnectedAccount.objects.filter(iss=me.iss, sub=me.sub).exclude(state=State.REVOKED)
+    standings = grounds.of_all(accounts.order_by("connection", "pk")[:MOST])
     panel = Panel(
         "Your connections",
-        [_account(a) for a in accounts.order_by("connection", "pk")[:MOST]],
+        [_account(a, stands) for a, stands in standings.items()],
         "You have connected nothing, so no agent can act as you.",
         "/connections/",
         "My connections",
@@ -82,7 +83,7 @@ def mine(me: Actor) -> Home:
     return Home(panels=[*panels, panel], said="" if me.roles else _agents(me))
 
 
-def _account(account: ConnectedAccount) -> Line:
+def _account(account: ConnectedAccount, standing: Standing) -> Line:
     seen = f"last used by {overview.last_user(account)}"
     began = f"{account.watched_since.day} {account.watched_since:%b}"
     never = f"not seen used since {began}, when we began watching"
@@ -90,7 +91,7 @@ def _account(account: ConnectedAccount) -> Line:
         names.in_words(account),
         f"/connections/{account.pk}/",
         account.last_used_at,
-        badge=_BADGES.get(State(account.state), account.state),
+        badge=str(standing.code),
         detail=seen if account.last_used_at else never,
     )
 

@@ -40,7 +40,11 @@ OUTCOMES: dict[str, Look] = {
 
 STATES: dict[str, Look] = {
     "connected": Look("ok", "plug", "connected"),
-    "suspended": Look("hold", "pause", "asleep"),
+    "expiring": Look("warn", "hourglass", "expiring"),
+    "asleep": Look("hold", "moon", "asleep"),
+    "suspended": Look("hold", "pause", "suspended"),
+    "needs_reconnect": Look("bad", "unplug", "needs reconnect"),
+    "revocation_pending": Look("warn", "clock", "refused; deletion pending"),
     "revoking": Look("warn", "clock", "revocation finishing"),
     "revoked": Look("off", "unplug", "revoked"),
     "reconnect": Look("bad", "unplug", "needs reconnect"),

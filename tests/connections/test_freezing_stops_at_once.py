@@ -13,6 +13,7 @@ from approvals.perform import Refused, perform
 from audit.actor import Actor, Target
 from connections import freezing, manifests, observed
 from connections.models import ConnectedAccount, Freeze, FrozenKind
+from connections.standing import EVERYTHING
 from tests.connections.visitor import Gateway, know, subject
 from tests.identity.trail import events
 from tests.support.pages import signed_in
@@ -20,7 +21,7 @@ from tests.support.sign_in import SUBS
 
 type Gateways = Callable[[str], Gateway]
 
-ALL = Target(FrozenKind.SERVICE, freezing.EVERYTHING)
+ALL = Target(FrozenKind.SERVICE, EVERYTHING)
 
 
 def person(who: str, *roles: str) -> Actor:

@@ -109,7 +109,7 @@ def test_what_was_not_seen_in_use_is_not_said_to_be_unused(account: ConnectedAcc
 
 @pytest.mark.parametrize("state", State)
 def test_each_state_has_its_word(account: ConnectedAccount, state: State) -> None:
-    ConnectedAccount.objects.filter(pk=account.pk).update(state=state)
+    ConnectedAccount.objects.filter(pk=account.pk).update(state=state, expires_at=None)
     part = by_ref(exported())[f"credential:{account.id}"]
     material = part["cryptoProperties"]["relatedCryptoMaterialProperties"]
     assert material["state"] == document.STATES[state] and said(part, "state") == [state.value]

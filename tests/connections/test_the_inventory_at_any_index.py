@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -31,6 +31,7 @@ from tests.support.pages import signed_in
 _SCOPES = ("repo", "read:user", "delete_repo", "gist")
 _PURE = """
 import json, sys
+from datetime import datetime
 from audit.ledger.commitment import Opening
 from audit.ledger.entry import reveal
 from connections.ibom.replay import walk
@@ -46,7 +47,7 @@ opened = (
     )
     for one in entries
 )
-found = walk(opened)
+found = walk(opened).as_of(datetime.fromisoformat(sys.argv[1]))
 assert not [name for name in sys.modules if name.split(".")[0] == "django"], "no Django"
 print(json.dumps({n: [a.state, list(a.scopes), a.sub] for n, a in found.accounts.items()}))
 """
@@ -62,9 +63,9 @@ def now_known() -> dict[str, Account]:
     return {account.id: account for account in facts.read(admin).accounts}
 
 
-def told(size: int) -> dict[str, Account]:
-    """What the log tells."""
-    return {account.id: account for account in facts.at(size).accounts}
+def told(size: int, moment: datetime | None = None) -> dict[str, Account]:
+    """What the log tells of a moment; of its last entry's unless given."""
+    return {account.id: account for account in facts.at(size, moment).accounts}
 
 
 def comparable(accounts: dict[str, Account]) -> dict[str, Any]:
@@ -167,8 +168,9 @@ def test_a_fresh_process_needs_entries_and_openings_alone(db: None) -> None:
                 }
             )
         )
+    moment = clock.now()
     done = subprocess.run(
-        [sys.executable, "-c", _PURE],
+        [sys.executable, "-c", _PURE, moment.isoformat()],
         input="\n".join(lines),
         capture_output=True,
         text=True,
@@ -177,7 +179,7 @@ def test_a_fresh_process_needs_entries_and_openings_alone(db: None) -> None:
     assert done.returncode == 0, done.stderr
     rebuilt = json.loads(done.stdout)
     assert rebuilt == {
-        n: [a.state, list(a.scopes), a.sub] for n, a in told(Entry.objects.count()).items()
+        n: [a.state, list(a.scopes), a.sub] for n, a in told(Entry.objects.count(), moment).items()
     }
 
 

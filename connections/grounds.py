@@ -1,0 +1,116 @@
+"""How accounts stand, for the rows of the inventory: the pure answer, and the same as a filter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from django.db.models import Case, CharField, Count, Q, QuerySet, Value, When
+
+from approvals import clock
+from connections import standing
+from connections.just_in_time.setting import Setting
+from connections.models import ConnectedAccount, Freeze, FrozenKind, JustInTime, State
+from connections.standing import EVERYTHING, Code, Frozen, Ground, Standing
+
+_OF_ACCOUNTS = (FrozenKind.SERVICE, FrozenKind.PERSON)
+
+
+def now() -> Ground:
+    """Settings and freezes in force; two reads for any number of accounts."""
+    return Ground(settings(), frozen())
+
+
+def settings() -> dict[str, Setting]:
+    """The just-in-time setting of each connection that has one."""
+    return {row.name: row.setting for row in JustInTime.objects.all()}
+
+
+def setting_of(connection: str) -> Setting:
+    """The setting of a connection; one where everything is open when nothing is set."""
+    row = JustInTime.objects.filter(name=connection).first()
+    return row.setting if row else Setting()
+
+
+def frozen() -> dict[tuple[str, str], Frozen]:
+    """The freezes that are about accounts."""
+    found = Freeze.objects.filter(kind__in=_OF_ACCOUNTS)
+    return {(row.kind, row.name): Frozen(row.since, row.reason) for row in found}
+
+
+def of(account: ConnectedAccount) -> Standing:
+    """How one account stands now."""
+    return standing.of(account, now(), clock.now())
+
+
+def of_all(accounts: Iterable[ConnectedAccount]) -> dict[ConnectedAccount, Standing]:
+    """How each account stands now, from one read of what holds."""
+    ground, moment = now(), clock.now()
+    return {account: standing.of(account, ground, moment) for account in accounts}
+
+
+def standing_as(
+    found: QuerySet[ConnectedAccount], code: str, ground: Ground, moment: datetime
+) -> QuerySet[ConnectedAccount]:
+    """Those that stand so at a moment, decided by the database.
+
+    Raises:
+        ValueError: no such code.
+    """
+    return found.annotate(standing=_case(ground, moment)).filter(standing=Code(code))
+
+
+def counted(
+    found: QuerySet[ConnectedAccount], ground: Ground, moment: datetime
+) -> Mapping[str, int]:
+    """How many stand in which way; one read."""
+    told = found.order_by().annotate(standing=_case(ground, moment)).values("standing")
+    return dict(told.annotate(number=Count("pk")).values_list("standing", "number"))
+
+
+def _case(ground: Ground, moment: datetime) -> Case:
+    """The code of `standing.of` as an expression, its rules in the same order."""
+    kept = [When(state=code, then=Value(code)) for code in _KEPT_BEFORE]
+    stands = Q(state=State.CONNECTED)
+    return Case(
+        *kept,
+        When(_is_frozen(ground), then=Value(Code.FROZEN)),
+        *[When(state=code, then=Value(code)) for code in _KEPT_AFTER],
+        When(expires_at__lte=moment, then=Value(Code.NEEDS_RECONNECT)),
+        *[
+            When(stands & asleep, then=Value(Code.ASLEEP))
+            for name, setting in ground.settings.items()
+            if (asleep := _is_asleep(name, setting, moment))
+        ],
+        When(expires_at__lte=moment + standing.EXPIRES_SOON, then=Value(Code.EXPIRING)),
+        default=Value(Code.CONNECTED),
+        output_field=CharField(),
+    )
+
+
+_KEPT_BEFORE = (Code.REVOKED, Code.REVOCATION_PENDING)
+_KEPT_AFTER = (Code.SUSPENDED, Code.NEEDS_RECONNECT)
+
+
+def _is_frozen(ground: Ground) -> Q:
+    services = {name for kind, name in ground.frozen if kind == FrozenKind.SERVICE}
+    if EVERYTHING in services:
+        return Q(pk__isnull=False)
+    people = {name for kind, name in ground.frozen if kind == FrozenKind.PERSON}
+    return Q(connection__in=services) | Q(sub__in=people)
+
+
+def _is_asleep(name: str, setting: Setting, moment: datetime) -> Q | None:
+    """When accounts of a connection are asleep; None where none of them is."""
+    if setting.hours is not None and not setting.hours.is_open(moment):
+        return Q(connection=name)
+    return asleep_since(name, setting, moment)
+
+
+def asleep_since(name: str, setting: Setting, moment: datetime) -> Q | None:
+    """Accounts of a connection that nothing used for as long as is set."""
+    if setting.idle is None:
+        return None
+    last = moment - setting.idle
+    unused = Q(last_used_at=None) | Q(last_used_at__lte=last)
+    return Q(connection=name, watched_since__lte=last, state_since__lte=last) & unused

@@ -1,0 +1,30 @@
+"""What admins set for a connection: when its accounts fall asleep and who wakes them."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from connections.just_in_time.setting import NEXT_USE, Setting
+
+
+class JustInTime(models.Model):
+    """The setting in force of one connection; older ones are on the trail."""
+
+    name = models.CharField(max_length=128, primary_key=True)  # Auth0 connection, such as github
+    idle_h = models.PositiveIntegerField(null=True)
+    hours = models.JSONField(null=True)  # days, opens, closes, zone
+    wake = models.CharField(max_length=10, default=NEXT_USE)  # use | owner
+    changed_at = models.DateTimeField()
+    changed_by = models.CharField(max_length=255)  # subject
+    changed_name = models.CharField(max_length=254, blank=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def setting(self) -> Setting:
+        """As the rules read it."""
+        return Setting.read({"idle_h": self.idle_h, "hours": self.hours, "wake": self.wake})
