@@ -140,8 +140,8 @@ def examine(portal: Portal, who: str, *options: str, seed: int = 7) -> Verdict:
     return Verdict(int(found[1]) if found else 0, done.returncode == 0, words)
 
 
-def main() -> None:
-    """`make contract`: everybody, at length; ends with 1 at the first violation."""
+def main(examples: str = "10") -> None:
+    """`make contract`: everybody, `examples` of each operation; ends with 1 after a violation."""
     import tempfile
 
     with tempfile.TemporaryDirectory(prefix="ata-contract-") as folder:
@@ -151,7 +151,7 @@ def main() -> None:
             for who in IDENTITIES:
                 # The others meet the same code with other rights: no second look at every shape.
                 phases = "examples,coverage,fuzzing,stateful" if who == "operator" else "fuzzing"
-                verdict = examine(portal, who, "--phases", phases, "-n", "10")
+                verdict = examine(portal, who, "--phases", phases, "-n", examples)
                 print(
                     f"{who}: {verdict.cases} cases, {'held' if verdict.passed else 'BROKEN'}",
                     flush=True,
@@ -166,4 +166,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:2])
