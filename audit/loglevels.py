@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from audit import heads
+from audit.witnesses.quorum import witnessed_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,6 @@ class LogSizes:
 
 
 def current() -> LogSizes:
-    """Sizes as of the newest checkpoint."""
+    """Sizes as of the newest checkpoint, and of the newest that a quorum of witnesses cosigned."""
     newest = heads.newest_checkpoint()
-    return LogSizes(signed=newest.size if newest else 0)
+    return LogSizes(signed=newest.size if newest else 0, witnessed=witnessed_size())

@@ -39,7 +39,7 @@ def loops() -> dict[str, Loop]:
     """Name and loop of everything the worker does unasked."""
     from approvals import clock
     from approvals.sweep import ASKING, LETTERS, STEPS, sweep, tidy
-    from audit import due, sequencer
+    from audit import due, sequencer, witnesses
     from connections import reachable, reconcile
     from enforcement import watch
     from portal.identity import sessions
@@ -52,6 +52,7 @@ def loops() -> dict[str, Loop]:
         "remote-steps": repeat(lambda: sweep(partial(_spread, steps), STEPS), 0.5),
         "letters": repeat(lambda: sweep(partial(_spread, letters), LETTERS), 1.0),
         "sequencer": sequencer.loop,
+        "witnesses": witnesses.loop,
         "audit-due": repeat(due.run, 1.0),
         "gateways": repeat(watch.poll_due, 1.0),
         "inventory": repeat(reconcile.run_due, 5.0),

@@ -7,6 +7,7 @@ from audit.models.imported import ImportedRow, QuarantinedRow
 from audit.models.projection import EventRow, Rollup
 from audit.models.tree import Checkpoint, Cosignature, Entry, Tile
 from audit.models.verification import VerificationRun
+from audit.models.witness import WitnessState
 
 __all__ = [
     "Checkpoint",
@@ -23,4 +24,5 @@ __all__ = [
     "Rollup",
     "Tile",
     "VerificationRun",
+    "WitnessState",
 ]

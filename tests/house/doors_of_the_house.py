@@ -106,6 +106,7 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
     "asking": ("approvals.sweep.ASKING", "decides", "commits what the asked person approved"),
     "remote-steps": ("approvals.sweep.STEPS", "records", "what each remote step came to"),
     "sequencer": ("audit.sequencer.loop", "records", "an alarm when it refuses to sign"),
+    "witnesses": ("audit.witnesses.pushing.loop", "keeps", "what witnesses signed or said"),
     "audit-due": ("audit.due.run", "records", "verifications and exports that are due"),
     "gateways": ("enforcement.watch.poll_due", "decides", "a CRITICAL finding asks by itself"),
     "inventory": ("connections.reconcile.run_due", "records", "what Auth0 knows, compared"),
@@ -205,6 +206,10 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.sequencer": ("Checkpoint", "what it signed"),
     "audit.verification": ("VerificationRun instance", "verifications and their progress"),
     "audit.viewing": ("instance", "who read the trail lately"),
+    "audit.witnesses.pushing": (
+        "Cosignature WitnessState instance",
+        "cosignatures that verify, and how each witness is",
+    ),
     "auth0_client.endpoint": ("instance", "a form, no row"),
     "auth0_client.my_account": ("instance", "a request to Auth0, no row"),
     "connections.actions": ("instance", "commits of the verbs connection.*"),

@@ -27,6 +27,7 @@ from audit.models import (
     Rollup,
     Tile,
     VerificationRun,
+    WitnessState,
 )
 from audit.models.fields import ExactJSONField
 from tests.audit.factories import OLU
@@ -39,6 +40,8 @@ NOT_HELD: dict[Model, str] = {
     QuarantinedRow: "a list for a person to look at and delete; the event of the import commits to "
     "what was set aside",
     ExportBlock: "a cache that may be deleted; a line counts only under its HMAC",
+    WitnessState: "what a witness answered last; what counts are cosignatures, and what "
+    "stops the signing is a file",
 }
 """Tables that are no part of what is verified, one reason each."""
 
