@@ -77,10 +77,10 @@ class Portal:
             self.process = subprocess.Popen(
                 command, cwd=CHECKOUT, env=self.environment(), stdout=log, stderr=log
             )
-        until = time.monotonic() + 30
+        until = time.monotonic() + 90
         while time.monotonic() < until:
             try:
-                if httpx.get(f"{self.url}/healthz", timeout=2).status_code == 200:
+                if httpx.get(f"{self.url}/healthz", timeout=10).status_code == 200:
                     return self
             except httpx.HTTPError:
                 time.sleep(0.1)
@@ -91,7 +91,7 @@ class Portal:
         """Stop serving."""
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(15)
+            self.process.wait(30)
             self.process = None
 
     def token(self, who: str) -> str:
