@@ -189,6 +189,9 @@ approval.cancelled | Approval cancelled | withdrew the request about {target} | 
 token.exchanged | Token issued | issued {agent} a token for {connection} | INFO
 token.refused | Token refused | refused {agent} a token for {connection} | MEDIUM | told
 scope.escalated | Scope escalation | saw {agent} ask {connection} for undeclared scopes | HIGH
+scope.granted | Scope granted | allowed a component more than it declares | HIGH
+scope.withdrawn | Scope withdrawn | took back what a component was allowed beyond its manifest | LOW
+scope.configured | Scope rules set | set the rules about undeclared scopes of {target} | MEDIUM
 audit.viewed | Audit trail viewed | looked at the audit trail | INFO
 audit.exported | Audit trail exported | exported the audit trail | LOW
 audit.verified | Audit trail verified | verified the audit trail | INFO

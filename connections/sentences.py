@@ -35,6 +35,8 @@ _REFUSED = {
     "frozen": "it is frozen",
     "undeclared_caller": "it is not declared",
     "scope_not_declared": "it asked for undeclared scopes",
+    "scope_escalation_pending": "it asked for undeclared scopes, and somebody is asked",
+    "scope_excess": "Auth0 returned undeclared scopes",
     "connection_suspended": "the connection is suspended",
     "connection_revoked": "the connection is revoked",
     "connection_not_linked": "nothing is connected",
@@ -155,7 +157,31 @@ def escalated(event: PublicEvent) -> str:
     names = ", ".join(shown(s) for s in excess) if isinstance(excess, list) else "undeclared scopes"
     tail = _TAILS.get(str(event.get("outcome")), "")
     title = _title(event) or "a connection"
+    if _data(event).get("returned_by"):
+        return f"Auth0 gave {_user(event)} a {title} token with undeclared scopes: {names}{tail}"
+    if event.get("outcome") == "pending":
+        tail = " (somebody is asked)"
     return f"{_user(event)} asked {title} for more than its manifest declares: {names}{tail}"
+
+
+def granted(event: PublicEvent) -> str:
+    """`Olu Operator let github-mcp use their own GitHub account octo also for delete_repo`."""
+    return _allowed("let {component} use {whose} also for {names}", event)
+
+
+def withdrawn(event: PublicEvent) -> str:
+    """`Olu Operator took back what github-mcp was allowed on their own GitHub account: repo`."""
+    return _allowed("took back what {component} was allowed on {whose}: {names}", event)
+
+
+def _allowed(words: str, event: PublicEvent) -> str:
+    names = _data(event).get("allowed_scopes")
+    told = words.format(
+        component=shown(_data(event).get("component")).partition(":")[2] or "a component",
+        whose=_whose(event),
+        names=", ".join(shown(s) for s in names) if isinstance(names, list) else "more",
+    )
+    return f"{person(event.get('actor'))} {told}{_tail(event)}"
 
 
 def review_opened(event: PublicEvent) -> str:
@@ -203,6 +229,8 @@ def register() -> None:
         ("token.exchanged", exchanged),
         ("token.refused", refused),
         ("scope.escalated", escalated),
+        ("scope.granted", granted),
+        ("scope.withdrawn", withdrawn),
         ("review.opened", review_opened),
         ("review.decided", review_decided),
         ("review.closed", review_closed),

@@ -1,6 +1,7 @@
 """Rows of the connections room: working state, no token. Evidence is the audit trail."""
 
 from connections.models.account import ConnectedAccount, State, Use
+from connections.models.escalation import Allowance, Attempts, Escalation, ScopeRule
 from connections.models.freeze import Freeze, FrozenKind
 from connections.models.just_in_time import JustInTime
 from connections.models.manifest import Manifest, ManifestNeed
@@ -9,9 +10,12 @@ from connections.models.review import Choice, Review, Reviewers, ReviewItem
 from connections.models.schedule import ConnectionSetting, Schedule
 
 __all__ = [
+    "Allowance",
+    "Attempts",
     "Choice",
     "ConnectedAccount",
     "ConnectionSetting",
+    "Escalation",
     "Freeze",
     "FrozenKind",
     "JustInTime",
@@ -23,6 +27,7 @@ __all__ = [
     "ReviewItem",
     "Reviewers",
     "Schedule",
+    "ScopeRule",
     "State",
     "Use",
 ]
