@@ -178,6 +178,7 @@ gateway.removed | Gateway removed | removed {target} | HIGH
 operator.signed_in | Signed in | signed in | INFO
 operator.signed_out | Signed out | signed out | INFO
 operator.sign_in_failed | Sign-in failed | could not sign in | MEDIUM | told
+access.refused | Access refused | was refused at {target} | MEDIUM | told
 session.revoked | Session revoked | ended {target} | MEDIUM
 finding.opened | Finding opened | opened {target} | MEDIUM
 approval.requested | Approval requested | asked for approval of {target} | INFO | told

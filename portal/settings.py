@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",
     "portal.ops.storage.SessionsThatOutliveTheDisk",
     "django.middleware.common.CommonMiddleware",
+    "portal.identity.refusals.RefusalsAreRecorded",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "portal.identity.assurance.PagesNeedSignIn",

@@ -17,6 +17,7 @@ from approvals.perform import Refused
 from portal.approvals_pages import inbox, policy
 from portal.approvals_pages.detail import as_context, detail, version_of
 from portal.identity.current import actor
+from portal.ops.refused import mark, tell
 
 
 @require_safe
@@ -80,6 +81,7 @@ def cancel(request: HttpRequest, approval_id: UUID) -> HttpResponse:
         withdraw.cancel(actor(request), str(approval.pk))
         messages.success(request, "Cancelled. Approving the push now commits nothing.")
     except Refused as refused:
+        tell(request, refused.code)
         messages.error(request, refused.detail)
     return redirect("approval", approval_id=approval_id)
 
@@ -92,6 +94,7 @@ def send_again(request: HttpRequest, approval_id: UUID) -> HttpResponse:
         withdraw.send_again(actor(request), str(approval.pk))
         messages.success(request, "Sent again with a new code. The old one no longer counts.")
     except Refused as refused:
+        tell(request, refused.code)
         messages.error(request, refused.detail)
     return redirect("approval", approval_id=approval_id)
 
@@ -104,6 +107,7 @@ def confirm_denial(request: HttpRequest, approval_id: UUID) -> HttpResponse:
         withdraw.confirm_denial(actor(request), str(approval.pk))
         messages.success(request, "Recorded: you denied this.")
     except Refused as refused:
+        tell(request, refused.code)
         messages.error(request, refused.detail)
     return redirect("approval", approval_id=approval_id)
 
@@ -111,6 +115,9 @@ def confirm_denial(request: HttpRequest, approval_id: UUID) -> HttpResponse:
 def _visible(request: HttpRequest, approval_id: UUID) -> Approval:
     try:
         return withdraw.visible_to(actor(request), str(approval_id))
+    except withdraw.NotYours:
+        mark(request, "not_yours", certain=True)
+        raise Http404 from None
     except Approval.DoesNotExist:
         raise Http404 from None
 

@@ -18,6 +18,7 @@ from connections import actions, impact, lookup, names, overview, scopes
 from connections.models import ConnectedAccount
 from portal.connections_pages.links import provider_settings
 from portal.identity.current import actor
+from portal.ops.refused import tell
 
 
 def _fetch(request: HttpRequest, account_id: UUID) -> tuple[Actor, ConnectedAccount]:
@@ -146,6 +147,7 @@ def _perform(
             me, verb, Target("connection", str(account.id)), params=params, reason=reason
         )
     except Refused as refused:
+        tell(request, refused.code)
         messages.error(request, refused.detail)
         return redirect("connections:detail", account_id=account.id)
     if done.approval is not None:

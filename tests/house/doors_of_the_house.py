@@ -157,6 +157,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
     "portal.identity.breakglass.sessions": (frozenset({"breakglass.used"}), "somebody came in"),
     "portal.identity.breakglass.views": (frozenset({"breakglass.used"}), "somebody tried"),
     "portal.identity.failing": (frozenset({"operator.sign_in_failed"}), "why nobody came in"),
+    "portal.identity.refusals": (frozenset({"access.refused"}), "what a door refused, folded"),
     "portal.identity.sessions": (
         frozenset({"operator.signed_in", "session.revoked"}),
         "sessions begin and are ended by their person",
@@ -248,8 +249,9 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "portal.identity.breakglass.accounts": ("BreakGlassAccount", "who may use it"),
     "portal.identity.breakglass.sessions": ("SignedInSession User instance", "a session"),
     "portal.identity.breakglass.trying": ("BreakGlassAccount instance", "attempts"),
+    "portal.identity.refusals": ("SeenRefusal instance", "which refusals are on the trail already"),
     "portal.identity.sessions": (
-        "SeenLogoutToken Session SignedInSession instance",
+        "SeenLogoutToken SeenRefusal Session SignedInSession instance",
         "sessions begin, are used and end",
     ),
     "portal.ops.management.commands.tamper_demo": ("sql", "edits a copy of the database"),
