@@ -162,6 +162,7 @@ connection.relaxed | Just-in-time setting loosened | relaxed {target} | MEDIUM
 connection.frozen | Connection frozen | froze {target} | HIGH
 connection.unfrozen | Connection unfrozen | unfroze {target} | HIGH
 connection.reconciled | Connection reconciled | compared {target} with Auth0 | INFO
+connection.use_seen | Use seen by Auth0 | used {connection} past the broker | LOW
 connection.exported | Auth-IBOM exported | exported the Auth-IBOM | LOW
 manifest.declared | Manifest declared | declared the connections and scopes of {target} | LOW
 policy.changed | Policy changed | changed {target} | HIGH
@@ -193,6 +194,7 @@ scope.escalated | Scope escalation | saw {agent} ask {connection} for undeclared
 scope.granted | Scope granted | allowed a component more than it declares | HIGH
 scope.withdrawn | Scope withdrawn | took back what a component was allowed beyond its manifest | LOW
 scope.configured | Scope rules set | set the rules about undeclared scopes of {target} | MEDIUM
+tenant_log.gap_found | Gap in the tenant log | found a gap in {target} | MEDIUM
 audit.viewed | Audit trail viewed | looked at the audit trail | INFO
 audit.exported | Audit trail exported | exported the audit trail | LOW
 audit.verified | Audit trail verified | verified the audit trail | INFO

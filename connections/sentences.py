@@ -31,6 +31,11 @@ _DRIFT = {
     "expiry_changed": "Auth0-ATA found that the grant of {whose} ends at another time",
     "came_back": "Auth0-ATA found {whose} still at Auth0 after its revocation",
 }
+_GAPS = {
+    "checkpoint_lost": "Auth0 no longer knows where reading had stopped",
+    "away": "nobody read them for more than a day",
+    "silent": "the log stream stopped bringing what the reader finds",
+}
 _REFUSED = {
     "frozen": "it is frozen",
     "undeclared_caller": "it is not declared",
@@ -115,6 +120,20 @@ def reconciled(event: PublicEvent) -> str:
     """A difference between the inventory and Auth0."""
     words = _DRIFT.get(shown(_data(event).get("drift")), "Auth0-ATA compared {whose} with Auth0")
     return words.format(whose=_whose(event))
+
+
+def use_seen(event: PublicEvent) -> str:
+    """`Auth0 gave application concierge a GitHub token for Mia Member, past this portal`."""
+    client = shown(_data(event).get("client_id")) or "an unnamed application"
+    gave = "gave" if event.get("outcome") == "success" else "refused"
+    title = _title(event) or "provider"
+    return f"Auth0 {gave} application {client} a {title} token for {_for(event)}, past this portal"
+
+
+def gap_found(event: PublicEvent) -> str:
+    """`Entries of Auth0's tenant log may be missing: …`."""
+    why = _GAPS.get(shown(_data(event).get("why")), "they were not read in time")
+    return f"Entries of Auth0's tenant log may be missing: {why}"
 
 
 def frozen(event: PublicEvent) -> str:
@@ -224,6 +243,8 @@ def register() -> None:
         ("connection.resumed", resumed),
         ("connection.revoked", revoked),
         ("connection.reconciled", reconciled),
+        ("connection.use_seen", use_seen),
+        ("tenant_log.gap_found", gap_found),
         *((f"{family}.frozen", frozen) for family in ("agent", "connection", "person")),
         *((f"{family}.unfrozen", unfrozen) for family in ("agent", "connection", "person")),
         ("token.exchanged", exchanged),

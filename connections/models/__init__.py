@@ -8,6 +8,15 @@ from connections.models.manifest import Manifest, ManifestNeed
 from connections.models.notice import Need, Notice
 from connections.models.review import Choice, Review, Reviewers, ReviewItem
 from connections.models.schedule import ConnectionSetting, Schedule
+from connections.models.tenant_log import (
+    Feed,
+    LogFact,
+    LogFeed,
+    LogGap,
+    LogKind,
+    PersonLook,
+    SeenUse,
+)
 
 __all__ = [
     "Allowance",
@@ -16,18 +25,25 @@ __all__ = [
     "ConnectedAccount",
     "ConnectionSetting",
     "Escalation",
+    "Feed",
     "Freeze",
     "FrozenKind",
     "JustInTime",
+    "LogFact",
+    "LogFeed",
+    "LogGap",
+    "LogKind",
     "Manifest",
     "ManifestNeed",
     "Need",
     "Notice",
+    "PersonLook",
     "Review",
     "ReviewItem",
     "Reviewers",
     "Schedule",
     "ScopeRule",
+    "SeenUse",
     "State",
     "Use",
 ]

@@ -57,6 +57,12 @@ class ConnectedAccount(models.Model):
     failures = models.PositiveIntegerField(default=0)  # exchanges that failed since the last good
     last_failure = models.CharField(max_length=60, blank=True)
     last_failure_at = models.DateTimeField(null=True)
+    # The tenant log's word on person and connection, whoever asked (see tenant_log.LogFact).
+    auth0_used_at = models.DateTimeField(null=True)
+    auth0_used_by = models.CharField(max_length=256, blank=True)  # client id
+    auth0_failures = models.PositiveIntegerField(default=0)  # since the last good exchange
+    auth0_failed_at = models.DateTimeField(null=True)
+    auth0_failure = models.CharField(max_length=200, blank=True)  # Auth0's failure_reason
 
     class Meta:
         constraints = (

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from portal.api import audit, broker, connections, decisions, manifests, policy, problems, who
+from portal.api import (
+    audit,
+    broker,
+    connections,
+    decisions,
+    ingest,
+    manifests,
+    policy,
+    problems,
+    who,
+)
 from portal.api.auth import bearer
 from portal.api.bodies import StrictParser
 from portal.api.contract import ContractAPI
@@ -24,4 +34,5 @@ api.add_router("", policy.router)
 api.add_router("", broker.router)
 api.add_router("", manifests.router)
 api.add_router("", connections.router)
+api.add_router("/ingest", ingest.router)
 api.add_router("/audit", audit.router)

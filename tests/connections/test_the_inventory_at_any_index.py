@@ -23,7 +23,8 @@ from audit.models import Entry
 from connections import drift, manifests
 from connections.ibom import facts, replay
 from connections.ibom.shape import ERASED, Account
-from connections.models import ConnectedAccount, State
+from connections.models import ConnectedAccount, Feed, LogKind, State
+from connections.tenant_log import items, recorder
 from tests.connections.visitor import Gateway, know, subject
 from tests.identity.trail import events
 from tests.support.pages import signed_in
@@ -79,6 +80,7 @@ def comparable(accounts: dict[str, Account]) -> dict[str, Any]:
             sorted(account.scopes),
             account.state,
             {key: use.count for key, use in account.uses.items()},
+            account.seen,
         )
         for name, account in accounts.items()
     }
@@ -91,11 +93,28 @@ def fact(choose: random.Random, auth0_id: str) -> drift.Fact:
     return drift.Fact(auth0_id, choose.choice(["github", "slack"]), scopes, now, ends)
 
 
+def used_elsewhere(choose: random.Random, row: ConnectedAccount) -> None:
+    """Auth0 tells of exchanges by other applications, late and in any order."""
+    days = [clock.now() - timedelta(days=choose.randint(0, 3)) for _ in range(3)]
+    told = [
+        items.Entry(
+            log_id=f"{choose.random()}",
+            at=at,
+            kind=choose.choice([LogKind.EXCHANGED, LogKind.EXCHANGE_FAILED]),
+            sub=row.sub,
+            connection=row.connection,
+            client_id=choose.choice(["concierge", "desk"]),
+        )
+        for at in days
+    ]
+    recorder.take(choose.choice(list(Feed)), told)
+
+
 def step(choose: random.Random) -> None:
     """One thing that can happen to the inventory."""
     who = choose.choice(["member1", "member2"])
     row = ConnectedAccount.objects.order_by("?").first()
-    what = choose.choice(["appears", "seen", "gone", "suspend", "resume", "revoke"])
+    what = choose.choice(["appears", "seen", "gone", "suspend", "resume", "revoke", "elsewhere"])
     if row is None or what == "appears":
         known = ConnectedAccount.objects.count()
         drift.appeared(
@@ -104,6 +123,8 @@ def step(choose: random.Random) -> None:
     elif what == "seen":
         seen = replace(fact(choose, row.auth0_id), connection=row.connection)
         drift.still_there(row, seen, clock.now() + timedelta(seconds=1))
+    elif what == "elsewhere":
+        used_elsewhere(choose, row)
     elif what == "gone":
         drift.vanished(row, "a test")
     else:
