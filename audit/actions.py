@@ -156,6 +156,7 @@ connection.revoked | Connection revoked | revoked {target} | MEDIUM
 connection.suspended | Connection suspended | suspended {target} | MEDIUM
 connection.resumed | Connection resumed | resumed {target} | MEDIUM
 connection.fell_asleep | Connection fell asleep | found {target} asleep | INFO
+connection.awake | Connection awake | found {target} awake again | INFO
 connection.woken | Connection woken | woke {target} | LOW
 connection.restricted | Just-in-time setting tightened | restricted {target} | LOW
 connection.relaxed | Just-in-time setting loosened | relaxed {target} | MEDIUM

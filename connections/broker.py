@@ -21,7 +21,8 @@ from auth0_client.errors import Auth0Error, RateLimited, ReauthenticationNeeded
 from auth0_client.vault import NotLinked, ReconnectRequired, SubjectExpired, VaultToken
 from connections import beyond, drift, freezing, observed, scopes
 from connections.caller_rules import Component, check_decision, check_declared
-from connections.models import ConnectedAccount
+from connections.just_in_time import waking
+from connections.models import ConnectedAccount, State
 from connections.picking import Picked, pick
 from connections.refusals import TokenRefusal
 from outbound.errors import OutboundError
@@ -71,6 +72,7 @@ def token_for(ask: Ask) -> Given:
         declared = check_declared(ask.component, ask.connection, ask.scopes, beyond.takes_anonymous)
         check_decision(ask.component)
         allowed = beyond.check_asked(ask, picked, declared)
+        _check_awake(ask, picked)
         token = _exchange(ask, picked)
         excess = beyond.check_given(ask, picked, declared, token, allowed)
         return _hand_out(ask, picked, excess, token)
@@ -91,6 +93,15 @@ def _check_client(ask: Ask) -> None:
 
 def _check_frozen(ask: Ask) -> None:
     freezing.check(ask.agent, ask.actor.sub, ask.connection)
+
+
+def _check_awake(ask: Ask, picked: Picked | None) -> None:
+    """Refuse or wake what sleeps; where the vault chooses, whichever account it may choose."""
+    accounts = [picked.account] if picked else []
+    if picked is not None and picked.ambiguous:
+        held = observed.held_accounts(ask.actor.iss, ask.actor.sub, ask.connection)
+        accounts = [account for account in held if account.state == State.CONNECTED]
+    waking.check(ask.actor, ask.connection, accounts, ask.skill or ask.agent or "an agent")
 
 
 def _picked(ask: Ask) -> Picked | None:
@@ -207,6 +218,8 @@ def _record_refusal(ask: Ask, refusal: TokenRefusal) -> None:
             _record_excess(ask, refusal, target)
         outcome = "denied" if ours else "failure"
         data: dict[str, Any] = {"code": refusal.code, **refusal.facts}
+        if refusal.approval:
+            data["approval_id"] = refusal.approval
         if refusal.maybe_issued:
             data["maybe_issued"] = True
         event = _write(ask, "token.refused", outcome, target, data)

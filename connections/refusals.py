@@ -22,6 +22,7 @@ class TokenRefusal(Exception):
         excess: tuple[str, ...] = (),
         maybe_issued: bool = False,
         approval: str = "",
+        opens_at: str = "",
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.status = status
@@ -34,4 +35,5 @@ class TokenRefusal(Exception):
         self.approval = approval  # of the request that may change the answer
         self.severity = ""  # of the escalation; empty = as usual
         self.facts: Mapping[str, Any] = {}  # more for the event
+        self.opens_at = opens_at  # RFC 3339: outside the hours of the connection until then
         self.event_id = ""

@@ -43,6 +43,7 @@ _REFUSED = {
     "scope_escalation_pending": "it asked for undeclared scopes, and somebody is asked",
     "scope_excess": "Auth0 returned undeclared scopes",
     "connection_suspended": "the connection is suspended",
+    "wake_pending": "it is asleep, and its owner is asked to wake it",
     "connection_revoked": "the connection is revoked",
     "connection_not_linked": "nothing is connected",
     "reconnect_required": "it has to be connected again",
@@ -114,6 +115,32 @@ def revoked(event: PublicEvent) -> str:
         return _act("revoked", event)
     told = words.format(whose=_whose(event), owner=_owner(event) or "the owner")
     return told[0].upper() + told[1:]
+
+
+def fell_asleep(event: PublicEvent) -> str:
+    """`Mia Member's GitHub account octo fell asleep: not used for 7 days`."""
+    return f"{_upper(_whose(event))} fell asleep: {shown(_data(event).get('why'))}"
+
+
+def awake(event: PublicEvent) -> str:
+    """`Mia Member's GitHub account octo is awake again: its setting changed, …`."""
+    return f"{_upper(_whose(event))} is awake again: {shown(_data(event).get('why'))}"
+
+
+def woken(event: PublicEvent) -> str:
+    """`Mia Member woke their own GitHub account octo`."""
+    return _act("woke", event)
+
+
+def configured(event: PublicEvent) -> str:
+    """`Amir Admin restricted GitHub: GitHub sleeps after 7 idle days and wakes at the next use`."""
+    words = "restricted" if str(event.get("action")) == "connection.restricted" else "relaxed"
+    said = shown(_data(event).get("words")).rstrip(".")
+    return f"{person(event.get('actor'))} {words} {_title(event)}: {said}{_tail(event)}"
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def reconciled(event: PublicEvent) -> str:
@@ -245,6 +272,11 @@ def register() -> None:
         ("connection.reconciled", reconciled),
         ("connection.use_seen", use_seen),
         ("tenant_log.gap_found", gap_found),
+        ("connection.fell_asleep", fell_asleep),
+        ("connection.awake", awake),
+        ("connection.woken", woken),
+        ("connection.restricted", configured),
+        ("connection.relaxed", configured),
         *((f"{family}.frozen", frozen) for family in ("agent", "connection", "person")),
         *((f"{family}.unfrozen", unfrozen) for family in ("agent", "connection", "person")),
         ("token.exchanged", exchanged),

@@ -41,6 +41,7 @@ def loops() -> dict[str, Loop]:
     from approvals.sweep import ASKING, LETTERS, STEPS, sweep, tidy
     from audit import due, sequencer, witnesses
     from connections import reachable, reconcile
+    from connections.just_in_time import dozing
     from connections.tenant_log import reader
     from enforcement import watch
     from portal.identity import sessions
@@ -57,6 +58,7 @@ def loops() -> dict[str, Loop]:
         "audit-due": repeat(due.run, 1.0),
         "gateways": repeat(watch.poll_due, 1.0),
         "inventory": repeat(reconcile.run_due, 5.0),
+        "dozing": repeat(dozing.run, 20.0),
         "tenant": repeat(reachable.run_due, 5.0),
         "tenant-log": repeat(reader.run_due, 5.0),
         "tidy": repeat(lambda: tidy(clock.now()), 60.0),

@@ -26,6 +26,7 @@ _ACCOUNTS: Final = (
     "connection.resumed",
     "connection.revoked",
     "connection.fell_asleep",
+    "connection.awake",
     "connection.woken",
 )
 _BEGINS: Final = frozenset({"connection.connected", "connection.woken"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from portal.api import (
     audit,
     broker,
+    connection_settings,
     connections,
     decisions,
     ingest,
@@ -33,6 +34,7 @@ api.add_router("", decisions.router)
 api.add_router("", policy.router)
 api.add_router("", broker.router)
 api.add_router("", manifests.router)
+api.add_router("", connection_settings.router)
 api.add_router("", connections.router)
 api.add_router("/ingest", ingest.router)
 api.add_router("/audit", audit.router)

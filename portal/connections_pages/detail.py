@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from approvals.models import Outcome, Status
 from approvals.perform import Performed, Refused, perform
 from audit.actor import Actor, Target
-from connections import actions, impact, lookup, names, overview, scopes
+from connections import actions, grounds, impact, lookup, names, overview, scopes
 from connections.models import ConnectedAccount
 from portal.connections_pages.links import provider_settings
 from portal.identity.current import actor
@@ -55,6 +55,7 @@ def _context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:
         "account": account,
         "card": overview.card(account, me),
         "title": scopes.title(account.connection),
+        "sleeps": grounds.setting_of(account.connection).in_words(scopes.title(account.connection)),
         "owner": names.owner(account),
         "own": own,
         "impact": found,
@@ -134,6 +135,13 @@ def resume(request: HttpRequest, account_id: UUID) -> HttpResponse:
     return _perform(request, me, account, "connection.resume")
 
 
+@require_POST
+def wake(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Wake what fell asleep; where the setting asks for it, that waits for the owner's phone."""
+    me, account = _fetch(request, account_id)
+    return _perform(request, me, account, "connection.wake")
+
+
 def _perform(
     request: HttpRequest,
     me: Actor,
@@ -157,7 +165,7 @@ def _perform(
     if own and verb == "connection.revoke":  # the page itself shows the countdown and Undo
         return redirect("connections:mine")
     messages.success(request, _done(verb, account))
-    if own and verb == "connection.resume":
+    if own and verb in {"connection.resume", "connection.wake"}:
         return redirect("connections:mine")
     return redirect("connections:detail", account_id=account.id)
 
@@ -166,6 +174,8 @@ def _asked(done: Performed, verb: str, account: ConnectedAccount) -> str:
     title = scopes.title(account.connection)
     if verb == "connection.revoke":
         return f"{title} is refused from now on. The revocation waits for another admin's phone."
+    if verb == "connection.wake" and done.approval and done.approval.rule["approver"] == "self":
+        return f"{title} wakes as soon as you approve on your phone."
     return "This waits for another admin's phone."
 
 
@@ -175,4 +185,5 @@ def _done(verb: str, account: ConnectedAccount) -> str:
         "connection.revoke": f"{title} is revoked.",
         "connection.suspend": f"{title} is suspended: agents are refused until it is resumed.",
         "connection.resume": f"{title} works again.",
+        "connection.wake": f"{title} is awake: agents get its tokens again.",
     }[verb]

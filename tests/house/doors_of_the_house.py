@@ -53,6 +53,10 @@ ROUTES: Final[Doors] = {
     "connections/freeze/now/": ("decides", "person.freeze, connection.freeze, agent.freeze"),
     "connections/freeze/me/": ("decides", "person.freeze, of oneself"),
     "connections/freeze/<str:kind>/<path:name>/unfreeze/": ("decides", "the verbs *.unfreeze"),
+    "connections/settings/<str:connection>/": (
+        "decides",
+        "connection.restrict, connection.relax",
+    ),
     "connections/reviews/new/": ("decides", "review.open"),
     "connections/reviews/<uuid:review_id>/close/": ("decides", "review.close"),
     "connections/reviews/<uuid:review_id>/<uuid:item_id>/": ("decides", "review.decide"),
@@ -62,6 +66,7 @@ ROUTES: Final[Doors] = {
     ),
     "connections/<uuid:account_id>/revoke/": ("decides", "connection.revoke"),
     "connections/<uuid:account_id>/suspend/": ("decides", "connection.suspend"),
+    "connections/<uuid:account_id>/wake/": ("decides", "connection.wake"),
     "connections/<uuid:account_id>/resume/": ("decides", "connection.resume"),
     "enforcement/findings/<int:pk>/": ("decides", "alert.acknowledge, alert.dismiss"),
     "enforcement/<kind:kind>/<asset_name:name>/": ("decides", "hold, release, block, allow …"),
@@ -72,10 +77,17 @@ OPERATIONS: Final[Doors] = {
     "POST /v1/session": ("records", "the sign-in of a command line"),
     "POST /v1/decisions": ("decides", "every verb"),
     "POST /v1/approvals/{approval_id}/cancel": ("records", "the requester withdraws"),
-    "GET /v1/auth/token": ("decides", "asks for scope.grant; records each exchange and refusal"),
+    "GET /v1/auth/token": (
+        "decides",
+        "asks for scope.grant, does connection.wake; records each exchange and refusal",
+    ),
     "PUT /v1/manifests/{kind}/{path:name}": ("decides", "manifest.declare"),
     "POST /v1/ingest/auth0-logs": ("records", "entries of Auth0's tenant log"),
     "POST /v1/connections/{connection_id}/revoke": ("decides", "connection.revoke"),
+    "PUT /v1/connections/settings/{connection}": (
+        "decides",
+        "connection.restrict, connection.relax",
+    ),
     "GET /v1/connections/ibom": ("records", "that the inventory was taken away"),
     "GET /v1/audit/events": ("records", "that the trail was read"),
     "GET /v1/audit/events/{event_id}/pack": ("records", "that a pack was taken away"),
@@ -111,6 +123,7 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
     "audit-due": ("audit.due.run", "records", "verifications and exports that are due"),
     "gateways": ("enforcement.watch.poll_due", "decides", "a CRITICAL finding asks by itself"),
     "inventory": ("connections.reconcile.run_due", "records", "what Auth0 knows, compared"),
+    "dozing": ("connections.just_in_time.dozing.run", "records", "what fell asleep or is awake"),
     "tenant": ("connections.reachable.run_due", "keeps", "whether the tenant answers"),
     "tenant-log": (
         "connections.tenant_log.reader.run_due",
@@ -152,6 +165,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
     ),
     "connections.drift": (frozenset({"connection.reconciled"}), "a difference to Auth0"),
     "connections.ibom.export": (frozenset({"connection.exported"}), "an inventory was taken away"),
+    "connections.just_in_time.dozing": (
+        frozenset({"connection.fell_asleep", "connection.awake"}),
+        "what is derived anyway, told once",
+    ),
     "connections.manifests": (
         frozenset({"manifest.declared"}),
         "manifests that ship with the portal, before there is anybody to ask",
@@ -246,6 +263,11 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     ),
     "connections.freezing": ("Freeze", "commits of the verbs *.freeze and *.unfreeze"),
     "connections.looks": ("PersonLook", "people to compare with Auth0 soon"),
+    "connections.just_in_time.actions": (
+        "JustInTime instance",
+        "commits of the verbs connection.restrict, relax and wake",
+    ),
+    "connections.just_in_time.dozing": ("instance", "that the trail was told of a sleep"),
     "connections.manifests": ("Manifest ManifestNeed instance", "commit of manifest.declare"),
     "connections.needs": ("Need instance", "connections that an allowed component wants"),
     "connections.notices": ("Notice", "what the owner is told"),

@@ -24,7 +24,7 @@ from tests.support.sign_in import SUBS
 
 DECIDED = re.compile(
     r'^\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+"((?:approvals_(?!person|shortlived|idempotency)'
-    r"|connections_(?:connectedaccount|manifest|freeze|review)|enforcement_asset)\w*)\"",
+    r"|connections_(?:connectedaccount|justintime|manifest|freeze|review)|enforcement_asset)\w*)\"",
     re.IGNORECASE,
 )
 ROLES = {"nobody": (), "everything": ("auditor", "operator", "admin")}
