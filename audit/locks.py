@@ -1,4 +1,4 @@
-"""Locks that make one process the sequencer, and one the client of the witnesses."""
+"""Locks that make one process the sequencer, and one the client of witnesses and authority."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from audit import logkey
 
 _SEQUENCER_KEY = 0x6174612E6C6F67  # "ata.log"
 _WITNESSES_KEY = 0x6174612E776974  # "ata.wit"
+_STAMPING_KEY = 0x6174612E747361  # "ata.tsa"
 
 
 @contextmanager
@@ -29,6 +30,13 @@ def sequencer_lock() -> Iterator[bool]:
 def witnesses_lock() -> Iterator[bool]:
     """Yield True while this process alone speaks with the witnesses, False if another does."""
     with _held("witnesses", _WITNESSES_KEY) as held:
+        yield held
+
+
+@contextmanager
+def stamping_lock() -> Iterator[bool]:
+    """Yield True while this process alone asks the time authority, False if another does."""
+    with _held("stamping", _STAMPING_KEY) as held:
         yield held
 
 

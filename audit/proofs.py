@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from audit import heads
+from audit import heads, stamping
 from audit.cosigned import signed_note
 from audit.ledger import proof, tiles
 from audit.ledger.merkle import ProofError
@@ -45,8 +45,8 @@ def entry_of(event_id: UUID) -> bytes:
 def proof_for(event_id: UUID) -> str:
     """The `.tlog-proof` text (C2SP tlog-proof@v1) of an event.
 
-    It leads to the newest checkpoint that a quorum of witnesses cosigned, where that one has the
-    event, else to the newest.
+    It leads to the newest checkpoint that is timed and that a quorum of witnesses cosigned, else to
+    the newest with a quorum, else to the newest, whichever has the event.
 
     Raises:
         Event.DoesNotExist: there is no such event.
@@ -58,8 +58,16 @@ def proof_for(event_id: UUID) -> str:
         if not Event.objects.filter(id=event_id).exists():
             raise Event.DoesNotExist(f"no event {event_id}")
         raise NotSequenced(f"event {event_id} is in no signed tree yet; try again in a second")
+    return proof_at(index, _best_for(index) or newest)
+
+
+def _best_for(index: int) -> Checkpoint | None:
+    """The checkpoint that most people stand behind: timed, else witnessed."""
     witnessed = witnessed_checkpoint()
-    return proof_at(index, witnessed if witnessed and index < witnessed.size else newest)
+    if witnessed is None or index >= witnessed.size:
+        return None
+    timed = stamping.timed_checkpoint()
+    return timed if timed is not None and index < timed.size <= witnessed.size else witnessed
 
 
 def proof_at(index: int, checkpoint: Checkpoint) -> str:

@@ -39,7 +39,7 @@ def loops() -> dict[str, Loop]:
     """Name and loop of everything the worker does unasked."""
     from approvals import clock
     from approvals.sweep import ASKING, LETTERS, STEPS, sweep, tidy
-    from audit import due, sequencer, witnesses
+    from audit import due, sequencer, stamping, witnesses
     from connections import reachable, reconcile
     from connections.just_in_time import dozing
     from connections.tenant_log import reader
@@ -55,6 +55,7 @@ def loops() -> dict[str, Loop]:
         "letters": repeat(lambda: sweep(partial(_spread, letters), LETTERS), 1.0),
         "sequencer": sequencer.loop,
         "witnesses": witnesses.loop,
+        "time": stamping.loop,
         "audit-due": repeat(due.run, 1.0),
         "gateways": repeat(watch.poll_due, 1.0),
         "inventory": repeat(reconcile.run_due, 5.0),

@@ -13,7 +13,16 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 from kombu.exceptions import OperationalError
 
-from audit import clock, heads, loglevels, proofs, tree, verification, witnesses
+from audit import (
+    clock,
+    heads,
+    loglevels,
+    proofs,
+    stamping,
+    tree,
+    verification,
+    witnesses,
+)
 from audit.ledger import note
 from audit.models import Cosignature, VerificationRun
 from audit.sequencer import stopped_reason
@@ -46,7 +55,10 @@ def ledger(request: HttpRequest) -> HttpResponse:
         "asked": witnesses.standings(),
         "witness_problem": witnesses.configured().problem,
         "quorum": _quorum(),
-        "witnessed": loglevels.current().witnessed,
+        "sizes": loglevels.current(),
+        "token": stamping.newest_token(),
+        "time_asked": bool(settings.TSA_URL),
+        "time_trusted": settings.TSA_CA_FILE is not None,
         "runs": runs,
         "busy": any(run.live for run in runs),
         "last_good": next((run for run in runs if run.ok), None),

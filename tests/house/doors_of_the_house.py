@@ -120,6 +120,7 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
     "remote-steps": ("approvals.sweep.STEPS", "records", "what each remote step came to"),
     "sequencer": ("audit.sequencer.loop", "records", "an alarm when it refuses to sign"),
     "witnesses": ("audit.witnesses.pushing.loop", "keeps", "what witnesses signed or said"),
+    "time": ("audit.stamping.loop", "keeps", "time tokens about checkpoints"),
     "audit-due": ("audit.due.run", "records", "verifications and exports that are due"),
     "gateways": ("enforcement.watch.poll_due", "decides", "a CRITICAL finding asks by itself"),
     "inventory": ("connections.reconcile.run_due", "records", "what Auth0 knows, compared"),
@@ -240,6 +241,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.sampling": ("sql", "reads estimates"),
     "audit.searchsql": ("sql", "reads search rows"),
     "audit.sequencer": ("Checkpoint", "what it signed"),
+    "audit.stamping": ("TimeToken", "what a time authority said about a checkpoint"),
     "audit.verification": ("VerificationRun instance", "verifications and their progress"),
     "audit.viewing": ("instance", "who read the trail lately"),
     "audit.witnesses.pushing": (
