@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from approvals import withdraw
 from approvals.models import Approval
 from approvals.perform import Refused
+from connections.escalation import shown
 from portal.approvals_pages import inbox, policy
 from portal.approvals_pages.detail import as_context, detail, version_of
 from portal.identity.current import actor
@@ -54,7 +55,10 @@ def index_live(request: HttpRequest) -> HttpResponse:
 def one(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     """One request: the code, what it does, how far it is."""
     found = detail(_visible(request, approval_id), actor(request))
-    context = as_context(found) | {"proposed": policy.proposed(found.approval)}
+    context = as_context(found) | {
+        "proposed": policy.proposed(found.approval),
+        "beyond": shown.asked(found.approval),
+    }
     return render(request, "approvals/detail.html", context)
 
 

@@ -15,6 +15,7 @@ from approvals.models import Outcome, Status
 from approvals.perform import Performed, Refused, perform
 from audit.actor import Actor, Target
 from connections import actions, grounds, impact, lookup, names, overview, scopes
+from connections.escalation import shown
 from connections.models import ConnectedAccount
 from portal.connections_pages.links import provider_settings
 from portal.identity.current import actor
@@ -44,6 +45,8 @@ def detail(request: HttpRequest, account_id: UUID) -> HttpResponse:
         "steps": _steps(account),
         "timeline": [_story(me, row) for row in impact.timeline(account)],
         "waiting": _waiting(account),
+        "allowed": shown.allowed_on(account, me),
+        "tried": shown.tried_on(account),
     }
     return render(request, "connections/detail.html", context)
 

@@ -63,6 +63,7 @@ _GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("/connections/inventory/", "Inventory", "workflow", _OVERSEERS),
             Place("/connections/reviews/", "Access reviews", "clipboard-check", _OVERSEERS),
             Place("/connections/settings/", "Just-in-time", "moon", _OVERSEERS),
+            Place("/connections/scopes/", "Scope watch", "scan-eye", _STAFF),
             Place("/connections/freeze/", "Freeze", "snowflake", frozenset({"admin"})),
         ),
     ),

@@ -14,7 +14,7 @@ from connections import manifests, notices
 from connections.models import Allowance, Attempts, ConnectedAccount, Escalation
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
-from tests.connections.visitor import Answer, Gateway, know, subject
+from tests.connections.visitor import Answer, Gateway, Visitor, know, subject
 from tests.support.tenant import LocalTenant
 
 type Gateways = Callable[[str], Gateway]
@@ -294,3 +294,53 @@ def test_alone_with_the_role_the_owners_approval_is_enough_and_labelled(
     phone("operator").approve(approval)
     assert settled(approval, travel).outcome == Outcome.APPROVED
     assert mcp.exchange(scopes=BEYOND).status_code == 200
+
+
+def test_the_request_says_in_plain_words_what_would_be_allowed(
+    mcp: Gateway, visitor: Callable[[str], Visitor]
+) -> None:
+    approval = asked(mcp)
+    page = visitor("operator").get(f"/approvals/{approval.id}/").content.decode()
+    assert "For 1 hour, and not longer" in page
+    assert "delete repositories" in page
+    assert "It was asked for by release-bot, as its gateway said; that is not proven." in page
+    assert "an agent of yours, at the broker" in page
+
+
+def test_what_is_allowed_and_tried_is_on_the_owners_page_and_ends_there(
+    mcp: Gateway, phone: Phones, travel: Travel, visitor: Callable[[str], Visitor]
+) -> None:
+    allowed(mcp, phone, travel)
+    olu = visitor("operator")
+    path = f"/connections/{account().id}/"
+    page = olu.get(path).content.decode()
+    assert "Allowed beyond manifests" in page
+    assert "Asked for more than declared" in page
+    ending = f"{path}allowances/{Allowance.objects.get().id}/withdraw/"
+    assert ending in page
+    assert "github-mcp (release-bot) asked for more than it declares on your GitHub connection" in (
+        olu.get("/connections/").content.decode()
+    )
+    milo = visitor("member2")
+    assert milo.post(ending).status_code == 404
+    assert olu.get(ending).status_code == 405
+    assert olu.post(f"{path}allowances/{account().id}/withdraw/").status_code == 404
+    assert Allowance.objects.get().ended_at is None
+    assert olu.post(ending)["Location"] == path
+    assert Allowance.objects.get().ended_at is not None
+    assert code(mcp.exchange(scopes=BEYOND)) == (403, "scope_not_declared")
+
+
+def test_everybody_who_watches_sees_them_and_members_do_not(
+    mcp: Gateway, visitor: Callable[[str], Visitor]
+) -> None:
+    asked(mcp)
+    for who in ("operator", "auditor", "admin"):
+        page = visitor(who).get("/connections/scopes/").content.decode()
+        assert "Let github-mcp for 1 hour" in page
+        assert "waits for an approval" in page
+        assert ("Callers without a manifest get tokens too" in page) == (who == "admin")
+    assert visitor("member1").get("/connections/scopes/").status_code == 403
+    assert "github-mcp asked for delete repositories" in (
+        visitor("admin").get("/").content.decode()
+    )

@@ -57,6 +57,11 @@ ROUTES: Final[Doors] = {
         "decides",
         "connection.restrict, connection.relax",
     ),
+    "connections/scopes/<str:connection>/": ("decides", "scope.configure"),
+    "connections/<uuid:account_id>/allowances/<uuid:allowance_id>/withdraw/": (
+        "decides",
+        "scope.withdraw",
+    ),
     "connections/reviews/new/": ("decides", "review.open"),
     "connections/reviews/<uuid:review_id>/close/": ("decides", "review.close"),
     "connections/reviews/<uuid:review_id>/<uuid:item_id>/": ("decides", "review.decide"),
