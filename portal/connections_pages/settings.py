@@ -23,6 +23,7 @@ from connections.just_in_time.setting import Setting
 from connections.models import ConnectedAccount, JustInTime
 from connections.standing import Code
 from portal.identity.current import actor, needs_role
+from portal.ops.refused import tell
 
 _UNITS = {"hours": 1, "days": 24}
 
@@ -84,6 +85,7 @@ def _set(request: HttpRequest, connection: str) -> HttpResponseBase:
         target = Target(actions.KIND, connection)
         done = perform(actor(request), verb, target, params=params, reason=reason)
     except Refused as refused:
+        tell(request, refused.code)
         return _form(request, connection, typed, problem=refused.detail, status=422)
     if done.approval is not None:
         messages.info(request, "This allows more than before: it waits for an approval.")
