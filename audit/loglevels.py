@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from audit import heads, stamping
-from audit.witnesses.quorum import witnessed_size
+from audit import heads
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +37,6 @@ class LogSizes:
 
 
 def current() -> LogSizes:
-    """Sizes of the newest checkpoint, the newest with a quorum, the newest timed as well."""
+    """Sizes as of the newest checkpoint."""
     newest = heads.newest_checkpoint()
-    witnessed = witnessed_size()
-    timed = stamping.timed_checkpoint() if witnessed else None
-    return LogSizes(
-        signed=newest.size if newest else 0,
-        witnessed=witnessed,
-        timed=min(timed.size, witnessed) if timed else 0,
-    )
+    return LogSizes(signed=newest.size if newest else 0)

@@ -114,9 +114,7 @@ def test_a_hostile_logout_token_ends_nothing_and_says_why(provider: Provider, na
     assert answer.json() == expected
     assert answer["Cache-Control"] == "no-store"
     assert SignedInSession.objects.count() == 1
-    [said] = events()[before:]
-    assert (said["action"], said["actor"]["sub"]) == ("access.refused", "")
-    assert said["data"]["reason"] == attack.expected
+    assert len(events()) == before
     assert not SeenLogoutToken.objects.exists()
 
 

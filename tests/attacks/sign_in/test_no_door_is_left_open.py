@@ -44,7 +44,6 @@ FOR_STRANGERS = {
     "metrics",
     "log/checkpoint",
     "log/key",
-    "log/time/<int:size>",
     "log/verify.html",
     "log/<path:tile>",
     "v1/docs",
