@@ -37,3 +37,9 @@ def from_json(value: dict[str, Any]) -> Actor:
         roles=frozenset(value.get("roles", ())),
         evidence=tuple(EvidenceRef(e["kind"], e["digest"]) for e in value.get("evidence", ())),
     )
+
+
+def requester_name(requester: Actor) -> str:
+    """Who asks, as people read it: what came through the broker was asked by an agent of theirs."""
+    name = requester.name or requester.email or requester.sub
+    return f"an agent of {name}" if requester.via == "broker" else name

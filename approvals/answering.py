@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
-from approvals import clock, closing, recording
+from approvals import clock, closing, recording, stages
 from approvals.models import Approval, Ask, AskState, Channel, Status
 from audit.actor import Actor, EvidenceRef
 
@@ -120,6 +120,8 @@ def is_self_approval(approval: Approval, person: Actor) -> bool:
     """
     if approval.rule.get("approver") not in {"another", "group"} or approval.single_person:
         return False
+    if stages.is_first(approval, person):
+        return False  # they are asked once, and another person after them
     return (approval.requester_iss, approval.requester_sub) == (person.iss, person.sub)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from approvals import people, policy, telling
+from approvals import people, policy, stages, telling
 from approvals.codes import new_code
 from approvals.models import Approval, Ask, AskState, Channel, Person
 from audit.actor import Actor
@@ -15,9 +15,13 @@ from audit.actor import Actor
 def ask_next(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
     """Add an ask to the next person who was not tried yet; None when nobody is left.
 
-    Everybody of a group is asked at once, so after them nobody is left.
+    Whoever has to approve first is asked alone. Everybody of a group is asked at once, so after
+    them nobody is left.
     """
     rule = approval.rule
+    if stages.waits_for_first(approval):
+        first = None if approval.asks.exists() else stages.person(approval)
+        return add_ask(approval, first, now) if first else None
     if rule["approver"] == "group":
         return _ask_group(approval, requester, now)
     tried = approval.asks.values_list("person_id", flat=True)
@@ -36,10 +40,13 @@ def ask_next(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
 
 
 def _ask_group(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
-    if approval.asks.exists():
+    tried = set(approval.asks.values_list("person_id", flat=True))
+    if any(not stages.is_first(approval, ask.person) for ask in approval.asks.all()):
         return None
     asked = None
     for person in people.group(approval.rule, requester):
+        if person.pk in tried:
+            continue
         asked = add_ask(approval, person, now)
     return asked
 

@@ -19,6 +19,7 @@ from approvals import (
     policy,
     recording,
     registry,
+    stages,
 )
 from approvals.asks import ask_next
 from approvals.commit import Done, commit_now
@@ -65,7 +66,8 @@ def approve(
         channel=channel,
         number=len(approved),
     )
-    if len(approved) < int(approval.rule.get("count", 1)):
+    if len(approved) < stages.needed(approval):
+        _go_on(approval, ask)
         return
     approval.answer = Answer.APPROVED
     approval.answered_by = actors.to_json(person)
@@ -81,6 +83,17 @@ def approve(
         return
     approval.held = False  # what stays is the committed decision, not the hold
     _close(approval, Outcome.APPROVED, event_id=done.event_id)
+
+
+def _go_on(approval: Approval, ask: Ask) -> None:
+    """Bring a request that its first person approved to the others."""
+    if not stages.is_first(approval, ask.person):
+        return
+    requester = actors.from_json(approval.requester)
+    if ask_next(approval, requester, clock.now()):
+        recording.approval_requested(approval, requester)
+    else:
+        fail(approval, None, "no_approver", "Its owner approved, and nobody else could be asked.")
 
 
 def _approvals_of(approval: Approval) -> dict[int, Ask]:
@@ -132,7 +145,7 @@ def no_longer_true(approval: Approval, approver: Actor) -> str:
     return _rule_broken(approval)
 
 
-_WHO = ("kind", "approver", "channel", "approver_roles", "count", "group", "people")
+_WHO = ("kind", "approver", "channel", "approver_roles", "count", "group", "people", "first")
 
 
 def _rule_broken(approval: Approval) -> str:
@@ -147,12 +160,14 @@ def _rule_broken(approval: Approval) -> str:
         return "rule_changed"
     asks = approval.asks.filter(state=AskState.APPROVED).select_related("person")
     approvers = {(ask.person.iss, ask.person.sub): ask.person for ask in asks}
+    if broken := stages.broken(approval, approvers, applies, requester):
+        return broken
     own = (requester.iss, requester.sub)
     if applies["approver"] == "self":
         return "approver_is_another" if set(approvers) - {own} else ""
     if not all(_may_approve(applies, person) for person in approvers.values()):
         return "approver_lost_role"
-    if own in approvers and _another_could(applies, requester):
+    if own in approvers and stages.another_could(applies, requester):
         return "approver_is_requester"
     return ""
 
@@ -171,14 +186,6 @@ def _may_approve(rule: dict[str, Any], person: Person) -> bool:
     wanted, named = set(rule["approver_roles"]), rule["people"]
     in_group = not named or {"iss": person.iss, "sub": person.sub} in named
     return in_group and (not wanted or bool(wanted & set(person.roles)))
-
-
-def _another_could(rule: dict[str, Any], requester: Actor) -> bool:
-    """Whether it is not, or no longer, a case of one person alone."""
-    if rule["approver"] == "group":
-        return True
-    roles = rule["approver_roles"]
-    return bool(people.roster(roles=roles, approver="another", requester=requester))
 
 
 def _target(approval: Approval) -> Target:
@@ -262,7 +269,7 @@ def expire(approval: Approval, ask: Ask, *, source: str, now: datetime) -> None:
         recording.ask_expired(approval, ask, next_person=False, source=source, others_wait=True)
         return
     following = None
-    if approval.rule.get("escalate", True):
+    if approval.rule.get("escalate", True) and not stages.waits_for_first(approval):
         following = ask_next(approval, actors.from_json(approval.requester), now)
     event_id = recording.ask_expired(
         approval, ask, next_person=following is not None, source=source
@@ -281,7 +288,7 @@ def enough_left(approval: Approval) -> bool:
         return False
     states = [AskState.STARTING, AskState.WAITING, AskState.APPROVED]
     people_ = approval.asks.filter(state__in=states).values("person").distinct().count()
-    return people_ >= int(approval.rule.get("count", 1))
+    return people_ >= stages.needed(approval)
 
 
 def fail(approval: Approval, ask: Ask | None, code: str, detail: str) -> None:
@@ -346,7 +353,7 @@ def as_json(approval: Approval) -> dict[str, Any]:
         "expires_at": clock.stamp(approval.expires_at),
         "created_at": clock.stamp(approval.created),
         "single_person": approval.single_person,
-        "needed": int(approval.rule.get("count", 1)),
+        "needed": stages.needed(approval),
         "policy": approval.policy_digest,
         "rule": str(approval.rule.get("rule", "")),
         "asks": [

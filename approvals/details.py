@@ -51,7 +51,7 @@ def for_ask(ask: Ask) -> list[dict[str, Any]]:
     """What this ask sends and what its answer must repeat: a pure function of the approval."""
     approval = ask.approval
     requester = actors.from_json(approval.requester)
-    name = (requester.name or requester.email or requester.sub) if requester.sub else "a finding"
+    name = actors.requester_name(requester) if requester.sub else "a finding"
     return build(
         instruction=approval.sentence,
         verb=approval.verb,

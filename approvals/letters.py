@@ -75,4 +75,5 @@ def _who(approval: Approval) -> str:
     if not approval.requester_sub:
         return f"A {approval.severity} finding"
     requester = actors.from_json(approval.requester)
-    return display.short(requester.name or requester.email or requester.sub)
+    name = display.short(actors.requester_name(requester))
+    return name[:1].upper() + name[1:]

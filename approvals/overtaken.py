@@ -39,6 +39,11 @@ def close(target: Target, winner: Approval | None = None) -> int:
 
 
 def _state_now(approval: Approval) -> str:
+    from approvals.perform import Refused  # perform calls this
+
     verb = registry.get(approval.verb)
     target = Target(approval.target_kind, approval.target_name, approval.target_instance)
-    return intent.digest(dict(verb.look(target, approval.params)))
+    try:
+        return intent.digest(dict(verb.look(target, approval.params)))
+    except Refused:  # what it was asked about is not there any more
+        return ""

@@ -193,7 +193,9 @@ def _ask(
 ) -> Performed:
     now = clock.now()
     state, within_s = _state(request), request.rule.within_s
-    follow = not request.actor.sub or (request.rule.escalate and request.rule.approver == "another")
+    rule = request.rule
+    follow = not request.actor.sub or (rule.escalate and rule.approver == "another")
+    follow = follow or rule.first is not None
     made = _intent(request, meant.open_for_s(within_s, others_follow=follow), state)
     single = _someone_can_answer(request)
     open_key = _open_key(request)
@@ -261,8 +263,11 @@ def _someone_can_answer(request: _Request) -> bool:
     rule, actor = request.rule, request.actor
     if not actor.sub:
         return False
+    tried = _first_of(rule)
+    if tried and rule.approver == "self" and rule.first == {"iss": actor.iss, "sub": actor.sub}:
+        return False
     if rule.approver == "group":
-        able = len(people.group(rule.as_json(), actor))
+        able = len([p for p in people.group(rule.as_json(), actor) if p.pk not in tried])
         if able < rule.count:
             raise Refused(
                 "no_approver",
@@ -270,7 +275,9 @@ def _someone_can_answer(request: _Request) -> bool:
                 "approve it. An admin can change the policy or the group.",
             )
         return False
-    if people.roster(roles=rule.approver_roles, approver=rule.approver, requester=actor):
+    if people.roster(
+        roles=rule.approver_roles, approver=rule.approver, requester=actor, tried=tried
+    ):
         return False
     if people.only_person(roles=rule.approver_roles, requester=actor):
         return True
@@ -279,3 +286,20 @@ def _someone_can_answer(request: _Request) -> bool:
         "Nobody who could approve this has signed in yet. "
         f"Ask someone with the role {' or '.join(rule.approver_roles)} to sign in once.",
     )
+
+
+def _first_of(rule: policy.Decision) -> list[int]:
+    """The key of the person who has to approve first, who is nobody else's second.
+
+    Raises:
+        Refused: `no_approver`, where they are not known.
+    """
+    if rule.first is None:
+        return []
+    known = people.find(rule.first["iss"], rule.first["sub"])
+    if known is None:
+        raise Refused(
+            "no_approver",
+            "Whose it is has to approve this first, and they have never signed in here.",
+        )
+    return [known.pk]

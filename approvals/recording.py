@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from approvals import stages
 from approvals.models import Approval, Ask, Status
 from audit.actor import SYSTEM, Actor, EvidenceRef, Subject, Target
 from audit.record import record
@@ -49,7 +50,7 @@ def approval_approved(
 
 
 def _of_several(approval: Approval, number: int) -> dict[str, int]:
-    needed = int(approval.rule.get("count", 1))
+    needed = stages.needed(approval)
     return {"approved": number, "needed": needed} if needed > 1 and number else {}
 
 

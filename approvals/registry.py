@@ -16,7 +16,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from audit.actor import Actor, Target
+from audit.actor import Actor, Subject, Target
 
 
 class Stance(StrEnum):
@@ -103,6 +103,8 @@ class Verb:
     if_denied: str = ""
     if_expired: str = ""
     about_others: Callable[[Actor, Target], bool] = lambda _a, _t: False
+    may_ask: Callable[[Actor, Target], bool] = lambda _a, _t: False  # without role, never at once
+    first: Callable[[Target], Subject | None] | None = None  # who approves before anybody else
     recorded: Callable[[CommitContext, UUID], None] = _not_told  # the event that tells of a commit
 
 

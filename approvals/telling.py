@@ -30,10 +30,12 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 5, 60
 def plan(ask: Ask, now: datetime) -> None:
     """Have the asked person told, inside the caller's transaction.
 
-    Not who asks themselves, and once an approval: a push that is sent again needs no letter.
+    Not who asks themselves (but whose agent does), and once an approval: a push that is sent again
+    needs no letter.
     """
     approval, person = ask.approval, ask.person
-    if (person.iss, person.sub) == (approval.requester_iss, approval.requester_sub):
+    own = (person.iss, person.sub) == (approval.requester_iss, approval.requester_sub)
+    if own and approval.requester.get("via") != "broker":
         return
     if Notice.objects.filter(ask__approval=approval, ask__person=person).exists():
         return

@@ -14,6 +14,10 @@ from approvals.perform import Refused
 from audit.actor import Actor
 
 
+class NotYours(Approval.DoesNotExist):
+    """It is there, and not for this person to see; whoever asks is told that it is not there."""
+
+
 def visible_to(actor: Actor, approval_id: str) -> Approval:
     """The approval, for its requester, the people asked, and roles that may see all.
 
@@ -26,7 +30,7 @@ def visible_to(actor: Actor, approval_id: str) -> Approval:
     is_requester = (approval.requester_iss, approval.requester_sub) == (actor.iss, actor.sub)
     asked = approval.asks.filter(person__iss=actor.iss, person__sub=actor.sub).exists()
     if not (is_requester or asked):
-        raise Approval.DoesNotExist(approval_id)
+        raise NotYours(approval_id)
     return approval
 
 

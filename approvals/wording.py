@@ -25,6 +25,8 @@ def _asked(event: PublicEvent, nobody: str = "Somebody") -> str:
 
 def _who(event: PublicEvent) -> str:
     actor = event.get("actor") or {}
+    if event.get("via") == "broker":
+        return f"An agent of {person(actor)}"
     return person(actor) if actor.get("iss") else f"A {event.get('severity', '')} finding"
 
 
@@ -34,7 +36,7 @@ def requested(event: PublicEvent) -> str:
         return f"{_who(event)} asked for an approval, and nobody could be asked yet: {_what(event)}"
     asked, actor = _data(event)["asked"], event.get("actor") or {}
     if isinstance(asked, Mapping) and asked.get("sub") == actor.get("sub"):
-        return f"{_who(event)} was asked to approve on their own phone: {_what(event)}"
+        return f"{person(actor)} was asked to approve on their own phone: {_what(event)}"
     return f"{_who(event)} asked {_asked(event)} to approve: {_what(event)}"
 
 

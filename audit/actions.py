@@ -156,12 +156,14 @@ connection.revoked | Connection revoked | revoked {target} | MEDIUM
 connection.suspended | Connection suspended | suspended {target} | MEDIUM
 connection.resumed | Connection resumed | resumed {target} | MEDIUM
 connection.fell_asleep | Connection fell asleep | found {target} asleep | INFO
+connection.awake | Connection awake | found {target} awake again | INFO
 connection.woken | Connection woken | woke {target} | LOW
 connection.restricted | Just-in-time setting tightened | restricted {target} | LOW
 connection.relaxed | Just-in-time setting loosened | relaxed {target} | MEDIUM
 connection.frozen | Connection frozen | froze {target} | HIGH
 connection.unfrozen | Connection unfrozen | unfroze {target} | HIGH
 connection.reconciled | Connection reconciled | compared {target} with Auth0 | INFO
+connection.use_seen | Use seen by Auth0 | used {connection} past the broker | LOW
 connection.exported | Auth-IBOM exported | exported the Auth-IBOM | LOW
 manifest.declared | Manifest declared | declared the connections and scopes of {target} | LOW
 policy.changed | Policy changed | changed {target} | HIGH
@@ -178,6 +180,7 @@ gateway.removed | Gateway removed | removed {target} | HIGH
 operator.signed_in | Signed in | signed in | INFO
 operator.signed_out | Signed out | signed out | INFO
 operator.sign_in_failed | Sign-in failed | could not sign in | MEDIUM | told
+access.refused | Access refused | was refused at {target} | MEDIUM | told
 session.revoked | Session revoked | ended {target} | MEDIUM
 finding.opened | Finding opened | opened {target} | MEDIUM
 approval.requested | Approval requested | asked for approval of {target} | INFO | told
@@ -189,6 +192,10 @@ approval.cancelled | Approval cancelled | withdrew the request about {target} | 
 token.exchanged | Token issued | issued {agent} a token for {connection} | INFO
 token.refused | Token refused | refused {agent} a token for {connection} | MEDIUM | told
 scope.escalated | Scope escalation | saw {agent} ask {connection} for undeclared scopes | HIGH
+scope.granted | Scope granted | allowed a component more than it declares | HIGH
+scope.withdrawn | Scope withdrawn | took back what a component was allowed beyond its manifest | LOW
+scope.configured | Scope rules set | set the rules about undeclared scopes of {target} | MEDIUM
+tenant_log.gap_found | Gap in the tenant log | found a gap in {target} | MEDIUM
 audit.viewed | Audit trail viewed | looked at the audit trail | INFO
 audit.exported | Audit trail exported | exported the audit trail | LOW
 audit.verified | Audit trail verified | verified the audit trail | INFO

@@ -21,7 +21,8 @@ FIRST_GUARDED = (  # since migration 0002
     "audit_evidenceitem",
 )
 IMPORTS_GUARDED = ("audit_importedrow",)  # since migration 0003
-GUARDED = (*FIRST_GUARDED, *IMPORTS_GUARDED)
+TIME_GUARDED = ("audit_timetoken",)  # since migration 0008
+GUARDED = (*FIRST_GUARDED, *IMPORTS_GUARDED, *TIME_GUARDED)
 _VERBS = {"sqlite": ("update", "delete"), "postgresql": ("update", "delete", "truncate")}
 _FUNCTION = "audit_refuse_change"
 # 23001 restrict_violation: an integrity class, so that both engines raise IntegrityError.

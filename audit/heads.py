@@ -23,7 +23,7 @@ class SequencerStopped(Exception):
     """Signing would contradict what was signed before.
 
     Attributes:
-        code: behind | inconsistent | key | state.
+        code: behind | inconsistent | key | state | witness.
     """
 
     def __init__(self, code: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""The lock that makes one process the sequencer."""
+"""Locks that make one process the sequencer, and one the client of witnesses and authority."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from django.db import connection
 
 from audit import logkey
 
-_PG_KEY = 0x6174612E6C6F67  # "ata.log"
+_SEQUENCER_KEY = 0x6174612E6C6F67  # "ata.log"
+_WITNESSES_KEY = 0x6174612E776974  # "ata.wit"
+_STAMPING_KEY = 0x6174612E747361  # "ata.tsa"
 
 
 @contextmanager
@@ -20,13 +22,33 @@ def sequencer_lock() -> Iterator[bool]:
     SQLite lives on one host, so a lock file beside it is enough; on PostgreSQL the lock is held by
     the database session and ends with it.
     """
-    with _file_lock() if connection.vendor == "sqlite" else _advisory_lock() as held:
+    with _held("sequencer", _SEQUENCER_KEY) as held:
         yield held
 
 
 @contextmanager
-def _file_lock() -> Iterator[bool]:
-    path = logkey.folder() / "sequencer.lock"
+def witnesses_lock() -> Iterator[bool]:
+    """Yield True while this process alone speaks with the witnesses, False if another does."""
+    with _held("witnesses", _WITNESSES_KEY) as held:
+        yield held
+
+
+@contextmanager
+def stamping_lock() -> Iterator[bool]:
+    """Yield True while this process alone asks the time authority, False if another does."""
+    with _held("stamping", _STAMPING_KEY) as held:
+        yield held
+
+
+@contextmanager
+def _held(name: str, key: int) -> Iterator[bool]:
+    with _file_lock(name) if connection.vendor == "sqlite" else _advisory_lock(key) as held:
+        yield held
+
+
+@contextmanager
+def _file_lock(name: str) -> Iterator[bool]:
+    path = logkey.folder() / f"{name}.lock"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with path.open("w") as handle:
         try:
@@ -38,9 +60,9 @@ def _file_lock() -> Iterator[bool]:
 
 
 @contextmanager
-def _advisory_lock() -> Iterator[bool]:
+def _advisory_lock(key: int) -> Iterator[bool]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_PG_KEY])
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
         held = bool(cursor.fetchone()[0])
     try:
         yield held
@@ -48,4 +70,4 @@ def _advisory_lock() -> Iterator[bool]:
         # A broken session has released the lock by itself.
         if held and connection.connection is not None and not connection.connection.closed:
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [_PG_KEY])
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])

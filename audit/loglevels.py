@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from audit import heads
+from audit import heads, stamping
+from audit.witnesses.quorum import witnessed_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,12 @@ class LogSizes:
 
 
 def current() -> LogSizes:
-    """Sizes as of the newest checkpoint."""
+    """Sizes of the newest checkpoint, the newest with a quorum, the newest timed as well."""
     newest = heads.newest_checkpoint()
-    return LogSizes(signed=newest.size if newest else 0)
+    witnessed = witnessed_size()
+    timed = stamping.timed_checkpoint() if witnessed else None
+    return LogSizes(
+        signed=newest.size if newest else 0,
+        witnessed=witnessed,
+        timed=min(timed.size, witnessed) if timed else 0,
+    )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from audit import heads
-from audit.ledger import note, proof, tiles
+from audit import heads, stamping
+from audit.cosigned import signed_note
+from audit.ledger import proof, tiles
 from audit.ledger.merkle import ProofError
 from audit.ledger.tiles import WIDTH
 from audit.logkey import origin, vkey
-from audit.models import Checkpoint, Cosignature, Entry, Event
+from audit.models import Checkpoint, Entry, Event
 from audit.tree import entry_bytes, read_tile, tiles_of_path
+from audit.witnesses.quorum import witnessed_checkpoint
 
 __all__ = [
     "NotSequenced",
@@ -22,6 +24,7 @@ __all__ = [
     "proof_for",
     "read_tile",
     "served_tile",
+    "signed_note",
     "vkey",
 ]
 
@@ -40,7 +43,10 @@ def entry_of(event_id: UUID) -> bytes:
 
 
 def proof_for(event_id: UUID) -> str:
-    """The `.tlog-proof` text (C2SP tlog-proof@v1) of an event at the newest checkpoint.
+    """The `.tlog-proof` text (C2SP tlog-proof@v1) of an event.
+
+    It leads to the newest checkpoint that is timed and that a quorum of witnesses cosigned, else to
+    the newest with a quorum, else to the newest, whichever has the event.
 
     Raises:
         Event.DoesNotExist: there is no such event.
@@ -52,7 +58,16 @@ def proof_for(event_id: UUID) -> str:
         if not Event.objects.filter(id=event_id).exists():
             raise Event.DoesNotExist(f"no event {event_id}")
         raise NotSequenced(f"event {event_id} is in no signed tree yet; try again in a second")
-    return proof_at(index, newest)
+    return proof_at(index, _best_for(index) or newest)
+
+
+def _best_for(index: int) -> Checkpoint | None:
+    """The checkpoint that most people stand behind: timed, else witnessed."""
+    witnessed = witnessed_checkpoint()
+    if witnessed is None or index >= witnessed.size:
+        return None
+    timed = stamping.timed_checkpoint()
+    return timed if timed is not None and index < timed.size <= witnessed.size else witnessed
 
 
 def proof_at(index: int, checkpoint: Checkpoint) -> str:
@@ -71,15 +86,6 @@ def checkpoint_note() -> str:
     if newest is None:
         raise NotSequenced("the log has not signed anything yet; start the worker")
     return signed_note(newest)
-
-
-def signed_note(checkpoint: Checkpoint) -> str:
-    """The note of one checkpoint with the cosignatures of its size and root, one per key."""
-    found = Cosignature.objects.filter(size=checkpoint.size, root=checkpoint.root).order_by("id")
-    lines = {name: line for name, line in found.values_list("name", "line")}
-    if not lines:
-        return checkpoint.note
-    return note.add_signature(checkpoint.note, *lines.values())
 
 
 def served_tile(level: int, index: int, width: int = WIDTH) -> bytes:

@@ -27,6 +27,7 @@ from audit.ledger.growing import GrowingTree
 from audit.ledger.merkle import fold
 from audit.models import Checkpoint, Entry, Event, EventRow, Tile
 from audit.record import record
+from audit.witnesses import conflict
 
 __all__ = ["Result", "Sequencer", "SequencerStopped", "loop", "run_once", "stopped_reason"]
 
@@ -81,6 +82,8 @@ class Sequencer:
         return result
 
     def _run(self, sweep: bool) -> Result:
+        if objection := conflict.reason():
+            raise SequencerStopped("witness", objection)
         growing = self._load()
         result = self._publish(growing)
         while batch := self._pending(sweep):

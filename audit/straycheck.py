@@ -1,11 +1,23 @@
-"""Rows that belong to no entry, and cosignatures of trees that are not ours."""
+"""Rows that belong to no entry; cosignatures and time tokens of trees that are not ours."""
 
 from __future__ import annotations
 
 from django.db.models import Exists, OuterRef
 
+from audit import stamping
+from audit.ledger import timestamp
 from audit.ledger.note import NoteError, parse
-from audit.models import Checkpoint, Cosignature, Entry, Event, EventRow, ImportedRow, Openings
+from audit.ledger.timestamp import TimestampError
+from audit.models import (
+    Checkpoint,
+    Cosignature,
+    Entry,
+    Event,
+    EventRow,
+    ImportedRow,
+    Openings,
+    TimeToken,
+)
 from audit.report import Findings
 
 _SHOWN = 10
@@ -29,6 +41,9 @@ def check(findings: Findings) -> None:
     for row in Cosignature.objects.all():
         if problem := _cosignature(row):
             findings.add("cosignature", f"cosignature {row.pk} {problem}")
+    for token in TimeToken.objects.all():
+        if problem := _token(token):
+            findings.add("time", f"time token {token.pk} {problem}")
 
 
 def _cosignature(row: Cosignature) -> str:
@@ -47,3 +62,21 @@ def _cosignature(row: Cosignature) -> str:
     signed = int.from_bytes(signatures[0].value[:8])
     late = abs(row.created.timestamp() - signed) > _ARRIVES_S
     return "was kept at another time than it was signed" if late else ""
+
+
+def _token(row: TimeToken) -> str:
+    """What is wrong with a time token; by whom it is, where this portal trusts somebody for it."""
+    note = Checkpoint.objects.filter(size=row.size, root=row.root).values_list("note", flat=True)
+    text = note.first()
+    if text is None:
+        return "is of a tree that we never signed"
+    try:
+        said = timestamp.read(bytes(row.response), text)
+        if trusted := stamping.roots():
+            timestamp.verify(bytes(row.response), text, trusted)
+    except TimestampError as error:
+        return f"does not hold: {error}"
+    if said != row.time:
+        return "says another time than its row"
+    late = abs((row.created - said).total_seconds()) > _ARRIVES_S
+    return "was kept at another time than it was made" if late else ""

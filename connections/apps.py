@@ -7,6 +7,8 @@ class ConnectionsConfig(AppConfig):
 
     def ready(self) -> None:
         from connections import actions, effects, freezing, sentences  # noqa: F401 - registers on import
+        from connections.escalation import actions as escalating  # noqa: F401 - registers on import
+        from connections.just_in_time import actions as just_in_time  # noqa: F401 - registers on import
         from connections.reviews import actions as reviewing  # noqa: F401 - registers on import
 
         sentences.register()

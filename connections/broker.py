@@ -19,9 +19,10 @@ from audit.models import Event
 from audit.record import record
 from auth0_client.errors import Auth0Error, RateLimited, ReauthenticationNeeded
 from auth0_client.vault import NotLinked, ReconnectRequired, SubjectExpired, VaultToken
-from connections import drift, freezing, observed, scopes
+from connections import beyond, drift, freezing, observed, scopes
 from connections.caller_rules import Component, check_decision, check_declared
-from connections.models import ConnectedAccount, ManifestNeed
+from connections.just_in_time import waking
+from connections.models import ConnectedAccount, State
 from connections.picking import Picked, pick
 from connections.refusals import TokenRefusal
 from outbound.errors import OutboundError
@@ -68,10 +69,13 @@ def token_for(ask: Ask) -> Given:
         _check_client(ask)
         _check_frozen(ask)
         picked = _picked(ask)
-        need = check_declared(ask.component, ask.connection, ask.scopes)
+        declared = check_declared(ask.component, ask.connection, ask.scopes, beyond.takes_anonymous)
         check_decision(ask.component)
+        allowed = beyond.check_asked(ask, picked, declared)
+        _check_awake(ask, picked)
         token = _exchange(ask, picked)
-        return _hand_out(ask, picked, need, token)
+        excess = beyond.check_given(ask, picked, declared, token, allowed)
+        return _hand_out(ask, picked, excess, token)
     except TokenRefusal as refusal:
         refusal.account = refusal.account or (picked.account if picked else None)
         _record_refusal(ask, refusal)
@@ -89,6 +93,15 @@ def _check_client(ask: Ask) -> None:
 
 def _check_frozen(ask: Ask) -> None:
     freezing.check(ask.agent, ask.actor.sub, ask.connection)
+
+
+def _check_awake(ask: Ask, picked: Picked | None) -> None:
+    """Refuse or wake what sleeps; where the vault chooses, whichever account it may choose."""
+    accounts = [picked.account] if picked else []
+    if picked is not None and picked.ambiguous:
+        held = observed.held_accounts(ask.actor.iss, ask.actor.sub, ask.connection)
+        accounts = [account for account in held if account.state == State.CONNECTED]
+    waking.check(ask.actor, ask.connection, accounts, ask.skill or ask.agent or "an agent")
 
 
 def _picked(ask: Ask) -> Picked | None:
@@ -156,13 +169,10 @@ def _maybe_issued(error: Auth0Error | OutboundError) -> bool:
     return ours and bool(getattr(error, "maybe_delivered", False))
 
 
-def _hand_out(
-    ask: Ask, picked: Picked | None, need: ManifestNeed | None, token: VaultToken
-) -> Given:
+def _hand_out(ask: Ask, picked: Picked | None, excess: tuple[str, ...], token: VaultToken) -> Given:
     now = clock.now()
     granted = tuple(sorted(token.scope))
     expires = now + timedelta(seconds=token.expires_in) if token.expires_in is not None else None
-    excess = sorted(token.scope - set(need.scopes)) if need else []
     with transaction.atomic():
         _check_frozen(ask)  # again: somebody may have frozen it while Auth0 was asked
         if picked is not None:
@@ -177,7 +187,7 @@ def _hand_out(
                 "scopes": list(granted),
                 "expires_in": token.expires_in,
                 "expires_at": clock.stamp(expires) if expires else None,
-                "excess_scopes": excess,
+                "excess_scopes": list(excess),
                 "ambiguous_account": bool(picked and picked.ambiguous),
                 "in_inventory": picked is not None,
             },
@@ -201,21 +211,45 @@ def _note_use(ask: Ask, account: ConnectedAccount, now: datetime, expires: datet
 
 def _record_refusal(ask: Ask, refusal: TokenRefusal) -> None:
     ours = refusal.status in {403, 404} and refusal.code != "connection_not_linked"
+    ours = ours or bool(refusal.excess)
     target = _target(refusal.account)
     with transaction.atomic():
         if refusal.excess:
-            excess = {"excess_scopes": list(refusal.excess)}
-            _write(ask, "scope.escalated", "denied", target, excess)
+            _record_excess(ask, refusal, target)
         outcome = "denied" if ours else "failure"
-        data: dict[str, Any] = {"code": refusal.code}
+        data: dict[str, Any] = {"code": refusal.code, **refusal.facts}
+        if refusal.approval:
+            data["approval_id"] = refusal.approval
         if refusal.maybe_issued:
             data["maybe_issued"] = True
         event = _write(ask, "token.refused", outcome, target, data)
     refusal.event_id = str(event.id)
 
 
+def _record_excess(ask: Ask, refusal: TokenRefusal, target: Target | None) -> None:
+    """That more was asked for than is declared; pending while people are asked about it."""
+    excess = {"excess_scopes": list(refusal.excess), **refusal.facts}
+    outcome = "pending" if refusal.approval else "denied"
+    _write(
+        ask,
+        "scope.escalated",
+        outcome,
+        target,
+        excess,
+        severity=refusal.severity,
+        approval=refusal.approval,
+    )
+
+
 def _write(
-    ask: Ask, action: str, outcome: str, target: Target | None, data: Mapping[str, Any]
+    ask: Ask,
+    action: str,
+    outcome: str,
+    target: Target | None,
+    data: Mapping[str, Any],
+    *,
+    severity: str = "",
+    approval: str = "",
 ) -> Event:
     actor = ask.actor
     return record(
@@ -228,6 +262,8 @@ def _write(
         connection=ask.connection,
         agent=ask.agent,
         skill=ask.skill,
+        severity=severity,
+        approval=approval,
         data={
             "client": ask.client_id,
             "requested": list(ask.scopes),

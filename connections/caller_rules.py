@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from connections import decisions, manifests, scopes
@@ -29,19 +29,37 @@ class Component:
         return f"{self.kind}:{self.name}"
 
 
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a caller's manifest says about a request.
+
+    Attributes:
+        need: of the connection; None where the caller needs no manifest.
+        excess: scopes of the request that it does not declare, sorted.
+    """
+
+    need: ManifestNeed | None
+    excess: tuple[str, ...] = ()
+
+
 def check_declared(
-    component: Component | None, connection: str, wanted: Collection[str]
-) -> ManifestNeed | None:
-    """The need that covers this request; None where no manifest speaks of the connection.
+    component: Component | None,
+    connection: str,
+    wanted: Collection[str],
+    anonymous: Callable[[str], bool] = lambda _connection: False,
+) -> Declared:
+    """The need that speaks of this request, and what goes beyond it.
+
+    `anonymous` is asked whether a connection that manifests name takes callers without one.
 
     Raises:
-        TokenRefusal: `undeclared_caller`, or `scope_not_declared` with the excess.
+        TokenRefusal: `undeclared_caller`.
     """
     title = scopes.title(connection)
     manifest = manifests.find(component.kind, component.name) if component else None
     if manifest is None:
-        if not manifests.naming(connection):
-            return None
+        if not manifests.naming(connection) or anonymous(connection):
+            return Declared(None)
         who = f"{component} has no manifest" if component else "The request names no skill"
         raise TokenRefusal(
             403,
@@ -54,16 +72,7 @@ def check_declared(
         raise TokenRefusal(
             403, "undeclared_caller", f"The manifest of {component} does not name {title}."
         )
-    excess = tuple(sorted(set(wanted) - set(need.scopes)))
-    if excess:
-        raise TokenRefusal(
-            403,
-            "scope_not_declared",
-            f"{component} asked {title} for {', '.join(excess)}, which its manifest does not "
-            "declare. Change the manifest if that is right.",
-            excess=excess,
-        )
-    return need
+    return Declared(need, tuple(sorted(set(wanted) - set(need.scopes))))
 
 
 def check_decision(component: Component | None) -> str:

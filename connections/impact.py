@@ -69,8 +69,10 @@ def steps(account: ConnectedAccount) -> list[dict[str, object]]:
 
 
 def approval_of(account: ConnectedAccount) -> Approval | None:
-    """The newest request to do something with this account."""
+    """The newest request to do something with this account; permissions for one component are
+    told apart."""
     found = Approval.objects.filter(target_kind="connection", target_name=str(account.id))
+    found = found.exclude(verb__startswith="scope.")
     return found.order_by("-created").first()
 
 

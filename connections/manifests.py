@@ -25,11 +25,17 @@ from connections.models import Manifest, ManifestNeed
 KINDS = frozenset({"skill", "mcp", "plugin", "tool"})
 NAME = re.compile(r"[A-Za-z0-9@][A-Za-z0-9@._/:-]{0,199}")
 CONNECTION = r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,126}[A-Za-z0-9])?$"  # Auth0's rule for names
+_CONNECTION = re.compile(CONNECTION)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 # Variables that change which code a process runs; a manifest may not set them.
 _DANGEROUS = re.compile(r"LD_|DYLD_|PYTHON|NODE_OPTIONS\Z|PATH\Z|BASH_ENV\Z|ENV\Z|IFS\Z")
 
 ScopeName = Annotated[str, StringConstraints(pattern=r"^[\x21\x23-\x5B\x5D-\x7E]{1,255}$")]
+
+
+def is_connection(name: str) -> bool:
+    """Whether a text can name a connection of Auth0."""
+    return _CONNECTION.fullmatch(name) is not None
 
 
 class Wanted(BaseModel):

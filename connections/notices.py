@@ -11,12 +11,17 @@ from connections.models import ConnectedAccount, Notice
 
 def tell_owner(account: ConnectedAccount, code: str, by: Actor, reason: str) -> None:
     """Show it on the owner's home and connections page until they put it away."""
+    tell(account, code, by.name or by.email, reason)
+
+
+def tell(account: ConnectedAccount, code: str, by: str, reason: str) -> None:
+    """The same, about what was done by somebody or something that is no person we know."""
     Notice.objects.create(
         iss=account.iss,
         sub=account.sub,
         account=account,
         code=code,
-        by=(by.name or by.email)[:200],
+        by=by[:200],
         reason=reason[:500],
         created=clock.now(),
     )

@@ -9,7 +9,7 @@ from audit.actor import Actor
 from connections import actions, grounds, lookup, scopes
 from connections.models import ConnectedAccount, State, Use
 from connections.scopes import Scope
-from connections.standing import Standing
+from connections.standing import Code, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Card:
     can_resume: bool
     can_revoke: bool
     can_suspend: bool
+    can_wake: bool
     standing: Standing
 
 
@@ -43,6 +44,7 @@ def card(account: ConnectedAccount, actor: Actor, standing: Standing | None = No
     """
     own, admin = lookup.is_owner(actor, account), "admin" in actor.roles
     live = account.state in {State.CONNECTED, State.NEEDS_RECONNECT}
+    stands = standing or grounds.of(account)
     undo = own and actions.can_undo(account) and account.state_by == actor.sub
     asleep = account.state == State.SUSPENDED
     return Card(
@@ -54,7 +56,8 @@ def card(account: ConnectedAccount, actor: Actor, standing: Standing | None = No
         can_resume=asleep and (admin or actions.may_resume(actor, account)),
         can_revoke=(own or admin) and (live or asleep),
         can_suspend=(own or admin) and live,
-        standing=standing or grounds.of(account),
+        can_wake=(own or admin) and stands.code == Code.ASLEEP and stands.opens is None,
+        standing=stands,
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from connections.models import ConnectedAccount
 
 
@@ -18,6 +21,8 @@ class TokenRefusal(Exception):
         retry_after_s: float | None = None,
         excess: tuple[str, ...] = (),
         maybe_issued: bool = False,
+        approval: str = "",
+        opens_at: str = "",
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.status = status
@@ -27,4 +32,8 @@ class TokenRefusal(Exception):
         self.retry_after_s = retry_after_s
         self.excess = excess  # scopes asked beyond the manifest
         self.maybe_issued = maybe_issued  # Auth0's answer was lost: a token may exist unused
+        self.approval = approval  # of the request that may change the answer
+        self.severity = ""  # of the escalation; empty = as usual
+        self.facts: Mapping[str, Any] = {}  # more for the event
+        self.opens_at = opens_at  # RFC 3339: outside the hours of the connection until then
         self.event_id = ""

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 
 from approvals import clock
 from auth0_client.errors import Auth0Error, RateLimited
+from auth0_client.management import Budget
 from connections.models import Schedule
 from outbound.errors import OutboundError
 
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 EVERY = timedelta(minutes=10)
 AFTER_TROUBLE = timedelta(minutes=1)
 LEASE = timedelta(minutes=10)
+SPARED = 5
+"""Calls that recurring jobs leave in the Management API's bucket."""
 
 
 class Progress:
@@ -73,8 +76,7 @@ def _run(name: str, job: Job, every: timedelta) -> None:
     try:
         job(progress)
     except RateLimited as error:
-        wait = timedelta(seconds=error.retry_after or 60.0)
-        due, finished = min(wait, every), False
+        due, finished = _patience(error), False
         progress.say(error.advice)
     except (Auth0Error, OutboundError) as error:
         due, finished = soon, False
@@ -88,6 +90,25 @@ def _run(name: str, job: Job, every: timedelta) -> None:
     if finished:
         changed["finished"] = now
     Schedule.objects.filter(name=name).update(**changed)
+
+
+def _patience(error: RateLimited) -> timedelta:
+    """As long as the tenant said, an hour at most; a minute where it said nothing."""
+    wait = error.retry_after
+    if wait is None and error.reset_at is not None:
+        wait = (error.reset_at - clock.now()).total_seconds()
+    return timedelta(seconds=min(max(60.0 if wait is None else wait, 1.0), 3600.0))
+
+
+def spare(budget: Budget) -> None:
+    """Leave the last calls of the tenant's rate limit to people who wait for a page.
+
+    Raises:
+        RateLimited: little is left; the job goes on where it was once the bucket is full.
+    """
+    low = budget.remaining is not None and budget.remaining < SPARED < (budget.limit or 0)
+    if low and budget.reset_at is not None and budget.reset_at > clock.now():
+        raise RateLimited("mgmt", "spared", reset_at=budget.reset_at)
 
 
 def ask_now(name: str, now: datetime) -> Schedule:

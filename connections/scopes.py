@@ -1,90 +1,56 @@
 """Provider permissions as sentences: what an agent could do with them, and which are risky.
 
-Sources: GitHub "Scopes for OAuth apps", Slack "Permission scopes", Google "OAuth 2.0 scopes".
-A scope that is not here is shown as it is: a guess would be worse than a code.
+A scope that is not in the catalogue is shown as it is: a guess would be worse than a code. A
+connection is called as its service where its name says which that is; scopes that are addresses
+name their service themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
-_TITLES = {"github": "GitHub", "slack": "Slack", "google-oauth2": "Google"}
-_GOOGLE = "https://www.googleapis.com/auth/"
+from connections.catalogue import main, others
 
-# connection | scope | what it allows | "!" when it can change, send or delete things at large
-_TABLE = """
-github | repo | read and write every repository, private ones too | !
-github | public_repo | write to your public repositories | !
-github | repo:status | read and set commit statuses |
-github | repo_deployment | manage deployments | !
-github | repo:invite | accept invitations to repositories |
-github | security_events | read and write code scanning alerts | !
-github | delete_repo | delete repositories | !
-github | read:user | read your profile |
-github | user | read and change your profile | !
-github | user:email | read your e-mail addresses |
-github | user:follow | follow and unfollow people |
-github | read:org | read your organisations and teams |
-github | write:org | change organisation membership and projects | !
-github | admin:org | administer your organisations | !
-github | workflow | change GitHub Actions workflows | !
-github | gist | write gists |
-github | notifications | read your notifications |
-github | read:packages | download packages |
-github | write:packages | publish packages | !
-github | delete:packages | delete packages | !
-github | read:project | read projects |
-github | project | read and write projects |
-github | read:discussion | read team discussions |
-github | write:discussion | write team discussions |
-github | admin:repo_hook | administer repository webhooks | !
-github | admin:org_hook | administer organisation webhooks | !
-github | admin:public_key | administer your SSH keys | !
-github | admin:gpg_key | administer your GPG keys | !
-github | codespace | create and manage codespaces | !
-slack | channels:read | see the public channels of the workspace |
-slack | channels:history | read messages in public channels |
-slack | channels:write | manage public channels | !
-slack | groups:read | see private channels you are in |
-slack | groups:history | read messages in private channels you are in | !
-slack | im:read | see your direct conversations |
-slack | im:history | read your direct messages | !
-slack | mpim:history | read your group messages | !
-slack | chat:write | send messages as you | !
-slack | users:read | see the people of the workspace |
-slack | users:read.email | see their e-mail addresses |
-slack | files:read | read files shared with you |
-slack | files:write | upload, change and delete your files | !
-slack | reactions:read | see reactions |
-slack | reactions:write | add and remove reactions |
-slack | search:read | search everything you can see | !
-slack | team:read | see the workspace's name and address |
-slack | admin | administer the workspace | !
-google-oauth2 | openid | know which Google account this is |
-google-oauth2 | email | see your e-mail address |
-google-oauth2 | profile | see your name and picture |
-google-oauth2 | @calendar | see, change, share and delete all your calendars | !
-google-oauth2 | @calendar.readonly | read your calendars |
-google-oauth2 | @calendar.events | read and change events on your calendars | !
-google-oauth2 | @calendar.events.readonly | read events on your calendars |
-google-oauth2 | @drive | see, change and delete everything in your Drive | !
-google-oauth2 | @drive.readonly | read everything in your Drive | !
-google-oauth2 | @drive.file | use the Drive files that you open with it |
-google-oauth2 | @drive.metadata.readonly | see the names of your Drive files |
-google-oauth2 | @gmail.readonly | read all your e-mail | !
-google-oauth2 | @gmail.send | send e-mail as you | !
-google-oauth2 | @gmail.modify | read, write and send e-mail as you | !
-google-oauth2 | @gmail.metadata | see who writes to you and when |
-google-oauth2 | @spreadsheets | see, change and delete your spreadsheets | !
-google-oauth2 | @spreadsheets.readonly | read your spreadsheets |
-google-oauth2 | @documents | see, change and delete your documents | !
-google-oauth2 | @documents.readonly | read your documents |
-google-oauth2 | @contacts.readonly | read your contacts |
-google-oauth2 | @tasks | see, change and delete your tasks |
-google-oauth2 | @userinfo.email | see your e-mail address |
-google-oauth2 | @userinfo.profile | see your name and picture |
-"""
+_TITLES: Final = {
+    "github": "GitHub",
+    "slack": "Slack",
+    "google": "Google",
+    "microsoft": "Microsoft",
+    "atlassian": "Atlassian",
+    "notion": "Notion",
+    "gitlab": "GitLab",
+    "bitbucket": "Bitbucket",
+    "linear": "Linear",
+    "dropbox": "Dropbox",
+    "box": "Box",
+    "discord": "Discord",
+    "zoom": "Zoom",
+    "salesforce": "Salesforce",
+    "hubspot": "HubSpot",
+    "stripe": "Stripe",
+    "spotify": "Spotify",
+    "linkedin": "LinkedIn",
+    "figma": "Figma",
+}
+# Auth0's own names of connections and strategies, and those that its guides use.
+_ALSO: Final = {
+    "google-oauth2": "google",
+    "google-apps": "google",
+    "windowslive": "microsoft",
+    "waad": "microsoft",
+    "azure-ad": "microsoft",
+    "microsoft-graph": "microsoft",
+    "sign-in-with-slack": "slack",
+    "slack-oauth-2": "slack",
+    "jira": "atlassian",
+    "confluence": "atlassian",
+    "stripe-connect": "stripe",
+}
+_CALLED: Final = {"jira": "Jira", "confluence": "Confluence"}
+_GOOGLE: Final = "https://www.googleapis.com/auth/"
+_GRAPH: Final = "https://graph.microsoft.com/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +65,12 @@ class Scope:
 
 def _read() -> dict[tuple[str, str], Scope]:
     found: dict[tuple[str, str], Scope] = {}
-    for line in _TABLE.strip().splitlines():
-        connection, short, words, mark = (part.strip() for part in line.split("|"))
-        name = short.replace("@", _GOOGLE, 1)
-        found[connection, name] = Scope(name, words, "high" if mark else "")
+    for line in (main.TABLE + others.TABLE).splitlines():
+        if not line:
+            continue
+        service, short, words, mark = (part.strip() for part in line.split("|"))
+        name = short.replace("@", _GOOGLE, 1) if service == "google" else short
+        found[service, name] = Scope(name, words, "high" if mark else "")
     return found
 
 
@@ -111,12 +79,25 @@ _KNOWN = _read()
 
 def title(connection: str) -> str:
     """The service's own name; the connection's where we do not know the service."""
-    return _TITLES.get(connection, connection)
+    return _CALLED.get(connection) or _TITLES.get(service(connection), connection)
+
+
+def service(connection: str) -> str:
+    """The service of a connection, as the catalogue calls it; its own name where unknown."""
+    return _ALSO.get(connection, connection)
 
 
 def describe(connection: str, scope: str) -> Scope:
     """One scope in words; the bare code where the catalogue does not have it."""
-    return _KNOWN.get((connection, scope)) or Scope(scope, scope, "", known=False)
+    of, name = service(connection), scope
+    if scope.startswith((_GOOGLE, "https://mail.google.com/")):
+        of = "google"
+    elif scope.startswith(_GRAPH):
+        of, name = "microsoft", scope.removeprefix(_GRAPH)
+    found = _KNOWN.get((of, name))
+    if found is None:
+        return Scope(scope, scope, "", known=False)
+    return found if name == scope else replace(found, name=scope)
 
 
 def in_words(connection: str, scopes: Iterable[str]) -> list[Scope]:

@@ -31,11 +31,19 @@ _DRIFT = {
     "expiry_changed": "Auth0-ATA found that the grant of {whose} ends at another time",
     "came_back": "Auth0-ATA found {whose} still at Auth0 after its revocation",
 }
+_GAPS = {
+    "checkpoint_lost": "Auth0 no longer knows where reading had stopped",
+    "away": "nobody read them for more than a day",
+    "silent": "the log stream stopped bringing what the reader finds",
+}
 _REFUSED = {
     "frozen": "it is frozen",
     "undeclared_caller": "it is not declared",
     "scope_not_declared": "it asked for undeclared scopes",
+    "scope_escalation_pending": "it asked for undeclared scopes, and somebody is asked",
+    "scope_excess": "Auth0 returned undeclared scopes",
     "connection_suspended": "the connection is suspended",
+    "wake_pending": "it is asleep, and its owner is asked to wake it",
     "connection_revoked": "the connection is revoked",
     "connection_not_linked": "nothing is connected",
     "reconnect_required": "it has to be connected again",
@@ -109,10 +117,50 @@ def revoked(event: PublicEvent) -> str:
     return told[0].upper() + told[1:]
 
 
+def fell_asleep(event: PublicEvent) -> str:
+    """`Mia Member's GitHub account octo fell asleep: not used for 7 days`."""
+    return f"{_upper(_whose(event))} fell asleep: {shown(_data(event).get('why'))}"
+
+
+def awake(event: PublicEvent) -> str:
+    """`Mia Member's GitHub account octo is awake again: its setting changed, …`."""
+    return f"{_upper(_whose(event))} is awake again: {shown(_data(event).get('why'))}"
+
+
+def woken(event: PublicEvent) -> str:
+    """`Mia Member woke their own GitHub account octo`."""
+    return _act("woke", event)
+
+
+def configured(event: PublicEvent) -> str:
+    """`Amir Admin restricted GitHub: GitHub sleeps after 7 idle days and wakes at the next use`."""
+    words = "restricted" if str(event.get("action")) == "connection.restricted" else "relaxed"
+    said = shown(_data(event).get("words")).rstrip(".")
+    return f"{person(event.get('actor'))} {words} {_title(event)}: {said}{_tail(event)}"
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def reconciled(event: PublicEvent) -> str:
     """A difference between the inventory and Auth0."""
     words = _DRIFT.get(shown(_data(event).get("drift")), "Auth0-ATA compared {whose} with Auth0")
     return words.format(whose=_whose(event))
+
+
+def use_seen(event: PublicEvent) -> str:
+    """`Auth0 gave application concierge a GitHub token for Mia Member, past this portal`."""
+    client = shown(_data(event).get("client_id")) or "an unnamed application"
+    gave = "gave" if event.get("outcome") == "success" else "refused"
+    title = _title(event) or "provider"
+    return f"Auth0 {gave} application {client} a {title} token for {_for(event)}, past this portal"
+
+
+def gap_found(event: PublicEvent) -> str:
+    """`Entries of Auth0's tenant log may be missing: …`."""
+    why = _GAPS.get(shown(_data(event).get("why")), "they were not read in time")
+    return f"Entries of Auth0's tenant log may be missing: {why}"
 
 
 def frozen(event: PublicEvent) -> str:
@@ -155,7 +203,31 @@ def escalated(event: PublicEvent) -> str:
     names = ", ".join(shown(s) for s in excess) if isinstance(excess, list) else "undeclared scopes"
     tail = _TAILS.get(str(event.get("outcome")), "")
     title = _title(event) or "a connection"
+    if _data(event).get("returned_by"):
+        return f"Auth0 gave {_user(event)} a {title} token with undeclared scopes: {names}{tail}"
+    if event.get("outcome") == "pending":
+        tail = " (somebody is asked)"
     return f"{_user(event)} asked {title} for more than its manifest declares: {names}{tail}"
+
+
+def granted(event: PublicEvent) -> str:
+    """`Olu Operator let github-mcp use their own GitHub account octo also for delete_repo`."""
+    return _allowed("let {component} use {whose} also for {names}", event)
+
+
+def withdrawn(event: PublicEvent) -> str:
+    """`Olu Operator took back what github-mcp was allowed on their own GitHub account: repo`."""
+    return _allowed("took back what {component} was allowed on {whose}: {names}", event)
+
+
+def _allowed(words: str, event: PublicEvent) -> str:
+    names = _data(event).get("allowed_scopes")
+    told = words.format(
+        component=shown(_data(event).get("component")).partition(":")[2] or "a component",
+        whose=_whose(event),
+        names=", ".join(shown(s) for s in names) if isinstance(names, list) else "more",
+    )
+    return f"{person(event.get('actor'))} {told}{_tail(event)}"
 
 
 def review_opened(event: PublicEvent) -> str:
@@ -198,11 +270,20 @@ def register() -> None:
         ("connection.resumed", resumed),
         ("connection.revoked", revoked),
         ("connection.reconciled", reconciled),
+        ("connection.use_seen", use_seen),
+        ("tenant_log.gap_found", gap_found),
+        ("connection.fell_asleep", fell_asleep),
+        ("connection.awake", awake),
+        ("connection.woken", woken),
+        ("connection.restricted", configured),
+        ("connection.relaxed", configured),
         *((f"{family}.frozen", frozen) for family in ("agent", "connection", "person")),
         *((f"{family}.unfrozen", unfrozen) for family in ("agent", "connection", "person")),
         ("token.exchanged", exchanged),
         ("token.refused", refused),
         ("scope.escalated", escalated),
+        ("scope.granted", granted),
+        ("scope.withdrawn", withdrawn),
         ("review.opened", review_opened),
         ("review.decided", review_decided),
         ("review.closed", review_closed),

@@ -77,6 +77,7 @@ class Env(BaseModel):
     LEDGER_POLICY_FILE: Path | None = None
     LEDGER_WITNESS_URLS: str = ""
     TSA_URL: str = ""
+    TSA_CA_FILE: Path | None = None
     DEFENSECLAW_INSTANCES_FILE: Path | None = None
     MAILER_URL: str = "console://"
     PORTAL_FROM: str = "Auth0-ATA <portal@localhost>"
@@ -86,7 +87,11 @@ class Env(BaseModel):
     BREAKGLASS_UNTIL: str = ""
 
     @field_validator(
-        "LEDGER_KEY_FILE", "LEDGER_POLICY_FILE", "DEFENSECLAW_INSTANCES_FILE", mode="before"
+        "LEDGER_KEY_FILE",
+        "LEDGER_POLICY_FILE",
+        "TSA_CA_FILE",
+        "DEFENSECLAW_INSTANCES_FILE",
+        mode="before",
     )
     @classmethod
     def _empty_is_none(cls, value: object) -> object:

@@ -39,8 +39,10 @@ def loops() -> dict[str, Loop]:
     """Name and loop of everything the worker does unasked."""
     from approvals import clock
     from approvals.sweep import ASKING, LETTERS, STEPS, sweep, tidy
-    from audit import due, sequencer
+    from audit import due, sequencer, stamping, witnesses
     from connections import reachable, reconcile
+    from connections.just_in_time import dozing
+    from connections.tenant_log import reader
     from enforcement import watch
     from portal.identity import sessions
 
@@ -52,10 +54,14 @@ def loops() -> dict[str, Loop]:
         "remote-steps": repeat(lambda: sweep(partial(_spread, steps), STEPS), 0.5),
         "letters": repeat(lambda: sweep(partial(_spread, letters), LETTERS), 1.0),
         "sequencer": sequencer.loop,
+        "witnesses": witnesses.loop,
+        "time": stamping.loop,
         "audit-due": repeat(due.run, 1.0),
         "gateways": repeat(watch.poll_due, 1.0),
         "inventory": repeat(reconcile.run_due, 5.0),
+        "dozing": repeat(dozing.run, 20.0),
         "tenant": repeat(reachable.run_due, 5.0),
+        "tenant-log": repeat(reader.run_due, 5.0),
         "tidy": repeat(lambda: tidy(clock.now()), 60.0),
         "sessions": repeat(lambda: sessions.tidy(clock.now()), 300.0),
     }

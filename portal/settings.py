@@ -23,6 +23,10 @@ SECRET_KEY = env.SECRET_KEY
 EVIDENCE_KEY = bytes.fromhex(env.EVIDENCE_KEY) if env.EVIDENCE_KEY else b""
 LEDGER_ORIGIN = env.LEDGER_ORIGIN
 LEDGER_KEY_FILE = env.LEDGER_KEY_FILE
+LEDGER_POLICY_FILE = env.LEDGER_POLICY_FILE
+LEDGER_WITNESS_URLS = env.LEDGER_WITNESS_URLS
+TSA_URL = env.TSA_URL
+TSA_CA_FILE = env.TSA_CA_FILE
 STEP_UP_EXPIRY_S = env.STEP_UP_EXPIRY_S
 DEBUG = False
 _portal = urlsplit(PORTAL_URL)
@@ -64,6 +68,7 @@ MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",
     "portal.ops.storage.SessionsThatOutliveTheDisk",
     "django.middleware.common.CommonMiddleware",
+    "portal.identity.refusals.RefusalsAreRecorded",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "portal.identity.assurance.PagesNeedSignIn",

@@ -6,7 +6,7 @@ The document says how; the floor says below what no document goes.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from django.conf import settings
@@ -41,6 +41,7 @@ class Decision:
     people: tuple[dict[str, str], ...] = ()  # whom a group names; empty where a role does
     within_s: int = 0  # seconds that a person has to answer
     escalate: bool = True
+    first: dict[str, str] | None = None  # who approves before anybody else is asked
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON for the approval row."""
@@ -53,7 +54,9 @@ class Decision:
 
 def may(actor: Actor, verb: Verb, target: Target) -> bool:
     """Whether the actor's role, or owning the target, allows the verb at all."""
-    return bool(verb.roles & actor.roles) or owns(actor, verb, target)
+    return (
+        bool(verb.roles & actor.roles) or owns(actor, verb, target) or verb.may_ask(actor, target)
+    )
 
 
 def owns(actor: Actor, verb: Verb, target: Target) -> bool:
@@ -82,7 +85,16 @@ def decide(document: Document, actor: Actor, verb: Verb, target: Target, severit
     """
     if actor.sub and not may(actor, verb, target):
         return Decision("refuse", code="not_permitted", severity=severity)
-    return by_rule(document, verb, situation_of(actor, verb, target, severity))
+    decision = by_rule(document, verb, situation_of(actor, verb, target, severity))
+    return _after(decision, verb, target)
+
+
+def _after(decision: Decision, verb: Verb, target: Target) -> Decision:
+    """The decision with the person who has to approve first, where the verb names one."""
+    who = verb.first(target) if verb.first else None
+    if who is None or decision.kind != "require":
+        return decision
+    return replace(decision, first={"iss": who.iss, "sub": who.sub})
 
 
 def by_rule(document: Document, verb: Verb, situation: Situation) -> Decision:

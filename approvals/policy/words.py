@@ -25,6 +25,7 @@ _KINDS: Final = {
     "gateway": "a gateway",
     "person": "a person",
     "agent": "an agent",
+    "scope": "a permission",
 }
 _SCANNED: Final = frozenset({"skill", "mcp", "plugin", "tool", "alert"})
 _DOUBLED: Final = {"enrol": "Enrolling", "hold": "Holding", "lift": "Lifting", "open": "Opening"}
@@ -217,6 +218,11 @@ def in_words(rule: Mapping[str, Any], verb: Verb | None, within: str) -> str:
 def who_approves(rule: Mapping[str, Any]) -> str:
     """Whose approval the rule wants, such as `an operator other than the one who asked approves
     by phone`."""
+    then = _then(rule)
+    return f"first its owner, then {then}" if rule.get("first") else then
+
+
+def _then(rule: Mapping[str, Any]) -> str:
     how = channel(str(rule.get("channel") or "ciba"), int(rule.get("within_s") or 0))
     if rule["approver"] == "self":
         own = how.replace("by phone", "on their own phone").replace("with a", "with their own")

@@ -14,6 +14,7 @@ from ata.evidence_files import Pair, evidence_packs, read_file, read_pack
 from ata.options import Json, open_screen
 from ata.screen import Screen, paint
 from ata.text import safe
+from ata.time_tokens import Token, read_token
 from ata.trust import read_trust
 
 if TYPE_CHECKING:
@@ -53,6 +54,14 @@ def verify(
     entry: Annotated[
         Path | None, typer.Option("--entry", help="The entry's exact bytes, for one proof.")
     ] = None,
+    time_token: Annotated[
+        Path | None,
+        typer.Option("--time-token", help="A time token about the proof's tree (RFC 3161)."),
+    ] = None,
+    tsa_ca: Annotated[
+        Path | None,
+        typer.Option("--tsa-ca", help="Certificates of the time authorities you trust (PEM)."),
+    ] = None,
     json_output: Json = False,
 ) -> None:
     """Verify evidence without any server: who, what, when; each check; what is not proven."""
@@ -63,7 +72,7 @@ def verify(
     good = [_verify_pack(screen, path, trust, keys, enrolled) for path in packs]
     if loose or not packs:
         pack = read_pack(loose, entry)
-        found = _Brought(pack.evidence(), keys, enrolled)
+        found = _Brought(pack.evidence(), keys, enrolled, read_token(time_token, tsa_ca))
         good += [_verify_one(screen, pair, trust, found) for pair in pack.pairs()]
     if not all(good):
         raise typer.Exit(ExitCode.FAILED)
@@ -93,6 +102,7 @@ class _Brought:
     evidence: dict[str, bytes]
     keys: dict[str, object] | None
     passkeys: dict[str, Passkey]
+    token: Token | None
 
     @property
     def judges(self) -> bool:
@@ -106,8 +116,10 @@ def _verify_one(screen: Screen, pair: Pair, trust: Policy, brought: _Brought) ->
     report = verify_proof_file(pair.proof.body, pair.entry.body, policy=trust)
     problem, event = _reveal(pair)
     human = _human_level(event, brought) if event else None
-    ok = report.ok and not problem
-    log = levels.log(pair.entry.body, pair.proof.body, trust)
+    timed = brought.token.judge(pair.proof.body) if brought.token else None
+    ok = report.ok and not problem and (timed is None or timed.ok)
+    moment = timed.moment if timed else None
+    log = levels.log(pair.entry.body, pair.proof.body, trust, external_time=moment)
     value = {
         "proof": pair.proof.name,
         "entry": pair.entry.name,
@@ -115,6 +127,7 @@ def _verify_one(screen: Screen, pair: Pair, trust: Policy, brought: _Brought) ->
         "ok": ok,
         "openings": {"given": len(pair.openings), "ok": not problem, "detail": problem},
         "human": human and {"code": human.code, "reasons": list(human.reasons)},
+        "time": timed and {"ok": timed.ok, "detail": timed.detail},
         "log": {"code": log.code, "reasons": list(log.reasons)},
         "not_proven": _not_proven(report, human),
     }
@@ -122,6 +135,8 @@ def _verify_one(screen: Screen, pair: Pair, trust: Policy, brought: _Brought) ->
     if pair.openings:
         detail = problem or f"{len(pair.openings)} values are the ones committed to."
         lines.append(_step_line(not problem, "The openings match the entry", detail))
+    if timed:
+        lines.append(_step_line(timed.ok, "An authority you trust saw the tree", timed.detail))
     lines += _level_lines(human, log)
     lines += ["Not proven:", *(f"  · {safe(limit)}" for limit in _not_proven(report, human))]
     lines.append(paint("✓ Verified.", "green") if ok else paint("✗ NOT verified.", "red"))

@@ -54,12 +54,14 @@ class Policy:
         witnesses: policy name -> key.
         groups: policy name -> group.
         quorum: name of a witness or group, or `none`.
+        urls: policy name -> submission prefix of that witness, where the policy names one.
     """
 
     logs: tuple[VerifierKey, ...]
     witnesses: Mapping[str, VerifierKey]
     groups: Mapping[str, Group]
     quorum: str
+    urls: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def witnessed(self) -> bool:
@@ -69,6 +71,17 @@ class Policy:
     def satisfied_by(self, cosigned: Collection[str]) -> bool:
         """Return whether these witnesses, by their policy names, make the quorum."""
         return self.quorum == NONE or self._holds(self.quorum, cosigned)
+
+    @property
+    def fewest(self) -> int:
+        """The smallest number of witnesses that can make the quorum; 0 of `quorum none`."""
+        return 0 if self.quorum == NONE else self._fewest(self.quorum)
+
+    def _fewest(self, name: str) -> int:
+        group = self.groups.get(name)
+        if group is None:
+            return 1
+        return sum(sorted(map(self._fewest, group.members))[: group.threshold])
 
     def _holds(self, name: str, cosigned: Collection[str]) -> bool:
         group = self.groups.get(name)
@@ -109,6 +122,7 @@ class _Draft:
     witnesses: dict[str, VerifierKey] = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     grouped: set[str] = field(default_factory=set)
+    urls: dict[str, str] = field(default_factory=dict)
     quorum: str = ""
 
     def key(self, text: str, key_type: int, others: Collection[VerifierKey]) -> VerifierKey:
@@ -130,6 +144,8 @@ class _Draft:
         self.new_name(words[0])
         known = self.witnesses.values()
         self.witnesses[words[0]] = self.key(words[1], note.COSIGNATURE_ED25519, list(known))
+        if words[2:]:
+            self.urls[words[0]] = words[2].rstrip("/")
 
     def group(self, words: list[str]) -> None:
         if len(words) < 3:
@@ -189,7 +205,7 @@ def parse(text: str) -> Policy:
             raise PolicyError(f"line {number}: {error}") from error
     if not draft.quorum:
         raise PolicyError("there is no quorum line; write `quorum none` to ask for no witness")
-    return Policy(tuple(draft.logs), draft.witnesses, draft.groups, draft.quorum)
+    return Policy(tuple(draft.logs), draft.witnesses, draft.groups, draft.quorum, draft.urls)
 
 
 def _threshold(rule: str, members: int) -> int:

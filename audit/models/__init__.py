@@ -5,8 +5,10 @@ from audit.models.evidence import EvidenceItem
 from audit.models.export import ExportBlock, ExportJob
 from audit.models.imported import ImportedRow, QuarantinedRow
 from audit.models.projection import EventRow, Rollup
+from audit.models.time_token import TimeToken
 from audit.models.tree import Checkpoint, Cosignature, Entry, Tile
 from audit.models.verification import VerificationRun
+from audit.models.witness import WitnessState
 
 __all__ = [
     "Checkpoint",
@@ -22,5 +24,7 @@ __all__ = [
     "QuarantinedRow",
     "Rollup",
     "Tile",
+    "TimeToken",
     "VerificationRun",
+    "WitnessState",
 ]

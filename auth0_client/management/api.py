@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from auth0_client.errors import NotFound
 from auth0_client.failures import done_without_words
-from auth0_client.management.logs import LogPage, read_page
+from auth0_client.management.logs import LogPage, read_items, read_page
 from auth0_client.management.people import (
     AuthenticationMethod,
     Grant,
@@ -24,7 +24,12 @@ from auth0_client.management.people import (
     read_session,
     read_user,
 )
-from auth0_client.management.transport import ManagementTransport, items_or_member, segment
+from auth0_client.management.transport import (
+    Budget,
+    ManagementTransport,
+    items_or_member,
+    segment,
+)
 from outbound.shape import Fields
 
 
@@ -33,6 +38,11 @@ class Management:
 
     def __init__(self, transport: ManagementTransport) -> None:
         self._api = transport
+
+    @property
+    def budget(self) -> Budget:
+        """What the newest answer said about the rate limit."""
+        return self._api.budget
 
     def get_users(self, query: str | None = None) -> Iterator[User]:
         """Every user, or those matching Auth0's user search ``query`` (at most 1,000)."""
@@ -120,6 +130,11 @@ class Management:
         """Tenant log events after ``log_id``, by checkpoint; ``take`` at most 100."""
         params = {"from": log_id, "take": str(take)}
         return read_page(self._api.send("GET", "mgmt.logs", "logs", params=params), log_id)
+
+    def log_items_after(self, log_id: str, *, take: int = 100) -> LogPage:
+        """As ``logs_after``, with entries that are not as described left in for the caller."""
+        params = {"from": log_id, "take": str(take)}
+        return read_items(self._api.send("GET", "mgmt.logs", "logs", params=params), log_id)
 
     def latest_log_id(self) -> str | None:
         """The id of the newest log event, to begin a checkpoint at; None in an empty log."""

@@ -47,6 +47,17 @@ def read_page(answer: Answer, asked_from: str | None) -> LogPage:
     return LogPage(entries, following, budget(answer))
 
 
+def read_items(answer: Answer, asked_from: str) -> LogPage:
+    """A page whose entries are handed on as they came, so that one odd entry hides no other.
+
+    The next checkpoint as in `read_page`, from the last entry that has an id.
+    """
+    items = answer.items()
+    ids = [i for item in items if isinstance(i := item.values.get("log_id"), str) and i]
+    following = _link_from(answer) or (ids[-1] if ids else asked_from)
+    return LogPage(tuple(item.values for item in items), following, budget(answer))
+
+
 def _link_from(answer: Answer) -> str | None:
     for link in _NEXT.finditer(answer.headers.get("link", "")):
         try:

@@ -33,6 +33,7 @@ class ManagementTransport:
     def __init__(self, base: str, outbound: Outbound, oauth: OAuth) -> None:
         """``base`` is the issuer with its trailing slash; ``oauth`` the machine client's."""
         self.audience = f"{base}api/v2/"
+        self.budget = Budget(None, None, None)
         self._outbound = outbound
         self._oauth = oauth
 
@@ -57,6 +58,7 @@ class ManagementTransport:
             self._oauth.forget(token)
             token = self._oauth.client_credentials(self.audience)
             answer = self._once(method, operation, path, params, body, token)
+        self.budget = budget(answer)
         if not answer.ok:
             raise failure_of(answer, [token])
         return answer

@@ -34,6 +34,7 @@ SOURCES: Final = {
     "my_account": "Auth0 My Account API, to the owner",
     "management": "Auth0 Management API",
     "broker": "Token broker of this portal",
+    "tenant_log": "Auth0 tenant log",
 }
 
 
@@ -125,11 +126,31 @@ class _Parts:
             )
         return ref
 
+    def _application(self, client_id: str) -> str:
+        """An application that Auth0 gave tokens itself; what it runs for is not ours to know."""
+        ref = component_ref("application", client_id)
+        if ref not in self._edges:
+            self._edges[ref] = set()
+            self.components.append(
+                {
+                    "type": "application",
+                    "bom-ref": ref,
+                    "name": client_id,
+                    "properties": [
+                        _property("kind", "application"),
+                        _property("identity", "client id in Auth0's tenant log"),
+                    ],
+                }
+            )
+        return ref
+
     def _credential(self, facts: Facts, account: Account) -> None:
         ref = f"credential:{account.id}"
         uses = account.users
         for use in uses:
             self._edges[self._user(use)].add(ref)
+        for client in sorted(account.seen):
+            self._edges[self._application(client)].add(ref)
         self._edges[ref] = {f"service:{account.connection}"}
         at = f"/components/{len(self.components)}"
         told = _from_auth0(account)
@@ -161,6 +182,10 @@ class _Parts:
                 if one["name"].startswith("ata:last_used")
             ]
             self._cite("broker", stamp(account.last_used_at), seen)
+        first = len(told) + len(ours)
+        for n, (client, day) in enumerate(sorted(account.seen.items())):
+            self.components[-1]["properties"].append(_property("seen_by_auth0", f"{client} {day}"))
+            self._cite("tenant_log", f"{day}T00:00:00Z", [f"{at}/properties/{first + n}"])
 
     def _cite(self, source: str, when: str, pointers: list[str]) -> None:
         self.citations.append(

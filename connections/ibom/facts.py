@@ -19,7 +19,7 @@ from audit.models import Checkpoint, Entry, EventRow
 from connections import grounds, lookup, reconcile, standing
 from connections.ibom import replay
 from connections.ibom.shape import Account, Declared, Used
-from connections.models import ConnectedAccount, Manifest, Schedule, Use
+from connections.models import ConnectedAccount, Manifest, Schedule, SeenUse, Use
 from connections.standing import Ground
 
 _BATCH = 500
@@ -65,7 +65,11 @@ def read(actor: Actor, *, own: bool = False) -> Facts:
         last = Schedule.objects.filter(name=reconcile.ACCOUNTS).first()
         return Facts(
             taken=moment,
-            accounts=tuple(_standing(_accounts(rows, _uses(found), _people(rows)), ground, moment)),
+            accounts=tuple(
+                _standing(
+                    _accounts(rows, _uses(found), _seen(found), _people(rows)), ground, moment
+                )
+            ),
             manifests=tuple(map(_declared, Manifest.objects.prefetch_related("needs"))),
             proofs=_proofs([str(row.id) for row in rows]),
             checkpoint=heads.newest_checkpoint(),
@@ -124,6 +128,7 @@ def size_at(moment: datetime) -> int:
 def _accounts(
     rows: tuple[ConnectedAccount, ...],
     uses: Mapping[UUID, dict[tuple[str, str], Used]],
+    seen: Mapping[UUID, dict[str, str]],
     people: Mapping[tuple[str, str], Person],
 ) -> Iterator[Account]:
     for row in rows:
@@ -147,6 +152,7 @@ def _accounts(
             watched_since=row.watched_since,
             last_used_at=row.last_used_at,
             uses=uses.get(row.id, {}),
+            seen=seen.get(row.id, {}),
         )
 
 
@@ -167,6 +173,13 @@ def _uses(found: QuerySet[ConnectedAccount]) -> dict[UUID, dict[tuple[str, str],
         kept = uses.setdefault(use.account_id, {})
         kept[use.agent, use.skill] = Used(use.agent, use.skill, use.count, use.last)
     return uses
+
+
+def _seen(found: QuerySet[ConnectedAccount]) -> dict[UUID, dict[str, str]]:
+    seen: dict[UUID, dict[str, str]] = {}
+    for use in SeenUse.objects.filter(account__in=found.values("pk")).order_by("id"):
+        seen.setdefault(use.account_id, {})[use.client_id] = use.day.isoformat()
+    return seen
 
 
 def _people(rows: tuple[ConnectedAccount, ...]) -> dict[tuple[str, str], Person]:

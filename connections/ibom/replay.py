@@ -26,6 +26,7 @@ _ACCOUNTS: Final = (
     "connection.resumed",
     "connection.revoked",
     "connection.fell_asleep",
+    "connection.awake",
     "connection.woken",
 )
 _BEGINS: Final = frozenset({"connection.connected", "connection.woken"})
@@ -40,6 +41,7 @@ ACTIONS: Final = (
     *_ACCOUNTS,
     *_FREEZES,
     *_SETTINGS,
+    "connection.use_seen",
     "token.exchanged",
     "token.refused",
     "manifest.declared",
@@ -81,6 +83,8 @@ class Inventory:
             self._declared(event)
         elif action in _ACCOUNTS and event["outcome"] in {"success", "pending"}:
             self._told(event)
+        elif action == "connection.use_seen":
+            self._seen(event)
         elif action.startswith("token."):
             self._asked(event)
         elif action in _FREEZES and event["outcome"] == "success":
@@ -170,6 +174,19 @@ class Inventory:
         else:
             self.frozen.pop((kind, name), None)
 
+    def _seen(self, event: Event) -> None:
+        """What Auth0's tenant log told; with several accounts on a connection, of each of them."""
+        data = event["data"]
+        for name in data["accounts"]:
+            account = self.accounts.get(name)
+            if account is None:
+                continue
+            if event["index"] is not None and event["target"] is not None:
+                self.last[name] = (str(event["id"]), event["index"])
+            if event["outcome"] == "success":
+                client, day = str(data["client_id"]), str(data["day"])
+                account.seen[client] = max(day, account.seen.get(client, ""))
+
     def _declared(self, event: Event) -> None:
         target, changes = event["target"] or {}, event["changes"]
         after = changes.get("after") if isinstance(changes, Mapping) else None
@@ -188,7 +205,7 @@ class Inventory:
     def copy(self) -> Inventory:
         """A state to compare with later, which further events do not change."""
         accounts = {
-            name: replace(account, uses=dict(account.uses))
+            name: replace(account, uses=dict(account.uses), seen=dict(account.seen))
             for name, account in self.accounts.items()
         }
         return replace(

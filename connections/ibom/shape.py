@@ -46,6 +46,7 @@ class Account:
     watched_since: datetime | None = None
     last_used_at: datetime | None = None
     uses: dict[tuple[str, str], Used] = field(default_factory=dict)
+    seen: dict[str, str] = field(default_factory=dict)  # application -> last UTC day, past us
 
     @property
     def users(self) -> list[Used]:

@@ -1,28 +1,49 @@
 """Rows of the connections room: working state, no token. Evidence is the audit trail."""
 
 from connections.models.account import ConnectedAccount, State, Use
+from connections.models.escalation import Allowance, Attempts, Escalation, ScopeRule
 from connections.models.freeze import Freeze, FrozenKind
 from connections.models.just_in_time import JustInTime
 from connections.models.manifest import Manifest, ManifestNeed
 from connections.models.notice import Need, Notice
 from connections.models.review import Choice, Review, Reviewers, ReviewItem
 from connections.models.schedule import ConnectionSetting, Schedule
+from connections.models.tenant_log import (
+    Feed,
+    LogFact,
+    LogFeed,
+    LogGap,
+    LogKind,
+    PersonLook,
+    SeenUse,
+)
 
 __all__ = [
+    "Allowance",
+    "Attempts",
     "Choice",
     "ConnectedAccount",
     "ConnectionSetting",
+    "Escalation",
+    "Feed",
     "Freeze",
     "FrozenKind",
     "JustInTime",
+    "LogFact",
+    "LogFeed",
+    "LogGap",
+    "LogKind",
     "Manifest",
     "ManifestNeed",
     "Need",
     "Notice",
+    "PersonLook",
     "Review",
     "ReviewItem",
     "Reviewers",
     "Schedule",
+    "ScopeRule",
+    "SeenUse",
     "State",
     "Use",
 ]

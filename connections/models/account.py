@@ -8,7 +8,6 @@ from django.db import models
 
 from audit.actor import Subject
 from audit.clock import uuid7
-from connections.models.derived import DayOf, GrantDigest
 
 
 class State(models.TextChoices):
@@ -36,7 +35,6 @@ class ConnectedAccount(models.Model):
     label = models.CharField(max_length=100, blank=True)
     provider_user = models.CharField(max_length=255, blank=True)
     scopes = models.JSONField(default=list)
-    grant = GrantDigest(max_length=16, default="", editable=False)
     connected_at = models.DateTimeField(null=True)  # as Auth0 says
     expires_at = models.DateTimeField(null=True)  # end of the provider's grant, if known
     state = models.CharField(max_length=20, choices=State, default=State.CONNECTED)
@@ -53,15 +51,18 @@ class ConnectedAccount(models.Model):
     seen_at = models.DateTimeField()  # when it told us
     watched_since = models.DateTimeField()  # before that, no use could be seen
     last_used_at = models.DateTimeField(null=True)
-    used_on = models.GeneratedField(
-        expression=DayOf("last_used_at"), output_field=models.DateField(null=True), db_persist=True
-    )
     last_agent = models.CharField(max_length=100, blank=True)
     last_skill = models.CharField(max_length=200, blank=True)
     last_token_expires_at = models.DateTimeField(null=True)
     failures = models.PositiveIntegerField(default=0)  # exchanges that failed since the last good
     last_failure = models.CharField(max_length=60, blank=True)
     last_failure_at = models.DateTimeField(null=True)
+    # The tenant log's word on person and connection, whoever asked (see tenant_log.LogFact).
+    auth0_used_at = models.DateTimeField(null=True)
+    auth0_used_by = models.CharField(max_length=256, blank=True)  # client id
+    auth0_failures = models.PositiveIntegerField(default=0)  # since the last good exchange
+    auth0_failed_at = models.DateTimeField(null=True)
+    auth0_failure = models.CharField(max_length=200, blank=True)  # Auth0's failure_reason
 
     class Meta:
         constraints = (
@@ -70,38 +71,8 @@ class ConnectedAccount(models.Model):
             ),
         )
         indexes = (
-            models.Index(
-                fields=[
-                    "iss",
-                    "sub",
-                    "state",
-                    "connection",
-                    "grant",
-                    "used_on",
-                    "watched_since",
-                    "source",
-                ],
-                name="account_by_person",
-            ),
+            models.Index(fields=["iss", "sub", "state"], name="account_by_person"),
             models.Index(fields=["connection", "state"], name="account_by_connection"),
-            models.Index(fields=["connection", "id"], name="account_in_connection"),
-            # What the inventory counts, so that it need not read the rows.
-            models.Index(
-                fields=[
-                    "state",
-                    "connection",
-                    "source",
-                    "grant",
-                    "used_on",
-                    "watched_since",
-                    "expires_at",
-                    "state_since",
-                    "sub",
-                    "id",
-                ],
-                name="account_counted",
-            ),
-            models.Index(fields=["label", "provider_user", "id"], name="account_by_name"),
         )
 
     def __str__(self) -> str:
@@ -136,10 +107,6 @@ class Use(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=["account", "agent", "skill"], name="one_use_row"),
-        )
-        indexes = (
-            models.Index(fields=["agent", "account"], name="use_by_agent"),
-            models.Index(fields=["skill", "account"], name="use_by_skill"),
         )
 
     def __str__(self) -> str:

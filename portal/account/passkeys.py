@@ -23,6 +23,7 @@ from audit.actor import Actor, Target
 from portal.account.passkey_words import rows
 from portal.identity.current import actor, needs_role
 from portal.identity.fresh import needs_fresh_sign_in
+from portal.ops.refused import tell
 
 _CEREMONY = "passkey_ceremony"
 _GIVEN_FOR = timedelta(minutes=10)
@@ -154,6 +155,7 @@ def _perform(
     try:
         return perform(me, verb, target, reason=reason)
     except Refused as refused:
+        tell(request, refused.code)
         messages.error(request, refused.detail)
         return None
 

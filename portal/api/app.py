@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from portal.api import audit, broker, connections, decisions, manifests, policy, problems, who
+from portal.api import (
+    audit,
+    broker,
+    connection_settings,
+    connections,
+    decisions,
+    ingest,
+    manifests,
+    policy,
+    problems,
+    who,
+)
 from portal.api.auth import bearer
 from portal.api.bodies import StrictParser
 from portal.api.contract import ContractAPI
@@ -23,5 +34,7 @@ api.add_router("", decisions.router)
 api.add_router("", policy.router)
 api.add_router("", broker.router)
 api.add_router("", manifests.router)
+api.add_router("", connection_settings.router)
 api.add_router("", connections.router)
+api.add_router("/ingest", ingest.router)
 api.add_router("/audit", audit.router)

@@ -107,4 +107,8 @@ def _problem(refusal: TokenRefusal) -> Problem:
     members: dict[str, object] = {"event_id": refusal.event_id}
     if refusal.excess:
         members["excess_scopes"] = list(refusal.excess)
+    if refusal.approval:
+        members["approval_id"] = refusal.approval
+    if refusal.opens_at:
+        members["opens_at"] = refusal.opens_at
     return Problem(refusal.status, refusal.code, refusal.detail, headers=headers, **members)

@@ -32,6 +32,7 @@ _WORDS: Final = {
     415: "The body is compressed or is no JSON",
     422: "A value is not as described; `pointer` names it",
     429: "Too often; Retry-After says when",
+    431: "Address and headers together are longer than 64 KiB; said by the server, in plain text",
     502: "The vault did not answer",
     503: "The issuer's keys cannot be read",
 }
@@ -120,4 +121,5 @@ def _complete(operation: dict[str, Any]) -> None:
         general += _OF_BODIES
     for status in general:
         responses.setdefault(status, refusal(status))
+    responses[431] = {"description": _WORDS[431], "content": text("text/plain")}
     operation["responses"] = dict(sorted(responses.items()))

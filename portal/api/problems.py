@@ -13,6 +13,8 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from approvals.models import Approval
 from approvals.perform import Refused
+from approvals.withdraw import NotYours
+from portal.ops import refused
 
 CONTENT_TYPE = "application/problem+json"
 _STATUS_OF_REFUSAL = {
@@ -58,6 +60,8 @@ def answer(problem: Problem, request: HttpRequest | None = None) -> JsonResponse
         "detail": problem.detail,
         **problem.members,
     }
+    if request is not None:
+        _mark(request, problem)
     if request is not None and (reference := request.META.get("ATA_REQUEST_ID")):
         body["request_id"] = reference
     response = JsonResponse(body, status=problem.status, content_type=CONTENT_TYPE)
@@ -65,6 +69,15 @@ def answer(problem: Problem, request: HttpRequest | None = None) -> JsonResponse
     for name, value in problem.headers.items():
         response[name] = value
     return response
+
+
+def _mark(request: HttpRequest, problem: Problem) -> None:
+    if "event_id" in problem.members:  # it is on the trail already
+        refused.unmark(request)
+        return
+    said = refused.mark_of(request)
+    if said is None or not said.certain:
+        refused.mark(request, problem.code, str(problem.members.get("reason", "")))
 
 
 def pointer_of(path: Iterable[str | int]) -> str:
@@ -99,10 +112,13 @@ def register(api: NinjaAPI) -> None:
 
     @api.exception_handler(Refused)
     def _refused(request: HttpRequest, error: Refused) -> HttpResponse:
+        refused.tell(request, error.code)
         return answer(refusal(error), request)
 
     @api.exception_handler(Approval.DoesNotExist)
-    def _no_approval(request: HttpRequest, _error: Approval.DoesNotExist) -> HttpResponse:
+    def _no_approval(request: HttpRequest, error: Approval.DoesNotExist) -> HttpResponse:
+        if isinstance(error, NotYours):
+            refused.mark(request, "not_yours", certain=True)
         return answer(
             Problem(404, "not_found", "There is no such approval, or it is not yours to see."),
             request,

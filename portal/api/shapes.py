@@ -307,6 +307,32 @@ class ConnectionList(_Closed):
     items: list[ConnectionOut]
 
 
+class HoursOut(_Closed):
+    """When agents may get tokens."""
+
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]]
+    opens: str
+    closes: str
+    zone: str
+
+
+class SettingOut(_Closed):
+    """When accounts of a connection fall asleep, and who wakes them; `sentence` says it."""
+
+    connection: str
+    idle_h: int | None
+    hours: HoursOut | None
+    wake: Literal["use", "owner"]
+    sentence: str
+    changed_at: str
+
+
+class SettingList(_Closed):
+    """Just-in-time settings in force."""
+
+    items: list[SettingOut]
+
+
 class NeedOut(_Closed):
     """One connection with the scopes that may be asked for."""
 

@@ -17,9 +17,11 @@ from approvals import answering, clock
 from approvals.models import Approval, Ask, Passkey, Status
 from approvals.passkeys import answers, keys, party
 from approvals.perform import Refused
+from approvals.withdraw import NotYours
 from audit.actor import Actor
 from portal.account.passkeys import sent
 from portal.identity.current import actor
+from portal.ops.refused import mark, tell
 
 _SAID: Final[dict[str, answers.Said]] = {"approve": "approve", "deny": "deny"}
 _DONE: Final = {
@@ -95,8 +97,12 @@ def answer(request: HttpRequest, approval_id: UUID) -> HttpResponse:
             raise Refused("malformed_passkey", "Say approve or deny.")
         answers.give(actor(request), str(approval_id), _SAID[said], sent(request))
         messages.success(request, _DONE[said])
+    except NotYours:
+        mark(request, "not_yours", certain=True)
+        raise Http404 from None
     except Approval.DoesNotExist:
         raise Http404 from None
     except Refused as refused:
+        tell(request, refused.code)  # what a passkey signed is on the trail already
         messages.error(request, refused.detail)
     return redirect("approval", approval_id=approval_id)

@@ -26,7 +26,14 @@ from portal.approvals_pages import policy_draft, policy_words
 from portal.approvals_pages.policy_draft import Draft
 from portal.approvals_pages.policy_trying import trial
 from portal.identity.current import actor, needs_role
-from portal.identity.fresh import WITHIN_S, fresh_sign_in_url, needs_fresh_sign_in, what_is_missing
+from portal.identity.fresh import (
+    CODE,
+    WITHIN_S,
+    fresh_sign_in_url,
+    needs_fresh_sign_in,
+    what_is_missing,
+)
+from portal.ops.refused import mark, tell
 
 _STATUS = {"stale_policy": 409, "no_approver": 409, "not_permitted": 403}
 
@@ -124,6 +131,7 @@ def propose(request: HttpRequest) -> HttpResponse:
         return redirect("approvals-policy-edit")
     session = request.META.get("ATA_SESSION")
     if why := what_is_missing(session, WITHIN_S, mfa=True):
+        mark(request, CODE)
         return _review(request, made, problem=f"{why} Nothing was changed.", again=True, status=401)
     try:
         done = perform(
@@ -134,6 +142,7 @@ def propose(request: HttpRequest) -> HttpResponse:
             reason=request.POST.get("reason", "")[:2000],
         )
     except Refused as refused:
+        tell(request, refused.code)
         return _review(request, made, problem=refused.detail, status=_STATUS.get(refused.code, 422))
     if done.approval is None:  # no policy lets it: the floor asks for another person
         return redirect("approvals-policy")

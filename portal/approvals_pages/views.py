@@ -14,9 +14,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from approvals import withdraw
 from approvals.models import Approval
 from approvals.perform import Refused
+from connections.escalation import shown
 from portal.approvals_pages import inbox, policy
 from portal.approvals_pages.detail import as_context, detail, version_of
 from portal.identity.current import actor
+from portal.ops.refused import mark, tell
 
 
 @require_safe
@@ -53,7 +55,10 @@ def index_live(request: HttpRequest) -> HttpResponse:
 def one(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     """One request: the code, what it does, how far it is."""
     found = detail(_visible(request, approval_id), actor(request))
-    context = as_context(found) | {"proposed": policy.proposed(found.approval)}
+    context = as_context(found) | {
+        "proposed": policy.proposed(found.approval),
+        "beyond": shown.asked(found.approval),
+    }
     return render(request, "approvals/detail.html", context)
 
 
@@ -80,6 +85,7 @@ def cancel(request: HttpRequest, approval_id: UUID) -> HttpResponse:
         withdraw.cancel(actor(request), str(approval.pk))
         messages.success(request, "Cancelled. Approving the push now commits nothing.")
     except Refused as refused:
+        tell(request, refused.code)
         messages.error(request, refused.detail)
     return redirect("approval", approval_id=approval_id)
 
@@ -92,6 +98,7 @@ def send_again(request: HttpRequest, approval_id: UUID) -> HttpResponse:
         withdraw.send_again(actor(request), str(approval.pk))
         messages.success(request, "Sent again with a new code. The old one no longer counts.")
     except Refused as refused:
+        tell(request, refused.code)
         messages.error(request, refused.detail)
     return redirect("approval", approval_id=approval_id)
 
@@ -104,6 +111,7 @@ def confirm_denial(request: HttpRequest, approval_id: UUID) -> HttpResponse:
         withdraw.confirm_denial(actor(request), str(approval.pk))
         messages.success(request, "Recorded: you denied this.")
     except Refused as refused:
+        tell(request, refused.code)
         messages.error(request, refused.detail)
     return redirect("approval", approval_id=approval_id)
 
@@ -111,6 +119,9 @@ def confirm_denial(request: HttpRequest, approval_id: UUID) -> HttpResponse:
 def _visible(request: HttpRequest, approval_id: UUID) -> Approval:
     try:
         return withdraw.visible_to(actor(request), str(approval_id))
+    except withdraw.NotYours:
+        mark(request, "not_yours", certain=True)
+        raise Http404 from None
     except Approval.DoesNotExist:
         raise Http404 from None
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from approvals import actors, policy, registry
+from approvals import actors, policy, registry, stages
 from approvals.models import Approval, Ask, AskState, Channel, Outcome, Person, Status
 from approvals.registry import Verb
 from audit.actor import Actor
 from portal.web.times import duration
 
 _ROUNDED_FROM_S = 55
-CHANNELS = {"web": "on the web", "cli": "with ata", "api": "over the API", "task": "by itself"}
+CHANNELS = {
+    "web": "on the web",
+    "cli": "with ata",
+    "api": "over the API",
+    "task": "by itself",
+    "broker": "at the broker",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,8 @@ def requester_name(approval: Approval, viewer: Actor | None = None) -> str:
         return f"a {approval.severity} finding, by itself"
     asked = actors.from_json(approval.requester)
     if viewer is not None and (asked.iss, asked.sub) == (viewer.iss, viewer.sub):
-        return "you"
-    return asked.name or asked.email or asked.sub
+        return "an agent of yours" if asked.via == "broker" else "you"
+    return actors.requester_name(asked)
 
 
 def channel_of(approval: Approval) -> str:
@@ -74,7 +80,7 @@ def standing(approval: Approval, ask: Ask | None, viewer: Actor | None = None) -
         return _closed(approval)
     if ask is None:
         return Standing("warn", "users", "waiting for somebody to ask")
-    needed = int(approval.rule.get("count", 1))
+    needed = stages.needed(approval)
     if needed > 1:
         said = sum(one.state == AskState.APPROVED for one in approval.asks.all())
         return Standing("info", "users", f"{said} of {needed} approved")

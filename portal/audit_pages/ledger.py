@@ -13,7 +13,16 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 from kombu.exceptions import OperationalError
 
-from audit import clock, heads, proofs, tree, verification
+from audit import (
+    clock,
+    heads,
+    loglevels,
+    proofs,
+    stamping,
+    tree,
+    verification,
+    witnesses,
+)
 from audit.ledger import note
 from audit.models import Cosignature, VerificationRun
 from audit.sequencer import stopped_reason
@@ -43,6 +52,13 @@ def ledger(request: HttpRequest) -> HttpResponse:
         "vkey": proofs.vkey(),
         "fingerprint": hashlib.sha256(key.public_key).hexdigest(),
         "witnesses": _witnesses(newest.size if newest else 0),
+        "asked": witnesses.standings(),
+        "witness_problem": witnesses.configured().problem,
+        "quorum": _quorum(),
+        "sizes": loglevels.current(),
+        "token": stamping.newest_token(),
+        "time_asked": bool(settings.TSA_URL),
+        "time_trusted": settings.TSA_CA_FILE is not None,
         "runs": runs,
         "busy": any(run.live for run in runs),
         "last_good": next((run for run in runs if run.ok), None),
@@ -100,6 +116,14 @@ def _commands() -> str:
 def _runs() -> list[VerificationRun]:
     order = VerificationRun.objects.order_by("-asked")
     return list(order[:_SHOWN])
+
+
+def _quorum() -> str:
+    """How many must have cosigned, in words; empty where nobody is asked for."""
+    policy = witnesses.configured().policy
+    if policy is None or not policy.witnessed:
+        return ""
+    return f"{policy.fewest} of {len(policy.witnesses)}"
 
 
 def _witnesses(size: int) -> list[str]:

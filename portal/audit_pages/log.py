@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from audit import proofs
+from audit import proofs, stamping
 from audit.ledger.merkle import ProofError
 from audit.ledger.tiles import WIDTH, TileName, parse_path
 from audit.proofs import NotSequenced
@@ -41,6 +41,19 @@ def key(request: HttpRequest) -> HttpResponse:
     """The verifier key of the log (C2SP signed-note), to be compared on another way."""
     response = HttpResponse(f"{proofs.vkey()}\n", content_type=_TEXT)
     response["Cache-Control"] = "public, max-age=300"
+    return response
+
+
+@login_not_required
+@require_safe
+def time_token(request: HttpRequest, size: int) -> HttpResponse:
+    """What the time authority said about the tree of that size (RFC 3161, DER)."""
+    token = stamping.token_for(size) if size < 2**63 else None
+    if token is None:
+        raise Http404(f"no time token is about a tree of {size}")
+    response = HttpResponse(bytes(token.response), content_type="application/timestamp-reply")
+    response["Content-Disposition"] = f'attachment; filename="{size}.tsr"'
+    response["Cache-Control"] = f"public, {_NEVER_CHANGES}"
     return response
 
 

@@ -14,10 +14,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from approvals.models import Outcome, Status
 from approvals.perform import Performed, Refused, perform
 from audit.actor import Actor, Target
-from connections import actions, impact, lookup, names, overview, scopes
+from connections import actions, grounds, impact, lookup, names, overview, scopes
+from connections.escalation import shown
 from connections.models import ConnectedAccount
 from portal.connections_pages.links import provider_settings
 from portal.identity.current import actor
+from portal.ops.refused import tell
 
 
 def _fetch(request: HttpRequest, account_id: UUID) -> tuple[Actor, ConnectedAccount]:
@@ -43,6 +45,8 @@ def detail(request: HttpRequest, account_id: UUID) -> HttpResponse:
         "steps": _steps(account),
         "timeline": [_story(me, row) for row in impact.timeline(account)],
         "waiting": _waiting(account),
+        "allowed": shown.allowed_on(account, me),
+        "tried": shown.tried_on(account),
     }
     return render(request, "connections/detail.html", context)
 
@@ -54,6 +58,7 @@ def _context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:
         "account": account,
         "card": overview.card(account, me),
         "title": scopes.title(account.connection),
+        "sleeps": grounds.setting_of(account.connection).in_words(scopes.title(account.connection)),
         "owner": names.owner(account),
         "own": own,
         "impact": found,
@@ -133,6 +138,13 @@ def resume(request: HttpRequest, account_id: UUID) -> HttpResponse:
     return _perform(request, me, account, "connection.resume")
 
 
+@require_POST
+def wake(request: HttpRequest, account_id: UUID) -> HttpResponse:
+    """Wake what fell asleep; where the setting asks for it, that waits for the owner's phone."""
+    me, account = _fetch(request, account_id)
+    return _perform(request, me, account, "connection.wake")
+
+
 def _perform(
     request: HttpRequest,
     me: Actor,
@@ -146,6 +158,7 @@ def _perform(
             me, verb, Target("connection", str(account.id)), params=params, reason=reason
         )
     except Refused as refused:
+        tell(request, refused.code)
         messages.error(request, refused.detail)
         return redirect("connections:detail", account_id=account.id)
     if done.approval is not None:
@@ -155,7 +168,7 @@ def _perform(
     if own and verb == "connection.revoke":  # the page itself shows the countdown and Undo
         return redirect("connections:mine")
     messages.success(request, _done(verb, account))
-    if own and verb == "connection.resume":
+    if own and verb in {"connection.resume", "connection.wake"}:
         return redirect("connections:mine")
     return redirect("connections:detail", account_id=account.id)
 
@@ -164,6 +177,8 @@ def _asked(done: Performed, verb: str, account: ConnectedAccount) -> str:
     title = scopes.title(account.connection)
     if verb == "connection.revoke":
         return f"{title} is refused from now on. The revocation waits for another admin's phone."
+    if verb == "connection.wake" and done.approval and done.approval.rule["approver"] == "self":
+        return f"{title} wakes as soon as you approve on your phone."
     return "This waits for another admin's phone."
 
 
@@ -173,4 +188,5 @@ def _done(verb: str, account: ConnectedAccount) -> str:
         "connection.revoke": f"{title} is revoked.",
         "connection.suspend": f"{title} is suspended: agents are refused until it is resumed.",
         "connection.resume": f"{title} works again.",
+        "connection.wake": f"{title} is awake: agents get its tokens again.",
     }[verb]

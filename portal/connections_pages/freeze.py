@@ -15,6 +15,7 @@ from connections import freezing
 from connections.models import Freeze, FrozenKind
 from connections.standing import EVERYTHING
 from portal.identity.current import actor, needs_role
+from portal.ops.refused import tell
 
 _KINDS = frozenset(FrozenKind.values)
 
@@ -103,5 +104,6 @@ def _decide(request: HttpRequest, me: Actor, act: str, kind: str, name: str) -> 
     try:
         return perform(me, freezing.verb_of(kind, act), Target(kind, name), reason=reason)
     except Refused as refused:
+        tell(request, refused.code)
         messages.error(request, refused.detail)
         return None

@@ -18,6 +18,7 @@ from connections import grounds, lookup, scopes
 from connections.models import Choice, Review, ReviewItem
 from connections.reviews import remedy, rights
 from portal.connections_pages.reviews import fetch, rows
+from portal.ops.refused import tell
 
 _DONE = {
     Choice.KEEP: "Kept.",
@@ -66,6 +67,7 @@ def item(request: HttpRequest, review_id: UUID, item_id: UUID) -> HttpResponse:
     try:
         done = remedy.decide(me, found, choice, reason)
     except Refused as refused:
+        tell(request, refused.code)
         found.refresh_from_db()
         if found.event == before:
             status = 403 if refused.code in {"not_permitted", "not_reviewer"} else 422
@@ -139,6 +141,7 @@ def revoke(request: HttpRequest, review_id: UUID, item_id: UUID) -> HttpResponse
     try:
         done = remedy.begin(me, found)
     except Refused as refused:
+        tell(request, refused.code)
         messages.error(request, refused.detail)
     else:
         _tell(request, Choice.REVOKE, done)

@@ -25,6 +25,7 @@ from connections.reviews import remedy, rights, scope
 from connections.reviews import result as results
 from connections.reviews.scope import Wanted
 from portal.identity.current import actor, needs_role
+from portal.ops.refused import tell
 
 PAGE = 100
 CHECKED = 500
@@ -84,6 +85,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
         try:
             perform(actor(request), "review.open", target, params={**params, "admins": named})
         except Refused as refused:
+            tell(request, refused.code)
             return _form(request, given, problem=_in_words(refused), status=422)
         messages.success(request, "Opened. The list is frozen as it is now.")
         return redirect("connections:review", review_id=target.name)
@@ -228,6 +230,7 @@ def close(request: HttpRequest, review_id: UUID) -> HttpResponseBase:
     try:
         perform(me, "review.close", Target("review", str(found.id)))
     except Refused as refused:
+        tell(request, refused.code)
         messages.error(request, refused.detail)
     else:
         messages.success(request, "Closed. The result is signed.")

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.connections_pages import connect, detail, freeze, inventory, mine, review_items, reviews
+from portal.connections_pages import (
+    beyond,
+    connect,
+    detail,
+    freeze,
+    inventory,
+    mine,
+    review_items,
+    reviews,
+    settings,
+)
 
 app_name = "connections"
 urlpatterns = [
@@ -20,6 +30,10 @@ urlpatterns = [
     path("connections/freeze/now/", freeze.freeze, name="freeze-now"),
     path("connections/freeze/me/", freeze.freeze_me, name="freeze-me"),
     path("connections/freeze/<str:kind>/<path:name>/unfreeze/", freeze.unfreeze, name="unfreeze"),
+    path("connections/settings/", settings.settings, name="settings"),
+    path("connections/settings/<str:connection>/", settings.setting, name="setting"),
+    path("connections/scopes/", beyond.watch, name="watch"),
+    path("connections/scopes/<str:connection>/", beyond.configure, name="scope-rules"),
     path("connections/inventory/", inventory.inventory, name="inventory"),
     path("connections/inventory/ibom/", inventory.ibom, name="ibom"),
     path("connections/inventory/reconcile/", inventory.reconcile_now, name="reconcile"),
@@ -41,7 +55,13 @@ urlpatterns = [
         name="review-revoke",
     ),
     path("connections/<uuid:account_id>/", detail.detail, name="detail"),
+    path(
+        "connections/<uuid:account_id>/allowances/<uuid:allowance_id>/withdraw/",
+        beyond.withdraw,
+        name="withdraw",
+    ),
     path("connections/<uuid:account_id>/revoke/", detail.revoke, name="revoke"),
     path("connections/<uuid:account_id>/suspend/", detail.suspend, name="suspend"),
+    path("connections/<uuid:account_id>/wake/", detail.wake, name="wake"),
     path("connections/<uuid:account_id>/resume/", detail.resume, name="resume"),
 ]

@@ -28,6 +28,7 @@ from portal.enforcement_pages import fleet as fleet_page
 from portal.enforcement_pages import queue
 from portal.enforcement_pages.decide import DecideForm
 from portal.identity.current import actor, needs_role
+from portal.ops.refused import tell
 
 reads = needs_role("operator", "auditor", "admin")
 
@@ -104,6 +105,7 @@ def _decide(request: HttpRequest, kind: str, name: str) -> HttpResponse:
                 severity=said["severity"] or None,
             )
         except Refused as refused:
+            tell(request, refused.code)
             form.add_error(None, refused.detail)
             status = 403 if refused.code == "not_permitted" else 422
         else:
@@ -146,6 +148,7 @@ def _dispose(request: HttpRequest, row: Finding) -> HttpResponse:
         target = Target("alert", row.finding_id, row.instance)
         done = perform(actor(request), f"alert.{act}", target, reason=reason)
     except Refused as refused:
+        tell(request, refused.code)
         if refused.code == "not_permitted":
             raise PermissionDenied(refused.detail) from None
         messages.error(request, refused.detail)

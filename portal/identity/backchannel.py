@@ -18,6 +18,7 @@ from auth0_client.logout_token import LogoutClaims
 from outbound.errors import OutboundError
 from portal.identity import sessions
 from portal.identity.models import SeenLogoutToken
+from portal.ops.refused import mark
 from portal.ops.request_id import request_id
 
 
@@ -30,6 +31,7 @@ def backchannel_logout(request: HttpRequest) -> HttpResponse:
         token = issuer.auth0().verify_logout_token(request.POST.get("logout_token", ""))
         _end(request, token)
     except TokenRefused as error:
+        mark(request, "logout_token_refused", error.code, certain=True)
         return _answer(400, {"error": "invalid_request", "error_description": error.code})
     except (Auth0Error, OutboundError):
         return _answer(503, {"error": "temporarily_unavailable"})

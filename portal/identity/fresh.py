@@ -20,6 +20,7 @@ from django.urls import reverse
 from approvals import clock
 from auth0_client.id_token import LEEWAY_S
 from portal.identity.models import SignedInSession
+from portal.ops import refused
 from portal.ops.request_id import request_id
 
 WITHIN_S = 600
@@ -95,6 +96,7 @@ def page_behind(request: HttpRequest) -> str:
 
 
 def _ask(request: HttpRequest, why: str, mfa: bool) -> HttpResponseBase:
+    refused.mark(request, CODE)
     answer = _answer(request, why, mfa)
     answer["Cache-Control"] = "no-store"
     return answer

@@ -82,6 +82,24 @@ class SeenLogoutToken(models.Model):
         return self.jti
 
 
+class SeenRefusal(models.Model):
+    """What was refused lately and is on the trail, so that repetitions are not.
+
+    `what` names caller, address and reason, `bucket` whose share of events it counts to; both are
+    HMACs under SECRET_KEY. `bucket` is empty for all strangers together.
+    """
+
+    what = models.CharField(max_length=64, unique=True)
+    bucket = models.CharField(max_length=64, blank=True)
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["bucket", "at"], name="refusals_of_one"),)
+
+    def __str__(self) -> str:
+        return self.what
+
+
 class CommandLineSignIn(models.Model):
     """The newest device-flow sign-in of a subject, whose ID token is kept as evidence.
 

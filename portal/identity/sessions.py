@@ -19,10 +19,12 @@ from audit.storage import is_failure
 from auth0_client.id_token import LEEWAY_S
 from portal.identity.backend import SignIn
 from portal.identity.breakglass.opening import open_until
-from portal.identity.models import SeenLogoutToken, SignedInSession, User
+from portal.identity.models import SeenLogoutToken, SeenRefusal, SignedInSession, User
 from portal.ops.request_id import request_id
 
 _TOUCH_EVERY = timedelta(minutes=1)
+FOLDED_FOR = timedelta(minutes=10)
+"""How long one event stands for all refusals like it (`portal.identity.refusals`)."""
 SESSION_ID = "ata_session_id"
 
 
@@ -134,11 +136,13 @@ def _live(found: Sessions) -> Sessions:
 
 
 def tidy(now: datetime) -> None:
-    """Forget sessions that ran out, and logout tokens that nobody could replay any more."""
+    """Forget sessions that ran out, refusals that are folded no more, and logout tokens that
+    nobody could replay any more."""
     Session.objects.filter(expire_date__lte=now).delete()
     SignedInSession.objects.exclude(pk__in=_live(SignedInSession.objects.all())).filter(
         created__lt=now - _TOUCH_EVERY  # a sign-in that is being written has its row soon
     ).delete()
+    SeenRefusal.objects.filter(at__lt=now - FOLDED_FOR).delete()
     SeenLogoutToken.objects.filter(expires__lt=now - timedelta(seconds=2 * LEEWAY_S)).delete()
 
 

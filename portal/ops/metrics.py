@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from approvals import clock
 from approvals.models import Approval, Effect, Status
-from audit import sequencer
+from audit import sequencer, witnesses
 from audit.heads import newest_checkpoint
 from audit.models import EventRow
 
@@ -39,6 +39,11 @@ def _lines(now: datetime) -> Iterator[str]:
     yield _gauge("ata_ledger_unsequenced", "Events that wait for a leaf.", waiting)
     yield _gauge(
         "ata_ledger_alarm", "1 while signing is stopped.", bool(sequencer.stopped_reason())
+    )
+    yield _gauge(
+        "ata_ledger_witnessed_size",
+        "Entries of the largest tree that a quorum of witnesses cosigned.",
+        witnesses.witnessed_size(),
     )
     pending = Approval.objects.filter(status=Status.PENDING)
     yield _gauge("ata_approvals_pending", "Approvals that wait for an answer.", pending.count())

@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 
 from audit.storage import is_failure
 from portal.api.problems import Problem, answer, nothing_stored
+from portal.ops import refused
 from portal.ops.request_id import request_id
 
 log = logging.getLogger("portal.web")
@@ -24,6 +25,8 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """403, with the reason that the view gave."""
     why = str(exception or "")
+    if refused.mark_of(request) is None:
+        refused.mark(request, "not_permitted")
     return _page(request, 403, "forbidden", why or "This is not for your role.", detail=why)
 
 
@@ -54,6 +57,7 @@ def _nothing_is_stored(request: HttpRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403 for a form without a valid token: usually a page that was open too long."""
+    refused.mark(request, "csrf")
     return _page(
         request, 403, "csrf", "This page was open too long. Go back, reload, try again.", "csrf"
     )

@@ -15,6 +15,7 @@ from portal.web.home_audit import auditor
 from portal.web.home_connections import admin, mine
 from portal.web.home_enforcement import operator
 from portal.web.home_panels import Home, Panel
+from portal.web.home_scopes import watch
 
 log = logging.getLogger("portal.web")
 
@@ -24,6 +25,8 @@ _BY_ROLE: tuple[tuple[str, str, Part], ...] = (
     ("auditor", "The audit trail", auditor),
     ("operator", "Enforcement", operator),
     ("admin", "Connections", admin),
+    ("operator", "Scope watch", watch),
+    ("admin", "Scope watch", watch),
 )
 
 

@@ -16,7 +16,14 @@ from portal.web.home_audit import latest, pending
 from portal.web.home_panels import MOST, Home, Line, Panel, Tile
 
 _INVENTORY = "/connections/inventory/"
-_TOLD = {"suspended": "suspended", "revoked": "revoked", "resumed": "resumed"}
+_TOLD = {
+    "suspended": "suspended",
+    "revoked": "revoked",
+    "resumed": "resumed",
+    "scope_asked": "asked for more than it declares on",
+    "scope_repeated": "keeps asking for more than it declares on",
+    "scope_withdrawn": "took back what was allowed on",
+}
 
 
 def admin(me: Actor) -> Home:

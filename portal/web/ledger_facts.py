@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.cache import cache
 
-from audit import loglevels, sequencer
+from audit import loglevels, sequencer, witnesses
 from audit.heads import newest_checkpoint
-from audit.models import VerificationRun
+from audit.models import VerificationRun, WitnessState
 
 _FOR_S = 2
 _KEY = "shell.ledger"
@@ -37,9 +37,8 @@ def _read() -> dict[str, Any]:
         "signed_at": signed.created if signed else None,
         "verified_to": int(run.result.get("size", 0)) if run else 0,
         "verified_at": run.finished if run else None,
-        "state": "ok",
-        "words": _witnesses(),
         "url": "/audit/ledger/",
+        **_witnesses(),
     }
     if signed is None:
         found |= {"state": "warn", "words": "nothing signed yet"}
@@ -50,10 +49,22 @@ def _read() -> dict[str, Any]:
     return found
 
 
-def _witnesses() -> str:
+_OBJECTS = (WitnessState.State.REFUSES, WitnessState.State.CONFLICT)
+
+
+def _witnesses() -> dict[str, str]:
     """What others vouch for; without a quorum of witnesses that are not ours, nobody does."""
     sizes = loglevels.current()
-    return f"witnessed to #{sizes.witnessed:,}" if sizes.witnessed else "0 independent witnesses"
+    words = f"witnessed to #{sizes.witnessed:,}" if sizes.witnessed else "0 independent witnesses"
+    if problem := witnesses.configured().problem:
+        return {"state": "bad", "words": f"witnesses: {problem.rstrip('.')}"}
+    asked = witnesses.standings()
+    if objecting := next((one for one in asked if one.state in _OBJECTS), None):
+        return {"state": "bad", "words": f"{objecting.name or objecting.url} {objecting.words}"}
+    away = sum(one.state == WitnessState.State.AWAY for one in asked)
+    if away:
+        return {"state": "warn", "words": f"{words} · {away} of {len(asked)} witnesses silent"}
+    return {"state": "ok", "words": words}
 
 
 def _where(result: dict[str, Any]) -> str:

@@ -36,12 +36,18 @@ class Keys:
     page: Page
 
     def press(self, key: str) -> None:
-        """One key."""
+        """One key, once the page is there whole."""
+        self._ready()
         self.page.keyboard.press(key)
 
     def type(self, words: str) -> None:
         """Words, letter by letter."""
+        self._ready()
         self.page.keyboard.type(words)
+
+    def _ready(self) -> None:
+        """An address changes before the scripts of its page hear a key."""
+        self.page.wait_for_load_state("load")
 
     def to(self, name: str, within: int = 120) -> None:
         """Tab on until a stop of that name; every stop on the way can be seen."""

@@ -66,7 +66,7 @@ def test_an_operator_asks_and_a_phone_answers(house: House) -> None:
             break
     thumb.press("Enter")
     expect(phone.locator("#said")).to_contain_text("Approved.")
-    expect(page.locator(".code-big")).to_have_count(0, timeout=30_000)
+    expect(page.locator(".code-big")).to_have_count(0, timeout=60_000)
 
 
 def test_a_member_disconnects_and_takes_it_back(house: House) -> None:

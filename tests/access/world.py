@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import httpx
 from playwright.sync_api import expect
 
 from approvals.policy.versions import default
@@ -51,6 +53,7 @@ def prepare(house: House) -> World:
     job = _export(auditor)
     run = _verification(house, auditor)
     _suspended(house)
+    _escalated(house)
     reviews = _reviews(house)
     eventually(lambda: house.stack.enforced("edge-1").get(skill), "a hold at edge-1")
     approvals = _one_each(house, "approvals_approval", "status || outcome")
@@ -68,6 +71,7 @@ def prepare(house: House) -> World:
         ("job_id",): [(job,)],
         ("approval_id",): [(id,) for id in approvals],
         ("account_id",): [(id,) for id in accounts],
+        ("account_id", "allowance_id"): [(accounts[0], accounts[0])],
         ("review_id",): [one[:1] for one in reviews],
         ("review_id", "item_id"): reviews,
         ("digest",): [(digest,) for digest in _evidence(house)],
@@ -111,6 +115,22 @@ def _suspended(house: House) -> None:
     admin = house.visit("admin", path)
     admin.page.get_by_role("button", name="Suspend").first.click()
     expect(admin.page.get_by_text("suspended", exact=False).first).to_be_visible()
+
+
+def _escalated(house: House) -> None:
+    """A component that asked for more than its manifest declares, named as long as can be."""
+    ata = house.command_line("operator").signed_in()
+    token = json.loads(ata.session.read_text())["access_token"]
+    answer = httpx.get(
+        house.url("/v1/auth/token?connection=github"),
+        headers={
+            "Authorization": f"Bearer {token}",
+            "ATA-Agent": LONG,
+            "ATA-Skill": "mcp:github-mcp",
+            "ATA-Scopes": "repo delete_repo admin:org",
+        },
+    )
+    assert answer.json()["code"] == "scope_escalation_pending", answer.text
 
 
 def _reviews(house: House) -> list[tuple[str, ...]]:

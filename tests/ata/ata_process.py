@@ -56,7 +56,7 @@ class Ata:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=90,
             env={**self.environment, **env},
             cwd=self.home,
             check=False,
@@ -86,7 +86,7 @@ class Ata:
         except OSError:  # Linux says EIO where others say end of file
             pass
         os.close(ours)
-        process.wait(timeout=30)
+        process.wait(timeout=90)
         return shown.decode()
 
     def start(self, *args: str) -> subprocess.Popen[bytes]:

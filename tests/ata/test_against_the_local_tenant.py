@@ -42,7 +42,7 @@ def answer(town: Ata, tenant: LocalTenant, action: str) -> tuple[int, str]:
     browser = tenant.browser()
     page = browser.sign_in(browser.get(asked["verification_uri_complete"]), SUBS["operator"])
     assert browser.submit(page, action=action).status_code == 200
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=90)
     return process.returncode, output.decode()
 
 

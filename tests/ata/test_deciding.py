@@ -175,12 +175,12 @@ def test_ctrl_c_leaves_the_request_open_and_says_so(signed_in: Ata, portal: Stan
     portal.on("POST", "/v1/decisions", asked())
     portal.on("GET", f"/v1/approvals/{APPROVAL}", approval("pending"))
     process = signed_in.start("skill", "block", "web-scraper")
-    for _ in range(200):
+    for _ in range(800):
         if len(portal.seen("GET", f"/v1/approvals/{APPROVAL}")) >= 2:
             break
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert f"/approvals/{APPROVAL}/" in errors.decode()
     assert f"ata approvals wait {APPROVAL}" in errors.decode()

@@ -45,7 +45,7 @@ def address(signed_in: Ata, broker: StandIn) -> Iterator[str]:
     assert process.stdout
     yield json.loads(process.stdout.readline())["url"]
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 130
+    assert process.wait(60) == 130
     process.communicate()
 
 

@@ -87,7 +87,7 @@ class Agent:
         return answer
 
     def close(self) -> tuple[int, str]:
-        output, errors = self.process.communicate(timeout=15)
+        output, errors = self.process.communicate(timeout=60)
         self.received += output
         return self.process.returncode, errors.decode()
 
@@ -298,15 +298,15 @@ def test_signals_reach_the_server(broker: StandIn, signed_in: Ata) -> None:
     assert process.stdout
     assert process.stdout.readline() == b"ready\n"
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=10)
+    output, _ = process.communicate(timeout=60)
     assert (process.returncode, output) == (9, b"caught\n")
 
 
 def test_a_server_that_leaves_children_does_not_hang(broker: StandIn, signed_in: Ata) -> None:
     start = time.monotonic()
-    done = plain(signed_in, "sh", "-c", "sleep 20 & exit 3")
+    done = plain(signed_in, "sh", "-c", "sleep 60 & exit 3")
     assert done.returncode == 3
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 40
 
 
 def test_an_unknown_command_is_named(broker: StandIn, signed_in: Ata) -> None:

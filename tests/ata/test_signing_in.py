@@ -292,7 +292,7 @@ def test_parallel_commands_refresh_once(ata: Ata, portal: StandIn) -> None:
     portal.on("POST", "/oauth/token", slow)
     running = [ata.start("status", "--json") for _ in range(4)]
     for process in running:
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=90)
         assert process.returncode == 0, errors
         assert json.loads(output)["signed_in"] is True
     (refresh,) = portal.seen("POST", "/oauth/token")

@@ -104,7 +104,7 @@ def running(ata: Ata) -> Iterator[dict[str, str]]:
     assert process.stdout
     yield json.loads(process.stdout.readline())
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 130
+    assert process.wait(60) == 130
     process.communicate()
 
 

@@ -240,10 +240,10 @@ def test_a_second_database_session_finds_the_lock_taken() -> None:
     with locks.sequencer_lock() as held:
         assert held
         with other.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", [locks._PG_KEY])
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [locks._SEQUENCER_KEY])
             assert cursor.fetchone() == (False,)
     with other.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [locks._PG_KEY])
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [locks._SEQUENCER_KEY])
         assert cursor.fetchone() == (True,)
         cursor.execute("SELECT pg_advisory_unlock_all()")  # the session goes back to a pool
     other.close()

@@ -214,7 +214,7 @@ def test_a_source_that_hangs_keeps_nobody_waiting_who_can_be_served_from_memory(
         calls[0] += 1
         if calls[0] > 1:
             hung.set()
-            let_go.wait(10)
+            let_go.wait(60)
         return calls[0]
 
     cached = Cached("thing", fetch, Lifetimes(fresh=10, stale=100, pause=1), lambda: now[0])
@@ -222,11 +222,11 @@ def test_a_source_that_hangs_keeps_nobody_waiting_who_can_be_served_from_memory(
     now[0] = 11.0
     asking = threading.Thread(target=cached.get)
     asking.start()
-    assert hung.wait(5)
+    assert hung.wait(20)
     answers: list[int] = []
     other = threading.Thread(target=lambda: answers.append(cached.get()))
     other.start()
-    other.join(2)
+    other.join(20)
     served = list(answers)
     let_go.set()
     asking.join()

@@ -83,7 +83,7 @@ def test_no_token_is_kept_or_logged_anywhere(
     [
         ("", "", "undeclared_caller"),
         ("mcp:unheard-of", "", "undeclared_caller"),
-        ("mcp:github-mcp", "read:user delete_repo", "scope_not_declared"),
+        ("mcp:github-mcp", "read:user delete_repo", "scope_escalation_pending"),
     ],
 )
 def test_an_undeclared_request_is_refused_and_recorded(
@@ -103,10 +103,10 @@ def test_a_request_beyond_the_manifest_is_an_escalation(
     answer = gateway("operator").exchange(scopes="repo delete_repo admin:org")
     assert answer.json()["excess_scopes"] == ["admin:org", "delete_repo"]
     event = last("scope.escalated")
-    assert event.outcome == "denied"
+    assert event.outcome == "pending"
     assert event.sentence == (
         "github-mcp asked GitHub for more than its manifest declares: "
-        "admin:org, delete_repo (denied)"
+        "admin:org, delete_repo (somebody is asked)"
     )
 
 

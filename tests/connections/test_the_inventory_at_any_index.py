@@ -7,23 +7,31 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import transaction
 
-from approvals import clock
+from approvals import clock, registry
+from approvals.commit import commit_now
 from approvals.perform import Refused, perform
 from audit import erasure, sequencer
 from audit.actor import Actor, Subject, Target
+from audit.clock import uuid7
 from audit.load import openings_of
 from audit.models import Entry
 from connections import drift, manifests
 from connections.ibom import facts, replay
 from connections.ibom.shape import ERASED, Account
-from connections.models import ConnectedAccount, State
+from connections.just_in_time import dozing
+from connections.just_in_time.hours import DAYS
+from connections.models import ConnectedAccount, Feed, LogKind, State
+from connections.standing import Code
+from connections.tenant_log import items, recorder
 from tests.connections.visitor import Gateway, know, subject
 from tests.identity.trail import events
 from tests.support.pages import signed_in
@@ -68,6 +76,32 @@ def told(size: int, moment: datetime | None = None) -> dict[str, Account]:
     return {account.id: account for account in facts.at(size, moment).accounts}
 
 
+def test_what_time_freezes_and_settings_do_is_told_by_the_log_too(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "now", lambda: _moment)
+    monkeypatch.setattr("audit.clock.now", lambda: _moment)
+    know("member1", "member2", "admin")
+    seen: set[str] = set()
+    choose = random.Random(5)
+    for _ in range(60):
+        (step if choose.random() < 0.3 else around)(choose)
+        sequencer.run_once()
+        rows, again = now_known(), told(Entry.objects.count(), _moment)
+        assert comparable(again) == comparable(rows)
+        assert stood(again) == stood(rows)
+        seen |= {account.state for account in rows.values()}
+    assert {Code.ASLEEP, Code.FROZEN, Code.CONNECTED, Code.NEEDS_RECONNECT} <= seen
+
+
+def stood(accounts: dict[str, Account]) -> dict[str, Any]:
+    """Since when, which the times of events tell to the second."""
+    return {
+        name: account.state_since and account.state_since.replace(microsecond=0)
+        for name, account in accounts.items()
+    }
+
+
 def comparable(accounts: dict[str, Account]) -> dict[str, Any]:
     """What both have to agree on; the rest no event has to tell (docs/ibom.md)."""
     return {
@@ -79,9 +113,56 @@ def comparable(accounts: dict[str, Account]) -> dict[str, Any]:
             sorted(account.scopes),
             account.state,
             {key: use.count for key, use in account.uses.items()},
+            account.seen,
         )
         for name, account in accounts.items()
     }
+
+
+def decide(who: Actor, verb: str, target: Target, params: dict[str, Any]) -> None:
+    """A decision whose approval is left out: what is held here is what it leads to."""
+    with transaction.atomic():
+        commit_now(
+            verb=registry.get(verb),
+            actor=who,
+            target=target,
+            params=params,
+            reason="a test",
+            severity="LOW",
+            operation=str(uuid7()),
+            intent_hash="",
+        )
+
+
+def around(choose: random.Random) -> None:
+    """One thing that can happen around the accounts: time, freezes, settings, waking."""
+    global _moment
+    _moment += timedelta(hours=choose.choice([0, 1, 5, 30, 100]))
+    admin = Actor(iss=settings.ENV.issuer, sub=subject("admin"), roles=frozenset({"admin"}))
+    service = Target("service", choose.choice(["github", "slack", "*"]))
+    person = Target("person", subject(choose.choice(["member1", "member2"])))
+    row = ConnectedAccount.objects.order_by("pk").first()
+    hours = {"days": choose.sample(DAYS, 3), "opens": "08:00", "closes": "18:00", "zone": "UTC"}
+    params: dict[str, Any] = {
+        "idle_h": choose.choice([None, 24, 96]),
+        "hours": choose.choice([None, None, hours]),
+        "wake": choose.choice(["use", "owner"]),
+    }
+    what: list[tuple[str, Target, dict[str, Any]]] = [
+        ("connection.freeze", service, {}),
+        ("connection.unfreeze", service, {}),
+        ("person.freeze", person, {}),
+        ("person.unfreeze", person, {}),
+        *[("connection.relax", Target("service", on), params) for on in ("github", "slack")] * 3,
+    ]
+    if row is not None:
+        what += [("connection.wake", Target("connection", str(row.pk)), {})] * 3
+    with suppress(Refused):
+        decide(admin, *choose.choice(what))
+    dozing.run()
+
+
+_moment = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
 
 def fact(choose: random.Random, auth0_id: str) -> drift.Fact:
@@ -91,11 +172,28 @@ def fact(choose: random.Random, auth0_id: str) -> drift.Fact:
     return drift.Fact(auth0_id, choose.choice(["github", "slack"]), scopes, now, ends)
 
 
+def used_elsewhere(choose: random.Random, row: ConnectedAccount) -> None:
+    """Auth0 tells of exchanges by other applications, late and in any order."""
+    days = [clock.now() - timedelta(days=choose.randint(0, 3)) for _ in range(3)]
+    told = [
+        items.Entry(
+            log_id=f"{choose.random()}",
+            at=at,
+            kind=choose.choice([LogKind.EXCHANGED, LogKind.EXCHANGE_FAILED]),
+            sub=row.sub,
+            connection=row.connection,
+            client_id=choose.choice(["concierge", "desk"]),
+        )
+        for at in days
+    ]
+    recorder.take(choose.choice(list(Feed)), told)
+
+
 def step(choose: random.Random) -> None:
     """One thing that can happen to the inventory."""
     who = choose.choice(["member1", "member2"])
     row = ConnectedAccount.objects.order_by("?").first()
-    what = choose.choice(["appears", "seen", "gone", "suspend", "resume", "revoke"])
+    what = choose.choice(["appears", "seen", "gone", "suspend", "resume", "revoke", "elsewhere"])
     if row is None or what == "appears":
         known = ConnectedAccount.objects.count()
         drift.appeared(
@@ -104,6 +202,8 @@ def step(choose: random.Random) -> None:
     elif what == "seen":
         seen = replace(fact(choose, row.auth0_id), connection=row.connection)
         drift.still_there(row, seen, clock.now() + timedelta(seconds=1))
+    elif what == "elsewhere":
+        used_elsewhere(choose, row)
     elif what == "gone":
         drift.vanished(row, "a test")
     else:

@@ -57,7 +57,7 @@ class Running:
     ) -> Answer:
         """Make one call; ``raw`` sends bytes instead of JSON."""
         content = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)) as connection:
             connection.request(method, path, content, dict(headers))
             answer = connection.getresponse()
             return Answer(answer.status, answer.headers, answer.read())

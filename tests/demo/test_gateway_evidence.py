@@ -253,7 +253,7 @@ def test_a_bad_scan_sends_one_signed_notification_and_a_block_sends_none(tmp_pat
             gateway.call("POST", "/enforce/block", {"target_type": "skill", "target_name": "x"})
             gateway.call("POST", "/demo/scan", {**STAGED, "severity": "LOW"})
             gateway.call("POST", "/demo/scan", STAGED)
-            assert arrived.wait(5)
+            assert arrived.wait(20)
     ((headers, body),) = got
     expected = hmac.new(b"s3cret", body, hashlib.sha256).hexdigest()
     assert headers["X-Hub-Signature-256"] == f"sha256={expected}"

@@ -37,16 +37,16 @@ def test_one_process_serves_two_gateways_with_separate_state(tmp_path: Path) -> 
         }
         body = json.dumps({"target_type": "mcp", "target_name": "shell-mcp"}).encode()
         block = urllib.request.Request(f"{first}/enforce/block", body, headers, method="POST")
-        with urllib.request.urlopen(block, timeout=5) as answer:
+        with urllib.request.urlopen(block, timeout=20) as answer:
             assert json.load(answer) == {"status": "blocked"}
         counts = []
         for url in (first, second):
             listing = urllib.request.Request(f"{url}/enforce/blocked", headers=headers)
-            with urllib.request.urlopen(listing, timeout=5) as answer:
+            with urllib.request.urlopen(listing, timeout=20) as answer:
                 counts.append(len(json.load(answer)))
         assert counts == [1, 0]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
+        assert process.wait(20) == 0
     finally:
         process.kill()
         process.wait()

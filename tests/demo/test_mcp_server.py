@@ -96,7 +96,7 @@ def _talk(
         text=True,
         cwd=ROOT,
         env=environment,
-        timeout=20,
+        timeout=60,
     )
     assert done.returncode == 0
     assert SECRET not in done.stdout + done.stderr
@@ -230,7 +230,7 @@ def _agent(environment: dict[str, str], *arguments: str) -> subprocess.Completed
         text=True,
         cwd=ROOT,
         env=environment,
-        timeout=30,
+        timeout=60,
     )
 
 
@@ -288,7 +288,7 @@ def test_over_http_the_token_of_each_request_is_the_one_used(
     with _http_server(stub, monkeypatch) as server:
 
         def post(headers: dict[str, str], message: object, path: str = "/mcp") -> tuple[int, Any]:
-            connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=5)
+            connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
             with closing(connection):
                 connection.request("POST", path, json.dumps(message), headers)
                 answer = connection.getresponse()

@@ -15,6 +15,7 @@ from enforcement.models import Asset, Finding, FindingStatus
 from portal.identity.models import SignedInSession
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town
+from tests.identity.trail import events
 
 pytestmark = pytest.mark.django_db
 PAGE = "/enforcement/skill/pdf-exfil/"
@@ -244,7 +245,8 @@ def test_endpoints_refuse_whom_and_what_they_must(
     assert answer.status_code == status
     if method == "post" and not who:
         assert answer["Location"].startswith("/oidc/authenticate/")
-    assert not Asset.objects.exists() and not Event.objects.exists()
+    assert not Asset.objects.exists()
+    assert [event["action"] for event in events()] == ["access.refused"] * (status == 403)
 
 
 def test_auditors_cannot_close_findings(edge: Edge, look: Look, town: Town) -> None:

@@ -202,7 +202,7 @@ class Wire:
 
     def _forward(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         self.calls.append(request.line)
-        onward = http.client.HTTPConnection("127.0.0.1", self.to_port, timeout=20)
+        onward = http.client.HTTPConnection("127.0.0.1", self.to_port, timeout=40)
         try:
             kept = {k: v for k, v in request.headers.items() if k.lower() != "connection"}
             onward.request(request.method, request.path, request.body, kept)

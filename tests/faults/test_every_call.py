@@ -71,6 +71,7 @@ CALLS: dict[str, Call] = {
     "management.delete_refresh_token": lambda a: a.management.delete_refresh_token("rt_1"),
     "management.grants": lambda a: a.management.grants(SUB),
     "management.delete_grant": lambda a: a.management.delete_grant("cgr_1"),
+    "management.log_items_after": lambda a: a.management.log_items_after("9" * 20),
     "management.logs_after": lambda a: a.management.logs_after("9" * 20),
     "management.latest_log_id": lambda a: a.management.latest_log_id(),
     "management.search_logs": lambda a: a.management.search_logs('type:"s"'),

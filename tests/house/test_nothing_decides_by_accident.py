@@ -24,7 +24,7 @@ from tests.support.sign_in import SUBS
 
 DECIDED = re.compile(
     r'^\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+"((?:approvals_(?!person|shortlived|idempotency)'
-    r"|connections_(?:connectedaccount|manifest|freeze|review)|enforcement_asset)\w*)\"",
+    r"|connections_(?:connectedaccount|justintime|manifest|freeze|review)|enforcement_asset)\w*)\"",
     re.IGNORECASE,
 )
 ROLES = {"nobody": (), "everything": ("auditor", "operator", "admin")}
@@ -79,9 +79,9 @@ def test_looking_at_every_page_decides_nothing(role: str, decided: list[str]) ->
     assert decided == []
     assert seen.count(200) >= 5
     actions = set(EventRow.objects.values_list("action", flat=True))
-    assert actions <= {"audit.viewed", "operator.sign_in_failed", "connection.connected",
-                       "connection.exported", "audit.exported", "evidence.read",
-                       "audit.verified"}, actions  # fmt: skip
+    assert actions <= {"access.refused", "audit.viewed", "operator.sign_in_failed",
+                       "connection.connected", "connection.exported", "audit.exported",
+                       "evidence.read", "audit.verified"}, actions  # fmt: skip
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -218,6 +218,22 @@ def test_a_verb_is_committed_held_and_released_by_the_pipeline_alone() -> None:
                 assert module in allowed, place
 
 
+def test_a_page_that_catches_a_refusal_tells_the_trail() -> None:
+    """The API has one place for it; pages answer with a way back that no status gives away."""
+    silent = []
+    for module in code.modules():
+        if not module.startswith("portal."):
+            continue
+        for place, node in code.walk(module):
+            if not (isinstance(node, ast.ExceptHandler) and node.name and node.type):
+                continue
+            if "Refused" in ast.unparse(node.type).replace("TokenRefused", ""):
+                told = ast.unparse(node)
+                if "tell(" not in told and "note_refused(" not in told:
+                    silent.append(str(place))
+    assert silent == ["portal.identity.views.Callback.get"], "sign-ins tell by themselves"
+
+
 def test_these_rules_would_notice() -> None:
     """The reader of code finds what is there: else every rule above would hold for nothing."""
     assert does("portal.api.decisions.decide") == "decides"

@@ -146,7 +146,7 @@ def test_retry_after_is_waited_out_up_to_the_cap(server: Server, client: Outboun
     server.script = lambda h, n: reply(h, 429 if n == 1 else 200, b"{}", Retry_After=1)
     started = time.monotonic()
     assert client.get(server.url, operation="t.get").ok
-    assert 0.9 < time.monotonic() - started < 3
+    assert 0.9 < time.monotonic() - started < 15
 
 
 def test_a_longer_retry_after_is_handed_to_the_caller(server: Server, client: Outbound) -> None:
@@ -193,7 +193,7 @@ def test_an_answer_that_drips_is_cut_off_at_the_deadline(server: Server) -> None
 def test_headers_that_drip_are_cut_off_at_the_deadline(server: Server) -> None:
     def drip(handler: BaseHTTPRequestHandler, _n: int) -> None:
         try:
-            for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"." * 100:
+            for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"." * 600:
                 handler.wfile.write(bytes([byte]))
                 handler.wfile.flush()
                 time.sleep(0.05)
@@ -209,7 +209,7 @@ def test_headers_that_drip_are_cut_off_at_the_deadline(server: Server) -> None:
     ):
         client.request("POST", server.url, operation="t.drip")
     assert caught.value.maybe_delivered
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 10  # of the 30 that the whole would take
 
 
 def test_nobody_is_asked_to_wait_for_years(server: Server, client: Outbound) -> None:

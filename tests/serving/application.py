@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 PIECE = b"0123456789abcdef" * 4096  # 64 KiB
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """`/stream/N` sends N pieces, `/slow/N` answers after N tenths of a second, else an echo."""
+    """`/stream/N` sends N pieces, else an echo: `/slow/N?FILE` makes that file, then takes a while.
+
+    N is in tenths of a second.
+    """
     what, _, count = environ["PATH_INFO"].strip("/").partition("/")
     if what == "stream":
         start_response("200 OK", [("Content-Type", "application/octet-stream")])
         return (PIECE for _ in range(int(count)))
     if what == "slow":
+        Path(environ["QUERY_STRING"]).touch()
         time.sleep(int(count) / 10)
     seen = {name: value for name, value in environ.items() if isinstance(value, str)}
     read = environ["wsgi.input"].read()

@@ -21,6 +21,7 @@ from django.conf import settings
 
 from serving import limits
 from tests.serving.application import PIECE
+from tests.support.stack import eventually
 from tests.support.tenant import CHECKOUT, free_port
 
 type Serve = Callable[..., Served]
@@ -39,7 +40,7 @@ class Served:
         return f"http://127.0.0.1:{self.port}"
 
     def wire(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
 
     def ask(self, *lines: str, body: bytes = b"") -> bytes:
         """One request by hand; everything that comes until the server ends the connection."""
@@ -53,15 +54,20 @@ class Served:
 
     def stop(self) -> int:
         self.process.terminate()
-        return self.process.wait(15)
+        return self.process.wait(40)
 
 
 def rest(wire: socket.socket) -> bytes:
     """All that still comes."""
-    found = b""
+    found = bytearray()
     while piece := wire.recv(65_536):
         found += piece
-    return found
+    return bytes(found)
+
+
+def body_of(said: bytes) -> bytes:
+    """What follows the headers of an answer."""
+    return said.partition(b"\r\n\r\n")[2]
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +89,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
             ending.callback(process.wait, 15)
             ending.callback(process.terminate)
             served = Served(port, process, log)
-            until = time.monotonic() + 15
+            until = time.monotonic() + 60
             while time.monotonic() < until:
                 try:
                     served.wire().close()
@@ -140,7 +146,7 @@ def test_what_is_not_read_is_left_to_the_application_to_refuse(
     assert said.startswith(b"HTTP/1.1 200 OK")
     assert said.count(b"HTTP/1.1 ") == 1
     assert b"smuggled" not in said
-    answer = json.loads(said.partition(b"\r\n\r\n")[2])
+    answer = json.loads(body_of(said))
     assert answer["read"] == 0
     assert {name: answer["seen"].get(name) for name in says} == says
 
@@ -221,21 +227,21 @@ def test_a_request_that_does_not_end_is_ended(impatient: Served) -> None:
         for dripping in (headers, body):
             began = time.monotonic()
             with pytest.raises(OSError):
-                while time.monotonic() - began < 6:  # activity is no excuse
+                while time.monotonic() - began < 20:  # activity is no excuse
                     dripping.sendall(b"x")
                     time.sleep(0.1)
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 15 < limits.HEADERS_WITHIN_S
         assert rest(idle).startswith(b"HTTP/1.1 200 OK")
 
 
-def test_newcomers_are_let_in_when_all_connections_are_taken(impatient: Served) -> None:
+def test_newcomers_are_let_in_when_all_connections_are_taken(serve: Serve) -> None:
+    served = serve(CONNECTIONS=40, ROOM=5)  # and all the time of the world for headers
     with ExitStack() as open_ones:
         for _ in range(120):  # three times as many as there may be
-            wire = open_ones.enter_context(impatient.wire())
+            wire = open_ones.enter_context(served.wire())
             wire.sendall(b"GET / HTTP/1.1\r\nX-Slow: ")
-        began = time.monotonic()
-        assert httpx.get(impatient.url).status_code == 200
-        assert time.monotonic() - began < 2
+        assert limits.HEADERS_WITHIN_S > 15
+        assert httpx.get(served.url, timeout=15).status_code == 200
 
 
 def test_readers_who_wait_are_replaced_and_the_slowest_goes(serve: Serve) -> None:
@@ -245,37 +251,37 @@ def test_readers_who_wait_are_replaced_and_the_slowest_goes(serve: Serve) -> Non
         for number in range(8):
             wire = open_ones.enter_context(served.wire())
             wire.sendall(b"GET /stream/400 HTTP/1.0\r\n\r\n")  # 25 MiB
-            readers.append(wire)
-            wire.recv(1000 * number + 1)
+            # How much of the body that already holds is the machine's mood.
+            readers.append((wire, wire.recv(1000 * number + 1)))
         for _ in range(10):
-            assert httpx.get(served.url, timeout=2).status_code == 200
-        assert len(httpx.get(f"{served.url}/stream/400").content) == 400 * len(PIECE)
-        whole = [len(rest(wire)) >= 400 * len(PIECE) for wire in readers]
-        assert 1 <= whole.count(True) <= 5
+            assert httpx.get(served.url, timeout=15).status_code == 200
+        whole = httpx.get(f"{served.url}/stream/400", timeout=15).content
+        assert len(whole) == 400 * len(PIECE)
+        got = [len(body_of(first + rest(wire))) for wire, first in readers]
+        assert 1 <= got.count(len(whole)) <= 5
     threads = Path(f"/proc/{served.process.pid}/task")
-    until = time.monotonic() + 5
-    while len(list(threads.iterdir())) > 3 and time.monotonic() < until:
-        time.sleep(0.05)
-    assert len(list(threads.iterdir())) == 3  # the loop and its two; the spare ones are gone
+    # The loop and its two; the spare ones go.
+    eventually(lambda: len(list(threads.iterdir())) == 3, "the end of the spare threads")
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
-def test_a_stop_lets_answers_end(serve: Serve, processes: str) -> None:
-    served = serve("--processes", processes)
+def test_a_stop_lets_answers_end(serve: Serve, processes: str, tmp_path: Path) -> None:
+    served = serve("--processes", processes, STOP_WITHIN_S=30)
     answers: list[int] = []
 
     def ask(path: str) -> None:
-        answers.append(len(httpx.get(f"{served.url}{path}", timeout=10).content))
+        answers.append(len(httpx.get(f"{served.url}{path}", timeout=30).content))
 
-    asking = [threading.Thread(target=ask, args=(path,)) for path in ("/slow/10", "/slow/10")]
+    begun = [tmp_path / "first", tmp_path / "second"]
+    asking = [threading.Thread(target=ask, args=(f"/slow/10?{file}",)) for file in begun]
     with served.wire() as half:
         half.sendall(b"GET / HTTP/1.1\r\n")
         for thread in asking:
             thread.start()
-        time.sleep(0.4)
+        eventually(lambda: all(file.exists() for file in begun), "both are being answered")
         began = time.monotonic()
         assert served.stop() == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20  # nobody waits for the half request
     for thread in asking:
         thread.join()
     assert len(answers) == 2
@@ -292,23 +298,20 @@ def test_an_answer_that_nobody_takes_does_not_hold_up_a_stop(serve: Serve) -> No
         reader.recv(1)
         began = time.monotonic()
         assert served.stop() == 0
-        assert time.monotonic() - began < 6
+        assert time.monotonic() - began < 20 < limits.READ_NOTHING_S
 
 
 def test_a_process_that_dies_is_replaced(serve: Serve) -> None:
     served = serve("--processes", "2", SHORT_LIFE_S=0.2)
-    time.sleep(0.5)
-    before = served.children()
-    assert len(before) == 2
+    before = eventually(lambda: two if len(two := served.children()) == 2 else set(), "two of them")
+    time.sleep(0.5)  # longer than a short life
     os.kill(min(before), signal.SIGKILL)
-    until = time.monotonic() + 5
-    while len(served.children() - before) < 1 and time.monotonic() < until:
-        time.sleep(0.02)
+    eventually(lambda: served.children() - before, "another one")
     assert len(served.children()) == 2
     assert all(httpx.get(served.url).status_code == 200 for _ in range(10))
     os.kill(served.process.pid, signal.SIGKILL)  # and none outlives the one that started them
     served.process.wait(5)
-    until = time.monotonic() + 5
+    until = time.monotonic() + 20
     while time.monotonic() < until:
         try:
             served.wire().close()

@@ -145,7 +145,7 @@ def test_what_was_started_ends_with_a_killed_starter(tmp_path: Path) -> None:
         eventually(mark.exists, "the command runs")
         starter.kill()
         starter.wait()
-        assert kept.wait(10) == 0
+        assert kept.wait(30) == 0
     finally:
         if kept.poll() is None:
             os.killpg(kept.pid, signal.SIGKILL)

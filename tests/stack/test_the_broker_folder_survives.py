@@ -50,7 +50,7 @@ def test_settings_choose_this_transport(settings: Any) -> None:
 def test_a_message_arrives_once_whatever_lies_beside_it(queue: Any, folder: Path) -> None:
     litter(folder / "queue")
     queue.put({"run": 1})
-    message = queue.get(timeout=5)
+    message = queue.get(timeout=20)
     message.ack()
     assert message.payload == {"run": 1}
     with pytest.raises(Empty):
@@ -63,10 +63,10 @@ def test_bindings_that_cannot_be_read_are_made_anew(folder: Path, content: bytes
     (folder / "control" / "ata.exchange").write_bytes(content)
     with connect(folder) as connection, connection.SimpleQueue("ata") as queue:
         queue.put("x")
-        assert queue.get(timeout=5).payload == "x"
+        assert queue.get(timeout=20).payload == "x"
         (folder / "control" / "ata.exchange").write_bytes(content)
         queue.put("y")
-        assert queue.get(timeout=5).payload == "y"
+        assert queue.get(timeout=20).payload == "y"
 
 
 def test_a_message_under_way_is_not_seen_half_written(queue: Any, folder: Path) -> None:

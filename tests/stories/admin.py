@@ -72,10 +72,10 @@ def test_a_denied_revocation_lifts_the_refusal(house: House) -> None:
     assert state_of(house, path) == "suspended"
     house.phone("admin2").answer(code, "Deny")
     expect(page.get_by_text("Denied", exact=False).first).to_be_visible()
-    expect(page.locator(".code-big")).to_have_count(0, timeout=30_000)
+    expect(page.locator(".code-big")).to_have_count(0, timeout=60_000)
     shots(page, "3-admin-denied")
     member.goto(house.url(path))
-    expect(member.get_by_role("link", name="Disconnect…")).to_be_visible(timeout=30_000)
+    expect(member.get_by_role("link", name="Disconnect…")).to_be_visible(timeout=60_000)
     assert state_of(house, path) == "connected"
 
 

@@ -40,7 +40,7 @@ def test_a_member_connects_through_the_provider_and_disconnects_in_one_click(hou
     # by a click when the page tried that for another connection only a moment ago.
     deleted = page.get_by_text("Slack was deleted at Auth0.")
     finish = page.get_by_role("link", name="Finish now")
-    expect(deleted.or_(finish)).to_be_visible(timeout=40_000)
+    expect(deleted.or_(finish)).to_be_visible(timeout=60_000)
     if finish.is_visible():
         finish.click()
     expect(deleted).to_be_visible()

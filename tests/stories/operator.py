@@ -46,7 +46,7 @@ def test_a_critical_finding_is_held_and_an_approved_block_stays(house: House) ->
     code = open_request(page, house, skill)
     shots(page, "4-operator-request")
     house.phone_asked_by(page, "operator").answer(code, "Approve")
-    expect(page.locator(".code-big")).to_have_count(0, timeout=30_000)
+    expect(page.locator(".code-big")).to_have_count(0, timeout=60_000)
     eventually(
         lambda: hold_of(house, skill) and "ATA hold" not in hold_of(house, skill),
         "the block at edge-1",
@@ -66,7 +66,7 @@ def test_a_denied_block_is_a_logged_override_and_the_hold_ends(house: House) -> 
     house.phone_asked_by(page, "operator").answer(code, "Deny")
     eventually(lambda: skill not in house.stack.enforced("edge-1"), "the hold gone", 30)
     assert skill not in house.stack.enforced("edge-1", "allowed")
-    expect(page.locator(".code-big")).to_have_count(0, timeout=30_000)
+    expect(page.locator(".code-big")).to_have_count(0, timeout=60_000)
     shots(page, "4-operator-override")
     auditor = house.visit("auditor", "/audit/?action=skill.override_logged").page
     sentence = auditor.locator("#rows tr").filter(has_text=skill)
@@ -92,7 +92,7 @@ def test_a_high_block_by_hand_waits_for_a_second_device(house: House) -> None:
     code = code_on(page)
     assert "relays" not in house.stack.enforced("edge-1").get(plugin, "").split("until")[-1]
     house.phone_asked_by(page, "operator").answer(code, "Approve")
-    expect(page.locator(".code-big")).to_have_count(0, timeout=30_000)
+    expect(page.locator(".code-big")).to_have_count(0, timeout=60_000)
     page.goto(house.url(path))
     expect(page.locator("#state")).to_contain_text("blocked")
 

@@ -47,7 +47,7 @@ def test_one_act_is_one_operation_with_its_person_on_every_event(house: House) -
     found = APPROVAL.search(page.url)
     assert found
     house.phone("operator").answer(code_on(page), "Approve")
-    expect(page.locator(".code-big")).to_have_count(0, timeout=30_000)
+    expect(page.locator(".code-big")).to_have_count(0, timeout=60_000)
 
     auditor = house.command_line("auditor").signed_in()
     events = eventually(lambda: finished(auditor, found[1]), "the events of the act")
@@ -77,9 +77,9 @@ def test_an_act_is_provable_within_seconds(house: House) -> None:
     eventually(
         lambda: someone.context.request.get(house.url(f"/audit/events/{event}/proof")).ok,
         "a proof of the act",
-        5,
+        20,  # of the ten minutes that an idle log takes
     )
-    assert time.monotonic() - committed < 5
+    assert time.monotonic() - committed < 20
 
 
 def test_a_restart_loses_nothing_and_a_waiting_approval_goes_on(house: House) -> None:
@@ -103,7 +103,7 @@ def test_a_restart_loses_nothing_and_a_waiting_approval_goes_on(house: House) ->
     (after,) = house.stack.rows("SELECT count(*) AS n FROM audit_entry")
     assert after["n"] >= before["n"]
     house.phone("operator").answer(code, "Approve")
-    expect(page.locator(".code-big")).to_have_count(0, timeout=30_000)
+    expect(page.locator(".code-big")).to_have_count(0, timeout=60_000)
     eventually(lambda: skill in house.stack.enforced("edge-1"), "the block at edge-1")
     shots(page, "7-trail-after-restart")
     verified = house.stack.run("manage.py", "verify_ledger")

@@ -34,7 +34,7 @@ ARGUMENTS = (
     "--disable-sync",
     "--disable-dev-shm-usage",
 )
-PATIENCE_MS = 15_000
+PATIENCE_MS = 30_000
 _MISSING = "No Chromium: apt-get install chromium (or: playwright install chromium)"
 _LOUD = {"error", "warning"}
 # Chromium itself reports each 4xx answer as a console error; stories ask for some on purpose.

@@ -62,7 +62,7 @@ class Receiver:
             self._server.shutdown()
             self._server.server_close()
 
-    def next(self, path: str, timeout: float = 10.0) -> Received:
+    def next(self, path: str, timeout: float = 30.0) -> Received:
         """The next request to ``path``, skipping others; fails after ``timeout`` seconds."""
         while True:
             arrived = self.received.get(timeout=timeout)

@@ -23,7 +23,7 @@ import httpx
 CHECKOUT = Path(__file__).resolve().parents[2]
 FIRST_START_S = 300.0
 START_S = 90.0
-STOP_S = 30.0
+STOP_S = 60.0
 _NOT_INHERITED = re.compile(
     r"AUTH0_|PORTAL_|TENANT_|LEDGER_|DEFENSECLAW_|STEP_UP_|CELERY_|DJANGO_"
     r"|VAR_DIR$|DATABASE_URL$|CACHE_URL$|SECRET_KEY$|EVIDENCE_KEY$|TEST_DATABASE_URL$"
@@ -161,7 +161,7 @@ class Stack:
             env=self.environment() | more,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
 
@@ -187,7 +187,7 @@ class Stack:
     def rows(self, query: str, *values: object, database: str = "portal") -> list[sqlite3.Row]:
         """Read rows of the portal's or the tenant's database, beside the running processes."""
         path = self.var_dir / f"{database}.sqlite3"
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=60)
         connection.row_factory = sqlite3.Row
         try:
             return connection.execute(query, values).fetchall()
@@ -195,7 +195,7 @@ class Stack:
             connection.close()
 
 
-def eventually[T](look: Callable[[], T], what: str, patience_s: float = 20.0) -> T:
+def eventually[T](look: Callable[[], T], what: str, patience_s: float = 40.0) -> T:
     """The first truthy answer of ``look``; fails with ``what`` was waited for."""
     until = time.monotonic() + patience_s
     while not (found := look()):

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class LocalTenant:
             return
         self._process.terminate()
         try:
-            self._process.wait(10)
+            self._process.wait(30)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -159,7 +159,7 @@ class LocalTenant:
                 break
             try:
                 address = f"{self.url}/.well-known/openid-configuration"
-                if httpx.get(address, timeout=2).status_code == 200:
+                if httpx.get(address, timeout=10).status_code == 200:
                     return
             except httpx.HTTPError:
                 time.sleep(0.05)
@@ -172,7 +172,7 @@ class Browser:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.http = httpx.Client(base_url=url, timeout=10)
+        self.http = httpx.Client(base_url=url, timeout=30)
 
     def get(self, address: str) -> httpx.Response:
         """Open an address; ends at a page of the tenant or at the first redirect off it."""

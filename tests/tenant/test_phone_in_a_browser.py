@@ -49,7 +49,7 @@ def test_a_request_appears_by_itself_and_is_approved_with_one_tap(
 ) -> None:
     request = asker.ask()
     code = phone.locator(".ask .code")
-    code.wait_for(timeout=6000)
+    code.wait_for(timeout=20_000)
     assert code.inner_text() == "42-17-08"
     assert phone.title().startswith("(1) Olu’s phone")
     phone.locator(".ask").get_by_role("button", name="Approve").click()
@@ -59,11 +59,11 @@ def test_a_request_appears_by_itself_and_is_approved_with_one_tap(
 
 def test_a_second_request_does_not_disturb_a_reason_being_typed(asker: Asker, phone: Page) -> None:
     first = asker.ask()
-    phone.locator(".ask").wait_for(timeout=6000)
+    phone.locator(".ask").wait_for(timeout=20_000)
     phone.get_by_text("Say why you deny").click()
     phone.get_by_label("Reason, kept with a denial only").fill("not mi")
     asker.ask(binding_message="11-22-33")
-    phone.locator(".ask").nth(1).wait_for(timeout=6000)
+    phone.locator(".ask").nth(1).wait_for(timeout=20_000)
     phone.keyboard.type("ne")
     assert phone.get_by_label("Reason, kept with a denial only").first.input_value() == "not mine"
     phone.locator(".ask").first.get_by_role("button", name="Deny").click()
@@ -76,12 +76,12 @@ def test_an_expired_request_leaves_the_screen_and_the_countdown_runs(
 ) -> None:
     asker.ask(requested_expiry="60")
     clock = phone.locator("[data-clock]")
-    clock.wait_for(timeout=6000)
+    clock.wait_for(timeout=20_000)
     before = clock.inner_text()
     phone.wait_for_timeout(1500)
     assert clock.inner_text() < before
     asker.tenant.advance(61)
-    phone.locator(".quiet").wait_for(timeout=6000)
+    phone.locator(".quiet").wait_for(timeout=20_000)
     assert phone.locator(".past li b").first.inner_text() == "Expired unanswered"
 
 
@@ -91,7 +91,7 @@ def test_both_answers_are_equally_large_reachable_and_nothing_overflows(
 ) -> None:
     phone.emulate_media(color_scheme=theme)
     asker.ask()
-    phone.locator(".ask").wait_for(timeout=6000)
+    phone.locator(".ask").wait_for(timeout=20_000)
     boxes = [phone.locator(f".answers .{word}").bounding_box() for word in ("no", "yes")]
     assert boxes[0] and boxes[1]
     assert (boxes[0]["width"], boxes[0]["height"]) == (boxes[1]["width"], boxes[1]["height"])

@@ -6,6 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from portal.identity.models import SignedInSession
+from portal.ops.refused import mark
 
 ALLOWED = {
     "oidc_logout": "whoever is in may leave",
@@ -29,6 +30,7 @@ def hold_to_limits(request: HttpRequest, session: SignedInSession) -> None:
     name = request.resolver_match.view_name if request.resolver_match else ""
     refused = name in _NEED_THE_ISSUER if request.method in _SAFE else name not in ALLOWED
     if refused:
+        mark(request, "break_glass")
         raise PermissionDenied(
             "This waits until the issuer answers again. During a break-glass sign-in things can "
             "be held, suspended and read, and nothing else."

@@ -14,9 +14,12 @@ from contextlib import ExitStack, contextmanager
 import httpx
 import pytest
 
+from serving.limits import HEADERS_WITHIN_S
 from tests.contract.running import Portal, beside
 
 MANY = 24  # three for each of the eight threads
+# A page that had to wait for one of them would wait for as long as the server waits for headers.
+SOON_S = HEADERS_WITHIN_S / 3
 
 # 8 MB of export: more than the buffers of two sockets take in.
 LONG_REASONS = """
@@ -53,7 +56,7 @@ def wires(portal: Portal, request: bytes, *, window: int = 0) -> Iterator[list[s
             wire = open_ones.enter_context(socket.socket())
             if window:
                 wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
-            wire.settimeout(10)
+            wire.settimeout(20)
             wire.connect(("127.0.0.1", portal.port))
             wire.sendall(request)
             found.append(wire)
@@ -69,7 +72,7 @@ def seconds_of_a_page(portal: Portal, auditor: dict[str, str]) -> float:
     slowest = 0.0
     for path in ("/healthz", "/", "/v1/audit/events?limit=5&action=operator.*"):
         began = time.monotonic()
-        answer = httpx.get(f"{portal.url}{path}", headers=auditor, timeout=5)
+        answer = httpx.get(f"{portal.url}{path}", headers=auditor, timeout=2 * SOON_S)
         slowest = max(slowest, time.monotonic() - began)
         assert answer.status_code < 400, (path, answer.status_code)
     return slowest
@@ -86,7 +89,7 @@ def test_bodies_that_strangers_never_finish_stop_no_page(
         "Content-Length: 4096",
     )
     with wires(portal, announced + b"\r\n\r\n" + sent):
-        assert seconds_of_a_page(portal, auditor) < 1
+        assert seconds_of_a_page(portal, auditor) < SOON_S
 
 
 def test_reports_that_are_never_finished_stop_no_page(
@@ -100,7 +103,7 @@ def test_reports_that_are_never_finished_stop_no_page(
         "Content-Length: 4096",
     )
     with wires(portal, announced + b'\r\n\r\n{"action":'):
-        assert seconds_of_a_page(portal, auditor) < 1
+        assert seconds_of_a_page(portal, auditor) < SOON_S
 
 
 def test_dripping_headers_stop_no_page(portal: Portal, auditor: dict[str, str]) -> None:
@@ -108,7 +111,7 @@ def test_dripping_headers_stop_no_page(portal: Portal, auditor: dict[str, str]) 
         for _ in range(5):
             for wire in dripping:
                 wire.sendall(b"x")
-            assert seconds_of_a_page(portal, auditor) < 1
+            assert seconds_of_a_page(portal, auditor) < SOON_S
 
 
 def test_readers_who_do_not_read_stop_no_page(portal: Portal, auditor: dict[str, str]) -> None:
@@ -126,7 +129,7 @@ def test_readers_who_do_not_read_stop_no_page(portal: Portal, auditor: dict[str,
     with wires(portal, request + b"\r\n\r\n", window=4096) as readers:
         for wire in readers:  # each has its answer begun
             assert wire.recv(12) == b"HTTP/1.1 200"
-        assert seconds_of_a_page(portal, auditor) < 1
+        assert seconds_of_a_page(portal, auditor) < SOON_S
         # Whoever does read has the whole file, beside those who do not.
         again = httpx.get(f"{portal.url}{download}", headers=auditor, timeout=30)
         assert again.content == whole

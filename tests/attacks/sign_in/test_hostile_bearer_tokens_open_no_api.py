@@ -25,6 +25,7 @@ from tests.attacks.sign_in.forging import (
 )
 from tests.attacks.sign_in.provider import CLIENT, EVENT, ROLES, SUB, Page, Provider, says
 from tests.attacks.sign_in.visiting import HOST, Answer, Browser
+from tests.identity.trail import events
 
 API = "https://ata.local/api"
 CLI = "ata-cli"
@@ -157,8 +158,16 @@ def assert_unauthorized(answer: Answer, code: str, reason: str = "") -> None:
     assert body.get("reason", "") == reason
     assert body["detail"] and body["request_id"] == answer["X-Request-Id"]
     assert "Set-Cookie" not in answer and not answer.cookies
-    assert not EventRow.objects.exists()
+    _assert_told(code, reason)
     assert not Person.objects.exists() and not CommandLineSignIn.objects.exists()
+
+
+def _assert_told(code: str, reason: str) -> None:
+    """One event for what was refused, by nobody that is proven; none for what is everyday."""
+    everyday = code in {"token_missing", "token_expired", "subject_token_expired"}
+    said = [(e["action"], e["actor"]["sub"], e["data"]["code"]) for e in events()]
+    assert said == ([] if everyday else [("access.refused", "", code)])
+    assert {e["data"].get("reason", "") for e in events()} <= {reason}
 
 
 def test_there_are_enough_of_them() -> None:
@@ -228,11 +237,14 @@ def test_a_bearer_token_under_the_name_of_dpop_proves_no_key(provider: Provider)
 def test_a_session_of_the_pages_opens_no_api(provider: Provider) -> None:
     browser = Browser()
     browser.sign_in()
-    before = EventRow.objects.count()
+    before = len(events())
     for at in range(len(CALLS)):
         answer = call("", scheme="", at=at, client=browser.client)
         assert (answer.status_code, answer.json()["code"]) == (401, "token_missing")
-    assert EventRow.objects.count() == before
+    tried = events()[before:]
+    assert {e["action"] for e in tried} == {"access.refused"} and len(tried) == len(CALLS)
+    assert {e["actor"]["sub"] for e in tried} == {""}
+    assert {e["on_behalf_of"]["sub"] for e in tried} == {SUB}
 
 
 @pytest.mark.parametrize(
@@ -294,7 +306,9 @@ def test_an_id_token_that_is_not_the_callers_is_kept_nowhere(
     forge.claims.update(members)
     answer = _session(provider, forge.token())
     assert (answer.status_code, answer.json()["code"]) == (422, "id_token_refused")
-    assert not EventRow.objects.exists() and not CommandLineSignIn.objects.exists()
+    assert not CommandLineSignIn.objects.exists()
+    [said] = events()
+    assert (said["action"], said["data"]["code"]) == ("access.refused", "id_token_refused")
 
 
 @pytest.mark.parametrize(

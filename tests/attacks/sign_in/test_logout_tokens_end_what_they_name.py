@@ -114,7 +114,9 @@ def test_a_hostile_logout_token_ends_nothing_and_says_why(provider: Provider, na
     assert answer.json() == expected
     assert answer["Cache-Control"] == "no-store"
     assert SignedInSession.objects.count() == 1
-    assert len(events()) == before
+    [said] = events()[before:]
+    assert (said["action"], said["actor"]["sub"]) == ("access.refused", "")
+    assert said["data"]["reason"] == attack.expected
     assert not SeenLogoutToken.objects.exists()
 
 

@@ -44,6 +44,7 @@ FOR_STRANGERS = {
     "metrics",
     "log/checkpoint",
     "log/key",
+    "log/time/<int:size>",
     "log/verify.html",
     "log/<path:tile>",
     "v1/docs",

@@ -293,7 +293,7 @@ def test_an_issuer_that_does_not_answer_in_time_is_said(
     provider.lies[path] = lambda honest: Page(honest.body, slowly=1.0)
     page = browser.get(START) if path == DISCOVERY else browser.sign_in()
     assert_refused(browser, page, expected)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.usefixtures("impatient")

@@ -469,6 +469,13 @@ def bearer(provider: PhoneProvider, actor: Actor) -> str:
     return str(Forge(good, key=provider.key).token())
 
 
+def call(method: str, path: str, token: str, body: Any = None, **headers: str) -> Any:
+    """One call of the API."""
+    sent = {"Authorization": f"Bearer {token}", **headers} if token else headers
+    how = {"content_type": "application/json"} if method in {"post", "put", "patch"} else {}
+    return getattr(Client(), method)(path, body, headers=sent, **how)
+
+
 def put_in_force(rng: random.Random) -> bool:
     """A random document becomes the policy, by a hand on the table: half of them would be refused
     at the door for going below the floor. False where it is no document at all."""

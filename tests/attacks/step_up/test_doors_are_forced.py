@@ -16,10 +16,10 @@ from portal.identity.models import SignedInSession
 from tests.approvals.asking import HALL, ask, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting
-from tests.attacks.step_up.attempts import bearer
+from tests.attacks.step_up.attempts import bearer, call
 from tests.attacks.step_up.conftest import Work
 from tests.attacks.step_up.provider import PhoneProvider
-from tests.attacks.step_up.trail import approve, assert_nothing_committed, committed
+from tests.attacks.step_up.trail import approve, assert_nothing_committed, committed, refused
 from tests.audit.browsing import browser_of
 from tests.identity.trail import events
 
@@ -29,13 +29,6 @@ BODY = {
     "target": {"kind": "lamp", "name": "hall"},
     "severity": "CRITICAL",
 }
-
-
-def call(method: str, path: str, token: str, body: Any = None, **headers: str) -> Any:
-    """One call of the API."""
-    sent = {"Authorization": f"Bearer {token}", **headers} if token else headers
-    how = {"content_type": "application/json"} if method in {"post", "put", "patch"} else {}
-    return getattr(Client(), method)(path, body, headers=sent, **how)
 
 
 def approved(provider: PhoneProvider, olu: Actor, work: Work) -> dict[str, Any]:
@@ -74,10 +67,14 @@ def test_what_proves_an_approval_opens_no_door(
     """Evidence is kept for years; whoever reads it must not be able to act with it."""
     token = approved(provider, olu, work)[kind]
     before = events()
-    answer = call(method, path, token, BODY if method == "post" else None)
-    assert answer.status_code == 401, answer.content
-    assert answer.json()["code"] in {"token_refused", "subject_token_refused"}
-    assert events() == before, "nothing is said to have been done"
+    for _ in range(3):
+        answer = call(method, path, token, BODY if method == "post" else None)
+        assert (answer.status_code, answer.json()["code"]) == (401, "token_refused")
+    [said] = events("access.refused")
+    assert events() == [*before, said], "nothing is said to have been done"
+    assert (said["outcome"], said["data"]["reason"]) == ("denied", "audience")
+    assert refused() == [("", f"{method.upper()} {path.partition('?')[0]}", "token_refused")]
+    assert token not in json.dumps(said) and token.split(".")[1] not in json.dumps(said)
     assert committed() == ["lamp.blocked"]
 
 
@@ -122,6 +119,7 @@ def test_a_body_cannot_say_who_approves_or_that_it_was_approved(
     answer = call("post", "/v1/decisions", bearer(provider, olu), BODY | extra)
     assert answer.status_code == 422, answer.content
     assert list(Approval.objects.all()) == [approval]
+    assert refused() == [(olu.sub, "POST /v1/decisions", answer.json()["code"])]
     assert_nothing_committed(lamps)
 
 
@@ -135,6 +133,7 @@ def test_a_key_for_one_call_is_not_one_for_another(
     for changed in (other, BODY | {"severity": "LOW"}, BODY | {"verb": "lamp.hold"}):
         answer = call("post", "/v1/decisions", token, changed, **key)
         assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_mismatch")
+    assert refused() == [(olu.sub, "POST /v1/decisions", "idempotency_mismatch")]
     again = call("post", "/v1/decisions", token, BODY, **key)
     assert (again.status_code, again.json()) == (202, first.json())
     assert Approval.objects.count() == 1
@@ -156,6 +155,11 @@ def test_a_session_cookie_is_no_key_to_the_api(
         assert answer.status_code == 401
     withdrawn = browser.post(f"/v1/approvals/{approval.pk}/cancel", headers={"Origin": EVIL})
     assert withdrawn.status_code == 401
+    assert refused() == [
+        (olu.sub, "POST /v1/decisions", "token_missing"),
+        (olu.sub, "POST /v1/approvals/<approval_id>/cancel", "token_missing"),
+    ]
+    assert {e["actor"]["sub"] for e in events("access.refused")} == {""}, "nobody is proven"
     assert fresh(approval).status == "pending"
     assert_nothing_committed(lamps)
 
@@ -185,7 +189,10 @@ def test_a_form_of_another_site_does_nothing_to_a_request(
         assert answer.status_code == 403
     assert (fresh(approval).status, lamps.held) == ("pending", ["hall"])
     assert len(provider.pushes) == 1
-    assert [e["action"] for e in events()] == ["lamp.held", "approval.requested"]
+    assert [e["action"] for e in events()][:2] == ["lamp.held", "approval.requested"]
+    address = f"POST /approvals/<approval_id>/{form}/"
+    assert refused() == [(olu.sub, address, "csrf"), (oona.sub, address, "csrf")]
+    assert {e["actor"]["sub"] for e in events("access.refused")} == {""}, "nobody is proven"
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -253,6 +260,8 @@ def test_an_expired_or_bent_access_token_decides_nothing(
     head, body, signature = token.split(".")
     for bent in (f"{head}.{body}.", f"{head}.{body}.{signature[:-4]}AAAA", f"{head}..{signature}"):
         assert call("post", "/v1/decisions", bent, BODY).status_code == 401
+    assert {e["data"]["reason"] for e in events("access.refused")} <= {"malformed", "signature"}
+    assert set(refused()) == {("", "POST /v1/decisions", "token_refused")}
     assert Approval.objects.count() == 1
 
 
@@ -269,7 +278,8 @@ def test_a_reported_event_is_never_an_answer(
         "data": {"approval": str(approval.pk), "intent_hash": approval.intent_hash},
     }
     answer = call("post", "/v1/audit/events", bearer(provider, olu), claim)
-    assert answer.status_code in {200, 403, 422}
+    assert (answer.status_code, answer.json()["code"]) == (403, "not_permitted")
+    assert refused() == [(olu.sub, "POST /v1/audit/events", "not_permitted")]
     work(2)
     assert fresh(approval).status == "pending"
     assert not events("approval.approved")
@@ -289,4 +299,8 @@ def test_a_stranger_sees_no_request_and_guesses_no_code(
     with pytest.raises(Approval.DoesNotExist):
         cancel(mallory, str(approval.pk))
     assert HALL.name not in json.dumps(answer.json())
+    assert refused() == [
+        (mallory.sub, "GET /approvals/<approval_id>/", "not_yours"),
+        (mallory.sub, "GET /v1/approvals/<approval_id>", "not_yours"),
+    ]
     assert django_settings.ENV.issuer == provider.issuer

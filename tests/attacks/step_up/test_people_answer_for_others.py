@@ -16,9 +16,12 @@ from audit.actor import SYSTEM, Actor
 from tests.approvals.asking import HALL, ask, assert_failed, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting, known
+from tests.attacks.step_up import trail
+from tests.attacks.step_up.attempts import bearer, call
 from tests.attacks.step_up.conftest import Work
 from tests.attacks.step_up.provider import PhoneProvider
 from tests.attacks.step_up.trail import approve, assert_nothing_committed
+from tests.audit.browsing import browser_of
 from tests.identity.trail import events
 
 
@@ -211,9 +214,13 @@ def test_without_the_role_nothing_is_asked_and_nobody_is_disturbed(
         with pytest.raises(Refused) as refused:
             perform(mallory, verb, HALL, severity="CRITICAL")
         assert refused.value.code == "not_permitted"
+        body = {"verb": verb, "target": {"kind": "lamp", "name": "hall"}, "severity": "CRITICAL"}
+        answer = call("post", "/v1/decisions", bearer(provider, mallory), body)
+        assert (answer.status_code, answer.json()["code"]) == (403, "not_permitted")
     work()
     assert Approval.objects.count() == 1 and len(provider.pushes) == 1
-    assert [e["actor"]["sub"] for e in events()] == [olu.sub] * 2
+    assert [e["actor"]["sub"] for e in events()] == [olu.sub, olu.sub, mallory.sub]
+    assert trail.refused() == [(mallory.sub, "POST /v1/decisions", "not_permitted")]
     assert code_of(approval)
 
 
@@ -283,6 +290,10 @@ def test_nobody_but_the_asked_person_confirms_a_denial(
         with pytest.raises(Refused) as refused:
             withdraw.confirm_denial(other, str(approval.pk))
         assert refused.value.code == "not_permitted"
+    at = f"/approvals/{approval.pk}/denied/"
+    assert browser_of(olu).post(at).status_code == 302
+    address = "POST /approvals/<approval_id>/denied/"
+    assert trail.refused() == [(olu.sub, address, "not_permitted")]
     assert fresh(approval).inferred and lamps.held == ["hall"]
     withdraw.confirm_denial(oona, str(approval.pk))
     assert not fresh(approval).inferred and lamps.held == []

@@ -4,6 +4,7 @@ the table; and groups whose members count twice or are members no more."""
 from __future__ import annotations
 
 import copy
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -11,13 +12,15 @@ import pytest
 from approvals import people, policy
 from approvals.models import Approval, PolicyVersion
 from approvals.perform import Refused, perform
-from approvals.policy import versions
+from approvals.policy import changing, versions
 from approvals.policy.changing import TARGET
 from audit.actor import Actor
 from tests.approvals.asking import HALL, ask, assert_failed, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting, known
 from tests.approvals.policies import document, in_force, rule
+from tests.attacks.step_up import trail
+from tests.attacks.step_up.attempts import bearer, call
 from tests.attacks.step_up.conftest import Work
 from tests.attacks.step_up.provider import PhoneProvider
 from tests.attacks.step_up.trail import approve, assert_nothing_committed
@@ -107,6 +110,11 @@ def test_a_document_below_the_floor_is_refused_at_the_door(
     with pytest.raises(Refused) as refused:
         change(amir, document(BELOW[what], rule("rest")))
     assert refused.value.code == "bad_policy"
+    params = {"document": document(BELOW[what], rule("rest")), "base": policy.policy_digest()}
+    body = {"verb": changing.VERB, "target": asdict(changing.TARGET), "params": params}
+    answer = call("post", "/v1/decisions", bearer(provider, amir), body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_policy")
+    assert trail.refused() == [(amir.sub, "POST /v1/decisions", "bad_policy")]
     assert not PolicyVersion.objects.exists()
 
 

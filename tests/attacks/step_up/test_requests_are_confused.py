@@ -14,9 +14,12 @@ from audit.actor import SYSTEM, Actor, Target
 from tests.approvals.asking import HALL, ask, assert_failed, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting, known
+from tests.attacks.step_up import trail
+from tests.attacks.step_up.attempts import bearer, call
 from tests.attacks.step_up.conftest import Work
 from tests.attacks.step_up.provider import PhoneProvider, Push
 from tests.attacks.step_up.trail import approve, assert_nothing_committed, committed, late
+from tests.audit.browsing import browser_of
 from tests.identity.trail import events
 
 KITCHEN = Target("lamp", "kitchen")
@@ -249,7 +252,11 @@ def test_smuggled_parameters_are_refused_before_anything_is_asked(
         with pytest.raises(Refused) as refused:
             perform(olu, "lamp.block", HALL, params=params, severity="CRITICAL")
         assert refused.value.code == "bad_params"
+        body = {"verb": "lamp.block", "target": {"kind": "lamp", "name": "hall"}, "params": params}
+        answer = call("post", "/v1/decisions", bearer(provider, olu), body)
+        assert (answer.status_code, answer.json()["code"]) == (422, "bad_params")
     assert not Approval.objects.exists() and not provider.pushes
+    assert trail.refused() == [(olu.sub, "POST /v1/decisions", "bad_params")]
     approval = ask(olu, params={"watt": 40})
     work()
     approve(provider, approval)
@@ -289,8 +296,12 @@ def test_a_hold_is_not_lifted_by_anybody_elses_cancel(
         "asked": lambda: oona,
         "stranger": lambda: acting("member1"),
     }
+    other = others[who]()
     with pytest.raises((Refused, Approval.DoesNotExist)):
-        withdraw.cancel(others[who](), str(approval.pk))
+        withdraw.cancel(other, str(approval.pk))
+    browser_of(other).post(f"/approvals/{approval.pk}/cancel/")
+    code = "not_yours" if who == "stranger" else "not_permitted"
+    assert trail.refused() == [(other.sub, "POST /approvals/<approval_id>/cancel/", code)]
     assert (fresh(approval).status, lamps.held) == ("pending", ["hall"])
     assert not events("approval.cancelled")
 
@@ -303,6 +314,9 @@ def test_what_a_finding_asked_is_cancelled_by_nobody(
     for actor in (olu, oona, acting("admin", "admin", "operator")):
         with pytest.raises(Refused, match="Only the person who asked"):
             withdraw.cancel(actor, str(approval.pk))
+        answer = call("post", f"/v1/approvals/{approval.pk}/cancel", bearer(provider, actor))
+        assert answer.status_code == 403
+    assert [code for _, _, code in trail.refused()] == ["not_permitted"] * 3
     assert (fresh(approval).status, lamps.held) == ("pending", ["hall"])
 
 

@@ -49,6 +49,18 @@ def approve(provider: PhoneProvider, approval: Approval) -> None:
     provider.answer(code_of(approval), "approve")
 
 
+def refused() -> list[tuple[str, str, str]]:
+    """What doors refused: subject (of the session, where nobody is proven), address, code."""
+    return [
+        (
+            event["actor"]["sub"] or (event["on_behalf_of"] or {}).get("sub", ""),
+            event["target"]["name"] if event["target"] else "",
+            event["data"]["code"],
+        )
+        for event in events("access.refused")
+    ]
+
+
 def late(approval: Approval) -> list[dict[str, Any]]:
     """Events of answers that came when there was nothing left to answer."""
     found = events("approval.failed")

@@ -28,6 +28,7 @@ def prepared(
         patch.setattr(django_settings, "EVIDENCE_KEY", bytes(range(32)))
         patch.setattr(django_settings, "LEDGER_ORIGIN", "")
         patch.setattr(django_settings, "LEDGER_KEY_FILE", None)
+        patch.setattr(django_settings, "TSA_CA_FILE", town.authority_of(folder))
         evidence.forget_read()
         whole = transaction.atomic()
         whole._from_testcase = True  # type: ignore[attr-defined]  # what Django's TestCase does

@@ -13,12 +13,14 @@ from joserfc.jwk import RSAKey
 
 from audit import clock, erasure, evidence, exports, heads, importing, sequencer, verification
 from audit.actor import EvidenceRef, Subject, Target
-from audit.ledger import cosignature
+from audit.ledger import cosignature, timestamp
 from audit.ledger.query import EventQuery
-from audit.models import Cosignature
+from audit.models import Cosignature, TimeToken
 from audit.record import record, record_many
 from tests.audit import imports
 from tests.audit.factories import ADA, ISSUER, MIA, OLU, ActorFactory, DraftFactory
+from tests.support import authority
+from tests.support.authority import Authority
 
 INTENT = "ab" * 32
 MILO = ActorFactory.build(sub="auth0|milo", name="Milo Member", email="milo@acme.example")
@@ -66,6 +68,7 @@ def build(folder: Path) -> None:
     _filled([DraftFactory.build(actor=ADA) for _ in range(210)])
     sequencer.run_once()
     _cosign()
+    _stamp(folder)
     record(olu, "skill.held", target=Target("skill", "still-waiting", "edge-1"))
 
 
@@ -97,6 +100,29 @@ def _import(folder: Path) -> None:
     importing.run(path, "edge-1")
     imports.change(path, "UPDATE audit_events SET actor = 'cli:mallory' WHERE id = 'row-1'")
     importing.run(path, "edge-1")
+
+
+def authority_of(folder: Path) -> Path | None:
+    """The certificate of a time authority of the town's own; None where OpenSSL is missing."""
+    if not authority.is_here():
+        return None
+    return Authority.make(folder / "authority").root_file
+
+
+def _stamp(folder: Path) -> None:
+    newest = heads.newest_checkpoint()
+    if newest is None or not authority.is_here():
+        return
+    query = timestamp.request(newest.note).as_bytes()
+    response = Authority(folder / "authority").answer(query)
+    TimeToken.objects.create(
+        size=newest.size,
+        root=newest.root,
+        authority="time.example",
+        response=response,
+        time=timestamp.read(response, newest.note),
+        created=clock.now(),
+    )
 
 
 def _cosign() -> None:

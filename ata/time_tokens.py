@@ -1,0 +1,56 @@
+"""Time tokens that a verifier brings to `ata verify` (RFC 3161)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from ata.errors import usage_error
+from ata.evidence_files import read_file
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """What a token came to: the time when it held, and a sentence."""
+
+    ok: bool
+    detail: str
+    moment: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token and the certificates that the verifier trusts, as they were read."""
+
+    response: bytes
+    roots: bytes
+
+    def judge(self, proof_text: bytes) -> Timed:
+        """Whether a trusted authority stamped the checkpoint of this proof."""
+        from audit.ledger import proof, timestamp
+        from audit.ledger.merkle import ProofError
+        from audit.ledger.timestamp import TimestampError
+
+        try:
+            signed = proof.parse(proof_text).checkpoint
+            moment = timestamp.verify(self.response, signed, timestamp.read_roots(self.roots))
+        except (TimestampError, ProofError) as error:
+            return Timed(False, f"{error}.")
+        return Timed(True, f"By {moment:%Y-%m-%d %H:%M:%S} UTC.", moment)
+
+
+def read_token(token: Path | None, roots: Path | None) -> Token | None:
+    """The files, when both were given.
+
+    Raises:
+        AtaError: usage, when only one was given or one cannot be read.
+    """
+    if token is None and roots is None:
+        return None
+    if token is None or roots is None:
+        raise usage_error(
+            "--time-token and --tsa-ca go together.",
+            "Take the token from /log/time/SIZE and the certificate from the authority itself.",
+        )
+    return Token(read_file(token), read_file(roots))

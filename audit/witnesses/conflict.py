@@ -1,0 +1,45 @@
+"""A witness that has seen another history of this log: signing stops until they agree again.
+
+The database itself may be the copy that is wrong, so what stops the sequencer is a file beside
+the last-signed state.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from audit import logkey
+from audit.files import write_durably
+from audit.models import WitnessState
+from audit.witnesses.configuration import configured
+
+
+def _path() -> Path:
+    return logkey.folder() / "witness-conflict"
+
+
+def reason() -> str:
+    """Why nothing may be signed, as a sentence; empty while no witness objects."""
+    try:
+        return str(json.loads(_path().read_text())["message"])
+    except FileNotFoundError:
+        return ""
+    except (ValueError, KeyError, TypeError):
+        return f"{_path()} cannot be read; delete it, the witnesses are asked again"
+
+
+def settle() -> None:
+    """Hold the file to what the configured witnesses said last."""
+    urls = [target.url for target in configured().targets]
+    objecting = WitnessState.objects.filter(url__in=urls, state=WitnessState.State.CONFLICT)
+    row = objecting.order_by("url").first()
+    if row is None:
+        _path().unlink(missing_ok=True)
+        return
+    message = (
+        f"the witness {row.name or row.url} objects. {row.detail} Stop every other copy of this "
+        "portal and restore the newest database; the witness is asked again every minute"
+    )
+    if reason() != message:
+        write_durably(_path(), json.dumps({"url": row.url, "message": message}).encode())

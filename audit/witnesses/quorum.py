@@ -1,0 +1,108 @@
+"""Up to which size a quorum of witnesses has cosigned, by the portal's own policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Max
+
+from audit.cosigned import signed_note
+from audit.ledger.note import NoteError
+from audit.models import Checkpoint, Cosignature, WitnessState
+from audit.witnesses.configuration import Configuration, configured
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A configured witness, for people.
+
+    Attributes:
+        counts: whether the policy counts it; one that signs with this log's key never does.
+    """
+
+    url: str
+    name: str
+    state: str
+    words: str
+    detail: str
+    size: int
+    seen: datetime | None
+    since: datetime | None
+    counts: bool
+
+
+def witnessed_size() -> int:
+    """Size of the largest signed tree with a quorum; 0 without one."""
+    found = witnessed_checkpoint()
+    return found.size if found else 0
+
+
+def witnessed_checkpoint() -> Checkpoint | None:
+    """The largest signed tree that a quorum of the portal's own policy has cosigned.
+
+    Cosignatures are verified, however often they were before: rows are not believed.
+    """
+    found = configured()
+    if found.policy is None or not found.policy.witnessed:
+        return None
+    size = 0
+    while (candidate := _next_below(found, size)) is not None:
+        if checkpoint := _with_quorum(found, candidate):
+            return checkpoint
+        size = candidate
+    return None
+
+
+def _next_below(found: Configuration, above: int) -> int | None:
+    """The largest size below `above` (0: any) with as many cosigners as a quorum needs."""
+    assert found.policy is not None
+    names = [key.name for key in found.policy.witnesses.values() if key.name not in found.ours]
+    rows = Cosignature.objects.filter(name__in=names)
+    if above:
+        rows = rows.filter(size__lt=above)
+    if found.policy.fewest <= 1:  # the usual case: one look into the index
+        newest: int | None = rows.aggregate(newest=Max("size"))["newest"]
+        return newest
+    enough = (
+        rows.values("size", "root")
+        .annotate(signers=Count("name", distinct=True))
+        .filter(signers__gte=found.policy.fewest)
+        .order_by("-size")
+    )
+    return enough.values_list("size", flat=True).first()
+
+
+def _with_quorum(found: Configuration, size: int) -> Checkpoint | None:
+    assert found.policy is not None
+    for checkpoint in Checkpoint.objects.filter(size=size).order_by("-id")[:2]:
+        try:
+            if found.policy.judge(signed_note(checkpoint), discounted=found.ours).quorum_met:
+                return checkpoint
+        except NoteError:
+            continue
+    return None
+
+
+def standings() -> list[Standing]:
+    """Every configured witness with how it stands, in the order of the configuration."""
+    found = configured()
+    rows = {row.url: row for row in WitnessState.objects.all()}
+    listed = []
+    for target in found.targets:
+        row = rows.get(target.url) or WitnessState(url=target.url)
+        name = row.name or (target.keys[0].name if len(target.keys) == 1 else "")
+        listed.append(
+            Standing(
+                url=target.url,
+                name=name,
+                state=row.state,
+                words=WitnessState.State(row.state).label,
+                detail=row.detail,
+                size=row.size,
+                seen=row.seen,
+                since=row.since,
+                counts=bool(name) and name not in found.ours,
+            )
+        )
+    return listed

@@ -1,0 +1,193 @@
+"""The broker's answer to a request beyond a manifest: refused now, and put to people once.
+
+The owner of the account is asked on their own device, then somebody who watches over security. What
+waits, was denied or was asked too often is not asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import IntegrityError
+
+from approvals import clock
+from approvals.models import Approval, Outcome, Status
+from approvals.perform import Performed, Refused, perform
+from audit.actor import Actor, Target
+from audit.ledger import display
+from connections import notices, scopes
+from connections.caller_rules import Component
+from connections.escalation import allowances, attempts, rules
+from connections.escalation.attempts import Noted, TooManyAsks
+from connections.models import Allowance, ConnectedAccount, Escalation
+from connections.refusals import TokenRefusal
+
+QUIET: Final = timedelta(hours=24)
+"""How long nobody is asked again for what somebody denied or took back."""
+VERB: Final = "scope.grant"
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A request for scopes that the manifest does not declare."""
+
+    actor: Actor
+    account: ConnectedAccount
+    component: Component
+    scopes: tuple[str, ...]
+    agent: str = ""
+
+    @property
+    def title(self) -> str:
+        """The service, as people call it."""
+        return scopes.title(self.account.connection)
+
+
+class _Overtaken(Exception):
+    """Another process asked for the same in the same moment."""
+
+
+def settle(tried: Tried) -> frozenset[str]:
+    """The scopes beyond the manifest that people allowed, where they cover all that is wanted.
+
+    Raises:
+        TokenRefusal: `scope_escalation_pending`, `scope_not_declared` or `rate_limited`.
+    """
+    allowed = allowances.scopes_of(tried.account, tried.component)
+    missing = tuple(scope for scope in tried.scopes if scope not in allowed)
+    if not missing:
+        return allowed
+    raise refuse(replace(tried, scopes=missing))
+
+
+def refuse(tried: Tried) -> TokenRefusal:
+    """Count the try, ask about it where nobody was yet, and say what happens now."""
+    now = clock.now()
+    noted = attempts.note(tried.account, tried.component, tried.scopes, tried.agent, now)
+    if noted.turned_critical:
+        _tell(tried, "scope_repeated", f"{noted.within_hour} tries within an hour")
+    refusal = _standing(tried, noted.row, now) or _ask(tried, noted, now)
+    refusal.account, refusal.excess = tried.account, tried.scopes
+    refusal.severity = noted.severity
+    refusal.facts = {"tries_within_hour": noted.within_hour}
+    return refusal
+
+
+def _standing(tried: Tried, row: Escalation, now: datetime) -> TokenRefusal | None:
+    """What an earlier request about the same comes to; None where somebody may be asked."""
+    approval = Approval.objects.filter(pk=row.approval).first() if row.approval else None
+    if approval is not None and approval.status != Status.CLOSED:
+        return _pending(tried, approval)
+    until = quiet_until(tried.account, tried.component, tried.scopes, now)
+    if until is None:
+        return None
+    return _not_declared(
+        tried, f"It was denied or taken back, and nobody is asked again before {_clock(until)}."
+    )
+
+
+def quiet_until(
+    account: ConnectedAccount, component: Component, wanted: Collection[str], now: datetime
+) -> datetime | None:
+    """Until when nobody is asked for these scopes, because somebody denied or took back (a part
+    of) them; None where somebody may be asked."""
+    since = now - QUIET
+    rows = Escalation.objects.filter(account=account, kind=component.kind, name=component.name)
+    asked = {row.approval: row for row in rows.exclude(approval="") if set(row.scopes) <= {*wanted}}
+    denied = Approval.objects.filter(pk__in=list(asked), outcome=Outcome.DENIED, closed__gt=since)
+    ended = Allowance.objects.filter(approval__in=list(asked), ended_at__gt=since)
+    moments = [
+        *denied.values_list("closed", flat=True),
+        *ended.values_list("ended_at", flat=True),
+    ]
+    return max((m + QUIET for m in moments if m is not None), default=None)
+
+
+def _ask(tried: Tried, noted: Noted, now: datetime) -> TokenRefusal:
+    """Put it to the owner; the row and the request are written together or not at all."""
+    before = noted.row.approval
+
+    def claim(done: Performed) -> None:
+        if done.approval is None:  # no policy lets this pass unasked; see `actions`
+            return
+        mine = Escalation.objects.filter(pk=noted.row.pk, approval=before)
+        if not mine.update(approval=str(done.approval.id), asked_at=now):
+            raise _Overtaken
+        attempts.count_ask(tried.account, tried.component, now)
+        _tell(tried, "scope_asked", ", ".join(tried.scopes))
+
+    try:
+        done = perform(
+            replace(tried.actor, via="broker"),
+            VERB,
+            Target("connection", str(tried.account.id)),
+            params=_params(tried, noted.row),
+            severity=noted.severity,
+            before_commit=claim,
+        )
+    except TooManyAsks as limit:
+        return _too_many(tried, limit)
+    except Refused as refused:
+        return _not_declared(tried, f"Nobody was asked: {refused.detail}")
+    except (_Overtaken, IntegrityError):
+        row = Escalation.objects.get(pk=noted.row.pk)
+        return _standing(tried, row, now) or _not_declared(tried, "Ask again in a moment.")
+    return _pending(tried, done.approval) if done.approval else _not_declared(tried, "")
+
+
+def _params(tried: Tried, row: Escalation) -> dict[str, object]:
+    return {
+        "escalation": str(row.id),
+        "component": str(tried.component),
+        "scopes": list(row.scopes),
+        "agent": tried.agent,
+        "for_s": rules.of(tried.account.connection).allow_for_s,
+    }
+
+
+def _tell(tried: Tried, code: str, what: str) -> None:
+    by = f"{tried.component.name} ({tried.agent})" if tried.agent else tried.component.name
+    notices.tell(tried.account, code, display.short(by), display.visible(what))
+
+
+def _pending(tried: Tried, approval: Approval) -> TokenRefusal:
+    asked = approval.current
+    who = f"{asked.person} is asked" if asked else "Somebody is asked as soon as anybody can be"
+    return TokenRefusal(
+        403,
+        "scope_escalation_pending",
+        f"{_what(tried)} {who}; ask again once the approval {approval.id} is approved.",
+        approval=str(approval.id),
+    )
+
+
+def _not_declared(tried: Tried, why: str) -> TokenRefusal:
+    return TokenRefusal(
+        403,
+        "scope_not_declared",
+        f"{_what(tried)} {why} Change the manifest if that is right.".replace("  ", " "),
+    )
+
+
+def _too_many(tried: Tried, limit: TooManyAsks) -> TokenRefusal:
+    return TokenRefusal(
+        429,
+        "rate_limited",
+        f"{_what(tried)} {tried.component.name} caused {attempts.ASKS_PER_HOUR} requests within an "
+        "hour already, so nobody is asked now.",
+        retry_after_s=float(limit.retry_after_s),
+    )
+
+
+def _what(tried: Tried) -> str:
+    return (
+        f"{tried.component} asked {tried.title} for {', '.join(tried.scopes)}, which its manifest "
+        "does not declare."
+    )
+
+
+def _clock(moment: datetime) -> str:
+    return f"{moment:%d %b %Y, %H:%M} UTC"

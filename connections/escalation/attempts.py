@@ -1,0 +1,129 @@
+"""Counting tries beyond a manifest: by person and component, within the last hour."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.db import transaction
+from django.db.models import F
+
+from approvals.intent import digest
+from audit.ledger.vocabulary import severity_rank
+from connections import scopes
+from connections.caller_rules import Component
+from connections.models import Attempts, ConnectedAccount, Escalation
+
+WINDOW_S: Final = 3600
+ASKS_PER_HOUR: Final = 3
+"""New requests an hour that one component may cause in one person's name."""
+GRAVE_FROM: Final = 3
+CRITICAL_FROM: Final = 5
+_KEPT: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """One try, counted. `within_hour` counts it too; at most 50 are told apart."""
+
+    row: Escalation
+    within_hour: int
+    severity: str
+
+    @property
+    def turned_critical(self) -> bool:
+        """Whether it was this try that made it critical."""
+        return self.within_hour == CRITICAL_FROM
+
+
+class TooManyAsks(Exception):
+    """Enough people were asked for this hour."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"again in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
+def note(
+    account: ConnectedAccount,
+    component: Component,
+    wanted: Collection[str],
+    agent: str,
+    now: datetime,
+) -> Noted:
+    """Count a try; the same thing tried again is the same row."""
+    with transaction.atomic():
+        watch = _watch(account, component)
+        watch.tries = [*_recent(watch.tries, now), now.timestamp()][-_KEPT:]
+        watch.save(update_fields=["tries"])
+        row = _row(account, component, wanted, agent, now)
+    count = len(watch.tries)
+    return Noted(row, count, severity(count, account.connection, wanted))
+
+
+def severity(within_hour: int, connection: str, wanted: Collection[str]) -> str:
+    """How grave a try is: more so when it is one of many, or when what it wants is risky."""
+    often = "MEDIUM"
+    if within_hour >= GRAVE_FROM:
+        often = "CRITICAL" if within_hour >= CRITICAL_FROM else "HIGH"
+    risky = "HIGH" if scopes.any_risky(connection, wanted) else "MEDIUM"
+    return max(often, risky, key=severity_rank)
+
+
+def count_ask(account: ConnectedAccount, component: Component, now: datetime) -> None:
+    """Count a new request, inside the transaction that makes it.
+
+    Raises:
+        TooManyAsks: this component caused enough of them within the hour.
+    """
+    watch = _watch(account, component)
+    recent = _recent(watch.asks, now)
+    if len(recent) >= ASKS_PER_HOUR:
+        oldest = recent[-ASKS_PER_HOUR]
+        raise TooManyAsks(max(1, math.ceil(oldest + WINDOW_S - now.timestamp())))
+    watch.asks = [*recent, now.timestamp()]
+    watch.save(update_fields=["asks"])
+
+
+def _watch(account: ConnectedAccount, component: Component) -> Attempts:
+    """The row of this person and component, locked for the caller's transaction."""
+    row, _ = Attempts.objects.get_or_create(
+        iss=account.iss, sub=account.sub, kind=component.kind, name=component.name
+    )
+    return Attempts.objects.select_for_update().get(pk=row.pk)
+
+
+def _recent(moments: list[float], now: datetime) -> list[float]:
+    return [moment for moment in moments if moment > now.timestamp() - WINDOW_S]
+
+
+def _row(
+    account: ConnectedAccount,
+    component: Component,
+    wanted: Collection[str],
+    agent: str,
+    now: datetime,
+) -> Escalation:
+    named = sorted(wanted)
+    key = digest([str(account.id), component.kind, component.name, named])
+    row, fresh = Escalation.objects.get_or_create(
+        key=key,
+        defaults={
+            "account": account,
+            "kind": component.kind,
+            "name": component.name,
+            "scopes": named,
+            "agent": agent,
+            "attempts": 1,
+            "first_at": now,
+            "last_at": now,
+        },
+    )
+    if not fresh:
+        changed = {"attempts": F("attempts") + 1, "last_at": now, "agent": agent}
+        Escalation.objects.filter(pk=row.pk).update(**changed)
+        row.refresh_from_db()
+    return row

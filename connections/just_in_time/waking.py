@@ -1,0 +1,111 @@
+"""What the broker asks before an exchange: is the connection open, and is the account awake?
+
+An account that sleeps wakes by its setting: at this very use, or once its owner approved on their
+phone. Until then the caller is told which approval to wait for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from approvals import clock
+from approvals.models import Approval, Outcome, Status
+from approvals.perform import Performed, Refused, perform
+from audit.actor import Actor, Target
+from connections import grounds, scopes, standing
+from connections.just_in_time.actions import WAKE
+from connections.just_in_time.setting import Setting
+from connections.models import ConnectedAccount
+from connections.refusals import TokenRefusal
+from connections.standing import Ground
+
+QUIET: Final = timedelta(minutes=15)
+"""Who said no, or did not answer, is left in peace for so long: the broker asks nobody to death."""
+
+
+def check(actor: Actor, connection: str, accounts: Sequence[ConnectedAccount], user: str) -> None:
+    """Let a request pass, wake what it may wake, or refuse.
+
+    Args:
+        accounts: those that the exchange may use; empty where the inventory knows none.
+        user: the agent or component that asks, in words.
+
+    Raises:
+        TokenRefusal: `connection_suspended` outside the hours, `wake_pending` with the approval.
+    """
+    setting = grounds.setting_of(connection)
+    if setting.open_always:
+        return
+    now = clock.now()
+    if setting.hours is not None and not setting.hours.is_open(now):
+        raise _closed(connection, setting, now)
+    ground = Ground({connection: setting})
+    for account in accounts:
+        if standing.of(account, ground, now).code == standing.Code.ASLEEP:
+            _wake(actor, account, user)
+
+
+def _closed(connection: str, setting: Setting, now: datetime) -> TokenRefusal:
+    assert setting.hours is not None
+    opens = setting.hours.opens_next(now)
+    return TokenRefusal(
+        403,
+        "connection_suspended",
+        f"Agents get {scopes.title(connection)} tokens {setting.hours.in_words()} only. It opens "
+        f"again at {clock.stamp(opens)}.",
+        opens_at=clock.stamp(opens),
+    )
+
+
+def _wake(actor: Actor, account: ConnectedAccount, user: str) -> None:
+    """Wake it at once where its setting allows that; else ask its owner."""
+    title, target = scopes.title(account.connection), Target("connection", str(account.id))
+    if told := _lately_refused(target):
+        raise TokenRefusal(
+            403, "connection_suspended", f"{title} is asleep. {told}", account=account
+        )
+    try:
+        done = perform(replace(actor, via="broker"), WAKE, target, reason=f"{user} wants to use it")
+    except Refused as refused:
+        if refused.code == "not_asleep":  # another request woke it
+            return
+        raise TokenRefusal(
+            403, "connection_suspended", f"{title} is asleep. {refused.detail}", account=account
+        ) from None
+    if done.approval is not None:
+        raise _waits(title, account, done)
+
+
+def _waits(title: str, account: ConnectedAccount, done: Performed) -> TokenRefusal:
+    assert done.approval is not None
+    return TokenRefusal(
+        403,
+        "wake_pending",
+        f"{title} is asleep because it was not used. Its owner is asked to wake it; try again "
+        "once they approved.",
+        account=account,
+        approval=str(done.approval.id),
+    )
+
+
+def _lately_refused(target: Target) -> str:
+    """Why nobody is asked again yet; empty when it is time to."""
+    last = (
+        Approval.objects.filter(
+            verb=WAKE,
+            target_kind=target.kind,
+            target_name=target.name,
+            status=Status.CLOSED,
+            outcome__in=[Outcome.DENIED, Outcome.EXPIRED],
+            closed__gt=clock.now() - QUIET,
+        )
+        .order_by("-closed")
+        .first()
+    )
+    if last is None or last.closed is None:
+        return ""
+    why = "Its owner said no" if last.outcome == Outcome.DENIED else "Its owner did not answer"
+    return f"{why}; they are asked again from {clock.stamp(last.closed + QUIET)} on."

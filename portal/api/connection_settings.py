@@ -1,0 +1,92 @@
+"""Just-in-time settings over the API: read them, set one (ADR 8)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from django.http import HttpRequest, JsonResponse
+from ninja import Field, Router, Schema
+from pydantic import ConfigDict
+
+from approvals import clock
+from connections import lookup, manifests, scopes
+from connections.just_in_time import actions
+from connections.models import JustInTime
+from portal.api import contract, decisions, shapes
+from portal.api.auth import caller
+from portal.api.problems import Problem
+
+router = Router(tags=["Connections"])
+_TIME = Annotated[str, Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+
+
+class HoursIn(Schema):
+    """When agents may get tokens: days, from, to and the time zone that is meant."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = Field(
+        min_length=1, max_length=7
+    )
+    opens: _TIME
+    closes: _TIME
+    zone: str = Field(min_length=1, max_length=64)
+
+
+class SettingIn(Schema):
+    """The whole new setting; what is left out is not set."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    idle_h: int | None = Field(None, ge=1, le=8760)
+    hours: HoursIn | None = None
+    wake: Literal["use", "owner"] = "use"
+    reason: str = Field("", max_length=2000)
+
+
+@router.get(
+    "/connections/settings",
+    summary="Just-in-time settings: when connections sleep, and who wakes them",
+    response=shapes.SettingList,
+    openapi_extra=contract.may(403),
+)
+def settings(request: HttpRequest) -> JsonResponse:
+    """Those that are set, for admins and auditors."""
+    if not caller(request).actor.roles & lookup.SEES_ALL:
+        raise Problem(403, "not_permitted", "Settings are for admins and auditors.")
+    return JsonResponse({"items": [_one(row) for row in JustInTime.objects.all()]})
+
+
+def _one(row: JustInTime) -> dict[str, object]:
+    return {
+        "connection": row.name,
+        **row.setting.as_json(),
+        "sentence": row.setting.in_words(scopes.title(row.name)),
+        "changed_at": clock.stamp(row.changed_at),
+    }
+
+
+@router.put(
+    "/connections/settings/{connection}",
+    summary="Set when a connection sleeps: at once where that is tighter, else ask",
+    response={201: shapes.CommittedOut, 202: shapes.WaitingOut},
+    openapi_extra=contract.may(403, 409) | {"parameters": [decisions.IDEMPOTENCY_KEY]},
+)
+def set_one(
+    request: HttpRequest,
+    connection: Annotated[str, Field(max_length=128, pattern=manifests.CONNECTION)],
+    body: SettingIn,
+) -> JsonResponse:
+    """Answers as `POST /v1/decisions`: 201 where it restricts, 202 where it relaxes."""
+    params = body.model_dump(mode="json", exclude={"reason"}, exclude_none=True)
+    return decisions.decide(
+        request,
+        decisions.DecisionIn(
+            verb=actions.verb_for(connection, actions.wanted(params)),
+            target=decisions.TargetIn(kind=actions.KIND, name=connection, instance=""),
+            reason=body.reason,
+            severity=None,
+            finding_id=None,
+            params=params,
+        ),
+    )

@@ -1,0 +1,173 @@
+"""External time: an authority's token over a checkpoint, kept, counted and bent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from typer.testing import CliRunner
+
+from ata.cli import app
+from ata.trust import read_trust
+from audit import clock, loglevels, proofs, sequencer, stamping, verify
+from audit.ledger import cosignature, levels, note, timestamp
+from audit.ledger.timestamp import TimestampError
+from audit.models import Checkpoint, Cosignature, EventRow, TimeToken
+from audit.record import record_many
+from tests.audit.browsing import browser_of, text_of
+from tests.audit.factories import ADA, DraftFactory
+from tests.audit.signed import newest_checkpoint
+from tests.support import authority
+from tests.support.authority import Authority
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(not authority.is_here(), reason="openssl is not installed"),
+]
+_WITNESS = b"\7" * 32
+
+
+@pytest.fixture(scope="module")
+def tsa(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority.make(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def asked(tsa: Authority, settings: object) -> Iterator[Authority]:
+    with tsa.served() as url:
+        settings.TSA_URL = url  # type: ignore[attr-defined]
+        settings.TSA_CA_FILE = tsa.root_file  # type: ignore[attr-defined]
+        yield tsa
+
+
+def grow(n: int = 3) -> Checkpoint:
+    list(record_many([DraftFactory.build() for _ in range(n)]))
+    sequencer.run_once()
+    return newest_checkpoint()
+
+
+def witnessed(path: Path, settings: object, checkpoint: Checkpoint) -> str:
+    """A quorum of one witness has cosigned this checkpoint; returns the policy."""
+    key = cosignature.vkey("w.example/w", note.public_key(_WITNESS))
+    text = f"log {proofs.vkey()}\nwitness w {key}\nquorum w\n"
+    (path / "policy").write_text(text)
+    settings.LEDGER_POLICY_FILE = path / "policy"  # type: ignore[attr-defined]
+    line = cosignature.sign(checkpoint.note, "w.example/w", _WITNESS, int(clock.now().timestamp()))
+    Cosignature.objects.create(
+        size=checkpoint.size,
+        root=checkpoint.root,
+        name="w.example/w",
+        line=line.rstrip("\n"),
+        created=clock.now(),
+    )
+    return text
+
+
+def test_what_witnesses_saw_is_stamped_and_reaches_the_highest_level(
+    asked: Authority, tmp_path: Path, settings: object
+) -> None:
+    head = grow(4)
+    text = witnessed(tmp_path, settings, head)
+    grow(2)
+    token = stamping.stamp_due(clock.now())
+    assert token is not None and token.size == head.size  # nobody stamps what no witness saw
+    sizes = loglevels.current()
+    assert [sizes.level(i) for i in (3, 4)] == ["L3", "L1"]
+    id = EventRow.objects.get(seq=1).event
+    proof = proofs.proof_for(id)
+    moment = timestamp.verify(bytes(token.response), proof.split("\n\n", 1)[1], stamping.roots())
+    trust = read_trust(tmp_path / "policy", [])
+    assert text and levels.log(proofs.entry_of(id), proof, trust, external_time=moment).code == "L3"
+    page = text_of(browser_of(ADA).get("/audit/ledger/"))
+    assert "127.0.0.1" in page and f"/log/time/{head.size}" in page
+    assert verified(tmp_path, asked, id, proof, token) == (0, "L3")
+    other = Authority.make(tmp_path / "other", "Somebody else")
+    assert verified(tmp_path, other, id, proof, token) == (1, "L2")
+
+
+def verified(
+    folder: Path, trusted: Authority, id: UUID, proof: str, token: TimeToken
+) -> tuple[int, str]:
+    """What the command line makes of it, offline: exit code and level."""
+    (folder / "e.tlog-proof").write_text(proof)
+    (folder / "e.entry").write_bytes(proofs.entry_of(id))
+    (folder / "e.tsr").write_bytes(bytes(token.response))
+    done = CliRunner().invoke(
+        app,
+        ["verify", str(folder / "e.tlog-proof"), "--entry", str(folder / "e.entry"),
+         "--policy", str(folder / "policy"), "--time-token", str(folder / "e.tsr"),
+         "--tsa-ca", str(trusted.root_file), "--json"],
+    )  # fmt: skip
+    return done.exit_code, json.loads(done.stdout)["log"]["code"]
+
+
+def test_one_token_in_ten_minutes_and_none_without_news(asked: Authority) -> None:
+    grow()
+    assert stamping.stamp_due(clock.now()) is not None
+    assert stamping.stamp_due(clock.now() + timedelta(hours=1)) is None
+    grow()
+    assert stamping.stamp_due(clock.now()) is None
+    assert stamping.stamp_due(clock.now() + stamping.EVERY) is not None
+
+
+def test_without_trusted_roots_a_token_is_kept_and_counts_for_nobody(
+    asked: Authority, tmp_path: Path, settings: object
+) -> None:
+    settings.TSA_CA_FILE = None  # type: ignore[attr-defined]
+    head = grow()
+    witnessed(tmp_path, settings, head)
+    assert stamping.stamp_due(clock.now()) is not None
+    assert loglevels.current().level(0) == "L2"
+    assert "counts for nobody" in text_of(browser_of(ADA).get("/audit/ledger/"))
+
+
+def test_an_authority_that_nobody_trusts_leaves_no_token(
+    asked: Authority, tmp_path: Path, settings: object
+) -> None:
+    other = Authority.make(tmp_path / "other", "Somebody else")
+    settings.TSA_CA_FILE = other.root_file  # type: ignore[attr-defined]
+    grow()
+    with pytest.raises(TimestampError, match="does not verify"):
+        stamping.stamp_due(clock.now())
+    assert not TimeToken.objects.exists()
+
+
+def test_a_token_of_another_tree_or_a_bent_one_is_refused(asked: Authority) -> None:
+    head = grow()
+    token = stamping.stamp_due(clock.now())
+    assert token is not None
+    response = bytes(token.response)
+    other = grow()
+    with pytest.raises(TimestampError):
+        timestamp.verify(response, other.note, stamping.roots())
+    for place in range(0, len(response), 37):
+        bent = bytearray(response)
+        bent[place] ^= 0x04
+        try:
+            timestamp.verify(bytes(bent), head.note, stamping.roots())
+        except TimestampError:
+            continue
+        # What is bent lies beside the signature (the text of the status); the time still holds.
+        assert timestamp.read(bytes(bent), head.note) == token.time
+    with pytest.raises(TimestampError):
+        timestamp.verify(b"", head.note, stamping.roots())
+
+
+@pytest.mark.usefixtures("unguarded")
+def test_verification_finds_a_token_that_was_moved_or_given_another_time(asked: Authority) -> None:
+    grow()
+    token = stamping.stamp_due(clock.now())
+    assert token is not None and found() == set()
+    TimeToken.objects.update(time=datetime(2020, 1, 1, tzinfo=UTC))
+    assert found() == {"time"}
+    TimeToken.objects.update(time=token.time, size=99)
+    assert found() == {"time"}
+
+
+def found() -> set[str]:
+    """What verification reports, apart from the triggers that the test took away."""
+    return {problem.code for problem in verify.run().problems} - {"trigger"}

@@ -1,0 +1,247 @@
+"""Witnesses over HTTP: who cosigns, who counts, and what happens when one has seen other things."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from django.core.cache import cache
+
+from ata.witness import Witness, serve
+from audit import heads, logkey, loglevels, proofs, sequencer, witnesses
+from audit.ledger import checkpoint as checkpoints
+from audit.ledger import merkle, note, policy
+from audit.ledger.verify import verify_proof_file
+from audit.models import Checkpoint, Cosignature, EventRow, WitnessState
+from audit.record import record_many
+from audit.sequencer import SequencerStopped
+from tests.audit.browsing import browser_of, text_of
+from tests.audit.factories import ADA, DraftFactory
+from tests.audit.signed import newest_checkpoint
+
+pytestmark = pytest.mark.django_db
+
+
+class Somebody(Witness):
+    """A witness that runs at `url` until the test ends."""
+
+    url = ""
+    server: ThreadingHTTPServer
+
+
+@pytest.fixture
+def witness(tmp_path: Path) -> Iterator[Callable[[str], Somebody]]:
+    running: list[Somebody] = []
+
+    def start(name: str) -> Somebody:
+        logkey.seed()
+        one = Somebody(tmp_path / name, name, [note.parse_vkey(logkey.vkey())])
+        one.server = serve(one, "127.0.0.1", 0)
+        one.url = f"http://127.0.0.1:{one.server.server_port}"
+        threading.Thread(target=one.server.serve_forever, args=(0.01,), daemon=True).start()
+        running.append(one)
+        return one
+
+    yield start
+    for one in running:
+        one.server.shutdown()
+        one.server.server_close()
+        one.close()
+
+
+@pytest.fixture
+def trust(tmp_path: Path, settings: object) -> Callable[..., policy.Policy]:
+    """Writes the portal's policy: all of these witnesses, so many of which make the quorum."""
+
+    def write(*all_of: Witness, quorum: str = "all", urls: bool = True) -> policy.Policy:
+        lines = [f"log {logkey.vkey()}"]
+        for one in all_of:
+            url = f" {getattr(one, 'url', '')}" if urls else ""
+            lines.append(f"witness {one.name} {one.vkey}{url}")
+        lines.append(f"group enough {quorum} {' '.join(one.name for one in all_of)}")
+        text = "\n".join([*lines, "quorum enough", ""])
+        path = tmp_path / "policy"
+        path.write_text(text)
+        settings.LEDGER_POLICY_FILE = path  # type: ignore[attr-defined]
+        return policy.parse(text)
+
+    return write
+
+
+def grow(n: int = 3) -> Checkpoint:
+    list(record_many([DraftFactory.build() for _ in range(n)]))
+    sequencer.run_once()
+    return newest_checkpoint()
+
+
+def state_of(one: Somebody) -> WitnessState:
+    return WitnessState.objects.get(url=one.url)
+
+
+def now_due() -> None:
+    WitnessState.objects.update(due=None)
+
+
+def test_each_new_tree_is_cosigned_and_proves_that_others_saw_it(
+    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+) -> None:
+    first, second = witness("one.example/w"), witness("two.example/w")
+    mine = trust(first, second)
+    head = grow(5)
+    assert loglevels.current().level(4) == "L1"
+    assert witnesses.push_due() == 2
+    assert loglevels.current().level(4) == "L2"
+    assert witnesses.push_due() == 0  # nothing new to say
+    later = grow(300)
+    assert loglevels.current().level(4) == "L2" and loglevels.current().level(300) == "L1"
+    id = EventRow.objects.get(seq=2).event
+    # Until the newer tree is cosigned the proof leads to the one that is.
+    assert checkpoints.parse(proofs.proof_for(id).split("\n\n", 1)[1]).size == head.size
+    assert witnesses.push_due() == 2
+    report = verify_proof_file(proofs.proof_for(id), proofs.entry_of(id), policy=mine)
+    assert report.ok and report.checkpoint and report.checkpoint.size == later.size
+    assert not any("same log" in line for line in report.not_proven)
+
+
+def test_below_the_quorum_an_event_is_not_witnessed(
+    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+) -> None:
+    first, second, third = (witness(f"{name}.example/w") for name in ("one", "two", "three"))
+    trust(first, second, third, quorum="2")
+    second.server.shutdown()
+    second.server.server_close()
+    third.server.shutdown()
+    third.server.server_close()
+    grow()
+    assert witnesses.push_due() == 1
+    assert witnesses.witnessed_size() == 0
+    assert state_of(second).state == WitnessState.State.AWAY
+    assert state_of(second).due is not None  # it is left alone for a moment
+    assert "2 of 3 witnesses silent" in text_of(strip())
+
+
+def test_a_witness_with_the_key_of_the_log_counts_for_nobody(
+    tmp_path: Path, witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+) -> None:
+    ours = witness("ours.example/w")
+    ours._seed = logkey.seed()
+    trust(ours, quorum="any")
+    grow()
+    assert witnesses.push_due() == 1
+    assert Cosignature.objects.count() == 1
+    assert witnesses.witnessed_size() == 0
+    page = text_of(browser_of(ADA).get("/audit/ledger/"))
+    assert "counts for nobody" in page
+
+
+def test_a_signature_that_the_policy_does_not_know_is_not_kept(
+    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy], settings: object
+) -> None:
+    known, stranger = witness("one.example/w"), witness("stranger.example/w")
+    trust(known)
+    settings.LEDGER_WITNESS_URLS = stranger.url  # type: ignore[attr-defined]
+    grow()
+    assert witnesses.push_due() == 1
+    assert list(Cosignature.objects.values_list("name", flat=True)) == ["one.example/w"]
+    assert state_of(stranger).state == WitnessState.State.REFUSES
+    assert "refuses this log" in text_of(strip())
+
+
+def test_a_witness_that_knows_more_than_this_database_stops_the_signing(
+    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+) -> None:
+    """The whole house was restored, the last-signed state with it, or somebody runs a copy."""
+    one = witness("one.example/w")
+    trust(one)
+    grow(3)
+    witnesses.push_due()
+    leaves = [merkle.leaf_hash(bytes([n])) for n in range(9)]
+    other = checkpoints.sign(logkey.origin(), 9, merkle.root(leaves), logkey.seed())
+    fork(one, other)
+    grow(1)
+    assert witnesses.push_due() == 0
+    assert state_of(one).state == WitnessState.State.CONFLICT
+    list(record_many([DraftFactory.build()]))
+    with pytest.raises(SequencerStopped, match=r"one\.example/w objects.*9 entries"):
+        sequencer.run_once()
+    assert EventRow.objects.filter(action="ledger.alarm").count() == 1
+    assert "signing has stopped: the witness one.example/w objects" in text_of(strip())
+
+
+def test_another_history_of_the_same_length_stops_it_too_and_agreement_starts_it_again(
+    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+) -> None:
+    one = witness("one.example/w")
+    trust(one)
+    grow(3)
+    witnesses.push_due()
+    seen = kept(one).read_text()
+    leaves = [merkle.leaf_hash(bytes([n])) for n in range(4)]
+    fork(one, checkpoints.sign(logkey.origin(), 4, merkle.root(leaves), logkey.seed()))
+    grow(2)
+    witnesses.push_due()
+    with pytest.raises(SequencerStopped, match="not a part of this tree"):
+        sequencer.run_once()
+    kept(one).write_text(seen)  # whoever runs the witness was wrong, and says so
+    now_due()
+    assert witnesses.push_due() == 1
+    list(record_many([DraftFactory.build()]))
+    assert sequencer.run_once().signed
+    assert state_of(one).state == WitnessState.State.OK
+
+
+def test_a_witness_that_lost_our_memory_of_it_is_asked_where_it_is(
+    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+) -> None:
+    one = witness("one.example/w")
+    trust(one)
+    grow(3)
+    witnesses.push_due()
+    WitnessState.objects.all().delete()
+    grow(4)
+    assert witnesses.push_due() == 1
+    assert state_of(one).size == 7
+
+
+def test_addresses_without_keys_and_broken_policies_are_said(
+    tmp_path: Path, settings: object
+) -> None:
+    settings.LEDGER_WITNESS_URLS = "https://witness.example/"  # type: ignore[attr-defined]
+    grow(1)
+    assert "without LEDGER_POLICY_FILE" in witnesses.configured().problem
+    broken = tmp_path / "broken"
+    broken.write_text("witness one\n")
+    settings.LEDGER_POLICY_FILE = broken  # type: ignore[attr-defined]
+    assert "line 1" in witnesses.configured().problem
+    assert witnesses.push_due() == 0
+    assert "LEDGER_POLICY_FILE cannot be used" in text_of(browser_of(ADA).get("/audit/ledger/"))
+
+
+def kept(one: Somebody) -> Path:
+    (path,) = one._folder.glob("*.checkpoint")
+    return path
+
+
+def fork(one: Somebody, signed: str) -> None:
+    """The witness has seen this checkpoint of the same log."""
+    kept(one).write_text(signed)
+
+
+def strip() -> object:
+    cache.clear()
+    return browser_of(ADA).get("/audit/ledger/")
+
+
+def test_the_newest_head_is_what_is_pushed(
+    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+) -> None:
+    one = witness("one.example/w")
+    trust(one)
+    for n in (1, 255, 1):
+        grow(n)
+    assert witnesses.push_due() == 1
+    newest = heads.newest_checkpoint()
+    assert newest is not None and state_of(one).size == newest.size == 257

@@ -1,0 +1,132 @@
+"""What a connection does with undeclared scopes and callers: set by admins, looser by approval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.conf import settings as django_settings
+
+from approvals.models import Approval
+from approvals.sweep import sweep
+from audit.models import EventRow
+from connections import manifests
+from connections.escalation import rules
+from connections.escalation.rules import Rules
+from connections.models import ConnectedAccount, ScopeRule
+from tests.connections.conftest import Travel
+from tests.connections.phone import Phone
+from tests.connections.tables import everything_stored
+from tests.connections.visitor import Gateway, Visitor, know, subject
+from tests.support.tenant import LocalTenant
+
+type Gateways = Callable[[str], Gateway]
+type Visitors = Callable[[str], Visitor]
+
+STRICT = {"excess": "refuse", "allow_for_s": "900"}
+LOOSE = {"excess": "flag", "anonymous": "1", "allow_for_s": "3600"}
+
+
+def narrow() -> None:
+    """A manifest that declares less than the grant of Olu's account holds."""
+    declared = manifests.Declaration.model_validate(
+        {"connections": [{"connection": "github", "scopes": ["read:user"]}]}
+    )
+    manifests.declare_shipped("mcp", "github-mcp", declared)
+
+
+def set_rules(**given: object) -> None:
+    ScopeRule.objects.update_or_create(
+        name="github", defaults={"changed_at": "2026-01-01T00:00:00Z", "changed_by": "x", **given}
+    )
+
+
+def test_a_connection_can_refuse_tokens_with_undeclared_scopes(gateway: Gateways) -> None:
+    narrow()
+    olu = gateway("operator")
+    assert olu.exchange(scopes="read:user").status_code == 200
+    set_rules(excess="refuse")
+    answer = olu.exchange(scopes="read:user")
+    assert (answer.status_code, answer.json()["code"]) == (403, "scope_excess")
+    assert answer.json()["excess_scopes"] == ["repo"]
+    told = EventRow.objects.get(action="scope.escalated")
+    assert told.sentence == (
+        "Auth0 gave github-mcp a GitHub token with undeclared scopes: repo (denied)"
+    )
+    assert EventRow.objects.filter(action="token.refused", outcome="denied").count() == 1
+    assert '"token_dropped":true' in everything_stored().replace(" ", "")
+    account = ConnectedAccount.objects.get(sub=subject("operator"), connection="github")
+    assert account.uses.get().count == 1, "a token that was dropped is no use"
+
+
+def test_a_connection_can_take_callers_without_a_manifest(gateway: Gateways) -> None:
+    narrow()
+    olu = gateway("operator")
+    assert olu.exchange(skill="").json()["code"] == "undeclared_caller"
+    set_rules(anonymous=True)
+    assert olu.exchange(skill="").status_code == 200
+    assert olu.exchange(skill="mcp:unheard-of").status_code == 200
+    declared = manifests.Declaration.model_validate({"connections": []})
+    manifests.declare_shipped("mcp", "other", declared)
+    assert olu.exchange(skill="mcp:other").json()["code"] == "undeclared_caller"
+
+
+def test_letting_less_through_holds_at_once_and_more_waits(
+    visitor: Visitors, portal_tenant: LocalTenant, travel: Travel
+) -> None:
+    know("admin", "admin2")
+    amir = visitor("admin")
+    assert amir.post("/connections/scopes/github/", STRICT)["Location"] == "/connections/scopes/"
+    assert rules.of("github") == Rules("refuse", False, 900)
+    approval_page = amir.post("/connections/scopes/github/", LOOSE)["Location"]
+    assert rules.of("github") == Rules("refuse", False, 900)
+    approval = Approval.objects.get()
+    assert approval_page == f"/approvals/{approval.id}/"
+    assert approval.sentence == (
+        "For GitHub: flag tokens with undeclared scopes, give tokens to callers without manifest, "
+        "let approved escalations last 1 hour"
+    )
+    sweep()
+    browser = portal_tenant.browser()
+    phone = Phone(browser, "admin")
+    phone.pick_up()
+    phone.approve(approval)
+    travel(6)
+    sweep()
+    browser.http.close()
+    assert rules.of("github") == Rules("flag", True, 3600)
+    assert EventRow.objects.filter(action="scope.configured").count() == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ({"excess": "maybe", "allow_for_s": "900"}, "github"),
+        ({"excess": "flag", "allow_for_s": "1"}, "github"),
+        ({"excess": "flag", "allow_for_s": "for ever"}, "github"),
+        ({}, "github"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_changes_nothing(
+    visitor: Visitors, given: dict[str, str], path: str
+) -> None:
+    amir = visitor("admin")
+    assert amir.post(f"/connections/scopes/{path}/", given)["Location"] == "/connections/scopes/"
+    assert "Nothing was changed." in amir.get("/connections/scopes/").content.decode()
+    assert not ScopeRule.objects.exists()
+
+
+def test_only_admins_set_rules(visitor: Visitors) -> None:
+    for who in ("operator", "auditor", "member1"):
+        assert visitor(who).post("/connections/scopes/github/", STRICT).status_code == 403
+    amir = visitor("admin")
+    assert amir.get("/connections/scopes/github/").status_code == 405
+    assert amir.post("/connections/scopes/..x/", STRICT).status_code == 404
+    amir.client.handler.enforce_csrf_checks = True
+    assert amir.post("/connections/scopes/github/", STRICT).status_code == 403
+    host = django_settings.PORTAL_URL.partition("//")[2]
+    amir.client.cookies.clear()
+    amir.client.handler.enforce_csrf_checks = False
+    answer = amir.client.post("/connections/scopes/github/", STRICT, HTTP_HOST=host)
+    assert answer["Location"].startswith("/oidc/authenticate/")
+    assert not ScopeRule.objects.exists()

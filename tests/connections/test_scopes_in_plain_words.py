@@ -1,0 +1,53 @@
+"""The catalogue of scopes: words where we know them, the bare code where we do not."""
+
+from __future__ import annotations
+
+import pytest
+
+from connections import scopes
+from connections.catalogue import main, others
+
+LINES = [line.split("|") for line in (main.TABLE + others.TABLE).splitlines() if line]
+
+
+@pytest.mark.parametrize(
+    ("connection", "scope", "words", "risk"),
+    [
+        ("github", "delete_repo", "delete repositories", "high"),
+        (
+            "google-oauth2",
+            "https://www.googleapis.com/auth/gmail.send",
+            "send e-mail as you",
+            "high",
+        ),
+        ("our-own-google", "https://www.googleapis.com/auth/tasks.readonly", "read your tasks", ""),
+        ("windowslive", "Mail.Send", "send e-mail as you", "high"),
+        ("acme-entra", "https://graph.microsoft.com/Mail.Send", "send e-mail as you", "high"),
+        ("atlassian", "write:jira-work", "create and change Jira issues as you", "high"),
+        ("sign-in-with-slack", "chat:write", "send messages as you", "high"),
+        ("github", "repo_hacker", "repo_hacker", ""),
+        ("our-own-github", "repo", "repo", ""),
+        ("box", "Mail.Send", "Mail.Send", ""),
+    ],
+)
+def test_a_scope_reads_as_what_it_allows_or_as_itself(
+    connection: str, scope: str, words: str, risk: str
+) -> None:
+    found = scopes.describe(connection, scope)
+    assert (found.name, found.words, found.risk) == (scope, words, risk)
+    assert found.known == (words != scope)
+
+
+def test_connections_are_called_as_their_service_where_their_name_says_so() -> None:
+    names = ["google-oauth2", "windowslive", "jira", "notion", "acme-crm"]
+    assert [scopes.title(n) for n in names] == ["Google", "Microsoft", "Jira", "Notion", "acme-crm"]
+
+
+def test_the_catalogue_is_well_formed() -> None:
+    cells = [[cell.strip() for cell in line] for line in LINES]
+    assert {len(line) for line in cells} == {4}
+    assert all(service and scope and words for service, scope, words, _ in cells)
+    assert {mark for *_, mark in cells} == {"", "!"}
+    keys = [(service, scope) for service, scope, *_ in cells]
+    assert len(set(keys)) == len(keys) > 300
+    assert {scopes.title(service) for service, _ in keys}.isdisjoint({s for s, _ in keys})
