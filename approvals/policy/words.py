@@ -238,6 +238,8 @@ def _then(rule: Mapping[str, Any]) -> str:
 
 def if_nobody_answers(rule: Mapping[str, Any]) -> str:
     """What the rule does when time runs out."""
+    if rule.get("first"):
+        return "If its owner does not answer, or nobody after them, nothing changes."
     escalates = rule["approver"] == "another" and rule.get("escalate", True)
     following = "the next on call is asked, and after the last one " if escalates else ""
     if rule["while_pending"] != "hold":

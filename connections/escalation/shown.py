@@ -156,17 +156,17 @@ def _told(row: Escalation, approval: Approval | None, whose: str) -> Tried:
 
 
 _ENDED = {
-    Outcome.APPROVED: ("approved", "allowed for a while"),
+    Outcome.APPROVED: ("approved", "allowed"),
     Outcome.DENIED: ("denied", "denied"),
-    Outcome.EXPIRED: ("expired", "nobody answered"),
-    Outcome.FAILED: ("failed", "the request failed"),
+    Outcome.EXPIRED: ("expired", "no answer"),
+    Outcome.FAILED: ("failed", "failed"),
     Outcome.CANCELLED: ("cancelled", "withdrawn"),
 }
 
 
 def _state(approval: Approval | None) -> tuple[str, str]:
     if approval is None:
-        return "refused", "refused; nobody was asked"
+        return "refused", "refused"
     if approval.status != Status.CLOSED:
-        return "pending", "waits for an approval"
+        return "pending", "waiting"
     return _ENDED[Outcome(approval.outcome)]

@@ -19,6 +19,7 @@ from connections import lookup, manifests, scopes
 from connections.escalation import allowances, rules, shown
 from connections.models import ConnectedAccount, ConnectionSetting, ManifestNeed
 from portal.identity.current import actor, needs_role
+from portal.ops.refused import tell
 
 _CONNECTION = re.compile(manifests.CONNECTION)
 LASTS = (
@@ -90,6 +91,7 @@ def configure(request: HttpRequest, connection: str) -> HttpResponseBase:
             actor(request), "scope.configure", Target("service", connection), params=params
         )
     except Refused as refused:
+        tell(request, refused.code)
         messages.error(request, f"Nothing was changed. {refused.detail}")
         return redirect("connections:watch")
     if done.approval is not None:
@@ -122,6 +124,7 @@ def withdraw(request: HttpRequest, account_id: UUID, allowance_id: UUID) -> Http
             reason=request.POST.get("reason", "").strip()[:500],
         )
     except Refused as refused:
+        tell(request, refused.code)
         messages.error(request, refused.detail)
     else:
         messages.success(request, f"{made.name} may no longer use more than it declares.")

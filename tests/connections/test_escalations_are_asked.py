@@ -338,7 +338,7 @@ def test_everybody_who_watches_sees_them_and_members_do_not(
     for who in ("operator", "auditor", "admin"):
         page = visitor(who).get("/connections/scopes/").content.decode()
         assert "Let github-mcp for 1 hour" in page
-        assert "waits for an approval" in page
+        assert "Waiting for an approval" in page
         assert ("Callers without a manifest get tokens too" in page) == (who == "admin")
     assert visitor("member1").get("/connections/scopes/").status_code == 403
     assert "github-mcp asked for delete repositories" in (
