@@ -34,10 +34,26 @@ def main() -> int:
         for engine in engines:
             with _empty(engine, server) as empty:
                 _measure(module, engine, empty)
+    for engine in engines:
+        with _empty(engine, server) as empty:
+            _inventory(engine, empty)
     held = read([])
     for engine in engines:
         _measure("exporting", engine, _filled(engine, server))
     return held
+
+
+def _inventory(engine: str, settings: dict[str, str]) -> None:
+    print(f"\n### inventory, {engine}\n", flush=True)
+    manage = [sys.executable, "manage.py"]
+    for command in (["migrate", "--verbosity=0"], ["collectstatic", "--noinput", "--verbosity=0"]):
+        subprocess.run([*manage, *command], env=settings, check=True)
+    for module in ("filling", "measure"):
+        subprocess.run(
+            [sys.executable, "-m", f"benchmarks.inventory.{module}"],
+            env=settings,
+            check=module == "filling",
+        )
 
 
 def _measure(module: str, engine: str, settings: dict[str, str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.db.models import Case, CharField, Count, Q, QuerySet, Value, When
+from django.db.models.lookups import In
 
 from approvals import clock
 from connections import standing
@@ -57,18 +58,27 @@ def standing_as(
     Raises:
         ValueError: no such code.
     """
-    return found.annotate(standing=_case(ground, moment)).filter(standing=Code(code))
+    return found.annotate(standing=code_of(ground, moment)).filter(standing=Code(code))
+
+
+def stands_as(codes: Iterable[str], ground: Ground, moment: datetime) -> Q:
+    """The condition of standing in one of these ways, as `standing_as` decides it."""
+    wanted = sorted(codes)
+    kept = {code for code in wanted if code in _KEPT_BEFORE}
+    if len(kept) == len(wanted):  # nothing derived: the row says it
+        return Q(state__in=wanted)
+    return Q(In(code_of(ground, moment), wanted))
 
 
 def counted(
     found: QuerySet[ConnectedAccount], ground: Ground, moment: datetime
 ) -> Mapping[str, int]:
     """How many stand in which way; one read."""
-    told = found.order_by().annotate(standing=_case(ground, moment)).values("standing")
+    told = found.order_by().annotate(standing=code_of(ground, moment)).values("standing")
     return dict(told.annotate(number=Count("pk")).values_list("standing", "number"))
 
 
-def _case(ground: Ground, moment: datetime) -> Case:
+def code_of(ground: Ground, moment: datetime) -> Case:
     """The code of `standing.of` as an expression, its rules in the same order."""
     kept = [When(state=code, then=Value(code)) for code in _KEPT_BEFORE]
     stands = Q(state=State.CONNECTED)

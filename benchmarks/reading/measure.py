@@ -42,7 +42,7 @@ def main(rounds: int, only: str = "") -> None:
     cpu: dict[str, list[float]] = {name: [] for name, _ in pages}
     for turn in range(rounds + 1):
         for name, url in pages:
-            began, worked = _look(browser, name, url)
+            began, worked = look(browser, name, url)
             if turn:  # the first warms up
                 wall[name].append(began)
                 cpu[name].append(worked)
@@ -50,7 +50,7 @@ def main(rounds: int, only: str = "") -> None:
         print(json.dumps(_line(name, size, wall[name], cpu[name], statements(browser, name, url))))
 
 
-def _look(browser: Client, name: str, url: str) -> tuple[float, float]:
+def look(browser: Client, name: str, url: str) -> tuple[float, float]:
     """Wall and processor time of one request, that of a PostgreSQL on this machine included, in
     milliseconds."""
     _settle()

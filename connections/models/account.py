@@ -8,6 +8,7 @@ from django.db import models
 
 from audit.actor import Subject
 from audit.clock import uuid7
+from connections.models.derived import DayOf, GrantDigest
 
 
 class State(models.TextChoices):
@@ -35,6 +36,7 @@ class ConnectedAccount(models.Model):
     label = models.CharField(max_length=100, blank=True)
     provider_user = models.CharField(max_length=255, blank=True)
     scopes = models.JSONField(default=list)
+    grant = GrantDigest(max_length=16, default="", editable=False)
     connected_at = models.DateTimeField(null=True)  # as Auth0 says
     expires_at = models.DateTimeField(null=True)  # end of the provider's grant, if known
     state = models.CharField(max_length=20, choices=State, default=State.CONNECTED)
@@ -51,6 +53,9 @@ class ConnectedAccount(models.Model):
     seen_at = models.DateTimeField()  # when it told us
     watched_since = models.DateTimeField()  # before that, no use could be seen
     last_used_at = models.DateTimeField(null=True)
+    used_on = models.GeneratedField(
+        expression=DayOf("last_used_at"), output_field=models.DateField(null=True), db_persist=True
+    )
     last_agent = models.CharField(max_length=100, blank=True)
     last_skill = models.CharField(max_length=200, blank=True)
     last_token_expires_at = models.DateTimeField(null=True)
@@ -71,8 +76,38 @@ class ConnectedAccount(models.Model):
             ),
         )
         indexes = (
-            models.Index(fields=["iss", "sub", "state"], name="account_by_person"),
+            models.Index(
+                fields=[
+                    "iss",
+                    "sub",
+                    "state",
+                    "connection",
+                    "grant",
+                    "used_on",
+                    "watched_since",
+                    "source",
+                ],
+                name="account_by_person",
+            ),
             models.Index(fields=["connection", "state"], name="account_by_connection"),
+            models.Index(fields=["connection", "id"], name="account_in_connection"),
+            # What the inventory counts, so that it need not read the rows.
+            models.Index(
+                fields=[
+                    "state",
+                    "connection",
+                    "source",
+                    "grant",
+                    "used_on",
+                    "watched_since",
+                    "expires_at",
+                    "state_since",
+                    "sub",
+                    "id",
+                ],
+                name="account_counted",
+            ),
+            models.Index(fields=["label", "provider_user", "id"], name="account_by_name"),
         )
 
     def __str__(self) -> str:
@@ -107,6 +142,10 @@ class Use(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=["account", "agent", "skill"], name="one_use_row"),
+        )
+        indexes = (
+            models.Index(fields=["agent", "account"], name="use_by_agent"),
+            models.Index(fields=["skill", "account"], name="use_by_skill"),
         )
 
     def __str__(self) -> str:

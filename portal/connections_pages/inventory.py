@@ -13,11 +13,11 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from approvals import clock
 from connections import inventory as everybody
-from connections import reconcile, schedule, scopes
+from connections import reconcile, schedule
 from connections.ibom import document, export, facts
-from connections.inventory import Filter, Inventory
+from connections.inventory import Mistake, Query
 from connections.models import Schedule
-from connections.standing import Code
+from portal.connections_pages import narrowing
 from portal.identity.current import actor, needs_role
 
 
@@ -25,73 +25,53 @@ from portal.identity.current import actor, needs_role
 @needs_role("admin", "auditor")
 @require_GET
 def inventory(request: HttpRequest) -> HttpResponseBase:
-    """The inventory, grouped by service."""
-    me = actor(request)
-    wanted = Filter.parse(request.GET.dict())
-    found = everybody.look(me, wanted, clock.now())
+    """The inventory under the filter of the URL, put together as the URL says."""
+    me, now = actor(request), clock.now()
+    query, mistakes = everybody.parse(dict(request.GET.lists()))
+    found = everybody.look(me, query, now)
+    status = _status()
     context = {
         "found": found,
-        "wanted": wanted,
-        "tiles": _tiles(found),
-        "facets": _facets(found, wanted),
-        "older_url": _with(wanted, page=str(wanted.page + 1)) if found.more else "",
-        "newer_url": _with(wanted, page=str(wanted.page - 1)) if wanted.page > 1 else "",
-        **_status(),
+        "query": query,
+        "words": query.in_words(),
+        "tiles": narrowing.tiles(found),
+        "facets": narrowing.facets(found, query),
+        "chips": narrowing.chips(found, query),
+        "hidden": [(key, value) for key, value in query.at(None).params() if key != "q"],
+        "errors": [_told(query, mistake) for mistake in mistakes],
+        "groupings": narrowing.groupings(query),
+        "older_url": url_of(query.at(found.next)) if found.next else "",
+        "newer_url": url_of(query.at(None)) if query.after else "",
+        "shown": sum(len(group.rows) for group in found.groups),
+        "export_query": urlencode([pair for pair in query.params() if pair[0] != "after"]),
+        "read_last": _last_read(status["schedule"]),
+        **status,
     }
-    template = "connections/inventory.html"
-    if request.htmx:  # type: ignore[attr-defined]  # django_htmx adds it
-        template += "#groups"
-    answer = render(request, template, context)
-    answer["Vary"] = "HX-Request"
-    return answer
+    return render(request, "connections/inventory.html", context)
 
 
-def _with(wanted: Filter, **changes: str) -> str:
-    kept = {
-        "state": wanted.state,
-        "connection": wanted.connection,
-        "show": wanted.show,
-        "q": wanted.q,
-    } | changes
-    return "?" + urlencode({name: value for name, value in kept.items() if value})
+def url_of(query: Query) -> str:
+    """Address of the inventory for a query."""
+    return narrowing.url_of(query)
 
 
-def _tiles(found: Inventory) -> list[dict[str, Any]]:
-    counts = found.counts
-    rows = (
-        (counts.live, "live connections", "?state=connected", ""),
-        (counts.idle, "not seen in use for 90 days", "?show=idle", ""),
-        (counts.excess, "with more scope than manifests need", "?show=excess", "warn"),
-        (counts.reconnect, "need reconnect", "?state=needs_reconnect", "bad"),
-        (counts.finishing, "revocations finishing", "?state=revocation_pending", "warn"),
-    )
-    return [
-        {"value": value, "label": label, "url": url, "tone": tone if value else ""}
-        for value, label, url, tone in rows
-    ]
+def _told(query: Query, mistake: Mistake) -> dict[str, str]:
+    url = ""
+    if mistake.nearest and mistake.key in everybody.FILTERS:
+        url = url_of(query.toggled(mistake.key, mistake.nearest))
+    return {
+        "key": mistake.key[:60],
+        "message": f"{mistake.message}.",
+        "nearest": mistake.nearest,
+        "url": url,
+    }
 
 
-def _facets(found: Inventory, wanted: Filter) -> list[dict[str, Any]]:
-    states = [
-        {
-            "text": code.label,
-            "count": found.states.get(code, 0),
-            "on": wanted.state == code,
-            "url": _with(wanted, state="" if wanted.state == code else code),
-        }
-        for code in reversed(Code)
-        if code != Code.REVOKED
-    ]
-    services = [
-        {
-            "text": scopes.title(name),
-            "count": count,
-            "on": wanted.connection == name,
-            "url": _with(wanted, connection="" if wanted.connection == name else name),
-        }
-        for name, count in sorted(found.connections.items())
-    ]
-    return [{"label": "State", "values": states}, {"label": "Service", "values": services}]
+def _last_read(row: Schedule | None) -> Any:
+    """When the last comparison with Auth0 began that came to its end: older rows are older news."""
+    if row is None or row.finished is None or row.started is None or row.started > row.finished:
+        return None
+    return row.started
 
 
 @needs_role("admin", "auditor")

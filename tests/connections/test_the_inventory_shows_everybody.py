@@ -11,7 +11,7 @@ from django.conf import settings
 from approvals import clock
 from audit.actor import SYSTEM
 from connections import inventory, manifests, reconcile, scopes
-from connections.inventory import Filter
+from connections.inventory import Query
 from connections.models import ConnectedAccount, Schedule, State
 from tests.connections.visitor import Visitor, know, subject
 
@@ -46,7 +46,7 @@ def town(db: None, github_mcp: manifests.Declaration) -> None:
 
 
 def test_the_tiles_count_what_stands(town: None) -> None:
-    counts = inventory.look(SYSTEM, Filter(), clock.now()).counts
+    counts = inventory.look(SYSTEM, Query(), clock.now()).counts
     assert (counts.live, counts.idle, counts.excess) == (2, 1, 1)
     assert (counts.reconnect, counts.finishing) == (1, 1)
 
@@ -62,7 +62,13 @@ def test_the_tiles_count_what_stands(town: None) -> None:
         ("?q=mia", ["octo-dev"], ["member2@acme"]),
         ("?q=octo", ["octo-dev"], ["member2@acme"]),
         ("?q=nobody", ["No connection fits these filters"], ["octo-dev"]),
-        ("?state=made-up&page=-3", ["octo-dev"], []),
+        ("?state=suspendet", ["octo-dev", "is no state", "suspended</code>"], []),
+        ("?ownr=x", ["octo-dev", "there is no filter", "owner"], []),
+        ("?show=idle&show=excess", ["No connection fits"], ["octo-dev"]),
+        ("?show=missing&group=person", ["member2@acme", "octo-dev"], []),
+        ("?owner=member1@acme.example", ["octo-dev", "1 account of 1 person"], []),
+        ("?state=revoked&group=agent", ["Not seen in use", "member2@acme"], ["octo-dev"]),
+        ("?after=nonsense", ["octo-dev", "this page is not one of ours"], []),
     ],
 )
 def test_filters_show_what_they_say(

@@ -1,0 +1,49 @@
+"""Everybody's connections: counts, filters and groups for admins and auditors."""
+
+from connections.inventory.asking import (
+    FILTERS,
+    GROUPS,
+    SHOWS,
+    SOURCES,
+    UNNAMED,
+    Mistake,
+    Place,
+    Query,
+    parse,
+)
+from connections.inventory.fitting import (
+    IDLE,
+    LIVE,
+    Fit,
+    declared_scopes,
+    excess_of,
+    fit,
+    is_idle,
+)
+from connections.inventory.looking import PAGE, SHOWN, Group, Inventory, Row, ask, look
+
+__all__ = [
+    "FILTERS",
+    "GROUPS",
+    "IDLE",
+    "LIVE",
+    "PAGE",
+    "SHOWN",
+    "SHOWS",
+    "SOURCES",
+    "UNNAMED",
+    "Fit",
+    "Group",
+    "Inventory",
+    "Mistake",
+    "Place",
+    "Query",
+    "Row",
+    "ask",
+    "declared_scopes",
+    "excess_of",
+    "fit",
+    "is_idle",
+    "look",
+    "parse",
+]

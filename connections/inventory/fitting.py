@@ -1,0 +1,57 @@
+"""How a grant fits what manifests declare: scopes that are too many, and scopes that lack.
+
+Asked once for each grant (a set of scopes at a connection), however many accounts hold it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+
+from connections.models import ConnectedAccount, ManifestNeed, State
+
+IDLE = timedelta(days=90)
+LIVE = (State.CONNECTED, State.NEEDS_RECONNECT, State.SUSPENDED)
+"""States of an account that an agent could use, now or after somebody's one act."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A grant beside what manifests need of its connection."""
+
+    excess: tuple[str, ...]  # no manifest declares them
+    missing: tuple[str, ...]  # some manifest declares them
+
+
+def declared_scopes() -> dict[str, set[str]]:
+    """The scopes that manifests declare, by connection."""
+    declared: dict[str, set[str]] = {}
+    for connection, names in ManifestNeed.objects.values_list("connection", "scopes"):
+        declared.setdefault(connection, set()).update(names)
+    return declared
+
+
+def fit(connection: str, granted: Iterable[str], declared: Mapping[str, set[str]]) -> Fit:
+    """How the scopes of an account fit."""
+    wanted, have = declared.get(connection, set()), list(granted)
+    return Fit(
+        tuple(scope for scope in have if scope not in wanted),
+        tuple(sorted(wanted - set(have))),
+    )
+
+
+def excess_of(account: ConnectedAccount, declared: Mapping[str, set[str]]) -> tuple[str, ...]:
+    """The scopes of an account that no manifest declares."""
+    return fit(account.connection, account.scopes, declared).excess
+
+
+def idle_before(now: datetime) -> datetime:
+    """The midnight (UTC) before which a last use makes an account idle."""
+    return datetime.combine((now - IDLE).astimezone(UTC).date(), time(), UTC)
+
+
+def is_idle(account: ConnectedAccount, now: datetime) -> bool:
+    """Not seen in use for 90 days; silence before we watched says nothing."""
+    since = account.last_used_at or account.watched_since
+    return account.state in LIVE and since < idle_before(now)

@@ -1,0 +1,148 @@
+"""Which accounts a query means, as one condition on their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q
+
+from approvals.models import Person
+from connections import grounds
+from connections.inventory.asking import UNNAMED, Query
+from connections.inventory.fitting import LIVE, Fit, idle_before
+from connections.models import ConnectedAccount, State, Use
+from connections.standing import Ground
+
+FOUND: int = 2_000
+"""Accounts that a search by words takes at most."""
+
+type Fits = Mapping[tuple[str, str], Fit]
+"""`(connection, grant)` -> how it fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search by words found; `more` where it took only the first FOUND of them."""
+
+    ids: tuple[object, ...]
+    more: bool
+
+
+def find(words: str) -> Found | None:
+    """Accounts by the owner's name or e-mail, or by what the account is called; None for ""."""
+    if not words:
+        return None
+    people = Person.objects.filter(Q(name__icontains=words) | Q(email__icontains=words))
+    named = Q(label__icontains=words) | Q(provider_user__icontains=words)
+    called = ConnectedAccount.objects.filter(named | Q(auth0_id=words))
+    owned = ConnectedAccount.objects.filter(Q(sub__in=people.values("sub")) | Q(sub=words))
+    either = owned.order_by().values_list("pk").union(called.order_by().values_list("pk"))
+    kept = tuple(pk for (pk,) in either[: FOUND + 1])
+    return Found(kept[:FOUND], len(kept) > FOUND)
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """The conditions of a query, each by its key, so that a facet can leave out its own."""
+
+    parts: Mapping[str, Q]
+
+    def all(self, *, but: Collection[str] = ()) -> Q:
+        """All of them together, without those of some keys."""
+        whole = Q()
+        for key, part in self.parts.items():
+            if key not in but:
+                whole &= part
+        return whole
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """The people that a filter of owners means; `strange` are subjects that nobody here has."""
+
+    known: tuple[tuple[str, str], ...]
+    strange: tuple[str, ...]
+
+    @property
+    def subs(self) -> frozenset[str]:
+        """Their subjects."""
+        return frozenset((*(sub for _, sub in self.known), *self.strange))
+
+    def condition(self) -> Q:
+        """Their accounts, by an index where they are known."""
+        found = Q(pk__in=())
+        for iss, sub in self.known:
+            found |= Q(iss=iss, sub=sub)
+        return found | Q(sub__in=self.strange) if self.strange else found
+
+
+def owners_of(values: Collection[str], me: str) -> Owners | None:
+    """Who a filter of owners means: subjects, e-mail addresses, or `me`; None for no filter."""
+    if not values:
+        return None
+    wanted = {me if value == "me" and me else value for value in values}
+    people = Person.objects.filter(Q(sub__in=wanted) | Q(email__in=wanted)).order_by("id")
+    found = list(people.values_list("iss", "sub", "email"))
+    strange = wanted - {part for _, *parts in found for part in parts}
+    return Owners(tuple((iss, sub) for iss, sub, _ in found), tuple(sorted(strange)))
+
+
+def conditions(
+    query: Query,
+    fits: Fits,
+    now: datetime,
+    *,
+    ground: Ground,
+    found: Found | None = None,
+    owners: Owners | None = None,
+    within: Q | None = None,
+) -> Conditions:
+    """Say a query as conditions on rows of accounts.
+
+    Args:
+        ground: what accounts stand on.
+        fits: of every grant that there is; where `show` does not ask for it, may be empty.
+        found, owners: what its words and its owners came to.
+        within: what the asking person may see; None is everything.
+    """
+    parts: dict[str, Q] = {} if within is None else {"within": within}
+    states = query.values("state")
+    parts["state"] = grounds.stands_as(states, ground, now) if states else ~Q(state=State.REVOKED)
+    for key in ("connection", "source"):
+        if values := query.values(key):
+            parts[key] = Q(**{f"{key}__in": values})
+    if owners is not None:
+        parts["owner"] = owners.condition()
+    for key in ("agent", "skill"):
+        if values := query.values(key):
+            named = ["" if value == UNNAMED else value for value in values]
+            parts[key] = Q(pk__in=Use.objects.filter(**{f"{key}__in": named}).values("account"))
+    for value in query.values("show"):
+        parts[f"show={value}"] = shown(value, fits, now)
+    if found is not None:
+        parts["q"] = Q(pk__in=found.ids)
+    return Conditions(parts)
+
+
+def shown(value: str, fits: Fits, now: datetime) -> Q:
+    """The condition of one value of `show`."""
+    # Said as what it is not: no index on the state is of use, since most accounts are live.
+    live = ~Q(state__in=[state for state in State if state not in LIVE])
+    if value == "unseen":
+        return live & Q(used_on=None)
+    if value == "idle":
+        cut = idle_before(now)
+        silent = Q(used_on=None, watched_since__lt=cut)
+        return live & (Q(used_on__lt=cut.date()) | silent)
+    fitting = {
+        pair for pair, fit in fits.items() if (fit.excess if value == "excess" else fit.missing)
+    }
+    grants = {grant for _, grant in fitting}
+    where = live & Q(grant__in=sorted(grants))
+    # The same scopes at another connection may fit there.
+    for connection, grant in sorted(fits.keys() - fitting):
+        if grant in grants:
+            where &= ~Q(connection=connection, grant=grant)
+    return where

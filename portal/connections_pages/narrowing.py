@@ -1,0 +1,126 @@
+"""What narrows the inventory: tiles, facets, chips and groupings. Each is a link."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+from audit.ledger import display
+from connections import scopes
+from connections.inventory import FILTERS, GROUPS, SHOWN, SHOWS, SOURCES, UNNAMED, Inventory, Query
+from connections.standing import Code
+
+PATH = "/connections/inventory/"
+_LABELS = {
+    "state": "State",
+    "show": "Look at",
+    "connection": "Connection",
+    "owner": "Person",
+    "agent": "Agent",
+    "skill": "Component",
+    "source": "Told by",
+}
+_SHOWS = {
+    "idle": "idle for 90 days",
+    "unseen": "never seen in use",
+    "excess": "scopes in excess",
+    "missing": "scopes missing",
+}
+_WHOLE = {"state": tuple(reversed(Code)), "show": tuple(SHOWS), "source": tuple(SOURCES)}
+"""Facets whose values are all shown, in this order."""
+
+
+def url_of(query: Query) -> str:
+    """Address of the inventory for a query."""
+    params = urlencode(query.params())
+    return f"{PATH}?{params}" if params else PATH
+
+
+def text_of(found: Inventory, key: str, value: str) -> str:
+    """What a value is called; what cannot be seen in a name from elsewhere is written out."""
+    if key == "show":
+        return _SHOWS[value]
+    called = {"connection": scopes.title(value), "owner": found.titles.get(value, value)}
+    return display.visible(called.get(key, (FILTERS[key] or {}).get(value, value)))
+
+
+def facets(found: Inventory, query: Query) -> list[dict[str, Any]]:
+    """Facets with counts; a value toggles, and stays while it is on even at zero."""
+    told = (_facet(found, query, key, label) for key, label in _LABELS.items())
+    return [facet for facet in told if facet["values"]]
+
+
+def _facet(found: Inventory, query: Query, key: str, label: str) -> dict[str, Any]:
+    counts, on = found.facets[key], query.values(key)
+    if key in _WHOLE:
+        names = [n for n in _WHOLE[key] if counts[n] or n in on or (key, n) not in _SELDOM]
+    else:
+        names = [name for name, _ in counts.most_common(SHOWN)]
+    names += [name for name in on if (name or UNNAMED) not in names]
+    rows = [(name or UNNAMED, counts[name] or counts[_bare(name)]) for name in names]
+    if len(counts) > len(rows):
+        label = f"{label} · {len(counts):,}"
+    return {
+        "label": f"{label}, of all accounts" if key in found.loose else label,
+        "values": [
+            {
+                "text": text_of(found, key, name),
+                "count": count,
+                "on": name in on,
+                "url": url_of(query.toggled(key, name)),
+            }
+            for name, count in rows
+        ],
+    }
+
+
+_SELDOM = {
+    *(("state", code) for code in Code if code not in {Code.CONNECTED, Code.NEEDS_RECONNECT}),
+    *(("source", source) for source in SOURCES),
+}
+"""Values that are left out where there are none."""
+
+
+def _bare(name: str) -> str:
+    return "" if name == UNNAMED else name
+
+
+def chips(found: Inventory, query: Query) -> list[dict[str, str]]:
+    """The filters that are on, each with a way to take it off."""
+    return list(_chips(found, query))
+
+
+def _chips(found: Inventory, query: Query) -> Iterator[dict[str, str]]:
+    for key in FILTERS:
+        for value in query.values(key):
+            text = text_of(found, key, value)
+            name = _LABELS[key].lower()
+            yield {
+                "text": text if key == "show" else f"{name}: {text}",
+                "remove_url": url_of(query.toggled(key, value)),
+            }
+
+
+def groupings(query: Query) -> list[dict[str, Any]]:
+    """What accounts can be put together by."""
+    return [
+        {"text": label, "url": url_of(query.grouped(name)), "on": query.group == name}
+        for name, label in GROUPS.items()
+    ]
+
+
+def tiles(found: Inventory) -> list[dict[str, Any]]:
+    """The figures that somebody should look at."""
+    counts = found.counts
+    rows = (
+        (counts.live, "live connections", "?state=connected", ""),
+        (counts.idle, "not seen in use for 90 days", "?show=idle", ""),
+        (counts.excess, "with more scope than manifests need", "?show=excess", "warn"),
+        (counts.reconnect, "need reconnect", "?state=needs_reconnect", "bad"),
+        (counts.finishing, "revocations finishing", "?state=revocation_pending", "warn"),
+    )
+    return [
+        {"value": value, "label": label, "url": url, "tone": tone if value else ""}
+        for value, label, url, tone in rows
+    ]
