@@ -77,7 +77,8 @@ def approve(
             return
         with transaction.atomic():
             done = _commit(approval, person, approved)
-            overtaken.close(_target(approval), winner=approval)
+            for about in (_target(approval), *done.parts):
+                overtaken.close(about, winner=approval)
     except Refused as refused:  # the verb finds at the last moment that it cannot be done
         fail(approval, None, refused.code, f"Approved, but it cannot be done: {refused.detail}")
         return

@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from approvals import actors, clock, policy
+from approvals import actors, clock, policy, registry
 from approvals.models import Approval, Effect
-from approvals.registry import CommitContext, EffectSpec, Verb
+from approvals.registry import CommitContext, EffectSpec, Part, Verb
 from audit.actor import Actor, EvidenceRef, Subject, Target
 from audit.clock import uuid7
 from audit.record import record
@@ -22,6 +22,7 @@ class Done:
 
     event_id: UUID
     effects: tuple[Effect, ...]
+    parts: tuple[Target, ...] = ()  # what else was decided on by it
 
 
 def commit_now(
@@ -69,6 +70,17 @@ def commit_now(
         severity=severity,
         intent_hash=intent_hash,
     )
+    for part in done.parts:
+        effects += record_part(
+            part,
+            actor=actor,
+            operation=operation,
+            approval=approval,
+            severity=severity,
+            intent_hash=intent_hash,
+            reason=reason,
+            evidence=(*actor.evidence, *evidence),
+        )
     private = dict(done.private)
     in_force = approval.policy_digest if approval else policy_digest or policy.policy_digest()
     data = {"verb": verb.name, "steps": len(effects), "policy": in_force, **done.data}
@@ -95,7 +107,49 @@ def commit_now(
         evidence=(*actor.evidence, *evidence),
     )
     verb.recorded(context, event.id)
-    return Done(event.id, tuple(effects))
+    return Done(event.id, tuple(effects), tuple(part.target for part in done.parts))
+
+
+def record_part(
+    part: Part,
+    *,
+    actor: Actor,
+    operation: str,
+    approval: Approval | None,
+    severity: str,
+    intent_hash: str,
+    reason: str,
+    evidence: Sequence[EvidenceRef],
+) -> list[Effect]:
+    """Record one thing of a decision on several; returns its remote steps."""
+    event = registry.get(part.verb).event
+    effects = add_effects(
+        part.effects,
+        verb=part.verb,
+        event=event,
+        actor=actor,
+        target=part.target,
+        operation=operation,
+        approval=approval,
+        severity=severity,
+        intent_hash=intent_hash,
+    )
+    record(
+        actor,
+        event,
+        outcome="pending" if effects else "success",
+        severity=severity,
+        target=part.target,
+        approval=str(approval.id) if approval else "",
+        operation=operation,
+        intent_hash=intent_hash,
+        reason=reason,
+        data={"verb": part.verb, "steps": len(effects), "one_of_several": True, **part.data},
+        private=dict(part.private),
+        connection=part.connection,
+        evidence=evidence,
+    )
+    return effects
 
 
 def _named(person: Actor | Subject) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from approvals import actors, registry
-from approvals.commit import add_effects
+from approvals.commit import add_effects, record_part
 from approvals.models import Approval
 from approvals.registry import CommitContext, Committed
 from audit.actor import Actor, Target
@@ -61,6 +61,18 @@ def _record(approval: Approval, actor: Actor, done: Committed, past: str) -> Non
         approval=approval,
         severity=approval.severity,
     )
+    evidence = actors.from_json(approval.requester).evidence
+    for part in done.parts:
+        effects += record_part(
+            part,
+            actor=actor,
+            operation=approval.operation,
+            approval=approval,
+            severity=approval.severity,
+            intent_hash=approval.intent_hash,
+            reason=approval.reason,
+            evidence=evidence,
+        )
     record(
         actor,
         action,
@@ -74,5 +86,5 @@ def _record(approval: Approval, actor: Actor, done: Committed, past: str) -> Non
         data={"until": approval.expires_at.isoformat(), **done.data},
         private=dict(done.private),
         connection=done.connection,
-        evidence=actors.from_json(approval.requester).evidence,
+        evidence=evidence,
     )

@@ -182,7 +182,8 @@ def _commit(
             intent_hash=_intent(request, settings.STEP_UP_EXPIRY_S, _state(request)).hash,
             policy_digest=request.policy.digest,
         )
-        overtaken.close(request.target)
+        for about in (request.target, *done.parts):
+            overtaken.close(about)
         performed = Performed(operation=operation, event_id=done.event_id, effects=done.effects)
         before_commit(performed)
     return performed

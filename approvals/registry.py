@@ -46,9 +46,23 @@ class EffectSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One of several things that a decision is about: it gets the event of the decision on one of
+    them (`verb`), and remote steps of its own."""
+
+    verb: str
+    target: Target
+    effects: Sequence[EffectSpec] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+    private: Mapping[str, Any] = field(default_factory=dict)
+    connection: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Committed:
     """What a commit did: effects to run remotely and data for its event."""
 
+    parts: Sequence[Part] = ()
     effects: Sequence[EffectSpec] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
     private: Mapping[str, Any] = field(default_factory=dict)

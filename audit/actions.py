@@ -155,6 +155,10 @@ connection.connected | Connection made | connected {target} | LOW
 connection.revoked | Connection revoked | revoked {target} | MEDIUM
 connection.suspended | Connection suspended | suspended {target} | MEDIUM
 connection.resumed | Connection resumed | resumed {target} | MEDIUM
+selection.revoked | Selection revoked | revoked several connections | HIGH
+selection.suspended | Selection suspended | suspended several connections | MEDIUM
+selection.held | Selection on hold | suspended several connections meanwhile | MEDIUM
+selection.released | Selection released | resumed several connections | MEDIUM
 connection.fell_asleep | Connection fell asleep | found {target} asleep | INFO
 connection.awake | Connection awake | found {target} awake again | INFO
 connection.woken | Connection woken | woke {target} | LOW

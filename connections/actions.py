@@ -22,7 +22,7 @@ from connections.models import ConnectedAccount, State
 UNDO_S = 10  # an undo window delays only the deletion at Auth0 (DESIGN 1.5)
 _ADMIN = frozenset({"admin"})
 _KIND = frozenset({"connection"})
-_GONE = frozenset({State.REVOCATION_PENDING, State.REVOKED})
+GONE = frozenset({State.REVOCATION_PENDING, State.REVOKED})
 
 
 class RevokeParams(BaseModel):
@@ -85,7 +85,7 @@ def can_undo(account: ConnectedAccount) -> bool:
 def _look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
     """What the actor was shown. A suspension is left out: the ask itself places one."""
     account = account_of(target)
-    return {"account": account.auth0_id, "owner": account.sub, "gone": account.state in _GONE}
+    return {"account": account.auth0_id, "owner": account.sub, "gone": account.state in GONE}
 
 
 def _severity(target: Target, _params: Mapping[str, Any]) -> str:
@@ -118,8 +118,17 @@ def _told(
 
 def _revoke(ctx: CommitContext) -> Committed:
     account = _locked(ctx.target)
-    if account.state in _GONE:
+    if account.state in GONE:
         raise Refused("already_revoked", "This connection is revoked already.")
+    own = begin_revocation(account, ctx)
+    return _told(account, effects=_remote_steps(account, ctx), data={"own": own})
+
+
+def begin_revocation(account: ConnectedAccount, ctx: CommitContext) -> bool:
+    """Refuse an account for good from now on; True when it is the actor's own.
+
+    Their own can be taken back for a moment; anybody else is told.
+    """
     own = lookup.is_owner(ctx.actor, account)
     now = clock.now()
     account.state_before = account.state_before or account.state
@@ -130,7 +139,7 @@ def _revoke(ctx: CommitContext) -> Committed:
     account.save()
     if not own:
         notices.tell_owner(account, "revoked", ctx.actor, ctx.reason)
-    return _told(account, effects=_remote_steps(account, ctx), data={"own": own})
+    return own
 
 
 def _remote_steps(account: ConnectedAccount, ctx: CommitContext) -> tuple[EffectSpec, ...]:
@@ -152,13 +161,14 @@ def _suspend(ctx: CommitContext) -> Committed:
     account = _locked(ctx.target)
     if account.state not in {State.CONNECTED, State.NEEDS_RECONNECT}:
         raise Refused("not_connected", f"This connection is {account.get_state_display()}.")
-    _put_to_sleep(account, ctx)
+    suspend_now(account, ctx)
     if not lookup.is_owner(ctx.actor, account):
         notices.tell_owner(account, "suspended", ctx.actor, ctx.reason)
     return _told(account)
 
 
-def _put_to_sleep(account: ConnectedAccount, ctx: CommitContext) -> None:
+def suspend_now(account: ConnectedAccount, ctx: CommitContext) -> None:
+    """Refuse an account until somebody gives it back."""
     account.state_before = account.state
     account.turn(State.SUSPENDED, clock.now(), reason=ctx.reason, by=ctx.actor.sub)
     account.held_by = ctx.approval
@@ -175,13 +185,14 @@ def _resume(ctx: CommitContext) -> Committed:
     undoes = account.operation if account.state == State.REVOCATION_PENDING else ""
     if undoes:
         deletion.forget(account)
-    _wake(account, ctx.actor)
+    give_back(account, ctx.actor)
     if not lookup.is_owner(ctx.actor, account):
         notices.tell_owner(account, "resumed", ctx.actor, ctx.reason)
     return _told(account, data={"undoes": undoes} if undoes else {})
 
 
-def _wake(account: ConnectedAccount, actor: Actor) -> None:
+def give_back(account: ConnectedAccount, actor: Actor) -> None:
+    """Let an account stand as it did before it was suspended or revoked."""
     before = State(account.state_before or State.CONNECTED)
     account.turn(before, clock.now(), by=actor.sub)
     account.state_before = account.held_by = account.operation = ""
@@ -193,7 +204,7 @@ def _hold(ctx: CommitContext) -> Committed:
     """While the approval of a revocation waits, the broker refuses."""
     account = _locked(ctx.target)
     if account.state in {State.CONNECTED, State.NEEDS_RECONNECT}:
-        _put_to_sleep(account, ctx)
+        suspend_now(account, ctx)
         notices.tell_owner(account, "suspended", ctx.actor, ctx.reason)
     return _told(account, data={"while": "revocation is being approved"})
 
@@ -202,7 +213,7 @@ def _release(ctx: CommitContext) -> Committed:
     """Undo exactly what `_hold` did: a suspension by another hand stays."""
     account = _locked(ctx.target)
     if account.state == State.SUSPENDED and account.held_by == ctx.approval:
-        _wake(account, ctx.actor)
+        give_back(account, ctx.actor)
         notices.tell_owner(account, "resumed", ctx.actor, "The revocation was not approved.")
     return _told(account)
 

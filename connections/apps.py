@@ -6,7 +6,13 @@ class ConnectionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from connections import actions, effects, freezing, sentences  # noqa: F401 - registers on import
+        from connections import (  # noqa: F401 - registers on import
+            actions,
+            effects,
+            freezing,
+            selection,
+            sentences,
+        )
         from connections.escalation import actions as escalating  # noqa: F401 - registers on import
         from connections.just_in_time import actions as just_in_time  # noqa: F401 - registers on import
         from connections.reviews import actions as reviewing  # noqa: F401 - registers on import

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from approvals import clock
 from approvals.models import Approval, Effect, EffectState
 from audit.models import EventRow
@@ -61,16 +63,24 @@ def steps(account: ConnectedAccount) -> list[dict[str, object]]:
     told: list[dict[str, object]] = [
         {"state": "done", "text": "Refused at the broker", "when": account.state_since}
     ]
-    for effect in Effect.objects.filter(operation=account.operation).order_by("created"):
+    for effect in _effects(account):
         state = _STEP_STATES[EffectState(effect.state)]
         detail = account.deletion_detail or effect.detail
         told.append({"state": state, "text": effect.label, "detail": detail})
     return told
 
 
+def _effects(account: ConnectedAccount) -> QuerySet[Effect]:
+    """Its own remote steps: those of other accounts may share the operation."""
+    found = Effect.objects.filter(operation=account.operation, target_kind="connection")
+    return found.filter(target_name=str(account.id)).order_by("created")
+
+
 def approval_of(account: ConnectedAccount) -> Approval | None:
-    """The newest request to do something with this account; permissions for one component are
-    told apart."""
+    """The request that holds this account, else the newest to do something with it; permissions
+    for one component are told apart."""
+    if account.held_by and (holding := Approval.objects.filter(pk=account.held_by).first()):
+        return holding
     found = Approval.objects.filter(target_kind="connection", target_name=str(account.id))
     found = found.exclude(verb__startswith="scope.")
     return found.order_by("-created").first()

@@ -143,6 +143,22 @@ def _upper(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def selected(event: PublicEvent) -> str:
+    """`Amir Admin revoked 12 connections`."""
+    words = _SELECTED[str(event.get("action")).partition(".")[2]]
+    number = _data(event).get("number")
+    many = "1 connection" if number == 1 else f"{shown(number)} connections"
+    return f"{person(event.get('actor'))} {words.format(many)}{_tail(event)}"
+
+
+_SELECTED = {
+    "revoked": "revoked {}",
+    "suspended": "suspended {}",
+    "held": "suspended {} while their revocation waits",
+    "released": "resumed {}",
+}
+
+
 def reconciled(event: PublicEvent) -> str:
     """A difference between the inventory and Auth0."""
     words = _DRIFT.get(shown(_data(event).get("drift")), "Auth0-ATA compared {whose} with Auth0")
@@ -272,6 +288,7 @@ def register() -> None:
         ("connection.reconciled", reconciled),
         ("connection.use_seen", use_seen),
         ("tenant_log.gap_found", gap_found),
+        *((f"selection.{past}", selected) for past in _SELECTED),
         ("connection.fell_asleep", fell_asleep),
         ("connection.awake", awake),
         ("connection.woken", woken),

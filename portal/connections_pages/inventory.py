@@ -45,6 +45,7 @@ def inventory(request: HttpRequest) -> HttpResponseBase:
         "shown": sum(len(group.rows) for group in found.groups),
         "export_query": urlencode([pair for pair in query.params() if pair[0] != "after"]),
         "read_last": _last_read(status["schedule"]),
+        "may_decide": "admin" in me.roles,
         **status,
     }
     return render(request, "connections/inventory.html", context)

@@ -13,6 +13,7 @@ from portal.connections_pages import (
     mine,
     review_items,
     reviews,
+    selection,
     settings,
 )
 
@@ -30,6 +31,7 @@ urlpatterns = [
     path("connections/freeze/now/", freeze.freeze, name="freeze-now"),
     path("connections/freeze/me/", freeze.freeze_me, name="freeze-me"),
     path("connections/freeze/<str:kind>/<path:name>/unfreeze/", freeze.unfreeze, name="unfreeze"),
+    path("connections/selection/", selection.selected, name="selection"),
     path("connections/settings/", settings.settings, name="settings"),
     path("connections/settings/<str:connection>/", settings.setting, name="setting"),
     path("connections/scopes/", beyond.watch, name="watch"),

@@ -53,6 +53,7 @@ ROUTES: Final[Doors] = {
     "connections/freeze/now/": ("decides", "person.freeze, connection.freeze, agent.freeze"),
     "connections/freeze/me/": ("decides", "person.freeze, of oneself"),
     "connections/freeze/<str:kind>/<path:name>/unfreeze/": ("decides", "the verbs *.unfreeze"),
+    "connections/selection/": ("decides", "selection.revoke, selection.suspend"),
     "connections/settings/<str:connection>/": (
         "decides",
         "connection.restrict, connection.relax",

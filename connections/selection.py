@@ -1,0 +1,228 @@
+"""Several accounts at once: suspend or revoke a selection, with one approval that names them all.
+
+The target is named by the digest of the list, and the list is in the parameters, so that the intent
+holds both. Each account gets its own event and its own remote steps (DESIGN 1.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from approvals import registry
+from approvals.intent import digest
+from approvals.perform import Refused
+from approvals.registry import CommitContext, Committed, EffectSpec, Part, Stance, Verb
+from audit.actor import Target
+from audit.ledger.vocabulary import severity_rank
+from connections import actions, deletion, lookup, names, notices, scopes
+from connections.actions import GONE
+from connections.models import ConnectedAccount, State
+
+KIND: Final = "selection"
+REVOKE: Final = "selection.revoke"
+SUSPEND: Final = "selection.suspend"
+MOST: Final = 100
+"""Accounts of one selection: as many as one page shows and one approval can name."""
+_STANDING: Final = (State.CONNECTED, State.NEEDS_RECONNECT)
+
+
+class SelectionParams(BaseModel):
+    """The accounts, by id."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    accounts: list[UUID] = Field(min_length=1, max_length=MOST)
+
+
+class RevokeParams(SelectionParams):
+    """`end_sessions` also ends all sessions and refresh tokens of each owner."""
+
+    end_sessions: bool = False
+
+
+def target_of(accounts: Iterable[str]) -> Target:
+    """The target that a list of account ids is: SHA-256 over it, sorted (hex)."""
+    return Target(KIND, digest({"accounts": sorted(set(map(str, accounts)))}))
+
+
+def _accounts(
+    target: Target, params: Mapping[str, Any], lock: bool = False
+) -> list[ConnectedAccount]:
+    """The accounts that a decision names, in a fixed order.
+
+    Raises:
+        Refused: `bad_target` where the name is not the digest of the list, `unknown_connection`.
+    """
+    wanted = sorted(set(map(str, params["accounts"])))
+    if target != target_of(wanted):
+        raise Refused(
+            "bad_target",
+            "A selection is named by the SHA-256 of its list of accounts.",
+            pointer="/target/name",
+        )
+    found = ConnectedAccount.objects.filter(pk__in=wanted).order_by("pk")
+    rows = list(found.select_for_update() if lock else found)
+    if len(rows) != len(wanted):
+        raise Refused("unknown_connection", "One of these connections is not there any more.")
+    return rows
+
+
+def _part(
+    verb: str,
+    account: ConnectedAccount,
+    *,
+    effects: Sequence[EffectSpec] = (),
+    data: Mapping[str, Any] | None = None,
+) -> Part:
+    return Part(
+        verb=verb,
+        target=Target("connection", str(account.id)),
+        effects=effects,
+        data={**names.facts_of(account), **(data or {})},
+        private=names.private_of(account),
+        connection=account.connection,
+    )
+
+
+def _whole(ctx: CommitContext, parts: Sequence[Part]) -> Committed:
+    listed = ctx.params["accounts"]
+    return Committed(
+        parts=parts,
+        data={"accounts": listed, "number": len(parts), "left_alone": len(listed) - len(parts)},
+    )
+
+
+def _revoke(ctx: CommitContext) -> Committed:
+    """What was revoked by somebody else meanwhile is as it should be, and left alone."""
+    parts, ended = [], set()
+    for account in _accounts(ctx.target, ctx.params, lock=True):
+        if account.state in GONE:
+            continue
+        own = actions.begin_revocation(account, ctx)
+        end = bool(ctx.params.get("end_sessions")) and account.owner not in ended
+        ended.add(account.owner)
+        steps = _steps(account, ctx, end=end)
+        parts.append(_part("connection.revoke", account, effects=steps, data={"own": own}))
+    if not parts:
+        raise Refused("already_revoked", "All of these connections are revoked already.")
+    return _whole(ctx, parts)
+
+
+def _steps(account: ConnectedAccount, ctx: CommitContext, *, end: bool) -> tuple[EffectSpec, ...]:
+    payload = {
+        "account": str(account.id),
+        "connection": account.connection,
+        "operation": ctx.operation,
+    }
+    whose = names.owner_name(account)
+    delete = EffectSpec(
+        deletion.DELETE, payload, label=f"Delete {whose}'s {names.in_words(account)} at Auth0"
+    )
+    if not end:
+        return (delete,)
+    access = EffectSpec(
+        deletion.END_ACCESS, payload, label=f"End all sessions and refresh tokens of {whose}"
+    )
+    return (delete, access)
+
+
+def _suspend(ctx: CommitContext) -> Committed:
+    parts = _suspended(ctx)
+    if not parts:
+        raise Refused("not_connected", "None of these connections can be suspended.")
+    return _whole(ctx, parts)
+
+
+def _suspended(ctx: CommitContext) -> list[Part]:
+    parts = []
+    for account in _accounts(ctx.target, ctx.params, lock=True):
+        if account.state not in _STANDING:
+            continue
+        actions.suspend_now(account, ctx)
+        if not lookup.is_owner(ctx.actor, account):
+            notices.tell_owner(account, "suspended", ctx.actor, ctx.reason)
+        parts.append(_part("connection.suspend", account))
+    return parts
+
+
+def _hold(ctx: CommitContext) -> Committed:
+    """While the approval waits, the broker refuses each of them."""
+    return _whole(ctx, _suspended(ctx))
+
+
+def _release(ctx: CommitContext) -> Committed:
+    """Undo exactly what `_hold` did: a suspension by another hand stays."""
+    parts = []
+    for account in _accounts(ctx.target, ctx.params, lock=True):
+        if account.state != State.SUSPENDED or account.held_by != ctx.approval:
+            continue
+        actions.give_back(account, ctx.actor)
+        notices.tell_owner(account, "resumed", ctx.actor, "The revocation was not approved.")
+        parts.append(_part("connection.resume", account))
+    return _whole(ctx, parts)
+
+
+def _look(target: Target, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Which accounts of whom. That one of them is gone meanwhile changes nothing of the wish."""
+    rows = _accounts(target, params)
+    return {"accounts": [[account.auth0_id, account.sub] for account in rows]}
+
+
+def _severity(target: Target, params: Mapping[str, Any]) -> str:
+    risky = (scopes.any_risky(a.connection, a.scopes) for a in _accounts(target, params))
+    return max(("HIGH" if one else "MEDIUM" for one in risky), key=severity_rank)
+
+
+def _says(verb: str) -> Any:
+    def sentence(target: Target, params: Mapping[str, Any]) -> str:
+        rows = _accounts(target, params)
+        people = {account.owner for account in rows}
+        services = sorted({scopes.title(account.connection) for account in rows})
+        more = " and end all their sessions" if params.get("end_sessions") else ""
+        accounts = f"{len(rows)} account{'s' if len(rows) != 1 else ''}"
+        whose = f"{len(people)} people" if len(people) != 1 else names.owner_name(rows[0])
+        return f"{verb} {accounts} ({', '.join(services)}) of {whose}{more}"
+
+    return sentence
+
+
+registry.register(
+    Verb(
+        name=REVOKE,
+        event="selection.revoked",
+        label="Revoke all",
+        roles=frozenset({"admin"}),
+        stance=Stance.FINAL,
+        target_kinds=frozenset({KIND}),
+        commit=_revoke,
+        params=RevokeParams,
+        about_others=lambda _actor, _target: True,
+        hold=_hold,
+        release=_release,
+        look=_look,
+        severity=_severity,
+        sentence=_says("Revoke"),
+        if_approved="The broker keeps refusing them and Auth0 deletes each with its owner's token.",
+        if_denied="They are resumed and work as before.",
+        if_expired="They stay suspended until somebody decides.",
+    )
+)
+registry.register(
+    Verb(
+        name=SUSPEND,
+        event="selection.suspended",
+        label="Suspend all",
+        roles=frozenset({"admin"}),
+        stance=Stance.TIGHTEN,
+        target_kinds=frozenset({KIND}),
+        commit=_suspend,
+        params=SelectionParams,
+        look=_look,
+        severity=_severity,
+        sentence=_says("Suspend"),
+    )
+)
