@@ -8,7 +8,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from approvals import clock, intent
+from approvals import clock, intent, turns
 from approvals.models import Approval
 
 READ_WITHIN = timedelta(minutes=10)
@@ -18,8 +18,9 @@ _OTHERS_FOLLOW_S = 7 * 86_400
 
 
 def open_for_s(within_s: int, *, others_follow: bool) -> int:
-    """Seconds until `not_after` of an intent: one person's time, or time to ask those on call."""
-    return max(within_s, _OTHERS_FOLLOW_S) if others_follow else within_s
+    """Seconds until `not_after` of an intent: one person's time, or time to ask those on call; and
+    time to wait for the turn of a push."""
+    return (max(within_s, _OTHERS_FOLLOW_S) if others_follow else within_s) + turns.SLACK_S
 
 
 def broken(approval: Approval) -> str:

@@ -21,6 +21,7 @@ from approvals import (
     locking,
     recording,
     secret_box,
+    turns,
 )
 from approvals.asks import add_ask, ask_next
 from approvals.models import Approval, Ask, AskState, Channel, Person, Status
@@ -40,8 +41,8 @@ _ANSWER_LOST = "its answer was lost"
 _LONGEST_WAIT_S = 60  # between two looks, whatever Auth0 asks for: an answer may be there
 _LIMITED = "waiting: Auth0 limits how many pushes one person gets a minute"
 _NEVER_SENT = {
-    "rate_limited": "Auth0 limited its pushes until the time was over. It sends one person five a "
-    "minute: wait a minute and ask again, or let the policy name more people.",
+    "rate_limited": "One person gets at most {limit}, and the time was over before the turn of "
+    "this one: wait a minute and ask again, or let the policy name more people.",
     "issuer_unreachable": "Auth0 could not be reached before the request expired. "
     "Look at the state of the tenant and ask again.",
 }
@@ -74,15 +75,17 @@ def _start(ask: Ask) -> None:
         _again(ask, None)
         return
     if now >= ask.expires_at:
-        code = "rate_limited" if ask.detail == _LIMITED else "issuer_unreachable"
-        _give_up(ask, code, _NEVER_SENT[code])
+        limited = ask.detail == _LIMITED or turns.waits(ask)
+        code = "rate_limited" if limited else "issuer_unreachable"
+        _give_up(ask, code, _NEVER_SENT[code].format(limit=turns.words()))
         return
     if ask.started is not None:
         # A worker died between sending and keeping the answer: that push is dead, send another,
         # within the time that the first one had.
         _push_again(ask, now)
         return
-    Ask.objects.filter(pk=ask.pk).update(started=now)
+    if not turns.take(ask, now):
+        return
     try:
         started = issuer.auth0().ciba.start(
             ask.person.sub,

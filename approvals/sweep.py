@@ -71,7 +71,7 @@ def _free(now: datetime) -> Q:
 def _due(model: _Row, now: datetime) -> list[Any]:
     return list(
         model._default_manager.filter(_free(now))
-        .order_by("due")
+        .order_by("due", "pk")
         .values_list("pk", flat=True)[:_BATCH]
     )
 

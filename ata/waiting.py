@@ -191,10 +191,13 @@ class _PlainCountdown:
         self._portal = portal
         self._said_at = float("-inf")
         self._said_status = ""
+        self._said_detail: object = None
 
     def show(self, approval: Approval) -> None:
         if not self._said_status:
             self._say_request(approval)
+        elif approval.body.get("detail") and approval.body["detail"] != self._said_detail:
+            self._screen.progress(_sentence_of(approval.body["detail"]), _progress(approval))
         elif approval.status != self._said_status:
             self._screen.progress(f"Status: {safe(approval.status)}", _progress(approval))
         elif now() - self._said_at >= _PLAIN_LINE_EVERY_S:
@@ -203,6 +206,7 @@ class _PlainCountdown:
         else:
             return
         self._said_at, self._said_status = now(), approval.status
+        self._said_detail = approval.body.get("detail")
 
     def _say_request(self, approval: Approval) -> None:
         left = in_words(approval.expires_at - now()) if approval.expires_at else "some time"
@@ -214,6 +218,12 @@ class _PlainCountdown:
             f"Waiting up to {left}: {page}",
         ]
         self._screen.progress("\n".join(lines), _progress(approval))
+
+
+def _sentence_of(detail: object) -> str:
+    """What holds a request up, as a sentence; empty where nothing does."""
+    said = safe(detail)
+    return f"{said[:1].upper()}{said[1:]}." if said else ""
 
 
 def _progress(approval: Approval) -> dict[str, object]:
@@ -245,6 +255,7 @@ def _live_panel(portal: Portal) -> Iterator[Callable[[Approval], None]]:
                 Text(),
                 Text(f"{left} left · the same code shows where it is approved", "dim"),
                 Text(f"Asked: {asked}" if asked else "", "dim"),
+                Text(_sentence_of(approval.body.get("detail") or ""), "yellow"),
             )
             address = Text(safe(portal.page(f"/approvals/{approval.id}/")))
             live.update(Panel(body, title="Waiting for approval", subtitle=address), refresh=True)

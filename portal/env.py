@@ -72,6 +72,7 @@ class Env(BaseModel):
     AUTH0_ROLES_CLAIM: str = "https://ata.example/roles"
     AUTH0_LOG_STREAM_TOKEN: str = ""
     STEP_UP_EXPIRY_S: int = Field(300, ge=1, le=259200)
+    PUSHES_PER_MINUTE: int = Field(5, ge=1)
     LEDGER_ORIGIN: str = ""
     LEDGER_KEY_FILE: Path | None = None
     LEDGER_POLICY_FILE: Path | None = None

@@ -57,6 +57,7 @@ def _single_machine(env: Env) -> list[str]:
         "APPROVAL_WEBHOOK_SECRET is not set, so that anybody could forge a webhook": bool(
             env.APPROVAL_WEBHOOK_URL and not env.APPROVAL_WEBHOOK_SECRET
         ),
+        "PUSHES_PER_MINUTE must be 5 or less, as Auth0 sends no more": env.PUSHES_PER_MINUTE > 5,
         "TENANT_CONTROL_TOKEN belongs to the local tenant": bool(env.TENANT_CONTROL_TOKEN),
     }
     return [words for words, applies in unsafe.items() if applies]

@@ -28,6 +28,7 @@ LEDGER_WITNESS_URLS = env.LEDGER_WITNESS_URLS
 TSA_URL = env.TSA_URL
 TSA_CA_FILE = env.TSA_CA_FILE
 STEP_UP_EXPIRY_S = env.STEP_UP_EXPIRY_S
+PUSHES_PER_MINUTE = env.PUSHES_PER_MINUTE
 DEBUG = False
 _portal = urlsplit(PORTAL_URL)
 _https = _portal.scheme == "https"

@@ -161,6 +161,7 @@ def whole_stack(child: dict[str, str]) -> Iterator[None]:
     quick = {
         **child,
         "TENANT_PUSHES_PER_MINUTE": "100000",
+        "PUSHES_PER_MINUTE": "100000",
         "TENANT_CIBA_INTERVAL_S": "1",
         "STEP_UP_EXPIRY_S": "20",
     }

@@ -55,6 +55,7 @@ def _part(engine: str, instants: int, options: argparse.Namespace) -> int:
         "PORTAL_PORT": str(tenant + 3),
         "STEP_UP_EXPIRY_S": "40",
         "TENANT_PUSHES_PER_MINUTE": "100000",
+        "PUSHES_PER_MINUTE": "100000",
         "TENANT_CIBA_INTERVAL_S": "1",
     }
     command = [

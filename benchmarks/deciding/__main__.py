@@ -50,6 +50,7 @@ def main(samples: int, many: int) -> None:
         "AUTH0_VAULT_CLIENT_SECRET": secrets.vault,
         "AUTH0_MGMT_CLIENT_SECRET": secrets.mgmt,
         "STEP_UP_EXPIRY_S": "300",
+        "PUSHES_PER_MINUTE": "100000",
     }
     try:
         with ground(**env):

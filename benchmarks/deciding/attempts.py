@@ -31,6 +31,7 @@ def main(many: int, first: int) -> int:
             AUTH0_CLIENT_ID="ata-web",
             AUTH0_CLIENT_SECRET="the-secret-of-the-web-client",
             AUTH0_MGMT_CLIENT_SECRET="the-secret-of-the-machine",
+            PUSHES_PER_MINUTE="100000",
         ):
             logging.disable(logging.CRITICAL)  # refusals by the thousand
             return _attempts(provider, many, first)

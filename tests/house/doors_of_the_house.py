@@ -226,6 +226,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "approvals.secret_box": ("ShortLivedSecret", "secrets that polling needs"),
     "approvals.sweep": ("instance model", "leases of due rows"),
     "approvals.telling": ("Notice", "letters that were sent"),
+    "approvals.turns": ("Approval Ask", "whose turn a push is, and until when the others wait"),
     "approvals.unanswered": ("Approval", "when a request is looked at again"),
     "audit.bulk": ("sql", "inserts of events, openings and search rows"),
     "audit.counted": ("sql", "reads counts"),

@@ -51,6 +51,7 @@ def test_what_is_left_out_is_named(name: str) -> None:
             {"APPROVAL_WEBHOOK_URL": "https://acme.example/"},
             "APPROVAL_WEBHOOK_SECRET is not set",
         ),
+        ({"PUSHES_PER_MINUTE": "6"}, "PUSHES_PER_MINUTE must be 5 or less"),
         ({"TENANT_CONTROL_TOKEN": "x"}, "TENANT_CONTROL_TOKEN belongs to the local tenant"),
     ],
     ids=str,

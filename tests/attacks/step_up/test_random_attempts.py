@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from approvals import clock, meant
@@ -12,6 +14,12 @@ from tests.attacks.step_up.attempts import Clockwork, World
 from tests.attacks.step_up.provider import PhoneProvider
 
 SLICE = 120
+
+
+@pytest.fixture(autouse=True)
+def _phones_take_any_number(settings: Any) -> None:
+    """All attempts are made within a minute or two."""
+    settings.PUSHES_PER_MINUTE = 100_000
 
 
 def test_no_random_attempt_makes_a_grave_act_effective_without_its_approval(

@@ -6,7 +6,7 @@ import pytest
 from django.db.models import F
 
 from approvals import effects, polling, secret_box, withdraw
-from approvals.models import Approval, Ask, AskState, Effect, ShortLivedSecret
+from approvals.models import Approval, Ask, Effect, ShortLivedSecret
 from approvals.perform import Refused, perform
 from approvals.polling import SECRET
 from approvals.registry import EffectSpec
@@ -318,34 +318,6 @@ def test_what_a_finding_asked_is_cancelled_by_nobody(
         assert answer.status_code == 403
     assert [code for _, _, code in trail.refused()] == ["not_permitted"] * 3
     assert (fresh(approval).status, lamps.held) == ("pending", ["hall"])
-
-
-def test_a_person_is_not_worn_down_by_pushes(
-    lamps: Lamps, provider: PhoneProvider, olu: Actor, oona: Actor, work: Work
-) -> None:
-    """Push fatigue: what the issuer limits is waited for, never tried again at once."""
-    provider.limit_pushes = 5
-    approval = ask(olu)
-    work()
-    for _ in range(30):
-        withdraw.send_again(olu, str(approval.pk))
-        work()
-    assert len(provider.pushes) == 5
-    tried = provider.asked.count(("POST", "/bc-authorize"))
-    assert tried <= 31, "a limited push is not repeated by itself"
-    assert (fresh(approval).status, lamps.lit) == ("pending", {})
-    assert approval.current is not None and "limits" in approval.current.detail
-
-
-def test_many_requests_of_one_person_do_not_wear_another_down(
-    lamps: Lamps, provider: PhoneProvider, olu: Actor, oona: Actor, work: Work
-) -> None:
-    provider.limit_pushes = 5
-    for number in range(12):
-        perform(olu, "lamp.block", Target("lamp", f"lamp-{number}"), severity="CRITICAL")
-    work()
-    assert len(provider.pushes) == 5
-    assert Ask.objects.filter(state=AskState.STARTING).count() == 7, "they wait, none is lost"
 
 
 def test_nobody_is_asked_who_was_not_chosen(

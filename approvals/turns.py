@@ -1,0 +1,82 @@
+"""At most so many pushes a minute to one person, five by default, whatever the issuer allows.
+
+Many pushes teach people to approve any (MFA fatigue), and Auth0 sends one person no more than five
+a minute. What comes after waits for its turn with its own due time, and its clock stands still
+meanwhile: the wait alone makes nothing expire. Only `not_after` of the intent is an end.
+
+A push is an ask with `started`, so the count is in the rows: it survives workers and their restart.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+
+from approvals import clock
+from approvals.models import Approval, Ask, Channel, Person, Status
+
+WITHIN: Final = timedelta(minutes=1)
+SLACK_S: Final = 600
+"""How much longer an intent may wait for its person's turn than that person has to answer."""
+_WORDS: Final = "waiting for its turn: one person gets at most"
+
+
+def most() -> int:
+    """How many pushes a person gets a minute; production refuses to start with more than five."""
+    return int(settings.PUSHES_PER_MINUTE)
+
+
+def words() -> str:
+    """The limit, as pages say it."""
+    number = most()
+    return "one push a minute" if number == 1 else f"{number} pushes a minute"
+
+
+def waits(ask: Ask) -> bool:
+    """Whether an ask is not sent yet because its person has had enough pushes for now."""
+    return ask.detail.startswith(_WORDS)
+
+
+def take(ask: Ask, now: datetime) -> bool:
+    """Claim one of the person's pushes for `ask`, which is then started; else it waits.
+
+    Workers that claim for one person at once do so one after the other.
+    """
+    limit = most()
+    with transaction.atomic(durable=True):
+        Person.objects.select_for_update().get(pk=ask.person_id)
+        pushed = Ask.objects.filter(person=ask.person_id, started__gt=now - WITHIN)
+        sent = list(
+            pushed.exclude(channel=Channel.PASSKEY)
+            .order_by("-started")
+            .values_list("started", flat=True)[:limit]
+        )
+        oldest = sent[-1] if len(sent) == limit else None
+        if oldest is None:
+            Ask.objects.filter(pk=ask.pk).update(started=now, detail="")
+            return True
+        _wait(ask, now, oldest + WITHIN)
+    return False
+
+
+def _wait(ask: Ask, now: datetime, due: datetime) -> None:
+    end = not_after(ask.approval)
+    expires = max(ask.expires_at, min(ask.expires_at + (due - now), end))
+    Ask.objects.filter(pk=ask.pk).update(
+        due=min(due, expires),
+        expires_at=expires,
+        detail=f"{_WORDS} {words()}; asked again at {due:%H:%M:%S} UTC",
+    )
+    Approval.objects.filter(pk=ask.approval_id, status=Status.PENDING).update(expires_at=expires)
+
+
+def not_after(approval: Approval) -> datetime:
+    """When its intent ends for good; now where its text was bent, as it commits nothing then."""
+    try:
+        return datetime.fromisoformat(json.loads(approval.intent)["not_after"])
+    except (ValueError, KeyError, TypeError):
+        return clock.now()
