@@ -17,6 +17,7 @@ from approvals import (
     overtaken,
     people,
     policy,
+    proving,
     recording,
     registry,
     stages,
@@ -66,7 +67,12 @@ def approve(
         channel=channel,
         number=len(approved),
     )
-    if len(approved) < stages.needed(approval):
+    enough = len(approved) >= stages.needed(approval)
+    unsigned = not signed and proving.several_voices(approval)
+    if unsigned or (enough and proving.unproven(approval, approved.values(), ask)):
+        fail(approval, None, proving.UNPROVEN, proving.WORDS)
+        return
+    if not enough:
         _go_on(approval, ask)
         return
     approval.answer = Answer.APPROVED

@@ -20,8 +20,10 @@ _ATTACK: Final = "Treat it as an attack and tell your admin."
 AFTER_FAILURE: Final = {
     "not_enrolled": "Nobody who could approve has a phone enrolled: they enrol one with the "
     "issuer (Guardian), or a passkey in the portal where the policy takes one.",
-    "rate_limited": "Auth0 takes five pushes a minute for each person: wait a minute, then run "
-    "the command again.",
+    "no_approver": "Nobody who could approve it next is known here: ask somebody with the role to "
+    "sign in to the portal once, then run the command again.",
+    "rate_limited": "One person gets at most five pushes a minute: wait a minute, then run the "
+    "command again.",
     "issuer_unreachable": "Auth0 stayed away: run the command again once it answers.",
     "keys_unreachable": "The issuer's keys could not be read to check the answer. " + _AGAIN,
     "answer_lost": "Auth0 gives its answer once, and it got lost. " + _AGAIN,
@@ -35,6 +37,7 @@ AFTER_FAILURE: Final = {
     "too_few_approved": "Fewer people approved than the rule asks for. " + _AGAIN,
     "approver_is_requester": "Another person has to approve it. " + _AGAIN,
     "approver_is_another": "Somebody approved whom the rule does not ask. " + _AGAIN,
+    "approver_unproven": "Somebody is said to have approved who signed nothing. " + _ATTACK,
     "approver_lost_role": "Who approved lost the role meanwhile. " + _AGAIN,
     "requester_lost_role": "You lost the role meanwhile: `ata status` shows yours.",
     "intent_differs": "What was kept is no longer what was asked for. " + _ATTACK,

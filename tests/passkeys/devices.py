@@ -6,16 +6,18 @@ from typing import Any
 
 from django.db import transaction
 
-from approvals import answering
+from approvals import answering, details
 from approvals.intent import digest
 from approvals.models import Approval, Ask, Passkey, Person, PolicyVersion
 from approvals.passkeys import actions, answers, enrolment, party, registration
 from approvals.perform import Performed, perform
 from approvals.policy.document import DEFAULT, read
-from audit.actor import Actor, Target
+from audit import evidence
+from audit.actor import Actor, EvidenceRef, Target
 from audit.clock import now
 from audit.ledger import assertion
 from tests.approvals.asking import HALL, fresh
+from tests.attacks.sign_in.forging import KEY, Forge, public
 from tests.support.authenticator import Authenticator
 
 
@@ -63,9 +65,26 @@ def say(approval: Approval, decision: Any, channel: Any = "ciba") -> str:
         assert ask is not None
         ask.approval = locked
         person = ask.person.as_actor(via="phone")
+        kept = [phone_token(ask, person)] if decision == "approve" else []
         return answering.give(
-            locked, ask, person, channel=channel, decision=decision, signed=True, evidence=[]
+            locked, ask, person, channel=channel, decision=decision, signed=True, evidence=kept
         )
+
+
+def phone_token(ask: Ask, person: Actor) -> EvidenceRef:
+    """The approval token of a phone's answer, by a key that stands for the issuer's."""
+    evidence.put_issuer_keys(person.iss, {"keys": [public(KEY)]})
+    moment = int(now().timestamp())
+    token = Forge(
+        {
+            "iss": person.iss,
+            "sub": person.sub,
+            "iat": moment,
+            "exp": moment + 600,
+            "authorization_details": details.for_ask(ask),
+        }
+    )
+    return evidence.put("approval_token", token.token().encode(), subject_key=person.key)
 
 
 def approver_key(owner: Actor, at: Authenticator | None = None) -> Authenticator:
