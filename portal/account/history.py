@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from audit import search
+from audit import exports, search
 from audit.actor import Actor
 from audit.ledger.query import EventQuery
-from audit.models import EventRow
+from audit.models import EventRow, ExportJob
 
 PAGE = 25
 
@@ -24,10 +24,19 @@ class Mine:
 
 
 def mine(me: Actor, cursor: str = "") -> Mine:
-    """Events whose actor I am, newest first."""
-    query = EventQuery.parse({"actor": [me.sub], "cursor": [cursor]})
+    """Events in which I acted or somebody acted for me, newest first."""
+    query = EventQuery.parse({"cursor": [cursor]})
     try:
-        page = search.page(query, limit=PAGE)
+        page = search.page(query, limit=PAGE, person=me.key)
     except (search.BadCursor, ValueError):
         return Mine([], problem="This place in the list is not one of ours. Start at the newest.")
     return Mine(page.rows, page.next_cursor, page.prev_cursor, str(page.total))
+
+
+def export(me: Actor, format_name: str) -> ExportJob:
+    """A file of all of it, and of nothing else; `audit.exported` tells of it.
+
+    Raises:
+        UnsupportedFormat, NothingSigned: of `audit.exports`.
+    """
+    return exports.request(me, EventQuery.parse({}), format_name, person=me.key)

@@ -10,6 +10,7 @@ urlpatterns = [
     path("account/", views.account, name="account"),
     path("account/sessions/<str:public_id>/end/", views.end_session, name="account-end-session"),
     path("account/sessions/end-others/", views.end_others, name="account-end-others"),
+    path("account/history/download/", views.download_history, name="account-history"),
     path("account/passkeys/", passkeys.everyone, name="account-passkeys-everyone"),
     path("account/passkeys/trust-file/", passkeys.trust_file, name="account-passkeys-file"),
     path("account/passkeys/new/", passkeys.new, name="account-passkey-new"),

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    StreamingHttpResponse,
+)
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from approvals.passkeys import keys
+from audit import exports
+from portal.account import history
 from portal.account.assurance_words import NEEDS_IT, assurance
-from portal.account.history import mine
 from portal.account.passkey_words import rows
+from portal.audit_pages.exporting import with_headers
 from portal.identity import sessions
 from portal.identity.current import actor
 from portal.identity.fresh import WITHIN_S
@@ -34,7 +42,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "needs_fresh": f"{', '.join(NEEDS_IT[:-1])} and {NEEDS_IT[-1]}",
         "sessions": _sessions(request),
         "passkeys": rows(keys.of(me)),
-        "history": mine(me, request.GET.get("cursor", "")),
+        "history": history.mine(me, request.GET.get("cursor", "")),
         "decides": bool(me.roles & {"operator", "admin"}),
         "readable": bool(me.roles & {"auditor", "operator", "admin"}),
         "cli": f"export ATA_PORTAL={settings.PORTAL_URL}\nata login\nata status",
@@ -63,6 +71,18 @@ def end_others(request: HttpRequest) -> HttpResponse:
     words = "1 other browser is" if len(others) == 1 else f"{len(others)} other browsers are"
     messages.success(request, f"{words} signed out." if others else "You were nowhere else.")
     return redirect("account")
+
+
+@require_POST
+def download_history(request: HttpRequest) -> HttpResponseBase:
+    """My own events as a file, whoever I am; nobody names another person here."""
+    try:
+        job = history.export(actor(request), request.POST.get("format", ""))
+        pieces = exports.stream(job.id)
+    except (exports.UnsupportedFormat, exports.NothingSigned, exports.ExportGone) as error:
+        messages.error(request, f"Nothing was downloaded: {error}.")
+        return redirect("account")
+    return with_headers(StreamingHttpResponse(pieces), job)
 
 
 def _sessions(request: HttpRequest) -> sessions.Sessions:

@@ -19,6 +19,7 @@ ROUTES: Final[Doors] = {
     "oidc/backchannel-logout/": ("records", "sessions that the issuer ended"),
     "account/sessions/<str:public_id>/end/": ("records", "ends the person's own session"),
     "account/sessions/end-others/": ("records", "ends the person's own sessions"),
+    "account/history/download/": ("records", "that the person took their own history away"),
     "account/passkeys/new/": ("decides", "passkey.enrol"),
     "account/passkeys/<str:handle>/name/": ("keeps", "the person's own name for their passkey"),
     "account/passkeys/<str:handle>/approver/": (

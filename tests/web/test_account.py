@@ -11,7 +11,8 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from audit import sequencer
-from audit.actor import Actor, Target
+from audit.actor import Actor, Subject, Target
+from audit.models import ExportJob
 from audit.record import record
 from portal.identity.models import SignedInSession
 from tests.identity.trail import events
@@ -166,3 +167,39 @@ def test_a_break_glass_session_is_told_that_nobody_vouches_for_it() -> None:
     SignedInSession.objects.update(ends_at="2999-01-01T00:00:00Z")
     # The door is closed: such a session is over.
     assert client.get("/account/").status_code == 302
+
+
+@pytest.mark.parametrize("roles", [(), ("auditor",)], ids=["member", "auditor"])
+@pytest.mark.parametrize("format_name", ["csv", "ndjson"])
+def test_my_history_is_mine_to_download_and_nothing_of_others(
+    roles: tuple[str, ...], format_name: str
+) -> None:
+    acts("member1", 2)
+    acts("member2", 1)
+    agent = Actor(iss=settings.ENV.issuer, sub=SUBS["operator"], name="an operator")
+    mine = Subject(settings.ENV.issuer, SUBS["member1"])
+    record(agent, "token.exchanged", on_behalf_of=mine, connection="github", agent="claw")
+    sequencer.run_once()
+    client = signed_in("member1", *roles)
+    answer = client.post("/account/history/download/", {"format": format_name})
+    assert answer.status_code == 200 and "attachment" in answer["Content-Disposition"]
+    body = answer.getvalue().decode()
+    assert "member1-0" in body and "member1-1" in body and "token.exchanged" in body
+    assert "member2-0" not in body
+    [told] = events("audit.exported")
+    assert told["actor"]["sub"] == SUBS["member1"]
+
+
+def test_nobody_downloads_anothers_history(client: Client) -> None:
+    acts("member2", 1)
+    sequencer.run_once()
+    url = "/account/history/download/"
+    assert client.post(url, {"format": "csv"})["Location"].startswith("/oidc/authenticate/")
+    mia = signed_in("member1")
+    assert mia.get(url).status_code == 405
+    done = mia.post(url, {"format": "csv", "person": SUBS["member2"], "actor": SUBS["member2"]})
+    assert b"member2-0" not in done.getvalue()
+    job = ExportJob.objects.get()
+    assert signed_in("member2").get(f"/audit/exports/{job.pk}/download").status_code == 403
+    wrong = mia.post(url, {"format": "exe"}, follow=True)
+    assert "Nothing was downloaded" in wrong.content.decode()
