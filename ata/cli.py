@@ -39,6 +39,10 @@ COMMANDS: Final = {
         "List approvals, newest first; wait for one or withdraw it.",
     ),
     "policy": ("policy:app", "Read the policy in force, or ask what it would do."),
+    "manifest": (
+        "manifests:app",
+        "Declare what a component may use; list, show, or read it from a folder.",
+    ),
     "connections": ("connections:app", "List your connected accounts, or revoke one."),
     "audit": ("audit:app", "Search, follow or export the audit trail."),
 }

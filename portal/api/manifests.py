@@ -24,6 +24,13 @@ type _Kind = Annotated[str, Field(json_schema_extra={"enum": sorted(manifests.KI
 type _Name = Annotated[str, Field(json_schema_extra={"pattern": f"^{manifests.NAME.pattern}$"})]
 
 
+@router.get("/manifests", summary="Manifests in force", response=shapes.ManifestList)
+def index(request: HttpRequest) -> JsonResponse:
+    """All of them, by kind and name."""
+    found = Manifest.objects.prefetch_related("needs").order_by("kind", "name")
+    return JsonResponse({"items": [_json(one) for one in found]})
+
+
 @router.get(
     "/manifests/{kind}/{path:name}",
     summary="A manifest and the decision in force",

@@ -354,6 +354,12 @@ class ManifestOut(_Closed):
     event_id: UUID | None = None
 
 
+class ManifestList(_Closed):
+    """Manifests in force."""
+
+    items: list[ManifestOut]
+
+
 class ProviderToken(_Closed):
     """A provider's access token, for the gateway that asked and for nobody else."""
 

@@ -19,6 +19,8 @@ HELP = [
     ("mcp", "run"),
     ("mcp", "proxy"),
     ("alert",),
+    ("manifest",),
+    ("manifest", "read"),
     ("approvals",),
     ("connections",),
     ("audit", "search"),
