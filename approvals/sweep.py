@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import models
 from django.db.models import Q
 
 from approvals import clock, effects, idempotency, polling, secret_box, telling, unanswered
@@ -23,7 +24,7 @@ LEASE = timedelta(seconds=60)
 _BATCH = 100
 
 Work = Callable[[], None]
-_Row = type[Approval] | type[Ask] | type[Effect] | type[Notice]
+_Row = type[models.Model]
 _Kinds = tuple[tuple[_Row, Callable[[Any], None]], ...]
 ASKING: _Kinds = ((Ask, polling.work), (Approval, unanswered.work))
 STEPS: _Kinds = ((Effect, effects.run),)

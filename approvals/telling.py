@@ -72,13 +72,22 @@ def _send(notice: Notice) -> None:
     if notice.way == NoticeWay.WEBHOOK:
         webhook.send(str(notice.id), letters.document(ask))
         return
+    mail(str(notice.id), ask.person.email, letters.subject(ask), letters.text(ask))
+
+
+def mail(identifier: str, to: str, subject: str, text: str) -> None:
+    """Send one letter as plain text.
+
+    Raises:
+        SMTPException, OSError: it was not taken.
+    """
     host = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
     EmailMessage(
-        subject=letters.subject(ask),
-        body=letters.text(ask),
-        to=[ask.person.email],
+        subject=subject,
+        body=text,
+        to=[to],
         # The same for each attempt, so that a letter sent twice shows once (RFC 5322 3.6.4).
-        headers={"Message-ID": f"<{notice.id}@{host}>", "Auto-Submitted": "auto-generated"},
+        headers={"Message-ID": f"<{identifier}@{host}>", "Auto-Submitted": "auto-generated"},
     ).send()
 
 

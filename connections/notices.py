@@ -6,6 +6,7 @@ from datetime import datetime
 
 from approvals import clock
 from audit.actor import Actor
+from connections import letters
 from connections.models import ConnectedAccount, Notice
 
 
@@ -16,6 +17,8 @@ def tell_owner(account: ConnectedAccount, code: str, by: Actor, reason: str) -> 
 
 def tell(account: ConnectedAccount, code: str, by: str, reason: str) -> None:
     """The same, about what was done by somebody or something that is no person we know."""
+    now = clock.now()
+    letters.plan(account.iss, account.sub, now)
     Notice.objects.create(
         iss=account.iss,
         sub=account.sub,
@@ -23,7 +26,7 @@ def tell(account: ConnectedAccount, code: str, by: str, reason: str) -> None:
         code=code,
         by=by[:200],
         reason=reason[:500],
-        created=clock.now(),
+        created=now,
     )
 
 

@@ -40,6 +40,7 @@ def loops() -> dict[str, Loop]:
     from approvals import clock
     from approvals.sweep import ASKING, LETTERS, STEPS, sweep, tidy
     from audit import due, sequencer, stamping, witnesses
+    from connections import letters as owners
     from connections import reachable, reconcile
     from connections.just_in_time import dozing
     from connections.tenant_log import reader
@@ -53,6 +54,7 @@ def loops() -> dict[str, Loop]:
         "asking": repeat(lambda: sweep(partial(_spread, asking), ASKING), 0.5),
         "remote-steps": repeat(lambda: sweep(partial(_spread, steps), STEPS), 0.5),
         "letters": repeat(lambda: sweep(partial(_spread, letters), LETTERS), 1.0),
+        "owner-letters": repeat(lambda: sweep(partial(_spread, letters), owners.LETTERS), 2.0),
         "sequencer": sequencer.loop,
         "witnesses": witnesses.loop,
         "time": stamping.loop,

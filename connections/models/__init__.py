@@ -5,7 +5,7 @@ from connections.models.escalation import Allowance, Attempts, Escalation, Scope
 from connections.models.freeze import Freeze, FrozenKind
 from connections.models.just_in_time import JustInTime
 from connections.models.manifest import Manifest, ManifestNeed
-from connections.models.notice import Need, Notice
+from connections.models.notice import Need, Notice, OwnerLetter
 from connections.models.review import Choice, Review, Reviewers, ReviewItem
 from connections.models.schedule import ConnectionSetting, Schedule
 from connections.models.tenant_log import (
@@ -37,6 +37,7 @@ __all__ = [
     "ManifestNeed",
     "Need",
     "Notice",
+    "OwnerLetter",
     "PersonLook",
     "Review",
     "ReviewItem",

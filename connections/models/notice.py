@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from audit.clock import uuid7
+
 
 class Need(models.Model):
     """A member is asked to connect something, because a component that needs it was allowed."""
@@ -44,3 +46,26 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} of {self.account_id}"
+
+
+class OwnerLetter(models.Model):
+    """One letter to an owner about what was noted from `created` on; its words are made when it is
+    sent. What happens within seconds, such as one decision on many accounts, is one letter."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    iss = models.CharField(max_length=255)
+    sub = models.CharField(max_length=255)
+    way = models.CharField(max_length=10)  # mail | webhook
+    created = models.DateTimeField()
+    state = models.CharField(max_length=10, default="pending")  # pending | sent | failed | needless
+    detail = models.CharField(max_length=200, blank=True)  # why it was not sent
+    attempts = models.PositiveSmallIntegerField(default=0)
+    sent = models.DateTimeField(null=True)
+    due = models.DateTimeField(db_index=True, null=True)
+    lease = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (models.Index(fields=["iss", "sub", "due"], name="letter_by_person"),)
+
+    def __str__(self) -> str:
+        return f"{self.way} to an owner: {self.state}"

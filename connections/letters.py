@@ -1,0 +1,160 @@
+"""Telling owners by e-mail, and a team by webhook, what others did to their connections (ADR 15).
+
+A letter is a row with a due time, a few seconds after what it tells of, so that one decision about
+many accounts is one letter. It holds nothing that acts: whoever reads it signs in.
+"""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.urls import reverse
+
+from approvals import clock, people, telling, webhook
+from approvals.models import NoticeState, NoticeWay
+from audit.ledger import display
+from connections import names
+from connections.models import Notice, OwnerLetter
+from outbound.errors import OutboundError
+
+log = logging.getLogger(__name__)
+
+GATHER: Final = timedelta(seconds=5)
+GIVE_UP: Final = timedelta(hours=24)
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 5, 600
+_MOST: Final = 30  # lines of one letter
+_WORDS: Final = {
+    "suspended": "{by} suspended your {what}: agents get no token of it.",
+    "revoked": "{by} revoked your {what}: agents get no token of it. Auth0 deletes it at your next "
+    "visit to the portal.",
+    "resumed": "Your {what} works again ({by}).",
+    "reduce": "{by} asks for fewer permissions on your {what}.",
+    "scope_asked": "{by} asked for more than it declares on your {what}. Nothing was given out.",
+    "scope_repeated": "{by} keeps asking for more than it declares on your {what}. Nothing was "
+    "given out.",
+    "scope_withdrawn": "{by} took back what was allowed on your {what}.",
+}
+
+
+def plan(iss: str, sub: str, now: datetime) -> None:
+    """Have a person told of what is noted from `now` on, inside the caller's transaction."""
+    person = people.find(iss, sub)
+    ways = [NoticeWay.MAIL] if person is not None and person.email else []
+    if settings.ENV.APPROVAL_WEBHOOK_URL:
+        ways.append(NoticeWay.WEBHOOK)
+    gathering = OwnerLetter.objects.filter(iss=iss, sub=sub, due__gt=now, attempts=0)
+    known = set(gathering.values_list("way", flat=True))
+    OwnerLetter.objects.bulk_create(
+        OwnerLetter(iss=iss, sub=sub, way=way, created=now, due=now + GATHER)
+        for way in ways
+        if way not in known
+    )
+
+
+def work(letter: OwnerLetter) -> None:
+    """Send one letter that is due, or say why it was not sent."""
+    now = clock.now()
+    told = _told(letter)
+    if not told or now > letter.created + GIVE_UP:
+        state = NoticeState.FAILED if told else NoticeState.NEEDLESS
+        OwnerLetter.objects.filter(pk=letter.pk).update(state=state, due=None)
+        return
+    try:
+        _send(letter, told)
+    except (smtplib.SMTPException, OSError, OutboundError) as error:
+        log.warning("letter %s was not sent: %s", letter.pk, type(error).__name__)
+        wait = min(_FIRST_WAIT_S * 2 ** min(letter.attempts, 10), _LONGEST_WAIT_S)
+        OwnerLetter.objects.filter(pk=letter.pk).update(
+            attempts=letter.attempts + 1,
+            detail=f"{type(error).__name__}: tried {letter.attempts + 1} times",
+            due=now + timedelta(seconds=wait),
+        )
+        return
+    OwnerLetter.objects.filter(pk=letter.pk).update(
+        state=NoticeState.SENT, sent=now, detail="", due=None
+    )
+
+
+LETTERS: Final = ((OwnerLetter, work),)
+
+
+def _told(letter: OwnerLetter) -> list[Notice]:
+    """What its person has not put away yet; by webhook the team hears of all."""
+    found = Notice.objects.filter(iss=letter.iss, sub=letter.sub, created__gte=letter.created)
+    if letter.way == NoticeWay.MAIL:
+        found = found.filter(seen=None)
+    return list(found.select_related("account").order_by("created", "id"))
+
+
+def _send(letter: OwnerLetter, told: Sequence[Notice]) -> None:
+    if letter.way == NoticeWay.WEBHOOK:
+        webhook.send(str(letter.id), document(letter, told))
+        return
+    person = people.find(letter.iss, letter.sub)
+    if person is None or not person.email:
+        return
+    telling.mail(str(letter.id), person.email, subject(told), text(told))
+
+
+def subject(told: Sequence[Notice]) -> str:
+    """One line, without a name from elsewhere."""
+    if len(told) == 1:
+        return "Something about one of your connections changed"
+    return f"{len(told)} things about your connections changed"
+
+
+def text(told: Sequence[Notice]) -> str:
+    """The letter as plain text; values from elsewhere are written out, never obeyed."""
+    lines = ["What others did to accounts that agents may use in your name:", ""]
+    for notice in told[:_MOST]:
+        lines += _lines(notice)
+    if len(told) > _MOST:
+        lines.append(f"    … and {len(told) - _MOST} more.")
+    return (
+        "\n".join(
+            [
+                *lines,
+                "",
+                "See it, and what you can do:",
+                settings.PORTAL_URL + reverse("connections:mine"),
+                "",
+                "This letter asks nothing of you and does nothing.",
+            ]
+        )
+        + "\n"
+    )
+
+
+def _lines(notice: Notice) -> list[str]:
+    by = display.short(notice.by) or "An admin"
+    what = display.visible(names.in_words(notice.account))
+    said = _WORDS.get(notice.code, "Something about your {what} changed ({by}).")
+    lines = [f"  - {notice.created:%d %b, %H:%M} UTC: {said.format(by=by, what=what)}"]
+    reason = display.visible(notice.reason).strip()
+    return [*lines, f"    Reason: {reason}"] if reason else lines
+
+
+def document(letter: OwnerLetter, told: Sequence[Notice]) -> dict[str, Any]:
+    """The body of a webhook: no name and no address of a person, only opaque ids."""
+    return {
+        "type": "connection.notice",
+        "timestamp": clock.stamp(letter.created),
+        "data": {
+            "notices": [
+                {
+                    "code": notice.code,
+                    "connection": notice.account.connection,
+                    "account_id": str(notice.account_id),
+                    "url": settings.PORTAL_URL
+                    + reverse("connections:detail", args=[notice.account_id]),
+                }
+                for notice in told[:_MOST]
+            ],
+            "more": max(0, len(told) - _MOST),
+        },
+    }
