@@ -44,9 +44,9 @@ def export_to(
             )
         time.sleep(POLL_INTERVAL_S)
         job = portal.get(address).body
-    size, digest = _download(portal, f"{address}/download", path)
+    size, digest = fetch(portal, f"{address}/download", path)
     manifest = path.with_name(path.name + ".manifest.json")
-    _download(portal, f"{address}/manifest", manifest)
+    fetch(portal, f"{address}/manifest", manifest)
     value = {
         "id": export_id,
         "path": str(path),
@@ -62,7 +62,7 @@ def export_to(
     )
 
 
-def _download(portal: Portal, address: str, path: Path) -> tuple[int, str]:
+def fetch(portal: Portal, address: str, path: Path) -> tuple[int, str]:
     """Fetch to a scratch file, then rename: an interrupted download leaves no half file."""
     scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     digest, size = hashlib.sha256(), 0

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from django.conf import settings
 
 from tests.support.tenant import LocalTenant, Secrets
 
 pytest_plugins = ["tests.support.running_house"]
+
+# A loaded machine is no failure of a property.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 
 TOGETHER = (
     "tests/approvals/",

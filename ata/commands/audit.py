@@ -128,6 +128,34 @@ def export(
         export_to(portal, screen, query, format.value, path)
 
 
+@app.command()
+def entries(
+    ctx: typer.Context,
+    output: Annotated[
+        Path, typer.Argument(metavar="FILE", dir_okay=False, help="Where to write it.")
+    ],
+    size: Annotated[
+        int | None, typer.Option("--size", min=0, help="Entries of the tree [the newest].")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    json_output: Json = False,
+) -> None:
+    """Fetch the whole log, so that `ata verify --entries` finds what an export left out."""
+    from ata.exports import fetch
+    from ata.portal import Portal
+
+    screen = open_screen(ctx, json_output)
+    if output.exists() and not force:
+        raise usage_error(f"{output} exists already.", "Name another file, or add --force.")
+    with Portal.open() as portal:
+        address = "/v1/audit/entries" + (f"?size={size}" if size is not None else "")
+        length, digest = fetch(portal, address, output)
+    screen.result(
+        {"path": str(output), "bytes": length, "sha256": digest},
+        f"{safe(output)}: {length:,} bytes. It holds personal values: keep it as you keep those.",
+    )
+
+
 class _Pages:
     """All events of a query, page by page."""
 

@@ -11,6 +11,7 @@ import typer
 
 from ata.errors import ExitCode, usage_error
 from ata.evidence_files import Pair, evidence_packs, read_file, read_pack
+from ata.export_files import find_export, verify_export
 from ata.options import Json, open_screen
 from ata.screen import Screen, paint
 from ata.text import safe
@@ -62,11 +63,19 @@ def verify(
         Path | None,
         typer.Option("--tsa-ca", help="Certificates of the time authorities you trust (PEM)."),
     ] = None,
+    entries: Annotated[
+        Path | None,
+        typer.Option("--entries", help="The whole log (`ata audit entries`), for an export."),
+    ] = None,
     json_output: Json = False,
 ) -> None:
     """Verify evidence without any server: who, what, when; each check; what is not proven."""
     screen = open_screen(ctx, json_output)
     trust = read_trust(policy, vkey or [])
+    if export := find_export(files):
+        if not verify_export(screen, export, entries, trust):
+            raise typer.Exit(ExitCode.FAILED)
+        return
     keys, enrolled = _issuer_keys(issuer_keys), _passkeys(passkeys)
     packs, loose = evidence_packs(files)
     good = [_verify_pack(screen, path, trust, keys, enrolled) for path in packs]

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from audit import actions
 from audit.importing.masking import mask
+from audit.ledger import rows
 from audit.ledger.canonical import canonical
-
-type Event = Mapping[str, Any]
-type Cell = str | int | None
-
-# What a spreadsheet would run instead of show (OWASP, CSV injection), full-width forms included.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+from audit.ledger.rows import Cell, Event, safe_cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,69 +38,17 @@ def shown(event: Event) -> Event:
     return {**event, "data": mask(event["data"])}
 
 
-def safe_cell(value: Cell) -> Cell:
-    """A value that no spreadsheet takes for a formula: text that would be one gets a leading '."""
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value
+def _columns() -> Mapping[str, Callable[[Event], Cell]]:
+    """Those that follow from the event, with the sentence that the rooms make of it."""
+    columns = {}
+    for name, read in rows.COLUMNS.items():
+        columns[name] = read
+        if name == "severity":
+            columns["sentence"] = actions.sentence
+    return columns
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "(erased)" if value.get("erased") else _json(value)
-    return "" if value is None else str(value)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if value else ""
-
-
-def _person(key: str, field: str) -> Callable[[Event], Cell]:
-    return lambda event: _shown((event[key] or {}).get(field))
-
-
-def _plain(name: str) -> Callable[[Event], Cell]:
-    return lambda event: _shown(event[name])
-
-
-COLUMNS: Mapping[str, Callable[[Event], Cell]] = {
-    "index": lambda event: event["index"],
-    "id": _plain("id"),
-    "time": _plain("time"),
-    "recorded_at": _plain("recorded_at"),
-    "action": _plain("action"),
-    "outcome": _plain("outcome"),
-    "severity": _plain("severity"),
-    "sentence": actions.sentence,
-    "source": _plain("source"),
-    "instance": _plain("instance"),
-    "actor_name": _person("actor", "name"),
-    "actor_email": _person("actor", "email"),
-    "actor_sub": _person("actor", "sub"),
-    "actor_iss": _person("actor", "iss"),
-    "actor_roles": lambda event: " ".join(event["actor"]["roles"]),
-    "on_behalf_of_name": _person("on_behalf_of", "name"),
-    "on_behalf_of_email": _person("on_behalf_of", "email"),
-    "on_behalf_of_sub": _person("on_behalf_of", "sub"),
-    "via": _plain("via"),
-    "target_kind": _person("target", "kind"),
-    "target_name": _person("target", "name"),
-    "target_instance": _person("target", "instance"),
-    "connection": _plain("connection"),
-    "agent": _plain("agent"),
-    "skill": _plain("skill"),
-    "approval": _plain("approval"),
-    "operation": _plain("operation"),
-    "session": _plain("session"),
-    "request": _plain("request"),
-    "intent_hash": _plain("intent_hash"),
-    "reason": _plain("reason"),
-    "changes": lambda event: _json(event["changes"]),
-    "data": lambda event: _json(event["data"]),
-    "evidence": lambda event: _json(event["evidence"]),
-    "human": _plain("human"),
-    "log": _plain("log"),
-}
+COLUMNS = _columns()
 
 
 def _csv_line(cells: Iterator[Cell]) -> bytes:

@@ -13,7 +13,8 @@ from typing import Final
 
 import zstandard
 
-from audit.exports.formats import FORMATS, Event, shown
+from audit.exports.formats import FORMATS, shown
+from audit.ledger.rows import Event
 
 # Bytes that occur in no UTF-8 text (RFC 3629 §1).
 _LEVEL: Final = b"\xff"

@@ -6,8 +6,10 @@ from base64 import b64encode
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from audit import logkey
 from audit.clock import rfc3339
 from audit.exports.formats import FORMATS
+from audit.ledger import exportcheck, note
 from audit.ledger.query import EventQuery
 from audit.models import ExportJob
 
@@ -23,7 +25,18 @@ def build() -> str:
 
 
 def manifest_of(job: ExportJob) -> dict[str, Any]:
-    """Plain JSON. Times are UTC with Z; `sha256` is of the file as it was handed out."""
+    """Plain JSON. Times are UTC with Z; `sha256` is of the file as it was handed out.
+
+    Once the file is complete the log's key signs it (`signed`, see `audit.ledger.exportcheck`).
+    """
+    manifest = _unsigned(job)
+    if not job.finished:
+        return manifest
+    signed = note.sign(exportcheck.statement(manifest), logkey.origin(), logkey.seed())
+    return {**manifest, "signed": signed}
+
+
+def _unsigned(job: ExportJob) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "export": str(job.id),
@@ -49,9 +62,9 @@ def manifest_of(job: ExportJob) -> dict[str, Any]:
         "created": rfc3339(job.created),
         "finished": rfc3339(job.finished) if job.finished else None,
         "how_to_check": (
-            "Compare sha256 with the file and with `data.sha256` of the event named above. "
-            "Verify the checkpoint with the log's key; each row's entry and proof are at "
-            "/v1/audit/events/<id>/entry and /proof."
+            "ata verify MANIFEST FILE --vkey KEY --entries ENTRIES, where `ata audit entries` "
+            "fetches ENTRIES: without a server it runs the filter again and compares each row. Or "
+            "compare sha256 with the file and with `data.sha256` of the event named above."
         ),
     }
 

@@ -15,6 +15,7 @@ from audit.models import Event
 from audit.proofs import NotSequenced
 from audit.search import BadCursor
 from portal.api import bodies, contract, filtering, shapes
+from portal.api.audit_entries import router as entries_of_a_tree
 from portal.api.audit_exports import router as exports
 from portal.api.auth import caller
 from portal.api.problems import Problem
@@ -23,6 +24,7 @@ from portal.audit_pages.readers import may_read, person_filter, reads_everything
 
 router = Router(tags=["Audit"])
 router.add_router("/exports", exports)
+router.add_router("", entries_of_a_tree)
 
 PAGE = 50
 MOST = 200

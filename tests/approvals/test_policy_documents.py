@@ -185,7 +185,7 @@ _DOCUMENTS = st.lists(_RULES, min_size=1, max_size=6).map(
 @settings(
     max_examples=60,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(made=_DOCUMENTS)
 def test_no_document_passes_below_the_floor(lamps: Lamps, made: Document) -> None:

@@ -19,9 +19,10 @@ from django.test import Client
 from audit import due, exports, load, logkey, search, sequencer
 from audit.actor import Target
 from audit.exports import jobs
-from audit.exports.formats import FORMATS, safe_cell
+from audit.exports.formats import FORMATS
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger.query import EventQuery
+from audit.ledger.rows import safe_cell
 from audit.models import EventRow, ExportJob
 from audit.record import record, record_many
 from tests.audit.browsing import browser_of, text_of

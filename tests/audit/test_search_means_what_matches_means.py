@@ -148,7 +148,7 @@ def expected(query: EventQuery, events: list[dict[str, Any]]) -> list[str]:
 @settings(
     max_examples=150,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(query=queries())
 def test_every_page_of_every_query_is_the_definition(corpus: Corpus, query: EventQuery) -> None:
@@ -163,7 +163,7 @@ def test_every_page_of_every_query_is_the_definition(corpus: Corpus, query: Even
 @settings(
     max_examples=150,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(query=queries())
 def test_a_log_that_is_too_large_to_count_has_the_same_pages(

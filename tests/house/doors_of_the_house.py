@@ -101,6 +101,7 @@ OPERATIONS: Final[Doors] = {
     "GET /v1/audit/evidence/{digest}": ("records", "that a body of evidence was read"),
     "POST /v1/audit/events": ("records", "what others report, as external.*"),
     "POST /v1/audit/exports": ("records", "the export that was asked for"),
+    "GET /v1/audit/entries": ("records", "that the whole log was taken away"),
     "GET /v1/audit/exports/{export_id}/download": ("records", "the export, written when read"),
 }
 
@@ -165,6 +166,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         "what an import came to",
     ),
     "audit.sequencer": (frozenset({"ledger.alarm"}), "the log does not fit what was signed"),
+    "audit.takeout": (frozenset({"audit.exported"}), "the whole log was taken away"),
     "audit.verification": (frozenset({"audit.verified", "ledger.alarm"}), "a verification"),
     "audit.viewing": (frozenset({"audit.viewed"}), "who read the trail"),
     "connections.broker": (frozenset({"*"}), "token.exchanged, token.refused, scope.escalated"),

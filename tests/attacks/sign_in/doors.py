@@ -14,6 +14,7 @@ _SAMPLES = {
     "public_id": "0123456789abcdef",
     "need_id": "1",
     "pk": "1",
+    "size": "1",
     "connection": "github",
     "kind": "skill",
     "name": "pdf-exfil",

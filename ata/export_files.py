@@ -1,0 +1,81 @@
+"""An export with its manifest, checked by `ata verify`; with the whole log, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ata.errors import usage_error
+from ata.screen import Screen, paint
+from ata.text import safe
+
+if TYPE_CHECKING:
+    from audit.ledger.policy import Policy
+
+_LONGEST_MANIFEST = 1_000_000  # bytes
+_HOW = "Give the manifest and the exported file: ata verify FILE.manifest.json FILE."
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """The two files of an export."""
+
+    manifest: dict[str, Any]
+    file: Path
+
+
+def find_export(files: Sequence[Path]) -> Export | None:
+    """The export among the files given; None where none of them is a manifest.
+
+    Raises:
+        AtaError: usage, when a manifest has not exactly one file beside it.
+    """
+    manifests = {path: found for path in files if (found := _manifest(path)) is not None}
+    if not manifests:
+        return None
+    others = [path for path in files if path not in manifests]
+    if len(manifests) != 1 or len(others) != 1:
+        raise usage_error("An export is one manifest and one file.", _HOW)
+    (manifest,) = manifests.values()
+    return Export(manifest, others[0])
+
+
+def _manifest(path: Path) -> dict[str, Any] | None:
+    from audit.ledger.exportcheck import ManifestError, read_manifest
+
+    try:
+        if not path.is_file() or path.stat().st_size > _LONGEST_MANIFEST:
+            return None
+        return read_manifest(path.read_bytes())
+    except (OSError, ManifestError):
+        return None
+
+
+def verify_export(screen: Screen, export: Export, entries: Path | None, trust: Policy) -> bool:
+    """Check an export and say each step; returns whether everything held.
+
+    Raises:
+        AtaError: usage, when a file cannot be read.
+    """
+    from audit.ledger.exportcheck import check
+
+    try:
+        body = export.file.read_bytes()
+        if entries is None:
+            report = check(export.manifest, body, None, trust.logs)
+        else:
+            with entries.open("rb") as lines:
+                report = check(export.manifest, body, lines, trust.logs)
+    except OSError as error:
+        raise usage_error(f"{error.filename} cannot be read: {error.strerror}.", _HOW) from error
+    lines_said = [f"{safe(export.file)}: {safe(report.words)}"]
+    for step in report.steps:
+        mark = paint("✓", "green") if step.ok else paint("✗", "red")
+        lines_said.append(f"{mark} {safe(step.name)}: {safe(step.detail)}")
+    lines_said += ["Not proven:", *(f"  · {safe(limit)}" for limit in report.not_proven)]
+    verdict = ("✓ Verified.", "green") if report.ok else ("✗ NOT verified.", "red")
+    lines_said.append(paint(*verdict))
+    screen.result({"file": str(export.file), **report.to_dict()}, *lines_said)
+    return report.ok

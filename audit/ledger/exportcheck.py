@@ -1,0 +1,262 @@
+"""Checking an export offline: that its file is what was asked for, with no row missing.
+
+An export comes with a signed manifest. With the entries of the log (`entriesfile`) its filter is
+run again by `EventQuery.matches`, without a database, and every row is compared. Needs no server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from . import checkpoint as checkpoints
+from . import entry as entries
+from . import exportrows, note
+from .canonical import EntryError, canonical
+from .entriesfile import EntriesError, EntriesFile, Kept
+from .exportmatch import Wanted
+from .exportrows import LEVELS, Differs, Unreadable
+from .note import NoteError, VerifierKey
+from .query import EventQuery
+from .verify import Step
+
+SCHEMA: Final = "ata.export.v1"
+_NAMED: Final = 10  # problems and undecided entries that are named one by one
+
+UNPROVEN: Final = (
+    "That what the entries say is true: they show what was recorded, and that it was not changed.",
+    "That nothing was left out of the log: what was never recorded is in no export.",
+    "The levels (human, log) and the sentences in the rows: they are the exporter's.",
+    "Values that the rows show as erased or masked, and values that the entries do not open.",
+)
+
+
+class ManifestError(ValueError):
+    """What was given is no manifest of an export."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """All checks in order.
+
+    Attributes:
+        words: the filter as a sentence.
+        undecided: entries whose erased or withheld values the filter asks about.
+        not_proven: sentences; never empty.
+    """
+
+    words: str
+    steps: tuple[Step, ...]
+    undecided: tuple[int, ...]
+    not_proven: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every step held."""
+        return all(step.ok for step in self.steps)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        return {
+            "ok": self.ok,
+            "words": self.words,
+            "steps": [{"name": s.name, "ok": s.ok, "detail": s.detail} for s in self.steps],
+            "undecided": list(self.undecided),
+            "not_proven": list(self.not_proven),
+        }
+
+
+def statement(manifest: Mapping[str, Any]) -> str:
+    """What the log's key signs: the digest of the manifest under this format's own first line."""
+    unsigned = {key: value for key, value in manifest.items() if key != "signed"}
+    return f"{SCHEMA}\n{hashlib.sha256(canonical(unsigned)).hexdigest()}\n"
+
+
+def read_manifest(text: bytes) -> dict[str, Any]:
+    """A manifest, which proves nothing before `check`.
+
+    Raises:
+        ManifestError: it is none.
+    """
+    try:
+        manifest = json.loads(text)
+    except (ValueError, RecursionError):
+        manifest = None
+    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
+        raise ManifestError(f"it is no manifest of {SCHEMA}")
+    return manifest
+
+
+def check(
+    manifest: Mapping[str, Any],
+    file: bytes,
+    lines: Iterable[bytes] | None,
+    vkeys: Iterable[str | VerifierKey],
+) -> ExportReport:
+    """Check an export; failures are steps of the report, never exceptions.
+
+    Args:
+        manifest: as `read_manifest` returned it.
+        file: the exported file.
+        lines: of an entries file over the same tree; None where there is none.
+        vkeys: log keys that the verifier trusts.
+    """
+    trusted = list(vkeys)
+    steps = [_signed(manifest, trusted), _tree(manifest, trusted), _digest(manifest, file)]
+    undecided: list[int] = []
+    unproven = list(UNPROVEN)
+    if lines is None:
+        unproven.insert(0, "That no row is missing, added or altered: give the log with --entries.")
+    elif all(step.ok for step in steps):
+        comparing = _Comparing(manifest, file)
+        steps += comparing.run(lines, trusted)
+        undecided = comparing.undecided
+        unproven += comparing.unproven()
+    else:
+        steps.append(Step(_ROWS, False, "Not checked, because an earlier step failed.", True))
+    words = str(_get(manifest, "filter", "words", default=""))
+    return ExportReport(words, tuple(steps), tuple(undecided), tuple(unproven))
+
+
+_ROWS: Final = "No row is missing, added or altered"
+
+
+def _signed(manifest: Mapping[str, Any], vkeys: list[str | VerifierKey]) -> Step:
+    name = "A log you trust signed the manifest"
+    try:
+        signed = note.parse(str(manifest.get("signed", "")))
+        if signed.text != statement(manifest):
+            return Step(name, False, "The signature is over another manifest.")
+        (who, *_) = note.verify(signed, vkeys)
+    except (NoteError, EntryError, ValueError) as error:
+        return Step(name, False, f"{error}.")
+    return Step(name, True, f"{who} signed it.")
+
+
+def _tree(manifest: Mapping[str, Any], vkeys: list[str | VerifierKey]) -> Step:
+    name = "A log you trust signed the tree"
+    try:
+        head = checkpoints.verify(str(_get(manifest, "tree", "checkpoint", default="")), vkeys)
+    except NoteError as error:
+        return Step(name, False, f"{error}.")
+    if head.size != _get(manifest, "range", "end_index"):
+        return Step(name, False, "The manifest speaks of another range than the signed tree.")
+    return Step(name, True, f"{head.origin} signed a tree of {head.size} entries.")
+
+
+def _digest(manifest: Mapping[str, Any], file: bytes) -> Step:
+    name = "The file is the one in the manifest"
+    said = _get(manifest, "file", "sha256")
+    if hashlib.sha256(file).hexdigest() != said:
+        return Step(name, False, f"Its SHA-256 is not {said}.")
+    return Step(name, True, f"{len(file)} bytes, SHA-256 {str(said)[:16]}….")
+
+
+def _get(value: Any, *path: str, default: Any = None) -> Any:
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return default if value is None else value
+
+
+@dataclass(slots=True)
+class _Comparing:
+    """Runs the filter over the entries and holds each row to its event."""
+
+    manifest: Mapping[str, Any]
+    file: bytes
+    undecided: list[int] = field(default_factory=list)
+    _problems: list[tuple[int, str]] = field(default_factory=list)
+    _by_level: list[str] = field(default_factory=list)
+
+    def run(self, lines: Iterable[bytes], vkeys: list[str | VerifierKey]) -> list[Step]:
+        """The steps, in order."""
+        name = "The entries are all those of that tree"
+        query = EventQuery.from_params(_get(self.manifest, "filter", "params", default={}))
+        if query.errors:
+            return [Step(_ROWS, False, f"The filter cannot be read: {query.errors[0].message}.")]
+        try:
+            found = self._rows()
+        except Unreadable as error:
+            return [Step(_ROWS, False, f"{error}.")]
+        iss = str(_get(self.manifest, "exporter", "iss", default=""))
+        wanted = Wanted(query, _get(self.manifest, "only_events_of"), iss)
+        self._by_level = sorted(LEVELS & {clause.key for clause in query.clauses})
+        matched = 0
+        try:
+            log = EntriesFile(lines, vkeys)
+            if log.checkpoint.root != _root_of(self.manifest):
+                return [Step(name, False, "They are of another tree than the export.")]
+            for kept in log:
+                matched += self._compare(kept, wanted, found)
+        except (EntriesError, EntryError) as error:
+            return [Step(name, False, f"{error}.")]
+        for index in found:
+            self._problem(index, "stands in the file, and no such entry is in the tree")
+        return [
+            Step(name, True, f"{log.checkpoint.size} entries have the root that the log signed."),
+            self._verdict(matched),
+        ]
+
+    def unproven(self) -> list[str]:
+        """What could not be decided, in words."""
+        said = []
+        if self._by_level:
+            levels = " and ".join(self._by_level)
+            said.append(f"Whether rows are missing by {levels}: that needs evidence and witnesses.")
+        if self.undecided:
+            named = ", ".join(map(str, self.undecided[:_NAMED]))
+            more = len(self.undecided) - _NAMED
+            said.append(
+                f"Whether {len(self.undecided)} entries belong in it, because values that the "
+                f"filter asks about are erased or withheld: {named}"
+                f"{f' and {more} more' if more > 0 else ''}."
+            )
+        return said
+
+    def _compare(self, kept: Kept, wanted: Wanted, found: dict[int, Differs]) -> int:
+        """Hold one entry to the file; returns 1 where it belongs in it."""
+        event = entries.reveal(kept.entry, kept.openings, index=kept.index)
+        row = found.pop(kept.index, None)
+        belongs = wanted.has(event)
+        if belongs is None:
+            self.undecided.append(kept.index)
+        elif belongs and row is None and not self._by_level:
+            self._problem(kept.index, "matches the filter and is missing in the file")
+        elif not belongs and row is not None:
+            self._problem(kept.index, "stands in the file and does not match the filter")
+        if row is not None and (differs := row(event)):
+            self._problem(kept.index, f"stands in the file with another {differs}")
+        return int(row is not None)
+
+    def _problem(self, index: int, words: str) -> None:
+        self._problems.append((index, words))
+
+    def _verdict(self, matched: int) -> Step:
+        if self._problems:
+            named = "; ".join(f"entry {i} {words}" for i, words in self._problems[:_NAMED])
+            more = len(self._problems) - _NAMED
+            return Step(_ROWS, False, f"{named}{f'; and {more} more' if more > 0 else ''}.")
+        said = _get(self.manifest, "rows")
+        if said != matched:
+            return Step(_ROWS, False, f"The manifest says {said} rows, the file has {matched}.")
+        return Step(_ROWS, True, f"{matched} rows, each as its entry says.")
+
+    def _rows(self) -> dict[int, Differs]:
+        found: dict[int, Differs] = {}
+        order: list[int] = []
+        for index, differs in exportrows.read(str(_get(self.manifest, "format")), self.file):
+            if index in found:
+                self._problem(index, "stands in the file twice")
+            found[index] = differs
+            order.append(index)
+        if order not in (sorted(order), sorted(order, reverse=True)):
+            raise Unreadable("the rows are not in the order of the log")
+        return found
+
+
+def _root_of(manifest: Mapping[str, Any]) -> bytes:
+    text = note.parse(str(_get(manifest, "tree", "checkpoint"))).text
+    return checkpoints.parse(text).root

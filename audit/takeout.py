@@ -1,0 +1,65 @@
+"""All entries of the log as one file that proves itself (`audit.ledger.entriesfile`).
+
+With it a third party runs the filter of an export again. Values that look like secrets of other
+systems stay here, and are named as withheld.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from audit import heads
+from audit.actor import Actor
+from audit.cosigned import signed_note
+from audit.importing.masking import mask
+from audit.ledger import checkpoint as checkpoints
+from audit.ledger import entriesfile
+from audit.load import openings_of
+from audit.models import Checkpoint, Entry
+from audit.record import record
+
+_BATCH = 500
+
+
+class NoSuchTree(LookupError):
+    """Nothing was signed yet, or never a tree of that size."""
+
+
+def checkpoint_of(size: int | None) -> Checkpoint:
+    """The checkpoint whose entries are wanted; None is the newest.
+
+    Raises:
+        NoSuchTree: there is none.
+    """
+    if size is None:
+        found = heads.newest_checkpoint()
+    else:
+        found = Checkpoint.objects.filter(size=size).order_by("id").first()
+    if found is None:
+        raise NoSuchTree("no tree of that size was signed")
+    return found
+
+
+def hand_out(reader: Actor, checkpoint: Checkpoint) -> Iterator[bytes]:
+    """The file in pieces, in flat memory; records `audit.exported` at once."""
+    record(
+        reader,
+        "audit.exported",
+        data={"format": "entries", "count": checkpoint.size, "tree_size": checkpoint.size},
+    )
+    return _pieces(checkpoint)
+
+
+def _pieces(checkpoint: Checkpoint) -> Iterator[bytes]:
+    origin = checkpoints.parse(checkpoint.note).origin
+    yield entriesfile.header(origin, checkpoint.size, signed_note(checkpoint))
+    for first in range(0, checkpoint.size, _BATCH):
+        rows = Entry.objects.filter(seq__gte=first, seq__lt=min(first + _BATCH, checkpoint.size))
+        found = list(rows.order_by("seq").values_list("seq", "event", "event__entry"))
+        held = openings_of([event for _, event, _ in found])
+        lines = []
+        for seq, event, entry in found:
+            released = [one for one in held[event] if mask(one.value) == one.value]
+            withheld = {one.path for one in held[event]} - {one.path for one in released}
+            lines.append(entriesfile.line(seq, bytes(entry), released, withheld))
+        yield b"".join(lines)

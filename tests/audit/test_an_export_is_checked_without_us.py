@@ -1,0 +1,237 @@
+"""A third party runs the filter of an export again, from the entries alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from ata.cli import app
+from audit import erasure, exports, logkey, proofs, sequencer, takeout
+from audit.actor import Target
+from audit.ledger import exportcheck, note
+from audit.ledger.exportcheck import ExportReport
+from audit.ledger.query import EventQuery
+from audit.models import EventRow
+from audit.record import record, record_many
+from tests.audit.calling import actor_of, caller
+from tests.audit.factories import ADA, MIA, OLU, DraftFactory
+from tests.support.tenant import LocalTenant
+
+pytestmark = pytest.mark.django_db
+ROWS = "No row is missing, added or altered"
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What a third party holds."""
+
+    manifest: dict[str, Any]
+    file: bytes
+    entries: tuple[bytes, ...]
+    vkey: str
+
+    def check(self, **bent: Any) -> ExportReport:
+        one = replace(self, **bent)
+        return exportcheck.check(one.manifest, one.file, one.entries, [one.vkey])
+
+    def signed_again(self, file: bytes, **members: Any) -> Files:
+        """As the owner of the log key would sign it, digest and all."""
+        manifest = json.loads(json.dumps(self.manifest)) | members
+        manifest["file"] |= {"bytes": len(file), "sha256": hashlib.sha256(file).hexdigest()}
+        manifest["signed"] = note.sign(
+            exportcheck.statement(manifest), logkey.origin(), logkey.seed()
+        )
+        return replace(self, manifest=manifest, file=file)
+
+
+@pytest.fixture
+def trail() -> None:
+    list(record_many(DraftFactory.build(action="skill.blocked") for _ in range(6)))
+    record(
+        OLU,
+        "skill.blocked",
+        target=Target("skill", "pdf-exfil", "edge-1"),
+        reason="=SUM(A1)",
+        private={"note": "export TOKEN=ghp_0123456789abcdefghijABCDEFGHIJ"},
+    )
+    list(record_many(DraftFactory.build(action="token.refused", actor=MIA) for _ in range(5)))
+    sequencer.run_once()
+
+
+def taken(query: str = "", format: str = "ndjson", person: str = "", who: Any = ADA) -> Files:
+    job = exports.request(who, EventQuery.from_bar(query), format, person=person)
+    body = b"".join(exports.stream(job.id))
+    job.refresh_from_db()
+    pieces = b"".join(takeout.hand_out(ADA, takeout.checkpoint_of(job.tree_size)))
+    entries = tuple(pieces.splitlines(keepends=True))
+    return Files(exports.manifest_of(job), body, entries, proofs.vkey())
+
+
+@pytest.mark.parametrize("format", ["ndjson", "csv"])
+@pytest.mark.parametrize(
+    "query",
+    ["", "action:token.*", "-action:token.*", "order:oldest", f"actor:{MIA.email}", "q:pdf",
+     "target:pdf-exfil", "severity:HIGH", "action:evidence.*"],
+)  # fmt: skip
+def test_an_honest_export_is_shown_to_be_whole(trail: None, query: str, format: str) -> None:
+    report = taken(query, format).check()
+    assert report.ok, report.steps
+    assert report.steps[-1].name == ROWS and not report.undecided
+
+
+def lines_of(body: bytes) -> list[bytes]:
+    return body.splitlines(keepends=True)
+
+
+BENDS: dict[str, tuple[Callable[[list[bytes]], Iterable[bytes]], str]] = {
+    "a row is left out": (lambda rows: [*rows[:2], *rows[3:]], "missing in the file"),
+    "a row of another kind is added": (lambda rows: rows, "does not match the filter"),
+    "a value is another": (
+        lambda rows: [rows[0].replace(b'"via":"', b'"via":"x'), *rows[1:]],
+        "another via",
+    ),
+    "a row stands twice": (lambda rows: [rows[0], *rows], "twice"),
+    "the order is another": (
+        lambda rows: [rows[1], rows[0], *rows[2:]],
+        "not in the order of the log",
+    ),
+    "a row of no entry is added": (
+        lambda rows: [rows[0].replace(b'"index":11', b'"index":99'), *rows],
+        "no such entry",
+    ),
+}
+
+
+@pytest.mark.parametrize("bend", BENDS)
+def test_whoever_holds_the_log_key_cannot_leave_out_add_or_alter_a_row(
+    trail: None, bend: str
+) -> None:
+    honest = taken("action:token.*")
+    change, said = BENDS[bend]
+    rows = lines_of(honest.file)
+    if "another kind" in bend:
+        rows = [*rows, lines_of(taken("action:skill.*").file)[0]]
+    report = honest.signed_again(b"".join(change(rows))).check()
+    assert not report.ok
+    assert report.steps[-1].name == ROWS and said in report.steps[-1].detail, report.steps[-1]
+
+
+def test_a_bent_cell_of_a_table_is_named_and_a_formula_is_no_difference(trail: None) -> None:
+    honest = taken("target:pdf-exfil", "csv")
+    assert b"'=SUM(A1)" in honest.file and honest.check().ok
+    bent = honest.signed_again(honest.file.replace(b"pdf-exfil", b"pdf-other"))
+    assert "entry 6 stands in the file with another" in bent.check().steps[-1].detail
+
+
+def test_a_manifest_that_was_changed_is_refused(trail: None) -> None:
+    honest = taken("action:token.*")
+    for member, value in (
+        ("filter", {"params": {"action": ["skill.*"]}, "words": "x", "bar": "x"}),
+        ("rows", 4),
+        ("only_events_of", "auth0|x"),
+    ):
+        report = honest.check(manifest=honest.manifest | {member: value})
+        assert not report.ok and not report.steps[0].ok
+    assert not honest.check(file=honest.file + b" ").steps[2].ok
+    assert not honest.check(vkey=note.new_key("ledger.example/test").vkey).ok
+    fewer = honest.signed_again(honest.file, rows=4).check()
+    assert "says 4 rows" in fewer.steps[-1].detail
+
+
+def test_entries_that_were_changed_left_out_or_of_another_tree_are_refused(trail: None) -> None:
+    honest = taken("action:token.*")
+    header, *entries = honest.entries
+    bent = entries[3].replace(b"skill.blocked", b"skill.allowed")
+    for lines, said in (
+        ([header, *entries[:3], bent, *entries[4:]], "do not have the root"),
+        ([header, *entries[:3], *entries[4:]], "entry 3 is missing"),
+        ([header, *entries[:-1]], "the file ends"),
+        ([header, *entries, entries[-1]], "more entries"),
+        (entries, "no header"),
+    ):
+        report = honest.check(entries=tuple(lines))
+        assert not report.ok and said in report.steps[-1].detail, report.steps[-1]
+    opened = json.loads(entries[6])
+    opened["openings"][0]["value"] = "somebody else"
+    forged = json.dumps(opened).encode() + b"\n"
+    report = honest.check(entries=(header, *entries[:6], forged, *entries[7:]))
+    assert not report.ok and "does not match the commitment" in report.steps[-1].detail
+    record(OLU, "skill.held", target=Target("skill", "late", "edge-1"))
+    sequencer.run_once()
+    later = taken("action:token.*")
+    assert "another tree" in honest.check(entries=later.entries).steps[-1].detail
+
+
+def test_erased_and_withheld_values_are_undecided_and_named(trail: None) -> None:
+    before = taken(f"actor:{MIA.email}")
+    erasure.erase_subject(MIA.key)
+    after = taken(f"actor:{MIA.email}")
+    assert after.manifest["rows"] == 0
+    report = after.check()
+    mias = set(EventRow.objects.filter(action="token.refused").values_list("seq", flat=True))
+    assert report.ok and set(report.undecided) == mias
+    assert any("erased or withheld" in line for line in report.not_proven)
+    # Rows from before the erasure, held to what is left of the entries: nothing is claimed.
+    report = before.check(entries=after.entries[:1] + after.entries[1:])
+    assert set(report.undecided) <= mias or not report.ok
+
+
+def test_what_looks_like_a_secret_stays_here_and_is_named(trail: None) -> None:
+    files = taken("target:pdf-exfil")
+    assert b"ghp_" not in b"".join(files.entries) and b"ghp_" not in files.file
+    assert json.loads(files.entries[7])["withheld"] == ["private.note"]
+    assert files.check().ok
+    assert taken("q:nothing-like-it").check().undecided == (6,)
+
+
+def test_a_member_gets_their_own_events_and_others_see_that_none_is_missing(trail: None) -> None:
+    own = taken(person=MIA.key, who=MIA)
+    assert own.manifest["rows"] == 5 and own.check().ok
+    fewer = own.signed_again(b"".join(lines_of(own.file)[1:]), rows=4)
+    assert "missing in the file" in fewer.check().steps[-1].detail
+
+
+def test_by_level_only_what_is_there_can_be_checked(trail: None) -> None:
+    files = taken("human:H0")
+    report = files.check()
+    assert report.ok and any("by human" in line for line in report.not_proven)
+    assert not files.signed_again(files.file.replace(b'"via":"', b'"via":"x', 1)).check().ok
+
+
+def test_the_command_line_checks_it_offline(trail: None, tmp_path: Path) -> None:
+    files = taken("action:token.*")
+    manifest, file, entries = (tmp_path / name for name in ("m.json", "f.ndjson", "e.ndjson"))
+    manifest.write_text(json.dumps(files.manifest))
+    file.write_bytes(files.file)
+    entries.write_bytes(b"".join(files.entries))
+    arguments = ["verify", str(manifest), str(file), "--vkey", files.vkey, "--json"]
+    told = CliRunner().invoke(app, [*arguments, "--entries", str(entries)])
+    assert told.exit_code == 0 and json.loads(told.stdout)["ok"], told.output
+    without = CliRunner().invoke(app, arguments)
+    assert without.exit_code == 0
+    assert "give the log" in json.loads(without.stdout)["not_proven"][0]
+    file.write_bytes(files.file[1:])
+    assert CliRunner().invoke(app, [*arguments, "--entries", str(entries)]).exit_code == 1
+    assert CliRunner().invoke(app, ["verify", str(manifest), "--vkey", files.vkey]).exit_code == 2
+
+
+def test_the_whole_log_is_for_those_who_read_everything_and_each_taking_is_recorded(
+    trail: None, portal_tenant: LocalTenant
+) -> None:
+    auditor = caller(portal_tenant, "auditor")
+    answer = auditor.get("/entries")
+    assert answer.status_code == 200
+    body = b"".join(answer.streaming_content)
+    assert len(body.splitlines()) == 13
+    told = EventRow.objects.get(action="audit.exported")
+    assert told.actor_sub == actor_of("auditor").sub
+    assert auditor.get("/entries?size=5").status_code == 404
+    assert auditor.get("/entries?size=x").status_code == 422
+    assert caller(portal_tenant, "member1").get("/entries").status_code == 403
