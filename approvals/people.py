@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from approvals import clock
 from approvals.models import Passkey, Person
 from audit.actor import Actor
+from audit.compiled import compiled
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,12 @@ def note_person(
 
 def find(iss: str, sub: str) -> Person | None:
     """The person of that identity, or None."""
-    return Person.objects.filter(iss=iss, sub=sub).first()
+    return next(iter(_of_identity(iss, sub)), None)
+
+
+@compiled
+def _of_identity(iss: str, sub: str) -> QuerySet[Person]:
+    return Person.objects.filter(iss=iss, sub=sub)
 
 
 def roster(

@@ -6,26 +6,27 @@ A token leaves only after its event is written; every refusal is an event too.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 
-from approvals import clock, issuer
+from approvals import clock
 from audit.actor import Actor, Subject, Target
-from audit.models import Event
-from audit.record import record
-from auth0_client.errors import Auth0Error, RateLimited, ReauthenticationNeeded
-from auth0_client.vault import NotLinked, ReconnectRequired, SubjectExpired, VaultToken
-from connections import beyond, drift, freezing, observed, scopes
+from audit.record import Draft
+from audit.together import Together
+from auth0_client.vault import VaultToken
+from connections import beyond, exchanging, freezing, observed
 from connections.caller_rules import Component, check_decision, check_declared
 from connections.just_in_time import waking
 from connections.models import ConnectedAccount, State
 from connections.picking import Picked, pick
 from connections.refusals import TokenRefusal
-from outbound.errors import OutboundError
+from outbound.waiting import Waiting
+
+_together = Together(declines=TokenRefusal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,8 @@ class Given:
     event_id: str
 
 
-def token_for(ask: Ask) -> Given:
-    """The provider token of the caller's own connection.
+def token_for(ask: Ask, waiting: Waiting = nullcontext) -> Given:
+    """The provider token of the caller's own connection; `waiting` surrounds the wait for Auth0.
 
     Raises:
         TokenRefusal: with the codes of DESIGN 2.5; recorded before it is raised.
@@ -73,9 +74,11 @@ def token_for(ask: Ask) -> Given:
         check_decision(ask.component)
         allowed = beyond.check_asked(ask, picked, declared)
         _check_awake(ask, picked)
-        token = _exchange(ask, picked)
+        token, shared = exchanging.exchange(
+            ask.actor, ask.subject_token, ask.connection, picked, waiting
+        )
         excess = beyond.check_given(ask, picked, declared, token, allowed)
-        return _hand_out(ask, picked, excess, token)
+        return _hand_out(ask, picked, excess, token, shared)
     except TokenRefusal as refusal:
         refusal.account = refusal.account or (picked.account if picked else None)
         _record_refusal(ask, refusal)
@@ -112,93 +115,43 @@ def _picked(ask: Ask) -> Picked | None:
             return None
         held = observed.held_accounts(ask.actor.iss, ask.actor.sub, ask.connection)
     if not held:
-        raise _not_linked(ask.connection)
+        raise exchanging.not_linked(ask.connection)
     return pick(held, ask.connection)
 
 
-def _not_linked(connection: str) -> TokenRefusal:
-    return TokenRefusal(
-        404,
-        "connection_not_linked",
-        f"You have not connected {scopes.title(connection)}. Connect it at "
-        f"{settings.PORTAL_URL}/connections/.",
-    )
-
-
-def _exchange(ask: Ask, picked: Picked | None) -> VaultToken:
-    account = picked.account if picked else None
-    try:
-        return issuer.auth0().vault.exchange_access_token(
-            ask.subject_token, ask.connection, (picked.hint or None) if picked else None
-        )
-    except (SubjectExpired, ReauthenticationNeeded) as error:
-        raise TokenRefusal(401, "subject_token_expired", error.advice) from None
-    except NotLinked:
-        if account is not None:
-            drift.vanished(account, "the vault does not hold it")
-        raise _not_linked(ask.connection) from None
-    except ReconnectRequired:
-        if account is not None:
-            observed.dead_grant(account)
-        raise TokenRefusal(
-            409,
-            "reconnect_required",
-            f"{scopes.title(ask.connection)} no longer honours this connection. Connect it again "
-            f"at {settings.PORTAL_URL}/connections/.",
-        ) from None
-    except RateLimited as error:
-        raise TokenRefusal(
-            429, "rate_limited", error.advice, retry_after_s=error.retry_after or 1.0
-        ) from None
-    except Auth0Error as error:
-        raise TokenRefusal(
-            502, "vault_unavailable", error.advice, maybe_issued=_maybe_issued(error)
-        ) from None
-    except OutboundError as error:
-        raise TokenRefusal(
-            502,
-            "vault_unavailable",
-            "Auth0 could not be reached; try again shortly.",
-            maybe_issued=_maybe_issued(error),
-        ) from None
-
-
-def _maybe_issued(error: Auth0Error | OutboundError) -> bool:
-    """Whether the provider may have issued a token that nobody received."""
-    ours = error.operation == "vault.exchange"
-    return ours and bool(getattr(error, "maybe_delivered", False))
-
-
-def _hand_out(ask: Ask, picked: Picked | None, excess: tuple[str, ...], token: VaultToken) -> Given:
+def _hand_out(
+    ask: Ask, picked: Picked | None, excess: tuple[str, ...], token: VaultToken, shared: bool
+) -> Given:
     now = clock.now()
     granted = tuple(sorted(token.scope))
     expires = now + timedelta(seconds=token.expires_in) if token.expires_in is not None else None
-    with transaction.atomic():
-        _check_frozen(ask)  # again: somebody may have frozen it while Auth0 was asked
+    data = {
+        "thumbprint": token.thumbprint,
+        "scopes": list(granted),
+        "expires_in": token.expires_in,
+        "expires_at": clock.stamp(expires) if expires else None,
+        "excess_scopes": list(excess),
+        "ambiguous_account": bool(picked and picked.ambiguous),
+        "in_inventory": picked is not None,
+        "shared_exchange": shared,
+    }
+
+    def handed() -> list[Draft]:
+        _check_frozen(ask)  # again: somebody may have said no while Auth0 was asked
+        check_decision(ask.component)
         if picked is not None:
             _note_use(ask, picked.account, now, expires)
-        event = _write(
-            ask,
-            "token.exchanged",
-            "success",
-            _target(picked.account if picked else None),
-            {
-                "thumbprint": token.thumbprint,
-                "scopes": list(granted),
-                "expires_in": token.expires_in,
-                "expires_at": clock.stamp(expires) if expires else None,
-                "excess_scopes": list(excess),
-                "ambiguous_account": bool(picked and picked.ambiguous),
-                "in_inventory": picked is not None,
-            },
-        )
+        target = _target(picked.account if picked else None)
+        return [_draft(ask, "token.exchanged", "success", target, data)]
+
+    event = _together.write(handed)
     return Given(
         access_token=token.access_token,
         token_type=token.token_type,
         expires_in=token.expires_in,
         scope=granted,
         connection=ask.connection,
-        event_id=str(event.id),
+        event_id=str(event),
     )
 
 
@@ -212,25 +165,24 @@ def _note_use(ask: Ask, account: ConnectedAccount, now: datetime, expires: datet
 def _record_refusal(ask: Ask, refusal: TokenRefusal) -> None:
     ours = refusal.status in {403, 404} and refusal.code != "connection_not_linked"
     ours = ours or bool(refusal.excess)
+    outcome = "denied" if ours else "failure"
     target = _target(refusal.account)
-    with transaction.atomic():
-        if refusal.excess:
-            _record_excess(ask, refusal, target)
-        outcome = "denied" if ours else "failure"
-        data: dict[str, Any] = {"code": refusal.code, **refusal.facts}
-        if refusal.approval:
-            data["approval_id"] = refusal.approval
-        if refusal.maybe_issued:
-            data["maybe_issued"] = True
-        event = _write(ask, "token.refused", outcome, target, data)
-    refusal.event_id = str(event.id)
+    data: dict[str, Any] = {"code": refusal.code, **refusal.facts}
+    if refusal.approval:
+        data["approval_id"] = refusal.approval
+    if refusal.maybe_issued:
+        data["maybe_issued"] = True
+
+    said = [_excess(ask, refusal, target)] if refusal.excess else []
+    said.append(_draft(ask, "token.refused", outcome, target, data))
+    refusal.event_id = str(_together.write(lambda: said))
 
 
-def _record_excess(ask: Ask, refusal: TokenRefusal, target: Target | None) -> None:
+def _excess(ask: Ask, refusal: TokenRefusal, target: Target | None) -> Draft:
     """That more was asked for than is declared; pending while people are asked about it."""
     excess = {"excess_scopes": list(refusal.excess), **refusal.facts}
     outcome = "pending" if refusal.approval else "denied"
-    _write(
+    return _draft(
         ask,
         "scope.escalated",
         outcome,
@@ -241,7 +193,7 @@ def _record_excess(ask: Ask, refusal: TokenRefusal, target: Target | None) -> No
     )
 
 
-def _write(
+def _draft(
     ask: Ask,
     action: str,
     outcome: str,
@@ -250,11 +202,11 @@ def _write(
     *,
     severity: str = "",
     approval: str = "",
-) -> Event:
+) -> Draft:
     actor = ask.actor
-    return record(
-        replace(actor, via="broker"),
-        action,
+    return Draft(
+        actor=replace(actor, via="broker"),
+        action=action,
         outcome=outcome,
         source="broker",
         target=target,

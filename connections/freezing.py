@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from approvals import clock, registry
 from approvals.models import Person
 from approvals.perform import Refused
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.actor import Actor, Target
+from audit.compiled import compiled
 from audit.ledger import display
 from connections import scopes
 from connections.models import ConnectedAccount, Freeze, FrozenKind, Use
@@ -28,14 +29,18 @@ _ADMIN = frozenset({"admin"})
 
 def in_force(agent: str, sub: str, connection: str) -> Freeze | None:
     """The freeze that stops this request, the widest first; one indexed read."""
-    wanted = Q(kind=FrozenKind.SERVICE, name__in=[EVERYTHING, connection])
-    wanted |= Q(kind=FrozenKind.PERSON, name=sub)
-    if agent:
-        wanted |= Q(kind=FrozenKind.AGENT, name=agent)
-    found = list(Freeze.objects.filter(wanted))
+    found = _touching(agent, sub, connection)
     order = [FrozenKind.SERVICE, FrozenKind.PERSON, FrozenKind.AGENT]
     found.sort(key=lambda freeze: (freeze.name != EVERYTHING, order.index(FrozenKind(freeze.kind))))
     return found[0] if found else None
+
+
+@compiled
+def _touching(agent: str, sub: str, connection: str) -> QuerySet[Freeze]:
+    wanted = Q(kind=FrozenKind.SERVICE, name__in=[EVERYTHING, connection])
+    wanted |= Q(kind=FrozenKind.PERSON, name=sub)
+    # Nobody freezes an agent without a name.
+    return Freeze.objects.filter(wanted | Q(kind=FrozenKind.AGENT, name=agent))
 
 
 def check(agent: str, sub: str, connection: str) -> None:

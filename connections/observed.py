@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from django.core.cache import cache
-from django.db.models import F
+from django.db.models import F, Model, QuerySet
 from django.db.models.functions import Coalesce, Greatest
 
 from approvals import clock
+from audit.compiled import compiled, compiled_update
 from connections import reconcile
 from connections.models import ConnectedAccount, State, Use
 from connections.picking import refusal_of
@@ -20,8 +23,13 @@ LOOK_AGAIN_AFTER_S = 20
 
 def held_accounts(iss: str, sub: str, connection: str) -> list[ConnectedAccount]:
     """Accounts of a person that Auth0 still holds, as far as we know."""
+    return _held(iss, sub, connection)
+
+
+@compiled
+def _held(iss: str, sub: str, connection: str) -> QuerySet[ConnectedAccount]:
     found = ConnectedAccount.objects.filter(iss=iss, sub=sub, connection=connection)
-    return list(found.exclude(state=State.REVOKED))
+    return found.exclude(state=State.REVOKED)
 
 
 def look_again(iss: str, sub: str) -> bool:
@@ -41,19 +49,46 @@ def used(
 
     The conditional update is the check: whoever suspends or revokes first, wins.
     """
-    changed = {"last_used_at": now, "last_agent": agent, "last_skill": skill, "failures": 0}
-    row = ConnectedAccount.objects.filter(pk=account.pk, state=State.CONNECTED)
-    if expires is not None:
-        changed["last_token_expires_at"] = Greatest(
-            Coalesce(F("last_token_expires_at"), expires), expires
-        )
-    if not row.update(**changed):
+    if expires is None:
+        counted = _count(account.pk, agent, skill, now)
+    else:
+        counted = _count_until(account.pk, agent, skill, now, expires)
+    if not counted:
         account.refresh_from_db()
         return refusal_of(account)
-    known = Use.objects.filter(account=account, agent=agent, skill=skill)
-    if not known.update(count=F("count") + 1, last=now):
+    if not _count_use(account.pk, agent, skill, now):
         Use.objects.create(account=account, agent=agent, skill=skill, count=1, first=now, last=now)
     return None
+
+
+type _Changes[M: Model] = tuple[QuerySet[M], dict[str, Any]]
+
+
+@compiled_update
+def _count(account: UUID, agent: str, skill: str, now: datetime) -> _Changes[ConnectedAccount]:
+    row = ConnectedAccount.objects.filter(pk=account, state=State.CONNECTED)
+    return row, {"last_used_at": now, "last_agent": agent, "last_skill": skill, "failures": 0}
+
+
+@compiled_update
+def _count_until(
+    account: UUID, agent: str, skill: str, now: datetime, expires: datetime
+) -> _Changes[ConnectedAccount]:
+    row = ConnectedAccount.objects.filter(pk=account, state=State.CONNECTED)
+    last = Greatest(Coalesce(F("last_token_expires_at"), expires), expires)
+    return row, {
+        "last_used_at": now,
+        "last_agent": agent,
+        "last_skill": skill,
+        "failures": 0,
+        "last_token_expires_at": last,
+    }
+
+
+@compiled_update
+def _count_use(account: UUID, agent: str, skill: str, now: datetime) -> _Changes[Use]:
+    row = Use.objects.filter(account=account, agent=agent, skill=skill)
+    return row, {"count": F("count") + 1, "last": now}
 
 
 def dead_grant(account: ConnectedAccount) -> None:

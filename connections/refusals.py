@@ -37,3 +37,15 @@ class TokenRefusal(Exception):
         self.facts: Mapping[str, Any] = {}  # more for the event
         self.opens_at = opens_at  # RFC 3339: outside the hours of the connection until then
         self.event_id = ""
+
+    def again(self) -> TokenRefusal:
+        """The same refusal for somebody else, who gets an event of their own."""
+        return TokenRefusal(
+            self.status,
+            self.code,
+            self.detail,
+            account=self.account,
+            retry_after_s=self.retry_after_s,
+            excess=self.excess,
+            maybe_issued=self.maybe_issued,
+        )

@@ -235,7 +235,9 @@ class Outbound:
             return self._pool[1]
 
     def _build(self) -> httpx.Client:
-        limits = httpx.Limits(max_connections=64, max_keepalive_connections=16, keepalive_expiry=20)
+        limits = httpx.Limits(
+            max_connections=128, max_keepalive_connections=64, keepalive_expiry=20
+        )
         context = self._ssl_context or httpx.create_ssl_context(trust_env=False)
         return httpx.Client(
             transport=self._transport or GuardedTransport(self._guard, context, limits),

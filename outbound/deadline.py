@@ -14,6 +14,8 @@ from typing import Any
 
 import httpcore
 
+from outbound.waiting import waiting
+
 _ends: ContextVar[float | None] = ContextVar("outbound_deadline", default=None)
 
 
@@ -50,7 +52,8 @@ class BoundedStream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Raises httpcore.ReadTimeout at the deadline."""
-        return self._inner.read(max_bytes, left(timeout))
+        with waiting():
+            return self._inner.read(max_bytes, left(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """As the connection itself."""

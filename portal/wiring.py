@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from django.db.models import QuerySet
+
 from approvals.passkeys import directory
 from audit import human, packs
 from audit.actor import Target
+from audit.compiled import compiled
 from connections import decisions, needs, scopes
 from enforcement import actions
 from enforcement.models import Asset
@@ -24,8 +27,13 @@ def wire() -> None:
 
 def decision_of(kind: str, name: str) -> str:
     """The strictest standing of a component over all instances; `none` when nobody decided."""
-    standing = {asset.standing for asset in Asset.objects.filter(kind=kind, name=name)}
+    standing = {asset.standing for asset in _assets(kind, name)}
     return next((word for word in _STRICTEST if word in standing), "none")
+
+
+@compiled
+def _assets(kind: str, name: str) -> QuerySet[Asset]:
+    return Asset.objects.filter(kind=kind, name=name)
 
 
 def missing_connections(target: Target) -> list[str]:

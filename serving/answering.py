@@ -11,10 +11,11 @@ class Answer(WSGITask):  # type: ignore[misc]
     """An answer of the application."""
 
     def get_environment(self) -> dict[str, Any]:
-        """The WSGI environment."""
+        """The WSGI environment; `serving.waiting` surrounds a wait for somebody else."""
         environ: dict[str, Any] = super().get_environment()
         if self.request.command == "HEAD":
             environ.pop("wsgi.file_wrapper", None)  # would be sent past `write`
+        environ["serving.waiting"] = self.channel.server.lent_thread
         return environ
 
     def write(self, data: bytes) -> None:

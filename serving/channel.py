@@ -47,7 +47,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.answering_since, self.taken = time.time(), 0
         if is_unread(self.requests[0]):
             self.lingers = True
-        with suppress(ClientDisconnected):  # while the next of several requests waited
+        with self.server.turns, suppress(ClientDisconnected):  # while a next request waited
             super().service()
 
     def send(self, data: bytes, do_close: bool = True) -> int:

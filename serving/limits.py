@@ -23,6 +23,8 @@ UNREAD: Final = 1_048_576  # of one answer in memory; then its thread waits for 
 PATIENCE_S: Final = 0.05  # before a spare thread takes the place of one that waits
 # Eight threads and these together hold 20 database connections: what the pool has.
 SPARE_THREADS: Final = 12
+# Threads more while as many answers wait for somebody else; they hold no database connection then.
+LENT_THREADS: Final = 100
 
 STOP_WITHIN_S: Final = 8  # answers that are under way; `make up` kills after 10 to 15
 SHORT_LIFE_S: Final = 5.0  # a process that ends sooner would only end again

@@ -34,6 +34,11 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         self.threads = threads
         self.connections = _connections()
         self.waiting: set[Channel] = set()
+        # At most so many threads work at a time, however many there are: threads that all want
+        # the interpreter at once spend more time on taking turns than on work.
+        self.turns = threading.Semaphore(threads)
+        self.lent = 0  # threads that wait for somebody else, as they say themselves
+        self.kept = 0  # as many more are kept, since the next wait comes soon
         self._waiting_lock = threading.Lock()
         self._stopping = False
         dispatcher = ThreadedTaskDispatcher()
@@ -67,6 +72,10 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             if channel.is_overdue(now):
                 channel.lingers = False
                 channel.will_close = True
+        with self._waiting_lock:
+            if self.kept > self.lent:
+                self.kept -= 1
+                self._set_threads()
 
     def readable(self) -> bool:
         """Whether newcomers are let in; makes room for them first."""
@@ -87,13 +96,38 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
                 self.waiting.discard(slowest)
                 slowest.give_up()
             self.waiting.add(channel)
-            self.task_dispatcher.set_thread_count(self.threads + len(self.waiting))
+            self._set_threads()
+        self.turns.release()
         try:
             yield
         finally:
             with self._waiting_lock:
                 self.waiting.discard(channel)
-                self.task_dispatcher.set_thread_count(self.threads + len(self.waiting))
+                self._set_threads()
+            self.turns.acquire()
+
+    @contextmanager
+    def lent_thread(self) -> Iterator[None]:
+        """A thread more while this one waits for an answer of somebody else's.
+
+        For the application, as `serving.waiting` of the WSGI environment: whoever waits within it
+        must hold nothing that is counted, such as a database connection of a pool.
+        """
+        with self._waiting_lock:
+            self.lent += 1
+            if self.kept < min(self.lent, limits.LENT_THREADS):
+                self.kept += 1
+                self._set_threads()
+        self.turns.release()
+        try:
+            yield
+        finally:
+            with self._waiting_lock:
+                self.lent -= 1
+            self.turns.acquire()
+
+    def _set_threads(self) -> None:
+        self.task_dispatcher.set_thread_count(self.threads + self.kept + len(self.waiting))
 
     def stop(self) -> None:
         """Let nobody in any more and end when all answers are sent; safe in a signal handler."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 
+from django.db.models import QuerySet
+
+from audit.compiled import compiled
 from connections.models import ScopeRule
 
 type Excess = Literal["flag", "refuse"]
@@ -49,8 +52,13 @@ class Rules:
 
 def of(connection: str) -> Rules:
     """The rules of a connection; one indexed read."""
-    row = ScopeRule.objects.filter(name=connection).first()
+    row = next(iter(_rows_of(connection)), None)
     return _read(row) if row else Rules()
+
+
+@compiled
+def _rows_of(connection: str) -> QuerySet[ScopeRule]:
+    return ScopeRule.objects.filter(name=connection)
 
 
 def of_all() -> dict[str, Rules]:

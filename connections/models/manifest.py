@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 
 
@@ -22,6 +24,12 @@ class Manifest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}"
+
+    def needs_are(self, needs: list[ManifestNeed]) -> None:
+        """What `needs.all()` is to answer, as prefetching would have it."""
+        answer: Any = self.needs.all()
+        answer._result_cache = needs
+        self._prefetched_objects_cache = {"needs": answer}
 
 
 class ManifestNeed(models.Model):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from approvals import issuer, people
 from audit.actor import Actor, EvidenceRef
+from audit.compiled import compiled
 from auth0_client.access_token import AccessClaims
 from auth0_client.errors import Auth0Error, TokenRefused
 from outbound.errors import OutboundError
@@ -100,8 +102,13 @@ def _actor(request: HttpRequest, claims: AccessClaims) -> Actor:
 
 
 def _evidence(claims: AccessClaims) -> tuple[EvidenceRef, ...]:
-    kept = CommandLineSignIn.objects.filter(iss=claims.issuer, sub=claims.subject).first()
-    return (EvidenceRef("id_token", kept.id_token_digest),) if kept else ()
+    kept = _sign_ins(claims.issuer, claims.subject)
+    return tuple(EvidenceRef("id_token", one.id_token_digest) for one in kept)
+
+
+@compiled
+def _sign_ins(iss: str, sub: str) -> QuerySet[CommandLineSignIn]:
+    return CommandLineSignIn.objects.filter(iss=iss, sub=sub)
 
 
 def caller(request: HttpRequest) -> Caller:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import nullcontext
 
 from django.http import HttpRequest, JsonResponse
 from ninja import Router
@@ -64,7 +65,7 @@ def token(request: HttpRequest, connection: str) -> JsonResponse:
         scopes=_scopes(request),
     )
     try:
-        given = broker.token_for(ask)
+        given = broker.token_for(ask, request.META.get("serving.waiting", nullcontext))
     except TokenRefusal as refusal:
         raise _problem(refusal) from None
     answer = JsonResponse(

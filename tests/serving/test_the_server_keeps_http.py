@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -262,6 +263,17 @@ def test_readers_who_wait_are_replaced_and_the_slowest_goes(serve: Serve) -> Non
     threads = Path(f"/proc/{served.process.pid}/task")
     # The loop and its two; the spare ones go.
     eventually(lambda: len(list(threads.iterdir())) == 3, "the end of the spare threads")
+
+
+def test_answers_that_wait_for_somebody_else_take_no_thread_from_others(serve: Serve) -> None:
+    served = serve("--threads", "2")
+    with ThreadPoolExecutor(20) as pool:
+        waiting = [
+            pool.submit(httpx.get, f"{served.url}/together/20", timeout=60) for _ in range(19)
+        ]
+        assert httpx.get(served.url, timeout=20).status_code == 200
+        assert httpx.get(f"{served.url}/together/20", timeout=60).status_code == 200
+        assert [one.result().status_code for one in waiting] == [200] * 19
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])

@@ -1,0 +1,173 @@
+"""Queries that are asked with every request, compiled once.
+
+Django builds and compiles a query anew each time, which costs several times what the database
+needs for it. `compiled` keeps the SQL of a query that always has the same form, and puts other
+values in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import update_wrapper
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, models
+from django.db.models.sql import UpdateQuery
+
+type _Places = tuple[tuple[int, int], ...]  # position among the parameters, of which argument
+
+
+@dataclass(frozen=True, slots=True)
+class _Form[M: models.Model]:
+    """One compiled query."""
+
+    sql: str
+    params: tuple[Any, ...]
+    places: _Places
+    model: type[M]
+    names: tuple[str, ...]
+    compiler: Any
+    converters: Any
+
+    def rows(self, given: Sequence[Any]) -> list[M]:
+        """Ask with these values, prepared for the database."""
+        with connection.cursor() as cursor:
+            cursor.execute(self.sql, _filled(self.params, self.places, given))
+            found = cursor.fetchall()
+        if found and self.converters:
+            found = self.compiler.apply_converters(found, self.converters)
+        return [self.model.from_db(connection.alias, self.names, row) for row in found]
+
+
+class Compiled[M: models.Model, **P]:
+    """A function that builds a query, as a function that returns its rows.
+
+    Arguments are texts, moments and UUIDs, by position, and never decide about the form of the
+    query. It reads whole rows of one model: no `values`, no `select_related`, no prefetching.
+    """
+
+    def __init__(self, build: Callable[P, models.QuerySet[M]]) -> None:
+        self._build: Callable[..., models.QuerySet[M]] = build
+        self._forms: dict[str, _Form[M]] = {}
+        update_wrapper(self, build)
+
+    def __call__(self, *given: P.args, **_: P.kwargs) -> list[M]:
+        """The rows.
+
+        Raises:
+            TypeError: an argument is of another kind, or the query does not hold it as it is.
+        """
+        form = self._forms.get(connection.vendor)
+        if form is None:
+            form = self._forms[connection.vendor] = self._compile(given)
+        return form.rows([_prepared(value) for value in given])
+
+    def _compile(self, given: Sequence[object]) -> _Form[M]:
+        marks = _marks(given)
+        query = self._build(*marks).query
+        compiler = query.get_compiler(connection=connection)
+        sql, params = compiler.as_sql()
+        columns = [one for one, _, _ in compiler.select]
+        model: Any = query.model
+        return _Form(
+            sql=sql,
+            params=tuple(params),
+            places=_places(params, marks),
+            model=model,
+            names=tuple(one.target.attname for one in columns),
+            compiler=compiler,
+            converters=compiler.get_converters(columns),
+        )
+
+
+class CompiledUpdate[M: models.Model, **P]:
+    """A function that returns rows and what to change of them, as a function that changes them."""
+
+    def __init__(self, build: Callable[P, tuple[models.QuerySet[M], Mapping[str, Any]]]) -> None:
+        self._build: Callable[..., tuple[models.QuerySet[M], Mapping[str, Any]]] = build
+        self._forms: dict[str, tuple[str, tuple[Any, ...], _Places]] = {}
+        update_wrapper(self, build)
+
+    def __call__(self, *given: P.args, **_: P.kwargs) -> int:
+        """How many rows were changed.
+
+        Raises:
+            TypeError: as `Compiled`.
+        """
+        form = self._forms.get(connection.vendor)
+        if form is None:
+            form = self._forms[connection.vendor] = self._compile(given)
+        sql, params, places = form
+        with connection.cursor() as cursor:
+            cursor.execute(sql, _filled(params, places, [_prepared(value) for value in given]))
+            return int(cursor.rowcount)
+
+    def _compile(self, given: Sequence[object]) -> tuple[str, tuple[Any, ...], _Places]:
+        marks = _marks(given)
+        rows, changes = self._build(*marks)
+        query: Any = rows.query.chain(UpdateQuery)
+        query.add_update_values(dict(changes))
+        sql, params = query.get_compiler(connection=connection).as_sql()
+        return sql, tuple(params), _places(params, marks)
+
+
+def compiled[M: models.Model, **P](
+    build: Callable[P, models.QuerySet[M]],
+) -> Compiled[M, P]:
+    """See `Compiled`."""
+    return Compiled(build)
+
+
+def compiled_update[M: models.Model, **P](
+    build: Callable[P, tuple[models.QuerySet[M], Mapping[str, Any]]],
+) -> CompiledUpdate[M, P]:
+    """See `CompiledUpdate`."""
+    return CompiledUpdate(build)
+
+
+def _filled(params: Sequence[Any], places: _Places, given: Sequence[Any]) -> list[Any]:
+    found = list(params)
+    for place, number in places:
+        found[place] = given[number]
+    return found
+
+
+def _places(params: Sequence[Any], marks: Sequence[object]) -> _Places:
+    """Where among the parameters each mark is."""
+    known = {_prepared(mark): number for number, mark in enumerate(marks)}
+    kinds = (str, datetime, UUID)
+    places = tuple(
+        (place, known[value])
+        for place, value in enumerate(params)
+        if isinstance(value, kinds) and value in known
+    )
+    if {number for _, number in places} != set(range(len(marks))):
+        raise TypeError("a query to be compiled holds each argument as it is")
+    return places
+
+
+def _marks(given: Sequence[object]) -> list[Any]:
+    return [_mark(value, number) for number, value in enumerate(given)]
+
+
+def _mark(value: object, number: int) -> Any:
+    """A value of the same kind that no query holds by itself."""
+    if isinstance(value, str):
+        return f"\N{REPLACEMENT CHARACTER}argument {number}"
+    if isinstance(value, datetime):
+        return datetime(9998, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
+    if isinstance(value, UUID):
+        return UUID(int=2**128 - 1 - number)
+    raise TypeError(f"a compiled query takes no {type(value).__name__}")
+
+
+def _prepared(value: object) -> Any:
+    """As the database takes it."""
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    if isinstance(value, UUID) and not connection.features.has_native_uuid_field:
+        return value.hex
+    return value

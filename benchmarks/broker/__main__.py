@@ -1,0 +1,185 @@
+"""What the broker adds to an exchange, beside the same exchange straight at the upstream.
+
+    python -m benchmarks.broker [--seconds 10] [--processes 2] [--threads 8] [--database URL]
+
+The upstream (`tests/support/vault_provider.py`), the portal under `serving/` and the callers are
+processes of their own. One round straight at the upstream, then one through the portal, for one
+caller and for fifty. Prints the load of the machine and one JSON object a line; processor time is
+of the portal's processes alone. The upstream needs 150 ms for each exchange.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_plus, urlencode
+
+import httpx
+
+from tests.support.tenant import free_port
+from tests.support.vault import CLIENT, SECRET, VaultElsewhere
+from tests.support.vault_provider import TYPE, VAULT
+
+DELAY_S = 0.15
+CALLERS = (1, 50)
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+def main(options: argparse.Namespace) -> None:
+    """Measure."""
+    print(json.dumps({"load": os.getloadavg(), "processors": os.cpu_count()}), flush=True)
+    folder = Path(tempfile.mkdtemp(prefix="ata-broker-"))
+    vault = VaultElsewhere().start()
+    vault.tell(delay_s=DELAY_S, accounts=dict(map(_person, range(max(CALLERS)))))
+    env = _environment(vault, folder, options.database)
+    (folder / "secrets").mkdir(mode=0o700)
+    portal = f"http://127.0.0.1:{env['PORTAL_PORT']}"
+    server = _serve(env, options)
+    try:
+        _wait(portal)
+        tokens = [vault.token(_person(number)[0]) for number in range(max(CALLERS))]
+        for many in CALLERS:
+            _through(portal, tokens, 3.0)  # warm: every account is known to every process
+            straight = _straight(vault, tokens[:many], options.seconds)
+            before = _cpu(server.pid)
+            through = _through(portal, tokens[:many], options.seconds)
+            cpu = _cpu(server.pid) - before
+            print(json.dumps(_line(many, straight, through, cpu)), flush=True)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(30)
+        vault.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _person(number: int) -> tuple[str, list[dict[str, Any]]]:
+    sub = f"auth0|{number:024x}"
+    scopes = ["read:user", "repo"]
+    account = {"id": f"cac_{number}", "connection": "github", "user": f"octo-{number}"}
+    return sub, [account | {"scopes": scopes}]
+
+
+def _environment(vault: VaultElsewhere, folder: Path, database: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AUTH0_", "PORTAL_"))}
+    return kept | {
+        **vault.environment(),
+        "VAR_DIR": str(folder),
+        "DATABASE_URL": database or f"sqlite:///{folder / 'portal.sqlite3'}",
+        "PORTAL_PORT": str(free_port()),
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+    }
+
+
+def _serve(env: dict[str, str], options: argparse.Namespace) -> subprocess.Popen[bytes]:
+    manage = [sys.executable, "manage.py"]
+    for words in (["migrate", "--verbosity=0"], ["declare_manifests", "demo/manifests"]):
+        subprocess.run([*manage, *words], env=env, check=True, stdout=subprocess.DEVNULL)
+    where = ["--port", env["PORTAL_PORT"], "--processes", str(options.processes)]
+    threads = ["--threads", str(options.threads)]
+    words = ["-m", "serving", "portal.wsgi:application", *where, *threads]
+    return subprocess.Popen([sys.executable, *words], env=env)
+
+
+def _wait(portal: str) -> None:
+    for _ in range(600):
+        try:
+            httpx.get(f"{portal}/healthz", trust_env=False)
+        except httpx.TransportError:
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError("the portal does not answer")
+
+
+def _straight(vault: VaultElsewhere, tokens: list[str], seconds: float) -> dict[str, Any]:
+    pair = httpx.BasicAuth(quote_plus(CLIENT), quote_plus(SECRET))._auth_header
+    asked = []
+    for token in tokens:
+        form = {
+            "grant_type": VAULT,
+            "subject_token": token,
+            "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
+            "requested_token_type": TYPE,
+            "connection": "github",
+        }
+        body = urlencode(form)
+        head = (
+            f"POST /oauth/token HTTP/1.1\r\nAuthorization: {pair}\r\n"
+            f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}"
+        )
+        asked.append({"head": head, "body": body})
+    return _call(vault.url, asked, seconds)
+
+
+def _through(portal: str, tokens: list[str], seconds: float) -> dict[str, Any]:
+    asked = [
+        {
+            "head": "GET /v1/auth/token?connection=github HTTP/1.1\r\n"
+            f"Authorization: Bearer {token}\r\nATA-Agent: bench\r\nATA-Skill: mcp:github-mcp\r\n"
+            "ATA-Scopes: read:user repo",
+            "body": "",
+        }
+        for token in tokens
+    ]
+    return _call(portal, asked, seconds)
+
+
+def _call(url: str, asked: list[dict[str, str]], seconds: float) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.broker.callers"],
+        input=json.dumps({"url": url, "each": seconds, "callers": asked}),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    if set(found["statuses"]) != {"200"}:
+        raise RuntimeError(f"not every answer was 200: {found['statuses']}")
+    return found
+
+
+def _line(
+    many: int, straight: dict[str, Any], through: dict[str, Any], cpu: float
+) -> dict[str, Any]:
+    ours, theirs = sorted(through["took"]), sorted(straight["took"])
+    return {
+        "callers": many,
+        "straight_per_s": round(len(theirs) / straight["wall_s"], 1),
+        "through_per_s": round(len(ours) / through["wall_s"], 1),
+        "added_p50_ms": round(statistics.median(ours) - statistics.median(theirs), 1),
+        "added_p95_ms": round(_p95(ours) - _p95(theirs), 1),
+        "straight_p50_ms": round(statistics.median(theirs), 1),
+        "straight_p95_ms": round(_p95(theirs), 1),
+        "portal_cpu_ms_each": round(1000 * cpu / len(ours), 2),
+        "load": os.getloadavg()[0],
+    }
+
+
+def _p95(ordered: list[float]) -> float:
+    return ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
+
+
+def _cpu(pid: int) -> float:
+    """Processor seconds of a process and of its children that live."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICK + sum(_cpu(int(c)) for c in children)
+
+
+if __name__ == "__main__":
+    words = argparse.ArgumentParser(prog="python -m benchmarks.broker", description=__doc__)
+    words.add_argument("--seconds", type=float, default=10.0)
+    words.add_argument("--processes", type=int, default=2)
+    words.add_argument("--threads", type=int, default=8)
+    words.add_argument("--database", default="")
+    main(words.parse_args())
