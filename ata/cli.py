@@ -43,7 +43,10 @@ COMMANDS: Final = {
         "manifests:app",
         "Declare what a component may use; list, show, or read it from a folder.",
     ),
-    "connections": ("connections:app", "List your connected accounts, or revoke one."),
+    "connections": (
+        "connections:app",
+        "List your connected accounts, compare two instants, or revoke one.",
+    ),
     "audit": ("audit:app", "Search, follow or export the audit trail."),
 }
 """Name -> where its code is, and what help says of it (a test holds it to the code's own words)."""

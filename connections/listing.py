@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
 
 from approvals import clock
 from approvals.models import Person
-from connections import grounds, scopes, standing
+from audit.actor import Actor
+from connections import grounds, inventory, lookup, scopes, standing
+from connections.ibom.difference import Change
+from connections.ibom.facts import Between
+from connections.ibom.shape import ERASED
+from connections.inventory import Query
 from connections.models import ConnectedAccount
 from connections.standing import Standing
 
@@ -22,6 +30,25 @@ def as_json(accounts: Iterable[ConnectedAccount]) -> list[dict[str, Any]]:
     return [
         _one(row, people.get((row.iss, row.sub)), standing.of(row, ground, now)) for row in rows
     ]
+
+
+def page(actor: Actor, query: Query, after: UUID | None, limit: int) -> dict[str, Any]:
+    """One page of what this person may see under a query, newest known first.
+
+    `next` is None on the last page; `total` is of all pages.
+    """
+    sees_all = bool(actor.roles & lookup.SEES_ALL)
+    within = None if sees_all else Q(iss=actor.iss, sub=actor.sub)
+    asked = inventory.ask(actor, query, clock.now(), within=within)
+    found = ConnectedAccount.objects.filter(asked.told.all()).order_by("-pk")
+    if after is not None:
+        found = found.filter(pk__lt=after)
+    rows = list(found[: limit + 1])
+    return {
+        "items": as_json(rows[:limit]),
+        "next": str(rows[limit - 1].pk) if len(rows) > limit else None,
+        "total": asked.tally.total(),
+    }
 
 
 def _one(row: ConnectedAccount, owner: Person | None, stands: Standing) -> dict[str, Any]:
@@ -50,6 +77,35 @@ def _one(row: ConnectedAccount, owner: Person | None, stands: Standing) -> dict[
         "watched_since": clock.stamp(row.watched_since),
         "source": row.source,
         "seen_at": clock.stamp(row.seen_at),
+    }
+
+
+def difference(found: Between) -> dict[str, Any]:
+    """Plain JSON of what changed; an owner who was erased is `{"erased": true}`."""
+    return {
+        "from": {"size": found.first, "time": _stamp(found.began)},
+        "to": {"size": found.size, "time": _stamp(found.ended)},
+        "items": [_change(change) for change in found.changes],
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    account = change.account
+    owner = None
+    if account is not None:
+        told = {"iss": account.iss, "sub": account.sub, "email": account.email}
+        owner = {"erased": True} if account.sub == ERASED else told
+    return {
+        "what": change.what,
+        "name": change.name,
+        "connection": account.connection if account else None,
+        "owner": owner,
+        "before": change.before,
+        "after": change.after,
+        "gained": list(change.gained),
+        "lost": list(change.lost),
+        "event_id": change.event or None,
+        "index": change.index,
     }
 
 

@@ -1,4 +1,4 @@
-"""`ata connections list|revoke`."""
+"""`ata connections list|diff|revoke`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ata.portal import Portal
 
 app = typer.Typer(
-    help="List your connected accounts, or revoke one.",
+    help="List your connected accounts, compare two instants, or revoke one.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -27,11 +27,35 @@ def list_connections(ctx: typer.Context, json_output: Json = False) -> None:
 
     screen = open_screen(ctx, json_output)
     with Portal.open() as portal:
-        body = portal.get("/v1/connections").body
+        items = _all(portal)
     screen.rows(
         ("Id", "Connection", "Account", "State", "Scopes", "Last used"),
-        [_row(one) for one in _items(body)],
+        [_row(one) for one in items],
         empty="No connected accounts.",
+        value={"items": items},
+    )
+
+
+@app.command()
+def diff(
+    ctx: typer.Context,
+    start: Annotated[
+        str, typer.Argument(metavar="FROM", help="A date, a time, or a number of entries.")
+    ],
+    end: Annotated[str, typer.Argument(metavar="[TO]", help="Likewise; now unless given.")] = "",
+    json_output: Json = False,
+) -> None:
+    """Say what changed in everybody's inventory between two instants, with the entry of each."""
+    from ata.portal import Portal
+
+    screen = open_screen(ctx, json_output)
+    params = {"from": [start]} | ({"to": [end]} if end else {})
+    with Portal.open() as portal:
+        body = portal.get("/v1/connections/ibom/difference", params=params).body
+    screen.rows(
+        ("Entry", "What", "Connection", "Owner", "Before", "After"),
+        [_change(one) for one in _items(body)],
+        empty="Nothing changed between these two instants.",
         value=body,
     )
 
@@ -61,7 +85,7 @@ def revoke(
 
 
 def _resolve(portal: Portal, wanted: str) -> str:
-    items = _items(portal.get("/v1/connections").body)
+    items = _all(portal)
     if any(one.get("id") == wanted for one in items):
         return wanted
     matches = [str(one.get("id")) for one in items if one.get("connection") == wanted]
@@ -74,6 +98,36 @@ def _resolve(portal: Portal, wanted: str) -> str:
         )
     # An administrator may name another person's connection by its id.
     return wanted
+
+
+def _all(portal: Portal) -> list[dict[str, object]]:
+    """Every account that this person may see, page by page."""
+    found: list[dict[str, object]] = []
+    params: dict[str, list[str]] = {}
+    while True:
+        body = portal.get("/v1/connections", params=params).body
+        found += _items(body)
+        if not isinstance(body.get("next"), str) or not body["next"]:
+            return found
+        params = {"after": [str(body["next"])]}
+
+
+def _change(one: dict[str, object]) -> tuple[object, ...]:
+    owner = one.get("owner")
+    who = owner if isinstance(owner, dict) else {}
+    gained, lost = one.get("gained"), one.get("lost")
+    scopes = [
+        *(f"+{scope}" for scope in (gained if isinstance(gained, list) else [])),
+        *(f"-{scope}" for scope in (lost if isinstance(lost, list) else [])),
+    ]
+    return (
+        "-" if one.get("index") is None else one.get("index"),
+        one.get("what"),
+        one.get("connection") or one.get("name"),
+        "(erased)" if who.get("erased") else who.get("email") or who.get("sub") or "",
+        one.get("before"),
+        " ".join(scopes) if one.get("what") == "scopes" else one.get("after"),
+    )
 
 
 def _items(body: dict[str, object]) -> list[dict[str, object]]:

@@ -17,7 +17,8 @@ from audit import heads, load
 from audit.actor import Actor
 from audit.models import Checkpoint, Entry, EventRow
 from connections import grounds, lookup, reconcile, standing
-from connections.ibom import replay
+from connections.ibom import difference, replay
+from connections.ibom.difference import Change
 from connections.ibom.shape import Account, Declared, Used
 from connections.models import ConnectedAccount, Manifest, Schedule, SeenUse, Use
 from connections.standing import Ground
@@ -100,9 +101,10 @@ def at(size: int, moment: datetime | None = None) -> Facts:
     )
 
 
-def events(size: int) -> Iterator[dict[str, Any]]:
-    """The events below an index that tell of the inventory, opened, in order of index."""
-    found = EventRow.objects.filter(seq__lt=size, action__in=replay.ACTIONS).order_by("seq")
+def events(size: int, first: int = 0) -> Iterator[dict[str, Any]]:
+    """The events from `first` to below `size` that tell of the inventory, opened, in order."""
+    found = EventRow.objects.filter(seq__gte=first, seq__lt=size, action__in=replay.ACTIONS)
+    found = found.order_by("seq")
     batch: list[EventRow] = []
     for row in found.iterator(_BATCH):
         batch.append(row)
@@ -197,6 +199,43 @@ def _proofs(names: list[str]) -> dict[str, Proof]:
     newest = rows.values("target_name").annotate(newest=Max("seq")).values_list("newest", flat=True)
     found = EventRow.objects.filter(seq__in=newest).values_list("target_name", "event", "seq")
     return {name: Proof(str(event), seq) for name, event, seq in found if seq is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """What changed from the first `first` entries to the first `size`, and when those ended."""
+
+    first: int
+    size: int
+    began: datetime | None
+    ended: datetime | None
+    changes: tuple[Change, ...]
+
+
+def between(start: str, end: str) -> Between:
+    """What changed between two instants: numbers of entries, dates, or times; "" is now.
+
+    Raises:
+        BadMoment: one of them is none, or they are the wrong way round.
+    """
+    first, size = _size(start, "from"), _size(end, "to")
+    if first > size:
+        raise BadMoment(f"from: it has to come before `to` ({first} entries, and {size}).")
+    inventory = replay.walk(events(first))
+    return Between(
+        first,
+        size,
+        _recorded(first) if first else None,
+        _recorded(size) if size else None,
+        tuple(difference.between(inventory, events(size, first))),
+    )
+
+
+def _size(text: str, name: str) -> int:
+    try:
+        return size_of(text) if text else Entry.objects.count()
+    except BadMoment as bad:
+        raise BadMoment(f"{name}{str(bad).removeprefix('at')}") from None
 
 
 class BadMoment(ValueError):

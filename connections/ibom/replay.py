@@ -234,53 +234,6 @@ def walk(events: Iterable[Event]) -> Inventory:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One difference between two inventories.
-
-    Attributes:
-        what: appeared, state, scopes, first_use, manifest.
-        account: its public id; `kind:name` of a manifest.
-        before, after: in words; empty where there was nothing.
-    """
-
-    what: str
-    account: str
-    before: str
-    after: str
-
-
-def difference(before: Inventory, after: Inventory) -> list[Change]:
-    """What changed from one to the other, by account, in a stable order."""
-    found: list[Change] = []
-    for name, now in sorted(after.accounts.items()):
-        then = before.accounts.get(name)
-        if then is None:
-            found.append(Change("appeared", name, "", f"{now.connection}, {now.state}"))
-            then = Account(name, now.connection, scopes=now.scopes, state=now.state)
-        if then.state != now.state:
-            found.append(Change("state", name, then.state, now.state))
-        gained, lost = set(now.scopes) - set(then.scopes), set(then.scopes) - set(now.scopes)
-        if gained or lost:
-            words = [*(f"+{scope}" for scope in sorted(gained)), *(f"-{s}" for s in sorted(lost))]
-            found.append(Change("scopes", name, " ".join(then.scopes), " ".join(words)))
-        found += [
-            Change("first_use", name, "", f"{agent or 'unnamed'} {skill}".rstrip())
-            for agent, skill in sorted(now.uses.keys() - then.uses.keys())
-        ]
-    for key, declared in sorted(after.manifests.items()):
-        old = before.manifests.get(key)
-        if old is None or old.digest != declared.digest:
-            found.append(
-                Change("manifest", ":".join(key), _needs(old) if old else "", _needs(declared))
-            )
-    return found
-
-
-def _needs(declared: Declared) -> str:
-    return "; ".join(f"{name} {' '.join(scopes)}".rstrip() for name, scopes in declared.needs)
-
-
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ERASED if value else ""
 

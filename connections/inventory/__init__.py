@@ -3,6 +3,7 @@
 from connections.inventory.asking import (
     FILTERS,
     GROUPS,
+    KEYS_OF_PAGES,
     SHOWS,
     SOURCES,
     UNNAMED,
@@ -26,6 +27,7 @@ __all__ = [
     "FILTERS",
     "GROUPS",
     "IDLE",
+    "KEYS_OF_PAGES",
     "LIVE",
     "PAGE",
     "SHOWN",

@@ -46,7 +46,8 @@ FILTERS: Final[Mapping[str, Mapping[str, str] | None]] = {
     "show": SHOWS,
 }
 """Each filter with the values it takes, None for any text."""
-KEYS: Final = (*FILTERS, "q", "group", "after")
+KEYS_OF_PAGES: Final = ("group", "after")
+KEYS: Final = (*FILTERS, "q", *KEYS_OF_PAGES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from ninja import Field, Router, Schema
+from ninja import Field, Query, Router, Schema
 from pydantic import ConfigDict
 
-from approvals import clock
-from connections import grounds, listing, lookup, manifests
+from connections import inventory, listing, lookup, manifests
 from connections.ibom import document, export, facts
-from connections.models import ConnectedAccount, State
-from connections.standing import Code
+from connections.models import ConnectedAccount
 from portal.api import contract, decisions, shapes
 from portal.api.auth import caller
-from portal.api.problems import Problem
+from portal.api.problems import Problem, pointer_of, printable
 
 router = Router(tags=["Connections"])
+
+MOST = 500
+"""Accounts in one answer."""
 
 NAME = rf"{manifests.CONNECTION}|^$"
 
@@ -31,32 +33,85 @@ class RevokeIn(Schema):
     end_sessions: bool = False
 
 
+_LIMIT = {
+    "in": "query",
+    "name": "limit",
+    "schema": {"type": "integer", "minimum": 1, "maximum": MOST, "default": MOST},
+}
+_AFTER = {
+    "in": "query",
+    "name": "after",
+    "description": "`next` of the page before",
+    "schema": {"type": "string", "format": "uuid"},
+}
+
+
+def _filters() -> list[dict[str, Any]]:
+    """The filters of the inventory as query parameters of the OpenAPI document."""
+    found: list[dict[str, Any]] = [
+        {
+            "in": "query",
+            "name": name,
+            "description": "All of them" if name == "show" else "Repeat for OR",
+            "explode": True,
+            "schema": {
+                "type": "array",
+                "maxItems": 20,
+                "items": {"type": "string", "enum": list(known)}
+                if known
+                else {"type": "string", "minLength": 1, "maxLength": 128},
+            },
+        }
+        for name, known in inventory.FILTERS.items()
+    ]
+    words = {"type": "string", "maxLength": 100}
+    return [*found, {"in": "query", "name": "q", "schema": words}]
+
+
 @router.get(
     "/connections",
     summary="Connected accounts that you may see",
     response=shapes.ConnectionList,
-    openapi_extra=contract.may(422),
+    openapi_extra=contract.may(422) | {"parameters": [*_filters(), _LIMIT, _AFTER]},
 )
-def list_connections(
-    request: HttpRequest,
-    owner: Annotated[str, Field(json_schema_extra={"enum": ["me"]})] = "",
-    state: Annotated[str, Field(json_schema_extra={"enum": list(Code)})] = "",
-    connection: Annotated[str, Field(max_length=128, pattern=NAME)] = "",
-) -> JsonResponse:
-    """`owner=me` narrows to your own. Without `state`, revoked ones are left out."""
-    actor = caller(request).actor
-    if state and state not in Code:
-        raise Problem(422, "invalid_request", f"state: one of {', '.join(Code)}.")
-    if owner not in {"", "me"}:
-        raise Problem(422, "invalid_request", "owner: me, or leave it out.")
-    found = lookup.mine(actor) if owner == "me" else lookup.visible(actor)
-    if state:
-        found = grounds.standing_as(found, state, grounds.now(), clock.now())
-    else:
-        found = found.exclude(state=State.REVOKED)
-    if connection:
-        found = found.filter(connection=connection)
-    return JsonResponse({"items": listing.as_json(found.order_by("connection", "sub", "id"))})
+def list_connections(request: HttpRequest) -> JsonResponse:
+    """Filtered as the page of the inventory, newest known first; `next` goes on behind the last.
+
+    `owner=me` narrows to your own. Without `state`, revoked ones are left out.
+    """
+    given = {name: list(values) for name, values in request.GET.lists()}
+    limit, after = _limit(given.pop("limit", [])), _after(given.pop("after", []))
+    for name in inventory.KEYS_OF_PAGES:
+        if name in given:
+            raise Problem(422, "unknown_filter", f"{name}: a list is not put together by anything.")
+    query, mistakes = inventory.parse(given)
+    if mistakes:
+        first = mistakes[0]
+        known = first.key in inventory.FILTERS
+        raise Problem(
+            422,
+            "bad_filter" if known else "unknown_filter",
+            printable(f"{first.message}."),
+            pointer=pointer_of([first.key]),
+            nearest=first.nearest or None,
+        )
+    return JsonResponse(listing.page(caller(request).actor, query, after, limit))
+
+
+def _limit(values: list[str]) -> int:
+    text = values[-1] if values else str(MOST)
+    if text.isascii() and text.isdigit() and 0 < int(text[:9]) <= MOST:
+        return int(text)
+    raise Problem(422, "invalid_request", f"limit: a number from 1 to {MOST}.", pointer="/limit")
+
+
+def _after(values: list[str]) -> UUID | None:
+    try:
+        return UUID(values[-1]) if values else None
+    except ValueError:
+        raise Problem(
+            422, "bad_cursor", "after: what `next` of the page before says.", pointer="/after"
+        ) from None
 
 
 @router.get(
@@ -87,6 +142,28 @@ def ibom(request: HttpRequest, at: Annotated[str, Field(max_length=40)] = "") ->
             "Cache-Control": "no-store",
         },
     )
+
+
+@router.get(
+    "/connections/ibom/difference",
+    summary="What changed in the inventory between two instants",
+    response=shapes.DifferenceOut,
+    openapi_extra=contract.may(403, 422),
+)
+def ibom_difference(
+    request: HttpRequest,
+    start: Annotated[str, Query(alias="from", max_length=40, min_length=1)],
+    end: Annotated[str, Query(alias="to", max_length=40)] = "",
+) -> JsonResponse:
+    """`from` and `to` are numbers of entries, dates, or RFC 3339 times; without `to`, now."""
+    if not caller(request).actor.roles & lookup.SEES_ALL:
+        raise Problem(403, "not_permitted", "Everybody's inventory is for auditors and admins.")
+    try:
+        found = facts.between(start, end)
+    except facts.BadMoment as bad:
+        pointer = "/from" if str(bad).startswith("from") else "/to"
+        raise Problem(422, "invalid_request", str(bad), pointer=pointer) from None
+    return JsonResponse(listing.difference(found))
 
 
 @router.get(

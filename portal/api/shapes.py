@@ -302,9 +302,61 @@ class ConnectionOut(_Closed):
 
 
 class ConnectionList(_Closed):
-    """Connected accounts that you may see."""
+    """Connected accounts that you may see; `next` goes on behind the last, `total` is of all."""
 
     items: list[ConnectionOut]
+    next: UUID | None
+    total: int
+
+
+class InstantOut(_Closed):
+    """A place in the log: how many entries, and when the last of them was recorded."""
+
+    size: int
+    time: str | None
+
+
+class ChangeOwner(_Closed):
+    """Whose account it is, as the entries tell."""
+
+    iss: str
+    sub: str
+    email: str
+
+
+class ChangeOut(_Closed):
+    """One difference; `event_id` and `index` are of the newest entry that tells it."""
+
+    what: Literal[
+        "appeared",
+        "vanished",
+        "state",
+        "scopes",
+        "first_use",
+        "manifest",
+        "frozen",
+        "unfrozen",
+        "setting",
+    ]
+    name: str
+    connection: str | None
+    owner: ChangeOwner | Erased | None
+    before: str
+    after: str
+    gained: list[str]
+    lost: list[str]
+    event_id: UUID | None
+    index: int | None
+
+
+class DifferenceOut(_Closed):
+    """What changed in the inventory between two instants."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    from_: InstantOut = Field(alias="from")
+    to: InstantOut
+    items: list[ChangeOut]
 
 
 class HoursOut(_Closed):

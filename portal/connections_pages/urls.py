@@ -6,6 +6,7 @@ from django.urls import path
 
 from portal.connections_pages import (
     beyond,
+    changes,
     connect,
     detail,
     freeze,
@@ -37,6 +38,7 @@ urlpatterns = [
     path("connections/scopes/", beyond.watch, name="watch"),
     path("connections/scopes/<str:connection>/", beyond.configure, name="scope-rules"),
     path("connections/inventory/", inventory.inventory, name="inventory"),
+    path("connections/inventory/changes/", changes.changes, name="changes"),
     path("connections/inventory/ibom/", inventory.ibom, name="ibom"),
     path("connections/inventory/reconcile/", inventory.reconcile_now, name="reconcile"),
     path("connections/inventory/status/", inventory.status, name="reconcile-status"),

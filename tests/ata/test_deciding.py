@@ -327,3 +327,26 @@ def test_connections_are_listed(signed_in: Ata, portal: StandIn) -> None:
     one = {"id": "c1", "connection": "github", "state": "connected", "scopes": ["repo", "user"]}
     portal.on("GET", "/v1/connections", Reply(200, {"items": [one]}))
     assert signed_in("connections", "list").stdout == "c1\tgithub\t\tconnected\trepo user\t\n"
+
+
+def test_a_difference_is_a_line_a_change(signed_in: Ata, portal: StandIn) -> None:
+    owner = {"iss": "i", "sub": "s", "email": "mia@acme.example"}
+    base: dict[str, object] = {
+        "what": "state",
+        "connection": "github",
+        "name": "c1",
+        "owner": owner,
+        "gained": [],
+    }
+    base |= {"lost": [], "before": "connected", "after": "suspended", "index": 7}
+    more = base | {"what": "scopes", "gained": ["gist"], "lost": ["repo"], "index": 8}
+    gone = base | {"owner": {"erased": True}, "index": None}
+    portal.on("GET", "/v1/connections/ibom/difference", Reply(200, {"items": [base, more, gone]}))
+    done = signed_in("connections", "diff", "2026-11-01", "12")
+    assert done.stdout == (
+        "7\tstate\tgithub\tmia@acme.example\tconnected\tsuspended\n"
+        "8\tscopes\tgithub\tmia@acme.example\tconnected\t+gist -repo\n"
+        "-\tstate\tgithub\t(erased)\tconnected\tsuspended\n"
+    )
+    [asked] = portal.seen("GET", "/v1/connections/ibom/difference")
+    assert asked.query == {"from": ["2026-11-01"], "to": ["12"]}

@@ -18,8 +18,8 @@ from tests.connections.visitor import Gateway, Visitor, know, subject
 type Gateways = Callable[[str], Gateway]
 type Visitors = Callable[[str], Visitor]
 
-PAGES = ("", "inventory/", "inventory/status/", "pending/", "finish/", "connect/github/",
-         "callback/", "token/callback/", "{id}/", "{id}/revoke/")  # fmt: skip
+PAGES = ("", "inventory/", "inventory/changes/", "inventory/status/", "pending/", "finish/",
+         "connect/github/", "callback/", "token/callback/", "{id}/", "{id}/revoke/")  # fmt: skip
 FORMS = ("inventory/reconcile/", "notices/seen/", "needs/{need}/dismiss/", "connect/github/",
          "{id}/revoke/", "{id}/suspend/", "{id}/resume/")  # fmt: skip
 HOST = django_settings.PORTAL_URL.partition("//")[2]
@@ -83,7 +83,7 @@ def test_another_member_sees_and_does_nothing(
         assert milo.get(at(path, mias, need)).status_code == 404
     for path in ("{id}/revoke/", "{id}/suspend/", "{id}/resume/", "needs/{need}/dismiss/"):
         assert milo.post(at(path, mias, need)).status_code == 404
-    for path in ("inventory/", "inventory/status/"):
+    for path in ("inventory/", "inventory/changes/", "inventory/status/"):
         assert milo.get(at(path, mias, need)).status_code == 403
     assert milo.post("/connections/inventory/reconcile/").status_code == 403
     assert "cac_of_mia" not in milo.get("/connections/").content.decode()

@@ -307,14 +307,41 @@ def test_the_difference_names_what_came_and_went(db: None) -> None:
         settings.ENV.issuer, subject("member1"), replace(first, auth0_id="b"), "management"
     )
     sequencer.run_once()
-    old, new = (replay.walk(facts.events(size)) for size in (before, Entry.objects.count()))
-    found = [(c.what, c.account == str(row.id), c.after) for c in replay.difference(old, new)]
-    assert found == [
-        ("state", True, "suspended"),
-        ("scopes", True, "+gist"),
-        ("appeared", False, "github, connected"),
+    found = facts.between(str(before), "").changes
+    told = [(c.what, c.name == str(row.id), c.after, c.gained, c.index) for c in found]
+    assert told == [
+        ("state", True, "suspended", (), before + 1),
+        ("scopes", True, "repo gist", ("gist",), before),
+        ("appeared", False, "connected", ("repo",), before + 2),
     ]
-    assert replay.difference(old, old) == []
+    entries = {entry.seq: str(entry.event_id) for entry in Entry.objects.all()}
+    assert all(change.event == entries[change.index or 0] for change in found)
+    assert facts.between(str(before), str(before)).changes == ()
+    drift.vanished(row, "a test")
+    sequencer.run_once()
+    [last] = facts.between(str(before + 3), "").changes
+    assert (last.what, last.before, last.after) == ("vanished", "suspended", "revoked")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_difference_says_all_that_two_inventories_differ_in(db: None, seed: int) -> None:
+    know("member1", "member2")
+    choose = random.Random(seed)
+    for _ in range(25):
+        step(choose)
+    sequencer.run_once()
+    total = Entry.objects.count()
+    for _ in range(6):
+        first, size = sorted((choose.randint(0, total), choose.randint(0, total)))
+        old = replay.walk(facts.events(first)).accounts
+        new = replay.walk(facts.events(size)).accounts
+        found = facts.between(str(first), str(size)).changes
+        assert {c.name for c in found if c.what == "appeared"} == new.keys() - old.keys()
+        stood = {name for name in old if old[name].state != new[name].state}
+        assert {c.name for c in found if c.what in {"state", "vanished"}} == stood
+        asked = {name for name in old if set(old[name].scopes) != set(new[name].scopes)}
+        assert {c.name for c in found if c.what == "scopes"} == asked
+        assert all(c.index is not None and first <= c.index < size for c in found)
 
 
 def test_a_moment_leads_to_the_entries_recorded_by_then(db: None) -> None:

@@ -120,4 +120,4 @@ def test_scopes_are_sentences_and_an_unknown_one_stays_a_code() -> None:
         ("x:unknown", "", False),
     ]
     assert scopes.describe("google-oauth2", "https://www.googleapis.com/auth/gmail.send").risk
-    assert scopes.title("jira") == "jira"
+    assert scopes.title("acme-crm") == "acme-crm"

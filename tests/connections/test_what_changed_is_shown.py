@@ -1,0 +1,135 @@
+"""What changed between two instants, on its page and over the API; and the API's own pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from approvals import clock
+from audit import erasure, sequencer
+from audit.actor import Subject
+from audit.models import Entry
+from connections import drift
+from connections.models import ConnectedAccount
+from tests.connections.visitor import Gateway, know, subject
+from tests.support.pages import signed_in
+
+type Gateways = Callable[[str], Gateway]
+PAGE = "/connections/inventory/changes/"
+
+
+@pytest.fixture
+def story(db: None) -> ConnectedAccount:
+    """An account that appears, gains and loses a scope, and one that appears and vanishes."""
+    know("member1", "member2")
+    now = clock.now()
+    fact = drift.Fact("a", "github", ("repo",), now, None)
+    row = drift.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
+    sequencer.run_once()
+    drift.still_there(row, replace(fact, scopes=("gist",)), now + timedelta(seconds=1))
+    other = drift.appeared(
+        settings.ENV.issuer, subject("member2"), replace(fact, auth0_id="b"), "management"
+    )
+    drift.vanished(other, "a test")
+    sequencer.run_once()
+    return row
+
+
+def test_the_page_says_each_change_and_leads_to_its_entry(story: ConnectedAccount) -> None:
+    auditor = signed_in("auditor", "auditor")
+    page = auditor.get(f"{PAGE}?from=1").content.decode()
+    assert "Its scopes changed" in page and "write gists" in page and "entry 1<" in page
+    assert "Appeared, revoked" in page and "member2@acme.example" in page
+    [entry] = Entry.objects.filter(seq=1)
+    assert f"/audit/events/{entry.event_id}/" in page
+    only = auditor.get(f"{PAGE}?from=1&what=scopes").content.decode()
+    assert "Its scopes changed" in only and "Appeared" not in only
+    assert "Nothing changed" in auditor.get(f"{PAGE}?from=4&to=4").content.decode()
+
+
+def test_an_erased_owner_is_named_as_erased(story: ConnectedAccount, gateway: Gateways) -> None:
+    erasure.erase_subject(Subject(settings.ENV.issuer, subject("member1")).key)
+    page = signed_in("auditor", "auditor").get(f"{PAGE}?from=0&to=2").content.decode()
+    assert "owner erased" in page and "member1@acme" not in page
+    answer = gateway("auditor").call("GET", "/v1/connections/ibom/difference?from=0&to=2").json()
+    assert answer["items"][0]["owner"] == {"erased": True}
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("?from=x", "from: a number of entries"),
+        ("?from=1&to=99999", "to: the log has"),
+        ("?from=3&to=1", "has to come before"),
+    ],
+)
+def test_what_is_no_range_says_why(
+    story: ConnectedAccount, gateway: Gateways, query: str, says: str
+) -> None:
+    answer = signed_in("auditor", "auditor").get(f"{PAGE}{query}")
+    assert answer.status_code == 422 and says in answer.content.decode()
+    told = gateway("auditor").call("GET", f"/v1/connections/ibom/difference{query}")
+    assert told.status_code == 422 and says in told.json()["detail"]
+
+
+def test_the_api_tells_the_same_changes_to_those_who_see_all(
+    story: ConnectedAccount, gateway: Gateways
+) -> None:
+    path = "/v1/connections/ibom/difference?from=1"
+    told: dict[str, Any] = gateway("auditor").call("GET", path).json()
+    assert told["from"]["size"] == 1 and told["to"]["size"] == 4
+    assert {(one["what"], one["index"]) for one in told["items"]} == {
+        ("scopes", 1),
+        ("appeared", 2),
+    }
+    [scopes] = [one for one in told["items"] if one["what"] == "scopes"]
+    assert (scopes["gained"], scopes["lost"]) == (["gist"], ["repo"])
+    assert gateway("member1").call("GET", path).status_code == 403
+    assert Gateway("").call("GET", path).status_code == 401
+
+
+def test_the_list_is_filtered_and_paged_over_the_api(db: None, gateway: Gateways) -> None:
+    know("member1", "member2")
+    fact = drift.Fact("a", "github", ("repo",), clock.now(), None)
+    for n in range(7):
+        who = "member1" if n % 2 else "member2"
+        one = replace(fact, auth0_id=f"c{n}", connection="slack" if n == 3 else "github")
+        drift.appeared(settings.ENV.issuer, subject(who), one, "management")
+    ada, seen, path = gateway("auditor"), [], "/v1/connections?connection=github&limit=4"
+    answer = ada.call("GET", path).json()
+    assert answer["total"] == 6
+    while True:
+        seen += [one["id"] for one in answer["items"]]
+        if answer["next"] is None:
+            break
+        answer = ada.call("GET", f"{path}&after={answer['next']}").json()
+    assert len(seen) == len(set(seen)) == 6
+    mine = gateway("member1").call("GET", "/v1/connections?show=excess").json()
+    assert mine["total"] == 3 and {one["owner"]["sub"] for one in mine["items"]} == {
+        subject("member1")
+    }
+    other = gateway("member1").call("GET", f"/v1/connections?owner={subject('member2')}").json()
+    assert other["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "nearest"),
+    [
+        ("?sate=connected", "unknown_filter", "state"),
+        ("?state=conected", "bad_filter", "connected"),
+        ("?group=person", "unknown_filter", None),
+        ("?limit=0", "invalid_request", None),
+        ("?after=x", "bad_cursor", None),
+    ],
+)
+def test_a_filter_that_cannot_be_read_is_refused(
+    db: None, gateway: Gateways, query: str, code: str, nearest: str | None
+) -> None:
+    told = gateway("auditor").call("GET", f"/v1/connections{query}")
+    assert (told.status_code, told.json()["code"]) == (422, code)
+    assert told.json().get("nearest") == nearest
