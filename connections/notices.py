@@ -15,10 +15,16 @@ def tell_owner(account: ConnectedAccount, code: str, by: Actor, reason: str) -> 
     tell(account, code, by.name or by.email, reason)
 
 
-def tell(account: ConnectedAccount, code: str, by: str, reason: str) -> None:
-    """The same, about what was done by somebody or something that is no person we know."""
+def tell(
+    account: ConnectedAccount, code: str, by: str, reason: str, *, letter: bool = True
+) -> None:
+    """The same, about what was done by somebody or something that is no person we know.
+
+    Without `letter` where the owner gets one about it anyway.
+    """
     now = clock.now()
-    letters.plan(account.iss, account.sub, now)
+    if letter:
+        letters.plan(account.iss, account.sub, now)
     Notice.objects.create(
         iss=account.iss,
         sub=account.sub,

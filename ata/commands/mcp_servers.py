@@ -16,6 +16,19 @@ Agent = Annotated[
     typer.Option("--agent", envvar="ATA_AGENT", help="Who calls; recorded as asserted."),
 ]
 
+Scope = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scope",
+        metavar="CONNECTION:SCOPE",
+        help="Also ask for this scope; beyond the manifest, people are asked.",
+    ),
+]
+Wait = Annotated[
+    bool,
+    typer.Option("--wait", help="When people are asked about scopes, wait for their answer."),
+]
+
 
 def add_to(group: typer.Typer) -> None:
     """Add `run` and `proxy` to the group of decisions on MCP servers."""
@@ -30,9 +43,12 @@ def run(
         list[str], typer.Argument(metavar="-- CMD...", help="The server's command.")
     ],
     agent: Agent = "ata",
+    scope: Scope = None,
+    wait: Wait = False,
     json_output: Json = False,
 ) -> None:
     """Run a stdio server with its credentials; the agent's side of the pipe carries none."""
+    from ata.mcp import escalations
     from ata.mcp.credentials import Broker
     from ata.mcp.supervisor import Supervisor
     from ata.portal import Portal
@@ -40,7 +56,10 @@ def run(
     screen = open_screen(ctx, json_output)
     try:
         with Portal.open() as portal:
-            code = Supervisor(Broker(portal, name, agent), command, screen).run()
+            broker = Broker(portal, name, agent, escalations.beyond(scope or []))
+            if wait:
+                escalations.wait(broker, portal, screen)
+            code = Supervisor(broker, command, screen).run()
     except AtaError as error:
         # Standard output belongs to the agent, so this goes to standard error in every mode.
         screen.error(error, stream=sys.stderr)
@@ -55,16 +74,22 @@ def proxy(
         int, typer.Option("--port", min=0, max=65_535, help="Where to listen; 0 picks one.")
     ] = 0,
     agent: Agent = "ata",
+    scope: Scope = None,
+    wait: Wait = False,
     json_output: Json = False,
 ) -> None:
     """Give an agent a local address for an HTTP server; credentials are added on the way."""
+    from ata.mcp import escalations
     from ata.mcp.credentials import Broker
     from ata.mcp.proxy import Proxy
     from ata.portal import Portal
 
     screen = open_screen(ctx, json_output)
     with Portal.open() as portal:
-        served = Proxy(Broker(portal, name, agent), port)
+        broker = Broker(portal, name, agent, escalations.beyond(scope or []))
+        if wait:
+            escalations.wait(broker, portal, screen)
+        served = Proxy(broker, port)
         screen.result(
             {"name": name, "url": served.url},
             f"{name} is at {served.url}",

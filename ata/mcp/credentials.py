@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from urllib.parse import quote
 
 from ata.errors import AtaError
@@ -49,10 +50,17 @@ class Credentials:
 class Broker:
     """Exchanges the operator's session for a server's tokens, at the moment of use."""
 
-    def __init__(self, portal: Portal, name: str, agent: str) -> None:
+    def __init__(
+        self,
+        portal: Portal,
+        name: str,
+        agent: str,
+        beyond: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
         self._portal = portal
         self._name = name
         self._agent = agent
+        self._beyond = beyond  # scopes to ask for, by connection, that the manifest may not declare
 
     def manifest(self) -> Manifest:
         """The server's manifest.
@@ -95,7 +103,9 @@ class Broker:
         headers = {
             "ATA-Agent": self._agent,
             "ATA-Skill": f"mcp:{self._name}",
-            "ATA-Scopes": " ".join(need.scopes),
+            "ATA-Scopes": " ".join(
+                dict.fromkeys([*need.scopes, *self._beyond.get(need.connection, ())])
+            ),
         }
         params = {"connection": [need.connection]}
         token = self._portal.get("/v1/auth/token", params=params, headers=headers).body.get(

@@ -150,7 +150,8 @@ def _params(tried: Tried, row: Escalation) -> dict[str, object]:
 
 def _tell(tried: Tried, code: str, what: str) -> None:
     by = f"{tried.component.name} ({tried.agent})" if tried.agent else tried.component.name
-    notices.tell(tried.account, code, display.short(by), display.visible(what))
+    asked = code == "scope_asked"  # who is asked gets the letter of that request
+    notices.tell(tried.account, code, display.short(by), display.visible(what), letter=not asked)
 
 
 def _pending(tried: Tried, approval: Approval) -> TokenRefusal:

@@ -348,3 +348,57 @@ def test_the_session_of_the_operator_stays_outside_the_server(
     done = plain(signed_in, "env")
     assert "access-token-of-the-operator" not in done.stdout
     assert "GITHUB_TOKEN=«redacted»" in done.stdout
+
+
+PENDING = Reply(
+    403,
+    {
+        "detail": "github was asked for delete_repo",
+        "code": "scope_escalation_pending",
+        "approval_id": "a7",
+    },
+)
+
+
+def approval(outcome: str) -> Reply:
+    body = {
+        "id": "a7",
+        "status": "closed",
+        "outcome": outcome,
+        "sentence": "Let repo-reader for 1 hour on GitHub: delete repositories",
+        "binding_message": "12-34-56",
+    }
+    return Reply(200, body)
+
+
+def test_it_waits_for_the_people_who_are_asked_about_scopes(
+    broker: StandIn, signed_in: Ata, server: list[str]
+) -> None:
+    broker.on("GET", "/v1/auth/token", PENDING, token_reply())
+    broker.on("GET", "/v1/approvals/a7", approval("approved"))
+    done = signed_in(
+        "mcp", "run", "repo-reader", "--scope", "github:delete_repo", "--wait", "--", *server
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "", "standard output belongs to the agent"
+    assert "delete repositories" in done.stderr
+    asked = broker.seen("GET", "/v1/auth/token")
+    assert {one.headers["ata-scopes"] for one in asked} == {"repo read:user delete_repo"}
+
+
+@pytest.mark.parametrize(("outcome", "code"), [("denied", 3), ("expired", 4), ("cancelled", 5)])
+def test_what_people_do_not_allow_ends_it_with_their_exit_code(
+    broker: StandIn, signed_in: Ata, server: list[str], outcome: str, code: int
+) -> None:
+    broker.on("GET", "/v1/auth/token", PENDING)
+    broker.on("GET", "/v1/approvals/a7", approval(outcome))
+    done = signed_in("mcp", "run", "repo-reader", "--wait", "--", *server)
+    assert done.returncode == code
+    assert "scope_not_allowed" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_scope_of_no_connection_is_wrong_usage(signed_in: Ata, server: list[str]) -> None:
+    done = signed_in("mcp", "run", "repo-reader", "--scope", "delete_repo", "--", *server)
+    assert done.returncode == 2
+    assert "CONNECTION:SCOPE" in done.stderr
