@@ -43,6 +43,7 @@ NOT_PAGES = {
     "account-passkey-approver", "account-passkeys-file", "approval-passkey",
     "approvals-policy-review", "approvals-policy-propose", "freeze-now", "freeze-me", "unfreeze",
     "ibom", "review-next", "review-result", "review-close", "review-revoke",
+    "withdraw", "wake", "scope-rules", "account-history",
 }  # fmt: skip
 TEN_MINUTES = timedelta(minutes=10)
 
@@ -106,6 +107,7 @@ def addresses(wire: Wire, edge_wire: Wire) -> Iterator[dict[str, str]]:
         "<uuid:review_id>": str(account.id),
         "<uuid:item_id>": str(account.id),
         "<int:pk>": str(finding.pk),
+        "<str:connection>": "github",
         "<kind:kind>/<asset_name:name>": "skill/pdf-exfil",
     }
     found = page_names()

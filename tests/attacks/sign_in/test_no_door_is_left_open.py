@@ -299,7 +299,8 @@ print(json.dumps({
     "let in": [host for host in ("localhost", "127.0.0.1", "testserver", "evil.example",
                "acme.example", "x.portal.acme.example", "portal.acme.example.evil.example")
                if not refused(host)],
-    "warnings": [w.id for w in checks.run_checks(include_deployment_checks=True)],
+    "warnings": [w.id for w in checks.run_checks(
+                 app_configs=[], include_deployment_checks=True)],
     "styleguide": mounted("/styleguide/"),
 }))
 """
