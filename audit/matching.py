@@ -124,6 +124,7 @@ class Finder:
             beyond=None,
             descending=True,
             limit=max(searchsql.CAP + 1 - len(waiting), 0),
+            ordered=self.sample is None,
         )
         with connection.cursor() as cursor:
             cursor.execute(sql, params)
@@ -149,7 +150,12 @@ class Finder:
             plan, key = asked[number]
             column = f"{_ACTOR if key == 'actor' else f'r.{key}'} AS value"
             inner, values = searchsql.rows(
-                plan, column, beyond=None, descending=True, limit=searchsql.CAP + 1
+                plan,
+                column,
+                beyond=None,
+                descending=True,
+                limit=searchsql.CAP + 1,
+                ordered=self.sample is None,
             )
             parts.append(
                 f"SELECT {number}, CAST(value AS TEXT) AS value, count(*) "  # noqa: S608

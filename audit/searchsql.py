@@ -16,6 +16,7 @@ from audit.plan import Group, Plan, Token
 from audit.terms import ALL
 
 CAP = 10_000  # up to so many matches are counted one by one, and every one of them is looked at
+_WIDE = 4  # alternatives
 _BLOCK = 16  # bits of a position within a block of audit.fulltext.PG_BLOCK
 
 
@@ -28,6 +29,7 @@ def rows(
     limit: int,
     common: bool = False,
     desert: int | None = None,
+    ordered: bool = True,
 ) -> tuple[str, list[Any]]:
     """SQL and parameters that select sequenced rows in order of position.
 
@@ -39,10 +41,11 @@ def rows(
         limit: most rows to return.
         common: so many match that rows are read in order and tested; else the index finds all.
         desert: up to this position hardly any row matches, so the index finds those.
+        ordered: False takes any rows, so that whoever wants all of a few can stop after many.
     """
     lazy = connection.vendor == "sqlite" and (desert is not None or not _has_prefix(plan))
     if not common or not plan.groups or lazy:
-        return _found(plan, columns, beyond, descending, limit)
+        return _found(plan, columns, beyond, descending, limit, ordered=ordered)
     if desert is None:
         return _walked(plan, columns, beyond, descending, limit)
     few, values = _in_desert(plan, columns, beyond, desert, descending, limit)
@@ -60,10 +63,13 @@ def _has_prefix(plan: Plan) -> bool:
 
 
 def _found(
-    plan: Plan, columns: str, beyond: int | None, descending: bool, limit: int
+    plan: Plan, columns: str, beyond: int | None, descending: bool, limit: int, *, ordered: bool
 ) -> tuple[str, list[Any]]:
     source, conditions, params, position = _base(plan)
-    return _ordered(source, columns, conditions, params, position, beyond, descending, limit)
+    if ordered:
+        return _ordered(source, columns, conditions, params, position, beyond, descending, limit)
+    where = " AND ".join(conditions)
+    return f"SELECT {columns} FROM {source} WHERE {where} LIMIT %s", [*params, limit]  # noqa: S608
 
 
 def _walked(
@@ -145,10 +151,25 @@ def _base(plan: Plan) -> tuple[str, list[str], list[Any], str]:
         # The operator lets the index find the rows. No index has the order of the sum, so the
         # planner, which knows little of how often tokens meet, cannot choose to walk instead.
         position = "r.seq + 0"
-        conditions.append(f"r.{fulltext.PG_VECTOR} @@ %s::tsquery")
-        params.append(tsquery(plan.groups))
+        for groups in _keys(plan.groups):
+            conditions.append(f"r.{fulltext.PG_VECTOR} @@ %s::tsquery")
+            params.append(tsquery(groups))
     _limit(plan, "f.rowid" if position == "f.rowid" else "r.seq", conditions, params)
     return source, conditions, params, position
+
+
+def _keys(groups: Sequence[Group]) -> list[list[Group]]:
+    """Groups by the key of the index scan that finds them.
+
+    A key is looked at whole for each row that one of its rarer tokens is in. A group of many
+    alternatives (hours, actions) has rare ones, so it would drive the search although another
+    group is rarer; as a key of its own it is only looked up at the rows that the other keys find.
+    """
+    wide = [group for group in groups if len(group.alternatives) > _WIDE and not group.excluded]
+    rest = [group for group in groups if group not in wide]
+    if wide and all(group.excluded for group in rest):  # what is only excluded finds nothing
+        rest.append(wide.pop())
+    return [rest, *([group] for group in wide)]
 
 
 def test(plan: Plan) -> tuple[str, list[Any]]:

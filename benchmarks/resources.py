@@ -39,6 +39,29 @@ def spent() -> Iterator[Spent]:
     found.wall, found.cpu = time.perf_counter() - wall, time.process_time() - cpu
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Seconds that a thread ran, and that it could have run while others had the processors."""
+
+    ran: float = 0.0
+    waited: float = 0.0
+
+    @classmethod
+    def of(cls, pid: int | str = "self") -> Share:
+        """The share of a process's first thread so far; nothing where the system tells none."""
+        path = Path(f"/proc/{pid}/schedstat")
+        if not path.exists():
+            return cls()
+        ran, waited, _ = path.read_text().split()
+        return cls(int(ran) / 1e9, int(waited) / 1e9)
+
+    def __add__(self, other: Share) -> Share:
+        return Share(self.ran + other.ran, self.waited + other.waited)
+
+    def __sub__(self, other: Share) -> Share:
+        return Share(self.ran - other.ran, self.waited - other.waited)
+
+
 class Memory:
     """The most memory of its own (RssAnon, MiB) that the process held in the block.
 

@@ -52,6 +52,8 @@ def _postgres(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     options.setdefault("pool", {"min_size": 1, "max_size": 20, "timeout": 15})
+    # Compiling a query takes longer than ours take (PostgreSQL manual, "When to JIT?").
+    options.setdefault("options", "-c jit=off")
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),

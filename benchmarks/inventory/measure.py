@@ -78,7 +78,7 @@ def main(rounds: int) -> int:
 def _measured(browser: Client, pages: dict[str, str], rounds: int) -> Iterator[dict[str, Any]]:
     for name, url in pages.items():
         times = [look(browser, name, url) for _ in range(rounds + 1)][1:]
-        wall, cpu = [each for each, _ in times], [each for _, each in times]
+        wall, cpu = [each.wall for each in times], [each.cpu for each in times]
         yield {
             "name": name,
             "p50": round(statistics.median(wall), 1),

@@ -4,6 +4,7 @@
 
 Prints one JSON object a line. The whole view runs: middleware, session, search, templates. Each
 time is that of a first look: nothing is kept from an earlier request, and the look is recorded.
+Times leave out how long others had the processors while the request could have run (schedstat).
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import django
+
+from benchmarks.resources import Share
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -38,41 +41,50 @@ def main(rounds: int, only: str = "") -> None:
         ("event page", f"/audit/events/{newest}/"),
         ("drawer", f"/audit/?e={newest}"),
     ]
-    wall: dict[str, list[float]] = {name: [] for name, _ in pages}
-    cpu: dict[str, list[float]] = {name: [] for name, _ in pages}
+    looks: dict[str, list[Times]] = {name: [] for name, _ in pages}
     for turn in range(rounds + 1):
         for name, url in pages:
-            began, worked = look(browser, name, url)
+            times = look(browser, name, url)
             if turn:  # the first warms up
-                wall[name].append(began)
-                cpu[name].append(worked)
+                looks[name].append(times)
     for name, url in pages:
-        print(json.dumps(_line(name, size, wall[name], cpu[name], statements(browser, name, url))))
+        print(json.dumps(_line(name, size, looks[name], statements(browser, name, url))))
 
 
-def look(browser: Client, name: str, url: str) -> tuple[float, float]:
-    """Wall and processor time of one request, that of a PostgreSQL on this machine included, in
-    milliseconds."""
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Milliseconds of one request, those of a PostgreSQL on this machine included.
+
+    Attributes:
+        wall: by the clock.
+        quiet: without what others took of the processors meanwhile, and not less than `cpu`.
+        cpu: of the processors.
+    """
+
+    wall: float
+    quiet: float
+    cpu: float
+
+
+def look(browser: Client, name: str, url: str) -> Times:
+    """Ask for one page."""
     _settle()
-    server = _server_time()
-    began, worked = time.perf_counter(), time.process_time()
+    before, began = _share(), time.perf_counter()
     response = browser.get(url, headers=_headers(name))
-    elapsed, own = time.perf_counter() - began, time.process_time() - worked
-    times = elapsed * 1000, (own + _server_time() - server) * 1000
+    elapsed, share = time.perf_counter() - began, _share() - before
     if response.status_code != 200:
         raise RuntimeError(f"{url} answered {response.status_code}")
-    return times
+    return Times(elapsed * 1000, max(elapsed - share.waited, share.ran) * 1000, share.ran * 1000)
 
 
-def _server_time() -> float:
-    """Processor seconds of our connection's server process; 0 where there is none to be seen."""
+def _share() -> Share:
+    """That of our thread and of our connection's server process."""
     from django.db import connection
 
     if connection.vendor != "postgresql":
-        return 0.0
+        return Share.of()
     connection.ensure_connection()
-    path = Path(f"/proc/{connection.connection.info.backend_pid}/schedstat")
-    return int(path.read_text().split()[0]) / 1e9 if path.exists() else 0.0
+    return Share.of() + Share.of(connection.connection.info.backend_pid)
 
 
 def statements(browser: Client, name: str, url: str) -> int:
@@ -143,17 +155,17 @@ def _some_event() -> str:
     return str(found.values_list("event", flat=True)[0])
 
 
-def _line(
-    name: str, size: int, wall: Sequence[float], cpu: Sequence[float], queries: int
-) -> dict[str, Any]:
+def _line(name: str, size: int, looks: Sequence[Times], queries: int) -> dict[str, Any]:
+    quiet = [each.quiet for each in looks]
     return {
         "name": name,
         "size": size,
-        "p50": round(statistics.median(wall), 1),
-        "p95": round(percentile(wall, 0.95), 1),
-        "cpu": round(statistics.median(cpu), 1),
+        "p50": round(statistics.median(quiet), 1),
+        "p95": round(percentile(quiet, 0.95), 1),
+        "cpu": round(statistics.median(each.cpu for each in looks), 1),
         "queries": queries,
-        "wall": [round(each, 2) for each in wall],
+        "quiet": [round(each, 2) for each in quiet],
+        "wall": [round(each.wall, 2) for each in looks],
     }
 
 

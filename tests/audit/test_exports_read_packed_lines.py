@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audit import clock, erasure, exports, projection, search, sequencer
@@ -53,6 +53,7 @@ FIELDS = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is slow
 @given(st.lists(FIELDS, min_size=1, max_size=4), st.sampled_from(["L1", "L2", "L3"]))
 def test_packed_lines_are_the_lines_of_the_events(some: list[dict[str, Any]], level: str) -> None:
     built = [entries.build(fields, id=clock.uuid7()).event(human="H0") for fields in some]

@@ -180,8 +180,10 @@ CAP = 5
 
 @pytest.fixture
 def large(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> Corpus:
-    """The corpus as a log of many millions is read: six matches are many, ten positions far."""
+    """The corpus as a log of many millions is read: six matches are many, ten positions far, two
+    alternatives a key of their own."""
     monkeypatch.setattr(searchsql, "CAP", CAP)
+    monkeypatch.setattr(searchsql, "_WIDE", 1)
     monkeypatch.setattr(matching, "_FAR", 10)
     monkeypatch.setattr(sampling, "RUNS", 5)
     monkeypatch.setattr(sampling, "RUN", 3)
