@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from approvals import actors, clock, registry
 from approvals.models import Effect, EffectState
@@ -73,6 +74,19 @@ def settle(effect: Effect, result: EffectResult, attempt: int) -> None:
         effect.save()
         if final and before != (effect.state, effect.detail):
             _record(effect, result)
+
+
+def again(found: QuerySet[Effect]) -> bool:
+    """Have steps that are not done tried at once; False when a worker holds them all.
+
+    One that failed is looked at before it is repeated: its next try is never the first.
+    """
+    now = clock.now()
+    free = found.exclude(state=EffectState.DONE).filter(Q(lease=None) | Q(lease__lt=now))
+    failed = free.filter(state=EffectState.FAILED)
+    reopened = failed.update(state=EffectState.UNKNOWN, attempts=1, due=now, updated=now)
+    waiting = free.filter(state__in=[EffectState.PENDING, EffectState.UNKNOWN])
+    return bool(waiting.update(due=now) or reopened)
 
 
 def _backoff(attempt: int) -> float:

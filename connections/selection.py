@@ -120,12 +120,14 @@ def _steps(account: ConnectedAccount, ctx: CommitContext, *, end: bool) -> tuple
     }
     whose = names.owner_name(account)
     delete = EffectSpec(
-        deletion.DELETE, payload, label=f"Delete {whose}'s {names.in_words(account)} at Auth0"
+        deletion.DELETE,
+        payload,
+        label=f"Delete {whose}'s {names.in_words(account)} at Auth0"[:200],
     )
     if not end:
         return (delete,)
     access = EffectSpec(
-        deletion.END_ACCESS, payload, label=f"End all sessions and refresh tokens of {whose}"
+        deletion.END_ACCESS, payload, label=f"End all sessions and refresh tokens of {whose}"[:200]
     )
     return (delete, access)
 

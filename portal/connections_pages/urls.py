@@ -12,6 +12,7 @@ from portal.connections_pages import (
     freeze,
     inventory,
     mine,
+    remediations,
     review_items,
     reviews,
     selection,
@@ -32,6 +33,10 @@ urlpatterns = [
     path("connections/freeze/now/", freeze.freeze, name="freeze-now"),
     path("connections/freeze/me/", freeze.freeze_me, name="freeze-me"),
     path("connections/freeze/<str:kind>/<path:name>/unfreeze/", freeze.unfreeze, name="unfreeze"),
+    path("connections/remediations/", remediations.unfinished, name="remediations"),
+    path(
+        "connections/remediations/<uuid:step>/retry/", remediations.retry, name="remediation-retry"
+    ),
     path("connections/selection/", selection.selected, name="selection"),
     path("connections/settings/", settings.settings, name="settings"),
     path("connections/settings/<str:connection>/", settings.setting, name="setting"),

@@ -62,6 +62,7 @@ _GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("/connections/", "My connections", "plug", short="Connections", bar=_ANY),
             Place("/connections/inventory/", "Inventory", "workflow", _OVERSEERS),
             Place("/connections/reviews/", "Access reviews", "clipboard-check", _OVERSEERS),
+            Place("/connections/remediations/", "Unfinished", "hourglass", _OVERSEERS),
             Place("/connections/settings/", "Just-in-time", "moon", _OVERSEERS),
             Place("/connections/scopes/", "Scope watch", "scan-eye", _STAFF),
             Place("/connections/freeze/", "Freeze", "snowflake", frozenset({"admin"})),

@@ -54,6 +54,10 @@ ROUTES: Final[Doors] = {
     "connections/freeze/now/": ("decides", "person.freeze, connection.freeze, agent.freeze"),
     "connections/freeze/me/": ("decides", "person.freeze, of oneself"),
     "connections/freeze/<str:kind>/<path:name>/unfreeze/": ("decides", "the verbs *.unfreeze"),
+    "connections/remediations/<uuid:step>/retry/": (
+        "keeps",
+        "a remote step of what was decided is due now",
+    ),
     "connections/selection/": ("decides", "selection.revoke, selection.suspend"),
     "connections/settings/<str:connection>/": (
         "decides",

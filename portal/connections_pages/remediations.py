@@ -1,0 +1,39 @@
+"""What is not finished about connections, for admins and auditors."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from connections import remediations
+from portal.identity.current import actor, needs_role
+
+
+@never_cache
+@needs_role("admin", "auditor")
+@require_safe
+def unfinished(request: HttpRequest) -> HttpResponseBase:
+    """What waits for whom since when; admins may have a step tried again."""
+    rows = remediations.pending()
+    context = {
+        "rows": rows[: remediations.MOST],
+        "total": len(rows),
+        "failed": sum(row.state == "failed" for row in rows),
+        "may": "admin" in actor(request).roles,
+    }
+    return render(request, "connections/remediations.html", context)
+
+
+@needs_role("admin")
+@require_POST
+def retry(request: HttpRequest, step: UUID) -> HttpResponseBase:
+    """Try a remote step of a decision again, as soon as a worker is free."""
+    if not remediations.try_again(str(step)):
+        raise Http404(str(step))
+    messages.success(request, "It is tried again now; what comes of it is on the record.")
+    return redirect("connections:remediations")

@@ -1,0 +1,136 @@
+"""The page of what is decided and not finished: for whom it waits, since when, and trying again."""
+
+from __future__ import annotations
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from approvals import clock
+from approvals.models import Approval, Effect, EffectState, Outcome, Status
+from approvals.perform import perform
+from approvals.sweep import STEPS, sweep
+from audit.actor import Actor, Target
+from audit.clock import uuid7
+from connections import deletion, drift, remediations
+from connections.models import ConnectedAccount, State
+from tests.connections.visitor import know, subject
+from tests.identity.trail import events
+from tests.support.pages import signed_in
+
+
+def person(who: str, *roles: str) -> Actor:
+    return Actor(iss=settings.ENV.issuer, sub=subject(who), roles=frozenset(roles), via="web")
+
+
+@pytest.fixture
+def account(db: None) -> ConnectedAccount:
+    """Mia Member's GitHub account."""
+    know("admin", "admin2", "member1")
+    fact = drift.Fact("cac_1", "github", ("repo",), None, None)
+    return drift.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
+
+
+def target(account: ConnectedAccount) -> Target:
+    return Target("connection", str(account.id))
+
+
+def step(account: ConnectedAccount, state: str, kind: str = deletion.END_ACCESS) -> Effect:
+    now = clock.now()
+    return Effect.objects.create(
+        id=uuid7(),
+        kind=kind,
+        verb="connection.revoke",
+        event="connection.revoked",
+        operation="op",
+        target_kind="connection",
+        target_name=str(account.id),
+        label="End all sessions",
+        payload={"account": str(account.id), "connection": "github", "operation": "op"},
+        state=state,
+        attempts=40,
+        created=now,
+        updated=now,
+        due=None if state == EffectState.FAILED else now,
+    )
+
+
+def told() -> list[tuple[str, str, str]]:
+    return [(one.what, one.waits_for, one.state) for one in remediations.pending()]
+
+
+def test_a_deletion_waits_for_its_owner(account: ConnectedAccount) -> None:
+    perform(person("member1"), "connection.revoke", target(account))
+    assert told() == [("Delete Mia Member’s GitHub account at Auth0", "Mia Member", "waits")]
+
+
+def test_a_request_waits_for_whoever_is_asked(account: ConnectedAccount) -> None:
+    perform(person("admin", "admin"), "connection.revoke", target(account), reason="x")
+    [(what, who, state)] = told()
+    assert what.startswith("Revoke Mia Member's GitHub account") and state == "waits"
+    assert who.startswith("Anya Admin")
+
+
+def test_what_nobody_answered_waits_for_an_admin(account: ConnectedAccount) -> None:
+    perform(person("admin", "admin"), "connection.revoke", target(account), reason="x")
+    Approval.objects.update(status=Status.CLOSED, outcome=Outcome.EXPIRED)
+    assert told() == [("Revoke or resume Mia Member’s GitHub account", "an admin", "waits")]
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"), [("pending", "waits"), ("unknown", "unknown"), ("failed", "failed")]
+)
+def test_a_remote_step_waits_for_auth0(account: ConnectedAccount, state: str, shown: str) -> None:
+    step(account, state)
+    assert told() == [("End all sessions", "Auth0", shown)]
+    page = signed_in("admin", "admin").get("/connections/remediations/").content.decode()
+    assert "End all sessions" in page and "Try again" in page
+
+
+def test_done_things_are_not_there(account: ConnectedAccount) -> None:
+    step(account, "done")
+    ConnectedAccount.objects.update(state=State.REVOKED)
+    assert told() == []
+    page = signed_in("auditor", "auditor").get("/connections/remediations/").content.decode()
+    assert "Everything is finished" in page
+
+
+def test_a_failed_step_is_looked_at_and_done_when_an_admin_tries_again(
+    account: ConnectedAccount,
+) -> None:
+    ConnectedAccount.objects.update(state=State.REVOKED, operation="op")
+    effect = step(account, "failed", deletion.DELETE)
+    url = f"/connections/remediations/{effect.pk}/retry/"
+    assert signed_in("admin", "admin").post(url).status_code == 302
+    effect.refresh_from_db()
+    assert (effect.state, effect.attempts) == ("unknown", 1), "its next try reads back first"
+    sweep(kinds=STEPS)
+    effect.refresh_from_db()
+    assert effect.state == "done"
+    assert events("connection.revoked")[-1]["data"]["step"] == deletion.DELETE
+
+
+@pytest.mark.parametrize(("who", "status"), [("member1", 403), ("auditor", 403), ("operator", 403)])
+def test_only_an_admin_tries_again(account: ConnectedAccount, who: str, status: int) -> None:
+    effect = step(account, "failed")
+    client = signed_in(who, *([] if who == "member1" else [who]))
+    assert client.post(f"/connections/remediations/{effect.pk}/retry/").status_code == status
+    assert client.get("/connections/remediations/").status_code == (
+        200 if who == "auditor" else 403
+    )
+    assert Effect.objects.get().state == "failed"
+
+
+def test_what_is_no_open_step_of_a_connection_is_not_tried(
+    account: ConnectedAccount, client: Client
+) -> None:
+    done = step(account, "done")
+    other = step(account, "failed")
+    Effect.objects.filter(pk=other.pk).update(target_kind="skill")
+    admin = signed_in("admin", "admin")
+    for pk in (done.pk, other.pk, uuid7()):
+        assert admin.post(f"/connections/remediations/{pk}/retry/").status_code == 404
+    assert admin.get(f"/connections/remediations/{other.pk}/retry/").status_code == 405
+    stranger = client.post(f"/connections/remediations/{other.pk}/retry/")
+    assert stranger["Location"].startswith("/oidc/authenticate/")
+    assert set(Effect.objects.values_list("state", flat=True)) == {"done", "failed"}
