@@ -168,7 +168,7 @@ connection.frozen | Connection frozen | froze {target} | HIGH
 connection.unfrozen | Connection unfrozen | unfroze {target} | HIGH
 connection.reconciled | Connection reconciled | compared {target} with Auth0 | INFO
 connection.use_seen | Use seen by Auth0 | used {connection} past the broker | LOW
-connection.exported | Auth-IBOM exported | exported the Auth-IBOM | LOW
+connection.exported | Connections exported | exported the inventory of connections | LOW
 manifest.declared | Manifest declared | declared the connections and scopes of {target} | LOW
 policy.changed | Policy changed | changed {target} | HIGH
 review.opened | Review opened | opened {target} | INFO

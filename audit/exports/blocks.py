@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import transaction
 
 from audit import loglevels, search
-from audit.exports.formats import COLUMNS, FORMATS
+from audit.exports.formats import COLUMNS, PACKED
 from audit.exports.lines import Lines, pack, unpack
 from audit.exports.manifest import build
 from audit.importing.masking import fingerprint
@@ -41,9 +41,9 @@ def fill(*, budget_s: float = 1.0) -> int:
         return 0
     signed = loglevels.current().signed
     complete, until, packed = signed // SPAN, time.monotonic() + budget_s, 0
-    if ExportBlock.objects.count() >= complete * len(FORMATS):
+    if ExportBlock.objects.count() >= complete * len(PACKED):
         return 0
-    names = list(FORMATS)
+    names = list(PACKED)
     whole = ExportBlock.objects.filter(format=names[-1]).values_list("first", flat=True)
     present = set(whole)
     for number in reversed(range(complete)):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from audit import actions
+from audit.exports import xlsx
 from audit.importing.masking import mask
 from audit.ledger import rows
 from audit.ledger.canonical import canonical
@@ -18,7 +19,9 @@ from audit.ledger.rows import Cell, Event, safe_cell
 class Format:
     """One format. `header` begins every file; `line` is one event, line end included.
 
-    `line` takes what `shown` makes of a public event, so that several formats mask it once.
+    `line` takes what `shown` makes of a public event, so that several formats mask it once. `file`
+    makes the file of its lines, which come in pieces with how many they are. Lines of a `packed`
+    format are kept by the worker, ready to be sent.
     """
 
     name: str
@@ -27,6 +30,8 @@ class Format:
     rules: str
     header: bytes
     line: Callable[[Event], bytes]
+    packed: bool = True
+    file: Callable[[Iterator[tuple[bytes, int]]], Iterator[bytes]] | None = None
 
     def row(self, event: Event) -> bytes:
         """One public event as it stands in the file."""
@@ -66,6 +71,14 @@ def _ndjson_row(event: Event) -> bytes:
     return canonical(event) + b"\n"
 
 
+def _xlsx_row(event: Event) -> bytes:
+    return xlsx.row(read(event) for read in COLUMNS.values())
+
+
+def _xlsx_file(pieces: Iterator[tuple[bytes, int]]) -> Iterator[bytes]:
+    return xlsx.workbook(list(COLUMNS), pieces, "Events")
+
+
 FORMATS: Mapping[str, Format] = {
     "csv": Format(
         "csv",
@@ -83,4 +96,16 @@ FORMATS: Mapping[str, Format] = {
         b"",
         _ndjson_row,
     ),
+    "xlsx": Format(
+        "xlsx",
+        "XLSX",
+        xlsx.MEDIA_TYPE,
+        "Office Open XML, a million events a sheet; every text is marked as text, and one of more "
+        "than 32,767 characters is cut and says so",
+        b"",
+        _xlsx_row,
+        packed=False,
+        file=_xlsx_file,
+    ),
 }
+PACKED = tuple(name for name, format in FORMATS.items() if format.packed)

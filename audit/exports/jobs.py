@@ -224,26 +224,32 @@ def _renew(job: ExportJob) -> bool:
 
 def _content(job: ExportJob) -> Iterator[bytes]:
     format = FORMATS[job.format]
+    pieces = format.file(_lines(job)) if format.file else (piece for piece, _ in _lines(job))
     if format.header:
         yield format.header
     waiting: list[bytes] = []
     waiting_size = 0
-    lines = reading.pieces(
+    for piece in pieces:
+        waiting.append(piece)
+        waiting_size += len(piece)
+        if waiting_size >= _PIECE:
+            yield b"".join(waiting)
+            waiting, waiting_size = [], 0
+    if waiting:
+        yield b"".join(waiting)
+
+
+def _lines(job: ExportJob) -> Iterator[tuple[bytes, int]]:
+    found = reading.pieces(
         EventQuery.from_params(job.params),
         job.format,
         size=job.tree_size,
         person=job.person,
         few=job.expected <= search.CAP,
     )
-    for piece, rows in lines:
-        waiting.append(piece)
-        waiting_size += len(piece)
+    for piece, rows in found:
         job.rows += rows
-        if waiting_size >= _PIECE:
-            yield b"".join(waiting)
-            waiting, waiting_size = [], 0
-    if waiting:
-        yield b"".join(waiting)
+        yield piece, rows
 
 
 def _finish(job: ExportJob, draft: Path) -> None:

@@ -72,7 +72,7 @@ def read(actor: Actor, *, own: bool = False) -> Facts:
                 )
             ),
             manifests=tuple(map(_declared, Manifest.objects.prefetch_related("needs"))),
-            proofs=_proofs([str(row.id) for row in rows]),
+            proofs=proofs([str(row.id) for row in rows]),
             checkpoint=heads.newest_checkpoint(),
             whole=not own and bool(actor.roles & lookup.SEES_ALL),
             compared=last.finished if last else None,
@@ -191,7 +191,7 @@ def _people(rows: tuple[ConnectedAccount, ...]) -> dict[tuple[str, str], Person]
     return {(person.iss, person.sub): person for person in found}
 
 
-def _proofs(names: list[str]) -> dict[str, Proof]:
+def proofs(names: list[str]) -> dict[str, Proof]:
     """The newest entry about each account; what has no leaf yet is not proven and left out."""
     rows = EventRow.objects.filter(target_kind="connection", seq__isnull=False)
     if len(names) < _BATCH:

@@ -14,6 +14,7 @@ from audit import exports as engine
 from audit import filters
 from audit.clock import rfc3339
 from audit.exports.manifest import file_name
+from audit.exports.xlsx import MEDIA_TYPE
 from audit.models import ExportJob
 from portal.api import contract, shapes
 from portal.api.auth import caller
@@ -70,7 +71,11 @@ def one(request: HttpRequest, export_id: UUID) -> JsonResponse:
     return JsonResponse(as_json(_visible(request, export_id)))
 
 
-_FILE = contract.text("text/csv") | contract.text("application/x-ndjson")
+_FILE = (
+    contract.text("text/csv")
+    | contract.text("application/x-ndjson")
+    | {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}
+)
 
 
 @router.get(

@@ -6,15 +6,19 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from ninja import Field, Query, Router, Schema
 from pydantic import ConfigDict
 
+from audit.exports.xlsx import MEDIA_TYPE
 from connections import inventory, listing, lookup, manifests
 from connections.ibom import document, export, facts
+from connections.inventory import exporting
 from connections.models import ConnectedAccount
 from portal.api import contract, decisions, shapes
 from portal.api.auth import caller
 from portal.api.problems import Problem, pointer_of, printable
+from portal.connections_pages.inventory import as_download
 
 router = Router(tags=["Connections"])
 
@@ -81,6 +85,15 @@ def list_connections(request: HttpRequest) -> JsonResponse:
     """
     given = {name: list(values) for name, values in request.GET.lists()}
     limit, after = _limit(given.pop("limit", [])), _after(given.pop("after", []))
+    return JsonResponse(listing.page(caller(request).actor, _query(given), after, limit))
+
+
+def _query(given: dict[str, list[str]]) -> inventory.Query:
+    """The filter of a request.
+
+    Raises:
+        Problem: 422 `unknown_filter` or `bad_filter`, with the nearest that could be meant.
+    """
     for name in inventory.KEYS_OF_PAGES:
         if name in given:
             raise Problem(422, "unknown_filter", f"{name}: a list is not put together by anything.")
@@ -95,7 +108,7 @@ def list_connections(request: HttpRequest) -> JsonResponse:
             pointer=pointer_of([first.key]),
             nearest=first.nearest or None,
         )
-    return JsonResponse(listing.page(caller(request).actor, query, after, limit))
+    return query
 
 
 def _limit(values: list[str]) -> int:
@@ -142,6 +155,34 @@ def ibom(request: HttpRequest, at: Annotated[str, Field(max_length=40)] = "") ->
             "Cache-Control": "no-store",
         },
     )
+
+
+_FORMAT = {
+    "in": "query",
+    "name": "format",
+    "required": True,
+    "schema": {"type": "string", "enum": list(exporting.FORMATS)},
+}
+
+
+@router.get(
+    "/connections/export",
+    summary="Connected accounts that you may see, as a file",
+    openapi_extra=contract.may(
+        422,
+        ok=contract.text("text/csv")
+        | {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+    )
+    | {"parameters": [*_filters(), _FORMAT]},
+)
+def export_file(request: HttpRequest) -> HttpResponseBase:
+    """CSV or XLSX under the filters of the list; `Repr-Digest` and `ATA-Event` prove the file."""
+    given = {name: list(values) for name, values in request.GET.lists()}
+    format = (given.pop("format", []) or [""])[-1]
+    if format not in exporting.FORMATS:
+        said = f"format: one of {', '.join(exporting.FORMATS)}."
+        raise Problem(422, "unsupported_format", said, pointer="/format")
+    return as_download(exporting.export(caller(request).actor, _query(given), format))
 
 
 @router.get(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 from urllib.parse import urlencode
 
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
@@ -15,7 +16,7 @@ from approvals import clock
 from connections import inventory as everybody
 from connections import reconcile, schedule
 from connections.ibom import document, export, facts
-from connections.inventory import Mistake, Query
+from connections.inventory import Mistake, Query, exporting
 from connections.models import Schedule
 from portal.connections_pages import narrowing
 from portal.identity.current import actor, needs_role
@@ -122,3 +123,30 @@ def ibom(request: HttpRequest) -> HttpResponseBase:
         content_type=document.MEDIA_TYPE,
         headers={"Content-Disposition": f'attachment; filename="{made.file_name}"'},
     )
+
+
+@never_cache
+@needs_role("admin", "auditor")
+@require_safe
+def export_file(request: HttpRequest) -> HttpResponseBase:
+    """What the filter of the URL shows, as `?format=csv` or `xlsx`; each one is on the record."""
+    given = {key: values for key, values in request.GET.lists() if key != "format"}
+    query, mistakes = everybody.parse(given)
+    format = request.GET.get("format", "csv")
+    if mistakes:
+        raise BadRequest(f"{mistakes[0].message}.")
+    if format not in exporting.FORMATS:
+        raise BadRequest(f"format: one of {', '.join(exporting.FORMATS)}.")
+    return as_download(exporting.export(actor(request), query, format))
+
+
+def as_download(file: exporting.File) -> FileResponse:
+    """The file with its digest (RFC 9530) and the event that names it."""
+    answer = FileResponse(
+        file.body, as_attachment=True, filename=file.name, content_type=file.media_type
+    )
+    answer["Content-Length"] = str(file.size)
+    answer["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(file.sha256)).decode()}:"
+    answer["ATA-Event"] = file.event
+    answer["Cache-Control"] = "private, no-store"
+    return answer

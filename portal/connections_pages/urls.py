@@ -44,6 +44,7 @@ urlpatterns = [
     path("connections/scopes/<str:connection>/", beyond.configure, name="scope-rules"),
     path("connections/inventory/", inventory.inventory, name="inventory"),
     path("connections/inventory/changes/", changes.changes, name="changes"),
+    path("connections/inventory/export/", inventory.export_file, name="export"),
     path("connections/inventory/ibom/", inventory.ibom, name="ibom"),
     path("connections/inventory/reconcile/", inventory.reconcile_now, name="reconcile"),
     path("connections/inventory/status/", inventory.status, name="reconcile-status"),

@@ -49,6 +49,7 @@ ROUTES: Final[Doors] = {
     "connections/token/callback/": ("decides", "connection.connect and the owner's own deletion"),
     "connections/callback/": ("decides", "connection.connect"),
     "connections/inventory/reconcile/": ("keeps", "makes the comparison due now"),
+    "connections/inventory/export/": ("records", "that the inventory was taken away"),
     "connections/inventory/ibom/": ("records", "that the inventory was taken away"),
     "connections/freeze/": ("decides", "the page from which people freeze and unfreeze"),
     "connections/freeze/now/": ("decides", "person.freeze, connection.freeze, agent.freeze"),
@@ -99,6 +100,7 @@ OPERATIONS: Final[Doors] = {
         "decides",
         "connection.restrict, connection.relax",
     ),
+    "GET /v1/connections/export": ("records", "that the inventory was taken away"),
     "GET /v1/connections/ibom": ("records", "that the inventory was taken away"),
     "GET /v1/audit/events": ("records", "that the trail was read"),
     "GET /v1/audit/events/{event_id}/pack": ("records", "that a pack was taken away"),
@@ -179,6 +181,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         "a connect flow that failed, always with the outcome failure",
     ),
     "connections.drift": (frozenset({"connection.reconciled"}), "a difference to Auth0"),
+    "connections.inventory.exporting": (
+        frozenset({"connection.exported"}),
+        "an inventory was taken away",
+    ),
     "connections.ibom.export": (frozenset({"connection.exported"}), "an inventory was taken away"),
     "connections.just_in_time.dozing": (
         frozenset({"connection.fell_asleep", "connection.awake"}),

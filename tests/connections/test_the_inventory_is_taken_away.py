@@ -1,0 +1,109 @@
+"""The inventory as CSV and XLSX: what the filter shows, safe to open, on record with its hash."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from base64 import b64encode
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from approvals import clock
+from audit import sequencer
+from connections import drift, manifests
+from connections.models import ConnectedAccount, State
+from tests.audit.test_exports_are_held_to_their_manifest import sheets
+from tests.connections.test_the_inventory_shows_everybody import make
+from tests.connections.visitor import Gateway, know, subject
+from tests.identity.trail import events
+from tests.support.pages import signed_in
+
+PAGE = "/connections/inventory/export/"
+
+
+@pytest.fixture
+def town(db: None, github_mcp: manifests.Declaration) -> ConnectedAccount:
+    know("member1", "member2")
+    make("member2", "slack", scopes=["chat:write"], state=State.SUSPENDED)
+    make("member1", "slack", state=State.REVOKED)
+    fact = drift.Fact("cac_x", "github", ("repo", "gist"), clock.now(), None)
+    row = drift.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
+    ConnectedAccount.objects.filter(pk=row.pk).update(label="=cmd|' /C calc'!A0")
+    sequencer.run_once()
+    return row
+
+
+def rows_of(body: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(body.decode(), newline="")))
+
+
+def taken(query: str, who: str = "auditor") -> Any:
+    return signed_in(who, who).get(f"{PAGE}{query}")
+
+
+def test_the_file_holds_what_the_filter_shows_and_each_row_its_entry(
+    town: ConnectedAccount,
+) -> None:
+    answer = taken("?format=csv")
+    body = answer.getvalue()
+    rows = {row["connection"]: row for row in rows_of(body)}
+    assert rows.keys() == {"github", "slack"}  # what is revoked is left out, as on the page
+    assert rows["github"]["account"] == "'=cmd|' /C calc'!A0"
+    assert rows["github"]["scopes_excess"] == "gist"
+    assert rows["github"]["scopes_missing"] == "read:user"
+    [told] = events("connection.reconciled")
+    assert rows["github"]["entry"].endswith(f"/v1/audit/events/{told['id']}/entry")
+    assert rows["github"]["entry_index"] == str(told["index"]) and rows["slack"]["entry"] == ""
+    assert rows["slack"]["state"] == "suspended"
+    [event] = events("connection.exported")
+    digest = hashlib.sha256(body)
+    assert event["data"]["sha256"] == digest.hexdigest() and event["data"]["credentials"] == 2
+    assert answer["Repr-Digest"] == f"sha-256=:{b64encode(digest.digest()).decode()}:"
+    assert answer["ATA-Event"] == event["id"]
+    narrow = rows_of(taken("?format=csv&state=suspended&group=person").getvalue())
+    assert [row["owner_email"] for row in narrow] == ["member2@acme.example"]
+
+
+def test_the_workbook_says_the_same(town: ConnectedAccount) -> None:
+    plain = rows_of(taken("?format=csv").getvalue())
+    answer = taken("?format=xlsx")
+    [[header, *rows]] = sheets(answer.getvalue())
+    assert header == list(plain[0])
+    at = header.index("account")
+    assert [row[:at] for row in rows] == [list(row.values())[:at] for row in plain]
+    assert "=cmd|' /C calc'!A0" in {row[at] for row in rows}  # its cell is marked as text
+    assert answer["Content-Type"].endswith("spreadsheetml.sheet")
+
+
+def test_more_than_one_batch_is_one_file(
+    town: ConnectedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from connections.inventory import exporting
+
+    monkeypatch.setattr(exporting, "_BATCH", 3)
+    for n in range(8):
+        make("member2", auth0_id=f"cac_{n}")
+    found = [row["account_id"] for row in rows_of(taken("?format=csv").getvalue())]
+    assert len(found) == len(set(found)) == 10
+
+
+@pytest.mark.parametrize("query", ["?format=pdf", "?format=csv&sate=x", "?format=csv&state=x"])
+def test_what_cannot_be_read_is_not_exported(town: ConnectedAccount, query: str) -> None:
+    assert taken(query).status_code == 400
+    assert not events("connection.exported")
+
+
+def test_over_the_api_everybody_takes_what_they_may_see(
+    town: ConnectedAccount, gateway: Callable[[str], Gateway]
+) -> None:
+    path = "/v1/connections/export?format=csv"
+    mine = rows_of(gateway("member1").call("GET", path).getvalue())
+    assert [row["account_id"] for row in mine] == [str(town.pk)]
+    assert len(rows_of(gateway("auditor").call("GET", path).getvalue())) == 2
+    assert gateway("auditor").call("GET", "/v1/connections/export").status_code == 422
+    assert Gateway("").call("GET", path).status_code == 401
+    assert signed_in("member1", "member").get(PAGE).status_code == 403
