@@ -45,7 +45,11 @@ def sync_people(progress: Progress | None = None) -> Synced:
     if management is None:
         return Synced(0)
     iss = issuer.auth0().issuer
-    users = list(management.get_users())
+    users: list[User] = []
+    for user in management.get_users():
+        users.append(user)
+        if progress and len(users) % 50 == 0:
+            progress.at(0, len(users), 0)  # a long list is alive
     if progress:
         progress.begin(len(users))
     found, failed = _read(management, users, progress)

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
 from approvals import clock
 from audit.actor import SYSTEM, Target
 from audit.record import record
-from connections import deletion, names
+from connections import deletion, names, runs
 from connections.models import ConnectedAccount, State
 
 
@@ -27,8 +28,13 @@ class Fact:
     expires_at: datetime | None
 
 
-def appeared(iss: str, sub: str, fact: Fact, source: str) -> ConnectedAccount:
-    """An account that we did not know: connected elsewhere, or before we were here."""
+def appeared(
+    iss: str, sub: str, fact: Fact, source: str, run: UUID | None = None
+) -> ConnectedAccount:
+    """An account that we did not know: connected elsewhere, or before we were here.
+
+    `run` is the comparison that found it, here and below; its count moves with the event.
+    """
     now = clock.now()
     with transaction.atomic():
         row = ConnectedAccount.objects.create(
@@ -45,11 +51,24 @@ def appeared(iss: str, sub: str, fact: Fact, source: str) -> ConnectedAccount:
             seen_at=now,
             watched_since=now,
         )
-        _record(row, {"drift": "appeared"})
+        _record(row, {"drift": "appeared"}, run)
     return row
 
 
-def still_there(row: ConnectedAccount, fact: Fact, as_of: datetime) -> bool:
+def unchanged(row: ConnectedAccount, fact: Fact) -> bool:
+    """Whether Auth0 tells nothing new about an account that we hold as connected."""
+    return (
+        set(row.scopes) == set(fact.scopes)
+        and row.connected_at == fact.connected_at
+        and not _moved(row.expires_at, fact.expires_at)
+        and row.state != State.REVOKED
+        and (row.expires_at is None or row.expires_at > clock.now())
+    )
+
+
+def still_there(
+    row: ConnectedAccount, fact: Fact, as_of: datetime, run: UUID | None = None
+) -> bool:
     """Bring a known account to what Auth0 said at `as_of`; True when it had changed."""
     if row.state_since >= as_of:  # we changed it while Auth0 was answering: its answer is older
         return False
@@ -75,14 +94,15 @@ def still_there(row: ConnectedAccount, fact: Fact, as_of: datetime) -> bool:
             _record(
                 row,
                 {"drift": "scopes_changed", "before": before},
+                run,
                 changes={"scopes": {"before": before, "after": list(fact.scopes)}},
             )
         elif renewed:
-            _record(row, {"drift": "expiry_changed"})
+            _record(row, {"drift": "expiry_changed"}, run)
         if back:
-            _record(row, {"drift": "came_back"})
+            _record(row, {"drift": "came_back"}, run)
         if expired:
-            _record(row, {"drift": "expired"})
+            _record(row, {"drift": "expired"}, run)
     return drifted or renewed or back or expired
 
 
@@ -97,7 +117,7 @@ def _moved(before: datetime | None, told: datetime | None) -> bool:
     return abs(told - before) >= _SAME_END
 
 
-def vanished(account: ConnectedAccount, how: str) -> bool:
+def vanished(account: ConnectedAccount, how: str, run: UUID | None = None) -> bool:
     """Auth0 no longer holds an account; False when we had it as revoked already."""
     with transaction.atomic():
         row = ConnectedAccount.objects.select_for_update().get(pk=account.pk)
@@ -107,19 +127,26 @@ def vanished(account: ConnectedAccount, how: str) -> bool:
         row.turn(State.REVOKED, clock.now(), reason=f"gone at Auth0: {how}")
         row.save()
         deletion.hint(row)
-        _record(row, {"drift": "vanished", "how": how, "before": before})
+        _record(row, {"drift": "vanished", "how": how, "before": before}, run)
     return True
 
 
 def _record(
-    row: ConnectedAccount, data: Mapping[str, Any], *, changes: Mapping[str, Any] | None = None
+    row: ConnectedAccount,
+    data: Mapping[str, Any],
+    run: UUID | None,
+    *,
+    changes: Mapping[str, Any] | None = None,
 ) -> None:
+    if run is not None:
+        runs.count(run, str(data["drift"]))
     record(
         SYSTEM,
         "connection.reconciled",
         target=Target("connection", str(row.id)),
         connection=row.connection,
         on_behalf_of=names.owner(row),
+        operation=str(run or ""),
         data={**names.facts_of(row), **names.grant_of(row), **data},
         changes=changes,
         private=names.private_of(row),

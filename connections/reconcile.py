@@ -7,21 +7,31 @@ read is counted and kept as last seen, never read as "nothing connected".
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from uuid import UUID
 
 from approvals import clock, issuer
 from approvals.models import Person
-from auth0_client.errors import Auth0Error, RateLimited
+from auth0_client.errors import Auth0Error, NotFound, RateLimited
 from auth0_client.management import ManagedAccount, Management
-from connections import directory, drift, schedule
-from connections.models import ConnectedAccount, ConnectionSetting, ManifestNeed, State
+from connections import directory, drift, runs, schedule
+from connections.models import (
+    ConnectedAccount,
+    ConnectionSetting,
+    ManifestNeed,
+    ReconcileRun,
+    State,
+)
 from connections.schedule import Progress
 from outbound.errors import OutboundError
 
 log = logging.getLogger(__name__)
 
 _GIVE_UP_AFTER = 3
+_PAGE = 200
+_KEEP_EACH = 20
 PEOPLE = "people"
 ACCOUNTS = "accounts"
 _CONNECTED = "connected_accounts_connection_succeeded"  # tenant log, facts/auth0-wire.md §6.4
@@ -47,35 +57,103 @@ def one_person(iss: str, sub: str) -> bool:
 
 
 def everybody(progress: Progress) -> None:
-    """Compare all known people and what the tenant offers to connect.
+    """Compare all known people and what the tenant offers to connect, or go on where it stopped.
 
     Raises:
-        RateLimited: the tenant wants us to wait; what was read so far is kept.
-        Auth0Error, OutboundError: person after person could not be read.
+        RateLimited: the tenant wants us to wait; the run goes on from there.
+        Auth0Error, OutboundError: person after person could not be read; it goes on before them.
     """
     management = issuer.management()
     if management is None:
         progress.say("No Management API client is configured (AUTH0_MGMT_CLIENT_ID).")
         return
-    try:
-        _offers(management)
-    except (Auth0Error, OutboundError) as error:
-        progress.say(f"The list of connections could not be read: {_words(error)}")
-    people = list(Person.objects.exclude(sub="").order_by("id").values_list("iss", "sub"))
-    progress.begin(len(people))
-    in_a_row = 0
-    for iss, sub in people:
+    run = runs.going_on()
+    if run is None:
         try:
-            _compare(management, iss, sub)
-            in_a_row = 0
+            _offers(management)
+        except (Auth0Error, OutboundError) as error:
+            progress.say(f"The list of connections could not be read: {_words(error)}")
+        run = runs.begin(Person.objects.exclude(sub="").count())
+    else:
+        run = runs.go_on(run)
+    _Walk(management, run, progress).to_the_end()
+    runs.finish(run)
+
+
+class _Walk:
+    """Person after person, keeping in the run's row up to whom it is done."""
+
+    def __init__(self, management: Management, run: ReconcileRun, progress: Progress) -> None:
+        self._management, self._run, self._progress = management, run, progress
+        self._after, self._done, self._failed = run.after, run.done, run.failed
+        self._unread: list[int] = []  # in a row: it may be Auth0 that is away, not these people
+        self._kept, self._kept_at = run.done, time.monotonic()
+
+    def to_the_end(self) -> None:
+        """As `everybody`."""
+        self._keep()
+        try:
+            for pk, iss, sub in self._people():
+                schedule.spare(self._management.budget)
+                self._one(pk, iss, sub)
+                if self._done - self._kept >= _KEEP_EACH or time.monotonic() - self._kept_at > 1:
+                    self._keep()
+            self._past_unread()
+        finally:
+            self._keep()
+
+    def _people(self) -> Iterator[tuple[int, str, str]]:
+        last = self._after
+        while True:
+            found = Person.objects.filter(id__gt=last).exclude(sub="").order_by("id")
+            page = list(found.values_list("id", "iss", "sub")[:_PAGE])
+            yield from page
+            if len(page) < _PAGE:
+                return
+            last = page[-1][0]
+
+    def _one(self, pk: int, iss: str, sub: str) -> None:
+        try:
+            _compare(self._management, iss, sub, self._run.pk)
         except RateLimited:
             raise
+        except NotFound as error:
+            self._gone(iss, sub, error)
         except (Auth0Error, OutboundError) as error:
-            progress.failed(_words(error))
-            in_a_row += 1
-            if in_a_row >= min(_GIVE_UP_AFTER, len(people)):
-                raise  # it is Auth0 that is away, not these people: nothing was compared
-        progress.step()
+            self._unread.append(pk)
+            self._progress.say(_words(error))
+            if len(self._unread) < min(_GIVE_UP_AFTER, self._run.total):
+                return
+            self._keep()
+            if not runs.passes(self._run):
+                raise
+            self._past_unread()  # minutes later it is still these people and nobody else
+            return
+        self._past_unread()
+        self._after, self._done = pk, self._done + 1
+
+    def _gone(self, iss: str, sub: str, error: NotFound) -> None:
+        """Auth0 itself says that there is no such user: their accounts went with them."""
+        if error.code != "inexistent_user":
+            self._failed += 1
+            self._progress.say(_words(error))
+            return
+        accounts = ConnectedAccount.objects.filter(iss=iss, sub=sub).exclude(state=State.REVOKED)
+        for account in accounts:
+            drift.vanished(account, "its owner is no longer a user there", self._run.pk)
+
+    def _past_unread(self) -> None:
+        """Others can be read, so these few are on their own: counted, and kept as last seen."""
+        if self._unread:
+            self._after = self._unread[-1]
+            self._done += len(self._unread)
+            self._failed += len(self._unread)
+            self._unread = []
+
+    def _keep(self) -> None:
+        runs.reached(self._run, self._after, self._done, self._failed)
+        self._progress.at(self._done, self._run.total, self._failed)
+        self._kept, self._kept_at = self._done, time.monotonic()
 
 
 def _words(error: Exception) -> str:
@@ -97,7 +175,7 @@ def _offers(management: Management) -> None:
     ConnectionSetting.objects.filter(seen_at__lt=now).update(connectable=False)
 
 
-def _compare(management: Management, iss: str, sub: str) -> None:
+def _compare(management: Management, iss: str, sub: str, run: UUID | None = None) -> None:
     as_of = clock.now()
     listed = management.connected_accounts(sub)
     known = {
@@ -105,15 +183,19 @@ def _compare(management: Management, iss: str, sub: str) -> None:
         for row in ConnectedAccount.objects.filter(iss=iss, sub=sub)
     }
     fresh: list[ConnectedAccount] = []
+    same: list[UUID] = []
     for account in listed:
-        row = known.pop((account.connection, account.id), None)
+        row, fact = known.pop((account.connection, account.id), None), _fact(account)
         if row is None:
-            fresh.append(drift.appeared(iss, sub, _fact(account), "management"))
+            fresh.append(drift.appeared(iss, sub, fact, "management", run))
+        elif drift.unchanged(row, fact):
+            same.append(row.pk)
         else:
-            drift.still_there(row, _fact(account), as_of)
+            drift.still_there(row, fact, as_of, run)
+    ConnectedAccount.objects.filter(pk__in=same).update(seen_at=as_of)
     for row in known.values():
         if row.state != State.REVOKED and row.watched_since < as_of:
-            drift.vanished(row, "no longer listed for its owner")
+            drift.vanished(row, "no longer listed for its owner", run)
     if fresh:
         name_accounts(management, sub, fresh)
 

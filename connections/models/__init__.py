@@ -7,7 +7,7 @@ from connections.models.just_in_time import JustInTime
 from connections.models.manifest import Manifest, ManifestNeed
 from connections.models.notice import Need, Notice, OwnerLetter
 from connections.models.review import Choice, Review, Reviewers, ReviewItem
-from connections.models.schedule import ConnectionSetting, Schedule
+from connections.models.schedule import ConnectionSetting, ReconcileRun, Schedule
 from connections.models.tenant_log import (
     Feed,
     LogFact,
@@ -39,6 +39,7 @@ __all__ = [
     "Notice",
     "OwnerLetter",
     "PersonLook",
+    "ReconcileRun",
     "Review",
     "ReviewItem",
     "Reviewers",

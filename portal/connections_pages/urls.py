@@ -7,6 +7,7 @@ from django.urls import path
 from portal.connections_pages import (
     beyond,
     changes,
+    comparisons,
     connect,
     detail,
     freeze,
@@ -47,6 +48,7 @@ urlpatterns = [
     path("connections/inventory/export/", inventory.export_file, name="export"),
     path("connections/inventory/ibom/", inventory.ibom, name="ibom"),
     path("connections/inventory/reconcile/", inventory.reconcile_now, name="reconcile"),
+    path("connections/inventory/sources/", comparisons.comparisons, name="sources"),
     path("connections/inventory/status/", inventory.status, name="reconcile-status"),
     path("connections/reviews/", reviews.reviews, name="reviews"),
     path("connections/reviews/new/", reviews.new, name="review-new"),

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
+import respx
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from approvals import clock
 from approvals.models import Person
 from audit.models import EventRow
-from connections import directory, manifests, reconcile
-from connections.models import ConnectedAccount, ConnectionSetting, Manifest, Schedule, State
+from connections import directory, manifests, reconcile, schedule
+from connections.models import (
+    ConnectedAccount,
+    ConnectionSetting,
+    Manifest,
+    ReconcileRun,
+    Schedule,
+    State,
+)
 from tests.connections.visitor import Gateway, empty_vault, fill_vault, know, subject
+from tests.support.pages import signed_in
 from tests.support.tenant import CHECKOUT, LocalTenant
 
 
@@ -71,6 +84,56 @@ def test_a_due_run_reads_people_their_phones_and_what_can_be_connected(iss: str)
     assert row.finished is not None
     assert row.done == row.total >= 7
     assert ConnectedAccount.objects.filter(sub=subject("operator")).count() == 2
+
+
+def test_the_last_comparisons_show_their_differences(
+    iss: str, portal_tenant: LocalTenant, django_assert_max_num_queries: Any
+) -> None:
+    page = signed_in("auditor", "auditor").get("/connections/inventory/sources/").content.decode()
+    assert "Not compared yet" in page and "nobody watches it yet" in page
+    fill_vault(portal_tenant, "member2", "slack", "milo@acme", "channels:read")
+    for _ in range(2):
+        schedule.ask_now(reconcile.ACCOUNTS, clock.now())
+        reconcile.run_due()
+    newest, first = ReconcileRun.objects.all()
+    assert first.finished and first.appeared >= 3 and newest.differences == 0
+    events = EventRow.objects.filter(action="connection.reconciled", operation=str(first.id))
+    assert events.count() == first.appeared
+    browser = signed_in("auditor", "auditor")
+    with django_assert_max_num_queries(20):
+        page = browser.get("/connections/inventory/sources/").content.decode()
+    assert "Auth0-ATA found Milo Member&#x27;s Slack connection at Auth0" in page
+    assert f"/audit/?operation={first.id}" in page
+    other = browser.get(f"/connections/inventory/sources/?run={newest.id}")
+    assert "No difference" in other.content.decode()
+    for bad in ("x", str(uuid4())):
+        assert browser.get(f"/connections/inventory/sources/?run={bad}").status_code == 404
+    assert signed_in("member2").get("/connections/inventory/sources/").status_code == 403
+    assert browser.post("/connections/inventory/sources/").status_code == 405
+
+
+def test_people_who_cannot_be_read_stop_nobody_for_ever(
+    iss: str, portal_tenant: LocalTenant
+) -> None:
+    """Three in a row may mean that Auth0 is away; a fourth time, it is these people."""
+    for n in range(6):
+        Person.objects.create(iss=iss, sub=f"auth0|{n:024x}", name=f"P{n}", updated=clock.now())
+    no = httpx.Response(500, json={"errorCode": "boom"})
+    with respx.mock(assert_all_called=False) as routes:
+        bad = f"auth0%7C{2:024x}|auth0%7C{3:024x}|auth0%7C{4:024x}"
+        routes.get(url__regex=rf"/api/v2/users/({bad})/connected-accounts").mock(return_value=no)
+        routes.get(url__regex=r"/api/v2/users/[^/]+/connected-accounts").respond(
+            json={"connected_accounts": []}
+        )
+        routes.route().pass_through()
+        tries = 0
+        while not ReconcileRun.objects.filter(finished__isnull=False).exists():
+            tries += 1
+            assert tries <= 5
+            schedule.ask_now(reconcile.ACCOUNTS, clock.now())
+            schedule.run_due({reconcile.ACCOUNTS: reconcile.everybody}, clock.now())
+    run = ReconcileRun.objects.get()
+    assert (tries, run.done, run.failed) == (4, Person.objects.count(), 3)
 
 
 def test_roles_stay_where_the_tenant_manages_none(

@@ -301,6 +301,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "connections.reconcile": ("ConnectedAccount ConnectionSetting", "what Auth0 has"),
     "connections.reviews.actions": ("Review ReviewItem instance", "commits of the verbs review.*"),
     "connections.reviews.remedy": ("ReviewItem", "what became of a review's decision"),
+    "connections.runs": ("ReconcileRun", "how far a comparison is, and what it found"),
     "connections.schedule": ("Schedule instance", "when it is compared next"),
     "connections.tenant_log.aside": ("QuarantinedRow", "what is no log entry"),
     "connections.tenant_log.feeds": ("LogFeed LogGap", "how far each feed is, and its gaps"),

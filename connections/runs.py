@@ -1,0 +1,84 @@
+"""Comparisons of everybody with Auth0: how far each is, and what it found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import F
+
+from approvals import clock
+from audit.models import EventRow
+from connections.models import ReconcileRun
+
+KEPT = 50
+PATIENCE = 3
+COUNTED = frozenset({"appeared", "vanished", "scopes_changed"})
+
+
+def going_on() -> ReconcileRun | None:
+    """The one that was not finished, by whomever it was stopped."""
+    return ReconcileRun.objects.filter(finished=None).first()
+
+
+def begin(total: int) -> ReconcileRun:
+    """A new one over so many people; the oldest are forgotten, their events stay."""
+    old = ReconcileRun.objects.values_list("pk", flat=True)[KEPT - 1 :]
+    ReconcileRun.objects.filter(pk__in=list(old)).delete()
+    return ReconcileRun.objects.create(started=clock.now(), total=total)
+
+
+def go_on(run: ReconcileRun) -> ReconcileRun:
+    """Take up one that was stopped."""
+    ReconcileRun.objects.filter(pk=run.pk).update(resumed=F("resumed") + 1)
+    run.refresh_from_db()
+    return run
+
+
+def reached(run: ReconcileRun, after: int, done: int, failed: int) -> None:
+    """It is done up to this person; counts are of the whole run."""
+    changed = {"after": after, "done": done, "failed": failed}
+    if after != run.after:
+        run.after, run.stuck = after, 0
+        changed["stuck"] = 0
+    ReconcileRun.objects.filter(pk=run.pk).update(**changed)
+
+
+def passes(run: ReconcileRun) -> bool:
+    """Whether to go on past people who cannot be read: after stopping before them three times."""
+    stuck = 0 if run.stuck >= PATIENCE else run.stuck + 1
+    ReconcileRun.objects.filter(pk=run.pk).update(stuck=stuck)
+    run.stuck = stuck
+    return stuck == 0
+
+
+def count(run: UUID, drift: str) -> None:
+    """One more difference, in the transaction of its event."""
+    name = drift if drift in COUNTED else "other"
+    ReconcileRun.objects.filter(pk=run).update(**{name: F(name) + 1})
+
+
+def finish(run: ReconcileRun) -> None:
+    """Everybody was asked about."""
+    ReconcileRun.objects.filter(pk=run.pk).update(finished=clock.now())
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One comparison with the differences that it found; `more` are not in `rows`."""
+
+    run: ReconcileRun
+    rows: tuple[EventRow, ...]
+    more: int
+
+
+def recent(most: int = 20) -> list[ReconcileRun]:
+    """The newest first, with the one that is going on."""
+    return list(ReconcileRun.objects.all()[:most])
+
+
+def report(run: ReconcileRun, most: int = 100) -> Report:
+    """What it found, newest first, from the trail: each difference is an event."""
+    found = EventRow.objects.filter(operation=str(run.pk), action="connection.reconciled")
+    rows = tuple(found.order_by("-time", "-event")[:most])
+    return Report(run, rows, max(0, run.differences - len(rows)))

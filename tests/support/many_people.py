@@ -1,0 +1,230 @@
+"""An Auth0-shaped Management API with many people, as its own process, that can be made to fail.
+
+    python -m tests.support.many_people PORT PEOPLE ACCOUNTS
+
+Answers what a comparison asks: discovery, a machine token, connections, users (1,000 at most, as
+Auth0 pages them), roles, enrolments, connected accounts by checkpoint, and an empty tenant log.
+`POST /__control` takes `{"limit": N, "per_s": R}` (a bucket; beyond it 429 with Retry-After),
+`{"refuse": N}` (429 for the next ones), `{"gone": [numbers]}`, `{"scopes": {number: [..]}}` and
+`{"delay_ms": D}`; `GET /__control` tells counts.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import httpx
+
+from tests.support.tenant import CHECKOUT, free_port
+
+CONNECTIONS = ("github", "slack", "google-oauth2", "jira", "dropbox")
+SCOPES = ("read", "write")
+
+
+def sub_of(number: int) -> str:
+    """The subject of a person."""
+    return f"auth0|{number:024x}"
+
+
+@dataclass
+class Town:
+    """Everybody, and how the server behaves."""
+
+    issuer: str
+    people: int
+    accounts: int
+    limit: int = 0
+    per_s: float = 0.0
+    delay_ms: float = 0.0
+    refuse: int = 0
+    gone: set[int] = field(default_factory=set)
+    scopes: dict[int, list[str]] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    _left: float = 0.0
+    _at: float = field(default_factory=time.monotonic)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self) -> tuple[bool, int]:
+        """Whether one more call is within the limit, and how many are left."""
+        with self._lock:
+            if self.refuse:
+                self.refuse -= 1
+                return False, 0
+            if not self.limit:
+                return True, 1000
+            now = time.monotonic()
+            self._left = min(self.limit, self._left + (now - self._at) * self.per_s)
+            self._at = now
+            if self._left < 1:
+                return False, 0
+            self._left -= 1
+            return True, int(self._left)
+
+    def control(self, given: dict[str, Any]) -> None:
+        """Change how it behaves."""
+        if "limit" in given:
+            self.limit, self.per_s = given["limit"], given["per_s"]
+            self._left, self._at = float(self.limit), time.monotonic()
+        self.refuse = given.get("refuse", self.refuse)
+        self.delay_ms = given.get("delay_ms", self.delay_ms)
+        self.gone = set(given.get("gone", self.gone))
+        self.scopes |= {int(n): s for n, s in given.get("scopes", {}).items()}
+
+    def managed(self, path: str, query: dict[str, list[str]]) -> tuple[int, Any, dict[str, str]]:
+        """One Management call, within the limit or not."""
+        allowed, left = self.take()
+        self.counts["requests"] += 1
+        limits = {
+            "X-RateLimit-Limit": str(self.limit or 1000),
+            "X-RateLimit-Remaining": str(left),
+            "X-RateLimit-Reset": str(int(time.time()) + 1),
+        }
+        if not allowed:
+            self.counts["refused"] += 1
+            body = {"statusCode": 429, "error": "Too Many Requests", "message": "limit",
+                    "errorCode": "too_many_requests"}  # fmt: skip
+            return 429, body, {**limits, "Retry-After": "7"}
+        time.sleep(self.delay_ms / 1000)
+        self.counts["accounts" if path.endswith("connected-accounts") else "other"] += 1
+        return *self.answer(path, query), limits
+
+    def answer(self, path: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+        """Status and body of a Management call."""
+        parts = path.removeprefix("/api/v2/").split("/")
+        if parts == ["connections"]:
+            return 200, [
+                {"id": f"con_{name}", "name": name, "strategy": name,
+                 "connected_accounts": {"active": True}}
+                for name in CONNECTIONS[: self.accounts]
+            ]  # fmt: skip
+        if parts == ["logs"]:
+            return 200, []
+        if parts == ["users"]:
+            return self._users(query)
+        number = int(unquote(parts[1]).removeprefix("auth0|"), 16)
+        if number >= self.people or number in self.gone:
+            body = {"statusCode": 404, "error": "Not Found", "message": "no such user",
+                    "errorCode": "inexistent_user"}  # fmt: skip
+            return 404, body
+        if parts[2:] == ["connected-accounts"]:
+            return 200, {"connected_accounts": self._accounts(number)}
+        return 200, []
+
+    def _users(self, query: dict[str, list[str]]) -> tuple[int, Any]:
+        page, size = int(query.get("page", ["0"])[0]), int(query.get("per_page", ["50"])[0])
+        numbers = range(page * size, min((page + 1) * size, self.people))
+        return 200, [{"user_id": sub_of(n), "name": f"Person {n}"} for n in numbers]
+
+    def _accounts(self, number: int) -> list[dict[str, Any]]:
+        return [
+            {"id": f"cac_{number}x{n}", "connection": name, "access_type": "offline",
+             "scopes": self.scopes.get(number, SCOPES), "created_at": "2026-01-01T00:00:00.000Z"}
+            for n, name in enumerate(CONNECTIONS[: self.accounts])
+        ]  # fmt: skip
+
+
+def handler_of(town: Town) -> type[BaseHTTPRequestHandler]:
+    """The HTTP side."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1
+
+        def do_GET(self) -> None:
+            url = urlsplit(self.path)
+            if url.path == "/__control":
+                self.send(200, dict(town.counts))
+            elif url.path.endswith("openid-configuration"):
+                self.send(200, _document(town.issuer))
+            else:
+                self.managed(url.path, parse_qs(url.query))
+
+        def managed(self, path: str, query: dict[str, list[str]]) -> None:
+            self.send(*town.managed(path, query))
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if self.path == "/__control":
+                town.control(json.loads(body))
+                self.send(200, {})
+            else:
+                self.send(200, {"access_token": "machine", "token_type": "Bearer",
+                                "expires_in": 86400})  # fmt: skip
+
+        def send(self, status: int, value: Any, headers: dict[str, str] | None = None) -> None:
+            body = json.dumps(value).encode()
+            self.send_response(status)
+            for name, text in (headers or {}).items():
+                self.send_header(name, text)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Quiet."""
+
+    return Handler
+
+
+def _document(issuer: str) -> dict[str, Any]:
+    base = issuer.rstrip("/")
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{base}/authorize",
+        "token_endpoint": f"{base}/oauth/token",
+        "jwks_uri": f"{base}/.well-known/jwks.json",
+    }
+
+
+def main() -> None:
+    """Serve until killed; says `up` when it listens."""
+    port, people, accounts = map(int, sys.argv[1:4])
+    town = Town(f"http://localhost:{port}/", people, accounts)
+    server = ThreadingHTTPServer(("127.0.0.1", port), handler_of(town))
+    print("up", flush=True)
+    server.serve_forever()
+
+
+class ManyPeople:
+    """The server in a process of its own."""
+
+    def __init__(self, people: int, accounts: int) -> None:
+        self.port = free_port()
+        command = [sys.executable, "-m", __name__, str(self.port), str(people), str(accounts)]
+        self._process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "up\n"
+
+    @property
+    def issuer(self) -> str:
+        """Issuer identifier, with its trailing slash."""
+        return f"http://localhost:{self.port}/"
+
+    def control(self, **given: Any) -> None:
+        """Change how it behaves."""
+        httpx.post(f"{self.issuer}__control", json=given).raise_for_status()
+
+    def counts(self) -> dict[str, int]:
+        """What was asked so far: `requests`, of them `refused`, `accounts`, `other`."""
+        found: dict[str, int] = httpx.get(f"{self.issuer}__control").json()
+        return found
+
+    def stop(self) -> None:
+        """Stop it."""
+        self._process.kill()
+        self._process.communicate()
+
+
+if __name__ == "__main__":
+    main()
