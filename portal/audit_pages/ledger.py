@@ -107,8 +107,10 @@ def _commands() -> str:
     """Three commands by which anybody keeps us honest, without an account and without our code."""
     url = settings.PORTAL_URL
     return (
-        f"curl -s {url}/log/key > log.key                      # once; compare it with others\n"
-        f"curl -s {url}/log/checkpoint > $(date +%F).note      # keep these\n"
+        "# once; compare it with others\n"
+        f"curl -s {url}/log/key > log.key\n"
+        "# keep these\n"
+        f"curl -s {url}/log/checkpoint > $(date +%F).note\n"
         "ata verify EVENT.tlog-proof --entry EVENT.entry --vkey log.key"
     )
 
