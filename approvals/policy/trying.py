@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from approvals.policy import floor, words
 from approvals.policy.deciding import Decision, by_rule
@@ -44,14 +44,16 @@ def what_if(
         severity=severity,
         roles=roles,
         automatic=automatic,
-        others=others and not automatic,
+        others=(others or verb.first is not None) and not automatic,
         owns=owns and not automatic,
     )
-    if not automatic and not owns and not verb.roles & roles:
+    if not automatic and not owns and verb.first is None and not verb.roles & roles:
         needed = words.listing(sorted(verb.roles), "or") or "its owner"
         refused = Decision("refuse", code="not_permitted", severity=severity)
         return Trial(refused, f"Refused: {verb.label} needs {needed}.", "", 0, ())
     decision = by_rule(document, verb, situation)
+    if verb.first is not None and decision.kind == "require":
+        decision = replace(decision, first={"iss": "", "sub": ""})  # whoever owns it
     place, rule = first_match(document, situation)
     at_once = not automatic and (verb.stance in {Stance.TIGHTEN, Stance.RECORD} or owns)
     if at_once:

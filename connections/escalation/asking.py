@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import IntegrityError
+from django.db.models import QuerySet
 
 from approvals import clock
 from approvals.models import Approval, Outcome, Status
@@ -69,23 +70,33 @@ def refuse(tried: Tried) -> TokenRefusal:
     noted = attempts.note(tried.account, tried.component, tried.scopes, tried.agent, now)
     if noted.turned_critical:
         _tell(tried, "scope_repeated", f"{noted.within_hour} tries within an hour")
-    refusal = _standing(tried, noted.row, now) or _ask(tried, noted, now)
+    refusal = _standing(tried, now) or _ask(tried, noted, now)
     refusal.account, refusal.excess = tried.account, tried.scopes
     refusal.severity = noted.severity
     refusal.facts = {"tries_within_hour": noted.within_hour}
     return refusal
 
 
-def _standing(tried: Tried, row: Escalation, now: datetime) -> TokenRefusal | None:
+def _standing(tried: Tried, now: datetime) -> TokenRefusal | None:
     """What an earlier request about the same comes to; None where somebody may be asked."""
-    approval = Approval.objects.filter(pk=row.approval).first() if row.approval else None
-    if approval is not None and approval.status != Status.CLOSED:
-        return _pending(tried, approval)
+    for approval in _requests(tried.account, tried.component).exclude(status=Status.CLOSED):
+        if {*approval.params["scopes"]} == {*tried.scopes}:
+            return _pending(tried, approval)
     until = quiet_until(tried.account, tried.component, tried.scopes, now)
     if until is None:
         return None
     return _not_declared(
         tried, f"It was denied or taken back, and nobody is asked again before {_clock(until)}."
+    )
+
+
+def _requests(account: ConnectedAccount, component: Component) -> QuerySet[Approval]:
+    """Every request about what a component wants of an account, whoever asked."""
+    return Approval.objects.filter(
+        verb=VERB,
+        target_kind="connection",
+        target_name=str(account.id),
+        params__component=str(component),
     )
 
 
@@ -95,15 +106,16 @@ def quiet_until(
     """Until when nobody is asked for these scopes, because somebody denied or took back (a part
     of) them; None where somebody may be asked."""
     since = now - QUIET
-    rows = Escalation.objects.filter(account=account, kind=component.kind, name=component.name)
-    asked = {row.approval: row for row in rows.exclude(approval="") if set(row.scopes) <= {*wanted}}
-    denied = Approval.objects.filter(pk__in=list(asked), outcome=Outcome.DENIED, closed__gt=since)
-    ended = Allowance.objects.filter(approval__in=list(asked), ended_at__gt=since)
-    moments = [
-        *denied.values_list("closed", flat=True),
-        *ended.values_list("ended_at", flat=True),
+    denied = _requests(account, component).filter(outcome=Outcome.DENIED, closed__gt=since)
+    ended = Allowance.objects.filter(
+        account=account, kind=component.kind, name=component.name, ended_at__gt=since
+    )
+    over = [
+        *((one.params["scopes"], one.closed) for one in denied),
+        *((one.scopes, one.ended_at) for one in ended),
     ]
-    return max((m + QUIET for m in moments if m is not None), default=None)
+    moments = [at + QUIET for scopes_, at in over if at is not None and {*scopes_} <= {*wanted}]
+    return max(moments, default=None)
 
 
 def _ask(tried: Tried, noted: Noted, now: datetime) -> TokenRefusal:
@@ -133,8 +145,7 @@ def _ask(tried: Tried, noted: Noted, now: datetime) -> TokenRefusal:
     except Refused as refused:
         return _not_declared(tried, f"Nobody was asked: {refused.detail}")
     except (_Overtaken, IntegrityError):
-        row = Escalation.objects.get(pk=noted.row.pk)
-        return _standing(tried, row, now) or _not_declared(tried, "Ask again in a moment.")
+        return _standing(tried, now) or _not_declared(tried, "Ask again in a moment.")
     return _pending(tried, done.approval) if done.approval else _not_declared(tried, "")
 
 
