@@ -17,19 +17,41 @@ from connections.ibom.difference import Change
 from connections.ibom.facts import Between
 from connections.ibom.shape import ERASED
 from connections.inventory import Query
-from connections.models import ConnectedAccount
+from connections.models import Allowance, ConnectedAccount
 from connections.standing import Standing
 
 
 def as_json(accounts: Iterable[ConnectedAccount]) -> list[dict[str, Any]]:
-    """Plain JSON of accounts with their owners, four queries for any number."""
+    """Plain JSON of accounts with their owners, five queries for any number."""
     rows = list(accounts)
     ground, now = grounds.now(), clock.now()
     subs = {row.sub for row in rows}
     people = {(p.iss, p.sub): p for p in Person.objects.filter(sub__in=subs)}
+    beyond = _beyond(rows, now)
     return [
-        _one(row, people.get((row.iss, row.sub)), standing.of(row, ground, now)) for row in rows
+        _one(row, people.get((row.iss, row.sub)), standing.of(row, ground, now))
+        | {"allowances": beyond.get(row.pk, [])}
+        for row in rows
     ]
+
+
+def _beyond(rows: list[ConnectedAccount], now: datetime) -> dict[UUID, list[dict[str, Any]]]:
+    """What people allowed beyond manifests and still holds, by account."""
+    found: dict[UUID, list[dict[str, Any]]] = {}
+    held = Allowance.objects.filter(account__in=rows, ended_at=None, expires_at__gt=now)
+    for one in held:
+        found.setdefault(one.account_id, []).append(
+            {
+                "id": str(one.id),
+                "component": f"{one.kind}:{one.name}",
+                "scopes": one.scopes,
+                "agent": one.agent or None,
+                "granted_at": clock.stamp(one.granted_at),
+                "expires_at": clock.stamp(one.expires_at),
+                "approval_id": one.approval or None,
+            }
+        )
+    return found
 
 
 def page(actor: Actor, query: Query, after: UUID | None, limit: int) -> dict[str, Any]:

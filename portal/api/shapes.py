@@ -268,6 +268,18 @@ class Owner(_Closed):
     email: str
 
 
+class AllowanceOut(_Closed):
+    """Scopes beyond its manifest that a component may use until a time."""
+
+    id: UUID
+    component: str
+    scopes: list[str]
+    agent: str | None
+    granted_at: str
+    expires_at: str
+    approval_id: UUID | None
+
+
 class ConnectionOut(_Closed):
     """A connected account as Auth0 and the broker know it."""
 
@@ -299,6 +311,7 @@ class ConnectionOut(_Closed):
     watched_since: str
     source: str
     seen_at: str
+    allowances: list[AllowanceOut]
 
 
 class ConnectionList(_Closed):

@@ -215,6 +215,10 @@ def test_the_owner_takes_an_allowance_back_at_once(
 ) -> None:
     allowed(mcp, phone, travel)
     made = Allowance.objects.get()
+    listed = mcp.call("GET", f"/v1/connections/{account().id}").json()["allowances"]
+    assert [(one["id"], one["component"], one["scopes"]) for one in listed] == [
+        (str(made.id), "mcp:github-mcp", ["delete_repo"])
+    ]
     body = {
         "verb": "scope.withdraw",
         "target": {"kind": "connection", "name": str(account().id)},
