@@ -11,6 +11,7 @@ from django.conf import settings
 from approvals.clock import stamp
 from audit.clock import uuid7
 from connections import scopes
+from connections.ibom import declarations
 from connections.ibom.facts import Facts
 from connections.ibom.shape import Account, Declared, Used
 
@@ -55,6 +56,9 @@ def build(facts: Facts, serial: UUID | None = None) -> dict[str, Any]:
     }
     if parts.citations:
         document["citations"] = parts.citations
+    states = {account.id: account.state for account in facts.accounts}
+    if told := declarations.build(facts.reviews, states, parts.excess):
+        document |= {"definitions": declarations.standard(), "declarations": told}
     return document
 
 
@@ -64,6 +68,7 @@ class _Parts:
     def __init__(self, facts: Facts) -> None:
         self.components: list[dict[str, Any]] = []
         self.citations: list[dict[str, Any]] = []
+        self.excess: dict[str, bool] = {}  # by account: whether it has scopes beyond manifests
         self._edges: dict[str, set[str]] = {}
         self._declared: dict[str, set[str]] = {}
         names = {account.connection for account in facts.accounts}
@@ -155,6 +160,7 @@ class _Parts:
         at = f"/components/{len(self.components)}"
         told = _from_auth0(account)
         declared = self._declared.get(account.connection, set())
+        self.excess[account.id] = bool(set(account.scopes) - declared)
         ours = list(_from_us(account, uses, declared))
         self.components.append(
             {

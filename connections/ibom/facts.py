@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -19,8 +20,8 @@ from audit.models import Checkpoint, Entry, EventRow
 from connections import grounds, lookup, reconcile, standing
 from connections.ibom import difference, replay
 from connections.ibom.difference import Change
-from connections.ibom.shape import Account, Declared, Used
-from connections.models import ConnectedAccount, Manifest, Schedule, SeenUse, Use
+from connections.ibom.shape import Account, Decision, Declared, Reviewed, Used
+from connections.models import ConnectedAccount, Manifest, ReviewItem, Schedule, SeenUse, Use
 from connections.standing import Ground
 
 _BATCH = 500
@@ -44,6 +45,7 @@ class Facts:
         compared: when everybody was last compared with Auth0; None before that.
         unread: how many people could not be read then.
         size: entries of the log that it was rebuilt from; None where it is of the rows of now.
+        reviews: closed access reviews, oldest first.
     """
 
     taken: datetime
@@ -55,6 +57,7 @@ class Facts:
     compared: datetime | None
     unread: int
     size: int | None = None
+    reviews: tuple[Reviewed, ...] = ()
 
 
 def read(actor: Actor, *, own: bool = False) -> Facts:
@@ -77,6 +80,7 @@ def read(actor: Actor, *, own: bool = False) -> Facts:
             whole=not own and bool(actor.roles & lookup.SEES_ALL),
             compared=last.finished if last else None,
             unread=last.failed if last else 0,
+            reviews=tuple(_reviews(None if actor.roles & lookup.SEES_ALL and not own else rows)),
         )
 
 
@@ -98,6 +102,12 @@ def at(size: int, moment: datetime | None = None) -> Facts:
         compared=None,
         unread=inventory.untold,
         size=size,
+        reviews=tuple(
+            sorted(
+                (one for one in inventory.reviews.values() if one.closed),
+                key=lambda one: one.index or 0,
+            )
+        ),
     )
 
 
@@ -162,6 +172,47 @@ def _standing(accounts: Iterator[Account], ground: Ground, moment: datetime) -> 
     for account in accounts:
         account.stand(standing.of(account, ground, moment))
         yield account
+
+
+def _reviews(rows: tuple[ConnectedAccount, ...] | None) -> Iterator[Reviewed]:
+    """Closed reviews with their decisions, or with those on some accounts alone."""
+    items = ReviewItem.objects.exclude(review__closed_at=None).order_by(
+        "review__closed_at", "review_id", "id"
+    )
+    if rows is not None:
+        items = items.filter(account__in=[row.id for row in rows])
+    for review, some in groupby(items.select_related("review"), key=lambda item: item.review):
+        told = list(some)
+        indexes = _indexes([item.event for item in told] + [review.closed_event])
+        yield Reviewed(
+            str(review.id),
+            review.title,
+            {str(item.account): _decision(item, indexes) for item in told},
+            len(told),
+            sum(not item.choice for item in told),
+            review.closed_at,
+            review.result_digest,
+            review.closed_event,
+            indexes.get(review.closed_event),
+        )
+
+
+def _decision(item: ReviewItem, indexes: Mapping[str, int]) -> Decision:
+    return Decision(
+        str(item.account),
+        item.choice,
+        item.reason,
+        item.decided_at,
+        item.self_review,
+        item.event,
+        indexes.get(item.event),
+    )
+
+
+def _indexes(events: Iterable[str]) -> dict[str, int]:
+    wanted = [event for event in events if event]
+    found = EventRow.objects.filter(event__in=wanted, seq__isnull=False)
+    return {str(event): seq for event, seq in found.values_list("event", "seq") if seq is not None}
 
 
 def _declared(row: Manifest) -> Declared:

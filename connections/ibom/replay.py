@@ -9,13 +9,13 @@ Python: no database, no Django.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
 from connections import standing
-from connections.ibom.shape import ERASED, Account, Declared, Used
+from connections.ibom.shape import ERASED, Account, Decision, Declared, Reviewed, Used
 from connections.just_in_time.setting import Setting
 from connections.standing import EVERYTHING, Frozen, Ground
 
@@ -45,6 +45,8 @@ ACTIONS: Final = (
     "token.exchanged",
     "token.refused",
     "manifest.declared",
+    "review.decided",
+    "review.closed",
 )
 """The events that tell something about the inventory; others may be left out of a walk."""
 
@@ -63,6 +65,7 @@ class Inventory:
         untold: events that name no account any more, since what named it was erased.
         settings: just-in-time settings by connection.
         frozen: freezes in force of services and people, by kind and name.
+        reviews: access reviews by id.
     """
 
     accounts: dict[str, Account] = field(default_factory=dict)
@@ -72,6 +75,7 @@ class Inventory:
     untold: int = 0
     settings: dict[str, Setting] = field(default_factory=dict)
     frozen: dict[tuple[str, str], Frozen] = field(default_factory=dict)
+    reviews: dict[str, Reviewed] = field(default_factory=dict)
 
     def take(self, event: Event) -> None:
         """Go on by one event; they have to come in order of index."""
@@ -79,8 +83,8 @@ class Inventory:
         if index is not None:
             self.size = index + 1
         action = event["action"]
-        if action == "manifest.declared":
-            self._declared(event)
+        if action in _ALONE:
+            _ALONE[action](self, event)
         elif action in _ACCOUNTS and event["outcome"] in {"success", "pending"}:
             self._told(event)
         elif action == "connection.use_seen":
@@ -202,6 +206,28 @@ class Inventory:
             kind, name, str(event["data"].get("manifest", "")), _moment(event["time"]), needs
         )
 
+    def _decided(self, event: Event) -> None:
+        data = event["data"]
+        account, review = str(data.get("account_id", "")), str(data.get("review", ""))
+        known = self.reviews.setdefault(review, Reviewed(review, _text(data.get("title"))))
+        known.decisions[account] = Decision(
+            account,
+            str(data.get("choice", "")),
+            _text(event["reason"]),
+            _moment(event["time"]),
+            data.get("self_review") is True,
+            str(event["id"]),
+            event["index"],
+        )
+
+    def _closed(self, event: Event) -> None:
+        data, name = event["data"], _text((event["target"] or {}).get("name"))
+        known = self.reviews.setdefault(name, Reviewed(name))
+        known.title = _text(data.get("title"))
+        known.accounts, known.undecided = int(data["accounts"]), int(data["undecided"])
+        known.closed, known.result_sha256 = _moment(event["time"]), str(data["result_sha256"])
+        known.event, known.index = str(event["id"]), event["index"]
+
     def copy(self) -> Inventory:
         """A state to compare with later, which further events do not change."""
         accounts = {
@@ -224,6 +250,13 @@ class Inventory:
         for account in found.accounts.values():
             account.stand(standing.of(account, ground, moment))
         return found
+
+
+_ALONE: Final[Mapping[str, Callable[[Inventory, Event], None]]] = {
+    "manifest.declared": Inventory._declared,
+    "review.decided": Inventory._decided,
+    "review.closed": Inventory._closed,
+}
 
 
 def walk(events: Iterable[Event]) -> Inventory:

@@ -68,3 +68,31 @@ class Declared:
     digest: str
     declared_at: datetime
     needs: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decided on one account in an access review."""
+
+    account: str
+    choice: str  # keep, reduce, revoke; empty where nobody decided
+    reason: str = ""
+    at: datetime | None = None
+    own: bool = False  # the owner decided, on their own account
+    event: str = ""
+    index: int | None = None
+
+
+@dataclass(slots=True)
+class Reviewed:
+    """An access review with what was decided in it; `closed` is None while it goes on."""
+
+    id: str
+    title: str = ""
+    decisions: dict[str, Decision] = field(default_factory=dict)
+    accounts: int = 0
+    undecided: int = 0
+    closed: datetime | None = None
+    result_sha256: str = ""
+    event: str = ""
+    index: int | None = None

@@ -196,7 +196,7 @@ def test_the_number_of_queries_does_not_grow(
 ) -> None:
     for n in range(40):
         make("member2", auth0_id=f"cac_{n}")
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         facts.read(person(*AUDITOR))
 
 
