@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auth0_client.vault import VaultToken
-from connections import scopes
+from connections import scope_sets, scopes
 from connections.caller_rules import Declared
 from connections.escalation import allowances, asking, rules
 from connections.picking import Picked
@@ -57,10 +57,10 @@ def check_given(
     """
     if declared.need is None or ask.component is None:
         return ()
-    excess = token.scope - set(declared.need.scopes)
-    if excess and picked is not None:
-        excess = excess - (allowed or allowances.scopes_of(picked.account, ask.component))
-    beyond = tuple(sorted(excess))
+    beyond = scope_sets.beyond(ask.connection, token.scope, declared.need.scopes)
+    if beyond and picked is not None:
+        more = allowed or allowances.scopes_of(picked.account, ask.component)
+        beyond = scope_sets.beyond(ask.connection, beyond, more)
     if not beyond or rules.of(ask.connection).excess == "flag":
         return beyond
     refusal = TokenRefusal(

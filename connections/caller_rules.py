@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from connections import decisions, manifests, scopes
+from connections import decisions, manifests, scope_sets, scopes
 from connections.models import ManifestNeed
 from connections.refusals import TokenRefusal
 
@@ -72,7 +72,7 @@ def check_declared(
         raise TokenRefusal(
             403, "undeclared_caller", f"The manifest of {component} does not name {title}."
         )
-    return Declared(need, tuple(sorted(set(wanted) - set(need.scopes))))
+    return Declared(need, scope_sets.beyond(connection, wanted, need.scopes))
 
 
 def check_decision(component: Component | None) -> str:

@@ -19,7 +19,7 @@ from approvals.models import Approval, Outcome, Status
 from approvals.perform import Performed, Refused, perform
 from audit.actor import Actor, Target
 from audit.ledger import display
-from connections import notices, scopes
+from connections import notices, scope_sets, scopes
 from connections.caller_rules import Component
 from connections.escalation import allowances, attempts, rules
 from connections.escalation.attempts import Noted, TooManyAsks
@@ -58,7 +58,7 @@ def settle(tried: Tried) -> frozenset[str]:
         TokenRefusal: `scope_escalation_pending`, `scope_not_declared` or `rate_limited`.
     """
     allowed = allowances.scopes_of(tried.account, tried.component)
-    missing = tuple(scope for scope in tried.scopes if scope not in allowed)
+    missing = scope_sets.beyond(tried.account.connection, tried.scopes, allowed)
     if not missing:
         return allowed
     raise refuse(replace(tried, scopes=missing))
@@ -188,8 +188,8 @@ def _too_many(tried: Tried, limit: TooManyAsks) -> TokenRefusal:
     return TokenRefusal(
         429,
         "rate_limited",
-        f"{_what(tried)} {tried.component.name} caused {attempts.ASKS_PER_HOUR} requests within an "
-        "hour already, so nobody is asked now.",
+        f"{_what(tried)} Enough requests of that kind were made within an hour, so nobody is asked "
+        "now.",
         retry_after_s=float(limit.retry_after_s),
     )
 

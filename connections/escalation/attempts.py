@@ -20,6 +20,8 @@ from connections.models import Attempts, ConnectedAccount, Escalation
 WINDOW_S: Final = 3600
 ASKS_PER_HOUR: Final = 3
 """New requests an hour that one component may cause in one person's name."""
+ASKS_PER_PERSON: Final = 10
+"""The same of all components together: who is asked too often stops reading."""
 GRAVE_FROM: Final = 3
 CRITICAL_FROM: Final = 5
 _KEPT: Final = 50
@@ -77,15 +79,21 @@ def count_ask(account: ConnectedAccount, component: Component, now: datetime) ->
     """Count a new request, inside the transaction that makes it.
 
     Raises:
-        TooManyAsks: this component caused enough of them within the hour.
+        TooManyAsks: this component, or all of this person's, caused enough of them within the hour.
     """
     watch = _watch(account, component)
     recent = _recent(watch.asks, now)
-    if len(recent) >= ASKS_PER_HOUR:
-        oldest = recent[-ASKS_PER_HOUR]
-        raise TooManyAsks(max(1, math.ceil(oldest + WINDOW_S - now.timestamp())))
+    _check(recent, ASKS_PER_HOUR, now)
+    everybodys = Attempts.objects.filter(iss=account.iss, sub=account.sub)
+    asked = [at for asks in everybodys.values_list("asks", flat=True) for at in asks]
+    _check(sorted(_recent(asked, now)), ASKS_PER_PERSON, now)
     watch.asks = [*recent, now.timestamp()]
     watch.save(update_fields=["asks"])
+
+
+def _check(recent: list[float], most: int, now: datetime) -> None:
+    if len(recent) >= most:
+        raise TooManyAsks(max(1, math.ceil(recent[-most] + WINDOW_S - now.timestamp())))
 
 
 def _watch(account: ConnectedAccount, component: Component) -> Attempts:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.conf import settings as django_settings
 
+from approvals import clock
 from approvals.models import Approval, Notice, Outcome
 from approvals.sweep import sweep
 from audit.ledger.vocabulary import SEVERITIES
@@ -208,6 +210,17 @@ def test_few_new_requests_an_hour_are_made_for_one_component(mcp: Gateway, trave
     assert len(Attempts.objects.get().asks) == 3
     travel(3601)
     assert code(mcp.exchange(scopes="read:project")) == (403, "scope_escalation_pending")
+
+
+def test_one_person_is_asked_about_all_components_only_so_often(mcp: Gateway) -> None:
+    now = clock.now().timestamp()
+    for name in ("a", "b", "c", "d"):
+        Attempts.objects.create(
+            iss=django_settings.ENV.issuer, sub=subject("operator"), kind="mcp", name=name,
+            asks=[now - 60] * 3,
+        )  # fmt: skip
+    assert code(mcp.exchange(scopes=BEYOND)) == (429, "rate_limited")
+    assert not Approval.objects.exists()
 
 
 def test_the_owner_takes_an_allowance_back_at_once(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connections import scopes
+from connections import scope_sets, scopes
 from connections.catalogue import main, others
 
 LINES = [line.split("|") for line in (main.TABLE + others.TABLE).splitlines() if line]
@@ -51,3 +51,33 @@ def test_the_catalogue_is_well_formed() -> None:
     keys = [(service, scope) for service, scope, *_ in cells]
     assert len(set(keys)) == len(keys) > 300
     assert {scopes.title(service) for service, _ in keys}.isdisjoint({s for s, _ in keys})
+
+
+@pytest.mark.parametrize(
+    ("connection", "wanted", "declared", "beyond"),
+    [
+        ("github", ["public_repo", "read:user"], ["repo", "user"], ()),
+        ("github", ["repo"], ["public_repo"], ("repo",)),
+        ("google-oauth2", ["https://www.googleapis.com/auth/userinfo.email"], ["email"], ()),
+        (
+            "google-oauth2",
+            ["https://www.googleapis.com/auth/drive.readonly"],
+            ["https://www.googleapis.com/auth/drive"],
+            (),
+        ),
+        (
+            "google-oauth2",
+            ["https://www.googleapis.com/auth/drive"],
+            ["https://www.googleapis.com/auth/drive.readonly"],
+            ("https://www.googleapis.com/auth/drive",),
+        ),
+        ("windowslive", ["https://graph.microsoft.com/Mail.Read"], ["Mail.Read"], ()),
+        ("windowslive", ["Mail.Send"], ["Mail.Read"], ("Mail.Send",)),
+        ("our-own-github", ["public_repo"], ["repo"], ("public_repo",)),
+        ("slack", ["b", "a", "b"], [], ("a", "b")),
+    ],
+)
+def test_only_what_the_provider_itself_calls_contained_is_no_escalation(
+    connection: str, wanted: list[str], declared: list[str], beyond: tuple[str, ...]
+) -> None:
+    assert scope_sets.beyond(connection, wanted, declared) == beyond
