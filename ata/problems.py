@@ -26,6 +26,7 @@ _FIXES: Final = {
     "id_token_refused": "Run `ata logout` and `ata login`.",
     "not_permitted": "Your roles do not allow this; `ata status` shows them.",
     "client_not_allowed": "Ask an administrator to add this client to AUTH0_BROKER_CLIENTS.",
+    "account_ambiguous": "Name one with --account; `ata connections list` shows them.",
     "connection_not_linked": "Connect the account at {portal}/connections/.",
     "reconnect_required": _CONNECT_AGAIN,
     "connection_revoked": _CONNECT_AGAIN,

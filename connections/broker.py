@@ -22,7 +22,7 @@ from connections import beyond, exchanging, freezing, observed
 from connections.caller_rules import Component, check_decision, check_declared
 from connections.just_in_time import waking
 from connections.models import ConnectedAccount, State
-from connections.picking import Picked, pick
+from connections.picking import ANY, Picked, Wanted, pick
 from connections.refusals import TokenRefusal
 from outbound.waiting import Waiting
 
@@ -40,6 +40,7 @@ class Ask:
     agent: str = ""
     skill: str = ""
     scopes: tuple[str, ...] = ()
+    wanted: Wanted = ANY
 
     @property
     def component(self) -> Component | None:
@@ -75,7 +76,7 @@ def token_for(ask: Ask, waiting: Waiting = nullcontext) -> Given:
         allowed = beyond.check_asked(ask, picked, declared)
         _check_awake(ask, picked)
         token, shared = exchanging.exchange(
-            ask.actor, ask.subject_token, ask.connection, picked, waiting
+            ask.actor, ask.subject_token, ask.connection, picked, ask.wanted.login_hint, waiting
         )
         excess = beyond.check_given(ask, picked, declared, token, allowed)
         return _hand_out(ask, picked, excess, token, shared)
@@ -112,11 +113,27 @@ def _picked(ask: Ask) -> Picked | None:
     held = observed.held_accounts(ask.actor.iss, ask.actor.sub, ask.connection)
     if not held:
         if not observed.look_again(ask.actor.iss, ask.actor.sub):
+            _check_unseen(ask)
             return None
         held = observed.held_accounts(ask.actor.iss, ask.actor.sub, ask.connection)
     if not held:
         raise exchanging.not_linked(ask.connection)
-    return pick(held, ask.connection)
+    return pick(held, ask.connection, ask.wanted)
+
+
+def _check_unseen(ask: Ask) -> None:
+    """Nothing tells accounts apart now: what is named otherwise than Auth0 names it is not known.
+
+    Raises:
+        TokenRefusal: `account_ambiguous`.
+    """
+    if ask.wanted.account:
+        raise TokenRefusal(
+            409,
+            "account_ambiguous",
+            "Auth0 could not list your accounts, so nothing tells which one you mean. Name it by "
+            "login_hint, the provider's own user id, or try again later.",
+        )
 
 
 def _hand_out(

@@ -30,17 +30,19 @@ def exchange(
     subject_token: str,
     connection: str,
     picked: Picked | None,
+    login_hint: str = "",
     waiting: Waiting = nullcontext,
 ) -> tuple[VaultToken, bool]:
     """The provider token, and whether it was fetched for another request of the same moment.
 
     One exchange serves all requests of a subject for an account that wait for it; it begins with
-    the first of them and nothing of it is kept beyond the last.
+    the first of them and nothing of it is kept beyond the last. `login_hint` chooses where the
+    inventory does not know the accounts.
 
     Raises:
         TokenRefusal: what Auth0's answer means, to each who waited.
     """
-    hint = picked.hint if picked else ""
+    hint = picked.hint if picked else login_hint
     account = picked.account if picked else None
     led = False
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from connections import scopes
 from connections.models import ConnectedAccount, State
@@ -17,30 +18,61 @@ _REFUSED = (State.SUSPENDED, State.REVOCATION_PENDING)
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which of several accounts is meant; empty where nobody said.
+
+    Attributes:
+        account: its label, its id here, or the provider's own user id.
+        login_hint: the provider's own user id, as Auth0's vault takes it.
+    """
+
+    account: str = ""
+    login_hint: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.account or self.login_hint)
+
+    def is_met_by(self, account: ConnectedAccount) -> bool:
+        """Whether this is the account."""
+        if self.login_hint and account.provider_user != self.login_hint:
+            return False
+        names = {account.label.casefold(), str(account.id), account.provider_user.casefold()}
+        return not self.account or self.account.casefold() in names
+
+
+ANY: Final = Wanted()
+
+
+@dataclass(frozen=True, slots=True)
 class Picked:
     """The account to use; `hint` is the vault's `login_hint`, empty where there is no choice."""
 
     account: ConnectedAccount
     hint: str = ""
-    ambiguous: bool = False  # several accounts, none named: the vault chose
+    ambiguous: bool = False  # one that lives among others, none named: the vault chose
 
 
-def pick(accounts: Sequence[ConnectedAccount], connection: str) -> Picked:
+def pick(accounts: Sequence[ConnectedAccount], connection: str, wanted: Wanted = ANY) -> Picked:
     """Choose among accounts of one person and connection that Auth0 still holds (at least one).
 
     Raises:
-        TokenRefusal: `connection_suspended`, `connection_revoked`, `reconnect_required`.
+        TokenRefusal: `connection_suspended`, `connection_revoked`, `reconnect_required`,
+            `connection_not_linked` where none is the one that is wanted, and `account_ambiguous`
+            where several are, or nothing tells Auth0 which.
     """
     newest = sorted(accounts, key=lambda a: (a.connected_at or a.watched_since, a.pk))[::-1]
+    if wanted:
+        return _wanted(newest, connection, wanted)
     live = [account for account in newest if account.state == State.CONNECTED]
     if not live:
         raise refusal_of(newest[0])
-    refused = [account for account in newest if account.state in _REFUSED]
     if len(newest) == 1:
         return Picked(live[0])
-    named = next((account for account in live if account.provider_user), None)
-    if named is not None:
-        return Picked(named, hint=named.provider_user)
+    if len(live) > 1:
+        raise _ambiguous(live, connection, "Say which one you mean")
+    if live[0].provider_user:
+        return Picked(live[0], hint=live[0].provider_user)
+    refused = [account for account in newest if account.state in _REFUSED]
     if refused:
         raise TokenRefusal(
             403,
@@ -50,6 +82,55 @@ def pick(accounts: Sequence[ConnectedAccount], connection: str) -> Picked:
             account=refused[0],
         )
     return Picked(live[0], ambiguous=True)
+
+
+def _wanted(newest: Sequence[ConnectedAccount], connection: str, wanted: Wanted) -> Picked:
+    found = [account for account in newest if wanted.is_met_by(account)]
+    if not found and len(newest) == 1 and wanted.login_hint and not newest[0].provider_user:
+        found = [newest[0]]  # nobody told us its user id: the vault knows whether this is it
+    if not found:
+        refusal = TokenRefusal(
+            404,
+            "connection_not_linked",
+            f"You have connected no such {scopes.title(connection)} account. "
+            f"{_named(newest)} is connected.",
+        )
+        refusal.choices = _choices(newest)
+        raise refusal
+    if len(found) > 1:
+        raise _ambiguous(found, connection, "Several are called that; name one by its id")
+    account = found[0]
+    if account.state != State.CONNECTED:
+        raise refusal_of(account)
+    hint = account.provider_user or wanted.login_hint
+    if not hint and len(newest) > 1:
+        raise _ambiguous(
+            newest,
+            connection,
+            "Auth0 has not told its user id at the provider, so the vault cannot be asked for it; "
+            "pass it as login_hint if you know it, or disconnect the others",
+        )
+    return Picked(account, hint=hint)
+
+
+def _ambiguous(accounts: Sequence[ConnectedAccount], connection: str, fix: str) -> TokenRefusal:
+    refusal = TokenRefusal(
+        409,
+        "account_ambiguous",
+        f"You have several {scopes.title(connection)} accounts: {_named(accounts)}. {fix}.",
+    )
+    refusal.choices = _choices(accounts)
+    return refusal
+
+
+def _named(accounts: Sequence[ConnectedAccount]) -> str:
+    return ", ".join(account.named or str(account.id) for account in accounts)
+
+
+def _choices(accounts: Sequence[ConnectedAccount]) -> tuple[dict[str, str], ...]:
+    return tuple(
+        {"id": str(one.id), "label": one.label, "login_hint": one.provider_user} for one in accounts
+    )
 
 
 def refusal_of(account: ConnectedAccount) -> TokenRefusal:

@@ -36,6 +36,7 @@ class TokenRefusal(Exception):
         self.severity = ""  # of the escalation; empty = as usual
         self.facts: Mapping[str, Any] = {}  # more for the event
         self.opens_at = opens_at  # RFC 3339: outside the hours of the connection until then
+        self.choices: tuple[dict[str, str], ...] = ()  # accounts to name one of; for the owner only
         self.event_id = ""
 
     def again(self) -> TokenRefusal:

@@ -45,6 +45,7 @@ _REFUSED = {
     "connection_suspended": "the connection is suspended",
     "wake_pending": "it is asleep, and its owner is asked to wake it",
     "connection_revoked": "the connection is revoked",
+    "account_ambiguous": "several are connected and none was named",
     "connection_not_linked": "nothing is connected",
     "reconnect_required": "it has to be connected again",
     "client_not_allowed": "the application may not ask",

@@ -15,6 +15,14 @@ Agent = Annotated[
     str,
     typer.Option("--agent", envvar="ATA_AGENT", help="Who calls; recorded as asserted."),
 ]
+Account = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--account",
+        metavar="[CONNECTION=]ACCOUNT",
+        help="Which of several accounts: label, id, or the provider's user id. May repeat.",
+    ),
+]
 
 Scope = Annotated[
     list[str] | None,
@@ -45,6 +53,7 @@ def run(
     agent: Agent = "ata",
     scope: Scope = None,
     wait: Wait = False,
+    account: Account = None,
     json_output: Json = False,
 ) -> None:
     """Run a stdio server with its credentials; the agent's side of the pipe carries none."""
@@ -56,7 +65,7 @@ def run(
     screen = open_screen(ctx, json_output)
     try:
         with Portal.open() as portal:
-            broker = Broker(portal, name, agent, escalations.beyond(scope or []))
+            broker = Broker(portal, name, agent, escalations.beyond(scope or []), account or ())
             if wait:
                 escalations.wait(broker, portal, screen)
             code = Supervisor(broker, command, screen).run()
@@ -76,6 +85,7 @@ def proxy(
     agent: Agent = "ata",
     scope: Scope = None,
     wait: Wait = False,
+    account: Account = None,
     json_output: Json = False,
 ) -> None:
     """Give an agent a local address for an HTTP server; credentials are added on the way."""
@@ -86,7 +96,7 @@ def proxy(
 
     screen = open_screen(ctx, json_output)
     with Portal.open() as portal:
-        broker = Broker(portal, name, agent, escalations.beyond(scope or []))
+        broker = Broker(portal, name, agent, escalations.beyond(scope or []), account or ())
         if wait:
             escalations.wait(broker, portal, screen)
         served = Proxy(broker, port)

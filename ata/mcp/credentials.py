@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from urllib.parse import quote
 
-from ata.errors import AtaError
+from ata.errors import AtaError, usage_error
 from ata.portal import Portal
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -56,11 +56,17 @@ class Broker:
         name: str,
         agent: str,
         beyond: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        accounts: Sequence[str] = (),
     ) -> None:
+        """`beyond`: scopes to ask for, by connection, that the manifest may not declare.
+
+        `accounts` are `CONNECTION=ACCOUNT`, or one account for a manifest of one connection.
+        """
         self._portal = portal
         self._name = name
         self._agent = agent
-        self._beyond = beyond  # scopes to ask for, by connection, that the manifest may not declare
+        self._beyond = beyond
+        self._accounts = accounts
 
     def manifest(self) -> Manifest:
         """The server's manifest.
@@ -97,9 +103,15 @@ class Broker:
         Raises:
             AtaError: the broker's code.
         """
-        return Credentials({need.variable: self._exchange(need) for need in manifest.needs})
+        chosen = _chosen(manifest, self._accounts)
+        return Credentials(
+            {
+                need.variable: self._exchange(need, chosen.get(need.connection, ""))
+                for need in manifest.needs
+            }
+        )
 
-    def _exchange(self, need: Need) -> str:
+    def _exchange(self, need: Need, account: str) -> str:
         headers = {
             "ATA-Agent": self._agent,
             "ATA-Skill": f"mcp:{self._name}",
@@ -107,7 +119,7 @@ class Broker:
                 dict.fromkeys([*need.scopes, *self._beyond.get(need.connection, ())])
             ),
         }
-        params = {"connection": [need.connection]}
+        params = {"connection": [need.connection]} | ({"account": [account]} if account else {})
         token = self._portal.get("/v1/auth/token", params=params, headers=headers).body.get(
             "access_token"
         )
@@ -118,6 +130,23 @@ class Broker:
                 fix="Check the portal's log.",
             )
         return token
+
+
+def _chosen(manifest: Manifest, accounts: Sequence[str]) -> dict[str, str]:
+    """The account of each connection that one was chosen for."""
+    names = [need.connection for need in manifest.needs]
+    chosen: dict[str, str] = {}
+    for one in accounts:
+        connection, equals, account = one.partition("=")
+        if (not equals or connection not in names) and len(names) == 1:
+            connection, account = names[0], one
+        if connection not in names or not account or connection in chosen:
+            raise usage_error(
+                f"--account {one}: it fits no connection of {manifest.name}, or not once.",
+                f"Give CONNECTION=ACCOUNT; the connections are {', '.join(names) or 'none'}.",
+            )
+        chosen[connection] = account
+    return chosen
 
 
 def default_variable(connection: str) -> str:

@@ -97,7 +97,7 @@ class Supervisor:
         try:
             self._start(self._broker.credentials())
         except AtaError as error:
-            if error.code == "command_failed" or sys.stdin.isatty():
+            if error.code in {"command_failed", "usage"} or sys.stdin.isatty():
                 raise
             self._screen.error(error, stream=sys.stderr)
         Thread(target=_read_agent, args=(sys.stdin.fileno(), self._events), daemon=True).start()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import re
 from contextlib import nullcontext
+from typing import Annotated
 
 from django.http import HttpRequest, JsonResponse
-from ninja import Router
+from ninja import Field, Router
 
 from connections import broker, manifests
+from connections.picking import Wanted
 from connections.refusals import TokenRefusal
 from portal.api import contract, shapes
 from portal.api.auth import Caller, bearer, caller
@@ -18,6 +20,7 @@ from portal.api.problems import Problem
 _NAME = re.compile(r"[\x21-\x7E](?:[\x20-\x7E]{0,198}[\x21-\x7E])?")
 _CONNECTION = re.compile(manifests.CONNECTION)
 _MAX_SCOPES = 4000
+_MAX_ACCOUNT = 255
 
 
 def subject(request: HttpRequest) -> Caller | None:
@@ -49,12 +52,20 @@ _ASKED = [
     response=shapes.ProviderToken,
     openapi_extra=contract.may(403, 404, 409, 422, 429, 502) | {"parameters": _ASKED},
 )
-def token(request: HttpRequest, connection: str) -> JsonResponse:
+def token(
+    request: HttpRequest,
+    connection: str,
+    account: Annotated[str, Field(max_length=_MAX_ACCOUNT)] = "",
+    login_hint: Annotated[str, Field(max_length=_MAX_ACCOUNT)] = "",
+) -> JsonResponse:
     """For registered gateway clients. `ATA-Agent`, `ATA-Skill` (`kind:name`) and `ATA-Scopes` say
-    who asks for what; they are asserted, and every answer is an event."""
+    who asks for what; they are asserted, and every answer is an event. Of several accounts,
+    `account` (label, id or the provider's user id) or `login_hint` (the latter) chooses one."""
     who = caller(request)
     if not _CONNECTION.fullmatch(connection):
         raise Problem(422, "invalid_request", "connection: name one, such as github.")
+    if not (account + login_hint).isprintable():
+        raise Problem(422, "invalid_request", "account, login_hint: printable text.")
     ask = broker.Ask(
         actor=who.actor,
         subject_token=who.token,
@@ -63,6 +74,7 @@ def token(request: HttpRequest, connection: str) -> JsonResponse:
         agent=_header(request, "ATA-Agent", 100),
         skill=_header(request, "ATA-Skill", 200),
         scopes=_scopes(request),
+        wanted=Wanted(account, login_hint),
     )
     try:
         given = broker.token_for(ask, request.META.get("serving.waiting", nullcontext))
@@ -110,6 +122,8 @@ def _problem(refusal: TokenRefusal) -> Problem:
         members["excess_scopes"] = list(refusal.excess)
     if refusal.approval:
         members["approval_id"] = refusal.approval
+    if refusal.choices:
+        members["accounts"] = list(refusal.choices)
     if refusal.opens_at:
         members["opens_at"] = refusal.opens_at
     return Problem(refusal.status, refusal.code, refusal.detail, headers=headers, **members)

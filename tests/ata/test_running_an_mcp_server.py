@@ -152,6 +152,30 @@ def test_the_broker_is_told_who_asks_and_for_what(
     assert request.headers["ata-scopes"] == "repo read:user"
 
 
+@pytest.mark.parametrize("account", ["work", "github=work"])
+def test_one_of_several_accounts_is_asked_for(
+    broker: StandIn, signed_in: Ata, account: str
+) -> None:
+    done = signed_in("mcp", "run", "repo-reader", "--account", account, "--", "true")
+    assert done.returncode == 0
+    assert broker.seen("GET", "/v1/auth/token")[0].query == {
+        "connection": ["github"], "account": ["work"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("accounts", [["work", "home"], ["="], ["github="]])
+def test_accounts_that_fit_no_connection_are_a_usage_error(
+    broker: StandIn, signed_in: Ata, accounts: list[str]
+) -> None:
+    named = [word for account in accounts for word in ("--account", account)]
+    two = [*MANIFEST["connections"], {"connection": "slack", "scopes": []}]
+    broker.on("GET", "/v1/manifests/mcp/repo-reader", Reply(200, {**MANIFEST, "connections": two}))
+    done = signed_in("mcp", "run", "repo-reader", *named, "--", "sh", "-c", "echo started")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "CONNECTION=ACCOUNT" in done.stderr
+    assert broker.seen("GET", "/v1/auth/token") == []
+
+
 def test_each_invocation_asks_the_broker_again(broker: StandIn, run: Callable[[], Agent]) -> None:
     agent = run()
     agent.call(1, "initialize")

@@ -17,7 +17,7 @@ from approvals.models import Person
 from audit.models import EventRow
 from connections import manifests, observed, reconcile
 from connections.models import ConnectedAccount, State, Use
-from connections.picking import pick
+from connections.picking import Wanted, pick
 from connections.refusals import TokenRefusal
 from tests.connections.visitor import Gateway, empty_vault, fill_vault, know, subject
 from tests.support.tenant import LocalTenant
@@ -142,13 +142,47 @@ def _account(state: State, user: str = "", age_h: int = 1) -> ConnectedAccount:
     )  # fmt: skip
 
 
-def test_of_several_accounts_the_named_newest_is_used() -> None:
-    old, new = _account(State.CONNECTED, "1", 9), _account(State.CONNECTED, "2", 1)
-    picked = pick([old, new], "github")
-    assert (picked.account, picked.hint, picked.ambiguous) == (new, "2", False)
+def test_of_several_accounts_none_is_chosen_for_anybody() -> None:
+    both = [_account(State.CONNECTED, "1", 9), _account(State.CONNECTED, "2", 1)]
+    with pytest.raises(TokenRefusal) as refused:
+        pick(both, "github")
+    assert (refused.value.status, refused.value.code) == (409, "account_ambiguous")
+    assert [one["login_hint"] for one in refused.value.choices] == ["2", "1"]
 
 
-def test_of_several_unnamed_accounts_the_choice_is_the_vaults_and_said() -> None:
+def test_an_account_is_chosen_by_label_id_or_user_and_only_its_own_is_used() -> None:
+    work, home = _account(State.CONNECTED, "1", 9), _account(State.CONNECTED, "2", 1)
+    work.label, home.label = "Work", "home"
+    for wanted in (Wanted("work"), Wanted(str(work.id)), Wanted("1"), Wanted("", "1")):
+        picked = pick([work, home], "github", wanted)
+        assert (picked.account, picked.hint, picked.ambiguous) == (work, "1", False)
+    for stranger in (Wanted("3"), Wanted("", "work"), Wanted("home", "1")):
+        with pytest.raises(TokenRefusal) as refused:
+            pick([work, home], "github", stranger)
+        assert (refused.value.status, refused.value.code) == (404, "connection_not_linked")
+    home.label = "work"
+    with pytest.raises(TokenRefusal) as refused:
+        pick([work, home], "github", Wanted("work"))
+    assert refused.value.code == "account_ambiguous"
+
+
+def test_a_wanted_account_is_refused_by_its_own_state_and_never_replaced() -> None:
+    asleep, live = _account(State.SUSPENDED, "1"), _account(State.CONNECTED, "2")
+    with pytest.raises(TokenRefusal) as refused:
+        pick([asleep, live], "github", Wanted("1"))
+    assert (refused.value.code, refused.value.account) == ("connection_suspended", asleep)
+
+
+def test_the_vault_is_asked_for_no_account_that_it_cannot_tell() -> None:
+    nameless = [_account(State.CONNECTED), _account(State.CONNECTED, "2")]
+    with pytest.raises(TokenRefusal) as refused:
+        pick(nameless, "github", Wanted(str(nameless[0].id)))
+    assert refused.value.code == "account_ambiguous"
+    only = _account(State.CONNECTED)
+    assert pick([only], "github", Wanted("", "7")).hint == "7", "the vault knows whether it is"
+
+
+def test_of_one_live_account_among_dead_ones_the_choice_is_the_vaults_and_said() -> None:
     picked = pick([_account(State.CONNECTED), _account(State.NEEDS_RECONNECT)], "github")
     assert (picked.hint, picked.ambiguous) == ("", True)
 

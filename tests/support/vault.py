@@ -73,7 +73,7 @@ class VaultElsewhere:
         found: dict[str, Any] = answer.json()
         return found
 
-    def token(self, sub: str, client: str = "ata-cli", **claims: Any) -> str:
+    def token(self, sub: str, client: str = "ata-cli", /, **claims: Any) -> str:
         """An access token of a person for the portal's API."""
         return str(self.tell(mint={"sub": sub, "azp": client, **claims})["token"])
 

@@ -93,7 +93,7 @@ class Town:
             "/.well-known/openid-configuration": self.discovery,
             "/.well-known/jwks.json": lambda: Reply({"keys": [self.key.as_dict(private=False)]}),
             "/oauth/token": lambda: self.token(dict(parse_qsl(body.decode())), headers),
-            "/api/v2/logs": lambda: Reply([]),
+            "/api/v2/logs": lambda: self.log(unquote_plus(urlsplit(target).query)),
             "/github/user": lambda: self.user(headers),
             "/control": lambda: self.control(json.loads(body or b"{}")),
         }
@@ -198,6 +198,20 @@ class Town:
             for a in self.accounts.get(sub, [])
         ]  # fmt: skip
         return Reply({"connected_accounts": held})
+
+    def log(self, query: str) -> Reply:
+        """The entries that tell the provider's own user ids, of the people the query names."""
+        kind = "connected_accounts_connection_succeeded"
+        return Reply(
+            [
+                {"log_id": f"log_{a['id']}", "type": kind, "user_id": sub,
+                 "date": "2026-01-02T03:04:05.000Z",
+                 "details": {"connected_account": {"id": a["id"], "idp_user_id": a["user"]}}}
+                for sub, held in self.accounts.items()
+                for a in held
+                if sub in query
+            ]
+        )  # fmt: skip
 
     def control(self, told: dict[str, Any]) -> Reply:
         """What a test wants."""

@@ -1,0 +1,195 @@
+"""The portal in a process of its own, another provider, and a caller with a token and a URL.
+
+The portal is told of the provider by its environment and by nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
+
+import httpx
+import psycopg
+
+from tests.support.tenant import CHECKOUT, free_port
+from tests.support.vault import VaultElsewhere
+
+ROLES = "https://ata.example/roles"
+CALLER = Path(__file__).with_name("token_caller.py")
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer of the broker, as the caller's process got it."""
+
+    status: int
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+    @property
+    def code(self) -> str:
+        """The problem's code; empty for a token."""
+        return str(self.body.get("code", ""))
+
+    @property
+    def token(self) -> str:
+        """The provider's token."""
+        return str(self.body["access_token"])
+
+
+@dataclass
+class House:
+    """A portal under `serving` with its own database, and who speaks with it."""
+
+    vault: VaultElsewhere
+    folder: Path
+    env: dict[str, str]
+    caller: subprocess.Popen[str]
+    server: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        """The portal."""
+        return f"http://127.0.0.1:{self.env['PORTAL_PORT']}"
+
+    def person(self, *logins: str, connection: str = "github", **more: Any) -> str:
+        """Somebody new with these accounts at the provider; their subject."""
+        sub = f"auth0|{uuid4().hex[:24]}"
+        self.hold(sub, *logins, connection=connection, **more)
+        return sub
+
+    def hold(self, sub: str, *logins: str, connection: str = "github", **more: Any) -> None:
+        """What the vault holds of a person from now on."""
+        scopes = more.pop("scopes", ["read:user", "repo"])
+        held = [
+            {"id": f"cac_{sub[-8:]}_{login}", "connection": connection, "user": login}
+            | {"scopes": scopes, **more}
+            for login in logins
+        ]
+        self.vault.tell(accounts={sub: held})
+
+    def asks(self, token: str, *queries: dict[str, str], **headers: str) -> list[Said]:
+        """All at once, from the caller's process; `headers` by their names after `ATA-`."""
+        sent = {"Agent": "release-bot", "Skill": "mcp:github-mcp"} | headers
+        named = {f"ATA-{name}": value for name, value in sent.items() if value}
+        asks = [{"query": urlencode(query), "headers": named} for query in queries]
+        assert self.caller.stdin and self.caller.stdout
+        self.caller.stdin.write(json.dumps({"url": self.url, "token": token, "asks": asks}) + "\n")
+        self.caller.stdin.flush()
+        return [Said(**one) for one in json.loads(self.caller.stdout.readline())]
+
+    def ask(self, token: str, connection: str = "github", **headers: str) -> Said:
+        """One request."""
+        return self.asks(token, {"connection": connection}, **headers)[0]
+
+    def api(self, method: str, path: str, who: str, role: str, body: Any = None) -> Any:
+        """A call of somebody else with a role, such as an admin; JSON back."""
+        token = self.vault.token(who, "ata-cli", **{ROLES: [role]})
+        answer = httpx.request(
+            method,
+            self.url + path,
+            json=body,
+            headers={"Authorization": f"Bearer {token}", "Idempotency-Key": uuid4().hex},
+            timeout=60,
+        )
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def decide(self, verb: str, kind: str, name: str, role: str = "admin") -> Any:
+        """A decision over `/v1/decisions`."""
+        target = {"kind": kind, "name": name}
+        said = {"verb": verb, "target": target, "reason": "a test"}
+        return self.api("POST", "/v1/decisions", "auth0|0000000000000000000000ad", role, said)
+
+    def events(self, **filters: str) -> list[dict[str, Any]]:
+        """Events of the trail, newest first."""
+        query = urlencode(filters | {"limit": "100"})
+        who = "auth0|0000000000000000000000au"
+        found = self.api("GET", f"/v1/audit/events?{query}", who, "auditor")
+        return list(found["items"])
+
+    def accounts_of(self, sub: str) -> list[dict[str, Any]]:
+        """Their own accounts, as `/v1/connections` tells them."""
+        token = self.vault.token(sub)
+        answer = httpx.get(
+            f"{self.url}/v1/connections?owner=me", headers={"Authorization": f"Bearer {token}"}
+        )
+        return list(answer.json()["items"])
+
+
+@contextmanager
+def house(folder: Path) -> Iterator[House]:
+    """Start all of it; one portal process, so that requests of one moment meet."""
+    vault = VaultElsewhere().start()
+    with _database(folder) as database:
+        kept = {
+            k: v for k, v in os.environ.items() if not k.startswith(("AUTH0_", "PORTAL_", "STEP_"))
+        }
+        env = kept | vault.environment() | {
+            "VAR_DIR": str(folder), "DATABASE_URL": database, "PORTAL_PORT": str(free_port()),
+            "DJANGO_SETTINGS_MODULE": "portal.settings",
+        }  # fmt: skip
+        (folder / "secrets").mkdir(mode=0o700)
+        for words in (["migrate", "--verbosity=0"], ["declare_manifests", "demo/manifests"]):
+            subprocess.run(
+                [sys.executable, "manage.py", *words],
+                cwd=CHECKOUT, env=env, check=True, stdout=subprocess.DEVNULL,
+            )  # fmt: skip
+        with (folder / "portal.log").open("ab") as log:
+            server = subprocess.Popen(
+                [sys.executable, "-m", "serving", "portal.wsgi:application",
+                 "--port", env["PORTAL_PORT"]],
+                cwd=CHECKOUT, env=env, stdout=log, stderr=log,
+            )  # fmt: skip
+        caller = subprocess.Popen(
+            [sys.executable, "-I", str(CALLER)],
+            env={"PATH": os.environ["PATH"]}, cwd=folder, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            _wait(env)
+            yield House(vault, folder, env, caller, server)
+        finally:
+            caller.communicate(timeout=20)
+            server.terminate()
+            server.wait(40)
+            vault.stop()
+
+
+@contextmanager
+def _database(folder: Path) -> Iterator[str]:
+    """A file in the folder, or a database of its own where tests have a server."""
+    given = os.environ.get("TEST_DATABASE_URL", "")
+    if not given:
+        yield f"sqlite:///{folder / 'portal.sqlite3'}"
+        return
+    server, _, name = given.partition("?")[0].rpartition("/")
+    made = f"{name}_broker_{os.getpid()}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as opened:
+        opened.execute(f'CREATE DATABASE "{made}"'.encode())
+        try:
+            yield f"{server}/{made}"
+        finally:
+            opened.execute(f'DROP DATABASE "{made}" WITH (FORCE)'.encode())
+
+
+def _wait(env: dict[str, str]) -> None:
+    until = time.monotonic() + 90
+    while time.monotonic() < until:
+        try:
+            httpx.get(f"http://127.0.0.1:{env['PORTAL_PORT']}/healthz", timeout=30)
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError((Path(env["VAR_DIR"]) / "portal.log").read_text())
