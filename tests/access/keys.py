@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from playwright.sync_api import Page
 
@@ -21,7 +22,8 @@ _STOP = """() => {
     name: name.replace(/\\s+/g, " ").trim(),
     seen: drawn(getComputedStyle(at)) || drawn(getComputedStyle(at, "::after"))
       || getComputedStyle(at).boxShadow !== "none" && at.matches(":focus-visible")
-      || Boolean(around && getComputedStyle(around).boxShadow !== "none")
+      || Boolean(around && (drawn(getComputedStyle(around))
+        || getComputedStyle(around).boxShadow !== "none"))
       || Boolean(bar && getComputedStyle(bar).strokeWidth !== "0px"),
     inside: box.width > 0 && box.bottom > 0 && box.top < innerHeight,
     text: at.matches("[tabindex='-1']"),
@@ -54,7 +56,7 @@ class Keys:
         wanted, passed = re.compile(name), []
         for _ in range(within):
             self.press("Tab")
-            stop = self.page.evaluate(_STOP)
+            stop = self.stop()
             if stop is None:  # past the last stop, in the browser's own bar
                 continue
             assert stop["seen"], f"no visible focus on {stop['name']!r} at {self.page.url}"
@@ -64,7 +66,12 @@ class Keys:
             passed.append(stop["name"])
         raise AssertionError(f"{name!r} cannot be reached at {self.page.url}: {passed}")
 
+    def stop(self) -> dict[str, Any] | None:
+        """What has the focus: its `name`, whether it is `seen` and `inside` the window."""
+        found: dict[str, Any] | None = self.page.evaluate(_STOP)
+        return found
+
     def here(self) -> str:
         """The name of what has the focus."""
-        stop = self.page.evaluate(_STOP)
+        stop = self.stop()
         return str(stop["name"]) if stop else ""
