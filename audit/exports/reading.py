@@ -20,8 +20,7 @@ from audit.plan import Plan, plan_of
 from audit.projection import SPAN
 
 _PAGE: Final = 8192  # positions looked up at once
-_AT_ONCE: Final = 4  # blocks in memory
-_WORTH: Final = 8  # of fewer lines than this, opening the events is cheaper than a whole block
+_AT_ONCE: Final = 8  # blocks in memory
 
 
 def pieces(
@@ -97,8 +96,8 @@ class _Writer:
 
     def write(self, wanted: list[tuple[int, Sequence[int]]]) -> Iterator[tuple[bytes, int]]:
         """One piece a block; `wanted` holds first positions of blocks with positions in them."""
-        worth = [first for first, seqs in wanted if len(seqs) >= _WORTH]
-        packed = blocks.read(self._format, worth)
+        # Even one line is read from its block: opening one event takes longer than unpacking 256.
+        packed = blocks.read(self._format, [first for first, _ in wanted])
         for first, seqs in wanted:
             lines = packed.pop(first, None)
             piece = self._opened(seqs) if lines is None else self._packed(lines, first, seqs)
