@@ -71,6 +71,12 @@ def _accounts(
     return rows
 
 
+def listed(params: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Id and words of each account that a decision names, for whoever has to approve it."""
+    rows = ConnectedAccount.objects.filter(pk__in=params.get("accounts", ())).order_by("pk")
+    return [(str(row.id), f"{names.owner_name(row)}’s {names.in_words(row)}") for row in rows]
+
+
 def _part(
     verb: str,
     account: ConnectedAccount,

@@ -101,12 +101,14 @@ class Standing:
         since: when it began to; None where nobody told.
         reason: in words, without a full stop; may be empty.
         opens: when a connection that is outside its hours opens again.
+        wake: what wakes an account that was not used: `use` or `owner`.
     """
 
     code: Code
     since: datetime | None
     reason: str = ""
     opens: datetime | None = None
+    wake: str = ""
 
     @property
     def usable(self) -> bool:
@@ -164,7 +166,7 @@ def _asleep(account: Known, setting: Setting, now: datetime) -> Standing | None:
     since = idle_since(account, setting)
     if since is None or since > now or setting.idle_h is None:
         return None
-    return Standing(Code.ASLEEP, since, f"not used for {span(setting.idle_h)}")
+    return Standing(Code.ASLEEP, since, f"not used for {span(setting.idle_h)}", wake=setting.wake)
 
 
 def idle_since(account: Known, setting: Setting) -> datetime | None:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from approvals.models import Approval
 from audit.actor import Actor
+from connections import selection
 from enforcement import severity
 from enforcement.kinds import KINDS
 from enforcement.models import Finding
@@ -16,16 +17,20 @@ _MAY_LOOK = frozenset({"auditor", "operator", "admin"})
 
 @dataclass(frozen=True, slots=True)
 class Because:
-    """`reason` as it was given; `finding` the gravest one, `more` how many others count."""
+    """`reason` as it was given; `finding` the gravest one, `more` how many others count;
+    `accounts` the id and words of each where it is about several."""
 
     reason: str
     finding: Finding | None = None
     more: int = 0
     url: str = ""
+    accounts: tuple[tuple[str, str], ...] = ()
 
 
 def because(approval: Approval, viewer: Actor) -> Because:
     """The reason, and for things that scanners look at the finding it rests on."""
+    if approval.target_kind == selection.KIND:
+        return Because(approval.reason, accounts=tuple(selection.listed(approval.params)))
     if approval.target_kind not in KINDS:
         return Because(approval.reason)
     found = severity.open_findings(approval.target_kind, approval.target_name)

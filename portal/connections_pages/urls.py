@@ -38,7 +38,7 @@ urlpatterns = [
     path(
         "connections/remediations/<uuid:step>/retry/", remediations.retry, name="remediation-retry"
     ),
-    path("connections/selection/", selection.selected, name="selection"),
+    path("connections/inventory/selection/", selection.selected, name="selection"),
     path("connections/settings/", settings.settings, name="settings"),
     path("connections/settings/<str:connection>/", settings.setting, name="setting"),
     path("connections/scopes/", beyond.watch, name="watch"),

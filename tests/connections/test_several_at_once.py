@@ -177,29 +177,31 @@ def test_only_an_admin_may(ids: list[str], roles: tuple[str, ...], verb: str) ->
     with pytest.raises(Refused) as no:
         decide(verb, ids, by=admin(*roles))
     assert no.value.code == "not_permitted"
-    answer = signed_in(roles[0], *roles).post("/connections/selection/", {"account": ids})
+    answer = signed_in(roles[0], *roles).post("/connections/inventory/selection/", {"account": ids})
     assert answer.status_code == 403 and states() == [State.CONNECTED] * 3
 
 
 def test_the_page_takes_what_the_filter_takes_and_what_is_ticked(ids: list[str]) -> None:
     signed_in("admin2", "admin")
     client = signed_in("admin", "admin")
-    page = client.get("/connections/selection/?connection=github").content.decode()
+    page = client.get("/connections/inventory/selection/?connection=github").content.decode()
     assert page.count('name="account"') == 3 and "Each owner is told" in page
     assert (
-        client.get("/connections/selection/?connection=slack")
+        client.get("/connections/inventory/selection/?connection=slack")
         .content.decode()
         .count("takes no connection")
     )
     given = {"account": ids[:2], "act": "revoke", "reason": "a leak"}
     bad: list[dict[str, Any]] = [{"reason": ""}, {"account": []}, {"act": "x"}, {"account": ["x"]}]
     for wrong in bad:
-        answer = client.post("/connections/selection/", given | wrong)
+        answer = client.post("/connections/inventory/selection/", given | wrong)
         assert answer.status_code == 422 and states() == [State.CONNECTED] * 3
-    asked = client.post("/connections/selection/", given)
+    asked = client.post("/connections/inventory/selection/", given)
     approval = Approval.objects.get()
     assert asked["Location"] == f"/approvals/{approval.pk}/"
     assert states() == [State.SUSPENDED, State.SUSPENDED, State.CONNECTED]
+    listed = client.get(f"/approvals/{approval.pk}/").content.decode()
+    assert f'href="/connections/{ids[1]}/"' in listed and f"/connections/{ids[2]}/" not in listed
     seen = client.get(f"/connections/{ids[0]}/").content.decode()
     assert f"/approvals/{approval.pk}/" in seen
 

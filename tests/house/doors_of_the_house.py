@@ -59,7 +59,7 @@ ROUTES: Final[Doors] = {
         "keeps",
         "a remote step of what was decided is due now",
     ),
-    "connections/selection/": ("decides", "selection.revoke, selection.suspend"),
+    "connections/inventory/selection/": ("decides", "selection.revoke, selection.suspend"),
     "connections/settings/<str:connection>/": (
         "decides",
         "connection.restrict, connection.relax",
