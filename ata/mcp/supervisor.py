@@ -1,14 +1,15 @@
 """`ata mcp run`: between an agent and its MCP server, with the credential on one side only.
 
 Before each invocation the broker is asked again, so that a block, a hold or a disconnect makes
-the very next one fail. When the token changed, the server is restarted with the new one after
-its open requests are answered, and the handshake is replayed; what a server keeps in memory
-between calls is lost then.
+the very next one fail, and ends the server that still holds a credential. When the token changed,
+the server is restarted with the new one after its open requests are answered, and the handshake
+is replayed; what a server keeps in memory between calls is lost then.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import time
@@ -29,6 +30,21 @@ from ata.screen import Screen
 DRAIN_S = 30.0
 """How long open requests may hold up a restart."""
 HANDSHAKE_S = 30.0
+SAID_NO = frozenset(
+    {
+        "client_not_allowed",
+        "connection_not_linked",
+        "connection_revoked",
+        "connection_suspended",
+        "frozen",
+        "mcp_blocked",
+        "mcp_held",
+        "reconnect_required",
+        "undeclared",
+        "undeclared_caller",
+    }
+)
+"""Refusals that end the server at once: the credential it holds in memory is no longer its own."""
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _REPLAY_PREFIX = "ata-restart-"
 
@@ -56,7 +72,7 @@ class _ChildEnded:
 
 @dataclass(frozen=True, slots=True)
 class _Stop:
-    number: int
+    code: int
 
 
 type _Event = _FromAgent | _AgentClosed | _FromChild | _ChildEnded | _Stop
@@ -100,7 +116,8 @@ class Supervisor:
             if error.code in {"command_failed", "usage"} or sys.stdin.isatty():
                 raise
             self._screen.error(error, stream=sys.stderr)
-        Thread(target=_read_agent, args=(sys.stdin.fileno(), self._events), daemon=True).start()
+        pipes = (sys.stdin.fileno(), sys.stdout.fileno())
+        Thread(target=_read_agent, args=(*pipes, self._events), daemon=True).start()
         try:
             return self._loop()
         except BrokenPipeError:
@@ -119,8 +136,8 @@ class Supervisor:
                     self._from_child(raw)
                 case _ChildEnded(child) if child is self._child:
                     return child.exit_code()
-                case _Stop(number):
-                    return 128 + number
+                case _Stop(code):
+                    return code
                 case _AgentClosed():
                     self._agent_closed = True
                 case _:
@@ -154,9 +171,9 @@ class Supervisor:
         """Ask the broker; False when the line was answered or has to wait for a restart."""
         try:
             credentials = self._broker.credentials()
-            if self._child is None:
+            if self._child is None and (self._handshake is None or line.opens):
                 self._start(credentials)
-            elif credentials != self._credentials:
+            elif self._child is None or credentials != self._credentials:
                 if self._open:
                     self._deferred.append(line)
                     self._drain_until = time.monotonic() + DRAIN_S
@@ -164,8 +181,20 @@ class Supervisor:
                 self._restart(credentials)
         except AtaError as error:
             self._refuse(line, error)
+            if error.code in SAID_NO:
+                self._end_server(error)
             return False
         return True
+
+    def _end_server(self, error: AtaError) -> None:
+        """Take the credential out of the world; what is asked next starts a server anew."""
+        if self._child is None:
+            return
+        for request in self._open:
+            self._to_agent(messages.refusal(request, error))
+        self._open.clear()
+        child, self._child, self._credentials = self._child, None, None
+        child.stop()
 
     def _refuse(self, line: Line, error: AtaError) -> None:
         self._screen.error(error, stream=sys.stderr)
@@ -254,10 +283,10 @@ class Supervisor:
         if self._child:
             self._child.signal(number)
         else:
-            self._events.put(_Stop(number))
+            self._events.put(_Stop(128 + number))
 
 
-def _read_agent(descriptor: int, events: SimpleQueue[_Event]) -> None:
+def _read_agent(descriptor: int, answers: int, events: SimpleQueue[_Event]) -> None:
     # Not through sys.stdin: its lock must be free when the interpreter ends.
     rest = b""
     while piece := os.read(descriptor, 65_536):
@@ -267,3 +296,9 @@ def _read_agent(descriptor: int, events: SimpleQueue[_Event]) -> None:
     if rest:
         events.put(_FromAgent(rest))
     events.put(_AgentClosed())
+    # The server may take its time to answer what was asked; nobody waits for it once the agent
+    # has also closed the pipe that answers go into.
+    watch = select.poll()
+    watch.register(answers, 0)  # errors are always told
+    watch.poll()
+    events.put(_Stop(1))

@@ -14,6 +14,7 @@ import pytest
 
 from tests.ata.ata_process import Ata
 from tests.ata.portal_stand_in import Reply, Request, StandIn
+from tests.support.stack import eventually
 
 TOKEN = "gho_provider/token+of-the-operator"
 MANIFEST = {
@@ -203,6 +204,52 @@ def test_a_disconnect_fails_the_very_next_invocation(
     broker.on("GET", "/v1/auth/token", token_reply())
     assert "result" in agent.call(3)
     agent.close()
+
+
+def test_a_refusal_ends_the_server_that_still_holds_a_credential(
+    broker: StandIn, run: Callable[[], Agent]
+) -> None:
+    agent = run()
+    opened = agent.call(1, "initialize")["result"]
+    broker.on("GET", "/v1/auth/token", Reply(403, {"code": "frozen"}))
+    agent.send("slow", 2, seconds=30)
+    agent.send("tools/call", 3)
+    answers = [agent.receive(), agent.receive()]
+    assert {one["id"] for one in answers} == {2, 3}
+    assert all(one["error"]["data"]["code"] == "frozen" for one in answers)
+    eventually(lambda: not Path(f"/proc/{opened['pid']}").exists(), "the end of the server")
+    assert agent.call(4, "tools/list")["error"]["data"]["code"] == "frozen"
+    broker.on("GET", "/v1/auth/token", token_reply())
+    again = agent.call(5)["result"]
+    assert again["pid"] != opened["pid"]
+    code, _ = agent.close()
+    assert code == 0
+    assert b"ata-restart" not in agent.received
+
+
+def test_a_refusal_that_passes_leaves_the_server_alone(
+    broker: StandIn, run: Callable[[], Agent]
+) -> None:
+    agent = run()
+    opened = agent.call(1, "initialize")["result"]
+    broker.on("GET", "/v1/auth/token", Reply(429, {"code": "rate_limited"}))
+    assert agent.call(2)["error"]["data"]["code"] == "rate_limited"
+    assert agent.call(3, "tools/list")["result"]["pid"] == opened["pid"]
+    agent.close()
+
+
+def test_an_agent_that_is_gone_takes_the_server_with_it(
+    broker: StandIn, signed_in: Ata, tmp_path: Path
+) -> None:
+    note = tmp_path / "pid"
+    deaf = f"echo $$ > {note}; while :; do sleep 0.1; done"  # the end of its input is no news to it
+    process = signed_in.start("mcp", "run", "repo-reader", "--", "sh", "-c", deaf)
+    eventually(lambda: note.exists() and note.read_text().strip(), "the start of the server")
+    assert process.stdin and process.stdout
+    process.stdin.close()
+    process.stdout.close()
+    assert process.wait(30) == 1
+    assert not Path(f"/proc/{note.read_text().strip()}").exists()
 
 
 def test_an_escalation_names_its_approval(broker: StandIn, run: Callable[[], Agent]) -> None:
