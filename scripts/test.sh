@@ -14,6 +14,7 @@ said=$(mktemp -d)
   .venv/bin/python -m pytest -n "$(((workers + 1) / 2))" --dist loadgroup \
   tests/audit tests/approvals tests/connections tests/enforcement tests/identity \
   tests/attacks/tamper tests/attacks/step_up/test_workers_race.py tests/faults/test_storage.py \
+  tests/callers \
   --ignore=tests/approvals/test_same_outcome_everywhere.py > "$said/postgres" 2>&1 &
 postgres=$!
 # In a process of their own: Playwright keeps an event loop that other tests must not meet.
