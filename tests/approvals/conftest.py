@@ -15,10 +15,10 @@ from audit import evidence
 from audit.actor import Actor
 from tests.approvals.lamps import Lamps, furnish
 from tests.approvals.people_of import CONTROL, Phones, acting
-from tests.approvals.working import Work, work
+from tests.approvals.working import Work, travel, work
 from tests.support.tenant import LocalTenant, Secrets
 
-__all__ = ["Work", "work"]
+__all__ = ["Work", "travel", "work"]
 
 
 @pytest.fixture(autouse=True)

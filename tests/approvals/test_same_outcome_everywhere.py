@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -197,20 +196,6 @@ def served(where: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     yield f"http://localhost:{server.port}"
     server.terminate()
     shared.dec_thread_sharing()
-
-
-@pytest.fixture
-def travel(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Set the portal's clock to after every request's end."""
-
-    hours = 0
-
-    def ahead() -> None:
-        nonlocal hours
-        hours += 1
-        monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) + timedelta(hours=hours))
-
-    return ahead
 
 
 def scanned(name: str, severity: str, need: AskNeed = AskNeed.NONE) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from typing import Any
 
 import httpx
 import respx
@@ -24,9 +22,8 @@ type Work = Callable[..., None]
 
 
 def test_an_issuer_that_stays_away_fails_and_keeps_the_hold(
-    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, settings: Any, work: Work
+    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, work: Work, travel: Callable[[], None]
 ) -> None:
-    settings.STEP_UP_EXPIRY_S = 1
     with respx.mock(assert_all_called=False) as router:
         router.post(f"{phones.tenant.url}/bc-authorize").mock(
             side_effect=httpx.ConnectError("gone")
@@ -35,22 +32,21 @@ def test_an_issuer_that_stays_away_fails_and_keeps_the_hold(
         approval = ask(olu)
         work(1)
         assert fresh(approval).status == "pending", "it is tried again"
-        time.sleep(1.1)
+        travel()
         work(1)
     assert_failed(approval, "issuer_unreachable")
     assert fresh(approval).held
 
 
 def test_an_issuer_that_never_confirms_a_push_is_not_asked_for_ever(
-    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, settings: Any, work: Work
+    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, work: Work, travel: Callable[[], None]
 ) -> None:
-    settings.STEP_UP_EXPIRY_S = 1
     with respx.mock(assert_all_called=False) as router:
         router.post(f"{phones.tenant.url}/bc-authorize").mock(side_effect=httpx.ReadTimeout("slow"))
         router.route().pass_through()
         approval = ask(olu)
         work(4)
-        time.sleep(1.1)
+        travel()
         work(2)
     assert_failed(approval, "issuer_unreachable")
 

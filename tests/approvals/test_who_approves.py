@@ -224,12 +224,11 @@ def test_a_finding_holds_though_the_group_is_too_small(
 
 
 def test_a_passkey_that_nobody_touches_expires(
-    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, settings: Any, work: Work
+    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, work: Work, travel: Callable[[], None]
 ) -> None:
-    settings.STEP_UP_EXPIRY_S = 1
     in_force(rule("all", channel="passkey"))
     approval = ask(olu)
-    time.sleep(1.1)
+    travel()
     work()
     assert fresh(approval).outcome == "expired"
 

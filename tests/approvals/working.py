@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -24,3 +25,16 @@ def work() -> Work:
             sweep()
 
     return do
+
+
+@pytest.fixture
+def travel(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Set the portal's clock to after every request's end."""
+    hours = 0
+
+    def ahead() -> None:
+        nonlocal hours
+        hours += 1
+        monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) + timedelta(hours=hours))
+
+    return ahead

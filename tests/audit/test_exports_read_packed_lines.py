@@ -114,7 +114,7 @@ def reference(bar: str, format: str, size: int) -> bytes:
 @pytest.mark.parametrize("bar", ["", "order:oldest", "action:token.*", "about -action:token.*"])
 def test_a_file_from_packed_lines_is_the_file_from_events(trail: None, bar: str) -> None:
     size = SPAN + 40
-    assert blocks.fill() == 1 and blocks.fill() == 0
+    assert blocks.fill(budget_s=60) == 1 and blocks.fill() == 0
     for format in PACKED:
         job = exports.request(ADA, EventQuery.from_bar(bar), format)
         expected = reference(bar, format, size)
@@ -131,14 +131,14 @@ def test_a_tree_that_ends_inside_a_block_ends_there(trail: None) -> None:
     early = exports.request(ADA, EventQuery(), "ndjson")
     list(record_many(DraftFactory.build() for _ in range(SPAN)))
     sequencer.run_once()
-    assert blocks.fill() == 2
+    assert blocks.fill(budget_s=60) == 2
     assert file_of("", "ndjson", early) == reference("", "ndjson", SPAN + 40)
 
 
 def test_events_in_a_block_are_not_opened_again(
     trail: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    blocks.fill()
+    blocks.fill(budget_s=60)
     opened: list[int] = []
     publics = search.publics
 
@@ -153,7 +153,7 @@ def test_events_in_a_block_are_not_opened_again(
 
 @pytest.mark.parametrize("forge", ["body", "format"])
 def test_a_block_without_our_seal_is_left_aside(trail: None, forge: str) -> None:
-    blocks.fill()
+    blocks.fill(budget_s=60)
     if forge == "body":
         lie = zstandard.compress(b"\xfe".join([b"a lie \xff\r\n"] * SPAN))
         ExportBlock.objects.filter(format="csv", first=0).update(body=lie)
@@ -164,7 +164,7 @@ def test_a_block_without_our_seal_is_left_aside(trail: None, forge: str) -> None
 
 
 def test_what_is_erased_leaves_the_packed_lines(trail: None) -> None:
-    blocks.fill()
+    blocks.fill(budget_s=60)
     erasure.erase_subject(MIA.key)
     assert not ExportBlock.objects.exists()
     for _ in range(2):
@@ -172,7 +172,7 @@ def test_what_is_erased_leaves_the_packed_lines(trail: None) -> None:
             body = file_of("", format)
             assert MIA.name.encode() not in body and b"about 7 and" not in body
             assert b"about 8 and" in body
-        blocks.fill()
+        blocks.fill(budget_s=60)
 
 
 def test_who_is_erased_while_a_block_is_written_is_not_in_it(
@@ -186,24 +186,24 @@ def test_who_is_erased_while_a_block_is_written_is_not_in_it(
         return packed
 
     monkeypatch.setattr(blocks, "pack", erasing)
-    blocks.fill()
+    blocks.fill(budget_s=60)
     monkeypatch.undo()
-    assert blocks.fill() > 0
+    assert blocks.fill(budget_s=60) > 0
     assert MIA.name.encode() not in file_of("", "ndjson")
 
 
 def test_a_level_that_moved_is_in_the_next_file(trail: None) -> None:
-    blocks.fill()
+    blocks.fill(budget_s=60)
     row = EventRow.objects.get(seq=5)
     EventRow.objects.filter(seq=5).update(human="H2")
     projection.drop_rendered([row.seq])
-    blocks.fill()
+    blocks.fill(budget_s=60)
     told = [json.loads(line) for line in file_of("order:oldest", "ndjson").splitlines()]
     assert told[5]["human"] == "H2"
 
 
 def test_a_rebuilt_projection_begins_without_blocks(trail: None) -> None:
-    blocks.fill()
+    blocks.fill(budget_s=60)
     projection.rebuild()
     assert not ExportBlock.objects.exists()
 
@@ -216,7 +216,7 @@ def test_an_event_whose_search_row_is_lost_is_exported(trail: None) -> None:
 
 def test_without_a_key_nothing_is_packed(trail: None, settings: Any) -> None:
     settings.EVIDENCE_KEY = b""
-    assert blocks.fill() == 0
+    assert blocks.fill(budget_s=60) == 0
     assert file_of("", "csv") == reference("", "csv", SPAN + 40)
 
 
@@ -225,7 +225,7 @@ def test_a_secret_in_a_packed_row_is_masked(trail: None) -> None:
     record(OLU, "skill.blocked", target=Target("skill", "x"), private={"raw": raw})
     list(record_many(DraftFactory.build() for _ in range(SPAN)))
     sequencer.run_once()
-    assert blocks.fill() == 2
+    assert blocks.fill(budget_s=60) == 2
     for format in PACKED:
         body = file_of("", format)
         assert b"abcdef0123456789" not in body and b"[masked" in body
@@ -240,6 +240,6 @@ def test_an_altered_event_keeps_only_its_own_block_from_being_packed(
     torn = Openings.objects.filter(event=EventRow.objects.get(seq=3).event)
     other = Openings.objects.get(event=EventRow.objects.get(seq=4).event)
     torn.update(values=other.values)
-    assert blocks.fill() == 1 and blocks.fill() == 0
+    assert blocks.fill(budget_s=60) == 1 and blocks.fill() == 0
     assert set(ExportBlock.objects.values_list("first", flat=True)) == {SPAN}
     assert len(caplog.records) == 1
