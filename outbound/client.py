@@ -13,7 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Final, Self
@@ -238,7 +238,7 @@ class Outbound:
         limits = httpx.Limits(
             max_connections=128, max_keepalive_connections=64, keepalive_expiry=20
         )
-        context = self._ssl_context or httpx.create_ssl_context(trust_env=False)
+        context = self._ssl_context or _public_authorities()
         return httpx.Client(
             transport=self._transport or GuardedTransport(self._guard, context, limits),
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
@@ -246,6 +246,12 @@ class Outbound:
             follow_redirects=False,
             trust_env=False,
         )
+
+
+@cache
+def _public_authorities() -> ssl.SSLContext:
+    """The authorities that everybody trusts. Reading them takes longer than many a request."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _clean_headers(headers: Mapping[str, str]) -> dict[str, str]:
