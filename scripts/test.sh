@@ -10,6 +10,16 @@ sh scripts/chromium.sh
 workers=${TEST_WORKERS:-3}
 said=$(mktemp -d)
 
+# Hundreds of processes load the same files: let them be compiled once, and what pytest makes of the
+# tests too, before several workers would each do it for themselves.
+unset PYTHONDONTWRITEBYTECODE
+.venv/bin/python -m compileall -q -x '/(\.venv|var|build)/' . || :
+# In a process of their own: Playwright keeps an event loop that other tests must not meet. Begun
+# first, for the house that they visit takes a while to open.
+.venv/bin/python -m pytest tests/stories tests/access "$@" > "$said/stories" 2>&1 &
+stories=$!
+.venv/bin/python -m pytest --collect-only > "$said/collected" 2>&1 || :
+
 .venv/bin/python -m scripts.on_postgres \
   .venv/bin/python -m pytest -n "$(((workers + 1) / 2))" --dist loadgroup \
   tests/audit tests/approvals tests/connections tests/enforcement tests/identity \
@@ -17,9 +27,6 @@ said=$(mktemp -d)
   tests/callers \
   --ignore=tests/approvals/test_same_outcome_everywhere.py > "$said/postgres" 2>&1 &
 postgres=$!
-# In a process of their own: Playwright keeps an event loop that other tests must not meet.
-.venv/bin/python -m pytest tests/stories tests/access "$@" > "$said/stories" 2>&1 &
-stories=$!
 
 result=0
 echo "Tests on SQLite; meanwhile on PostgreSQL, and stories and pages in Chromium"
