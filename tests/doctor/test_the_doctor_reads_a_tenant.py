@@ -44,7 +44,7 @@ def broken(portal_tenant: LocalTenant) -> Broken:
             portal_tenant.execute(imports + program)
             yield
         finally:
-            portal_tenant.run("seed")
+            portal_tenant.execute("from tenant import seed; seed.run()")
 
     return change
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets as random_secrets
@@ -18,6 +19,23 @@ import httpx
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 90.0
+
+# Reads programs, each a JSON string in a line; answers with what it printed, or how it failed.
+_COMPANION = """
+import contextlib, io, json, sys, traceback
+import django
+django.setup()
+from django.db import connections
+for line in sys.stdin:
+    said, failure = io.StringIO(), ""
+    try:
+        with contextlib.redirect_stdout(said):
+            exec(json.loads(line), {})
+    except Exception:
+        failure = traceback.format_exc()
+    connections.close_all()
+    print(json.dumps([said.getvalue(), failure]), flush=True)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +70,7 @@ class LocalTenant:
         default_factory=lambda: Secrets(*(random_secrets.token_urlsafe(32) for _ in range(3)))
     )
     _process: subprocess.Popen[bytes] | None = None
+    _companion: subprocess.Popen[str] | None = None
     _advanced: float = 0.0
 
     @property
@@ -88,24 +107,41 @@ class LocalTenant:
 
     def run(self, *commands: str) -> str:
         """Run ``python -m tenant COMMAND...`` and return what it printed."""
-        return self._python("-m", "tenant", *commands)
-
-    def execute(self, program: str) -> str:
-        """Run Python inside the tenant's Django, apart from the server; returns what it printed."""
-        return self._python("-c", f"import django; django.setup()\n{program}")
-
-    def _python(self, *arguments: str) -> str:
         done = subprocess.run(
-            [sys.executable, *arguments],
+            [sys.executable, "-m", "tenant", *commands],
             cwd=CHECKOUT,
-            env=self.environment() | {"DJANGO_SETTINGS_MODULE": "tenant.settings"},
+            env=self._own_environment(),
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode:
-            raise RuntimeError(f"{' '.join(arguments)} failed:\n{done.stderr}")
+            raise RuntimeError(f"{' '.join(commands)} failed:\n{done.stderr}")
         return done.stdout
+
+    def execute(self, program: str) -> str:
+        """Run Python inside the tenant's Django, apart from the server; returns what it printed.
+
+        One process does it for all who ask: loading Django takes longer than what they want of it.
+        """
+        if self._companion is None:
+            self._companion = subprocess.Popen(
+                [sys.executable, "-c", _COMPANION],
+                cwd=CHECKOUT,
+                env=self._own_environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert self._companion.stdin and self._companion.stdout
+        print(json.dumps(program), file=self._companion.stdin, flush=True)
+        said, failure = json.loads(self._companion.stdout.readline())
+        if failure:
+            raise RuntimeError(f"{program} failed:\n{failure}")
+        return str(said)
+
+    def _own_environment(self) -> dict[str, str]:
+        return self.environment() | {"DJANGO_SETTINGS_MODULE": "tenant.settings"}
 
     def start(self) -> LocalTenant:
         """Migrate, seed and serve; returns when discovery answers."""
@@ -129,6 +165,9 @@ class LocalTenant:
 
     def stop(self) -> None:
         """Stop the server process; the database stays."""
+        if self._companion is not None:
+            self._companion.communicate()
+            self._companion = None
         if self._process is None:
             return
         self._process.terminate()

@@ -12,7 +12,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from audit import clock, erasure, evidence, exports, heads, importing, sequencer, verification
-from audit.actor import EvidenceRef, Subject, Target
+from audit.actor import SYSTEM, EvidenceRef, Subject, Target
 from audit.ledger import cosignature, timestamp
 from audit.ledger.query import EventQuery
 from audit.models import Cosignature, TimeToken
@@ -65,7 +65,9 @@ def build(folder: Path) -> None:
         job = exports.request(olu, EventQuery.from_bar(query), "ndjson")
         exports.run(job.id)
     verification.perform(verification.request(ADA).id)
-    _filled([DraftFactory.build(actor=ADA) for _ in range(210)])
+    # Most of them say little, for they only fill the tile, and each attack verifies them all.
+    _filled([DraftFactory.build(actor=SYSTEM, reason="", target=None) for _ in range(200)])
+    _filled([DraftFactory.build(actor=ADA) for _ in range(10)])
     sequencer.run_once()
     _cosign()
     _stamp(folder)
