@@ -31,11 +31,42 @@ free_port() {
   python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
+# Prints the Python, or the path of a copy of it where a plain user cannot read it (below /root).
+for_plain_user() { # PYTHON VERSION
+  if as_plain_user "$1" -c 'import ensurepip' 2>/dev/null; then echo "$1"; return; fi
+  from=$("$1" -c 'import sys; print(sys.base_prefix)')
+  to=$base/python$2
+  mkdir "$to"
+  tar -C "$from" --exclude=site-packages --exclude=test --exclude='*.a' -c bin lib | tar -C "$to" -x
+  # It looks for its library where it was built; beside itself is where it is now.
+  python3 - "$from/lib" "$to/bin/python$2" << 'END'
+import sys
+from pathlib import Path
+
+built, program = sys.argv[1].encode() + b"\0", Path(sys.argv[2])
+beside = b"$ORIGIN/../lib".ljust(len(built), b"\0")
+if len(beside) == len(built):
+    program.write_bytes(program.read_bytes().replace(built, beside))
+END
+  as_plain_user "$to/bin/python$2" -c 'import ensurepip' && echo "$to/bin/python$2"
+}
+
+itself() { # PYTHON VERSION: prints where it really is, behind a version manager's shim, if it is that
+  "$1" -c 'import sys; print(sys.executable if sys.argv[1] == "%d.%d" % sys.version_info[:2] else "")' \
+    "$2" 2>/dev/null || true
+}
+
 pythons=
 for version in 3.12 3.13 3.14; do
-  if python=$(PORTAL_PYTHON="python$version" sh scripts/python.sh 2>/dev/null) &&
-    [ "$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')" = "$version" ]
-  then pythons="$pythons $python"; else echo "Python $version: not on this machine, not tried"; fi
+  found=
+  for python in "python$version" /usr/bin/"python$version" /usr/local/bin/"python$version" \
+    "${PYENV_ROOT:-$HOME/.pyenv}/versions/$version"*/bin/"python$version"
+  do
+    really=$(itself "$python" "$version")
+    if [ -n "$really" ] && found=$(for_plain_user "$really" "$version"); then break; else found=; fi
+  done
+  if [ -n "$found" ]; then pythons="$pythons $found"
+  else echo "Python $version: not on this machine, not tried"; fi
 done
 [ -n "$pythons" ] || exit 1
 # Two at least run at once, with the same Python where there is only one.
@@ -75,5 +106,6 @@ cd "$base/a path with spaces/1"
 said=$( (as_plain_user make install-dev && as_plain_user sh scripts/chromium.sh) 2>&1 | tail -n 1)
 echo "$said"
 case $said in "No Chromium: "*) ;; *) echo "without Chromium this line must say what to run"; exit 1 ;; esac
-(as_plain_user .venv/bin/python -m pytest -q -n 2 --dist loadfile tests/ata tests/stack \
-  tests/ledger tests/tenant/test_phone_in_a_browser.py)
+(as_plain_user .venv/bin/python -m pytest -q -n 2 --dist loadgroup tests/ata tests/stack \
+  tests/ledger tests/connections tests/identity tests/web tests/outbound tests/serving tests/packs \
+  tests/tenant/test_phone_in_a_browser.py)
