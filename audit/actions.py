@@ -167,6 +167,8 @@ connection.relaxed | Just-in-time setting loosened | relaxed {target} | MEDIUM
 connection.frozen | Connection frozen | froze {target} | HIGH
 connection.unfrozen | Connection unfrozen | unfroze {target} | HIGH
 connection.reconciled | Connection reconciled | compared {target} with Auth0 | INFO
+access.revoked | Application access revoked | revoked {target} | MEDIUM
+access.reconciled | Application access compared | compared {target} with Auth0 | INFO
 connection.use_seen | Use seen by Auth0 | used {connection} past the broker | LOW
 connection.exported | Connections exported | exported the inventory of connections | LOW
 manifest.declared | Manifest declared | declared the connections and scopes of {target} | LOW

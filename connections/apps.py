@@ -13,6 +13,7 @@ class ConnectionsConfig(AppConfig):
             selection,
             sentences,
         )
+        from connections.access import actions as applications  # noqa: F401 - registers on import
         from connections.escalation import actions as escalating  # noqa: F401 - registers on import
         from connections.just_in_time import actions as just_in_time  # noqa: F401 - registers on import
         from connections.reviews import actions as reviewing  # noqa: F401 - registers on import

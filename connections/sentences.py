@@ -174,6 +174,39 @@ def use_seen(event: PublicEvent) -> str:
     return f"Auth0 {gave} application {client} a {title} token for {_for(event)}, past this portal"
 
 
+def _access(event: PublicEvent) -> str:
+    """Such as `Mia Member's refresh token of Auth0-ATA command line`."""
+    data = _data(event)
+    kind = "consent" if shown(data.get("kind")) == "grant" else "refresh token"
+    name = shown(data.get("application")) or "an application"
+    owner = _owner(event)
+    if not owner:
+        return f"a {kind} of {name}"
+    mine = owner == person(event.get("actor"), "")
+    return f"their own {kind} of {name}" if mine else f"{owner}'s {kind} of {name}"
+
+
+def access_revoked(event: PublicEvent) -> str:
+    """The decision, or the result of its remote step."""
+    if shown(_data(event).get("step")):
+        done = event.get("outcome") == "success"
+        told = _access(event)
+        words = "was deleted at Auth0" if done else "could not be deleted at Auth0"
+        return f"{told[0].upper()}{told[1:]} {words}"
+    return f"{person(event.get('actor'))} revoked {_access(event)}{_tail(event)}"
+
+
+def access_reconciled(event: PublicEvent) -> str:
+    """A difference between what we knew of applications and Auth0."""
+    words = {
+        "appeared": "Auth0-ATA found {whose} at Auth0",
+        "vanished": "Auth0-ATA found that {whose} is gone at Auth0",
+        "scopes_changed": "Auth0-ATA found other scopes on {whose}",
+        "came_back": "Auth0-ATA found {whose} at Auth0 again",
+    }.get(shown(_data(event).get("drift")), "Auth0-ATA compared {whose} with Auth0")
+    return words.format(whose=_access(event))
+
+
 def gap_found(event: PublicEvent) -> str:
     """`Entries of Auth0's tenant log may be missing: …`."""
     why = _GAPS.get(shown(_data(event).get("why")), "they were not read in time")
@@ -289,6 +322,8 @@ def register() -> None:
         ("connection.reconciled", reconciled),
         ("connection.use_seen", use_seen),
         ("tenant_log.gap_found", gap_found),
+        ("access.revoked", access_revoked),
+        ("access.reconciled", access_reconciled),
         *((f"selection.{past}", selected) for past in _SELECTED),
         ("connection.fell_asleep", fell_asleep),
         ("connection.awake", awake),

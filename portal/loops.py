@@ -42,6 +42,7 @@ def loops() -> dict[str, Loop]:
     from audit import due, sequencer, stamping, witnesses
     from connections import letters as owners
     from connections import reachable, reconcile
+    from connections.access import reading
     from connections.just_in_time import dozing
     from connections.tenant_log import reader
     from enforcement import watch
@@ -63,6 +64,7 @@ def loops() -> dict[str, Loop]:
         "inventory": repeat(reconcile.run_due, 5.0),
         "dozing": repeat(dozing.run, 20.0),
         "tenant": repeat(reachable.run_due, 5.0),
+        "applications": repeat(reading.run_due, 5.0),
         "tenant-log": repeat(reader.run_due, 5.0),
         "tidy": repeat(lambda: tidy(clock.now()), 60.0),
         "sessions": repeat(lambda: sessions.tidy(clock.now()), 300.0),

@@ -26,6 +26,8 @@ _KINDS: Final = {
     "person": "a person",
     "agent": "an agent",
     "scope": "a permission",
+    "grant": "a consent to an application",
+    "refresh_token": "a refresh token",
 }
 _SCANNED: Final = frozenset({"skill", "mcp", "plugin", "tool", "alert"})
 _DOUBLED: Final = {"enrol": "Enrolling", "hold": "Holding", "lift": "Lifting", "open": "Opening"}

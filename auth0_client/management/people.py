@@ -81,6 +81,7 @@ class RefreshToken:
     last_exchanged_at: datetime | None
     rotating: bool | None
     audiences: tuple[str, ...]
+    scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,14 @@ def read_refresh_token(found: Fields) -> RefreshToken:
         last_exchanged_at=found.moment("last_exchanged_at"),
         rotating=found.optional_flag("rotating"),
         audiences=tuple(server.text("audience", limit=1024) for server in servers),
+        scopes=tuple(dict.fromkeys(scope for server in servers for scope in _scopes(server))),
     )
+
+
+def _scopes(server: Fields) -> tuple[str, ...]:
+    """A text with spaces, or a list: what the API sends and its description differ."""
+    value = server.values.get("scopes")
+    return tuple(value.split()) if isinstance(value, str) else server.texts("scopes")
 
 
 def read_grant(found: Fields) -> Grant:

@@ -1,5 +1,6 @@
 """Rows of the connections room: working state, no token. Evidence is the audit trail."""
 
+from connections.models.access import AccessKind, AccessState, AppAccess
 from connections.models.account import ConnectedAccount, State, Use
 from connections.models.escalation import Allowance, Attempts, Escalation, ScopeRule
 from connections.models.freeze import Freeze, FrozenKind
@@ -19,7 +20,10 @@ from connections.models.tenant_log import (
 )
 
 __all__ = [
+    "AccessKind",
+    "AccessState",
     "Allowance",
+    "AppAccess",
     "Attempts",
     "Choice",
     "ConnectedAccount",

@@ -19,6 +19,7 @@ class Schedule(models.Model):
     total = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)  # people that could not be read
     detail = models.CharField(max_length=300, blank=True)
+    after = models.BigIntegerField(default=0)  # where a job that goes on by itself was stopped
 
     def __str__(self) -> str:
         return self.name

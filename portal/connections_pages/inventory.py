@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from approvals import clock
 from connections import inventory as everybody
 from connections import reconcile, schedule
+from connections.access import reading
 from connections.ibom import document, export, facts
 from connections.inventory import Mistake, Query, exporting
 from connections.models import Schedule
@@ -81,7 +82,7 @@ def _last_read(row: Schedule | None) -> Any:
 def reconcile_now(request: HttpRequest) -> HttpResponseBase:
     """Look at Auth0 as soon as a worker is free."""
     now = clock.now()
-    for name in (reconcile.PEOPLE, reconcile.ACCOUNTS):
+    for name in (reconcile.PEOPLE, reconcile.ACCOUNTS, reading.APPLICATIONS):
         schedule.ask_now(name, now)
     return redirect("connections:inventory")
 

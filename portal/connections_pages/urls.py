@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from portal.connections_pages import (
+    access,
     beyond,
     changes,
     comparisons,
@@ -43,6 +44,8 @@ urlpatterns = [
     path("connections/settings/<str:connection>/", settings.setting, name="setting"),
     path("connections/scopes/", beyond.watch, name="watch"),
     path("connections/scopes/<str:connection>/", beyond.configure, name="scope-rules"),
+    path("connections/access/", access.applications, name="applications"),
+    path("connections/access/<uuid:access_id>/revoke/", access.revoke, name="access-revoke"),
     path("connections/inventory/", inventory.inventory, name="inventory"),
     path("connections/inventory/changes/", changes.changes, name="changes"),
     path("connections/inventory/export/", inventory.export_file, name="export"),

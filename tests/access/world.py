@@ -78,6 +78,7 @@ def prepare(house: House) -> World:
         ("policy_digest",): [(default().digest,)],
         ("handle",): [(_passkey(house),)],
         ("need_id",): [("1",)],
+        ("access_id",): [(accounts[0],)],
         ("step",): [(accounts[0],)],
         ("public_id",): [("none",)],
         ("connection",): [("slack",)],

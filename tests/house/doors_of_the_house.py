@@ -51,6 +51,7 @@ ROUTES: Final[Doors] = {
     "connections/inventory/reconcile/": ("keeps", "makes the comparison due now"),
     "connections/inventory/export/": ("records", "that the inventory was taken away"),
     "connections/inventory/ibom/": ("records", "that the inventory was taken away"),
+    "connections/access/<uuid:access_id>/revoke/": ("decides", "access.revoke"),
     "connections/freeze/": ("decides", "the page from which people freeze and unfreeze"),
     "connections/freeze/now/": ("decides", "person.freeze, connection.freeze, agent.freeze"),
     "connections/freeze/me/": ("decides", "person.freeze, of oneself"),
@@ -140,6 +141,11 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
     "inventory": ("connections.reconcile.run_due", "records", "what Auth0 knows, compared"),
     "dozing": ("connections.just_in_time.dozing.run", "records", "what fell asleep or is awake"),
     "tenant": ("connections.reachable.run_due", "keeps", "whether the tenant answers"),
+    "applications": (
+        "connections.access.reading.run_due",
+        "records",
+        "consents and refresh tokens at Auth0, compared",
+    ),
     "tenant-log": (
         "connections.tenant_log.reader.run_due",
         "records",
@@ -175,6 +181,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
     "audit.takeout": (frozenset({"audit.exported"}), "the whole log was taken away"),
     "audit.verification": (frozenset({"audit.verified", "ledger.alarm"}), "a verification"),
     "audit.viewing": (frozenset({"audit.viewed"}), "who read the trail"),
+    "connections.access.reading": (
+        frozenset({"access.reconciled"}),
+        "a difference to what Auth0 lists of applications",
+    ),
     "connections.broker": (frozenset({"*"}), "token.exchanged, token.refused, scope.escalated"),
     "connections.connecting": (
         frozenset({"connection.connected"}),
@@ -272,6 +282,8 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     ),
     "auth0_client.endpoint": ("instance", "a form, no row"),
     "auth0_client.my_account": ("instance", "a request to Auth0, no row"),
+    "connections.access.actions": ("instance", "commit and remote step of access.revoke"),
+    "connections.access.reading": ("instance", "what Auth0 lists of applications"),
     "connections.actions": ("instance", "commits of the verbs connection.*"),
     "connections.arrival": ("ConnectedAccount", "commit of the verb connection.connect"),
     "connections.deletion": ("instance", "remote steps of connection.revoke"),

@@ -14,6 +14,9 @@ MANAGEMENT_SCOPES = (
     "read:users", "read:roles", "read:role_members", "read:authentication_methods",
     "read:connections", "read:logs", "read:logs_users",
 )  # fmt: skip
+APPLICATION_SCOPES = (
+    "read:grants", "read:refresh_tokens", "delete:grants", "delete:refresh_tokens",
+)  # fmt: skip
 ENDING_SCOPES = ("delete:sessions", "delete:refresh_tokens")
 _APIS = "dashboard: Applications → APIs → "
 
@@ -61,6 +64,11 @@ def management_grant(grants: Sequence[Fields], client_id: str) -> list[Finding]:
     found = []
     for check, wanted, lost in (
         ("Management scopes", MANAGEMENT_SCOPES, "directory, inventory and log are incomplete"),
+        (
+            "Management scopes for applications",
+            APPLICATION_SCOPES,
+            "what applications may do as people cannot be listed and ended",
+        ),
         ("Management scopes to end sessions", ENDING_SCOPES, "sessions cannot be ended"),
     ):
         missing = [scope for scope in wanted if scope not in held]

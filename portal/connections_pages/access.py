@@ -1,0 +1,89 @@
+"""Applications that may act as somebody: consents and refresh tokens, and ending them."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from approvals.models import Person
+from approvals.perform import Refused, perform
+from audit.actor import Actor, Target
+from connections.access import reading
+from connections.access.actions import is_own
+from connections.lookup import SEES_ALL
+from connections.models import AccessState, AppAccess, Schedule
+from portal.identity.current import actor
+from portal.ops.refused import tell
+
+PAGE = 100
+
+
+@never_cache
+@require_safe
+def applications(request: HttpRequest) -> HttpResponse:
+    """One's own, or everybody's with `?all=1` for admins and auditors; `?q=` looks for some."""
+    me = actor(request)
+    everybody = bool(request.GET.get("all")) and bool(me.roles & SEES_ALL)
+    wanted = request.GET.get("q", "").strip()[:100]
+    rows = _found(me, everybody=everybody, wanted=wanted)
+    page = list(rows[: PAGE + 1])
+    owners = {p.sub: p for p in Person.objects.filter(iss=me.iss, sub__in={r.sub for r in page})}
+    context = {
+        "crumbs": [
+            {"text": "Connections", "url": "/connections/inventory/"}
+            if everybody
+            else {"text": "My connections", "url": "/connections/"},
+            {"text": "Applications"},
+        ],
+        "rows": [(row, owners.get(row.sub), _may(me, row), is_own(me, row)) for row in page[:PAGE]],
+        "more": len(page) > PAGE,
+        "everybody": everybody,
+        "may_see_all": bool(me.roles & SEES_ALL),
+        "wanted": wanted,
+        "schedule": Schedule.objects.filter(name=reading.APPLICATIONS).first(),
+    }
+    return render(request, "connections/applications.html", context)
+
+
+def _found(me: Actor, *, everybody: bool, wanted: str) -> QuerySet[AppAccess]:
+    found = AppAccess.objects.exclude(state=AccessState.GONE)
+    if not everybody:
+        return found.filter(iss=me.iss, sub=me.sub)
+    if not wanted:
+        return found
+    people = Person.objects.filter(Q(name__icontains=wanted) | Q(email__icontains=wanted))
+    subs = list(people.values_list("sub", flat=True)[:500])
+    about = Q(sub__in=subs) | Q(sub=wanted) | Q(client_id=wanted)
+    return found.filter(about | Q(client_name__icontains=wanted))
+
+
+def _may(me: Actor, row: AppAccess) -> bool:
+    return row.state == AccessState.LIVE and (is_own(me, row) or "admin" in me.roles)
+
+
+@require_POST
+def revoke(request: HttpRequest, access_id: UUID) -> HttpResponse:
+    """End it: one's own at once, somebody else's after another admin approved."""
+    me = actor(request)
+    row = AppAccess.objects.filter(pk=access_id).first()
+    if row is None or not (is_own(me, row) or me.roles & SEES_ALL):
+        raise Http404(str(access_id))
+    back = "/connections/access/" + ("" if is_own(me, row) else "?all=1")
+    reason = request.POST.get("reason", "").strip()[:500]
+    try:
+        done = perform(me, "access.revoke", Target(row.kind, str(row.pk)), reason=reason)
+    except Refused as refused:
+        tell(request, refused.code)
+        messages.error(request, refused.detail)
+        return redirect(back)
+    if done.approval is not None:
+        messages.info(request, "This waits for another admin's phone.")
+        return redirect("approval", approval_id=done.approval.id)
+    messages.success(request, f"{row.application} is being cut off at Auth0.")
+    return redirect(back)
