@@ -32,6 +32,7 @@ __all__ = [
     "Page",
     "Total",
     "count",
+    "expected",
     "facets",
     "histogram",
     "iterate",
@@ -187,6 +188,30 @@ def count(query: EventQuery, *, size: int, person: str = "") -> int:
     if plan.everything:
         return size
     return searchsql.count(_bounded(plan, size), size)
+
+
+def expected(query: EventQuery, *, size: int, person: str = "") -> Total:
+    """About how many events `iterate` yields of the tree of that size, without making anybody wait.
+
+    Exact to CAP and where the counts tell, else an estimate.
+
+    Raises:
+        InvalidQuery: the query has errors.
+    """
+    plan = plan_of(query.at(""), loglevels.current(), person)
+    if plan.everything:
+        return Total(size)
+    if counted.told(query, plan) and tree.stored_size() == size:
+        takes = counted.test_of(query)
+        found = sum(n for cell, n in counted.cells(plan).items() if takes(cell))
+        if tree.stored_size() == size:  # nothing was sequenced, so nothing was counted, meanwhile
+            return Total(found)
+    bounded, finder = _bounded(plan, size), Finder(size)
+    found = searchsql.count(bounded, searchsql.CAP + 1)
+    if found <= searchsql.CAP:
+        return Total(found)
+    finder.ask([bounded])
+    return Total(finder.estimated(bounded, least=found).total, exact=False)
 
 
 def _bounded(plan: Plan, size: int | None) -> Plan:

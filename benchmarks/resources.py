@@ -14,9 +14,10 @@ from typing import Any
 
 @dataclass(slots=True)
 class Spent:
-    """Seconds by the clock and of the processor."""
+    """Seconds by the clock, those of them in which others had the processors, and of ours."""
 
     wall: float = 0.0
+    waited: float = 0.0
     cpu: float = 0.0
 
     def line(self, rows: int) -> dict[str, Any]:
@@ -24,8 +25,10 @@ class Spent:
         return {
             "rows": rows,
             "wall_s": round(self.wall, 3),
+            "waited_s": round(self.waited, 3),
             "cpu_s": round(self.cpu, 3),
             "rows_per_s": round(rows / self.wall),
+            "rows_per_quiet_s": round(rows / max(self.wall - self.waited, self.cpu, 1e-9)),
             "rows_per_cpu_s": round(rows / max(self.cpu, 1e-9)),
         }
 
@@ -34,9 +37,10 @@ class Spent:
 def spent() -> Iterator[Spent]:
     """Measure the block."""
     found = Spent()
-    wall, cpu = time.perf_counter(), time.process_time()
+    wall, cpu, share = time.perf_counter(), time.process_time(), Share.of()
     yield found
     found.wall, found.cpu = time.perf_counter() - wall, time.process_time() - cpu
+    found.waited = (Share.of() - share).waited
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ def request(actor: Actor, query: EventQuery, format_name: str, *, person: str = 
     if newest is None:
         raise NothingSigned("the log has signed nothing yet; start the worker and try again")
     query, now = query.at(""), clock.now()
+    expected = search.expected(query, size=newest.size, person=person)
     return ExportJob.objects.create(
         owner=actor.key,
         requester=_requester(actor),
@@ -84,7 +85,8 @@ def request(actor: Actor, query: EventQuery, format_name: str, *, person: str = 
         tree_size=newest.size,
         root=bytes(newest.root),
         checkpoint=proofs.signed_note(newest),
-        expected=search.count(query, size=newest.size, person=person),
+        expected=expected.count,
+        estimated=not expected.exact,
         created=now,
         expires=now + KEPT_FOR,
     )

@@ -20,6 +20,7 @@ from audit.plan import Plan, plan_of
 from audit.projection import SPAN
 
 _PAGE: Final = 8192  # positions looked up at once
+_FIRST: Final = 256  # and at first, so that somebody who downloads sees that it goes on
 _AT_ONCE: Final = 8  # blocks in memory
 
 
@@ -73,17 +74,18 @@ def _whole(size: int, *, newest: bool) -> Iterator[tuple[int, Sequence[int]]]:
 
 def _positions(plan: Plan, *, few: bool) -> Iterator[int]:
     beyond: int | None = None
+    limit = _PAGE if few else _FIRST  # the index finds a few at once, however many are asked for
     while True:
         sql, params = searchsql.rows(
-            plan, "r.seq", beyond=beyond, descending=plan.newest, limit=_PAGE, common=not few
+            plan, "r.seq", beyond=beyond, descending=plan.newest, limit=limit, common=not few
         )
         with connection.cursor() as cursor:
             cursor.execute(sql, params)
             found = [int(seq) for (seq,) in cursor.fetchall()]
         yield from found
-        if len(found) < _PAGE:
+        if len(found) < limit:
             return
-        beyond = found[-1]
+        beyond, limit = found[-1], min(limit * 4, _PAGE)
 
 
 class _Writer:

@@ -36,6 +36,7 @@ class ExportJob(models.Model):
     root = models.BinaryField(max_length=32)
     checkpoint = models.TextField()
     expected = models.BigIntegerField()  # rows that the filter has in that tree
+    estimated = models.BooleanField(default=False, db_default=False)  # that is about how many
     rows = models.BigIntegerField(default=0)
     size = models.BigIntegerField(default=0)  # bytes
     sha256 = models.CharField(max_length=64, default="", blank=True)

@@ -120,6 +120,7 @@ def as_json(job: ExportJob) -> dict[str, Any]:
         "words": job.words,
         "rows": job.rows if job.finished else None,
         "expected_rows": job.expected,
+        "estimated": job.estimated,
         "bytes": job.size if job.finished else None,
         "sha256": job.sha256 or None,
         "tree_size": job.tree_size,

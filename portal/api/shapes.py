@@ -132,6 +132,7 @@ class ExportOut(_Closed):
     words: str
     rows: int | None
     expected_rows: int
+    estimated: bool
     bytes: int | None
     sha256: str | None
     tree_size: int

@@ -69,7 +69,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
         "words": query.in_words(),
         "crumbs": [{"text": "Exports", "url": "/audit/exports/"}, {"text": "New"}],
         "chips": narrowing.chips(reading),
-        "count": search.count(query, size=size),
+        "total": search.expected(query, size=size),
         "size": size,
         "formats": engine.FORMATS.values(),
         "back_url": url_of(query),
@@ -156,6 +156,12 @@ def _job(job_id: UUID) -> ExportJob:
     return job
 
 
+def _total(job: ExportJob) -> search.Total:
+    if job.finished:
+        return search.Total(job.rows)
+    return search.Total(job.expected, exact=not job.estimated)
+
+
 def _shown(job: ExportJob) -> dict[str, Any]:
     return {
         "id": job.id,
@@ -167,9 +173,10 @@ def _shown(job: ExportJob) -> dict[str, Any]:
         "live": job.state in (ExportJob.State.WAITING, ExportJob.State.RUNNING),
         "ready": job.state == ExportJob.State.READY,
         "by": job.requester["name"] or job.requester["email"] or job.requester["sub"],
-        "rows": job.rows if job.finished else job.expected,
         "written": job.rows,
         "expected": job.expected,
+        "total": _total(job),
+        "hint": "an estimate" if job.estimated else "",
         "bytes": job.size,
         "sha256": job.sha256,
         "tree_size": job.tree_size,

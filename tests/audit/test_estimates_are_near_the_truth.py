@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import pytest
 
-from audit import sampling, search, searchsql, sequencer
+from audit import exports, sampling, search, searchsql, sequencer
 from audit.charts import Facet
 from audit.ledger.query import EventQuery
 from audit.loglevels import current
 from audit.record import record_many
 from benchmarks.events import drafts
+from tests.audit.factories import ADA
 
 SIZE = 1500
 FACTOR = 2
@@ -39,12 +40,17 @@ def test_an_estimate_is_called_so_and_is_near(monkeypatch: pytest.MonkeyPatch) -
         assert str(total) == f"about {total.count:,}"
         assert near(total.count, truth), (bar, total, truth)
         assert search.total(query) == total
+        job = exports.request(ADA, query, "csv")
+        assert job.estimated and near(job.expected, truth)
         assert not found.histogram.exact
         assert near(sum(bucket.count for bucket in found.histogram.buckets), truth), bar
         for facet in filter(lambda facet: facet.values, found.facets):
             n, counted = facet.values[0][1], true(query.including(*most_frequent(facet)))
             close = n == counted if facet.exact else near(n, counted)
             assert close or counted < searchsql.CAP, (bar, facet, counted)
+    told = EventQuery.from_bar("action:defenseclaw.*")
+    job = exports.request(ADA, told, "csv")
+    assert (job.expected, job.estimated) == (true(told), False)
 
 
 def true(query: EventQuery) -> int:
