@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 MAX_BODY = 8 * 1024 * 1024
 """Longest request or non-streamed answer that is passed on, in bytes."""
+ASK_AGAIN_S = 5.0
+"""After so long the broker is asked again before more of a stream of events is passed on."""
 _TO_SERVER = ("accept", "content-type", "mcp-session-id", "mcp-protocol-version", "last-event-id")
 _TO_AGENT = ("content-type", "cache-control", "mcp-session-id", "mcp-protocol-version", "allow")
 _EVENT_STREAM = "text/event-stream"
@@ -137,13 +140,25 @@ class Proxy:
         if answer.headers.get("content-type", "").startswith(_EVENT_STREAM):
             _start(request, answer.status_code, {**headers, "Connection": "close"})
             request.close_connection = True
-            for line in _lines(answer.iter_bytes()):
+            for line in self._while_allowed(_lines(answer.iter_bytes())):
                 request.wfile.write(self._redactor.clean(line))
                 request.wfile.flush()
             return
         body = self._redactor.clean(_whole(answer))
         _start(request, answer.status_code, {**headers, "Content-Length": str(len(body))})
         request.wfile.write(body)
+
+    def _while_allowed(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """What a stream brings until the broker says no; its beginning was asked for."""
+        asked = time.monotonic()
+        for line in lines:
+            if time.monotonic() - asked > ASK_AGAIN_S:
+                try:
+                    self._token()
+                except AtaError:
+                    return
+                asked = time.monotonic()
+            yield line
 
 
 def _patient() -> httpx.Timeout:

@@ -3,7 +3,11 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
@@ -74,6 +78,47 @@ def test_a_stream_of_events_is_cleaned_line_by_line(address: str, upstream: Stan
     response = call(address)
     assert response.headers["content-type"] == "text/event-stream"
     assert response.text == 'event: message\ndata: {"said": "«redacted»"}\n\n'
+
+
+def test_a_stream_ends_soon_after_the_broker_says_no(
+    signed_in: Ata, broker: StandIn, streaming: str
+) -> None:
+    manifest = {"kind": "mcp", "name": "issues", "connections": [], "url": streaming}
+    broker.on("GET", "/v1/manifests/mcp/issues", Reply(200, manifest))
+    process = signed_in.start("mcp", "proxy", "issues", "--json")
+    assert process.stdout
+    address = json.loads(process.stdout.readline())["url"]
+    with httpx.stream("GET", address, timeout=60, trust_env=False) as events:
+        lines = events.iter_lines()
+        assert next(lines) == "data: 0"
+        broker.on("GET", "/v1/manifests/mcp/issues", Reply(200, manifest | {"decision": "block"}))
+        assert list(lines)[-1] != "data: 300", "it went on to its end"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+
+
+@pytest.fixture
+def streaming() -> Iterator[str]:
+    """A server whose answer is a minute of events."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            with suppress(OSError):
+                for number in range(301):
+                    self.wfile.write(f"data: {number}\n".encode())
+                    time.sleep(0.2)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/mcp"
+    server.shutdown()
 
 
 def test_a_refused_invocation_never_reaches_the_server(

@@ -126,6 +126,29 @@ class House:
         )
         return list(answer.json()["items"])
 
+    def session(self, sub: str, home: Path) -> dict[str, str]:
+        """The environment of a command line on which somebody is signed in."""
+        path = home / f"session-{sub[-6:]}.json"
+        held = {
+            "portal": self.url,
+            "issuer": self.vault.issuer,
+            "client_id": "ata-cli",
+            "audience": "https://ata.local/api",
+            "token_endpoint": f"{self.vault.issuer}oauth/token",
+            "revocation_endpoint": "",
+            "expires_at": time.time() + 3600,
+            "access_token": self.vault.token(sub),
+            "refresh_token": "",
+        }
+        path.touch(0o600)
+        path.write_text(json.dumps(held))
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "ATA_SESSION": str(path),
+            "ATA_PORTAL": self.url,
+        }
+
 
 @contextmanager
 def house(folder: Path) -> Iterator[House]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.connections.broker_house import House, Said, house
-from tests.support.stack import eventually
+from tests.support.stack import CHECKOUT, eventually
 
 type Cause = Callable[[House, str], Said]
 
@@ -79,9 +84,12 @@ def with_state(act: str) -> Cause:
         else:
             target = {"kind": "connection", "name": account["id"]}
             place.api(
-                "POST", "/v1/decisions", sub, "member",
+                "POST",
+                "/v1/decisions",
+                sub,
+                "member",
                 {"verb": f"connection.{act}", "target": target, "reason": "a test"},
-            )  # fmt: skip
+            )
         return place.ask(token)
 
     return cause
@@ -263,3 +271,116 @@ def test_nothing_of_a_token_is_written_anywhere_nor_on_a_command_line(place: Hou
         raw = path.read_bytes()
         assert given.encode() not in raw, path
         assert token.encode() not in raw, path
+
+
+@pytest.fixture
+def at_work(place: House, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """A process on the machine of somebody who is signed in with the command line."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(sub: str, *words: str) -> subprocess.Popen[str]:
+        env = place.session(sub, tmp_path) | {"GITHUB_API_URL": f"{place.vault.url}/github"}
+        pipe = subprocess.PIPE
+        started.append(
+            subprocess.Popen(
+                [sys.executable, *words],
+                cwd=CHECKOUT,
+                env=env,
+                text=True,
+                stdin=subprocess.DEVNULL,
+                stdout=pipe,
+                stderr=pipe,
+            )
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+        process.communicate(timeout=30)
+
+
+def test_an_agent_never_has_the_token_that_its_server_works_with(
+    place: House, at_work: Callable[..., subprocess.Popen[str]]
+) -> None:
+    sub = place.person("octo-home", "octo-work")
+    ata = [sys.executable, "-m", "ata", "mcp", "run", "github-mcp", "--account", "octo-work"]
+    agent = at_work(
+        sub, "-m", "demo.agent", "--tool", "whoami", "--repeat", "400", "--every", "0.1", "--",
+        *ata, "--agent", "watched-bot", "--", sys.executable, "-m", "demo.mcp_server",
+    )  # fmt: skip
+    said = until(agent, "octo-work")
+    given = place.asks(place.vault.token(sub), GITHUB | {"account": "octo-work"})[0].token
+    assert place.vault.whose(given) == "octo-work"
+    (run,) = children(agent.pid)
+    (server,) = children(run)
+    assert given in Path(f"/proc/{server}/environ").read_text(), "or there is nothing to find"
+    for process, places in ((agent.pid, "cmdline environ"), (run, "cmdline environ")):
+        for name in places.split():
+            assert given not in Path(f"/proc/{process}/{name}").read_text()
+    assert given not in Path(f"/proc/{server}/cmdline").read_text()
+    assert given.encode() not in memory(agent.pid)
+    assert b"watched-bot" in memory(agent.pid), "or the memory was not read"
+    place.vault.tell(rotate_tokens=True)
+    generation = place.vault.tell()["generation"]
+    said += until(agent, f'"generation": {generation}')  # with the new token, nothing was restarted
+    place.decide("agent.freeze", "agent", "watched-bot")
+    out, err = agent.communicate(timeout=60)
+    assert agent.returncode == 1
+    assert "frozen" in err
+    assert "octo-home" not in said + out
+    assert not Path(f"/proc/{server}").exists()
+
+
+def test_an_http_server_gets_the_token_from_the_proxy_and_the_agent_does_not(
+    place: House, at_work: Callable[..., subprocess.Popen[str]]
+) -> None:
+    sub = place.person("octo-proxied")
+    served = at_work(sub, "-m", "demo.mcp_http", "--port", "0")
+    assert served.stdout
+    url = served.stdout.readline().split()[-1]
+    declared = {"connections": [{"connection": "github", "scopes": ["repo"]}], "url": url}
+    place.api("PUT", "/v1/manifests/mcp/proxied", "auth0|x", "operator", declared)
+    proxy = at_work(sub, "-m", "ata", "mcp", "proxy", "proxied", "--json")
+    assert proxy.stdout
+    address = json.loads(proxy.stdout.readline())["url"]
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "whoami"}}
+    answer = httpx.post(address, json=call, timeout=60)
+    given = place.ask(place.vault.token(sub), Skill="mcp:proxied").token
+    assert "octo-proxied" in answer.text
+    assert given not in answer.text
+    for name in ("cmdline", "environ"):
+        assert given not in Path(f"/proc/{proxy.pid}/{name}").read_text()
+    place.decide("mcp.hold", "mcp", "proxied", "operator")
+    assert httpx.post(address, json=call, timeout=60).json()["error"]["data"]["code"] == "mcp_held"
+
+
+def until(process: subprocess.Popen[str], words: str) -> str:
+    """What a process says until it says this."""
+    assert process.stdout
+    said = ""
+    for line in process.stdout:
+        said += line
+        if words in line:
+            return said
+    assert process.stderr
+    raise AssertionError(said + process.stderr.read())
+
+
+def children(process: int) -> list[int]:
+    return [int(n) for n in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def memory(process: int) -> bytes:
+    """All that a process holds in memory that it may write to."""
+    found = []
+    with Path(f"/proc/{process}/mem").open("rb", buffering=0) as mem:
+        for line in Path(f"/proc/{process}/maps").read_text().splitlines():
+            span, rights, *_ = line.split()
+            if rights.startswith("rw"):
+                first, last = (int(one, 16) for one in span.split("-"))
+                mem.seek(first)
+                with suppress(OSError):
+                    found.append(mem.read(last - first))
+    return b"".join(found)

@@ -13,7 +13,7 @@ It shares no code with the local tenant, nor with the portal. `POST /control` te
     {"rotate_keys": "kid"}                  a new signing key; the old one is published no more
     {"mint": {claims}}                      a token signed by the key in use -> {"token"}
 
-and answers with what it was asked so far: `{"exchanges": [...], "listed": n}`.
+and answers with what it was asked so far: `{"exchanges", "listed", "generation"}`.
 """
 
 from __future__ import annotations
@@ -228,7 +228,8 @@ class Town:
             self.new_key(kid)
         if told.get("forget"):
             self.exchanges, self.listed = [], 0
-        return Reply({"exchanges": self.exchanges, "listed": self.listed})
+        told_so_far = {"exchanges": self.exchanges, "listed": self.listed}
+        return Reply(told_so_far | {"generation": self.generation})
 
 
 class Line(asyncio.Protocol):
