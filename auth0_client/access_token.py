@@ -5,7 +5,7 @@ RFC 9068 and Auth0's own profile of it, which names the client in ``azp`` instea
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,6 +21,10 @@ _TYPES: Final = frozenset({"", "jwt", "at+jwt"})
 class AccessClaims:
     """The checked claims of a token presented to our API. Times are epoch seconds.
 
+    ``auth_time`` and ``amr`` say how fresh the sign-in behind it is, where the token says so: under
+    these names (RFC 9068 section 2.2.1) or in the namespace of the roles claim, which is where an
+    Auth0 Action may put them. What cannot be read proves nothing.
+
     ``dpop_thumbprint`` is ``cnf.jkt`` (RFC 9449): where it is set, the caller must also hold a
     DPoP proof by that key, and a plain Bearer presentation is to be refused.
     """
@@ -35,6 +39,8 @@ class AccessClaims:
     expires_at: float
     jti: str | None
     dpop_thumbprint: str | None
+    auth_time: float | None = None
+    amr: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,23 @@ def verify_access_token(
         expires_at=claims.time("exp"),
         jti=claims.optional_text("jti", limit=512),
         dpop_thumbprint=_confirmation(claims),
+        auth_time=_said(claims, roles_claim, "auth_time", claims.optional_time, None),
+        amr=_said(claims, roles_claim, "amr", claims.texts, ()),
     )
+
+
+def _said[T](
+    claims: Claims, roles_claim: str, name: str, read: Callable[[str], T], nothing: T
+) -> T:
+    """A claim about the sign-in; `nothing` where the token says nothing that can be read."""
+    namespace = roles_claim.rpartition("/")[0]
+    for full in (name, f"{namespace}/{name}" if namespace else name):
+        if full in claims.values:
+            try:
+                return read(full)
+            except TokenRefused:
+                return nothing
+    return nothing
 
 
 def verify_approval_token(

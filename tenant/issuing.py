@@ -7,7 +7,7 @@ from typing import Any
 
 from allauth.idp.oidc.models import Client
 
-from tenant import clock, tokens
+from tenant import clock, people, tokens
 from tenant.clients import settings_of
 from tenant.models import LoginSession, Person, RefreshToken
 
@@ -36,7 +36,12 @@ class Decision:
 def answer(decision: Decision) -> dict[str, Any]:
     """The token endpoint's success body (facts auth0-wire sections 1.4 and 2)."""
     access_token = tokens.mint_access_token(
-        decision.client, decision.person, audience=decision.audience, scope=decision.scope
+        decision.client,
+        decision.person,
+        audience=decision.audience,
+        scope=decision.scope,
+        # Of a refresh nobody can say when the person was there.
+        extra_claims={} if decision.refreshed else people.freshness_claims(decision.session),
     )
     body: dict[str, Any] = {
         "access_token": access_token,

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from tenant.env import env
-from tenant.models import Person, Role
+from tenant.models import LoginSession, Person, Role
 
 
 def by_sub(sub: str) -> Person | None:
@@ -52,6 +52,17 @@ def profile_claims(person: Person, scope: Collection[str]) -> dict[str, Any]:
 def roles_claim(person: Person) -> dict[str, list[str]]:
     """The namespaced roles claim that an Auth0 post-login Action would add."""
     return {env().auth0_roles_claim: roles(person)}
+
+
+def freshness_claims(session: LoginSession | None) -> dict[str, Any]:
+    """When and how the person signed in, as the same Action would put it into access tokens."""
+    namespace = env().auth0_roles_claim.rpartition("/")[0]
+    if session is None or not namespace:
+        return {}
+    return {
+        f"{namespace}/auth_time": int(session.authenticated_at.timestamp()),
+        f"{namespace}/amr": ["pwd", "mfa"] if session.mfa else ["pwd"],
+    }
 
 
 def picture(person: Person) -> str:

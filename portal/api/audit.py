@@ -18,9 +18,11 @@ from portal.api import bodies, contract, filtering, shapes
 from portal.api.audit_entries import router as entries_of_a_tree
 from portal.api.audit_exports import router as exports
 from portal.api.auth import caller
+from portal.api.fresh import needs_fresh_sign_in
 from portal.api.problems import Problem
 from portal.audit_pages.packing import as_file
 from portal.audit_pages.readers import may_read, person_filter, reads_everything
+from portal.ops.refused import mark
 
 router = Router(tags=["Audit"])
 router.add_router("/exports", exports)
@@ -119,13 +121,16 @@ def proof(request: HttpRequest, event_id: UUID) -> HttpResponse:
     openapi_extra=contract.may(404, 409, 422, ok=contract.ZIP),
 )
 def pack(request: HttpRequest, event_id: UUID) -> HttpResponse:
-    """A ZIP of the format ata.pack.v1 with the bodies that are yours to read; it is recorded."""
+    """A ZIP of the format ata.pack.v1 with the bodies that are yours to read; it is recorded. With
+    tokens in it, it takes a sign-in of the last ten minutes with a second factor."""
     found, who = _readable(request, event_id), caller(request).actor
     selection = packs.of_event(found, person=person_filter(who))
     try:
         built = disclosure.pack(who, selection, clock.now())
     except packs.NothingToPack:
         raise _not_sequenced() from None
+    if built.has_tokens:
+        needs_fresh_sign_in(request, f"/audit/events/{event_id}/")
     if request.method != "HEAD":
         disclosure.hand_out(who, selection, built)
     return as_file(built, f"evidence-{str(event_id)[-12:]}.zip")
@@ -137,14 +142,19 @@ def pack(request: HttpRequest, event_id: UUID) -> HttpResponse:
     openapi_extra=contract.may(404, 409, 410, ok=contract.BYTES),
 )
 def body(request: HttpRequest, digest: str) -> HttpResponse:
-    """For auditors and the person it is about; a token only after its `exp`; it is recorded."""
+    """For auditors and the person it is about; a token only after its `exp`; it is recorded. It
+    takes a sign-in of the last ten minutes with a second factor."""
     who = caller(request).actor
     try:
         item = disclosure.find(digest)
         if not item.subject and not reads_everything(who):
             raise PermissionError
+        if item.subject and disclosure.may_read(who, item):
+            needs_fresh_sign_in(request, f"/audit/evidence/{item.digest}/")
         content = disclosure.read(who, item, clock.now()).body
-    except (EvidenceMissing, PermissionError):
+    except (EvidenceMissing, PermissionError) as error:
+        if isinstance(error, PermissionError):
+            mark(request, "not_yours", certain=True)
         # One answer for both, so that nobody learns what is kept about whom.
         raise Problem(404, "not_found", "There is no such evidence, or it is not yours.") from None
     except NotReleasable as error:

@@ -47,9 +47,12 @@ class Caller:
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
 
-def caller(tenant: LocalTenant, who: str) -> Caller:
-    """`who` with a token by a real sign-in."""
-    key = (tenant.url, who)
+def caller(tenant: LocalTenant, who: str, *, run: str = "") -> Caller:
+    """`who` with a token by a real sign-in with two factors, kept for the whole test run.
+
+    `run` names tests that need one of their own, since it must not be old.
+    """
+    key = (tenant.url, who + run)
     if key not in _tokens:
         attempt = Attempt(
             tenant, scope="openid profile email write:events", extra={"audience": API}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import time_machine
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from audit import erasure, evidence, sequencer
@@ -21,7 +23,7 @@ type Callers = Callable[[str], Caller]
 
 @pytest.fixture
 def of(portal_tenant: LocalTenant) -> Callers:
-    return lambda who: caller(portal_tenant, who)
+    return lambda who: caller(portal_tenant, who, run="evidence")
 
 
 def reads() -> int:
@@ -43,6 +45,14 @@ def test_a_pack_of_what_has_no_place_yet_asks_to_come_back(act: Act, of: Callers
     assert answer["Retry-After"] == "1"
     sequencer.run_once()
     assert of("auditor").get(f"/events/{event.id}/pack").status_code == 200
+
+
+def test_a_pack_with_tokens_takes_a_sign_in_that_is_not_old(act: Act, of: Callers) -> None:
+    with time_machine.travel(time.time() + 660):
+        answer = of("auditor").get(f"/events/{act.blocked}/pack")
+    assert (answer.status_code, answer.json()["code"]) == (401, "fresh_sign_in_required")
+    assert f"/audit/events/{act.blocked}/" in answer.json()["detail"]
+    assert not EventRow.objects.filter(action="audit.exported").exists() and reads() == 0
 
 
 def test_bodies_go_to_auditors_and_their_own_person(act: Act, of: Callers) -> None:
