@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from zoneinfo import available_timezones
 
 from django.http import HttpRequest, JsonResponse
 from ninja import Field, Router, Schema
-from pydantic import ConfigDict
+from pydantic import BeforeValidator, ConfigDict
 
 from approvals import clock
 from connections import lookup, manifests, scopes
@@ -20,6 +21,11 @@ router = Router(tags=["Connections"])
 _TIME = Annotated[str, Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
+def _whole(value: object) -> object:
+    """`24.0` is an integer of JSON Schema (draft 2020-12, 4.2.2)."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class HoursIn(Schema):
     """When agents may get tokens: days, from, to and the time zone that is meant."""
 
@@ -30,7 +36,9 @@ class HoursIn(Schema):
     )
     opens: _TIME
     closes: _TIME
-    zone: str = Field(min_length=1, max_length=64)
+    zone: str = Field(
+        min_length=1, max_length=64, json_schema_extra={"enum": sorted(available_timezones())}
+    )
 
 
 class SettingIn(Schema):
@@ -38,7 +46,7 @@ class SettingIn(Schema):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    idle_h: int | None = Field(None, ge=1, le=8760)
+    idle_h: Annotated[int, BeforeValidator(_whole)] | None = Field(None, ge=1, le=8760)
     hours: HoursIn | None = None
     wake: Literal["use", "owner"] = "use"
     reason: str = Field("", max_length=2000)
@@ -78,6 +86,8 @@ def set_one(
     body: SettingIn,
 ) -> JsonResponse:
     """Answers as `POST /v1/decisions`: 201 where it restricts, 202 where it relaxes."""
+    if "admin" not in caller(request).actor.roles:
+        raise Problem(403, "not_permitted", "Settings are changed by admins.")
     params = body.model_dump(mode="json", exclude={"reason"}, exclude_none=True)
     return decisions.decide(
         request,
