@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 
 from django.http import HttpRequest, JsonResponse
 from ninja import Field, Router, Schema
-from pydantic import BeforeValidator, ConfigDict
+from pydantic import BeforeValidator, ConfigDict, JsonValue
 
 from approvals import clock
 from connections import lookup, manifests, scopes
@@ -19,6 +19,7 @@ from portal.api.problems import Problem
 
 router = Router(tags=["Connections"])
 _TIME = Annotated[str, Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+_ZONES: list[JsonValue] = [*sorted(available_timezones())]
 
 
 def _whole(value: object) -> object:
@@ -36,9 +37,7 @@ class HoursIn(Schema):
     )
     opens: _TIME
     closes: _TIME
-    zone: str = Field(
-        min_length=1, max_length=64, json_schema_extra={"enum": sorted(available_timezones())}
-    )
+    zone: str = Field(min_length=1, max_length=64, json_schema_extra={"enum": _ZONES})
 
 
 class SettingIn(Schema):

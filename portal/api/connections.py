@@ -42,6 +42,7 @@ _LIMIT = {
     "name": "limit",
     "schema": {"type": "integer", "minimum": 1, "maximum": MOST, "default": MOST},
 }
+_VALUES = 20  # of one filter
 _AFTER = {
     "in": "query",
     "name": "after",
@@ -60,7 +61,7 @@ def _filters() -> list[dict[str, Any]]:
             "explode": True,
             "schema": {
                 "type": "array",
-                "maxItems": 20,
+                "maxItems": _VALUES,
                 "items": {"type": "string", "enum": list(known)}
                 if known
                 else {"type": "string", "minLength": 1, "maxLength": 128},
@@ -97,6 +98,10 @@ def _query(given: dict[str, list[str]]) -> inventory.Query:
     for name in inventory.KEYS_OF_PAGES:
         if name in given:
             raise Problem(422, "unknown_filter", f"{name}: a list is not put together by anything.")
+    for name, values in given.items():
+        if len(values) > _VALUES:
+            words = f"{name[:60]}: at most {_VALUES} values."
+            raise Problem(422, "bad_filter", printable(words), pointer=pointer_of([name]))
     query, mistakes = inventory.parse(given)
     if mistakes:
         first = mistakes[0]
