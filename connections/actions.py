@@ -224,6 +224,14 @@ def _declare(ctx: CommitContext) -> Committed:
     return Committed(data=manifests.facts(written.manifest), changes=manifests.changes(written))
 
 
+def _declared_severity(target: Target, params: Mapping[str, Any]) -> str:
+    """A declaration that gives a known component more stands out: HIGH where that is risky."""
+    more = manifests.added(target.kind, target.name, params)
+    if any(scopes.any_risky(connection, added) for connection, added in more.items()):
+        return "HIGH"
+    return "MEDIUM" if more else "LOW"
+
+
 registry.register(
     Verb(
         name="connection.connect",
@@ -303,6 +311,7 @@ registry.register(
         target_kinds=manifests.KINDS,
         commit=_declare,
         params=manifests.Declaration,
+        severity=_declared_severity,
         sentence=lambda target, _p: f"Declare the connections of {target.kind} {target.name}",
     )
 )

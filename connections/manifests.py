@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
@@ -22,6 +23,7 @@ from approvals.intent import digest
 from audit.actor import SYSTEM, Actor, Target
 from audit.compiled import compiled
 from audit.record import record
+from connections import scope_sets
 from connections.models import Manifest, ManifestNeed
 
 KINDS = frozenset({"skill", "mcp", "plugin", "tool"})
@@ -177,6 +179,24 @@ def changes(written: Written) -> dict[str, Any]:
 def facts(manifest: Manifest) -> dict[str, Any]:
     """Plain facts for the event."""
     return {"manifest": manifest.digest}
+
+
+def added(kind: str, name: str, params: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """What a declaration would give a component beyond the one in force, by connection.
+
+    Nothing where it has none yet: then there is nothing to widen.
+    """
+    known = find(kind, name)
+    if known is None:
+        return {}
+    before = {need.connection: need.scopes for need in known.needs.all()}
+    found = {}
+    for one in params.get("connections", ()):
+        connection, wanted = str(one["connection"]), one.get("scopes", ())
+        more = scope_sets.beyond(connection, wanted, before.get(connection, ()))
+        if more or connection not in before:
+            found[connection] = more
+    return found
 
 
 def naming(connection: str) -> list[ManifestNeed]:

@@ -9,6 +9,7 @@ from django.conf import settings as django_settings
 
 from approvals.models import Approval
 from approvals.sweep import sweep
+from audit.ledger.vocabulary import SEVERITIES
 from audit.models import EventRow
 from connections import manifests
 from connections.escalation import rules
@@ -130,3 +131,18 @@ def test_only_admins_set_rules(visitor: Visitors) -> None:
     answer = amir.client.post("/connections/scopes/github/", STRICT, HTTP_HOST=host)
     assert answer["Location"].startswith("/oidc/authenticate/")
     assert not ScopeRule.objects.exists()
+
+
+def test_a_declaration_that_gives_more_stands_out(gateway: Gateways) -> None:
+    olu = gateway("operator")
+
+    def declare(*scopes: str) -> int:
+        body = {"connections": [{"connection": "github", "scopes": list(scopes)}]}
+        return olu.call("PUT", "/v1/manifests/mcp/github-mcp", body).status_code
+
+    assert declare("read:user") == 201
+    assert declare("read:user", "notifications") == 200
+    assert declare("read:user", "notifications", "delete_repo") == 200
+    assert declare("read:user") == 200
+    told = EventRow.objects.filter(action="manifest.declared").order_by("time")
+    assert [SEVERITIES[row.severity] for row in told] == ["LOW", "MEDIUM", "HIGH", "LOW"]
