@@ -34,7 +34,10 @@ def test_an_agent_gets_more_for_a_while_and_its_owner_ends_it(house: House) -> N
     own = connect(page, house, "github", "GitHub", fresh("mia-escalates"))
     house.visit("admin")  # somebody who can be asked after her
     ata = house.command_line("member1").signed_in()
-    asking = ("mcp", "run", "github-mcp", "--agent", "story-agent", "--scope", "github:gist")
+    asking = (
+        "mcp", "run", "github-mcp", "--agent", "story-agent", "--scope", "github:gist",
+        "--account", fresh("mia-escalates"),
+    )  # fmt: skip
     server = ("--", sys.executable, "-c", "pass")
     said: list[str] = []
     with ata.running(*ata.command(*asking, "--wait", *server)) as process:

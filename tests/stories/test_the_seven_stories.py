@@ -14,6 +14,7 @@ from tests.stories.admin import *  # noqa: F403
 from tests.stories.agent import *  # noqa: F403
 from tests.stories.auditor import *  # noqa: F403
 from tests.stories.command_line import *  # noqa: F403
+from tests.stories.escalating import *  # noqa: F403
 from tests.stories.member import *  # noqa: F403
 from tests.stories.operator import *  # noqa: F403
 from tests.stories.passkeys import *  # noqa: F403
