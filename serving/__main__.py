@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import socket
 import sys
@@ -36,6 +37,9 @@ def main(argv: list[str]) -> int:
     def work(parent: int = 0) -> None:
         serve(application, listening, given.threads, parent)
 
+    # What is loaded by now is here to stay: it is not searched for garbage, and stays in pages that
+    # all processes share.
+    gc.freeze()
     if given.processes > 1:
         return share(listening, given.processes, work)
     work()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import socket
@@ -20,7 +19,6 @@ def share(listening: socket.socket, count: int, work: Callable[[int], None]) -> 
     A process that dies is replaced; when one dies within seconds, everything ends with 1, so that
     whoever keeps us says so instead of forking for ever.
     """
-    gc.freeze()  # what is loaded by now stays in pages that all of them share
     stopping = False
     running: dict[int, float] = {}
 
