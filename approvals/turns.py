@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import transaction
 
 from approvals import clock
-from approvals.models import Approval, Ask, Channel, Person, Status
+from approvals.models import Approval, Ask, AskState, Channel, Person, Status
 
 WITHIN: Final = timedelta(minutes=1)
 SLACK_S: Final = 600
@@ -38,7 +38,7 @@ def words() -> str:
 
 def waits(ask: Ask) -> bool:
     """Whether an ask is not sent yet because its person has had enough pushes for now."""
-    return ask.detail.startswith(_WORDS)
+    return ask.state == AskState.STARTING and ask.detail.startswith(_WORDS)
 
 
 def take(ask: Ask, now: datetime) -> bool:

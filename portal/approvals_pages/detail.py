@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from approvals import answering, withdraw
+from approvals import answering, turns, withdraw
 from approvals.models import Approval, Ask, AskState, Effect, Notice, NoticeState, Status
 from audit.actor import Actor
 from portal.approvals_pages import words
@@ -76,7 +76,13 @@ class Detail:
             and ask is not None
             and answering.accepts(ask, "ciba")
             and "ciba" not in ask.answers
+            and not turns.waits(ask)
         )
+
+    @property
+    def its_turn(self) -> str:
+        """When the push is sent, while its person has had enough of them for now."""
+        return words.how_to_answer(self.ask) if self.ask and turns.waits(self.ask) else ""
 
 
 _OPEN = {AskState.STARTING, AskState.WAITING}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from approvals import actors, policy, registry, stages
+from approvals import actors, policy, registry, stages, turns
 from approvals.models import Approval, Ask, AskState, Channel, Outcome, Person, Status
 from approvals.registry import Verb
 from audit.actor import Actor
@@ -84,6 +84,8 @@ def standing(approval: Approval, ask: Ask | None, viewer: Actor | None = None) -
     if needed > 1:
         said = sum(one.state == AskState.APPROVED for one in approval.asks.all())
         return Standing("info", "users", f"{said} of {needed} approved")
+    if turns.waits(ask):
+        return _ITS_TURN
     if ask.state == AskState.STARTING:
         return Standing("info", "send", "sending the request")
     name = whose(person_name(ask.person, viewer))
@@ -116,6 +118,8 @@ _AWAITED: dict[str, str] = {
 
 def how_to_answer(ask: Ask) -> str:
     """What the asked person does, in one sentence."""
+    if turns.waits(ask):
+        return f"{ask.detail[:1].upper()}{ask.detail[1:]}."
     waits = awaited(ask)
     if waits == "passkey":
         return "Answer with your passkey, on its page."
@@ -208,6 +212,8 @@ def if_nobody(approval: Approval, verb: Verb | None) -> str:
 def policy_sentence(approval: Approval, ask: Ask | None) -> str:
     """The rule that applied, with the time it gave."""
     given = total_s(approval, ask)
+    if ask is not None and turns.waits(ask):  # its clock stands still, so its end moves away
+        given = int(approval.rule.get("within_s") or given)
     # The issuer may take a second off; people are told the round figure.
     whole = round(given / 60) * 60 if given >= _ROUNDED_FROM_S else given
     said = policy.in_words(approval.rule, verb_of(approval), duration(whole))
@@ -222,6 +228,7 @@ def total_s(approval: Approval, ask: Ask | None) -> int:
     return max(1, round((until - begun).total_seconds()))
 
 
+_ITS_TURN = Standing("info", "clock", "waiting for its turn")
 _ASKS: dict[str, Standing] = {
     AskState.STARTING: Standing("info", "send", "being sent"),
     AskState.WAITING: Standing("info", "circle-dashed", "waiting"),
@@ -240,4 +247,4 @@ def ask_standing(ask: Ask, approval: Approval) -> Standing:
         return Standing("warn", "help", "denied, inferred")
     if approval.status == Status.CLOSED and ask.state in {AskState.STARTING, AskState.WAITING}:
         return Standing("off", "circle-slash", "no longer needed")
-    return _ASKS[ask.state]
+    return _ITS_TURN if turns.waits(ask) else _ASKS[ask.state]

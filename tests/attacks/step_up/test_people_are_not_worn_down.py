@@ -69,18 +69,24 @@ def test_a_storm_reaches_who_is_on_call_five_a_minute_and_nothing_of_it_is_lost(
 def test_who_looks_reads_when_it_is_asked_again(
     lamps: Lamps, provider: PhoneProvider, olu: Actor, oona: Actor, work: Work
 ) -> None:
-    asked = storm(6)
+    stormed = storm(6)
     work()
     [waiting] = Ask.objects.filter(state=AskState.STARTING)
     assert turns.waits(waiting) and waiting.due is not None
     says = f"asked again at {waiting.due:%H:%M:%S} UTC"
-    approval = next(one for one in asked if one.pk == waiting.approval_id)
+    approval = next(one for one in stormed if one.pk == waiting.approval_id)
     page = browser_of(olu).get(f"/approvals/{approval.pk}/")
     assert says in text_of(page)
     answer = call("get", f"/v1/approvals/{approval.pk}", bearer(provider, olu)).json()
     assert says in answer["detail"] and says in answer["asks"][0]["detail"]
     assert clock.stamp(fresh(approval).expires_at) == answer["expires_at"]
-    assert detail(approval, olu)
+    found = detail(approval, olu)
+    assert found.standing.text == "waiting for its turn" and "within 5 min" in found.policy
+    asked = waiting.person.as_actor(via="web")
+    for path in (f"/approvals/{approval.pk}/", "/approvals/"):
+        told = text_of(browser_of(asked).get(path))
+        assert says in told, "the asked person too, on the page and in the inbox"
+    assert "must show this same code" not in text_of(page)
 
 
 def test_a_person_is_not_worn_down_by_pushes(
