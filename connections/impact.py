@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from approvals import clock
 from approvals.models import Approval, Effect, EffectState
@@ -86,7 +87,20 @@ def approval_of(account: ConnectedAccount) -> Approval | None:
     return found.order_by("-created").first()
 
 
-def timeline(account: ConnectedAccount, newest: int = 30) -> Sequence[EventRow]:
-    """What the trail says about this account, newest first."""
+PAGE = 30
+
+
+def timeline(
+    account: ConnectedAccount, before: UUID | None = None
+) -> tuple[Sequence[EventRow], UUID | None]:
+    """What the trail says about this account, newest first, and behind which event it goes on.
+
+    Args:
+        before: the last event of the page before.
+    """
     found = EventRow.objects.filter(target_kind="connection", target_name=str(account.id))
-    return list(found.order_by("-time")[:newest])
+    last = found.filter(event=before).first() if before else None
+    if last is not None:
+        found = found.filter(Q(time__lt=last.time) | Q(time=last.time, event__lt=last.event))
+    rows = list(found.order_by("-time", "-event")[: PAGE + 1])
+    return rows[:PAGE], rows[PAGE - 1].event if len(rows) > PAGE else None

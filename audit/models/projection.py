@@ -53,6 +53,12 @@ class EventRow(models.Model):
             models.Index(
                 fields=["operation", "event"], name="audit_row_story", condition=~Q(operation="")
             ),
+            # The story of one connection, and its newest entry.
+            models.Index(
+                fields=["target_name", "seq"],
+                name="audit_row_connection",
+                condition=Q(target_kind="connection"),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from approvals.models import Outcome, Status
 from approvals.perform import Performed, Refused, perform
 from audit.actor import Actor, Target
-from connections import actions, grounds, impact, lookup, names, overview, scopes
+from connections import actions, grounds, impact, lookup, names, overview, scopes, told
 from connections.escalation import shown
 from connections.models import ConnectedAccount
 from portal.connections_pages.links import provider_settings
@@ -40,15 +40,33 @@ def _fetch(request: HttpRequest, account_id: UUID) -> tuple[Actor, ConnectedAcco
 def detail(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Everything about one account."""
     me, account = _fetch(request, account_id)
+    rows, older = impact.timeline(account, _event(request.GET.get("before", "")))
+    needs = told.needs(account)
     context = _context(me, account) | {
         "uses": account.uses.order_by("-last"),
         "steps": _steps(account),
-        "timeline": [_story(me, row) for row in impact.timeline(account)],
+        "timeline": [_story(me, row) for row in rows],
+        "older_url": f"?before={older}#story" if older else "",
+        "resumed": "before" in request.GET,
+        "needs": needs,
+        "excess": sum(need.excess for need in needs),
+        "missing": sum(not need.granted for need in needs),
+        "facts": list(told.facts(account)),
+        "told_by": told.SOURCES.get(account.source, account.source),
+        "newest": told.newest(account),
+        "reads": bool(me.roles),
         "waiting": _waiting(account),
         "allowed": shown.allowed_on(account, me),
         "tried": shown.tried_on(account),
     }
     return render(request, "connections/detail.html", context)
+
+
+def _event(text: str) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
 
 
 def _context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:

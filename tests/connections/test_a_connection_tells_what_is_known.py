@@ -1,0 +1,80 @@
+"""The page of one connection: granted beside needed, each fact with its source, what proves it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+
+from approvals import clock
+from audit import sequencer
+from connections import drift, impact, manifests, told
+from connections.models import ConnectedAccount
+from tests.connections.visitor import know, subject
+from tests.identity.trail import events
+from tests.support.pages import signed_in
+
+FACT = drift.Fact("cac_x", "github", ("repo", "gist"), None, None)
+
+
+@pytest.fixture
+def account(db: None, github_mcp: manifests.Declaration) -> ConnectedAccount:
+    """One scope that fits, one in excess, and one that is missing."""
+    know("member1")
+    return drift.appeared(settings.ENV.issuer, subject("member1"), FACT, "management")
+
+
+def page(account: ConnectedAccount, query: str = "", who: str = "auditor") -> str:
+    return signed_in(who, who).get(f"/connections/{account.pk}/{query}").content.decode()
+
+
+def test_scopes_say_which_are_needed_and_by_what(account: ConnectedAccount) -> None:
+    found = {need.scope.name: need for need in told.needs(account)}
+    assert list(found) == ["gist", "read:user", "repo"]  # excess, then missing, then what fits
+    assert found["gist"].excess and not found["gist"].needed_by
+    assert not found["read:user"].granted and found["repo"].granted
+    assert found["repo"].needed_by == found["read:user"].needed_by == ("mcp:github-mcp",)
+    shown = page(account)
+    assert "1 scope in excess" in shown.replace("</span>", "") and "1 scope missing" in shown
+    assert "no manifest: excess" in shown and "Granted: Auth0’s Management API" in shown
+
+
+def test_each_fact_has_a_source_and_what_is_not_known_says_so(account: ConnectedAccount) -> None:
+    facts = {fact.label: fact for fact in told.facts(account)}
+    assert all(fact.source for fact in facts.values())
+    assert facts["Scopes"].told == account.seen_at and facts["Last use"].moment is None
+    assert "not seen since" in page(account)
+
+
+def test_the_newest_entry_is_what_proves_it(account: ConnectedAccount) -> None:
+    assert "No entry of the log tells of this account yet" in page(account)
+    sequencer.run_once()
+    [event] = events("connection.reconciled")
+    shown = page(account)
+    assert f"Entry {event['index']} of the log" in shown
+    assert f"/audit/events/{event['id']}/" in shown and "Not proven" in shown
+
+
+def test_the_story_goes_on_behind_its_last_event(
+    account: ConnectedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(6):
+        scopes = ("repo",) if n % 2 else ("repo", "gist", f"x{n}")
+        later = clock.now() + timedelta(seconds=n + 1)
+        drift.still_there(account, replace(FACT, scopes=scopes), later)
+    sequencer.run_once()
+    monkeypatch.setattr(impact, "PAGE", 3)
+    seen, before = [], None
+    while True:
+        rows, before = impact.timeline(account, before)
+        seen += [row.event for row in rows]
+        if before is None:
+            break
+    assert len(seen) == len(set(seen)) == 7
+    first = page(account)
+    [older] = re.findall(r'href="(\?before=[0-9a-f-]+)#story"', first)
+    assert "Newest" in page(account, older)
+    assert "What happened" in page(account, "?before=nonsense")
