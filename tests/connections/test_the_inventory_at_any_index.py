@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,9 +20,10 @@ from django.db import transaction
 from approvals import clock, registry
 from approvals.commit import commit_now
 from approvals.perform import Refused, perform
-from audit import erasure, sequencer
+from audit import erasure, heads, logkey, proofs, sequencer
 from audit.actor import Actor, Subject, Target
 from audit.clock import uuid7
+from audit.ledger import entriesfile
 from audit.load import openings_of
 from audit.models import Entry
 from connections import drift, manifests
@@ -281,6 +283,52 @@ def test_a_fresh_process_needs_entries_and_openings_alone(db: None) -> None:
     assert rebuilt == {
         n: [a.state, list(a.scopes), a.sub] for n, a in told(Entry.objects.count(), moment).items()
     }
+
+
+def test_a_stranger_rebuilds_it_from_a_file_of_the_log_alone(db: None, tmp_path: Path) -> None:
+    know("member1", "member2")
+    choose = random.Random(9)
+    for _ in range(12):
+        step(choose)
+    sequencer.run_once()
+    checkpoint = heads.newest_checkpoint()
+    assert checkpoint is not None
+    lines = [entriesfile.header("x", checkpoint.size, proofs.signed_note(checkpoint))]
+    for entry in Entry.objects.order_by("seq").select_related("event"):
+        openings = openings_of([entry.event_id]).get(entry.event_id, [])
+        lines.append(entriesfile.line(entry.seq, bytes(entry.event.entry), openings, ()))
+    file = tmp_path / "log.ndjson"
+    file.write_bytes(b"".join(lines))
+    size = checkpoint.size - 3
+    done = _rebuilt(file, size)
+    assert done.returncode == 0, done.stderr
+    found = {one["id"]: one for one in json.loads(done.stdout)["accounts"]}
+    portal = {account.id: account for account in facts.at(size).accounts}
+    assert found.keys() == portal.keys()
+    for name, account in portal.items():
+        told_ = found[name]
+        assert (told_["state"], told_["sub"], told_["email"], tuple(told_["scopes"])) == (
+            account.state,
+            account.sub,
+            account.email,
+            account.scopes,
+        )
+    file.write_bytes(b"".join([*lines[:2], *lines[3:]]))
+    done = _rebuilt(file, size)
+    assert done.returncode == 1 and "Not rebuilt" in done.stderr and not done.stdout
+
+
+def _rebuilt(file: Path, size: int) -> subprocess.CompletedProcess[str]:
+    """In a process without settings and without a database."""
+    code = (
+        "import sys; from connections.ibom.rebuild import main; code = main(sys.argv[1:]); "
+        "assert not [m for m in sys.modules if m.split('.')[0] == 'django'], 'Django'; "
+        "sys.exit(code)"
+    )
+    arguments = [str(file), "--vkey", logkey.vkey(), "--size", str(size)]
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
 
 
 def test_an_erased_owner_reads_as_erased_and_the_account_stays(db: None) -> None:
