@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from uuid import UUID
 
+from django.db import transaction
+
 from approvals import clock, issuer
 from approvals.models import Person
 from auth0_client.errors import Auth0Error, NotFound, RateLimited
@@ -178,6 +180,16 @@ def _offers(management: Management) -> None:
 def _compare(management: Management, iss: str, sub: str, run: UUID | None = None) -> None:
     as_of = clock.now()
     listed = management.connected_accounts(sub)
+    with transaction.atomic():  # a person at a time: one wait for the disk, not one an account
+        fresh = _settle(iss, sub, listed, as_of, run)
+    if fresh:
+        name_accounts(management, sub, fresh)
+
+
+def _settle(
+    iss: str, sub: str, listed: Iterable[ManagedAccount], as_of: datetime, run: UUID | None
+) -> list[ConnectedAccount]:
+    """Bring a person's rows to what was listed at `as_of`; returns those that are new."""
     known = {
         (row.connection, row.auth0_id): row
         for row in ConnectedAccount.objects.filter(iss=iss, sub=sub)
@@ -196,8 +208,7 @@ def _compare(management: Management, iss: str, sub: str, run: UUID | None = None
     for row in known.values():
         if row.state != State.REVOKED and row.watched_since < as_of:
             drift.vanished(row, "no longer listed for its owner", run)
-    if fresh:
-        name_accounts(management, sub, fresh)
+    return fresh
 
 
 def _fact(account: ManagedAccount) -> drift.Fact:

@@ -46,6 +46,7 @@ def applications(request: HttpRequest) -> HttpResponse:
         "everybody": everybody,
         "may_see_all": bool(me.roles & SEES_ALL),
         "wanted": wanted,
+        "hidden": [("all", "1")],
         "schedule": Schedule.objects.filter(name=reading.APPLICATIONS).first(),
     }
     return render(request, "connections/applications.html", context)

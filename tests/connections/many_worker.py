@@ -12,6 +12,7 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -125,6 +126,7 @@ def state(_: str) -> dict[str, Any]:
             }
             for run in ReconcileRun.objects.order_by("started")
         ],
+        "cpu_s": time.process_time(),
         "rss_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
     }
 
