@@ -58,6 +58,7 @@ HARMLESS: dict[tuple[Model, str], str] = {
     (ImportedRow, "seen"): "when the import began; shown nowhere, the event's recorded_at counts",
     (EvidenceItem, "created"): "when the body came; shown nowhere, a token's own iat counts",
     (ExportJob, "expected"): "an estimate for the progress bar; what was written is `rows`",
+    (ExportJob, "estimated"): "says that of `expected`",
     (VerificationRun, "seen"): "when a running verifier last said it lives; idle afterwards",
     (VerificationRun, "started"): "when a worker took the run; shown nowhere once it ended",
     **{
@@ -187,8 +188,9 @@ def bends(field: models.Field[Any, Any], value: Any) -> list[Any]:
         return [level for level in sorted(HUMAN_WORDS) if level != value]
     if field.name == "outcome":
         return [next(word for word in OUTCOMES if word != value)]
-    if field.choices:
-        return [choice for choice, _ in field.choices if choice != value]
+    if field.choices or isinstance(value, bool):
+        choices = [choice for choice, _ in field.choices or ()] or [True, False]
+        return [choice for choice in choices if choice != value]
     return [value[:-1] + ("x" if value[-1:] != "x" else "y")]
 
 
