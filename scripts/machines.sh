@@ -96,7 +96,7 @@ for port in $ports; do
   until python3 -c "import urllib.request as u; u.urlopen('http://localhost:$port/readyz')" 2>/dev/null
   do
     waited=$((waited + 1))
-    [ "$waited" -le 300 ] || { tail -n 40 "$base/$number.log"; echo "make up $number: not ready"; exit 1; }
+    [ "$waited" -le 900 ] || { tail -n 40 "$base/$number.log"; echo "make up $number: not ready"; exit 1; }
     sleep 1
   done
   echo "make up $number: ready ($("$base/a path with spaces/$number/.venv/bin/python" -V))"
