@@ -26,7 +26,7 @@ from connections.models import (
     State,
     Use,
 )
-from portal.web import context
+from portal.web import context, ledger_facts
 from tests.connections.visitor import Visitor
 
 AGENTS = ("claw", "codex", "")
@@ -202,6 +202,7 @@ def test_a_page_costs_at_most_twelve_queries_however_many_rows_there_are(
 ) -> None:
     # What surrounds every page is kept for two seconds; a busy machine may need longer.
     monkeypatch.setattr(context, "_FOR_S", 60)
+    monkeypatch.setattr(ledger_facts, "_FOR_S", 60)
     ada = visitor("auditor")
     pages = ["", "?group=person", "?group=agent&show=excess", "?q=p1", "?owner=p1&state=connected"]
     costs = []

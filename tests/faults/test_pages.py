@@ -43,7 +43,8 @@ NOT_PAGES = {
     "account-passkey-approver", "account-passkeys-file", "approval-passkey",
     "approvals-policy-review", "approvals-policy-propose", "freeze-now", "freeze-me", "unfreeze",
     "ibom", "review-next", "review-result", "review-close", "review-revoke",
-    "withdraw", "wake", "scope-rules", "account-history",
+    "withdraw", "wake", "scope-rules", "account-history", "remediation-retry",
+    "access-revoke",
 }  # fmt: skip
 TEN_MINUTES = timedelta(minutes=10)
 

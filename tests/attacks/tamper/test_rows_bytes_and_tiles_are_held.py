@@ -28,6 +28,7 @@ from audit.models import (
     Openings,
     Rollup,
     Tile,
+    TimeToken,
     VerificationRun,
 )
 from tests.attacks.tamper import columns, owner
@@ -40,6 +41,7 @@ GONE_UNSEEN: dict[columns.Model, str] = {
     **columns.NOT_HELD,
     Checkpoint: "every later one and the last-signed state imply it",
     Cosignature: "a cosignature that is gone proves less, never something else",
+    TimeToken: "a token that is gone proves less, never something else",
 }
 """Tables in which a missing row is no lie."""
 
@@ -47,6 +49,7 @@ COME_UNSEEN: dict[columns.Model, str] = {
     **columns.NOT_HELD,
     Checkpoint: "a copy of what we signed says it again",
     Cosignature: "a copy of what somebody signed says it again",
+    TimeToken: "a copy of what somebody signed says it again",
 }
 """Tables in which a copied row is no lie."""
 
