@@ -16,7 +16,13 @@ unset PYTHONDONTWRITEBYTECODE
 .venv/bin/python -m compileall -q -x '/(\.venv|var|build)/' . || :
 # In a process of their own: Playwright keeps an event loop that other tests must not meet. Begun
 # first, for the house that they visit takes a while to open.
-.venv/bin/python -m pytest tests/stories tests/access "$@" > "$said/stories" 2>&1 &
+{
+  told=0
+  .venv/bin/python -m pytest tests/stories tests/access "$@" || told=$?
+  # With a house of its own: it restarts everything, and connects what stories count on.
+  .venv/bin/python -m pytest tests/processes "$@" || told=$?
+  exit "$told"
+} > "$said/stories" 2>&1 &
 stories=$!
 .venv/bin/python -m pytest --collect-only > "$said/collected" 2>&1 || :
 
@@ -31,7 +37,7 @@ postgres=$!
 result=0
 echo "Tests on SQLite; meanwhile on PostgreSQL, and stories and pages in Chromium"
 .venv/bin/python -m pytest -n "$workers" --dist loadgroup \
-  --ignore=tests/stories --ignore=tests/access "$@" || result=$?
+  --ignore=tests/stories --ignore=tests/access --ignore=tests/processes "$@" || result=$?
 echo "Stories, and every page for everybody, in Chromium"
 wait "$stories" || result=$?
 cat "$said/stories"
