@@ -28,14 +28,26 @@ class Token:
 
     def judge(self, proof_text: bytes) -> Timed:
         """Whether a trusted authority stamped the checkpoint of this proof."""
-        from audit.ledger import proof, timestamp
+        from audit.ledger import proof
         from audit.ledger.merkle import ProofError
-        from audit.ledger.timestamp import TimestampError
 
         try:
             signed = proof.parse(proof_text).checkpoint
-            moment = timestamp.verify(self.response, signed, timestamp.read_roots(self.roots))
-        except (TimestampError, ProofError) as error:
+        except ProofError as error:
+            return Timed(False, f"{error}.")
+        return self.judge_checkpoint(signed.encode())
+
+    def judge_checkpoint(self, signed: bytes) -> Timed:
+        """Whether a trusted authority stamped this checkpoint."""
+        from audit.ledger import timestamp
+        from audit.ledger.timestamp import TimestampError
+
+        try:
+            text = signed.decode()
+            moment = timestamp.verify(self.response, text, timestamp.read_roots(self.roots))
+        except UnicodeDecodeError:
+            return Timed(False, "The checkpoint is not UTF-8.")
+        except TimestampError as error:
             return Timed(False, f"{error}.")
         return Timed(True, f"By {moment:%Y-%m-%d %H:%M:%S} UTC.", moment)
 

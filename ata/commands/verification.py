@@ -12,6 +12,7 @@ import typer
 from ata.errors import ExitCode, usage_error
 from ata.evidence_files import Pair, evidence_packs, read_file, read_pack
 from ata.export_files import find_export, verify_export
+from ata.log_files import is_log, verify_log
 from ata.options import Json, open_screen
 from ata.screen import Screen, paint
 from ata.text import safe
@@ -33,7 +34,7 @@ def verify(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...", help="Evidence packs; or proofs with what belongs to them."
+            metavar="FILE...", help="Evidence packs; the log; or proofs with what belongs to them."
         ),
     ],
     policy: Annotated[
@@ -57,7 +58,7 @@ def verify(
     ] = None,
     time_token: Annotated[
         Path | None,
-        typer.Option("--time-token", help="A time token about the proof's tree (RFC 3161)."),
+        typer.Option("--time-token", help="A time token about the tree (RFC 3161)."),
     ] = None,
     tsa_ca: Annotated[
         Path | None,
@@ -66,6 +67,10 @@ def verify(
     entries: Annotated[
         Path | None,
         typer.Option("--entries", help="The whole log (`ata audit entries`), for an export."),
+    ] = None,
+    since: Annotated[
+        list[Path] | None,
+        typer.Option("--since", help="A checkpoint that you kept: the log must still hold it."),
     ] = None,
     json_output: Json = False,
 ) -> None:
@@ -76,6 +81,18 @@ def verify(
         if not verify_export(screen, export, entries, trust):
             raise typer.Exit(ExitCode.FAILED)
         return
+    if logs := [path for path in files if is_log(path)]:
+        if len(files) != 1:
+            raise usage_error("The log is verified alone.", "ata verify LOG.ndjson --since NOTE.")
+        token = read_token(time_token, tsa_ca)
+        if not verify_log(screen, logs[0], since or [], trust, token):
+            raise typer.Exit(ExitCode.FAILED)
+        return
+    if since:
+        raise usage_error(
+            "--since needs the whole log.",
+            "Fetch it: ata audit entries LOG.ndjson; then verify it.",
+        )
     keys, enrolled = _issuer_keys(issuer_keys), _passkeys(passkeys)
     packs, loose = evidence_packs(files)
     good = [_verify_pack(screen, path, trust, keys, enrolled) for path in packs]

@@ -83,31 +83,51 @@ class EntriesFile:
 
     Iterate it to its end: only then is it known whether the entries are the log's.
 
+    Attributes:
+        checkpoint: the signed tree.
+        note: the same with every signature, as the file has it.
+        roots: the root of the first so many entries, for each size of `roots_at` once read.
+
     Raises:
         EntriesError: while it is made, that the header cannot be read or that no trusted log signed
             its checkpoint; while it is read, that it is not that log.
     """
 
-    def __init__(self, lines: Iterable[bytes], vkeys: Iterable[str | VerifierKey]) -> None:
+    def __init__(
+        self,
+        lines: Iterable[bytes],
+        vkeys: Iterable[str | VerifierKey],
+        *,
+        roots_at: Iterable[int] = (),
+    ) -> None:
         self._lines = iter(lines)
+        self._wanted = frozenset(roots_at)
+        self.roots: dict[int, bytes] = {}
         first = _document(next(self._lines, b""), None)
         if first.get("schema") != SCHEMA or not isinstance(first.get("checkpoint"), str):
             raise EntriesError(f"the first line is no header of {SCHEMA}")
+        self.note: str = first["checkpoint"]
         try:
-            self.checkpoint: Checkpoint = checkpoints.verify(first["checkpoint"], vkeys)
+            self.checkpoint: Checkpoint = checkpoints.verify(self.note, vkeys)
         except NoteError as error:
             raise EntriesError(f"its checkpoint does not hold: {error}") from error
 
     def __iter__(self) -> Iterator[Kept]:
         tree = CompactRange()
+        self._note_root(tree, 0)
         for index in range(self.checkpoint.size):
             kept = _kept(next(self._lines, b""), index)
             tree.append(merkle.leaf_hash(kept.entry))
+            self._note_root(tree, index + 1)
             yield kept
         if next(self._lines, b""):
             raise EntriesError("there are more entries than the checkpoint says")
         if tree.root() != self.checkpoint.root:
             raise EntriesError("the entries do not have the root that the log signed")
+
+    def _note_root(self, tree: CompactRange, size: int) -> None:
+        if size in self._wanted:
+            self.roots[size] = tree.root()
 
 
 def _kept(raw: bytes, index: int) -> Kept:

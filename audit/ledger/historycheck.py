@@ -1,0 +1,162 @@
+"""Checking a whole log offline: that it is what was signed, today and at every earlier look.
+
+Who kept a checkpoint holds the log to it, with the entries (`entriesfile`) and public keys alone.
+A log that was rewritten and signed again by its own key is whole in itself; only what somebody
+outside kept shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from . import checkpoint as checkpoints
+from . import entry as entries
+from .canonical import EntryError
+from .checkpoint import Checkpoint
+from .entriesfile import EntriesError, EntriesFile
+from .note import NoteError
+from .policy import Policy
+from .verify import SAME_FOR_ALL_UNPROVEN, TIME_UNPROVEN, Step
+
+SIGNED: Final = "A log you trust signed the tree"
+WHOLE: Final = "Every entry is one of that tree, and no other is"
+WITNESSED: Final = "Witnesses you trust saw the same tree"
+
+_ALWAYS: Final = (
+    "That what the entries say is true: they show what was recorded, and that it was not changed.",
+    "That nothing was left out: an act that was never recorded leaves no trace in any log.",
+    "Who acted: that needs the evidence the entries name and the issuer's keys.",
+    "Values that the file does not open: they were erased, or are withheld.",
+)
+_NO_EARLIER: Final = (
+    "That it is the log of yesterday: its own key could have signed another one since. Keep "
+    "checkpoints, and give them with --since."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryReport:
+    """All checks in order.
+
+    Attributes:
+        checkpoint: of the file; None where it does not hold.
+        not_proven: sentences; never empty.
+    """
+
+    steps: tuple[Step, ...]
+    checkpoint: Checkpoint | None
+    not_proven: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every step held."""
+        return all(step.ok for step in self.steps)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        head = self.checkpoint
+        return {
+            "ok": self.ok,
+            "steps": [{"name": s.name, "ok": s.ok, "detail": s.detail} for s in self.steps],
+            "not_proven": list(self.not_proven),
+            "checkpoint": head
+            and {"origin": head.origin, "size": head.size, "root": head.root.hex()},
+        }
+
+
+def check(
+    lines: Iterable[bytes], trust: Policy, earlier: Mapping[str, bytes] | None = None
+) -> HistoryReport:
+    """Check the lines of an entries file; failures are steps of the report, never exceptions.
+
+    Args:
+        lines: of the file.
+        trust: logs, witnesses and a quorum.
+        earlier: checkpoints that somebody kept, by the name under which they are reported.
+    """
+    kept = {name: _read(signed, trust) for name, signed in (earlier or {}).items()}
+    sizes = [one.size for one in kept.values() if isinstance(one, Checkpoint)]
+    try:
+        log = EntriesFile(lines, trust.logs, roots_at=sizes)
+    except EntriesError as error:
+        later = [WHOLE, *(_extends(name) for name in kept)]
+        steps = [Step(SIGNED, False, f"{_sentence(error)}.")]
+        steps += [
+            Step(n, False, "Not checked, because an earlier step failed.", True) for n in later
+        ]
+        return HistoryReport(tuple(steps), None, _ALWAYS)
+    head = log.checkpoint
+    signed = Step(SIGNED, True, f"{head.origin} signed a tree of {head.size} entries.")
+    steps = [signed, _whole(log), *(_held(name, one, log) for name, one in kept.items())]
+    unproven = [*_ALWAYS, TIME_UNPROVEN]
+    if trust.witnessed:
+        steps.append(_witnessed(log, trust))
+    if not trust.witnessed or not steps[-1].ok:
+        unproven.append(SAME_FOR_ALL_UNPROVEN)
+    if not kept:
+        unproven.append(_NO_EARLIER)
+    return HistoryReport(tuple(steps), head, tuple(unproven))
+
+
+def _read(signed: bytes, trust: Policy) -> Checkpoint | NoteError:
+    try:
+        return checkpoints.verify(signed, trust.logs)
+    except NoteError as error:
+        return error
+
+
+def _whole(log: EntriesFile) -> Step:
+    opened, index = 0, 0
+    try:
+        for kept in log:
+            index = kept.index
+            entries.reveal(kept.entry, kept.openings, index=index)
+            opened += len(kept.openings)
+    except EntriesError as error:
+        return Step(WHOLE, False, f"{_sentence(error)}.")
+    except EntryError as error:
+        return Step(WHOLE, False, f"Entry {index}: {error}.")
+    return Step(WHOLE, True, f"They have its root; {opened} values are the ones committed to.")
+
+
+def _extends(name: str) -> str:
+    return f"It still holds what {name} says"
+
+
+def _held(name: str, kept: Checkpoint | NoteError, log: EntriesFile) -> Step:
+    step, now = _extends(name), log.checkpoint
+    if isinstance(kept, NoteError):
+        return Step(step, False, f"{_sentence(kept)}.")
+    if kept.origin != now.origin:
+        return Step(step, False, f"That is a checkpoint of another log, {kept.origin}.")
+    if kept.size > now.size:
+        detail = f"{kept.size} entries were signed then, and only {now.size} are left."
+        return Step(step, False, detail)
+    root = log.roots.get(kept.size)
+    if root is None:
+        return Step(step, False, "Not checked, because an earlier step failed.", True)
+    if root != kept.root:
+        return Step(
+            step,
+            False,
+            f"The first {kept.size} entries are not those that were signed then: at least one of "
+            "them was changed, removed, added or moved, and the log was signed again.",
+        )
+    return Step(step, True, f"Its {kept.size} entries are unchanged, in the same order.")
+
+
+def _witnessed(log: EntriesFile, trust: Policy) -> Step:
+    try:
+        verdict = trust.judge(log.note)
+    except NoteError as error:
+        return Step(WITNESSED, False, f"{_sentence(error)}.")
+    names = ", ".join(sorted(found.key.name for found in verdict.cosignatures)) or "nobody"
+    met = "which makes" if verdict.quorum_met else "which does not make"
+    return Step(WITNESSED, verdict.quorum_met, f"Cosigned by {names}, {met} your quorum.")
+
+
+def _sentence(error: Exception) -> str:
+    said = str(error)
+    return f"{said[:1].upper()}{said[1:]}"
