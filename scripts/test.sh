@@ -27,7 +27,7 @@ stories=$!
 .venv/bin/python -m pytest --collect-only > "$said/collected" 2>&1 || :
 
 .venv/bin/python -m scripts.on_postgres \
-  .venv/bin/python -m pytest -n "$(((workers + 1) / 2))" --dist loadgroup \
+  .venv/bin/python -m pytest -n "$(((workers + 1) / 2))" \
   tests/audit tests/approvals tests/connections tests/enforcement tests/identity \
   tests/attacks/tamper tests/attacks/step_up/test_workers_race.py tests/faults/test_storage.py \
   tests/callers \
@@ -36,7 +36,7 @@ postgres=$!
 
 result=0
 echo "Tests on SQLite; meanwhile on PostgreSQL, and stories and pages in Chromium"
-.venv/bin/python -m pytest -n "$workers" --dist loadgroup \
+.venv/bin/python -m pytest -n "$workers" \
   --ignore=tests/stories --ignore=tests/access --ignore=tests/processes "$@" || result=$?
 echo "Stories, and every page for everybody, in Chromium"
 wait "$stories" || result=$?

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 from django.conf import settings
 
 from tests.support.tenant import LocalTenant, Secrets
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+
+    from tests.support.together import Together
 
 pytest_plugins = ["tests.support.running_house"]
 
@@ -18,24 +24,13 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("unhurried")
 
-TOGETHER = (
-    "tests/approvals/",
-    "tests/attacks/sign_in/",
-    "tests/attacks/step_up/",
-    "tests/auth0_client/",
-    "tests/enforcement/",
-    "tests/faults/",
-    "tests/tenant/",
-)
-"""Folders whose tests share a tenant: on one worker each, so that it is started once."""
 
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
     """Give the tests of a file, or of a folder that shares a tenant, to one worker."""
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        group = next((folder for folder in TOGETHER if file.startswith(folder)), file)
-        item.add_marker(pytest.mark.xdist_group(group))
+    from tests.support.together import Together
+
+    return Together(config, log)
 
 
 @pytest.fixture(scope="session")
