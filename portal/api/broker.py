@@ -13,7 +13,7 @@ from ninja import Field, Router
 from connections import broker, manifests
 from connections.picking import Wanted
 from connections.refusals import TokenRefusal
-from portal.api import contract, shapes
+from portal.api import connection_shapes, contract
 from portal.api.auth import Caller, bearer, caller
 from portal.api.problems import Problem
 
@@ -49,7 +49,7 @@ _ASKED = [
 @router.get(
     "/auth/token",
     summary="Exchange your session for a provider token",
-    response=shapes.ProviderToken,
+    response=connection_shapes.ProviderToken,
     openapi_extra=contract.may(403, 404, 409, 422, 429, 502) | {"parameters": _ASKED},
 )
 def token(

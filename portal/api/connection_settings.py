@@ -13,7 +13,7 @@ from approvals import clock
 from connections import lookup, manifests, scopes
 from connections.just_in_time import actions
 from connections.models import JustInTime
-from portal.api import contract, decisions, shapes
+from portal.api import connection_shapes, contract, decisions, shapes
 from portal.api.auth import caller
 from portal.api.problems import Problem
 
@@ -54,7 +54,7 @@ class SettingIn(Schema):
 @router.get(
     "/connections/settings",
     summary="Just-in-time settings: when connections sleep, and who wakes them",
-    response=shapes.SettingList,
+    response=connection_shapes.SettingList,
     openapi_extra=contract.may(403),
 )
 def settings(request: HttpRequest) -> JsonResponse:

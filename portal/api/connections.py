@@ -15,7 +15,7 @@ from connections import inventory, listing, lookup, manifests
 from connections.ibom import document, export, facts
 from connections.inventory import exporting
 from connections.models import ConnectedAccount
-from portal.api import contract, decisions, shapes
+from portal.api import connection_shapes, contract, decisions, shapes
 from portal.api.auth import caller
 from portal.api.problems import Problem, pointer_of, printable
 from portal.connections_pages.inventory import as_download
@@ -76,7 +76,7 @@ def _filters() -> list[dict[str, Any]]:
 @router.get(
     "/connections",
     summary="Connected accounts that you may see",
-    response=shapes.ConnectionList,
+    response=connection_shapes.ConnectionList,
     openapi_extra=contract.may(422) | {"parameters": [*_filters(), _LIMIT, _AFTER]},
 )
 def list_connections(request: HttpRequest) -> JsonResponse:
@@ -193,7 +193,7 @@ def export_file(request: HttpRequest) -> HttpResponseBase:
 @router.get(
     "/connections/ibom/difference",
     summary="What changed in the inventory between two instants",
-    response=shapes.DifferenceOut,
+    response=connection_shapes.DifferenceOut,
     openapi_extra=contract.may(403, 422),
 )
 def ibom_difference(
@@ -215,7 +215,7 @@ def ibom_difference(
 @router.get(
     "/connections/{connection_id}",
     summary="One connected account",
-    response=shapes.ConnectionOut,
+    response=connection_shapes.ConnectionOut,
     openapi_extra=contract.may(404),
 )
 def one_connection(request: HttpRequest, connection_id: str) -> JsonResponse:

@@ -13,7 +13,7 @@ from approvals.perform import perform
 from audit.actor import Target
 from connections import decisions, manifests
 from connections.models import Manifest
-from portal.api import contract, shapes
+from portal.api import connection_shapes, contract
 from portal.api.auth import caller
 from portal.api.problems import Problem
 
@@ -24,7 +24,7 @@ type _Kind = Annotated[str, Field(json_schema_extra={"enum": sorted(manifests.KI
 type _Name = Annotated[str, Field(json_schema_extra={"pattern": f"^{manifests.NAME.pattern}$"})]
 
 
-@router.get("/manifests", summary="Manifests in force", response=shapes.ManifestList)
+@router.get("/manifests", summary="Manifests in force", response=connection_shapes.ManifestList)
 def index(request: HttpRequest) -> JsonResponse:
     """All of them, by kind and name."""
     found = Manifest.objects.prefetch_related("needs").order_by("kind", "name")
@@ -34,7 +34,7 @@ def index(request: HttpRequest) -> JsonResponse:
 @router.get(
     "/manifests/{kind}/{path:name}",
     summary="A manifest and the decision in force",
-    response=shapes.ManifestOut,
+    response=connection_shapes.ManifestOut,
     openapi_extra=contract.may(404, 422),
 )
 def read(request: HttpRequest, kind: _Kind, name: _Name) -> JsonResponse:
@@ -49,7 +49,7 @@ def read(request: HttpRequest, kind: _Kind, name: _Name) -> JsonResponse:
 @router.put(
     "/manifests/{kind}/{path:name}",
     summary="Declare connections and scopes",
-    response={200: shapes.ManifestOut, 201: shapes.ManifestOut},
+    response={200: connection_shapes.ManifestOut, 201: connection_shapes.ManifestOut},
     openapi_extra=contract.may(403, 404),
 )
 def declare(

@@ -11,14 +11,16 @@ from pydantic import ConfigDict, Field
 
 from audit.ledger.vocabulary import OUTCOMES, SEVERITIES, SOURCES, VIAS
 
-_HASH = "^[0-9a-f]{64}$"
+HASH = "^[0-9a-f]{64}$"
 
 
-class _Closed(Schema):
+class Closed(Schema):
+    """Nothing beside the named fields."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class Erased(_Closed):
+class Erased(Closed):
     """Stands where a personal value was erased."""
 
     erased: Literal[True]
@@ -34,7 +36,7 @@ def _one_of(values: tuple[str, ...]) -> Any:
 # The trail
 
 
-class EventPerson(_Closed):
+class EventPerson(Closed):
     """Somebody an event names."""
 
     iss: str
@@ -49,7 +51,7 @@ class EventActor(EventPerson):
     roles: list[str]
 
 
-class EventTarget(_Closed):
+class EventTarget(Closed):
     """What it was done to."""
 
     kind: str
@@ -57,14 +59,14 @@ class EventTarget(_Closed):
     instance: str
 
 
-class EvidenceOut(_Closed):
+class EvidenceOut(Closed):
     """Evidence by its digest."""
 
     kind: str
-    digest: str = Field(pattern=_HASH)
+    digest: str = Field(pattern=HASH)
 
 
-class EventOut(_Closed):
+class EventOut(Closed):
     """One event, opened. `index` is its place in the log, null in the second before it has one."""
 
     event_schema: Literal["ata.event.v1"] = Field(alias="schema")
@@ -97,7 +99,7 @@ class EventOut(_Closed):
     log: str = Field(pattern="^L[0-3]$")
 
 
-class EventPage(_Closed):
+class EventPage(Closed):
     """One page of the trail; `next` is the cursor of the next one."""
 
     items: list[EventOut]
@@ -105,7 +107,7 @@ class EventPage(_Closed):
     tree_size: int
 
 
-class ReportedItem(_Closed):
+class ReportedItem(Closed):
     """What became of one reported event."""
 
     index: int
@@ -116,13 +118,13 @@ class ReportedItem(_Closed):
     pointer: str | None = None
 
 
-class ReportedOut(_Closed):
+class ReportedOut(Closed):
     """What became of each reported event, in their order."""
 
     results: list[ReportedItem]
 
 
-class ExportOut(_Closed):
+class ExportOut(Closed):
     """How far an export is."""
 
     id: UUID
@@ -149,7 +151,7 @@ class ExportOut(_Closed):
 # Decisions
 
 
-class EffectOut(_Closed):
+class EffectOut(Closed):
     """One remote step."""
 
     instance: str
@@ -158,7 +160,7 @@ class EffectOut(_Closed):
     detail: str
 
 
-class CommittedOut(_Closed):
+class CommittedOut(Closed):
     """A decision that was committed."""
 
     event_id: UUID
@@ -166,7 +168,7 @@ class CommittedOut(_Closed):
     effects: list[EffectOut]
 
 
-class WaitingOut(_Closed):
+class WaitingOut(Closed):
     """A decision that waits for somebody: poll `poll_url`."""
 
     approval_id: UUID
@@ -178,7 +180,7 @@ class WaitingOut(_Closed):
     operation: UUID
 
 
-class TargetOut(_Closed):
+class TargetOut(Closed):
     """What a decision is about; without `instance`, everywhere."""
 
     kind: str
@@ -186,7 +188,7 @@ class TargetOut(_Closed):
     instance: str | None = None
 
 
-class AskOut(_Closed):
+class AskOut(Closed):
     """One person who was asked; everybody of a group has a code of their own."""
 
     asked: str
@@ -197,7 +199,7 @@ class AskOut(_Closed):
     detail: str
 
 
-class ApprovalOut(_Closed):
+class ApprovalOut(Closed):
     """One approval with the exact text that its hash covers."""
 
     id: UUID
@@ -219,32 +221,32 @@ class ApprovalOut(_Closed):
     created_at: str
     single_person: bool
     needed: int
-    policy: str = Field(pattern=_HASH)
+    policy: str = Field(pattern=HASH)
     rule: str
     asks: list[AskOut]
     held: bool
     effects: list[EffectOut]
     intent: str
-    intent_hash: str = Field(pattern=_HASH)
+    intent_hash: str = Field(pattern=HASH)
     event_id: UUID | None
 
 
-class ApprovalList(_Closed):
+class ApprovalList(Closed):
     """Approvals, newest first."""
 
     items: list[ApprovalOut]
 
 
-class PolicyOut(_Closed):
+class PolicyOut(Closed):
     """The policy in force: its document, and each rule as a sentence."""
 
-    digest: str = Field(pattern=_HASH)
+    digest: str = Field(pattern=HASH)
     number: int
     document: dict[str, Any]
     sentences: list[str]
 
 
-class TrialOut(_Closed):
+class TrialOut(Closed):
     """What would happen, by which rule, and why that one."""
 
     kind: Literal["refuse", "commit", "require"]
@@ -255,183 +257,3 @@ class TrialOut(_Closed):
     channel: Literal["ciba", "passkey", "both", "either"] | None
     needed: int
     within_s: int | None
-
-
-# Connections, manifests, the broker
-
-
-class Owner(_Closed):
-    """Whose account it is."""
-
-    iss: str
-    sub: str
-    name: str
-    email: str
-
-
-class AllowanceOut(_Closed):
-    """Scopes beyond its manifest that a component may use until a time."""
-
-    id: UUID
-    component: str
-    scopes: list[str]
-    agent: str | None
-    granted_at: str
-    expires_at: str
-    approval_id: UUID | None
-
-
-class ConnectionOut(_Closed):
-    """A connected account as Auth0 and the broker know it."""
-
-    id: UUID
-    connection: str
-    title: str
-    account: str | None
-    owner: Owner
-    state: Literal[
-        "connected",
-        "expiring",
-        "asleep",
-        "needs_reconnect",
-        "suspended",
-        "frozen",
-        "revocation_pending",
-        "revoked",
-    ]
-    state_since: str | None
-    state_reason: str | None
-    opens_at: str | None
-    scopes: list[str]
-    connected_at: str | None
-    expires_at: str | None
-    last_used_at: str | None
-    last_agent: str | None
-    last_skill: str | None
-    last_token_expires_at: str | None
-    watched_since: str
-    source: str
-    seen_at: str
-    allowances: list[AllowanceOut]
-
-
-class ConnectionList(_Closed):
-    """Connected accounts that you may see; `next` goes on behind the last, `total` is of all."""
-
-    items: list[ConnectionOut]
-    next: UUID | None
-    total: int
-
-
-class InstantOut(_Closed):
-    """A place in the log: how many entries, and when the last of them was recorded."""
-
-    size: int
-    time: str | None
-
-
-class ChangeOwner(_Closed):
-    """Whose account it is, as the entries tell."""
-
-    iss: str
-    sub: str
-    email: str
-
-
-class ChangeOut(_Closed):
-    """One difference; `event_id` and `index` are of the newest entry that tells it."""
-
-    what: Literal[
-        "appeared",
-        "vanished",
-        "state",
-        "scopes",
-        "first_use",
-        "manifest",
-        "frozen",
-        "unfrozen",
-        "setting",
-    ]
-    name: str
-    connection: str | None
-    owner: ChangeOwner | Erased | None
-    before: str
-    after: str
-    gained: list[str]
-    lost: list[str]
-    event_id: UUID | None
-    index: int | None
-
-
-class DifferenceOut(_Closed):
-    """What changed in the inventory between two instants."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-
-    from_: InstantOut = Field(alias="from")
-    to: InstantOut
-    items: list[ChangeOut]
-
-
-class HoursOut(_Closed):
-    """When agents may get tokens."""
-
-    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]]
-    opens: str
-    closes: str
-    zone: str
-
-
-class SettingOut(_Closed):
-    """When accounts of a connection fall asleep, and who wakes them; `sentence` says it."""
-
-    connection: str
-    idle_h: int | None
-    hours: HoursOut | None
-    wake: Literal["use", "owner"]
-    sentence: str
-    changed_at: str
-
-
-class SettingList(_Closed):
-    """Just-in-time settings in force."""
-
-    items: list[SettingOut]
-
-
-class NeedOut(_Closed):
-    """One connection with the scopes that may be asked for."""
-
-    connection: str
-    scopes: list[str]
-
-
-class ManifestOut(_Closed):
-    """A manifest and the decision in force; `event_id` where this call declared it."""
-
-    kind: Literal["skill", "mcp", "plugin", "tool"]
-    name: str
-    connections: list[NeedOut]
-    env: dict[str, str]
-    url: str
-    digest: str = Field(pattern=_HASH)
-    declared_at: str
-    decision: Literal["none", "allow", "hold", "block"]
-    event_id: UUID | None = None
-
-
-class ManifestList(_Closed):
-    """Manifests in force."""
-
-    items: list[ManifestOut]
-
-
-class ProviderToken(_Closed):
-    """A provider's access token, for the gateway that asked and for nobody else."""
-
-    access_token: str
-    token_type: str
-    expires_in: int
-    scope: str
-    connection: str
-    event_id: UUID
