@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
 from uuid import UUID
@@ -105,8 +105,6 @@ def perform(
     operation = str(uuid7())
     if request.rule.kind == "commit":
         return _commit(request, operation, before_commit)
-    if folded and (known := Approval.objects.filter(folded=folded).first()):
-        return Performed(operation=known.operation, approval=known)
     return _ask(request, operation, folded, before_commit)
 
 
@@ -193,51 +191,60 @@ def _ask(
     request: _Request, operation: str, folded: str, before_commit: Callable[[Performed], None]
 ) -> Performed:
     now = clock.now()
-    state, within_s = _state(request), request.rule.within_s
-    rule = request.rule
+    state, rule = _state(request), request.rule
     follow = not request.actor.sub or (rule.escalate and rule.approver == "another")
     follow = follow or rule.first is not None
-    made = _intent(request, meant.open_for_s(within_s, others_follow=follow), state)
+    made = _intent(request, meant.open_for_s(rule.within_s, others_follow=follow), state)
     single = _someone_can_answer(request)
-    open_key = _open_key(request)
+    row = _row(request, made, state, now) | {"operation": operation, "single_person": single}
     with transaction.atomic(durable=True):
-        if known := Approval.objects.filter(open_key=open_key).exclude(open_key="").first():
-            performed = Performed(operation=known.operation, approval=known)
-            before_commit(performed)
-            return performed
-        approval = Approval.objects.create(
-            id=uuid7(),
-            operation=operation,
-            verb=request.verb.name,
-            target_kind=request.target.kind,
-            target_name=request.target.name,
-            target_instance=request.target.instance,
-            params=request.params,
-            reason=request.reason,
-            severity=request.severity,
-            sentence=_sentence(request),
-            intent=made.text,
-            intent_hash=made.hash,
-            state_digest=state,
-            policy_digest=request.policy.digest,
-            rule=request.rule.as_json(),
-            requester=actors.to_json(request.actor) if request.actor.sub else {},
-            requester_iss=request.actor.iss,
-            requester_sub=request.actor.sub,
-            folded=folded,
-            open_key=open_key,
-            single_person=single,
-            created=now,
-            expires_at=now + timedelta(seconds=within_s),
-            due=now,
-        )
-        if request.rule.while_pending == "hold":
-            place_hold(approval, request.actor)
-        ask_next(approval, request.actor, now)
-        approval_requested(approval, request.actor)
-        performed = Performed(operation=operation, approval=approval)
+        approval, is_new = _one_approval(folded, _open_key(request), row)
+        if is_new:
+            if rule.while_pending == "hold":
+                place_hold(approval, request.actor)
+            ask_next(approval, request.actor, now)
+            approval_requested(approval, request.actor)
+        performed = Performed(operation=approval.operation, approval=approval)
         before_commit(performed)
     return performed
+
+
+def _row(request: _Request, made: intent.Intent, state: str, now: datetime) -> dict[str, Any]:
+    return {
+        "id": uuid7(),
+        "verb": request.verb.name,
+        "target_kind": request.target.kind,
+        "target_name": request.target.name,
+        "target_instance": request.target.instance,
+        "params": request.params,
+        "reason": request.reason,
+        "severity": request.severity,
+        "sentence": _sentence(request),
+        "intent": made.text,
+        "intent_hash": made.hash,
+        "state_digest": state,
+        "policy_digest": request.policy.digest,
+        "rule": request.rule.as_json(),
+        "requester": actors.to_json(request.actor) if request.actor.sub else {},
+        "requester_iss": request.actor.iss,
+        "requester_sub": request.actor.sub,
+        "created": now,
+        "expires_at": now + timedelta(seconds=request.rule.within_s),
+        "due": now,
+    }
+
+
+def _one_approval(folded: str, open_key: str, row: dict[str, Any]) -> tuple[Approval, bool]:
+    """The approval that asks for this already, or a new one, and whether it is new.
+
+    Where two ask at once, the database lets one make it (both keys are unique) and the other waits
+    for that row; `get_or_create` then reads it, with its own savepoint around the refusal.
+    """
+    if folded:
+        return Approval.objects.get_or_create(folded=folded, defaults=row | {"open_key": open_key})
+    if open_key:
+        return Approval.objects.get_or_create(open_key=open_key, defaults=row)
+    return Approval.objects.create(**row), True
 
 
 def _state(request: _Request) -> str:

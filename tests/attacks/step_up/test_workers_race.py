@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from django.db import connection, connections
 from pytest_django import DjangoDbBlocker
 
 from approvals import clock, polling, secret_box, turns
-from approvals.models import Ask
+from approvals.models import Approval, Ask
+from approvals.perform import Performed, perform
 from approvals.polling import SECRET
 from audit.actor import SYSTEM, Actor, Target
 from portal.identity import refusals
@@ -104,8 +106,6 @@ def test_two_workers_with_one_answer_commit_once(
 def test_workers_that_race_for_the_turns_of_one_person_take_five(
     lamps: Lamps, provider: PhoneProvider, olu: Actor, oona: Actor
 ) -> None:
-    from approvals.perform import perform
-
     for number in range(8):
         target = Target("lamp", f"lamp-{number}")
         perform(SYSTEM, "lamp.block", target, severity="CRITICAL", folded=f"{number}")
@@ -124,3 +124,26 @@ def test_threads_that_refuse_the_same_leave_one_event(
     took = at_once(*(lambda: refusals.note(found) for _ in range(6)))
     assert sorted(took) == [False] * 5 + [True]
     assert len(events("access.refused")) == 1
+
+
+def test_threads_that_ask_for_the_same_at_once_share_one_approval(
+    lamps: Lamps, provider: PhoneProvider, olu: Actor, oona: Actor
+) -> None:
+    """A double click that two workers serve, and two that read the same finding."""
+    for number in range(5):
+        lamp = Target("lamp", f"lamp-{number}")
+        for who, folded in ((olu, ""), (SYSTEM, f"scan-{number}")):
+            kept: list[Performed] = []
+            once = partial(
+                perform, who, "lamp.block", lamp,
+                severity="CRITICAL", folded=folded, before_commit=kept.append,
+            )  # fmt: skip
+            waiting = at_once(*(once for _ in range(4)))
+            [operation] = {done.operation for done in waiting}
+            assert len({done.approval and done.approval.pk for done in waiting}) == 1
+            assert [done.operation for done in kept] == [operation] * 4, (
+                "each caller keeps its own with the one decision"
+            )
+            assert len(events("approval.requested")) == Approval.objects.count()
+            assert Ask.objects.filter(approval__operation=operation).count() == 1
+    assert Approval.objects.count() == 10
