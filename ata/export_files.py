@@ -64,10 +64,10 @@ def verify_export(screen: Screen, export: Export, entries: Path | None, trust: P
     try:
         body = export.file.read_bytes()
         if entries is None:
-            report = check(export.manifest, body, None, trust.logs)
+            report = check(export.manifest, body, None, trust.logs, trust.required)
         else:
             with entries.open("rb") as lines:
-                report = check(export.manifest, body, lines, trust.logs)
+                report = check(export.manifest, body, lines, trust.logs, trust.required)
     except OSError as error:
         raise usage_error(f"{error.filename} cannot be read: {error.strerror}.", _HOW) from error
     lines_said = [f"{safe(export.file)}: {safe(report.words)}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ def read_trust(policy: Path | None, vkeys: Sequence[str]) -> Policy:
 
     try:
         named = parse(read_file(policy).decode()) if policy else Policy((), {}, {}, NONE)
-        keys = tuple(note.parse_vkey(_vkey_text(one)) for one in vkeys)
+        keys = tuple(note.parse_vkey(text) for one in vkeys for text in _vkey_texts(one))
     except PolicyError as error:
         raise usage_error(f"The policy {policy} cannot be used: {error}.") from error
     except ValueError as error:
@@ -38,11 +39,19 @@ def read_trust(policy: Path | None, vkeys: Sequence[str]) -> Policy:
             "from someone you trust, because a key from the same server as the proof says "
             "nothing about who owns it.",
         )
-    return Policy((*named.logs, *keys), named.witnesses, named.groups, named.quorum)
+    return replace(named, logs=(*named.logs, *keys))
 
 
-def _vkey_text(argument: str) -> str:
+def _vkey_texts(argument: str) -> list[str]:
+    """The key itself, or those of a file, one a line, as `/log/key` serves them."""
     path = Path(argument)
-    if "+" in argument and not path.is_file():
-        return argument
-    return read_file(path).decode().strip()
+    if "+" in argument and not _is_file(path):
+        return [argument]
+    return read_file(path).decode().split()
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a key of ML-DSA-44 is longer than a name may be
+        return False

@@ -9,9 +9,8 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 
-from audit import logkey
+from audit import keyring, logkey
 from audit.files import write_durably
-from audit.ledger import checkpoint as checkpoints
 from audit.ledger import tiles
 from audit.ledger.merkle import ProofError
 from audit.ledger.note import NoteError
@@ -69,21 +68,36 @@ def newest_checkpoint() -> Checkpoint | None:
     return Checkpoint.objects.order_by("-id").first()
 
 
+def signed_size() -> int | None:
+    """Size of the largest tree that was signed, as far as is known; None before the first.
+
+    Raises:
+        SequencerStopped: the state file is damaged.
+    """
+    state, newest = read_state(), newest_checkpoint()
+    sizes = [head.size for head in (state, newest) if head is not None]
+    return max(sizes, default=None)
+
+
 def check_heads(size: int) -> None:
     """Check that the stored tree of `size` leaves contains every head we are bound to.
 
     Raises:
-        SequencerStopped: it is shorter, differs, or the newest checkpoint is not of our key.
+        SequencerStopped: it is shorter, differs, or the newest checkpoint is not of our keys.
     """
     published = newest_checkpoint()
     heads = [read_state()]
     if published is not None:
         try:
-            checkpoints.verify(published.note, [logkey.vkey()])
+            ring = keyring.read()
+            keyring.signers(ring)
+            ring.verify(published.note)
+        except keyring.KeyReplaced as error:
+            raise SequencerStopped("key", str(error)) from None
         except NoteError as error:
             raise SequencerStopped(
                 "key",
-                f"the newest checkpoint is not signed by the key in {logkey.key_file()} ({error}); "
+                f"the newest checkpoint is not signed by the keys in {keyring.path()} ({error}); "
                 "put the key back that this log began with",
             ) from None
         heads.append(Head(published.size, bytes(published.root), "the newest checkpoint"))

@@ -1,8 +1,9 @@
 """Who the log is: its origin, its signing key, and where both are kept.
 
 The origin is minted once and kept in `VAR_DIR/ledger/origin`; the Ed25519 seed is generated once
-into `VAR_DIR/ledger/key` (or `LEDGER_KEY_FILE`), base64, mode 0600. Changing either silently would
-start a second history, so a mismatch refuses and says how to go back.
+into `VAR_DIR/ledger/key` (or `LEDGER_KEY_FILE`), base64, mode 0600, the ML-DSA-44 seed beside it
+into `VAR_DIR/ledger/key.ml-dsa-44`. Changing one silently would start a second history, so a
+mismatch refuses and says how to go back. Which key signs when is in `audit.keyring`.
 """
 
 from __future__ import annotations
@@ -81,16 +82,48 @@ def seed() -> bytes:
             was signed.
     """
     path = key_file()
+    if not path.exists():
+        _refuse_if_begun(path)
+        _generate(path)
+    return read_seed(path)
+
+
+def mldsa_file() -> Path:
+    """Where the ML-DSA-44 seed is."""
+    return folder() / "key.ml-dsa-44"
+
+
+def mldsa_seed(*, make: bool = False) -> bytes:
+    """The ML-DSA-44 seed (32 bytes), generated if it is not there and `make` is set.
+
+    Raises:
+        LedgerIdentityError: the file is not a seed, cannot be read, or is not there.
+    """
+    if make and not mldsa_file().exists():
+        _generate(mldsa_file())
+    return read_seed(mldsa_file())
+
+
+def _generate(path: Path) -> None:
     try:
-        if not path.exists():
-            _refuse_if_begun(path)
-            write_durably(path, b64encode(secrets.token_bytes(32)) + b"\n", replace=False)
+        write_durably(path, b64encode(secrets.token_bytes(32)) + b"\n", replace=False)
+    except OSError as error:
+        raise LedgerIdentityError(f"cannot write the log key {path}: {error}") from None
+
+
+def read_seed(path: Path) -> bytes:
+    """A 32-byte seed from a file.
+
+    Raises:
+        LedgerIdentityError: it is not one, or cannot be read.
+    """
+    try:
         value = b64decode(path.read_text().strip(), validate=True)
     except (OSError, ValueError) as error:
         raise LedgerIdentityError(f"cannot read the log key {path}: {error}") from None
     if len(value) != 32:
         raise LedgerIdentityError(
-            f"{path} holds {len(value)} bytes, not the base64 of a 32-byte Ed25519 seed; "
+            f"{path} holds {len(value)} bytes, not the base64 of a 32-byte seed; "
             "restore the key that this log began with"
         )
     return value

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from audit import heads, stamping
 from audit.cosigned import signed_note
+from audit.keyring import vkeys
 from audit.ledger import proof, tiles
 from audit.ledger.merkle import ProofError
 from audit.ledger.tiles import WIDTH
@@ -26,6 +27,7 @@ __all__ = [
     "served_tile",
     "signed_note",
     "vkey",
+    "vkeys",
 ]
 
 

@@ -18,11 +18,22 @@ from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections, transaction
 
-from audit import bulk, clock, fulltext, heads, locks, logkey, projection, rollups, tree
+from audit import (
+    bulk,
+    clock,
+    fulltext,
+    heads,
+    keychanges,
+    keyring,
+    locks,
+    logkey,
+    projection,
+    rollups,
+    tree,
+)
 from audit.actor import SYSTEM
 from audit.files import write_durably
 from audit.heads import SequencerStopped
-from audit.ledger import checkpoint as checkpoints
 from audit.ledger.growing import GrowingTree
 from audit.ledger.merkle import fold
 from audit.models import Checkpoint, Entry, Event, EventRow, Tile
@@ -84,6 +95,7 @@ class Sequencer:
     def _run(self, sweep: bool) -> Result:
         if objection := conflict.reason():
             raise SequencerStopped("witness", objection)
+        keychanges.settle()
         growing = self._load()
         result = self._publish(growing)
         while batch := self._pending(sweep):
@@ -136,9 +148,9 @@ class Sequencer:
         state = heads.read_state()
         if state and (state.size > size or (state.size == size and state.root != root)):
             raise SequencerStopped("inconsistent", f"{state.told_by} holds another tree of {size}")
-        origin, seed = logkey.origin(), logkey.seed()  # the first time they are made here
+        signers = keyring.signers()
         heads.write_state(size, root)
-        signed = checkpoints.sign(origin, size, root, seed)
+        signed = keyring.sign(signers, size, root, now)
         # A clock that was set back makes no checkpoint older than the one before it.
         created = max(now, newest.created) if newest else now
         Checkpoint.objects.create(size=size, root=root, note=signed, created=created)

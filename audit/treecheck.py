@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from audit import heads, logkey
+from audit import heads, keychanges, keyring
 from audit.heads import SequencerStopped
+from audit.keyring import Keyring
 from audit.leafcheck import Leaf
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger.growing import GrowingTree
@@ -49,7 +50,7 @@ class TreeChecker:
         self._findings = findings
         self._size = size
         self._last_checkpoint = last_checkpoint
-        self._key = self._own_key()
+        self._ring = self._own_keys()
         self.start = start // WIDTH * WIDTH
         self.checkpoints = 0
         self._good = 0  # largest size at which a signed root was met
@@ -64,12 +65,16 @@ class TreeChecker:
         """Root of the tree so far."""
         return self._tree.root()
 
-    def _own_key(self) -> str:
+    def _own_keys(self) -> Keyring | None:
         try:
-            return logkey.vkey()
+            ring = keyring.read()
+            keyring.signers(ring)
         except LedgerIdentityError as error:
             self._findings.add("key", f"{error}; nothing that was signed can be checked")
-            return ""
+            return None
+        for problem in keychanges.problems(ring):
+            self._findings.add("key", problem)
+        return ring
 
     def _begin(self) -> GrowingTree:
         try:
@@ -200,12 +205,9 @@ class TreeChecker:
     def _signed(self, row: Checkpoint) -> _Expected | None:
         name = f"checkpoint {row.pk}"
         try:
-            if self._key:
-                said = checkpoints.verify(row.note, [self._key])
-            else:
-                said = checkpoints.parse(row.note)
+            said = self._ring.verify(row.note) if self._ring else checkpoints.parse(row.note)
         except NoteError as error:
-            message = f"{name} is not signed by our key: {error}"
+            message = f"{name} is not signed by our keys: {error}"
             self._findings.add("checkpoint", message, row.size)
             return None
         if (said.size, said.root) != (row.size, bytes(row.root)):

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from audit import clock, logkey
+from audit import clock, keyring, logkey
 from audit.clock import rfc3339
 from audit.exports import jobs
-from audit.ledger import checkpoint as checkpoints
 from audit.ledger.canonical import canonical
 from audit.ledger.commitment import subject_key
 from audit.ledger.note import NoteError
@@ -157,7 +156,7 @@ def _unheld(job: ExportJob) -> list[str]:
     """What does not hold of the tree and the file of an export."""
     found = []
     try:
-        said = checkpoints.verify(job.checkpoint, [logkey.vkey()])
+        said = keyring.read().verify(job.checkpoint)
         if (said.size, said.root) != (job.tree_size, bytes(job.root)):
             found.append("says another tree than its checkpoint")
     except (NoteError, logkey.LedgerIdentityError) as error:

@@ -24,8 +24,7 @@ django.setup()
 from django.conf import settings  # noqa: E402
 from django.db.models import Max  # noqa: E402
 
-from audit.ledger import checkpoint as checkpoints  # noqa: E402
-from audit.logkey import vkey  # noqa: E402
+from audit import keyring  # noqa: E402
 from audit.models import Checkpoint, Entry, Event, EventRow  # noqa: E402
 from torture import judge_approvals, judge_files, tree  # noqa: E402
 
@@ -60,7 +59,7 @@ def tree_of(journal: dict[str, Any]) -> Said:
     signed: dict[int, set[bytes]] = {}
     for size, root, note in Checkpoint.objects.values_list("size", "root", "note"):
         signed.setdefault(size, set()).add(bytes(root))
-        if checkpoints.verify(note, [vkey()]).root != bytes(root):
+        if keyring.read().verify(note).root != bytes(root):
             yield f"the checkpoint of {size} says another root than its row"
         heads.setdefault(size, bytes(root))
     for size, found in signed.items():

@@ -1,17 +1,28 @@
-"""Timestamped Ed25519 cosignatures of witnesses (C2SP tlog-cosignature, type 0x04).
+"""Timestamped cosignatures of witnesses (C2SP tlog-cosignature): Ed25519, type 0x04.
 
 A cosignature says: at this time, this was the largest consistent tree I had seen of this log.
+Those of witnesses with an ML-DSA-44 key (type 0x06, see `mldsa`) are verified here too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from . import note
-from .note import COSIGNATURE_ED25519, Note, NoteError, Signature, VerifierKey
+from .note import (
+    COSIGNATURE_ED25519,
+    COSIGNATURE_MLDSA44,
+    Note,
+    NoteError,
+    Signature,
+    VerifierKey,
+)
+
+KEY_TYPES: Final = (COSIGNATURE_ED25519, COSIGNATURE_MLDSA44)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +79,7 @@ def verify(
         signed_checkpoint if isinstance(signed_checkpoint, Note) else note.parse(signed_checkpoint)
     )
     keys = [note.parse_vkey(key) if isinstance(key, str) else key for key in vkeys]
-    known = {(k.name, k.key_id): k for k in keys if k.key_type == COSIGNATURE_ED25519}
+    known = {(k.name, k.key_id): k for k in keys if k.key_type in KEY_TYPES}
     verified: dict[tuple[str, bytes], Cosignature] = {}
     for signature in parsed.signatures:
         identity = (signature.name, signature.key_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -95,6 +95,7 @@ def check(
     file: bytes,
     lines: Iterable[bytes] | None,
     vkeys: Iterable[str | VerifierKey],
+    required: Collection[int] = (),
 ) -> ExportReport:
     """Check an export; failures are steps of the report, never exceptions.
 
@@ -103,9 +104,12 @@ def check(
         file: the exported file.
         lines: of an entries file over the same tree; None where there is none.
         vkeys: log keys that the verifier trusts.
+        required: key types that must each have signed the tree, as `Policy.required`; a manifest
+            is no tree and has an Ed25519 signature only.
     """
     trusted = list(vkeys)
-    steps = [_signed(manifest, trusted), _tree(manifest, trusted), _digest(manifest, file)]
+    tree = _tree(manifest, trusted, required)
+    steps = [_signed(manifest, trusted), tree, _digest(manifest, file)]
     undecided: list[int] = []
     unproven = list(UNPROVEN)
     if lines is None:
@@ -136,10 +140,13 @@ def _signed(manifest: Mapping[str, Any], vkeys: list[str | VerifierKey]) -> Step
     return Step(name, True, f"{who} signed it.")
 
 
-def _tree(manifest: Mapping[str, Any], vkeys: list[str | VerifierKey]) -> Step:
+def _tree(
+    manifest: Mapping[str, Any], vkeys: list[str | VerifierKey], required: Collection[int]
+) -> Step:
     name = "A log you trust signed the tree"
     try:
-        head = checkpoints.verify(str(_get(manifest, "tree", "checkpoint", default="")), vkeys)
+        signed = str(_get(manifest, "tree", "checkpoint", default=""))
+        head = checkpoints.verify(signed, vkeys, required)
     except NoteError as error:
         return Step(name, False, f"{error}.")
     if head.size != _get(manifest, "range", "end_index"):

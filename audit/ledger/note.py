@@ -1,7 +1,8 @@
 """Signed notes (C2SP signed-note v1) with Ed25519 signatures (type 0x01).
 
 Parsing is strict: one spelling per note, so that flipping any bit of a note that verified makes it
-malformed or unverified. Timestamped witness signatures (type 0x04) are in `cosignature`.
+malformed or unverified. Timestamped witness signatures (type 0x04) are in `cosignature`, ML-DSA-44
+signatures over checkpoints (type 0x06) in `mldsa`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 ED25519: Final = 0x01
 COSIGNATURE_ED25519: Final = 0x04
+COSIGNATURE_MLDSA44: Final = 0x06
+PUBLIC_KEY_SIZES: Final = {ED25519: 32, COSIGNATURE_ED25519: 32, COSIGNATURE_MLDSA44: 1312}
+ALGORITHMS: Final = {
+    ED25519: "Ed25519", COSIGNATURE_ED25519: "Ed25519", COSIGNATURE_MLDSA44: "ML-DSA-44",
+}  # fmt: skip
 KEY_ID_SIZE: Final = 4
 SEED_SIZE: Final = 32
 MAX_SIGNATURES: Final = 100
@@ -70,6 +76,11 @@ class VerifierKey:
     key_id: bytes
     key_type: int
     public_key: bytes
+
+    @property
+    def algorithm(self) -> str:
+        """`Ed25519` or `ML-DSA-44`."""
+        return ALGORITHMS[self.key_type]
 
     def __str__(self) -> str:
         material = b64encode(bytes((self.key_type,)) + self.public_key).decode()
@@ -130,7 +141,7 @@ def vkey(name: str, public_key: bytes, key_type: int = ED25519) -> str:
 
 
 def parse_vkey(text: str) -> VerifierKey:
-    """Read a verifier key of type 0x01 or 0x04.
+    """Read a verifier key of type 0x01, 0x04 or 0x06.
 
     Raises:
         NoteError: malformed, of another type, or its key id does not belong to it.
@@ -142,8 +153,11 @@ def parse_vkey(text: str) -> VerifierKey:
     check_name(name)
     material = decode_base64(material_text, "a verifier key")
     key_type, public = material[0], material[1:]
-    if key_type not in (ED25519, COSIGNATURE_ED25519) or len(public) != 32:
-        raise NoteError(f"the key of {name} is not an Ed25519 key (type 1 or 4)")
+    if len(public) != PUBLIC_KEY_SIZES.get(key_type):
+        raise NoteError(
+            f"the key of {name} is neither an Ed25519 key (type 1 or 4, 32 bytes) "
+            f"nor an ML-DSA-44 key (type 6, 1,312 bytes)"
+        )
     expected = key_id(name, public, key_type)
     if hex_id != expected.hex():
         raise NoteError(f"the key of {name} has id {expected.hex()}, not {hex_id}")
@@ -211,7 +225,7 @@ def verify(note: str | bytes | Note, vkeys: Iterable[str | VerifierKey]) -> list
 
     Args:
         note: the signed note.
-        vkeys: the verifier's own trusted keys of type 0x01 or 0x04, never ones the note brought.
+        vkeys: the verifier's own trusted keys, never ones the note brought.
 
     Raises:
         NoteError: malformed note or key; a trusted key's signature fails; none of them signed.
@@ -240,6 +254,10 @@ def check_signature(text: str, signature: Signature, key: VerifierKey) -> int | 
     Raises:
         NoteError: it does not verify.
     """
+    if key.key_type == COSIGNATURE_MLDSA44:
+        from . import mldsa  # it signs checkpoints, whose form is built on this module
+
+        return mldsa.check(text, signature, key)
     moment: int | None = None
     value, message = signature.value, text.encode()
     if key.key_type == COSIGNATURE_ED25519:

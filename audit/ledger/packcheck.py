@@ -360,9 +360,9 @@ def _json(body: bytes) -> Any:
 
 
 def claimed_log_key(data: bytes) -> Policy:
-    """A policy that trusts what the pack says its log's key is: its own claim, and no more."""
+    """A policy that trusts what the pack says its log's keys are: its own claim, and no more."""
     try:
-        text = packs.read(data).members.get("log/vkey", b"").decode().strip()
-        return Policy((note.parse_vkey(text),), {}, {}, NONE)
+        text = packs.read(data).members.get("log/vkey", b"").decode()
+        return Policy(tuple(map(note.parse_vkey, text.split())), {}, {}, NONE)
     except (PackError, NoteError, UnicodeDecodeError):
         return Policy((), {}, {}, NONE)

@@ -1,11 +1,13 @@
 """Trust policies (C2SP tlog-policy): which logs and which witnesses a verifier believes.
 
-A policy comes from the verifier, never from the log, a proof or an evidence pack.
+A policy comes from the verifier, never from the log, a proof or an evidence pack. One keyword is
+our own: `require ed25519 ml-dsa-44` asks for a log signature of each kind named. A program that
+does not know it refuses the policy, which is better than asking for less.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,6 +18,7 @@ from .cosignature import Cosignature
 from .note import Note, NoteError, VerifierKey
 
 NONE: Final = "none"
+KINDS: Final = {"ed25519": note.ED25519, "ml-dsa-44": note.COSIGNATURE_MLDSA44}
 
 
 class PolicyError(ValueError):
@@ -55,6 +58,8 @@ class Policy:
         groups: policy name -> group.
         quorum: name of a witness or group, or `none`.
         urls: policy name -> submission prefix of that witness, where the policy names one.
+        required: key types with each of which a log key must have signed; any one is enough where
+            it is empty.
     """
 
     logs: tuple[VerifierKey, ...]
@@ -62,6 +67,7 @@ class Policy:
     groups: Mapping[str, Group]
     quorum: str
     urls: Mapping[str, str] = field(default_factory=dict)
+    required: tuple[int, ...] = ()
 
     @property
     def witnessed(self) -> bool:
@@ -108,8 +114,13 @@ class Policy:
             if isinstance(signed_checkpoint, Note)
             else note.parse(signed_checkpoint)
         )
-        checkpoint = checkpoints.verify(parsed, self.logs)
-        counted = [key for key in self.witnesses.values() if key.name not in discounted]
+        checkpoint = checkpoints.verify(parsed, self.logs, self.required)
+        own = {key.public_key for key in self.logs}  # a log is no witness of itself
+        counted = [
+            key
+            for key in self.witnesses.values()
+            if key.name not in discounted and key.public_key not in own
+        ]
         found = cosignature.verify(parsed, counted)
         keys = {cosigned.key for cosigned in found}
         names = {name for name, key in self.witnesses.items() if key in keys}
@@ -124,11 +135,15 @@ class _Draft:
     grouped: set[str] = field(default_factory=set)
     urls: dict[str, str] = field(default_factory=dict)
     quorum: str = ""
+    required: tuple[int, ...] = ()
 
-    def key(self, text: str, key_type: int, others: Collection[VerifierKey]) -> VerifierKey:
+    def key(
+        self, text: str, key_types: Sequence[int], others: Collection[VerifierKey]
+    ) -> VerifierKey:
         key = note.parse_vkey(text)
-        if key.key_type != key_type:
-            raise PolicyError(f"the key of {key.name} has type {key.key_type}, not {key_type}")
+        if key.key_type not in key_types:
+            wanted = " or ".join(map(str, key_types))
+            raise PolicyError(f"the key of {key.name} has type {key.key_type}, not {wanted}")
         if any(key.public_key == other.public_key for other in others):
             raise PolicyError(f"the key of {key.name} is listed twice")
         return key
@@ -136,14 +151,14 @@ class _Draft:
     def log(self, words: list[str]) -> None:
         if not 1 <= len(words) <= 2:
             raise PolicyError("write: log <vkey> [<url>]")
-        self.logs.append(self.key(words[0], note.ED25519, self.logs))
+        self.logs.append(self.key(words[0], checkpoints.LOG_KEY_TYPES, self.logs))
 
     def witness(self, words: list[str]) -> None:
         if not 2 <= len(words) <= 3:
             raise PolicyError("write: witness <name> <vkey> [<url>]")
         self.new_name(words[0])
         known = self.witnesses.values()
-        self.witnesses[words[0]] = self.key(words[1], note.COSIGNATURE_ED25519, list(known))
+        self.witnesses[words[0]] = self.key(words[1], cosignature.KEY_TYPES, list(known))
         if words[2:]:
             self.urls[words[0]] = words[2].rstrip("/")
 
@@ -168,6 +183,13 @@ class _Draft:
             self.known_name(words[0])
         self.quorum = words[0]
 
+    def require(self, words: list[str]) -> None:
+        if self.required or not words or len(set(words)) != len(words):
+            raise PolicyError(f"write once: require {' '.join(KINDS)}, or one of them")
+        if unknown := [word for word in words if word not in KINDS]:
+            raise PolicyError(f"{unknown[0]!r} is none of {', '.join(KINDS)}")
+        self.required = tuple(KINDS[word] for word in words)
+
     def new_name(self, name: str) -> None:
         if name == NONE or name in self.witnesses or name in self.groups:
             raise PolicyError(f"the name {name} is taken")
@@ -189,6 +211,7 @@ def parse(text: str) -> Policy:
         "witness": draft.witness,
         "group": draft.group,
         "quorum": draft.set_quorum,
+        "require": draft.require,
     }
     for number, line in enumerate(text.split("\n"), 1):
         words = line.replace("\t", " ").split(" ")
@@ -205,7 +228,9 @@ def parse(text: str) -> Policy:
             raise PolicyError(f"line {number}: {error}") from error
     if not draft.quorum:
         raise PolicyError("there is no quorum line; write `quorum none` to ask for no witness")
-    return Policy(tuple(draft.logs), draft.witnesses, draft.groups, draft.quorum, draft.urls)
+    return Policy(
+        tuple(draft.logs), draft.witnesses, draft.groups, draft.quorum, draft.urls, draft.required
+    )
 
 
 def _threshold(rule: str, members: int) -> int:

@@ -5,7 +5,7 @@ Needs no server and no network. `ata verify` and the portal's verify page show t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -100,7 +100,7 @@ def verify_proof_file(
     """
     trusted = [*vkeys, *(policy.logs if policy else ())]
     parsed, first = _read_proof(proof_text)
-    head, second = _check_signature(parsed, trusted)
+    head, second = _check_signature(parsed, trusted, policy.required if policy else ())
     steps = [first, second, _check_entry(entry_bytes), _check_inclusion(parsed, head, entry_bytes)]
     unproven = [*ALWAYS_UNPROVEN, TIME_UNPROVEN]
     if policy is not None and policy.witnessed:
@@ -120,13 +120,13 @@ def _read_proof(text: str | bytes) -> tuple[Proof | None, Step]:
 
 
 def _check_signature(
-    parsed: Proof | None, trusted: list[str | VerifierKey]
+    parsed: Proof | None, trusted: list[str | VerifierKey], required: Collection[int]
 ) -> tuple[Checkpoint | None, Step]:
     name = "A log you trust signed the tree"
     if parsed is None:
         return None, _unchecked(name)
     try:
-        head = checkpoints.verify(parsed.checkpoint, trusted)
+        head = checkpoints.verify(parsed.checkpoint, trusted, required)
     except NoteError as error:
         return None, Step(name, False, f"{error}.")
     return head, Step(name, True, f"{head.origin} signed a tree of {head.size} entries.")

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from audit import evidence, heads, logkey, proofs
+from audit import evidence, heads, keyring, logkey, proofs
 from audit.clock import rfc3339
 from audit.evidence import EvidenceErased, EvidenceError, NotReleasable
 from audit.exports.manifest import build as version
@@ -128,7 +128,7 @@ def build(selection: Selection, now: datetime, may_read: MayRead) -> Built:
     _add_roots(draft, documents)
     draft.add("README.txt", README.encode())
     draft.add("log/checkpoint", note.encode())
-    draft.add("log/vkey", f"{logkey.vkey()}\n".encode())
+    draft.add("log/vkey", _lines(keyring.vkeys()))
     draft.add("verify.html", verifier())
     about = {
         "tree": {"size": checkpoint.size, "root": b64encode(bytes(checkpoint.root)).decode()},
@@ -141,6 +141,10 @@ def build(selection: Selection, now: datetime, may_read: MayRead) -> Built:
     if len(body) > pack.MAX_PACK_BYTES:
         raise TooMany(f"it would be larger than {pack.MAX_PACK_BYTES:,} bytes; narrow the filter")
     return Built(body, checkpoint.size, tuple(documents), tuple(bodies))
+
+
+def _lines(texts: Iterable[str]) -> bytes:
+    return "".join(f"{one}\n" for one in texts).encode()
 
 
 def _leaves(ids: Sequence[UUID], size: int) -> dict[int, tuple[UUID, bytes]]:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from audit import logkey
+from audit import keyring
 from audit.ledger import note, policy
 from audit.ledger.note import VerifierKey
 from audit.ledger.policy import Policy, PolicyError
@@ -33,7 +33,7 @@ class Configuration:
     """What `LEDGER_POLICY_FILE` and `LEDGER_WITNESS_URLS` say.
 
     Attributes:
-        policy: with this log as its only log; None where there is none.
+        policy: with this log, by all its keys, as its only log; None where there is none.
         targets: whom to ask, each address once.
         ours: key names of witnesses that are this log's own key: they count for nobody.
         problem: why something of it cannot be used, as a sentence; empty when all can.
@@ -54,11 +54,12 @@ def configured() -> Configuration:
         changed = file.stat().st_mtime_ns if file else 0
     except OSError as error:
         return Configuration(problem=f"LEDGER_POLICY_FILE cannot be read: {error.strerror}.")
-    return _read(file, changed, urls, logkey.vkey())
+    keys = tuple(one.vkey for one in keyring.read().periods)
+    return _read(file, changed, urls, keys)
 
 
 @lru_cache(maxsize=4)
-def _read(file: Path | None, _changed: int, urls: str, own: str) -> Configuration:
+def _read(file: Path | None, _changed: int, urls: str, own: tuple[str, ...]) -> Configuration:
     if file is None:
         return Configuration(
             problem="LEDGER_WITNESS_URLS is set without LEDGER_POLICY_FILE: nobody could tell "
@@ -68,9 +69,10 @@ def _read(file: Path | None, _changed: int, urls: str, own: str) -> Configuratio
         found = policy.parse(file.read_text())
     except (OSError, UnicodeDecodeError, PolicyError) as error:
         return Configuration(problem=f"LEDGER_POLICY_FILE cannot be used: {error}.")
-    key = note.parse_vkey(own)
-    found = replace(found, logs=(key,))
-    ours = frozenset(w.name for w in found.witnesses.values() if w.public_key == key.public_key)
+    keys = tuple(map(note.parse_vkey, own))
+    found = replace(found, logs=keys)
+    public = {key.public_key for key in keys}
+    ours = frozenset(w.name for w in found.witnesses.values() if w.public_key in public)
     targets, problem = _targets(found, urls)
     return Configuration(found, targets, ours, problem)
 

@@ -16,6 +16,7 @@ from kombu.exceptions import OperationalError
 from audit import (
     clock,
     heads,
+    keyring,
     loglevels,
     proofs,
     stamping,
@@ -23,7 +24,6 @@ from audit import (
     verification,
     witnesses,
 )
-from audit.ledger import note
 from audit.models import Cosignature, VerificationRun
 from audit.sequencer import stopped_reason
 from audit.tasks import verify_ledger
@@ -41,7 +41,6 @@ def ledger(request: HttpRequest) -> HttpResponse:
     """Checkpoint, key, witnesses, verification runs, and how to check us."""
     newest = heads.newest_checkpoint()
     runs = [in_words(run, clock.now()) for run in _runs()]
-    key = note.parse_vkey(proofs.vkey())
     context: dict[str, Any] = {
         "checkpoint": newest,
         "root": bytes(newest.root).hex() if newest else "",
@@ -49,8 +48,7 @@ def ledger(request: HttpRequest) -> HttpResponse:
         "pending": tree.pending(),
         "stopped": stopped_reason(),
         "origin": proofs.origin(),
-        "vkey": proofs.vkey(),
-        "fingerprint": hashlib.sha256(key.public_key).hexdigest(),
+        "keys": _keys(),
         "witnesses": _witnesses(newest.size if newest else 0),
         "asked": witnesses.standings(),
         "witness_problem": witnesses.configured().problem,
@@ -113,6 +111,22 @@ def _commands() -> str:
         f"curl -s {url}/log/checkpoint > $(date +%F).note\n"
         "ata verify EVENT.tlog-proof --entry EVENT.entry --vkey log.key"
     )
+
+
+def _keys() -> list[dict[str, Any]]:
+    """The log's keys and the trees they sign, those in force first."""
+    periods = sorted(keyring.read().periods, key=lambda one: (one.until is not None, one.since))
+    return [
+        {
+            "vkey": one.vkey,
+            "algorithm": one.key.algorithm,
+            "fingerprint": hashlib.sha256(one.key.public_key).hexdigest(),
+            "since": one.since,
+            "until": one.until,
+            "size": len(one.key.public_key),
+        }
+        for one in periods
+    ]
 
 
 def _runs() -> list[VerificationRun]:

@@ -38,8 +38,9 @@ def checkpoint(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_safe
 def key(request: HttpRequest) -> HttpResponse:
-    """The verifier key of the log (C2SP signed-note), to be compared on another way."""
-    response = HttpResponse(f"{proofs.vkey()}\n", content_type=_TEXT)
+    """The log's verifier keys (C2SP signed-note), one a line, to be compared on another way."""
+    text = "".join(f"{one}\n" for one in proofs.vkeys())
+    response = HttpResponse(text, content_type=_TEXT)
     response["Cache-Control"] = "public, max-age=300"
     return response
 

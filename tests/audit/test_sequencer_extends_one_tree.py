@@ -14,7 +14,7 @@ import time_machine
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from audit import clock, heads, locks, logkey, rollups, sequencer, tree
+from audit import clock, heads, keyring, locks, logkey, rollups, sequencer, tree
 from audit.actor import SYSTEM
 from audit.heads import SequencerStopped
 from audit.ledger import checkpoint as checkpoints
@@ -127,7 +127,7 @@ def test_a_crash_between_state_and_signature_is_signed_by_the_next_run(
     def crash(*args: object) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoints, "sign", crash)
+    monkeypatch.setattr(keyring, "sign", crash)
     with pytest.raises(KeyboardInterrupt):
         keeping.run_once()
     monkeypatch.undo()

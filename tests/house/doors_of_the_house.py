@@ -177,6 +177,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"audit.imported", "audit.quarantined"}),
         "what an import came to",
     ),
+    "audit.keychanges": (frozenset({"ledger.key_changed"}), "a key of the log began or ended"),
     "audit.sequencer": (frozenset({"ledger.alarm"}), "the log does not fit what was signed"),
     "audit.takeout": (frozenset({"audit.exported"}), "the whole log was taken away"),
     "audit.verification": (frozenset({"audit.verified", "ledger.alarm"}), "a verification"),

@@ -12,14 +12,14 @@ from audit import proofs
 class Command(BaseCommand):
     """Print the newest signed checkpoint (C2SP signed note)."""
 
-    help = "Print the newest signed checkpoint; --key prints the key that verifies it instead."
+    help = "Print the newest signed checkpoint; --key prints the keys that verify it instead."
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("--key", action="store_true", help="print the verifier key")
+        parser.add_argument("--key", action="store_true", help="print the verifier keys")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["key"]:
-            self.stdout.write(proofs.vkey())
+            self.stdout.write("\n".join(proofs.vkeys()))
             return
         try:
             self.stdout.write(proofs.checkpoint_note(), ending="")

@@ -24,8 +24,17 @@ const readers = {
   async logs(text) {
     const lines = text.split('\n').map((line) => line.trim().replace(/^log\s+/, ''));
     const keys = lines.filter((line) => line && !/^(#|witness|group|quorum)/.test(line));
-    const found = await Promise.all(keys.map((line) => parseVkey(line.split(/\s/)[0])));
-    return [found, found.map((key) => key.name).join(', ')];
+    if (keys.some((line) => /^require\s.*ml-dsa/.test(line))) {
+      throw new Refused('it asks for ML-DSA-44, which a browser cannot check; use `ata verify`');
+    }
+    const lists = keys.filter((line) => !line.startsWith('require'));
+    const read = await Promise.all(lists.map((line) => parseVkey(line.split(/\s/)[0])));
+    const found = read.filter((key) => !key.unused);
+    if (read.length && !found.length) {
+      throw new Refused('ML-DSA-44 cannot be checked in a browser; use `ata verify`');
+    }
+    const rest = read.length > found.length ? ' (ML-DSA-44 is not checked here)' : '';
+    return [found, found.map((key) => key.name).join(', ') + rest];
   },
   async issuer(text) {
     const value = parsed(utf8.encode(text), 'it');

@@ -1,0 +1,67 @@
+"""Recording what happened to the log's keys: `ledger.key_changed`.
+
+A change is first written into the history of the keys, with its event still to be recorded, so
+that a crash between the two leaves no change untold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from audit import heads, keyring
+from audit.actor import SYSTEM
+from audit.keyring import Keyring
+from audit.ledger import entry as entries
+from audit.ledger.note import NoteError
+from audit.models import Event, EventRow
+from audit.record import record
+
+
+def settle() -> int:
+    """Begin the history of the keys where there is none, and record what is still untold.
+
+    Called with the sequencer's lock. Returns how many events were recorded.
+
+    Raises:
+        LedgerIdentityError: the history or a key cannot be read.
+        SequencerStopped: the last-signed state is damaged.
+    """
+    if not keyring.path().exists():
+        keyring.begin(heads.signed_size())
+    ring = keyring.read()
+    if not ring.unrecorded:
+        return 0
+    told = list(recorded())
+    waiting = [dict(one) for one in ring.unrecorded if dict(one) not in told]
+    for data in waiting:
+        record(SYSTEM, "ledger.key_changed", data=data)
+    keyring.write(replace(ring, unrecorded=()))
+    return len(waiting)
+
+
+def recorded() -> Iterator[Mapping[str, Any]]:
+    """Data of every change in the log."""
+    ids = EventRow.objects.filter(action="ledger.key_changed").values_list("event", flat=True)
+    for entry in Event.objects.filter(id__in=list(ids)).values_list("entry", flat=True):
+        yield entries.parse(bytes(entry))["data"]
+
+
+def problems(ring: Keyring) -> Iterator[str]:
+    """What does not hold of the history: keys that no key vouches for, changes the log lacks."""
+    try:
+        ring.check()
+    except NoteError as error:
+        yield f"{error}; the set of keys was swapped"
+    told = list(recorded())
+    known = {one.get("statement") for one in (*told, *ring.unrecorded)}
+    for statement in ring.statements:
+        if statement not in known:
+            yield "a statement of the keys' history is in no ledger.key_changed entry"
+    for data in told:
+        if data.get("state") == "began" and data.get("statement") not in ring.statements:
+            yield (
+                f"the log tells of keys that sign from size {data.get('size')} on, and "
+                f"{keyring.path()} does not; restore it from a backup"
+            )

@@ -1,0 +1,177 @@
+"""Two kinds of signatures on each checkpoint, and keys that have a history."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+from audit import heads, keyring, logkey, proofs, sequencer
+from audit.actor import SYSTEM
+from audit.heads import SequencerStopped
+from audit.ledger import checkpoint as checkpoints
+from audit.ledger import handover, note, policy
+from audit.ledger import verify as offline
+from audit.ledger.note import NoteError
+from audit.models import Checkpoint, EventRow
+from audit.record import record
+from audit.verify import run as verified
+
+pytestmark = pytest.mark.django_db
+
+
+def grow(count: int = 1) -> str:
+    for _ in range(count):
+        record(SYSTEM, "external.happened")
+    sequencer.run_once()
+    newest = heads.newest_checkpoint()
+    assert newest is not None
+    return newest.note
+
+
+def findings() -> dict[str, str]:
+    return {one.code: one.message for one in verified().problems if one.code != "trigger"}
+
+
+def changes() -> list[dict[str, object]]:
+    ids = EventRow.objects.filter(action="ledger.key_changed").order_by("event")
+    return [json.loads(proofs.entry_of(id))["data"] for id in ids.values_list("event", flat=True)]
+
+
+def as_before_there_were_two(var_dir: Path) -> str:
+    """A log of 3 entries as the version before left it: one key, no history of keys."""
+    grow(3)
+    ed = logkey.vkey()
+    root = bytes(heads.newest_checkpoint().root)  # type: ignore[union-attr]
+    signed = checkpoints.sign(logkey.origin(), 3, root, logkey.seed())
+    Checkpoint.objects.all().delete()
+    Checkpoint.objects.create(size=3, root=root, note=signed, created=sequencer.clock.now())
+    keyring.path().unlink()
+    logkey.mldsa_file().unlink()
+    return ed
+
+
+def test_each_checkpoint_bears_both_signatures_and_either_key_verifies(
+    client: Client, var_dir: Path
+) -> None:
+    signed = grow(2)
+    ed, ml = client.get("/log/key").content.decode().split()
+    assert [note.parse_vkey(one).key_type for one in (ed, ml)] == [1, 6]
+    for keys in ([ed], [ml], [ed, ml]):
+        assert checkpoints.verify(signed, keys).size == 2
+    assert logkey.mldsa_file().stat().st_mode & 0o777 == 0o600
+    assert changes() == [] and findings() == {}
+    id = EventRow.objects.get(seq=1).event
+    asked = policy.parse(f"log {ed}\nlog {ml}\nquorum none\nrequire ed25519 ml-dsa-44")
+    assert offline.verify_proof_file(proofs.proof_for(id), proofs.entry_of(id), policy=asked).ok
+
+
+@pytest.mark.usefixtures("unguarded")
+def test_an_installation_with_one_key_gets_the_other_and_says_so(var_dir: Path) -> None:
+    old = as_before_there_were_two(var_dir)
+    assert proofs.vkeys() == [old]
+    signed = grow()
+    both = proofs.vkeys()
+    assert both[0] == old and checkpoints.verify(signed, both[1:]).size == 5
+    (told,) = changes()
+    assert (told["state"], told["size"], told["keys"]) == ("began", 3, both[1:])
+    # Whoever held the old key follows to the new one by what the old one signed.
+    reached = handover.follow([str(told["statement"])], [old])
+    assert [str(one) for one in reached] == both
+    assert findings() == {}
+    grow()
+    assert len(changes()) == 1
+
+
+@pytest.mark.usefixtures("unguarded")
+def test_a_crash_between_the_change_and_its_event_leaves_no_change_untold(
+    var_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_before_there_were_two(var_dir)
+
+    def crash(*args: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("audit.keychanges.record", crash)
+        with pytest.raises(KeyboardInterrupt):
+            sequencer.run_once()
+    with monkeypatch.context() as patch:  # recorded, and killed before that was noted
+        patch.setattr(keyring, "write", crash)
+        with pytest.raises(KeyboardInterrupt):
+            sequencer.run_once()
+    grow()
+    assert len(changes()) == 1 and findings() == {}
+
+
+@pytest.mark.usefixtures("unguarded")
+def test_a_checkpoint_without_one_of_the_signatures_is_found(var_dir: Path) -> None:
+    grow(2)
+    row = heads.newest_checkpoint()
+    assert row is not None
+    parsed = note.parse(row.note)
+    for left, missing in zip(parsed.signatures, ("ML-DSA-44", "Ed25519"), strict=True):
+        stripped = str(note.Note(parsed.text, (left,)))
+        Checkpoint.objects.filter(id=row.pk).update(note=stripped)
+        assert f"the {missing} key" in findings()["checkpoint"]
+        with pytest.raises(SequencerStopped, match=missing):
+            sequencer.run_once()
+
+
+def test_keys_that_were_swapped_without_a_statement_are_named(var_dir: Path) -> None:
+    grow(2)
+    ring = keyring.read()
+    # One key file alone.
+    seed = logkey.mldsa_file().read_bytes()
+    logkey.mldsa_file().write_bytes(seed[:4] + b"AAAA" + seed[8:])
+    assert "is in no file of" in findings()["key"]
+    with pytest.raises(SequencerStopped, match="put the key back"):
+        sequencer.run_once()
+    # The history with it: no earlier key has signed for that.
+    ed, ml = ring.periods
+    other = dict(keyring._held())
+    (forged,) = [one for one in other if one not in (ed.vkey, ml.vkey)]
+    keyring.write(keyring.Keyring((ed, keyring.Period(forged, 1))))
+    assert "no earlier key of this log has signed for the key" in findings()["key"]
+    # And with a statement, which the log does not tell of.
+    seeds = {ed.vkey: logkey.seed()}
+    statement = handover.write(logkey.origin(), 1, [ed.vkey], [ed.vkey, forged], seeds)
+    keyring.write(keyring.Keyring((ed, keyring.Period(forged, 1)), (statement,)))
+    assert "in no ledger.key_changed entry" in findings()["key"]
+    logkey.mldsa_file().write_bytes(seed)
+    keyring.write(ring)
+    sequencer.run_once()
+    assert findings() == {}
+    keyring.path().write_text("{")
+    with pytest.raises(logkey.LedgerIdentityError, match="is damaged"):
+        keyring.read()
+
+
+def test_statements_lead_from_key_to_key_and_nowhere_else() -> None:
+    one, two, three, stranger = (note.new_key("log.example/a") for _ in range(4))
+
+    def says(old: note.SigningKey, new: note.SigningKey, size: int) -> str:
+        seeds = {old.vkey: old.seed}
+        return handover.write("log.example/a", size, [old.vkey], [old.vkey, new.vkey], seeds)
+
+    chain = [says(two, three, 9), says(one, two, 4)]
+    reached = {str(key) for key in handover.follow(chain, [one.vkey])}
+    assert reached == {one.vkey, two.vkey, three.vkey}
+    assert handover.follow(chain, [stranger.vkey]) == (note.parse_vkey(stranger.vkey),)
+    assert handover.parse(chain[0]).size == 9
+    bent = chain[1].replace("from 4", "from 5")
+    with pytest.raises(NoteError, match="does not verify"):
+        handover.follow([bent], [one.vkey])
+    unsigned = note.sign(note.parse(chain[1]).text, "log.example/a", stranger.seed)
+    with pytest.raises(NoteError, match="no trusted key has signed"):
+        handover.follow([unsigned], [one.vkey])
+    for text, why in (
+        ("ata.ledger-keys.v2\nlog.example/a\nfrom 4\nold a\nnew b\n", "no statement"),
+        (chain[0].replace("from 9", "from 09"), "plain decimal"),
+        (note.parse(chain[0]).text.replace("\nold ", "\nnew ", 1), "both sides name"),
+        (note.parse(chain[0]).text.replace("log.example/a\n", "log.example/b\n", 1), "not a key"),
+    ):
+        with pytest.raises(NoteError, match=why):
+            handover.parse(text)
