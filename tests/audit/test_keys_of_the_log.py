@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from audit import heads, keyring, logkey, proofs, sequencer
+from audit import clock, heads, keyring, logkey, proofs, sequencer
 from audit.actor import SYSTEM
 from audit.heads import SequencerStopped
 from audit.ledger import checkpoint as checkpoints
@@ -47,7 +47,7 @@ def as_before_there_were_two(var_dir: Path) -> str:
     root = bytes(heads.newest_checkpoint().root)  # type: ignore[union-attr]
     signed = checkpoints.sign(logkey.origin(), 3, root, logkey.seed())
     Checkpoint.objects.all().delete()
-    Checkpoint.objects.create(size=3, root=root, note=signed, created=sequencer.clock.now())
+    Checkpoint.objects.create(size=3, root=root, note=signed, created=clock.now())
     keyring.path().unlink()
     logkey.mldsa_file().unlink()
     return ed
