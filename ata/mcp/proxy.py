@@ -10,6 +10,7 @@ import json
 import secrets
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from ata.errors import AtaError, usage_error
 from ata.http import CONNECT_TIMEOUT_S, answering, check_url, is_loopback, open_client
 from ata.mcp import messages
 from ata.mcp.credentials import Broker
+from ata.mcp.hanging_up import HangingUp
 from ata.mcp.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -27,7 +29,12 @@ MAX_BODY = 8 * 1024 * 1024
 """Longest request or non-streamed answer that is passed on, in bytes."""
 ASK_AGAIN_S = 5.0
 """After so long the broker is asked again before more of a stream of events is passed on."""
-_TO_SERVER = ("accept", "content-type", "mcp-session-id", "mcp-protocol-version", "last-event-id")
+_TO_SERVER = (
+    "accept", "content-type", "last-event-id", "mcp-session-id", "mcp-protocol-version",
+    "mcp-method", "mcp-name",
+)  # fmt: skip
+_ARGUMENT = "mcp-param-"
+"""How headers begin that repeat an argument (MCP 2026-07-28, Streamable HTTP)."""
 _TO_AGENT = ("content-type", "cache-control", "mcp-session-id", "mcp-protocol-version", "allow")
 _EVENT_STREAM = "text/event-stream"
 
@@ -69,7 +76,8 @@ class Proxy:
             timeout = 300
 
             def _pass_on(self) -> None:
-                proxy._handle(self)
+                with suppress(ConnectionError):  # it hung up, and nobody is there to be told
+                    proxy._handle(self)
 
             do_GET = do_POST = do_DELETE = _pass_on
 
@@ -123,14 +131,23 @@ class Proxy:
         )
 
     def _forward(self, request: BaseHTTPRequestHandler, body: bytes, url: str, token: str) -> None:
-        headers = _pick(request.headers.items(), _TO_SERVER)
+        sent = request.headers.items()
+        arguments = tuple(name.lower() for name, _ in sent if name.lower().startswith(_ARGUMENT))
+        headers = _pick(sent, _TO_SERVER + arguments)
         if token:
             headers["Authorization"] = f"Bearer {token}"
         fix = "Check that the MCP server runs."
-        with open_client(url) as client, answering("The MCP server", url, fix):
+        with (
+            open_client(url) as client,
+            answering("The MCP server", url, fix),
+            HangingUp(request.connection) as agent,
+        ):
             # A stream of events may stay silent for long.
             client.timeout = _patient()
-            with client.stream(request.command, url, headers=headers, content=body) as answer:
+            with client.stream(
+                request.command, url, headers=headers, content=body,
+                extensions={"trace": agent.trace},
+            ) as answer:  # fmt: skip
                 if answer.status_code in {401, 403} or answer.is_redirect:
                     raise _not_accepted(answer.status_code)
                 self._answer(request, answer)
@@ -140,9 +157,10 @@ class Proxy:
         if answer.headers.get("content-type", "").startswith(_EVENT_STREAM):
             _start(request, answer.status_code, {**headers, "Connection": "close"})
             request.close_connection = True
-            for line in self._while_allowed(_lines(answer.iter_bytes())):
-                request.wfile.write(self._redactor.clean(line))
-                request.wfile.flush()
+            with _either_may_end():
+                for line in self._while_allowed(_lines(answer.iter_bytes())):
+                    request.wfile.write(self._redactor.clean(line))
+                    request.wfile.flush()
             return
         body = self._redactor.clean(_whole(answer))
         _start(request, answer.status_code, {**headers, "Content-Length": str(len(body))})
@@ -159,6 +177,15 @@ class Proxy:
                     return
                 asked = time.monotonic()
             yield line
+
+
+@contextmanager
+def _either_may_end() -> Iterator[None]:
+    """A stream that breaks off has said what it said; nothing can be put behind it."""
+    import httpx
+
+    with suppress(httpx.HTTPError, ConnectionError):
+        yield
 
 
 def _patient() -> httpx.Timeout:
