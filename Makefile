@@ -49,5 +49,6 @@ torture: install-dev ## kill anything at 300 seeded instants (SEED=7 INSTANTS=20
 	@$(PY) -m torture --instants $(or $(INSTANTS),300) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(ENGINE),--engine $(ENGINE)) $(if $(DATA),--data "$(DATA)")
 
-attacks: install-dev ## 10,000 random attempts at the step-up (MANY=500 FIRST=0)
+attacks: install-dev ## 10,000 random attempts at the step-up, 10,000 honest checkpoints (MANY=500)
 	@$(PY) -m benchmarks.deciding.attempts $(or $(MANY),10000) $(or $(FIRST),0)
+	@CHECKPOINTS=$(or $(MANY),10000) $(PY) -m pytest -q tests/attacks/ledger/test_honest_logs_raise_no_alarm.py

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db.models import Exists, OuterRef
 
 from audit import stamping
-from audit.ledger import timestamp
-from audit.ledger.note import NoteError, parse
+from audit.ledger import cosignature, timestamp
+from audit.ledger.note import NoteError, VerifierKey, parse
 from audit.ledger.timestamp import TimestampError
+from audit.logkey import LedgerIdentityError
 from audit.models import (
     Checkpoint,
     Cosignature,
@@ -19,6 +22,7 @@ from audit.models import (
     TimeToken,
 )
 from audit.report import Findings
+from audit.witnesses.configuration import configured
 
 _SHOWN = 10
 _ARRIVES_S = 3600.0
@@ -38,24 +42,39 @@ def check(findings: Findings) -> None:
     for seq, id in placed.values_list("seq", "event")[:_SHOWN]:
         message = f"a search row says seq={seq}, where another event or none is"
         findings.add("projection", message, seq, id)
+    witnesses = _witnesses()
     for row in Cosignature.objects.all():
-        if problem := _cosignature(row):
+        if problem := _cosignature(row, witnesses):
             findings.add("cosignature", f"cosignature {row.pk} {problem}")
     for token in TimeToken.objects.all():
         if problem := _token(token):
             findings.add("time", f"time token {token.pk} {problem}")
 
 
-def _cosignature(row: Cosignature) -> str:
+def _witnesses() -> Collection[VerifierKey]:
+    """The keys of the portal's own policy."""
+    try:
+        policy = configured().policy
+    except LedgerIdentityError:  # said elsewhere
+        return ()
+    return policy.witnesses.values() if policy else ()
+
+
+def _cosignature(row: Cosignature, witnesses: Collection[VerifierKey]) -> str:
     """What is wrong with a cosignature. Whether its key is to be believed is for others to say."""
     note = Checkpoint.objects.filter(size=row.size, root=row.root).values_list("note", flat=True)
     text = note.first()
     if text is None:
         return "is of a tree that we never signed"
     try:
-        signatures = parse(f"{text.partition('\n\n')[0]}\n\n{row.line}\n").signatures
+        cosigned = parse(f"{text.partition('\n\n')[0]}\n\n{row.line}\n")
     except NoteError as error:
         return f"cannot be read: {error}"
+    signatures = cosigned.signatures
+    try:  # verifiers refuse a note with a bad signature of somebody they trust
+        cosignature.verify(cosigned, witnesses)
+    except NoteError as error:
+        return f"does not hold: {error}"
     if [signature.name for signature in signatures] != [row.name]:
         return "is filed under another name"
     # cosignature/v1: the time of signing, 8 bytes, before the signature (C2SP tlog-cosignature).

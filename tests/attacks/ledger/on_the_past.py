@@ -1,0 +1,221 @@
+"""Whole histories: backups that are played again, copies that go on, a past that is signed anew.
+
+Who has the log key can make a log that fits in itself. Inside the portal nothing shows it then, and
+the table says so: it takes somebody outside who kept something.
+"""
+
+from __future__ import annotations
+
+import shutil
+
+from audit import heads, projection, sequencer
+from audit.models import Entry, Event, EventRow, Openings
+from audit.record import record
+from tests.attacks.ledger.detecting import KEPT, STATE, TIMED, VERIFY, WITNESS
+from tests.attacks.ledger.table import DATABASE, FILES, KEY, attack
+from tests.attacks.ledger.world import World, undone
+from tests.attacks.tamper import owner
+from tests.audit.factories import OLU
+
+
+def _files_back(world: World) -> None:
+    """The portal's folder as it was when the copy was made."""
+    shutil.rmtree(world.var)
+    shutil.copytree(world.desk / "backup", world.var)
+
+
+def _backed_up(world: World) -> None:
+    shutil.copytree(world.var, world.desk / "backup")
+
+
+@attack(DATABASE, "restores an older copy of the database", STATE, "restored from an older backup")
+def a_backup_of_the_database_is_played_again(world: World) -> None:
+    with undone():
+        world.grow()
+
+
+@attack(
+    FILES,
+    "restores an older copy of everything",
+    WITNESS,
+    "409: it has cosigned",
+    unseen_by=(VERIFY, STATE),
+)
+def a_backup_of_everything_is_played_again(world: World) -> None:
+    _backed_up(world)
+    with undone():
+        world.grow()
+        assert world.offer() == []
+    _files_back(world)
+
+
+@attack(
+    FILES,
+    "restores an older copy of everything, and shows it to who saw more",
+    KEPT,
+    "entries were signed then, and only",
+    unseen_by=(VERIFY, STATE),
+)
+def a_backup_is_shown_to_who_saw_more(world: World) -> None:
+    _backed_up(world)
+    with undone():
+        (world.desk / "kept.note").write_text(world.grow().note)
+    _files_back(world)
+
+
+@attack(
+    FILES,
+    "lets a second copy go on beside the first",
+    WITNESS,
+    "422: ",
+    unseen_by=(VERIFY, STATE),
+)
+def a_clone_goes_its_own_way(world: World) -> None:
+    _backed_up(world)
+    with undone():
+        world.grow("what the first copy says")
+        assert world.offer() == []
+    _files_back(world)
+    world.grow("what the second copy says")
+
+
+@attack(
+    FILES,
+    "shows one copy to one auditor and another to the next",
+    KEPT,
+    "are not those that were signed then",
+    unseen_by=(VERIFY, STATE),
+)
+def two_auditors_are_shown_two_logs(world: World) -> None:
+    _backed_up(world)
+    with undone():
+        (world.desk / "kept.note").write_text(world.grow("for the first auditor").note)
+    _files_back(world)
+    world.grow("for the second auditor")
+
+
+def _unsign(world: World, first: int) -> None:
+    """Forget every signature over more than the first entries, and that there were any."""
+    owner.execute("DELETE FROM audit_entry WHERE seq >= %s", first)
+    for table in ("checkpoint", "cosignature", "timetoken"):
+        owner.execute(f"DELETE FROM audit_{table} WHERE size > %s", first)
+    owner.execute("UPDATE audit_eventrow SET seq = NULL WHERE seq >= %s", first)
+    newest = heads.newest_checkpoint()
+    if newest is None:
+        (world.var / "ledger" / "last-signed").unlink()
+    else:
+        heads.write_state(newest.size, bytes(newest.root))
+
+
+def _forget(index: int) -> Event:
+    event = Entry.objects.select_related("event").get(seq=index).event
+    owner.execute("DELETE FROM audit_entry WHERE seq = %s", index)
+    for row in Openings.objects.filter(event=event.id):
+        owner.delete(Openings, row.pk)
+    owner.delete(EventRow, event.id)
+    owner.delete(Event, event.id)
+    return event
+
+
+def _sign_anew() -> None:
+    sequencer.run_once()
+    projection.rebuild()
+
+
+def rewritten(world: World) -> None:
+    """Entry 3 says something else, and everything from there on is signed again."""
+    event = _forget(3)
+    _unsign(world, 3)
+    record(OLU, "skill.allowed", time=event.recorded_at, id=event.id)
+    _sign_anew()
+
+
+@attack(
+    KEY,
+    "writes another entry 3, and signs everything from there on again",
+    KEPT,
+    "the log was signed again",
+    unseen_by=(VERIFY, STATE),
+)
+def the_past_is_rewritten_and_signed_again(world: World) -> None:
+    rewritten(world)
+
+
+@attack(
+    KEY, "the same, and goes on sending checkpoints", WITNESS, "422: ", unseen_by=(VERIFY, STATE)
+)
+def a_rewritten_past_is_sent_to_a_witness(world: World) -> None:
+    rewritten(world)
+
+
+@attack(
+    KEY,
+    "the same, before an auditor who has a time token over the old tree",
+    TIMED,
+    "the log was signed again",
+    unseen_by=(VERIFY, STATE),
+)
+def a_rewritten_past_meets_a_time_token(world: World) -> None:
+    rewritten(world)
+
+
+@attack(
+    KEY,
+    "takes entry 3 out, and signs everything from there on again",
+    KEPT,
+    "the log was signed again",
+    unseen_by=(VERIFY, STATE),
+)
+def an_entry_is_taken_out_of_the_past(world: World) -> None:
+    _forget(3)
+    _unsign(world, 3)
+    _sign_anew()
+
+
+@attack(
+    KEY,
+    "puts an entry of its own into the past, and signs everything from there on again",
+    KEPT,
+    "the log was signed again",
+    unseen_by=(VERIFY, STATE),
+)
+def an_entry_is_put_into_the_past(world: World) -> None:
+    ids = list(Entry.objects.filter(seq__gte=3).order_by("seq").values_list("event", flat=True))
+    _unsign(world, 3)
+    new = record(OLU, "skill.allowed").id
+    for seq, id in enumerate([new, *ids], 3):
+        Entry.objects.create(seq=seq, event_id=id)
+        EventRow.objects.filter(event=id).update(seq=seq)
+    _sign_anew()
+
+
+@attack(
+    KEY,
+    "cuts the log off after an earlier entry, and goes on from there",
+    WITNESS,
+    "409: it has cosigned",
+    unseen_by=(STATE,),
+)
+def the_end_is_cut_off_and_signed(world: World) -> None:
+    _unsign(world, 6)
+    for id in list(EventRow.objects.filter(seq__isnull=True).values_list("event", flat=True)):
+        for row in Openings.objects.filter(event=id):
+            owner.delete(Openings, row.pk)
+        owner.delete(EventRow, id)
+        owner.delete(Event, id)
+    _sign_anew()
+
+
+@attack(
+    KEY,
+    "signs a second tree of a size that was signed before",
+    WITNESS,
+    "422: ",
+    unseen_by=(STATE,),
+)
+def two_trees_of_one_size_are_signed(world: World) -> None:
+    size = heads.newest_checkpoint().size - 1  # type: ignore[union-attr]
+    _forget(size)
+    _unsign(world, size)
+    record(OLU, "skill.allowed")
+    _sign_anew()

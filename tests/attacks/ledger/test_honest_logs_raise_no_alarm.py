@@ -1,0 +1,67 @@
+"""A log that only grows is never accused, however it grows; one step aside is.
+
+`CHECKPOINTS=10000` runs it at its full length (`make attacks` does).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from base64 import b64encode
+from pathlib import Path
+
+from ata.witness import Witness
+from audit.ledger import checkpoint, merkle, note, tiles
+from audit.ledger.growing import GrowingTree
+
+MANY = int(os.environ.get("CHECKPOINTS", "500"))
+LOG = note.new_key("ledger.example/honest")
+
+
+class Log:
+    """A log in memory, by the rules of the sequencer: it signs what it holds, and only grows."""
+
+    def __init__(self) -> None:
+        self.tree = GrowingTree()
+        self.hashes: list[bytearray] = [bytearray() for _ in range(5)]  # by level of tile
+
+    def grow(self, count: int) -> None:
+        first = self.tree.size
+        added = [merkle.leaf_hash(n.to_bytes(8)) for n in range(first, first + count)]
+        self.hashes[0] += b"".join(added)
+        for tile in self.tree.extend(added):
+            self.hashes[tile.level + 1] += merkle.fold(tile.hashes)
+
+    def read_tile(self, level: int, index: int) -> bytes:
+        first = index * tiles.TILE_BYTES
+        return bytes(self.hashes[level][first : first + tiles.TILE_BYTES])
+
+    def signed(self) -> str:
+        return checkpoint.sign(LOG.name, self.tree.size, self.tree.root(), LOG.seed)
+
+    def submission(self, old: int, signed: str = "") -> bytes:
+        size = self.tree.size
+        proof = tiles.consistency_proof(self.read_tile, old, size) if 0 < old < size else []
+        lines = "".join(f"{b64encode(one).decode()}\n" for one in proof)
+        return f"old {old}\n{lines}\n{signed or self.signed()}".encode()
+
+
+def test_honest_checkpoints_raise_no_alarm_and_a_bent_one_does(tmp_path: Path) -> None:
+    seeded, log, trusted = random.Random(20261125), Log(), [note.parse_vkey(LOG.vkey)]
+    witness = Witness(tmp_path, "witness.example", trusted)
+    seen = 0
+    for number in range(MANY):
+        log.grow(seeded.choice((0, 1, 1, 2, 7, 255, 256, 300)))  # 0: signed again when idle
+        if number % 97 == 0:  # somebody restarts it
+            witness.close()
+            witness = Witness(tmp_path, "witness.example", trusted)
+        if number % 13 == 0 and seen:  # the log forgot what the witness has seen
+            told = witness.add_checkpoint(log.submission(0))
+            assert (told.status, int(told.body)) == (409, seen)
+        reply = witness.add_checkpoint(log.submission(seen))
+        assert reply.status == 200, (number, reply.body)
+        seen = log.tree.size
+    log.grow(1)
+    bent = checkpoint.sign(LOG.name, log.tree.size, bytes(32), LOG.seed)
+    assert witness.add_checkpoint(log.submission(seen, bent)).status == 422
+    witness.close()
