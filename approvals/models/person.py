@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from django.db import models
 
 from audit.actor import Actor, Subject
+
+if TYPE_CHECKING:
+    _Text = models.CharField[Any, Any]
+else:
+    _Text = models.CharField  # generic for the type checker only
+
+
+class ListedAs(_Text):
+    """Where a list of people has its place for somebody: e-mail, name or subject, folded."""
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str:
+        names = (getattr(model_instance, key) for key in ("email", "name", "sub"))
+        value = next(filter(None, names), "").casefold()[:255]
+        setattr(model_instance, self.attname, value)
+        return value
 
 
 class Person(models.Model):
@@ -19,11 +36,13 @@ class Person(models.Model):
     phone = models.BooleanField(null=True)  # enrolled for push; None = the issuer did not say
     last_asked = models.DateTimeField(null=True)
     updated = models.DateTimeField()
+    listed_as = ListedAs(max_length=255, default="", editable=False)
 
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=["iss", "sub"], name="one_person_per_subject"),
         )
+        indexes = (models.Index(fields=["listed_as", "iss", "sub"], name="person_as_listed"),)
         ordering = ("on_call", "id")
 
     def __str__(self) -> str:

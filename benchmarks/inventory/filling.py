@@ -7,6 +7,7 @@ Rows only: what is measured reads rows. Fixed seed; the same number of people gi
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 from collections.abc import Iterator, Sequence
@@ -40,7 +41,8 @@ def main(people: int) -> None:
     from django.utils import timezone
 
     from approvals.models import Person
-    from connections.models import ConnectedAccount
+    from connections.models import ConnectedAccount, Use
+    from connections.models.derived import mark_firsts
 
     if ConnectedAccount.objects.count() >= people * EACH:
         return
@@ -66,6 +68,7 @@ def main(people: int) -> None:
             _save(waiting, choose)
             waiting = []
     _save(waiting, choose)
+    mark_firsts(Use)
 
 
 def _manifests(choose: random.Random) -> None:
@@ -131,5 +134,6 @@ def _save(accounts: Sequence[ConnectedAccount], choose: random.Random) -> None:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     django.setup()
     main(int(sys.argv[1]) if len(sys.argv) > 1 else PEOPLE)

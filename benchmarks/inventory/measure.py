@@ -128,6 +128,7 @@ def as_peer(rounds: int) -> int:
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     django.setup()
     count = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
     sys.exit(as_peer(count) if sys.argv[2:] == ["peer"] else main(count))

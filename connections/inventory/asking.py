@@ -84,7 +84,7 @@ class Place:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    return isinstance(value, str) and "\0" not in value and value.encode() is not None
 
 
 @dataclass(frozen=True, slots=True)

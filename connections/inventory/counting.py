@@ -8,13 +8,13 @@ over them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from django.db.models import Case, CharField, Count, F, Min, Q, QuerySet, Sum, Value, When
+from django.db.models import Case, CharField, Count, F, Min, Q, QuerySet, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast
 
@@ -28,7 +28,7 @@ from connections.standing import USABLE, Code, Ground
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """How many accounts are alike; `sample` is the id of one of them."""
+    """How many accounts are alike."""
 
     state: str  # as `connections.standing` tells it
     connection: str
@@ -37,7 +37,6 @@ class Cell:
     idle: bool
     unseen: bool
     count: int
-    sample: str
 
     def shows(self, fits: Fits) -> frozenset[str]:
         """The values of `show` that hold for them."""
@@ -63,13 +62,8 @@ def cells(where: Q, ground: Ground, now: datetime) -> list[Cell]:
     index, and those that stand otherwise once more, to be moved to where they belong.
     """
     cut = idle_before(now)
-    unseen, silent = Q(used_on=None), Q(used_on=None, watched_since__lt=cut)
-    idle = Q(used_on__lt=cut.date()) | silent
-    rows = (
-        ConnectedAccount.objects.filter(where)
-        .order_by()
-        .annotate(stands=grounds.code_of(ground, now))
-    )
+    old, silent = Q(used_on__lt=cut.date()), Q(used_on=None, watched_since__lt=cut)
+    rows = ConnectedAccount.objects.filter(where).order_by()
 
     def counted(
         found: QuerySet[ConnectedAccount], stands: Combinable
@@ -77,35 +71,29 @@ def cells(where: Q, ground: Ground, now: datetime) -> list[Cell]:
         return (
             found.annotate(told=stands)
             .values_list("state", "told", "connection", "source", "grant")
-            .annotate(
-                n=Count("*"),
-                idle=_sum(idle),
-                unseen=_sum(unseen),
-                both=_sum(silent),
-                sample=Min(Cast("id", CharField())),
-            )
+            .annotate(n=Count("*"), used=Count("used_on"), old=_number(old), silent=_number(silent))
         )
 
     kept = counted(rows, Value("", CharField()))
-    moved = counted(rows.exclude(stands=F("state")), F("stands"))
-    return list(_split(kept.union(moved, all=True)))
+    turned = rows.filter(grounds.may_stand_otherwise(ground, now))
+    turned = turned.annotate(stands=grounds.code_of(ground, now)).exclude(stands=F("state"))
+    return list(_split(kept.union(counted(turned, F("stands")), all=True)))
 
 
-def _sum(where: Q) -> Sum:
-    # A filtered count would say the same; SQLite counts it twice as slowly.
-    return Sum(Case(When(where, then=Value(1)), default=Value(0)))
+def _number(where: Q) -> Count:
+    # A filtered count says the same; SQLite counts it twice as slowly.
+    return Count(Case(When(where, then=Value(1))))
 
 
 def _split(rows: Iterable[tuple[Any, ...]]) -> Iterator[Cell]:
     """Cells, the moved ones taken off those that their rows' states would put them into."""
-    counts, samples = Counter[tuple[str, str, str, str, bool, bool]](), dict[Any, str]()
-    for state, told, connection, source, grant, n, idle, unseen, both, sample in rows:
-        samples.setdefault((connection, grant), sample)
-        parts = (
-            (False, False, n - idle - unseen + both),
-            (True, False, idle - both),
-            (False, True, unseen - both),
-            (True, True, both),
+    counts = Counter[tuple[str, str, str, str, bool, bool]]()
+    for state, told, connection, source, grant, n, seen, old, silent in rows:
+        parts = (  # idle, unseen
+            (False, False, seen - old),
+            (True, False, old),
+            (False, True, n - seen - silent),
+            (True, True, silent),
         )
         for is_idle, is_unseen, count in parts:
             counts[told or state, connection, source, grant, is_idle, is_unseen] += count
@@ -113,26 +101,32 @@ def _split(rows: Iterable[tuple[Any, ...]]) -> Iterator[Cell]:
                 counts[state, connection, source, grant, is_idle, is_unseen] -= count
     for key, count in counts.items():
         if count:
-            yield Cell(*key, count, samples[key[1], key[3]])
+            yield Cell(*key, count)
 
 
 _scopes: dict[str, tuple[str, ...]] = {}  # by digest, which names them for good
 
 
 def fits_of(found: Iterable[Cell]) -> dict[tuple[str, str], Fit]:
-    """How each grant fits; two queries for any number of accounts, one where it saw the grants."""
-    cells, declared = list(found), declared_scopes()
-    strange = {cell.grant: cell.sample for cell in cells if cell.grant not in _scopes}
-    if strange:
+    """How each grant fits; three queries for any number of accounts, one for grants seen before."""
+    pairs, declared = {(cell.connection, cell.grant) for cell in found}, declared_scopes()
+    grants = {grant for _, grant in pairs}
+    if grants - _scopes.keys():
         if len(_scopes) > _REMEMBERED:
             _scopes.clear()
-            strange = {cell.grant: cell.sample for cell in cells}
-        rows = ConnectedAccount.objects.filter(pk__in=strange.values())
-        _scopes.update((g, tuple(told)) for g, told in rows.values_list("grant", "scopes"))
+        _scopes.update(_read_scopes(grants - _scopes.keys()))
     return {
-        (cell.connection, cell.grant): fit(cell.connection, _scopes.get(cell.grant, ()), declared)
-        for cell in cells
+        (connection, grant): fit(connection, _scopes.get(grant, ()), declared)
+        for connection, grant in pairs
     }
+
+
+def _read_scopes(grants: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """The scopes of each grant, read from one account that has it."""
+    same = ConnectedAccount.objects.filter(grant__in=grants).order_by().values_list("grant")
+    samples = [sample for _, sample in same.annotate(sample=Min(Cast("id", CharField())))]
+    rows = ConnectedAccount.objects.filter(pk__in=samples).values_list("grant", "scopes")
+    return {grant: tuple(scopes) for grant, scopes in rows}
 
 
 _REMEMBERED = 20_000
@@ -158,11 +152,6 @@ class Tally:
         self._wanted = {key: frozenset(query.values(key)) for key in _OWN}
         self._shows = frozenset(query.values("show"))
         self._matching = list(self._under(""))
-
-    @property
-    def everything(self) -> int:
-        """How many there are in all of its cells."""
-        return sum(cell.count for cell, _ in self.rows)
 
     def total(self) -> int:
         """How many accounts match the whole query."""
@@ -242,7 +231,7 @@ def users(told: Conditions, how: Mapping[str, How]) -> dict[str, Counter[str]]:
         if way is How.DIRECT:
             parts.append(_used(key, 1, Use.objects.filter(account__in=_ids(where))))
             continue
-        parts.append(_used(key, 1, Use.objects.all()))  # in the order of an index
+        parts.append(_all_used(key))
         if way is How.REST:
             parts.append(_used(key, -1, Use.objects.filter(account__in=_ids(~where))))
     found: dict[str, Counter[str]] = {key: Counter() for key in how}
@@ -253,6 +242,13 @@ def users(told: Conditions, how: Mapping[str, How]) -> dict[str, Counter[str]]:
 
 def _ids(where: Q) -> QuerySet[ConnectedAccount, Any]:
     return ConnectedAccount.objects.filter(where).order_by().values("pk")
+
+
+def _all_used(key: str) -> QuerySet[Use, tuple[str, str, int]]:
+    """The same of all accounts there are, from an index that has each of them once."""
+    firsts = Use.objects.filter(**{f"first_of_{key}": True})
+    named = firsts.order_by().annotate(what=Value(key, CharField())).values_list("what", key)
+    return named.annotate(n=Count("*"))
 
 
 def _used(key: str, sign: int, uses: QuerySet[Use]) -> QuerySet[Use, tuple[str, str, int]]:

@@ -59,10 +59,9 @@ class Page:
 def page(
     group: str, buckets: Sequence[Bucket], told: Conditions, after: Place | None, size: int
 ) -> Page:
-    """The page of `size` rows behind a place; buckets come ordered by `sort`."""
+    """The page of `size` rows behind a place; buckets come in order, from that of the place on."""
     read = _by_agent if group == "agent" else _by_column
-    wanted, found = size + 1, list[Slice]()
-    rest = [bucket for bucket in buckets if after is None or bucket.sort >= after.sort]
+    wanted, found, rest = size + 1, list[Slice](), buckets
     if after is not None and rest and rest[0].sort == after.sort:
         ids = read(group, rest[:1], told, UUID(after.account), wanted)
         found += _slices(rest[:1], ids, resumed=True)

@@ -10,17 +10,18 @@ from functools import partial
 from uuid import UUID
 
 from django.core.cache import cache
-from django.db.models import Q, QuerySet, prefetch_related_objects
+from django.db.models import Q, prefetch_related_objects
 
-from approvals.models import Person
 from audit.actor import Actor
 from connections import grounds, overview, scopes, standing
 from connections.inventory import counting, grouping, matching
+from connections.inventory import people as persons
 from connections.inventory.asking import SHOWS, UNNAMED, Place, Query
 from connections.inventory.counting import Counts, How, Tally
 from connections.inventory.fitting import Fit, is_idle
 from connections.inventory.grouping import NOBODY, Bucket, Slice
 from connections.inventory.matching import Conditions, Owners
+from connections.inventory.people import People
 from connections.models import ConnectedAccount, ConnectionSetting
 from connections.overview import Card
 from connections.standing import Ground
@@ -28,13 +29,10 @@ from connections.standing import Ground
 PAGE = 50
 SHOWN = 8
 """Values of a long facet that are shown."""
-MANY = 5_000
-"""Accounts whose users are counted one by one."""
+MANY = 2_000
+"""Accounts whose owners and users are counted one by one."""
 _KEPT_S = 30  # which connection is of which service changes with the tenant's own settings
 _FEW = 500  # people that are looked up one by one
-
-type People = Mapping[tuple[str, str], str]
-"""What to call an owner, by issuer and subject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +80,10 @@ class Inventory:
     """One page of it.
 
     Attributes:
-        people: how many owners the matching accounts have.
-        facets: accounts by value, for each key of the query, the key's own filter left aside.
+        people: how many owners the matching accounts have; None where nobody counted, since there
+            are more than MANY accounts.
+        facets: accounts by value, for each key of the query, the key's own filter left aside;
+            owners only where they were counted.
         titles: what to call an owner or a connection in a facet.
         cut: the search by words took only the first `matching.FOUND` accounts.
     """
@@ -91,7 +91,7 @@ class Inventory:
     counts: Counts
     groups: tuple[Group, ...]
     total: int
-    people: int
+    people: int | None
     facets: Mapping[str, Counter[str]]
     titles: Mapping[str, str]
     loose: frozenset[str]  # facets that are of all accounts and not of those that match
@@ -102,11 +102,15 @@ class Inventory:
 def look(actor: Actor, query: Query, now: datetime, *, size: int = PAGE) -> Inventory:
     """The inventory under a query; a fixed number of database queries for any number of rows."""
     asked = ask(actor, query, now)
-    owners = counting.owners(asked.told.all(but=["owner"]))
+    few = asked.tight or asked.tally.total() <= MANY
+    owners = counting.owners(asked.told.all(but=["owner"])) if few else {}
     how = {key: _how(asked, key) for key in ("agent", "skill")}
     used = counting.users(asked.told, how)
-    people = _all_people(owners) if query.group == "person" else {}
-    buckets = _buckets(asked, used["agent"], owners, people)
+    people = _all_people(owners) if few and query.group == "person" else {}
+    if query.group == "person" and not few:
+        buckets = persons.walk(asked.told.all(), query.after, size)
+    else:
+        buckets = _from(query.after, _buckets(asked, used["agent"], owners, people))
     page = grouping.page(query.group, buckets, asked.told, query.after, size)
     accounts = page.accounts
     prefetch_related_objects(accounts, "uses")
@@ -114,13 +118,13 @@ def look(actor: Actor, query: Query, now: datetime, *, size: int = PAGE) -> Inve
     named = {account.sub for account in accounts}
     named |= set(asked.owners.subs) if asked.owners else set()
     named |= {sub for sub, _ in facets["owner"].most_common(SHOWN)}
-    people = people or _some_people(named)
+    people = people or persons.titles(Q(sub__in=named))
     rows = {account.pk: _row(account, actor, asked, people) for account in accounts}
     return Inventory(
         counts=asked.tally.tiles(),
         groups=tuple(_group(part, rows) for part in page.slices),
         total=asked.tally.total(),
-        people=len(_mine(asked, owners)),
+        people=len(_mine(asked, owners)) if few else None,
         facets=facets,
         titles={sub: who for (_, sub), who in people.items()},
         loose=frozenset(key for key, way in how.items() if way is How.ALL),
@@ -174,13 +178,8 @@ def _how(asked: Asked, key: str) -> How:
         return How.REST
     if query.group == key:
         return How.DIRECT  # the groups of a page are counted exactly
-    total, everything = asked.tally.total(), asked.tally.everything
-    if not query.values(key):
-        if total <= MANY:
-            return How.DIRECT
-        if 4 * total > 3 * everything:
-            return How.REST
-    return How.ALL
+    few = asked.tally.total() <= MANY and not query.values(key)
+    return How.DIRECT if few else How.ALL
 
 
 def _shows(query: Query) -> list[str]:
@@ -205,17 +204,9 @@ def _facets(
 
 
 def _all_people(owners: Mapping[tuple[str, str], int]) -> People:
-    found = Person.objects.exclude(sub="")
-    return _called(found if len(owners) > _FEW else found.filter(sub__in={s for _, s in owners}))
-
-
-def _some_people(subs: Iterable[str]) -> People:
-    return _called(Person.objects.filter(sub__in=set(subs)))
-
-
-def _called(people: QuerySet[Person]) -> People:
-    rows = people.order_by().values_list("iss", "sub", "email", "name")
-    return {(iss, sub): email or name or sub for iss, sub, email, name in rows}
+    return persons.titles(
+        ~Q(sub="") if len(owners) > _FEW else Q(sub__in={sub for _, sub in owners})
+    )
 
 
 def _mine(asked: Asked, owners: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
@@ -225,15 +216,17 @@ def _mine(asked: Asked, owners: Mapping[tuple[str, str], int]) -> dict[tuple[str
     return {key: n for key, n in owners.items() if key[1] in asked.owners.subs}
 
 
+def _from(after: Place | None, buckets: list[Bucket]) -> list[Bucket]:
+    return [bucket for bucket in buckets if after is None or bucket.sort >= after.sort]
+
+
 def _buckets(
     asked: Asked, agents: Counter[str], owners: Mapping[tuple[str, str], int], people: People
 ) -> list[Bucket]:
     if asked.query.group == "agent":
         found = list(_agents(asked, agents))
     elif asked.query.group == "person":
-        found = [
-            _person(key, n, people.get(key, key[1])) for key, n in _mine(asked, owners).items()
-        ]
+        return persons.buckets_of(_mine(asked, owners), people)
     else:
         found = _services(asked)
     return sorted(found, key=lambda bucket: bucket.sort)
@@ -247,10 +240,6 @@ def _agents(asked: Asked, agents: Counter[str]) -> Iterable[Bucket]:
             yield Bucket(((name,),), title, count, ("0", title.casefold(), name))
     if not wanted and not asked.query.values("skill") and (count := asked.tally.unseen()):
         yield Bucket(((NOBODY,),), "Not seen in use", count, ("1",))
-
-
-def _person(key: tuple[str, str], count: int, title: str) -> Bucket:
-    return Bucket((key,), title, count, (title.casefold(), *key))
 
 
 def _services(asked: Asked) -> list[Bucket]:

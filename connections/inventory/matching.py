@@ -38,8 +38,9 @@ def find(words: str) -> Found | None:
     named = Q(label__icontains=words) | Q(provider_user__icontains=words)
     called = ConnectedAccount.objects.filter(named | Q(auth0_id=words))
     owned = ConnectedAccount.objects.filter(Q(sub__in=people.values("sub")) | Q(sub=words))
-    either = owned.order_by().values_list("pk").union(called.order_by().values_list("pk"))
-    kept = tuple(pk for (pk,) in either[: FOUND + 1])
+    either = owned.order_by().values_list("pk").union(called.order_by().values_list("pk"), all=True)
+    # Each may be found both ways. Told apart here, the database can stop as soon as it has enough.
+    kept = tuple(dict.fromkeys(pk for (pk,) in either[: 2 * FOUND + 2]))
     return Found(kept[:FOUND], len(kept) > FOUND)
 
 

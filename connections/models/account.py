@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import models
+from django.db.models import Q
 
 from audit.actor import Subject
 from audit.clock import uuid7
-from connections.models.derived import DayOf, GrantDigest
+from connections.models.derived import DayOf, FirstOf, GrantDigest
 
 
 class State(models.TextChoices):
@@ -138,6 +139,8 @@ class Use(models.Model):
     count = models.PositiveIntegerField(default=0)
     first = models.DateTimeField()
     last = models.DateTimeField()
+    first_of_agent = FirstOf("agent", default=False, editable=False)
+    first_of_skill = FirstOf("skill", default=False, editable=False)
 
     class Meta:
         constraints = (
@@ -146,6 +149,12 @@ class Use(models.Model):
         indexes = (
             models.Index(fields=["agent", "account"], name="use_by_agent"),
             models.Index(fields=["skill", "account"], name="use_by_skill"),
+            models.Index(
+                fields=["agent"], condition=Q(first_of_agent=True), name="use_counts_agents"
+            ),
+            models.Index(
+                fields=["skill"], condition=Q(first_of_skill=True), name="use_counts_skills"
+            ),
         )
 
     def __str__(self) -> str:

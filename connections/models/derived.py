@@ -10,8 +10,9 @@ from django.db import models
 
 if TYPE_CHECKING:
     _Text = models.CharField[Any, Any]
+    _Flag = models.BooleanField[Any, Any]
 else:
-    _Text = models.CharField  # generic for the type checker only
+    _Text, _Flag = models.CharField, models.BooleanField  # generic for the type checker only
 
 
 def grant_digest(scopes: Iterable[str]) -> str:
@@ -27,6 +28,41 @@ class GrantDigest(_Text):
         value = grant_digest(getattr(model_instance, "scopes", ()))
         setattr(model_instance, self.attname, value)
         return value
+
+
+class FirstOf(_Flag):
+    """Whether no earlier row of the same account names the same agent, or skill.
+
+    So the accounts of each agent are its rows with this flag, and an index counts them. Whoever
+    adds a row holds the account's own (`observed.used`), so that two never both find themselves
+    first.
+    Many rows added by one statement do not see each other: only tools that fill databases do that,
+    and they call `mark_firsts`.
+    """
+
+    def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
+        self.named = name
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        return name, path, [self.named, *args], kwargs
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> bool:
+        if add:
+            wanted = {key: getattr(model_instance, key) for key in ("account_id", self.named)}
+            known = type(model_instance)._default_manager.filter(**wanted)
+            setattr(model_instance, self.attname, not known.exists())
+        return bool(getattr(model_instance, self.attname))
+
+
+def mark_firsts(uses: Any) -> None:
+    """Say of every row of uses (the model) whether it is the first of its account's agent, and of
+    its skill: for tables that were filled many rows at a time."""
+    for name in ("agent", "skill"):
+        firsts = uses.objects.order_by().values("account", name).annotate(first=models.Min("pk"))
+        uses.objects.update(**{f"first_of_{name}": False})
+        uses.objects.filter(pk__in=firsts.values("first")).update(**{f"first_of_{name}": True})
 
 
 class DayOf(models.Func):

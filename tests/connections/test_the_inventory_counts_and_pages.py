@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from approvals import clock
 from approvals.models import Person
 from audit.actor import SYSTEM
 from connections import grounds, inventory, manifests, standing
-from connections.inventory import Query
+from connections.inventory import Query, looking
 from connections.models import (
     ConnectedAccount,
     ConnectionSetting,
@@ -26,6 +27,7 @@ from connections.models import (
     State,
     Use,
 )
+from connections.models.derived import mark_firsts
 from portal.web import context, ledger_facts
 from tests.connections.visitor import Visitor
 
@@ -128,9 +130,11 @@ QUERIES: list[dict[str, list[str]]] = [
 ]
 
 
+@pytest.mark.parametrize("many", [looking.MANY, 0], ids=["few match", "many match"])
 def test_counts_groups_and_pages_are_those_of_a_plain_walk(
-    town: None, monkeypatch: pytest.MonkeyPatch
+    town: None, monkeypatch: pytest.MonkeyPatch, many: int
 ) -> None:
+    monkeypatch.setattr(looking, "MANY", many)
     now = clock.now()
     monkeypatch.setattr(clock, "now", lambda: now)
     ground, accounts = grounds.now(), list(ConnectedAccount.objects.prefetch_related("uses"))
@@ -146,13 +150,15 @@ def test_counts_groups_and_pages_are_those_of_a_plain_walk(
             found = inventory.look(SYSTEM, query, now, size=7)
             meant = {pk for pk, values in known.items() if matches(values, query)}
             assert found.total == len(meant), given
+            uncounted = not many and not query.values("owner") and found.total > 0
+            assert (found.people is None) == uncounted
             _same_facets(found, query, known)
             _same_pages(query, now, known, meant)
 
 
 def _same_facets(found: inventory.Inventory, query: Query, known: dict[Any, Any]) -> None:
     for key, counted in found.facets.items():
-        if key in found.loose:
+        if key in found.loose or (key == "owner" and found.people is None):
             continue
         but = "" if key == "show" else key
         expected = Counter(
@@ -183,6 +189,29 @@ def _same_pages(query: Query, now: datetime, known: dict[Any, Any], meant: set[A
     assert Counter(title for title, _ in seen) == Counter(counts)
     if query.group != "agent":
         assert len(seen) == len(meant)
+
+
+def test_a_page_address_of_another_grouping_or_of_nobody_is_no_error(
+    town: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "MANY", 0)
+    account = str(ConnectedAccount.objects.values_list("pk", flat=True)[0])
+    for sort in (("0", "x"), ("1",), ("zz", "a", "b"), ("0", "p", "i", "s"), ("1", "~", "~")):
+        place = inventory.Place.parse(str(inventory.Place(sort, account)))
+        for group in inventory.GROUPS:
+            inventory.look(SYSTEM, Query({}, group=group, after=place), clock.now())
+    assert inventory.Place.parse(str(inventory.Place(("a\0",), account))) is None
+    lone = urlsafe_b64encode(f'["\\ud800","{account}"]'.encode()).decode()
+    assert inventory.Place.parse(lone) is None
+
+
+def test_first_rows_of_agents_can_be_marked_again(town: None) -> None:
+    rows = Use.objects.order_by("pk").values_list("pk", "first_of_agent", "first_of_skill")
+    kept = list(rows)
+    assert {True, False} == {agent for _, agent, _ in kept} == {skill for _, _, skill in kept}
+    Use.objects.update(first_of_agent=False, first_of_skill=True)
+    mark_firsts(Use)
+    assert list(rows) == kept
 
 
 def test_words_find_people_and_accounts(town: None) -> None:

@@ -307,6 +307,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "connections.just_in_time.dozing": ("instance", "that the trail was told of a sleep"),
     "connections.letters": ("OwnerLetter", "letters to owners"),
     "connections.manifests": ("Manifest ManifestNeed instance", "commit of manifest.declare"),
+    "connections.models.derived": ("uses", "again what rows of uses say, after many at once"),
     "connections.needs": ("Need instance", "connections that an allowed component wants"),
     "connections.notices": ("Notice", "what the owner is told"),
     "connections.observed": ("ConnectedAccount Use", "which agent used what, and when"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -239,6 +240,7 @@ def avatar(name: str, tone: str = "") -> SafeString:
 
 
 @register.simple_tag
+@lru_cache(maxsize=1024, typed=True)  # the same few stand in each row of long tables
 def scope(text: str, risk: str = "", name: str = "") -> SafeString:
     """A scope as a sentence with its risk mark; `risk` is high or empty, `name` the wire scope."""
     high = risk == "high"
