@@ -9,7 +9,7 @@ from datetime import datetime
 from approvals import clock
 from approvals.models import Person
 from audit.actor import Subject, Target
-from connections import manifests
+from connections import manifests, scope_sets
 from connections.models import ConnectedAccount, ManifestNeed, Need, State
 
 
@@ -40,10 +40,11 @@ def _compare(need: ManifestNeed, person: Subject) -> Unmet | None:
         state__in=[State.CONNECTED, State.SUSPENDED],
     )
     wanted = tuple(need.scopes)
-    granted = [set(scopes) for scopes in accounts.values_list("scopes", flat=True)]
+    granted = list(accounts.values_list("scopes", flat=True))
     if not granted:
         return Unmet(need.connection, wanted, (), linked=False)
-    missing = min((tuple(s for s in wanted if s not in have) for have in granted), key=len)
+    lacking = (scope_sets.beyond(need.connection, wanted, have) for have in granted)
+    missing = min(lacking, key=len)
     return Unmet(need.connection, wanted, missing, linked=True) if missing else None
 
 

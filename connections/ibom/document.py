@@ -10,7 +10,7 @@ from django.conf import settings
 
 from approvals.clock import stamp
 from audit.clock import uuid7
-from connections import scopes
+from connections import scope_sets, scopes
 from connections.ibom import declarations
 from connections.ibom.facts import Facts
 from connections.ibom.shape import Account, Declared, Used
@@ -160,7 +160,9 @@ class _Parts:
         at = f"/components/{len(self.components)}"
         told = _from_auth0(account)
         declared = self._declared.get(account.connection, set())
-        self.excess[account.id] = bool(set(account.scopes) - declared)
+        self.excess[account.id] = bool(
+            scope_sets.beyond(account.connection, account.scopes, declared)
+        )
         ours = list(_from_us(account, uses, declared))
         self.components.append(
             {
@@ -246,10 +248,9 @@ def _from_us(account: Account, uses: list[Used], declared: set[str]) -> Iterator
         yield _property("state_reason", account.state_reason)
     if account.email:
         yield _property("owner.email", account.email)
-    for scope in account.scopes:
-        if scope not in declared:
-            yield _property("scope.excess", scope)
-    for scope in sorted(declared - set(account.scopes)):
+    for scope in scope_sets.beyond(account.connection, account.scopes, declared):
+        yield _property("scope.excess", scope)
+    for scope in scope_sets.beyond(account.connection, declared, account.scopes):
         yield _property("scope.missing", scope)
     watched = stamp(account.watched_since) if account.watched_since else "we began"
     yield _property("watched_since", watched)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
+from connections import scope_sets
 from connections.models import ConnectedAccount, ManifestNeed, State
 
 IDLE = timedelta(days=90)
@@ -20,8 +21,8 @@ LIVE = (State.CONNECTED, State.NEEDS_RECONNECT, State.SUSPENDED)
 class Fit:
     """A grant beside what manifests need of its connection."""
 
-    excess: tuple[str, ...]  # no manifest declares them
-    missing: tuple[str, ...]  # some manifest declares them
+    excess: tuple[str, ...]  # no manifest declares them, or a scope that holds them; sorted
+    missing: tuple[str, ...]  # some manifest declares them; sorted
 
 
 def declared_scopes() -> dict[str, set[str]]:
@@ -33,11 +34,11 @@ def declared_scopes() -> dict[str, set[str]]:
 
 
 def fit(connection: str, granted: Iterable[str], declared: Mapping[str, set[str]]) -> Fit:
-    """How the scopes of an account fit."""
+    """How the scopes of an account fit; what one scope holds by itself counts as granted."""
     wanted, have = declared.get(connection, set()), list(granted)
     return Fit(
-        tuple(scope for scope in have if scope not in wanted),
-        tuple(sorted(wanted - set(have))),
+        scope_sets.beyond(connection, have, wanted),
+        scope_sets.beyond(connection, wanted, have),
     )
 
 
