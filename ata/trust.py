@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,14 @@ from ata.errors import usage_error
 from ata.evidence_files import read_file
 
 if TYPE_CHECKING:
+    from audit.ledger.note import VerifierKey
     from audit.ledger.policy import Policy
 
 
-def read_trust(policy: Path | None, vkeys: Sequence[str]) -> Policy:
+def read_trust(policy: Path | None, vkeys: Sequence[str], history: Path | None = None) -> Policy:
     """One policy from a C2SP tlog-policy file and further log keys (text, or files with it).
+
+    A history of keys, as `/log/keys` serves it, adds keys for which a trusted one has signed.
 
     Raises:
         AtaError: usage, when something cannot be read or no log key is left.
@@ -39,7 +43,23 @@ def read_trust(policy: Path | None, vkeys: Sequence[str]) -> Policy:
             "from someone you trust, because a key from the same server as the proof says "
             "nothing about who owns it.",
         )
-    return replace(named, logs=(*named.logs, *keys))
+    logs = (*named.logs, *keys)
+    return replace(named, logs=_followed(history, logs) if history else logs)
+
+
+def _followed(history: Path, logs: Sequence[VerifierKey]) -> tuple[VerifierKey, ...]:
+    from audit.ledger import handover
+    from audit.ledger.note import NoteError
+
+    try:
+        told = json.loads(read_file(history))
+        statements = [str(one) for one in told["statements"]]
+        return handover.follow(statements, logs)
+    except (NoteError, ValueError, KeyError, TypeError) as error:
+        raise usage_error(
+            f"The history of keys {history} cannot be used: {error}.",
+            "It looks like what GET /log/keys on the portal serves.",
+        ) from error
 
 
 def _vkey_texts(argument: str) -> list[str]:

@@ -181,7 +181,8 @@ def begin(signed: int | None) -> None:
     if path().exists():
         return
     old = Period(logkey.vkey(), 0)
-    new = Period(_mldsa_vkey(logkey.mldsa_seed(make=True)), signed or 0)
+    seed = logkey.mldsa_seed(make=True)
+    new = Period(vkey_of(logkey.mldsa_file(), seed), signed or 0)
     if signed is None:
         write(Keyring((old, new)))
         return
@@ -235,12 +236,28 @@ def vkeys() -> list[str]:
 def _held() -> Iterator[tuple[str, bytes]]:
     """Every seed that is on file, by its verifier key."""
     yield logkey.vkey(), logkey.seed()
-    if logkey.mldsa_file().exists():
-        seed = logkey.mldsa_seed()
-        yield _mldsa_vkey(seed), seed
+    for path, following in logkey.successions():
+        for file in (path, following):
+            if file.exists():
+                seed = logkey.read_seed(file)
+                yield vkey_of(path, seed), seed
 
 
-def _mldsa_vkey(seed: bytes) -> str:
+def next_vkeys(*, make: bool = False) -> list[str]:
+    """Verifier keys of the seeds that wait to follow; generated if `make` is set."""
+    found = []
+    for path, following in logkey.successions():
+        if make:
+            logkey.generate(following)
+        if following.exists():
+            found.append(vkey_of(path, logkey.read_seed(following)))
+    return found
+
+
+def vkey_of(path: Path, seed: bytes) -> str:
+    """The verifier key of a seed of the kind that `path` holds."""
+    if path != logkey.mldsa_file():
+        return note.vkey(logkey.origin(), note.public_key(seed))
     return mldsa.vkey(logkey.origin(), mldsa.public_key(seed))
 
 

@@ -84,13 +84,19 @@ def seed() -> bytes:
     path = key_file()
     if not path.exists():
         _refuse_if_begun(path)
-        _generate(path)
+        generate(path)
     return read_seed(path)
 
 
 def mldsa_file() -> Path:
     """Where the ML-DSA-44 seed is."""
     return folder() / "key.ml-dsa-44"
+
+
+def successions() -> list[tuple[Path, Path]]:
+    """Where each seed is, with where the one that follows it waits while both sign."""
+    waiting = folder() / "next-key"
+    return [(key_file(), waiting), (mldsa_file(), waiting.with_suffix(".ml-dsa-44"))]
 
 
 def mldsa_seed(*, make: bool = False) -> bytes:
@@ -100,11 +106,16 @@ def mldsa_seed(*, make: bool = False) -> bytes:
         LedgerIdentityError: the file is not a seed, cannot be read, or is not there.
     """
     if make and not mldsa_file().exists():
-        _generate(mldsa_file())
+        generate(mldsa_file())
     return read_seed(mldsa_file())
 
 
-def _generate(path: Path) -> None:
+def generate(path: Path) -> None:
+    """Write a fresh seed, unless the file is there.
+
+    Raises:
+        LedgerIdentityError: it cannot be written.
+    """
     try:
         write_durably(path, b64encode(secrets.token_bytes(32)) + b"\n", replace=False)
     except OSError as error:

@@ -25,6 +25,7 @@ from audit import (
     heads,
     keychanges,
     keyring,
+    keyrotation,
     locks,
     logkey,
     projection,
@@ -96,6 +97,7 @@ class Sequencer:
         if objection := conflict.reason():
             raise SequencerStopped("witness", objection)
         keychanges.settle()
+        keyrotation.promote()
         growing = self._load()
         result = self._publish(growing)
         while batch := self._pending(sweep):

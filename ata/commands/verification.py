@@ -45,6 +45,10 @@ def verify(
         list[str] | None,
         typer.Option("--vkey", help="A log key you trust, or a file that holds it."),
     ] = None,
+    key_history: Annotated[
+        Path | None,
+        typer.Option("--key-history", help="Follow from your log key to newer ones (/log/keys)."),
+    ] = None,
     issuer_keys: Annotated[
         Path | None,
         typer.Option("--issuer-keys", help='The issuer\'s JWKS, or {"issuer": JWKS, ...}.'),
@@ -76,7 +80,7 @@ def verify(
 ) -> None:
     """Verify evidence without any server: who, what, when; each check; what is not proven."""
     screen = open_screen(ctx, json_output)
-    trust = read_trust(policy, vkey or [])
+    trust = read_trust(policy, vkey or [], key_history)
     if export := find_export(files):
         if not verify_export(screen, export, entries, trust):
             raise typer.Exit(ExitCode.FAILED)

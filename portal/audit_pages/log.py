@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from audit import proofs, stamping
+from audit import keyring, proofs, stamping
 from audit.ledger.merkle import ProofError
 from audit.ledger.tiles import WIDTH, TileName, parse_path
 from audit.proofs import NotSequenced
@@ -41,6 +41,18 @@ def key(request: HttpRequest) -> HttpResponse:
     """The log's verifier keys (C2SP signed-note), one a line, to be compared on another way."""
     text = "".join(f"{one}\n" for one in proofs.vkeys())
     response = HttpResponse(text, content_type=_TEXT)
+    response["Cache-Control"] = "public, max-age=300"
+    return response
+
+
+@login_not_required
+@require_safe
+def keys(request: HttpRequest) -> JsonResponse:
+    """Every key the log ever had, and the statements that lead from one to the next."""
+    ring = keyring.read()
+    told = [{"vkey": p.vkey, "since": p.since, "until": p.until} for p in ring.periods]
+    body = {"origin": proofs.origin(), "keys": told, "statements": ring.statements}
+    response = JsonResponse(body)
     response["Cache-Control"] = "public, max-age=300"
     return response
 

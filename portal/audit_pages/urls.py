@@ -25,6 +25,7 @@ urlpatterns = [
     path("audit/exports/<uuid:job_id>/manifest", exporting.manifest, name="export-manifest"),
     path("log/checkpoint", log.checkpoint, name="log-checkpoint"),
     path("log/key", log.key, name="log-key"),
+    path("log/keys", log.keys, name="log-keys"),
     path("log/time/<int:size>", log.time_token, name="log-time"),
     path("log/verify.html", packing.verifier, name="pack-verifier"),
     path("log/<path:tile>", log.tile, name="log-tile"),

@@ -14,7 +14,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from audit.ledger import checkpoint, entry, merkle, note, proof
+from audit.ledger import checkpoint, entry, handover, merkle, mldsa, note, proof
 from tests.ata.ata_process import Ata
 
 ORIGIN = "ata.example/log"
@@ -195,3 +195,35 @@ def test_files_that_cannot_be_used_are_named(ata: Ata, pack: Pack) -> None:
     done = ata("verify", pack.file("blocked.tlog-proof"), "--policy", pack.policy)
     assert done.returncode == 2
     assert "line 1" in done.stderr
+
+
+def test_a_verifier_follows_from_the_key_it_has_to_newer_ones(ata: Ata, pack: Pack) -> None:
+    older = note.new_key(ORIGIN)
+    both = [older.vkey, LOG.vkey]
+    statement = handover.write(ORIGIN, 5, [older.vkey], both, {older.vkey: older.seed})
+    history = pack.folder / "keys.json"
+    history.write_text(json.dumps({"statements": [statement]}))
+    asked = (pack.file("blocked.tlog-proof"), "--vkey", older.vkey)
+    assert report(ata, *asked)[0] == 1
+    assert report(ata, *asked, "--key-history", str(history))[0] == 0
+    # What a stranger says about keys leads nobody anywhere.
+    stranger = note.new_key(ORIGIN)
+    asked = (pack.file("blocked.tlog-proof"), "--vkey", stranger.vkey)
+    assert report(ata, *asked, "--key-history", str(history))[0] == 1
+    history.write_text(json.dumps({"statements": [statement.replace("from 5", "from 6")]}))
+    done = ata("verify", *asked[:1], "--vkey", older.vkey, "--key-history", str(history))
+    assert done.returncode == 2 and "does not verify" in done.stderr
+    # Two keys in one file, as `/log/key` serves them; a policy that asks for both kinds.
+    two = mldsa.new_seed()
+    keys = f"{LOG.vkey}\n{mldsa.vkey(ORIGIN, mldsa.public_key(two))}\n"
+    (pack.folder / "log.key").write_text(keys)
+    assert report(ata, asked[0], "--vkey", str(pack.folder / "log.key"))[0] == 0
+    lines = [*(f"log {one}" for one in keys.split()), "quorum none", "require ed25519 ml-dsa-44"]
+    (pack.folder / "both.txt").write_text("\n".join(lines))
+    code, value = report(ata, asked[0], "--policy", str(pack.folder / "both.txt"))
+    assert code == 1 and "signed it with ML-DSA-44" in value["steps"][1]["detail"]
+    proof_file = Path(asked[0])
+    signed = proof_file.read_text()
+    head = signed.partition("\n\n")[2]
+    proof_file.write_text(signed + mldsa.sign(head, ORIGIN, two, 1_764_000_000))
+    assert report(ata, asked[0], "--policy", str(pack.folder / "both.txt"))[0] == 0

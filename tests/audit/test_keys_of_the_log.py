@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 
-from audit import clock, heads, keyring, logkey, proofs, sequencer
+from audit import clock, files, heads, keyring, keyrotation, logkey, proofs, sequencer
 from audit.actor import SYSTEM
 from audit.heads import SequencerStopped
 from audit.ledger import checkpoint as checkpoints
@@ -175,3 +178,115 @@ def test_statements_lead_from_key_to_key_and_nowhere_else() -> None:
     ):
         with pytest.raises(NoteError, match=why):
             handover.parse(text)
+
+
+# A change of keys
+
+
+def test_new_keys_sign_beside_the_old_ones_and_then_alone(client: Client, var_dir: Path) -> None:
+    grow(2)
+    old = proofs.vkeys()
+    old_seed = logkey.seed()
+    with pytest.raises(CommandError, match="No change of keys is under way"):
+        call_command("ledger_rotate_key", "--finish")
+    call_command("ledger_rotate_key")
+    with pytest.raises(CommandError, match="let it end first"):
+        call_command("ledger_rotate_key")
+    with pytest.raises(CommandError, match="No checkpoint bears the old and the new"):
+        call_command("ledger_rotate_key", "--finish")
+    assert logkey.seed() == old_seed  # manifests still bear the key that everybody has
+    overlapping = grow()
+    every = proofs.vkeys()
+    new = [one for one in every if one not in old]
+    assert len(every) == 4 and len(note.parse(overlapping).signatures) == 4
+    for one in every:
+        assert checkpoints.verify(overlapping, [one]).size == 4
+    assert findings() == {}
+
+    call_command("ledger_rotate_key", "--finish")
+    after = grow()
+    assert proofs.vkeys() == new and logkey.seed() != old_seed
+    assert not list((var_dir / "ledger").glob("next-*"))
+    assert checkpoints.verify(after, new).size == 6
+    with pytest.raises(NoteError, match="no trusted key has signed"):
+        checkpoints.verify(after, old)
+    began, ended = changes()
+    assert (began["state"], began["keys"], began["size"]) == ("began", new, 2)
+    assert (ended["state"], ended["keys"], ended["size"]) == ("ended", old, 4)
+    assert findings() == {}
+
+    # Whoever has the old key and what the portal serves follows to the new ones.
+    told = client.get("/log/keys").json()
+    assert [one["until"] for one in told["keys"]] == [4, 4, None, None]
+    reached = {str(one) for one in handover.follow(told["statements"], old)}
+    assert reached == {*old, *new}
+    stranger = note.new_key(logkey.origin())
+    assert len(handover.follow(told["statements"], [stranger.vkey])) == 1
+
+    # A checkpoint of after, signed by a key that has ended, is not taken.
+    row = heads.newest_checkpoint()
+    assert row is not None
+    forged = checkpoints.sign(logkey.origin(), row.size, bytes(row.root), old_seed)
+    with pytest.raises(NoteError):
+        keyring.read().verify(forged)
+    assert keyring.read().verify(overlapping).size == 4
+
+
+@contextmanager
+def dying_after(writes: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Kill what runs inside after so many further durable writes of files."""
+    synced, left = files.sync_folder, writes
+
+    def dying(folder: Path) -> None:
+        nonlocal left
+        synced(folder)
+        if left == 0:
+            raise KeyboardInterrupt
+        left -= 1
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "sync_folder", dying)
+        patch.setattr(keyrotation, "sync_folder", dying)
+        yield
+
+
+def test_a_change_that_is_killed_after_any_write_is_simply_repeated(
+    var_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grow()
+    killed = 0
+    for finishing in (False, True, False, True):
+        step = keyrotation.finish if finishing else keyrotation.start
+        for nth in range(12):
+            for run in (step, sequencer.run_once):
+                with dying_after(nth, monkeypatch):
+                    try:
+                        run()
+                    except KeyboardInterrupt:
+                        killed += 1
+                    except keyrotation.RotationRefused:
+                        pass  # an earlier run had done it all
+            signed = grow()
+            assert keyring.read().verify(signed).size > 0
+            assert findings() == {}
+            if (keyrotation.under_way(keyring.read()) is None) == finishing:
+                break
+        else:
+            raise AssertionError("it never came to an end")
+    assert killed >= 10
+    assert [one["state"] for one in changes()] == ["began", "ended"] * 2
+    assert findings() == {}
+
+
+def test_a_place_that_cannot_be_written_refuses_before_anything_changed(
+    var_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(CommandError, match="Nothing has been signed yet"):
+        call_command("ledger_rotate_key")
+    grow()
+    before = keyring.path().read_bytes()
+    monkeypatch.setattr("audit.keyrotation.os.access", lambda *_: False)
+    with pytest.raises(CommandError, match="cannot be written"):
+        call_command("ledger_rotate_key")
+    assert keyring.path().read_bytes() == before
+    assert not list((var_dir / "ledger").glob("next-*"))

@@ -33,7 +33,8 @@ ROLES = {"auditor": "auditor", "operator": "operator", "admin": "admin", "member
 NOT_PAGES = {
     "token-callback", "callback", "finish", "connect", "oidc_authentication_callback",
     "oidc_authentication_init", "oidc_logout", "oidc_backchannel_logout", "reconcile",
-    "healthz", "readyz", "metrics", "log-tile", "log-key", "log-checkpoint", "styleguide",
+    "healthz", "readyz", "metrics", "log-tile", "log-key", "log-keys", "log-checkpoint",
+    "styleguide",
     "audit-live", "approvals-waiting", "approval-live", "pending", "reconcile-status",
     "audit-event-proof", "audit-event-entry", "export", "export-download", "export-manifest",
     "ledger-run", "notices-seen", "dismiss-need", "api-docs", "enforcement-preview",

@@ -118,6 +118,7 @@ COMMANDS: Final[Doors] = {
     "checkpoint": ("reads", "prints the newest signed checkpoint"),
     "declare_manifests": ("records", "manifests that ship with the portal, at setup"),
     "import_defenseclaw": ("records", "rows of DefenseClaw as they were found"),
+    "ledger_rotate_key": ("records", "which keys of the log began and ended"),
     "rebuild_projection": ("keeps", "search rows, made again from the entries"),
     "sequence": ("records", "an alarm when the log does not fit what was signed"),
     "tamper_demo": ("reads", "edits a copy of the database"),

@@ -44,6 +44,7 @@ FOR_STRANGERS = {
     "metrics",
     "log/checkpoint",
     "log/key",
+    "log/keys",
     "log/time/<int:size>",
     "log/verify.html",
     "log/<path:tile>",
