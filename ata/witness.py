@@ -9,7 +9,6 @@ import fcntl
 import hashlib
 import json
 import os
-import secrets
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from ata.clock import now
+from ata.durable import write_durably
 from ata.errors import AtaError, usage_error
+from ata.following import Following, LogLies, NotSeenYet
 from audit.ledger import checkpoint, cosignature, merkle, note
 from audit.ledger.merkle import EMPTY_ROOT, ProofError
 from audit.ledger.note import NoteError, VerifierKey
@@ -68,13 +69,22 @@ class Submission:
 class Witness:
     """Key, trusted logs and the last cosigned checkpoint of each, kept in `folder`.
 
+    With `following` it cosigns no checkpoint of that log that it has not computed itself.
+
     Raises:
         AtaError: `witness_running` when another process uses the folder, or `key_exposed`.
     """
 
-    def __init__(self, folder: Path, name: str, logs: Sequence[VerifierKey]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        logs: Sequence[VerifierKey],
+        following: Following | None = None,
+    ) -> None:
         self._folder = folder
         self._logs = tuple(logs)
+        self._following = following
         self._lock = threading.Lock()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._hold_folder()
@@ -125,8 +135,17 @@ class Witness:
             merkle.verify_consistency(size, root, head.size, head.root, asked.proof)
         except ProofError as error:
             return Reply(422, f"{error}\n")
+        if self._following is not None:
+            try:
+                self._following.confirm(head)
+            except NotSeenYet as error:
+                return Reply(503, f"{error}\n")
+            except LogLies as lie:
+                return Reply(422, f"{lie}\n")
         line = cosignature.sign(asked.checkpoint, self.name, self._seed, int(now()))
-        _write(self._folder / f"{digest}.checkpoint", self._own_lines(asked.checkpoint) + line)
+        write_durably(
+            self._folder / f"{digest}.checkpoint", self._own_lines(asked.checkpoint) + line
+        )
         return Reply(200, line)
 
     def _own_lines(self, signed: str) -> str:
@@ -161,7 +180,7 @@ class Witness:
                 key = note.new_key(name)
             except NoteError as error:
                 raise usage_error(f"A witness cannot be named {name!r}: {error}.") from error
-            _write(path, json.dumps({"name": key.name, "seed": key.seed.hex()}))
+            write_durably(path, json.dumps({"name": key.name, "seed": key.seed.hex()}))
         if path.stat().st_mode & 0o077:
             raise AtaError(
                 f"{path} can be read by others.", code="key_exposed", fix=f"chmod 600 {path}"
@@ -214,19 +233,3 @@ def serve(witness: Witness, host: str, port: int) -> ThreadingHTTPServer:
         raise usage_error(f"{host}:{port} cannot be used: {error.strerror}.") from error
     server.daemon_threads = True
     return server
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a file durably: it is on disk, with its folder entry, before this returns."""
-    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    scratch.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -21,6 +21,7 @@ from outbound.patience import Retries, Timeouts
 
 _PATIENCE = Timeouts(connect=1.5, read=3.0, write=3.0, total=4.0)
 _LONGEST_ANSWER = 65_536
+_MOST_WORDS = 160
 _SAYS_SIZE = "text/x.tlog.size"
 
 
@@ -93,7 +94,7 @@ def submit(target: Target, checkpoint: Checkpoint, body: bytes) -> Said:
         return _cosigned(target, checkpoint, answer.body)
     if answer.status == 409 and answer.headers.get("content-type", "").startswith(_SAYS_SIZE):
         return _behind(answer.body)
-    return _refused(answer.status)
+    return _refused(answer.status, answer.body)
 
 
 def _cosigned(target: Target, checkpoint: Checkpoint, body: bytes) -> Said:
@@ -117,9 +118,10 @@ def _behind(body: bytes) -> Said:
         return Said(Verdict.REFUSED, "It named a size that is no number.")
 
 
-def _refused(status: int) -> Said:
+def _refused(status: int, body: bytes) -> Said:
     if status == 422:
-        return Said(Verdict.CONFLICT, "What it cosigned before is not a part of this tree.")
+        words = "What it cosigned before is not a part of this tree."
+        return Said(Verdict.CONFLICT, f"{words} {_words_of(body)}".strip())
     known = {
         400: "It could not read the checkpoint (400).",
         403: "It does not accept the signature of this log's key (403).",
@@ -129,3 +131,10 @@ def _refused(status: int) -> Said:
     if status >= 500 or status == 429:
         return Said(Verdict.AWAY, f"It answered {status}.")
     return Said(Verdict.REFUSED, known.get(status, f"It answered {status}."))
+
+
+def _words_of(body: bytes) -> str:
+    """What a witness says itself, such as which entry changed; a stranger's words, so few."""
+    line = body.decode(errors="replace").strip().partition("\n")[0]
+    said = "".join(one for one in line if one.isprintable())[:_MOST_WORDS]
+    return f"It says: {said}" if said else ""

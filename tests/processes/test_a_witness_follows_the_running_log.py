@@ -1,0 +1,71 @@
+"""`ata witness --follow` beside the running portal computes the log, and cosigns what it has."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from audit.ledger import cosignature, note
+from tests.support.stack import CHECKOUT, Stack, eventually
+
+
+@contextmanager
+def witnessing(stack: Stack, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """The auditor's process: it has the log's key and its public address, and nothing else."""
+    key = folder / "log.key"
+    key.write_text(httpx.get(f"{stack.portal}/log/key", trust_env=False).text)
+    command = ["witness", "--name", "auditor.example/w", "--vkey", str(key), "--port", "0"]
+    command += ["--folder", str(folder / "w"), "--follow", f"{stack.portal}/log", "--json"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ata", *command],
+        cwd=CHECKOUT,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONUTF8": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def said(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """The next line that the process prints."""
+    assert process.stdout
+    told: dict[str, Any] = json.loads(process.stdout.readline())
+    return told
+
+
+def test_it_computes_the_log_cosigns_it_and_goes_on_after_a_kill(
+    stack: Stack, tmp_path: Path
+) -> None:
+    log = f"{stack.portal}/log/checkpoint"
+    with witnessing(stack, tmp_path) as process:
+        running, first = said(process), said(process)
+        assert first["ok"] and first["size"] == first["new"] > 0
+        signed = httpx.get(log, trust_env=False).text
+        alone = f"old 0\n\n{signed}".encode()
+        reply = httpx.post(f"{running['url']}/add-checkpoint", content=alone, trust_env=False)
+        assert reply.status_code == 200, reply.text
+        cosigned = note.add_signature(signed, reply.text)
+        (mine,) = cosignature.verify(cosigned, [running["vkey"]])
+        assert mine.key.name == "auditor.example/w"
+        process.send_signal(signal.SIGKILL)
+        process.wait(30)
+    # Looking at a page of the trail as a stranger is refused, which is an event: the log grows.
+    httpx.get(f"{stack.portal}/v1/audit/events", headers={"Authorization": "Bearer x.y.z"})
+    eventually(lambda: httpx.get(log, trust_env=False).text != signed, "the log to grow", 60)
+    with witnessing(stack, tmp_path) as process:
+        again, grown = said(process), said(process)
+        assert again["vkey"] == running["vkey"]
+        assert 0 < grown["new"] < grown["size"]  # what it had computed was not fetched anew
