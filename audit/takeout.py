@@ -19,6 +19,7 @@ from audit.models import Checkpoint, Entry
 from audit.record import record
 
 _BATCH = 500
+_SAMPLE = 200
 
 
 class NoSuchTree(LookupError):
@@ -40,6 +41,13 @@ def checkpoint_of(size: int | None) -> Checkpoint:
     return found
 
 
+def length_of(checkpoint: Checkpoint) -> int:
+    """About how many bytes the file will have, from the newest entries of the tree."""
+    first = max(0, checkpoint.size - _SAMPLE)
+    lines = sum(len(piece) for piece in _lines(first, checkpoint.size))
+    return lines * checkpoint.size // max(checkpoint.size - first, 1)
+
+
 def hand_out(reader: Actor, checkpoint: Checkpoint) -> Iterator[bytes]:
     """The file in pieces, in flat memory; records `audit.exported` at once."""
     record(
@@ -53,8 +61,12 @@ def hand_out(reader: Actor, checkpoint: Checkpoint) -> Iterator[bytes]:
 def _pieces(checkpoint: Checkpoint) -> Iterator[bytes]:
     origin = checkpoints.parse(checkpoint.note).origin
     yield entriesfile.header(origin, checkpoint.size, signed_note(checkpoint))
-    for first in range(0, checkpoint.size, _BATCH):
-        rows = Entry.objects.filter(seq__gte=first, seq__lt=min(first + _BATCH, checkpoint.size))
+    yield from _lines(0, checkpoint.size)
+
+
+def _lines(start: int, end: int) -> Iterator[bytes]:
+    for first in range(start, end, _BATCH):
+        rows = Entry.objects.filter(seq__gte=first, seq__lt=min(first + _BATCH, end))
         found = list(rows.order_by("seq").values_list("seq", "event", "event__entry"))
         held = openings_of([event for _, event, _ in found])
         lines = []

@@ -20,6 +20,7 @@ from audit import (
     loglevels,
     proofs,
     stamping,
+    takeout,
     tree,
     verification,
     witnesses,
@@ -27,6 +28,7 @@ from audit import (
 from audit.models import Cosignature, VerificationRun
 from audit.sequencer import stopped_reason
 from audit.tasks import verify_ledger
+from portal.audit_pages import whole_log
 from portal.audit_pages.readers import for_readers
 from portal.audit_pages.run_words import RunWords, in_words
 from portal.identity.current import actor
@@ -60,7 +62,8 @@ def ledger(request: HttpRequest) -> HttpResponse:
         "runs": runs,
         "busy": any(run.live for run in runs),
         "last_good": next((run for run in runs if run.ok), None),
-        "commands": _commands(),
+        "commands": whole_log.commands(),
+        "log_bytes": takeout.length_of(newest) if newest else 0,
     }
     return render(request, "audit/ledger.html", context)
 
@@ -99,18 +102,6 @@ def run(request: HttpRequest, run_id: UUID) -> HttpResponse:
     response = render(request, template, {"run": words, "crumbs": crumbs})
     response["Vary"] = "HX-Request"
     return response
-
-
-def _commands() -> str:
-    """Three commands by which anybody keeps us honest, without an account and without our code."""
-    url = settings.PORTAL_URL
-    return (
-        "# once; compare it with others\n"
-        f"curl -s {url}/log/key > log.key\n"
-        "# keep these\n"
-        f"curl -s {url}/log/checkpoint > $(date +%F).note\n"
-        "ata verify EVENT.tlog-proof --entry EVENT.entry --vkey log.key"
-    )
 
 
 def _keys() -> list[dict[str, Any]]:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.audit_pages import bodies, events, exporting, ledger, live, log, packing, trail
+from portal.audit_pages import (
+    bodies,
+    events,
+    exporting,
+    ledger,
+    live,
+    log,
+    packing,
+    trail,
+    whole_log,
+)
 
 urlpatterns = [
     path("audit/", trail.trail, name="audit"),
@@ -16,6 +26,7 @@ urlpatterns = [
     path("audit/pack", packing.filter_pack, name="audit-pack"),
     path("audit/evidence/<str:digest>/", bodies.body, name="audit-evidence"),
     path("audit/ledger/", ledger.ledger, name="ledger"),
+    path("audit/ledger/entries", whole_log.entries, name="ledger-entries"),
     path("audit/ledger/verify/", ledger.verify, name="ledger-verify"),
     path("audit/ledger/runs/<uuid:run_id>/", ledger.run, name="ledger-run"),
     path("audit/exports/", exporting.exports, name="exports"),

@@ -39,7 +39,7 @@ NOT_PAGES = {
     "audit-event-proof", "audit-event-entry", "export", "export-download", "export-manifest",
     "ledger-run", "notices-seen", "dismiss-need", "api-docs", "enforcement-preview",
     "approval-again", "approval-denied", "account-end-session", "account-end-others",
-    "ledger-verify", "log-time", "suspend", "resume", "break-glass",
+    "ledger-verify", "ledger-entries", "log-time", "suspend", "resume", "break-glass",
     "audit-event-pack", "audit-pack", "pack-verifier", "account-passkey-rename",
     "account-passkey-approver", "account-passkeys-file", "approval-passkey",
     "approvals-policy-review", "approvals-policy-propose", "freeze-now", "freeze-me", "unfreeze",

@@ -31,6 +31,7 @@ ROUTES: Final[Doors] = {
     "readyz": ("reads", "whether the parts answer"),
     "audit/": ("records", "that the trail was read, once a person, query and ten minutes"),
     "audit/ledger/verify/": ("records", "the verification that was asked for"),
+    "audit/ledger/entries": ("records", "that the whole log was taken away"),
     "audit/exports/new/": ("records", "the export that was asked for"),
     "audit/exports/<uuid:job_id>/download": ("records", "the export that is written when read"),
     "audit/pack": ("records", "that an evidence pack was taken away"),
