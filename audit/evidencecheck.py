@@ -29,6 +29,7 @@ class EvidenceChecker:
         self._findings = findings
         self._erased: set[str] = set()
         self._seen: set[str] = set()
+        self._passed_on: set[str] = set()
         self._owners = dict(evidence.key_owners())
 
     def take(self, batch: Sequence[Examined]) -> None:
@@ -65,6 +66,17 @@ class EvidenceChecker:
             return "does not open: its key is gone, and its person was not erased"
         self._erased.add(item.digest)
         return ""
+
+    def told(self) -> tuple[set[str], set[str]]:
+        """Digests of bodies that were erased, and of all looked at, since the last call."""
+        erased, seen = self._erased - self._passed_on, self._seen - self._passed_on
+        self._passed_on |= erased | seen
+        return erased, seen
+
+    def learn(self, erased: set[str], seen: set[str]) -> None:
+        """Take over what another process looked at."""
+        self._erased |= erased
+        self._seen |= seen
 
     def finish(self) -> None:
         """Check every other item, and that no body in the folder has lost its row."""

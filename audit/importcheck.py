@@ -49,6 +49,11 @@ class ImportChecker:
                 self._findings.add("import", problem, one.index, one.id)
 
 
+def tells_of(document: dict[str, Any]) -> bool:
+    """Whether an entry tells of a row that an earlier entry was made from."""
+    return _imported(document) and document["action"] == changed.ACTION
+
+
 def _imported(document: dict[str, Any]) -> bool:
     return (
         document["source"] == "defenseclaw"

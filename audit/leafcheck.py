@@ -9,10 +9,10 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from audit import evidence, human
+from audit import evidence, human, workcheck
 from audit.clock import rfc3339
 from audit.evidencecheck import EvidenceChecker
-from audit.importcheck import ImportChecker
+from audit.importcheck import ImportChecker, tells_of
 from audit.indexcheck import IndexChecker
 from audit.ledger import entry as entries
 from audit.ledger.commitment import subject_key
@@ -35,14 +35,6 @@ _PLAIN = frozenset(COLUMNS) - {
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
-    """A leaf as computed from its entry; `hash` is None where there is no entry."""
-
-    index: int
-    hash: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
 class Examined:
     """An entry whose openings are right. `index` is None before it has a leaf."""
 
@@ -53,11 +45,22 @@ class Examined:
     event: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What ranges that another process checked tell the end of a run."""
+
+    erased: set[str]
+    seen: set[str]
+    work: set[UUID]
+    postings: int
+
+
 class LeafChecker:
     """Checks leaves in batches and returns their recomputed hashes.
 
     Attributes:
         index: the checker of the full-text index, which the rows are added to as they pass.
+        beside: indices of entries of the last `check` that hang on more than their own rows.
         pending: how many events without a leaf were checked.
     """
 
@@ -68,24 +71,39 @@ class LeafChecker:
         self._imports = ImportChecker(findings)
         self._work = WorkChecker(findings)
         self.index = IndexChecker(findings)
+        self.beside: set[int] = set()
         self.pending = 0
 
-    def check(self, first: int, end: int, *, examine_from: int) -> list[Leaf]:
-        """Check `first <= seq < end`; before `examine_from` only hashes are computed."""
-        order, _ = each(range(first, end), _order)
+    def check(self, first: int, end: int, *, examine_from: int) -> list[bytes | None]:
+        """Check `first <= seq < end`; before `examine_from` only hashes are computed.
+
+        Returns the hash of each entry; None where there is no entry.
+        """
+        return self._check(range(first, end), examine_from)
+
+    def open(self, indices: Sequence[int]) -> None:
+        """Check single entries, ascending, whose rows are known to be whole."""
+        self._check(indices, 0, indexed=True)
+
+    def _check(
+        self, indices: Sequence[int], examine_from: int, *, indexed: bool = False
+    ) -> list[bytes | None]:
+        self.beside = set()
+        order, _ = each(indices, _order)
         ids = list(order.values())
         events, _ = each(ids, _events)
-        leaves, wanted = [], []
-        for index in range(first, end):
+        leaves: list[bytes | None] = []
+        wanted = []
+        for index in indices:
             id = order.get(index)
             if id is None or id not in events:
                 self._findings.add("gap", "the entry is missing from the database", index, id or "")
-                leaves.append(Leaf(index, None))
+                leaves.append(None)
                 continue
-            leaves.append(Leaf(index, leaf_hash(events[id][0])))
+            leaves.append(leaf_hash(events[id][0]))
             if index >= examine_from:
                 wanted.append((index, id, events[id]))
-        self._examine(wanted)
+        self._examine(wanted, indexed=indexed)
         return leaves
 
     def check_pending(self, ids: Sequence[UUID]) -> None:
@@ -96,13 +114,27 @@ class LeafChecker:
             self._findings.add("event", f"the event cannot be read: {problem}", None, id)
         self._examine([(None, id, events[id]) for id in ids if id in events])
 
+    def told(self) -> Told:
+        """What was seen since the last call, for a checker in another process."""
+        told = Told(*self._evidence.told(), self._work.told(), self.index.total)
+        self.index.total = 0
+        return told
+
+    def learn(self, told: Told) -> None:
+        """Take over what a checker in another process saw."""
+        self._evidence.learn(told.erased, told.seen)
+        self._work.learn(told.work)
+        self.index.total += told.postings
+
     def finish(self, *, whole: bool) -> None:
         """Report what only the end of a run can tell."""
         self._evidence.finish()
         if whole:
             self._work.finish()
 
-    def _examine(self, wanted: Sequence[tuple[int | None, UUID, Row]]) -> None:
+    def _examine(
+        self, wanted: Sequence[tuple[int | None, UUID, Row]], *, indexed: bool = False
+    ) -> None:
         ids = [id for _, id, _ in wanted]
         openings, torn = each(ids, openings_of)
         rows, unreadable = each(ids, _rows)
@@ -112,7 +144,7 @@ class LeafChecker:
             if id in unreadable:
                 message = f"the search row cannot be read: {unreadable[id]}"
                 self._findings.add("projection", message, index, id)
-            elif index is not None and id in rows:
+            elif index is not None and id in rows and not indexed:
                 self.index.add(index, rows[id][_TERMS])
             if id in torn:
                 self._findings.add("opening", f"cannot be read: {torn[id]}", index, id)
@@ -129,6 +161,9 @@ class LeafChecker:
 
     def _check_beside(self, good: Sequence[Examined]) -> None:
         """Check what other tables and files hold about entries that are right themselves."""
+        self.beside.update(
+            one.index for one in good if one.index is not None and _hangs_on_more(one.document)
+        )
         for checker in (self._evidence, self._imports, self._work):
             try:
                 checker.take(good)
@@ -207,6 +242,12 @@ class LeafChecker:
             self._findings.add("projection", _told(row, expected), index, id)
 
 
+def _hangs_on_more(document: dict[str, Any]) -> bool:
+    return (
+        bool(document["evidence"]) or document["action"] in workcheck.ACTIONS or tells_of(document)
+    )
+
+
 _key_of = lru_cache(maxsize=4096)(subject_key)
 _SEQ = COLUMNS.index("seq")
 _TERMS = COLUMNS.index("terms")
@@ -214,7 +255,10 @@ _HUMAN = COLUMNS.index("human")
 
 
 def _order(indices: Sequence[int]) -> dict[int, UUID]:
-    found = Entry.objects.filter(seq__gte=indices[0], seq__lte=indices[-1])
+    if isinstance(indices, range):
+        found = Entry.objects.filter(seq__gte=indices[0], seq__lte=indices[-1])
+    else:
+        found = Entry.objects.filter(seq__in=indices).order_by("seq")
     return dict(found.values_list("seq", "event_id"))
 
 

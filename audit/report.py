@@ -25,7 +25,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of a verification: `ok` only if everything holds."""
+    """The result of a verification: `ok` only if everything holds.
+
+    `recognised` of the entries checked had been verified before, and nothing of them changed since.
+    """
 
     start: int
     size: int
@@ -35,6 +38,7 @@ class Report:
     root: bytes
     problems: tuple[Problem, ...]
     problem_count: int
+    recognised: int = 0
 
     @property
     def ok(self) -> bool:
@@ -58,6 +62,7 @@ class Report:
             "from": self.start,
             "size": self.size,
             "checked": self.checked,
+            "recognised": self.recognised,
             "checkpoints": self.checkpoints,
             "pending": self.pending,
             "root": b64encode(self.root).decode(),
@@ -85,3 +90,8 @@ class Findings:
         self.count += 1
         if len(self.kept) < MAX_PROBLEMS:
             self.kept.append(Problem(code, message, index, str(event)))
+
+    def take(self, others: Findings) -> None:
+        """Add what was found elsewhere."""
+        self.count += others.count
+        self.kept += others.kept[: MAX_PROBLEMS - len(self.kept)]

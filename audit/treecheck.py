@@ -10,7 +10,6 @@ from django.db.models import Q
 from audit import heads, keychanges, keyring
 from audit.heads import SequencerStopped
 from audit.keyring import Keyring
-from audit.leafcheck import Leaf
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger.growing import GrowingTree
 from audit.ledger.growing import Tile as FullTile
@@ -84,21 +83,23 @@ class TreeChecker:
             self._broken = True
             return GrowingTree()
 
-    def extend(self, first: int, leaves: Sequence[Leaf]) -> None:
-        """Add leaves `first …` in order, meeting every signed size on the way."""
+    def extend(self, first: int, leaves: Sequence[bytes | None]) -> None:
+        """Add leaves `first …` in order, meeting every signed size on the way; None is a gap."""
         if self._broken:
             return
-        hashes: list[bytes] = []
+        whole: list[bytes] = []
         for leaf in leaves:
-            if leaf.hash is None:
+            if leaf is None:
                 self._broken = True
                 break
-            hashes.append(leaf.hash)
-            if self._next is not None and leaf.index + 1 == self._next.size:
-                self._add(hashes)
-                hashes = []
-                self._meet(leaf.index + 1)
-        self._add(hashes)
+            whole.append(leaf)
+        added = 0
+        while self._next is not None and self._next.size <= first + len(whole):
+            size = self._next.size
+            self._add(whole[added : size - first])
+            added = max(added, size - first)
+            self._meet(size)
+        self._add(whole[added:])
 
     def stop(self) -> None:
         """Leaves are missing: no later root can be computed."""
@@ -130,6 +131,8 @@ class TreeChecker:
             return None
 
     def _add(self, hashes: list[bytes]) -> None:
+        if not hashes:
+            return
         full = self._tree.extend(hashes)
         if not full:
             return

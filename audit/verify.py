@@ -13,11 +13,14 @@ from itertools import batched
 
 from django.db.models import Max
 
-from audit import evidence, guards, indexcheck, straycheck, tree
+from audit import evidence, guards, indexcheck, straycheck, tree, walk
+from audit.crowd import Crowd
+from audit.known import Memory
 from audit.leafcheck import LeafChecker
-from audit.models import Checkpoint, Event
+from audit.models import Checkpoint, Entry, Event
 from audit.reading import UNREADABLE
 from audit.report import Findings, Problem, Report
+from audit.spancheck import checker_of
 from audit.treecheck import TreeChecker
 
 __all__ = ["OutsideLog", "Problem", "Report", "run"]
@@ -28,17 +31,33 @@ class OutsideLog(ValueError):
 
 
 type Progress = Callable[[int, int], None]
-BATCH = 1000
+BATCH = 1024
+_OF_A_PROCESS = 4096  # leaves handed to one at a time
+_WORTH_PROCESSES = 50_000  # leaves; fewer are done before the processes are up
 
 
-def run(*, start: int = 0, progress: Progress | None = None, batch: int = BATCH) -> Report:
+def run(
+    *,
+    start: int = 0,
+    progress: Progress | None = None,
+    batch: int = BATCH,
+    processes: int = 1,
+    tree_only: bool = False,
+    since: int = 0,
+) -> Report:
     """Verify entries from `start` to the current end, and everything about the whole.
+
+    Every entry is hashed and the whole tree computed. Rows beside the entries that were verified
+    before and have not changed since are recognised (`audit.known`), not opened again.
 
     Args:
         start: first leaf to check; the tree below it is taken from stored tiles, and its root is
             still held against every checkpoint.
         progress: called with (checked, total) after each batch.
         batch: leaves in memory at a time.
+        processes: how many share the work, where there is enough of it.
+        tree_only: check entries, tree and checkpoints, and nothing beside them.
+        since: open everything again that was verified before this moment (seconds since 1970).
 
     Raises:
         OutsideLog: `start` is negative or beyond the log.
@@ -53,26 +72,71 @@ def run(*, start: int = 0, progress: Progress | None = None, batch: int = BATCH)
     for problem in guards.problems():
         findings.add("trigger", problem)
     leaves = LeafChecker(findings)
-    checker = TreeChecker(findings, start=start, size=size, last_checkpoint=last_checkpoint)
-    first = checker.start
-    while first < size:
-        end = min(first + batch, size)
-        if (there := tree.next_index(first)) >= end:  # nobody counts to a forged index
-            findings.add("gap", f"the entries {first} to {there - 1} are missing", first)
-            checker.stop()
-            end = min(there, size)
+    memory = Memory(since)
+    checker = checker_of(findings, leaves, memory, tree_only=tree_only)
+    trees = TreeChecker(findings, start=start, size=size, last_checkpoint=last_checkpoint)
+    crowd = None
+    # Entries are counted: somebody may have forged one of a large index.
+    if processes > 1 and Entry.objects.filter(seq__gte=start).count() >= _WORTH_PROCESSES:
+        crowd = Crowd(processes, start=start, tree_only=tree_only, since=since)
+    ranges = walk.ranges(trees.start, size, _OF_A_PROCESS if crowd else batch)
+    recognised = 0
+    try:
+        if crowd is not None and not tree_only:
+            crowd.begin(start, size)
+        for one in walk.walk(ranges, checker, leaves, crowd, examine_from=start):
+            if one.leaves is None:  # nobody counts to a forged index
+                missing = f"the entries {one.first} to {one.there - 1} are missing"
+                findings.add("gap", missing, one.first)
+                trees.stop()
+            else:
+                # The tree begins at a tile boundary, a little before the first leaf asked for.
+                trees.extend(one.first, one.leaves)
+            recognised += one.recognised
+            if progress is not None:
+                progress(max(0, one.end - start), size - start)
+        if tree_only:
+            trees.finish()
         else:
-            # The tree begins at a tile boundary, a little before the first leaf asked for.
-            checker.extend(first, leaves.check(first, end, examine_from=start))
-        if progress is not None:
-            progress(max(0, end - start), size - start)
-        first = end
+            _finish(findings, leaves, trees, crowd, start=start, size=size)
+    finally:
+        memory.close()
+        if crowd is not None:
+            crowd.close()
+    return Report(
+        start=start,
+        size=size,
+        checked=size - start,
+        checkpoints=trees.checkpoints,
+        pending=leaves.pending,
+        root=trees.root,
+        problems=tuple(findings.kept),
+        problem_count=findings.count,
+        recognised=recognised,
+    )
+
+
+def _finish(
+    findings: Findings,
+    leaves: LeafChecker,
+    trees: TreeChecker,
+    crowd: Crowd | None,
+    *,
+    start: int,
+    size: int,
+) -> None:
+    """Check what only the whole can tell."""
+
+    def beside(name: str, check: Callable[[Findings], None]) -> None:
+        findings.take(crowd.stage(name)) if crowd else check(findings)
+
+    postings = crowd.postings if crowd else None
     stages: tuple[tuple[str, Callable[[], None]], ...] = (
         ("events without a leaf", lambda: _check_pending(leaves)),
-        ("the tree", checker.finish),
-        ("the full-text index", lambda: leaves.index.finish(start, size)),
-        ("the counts", lambda: indexcheck.check_counts(findings)),
-        ("rows beside the log", lambda: straycheck.check(findings)),
+        ("the tree", trees.finish),
+        ("the full-text index", lambda: leaves.index.finish(start, size, postings)),
+        ("the counts", lambda: beside("counts", indexcheck.check_counts)),
+        ("rows beside the log", lambda: beside("strays", straycheck.check)),
         ("evidence and finished work", lambda: leaves.finish(whole=start == 0)),
     )
     for what, check in stages:
@@ -80,16 +144,6 @@ def run(*, start: int = 0, progress: Progress | None = None, batch: int = BATCH)
             check()
         except UNREADABLE as error:
             findings.add("unreadable", f"{what} cannot be read: {type(error).__name__}: {error}")
-    return Report(
-        start=start,
-        size=size,
-        checked=size - start,
-        checkpoints=checker.checkpoints,
-        pending=leaves.pending,
-        root=checker.root,
-        problems=tuple(findings.kept),
-        problem_count=findings.count,
-    )
 
 
 def _check_pending(leaves: LeafChecker) -> None:

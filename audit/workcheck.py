@@ -27,6 +27,7 @@ _DONE: dict[str, tuple[Any, tuple[str, ...]]] = {
     _EXPORTED: (ExportJob, (ExportJob.State.READY, ExportJob.State.EXPIRED)),
     _VERIFIED: (VerificationRun, (VerificationRun.State.PASSED, VerificationRun.State.FAILED)),
 }
+ACTIONS = frozenset(_DONE)
 
 type Pair = tuple[str, Any, Any]
 """A column's name, what the row says, what the event says (None: the event does not tell)."""
@@ -56,6 +57,15 @@ class WorkChecker:
                 for problem in problems:
                     message = f"the row of this {_noun(action)} {problem}"
                     self._findings.add("work", message, one.index, one.id)
+
+    def told(self) -> set[UUID]:
+        """Exports and verifications that entries told of since the last call."""
+        told, self._told = self._told, set()
+        return told
+
+    def learn(self, told: set[UUID]) -> None:
+        """Take over what entries told another process of."""
+        self._told |= told
 
     def finish(self) -> None:
         """Report rows that claim to be finished although no entry tells of it."""

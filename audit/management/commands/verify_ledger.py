@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from audit import verify
+from audit import known, verify
 
 
 class Command(BaseCommand):
@@ -19,9 +20,32 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--from", dest="start", type=int, default=0, metavar="N")
+        parser.add_argument(
+            "--tree", action="store_true", help="only entries, tree and checkpoints, all hashed"
+        )
+        parser.add_argument(
+            "--anew",
+            action="store_true",
+            help="open every event again, also those that held before and have not changed since",
+        )
+        parser.add_argument(
+            "--resume", action="store_true", help="go on with --anew where it was stopped"
+        )
+        parser.add_argument(
+            "--processes",
+            type=int,
+            default=len(os.sched_getaffinity(0)),
+            metavar="N",
+            help="how many share the work (default: one for each processor)",
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        since = 0
+        if options["resume"]:
+            since = known.begun()
+        elif options["anew"]:
+            since = known.begin()
         try:
             with tqdm(unit="entry", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
 
@@ -29,7 +53,13 @@ class Command(BaseCommand):
                     bar.total = total
                     bar.update(checked - bar.n)
 
-                report = verify.run(start=options["start"], progress=progress)
+                report = verify.run(
+                    start=options["start"],
+                    progress=progress,
+                    processes=options["processes"],
+                    tree_only=options["tree"],
+                    since=since,
+                )
         except verify.OutsideLog as error:
             raise CommandError(str(error), returncode=2) from None
         if options["json"]:
@@ -48,6 +78,11 @@ class Command(BaseCommand):
             f"{report.checked} of {report.size} entries and {report.checkpoints} checkpoints "
             f"checked, {report.pending} events wait for a leaf."
         )
+        if report.recognised:
+            counted += (
+                f" {report.recognised} entries had been opened before and have not changed since; "
+                "--anew opens them again."
+            )
         if report.ok:
             self.stdout.write(self.style.SUCCESS(f"Everything holds: {counted}"))
         else:

@@ -1,0 +1,126 @@
+"""Verification by several processes: each checks ranges of leaves, none holds more than one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any
+
+import django
+from django.db import connection
+
+if TYPE_CHECKING:
+    from audit.leafcheck import Told
+    from audit.report import Findings
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a process found in a range: hashes of its leaves, and whether anything is wrong."""
+
+    leaves: list[bytes | None]
+    good: bool
+    known: int
+    told: Told
+
+
+class Crowd:
+    """Processes that verify ranges and whole tables beside each other.
+
+    They come to life anew, so that none inherits a connection or a lock, with one hash seed: the
+    sums of postings that they make can be compared.
+    """
+
+    def __init__(self, many: int, *, start: int, tree_only: bool, since: int) -> None:
+        self._many = many
+        before = os.environ.get("PYTHONHASHSEED")
+        os.environ["PYTHONHASHSEED"] = str(secrets.randbelow(2**32 - 1) + 1)
+        try:
+            self._pool = ProcessPoolExecutor(
+                many, get_context("spawn"), initializer=_begin, initargs=(start, tree_only, since)
+            )
+            self._stages: dict[str, Future[Any]] = {}
+            # A process starts when work comes to it, and has to find the seed then.
+            list(self._pool.map(_hello, range(many)))
+        finally:
+            if before is None:
+                del os.environ["PYTHONHASHSEED"]
+            else:
+                os.environ["PYTHONHASHSEED"] = before
+
+    def begin(self, start: int, size: int) -> None:
+        """Let checks of whole tables begin; `stage` and `postings` wait for them."""
+        if connection.vendor == "sqlite":
+            self._stages["index"] = self._pool.submit(_postings, start, size)
+        for name in ("strays", "counts"):
+            self._stages[name] = self._pool.submit(_stage, name)
+
+    @property
+    def ahead(self) -> int:
+        """How many ranges may wait at any moment."""
+        return 2 * self._many
+
+    def check(self, first: int, end: int) -> Future[Checked]:
+        """Begin to check a range."""
+        return self._pool.submit(_check, first, end)
+
+    def stage(self, name: str) -> Findings:
+        """What the check of whole tables found."""
+        found: Findings = self._stages[name].result()
+        return found
+
+    def postings(self) -> int:
+        """Sum of the full-text index's postings, to compare with those of the rows."""
+        return int(self._stages["index"].result())
+
+    def close(self) -> None:
+        """End the processes; what waits is not begun."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+_state: dict[str, Any] = {}
+
+
+def _begin(start: int, tree_only: bool, since: int) -> None:
+    django.setup()
+    from audit.known import Memory
+    from audit.leafcheck import LeafChecker
+    from audit.report import Findings
+    from audit.spancheck import checker_of
+
+    findings = Findings()
+    leaves = LeafChecker(findings)
+    checker = checker_of(findings, leaves, Memory(since), tree_only=tree_only)
+    _state["here"] = (start, findings, leaves, checker)
+
+
+def _hello(_: int) -> None:
+    """Nothing: a process that answers is there."""
+
+
+def _check(first: int, end: int) -> Checked:
+    start, findings, leaves, checker = _state["here"]
+    before, known = findings.count, checker.known
+    hashes = list(checker.check(first, end, examine_from=start))
+    good = findings.count == before
+    findings.kept.clear()
+    return Checked(hashes, good, checker.known - known, leaves.told())
+
+
+def _stage(name: str) -> Findings:
+    from audit import indexcheck, straycheck
+    from audit.report import Findings
+
+    found = Findings()
+    {"strays": straycheck.check, "counts": indexcheck.check_counts}[name](found)
+    return found
+
+
+def _postings(start: int, size: int) -> int:
+    from audit import fulltext, indexcheck
+
+    with fulltext.postings() as source:
+        return indexcheck.held(source, start, size)

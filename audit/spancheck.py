@@ -1,0 +1,86 @@
+"""Checks of leaves that work out anew only what was not verified before, or changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from audit import rawread
+from audit.known import SPAN, Memory
+from audit.leafcheck import LeafChecker
+from audit.report import Findings
+
+
+class SpanChecker:
+    """Checks ranges of leaves, a stretch of 256 at a time.
+
+    Each entry is hashed every time. Whatever is not as it was is handed to the `LeafChecker`, which
+    alone decides what is wrong.
+
+    Attributes:
+        known: how many leaves were recognised so far.
+    """
+
+    def __init__(self, findings: Findings, leaves: LeafChecker, memory: Memory) -> None:
+        self._findings = findings
+        self._leaves = leaves
+        self._memory = memory
+        self.known = 0
+
+    def check(self, first: int, end: int, *, examine_from: int) -> Sequence[bytes | None]:
+        """Check `first <= seq < end`; as `LeafChecker.check`."""
+        found: list[bytes | None] = []
+        at = first
+        while at < end:
+            upto = min(at - at % SPAN + SPAN, end)
+            if upto - at == SPAN and at >= examine_from:
+                found += self._stretch(at)
+            else:
+                found += self._leaves.check(at, upto, examine_from=examine_from)
+            at = upto
+        return found
+
+    def _stretch(self, first: int) -> Sequence[bytes | None]:
+        read = rawread.stretch(first)
+        known = self._memory.recall(first, read.digest) if read else None
+        if read is None or known is None:
+            return self._anew(first, read.digest if read else b"")
+        if positions := known.positions():
+            self._leaves.open([first + place for place in positions])
+        for place, words in enumerate(read.terms):
+            self._leaves.index.add(first + place, words)
+        self.known += SPAN
+        return read.leaves
+
+    def _anew(self, first: int, digest: bytes) -> Sequence[bytes | None]:
+        problems = self._findings.count
+        found = self._leaves.check(first, first + SPAN, examine_from=first)
+        if digest and self._findings.count == problems:
+            # Nothing may have changed between the two readings: the seal is over these bytes.
+            again = rawread.stretch(first)
+            if again is not None and again.digest == digest:
+                places = {index - first for index in self._leaves.beside}
+                self._memory.remember(first, digest, places)
+        return found
+
+
+class EntryChecker:
+    """Checks bytes alone: each entry hashes to its leaf."""
+
+    known = 0
+
+    def __init__(self, leaves: LeafChecker) -> None:
+        self._leaves = leaves
+
+    def check(self, first: int, end: int, *, examine_from: int) -> Sequence[bytes | None]:
+        """Check `first <= seq < end`; what does not hold is examined in full."""
+        found = rawread.entries(first, end)
+        if found is None:
+            return self._leaves.check(first, end, examine_from=examine_from)
+        return found
+
+
+def checker_of(
+    findings: Findings, leaves: LeafChecker, memory: Memory, *, tree_only: bool
+) -> SpanChecker | EntryChecker:
+    """What checks ranges of leaves."""
+    return EntryChecker(leaves) if tree_only else SpanChecker(findings, leaves, memory)
