@@ -55,14 +55,15 @@ class Memory:
     def __init__(self, since: int = 0) -> None:
         self._since = since
         self._key = _key()
-        self._file: int | None = None
+        self._path = logkey.folder() / "verified"
 
     def recall(self, first: int, digest: bytes) -> Known | None:
         """What is known of the stretch that begins at `first`, if its rows are still those."""
         if not self._key:
             return None
         try:
-            record = os.pread(self._open(), _RECORD.size, first // SPAN * _RECORD.size)
+            with self._path.open("rb", buffering=0) as file:
+                record = os.pread(file.fileno(), _RECORD.size, _place(first))
         except OSError:
             return None
         if len(record) < _RECORD.size:
@@ -81,26 +82,22 @@ class Memory:
         seal = self._seal(first, digest, known)
         record = _RECORD.pack(known.at, known.open.to_bytes(32), seal)
         try:
-            os.pwrite(self._open(), record, first // SPAN * _RECORD.size)
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
+            try:
+                os.pwrite(file, record, _place(first))
+            finally:
+                os.close(file)
         except OSError:
             return  # a full or read-only disk costs speed, nothing else
-
-    def close(self) -> None:
-        """Let go of the file."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-
-    def _open(self) -> int:
-        if self._file is None:
-            path = logkey.folder() / "verified"
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        return self._file
 
     def _seal(self, first: int, digest: bytes, known: Known) -> bytes:
         said = struct.pack(">QQ", first, known.at) + known.open.to_bytes(32)
         return hmac.digest(self._key, _LABEL + code() + said + digest, "sha256")
+
+
+def _place(first: int) -> int:
+    return first // SPAN * _RECORD.size
 
 
 def begin() -> int:

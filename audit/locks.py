@@ -1,4 +1,5 @@
-"""Locks that make one process the sequencer, and one the client of witnesses and authority."""
+"""Locks that make one process the sequencer, the client of witnesses, that of the authority, and
+the one that verifies."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from audit import logkey
 
 _SEQUENCER_KEY = 0x6174612E6C6F67  # "ata.log"
 _WITNESSES_KEY = 0x6174612E776974  # "ata.wit"
+_ROUNDS_KEY = 0x6174612E726E64  # "ata.rnd"
 _STAMPING_KEY = 0x6174612E747361  # "ata.tsa"
 
 
@@ -37,6 +39,13 @@ def witnesses_lock() -> Iterator[bool]:
 def stamping_lock() -> Iterator[bool]:
     """Yield True while this process alone asks the time authority, False if another does."""
     with _held("stamping", _STAMPING_KEY) as held:
+        yield held
+
+
+@contextmanager
+def rounds_lock() -> Iterator[bool]:
+    """Yield True while this process alone verifies continuously, False if another does."""
+    with _held("rounds", _ROUNDS_KEY) as held:
         yield held
 
 

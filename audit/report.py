@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,15 @@ class Problem:
     def __str__(self) -> str:
         where = "" if self.index is None else f"index {self.index}: "
         return f"{where}{self.message}"
+
+
+def nearest(problems: Sequence[Problem]) -> Problem:
+    """The problem at the lowest leaf; what names only the begin of a range yields."""
+    placed = [p for p in problems if p.index is not None]
+    exact = [p for p in placed if p.code not in ("root", "counts")]
+    if placed:
+        return min(exact or placed, key=lambda p: -1 if p.index is None else p.index)
+    return problems[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +58,7 @@ class Report:
     @property
     def first_bad(self) -> Problem | None:
         """The problem at the lowest leaf; what names only the begin of a range yields."""
-        placed = [p for p in self.problems if p.index is not None]
-        exact = [p for p in placed if p.code not in ("root", "counts")]
-        if placed:
-            return min(exact or placed, key=lambda p: -1 if p.index is None else p.index)
-        return self.problems[0] if self.problems else None
+        return nearest(self.problems) if self.problems else None
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON, the output of `verify_ledger --json`."""

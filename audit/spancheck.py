@@ -16,14 +16,20 @@ class SpanChecker:
     Each entry is hashed every time. Whatever is not as it was is handed to the `LeafChecker`, which
     alone decides what is wrong.
 
+    Args:
+        words: add up the words of search rows, to compare with the full-text index.
+
     Attributes:
         known: how many leaves were recognised so far.
     """
 
-    def __init__(self, findings: Findings, leaves: LeafChecker, memory: Memory) -> None:
+    def __init__(
+        self, findings: Findings, leaves: LeafChecker, memory: Memory, *, words: bool = True
+    ) -> None:
         self._findings = findings
         self._leaves = leaves
         self._memory = memory
+        self._words = words
         self.known = 0
 
     def check(self, first: int, end: int, *, examine_from: int) -> Sequence[bytes | None]:
@@ -46,8 +52,9 @@ class SpanChecker:
             return self._anew(first, read.digest if read else b"")
         if positions := known.positions():
             self._leaves.open([first + place for place in positions])
-        for place, words in enumerate(read.terms):
-            self._leaves.index.add(first + place, words)
+        if self._words:
+            for place, words in enumerate(read.terms):
+                self._leaves.index.add(first + place, words)
         self.known += SPAN
         return read.leaves
 

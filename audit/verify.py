@@ -72,8 +72,7 @@ def run(
     for problem in guards.problems():
         findings.add("trigger", problem)
     leaves = LeafChecker(findings)
-    memory = Memory(since)
-    checker = checker_of(findings, leaves, memory, tree_only=tree_only)
+    checker = checker_of(findings, leaves, Memory(since), tree_only=tree_only)
     trees = TreeChecker(findings, start=start, size=size, last_checkpoint=last_checkpoint)
     crowd = None
     # Entries are counted: somebody may have forged one of a large index.
@@ -100,7 +99,6 @@ def run(
         else:
             _finish(findings, leaves, trees, crowd, start=start, size=size)
     finally:
-        memory.close()
         if crowd is not None:
             crowd.close()
     return Report(

@@ -39,7 +39,7 @@ def loops() -> dict[str, Loop]:
     """Name and loop of everything the worker does unasked."""
     from approvals import clock
     from approvals.sweep import ASKING, LETTERS, STEPS, sweep, tidy
-    from audit import due, sequencer, stamping, witnesses
+    from audit import due, rounds, sequencer, stamping, witnesses
     from connections import letters as owners
     from connections import reachable, reconcile
     from connections.access import reading
@@ -59,6 +59,7 @@ def loops() -> dict[str, Loop]:
         "sequencer": sequencer.loop,
         "witnesses": witnesses.loop,
         "time": stamping.loop,
+        "verifying": rounds.loop,
         "audit-due": repeat(due.run, 1.0),
         "gateways": repeat(watch.poll_due, 1.0),
         "inventory": repeat(reconcile.run_due, 5.0),

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from approvals import clock
 from approvals.models import Approval, Effect, Status
-from audit import sequencer, witnesses
+from audit import rounds, sequencer, witnesses
 from audit.heads import newest_checkpoint
 from audit.models import EventRow
 
@@ -37,9 +37,12 @@ def _lines(now: datetime) -> Iterator[str]:
         yield _gauge("ata_ledger_checkpoint_age_seconds", "Age of the newest signature.", age)
     waiting = EventRow.objects.filter(seq=None).count()
     yield _gauge("ata_ledger_unsequenced", "Events that wait for a leaf.", waiting)
-    yield _gauge(
-        "ata_ledger_alarm", "1 while signing is stopped.", bool(sequencer.stopped_reason())
-    )
+    verified = rounds.Progress.read()
+    alarm = bool(sequencer.stopped_reason() or verified.alarm)
+    yield _gauge("ata_ledger_alarm", "1 while signing is stopped or the log does not hold.", alarm)
+    if verified.done:
+        age = (now - verified.done).total_seconds()
+        yield _gauge("ata_ledger_verified_age_seconds", "Since the last whole round ended.", age)
     yield _gauge(
         "ata_ledger_witnessed_size",
         "Entries of the largest tree that a quorum of witnesses cosigned.",

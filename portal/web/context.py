@@ -128,6 +128,15 @@ def _banners(person: User | None, counts: Counts) -> list[dict[str, str]]:
                 "action": "What this means",
             }
         )
+    if reason := ledger_facts.broken():
+        found.append(
+            {
+                "level": "bad",
+                "text": f"The ledger does not hold: {reason}.",
+                "url": "/audit/ledger/",
+                "action": "What this means",
+            }
+        )
     if counts.frozen:
         found.append(
             {

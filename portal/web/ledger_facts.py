@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.cache import cache
 
-from audit import loglevels, sequencer, witnesses
+from audit import loglevels, rounds, sequencer, witnesses
 from audit.heads import newest_checkpoint
 from audit.models import VerificationRun, WitnessState
 
@@ -29,6 +29,11 @@ def stopped() -> str:
     return sequencer.stopped_reason()
 
 
+def broken() -> str:
+    """What of the log does not hold; empty while everything does."""
+    return rounds.alarm()
+
+
 def _read() -> dict[str, Any]:
     signed = newest_checkpoint()
     run = VerificationRun.objects.filter(state__in=_OVER).order_by("-finished").first()
@@ -44,6 +49,8 @@ def _read() -> dict[str, Any]:
         found |= {"state": "warn", "words": "nothing signed yet"}
     if run is not None and run.state == VerificationRun.State.FAILED:
         found |= {"state": "bad", "words": f"does not verify {_where(run.result)}"}
+    if reason := rounds.alarm():
+        found |= {"state": "bad", "words": f"does not hold: {reason}"}
     if reason := stopped():
         found |= {"state": "bad", "words": f"signing has stopped: {reason}"}
     return found

@@ -1,0 +1,251 @@
+"""Continuous verification: what was just signed at once, everything older round by round.
+
+A round walks the whole log in small steps, a tenth of the worker's time, and ends with what only
+the whole can tell. What is found is looked at a second time: an alarm is for what stays wrong. The
+words of the full-text index are left to `verify_ledger`, which takes longer for them alone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import close_old_connections
+
+from audit import clock, evidence, guards, heads, indexcheck, locks, logkey, straycheck, tree
+from audit.actor import SYSTEM
+from audit.clock import rfc3339
+from audit.files import write_durably
+from audit.known import SPAN, Memory
+from audit.leafcheck import LeafChecker
+from audit.ledger import tiles
+from audit.ledger.merkle import ProofError
+from audit.models import Checkpoint, Event
+from audit.reading import UNREADABLE
+from audit.record import record
+from audit.report import Findings, Problem, nearest
+from audit.spancheck import SpanChecker
+from audit.treecheck import TreeChecker
+
+SHARE = 0.1  # of the worker's time
+REST = timedelta(minutes=1)  # between two rounds
+_TOLD_EVERY = timedelta(seconds=5)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far continuous verification is.
+
+    Attributes:
+        done: when the last whole round ended; None before the first.
+        done_size: entries that it covered.
+        done_s: seconds that it took.
+        at, size: entries that the present round has behind it, and all that it covers.
+        recent: entries that were checked when they were signed; the log up to there is covered.
+        alarm: what was found, and found again; empty while everything holds.
+    """
+
+    done: datetime | None = None
+    done_size: int = 0
+    done_s: int = 0
+    at: int = 0
+    size: int = 0
+    recent: int = 0
+    alarm: str = ""
+
+    @property
+    def coverage(self) -> int:
+        """Percent of the present round."""
+        return 100 * self.at // self.size if self.size else 100
+
+    @classmethod
+    def read(cls) -> Progress:
+        """What the worker last told; nothing where it told nothing."""
+        try:
+            told = json.loads((logkey.folder() / "rounds").read_text())
+            done = datetime.fromisoformat(told["done"]) if told["done"] else None
+            return cls(**{**told, "done": done})
+        except (OSError, ValueError, TypeError, KeyError):
+            return cls()
+
+    def write(self) -> None:
+        """Tell pages and metrics."""
+        told = {name: getattr(self, name) for name in self.__slots__}
+        told["done"] = rfc3339(self.done) if self.done else ""
+        write_durably(logkey.folder() / "rounds", json.dumps(told).encode())
+
+
+class Round:
+    """One walk along the log as it is signed at the beginning."""
+
+    def __init__(self, size: int) -> None:
+        evidence.forget_read()
+        self.began = time.monotonic()
+        self.size, self.at = size, 0
+        self.findings = Findings()
+        self._leaves = LeafChecker(self.findings)
+        self._spans = SpanChecker(self.findings, self._leaves, Memory(), words=False)
+        last = Checkpoint.objects.order_by("-id").values_list("id", flat=True).first() or 0
+        self._trees = TreeChecker(self.findings, start=0, size=size, last_checkpoint=last)
+
+    def step(self) -> None:
+        """Check the next 256 entries."""
+        end = min(self.at + SPAN, self.size)
+        self._trees.extend(self.at, self._spans.check(self.at, end, examine_from=0))
+        self.at = end
+
+    def finish(self) -> None:
+        """Check what only the whole can tell."""
+        waiting = Event.objects.filter(leaf__isnull=True).values_list("id", flat=True)
+        beside: tuple[Callable[[], None], ...] = (
+            lambda: self._leaves.check_pending(list(waiting[:SPAN])),
+            self._trees.finish,
+            lambda: indexcheck.check_counts(self.findings),
+            lambda: straycheck.check(self.findings),
+            lambda: self._leaves.finish(whole=True),
+        )
+        for check in beside:
+            try:
+                check()
+            except UNREADABLE as error:
+                self.findings.add("unreadable", f"{type(error).__name__}: {error}")
+        for problem in guards.problems():
+            self.findings.add("trigger", problem)
+
+
+class Newest:
+    """Checks entries as soon as they are signed."""
+
+    def __init__(self, upto: int) -> None:
+        self.upto = upto
+        self.findings = Findings()
+        self._spans = SpanChecker(self.findings, LeafChecker(self.findings), Memory(), words=False)
+
+    def follow(self, signed: Checkpoint, until: float) -> None:
+        """Check what was signed since the last call, until the clock says `until`."""
+        behind = self.upto
+        while self.upto < signed.size and time.monotonic() < until:
+            end = min(self.upto - self.upto % SPAN + SPAN, signed.size)
+            self._spans.check(self.upto, end, examine_from=self.upto)
+            self.upto = end
+        if behind < self.upto == signed.size:
+            self._meet(signed)
+
+    def _meet(self, signed: Checkpoint) -> None:
+        last = signed.size - 1
+        try:
+            root = tiles.root(tree.read_tile, signed.size)
+        except ProofError as error:
+            self.findings.add("tile", str(error), last)
+            return
+        if root != bytes(signed.root):
+            message = f"the root of {signed.size} entries is not the one that was just signed"
+            self.findings.add("root", message, last)
+
+
+class Rounds:
+    """Verifies in turns. One process of all does so at a time."""
+
+    def __init__(self) -> None:
+        self._told = Progress.read()
+        self._told_at = clock.now() - _TOLD_EVERY
+        self._round: Round | None = None
+        self._newest: Newest | None = None
+        self._doubts: set[tuple[str, int | None]] = set()
+
+    def turn(self, *, budget_s: float = SHARE) -> None:
+        """Check for about `budget_s`: what is new first, then the round."""
+        with locks.rounds_lock() as held:
+            signed = heads.newest_checkpoint()
+            if not held or signed is None:
+                self._round = self._newest = None
+                return
+            until = time.monotonic() + budget_s
+            self._follow(signed, until)
+            if self._round is None and self._due():
+                self._round = Round(signed.size)
+            if self._round is not None:
+                self._walk(self._round, until)
+            self._tell()
+
+    def _due(self) -> bool:
+        done = self._told.done
+        if self._doubts and not self._told.alarm:
+            return True
+        return done is None or clock.now() - done >= REST
+
+    def _follow(self, signed: Checkpoint, until: float) -> None:
+        if self._newest is None or self._newest.upto > signed.size:
+            known = self._told.recent if self._told.done else signed.size
+            self._newest = Newest(min(known, signed.size))
+        self._newest.follow(signed, until)
+        if self._newest.findings.count:
+            self._judge(self._newest.findings.kept)
+            self._newest, self._round = Newest(self._newest.upto), None
+
+    def _walk(self, round: Round, until: float) -> None:
+        while time.monotonic() < until and round.at < round.size:
+            round.step()
+        if round.at < round.size:
+            return
+        round.finish()
+        self._round = None
+        self._newest = self._newest and Newest(self._newest.upto)  # nothing it cached grows old
+        self._judge(round.findings.kept)
+        took = int(time.monotonic() - round.began)
+        said: dict[str, Any] = {"done": clock.now(), "done_size": round.size, "done_s": took}
+        if not round.findings.count:
+            said["alarm"] = ""
+        self._tell(**said)
+
+    def _judge(self, problems: list[Problem]) -> None:
+        """Raise the alarm for what was found twice; doubt what was found once."""
+        found = {(problem.code, problem.index): problem for problem in problems}
+        again = [problem for key, problem in found.items() if key in self._doubts]
+        self._doubts = set(found)
+        if not again:
+            return
+        first = nearest(again)
+        if self._told.alarm == str(first):
+            return
+        _log.critical("the ledger does not hold: %s", first)
+        data = {"code": first.code, "index": first.index}
+        record(SYSTEM, "ledger.alarm", data=data, reason=str(first))
+        self._tell(alarm=str(first))
+
+    def _tell(self, **said: Any) -> None:
+        """Tell how far it is, every few seconds, and what is said at once."""
+        now = clock.now()
+        if not said and now - self._told_at < _TOLD_EVERY:
+            return
+        self._told_at = now
+        if self._newest is not None:
+            said["recent"] = self._newest.upto
+        if self._round is not None:
+            said |= {"at": self._round.at, "size": self._round.size}
+        elif "done_size" in said:
+            said |= {"at": said["done_size"], "size": said["done_size"]}
+        self._told = replace(self._told, **said)
+        self._told.write()
+
+
+def loop(stop: threading.Event, *, pause_s: float = 1.0) -> None:
+    """Verify a tenth of the time until `stop` is set."""
+    rounds = Rounds()
+    while not stop.is_set():
+        close_old_connections()
+        rounds.turn(budget_s=SHARE * pause_s)
+        stop.wait(pause_s)
+    close_old_connections()
+
+
+def alarm() -> str:
+    """What does not hold, as continuous verification found it twice; empty while all does."""
+    return Progress.read().alarm
