@@ -207,6 +207,7 @@ audit.exported | Audit trail exported | exported the audit trail | LOW
 audit.verified | Audit trail verified | verified the audit trail | INFO
 audit.imported | Records imported | imported {target} | INFO
 audit.quarantined | Records quarantined | set aside unreadable records of {target} | MEDIUM
+evidence.key_changed | Evidence key changed | wrapped the keys of the evidence store anew | HIGH
 evidence.read | Evidence read | read the evidence of {target} | LOW
 ledger.alarm | Ledger alarm | stopped signing the ledger | CRITICAL | told
 ledger.key_changed | Ledger key changed | changed the key of the ledger | CRITICAL

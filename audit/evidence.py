@@ -19,13 +19,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.db import transaction
 
-from audit import clock
+from audit import clock, evidencekeys
 from audit.actor import EvidenceRef
+from audit.evidencekeys import EvidenceError
 from audit.files import sync_folder, write_durably
 from audit.ledger.canonical import canonical
 from audit.models import EvidenceItem
@@ -38,14 +38,8 @@ KINDS = (
     "assertion",
     "acknowledgement",
 )
-_NONCE = 12
 _KEY_ID = 8
-_COMMON = "common"  # key name of bodies that are about nobody
 _DESTROYED = "the key of the person this was about has been destroyed"
-
-
-class EvidenceError(Exception):
-    """The store cannot answer; the message says what to do."""
 
 
 class EvidenceMissing(EvidenceError):
@@ -88,7 +82,7 @@ def put(
     if not_before_release is None and kind.endswith("_token"):
         not_before_release = token_expiry(body)
     key = _subject_key(subject_key, create=True)
-    write_durably(_draft_path(digest), _key_id(key) + _seal(key, body, digest))
+    write_durably(_draft_path(digest), _key_id(key) + evidencekeys.seal(key, body, digest))
     EvidenceItem.objects.bulk_create(
         [
             EvidenceItem(
@@ -127,7 +121,7 @@ def get(digest: str) -> bytes:
     key, sealed = _subject_key(item.subject, create=False), path.read_bytes()
     if sealed[:_KEY_ID] != _key_id(key):
         raise EvidenceErased(_DESTROYED)
-    body = _open(key, sealed[_KEY_ID:], digest)
+    body = evidencekeys.unseal(key, sealed[_KEY_ID:], digest)
     if hashlib.sha256(body).hexdigest() != digest:
         raise EvidenceError(f"evidence {digest} has been replaced by another body")
     return body
@@ -164,7 +158,7 @@ def _kept(digest: str) -> bytes:
 
 def has_key(subject_key: str) -> bool:
     """Whether any body about this person can still be read."""
-    return bool(subject_key) and _key_path(subject_key).exists()
+    return bool(subject_key) and evidencekeys.path_of(subject_key).exists()
 
 
 def erase_subject(subject_key: str) -> bool:
@@ -175,16 +169,17 @@ def erase_subject(subject_key: str) -> bool:
     """
     if not subject_key:
         raise ValueError("bodies that are about nobody have nobody to be erased for")
-    path = _key_path(subject_key)
-    if not path.exists():
-        return False
-    # Overwritten first: unlinking alone leaves the wrapped key in the free space of the disk.
-    with path.open("r+b") as handle:
-        handle.write(secrets.token_bytes(path.stat().st_size))
-        handle.flush()
-        os.fsync(handle.fileno())
-    path.unlink()
-    sync_folder(path.parent)
+    path = evidencekeys.path_of(subject_key)
+    with evidencekeys.held():  # so that nobody who wraps keys anew brings it back
+        if not path.exists():
+            return False
+        # Overwritten first: unlinking alone leaves the wrapped key in the free space of the disk.
+        with path.open("r+b") as handle:
+            handle.write(secrets.token_bytes(path.stat().st_size))
+            handle.flush()
+            os.fsync(handle.fileno())
+        path.unlink()
+        sync_folder(path.parent)
     _kept.cache_clear()
     return True
 
@@ -277,9 +272,8 @@ def key_owners() -> Iterator[tuple[bytes, str]]:
 
     A key that does not open is left out.
     """
-    folder: Path = settings.VAR_DIR / "evidence-keys"
-    for path in folder.glob("[!.]*"):
-        subject = "" if path.name == _COMMON else path.name
+    for path in evidencekeys.paths():
+        subject = "" if path.name == evidencekeys.COMMON else path.name
         try:
             yield _key_id(_subject_key(subject, create=False)), subject
         except EvidenceError:
@@ -291,31 +285,17 @@ def forget_read() -> None:
     _kept.cache_clear()
 
 
-def _seal(key: bytes, body: bytes, bound_to: str) -> bytes:
-    nonce = secrets.token_bytes(_NONCE)
-    return nonce + AESGCM(key).encrypt(nonce, body, bound_to.encode())
-
-
-def _open(key: bytes, sealed: bytes, bound_to: str) -> bytes:
-    try:
-        return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], bound_to.encode())
-    except (InvalidTag, ValueError):
-        raise EvidenceError(
-            f"{bound_to} does not open: the file was altered or EVIDENCE_KEY is not the one it "
-            "was sealed with; restore the key or the file"
-        ) from None
-
-
 def _subject_key(subject: str, *, create: bool) -> bytes:
     if len(settings.EVIDENCE_KEY) != 32:
         raise EvidenceError("EVIDENCE_KEY must be 32 bytes; set it to 64 hex digits")
-    path = _key_path(subject)
+    path = evidencekeys.path_of(subject)
     if not path.exists():
         if not create:
             raise EvidenceErased(_DESTROYED)
-        fresh = _seal(settings.EVIDENCE_KEY, AESGCM.generate_key(256), path.name)
+        evidencekeys.refuse_retired()
+        fresh = evidencekeys.seal(settings.EVIDENCE_KEY, AESGCM.generate_key(256), path.name)
         write_durably(path, fresh, replace=False)  # of two writers the first one's key stays
-    return _open(settings.EVIDENCE_KEY, path.read_bytes(), path.name)
+    return evidencekeys.unwrap(path.read_bytes(), path.name)
 
 
 def _key_id(key: bytes) -> bytes:
@@ -336,8 +316,3 @@ def _final_path(digest: str) -> Path:
 
 def _draft_path(digest: str) -> Path:
     return _final_path(digest).with_suffix(".draft")
-
-
-def _key_path(subject: str) -> Path:
-    folder: Path = settings.VAR_DIR / "evidence-keys"
-    return folder / (subject or _COMMON)

@@ -23,6 +23,7 @@ _KEY = re.compile(r"[0-9a-fA-F]{64}")
 SECRETS = (
     "SECRET_KEY",
     "EVIDENCE_KEY",
+    "EVIDENCE_KEY_PREVIOUS",
     "AUTH0_CLIENT_SECRET",
     "AUTH0_VAULT_CLIENT_SECRET",
     "AUTH0_MGMT_CLIENT_SECRET",
@@ -57,6 +58,7 @@ class Env(BaseModel):
     CACHE_URL: str = ""
     SECRET_KEY: str = ""
     EVIDENCE_KEY: str = ""
+    EVIDENCE_KEY_PREVIOUS: str = ""
     AUTH0_ISSUER: str = ""
     AUTH0_CLIENT_ID: str = "ata-web"
     AUTH0_CLIENT_SECRET: str = ""
@@ -98,7 +100,7 @@ class Env(BaseModel):
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
 
-    @field_validator("EVIDENCE_KEY")
+    @field_validator("EVIDENCE_KEY", "EVIDENCE_KEY_PREVIOUS")
     @classmethod
     def _is_a_key(cls, value: str) -> str:
         if value and not _KEY.fullmatch(value):
@@ -194,6 +196,8 @@ def with_generated_secrets(env: Env) -> Env:
         return env
     names = GENERATED + (GENERATED_WITH_THE_LOCAL_TENANT if env.local_tenant else ())
     missing = {n: kept_secret(env.VAR_DIR, n) for n in names if not getattr(env, n)}
+    if (previous := env.VAR_DIR / "secrets" / "EVIDENCE_KEY_PREVIOUS").exists():
+        missing["EVIDENCE_KEY_PREVIOUS"] = previous.read_text().strip()
     return env.model_copy(update=missing)
 
 

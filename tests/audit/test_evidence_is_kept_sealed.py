@@ -7,16 +7,18 @@ import json
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from audit import erasure, evidence, proofs, search, sequencer, verify
+from audit import erasure, evidence, files, proofs, search, sequencer, verify
 from audit.ledger import proof
 from audit.ledger.query import EventQuery
 from audit.load import load
-from audit.models import EvidenceItem
+from audit.models import EventRow, EvidenceItem
 from audit.record import record_many
 from tests.audit.factories import MIA, OLU, DraftFactory
 
@@ -164,3 +166,72 @@ def test_erasing_a_person_keeps_the_ledger_whole(
     assert proof.verify(proofs.proof_for(of_olu), proofs.entry_of(of_olu), [proofs.vkey()])
     with pytest.raises(ValueError, match="nobody"):
         erasure.erase_subject("")
+
+
+# A change of EVIDENCE_KEY
+
+
+def test_a_change_of_the_wrapping_key_that_is_killed_is_repeated_and_retires_the_old_one(
+    var_dir: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bodies = {evidence.put("assertion", b"%d" % n, f"{n:064x}").digest: n for n in range(5)}
+    erased = evidence.put("assertion", b"erased", MIA.key).digest
+    evidence.erase_subject(MIA.key)
+    old, new = settings.EVIDENCE_KEY, b"n" * 32
+    with pytest.raises(CommandError, match="Set EVIDENCE_KEY to a new key"):
+        call_command("rotate_evidence_key")
+    settings.EVIDENCE_KEY, settings.EVIDENCE_KEY_PREVIOUS = new, old
+    synced = files.sync_folder
+    for nth in range(9):  # dies after each durable write in turn
+        left = nth
+
+        def dying(folder: Path) -> None:
+            nonlocal left
+            synced(folder)
+            if left == 0:
+                raise KeyboardInterrupt
+            left -= 1
+
+        with monkeypatch.context() as patch:
+            patch.setattr(files, "sync_folder", dying)
+            try:
+                call_command("rotate_evidence_key")
+                break
+            except KeyboardInterrupt:
+                evidence.forget_read()
+        assert [evidence.get(digest) for digest in bodies] == [b"%d" % n for n in bodies.values()]
+        evidence.put("assertion", b"meanwhile %d" % nth, f"{100 + nth:064x}")
+    assert nth >= 1
+    assert not evidence._final_path(erased).is_file() or not evidence.has_key(MIA.key)
+    with pytest.raises(evidence.EvidenceErased):
+        evidence.get(erased)
+
+    # The new one alone opens everything, the old one nothing, and it says so.
+    settings.EVIDENCE_KEY_PREVIOUS = b""
+    assert [evidence.get(digest) for digest in bodies] == [b"%d" % n for n in bodies.values()]
+    for named in ((old, b""), (b"x" * 32, old)):
+        settings.EVIDENCE_KEY, settings.EVIDENCE_KEY_PREVIOUS = named
+        with pytest.raises(evidence.EvidenceError, match="EVIDENCE_KEY is"):
+            evidence.get(next(iter(bodies)))
+    settings.EVIDENCE_KEY, settings.EVIDENCE_KEY_PREVIOUS = old, b""
+    with pytest.raises(evidence.EvidenceError, match="one that was replaced"):
+        evidence.put("assertion", b"late", OLU.key)
+    assert EventRow.objects.filter(action="evidence.key_changed").count() == 1
+
+
+def test_a_generated_wrapping_key_is_replaced_by_the_command_itself(
+    var_dir: Path, settings: Any
+) -> None:
+    digest = evidence.put("assertion", b"body", OLU.key).digest
+    kept = var_dir / "secrets" / "EVIDENCE_KEY"
+    files.write_durably(kept, settings.EVIDENCE_KEY.hex().encode())
+    call_command("rotate_evidence_key")
+    previous = kept.with_name("EVIDENCE_KEY_PREVIOUS")
+    # What a restart reads:
+    settings.EVIDENCE_KEY = bytes.fromhex(kept.read_text())
+    settings.EVIDENCE_KEY_PREVIOUS = bytes.fromhex(previous.read_text())
+    assert evidence.get(digest) == b"body"
+    call_command("rotate_evidence_key")
+    assert not previous.exists()
+    settings.EVIDENCE_KEY_PREVIOUS = b""
+    assert evidence.get(digest) == b"body"

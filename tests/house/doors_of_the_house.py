@@ -121,6 +121,7 @@ COMMANDS: Final[Doors] = {
     "import_defenseclaw": ("records", "rows of DefenseClaw as they were found"),
     "ledger_rotate_key": ("records", "which keys of the log began and ended"),
     "rebuild_projection": ("keeps", "search rows, made again from the entries"),
+    "rotate_evidence_key": ("records", "that the keys of the evidence store were wrapped anew"),
     "sequence": ("records", "an alarm when the log does not fit what was signed"),
     "tamper_demo": ("reads", "edits a copy of the database"),
     "verify_ledger": ("reads", "prints what does not hold"),
@@ -182,6 +183,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
     ),
     "audit.keychanges": (frozenset({"ledger.key_changed"}), "a key of the log began or ended"),
     "audit.rounds": (frozenset({"ledger.alarm"}), "what continuous verification found twice"),
+    "portal.ops.management.commands.rotate_evidence_key": (
+        frozenset({"evidence.key_changed"}),
+        "EVIDENCE_KEY changed",
+    ),
     "audit.sequencer": (frozenset({"ledger.alarm"}), "the log does not fit what was signed"),
     "audit.takeout": (frozenset({"audit.exported"}), "the whole log was taken away"),
     "audit.verification": (frozenset({"audit.verified", "ledger.alarm"}), "a verification"),

@@ -1,0 +1,74 @@
+"""`manage.py rotate_evidence_key`: wrap the keys of the evidence store under a new EVIDENCE_KEY."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from audit import evidencekeys
+from audit.actor import SYSTEM
+from audit.evidence import EvidenceError
+from audit.files import write_durably
+from audit.record import record
+from portal.identity.models import BreakGlassAccount
+
+_HOW = (
+    "Set EVIDENCE_KEY to a new key (openssl rand -hex 32) and EVIDENCE_KEY_PREVIOUS to the one in "
+    "use, restart everything, and run this again."
+)
+_RESTART = "Restart everything, so that nothing runs with the old key, and run this again."
+
+
+class Command(BaseCommand):
+    """Begin or end a change of EVIDENCE_KEY."""
+
+    help = (
+        "Change EVIDENCE_KEY: a generated one is replaced (restart, then run this again); with "
+        "EVIDENCE_KEY_PREVIOUS set, every key is wrapped anew and the previous one is retired."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        new, old = settings.EVIDENCE_KEY, settings.EVIDENCE_KEY_PREVIOUS
+        if old and old != new:
+            self._wrap_anew(old)
+        elif _generated().exists() and _generated().read_text().strip() == new.hex():
+            self._replace_generated()
+        else:
+            raise CommandError(_HOW)
+
+    def _replace_generated(self) -> None:
+        """Old beside new first, so that a kill in between leaves no key unknown."""
+        kept = _generated().with_name("EVIDENCE_KEY_PREVIOUS")
+        write_durably(kept, _generated().read_bytes())
+        write_durably(_generated(), secrets.token_hex(32).encode())
+        self.stdout.write(f"A new EVIDENCE_KEY is in place. {_RESTART}")
+
+    def _wrap_anew(self, old: bytes) -> None:
+        try:
+            count = evidencekeys.rewrap_all()
+            if not evidencekeys.is_retired(old):
+                record(SYSTEM, "evidence.key_changed", data={"keys": count})
+                evidencekeys.retire(old)
+                count += evidencekeys.rewrap_all()
+        except EvidenceError as error:
+            raise CommandError(f"Nothing was retired: {error}") from None
+        _generated().with_name("EVIDENCE_KEY_PREVIOUS").unlink(missing_ok=True)
+        noun = "key is" if count == 1 else "keys are"
+        self.stdout.write(
+            f"{count} {noun} wrapped anew, and the previous EVIDENCE_KEY opens nothing any more. "
+            "Unset EVIDENCE_KEY_PREVIOUS where you set it, restart, and destroy the old key."
+        )
+        if accounts := BreakGlassAccount.objects.count():
+            self.stdout.write(
+                f"{accounts} break-glass accounts were sealed with it and have to be made anew: "
+                "manage.py breakglass."
+            )
+
+
+def _generated() -> Path:
+    path: Path = settings.VAR_DIR / "secrets" / "EVIDENCE_KEY"
+    return path
