@@ -25,7 +25,7 @@ from django.db import transaction
 
 from audit import clock, evidencekeys
 from audit.actor import EvidenceRef
-from audit.evidencekeys import EvidenceError
+from audit.evidencekeys import EvidenceError as EvidenceError
 from audit.files import sync_folder, write_durably
 from audit.ledger.canonical import canonical
 from audit.models import EvidenceItem
