@@ -53,13 +53,13 @@ def begin(actor: Actor, key: str, call: str, body: bytes) -> Known | Claim:
         Mismatch: another call under this key. StillRunning: no answer yet.
     """
     digest, now = hashlib.sha256(f"{call}\n".encode() + body).hexdigest(), clock.now()
-    named = IdempotencyRecord.objects.filter(subject=_subject(actor), key=key)
+    named = IdempotencyRecord.objects.filter(subject=subject_of(actor), key=key)
     # Nothing was committed under a claim without an answer: see `finish`.
     named.filter(status=None, body_digest=digest, created__lt=now - ANSWERS_WITHIN).delete()
     try:
         with transaction.atomic():
             row = IdempotencyRecord.objects.create(
-                subject=_subject(actor), key=key, body_digest=digest, created=now
+                subject=subject_of(actor), key=key, body_digest=digest, created=now
             )
     except IntegrityError:
         known = named.first()
@@ -94,5 +94,6 @@ def drop_expired(now: datetime) -> int:
     return IdempotencyRecord.objects.filter(created__lt=now - KEPT_FOR).delete()[0]
 
 
-def _subject(actor: Actor) -> str:
+def subject_of(actor: Actor) -> str:
+    """Under whose name a key is kept."""
     return hashlib.sha256(f"{actor.iss}\n{actor.sub}".encode()).hexdigest()

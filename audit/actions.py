@@ -179,6 +179,7 @@ review.closed | Review closed | closed {target} | INFO
 passkey.enrolled | Passkey enrolled | enrolled {target} | MEDIUM
 passkey.revoked | Passkey revoked | revoked {target} | MEDIUM
 subject.erased | Person erased | erased the personal values of {target} | HIGH
+erasure.replayed | Erasure repeated | erased again, after a restore, the values of {target} | HIGH
 legal_hold.placed | Legal hold placed | placed {target} | HIGH
 legal_hold.lifted | Legal hold lifted | lifted {target} | HIGH
 gateway.registered | Gateway registered | registered {target} | MEDIUM

@@ -12,3 +12,7 @@ class AuditConfig(AppConfig):
     label = "audit"
     verbose_name = "Audit trail"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Which values of a person lie here is registered at import, in every process."""
+        from audit import erasing  # noqa: F401

@@ -143,6 +143,7 @@ def release(digest: str, now: datetime) -> bytes:
 def bodies(digests: Iterable[str]) -> dict[str, bytes]:
     """Bodies of the digests that can still be read, decrypted once per process."""
     found = {}
+    _forget_after_an_erasure()
     for digest in digests:
         try:
             found[digest] = _kept(digest)
@@ -154,6 +155,21 @@ def bodies(digests: Iterable[str]) -> dict[str, bytes]:
 @lru_cache(maxsize=1024)
 def _kept(digest: str) -> bytes:
     return get(digest)
+
+
+_folder_then = 0
+
+
+def _forget_after_an_erasure() -> None:
+    """Keys come and go in one folder: when it changed, another process may have destroyed one."""
+    global _folder_then
+    try:
+        changed = evidencekeys.path_of("").parent.stat().st_mtime_ns
+    except OSError:
+        changed = 0
+    if changed != _folder_then:
+        _kept.cache_clear()
+        _folder_then = changed
 
 
 def has_key(subject_key: str) -> bool:
@@ -172,6 +188,7 @@ def erase_subject(subject_key: str) -> bool:
     path = evidencekeys.path_of(subject_key)
     with evidencekeys.held():  # so that nobody who wraps keys anew brings it back
         if not path.exists():
+            _empty_bodies(subject_key)
             return False
         # Overwritten first: unlinking alone leaves the wrapped key in the free space of the disk.
         with path.open("r+b") as handle:
@@ -181,7 +198,30 @@ def erase_subject(subject_key: str) -> bool:
         path.unlink()
         sync_folder(path.parent)
     _kept.cache_clear()
+    _empty_bodies(subject_key)
     return True
+
+
+def _empty_bodies(subject_key: str) -> None:
+    """Leave of a person's bodies only which key sealed them: that tells erased from lost."""
+    for digest in EvidenceItem.objects.filter(subject=subject_key).values_list("digest", flat=True):
+        path = _body_path(digest)
+        if not path.exists() or sealed_with(digest) == _current(subject_key):
+            continue  # one that was stored after an erasure, when the person came back
+        with path.open("r+b") as handle:
+            handle.seek(_KEY_ID)
+            handle.write(secrets.token_bytes(max(0, path.stat().st_size - _KEY_ID)))
+            handle.flush()
+            os.fsync(handle.fileno())
+            handle.truncate(_KEY_ID)
+            os.fsync(handle.fileno())
+
+
+def _current(subject_key: str) -> bytes | None:
+    try:
+        return _key_id(_subject_key(subject_key, create=False))
+    except EvidenceError:
+        return None
 
 
 def put_issuer_keys(iss: str, jwks: Mapping[str, Any]) -> EvidenceRef:

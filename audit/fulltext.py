@@ -98,6 +98,11 @@ def clear() -> None:
         cursor.execute(f"INSERT INTO {TABLE}({TABLE}) VALUES('delete-all')")
 
 
+def merge(cursor: Any) -> None:
+    """Merge all segments into one: a word that was forgotten stands in older ones until then."""
+    cursor.execute(f"INSERT INTO {TABLE}({TABLE}) VALUES('optimize')")
+
+
 @dataclass(frozen=True, slots=True)
 class Postings:
     """What the SQLite index holds: pairs of a token and a position."""

@@ -1,5 +1,5 @@
-"""Locks that make one process the sequencer, the client of witnesses, that of the authority, and
-the one that verifies."""
+"""Locks that make one process the sequencer, the client of witnesses, that of the authority, the
+one that verifies, and the one that erases."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ _SEQUENCER_KEY = 0x6174612E6C6F67  # "ata.log"
 _WITNESSES_KEY = 0x6174612E776974  # "ata.wit"
 _ROUNDS_KEY = 0x6174612E726E64  # "ata.rnd"
 _STAMPING_KEY = 0x6174612E747361  # "ata.tsa"
+_ERASING_KEY = 0x6174612E657261  # "ata.era"
 
 
 @contextmanager
@@ -46,6 +47,13 @@ def stamping_lock() -> Iterator[bool]:
 def rounds_lock() -> Iterator[bool]:
     """Yield True while this process alone verifies continuously, False if another does."""
     with _held("rounds", _ROUNDS_KEY) as held:
+        yield held
+
+
+@contextmanager
+def erasing_lock() -> Iterator[bool]:
+    """Yield True while this process alone erases, False if another does."""
+    with _held("erasing", _ERASING_KEY) as held:
         yield held
 
 

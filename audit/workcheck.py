@@ -128,6 +128,9 @@ def _of_export(job: ExportJob, one: Examined) -> list[Pair]:
     asked, actor = job.requester, event["actor"]
     sub = _opened(actor["sub"])
     known = job.state == ExportJob.State.READY  # name and e-mail go with the file
+    query = _opened(event["data"].get("query"))
+    # What was asked for went with the person who asked, or whom it named.
+    forgotten = job.erased and not job.params and (query is None or sub is None)
     evidence = [[reference["kind"], reference["digest"]] for reference in event["evidence"]]
     return [
         ("event", job.event, one.id),
@@ -137,9 +140,14 @@ def _of_export(job: ExportJob, one: Examined) -> list[Pair]:
         ("size", job.size, data["bytes"]),
         ("sha256", job.sha256, data["sha256"]),
         ("tree_size", job.tree_size, data["tree_size"]),
-        ("params", digest_of(EventQuery.from_params(job.params)), data["filter"]),
-        ("params", job.params, _opened(event["data"].get("query"))),
-        ("words", job.words, _opened(event["data"].get("words"))),
+        (
+            "params",
+            digest_of(EventQuery.from_params(job.params)),
+            None if forgotten else data["filter"],
+        ),
+        ("params", job.params, None if forgotten else query),
+        ("words", job.words, None if forgotten else _opened(event["data"].get("words"))),
+        ("erased", job.erased, job.erased is True and job.state == ExportJob.State.EXPIRED),
         ("created", rfc3339(job.created), data.get("requested")),
         ("expires", rfc3339(job.expires), data.get("expires")),
         ("finished", job.finished and rfc3339(job.finished), data.get("finished")),

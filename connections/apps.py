@@ -9,6 +9,7 @@ class ConnectionsConfig(AppConfig):
         from connections import (  # noqa: F401 - registers on import
             actions,
             effects,
+            erasing,
             freezing,
             selection,
             sentences,

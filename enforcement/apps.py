@@ -13,4 +13,11 @@ class EnforcementConfig(AppConfig):
 
     def ready(self) -> None:
         """Registration happens at import, in every process."""
-        from enforcement import actions, dispositions, holding, steps, wording  # noqa: F401
+        from enforcement import (  # noqa: F401
+            actions,
+            dispositions,
+            erasing,
+            holding,
+            steps,
+            wording,
+        )

@@ -38,6 +38,7 @@ def repeat(work: Callable[[], object], every_s: float) -> Loop:
 def loops() -> dict[str, Loop]:
     """Name and loop of everything the worker does unasked."""
     from approvals import clock
+    from approvals.erasing import replay
     from approvals.sweep import ASKING, LETTERS, STEPS, sweep, tidy
     from audit import due, rounds, sequencer, stamping, witnesses
     from connections import letters as owners
@@ -61,6 +62,7 @@ def loops() -> dict[str, Loop]:
         "time": stamping.loop,
         "verifying": rounds.loop,
         "audit-due": repeat(due.run, 1.0),
+        "erasures": repeat(replay.run_due, 30.0),
         "gateways": repeat(watch.poll_due, 1.0),
         "inventory": repeat(reconcile.run_due, 5.0),
         "dozing": repeat(dozing.run, 20.0),

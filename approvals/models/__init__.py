@@ -10,6 +10,7 @@ from approvals.models.approval import (
     Status,
 )
 from approvals.models.effect import Effect, EffectState
+from approvals.models.erasure import Erasure, ErasureState, LegalHold
 from approvals.models.keep import IdempotencyRecord, ShortLivedSecret
 from approvals.models.notice import Notice, NoticeState, NoticeWay
 from approvals.models.passkey import Passkey
@@ -24,7 +25,10 @@ __all__ = [
     "Channel",
     "Effect",
     "EffectState",
+    "Erasure",
+    "ErasureState",
     "IdempotencyRecord",
+    "LegalHold",
     "Notice",
     "NoticeState",
     "NoticeWay",

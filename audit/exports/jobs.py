@@ -144,7 +144,7 @@ def drop_expired(now: datetime) -> int:
     done = ExportJob.objects.filter(expires__lte=now).exclude(state=_STATE.EXPIRED)
     for job in list(done):
         path_of(job).unlink(missing_ok=True)
-        _drop_drafts(job)
+        drop_drafts(job)
         job.state, job.lease = _STATE.EXPIRED, None
         job.requester = {**job.requester, "name": "", "email": ""}
         job.save(update_fields=["state", "lease", "requester"])
@@ -157,7 +157,7 @@ def path_of(job: ExportJob) -> Path:
     return folder / f"{job.id}.{job.format}"
 
 
-def _drop_drafts(job: ExportJob) -> None:
+def drop_drafts(job: ExportJob) -> None:
     """Delete what a writer that was killed has left: it holds the same personal values."""
     path = path_of(job)
     for draft in path.parent.glob(f".{path.name}.*"):
@@ -181,7 +181,7 @@ def _write(job: ExportJob) -> Iterator[bytes]:
     digest, held, settled = hashlib.sha256(), True, False
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _drop_drafts(job)
+        drop_drafts(job)
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             for piece in _content(job):
                 file.write(piece)

@@ -14,6 +14,7 @@ from audit.ledger.query import EventQuery
 from audit.models import ExportJob
 
 SCHEMA = "ata.export.v1"
+ERASED = "The file is deleted: it held, or may have held, values of a person who was erased since."
 
 
 def build() -> str:
@@ -59,6 +60,7 @@ def _unsigned(job: ExportJob) -> dict[str, Any]:
         "exporter": {key: job.requester[key] for key in ("iss", "sub", "name", "email")},
         "event": str(job.event) if job.event else None,
         "build": build(),
+        **({"erased": ERASED} if job.erased else {}),
         "created": rfc3339(job.created),
         "finished": rfc3339(job.finished) if job.finished else None,
         "how_to_check": (

@@ -41,6 +41,7 @@ class ExportJob(models.Model):
     size = models.BigIntegerField(default=0)  # bytes
     sha256 = models.CharField(max_length=64, default="", blank=True)
     event = models.UUIDField(null=True)  # audit.exported
+    erased = models.BooleanField(default=False, db_default=False)  # it went with a person's values
     error = models.TextField(default="", blank=True)
     created = models.DateTimeField()
     finished = models.DateTimeField(null=True)

@@ -19,6 +19,10 @@ from portal.ops import refused
 CONTENT_TYPE = "application/problem+json"
 _STATUS_OF_REFUSAL = {
     "not_permitted": 403,
+    "legal_hold": 403,
+    "needs_another_person": 403,
+    "unknown_subject": 404,
+    "reason_required": 422,
     "unknown_verb": 422,
     "bad_target": 422,
     "bad_params": 422,

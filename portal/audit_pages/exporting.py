@@ -183,6 +183,7 @@ def _shown(job: ExportJob) -> dict[str, Any]:
         "takes_log": job.format in ("csv", "ndjson"),  # what `ata verify --entries` reads
         "root": bytes(job.root).hex(),
         "error": job.error,
+        "erased": job.erased,
         "created": job.created,
         "expires": job.expires,
         "event": job.event,

@@ -7,5 +7,5 @@ class IdentityConfig(AppConfig):
 
     def ready(self) -> None:
         """Teach the trail the words of this room."""
-        from portal.identity import refusal_words  # noqa: F401
+        from portal.identity import erasing, refusal_words  # noqa: F401
         from portal.identity.breakglass import wording  # noqa: F401

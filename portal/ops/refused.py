@@ -41,9 +41,13 @@ def mark_of(request: HttpRequest) -> Mark | None:
 
 
 _MAY_NOT = frozenset(
-    {"not_permitted", "not_reviewer", "break_glass", "needs_another_person", "unknown_registration"}
+    {
+        *("not_permitted", "not_reviewer", "break_glass", "needs_another_person"),
+        *("unknown_registration", "legal_hold"),
+    }
 )
-"""Refusals of the pipeline that say *not you*; the others say *not like this* or *not now*."""
+"""Refusals of the pipeline that say *not you*, or not this one; the others say *not like this* or
+*not now*."""
 
 
 def tell(request: HttpRequest, code: str) -> None:

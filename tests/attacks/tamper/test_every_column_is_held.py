@@ -77,6 +77,8 @@ def test_no_value_however_odd_stops_the_verification(
         field.primary_key and isinstance(field, models.IntegerField)
     ):
         pytest.skip("SQLite itself refuses it")
+    if isinstance(field, models.BooleanField):
+        pytest.skip("whatever is not 1 is read as no")
     row, _ = columns.victims(model, str(field.column))[0]
     meta = model._meta
     assert meta.pk is not None

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from approvals.erasing import tombstones
 from audit import evidencekeys
 from audit.actor import SYSTEM
 from audit.evidence import EvidenceError
@@ -50,11 +51,12 @@ class Command(BaseCommand):
     def _wrap_anew(self, old: bytes) -> None:
         try:
             count = evidencekeys.rewrap_all()
+            tombstones.reseal()
             if not evidencekeys.is_retired(old):
                 record(SYSTEM, "evidence.key_changed", data={"keys": count})
                 evidencekeys.retire(old)
                 count += evidencekeys.rewrap_all()
-        except EvidenceError as error:
+        except (EvidenceError, tombstones.TombstonesDamaged) as error:
             raise CommandError(f"Nothing was retired: {error}") from None
         _generated().with_name("EVIDENCE_KEY_PREVIOUS").unlink(missing_ok=True)
         noun = "key is" if count == 1 else "keys are"

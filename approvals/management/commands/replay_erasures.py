@@ -1,0 +1,25 @@
+"""`manage.py replay_erasures`: after a restore, erase again what the database lacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from approvals.erasing import replay, tombstones
+
+
+class Command(BaseCommand):
+    """Run it after a restore and before the portal starts; the worker does the same by itself."""
+
+    help = "Erase again everybody who was erased after the database at hand was backed up."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            done = replay.run_due()
+        except tombstones.TombstonesDamaged as damaged:
+            raise CommandError(str(damaged)) from None
+        if left := replay.unfinished():
+            raise CommandError(f"{left} erasures wait: {replay.waits_for()}. Run it again.")
+        noun = "erasure" if done == 1 else "erasures"
+        self.stdout.write(f"Replayed {done} {noun}; nothing is left to erase again.")

@@ -1,0 +1,155 @@
+"""Who an erasure is about, and every store of the house that holds values of theirs.
+
+Each room registers its stores and what it knows of a person; the erasure walks over all of them
+(`approvals.erasing.job`). A person is named by their subject key alone, so that nothing which
+decides about an erasure says whom it is about.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+from django.db import models
+
+from audit.ledger.commitment import subject_key
+
+KEY: Final = re.compile(r"[0-9a-f]{64}")
+MARK: Final = "[erased]"
+"""What stands in a working row where a value was."""
+_SHORTEST_NAME: Final = 8
+_SHORTEST_ID: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What one row tells of a person; `also` are other words that name them, such as an account."""
+
+    iss: str
+    sub: str
+    name: str = ""
+    email: str = ""
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """The person of a subject key, as far as any store still tells.
+
+    Attributes:
+        people: identities with that key; one, or none once everything is erased.
+        words: what names them wherever it stands; found as whole words, whatever their case.
+        short: names that are too short or common to be looked for in what others wrote.
+        name, email: for display, on the page of whoever asks.
+    """
+
+    key: str
+    people: tuple[tuple[str, str], ...] = ()
+    words: tuple[str, ...] = ()
+    short: tuple[str, ...] = ()
+    name: str = ""
+    email: str = ""
+
+    def of(self, iss: str = "iss", sub: str = "sub") -> models.Q:
+        """Rows whose columns `iss` and `sub` are this person; nothing where nobody is known."""
+        found = models.Q(pk__in=[])
+        for issuer, subject in self.people:
+            found |= models.Q(**{iss: issuer, sub: subject})
+        return found
+
+    @property
+    def subs(self) -> list[str]:
+        """Their subjects, for columns that hold no issuer."""
+        return [sub for _, sub in self.people]
+
+    def pattern(self) -> re.Pattern[str] | None:
+        """Finds any of the words as a whole; None where there is none."""
+        if not self.words:
+            return None
+        longest_first = sorted(self.words, key=len, reverse=True)
+        return re.compile(
+            rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One room's share of an erasure.
+
+    Attributes:
+        name: stable, as the certificate has it.
+        label: as a page says it.
+        order: earlier ones first; what tells whom it is about goes last.
+        count: how many rows or files hold values of a person.
+        erase: makes them unrecoverable and returns how many; doing it again changes nothing.
+        columns: `app.Model.field` that it looks after (`tests/house` holds the list to the models).
+    """
+
+    name: str
+    label: str
+    order: int
+    count: Callable[[Whose], int]
+    erase: Callable[[Whose], int]
+    columns: Sequence[str] = ()
+
+
+Directory = Callable[[str], Iterable[Known]]
+_STORES: dict[str, Store] = {}
+_DIRECTORIES: list[Directory] = []
+
+
+def register(store: Store) -> Store:
+    """Add a store; called at import of a room's `erasing`.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+    if store.name in _STORES:
+        raise ValueError(f"store {store.name} is registered twice")
+    _STORES[store.name] = store
+    return store
+
+
+def knows(directory: Directory) -> Directory:
+    """Decorator: a function that tells what a room knows of the person of a key."""
+    _DIRECTORIES.append(directory)
+    return directory
+
+
+def stores() -> list[Store]:
+    """All stores, in the order in which they are erased."""
+    return sorted(_STORES.values(), key=lambda store: (store.order, store.name))
+
+
+def identify(key: str) -> Whose:
+    """The person of a key, from everything that any room still holds."""
+    known = [each for directory in _DIRECTORIES for each in directory(key)]
+    people = dict.fromkeys(
+        (each.iss, each.sub) for each in known if subject_key(each.iss, each.sub) == key
+    )
+    names = dict.fromkeys(text for each in known for text in (each.name, *each.also) if text)
+    certain = dict.fromkeys(
+        text for each in known for text in (each.sub, quote(each.sub, safe=""), each.email)
+    )
+    long = [name for name in names if _is_telling(name)]
+    return Whose(
+        key=key,
+        people=tuple(people),
+        words=tuple(dict.fromkeys([w for w in certain if len(w) >= _SHORTEST_ID] + long)),
+        short=tuple(name for name in names if not _is_telling(name)),
+        name=next((each.name for each in known if each.name), ""),
+        email=next((each.email for each in known if each.email), ""),
+    )
+
+
+def _is_telling(name: str) -> bool:
+    return len(name) >= _SHORTEST_NAME or (" " in name.strip() and len(name) >= _SHORTEST_ID)
+
+
+def identities(model: type[models.Model], key: str) -> list[tuple[str, str]]:
+    """The pairs of `iss` and `sub` in a table that make this key."""
+    pairs: Any = model._default_manager.order_by().values_list("iss", "sub").distinct()
+    return [(iss, sub) for iss, sub in pairs if subject_key(iss, sub) == key]

@@ -1,0 +1,120 @@
+"""The store of this room: a person's accounts and what was seen of them go; elsewhere they are
+taken out of who did what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import QuerySet
+
+from audit import scrubbing, subjects
+from audit.subjects import MARK, Known, Store, Whose, knows, register
+from connections.models import (
+    Allowance,
+    AppAccess,
+    Attempts,
+    ConnectedAccount,
+    Freeze,
+    FrozenKind,
+    JustInTime,
+    LogFact,
+    Manifest,
+    Need,
+    Notice,
+    OwnerLetter,
+    PersonLook,
+    Review,
+    ReviewItem,
+    ScopeRule,
+)
+
+_THEIRS: tuple[type[Any], ...] = (
+    *(ConnectedAccount, AppAccess, Attempts, Need, Notice, OwnerLetter, LogFact, PersonLook),
+)
+"""Rows about one person, by `iss` and `sub`; what hangs on an account goes with it."""
+_SCRUBBED: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
+    (ConnectedAccount, ("state_reason", "state_by", "deletion_detail", "label", "provider_user")),
+    (AppAccess, ("client_name", "detail")),
+    (Allowance, ("ended_by",)),
+    (Freeze, ("reason", "by", "by_name")),
+    (JustInTime, ("changed_by", "changed_name")),
+    (ScopeRule, ("changed_by",)),
+    (Manifest, ("declared_by",)),
+    (Notice, ("by", "reason")),
+    (OwnerLetter, ("detail",)),
+    (Review, ("title", "admins", "opened_by", "closed_by", "result")),
+    (ReviewItem, ("reason", "decided_sub", "uses", "sub")),
+)
+_OWN = {
+    "ConnectedAccount": ("sub", "auth0_id", "label", "provider_user", "scopes", "state_reason"),
+    "AppAccess": ("sub", "auth0_id", "client_id", "client_name", "detail"),
+    "Attempts": ("sub", "name"),
+    "Need": ("sub", "name"),
+    "Notice": ("sub",),
+    "OwnerLetter": ("sub",),
+    "LogFact": ("sub", "log_id", "auth0_id", "agent_id", "reason"),
+    "PersonLook": ("sub",),
+    "Freeze": ("name",),
+    "ReviewItem": ("sub", "auth0_id", "scopes", "excess", "uses"),
+}
+
+
+@knows
+def from_accounts(key: str) -> Iterator[Known]:
+    """What their accounts are called."""
+    for iss, sub in subjects.identities(ConnectedAccount, key):
+        for account in ConnectedAccount.objects.filter(iss=iss, sub=sub):
+            yield Known(iss, sub, also=(account.label, account.provider_user))
+
+
+@knows
+def from_elsewhere(key: str) -> Iterator[Known]:
+    """Who is known by the tenant's log, reviews or applications alone."""
+    for model in (AppAccess, LogFact, ReviewItem, OwnerLetter):
+        for iss, sub in subjects.identities(model, key):
+            yield Known(iss, sub)
+
+
+def _rows(whose: Whose) -> Iterator[QuerySet[Any]]:
+    for model in _THEIRS:
+        yield model._default_manager.filter(whose.of())
+    yield Freeze.objects.filter(kind=FrozenKind.PERSON, name__in=whose.subs)
+
+
+def _reviewed(whose: Whose) -> QuerySet[ReviewItem]:
+    return ReviewItem.objects.filter(whose.of())
+
+
+def _count(whose: Whose) -> int:
+    own = sum(rows.count() for rows in _rows(whose)) + _reviewed(whose).count()
+    decided = [(m, tuple(f for f in fields if f != "sub")) for m, fields in _SCRUBBED]
+    return own + sum(scrubbing.count(model, fields, whose) for model, fields in decided)
+
+
+def _erase(whose: Whose) -> int:
+    gone = sum(rows.delete()[0] for rows in _rows(whose))
+    # The line of a review stays: that an account was looked at, not whose it was.
+    gone += _reviewed(whose).update(
+        sub=MARK, auth0_id="", scopes=[], excess=[], uses=[], reason="", last_used_at=None
+    )
+    ReviewItem.objects.filter(whose.of("decided_iss", "decided_sub")).update(
+        decided_sub=MARK, reason=""
+    )
+    Freeze.objects.filter(by__in=whose.subs).update(by=MARK, by_name="", reason="")
+    return gone + sum(scrubbing.scrub(model, fields, whose) for model, fields in _SCRUBBED)
+
+
+register(
+    Store(
+        "connections",
+        "Connected accounts, applications, notices, letters, reviews and the tenant log",
+        10,
+        _count,
+        _erase,
+        sorted(
+            {f"connections.{m.__name__}.{name}" for m, fields in _SCRUBBED for name in fields}
+            | {f"connections.{model}.{name}" for model, names in _OWN.items() for name in names}
+        ),
+    )
+)

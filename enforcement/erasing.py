@@ -1,0 +1,45 @@
+"""The store of this room: who decided, held or dismissed, and whoever findings name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q
+
+from audit import scrubbing
+from audit.subjects import MARK, Store, Whose, register
+from enforcement.models import Asset, Finding, Scan, Watch
+
+_SCRUBBED: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
+    (Asset, ("decided_by", "decided_sub", "reason", "held_by", "hold_reason")),
+    (Finding, ("title", "location", "status_by", "status_reason")),
+    (Scan, ("detail",)),
+    (Watch, ("blocked", "allowed", "detail")),
+)
+
+
+def _count(whose: Whose) -> int:
+    return sum(scrubbing.count(model, fields, whose) for model, fields in _SCRUBBED)
+
+
+def _erase(whose: Whose) -> int:
+    # What they wrote goes whole; where only a display name stands, the name tells whose it was.
+    names = [text for text in (whose.name, whose.email) if text]
+    Asset.objects.filter(decided_sub__in=whose.subs).update(
+        decided_by=MARK, decided_sub=MARK, reason=""
+    )
+    Asset.objects.filter(held_by__in=names).update(held_by=MARK, hold_reason="")
+    Finding.objects.filter(Q(status_by__in=names)).update(status_by=MARK, status_reason="")
+    return sum(scrubbing.scrub(model, fields, whose) for model, fields in _SCRUBBED)
+
+
+register(
+    Store(
+        "enforcement",
+        "Who decided on components and findings, and findings that name the person",
+        20,
+        _count,
+        _erase,
+        [f"enforcement.{model.__name__}.{name}" for model, fields in _SCRUBBED for name in fields],
+    )
+)

@@ -1,0 +1,272 @@
+"""`subject.erase`: two admins decide, every store is emptied, proofs hold, a restore is erased
+again."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from approvals import clock
+from approvals.erasing import holds, job, replay, tombstones
+from approvals.erasing.actions import ERASE, LIFT, PLACE
+from approvals.models import Approval, Ask, Effect, Erasure, Person
+from approvals.perform import Refused, perform
+from approvals.sweep import ASKING, sweep
+from audit import evidence, sequencer, subjects, verify
+from audit.actor import Actor, Target
+from audit.ledger import entry as entries
+from audit.ledger import proof as proofs_format
+from audit.models import Event, EventRow, Openings
+from audit.proofs import proof_for
+from audit.record import record
+from tests.approvals.asking import code_of, fresh
+from tests.approvals.people_of import Phones, acting
+from tests.erasing.conftest import Alone
+from tests.identity.trail import events
+
+MIA = Actor(
+    iss="https://issuer.example/",
+    sub="auth0|canary-mia",
+    name="Mia Canary-Member",
+    email="mia.canary@acme.example",
+    ip="192.0.2.77",
+)
+
+
+def work(rounds: int = 1) -> None:
+    """Everything that waits is due now, and the log is signed before and after."""
+    for _ in range(rounds):
+        sequencer.run_once()
+        for rows in (Ask, Effect, Approval):
+            rows._default_manager.filter(due__isnull=False).update(due=clock.now(), lease=None)
+        sweep()
+        sequencer.run_once()
+
+
+def a_life() -> None:
+    """Mia signs in, and others say something of her."""
+    with_evidence = evidence.put("id_token", b"head.eyJzdWIiOiJtaWEifQ.canary-token", MIA.key)
+    record(MIA, "operator.signed_in", private={"agent": "canary agent"}, evidence=[with_evidence])
+    amir = acting("admin", "admin")
+    record(
+        amir,
+        "connection.suspended",
+        target=Target("connection", "c1"),
+        reason="asked by mia.canary@acme.example",
+        private={"owner": {"iss": MIA.iss, "sub": MIA.sub, "name": MIA.name}},
+    )
+    record(amir, "audit.viewed", private={"query": {"actor": [MIA.email]}})
+    Person.objects.create(
+        iss=MIA.iss, sub=MIA.sub, name=MIA.name, email=MIA.email, updated=clock.now()
+    )
+
+
+def erase(phones: Phones, reason: str = "asked by letter") -> Approval:
+    """Amir asks, Anya approves on her phone, the worker does the rest."""
+    amir, _anya = acting("admin", "admin"), acting("member1", "admin")
+    done = perform(amir, ERASE, Target("subject", MIA.key), reason=reason)
+    assert done.approval is not None
+    work()
+    phones.answer("member1", code_of(done.approval), "approve")
+    work(4)
+    return fresh(done.approval)
+
+
+def test_the_person_is_gone_the_proofs_hold_and_a_restore_is_erased_again(
+    alone: Alone, phones: Phones, tmp_path: Path
+) -> None:
+    def story() -> None:
+        a_life()
+        sequencer.run_once()
+        signed_in = EventRow.objects.get(action="operator.signed_in")
+        database = Path(connection.settings_dict["NAME"])
+        connection.close()
+        shutil.copytree(tmp_path / "evidence-keys", tmp_path / "old-keys")
+        if connection.vendor == "sqlite":
+            shutil.copy(database, tmp_path / "old.sqlite3")
+        approval = erase(phones)
+        assert approval.outcome == "approved"
+        erasure = Erasure.objects.get()
+        assert (erasure.state, erasure.detail) == ("done", "")
+        [asked, certificate] = events("subject.erased")
+        assert (asked["outcome"], certificate["outcome"]) == ("pending", "success")
+        said = certificate["data"]
+        assert said["subject"] == MIA.key and said["decision_index"] == asked["index"]
+        assert signed_in.seq is not None
+        assert [signed_in.seq, signed_in.seq + 2] in said["ranges"], said["ranges"]
+        assert said["stores"]["evidence"] == 1 and said["stores"]["people"] == 1
+        assert said["events"] >= 3 and said["ranges_exact"] and "backups" in said["out_of_reach"]
+        assert {store.name for store in subjects.stores()} == said["stores"].keys()
+        assert not Openings.objects.filter(subject=MIA.key).exists()
+        assert not Person.objects.filter(sub=MIA.sub).exists()
+        assert not subjects.identify(MIA.key).words
+        assert_gone(database, tmp_path)
+        report = verify.run()
+        assert not report.problems, report.problems
+        # The proof of the event of an erased person still verifies, over the very same bytes.
+        entry = bytes(Event.objects.get(id=signed_in.event).entry)
+        assert proofs_format.parse(proof_for(signed_in.event)).index == signed_in.seq
+        assert entries.parse(entry)["action"] == "operator.signed_in"
+        [stone] = tombstones.read()
+        assert (stone.subject, stone.index) == (MIA.key, asked["index"])
+        assert MIA.sub not in tombstones.path().read_text()
+        if connection.vendor == "sqlite":
+            connection.close()
+            shutil.copy(tmp_path / "old.sqlite3", database)
+            shutil.rmtree(tmp_path / "evidence-keys")
+            shutil.copytree(tmp_path / "old-keys", tmp_path / "evidence-keys")
+            assert Openings.objects.filter(subject=MIA.key).exists()
+            assert replay.run_due() == 1
+            assert replay.run_due() == 0
+            assert_gone(database, tmp_path)
+            assert not (tmp_path / "evidence-keys" / MIA.key).exists()
+            [again] = events("erasure.replayed")
+            assert again["data"]["replayed"] and again["data"]["decision_index"] == stone.index
+
+    alone(story)
+
+
+def assert_gone(database: Path, var_dir: Path) -> None:
+    """No byte of the database, nor of any file of ours, says who it was."""
+    if connection.vendor != "sqlite":
+        return
+    kept = [p for p in var_dir.rglob("*") if p.is_file() and p.parent.name != "old-keys"]
+    for path in [*kept, database]:
+        if path.name == "old.sqlite3":
+            continue
+        raw = path.read_bytes()
+        for word in (MIA.sub, MIA.name, MIA.email, MIA.ip, "canary"):
+            assert word.encode() not in raw, f"{word} in {path.name}"
+
+
+def test_a_hold_forbids_it_at_the_asking_at_the_commit_and_while_it_runs(
+    alone: Alone, phones: Phones
+) -> None:
+    target = Target("subject", MIA.key)
+
+    def refused(actor: Actor, verb: str, **more: Any) -> str:
+        with pytest.raises(Refused) as caught:
+            perform(actor, verb, more.pop("target", target), **more)
+        return caught.value.code
+
+    def story() -> None:
+        a_life()
+        amir, anya = acting("admin", "admin"), acting("member1", "admin")
+        matter = {"matter": "2026-114"}
+        assert refused(amir, ERASE, target=Target("subject", MIA.email)) == "bad_target"
+        assert refused(amir, ERASE, target=Target("subject", "0" * 64)) == "unknown_subject"
+        assert refused(acting("operator", "operator"), ERASE) == "not_permitted"
+        assert refused(acting("auditor", "auditor"), PLACE, params=matter) == "not_permitted"
+        assert refused(amir, PLACE, params=matter) == "reason_required"
+        assert refused(amir, LIFT, params=matter) == "not_held"
+        placed = perform(amir, PLACE, target, params=matter, reason="a claim of Mia Canary-Member")
+        assert placed.event_id is not None, "at once, without a step-up"
+        assert refused(anya, PLACE, params=matter, reason="again") == "already_held"
+        assert refused(amir, ERASE) == "legal_hold"
+        lift = perform(amir, LIFT, target, params=matter, reason="settled")
+        assert lift.approval is not None, "lifting waits for another admin"
+        answered(phones, lift.approval)
+        assert not holds.in_force(MIA.key).exists()
+        # Asked while nothing held her; a hold placed before the answer wins.
+        asked = perform(amir, ERASE, target, reason="asked by letter").approval
+        assert asked is not None and MIA.sub not in asked.intent + asked.sentence
+        perform(amir, PLACE, target, params={"matter": "b"}, reason="another claim")
+        assert fresh(asked).outcome_code in {"legal_hold", "overtaken"}
+        assert not Erasure.objects.exists()
+        again = perform(amir, LIFT, target, params={"matter": "b"}, reason="settled").approval
+        assert again is not None
+        answered(phones, again)
+        # Approved, and held before the job began: nothing is erased.
+        approval = perform(amir, ERASE, target, reason="asked by letter").approval
+        assert approval is not None
+        work()
+        phones.answer("member1", code_of(approval), "approve")
+        Ask.objects.filter(due__isnull=False).update(due=clock.now(), lease=None)
+        sweep(kinds=ASKING)
+        assert fresh(approval).outcome == "approved" and Erasure.objects.get().state == "pending"
+        perform(amir, PLACE, target, params={"matter": "c"}, reason="a third")
+        work(2)
+        stopped = Erasure.objects.get()
+        assert (stopped.state, stopped.steps) == ("failed", {})
+        assert Openings.objects.filter(subject=MIA.key).exists() and tombstones.read() == []
+        [_, failed] = events("subject.erased")
+        assert (failed["outcome"], failed["data"]["failure"]) == ("failure", "legal_hold")
+
+    alone(story)
+
+
+def answered(phones: Phones, approval: Approval) -> None:
+    """Anya approves on her phone."""
+    work()
+    phones.answer("member1", code_of(approval), "approve")
+    work(2)
+    assert fresh(approval).outcome == "approved"
+
+
+def test_it_goes_on_after_a_kill_anywhere_and_whoever_it_is_about_does_not_decide(
+    alone: Alone, phones: Phones, settings: Any
+) -> None:
+    def story() -> None:
+        a_life()
+        sequencer.run_once()
+        mia = Person.objects.get(sub=MIA.sub)
+        mia.roles = ["admin"]
+        mia.save()
+        own = perform(mia.as_actor("web"), ERASE, Target("subject", MIA.key), reason="me")
+        assert own.approval is not None
+        work()
+        phones.answer("admin", code_of(own.approval), "approve")
+        work(2)
+        assert fresh(own.approval).outcome_code == "requests_open"
+        assert not Erasure.objects.exists(), "whoever is erased asks nobody for it themselves"
+        decided = record(
+            acting("admin", "admin"),
+            "subject.erased",
+            outcome="pending",
+            operation="op-1",
+            target=Target("subject", MIA.key),
+        )
+        sequencer.run_once()
+        made = Erasure.objects.create(
+            id=decided.id, subject=MIA.key, operation="op-1", begun=clock.now()
+        )
+        # A call without time does nothing; between two stores the worker may die.
+        while made.state != "done":
+            assert job.go_on(made, budget_s=0.0).state in {"pending", "done"}
+            forward_one(made)
+            made.refresh_from_db()
+        assert made.state == "done" and not subjects.identify(MIA.key).people
+        assert job.go_on(made).state == "done", "done stays done"
+        # The list is append-only and authenticated; a line cut short by a crash is written anew.
+        text = tombstones.path().read_bytes()
+        tombstones.path().write_bytes(text + b"0123 {")
+        tombstones.add("a" * 64, 7)
+        assert [stone.index for stone in tombstones.read()] == [made.index, 7]
+        settings.EVIDENCE_KEY, settings.EVIDENCE_KEY_PREVIOUS = bytes(32), bytes(range(32))
+        tombstones.add("b" * 64, 8)
+        assert [stone.index for stone in tombstones.read()] == [made.index, 7, 8]
+        assert tombstones.reseal() == 3 and tombstones.reseal() == 0
+        settings.EVIDENCE_KEY_PREVIOUS = b""
+        assert len(tombstones.read()) == 3, "under the new key alone"
+        settings.EVIDENCE_KEY = bytes(range(32))
+        with pytest.raises(tombstones.TombstonesDamaged, match="line 1"):
+            tombstones.read()
+        settings.EVIDENCE_KEY = bytes(32)
+        whole = tombstones.path().read_bytes().splitlines(keepends=True)
+        tombstones.path().write_bytes(whole[1])
+        with pytest.raises(tombstones.TombstonesDamaged):
+            replay.run_due()
+
+    alone(story)
+
+
+def forward_one(made: Erasure) -> None:
+    """Do exactly the next store, whatever the time."""
+    for store in subjects.stores():
+        if store.name not in made.steps:
+            job._erase_one(made, store, float("inf"))
+            return
