@@ -102,7 +102,7 @@ def _kept() -> bytes:
 
 
 def _opened(raw: bytes) -> tuple[bytes, list[tuple[Tombstone, str]]]:
-    """The lines, and the EVIDENCE_KEY that they are sealed under: that of before while it counts."""
+    """The lines, and the EVIDENCE_KEY that seals them: the one before while it still counts."""
     try:
         return settings.EVIDENCE_KEY, list(_read(raw, settings.EVIDENCE_KEY))
     except TombstonesDamaged:
