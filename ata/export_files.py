@@ -59,11 +59,14 @@ def verify_export(screen: Screen, export: Export, entries: Path | None, trust: P
     Raises:
         AtaError: usage, when a file cannot be read.
     """
-    from audit.ledger.exportcheck import check
+    from audit.ledger import inventorycheck
+    from audit.ledger.exportcheck import INVENTORY, check
 
     try:
         body = export.file.read_bytes()
-        if entries is None:
+        if export.manifest["schema"] == INVENTORY:
+            report = inventorycheck.check(export.manifest, body, trust.logs, trust.required)
+        elif entries is None:
             report = check(export.manifest, body, None, trust.logs, trust.required)
         else:
             with entries.open("rb") as lines:

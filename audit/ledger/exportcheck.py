@@ -24,6 +24,9 @@ from .query import EventQuery
 from .verify import Step
 
 SCHEMA: Final = "ata.export.v1"
+INVENTORY: Final = "ata.inventory.v1"
+"""Of a list of connected accounts, which `inventorycheck` checks."""
+SCHEMAS: Final = (SCHEMA, INVENTORY)
 _NAMED: Final = 10  # problems and undecided entries that are named one by one
 
 UNPROVEN: Final = (
@@ -72,7 +75,9 @@ class ExportReport:
 def statement(manifest: Mapping[str, Any]) -> str:
     """What the log's key signs: the digest of the manifest under this format's own first line."""
     unsigned = {key: value for key, value in manifest.items() if key != "signed"}
-    return f"{SCHEMA}\n{hashlib.sha256(canonical(unsigned)).hexdigest()}\n"
+    schema = manifest.get("schema")
+    first = schema if schema in SCHEMAS else SCHEMA
+    return f"{first}\n{hashlib.sha256(canonical(unsigned)).hexdigest()}\n"
 
 
 def read_manifest(text: bytes) -> dict[str, Any]:
@@ -85,8 +90,8 @@ def read_manifest(text: bytes) -> dict[str, Any]:
         manifest = json.loads(text)
     except (ValueError, RecursionError):
         manifest = None
-    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-        raise ManifestError(f"it is no manifest of {SCHEMA}")
+    if not isinstance(manifest, dict) or manifest.get("schema") not in SCHEMAS:
+        raise ManifestError(f"it is no manifest of {' or '.join(SCHEMAS)}")
     return manifest
 
 
@@ -109,7 +114,7 @@ def check(
     """
     trusted = list(vkeys)
     tree = _tree(manifest, trusted, required)
-    steps = [_signed(manifest, trusted), tree, _digest(manifest, file)]
+    steps = [signed_by(manifest, trusted), tree, same_file(manifest, file)]
     undecided: list[int] = []
     unproven = list(UNPROVEN)
     if lines is None:
@@ -128,7 +133,8 @@ def check(
 _ROWS: Final = "No row is missing, added or altered"
 
 
-def _signed(manifest: Mapping[str, Any], vkeys: list[str | VerifierKey]) -> Step:
+def signed_by(manifest: Mapping[str, Any], vkeys: list[str | VerifierKey]) -> Step:
+    """Whether a log key that the verifier trusts signed this very manifest."""
     name = "A log you trust signed the manifest"
     try:
         signed = note.parse(str(manifest.get("signed", "")))
@@ -154,7 +160,8 @@ def _tree(
     return Step(name, True, f"{head.origin} signed a tree of {head.size} entries.")
 
 
-def _digest(manifest: Mapping[str, Any], file: bytes) -> Step:
+def same_file(manifest: Mapping[str, Any], file: bytes) -> Step:
+    """Whether the file has the digest that its manifest says."""
     name = "The file is the one in the manifest"
     said = _get(manifest, "file", "sha256")
     if hashlib.sha256(file).hexdigest() != said:

@@ -128,7 +128,16 @@ def _save(accounts: Sequence[ConnectedAccount], choose: random.Random) -> None:
         for agent, skill in sorted(pairs):
             count, first, last = choose.randint(1, 900), account.watched_since, account.last_used_at
             uses.append(
-                Use(account=account, agent=agent, skill=skill, count=count, first=first, last=last)
+                Use(
+                    account=account,
+                    agent=agent,
+                    skill=skill,
+                    count=count,
+                    first=first,
+                    last=last,
+                    first_of_agent=True,
+                    first_of_skill=True,
+                )
             )
     Use.objects.bulk_create(uses)
 

@@ -147,13 +147,16 @@ class Asked:
     cut: bool
 
 
-def ask(actor: Actor, query: Query, now: datetime, *, within: Q | None = None) -> Asked:
+def ask(
+    actor: Actor, query: Query, now: datetime, *, within: Q | None = None, every: bool = False
+) -> Asked:
     """Read the cells of a query; three queries, and two more for a search by words.
 
     Args:
         within: what the asking person may see; None is everything.
+        every: take every account that the words fit, however many.
     """
-    found = matching.find(query.q)
+    found = matching.find_every(query.q) if every else matching.find(query.q)
     owners = matching.owners_of(query.values("owner"), actor.sub)
     ground = grounds.now()
     say = partial(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from approvals.models import Person
 from connections import grounds
@@ -26,7 +27,7 @@ type Fits = Mapping[tuple[str, str], Fit]
 class Found:
     """What a search by words found; `more` where it took only the first FOUND of them."""
 
-    ids: tuple[object, ...]
+    ids: Collection[object] | QuerySet[ConnectedAccount, Any]
     more: bool
 
 
@@ -34,14 +35,31 @@ def find(words: str) -> Found | None:
     """Accounts by the owner's name or e-mail, or by what the account is called; None for ""."""
     if not words:
         return None
-    people = Person.objects.filter(Q(name__icontains=words) | Q(email__icontains=words))
-    named = Q(label__icontains=words) | Q(provider_user__icontains=words)
-    called = ConnectedAccount.objects.filter(named | Q(auth0_id=words))
-    owned = ConnectedAccount.objects.filter(Q(sub__in=people.values("sub")) | Q(sub=words))
+    called = ConnectedAccount.objects.filter(_called(words))
+    owned = ConnectedAccount.objects.filter(_owned(words))
     either = owned.order_by().values_list("pk").union(called.order_by().values_list("pk"), all=True)
     # Each may be found both ways. Told apart here, the database can stop as soon as it has enough.
     kept = tuple(dict.fromkeys(pk for (pk,) in either[: 2 * FOUND + 2]))
     return Found(kept[:FOUND], len(kept) > FOUND)
+
+
+def find_every(words: str) -> Found | None:
+    """The same without a limit: a list that is taken away is whole."""
+    if not words:
+        return None
+    return Found(
+        ConnectedAccount.objects.filter(_called(words) | _owned(words)).values("pk"), False
+    )
+
+
+def _called(words: str) -> Q:
+    named = Q(label__icontains=words) | Q(provider_user__icontains=words)
+    return named | Q(auth0_id=words)
+
+
+def _owned(words: str) -> Q:
+    people = Person.objects.filter(Q(name__icontains=words) | Q(email__icontains=words))
+    return Q(sub__in=people.values("sub")) | Q(sub=words)
 
 
 @dataclass(frozen=True, slots=True)

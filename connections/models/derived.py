@@ -36,8 +36,8 @@ class FirstOf(_Flag):
     So the accounts of each agent are its rows with this flag, and an index counts them. Whoever
     adds a row holds the account's own (`observed.used`), so that two never both find themselves
     first.
-    Many rows added by one statement do not see each other: only tools that fill databases do that,
-    and they call `mark_firsts`.
+    Many rows added by one statement do not see each other: only tools that fill databases do that;
+    they say True, so that nothing is asked, and call `mark_firsts`.
     """
 
     def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
@@ -49,7 +49,7 @@ class FirstOf(_Flag):
         return name, path, [self.named, *args], kwargs
 
     def pre_save(self, model_instance: models.Model, add: bool) -> bool:
-        if add:
+        if add and not getattr(model_instance, self.attname):
             wanted = {key: getattr(model_instance, key) for key in ("account_id", self.named)}
             known = type(model_instance)._default_manager.filter(**wanted)
             setattr(model_instance, self.attname, not known.exists())

@@ -111,7 +111,7 @@ def proof(request: HttpRequest, event_id: UUID) -> HttpResponse:
     try:
         text = proofs.proof_for(event_id)
     except NotSequenced:
-        raise _not_sequenced() from None
+        raise not_sequenced() from None
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
 
 
@@ -128,7 +128,7 @@ def pack(request: HttpRequest, event_id: UUID) -> HttpResponse:
     try:
         built = disclosure.pack(who, selection, clock.now())
     except packs.NothingToPack:
-        raise _not_sequenced() from None
+        raise not_sequenced() from None
     if built.has_tokens:
         needs_fresh_sign_in(request, f"/audit/events/{event_id}/")
     if request.method != "HEAD":
@@ -166,7 +166,8 @@ def body(request: HttpRequest, digest: str) -> HttpResponse:
     return response
 
 
-def _not_sequenced() -> Problem:
+def not_sequenced() -> Problem:
+    """409: what was asked for needs the event's place in the tree, and it has none yet."""
     return Problem(
         409,
         "not_sequenced",

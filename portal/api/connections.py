@@ -11,13 +11,16 @@ from ninja import Field, Query, Router, Schema
 from pydantic import ConfigDict
 
 from audit.exports.xlsx import MEDIA_TYPE
+from audit.proofs import NotSequenced
 from connections import inventory, listing, lookup, manifests
 from connections.ibom import document, export, facts
-from connections.inventory import exporting
+from connections.inventory import exporting, manifest
 from connections.models import ConnectedAccount
 from portal.api import connection_shapes, contract, decisions, shapes
+from portal.api.audit import not_sequenced
 from portal.api.auth import caller
 from portal.api.problems import Problem, pointer_of, printable
+from portal.audit_pages.readers import may_read
 from portal.connections_pages.inventory import as_download
 
 router = Router(tags=["Connections"])
@@ -188,6 +191,26 @@ def export_file(request: HttpRequest) -> HttpResponseBase:
         said = f"format: one of {', '.join(exporting.FORMATS)}."
         raise Problem(422, "unsupported_format", said, pointer="/format")
     return as_download(exporting.export(caller(request).actor, _query(given), format))
+
+
+@router.get(
+    "/connections/export/{event_id}/manifest",
+    summary="The signed manifest of such a file",
+    response=dict[str, Any],
+    openapi_extra=contract.may(404, 409, 422),
+)
+def export_manifest(request: HttpRequest, event_id: UUID) -> JsonResponse:
+    """By the event that `ATA-Event` named; `ata verify MANIFEST FILE` checks both offline."""
+    try:
+        event = manifest.event_of(event_id)
+        if may_read(caller(request).actor, event):
+            return JsonResponse(manifest.manifest_of(event))
+    except manifest.NoExport:
+        pass
+    except NotSequenced:
+        raise not_sequenced() from None
+    # One answer for both, so that nobody learns which ids exist.
+    raise Problem(404, "not_found", "There is no such export, or it is not yours to see.")
 
 
 @router.get(

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.core.exceptions import BadRequest
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from approvals import clock
+from audit.proofs import NotSequenced
 from connections import inventory as everybody
 from connections import reconcile, schedule
 from connections.access import reading
 from connections.ibom import document, export, facts
-from connections.inventory import Mistake, Query, exporting
+from connections.inventory import Mistake, Query, exporting, manifest
 from connections.models import Schedule
 from portal.connections_pages import narrowing
 from portal.identity.current import actor, needs_role
@@ -141,6 +144,29 @@ def export_file(request: HttpRequest) -> HttpResponseBase:
     return as_download(exporting.export(actor(request), query, format))
 
 
+@never_cache
+@needs_role("admin", "auditor")
+@require_safe
+def export_manifest(request: HttpRequest, event_id: UUID) -> HttpResponse:
+    """The signed manifest of a file that was exported, by the event that its answer named."""
+    try:
+        event = manifest.event_of(event_id)
+        body = json.dumps(manifest.manifest_of(event), indent=2, ensure_ascii=False) + "\n"
+    except manifest.NoExport:
+        raise Http404(str(event_id)) from None
+    except NotSequenced:
+        said = "The export has no place in the signed tree yet; within about a second it has.\n"
+        return HttpResponse(
+            said, status=409, content_type="text/plain", headers={"Retry-After": "1"}
+        )
+    name = f"connections-{event['id']}.manifest.json"
+    return HttpResponse(
+        body,
+        content_type="application/json",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
 def as_download(file: exporting.File) -> FileResponse:
     """The file with its digest (RFC 9530) and the event that names it."""
     answer = FileResponse(
@@ -149,5 +175,6 @@ def as_download(file: exporting.File) -> FileResponse:
     answer["Content-Length"] = str(file.size)
     answer["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(file.sha256)).decode()}:"
     answer["ATA-Event"] = file.event
+    answer["Link"] = f'</v1/connections/export/{file.event}/manifest>; rel="describedby"'
     answer["Cache-Control"] = "private, no-store"
     return answer

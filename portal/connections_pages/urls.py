@@ -49,6 +49,11 @@ urlpatterns = [
     path("connections/inventory/", inventory.inventory, name="inventory"),
     path("connections/inventory/changes/", changes.changes, name="changes"),
     path("connections/inventory/export/", inventory.export_file, name="export"),
+    path(
+        "connections/inventory/export/<uuid:event_id>/manifest/",
+        inventory.export_manifest,
+        name="export-manifest",
+    ),
     path("connections/inventory/ibom/", inventory.ibom, name="ibom"),
     path("connections/inventory/reconcile/", inventory.reconcile_now, name="reconcile"),
     path("connections/inventory/sources/", comparisons.comparisons, name="sources"),

@@ -13,8 +13,10 @@ import pytest
 from django.conf import settings
 
 from approvals import clock
-from audit import sequencer
+from audit import logkey, sequencer
+from audit.ledger import exportcheck, inventorycheck, note
 from connections import drift, manifests
+from connections.inventory import matching
 from connections.models import ConnectedAccount, State
 from tests.audit.test_exports_are_held_to_their_manifest import sheets
 from tests.connections.test_the_inventory_shows_everybody import make
@@ -107,3 +109,58 @@ def test_over_the_api_everybody_takes_what_they_may_see(
     assert gateway("auditor").call("GET", "/v1/connections/export").status_code == 422
     assert Gateway("").call("GET", path).status_code == 401
     assert signed_in("member1", "member").get(PAGE).status_code == 403
+
+
+def test_its_manifest_is_signed_and_holds_the_file_to_the_log(
+    town: ConnectedAccount, gateway: Callable[[str], Gateway]
+) -> None:
+    answer = taken("?format=csv&q=member2&state=suspended")
+    body, event = answer.getvalue(), answer["ATA-Event"]
+    page = f"{PAGE}{event}/manifest/"
+    assert signed_in("auditor", "auditor").get(page).status_code == 409  # no leaf yet
+    sequencer.run_once()
+    shown = signed_in("auditor", "auditor").get(page)
+    manifest = exportcheck.read_manifest(shown.content)
+    told = {key: manifest[key] for key in ("format", "rows", "everybody", "filter")}
+    words = "state suspended; “member2”"
+    query = {"words": words, "query": "state=suspended&q=member2"}
+    params = {"state": ["suspended"], "q": "member2"}
+    assert told == {
+        "format": "csv", "rows": 1, "everybody": True, "filter": query | {"params": params}
+    }  # fmt: skip
+    assert manifest["exporter"]["sub"] == subject("auditor") and manifest["build"]
+    assert manifest["event"]["id"] == event and manifest["event"]["index"] is not None
+    keys = [logkey.vkey()]
+    assert inventorycheck.check(manifest, body, keys).ok
+    assert page in signed_in("auditor", "auditor").get(f"/audit/events/{event}/").content.decode()
+    over_api = gateway("auditor").call("GET", f"/v1/connections/export/{event}/manifest")
+    assert over_api.json()["file"] == manifest["file"]
+    assert answer["Link"] == f'</v1/connections/export/{event}/manifest>; rel="describedby"'
+    missing = gateway("member1").call("GET", f"/v1/connections/export/{event}/manifest")
+    assert missing.status_code == 404 and missing.json()["code"] == "not_found"
+    assert signed_in("member1", "member").get(page).status_code == 403
+    other = events("connection.reconciled")[0]["id"]
+    assert signed_in("auditor", "auditor").get(f"{PAGE}{other}/manifest/").status_code == 404
+
+    def failing(bent: dict[str, Any], file: bytes = body) -> list[int]:
+        steps = inventorycheck.check(bent, file, keys).steps
+        return [number for number, step in enumerate(steps) if not step.ok]
+
+    assert failing(manifest, body + b"x") == [1]
+    assert failing({**manifest, "rows": 2}) == [0, 2]
+    foreign = note.sign(exportcheck.statement(manifest), "elsewhere.example", b"\1" * 32)
+    assert failing({**manifest, "signed": foreign}) == [0]
+    # Whoever has the key can sign another manifest; the entry in the log still says which file.
+    bent = {**manifest, "file": {**manifest["file"], "sha256": hashlib.sha256(b"x").hexdigest()}}
+    bent["signed"] = note.sign(exportcheck.statement(bent), logkey.origin(), logkey.seed())
+    assert failing(bent, b"x") == [2]
+    assert failing({**manifest, "event": None}) == [0, 2]
+
+
+def test_a_file_by_words_is_whole_however_many_fit(
+    town: ConnectedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matching, "FOUND", 2)
+    for n in range(5):
+        make("member2", auth0_id=f"cac_{n}")
+    assert len(rows_of(taken("?format=csv&q=member2").getvalue())) == 6

@@ -1,0 +1,88 @@
+"""The signed manifest of a file of the inventory, made from its event whenever it is asked for.
+
+Nothing is kept beside the trail: the event says what was exported, its entry is in the log, and the
+manifest carries both with the proof, so that the file can be checked without a server.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from audit import load, logkey, proofs
+from audit.exports.manifest import build
+from audit.ledger import exportcheck, inventorycheck, note
+from audit.ledger.entry import ERASED
+from audit.models import Event
+from connections.inventory import asking
+
+
+class NoExport(LookupError):
+    """The event is about no file of the inventory, or there is none of that id."""
+
+
+def event_of(event_id: UUID) -> dict[str, Any]:
+    """The public event of an export.
+
+    Raises:
+        NoExport: there is none.
+    """
+    try:
+        event = load.load(event_id)
+    except Event.DoesNotExist:
+        raise NoExport(str(event_id)) from None
+    if event["action"] != inventorycheck.ACTION or event["data"].get("format") not in _SUFFIXES:
+        raise NoExport(str(event_id))
+    return event
+
+
+_SUFFIXES = ("csv", "xlsx")
+
+
+def manifest_of(event: dict[str, Any]) -> dict[str, Any]:
+    """Plain JSON, signed by the log's key. An erased filter is null.
+
+    Raises:
+        audit.proofs.NotSequenced: the event has no place in the signed tree yet.
+    """
+    event_id, data = UUID(event["id"]), event["data"]
+    proof = proofs.proof_for(event_id)
+    manifest = {
+        "schema": exportcheck.INVENTORY,
+        "filter": {
+            "words": _opened(data.get("words")),
+            "params": _opened(data.get("filter")),
+            "query": _syntax(_opened(data.get("filter"))),
+        },
+        "format": data["format"],
+        "rows": data["credentials"],
+        "everybody": data["everybody"],
+        "file": {"bytes": data["bytes"], "sha256": data["sha256"]},
+        "exporter": event["actor"],
+        "build": data.get("build") or build(),
+        "created": event["time"],
+        "event": {
+            "id": event["id"],
+            "index": event["index"],
+            "entry": b64encode(proofs.entry_of(event_id)).decode(),
+            "proof": proof,
+        },
+        "how_to_check": "ata verify MANIFEST FILE --vkey KEY, without a server.",
+    }
+    signed = note.sign(exportcheck.statement(manifest), logkey.origin(), logkey.seed())
+    return {**manifest, "signed": signed}
+
+
+def _opened(value: Any) -> Any:
+    return None if value == ERASED else value
+
+
+def _syntax(params: Any) -> str | None:
+    """As the query string of the page spells the filter."""
+    if not isinstance(params, dict):
+        return None
+    given = {key: told if isinstance(told, list) else [told] for key, told in params.items()}
+    query, _ = asking.parse(given)
+    return urlencode(query.params())
