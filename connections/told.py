@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from audit.models import EventRow
-from connections import manifests, scopes
+from connections import manifests, scope_sets, scopes
 from connections.models import ConnectedAccount
 from connections.scopes import Scope
 
@@ -37,14 +37,26 @@ class Need:
 
 
 def needs(account: ConnectedAccount) -> list[Need]:
-    """Scopes granted beside those needed: excess first, then missing, then what fits."""
+    """Scopes granted beside those needed: excess first, then missing, then what fits.
+
+    A scope that another holds counts as granted with it, and as needed by whoever needs that one.
+    """
     wanted: dict[str, list[str]] = {}
     for need in manifests.naming(account.connection):
         for name in need.scopes:
             wanted.setdefault(name, []).append(str(need.manifest))
-    granted = set(account.scopes)
+    missing = set(scope_sets.beyond(account.connection, wanted, account.scopes))
+
+    def needed_by(name: str) -> tuple[str, ...]:
+        holding = (
+            who
+            for one, who in wanted.items()
+            if one == name or not scope_sets.beyond(account.connection, [name], [one])
+        )
+        return tuple(dict.fromkeys(each for who in holding for each in who))
+
     found = [
-        Need(scope, scope.name in granted, tuple(wanted.get(scope.name, ())))
+        Need(scope, scope.name not in missing, needed_by(scope.name))
         for scope in scopes.in_words(account.connection, [*account.scopes, *sorted(wanted)])
     ]
     return sorted(found, key=lambda one: (not one.excess, one.granted))

@@ -20,6 +20,7 @@ from connections.models import ConnectedAccount
 from portal.connections_pages.links import provider_settings
 from portal.identity.current import actor
 from portal.ops.refused import tell
+from portal.web.context import stand_at
 
 
 def _fetch(request: HttpRequest, account_id: UUID) -> tuple[Actor, ConnectedAccount]:
@@ -30,9 +31,12 @@ def _fetch(request: HttpRequest, account_id: UUID) -> tuple[Actor, ConnectedAcco
     """
     me = actor(request)
     try:
-        return me, lookup.visible_one(me, str(account_id))
+        found = lookup.visible_one(me, str(account_id))
     except ConnectedAccount.DoesNotExist:
         raise Http404(str(account_id)) from None
+    if not lookup.is_owner(me, found):
+        stand_at(request, "/connections/inventory/")
+    return me, found
 
 
 @never_cache

@@ -58,9 +58,19 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "approvals_waiting": counts.mine,
             "banners": [*_at_the_door(person, session), *_banners(person, counts)],
         },
-        "nav": nav.groups(person.roles, counts, request.path) if person else [],
+        "nav": nav.groups(person.roles, counts, _place(request)) if person else [],
         "request_id": request_id(request),
     }
+
+
+def stand_at(request: HttpRequest, path: str) -> None:
+    """Let the navigation mark another entry than the address says: somebody else's thing lies at
+    the same address as one's own."""
+    request.META["ATA_PLACE"] = path
+
+
+def _place(request: HttpRequest) -> str:
+    return str(request.META.get("ATA_PLACE", request.path))
 
 
 @lru_cache(maxsize=1)

@@ -60,6 +60,7 @@ _GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
         "Connections",
         (
             Place("/connections/", "My connections", "plug", short="Connections", bar=_ANY),
+            Place("/connections/access/", "Applications", "key"),
             Place("/connections/inventory/", "Inventory", "workflow", _OVERSEERS),
             Place("/connections/reviews/", "Access reviews", "clipboard-check", _OVERSEERS),
             Place("/connections/remediations/", "Unfinished", "hourglass", _OVERSEERS),

@@ -78,3 +78,23 @@ def test_the_story_goes_on_behind_its_last_event(
     [older] = re.findall(r'href="(\?before=[0-9a-f-]+)#story"', first)
     assert "Newest" in page(account, older)
     assert "What happened" in page(account, "?before=nonsense")
+
+
+def test_a_scope_that_another_holds_is_neither_missing_nor_too_many(
+    account: ConnectedAccount,
+) -> None:
+    account.scopes = ["user", "public_repo"]  # read:user and repo are declared
+    found = {need.scope.name: need for need in told.needs(account)}
+    assert found["read:user"].granted and not found["repo"].granted
+    assert found["user"].excess and found["public_repo"].needed_by == ("mcp:github-mcp",)
+
+
+def test_the_navigation_marks_the_inventory_for_what_belongs_to_somebody_else(
+    account: ConnectedAccount,
+) -> None:
+    def marked(who: str, *roles: str) -> list[str]:
+        shown = signed_in(who, *roles).get(f"/connections/{account.pk}/").content.decode()
+        return re.findall(r'<a href="([^"]*)" aria-current="page">', shown.split("</nav>")[0])
+
+    assert marked("auditor", "auditor") == ["/connections/inventory/"]
+    assert marked("member1") == ["/connections/"]
