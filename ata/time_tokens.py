@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ata.errors import usage_error
 from ata.evidence_files import read_file
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,23 @@ class Token:
         except TimestampError as error:
             return Timed(False, f"{error}.")
         return Timed(True, f"By {moment:%Y-%m-%d %H:%M:%S} UTC.", moment)
+
+
+def read_authorities(roots: Path | None) -> Sequence[Certificate]:
+    """The certificates of a file; none where no file was given.
+
+    Raises:
+        AtaError: usage, when it holds none.
+    """
+    if roots is None:
+        return ()
+    from audit.ledger.timestamp import TimestampError
+    from audit.ledger.timestamp import read_roots as read
+
+    try:
+        return read(read_file(roots))
+    except TimestampError as error:
+        raise usage_error(f"{roots} cannot be used: {error}.") from error
 
 
 def read_token(token: Path | None, roots: Path | None) -> Token | None:

@@ -60,10 +60,10 @@ def proof_for(event_id: UUID) -> str:
         if not Event.objects.filter(id=event_id).exists():
             raise Event.DoesNotExist(f"no event {event_id}")
         raise NotSequenced(f"event {event_id} is in no signed tree yet; try again in a second")
-    return proof_at(index, _best_for(index) or newest)
+    return proof_at(index, best_for(index) or newest)
 
 
-def _best_for(index: int) -> Checkpoint | None:
+def best_for(index: int) -> Checkpoint | None:
     """The checkpoint that most people stand behind: timed, else witnessed."""
     witnessed = witnessed_checkpoint()
     if witnessed is None or index >= witnessed.size:

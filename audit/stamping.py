@@ -128,6 +128,13 @@ def token_for(size: int) -> TimeToken | None:
     return TimeToken.objects.filter(size=size).order_by("id").first()
 
 
+def token_of(checkpoint: Checkpoint) -> bytes | None:
+    """The first token over this very tree (RFC 3161, DER)."""
+    found = TimeToken.objects.filter(size=checkpoint.size, root=checkpoint.root).order_by("id")
+    response = found.values_list("response", flat=True).first()
+    return None if response is None else bytes(response)
+
+
 def timed_checkpoint() -> Checkpoint | None:
     """The largest checkpoint that an authority of this portal's roots has stamped."""
     try:

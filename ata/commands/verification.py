@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,10 +17,12 @@ from ata.log_files import is_log, verify_log
 from ata.options import Json, open_screen
 from ata.screen import Screen, paint
 from ata.text import safe
-from ata.time_tokens import Token, read_token
+from ata.time_tokens import Token, read_authorities, read_token
 from ata.trust import read_trust
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
     from audit.ledger.assertion import Passkey
     from audit.ledger.levels import Level
     from audit.ledger.policy import Policy
@@ -99,7 +102,8 @@ def verify(
         )
     keys, enrolled = _issuer_keys(issuer_keys), _passkeys(passkeys)
     packs, loose = evidence_packs(files)
-    good = [_verify_pack(screen, path, trust, keys, enrolled) for path in packs]
+    authorities = read_authorities(tsa_ca) if packs else ()
+    good = [_verify_pack(screen, path, trust, keys, enrolled, authorities) for path in packs]
     if loose or not packs:
         pack = read_pack(loose, entry)
         found = _Brought(pack.evidence(), keys, enrolled, read_token(time_token, tsa_ca))
@@ -114,12 +118,13 @@ def _verify_pack(
     trust: Policy,
     keys: dict[str, object] | None,
     passkeys: dict[str, Passkey],
+    authorities: Sequence[Certificate],
 ) -> bool:
     from ata.pack_report import show
     from audit.ledger import packcheck
 
     trusted = {name: value for name, value in (keys or {}).items() if isinstance(value, dict)}
-    roots = packcheck.Roots(trust, trusted, passkeys)
+    roots = packcheck.Roots(trust, trusted, passkeys, authorities)
     report = packcheck.check(read_file(path), roots)
     show(screen, str(path), report)
     return report.ok

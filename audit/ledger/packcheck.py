@@ -11,7 +11,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
 
 from . import assertion, levels, note
 from . import entry as entries
@@ -25,8 +26,12 @@ from .pack import Pack, PackError
 from .policy import NONE, Policy
 from .verify import SAME_FOR_ALL_UNPROVEN, Step, verify_proof_file
 
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
 EVENTS_CHECK: Final = "Every event has its entry, openings and proof"
 EVIDENCE_CHECK: Final = "The evidence is what the entries name"
+TIME_CHECK: Final = "An authority you trust saw the tree"
 OPENINGS_CHECK: Final = "The openings match the entry"
 EVIDENCE_CHECKS: Final = {
     "id_token": "The issuer signed the sign-in",
@@ -60,11 +65,13 @@ class Roots:
         policy: logs, witnesses and a quorum.
         issuer_keys: issuer -> JWKS; a set under "" counts for the entry's own issuer.
         passkeys: credential id -> passkey.
+        authorities: certificates of time authorities.
     """
 
     policy: Policy
     issuer_keys: IssuerKeys = field(default_factory=dict)
     passkeys: Mapping[str, assertion.Passkey] = field(default_factory=dict)
+    authorities: Sequence[Certificate] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,9 +267,11 @@ def _check_event(told: _Told, index: int, roots: Roots) -> EventReport:
     entry, proof = told.part(index, "entry"), told.part(index, "tlog-proof")
     report = verify_proof_file(proof, entry, policy=roots.policy)
     checks = [_of_step(step, roots.policy) for step in report.steps]
+    timed, moment = _timed(told, roots)
+    checks += timed
     if report.index is not None and report.index != index:
         checks.append(Check(EVENTS_CHECK, "failed", f"The proof is for entry {report.index}."))
-    log = levels.log(entry, proof, roots.policy)
+    log = levels.log(entry, proof, roots.policy, external_time=moment)
     event, opened = _open(entry, told.part(index, "openings.json"), index)
     checks.append(opened)
     if event is None:
@@ -277,6 +286,23 @@ def _check_event(told: _Told, index: int, roots: Roots) -> EventReport:
         claimed = own if own.code > human.code else None
     said = words.said(event, judged, human)
     return EventReport(index, str(event["id"]), said, tuple(checks), human, log, claimed)
+
+
+def _timed(told: _Told, roots: Roots) -> tuple[list[Check], datetime | None]:
+    """What a time token in the pack came to; nothing where there is none."""
+    token = told.pack.members.get("log/time-token")
+    if token is None:
+        return [], None
+    if not roots.authorities:
+        return [Check(TIME_CHECK, "unchecked", words.NO_AUTHORITY)], None
+    from . import timestamp  # only who brings an authority needs what reads its certificates
+
+    try:
+        signed = told.checkpoint.decode()
+        moment = timestamp.verify(token, signed, roots.authorities)
+    except (timestamp.TimestampError, UnicodeDecodeError) as error:
+        return [Check(TIME_CHECK, "failed", words.sentence(error))], None
+    return [Check(TIME_CHECK, "ok", f"By {moment:%Y-%m-%d %H:%M:%S} UTC.")], moment
 
 
 def _of_step(step: Step, trust: Policy) -> Check:

@@ -11,6 +11,7 @@ from .verify import TIME_UNPROVEN
 
 EARLIER: Final = "Not checked, because an earlier check failed."
 NO_LOG_KEY: Final = "Not checked: you gave no log key that you trust."
+NO_AUTHORITY: Final = "Not checked: you gave no certificate of a time authority that you trust."
 NOTHING: Final = "Anything: a pack that was changed is evidence of nothing."
 OWN_CLAIM: Final = (
     "Who owns the keys inside the pack: they are the portal's own claim. Bring the issuer's keys "

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from audit import evidence, heads, keyring, logkey, proofs
+from audit import evidence, heads, keyring, logkey, proofs, stamping
 from audit.clock import rfc3339
 from audit.evidence import EvidenceErased, EvidenceError, NotReleasable
 from audit.exports.manifest import build as version
@@ -99,7 +99,9 @@ class _Draft:
 
 
 def build(selection: Selection, now: datetime, may_read: MayRead) -> Built:
-    """The pack of some events at the newest checkpoint; events without a leaf in it are left out.
+    """The pack of some events; those without a leaf in the newest signed tree are left out.
+
+    All proofs lead to the checkpoint that most stand behind: timed, else witnessed, else newest.
 
     The same content gives the same bytes: nothing in a pack says when or for whom it was made.
 
@@ -121,6 +123,7 @@ def build(selection: Selection, now: datetime, may_read: MayRead) -> Built:
     leaves = _leaves(selection.ids, checkpoint.size)
     if not leaves:
         raise NothingToPack("no event is in the signed tree yet; try again in a second")
+    checkpoint = proofs.best_for(max(leaves)) or checkpoint
     note = proofs.signed_note(checkpoint)
     draft = _Draft()
     documents = _add_events(draft, leaves, checkpoint, note)
@@ -128,6 +131,8 @@ def build(selection: Selection, now: datetime, may_read: MayRead) -> Built:
     _add_roots(draft, documents)
     draft.add("README.txt", README.encode())
     draft.add("log/checkpoint", note.encode())
+    if (token := stamping.token_of(checkpoint)) is not None:
+        draft.add("log/time-token", token)
     draft.add("log/vkey", _lines(keyring.vkeys()))
     draft.add("verify.html", verifier())
     about = {

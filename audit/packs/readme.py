@@ -17,6 +17,7 @@ Check it without asking anybody
   1. Get the log's key from somebody you trust, not from this pack, and save it as log.key.
      Get the issuer's keys from the issuer: its discovery document names them (jwks_uri).
   2. ata verify PACK.zip --vkey log.key --issuer-keys jwks.json
+     With log/time-token in it: add --tsa-ca FILE, the certificates of the time authority.
      With passkeys in it: add --passkeys passkeys.json, from whoever keeps the enrolments.
   3. Or open verify.html from this pack in a browser. It uses no network. If you do not trust this
      copy of it, take one from elsewhere: it is the same file in every pack of one version.
@@ -24,6 +25,7 @@ Check it without asking anybody
 What is in it
   manifest.json manifest.note   what belongs to it, signed
   log/checkpoint                the signed tree that all proofs lead to
+  log/time-token                when somebody else had seen that tree (RFC 3161), if there is one
   log/vkey                      the log's key AS THE PACK ITSELF CLAIMS: proves nothing alone
   events/N.entry                the exact bytes of entry N of the log
   events/N.openings.json        the values behind its commitments, as far as they may be shown

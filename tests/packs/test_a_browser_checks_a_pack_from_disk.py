@@ -18,7 +18,9 @@ from audit.ledger import packcheck
 from audit.packs.assemble import verifier
 from tests.packs.act import Act, directory, jwks
 from tests.packs.bending import BENDS, FORGED, members_of, resigned
+from tests.packs.outside import timed, witnessed
 from tests.packs.test_a_forged_approval_stays_asserted import FORGERIES, signed_anew
+from tests.support import authority
 from tests.support.chrome import PATIENCE_MS, Person, chromium, person, shots
 
 pytestmark = [pytest.mark.django_db, pytest.mark.browser]
@@ -186,6 +188,19 @@ def test_both_say_alike_what_they_cannot_check(act: Act, reader: Reader, brought
     if brought == "the log's key":
         assert reader.page.get_by_text("As the pack itself claims").count() == 3
         shots(reader.page, "verifier-claims")
+
+
+@pytest.mark.skipif(not authority.is_here(), reason="openssl is not installed")
+def test_a_time_token_is_named_and_left_to_the_command_line(
+    act: Act, reader: Reader, tmp_path: Path, settings: Any
+) -> None:
+    witnessed(tmp_path, settings)
+    timed(tmp_path, settings)
+    body = act.pack().body
+    reader.trusts_everything()
+    (found,) = reader.drops(timed=body)
+    assert found["ok"] and told_by_page(found) == told(act.check(body))
+    assert f"{packcheck.TIME_CHECK}: not checked here." in found["not_proven"]
 
 
 def test_a_key_that_cannot_be_read_is_said_and_trusted_for_nothing(

@@ -11,6 +11,7 @@ const names = {
   tree: 'A log you trust signed the tree',
   entry: 'The entry is well formed',
   inclusion: 'The entry is in that tree',
+  time: 'An authority you trust saw the tree',
   openings: 'The openings match the entry',
   id_token: 'The issuer signed the sign-in',
   approval_token: 'The issuer signed the approval of this very act',
@@ -19,6 +20,7 @@ const names = {
 
 const earlier = 'Not checked, because an earlier check failed.';
 const noLogKey = 'Not checked: you gave no log key that you trust.';
+const noAuthority = 'Not checked: you gave no certificate of a time authority that you trust.';
 const noEd25519 = 'Not checked here: this browser cannot check Ed25519. Use `ata verify`.';
 const nothing = 'Anything: a pack that was changed is evidence of nothing.';
 const ownClaim =

@@ -42,7 +42,7 @@ def _another_key(world: World) -> None:
     (world.var / "ledger" / "key").write_bytes(b64encode(secrets.token_bytes(32)) + b"\n")
 
 
-@attack(FILES, "puts another log key in the place of ours", OWN_KEY, "is not signed by the key")
+@attack(FILES, "puts another log key in the place of ours", OWN_KEY, "put the key back")
 def the_log_key_is_exchanged(world: World) -> None:
     _another_key(world)
 

@@ -212,9 +212,9 @@ def _cosignature(world: World, change: Callable[[note.Signature], note.Signature
     def bend(body: bytes) -> bytes:
         head, _, signed = body.decode().partition("\n\n")
         parsed = note.parse(signed)
-        own, theirs = parsed.signatures
-        bent = change(theirs).line
-        return f"{head}\n\n{parsed.text}\n{own.line}{bent}".encode()
+        *own, theirs = parsed.signatures
+        lines = [*(one.line for one in own), change(theirs).line]
+        return f"{head}\n\n{parsed.text}\n{''.join(lines)}".encode()
 
     _change(world.desk / "event.tlog-proof", bend)
 
