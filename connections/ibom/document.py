@@ -11,9 +11,9 @@ from django.conf import settings
 from approvals.clock import stamp
 from audit.clock import uuid7
 from connections import scope_sets, scopes
-from connections.ibom import declarations
+from connections.ibom import declarations, granted
 from connections.ibom.facts import Facts
-from connections.ibom.shape import Account, Declared, Used
+from connections.ibom.shape import Access, Account, Declared, Used
 
 MEDIA_TYPE: Final = "application/vnd.cyclonedx+json; version=1.7"
 SCHEMA: Final = "http://cyclonedx.org/schema/bom-1.7.schema.json"
@@ -83,6 +83,12 @@ class _Parts:
         ]
         for account in facts.accounts:
             self._credential(facts, account)
+        for access in facts.access or ():
+            self._granted(access)
+        self.services += [
+            granted.service(name)
+            for name in sorted({name for one in facts.access or () for name in one.audiences})
+        ]
 
     def dependencies(self) -> list[dict[str, Any]]:
         """Who acts → with what → where."""
@@ -143,7 +149,7 @@ class _Parts:
                     "name": client_id,
                     "properties": [
                         _property("kind", "application"),
-                        _property("identity", "client id in Auth0's tenant log"),
+                        _property("identity", "client id at Auth0"),
                     ],
                 }
             )
@@ -194,6 +200,14 @@ class _Parts:
         for n, (client, day) in enumerate(sorted(account.seen.items())):
             self.components[-1]["properties"].append(_property("seen_by_auth0", f"{client} {day}"))
             self._cite("tenant_log", f"{day}T00:00:00Z", [f"{at}/properties/{first + n}"])
+
+    def _granted(self, access: Access) -> None:
+        """An application that acts as somebody by itself, and by what."""
+        ref = granted.ref_of(access)
+        self._edges[self._application(access.client_id)].add(ref)
+        self._edges[ref] = {granted.api_ref(audience) for audience in access.audiences}
+        self._cite("management", stamp(access.seen_at), [f"/components/{len(self.components)}"])
+        self.components.append(granted.component(access))
 
     def _cite(self, source: str, when: str, pointers: list[str]) -> None:
         self.citations.append(
@@ -301,6 +315,10 @@ def _metadata(facts: Facts) -> dict[str, Any]:
         *([_property("rebuilt_from_entries", str(facts.size))] if facts.size is not None else []),
         _property("compared_with_auth0", stamp(facts.compared) if facts.compared else "never"),
         _property("people_not_read", str(facts.unread)),
+        _property(
+            "applications",
+            "not rebuilt from the log" if facts.access is None else "as Auth0 listed them last",
+        ),
     ]
     if head is not None:
         said += [
@@ -324,6 +342,7 @@ def _metadata(facts: Facts) -> dict[str, Any]:
 def _compositions(facts: Facts) -> Iterator[dict[str, Any]]:
     """How complete this is, said for what it is said of (never more than we know)."""
     credentials = [f"credential:{account.id}" for account in facts.accounts]
+    credentials += [granted.ref_of(access) for access in facts.access or ()]
     if facts.size is not None:
         whole = "incomplete" if facts.unread else "complete"  # of what the log tells
     elif facts.compared is None or facts.unread:

@@ -20,8 +20,16 @@ from audit.models import Checkpoint, Entry, EventRow
 from connections import grounds, lookup, reconcile, standing
 from connections.ibom import difference, replay
 from connections.ibom.difference import Change
-from connections.ibom.shape import Account, Decision, Declared, Reviewed, Used
-from connections.models import ConnectedAccount, Manifest, ReviewItem, Schedule, SeenUse, Use
+from connections.ibom.shape import Access, Account, Decision, Declared, Reviewed, Used
+from connections.models import (
+    AppAccess,
+    ConnectedAccount,
+    Manifest,
+    ReviewItem,
+    Schedule,
+    SeenUse,
+    Use,
+)
 from connections.standing import Ground
 
 _BATCH = 500
@@ -46,6 +54,8 @@ class Facts:
         unread: how many people could not be read then.
         size: entries of the log that it was rebuilt from; None where it is of the rows of now.
         reviews: closed access reviews, oldest first.
+        access: consents and refresh tokens of applications; None where a log was asked, which
+            tells of changes only.
     """
 
     taken: datetime
@@ -58,6 +68,7 @@ class Facts:
     unread: int
     size: int | None = None
     reviews: tuple[Reviewed, ...] = ()
+    access: tuple[Access, ...] | None = None
 
 
 def read(actor: Actor, *, own: bool = False) -> Facts:
@@ -81,6 +92,7 @@ def read(actor: Actor, *, own: bool = False) -> Facts:
             compared=last.finished if last else None,
             unread=last.failed if last else 0,
             reviews=tuple(_reviews(None if actor.roles & lookup.SEES_ALL and not own else rows)),
+            access=tuple(_access(None if actor.roles & lookup.SEES_ALL and not own else actor)),
         )
 
 
@@ -165,6 +177,35 @@ def _accounts(
             last_used_at=row.last_used_at,
             uses=uses.get(row.id, {}),
             seen=seen.get(row.id, {}),
+        )
+
+
+def _access(owner: Actor | None) -> Iterator[Access]:
+    """Everybody's, or one person's."""
+    found = AppAccess.objects.order_by("id")
+    if owner is not None:
+        found = found.filter(iss=owner.iss, sub=owner.sub)
+    people = Person.objects.filter(sub__in=found.order_by().values("sub"))
+    mail = {(iss, sub): email for iss, sub, email in people.values_list("iss", "sub", "email")}
+    for row in found:
+        yield Access(
+            id=str(row.id),
+            kind=row.kind,
+            auth0_id=row.auth0_id,
+            client_id=row.client_id,
+            client_name=row.client_name,
+            iss=row.iss,
+            sub=row.sub,
+            email=mail.get((row.iss, row.sub), ""),
+            audiences=tuple(row.audiences),
+            scopes=tuple(row.scopes),
+            state=row.state,
+            state_since=row.state_since,
+            created_at=row.created_at,
+            expires_at=row.expires_at,
+            last_used_at=row.last_used_at,
+            first_seen=row.first_seen,
+            seen_at=row.seen_at,
         )
 
 

@@ -60,6 +60,29 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """A consent or a refresh token of an application at Auth0 itself."""
+
+    id: str
+    kind: str  # grant, refresh_token
+    auth0_id: str
+    client_id: str
+    client_name: str
+    iss: str
+    sub: str
+    email: str
+    audiences: tuple[str, ...]
+    scopes: tuple[str, ...]
+    state: str  # live, revoking, gone
+    state_since: datetime
+    created_at: datetime | None
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    first_seen: datetime
+    seen_at: datetime  # when Auth0 listed it last
+
+
+@dataclass(frozen=True, slots=True)
 class Declared:
     """A manifest in force: each connection with the scopes that may be asked of it."""
 

@@ -17,7 +17,7 @@ from audit.actor import Actor
 from audit.ledger import note
 from connections import manifests
 from connections.ibom import document, export, facts, signing
-from connections.models import ConnectedAccount, Schedule, State, Use
+from connections.models import AppAccess, ConnectedAccount, Schedule, State, Use
 from tests.connections.test_the_inventory_shows_everybody import make
 from tests.connections.visitor import Visitor, know, subject
 from tests.identity.trail import events
@@ -79,6 +79,43 @@ def said(part: Json, name: str) -> list[str]:
 def test_it_is_strictly_valid(account: ConnectedAccount) -> None:
     body = export.export(person(*AUDITOR)).body.decode()
     assert faults_of(body) is None
+
+
+def test_consents_and_refresh_tokens_are_credentials_of_their_applications(
+    account: ConnectedAccount,
+) -> None:
+    now = clock.now()
+    common = {
+        "iss": account.iss, "sub": account.sub, "client_id": "cli_1", "state_since": now,
+        "first_seen": now, "seen_at": now,
+    }  # fmt: skip
+    consent = AppAccess.objects.create(
+        kind="grant", auth0_id="cgr_1", audiences=["https://ata.local/api"],
+        scopes=["read:events"], **common,
+    )  # fmt: skip
+    token = AppAccess.objects.create(
+        kind="refresh_token", auth0_id="rt_1", client_name="ATA CLI", created_at=now,
+        last_used_at=now, state="gone", **{**common, "sub": subject("member2")},
+    )  # fmt: skip
+    body = export.export(person(*AUDITOR)).body.decode()
+    assert faults_of(body) is None
+    bom = json.loads(body)
+    found = by_ref(bom)
+    granted, refreshing = found[f"access:{consent.id}"], found[f"access:{token.id}"]
+    assert said(granted, "scope") == ["read:events"] and said(granted, "use")
+    assert said(refreshing, "last_used_at") and refreshing["name"] == "refresh token of ATA CLI"
+    material = refreshing["cryptoProperties"]["relatedCryptoMaterialProperties"]
+    assert material["state"] == "destroyed"
+    edges = {one["ref"]: one.get("dependsOn", []) for one in bom["dependencies"]}
+    assert {granted["bom-ref"], refreshing["bom-ref"]} <= set(edges["application:cli_1"])
+    assert edges[granted["bom-ref"]] == ["api:https://ata.local/api"]
+    assert "api:https://ata.local/api" in found
+    mine = by_ref(exported("member1", ""))
+    assert granted["bom-ref"] in mine and refreshing["bom-ref"] not in mine
+    at = document.build(facts.at(0))
+    assert {"name": "ata:applications", "value": "not rebuilt from the log"} in (
+        at["metadata"]["properties"]
+    )
 
 
 def test_an_empty_inventory_is_valid_too(db: None) -> None:
@@ -203,7 +240,7 @@ def test_the_number_of_queries_does_not_grow(
 ) -> None:
     for n in range(40):
         make("member2", auth0_id=f"cac_{n}")
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         facts.read(person(*AUDITOR))
 
 
