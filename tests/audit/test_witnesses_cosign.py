@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -158,9 +160,7 @@ def test_a_witness_that_knows_more_than_this_database_stops_the_signing(
     trust(one)
     grow(3)
     witnesses.push_due()
-    leaves = [merkle.leaf_hash(bytes([n])) for n in range(9)]
-    other = checkpoints.sign(logkey.origin(), 9, merkle.root(leaves), logkey.seed())
-    fork(one, other)
+    sees_another_history(one, 9)
     grow(1)
     assert witnesses.push_due() == 0
     assert state_of(one).state == WitnessState.State.CONFLICT
@@ -179,8 +179,7 @@ def test_another_history_of_the_same_length_stops_it_too_and_agreement_starts_it
     grow(3)
     witnesses.push_due()
     seen = kept(one).read_text()
-    leaves = [merkle.leaf_hash(bytes([n])) for n in range(4)]
-    fork(one, checkpoints.sign(logkey.origin(), 4, merkle.root(leaves), logkey.seed()))
+    sees_another_history(one, 4)
     grow(2)
     witnesses.push_due()
     with pytest.raises(SequencerStopped, match="not a part of this tree"):
@@ -191,6 +190,28 @@ def test_another_history_of_the_same_length_stops_it_too_and_agreement_starts_it
     list(record_many([DraftFactory.build()]))
     assert sequencer.run_once().signed
     assert state_of(one).state == WitnessState.State.OK
+
+
+def test_the_strip_is_red_within_five_seconds_of_a_witness_that_saw_something_else(
+    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+) -> None:
+    """The worker's loop as it paces itself, and the strip as it is cached."""
+    pause = signature(witnesses.loop).parameters["pause_s"].default
+    one = witness("one.example/w")
+    trust(one)
+    grow(3)
+    witnesses.push_due()
+    cache.clear()
+    browser = browser_of(ADA)
+    assert "witnessed to #3" in text_of(browser.get("/audit/ledger/"))
+    sees_another_history(one, 4)
+    grow(2)
+    began = time.monotonic()
+    while "one.example/w has seen another history" not in text_of(browser.get("/audit/ledger/")):
+        assert time.monotonic() - began < 5
+        witnesses.push_due()
+        time.sleep(pause)
+    assert loglevels.current().level(4) == "L1"  # nobody vouches for what came since
 
 
 def test_a_witness_that_lost_our_memory_of_it_is_asked_where_it_is(
@@ -225,8 +246,10 @@ def kept(one: Somebody) -> Path:
     return path
 
 
-def fork(one: Somebody, signed: str) -> None:
-    """The witness has seen this checkpoint of the same log."""
+def sees_another_history(one: Somebody, size: int) -> None:
+    """The witness has cosigned a tree of so many other entries, which this log's key signed too."""
+    leaves = [merkle.leaf_hash(bytes([n])) for n in range(size)]
+    signed = checkpoints.sign(logkey.origin(), size, merkle.root(leaves), logkey.seed())
     kept(one).write_text(signed)
 
 
