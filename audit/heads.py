@@ -79,6 +79,12 @@ def signed_size() -> int | None:
     return max(sizes, default=None)
 
 
+def signed_before(size: int) -> bool:
+    """Whether the state file knows of no tree of this size or above."""
+    state = read_state()
+    return state is None or state.size < size
+
+
 def check_heads(size: int) -> None:
     """Check that the stored tree of `size` leaves contains every head we are bound to.
 

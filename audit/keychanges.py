@@ -12,8 +12,9 @@ from typing import Any
 
 from audit import heads, keyring
 from audit.actor import SYSTEM
-from audit.keyring import Keyring
+from audit.keyring import Keyring, Period
 from audit.ledger import entry as entries
+from audit.ledger import handover
 from audit.ledger.note import NoteError
 from audit.models import Event, EventRow
 from audit.record import record
@@ -41,9 +42,24 @@ def settle() -> int:
     return len(waiting)
 
 
-def recorded() -> Iterator[Mapping[str, Any]]:
-    """Data of every change in the log."""
-    ids = EventRow.objects.filter(action="ledger.key_changed").values_list("event", flat=True)
+def unheard(ring: Keyring) -> list[dict[str, Any]]:
+    """Changes that the log does not tell of, as after an older database came back."""
+    known = {one.get("statement") for one in (*recorded(), *ring.unrecorded)}
+    return [
+        keyring.change("began", handover.parse(one).size, _begun(ring, one), one)
+        for one in ring.statements
+        if one not in known
+    ]
+
+
+def _begun(ring: Keyring, statement: str) -> list[Period]:
+    said = handover.parse(statement)
+    return [one for one in ring.periods if one.key in said.new and one.key not in said.old]
+
+
+def recorded(action: str = "ledger.key_changed") -> Iterator[Mapping[str, Any]]:
+    """Data of every event of that name in the log; few, because each takes a person's hand."""
+    ids = EventRow.objects.filter(action=action).values_list("event", flat=True)
     for entry in Event.objects.filter(id__in=list(ids)).values_list("entry", flat=True):
         yield entries.parse(bytes(entry))["data"]
 

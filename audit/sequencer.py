@@ -19,6 +19,7 @@ from uuid import UUID
 from django.db import DatabaseError, close_old_connections, transaction
 
 from audit import (
+    adoption,
     bulk,
     clock,
     fulltext,
@@ -96,6 +97,7 @@ class Sequencer:
     def _run(self, sweep: bool) -> Result:
         if objection := conflict.reason():
             raise SequencerStopped("witness", objection)
+        adoption.settle()
         keychanges.settle()
         keyrotation.promote()
         growing = self._load()
@@ -146,7 +148,11 @@ class Sequencer:
         newest = heads.newest_checkpoint()
         now = clock.now()
         if newest and newest.size == size and now - newest.created < IDLE:
+            if heads.signed_before(size):  # a restored state may lag behind its database
+                heads.write_state(size, root)
             return result
+        if size <= adoption.floor():
+            return result  # trees up to there were signed with what is lost now
         state = heads.read_state()
         if state and (state.size > size or (state.size == size and state.root != root)):
             raise SequencerStopped("inconsistent", f"{state.told_by} holds another tree of {size}")

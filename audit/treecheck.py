@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from audit import heads, keychanges, keyring
+from audit import adoption, heads, keychanges, keyring
 from audit.heads import SequencerStopped
 from audit.keyring import Keyring
 from audit.ledger import checkpoint as checkpoints
@@ -224,6 +224,8 @@ class TreeChecker:
         except SequencerStopped as stopped:
             self._findings.add("state", str(stopped))
             return None
+        for problem in adoption.problems():
+            self._findings.add("state", problem)
         newest = heads.newest_checkpoint()
         signed = newest.size if newest else 0
         if (head.size if head else 0) < signed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from kombu.exceptions import OperationalError
 
 from audit import (
+    adoption,
     clock,
     heads,
     keyring,
@@ -44,6 +45,7 @@ def ledger(request: HttpRequest) -> HttpResponse:
     """Checkpoint, key, witnesses, verification runs, and how to check us."""
     newest = heads.newest_checkpoint()
     runs = [in_words(run, clock.now()) for run in _runs()]
+    size = newest.size if newest else 0
     context: dict[str, Any] = {
         "checkpoint": newest,
         "root": bytes(newest.root).hex() if newest else "",
@@ -53,6 +55,10 @@ def ledger(request: HttpRequest) -> HttpResponse:
         "rounds": rounds.Progress.read(),
         "origin": proofs.origin(),
         "keys": _keys(),
+        "adoptions": [
+            {"made": one, "at": datetime.fromisoformat(one.at), "waits": one.signed_size >= size}
+            for one in reversed(adoption.made_so_far())
+        ],
         "witnesses": _witnesses(newest.size if newest else 0),
         "asked": witnesses.standings(),
         "witness_problem": witnesses.configured().problem,

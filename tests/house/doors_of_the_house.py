@@ -119,6 +119,7 @@ COMMANDS: Final[Doors] = {
     "checkpoint": ("reads", "prints the newest signed checkpoint"),
     "declare_manifests": ("records", "manifests that ship with the portal, at setup"),
     "import_defenseclaw": ("records", "rows of DefenseClaw as they were found"),
+    "ledger_adopt": ("records", "that a database which lacks signed entries was adopted"),
     "ledger_rotate_key": ("records", "which keys of the log began and ended"),
     "rebuild_projection": ("keeps", "search rows, made again from the entries"),
     "replay_erasures": ("records", "erasures that a restored database lacks, done again"),
@@ -191,6 +192,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"audit.imported", "audit.quarantined"}),
         "what an import came to",
     ),
+    "audit.adoption": (frozenset({"ledger.adopted"}), "a restore was adopted"),
     "audit.keychanges": (frozenset({"ledger.key_changed"}), "a key of the log began or ended"),
     "audit.rounds": (frozenset({"ledger.alarm"}), "what continuous verification found twice"),
     "portal.ops.management.commands.rotate_evidence_key": (

@@ -1,0 +1,218 @@
+"""Adopting a database that is older than what was signed, or another copy: `ledger_adopt`.
+
+A restore or a failover loses entries that others may have seen signed. Adopting binds the log to
+what the database holds and lets it sign again only above every size that was signed before: so no
+two trees of one size are signed, and whoever holds a checkpoint of the lost part can still prove
+that the two do not agree. What was adopted is kept in `VAR_DIR/ledger/adopted.json` and told in
+the log as `ledger.adopted`.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from audit import clock, heads, keychanges, keyring, locks, logkey, tree
+from audit.actor import SYSTEM
+from audit.files import write_durably
+from audit.heads import Head, SequencerStopped
+from audit.ledger import tiles
+from audit.ledger.merkle import ProofError
+from audit.ledger.note import NoteError
+from audit.models import EventRow
+from audit.record import record
+from audit.tree import read_tile
+from audit.witnesses import conflict
+
+
+class AdoptionRefused(Exception):
+    """There is nothing to adopt, or it cannot be; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the database holds beside what was signed.
+
+    Attributes:
+        database: the tree that the database holds.
+        signed: the largest tree that the state file says was signed.
+        missing: how many signed entries the database has not.
+        why: why the two do not agree; empty where they do.
+        objection: what a witness says against this log; empty where none objects.
+    """
+
+    database: Head
+    signed: Head | None
+    missing: int
+    why: str
+    objection: str
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """One that was made. Sizes in entries, roots in base64, `at` as in RFC 3339."""
+
+    at: str
+    size: int
+    root: str
+    signed_size: int
+    signed_root: str
+    reason: str
+    by: str
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the entry says in clear: both heads."""
+        return {
+            "database": {"size": self.size, "root": self.root},
+            "signed": {"size": self.signed_size, "root": self.signed_root},
+        }
+
+
+def find() -> Found:
+    """Compare the database with what was signed; changes nothing.
+
+    Raises:
+        AdoptionRefused: the tiles of the database, or its own checkpoint, do not hold.
+        SequencerStopped: the state file is damaged.
+    """
+    size = tree.stored_size()
+    try:
+        held = Head(size, tiles.root(read_tile, size), "the database")
+        signed = heads.read_state()
+        why = _disagreement(held, signed)
+        _check_newest(size)
+    except ProofError as error:
+        raise AdoptionRefused(
+            f"The tree in the database has gaps ({error}); restore another backup."
+        ) from None
+    missing = max(0, (signed.size if signed else 0) - size)
+    return Found(held, signed, missing, why, conflict.reason())
+
+
+def adopt(reason: str, by: str) -> Adoption:
+    """Bind the log to what the database holds, and record that as `ledger.adopted`.
+
+    Args:
+        reason: why, in words.
+        by: who ran it.
+
+    Raises:
+        AdoptionRefused: the sequencer is busy, nothing needs adopting, or it cannot be.
+        SequencerStopped: the state file is damaged.
+    """
+    with locks.sequencer_lock() as held:
+        if not held:
+            raise AdoptionRefused("The sequencer is busy; stop the worker and try again.")
+        found = find()
+        if not found.why or found.signed is None:
+            raise AdoptionRefused("The database holds everything that was signed.")
+        made = Adoption(
+            clock.rfc3339(clock.now()),
+            found.database.size,
+            b64encode(found.database.root).decode(),
+            found.signed.size,
+            b64encode(found.signed.root).decode(),
+            reason,
+            by,
+        )
+        _write([*(one for one in made_so_far()), made])
+        heads.write_state(found.database.size, found.database.root)
+        settle()
+    return made
+
+
+def made_so_far() -> list[Adoption]:
+    """Every adoption, oldest first.
+
+    Raises:
+        SequencerStopped: the file is damaged.
+    """
+    try:
+        return [Adoption(**one) for one in json.loads(_path().read_text())]
+    except FileNotFoundError:
+        return []
+    except (ValueError, TypeError) as error:
+        raise SequencerStopped(
+            "state", f"{_path()} is damaged ({error}); restore it from a backup"
+        ) from None
+
+
+def floor() -> int:
+    """The size above which signing goes on; -1 where nothing was ever adopted."""
+    return max((one.signed_size for one in made_so_far()), default=-1)
+
+
+def settle() -> None:
+    """Record what a crash left unrecorded, changes of keys that the database lost among it."""
+    made = made_so_far()
+    if not made or _told_of(made[-1]):
+        return
+    with transaction.atomic():
+        for one in made:
+            if not _told_of(one):
+                private = {"by": one.by}
+                record(SYSTEM, "ledger.adopted", reason=one.reason, data=one.data, private=private)
+    ring = keyring.read()
+    lost = keychanges.unheard(ring)
+    if lost:
+        keyring.write(keyring.Keyring(ring.periods, ring.statements, (*ring.unrecorded, *lost)))
+
+
+def problems() -> Iterator[str]:
+    """Adoptions that the log does not tell of, and those that it tells of and the file does not."""
+    made, told = [one.data for one in made_so_far()], list(keychanges.recorded("ledger.adopted"))
+    if any(one not in told for one in made):
+        yield f"an adoption in {_path()} is in no ledger.adopted entry"
+    if any(one not in made for one in told):
+        yield f"the log tells of an adoption that {_path()} does not hold; restore it"
+
+
+def _told_of(one: Adoption) -> bool:
+    if not EventRow.objects.filter(action="ledger.adopted").exists():
+        return False
+    return one.data in list(keychanges.recorded("ledger.adopted"))
+
+
+def _disagreement(held: Head, signed: Head | None) -> str:
+    if signed is None:
+        return ""
+    if signed.size > held.size:
+        return (
+            f"the last {signed.size - held.size} of {signed.size} signed entries are not in the "
+            "database: it is from an older backup"
+        )
+    if tiles.root(read_tile, signed.size) != signed.root:
+        return f"the first {signed.size} entries are not the ones that were signed: another copy"
+    return ""
+
+
+def _check_newest(size: int) -> None:
+    """The database has to agree with its own checkpoint, or it is not a copy but a forgery."""
+    newest = heads.newest_checkpoint()
+    if newest is None:
+        return
+    try:
+        said = keyring.read().verify(newest.note)
+    except NoteError as error:
+        raise AdoptionRefused(f"Its newest checkpoint is not of this log's keys: {error}") from None
+    if said.size > size or tiles.root(read_tile, said.size) != said.root:
+        raise AdoptionRefused(
+            "The database does not agree with its own newest checkpoint: it was changed. "
+            "Run verify_ledger and restore another backup."
+        )
+
+
+def _write(made: list[Adoption]) -> None:
+    told = [{name: getattr(one, name) for name in Adoption.__slots__} for one in made]
+    write_durably(_path(), json.dumps(told, indent=1).encode())
+
+
+def _path() -> Path:
+    return logkey.folder() / "adopted.json"
