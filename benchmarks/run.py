@@ -30,7 +30,7 @@ def main() -> int:
     """Exit code."""
     server = os.environ.get("BENCH_POSTGRES_URL", "")
     engines = ["SQLite", *(["PostgreSQL"] if server else [])]
-    for module in ("writing", "importing"):
+    for module in ("writing", "importing", "ledger"):
         for engine in engines:
             with _empty(engine, server) as empty:
                 _measure(module, engine, empty)

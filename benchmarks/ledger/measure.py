@@ -1,0 +1,263 @@
+"""Write, sequence, prove and verify, each beside a baseline of the same run.
+
+    python -m benchmarks.ledger.measure [singles [bulk]]
+
+Uses the database of the environment, which should be empty. Prints one JSON object a line; `ratio`
+is ours by the baseline, by processor time (`cpu_s` has that of other processes we started). The
+baseline of writing is the same rows, made beforehand, into the same indexed tables: what is beside
+it is the ledger itself, so canonical bytes, commitments, words, and in bulk leaves and signature.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import resource
+import secrets
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
+
+import django
+
+from benchmarks.resources import Memory, Spent, spent
+
+if TYPE_CHECKING:
+    from audit.record import Draft, Prepared
+
+_TOTAL = 1_000_000  # the number that drafts are drawn from
+_STEP = 1000
+_PROOFS = 300
+
+
+def main(singles: int, bulk: int) -> None:
+    """Measure."""
+    from django.core.management import call_command
+    from django.db import connection
+
+    from audit import sequencer
+
+    call_command("migrate", verbosity=0)
+    _say("engine", engine=connection.vendor, processors=len(os.sched_getaffinity(0)))
+    worker = sequencer.Sequencer()
+    _one_by_one(worker, singles)
+    _in_bulk(worker, bulk)
+    _commit_to_proof(worker, singles // 2)
+    _inclusion()
+    _verify()
+    _peer(bulk)
+
+
+def _drafts(first: int, end: int) -> list[Draft]:
+    from benchmarks.events import drafts
+
+    return [replace(draft, id=None, time=None) for draft in drafts(first, end, _TOTAL)]
+
+
+def _rows(some: Sequence[Draft]) -> list[Prepared]:
+    from audit import clock
+    from audit.record import prepare
+
+    return [prepare(draft, clock.now()) for draft in some]
+
+
+def _insert(rows: Sequence[Prepared]) -> None:
+    from django.db import transaction
+
+    from audit import bulk
+
+    with transaction.atomic():
+        bulk.insert([one.event for one in rows])
+        bulk.insert([opening for one in rows for opening in one.openings])
+        bulk.insert([one.row for one in rows])
+
+
+def _one_by_one(worker: Any, many: int) -> None:
+    from audit.record import Draft, record
+
+    names = [field.name for field in fields(Draft) if field.name not in ("actor", "action")]
+    some, prepared = _drafts(0, many), _rows(_drafts(many, 2 * many))
+    plain, ours = Spent(), Spent()
+    for at in range(0, many, 100):  # in turns, so that both have the same weather
+        with _adding(plain):
+            for one in prepared[at : at + 100]:
+                _insert([one])
+        with _adding(ours):
+            for draft in some[at : at + 100]:
+                record(draft.actor, draft.action, **{n: getattr(draft, n) for n in names})
+    _say("append one by one, the rows alone", **plain.line(many))
+    _say("append one by one, record", **ours.line(many), ratio=_ratio(ours, plain))
+    with spent() as sequencing:
+        worker.run_once()
+    _say("sequenced and signed", **sequencing.line(2 * many))
+
+
+def _in_bulk(worker: Any, many: int) -> None:
+    from audit.record import record_many
+
+    some, prepared = _drafts(0, many), _rows(_drafts(many, 2 * many))
+    plain, ours, leaves = Spent(), Spent(), Spent()
+    for at in range(0, many, _STEP):
+        with _adding(plain):
+            _insert(prepared[at : at + _STEP])
+        worker.run_once(sweep=False)
+        with _adding(ours):
+            for _ in record_many(some[at : at + _STEP], batch=_STEP):
+                pass
+        with _adding(leaves):
+            worker.run_once(sweep=False)
+    _say("bulk, the rows alone", **plain.line(many))
+    _say("bulk, record_many", **ours.line(many), ratio=_ratio(ours, plain))
+    both = Spent(ours.wall + leaves.wall, ours.waited + leaves.waited, ours.cpu + leaves.cpu)
+    _say("bulk, durable, sequenced and signed", **both.line(many), ratio=_ratio(both, plain))
+
+
+def _commit_to_proof(worker: Any, many: int) -> None:
+    """Seconds from a commit to the moment at which the event has a proof, while others write."""
+    from audit import proofs, sequencer
+    from audit.record import record_many
+
+    stop = threading.Event()
+    thread = threading.Thread(target=sequencer.loop, args=(stop,), daemon=True)
+    thread.start()
+    waits, until = [], time.monotonic() + 10
+    some = _drafts(0, many)
+    while time.monotonic() < until:
+        ids = list(record_many(random.sample(some, 100), batch=100))
+        committed = time.perf_counter()
+        while True:
+            try:
+                proofs.proof_for(ids[-1])
+                break
+            except proofs.NotSequenced:
+                time.sleep(0.01)
+        waits.append(time.perf_counter() - committed)
+    stop.set()
+    thread.join()
+    _say("commit to proof", bound_s=1.5, **_quantiles(waits))
+
+
+def _inclusion() -> None:
+    from audit import heads, proofs
+
+    newest = heads.newest_checkpoint()
+    assert newest is not None
+    times = []
+    for _ in range(_PROOFS):
+        began, cpu = time.perf_counter(), time.process_time()
+        proofs.proof_at(random.randrange(newest.size), newest)
+        times.append(min(time.perf_counter() - began, max(time.process_time() - cpu, 1e-6)))
+    _say("inclusion proof, processor time", size=newest.size, bound_s=0.002, **_quantiles(times))
+
+
+def _verify() -> None:
+    from audit import tree, verify
+
+    processes = len(os.sched_getaffinity(0))
+    size = tree.stored_size()
+    ways: dict[str, dict[str, Any]] = {
+        "bytes and tree": {"tree_only": True},
+        "everything, opened": {"since": 2**40},
+        "everything, recognised": {},
+        "everything, recognised, one process": {"processes": 1},
+    }
+    for name, how in ways.items():
+        with Memory() as memory, _with_children() as work:
+            report = verify.run(**{"processes": processes, **how})
+        assert report.ok, report.problems
+        _say(f"verify: {name}", **work.line(size), memory_mib=round(memory.peak))
+    with spent() as work:
+        recognised = _columns(size)
+    assert recognised >= size - size % 256 - 256
+    _say("verify: bytes and columns, recognised, one process", **work.line(size))
+    hashes = _leaves(size)
+    with spent() as work:
+        for leaf in hashes:
+            hashlib.sha256(b"\0" + leaf).digest()
+    _say("baseline: SHA-256 of every entry, in memory", **work.line(size))
+
+
+def _columns(size: int) -> int:
+    from audit.known import Memory as Known
+    from audit.leafcheck import LeafChecker
+    from audit.report import Findings
+    from audit.spancheck import SpanChecker
+
+    findings = Findings()
+    checker = SpanChecker(findings, LeafChecker(findings), Known(), words=False)
+    for first in range(0, size, 1024):
+        checker.check(first, min(first + 1024, size), examine_from=0)
+    assert not findings.count
+    return checker.known
+
+
+def _leaves(size: int) -> list[bytes]:
+    from audit.tree import entry_bytes
+
+    return [entry for first in range(0, size, 5000) for entry in entry_bytes(first, first + 5000)]
+
+
+def _peer(many: int) -> None:
+    """pymerkle 7 in memory: no database, no signature, no search."""
+    from pymerkle import InmemoryTree
+
+    entries = [os.urandom(900) for _ in range(many)]
+    tree = InmemoryTree(algorithm="sha256")
+    with spent() as work:
+        for entry in entries:
+            tree.append_entry(entry)
+    _say("pymerkle in memory, append", **work.line(many))
+    times = []
+    for _ in range(_PROOFS):
+        began = time.perf_counter()
+        tree.prove_inclusion(random.randrange(many) + 1, many)
+        times.append(time.perf_counter() - began)
+    _say("pymerkle in memory, inclusion proof", size=many, **_quantiles(times))
+
+
+@contextmanager
+def _adding(total: Spent) -> Iterator[None]:
+    with spent() as work:
+        yield
+    total.wall += work.wall
+    total.waited += work.waited
+    total.cpu += work.cpu
+
+
+@contextmanager
+def _with_children() -> Iterator[Spent]:
+    """As `spent`, with the processor time of processes that ended in the block."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with spent() as work:
+        yield work
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    work.cpu += after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _ratio(ours: Spent, baseline: Spent) -> float:
+    return round(baseline.cpu / ours.cpu, 2)
+
+
+def _quantiles(seconds: list[float]) -> dict[str, Any]:
+    ordered = sorted(seconds)
+    return {
+        "measured_times": len(ordered),
+        "p50_s": round(ordered[len(ordered) // 2], 5),
+        "p95_s": round(ordered[int(len(ordered) * 0.95)], 5),
+    }
+
+
+def _say(name: str, **figures: Any) -> None:
+    print(json.dumps({"measured": name, **figures}), flush=True)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("EVIDENCE_KEY", secrets.token_hex(32))  # else nothing is recognised
+    django.setup()
+    main(*[int(text) for text in (sys.argv[1:] + ["1000", "30000"][len(sys.argv) - 1 :])])
