@@ -83,7 +83,7 @@ def _field_tokens(event: Mapping[str, Any], human: str) -> Iterator[str]:
             yield value_token("person", key)
     for role in actor["roles"] or (("member",) if actor["iss"] else ()):
         yield value_token("role", role)
-    yield from _time_tokens(datetime.fromisoformat(event["time"]))
+    yield from _time_tokens(event["time"][:13])
 
 
 def person_key(someone: Mapping[str, Any] | None) -> str:
@@ -92,10 +92,12 @@ def person_key(someone: Mapping[str, Any] | None) -> str:
     return subject_key(someone["iss"], sub) if someone and isinstance(sub, str) else ""
 
 
-def _time_tokens(time: datetime) -> tuple[str, ...]:
-    if not _FIRST_YEAR <= time.year < _END_YEAR:
+@lru_cache(maxsize=4096)
+def _time_tokens(hour: str) -> tuple[str, ...]:
+    """Tokens of an hour as an event writes it: `2026-11-25T19`, UTC."""
+    if not _FIRST_YEAR <= int(hour[:4]) < _END_YEAR:
         return (_OUTSIDE,)
-    hour = f"_t{time:%Y%m%d%H}"
+    hour = f"_t{hour[:4]}{hour[5:7]}{hour[8:10]}{hour[11:13]}"
     return hour, hour[:10], hour[:8], hour[:6], hour[:5]
 
 

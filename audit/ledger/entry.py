@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
+import orjson
+
 from . import fields as shape
 from .canonical import EntryError, canonical, encode, pointer_of, scan
 from .commitment import MARK, SALT_SIZE, Opening, check, commit, subject_key
@@ -167,6 +169,10 @@ def parse(entry: bytes) -> dict[str, Any]:
         EntryError: not UTF-8 JSON, not in canonical form, another schema, or fields missing,
             unknown or of another shape.
     """
+    document = _plainly(bytes(entry))
+    if document is not None:
+        shape.check_document(document)
+        return document
     try:
         document = json.loads(entry)
     except (ValueError, RecursionError) as error:
@@ -180,6 +186,22 @@ def parse(entry: bytes) -> dict[str, Any]:
         raise EntryError("is not in canonical form (RFC 8785)")
     shape.check_document(document)
     return document
+
+
+def _plainly(entry: bytes) -> dict[str, Any] | None:
+    """The document where the fast encoder writes these very bytes; None leaves it to the slow way.
+
+    `data` alone can hold what that encoder writes otherwise than RFC 8785; `check_document` refuses
+    it anywhere else.
+    """
+    try:
+        document = orjson.loads(entry)
+        if document["schema"] != SCHEMA or not scan(document["data"], (None, "data")):
+            return None
+        again = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+    return document if again == entry else None
 
 
 def reveal(

@@ -8,6 +8,7 @@ signatures over checkpoints (type 0x06) in `mldsa`.
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
@@ -299,8 +300,11 @@ def check_text(text: str) -> None:
     _check_characters(text)
 
 
+_UNFIT: Final = re.compile("[\\x00-\\x09\\x0b-\\x1f\\ud800-\\udfff]")
+
+
 def _check_characters(text: str) -> None:
-    if any((c < " " and c != "\n") or "\ud800" <= c <= "\udfff" for c in text):
+    if _UNFIT.search(text):
         raise NoteError("a note is UTF-8 without control characters other than newlines")
 
 

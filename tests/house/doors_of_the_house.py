@@ -307,6 +307,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.searchsql": ("sql", "reads search rows"),
     "audit.scrubbing": ("model", "replaces an erased person's words in rows of every room"),
     "audit.sequencer": ("Checkpoint", "what it signed"),
+    "audit.tree": ("sql", "reads tiles and leaves"),
     "audit.stamping": ("TimeToken", "what a time authority said about a checkpoint"),
     "audit.verification": ("VerificationRun instance", "verifications and their progress"),
     "audit.viewing": ("instance", "who read the trail lately"),
