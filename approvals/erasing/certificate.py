@@ -20,7 +20,7 @@ MOST_SHIPPED: Final = 200
 _LEFT: Final = ("audit.exported", "connection.exported")
 
 OUT_OF_REACH: Final = {
-    "shipped": "Files that left the portal: the exports, packs and logs listed here.",
+    "shipped": "Files that left the portal: exports, packs and logs. The certificate lists them.",
     "backups": "Backups made before. A restored one is erased again before it is used.",
     "streams": "Copies that a log stream, a SIEM or a log collector took.",
     "issuer": "What Auth0 holds: the account, its connected accounts and its own logs.",
@@ -48,13 +48,17 @@ def build(erasure: Erasure) -> dict[str, Any]:
         "ranges_sha256": hashlib.sha256(canonical(touched)).hexdigest(),
         "stores": {name: int(count) for name, count in sorted(erasure.steps.items())},
         "evidence_key": "destroyed" if not evidence.has_key(erasure.subject) else "new",
-        "out_of_reach": [
-            code for code in OUT_OF_REACH if code != "wal" or connection.vendor == "postgresql"
-        ],
+        "out_of_reach": list(out_of_reach()),
         "shipped": shipped,
         "shipped_count": count,
         **({"replayed": True} if erasure.replayed else {}),
     }
+
+
+def out_of_reach() -> dict[str, str]:
+    """What an erasure cannot reach on this database."""
+    postgres = connection.vendor == "postgresql"
+    return {code: words for code, words in OUT_OF_REACH.items() if code != "wal" or postgres}
 
 
 def covering(ranges: Sequence[Sequence[int]], most: int) -> list[list[int]]:

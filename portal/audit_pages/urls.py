@@ -6,6 +6,7 @@ from django.urls import path
 
 from portal.audit_pages import (
     bodies,
+    erasures,
     events,
     exporting,
     ledger,
@@ -25,6 +26,14 @@ urlpatterns = [
     path("audit/events/<uuid:event_id>/pack", packing.event_pack, name="audit-event-pack"),
     path("audit/pack", packing.filter_pack, name="audit-pack"),
     path("audit/evidence/<str:digest>/", bodies.body, name="audit-evidence"),
+    path("audit/erasures/", erasures.erasures, name="erasures"),
+    path("audit/erasures/<str:subject>/", erasures.person, name="erasure-person"),
+    path("audit/erasures/<str:subject>/decide/", erasures.decide, name="erasure-decide"),
+    path(
+        "audit/erasures/<uuid:erasure_id>/certificate",
+        erasures.certified,
+        name="erasure-certificate",
+    ),
     path("audit/ledger/", ledger.ledger, name="ledger"),
     path("audit/ledger/entries", whole_log.entries, name="ledger-entries"),
     path("audit/ledger/verify/", ledger.verify, name="ledger-verify"),

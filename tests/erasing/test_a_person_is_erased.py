@@ -3,6 +3,7 @@ again."""
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,13 @@ from audit import evidence, sequencer, subjects, verify
 from audit.actor import Actor, Target
 from audit.ledger import entry as entries
 from audit.ledger import proof as proofs_format
+from audit.ledger.canonical import canonical
 from audit.models import Event, EventRow, Openings
 from audit.proofs import proof_for
 from audit.record import record
 from tests.approvals.asking import code_of, fresh
 from tests.approvals.people_of import Phones, acting
+from tests.audit.browsing import browser_of, text_of
 from tests.erasing.conftest import Alone
 from tests.identity.trail import events
 
@@ -270,3 +273,49 @@ def forward_one(made: Erasure) -> None:
         if store.name not in made.steps:
             job._erase_one(made, store, float("inf"))
             return
+
+
+def test_the_pages_lead_from_a_name_to_the_certificate(alone: Alone, phones: Phones) -> None:
+    def story() -> None:
+        a_life()
+        sequencer.run_once()
+        amir = browser_of(acting("admin", "admin"))
+        assert "Nobody was erased" in text_of(amir.get("/audit/erasures/"))
+        assert "Nobody of that name" in text_of(amir.post("/audit/erasures/", {"who": "zzz"}))
+        page = f"/audit/erasures/{MIA.key}/"
+        for who in ("canary-member", MIA.email, MIA.sub):
+            assert page in text_of(amir.post("/audit/erasures/", {"who": who}))
+        shown = text_of(amir.get(page))
+        assert MIA.name in shown and "Evidence about the person" in shown and "Erase…" in shown
+        assert amir.get("/audit/erasures/nobody/").status_code == 404
+        decide = page + "decide/"
+        assert amir.post(decide, {"verb": "policy.change"}).status_code == 404
+        assert amir.get(decide).status_code == 405
+        watching = browser_of(acting("auditor", "auditor"))
+        assert "Erase…" not in text_of(watching.get(page)), "an auditor observes"
+        assert watching.post(decide, {"verb": ERASE}).status_code == 403
+        assert browser_of(acting("operator", "operator")).get(page).status_code == 403
+        held = {"verb": PLACE, "matter": "m-1", "reason": "a claim"}
+        assert amir.post(decide, held)["Location"] == page
+        assert "legal hold is in force" in text_of(amir.get(page))
+        assert "m-1" in text_of(watching.get("/audit/erasures/"))
+        assert amir.post(decide, {"verb": ERASE, "reason": "x"})["Location"] == "/audit/erasures/"
+        assert events("access.refused")[-1]["data"]["code"] == "legal_hold"
+        acting("member1", "admin")
+        asked = amir.post(decide, {"verb": LIFT, "matter": "m-1", "reason": "settled"})
+        answered(phones, Approval.objects.get(pk=asked["Location"].split("/")[2]))
+        asked = amir.post(decide, {"verb": ERASE, "reason": "asked by letter"})
+        answered(phones, Approval.objects.get(pk=asked["Location"].split("/")[2]))
+        work(3)
+        erasure = Erasure.objects.get()
+        listed = text_of(amir.get("/audit/erasures/"))
+        assert "erased" in listed and f"{erasure.id}/certificate" in listed
+        assert "Nobody any more" in text_of(amir.get(page))
+        made = amir.get(f"/audit/erasures/{erasure.id}/certificate").json()
+        leaf = entries.parse(made["entry"].encode())
+        proof = proofs_format.parse(made["proof"])
+        assert proof.index == made["index"] and leaf["data"]["certificate"]
+        digest = hashlib.sha256(canonical(made["ranges"])).hexdigest()
+        assert leaf["data"]["ranges_sha256"] == digest
+
+    alone(story)

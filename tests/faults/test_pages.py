@@ -43,6 +43,7 @@ NOT_PAGES = {
     "audit-event-pack", "audit-pack", "pack-verifier", "account-passkey-rename",
     "account-passkey-approver", "account-passkeys-file", "approval-passkey",
     "approvals-policy-review", "approvals-policy-propose", "freeze-now", "freeze-me", "unfreeze",
+    "erasure-person", "erasure-decide", "erasure-certificate",
     "ibom", "review-next", "review-result", "review-close", "review-revoke",
     "withdraw", "wake", "scope-rules", "account-history", "remediation-retry",
     "access-revoke",

@@ -32,6 +32,11 @@ ROUTES: Final[Doors] = {
     "audit/": ("records", "that the trail was read, once a person, query and ten minutes"),
     "audit/ledger/verify/": ("records", "the verification that was asked for"),
     "audit/ledger/entries": ("records", "that the whole log was taken away"),
+    "audit/erasures/": ("reads", "looks for a person by what is posted, so that no address has it"),
+    "audit/erasures/<str:subject>/decide/": (
+        "decides",
+        "subject.erase, legal_hold.place, legal_hold.lift",
+    ),
     "audit/exports/new/": ("records", "the export that was asked for"),
     "audit/exports/<uuid:job_id>/download": ("records", "the export that is written when read"),
     "audit/pack": ("records", "that an evidence pack was taken away"),

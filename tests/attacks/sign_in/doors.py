@@ -15,6 +15,7 @@ _SAMPLES = {
     "need_id": "1",
     "pk": "1",
     "size": "1",
+    "subject": "0" * 64,
     "connection": "github",
     "kind": "skill",
     "name": "pdf-exfil",

@@ -1,0 +1,182 @@
+"""`/audit/erasures/`: find a person, see what would go, ask for it; holds, and what was erased.
+
+A person is looked for by a form that is posted, and named by their subject key from then on: no
+address of a page holds a name.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from approvals.erasing import actions, certificate, holds
+from approvals.models import Approval, Erasure, LegalHold, Person, Status
+from approvals.perform import Refused, perform
+from audit import proofs, subjects
+from audit.actor import Target
+from audit.ledger.commitment import subject_key
+from audit.models import EventRow
+from portal.identity.current import actor, needs_role
+from portal.identity.models import User
+from portal.ops.refused import tell
+
+_SHOWN = 50
+_FOUND = 20
+_ENDS = ("subject.erased", "erasure.replayed")
+_CRUMB = {"text": "Erasures and holds", "url": "/audit/erasures/"}
+
+
+@never_cache
+@needs_role("admin", "auditor")
+@require_http_methods(["GET", "HEAD", "POST"])
+def erasures(request: HttpRequest) -> HttpResponse:
+    """What was erased and who is held; POST looks for a person."""
+    asked = request.POST.get("who", "").strip()[:255] if request.method == "POST" else ""
+    context = {
+        "erasures": [_shown(one) for one in Erasure.objects.all()[:_SHOWN]],
+        "holds": LegalHold.objects.filter(lifted_at=None)[:_SHOWN],
+        "asked": asked,
+        "found": _find(asked) if asked else [],
+    }
+    return render(request, "audit/erasures.html", context)
+
+
+def _find(text: str) -> list[dict[str, str]]:
+    """People by part of their name or e-mail, or by subject."""
+    found: dict[str, dict[str, str]] = {}
+    like = Q(name__icontains=text) | Q(email__icontains=text) | Q(sub=text)
+    for model in (Person, User):
+        for one in model._default_manager.filter(like).exclude(sub__startswith="erased:")[:_FOUND]:
+            _add(found, one.iss, one.sub, one.name, one.email)
+    named = Q(actor_name__icontains=text) | Q(actor_email__icontains=text) | Q(actor_sub=text)
+    rows = EventRow.objects.filter(named).exclude(actor_key="").order_by("-event")[:_FOUND]
+    for row in rows:
+        found.setdefault(
+            row.actor_key,
+            {
+                "key": row.actor_key,
+                "name": row.actor_name or row.actor_email or row.actor_sub,
+                "more": row.actor_email or row.actor_sub,
+            },
+        )
+    return list(found.values())[:_FOUND]
+
+
+def _add(found: dict[str, dict[str, str]], iss: str, sub: str, name: str, email: str) -> None:
+    key = subject_key(iss, sub)
+    found.setdefault(key, {"key": key, "name": name or email or sub, "more": email or sub})
+
+
+@never_cache
+@needs_role("admin", "auditor")
+@require_safe
+def person(request: HttpRequest, subject: str) -> HttpResponse:
+    """What is stored of one person, store by store, and what an erasure cannot reach."""
+    if not subjects.KEY.fullmatch(subject):
+        raise Http404(subject)
+    whose = subjects.identify(subject)
+    rows = [(store.label, store.count(whose)) for store in subjects.stores()]
+    me = actor(request)
+    context = {
+        "subject": subject,
+        "name": whose.name or whose.email or next(iter(whose.subs), ""),
+        "more": [text for text in (whose.email, *whose.subs) if text],
+        "stores": [{"label": label, "count": count} for label, count in rows if count],
+        "short": whose.short,
+        "left": certificate.out_of_reach().values(),
+        "holds": holds.in_force(subject),
+        "waiting": Approval.objects.filter(
+            verb__in=[actions.ERASE, actions.LIFT], target_name=subject
+        ).exclude(status=Status.CLOSED),
+        "erasures": [_shown(one) for one in Erasure.objects.filter(subject=subject)],
+        "may": "admin" in me.roles and me.key != subject,
+        "crumbs": [_CRUMB, {"text": "Person"}],
+    }
+    return render(request, "audit/erasure_person.html", context)
+
+
+@needs_role("admin")
+@require_POST
+def decide(request: HttpRequest, subject: str) -> HttpResponseBase:
+    """Ask for the erasure, place a hold at once, or ask for the end of one."""
+    verb = request.POST.get("verb", "")
+    if verb not in {actions.ERASE, actions.PLACE, actions.LIFT}:
+        raise Http404(verb)
+    matter = request.POST.get("matter", "").strip()[:100]
+    try:
+        done = perform(
+            actor(request),
+            verb,
+            Target(actions.KIND, subject),
+            params={} if verb == actions.ERASE else {"matter": matter},
+            reason=request.POST.get("reason", "").strip()[:2000],
+        )
+    except Refused as refused:
+        tell(request, refused.code)
+        messages.error(request, refused.detail)
+        return redirect("erasures")
+    if done.approval is not None:
+        messages.info(request, "Nothing has changed yet: another admin has to approve it.")
+        return redirect("approval", approval_id=done.approval.id)
+    messages.success(request, "Held: nothing of this person may be erased.")
+    return redirect("erasure-person", subject=subject)
+
+
+@never_cache
+@needs_role("admin", "auditor")
+@require_safe
+def certified(request: HttpRequest, erasure_id: UUID) -> HttpResponse:
+    """The certificate as JSON: its entry, the proof of it, and every entry that lost values."""
+    found = Erasure.objects.filter(pk=erasure_id).first()
+    row = _certificate_of(found) if found is not None else None
+    if found is None or row is None or row.seq is None:
+        raise Http404(f"no certificate of {erasure_id}")
+    try:
+        proof = proofs.proof_for(row.event)
+    except proofs.NotSequenced:
+        raise Http404("the certificate is in no signed tree yet") from None
+    body = {
+        "schema": "ata.erasure-certificate.v1",
+        "index": row.seq,
+        "entry": proofs.entry_of(row.event).decode(),
+        "proof": proof,
+        "key": proofs.vkey(),
+        "ranges": found.touched,
+        "out_of_reach": {
+            code: certificate.OUT_OF_REACH[code] for code in found.certificate["out_of_reach"]
+        },
+        "how_to_check": (
+            "Save `proof` and `entry` as files: `ata verify PROOF --entry ENTRY --vkey KEY`. "
+            "`data.ranges_sha256` of the entry is the SHA-256 of `ranges` in RFC 8785 form."
+        ),
+    }
+    text = json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+    response = HttpResponse(text, content_type="application/json")
+    name = f"erasure-{found.subject[:12]}.json"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _certificate_of(found: Erasure) -> EventRow | None:
+    ends = EventRow.objects.filter(operation=found.operation, action__in=_ENDS, outcome="success")
+    return ends.order_by("-event").first()
+
+
+def _shown(found: Erasure) -> dict[str, Any]:
+    row = _certificate_of(found) if found.state == "done" else None
+    return {
+        "erasure": found,
+        "events": found.certificate.get("events", 0),
+        "event": row.event if row else None,
+        "index": row.seq if row else None,
+        "done": len(found.steps),
+        "all": len(subjects.stores()),
+    }
