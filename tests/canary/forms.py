@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import quopri
 import re
 import zlib
 from collections.abc import Iterator
@@ -17,11 +18,17 @@ _BASE64URL = re.compile(rb"[A-Za-z0-9_-]{24,}={0,2}")  # a run of one may be man
 _HEX = re.compile(rb"(?:[0-9a-fA-F]{2}){20,}")
 _UTF16 = re.compile(rb"(?:[\x09-\x7e]\x00){20,}|(?:\x00[\x09-\x7e]){20,}")
 _ESCAPED = re.compile(rb"\\u00([0-7][0-9a-fA-F])")
+# As a letter carries it, in lines (RFC 2045 6.8).
+_FOLDED = re.compile(rb"(?:[A-Za-z0-9+/]{60,76}\r?\n)+[A-Za-z0-9+/]*={0,2}")
+_QUOTED = re.compile(rb"=\r?\n|=[0-9A-F]{2}")  # RFC 2045 6.7
 _STREAM = re.compile(rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]")
+# A local file header of a zip, to the lengths of what follows it (APPNOTE 4.3.7).
+_MEMBER = re.compile(rb"PK\x03\x04.{22}(..)(..)", re.S)
 
 
 def unwrapped(raw: bytes, depth: int = DEPTH) -> Iterator[bytes]:
-    """Each text that is wrapped in this one as gzip, zlib, base64, hex, UTF-16 or an escape."""
+    """Each text that is wrapped in this one as gzip, zlib, a member of a zip file, base64, hex,
+    UTF-16, quoted-printable or an escape."""
     if not depth:
         return
     for inner in _once(raw):
@@ -31,7 +38,12 @@ def unwrapped(raw: bytes, depth: int = DEPTH) -> Iterator[bytes]:
 
 def _once(raw: bytes) -> Iterator[bytes]:
     for found in _STREAM.finditer(raw):
-        yield from _unpacked(raw[found.start() :])
+        yield from _unpacked(raw[found.start() :], 47)  # 47: gzip or zlib
+    for found in _MEMBER.finditer(raw):
+        names = int.from_bytes(found[1], "little") + int.from_bytes(found[2], "little")
+        yield from _unpacked(raw[found.end() + names :], -15)  # nothing around the stream
+    for found in _FOLDED.finditer(raw):
+        yield from _decoded(found[0].translate(None, b"\r\n"))
     runs = {found[0] for found in _BASE64.finditer(raw)}
     runs.update(found[0] for found in _BASE64URL.finditer(raw))
     for run in runs:
@@ -42,6 +54,8 @@ def _once(raw: bytes) -> Iterator[bytes]:
         yield found[0].replace(b"\0", b"")
     if b"%2" in raw or b"%3" in raw or b"%5" in raw:
         yield from _if_other(raw, unquote_to_bytes(raw))
+    if _QUOTED.search(raw):
+        yield from _if_other(raw, quopri.decodestring(raw))
     if b"\\u00" in raw:
         yield _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()), raw)
 
@@ -51,9 +65,9 @@ def _if_other(raw: bytes, other: bytes) -> Iterator[bytes]:
         yield other
 
 
-def _unpacked(raw: bytes) -> Iterator[bytes]:
+def _unpacked(raw: bytes, wbits: int) -> Iterator[bytes]:
     try:
-        found = zlib.decompressobj(wbits=47).decompress(raw, _LIMIT)  # 47: gzip or zlib
+        found = zlib.decompressobj(wbits).decompress(raw, _LIMIT)
     except zlib.error:
         return
     if len(found) > 20:

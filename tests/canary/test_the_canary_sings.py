@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
 import pickle
+import quopri
 import secrets
 import sqlite3
+import zipfile
 import zlib
 from collections.abc import Callable
 from hashlib import sha256
@@ -16,8 +19,12 @@ from random import Random
 from urllib.parse import quote
 
 import pytest
+from django.apps import apps
 from django.core import signing
+from django.core.mail import EmailMessage
 
+from audit.exports import xlsx
+from audit.ledger import pack
 from tests.canary import haystack
 from tests.canary.needles import Needles
 
@@ -31,6 +38,22 @@ NEEDLES = Needles(
 ALL = {"bearer", "github", "client secret"}
 TEXT = f'{{"authorization": "Bearer {SECRET}", "token": "{GITHUB}", "client": "{CLIENT}"}}'
 
+
+def zipped(raw: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("one.txt", b"before " + raw)
+    return packed.getvalue()
+
+
+def broken(raw: bytes, how: Callable[[bytes], bytes], line: int, first: int) -> bytes:
+    """As a letter carries it (RFC 2045): lines that end inside of each of the three secrets."""
+    at = raw.index(TEXT.encode())
+    written = how(b"x" * ((first - at) % line) + raw)
+    assert not any(secret.encode() in written for secret in (SECRET, GITHUB, CLIENT))
+    return written
+
+
 FORMS: dict[str, Callable[[bytes], bytes]] = {
     "plain": bytes,
     "base64": base64.b64encode,
@@ -42,12 +65,22 @@ FORMS: dict[str, Callable[[bytes], bytes]] = {
     "UTF-16": lambda raw: raw.decode().encode("utf-16"),
     "UTF-16 the other way": lambda raw: raw.decode().encode("utf-16-be"),
     "gzip in base64": lambda raw: base64.b64encode(gzip.compress(raw)),
+    "zip": lambda raw: zipped(raw),
+    "workbook": lambda raw: b"".join(xlsx.workbook(["a"], [(xlsx.row([raw.decode()]), 1)])),
+    "pack of evidence": lambda raw: pack.archive({"README.txt": raw}),
+    "letter": lambda raw: EmailMessage("A letter", f"{raw.decode()} — soon").message().as_bytes(),
+    "letter in base64": lambda raw: broken(raw, base64.encodebytes, 57, 7),
+    "letter in quoted letters": lambda raw: broken(raw, quopri.encodestring, 75, 45),
     "escaped script": lambda raw: raw.replace(b"-", b"\\u002D").replace(b"/", b"\\u002f"),
 }
 
 
 def found(var_dir: Path, *output: Path) -> set[str]:
     return {w for _, t in haystack.of_house(var_dir, list(output)) for w in NEEDLES.in_text(t)}
+
+
+def said(text: bytes) -> set[str]:
+    return set(NEEDLES.in_text(text))
 
 
 def database(folder: Path, *statements: tuple[str, tuple[object, ...]], wal: bool = False) -> Path:
@@ -88,6 +121,8 @@ def test_a_secret_is_found_in_a_column_in_every_form(tmp_path: Path, form: str) 
         "portal.log",
         "cache/abc.djcache",
         "ledger/stopped",
+        "ledger/last-signed",
+        "witness/witness.latest",
     ],
 )
 def test_a_secret_is_found_in_every_folder(tmp_path: Path, place: str) -> None:
@@ -95,6 +130,24 @@ def test_a_secret_is_found_in_every_folder(tmp_path: Path, place: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(TEXT)
     assert found(tmp_path) == ALL
+
+
+def test_a_secret_is_found_in_every_column_of_every_table(tmp_path: Path) -> None:
+    """Of the models as they are: whatever a later table holds is looked through as well."""
+    places: set[str] = set()
+    statements: list[tuple[str, tuple[object, ...]]] = []
+    for model in apps.get_models():
+        table = model._meta.db_table
+        columns = [field.column for field in model._meta.local_concrete_fields]
+        named = ", ".join(f'"{column}"' for column in columns)
+        statements.append((f'CREATE TABLE "{table}" ({named})', ()))
+        for column in columns:
+            places.add(f"portal.sqlite3: {table}.{column}")
+            statements.append((f'INSERT INTO "{table}" ("{column}") VALUES (?)', (TEXT,)))
+    database(tmp_path, *statements)
+    heard = {where for where, text in haystack.of_house(tmp_path, []) if said(text) >= ALL}
+    assert places <= heard
+    assert len(places) > 300
 
 
 def test_a_secret_is_found_in_a_message_of_the_broker(tmp_path: Path) -> None:
