@@ -53,8 +53,8 @@ def approval(status: str, outcome: str | None = None, **changes: Any) -> Reply:
 @pytest.mark.parametrize("act", ["block", "allow", "unblock"])
 def test_each_act_is_one_decision(signed_in: Ata, portal: StandIn, kind: str, act: str) -> None:
     portal.on("POST", "/v1/decisions", Reply(201, {"event_id": "e1"}))
-    done = signed_in(kind, act, "web-scraper", "--json")
-    assert done.returncode == 0, done.stderr
+    done = signed_in.here(kind, act, "web-scraper", "--json")
+    assert done.exit_code == 0, done.stderr
     assert json.loads(done.stdout) == {"status": "done", "event_id": "e1"}
     (request,) = portal.seen("POST", "/v1/decisions")
     assert request.json == {
@@ -278,7 +278,7 @@ def test_each_end_says_what_follows_and_what_to_do(
     signed_in: Ata, portal: StandIn, outcome: str, more: dict[str, Any], words: str
 ) -> None:
     portal.on("GET", f"/v1/approvals/{APPROVAL}", approval("closed", outcome, **more))
-    done = signed_in("approvals", "wait", APPROVAL)
+    done = signed_in.here("approvals", "wait", APPROVAL)
     assert words in done.stdout, done.stdout
 
 

@@ -83,12 +83,12 @@ def test_an_answer_that_says_nothing_is_still_explained(
     signed_in: Ata, portal: StandIn, reply: Reply, code: str, fix: str
 ) -> None:
     portal.on("GET", "/v1/approvals", reply)
-    done = signed_in("approvals", "--json")
+    done = signed_in.here("approvals", "--json")
     error = json.loads(done.stdout)["error"]
-    assert (done.returncode, error["code"]) == (1, code)
+    assert (done.exit_code, error["code"]) == (1, code)
     assert fix in error["fix"]
-    plain = signed_in("approvals")
-    assert plain.returncode == 1 and plain.stdout == ""
+    plain = signed_in.here("approvals")
+    assert plain.exit_code == 1 and plain.stdout == ""
     assert plain.stderr.splitlines()[0].endswith(f"({code})")
 
 
@@ -242,7 +242,7 @@ def test_json_is_for_every_command(ata: Ata, before: bool) -> None:
         ["audit", "export"],
         ["mcp", "proxy", "x"],
     ):
-        done = ata(*(["--json", *command] if before else [*command, "--json"]))
+        done = ata.here(*(["--json", *command] if before else [*command, "--json"]))
         assert json.loads(done.stdout)["error"]["code"] == "not_signed_in", command
         assert done.stderr == ""
 
