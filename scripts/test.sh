@@ -9,6 +9,7 @@ cd "$(dirname "$0")/.."
 sh scripts/chromium.sh
 workers=${TEST_WORKERS:-3}
 said=$(mktemp -d)
+export TEST_DEAREST="$said"  # each run leaves there what its files cost; told together in the end
 
 # Hundreds of processes load the same files: let them be compiled once, and what pytest makes of the
 # tests too, before several workers would each do it for themselves.
@@ -44,5 +45,6 @@ cat "$said/stories"
 echo "Tests on PostgreSQL"
 wait "$postgres" || result=$?
 cat "$said/postgres"
+.venv/bin/python -m tests.support.dear "$said"
 rm -rf "$said"
 exit "$result"

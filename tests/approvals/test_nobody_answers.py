@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,35 +15,28 @@ from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones, acting, known
 from tests.approvals.policies import in_force, rule
+from tests.approvals.working import SOON_S, Work, run_out
 from tests.identity.trail import events
 from tests.support.sign_in import SUBS
-
-type Work = Callable[..., None]
-
-
-def expire(work: Work) -> None:
-    """Let a two-second ask run out."""
-    time.sleep(2.6)
-    work(2)
 
 
 def test_silence_asks_the_next_and_after_the_last_the_hold_stays(
     lamps: Lamps, phones: Phones, settings: Any, work: Work
 ) -> None:
-    settings.STEP_UP_EXPIRY_S = 2
+    settings.STEP_UP_EXPIRY_S = SOON_S
     known("operator", "operator", on_call=1)
     known("operator2", "operator", on_call=2)
     approval = ask(SYSTEM, folded="lamp:hall:1")
     work()
     first = code_of(approval)
-    expire(work)
+    run_out(approval, work)
     assert fresh(approval).status == "pending"
     assert code_of(approval) != first
     assert [a.person.sub for a in approval.asks.order_by("number")] == [
         SUBS["operator"],
         SUBS["operator2"],
     ]
-    expire(work)
+    run_out(approval, work)
     done = fresh(approval)
     assert (done.status, done.answer, done.outcome) == ("closed", "none", "expired")
     assert done.held and lamps.held == ["hall"] and lamps.lit == {}
@@ -60,10 +52,10 @@ def test_silence_ends_the_hold_where_the_policy_says_so(
     work: Work,
 ) -> None:
     in_force(rule("all", on_expiry="release"))
-    settings.STEP_UP_EXPIRY_S = 2
+    settings.STEP_UP_EXPIRY_S = SOON_S
     approval = ask(olu)
     work()
-    expire(work)
+    run_out(approval, work)
     done = fresh(approval)
     assert (done.outcome, done.held, lamps.held) == ("expired", False, [])
 

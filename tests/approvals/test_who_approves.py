@@ -17,11 +17,10 @@ from tests.approvals.asking import HALL, actions, ask, assert_failed, code_of, f
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones, acting, known
 from tests.approvals.policies import in_force, keyed, rule
+from tests.approvals.working import SOON_S, Work, run_out
 from tests.identity.trail import events
 from tests.passkeys import devices
 from tests.support.sign_in import SUBS
-
-type Work = Callable[..., None]
 
 
 def of_group(count: int = 2, **more: Any) -> None:
@@ -130,12 +129,11 @@ def test_silence_of_some_waits_for_the_others_and_of_too_many_expires(
     lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, settings: Any, work: Work
 ) -> None:
     known("admin", "operator")
-    settings.STEP_UP_EXPIRY_S = 2
+    settings.STEP_UP_EXPIRY_S = SOON_S
     of_group(count=1)
     approval = ask(olu)
     work()
-    time.sleep(2.6)
-    work(2)
+    run_out(approval, work)
     assert fresh(approval).outcome == "expired"
     told = [e["data"].get("others_asked", False) for e in events("approval.expired")]
     assert told == [True, False]
@@ -158,12 +156,11 @@ def test_without_escalation_nobody_else_is_asked(
     lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, settings: Any, work: Work
 ) -> None:
     known("admin", "operator")
-    settings.STEP_UP_EXPIRY_S = 2
+    settings.STEP_UP_EXPIRY_S = SOON_S
     in_force(rule("all", escalate=False))
     approval = ask(olu)
     work()
-    time.sleep(2.6)
-    work(2)
+    run_out(approval, work)
     assert (fresh(approval).outcome, approval.asks.count()) == ("expired", 1)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from approvals import clock
-from approvals.models import Approval, Ask, Effect
+from approvals.models import Approval, Ask, Effect, Status
 from approvals.sweep import sweep
+from tests.support.stack import eventually
 
 type Work = Callable[..., None]
 
@@ -25,6 +27,25 @@ def work() -> Work:
             sweep()
 
     return do
+
+
+SOON_S = 4
+"""Expiry of a request that is to run out: enough to be asked in on a busy machine."""
+
+
+def run_out(approval: Approval, work: Work) -> None:
+    """Let whoever is asked now say nothing, until that was noticed."""
+    asks = approval.asks.count()
+
+    def noticed() -> bool:
+        work()
+        approval.refresh_from_db()
+        return approval.status != Status.PENDING or approval.asks.count() != asks
+
+    work()  # who was never asked is not silent
+    left = (approval.asks.latest("number").expires_at - clock.now()).total_seconds()
+    time.sleep(max(0.0, left))
+    eventually(noticed, "the end of a request", 60)
 
 
 @pytest.fixture

@@ -183,7 +183,7 @@ def house(folder: Path) -> Iterator[House]:
             _wait(env)
             yield House(vault, folder, env, caller, server)
         finally:
-            caller.communicate(timeout=20)
+            caller.communicate(timeout=60)
             server.terminate()
             server.wait(40)
             vault.stop()

@@ -91,7 +91,7 @@ def sigsum(program: str, tmp_path: Path, settings: object) -> Iterator[Sigsum]:
             time.sleep(0.05)
     yield Sigsum(url, note.vkey(name, public, note.COSIGNATURE_ED25519))
     running.terminate()
-    running.wait(10)
+    running.wait(60)
 
 
 @pytest.mark.uses("sigsum-witness")

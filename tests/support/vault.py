@@ -39,7 +39,7 @@ class VaultElsewhere:
         """End it by ending its input."""
         self._http.close()
         if self._process is not None:
-            self._process.communicate(timeout=10)
+            self._process.communicate(timeout=60)
 
     @property
     def pid(self) -> int:

@@ -232,12 +232,13 @@ def test_asking_for_a_second_factor_asks_the_person_and_says_so_in_amr_and_acr(
     sign_in(browser, Attempt(tenant_server), mfa=False)
     silent = Attempt(tenant_server, extra={"prompt": "none", "acr_values": MFA})
     assert callback(browser.get(silent.url()))["error"] == "mfa_required"
+    began = int(time.time())
     stepping_up = Attempt(tenant_server, extra={"acr_values": MFA, "max_age": "0"})
     tokens = sign_in(browser, stepping_up)
     claims = claims_of(tenant_server, tokens["id_token"])
     assert claims["amr"] == ["mfa"]
     assert claims["acr"] == MFA
-    assert time.time() - 5 < claims["auth_time"]
+    assert claims["auth_time"] >= began
 
 
 def test_refusing_the_second_factor_is_told_to_the_client(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 type Answer = _MonkeyPatchedWSGIResponse
 HOST = urlsplit(settings.PORTAL_URL).netloc
 START = "/oidc/authenticate/"
-_wire = httpx.Client(timeout=10)
+_wire = httpx.Client(timeout=60)
 
 
 @dataclass
