@@ -198,15 +198,18 @@ class _Comparing:
         iss = str(_get(self.manifest, "exporter", "iss", default=""))
         wanted = Wanted(query, _get(self.manifest, "only_events_of"), iss)
         self._by_level = sorted(LEVELS & {clause.key for clause in query.clauses})
-        matched = 0
+        matched, at = 0, 0
         try:
             log = EntriesFile(lines, vkeys)
             if log.checkpoint.root != _root_of(self.manifest):
                 return [Step(name, False, "They are of another tree than the export.")]
             for kept in log:
+                at = kept.index
                 matched += self._compare(kept, wanted, found)
-        except (EntriesError, EntryError) as error:
+        except EntriesError as error:
             return [Step(name, False, f"{error}.")]
+        except EntryError as error:
+            return [Step(name, False, f"Entry {at}: {error}.")]
         for index in found:
             self._problem(index, "stands in the file, and no such entry is in the tree")
         return [

@@ -162,7 +162,8 @@ def test_entries_that_were_changed_left_out_or_of_another_tree_are_refused(trail
     opened["openings"][0]["value"] = "somebody else"
     forged = json.dumps(opened).encode() + b"\n"
     report = honest.check(entries=(header, *entries[:6], forged, *entries[7:]))
-    assert not report.ok and "does not match the commitment" in report.steps[-1].detail
+    said = report.steps[-1].detail
+    assert not report.ok and said.startswith("Entry 6: ") and "does not match" in said, said
     record(OLU, "skill.held", target=Target("skill", "late", "edge-1"))
     sequencer.run_once()
     later = taken("action:token.*")
