@@ -117,7 +117,8 @@ def _check_head(head: Head, size: int) -> None:
         raise SequencerStopped(
             "behind",
             f"the database holds {size} entries but {head.told_by} says that {head.size} were "
-            "signed; it was restored from an older backup: restore a newer one",
+            "signed; it was restored from an older backup: restore a newer one "
+            "(or see manage.py ledger_adopt)",
         )
     try:
         root = tiles.root(read_tile, head.size)

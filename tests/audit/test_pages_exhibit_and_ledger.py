@@ -14,7 +14,17 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
-from audit import due, guards, logkey, sequencer, verification
+from audit import (
+    adoption,
+    due,
+    guards,
+    keyring,
+    keyrotation,
+    logkey,
+    proofs,
+    sequencer,
+    verification,
+)
 from audit.actor import Subject, Target
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import merkle, tiles
@@ -151,6 +161,27 @@ def test_the_ledger_page_names_tree_key_and_no_witness(event: Event, ada: Client
     assert "2 entries" in page and logkey.vkey() in page and logkey.origin() in page
     assert "0 independent witnesses." in page
     assert "/log/checkpoint" in page
+
+
+def test_the_ledger_page_tells_of_keys_that_ended_and_of_what_was_adopted(
+    event: Event, ada: Client, var_dir: Path
+) -> None:
+    sequencer.run_once()
+    old = [one.key.key_id for one in keyring.read().current]
+    assert "Adopted after a restore" not in text_of(ada.get("/audit/ledger/"))
+    keyrotation.start()
+    sequencer.run_once()
+    keyrotation.finish()
+    made = adoption.Adoption(
+        "2026-11-25T18:00:00.000000Z", 3, "b2xk", 40, "bG9zdA==", "the disk <b>failed</b>", "root"
+    )
+    adoption._write([made])
+    page = unescape(text_of(ada.get("/audit/ledger/")))
+    assert page.count("Signs no more.") == len(old) == 2
+    assert all(vkey in page for vkey in proofs.vkeys())
+    assert "Adopted after a restore" in page and "40 had been signed" in page
+    assert "Nothing is signed until the log is larger than 40" in page
+    assert "<b>failed" not in text_of(ada.get("/audit/ledger/"))
 
 
 def test_verify_makes_a_run_that_waits_for_the_worker_then_passes(
