@@ -20,6 +20,7 @@ from approvals.models import NoticeState, NoticeWay
 from audit.ledger import display
 from connections import names
 from connections.models import Notice, OwnerLetter
+from connections.reviews import reminding
 from outbound.errors import OutboundError
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ def work(letter: OwnerLetter) -> None:
     )
 
 
-LETTERS: Final = ((OwnerLetter, work),)
+LETTERS: Final = ((OwnerLetter, work), *reminding.LETTERS)
 
 
 def _told(letter: OwnerLetter) -> list[Notice]:

@@ -7,7 +7,7 @@ from connections.models.freeze import Freeze, FrozenKind
 from connections.models.just_in_time import JustInTime
 from connections.models.manifest import Manifest, ManifestNeed
 from connections.models.notice import Need, Notice, OwnerLetter
-from connections.models.review import Choice, Review, Reviewers, ReviewItem
+from connections.models.review import Choice, Review, Reviewers, ReviewItem, ReviewLetter
 from connections.models.schedule import ConnectionSetting, ReconcileRun, Schedule
 from connections.models.tenant_log import (
     Feed,
@@ -46,6 +46,7 @@ __all__ = [
     "ReconcileRun",
     "Review",
     "ReviewItem",
+    "ReviewLetter",
     "Reviewers",
     "Schedule",
     "ScopeRule",

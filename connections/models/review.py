@@ -94,3 +94,19 @@ class ReviewItem(models.Model):
     def owner(self) -> Subject:
         """Whose account it is, without display values."""
         return Subject(self.iss, self.sub)
+
+
+class ReviewLetter(models.Model):
+    """One letter to one reviewer about what they have left to decide when it is due."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    review = models.ForeignKey(Review, models.CASCADE)
+    person = models.ForeignKey("approvals.Person", models.CASCADE)
+    state = models.CharField(max_length=10, default="pending")  # pending | sent | failed | needless
+    attempts = models.PositiveSmallIntegerField(default=0)
+    sent = models.DateTimeField(null=True)
+    due = models.DateTimeField(db_index=True, null=True)
+    lease = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"about {self.review_id}: {self.state}"

@@ -19,7 +19,7 @@ from audit.actor import Actor, Target
 from audit.logkey import LedgerIdentityError
 from connections import lookup, names, notices
 from connections.models import Choice, Review, ReviewItem
-from connections.reviews import result, rights, scope
+from connections.reviews import reminding, result, rights, scope
 from connections.reviews.scope import Wanted
 
 LONGEST = timedelta(days=366)
@@ -79,6 +79,7 @@ def _open(ctx: CommitContext) -> Committed:
     review.digest = scope.digest(id, items)
     review.save(force_insert=True)
     ReviewItem.objects.bulk_create(items, batch_size=500)
+    reminding.plan(review, now)
     return Committed(
         connection=params.connection,
         data={

@@ -354,6 +354,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "connections.pending": ("ConnectedAccount instance", "deletions that wait for their owner"),
     "connections.reconcile": ("ConnectedAccount ConnectionSetting", "what Auth0 has"),
     "connections.reviews.actions": ("Review ReviewItem instance", "commits of the verbs review.*"),
+    "connections.reviews.reminding": ("ReviewLetter instance", "letters before a review is due"),
     "connections.reviews.remedy": ("ReviewItem", "what became of a review's decision"),
     "connections.runs": ("ReconcileRun", "how far a comparison is, and what it found"),
     "connections.schedule": ("Schedule instance", "when it is compared next"),

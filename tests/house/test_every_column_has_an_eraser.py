@@ -86,6 +86,7 @@ KEPT: Final[tuple[tuple[str, str, str], ...]] = (
     ("connections.Need", "iss connection kind", CLEAR),
     ("connections.Notice", "iss code", IDS),
     ("connections.OwnerLetter", "iss way state", IDS),
+    ("connections.ReviewLetter", "state", IDS),
     ("connections.Review", "wanted reviewers digest opened_event closed_event", IDS),
     ("connections.Review", "result_digest", IDS),
     ("connections.ReviewItem", "iss connection state choice decided_iss event", IDS),

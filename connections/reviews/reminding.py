@@ -1,0 +1,111 @@
+"""Letters before the due day of an access review, and on it, to whoever still has to decide.
+
+Each is a row with a due time from the moment the review opens. What a person has left is read when
+the letter is due: who has decided everything gets none.
+"""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+from typing import Final
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef, QuerySet
+from django.urls import reverse
+
+from approvals import clock, telling
+from approvals.models import NoticeState, Person
+from audit.ledger import display
+from connections.models import Review, Reviewers, ReviewItem, ReviewLetter
+from connections.reviews import rights
+from outbound.errors import OutboundError
+
+log = logging.getLogger(__name__)
+
+BEFORE: Final = timedelta(days=3)
+_HOUR: Final = time(8)  # UTC
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 60, 3600
+
+
+def plan(review: Review, now: datetime) -> None:
+    """Have the reviewers of a review reminded, inside the caller's transaction."""
+    moments = [moment for moment in _moments(review) if moment > now]
+    people = list(_reviewers(review).exclude(email="").values_list("pk", flat=True))
+    ReviewLetter.objects.bulk_create(
+        [
+            ReviewLetter(review=review, person_id=person, due=moment)
+            for moment in moments
+            for person in people
+        ],
+        batch_size=500,
+    )
+
+
+def _moments(review: Review) -> Iterator[datetime]:
+    day = datetime.combine(review.due.date(), _HOUR, review.due.tzinfo)
+    yield day - BEFORE
+    yield day
+
+
+def _reviewers(review: Review) -> QuerySet[Person]:
+    if review.reviewers == Reviewers.ADMINS:
+        named = Person.objects.none()
+        for one in review.admins:
+            named |= Person.objects.filter(iss=one["iss"], sub=one["sub"])
+        return named
+    theirs = ReviewItem.objects.filter(review=review, iss=OuterRef("iss"), sub=OuterRef("sub"))
+    return Person.objects.filter(Exists(theirs))
+
+
+def work(letter: ReviewLetter) -> None:
+    """Send one letter that is due, or say why it was not sent."""
+    now, row = clock.now(), ReviewLetter.objects.filter(pk=letter.pk)
+    review, person = letter.review, letter.person
+    late = now > review.due
+    left = rights.decidable(person.as_actor("mail"), review, now).filter(choice="")
+    count = 0 if late else left.count()
+    # After a pause of the worker both are due: the later one is enough.
+    newer = ReviewLetter.objects.filter(review=review, person=person, due__lte=now)
+    if not count or not person.email or newer.filter(pk__gt=letter.pk).exists():
+        state = NoticeState.FAILED if late and letter.attempts else NoticeState.NEEDLESS
+        row.update(state=state, due=None)
+        return
+    try:
+        telling.mail(str(letter.id), person.email, subject(review, now), text(review, count))
+    except (smtplib.SMTPException, OSError, OutboundError) as error:
+        log.warning("letter %s was not sent: %s", letter.pk, type(error).__name__)
+        wait = min(_FIRST_WAIT_S * 2 ** min(letter.attempts, 10), _LONGEST_WAIT_S)
+        row.update(attempts=letter.attempts + 1, due=now + timedelta(seconds=wait))
+        return
+    row.update(state=NoticeState.SENT, sent=now, due=None)
+
+
+LETTERS: Final = ((ReviewLetter, work),)
+
+
+def subject(review: Review, now: datetime) -> str:
+    """One line, without a name from elsewhere."""
+    if now.date() == review.due.date():
+        return "An access review is due today"
+    return f"An access review is due on {review.due:%d %b %Y}"
+
+
+def text(review: Review, left: int) -> str:
+    """The letter as plain text; the review's title is written out, never obeyed."""
+    what = "1 account waits" if left == 1 else f"{left:,} accounts wait"
+    return "\n".join(
+        [
+            f"{what} for your decision in the access review {display.visible(review.title)!r}.",
+            f"It is due by the end of {review.due:%d %b %Y} (UTC). What nobody decided is listed "
+            "in its result as that.",
+            "",
+            "Decide here:",
+            settings.PORTAL_URL + reverse("connections:review", args=[review.pk]),
+            "",
+            "This letter does nothing by itself.",
+            "",
+        ]
+    )
