@@ -22,9 +22,18 @@ from audit.actor import Actor, Target
 from audit.ledger import entry as entries
 from audit.ledger import proof as proofs_format
 from audit.ledger.canonical import canonical
-from audit.models import Event, EventRow, Openings
+from audit.models import Event, EventRow, Openings, QuarantinedRow
 from audit.proofs import proof_for
 from audit.record import record
+from connections.models import (
+    ConnectedAccount,
+    Freeze,
+    LogFact,
+    OwnerLetter,
+    Review,
+    ReviewItem,
+)
+from enforcement.models import Asset
 from tests.approvals.asking import code_of, fresh
 from tests.approvals.people_of import Phones, acting
 from tests.audit.browsing import browser_of, text_of
@@ -68,6 +77,59 @@ def a_life() -> None:
     )
 
 
+def in_every_room() -> None:
+    """Mia's words in the working rows of the other rooms."""
+    now = clock.now()
+    whose = {"iss": MIA.iss, "sub": MIA.sub}
+    browser_of(MIA)
+    account = ConnectedAccount.objects.create(
+        **whose,
+        connection="github",
+        auth0_id="cac_canary",
+        label="canary-octo",
+        provider_user="canary-octo-7",
+        state_reason="canary reason",
+        state_since=now,
+        source="management",
+        seen_at=now,
+        watched_since=now,
+    )
+    OwnerLetter.objects.create(**whose, way="mail", created=now, detail=MIA.email)
+    LogFact.objects.create(
+        **whose, log_id="log-canary", kind="signed_in", at=now, feed="stream", received=now
+    )
+    review = Review.objects.create(
+        title="all", reviewers="admins", due=now, digest="0" * 64, opened_at=now, result=MIA.sub
+    )
+    ReviewItem.objects.create(
+        **whose,
+        review=review,
+        number=1,
+        account=account.id,
+        auth0_id="cac_canary",
+        connection="github",
+        state="connected",
+        watched_since=now,
+        decided_iss=MIA.iss,
+        decided_sub=MIA.sub,
+        reason="canary keeps it",
+    )
+    Freeze.objects.create(kind="agent", name="claw", by=MIA.sub, by_name=MIA.name, since=now)
+    Asset.objects.create(
+        kind="skill", name="pdf", decided_by=MIA.name, decided_sub=MIA.sub, reason="canary said"
+    )
+    QuarantinedRow.objects.create(
+        instance="i",
+        table="t",
+        row_id="1",
+        reason="no_time",
+        detail="",
+        digest=bytes(32),
+        content={"who": MIA.email, "text": "canary row"},
+        seen=now,
+    )
+
+
 def erase(phones: Phones, reason: str = "asked by letter") -> Approval:
     """Amir asks, Anya approves on her phone, the worker does the rest."""
     amir, _anya = acting("admin", "admin"), acting("member1", "admin")
@@ -84,6 +146,7 @@ def test_the_person_is_gone_the_proofs_hold_and_a_restore_is_erased_again(
 ) -> None:
     def story() -> None:
         a_life()
+        in_every_room()
         sequencer.run_once()
         signed_in = EventRow.objects.get(action="operator.signed_in")
         database = Path(connection.settings_dict["NAME"])
@@ -106,6 +169,11 @@ def test_the_person_is_gone_the_proofs_hold_and_a_restore_is_erased_again(
         assert {store.name for store in subjects.stores()} == said["stores"].keys()
         assert not Openings.objects.filter(subject=MIA.key).exists()
         assert not Person.objects.filter(sub=MIA.sub).exists()
+        assert said["stores"]["identity"] >= 2 and said["stores"]["set_aside"] == 1
+        assert not ConnectedAccount.objects.exists() and not LogFact.objects.exists()
+        assert Asset.objects.get().decided_by == "[erased]" and Freeze.objects.get().reason == ""
+        item = ReviewItem.objects.get()
+        assert (item.sub, item.decided_sub, item.reason) == ("[erased]", "[erased]", "")
         assert not subjects.identify(MIA.key).words
         assert_gone(database, tmp_path)
         report = verify.run()
