@@ -113,9 +113,7 @@ def record(
     )
     rows = prepare(draft, clock.now())
     with transaction.atomic():
-        bulk.insert([rows.event])
-        bulk.insert(rows.openings)
-        bulk.insert([rows.row])
+        write([rows])
     return rows.event
 
 
@@ -129,13 +127,31 @@ def record_many(drafts: Iterable[Draft], *, batch: int = 1000) -> Iterator[UUID]
         UnknownAction, EntryError, IntegrityError: as `record`.
     """
     for some in batched(drafts, batch):
-        recorded_at = clock.now()
-        prepared = [prepare(draft, recorded_at) for draft in some]
+        rows = prepared(some)
         with transaction.atomic():
-            bulk.insert([rows.event for rows in prepared])
-            bulk.insert([opening for rows in prepared for opening in rows.openings])
-            bulk.insert([rows.row for rows in prepared])
-        yield from (rows.event.id for rows in prepared)
+            write(rows)
+        yield from (one.event.id for one in rows)
+
+
+def prepared(drafts: Iterable[Draft]) -> list[Prepared]:
+    """The rows of drafts that are recorded now, without touching the database.
+
+    Raises:
+        UnknownAction, EntryError: as `record`.
+    """
+    recorded_at = clock.now()
+    return [prepare(draft, recorded_at) for draft in drafts]
+
+
+def write(rows: Sequence[Prepared]) -> None:
+    """Insert what was prepared, in the caller's transaction.
+
+    Raises:
+        IntegrityError: as `record`.
+    """
+    bulk.insert([one.event for one in rows])
+    bulk.insert([opening for one in rows for opening in one.openings])
+    bulk.insert([one.row for one in rows])
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,22 +14,23 @@ from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
 
-from audit.record import Draft, record_many
+from audit.queueing import in_turn
+from audit.record import Draft, Prepared, prepared, write
 
 log = logging.getLogger(__name__)
 
 MOST: Final = 64
 """Pieces in one transaction: it holds the lock of SQLite, and rows of PostgreSQL, for so long."""
 
-type Work = Callable[[], Sequence[Draft]]
+type Change[T] = Callable[[Sequence[T]], Sequence[Exception | None]]
 
 
-class _Piece:
+class _Piece[T]:
     """What one thread wants written, and what became of it."""
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
-        self.id: UUID | None = None
+    def __init__(self, item: T | None, rows: Sequence[Prepared]) -> None:
+        self.item = item
+        self.rows = rows
         self.error: BaseException | None = None
         self.leads = False
         self.told = threading.Event()  # it is written, or this thread is to write
@@ -37,36 +38,35 @@ class _Piece:
     def outcome(self) -> UUID:
         if self.error is not None:
             raise self.error
-        assert self.id is not None
-        return self.id
+        return self.rows[-1].event.id
 
 
-class Together:
+class Together[T]:
     """Writes the pieces of its callers in as few transactions as there are moments.
 
-    `declines` is the error by which a piece says that it is not to be written after all; it has
-    changed nothing then, and the others go on.
+    `change` makes the changes that belong to the events, for all items of a transaction at once,
+    and answers for each of them, in order, with the error by which it is not to be written after
+    all, or None. It has changed nothing for those that it declines; the others go on.
     """
 
-    def __init__(self, declines: type[Exception]) -> None:
-        self._declines = declines
+    def __init__(self, change: Change[T]) -> None:
+        self._change = change
         self._lock = threading.Lock()
-        self._waiting: list[_Piece] = []
+        self._waiting: list[_Piece[T]] = []
         self._led = False
 
-    def write(self, work: Work) -> UUID:
-        """Run `work` in a transaction and record the events that it returns, durably.
+    def write(self, item: T | None, drafts: Sequence[Draft]) -> UUID:
+        """Change what `item` says, where there is one, and record events with it, durably.
 
-        Returns the id of the last of them.
-
-        `work` may run in another thread, with that thread's connection, beside the work of others,
-        and a second time alone where the first transaction failed. Within a transaction of the
-        caller's it is written there, alone.
+        Returns the id of the last event. `change` may run in another thread, with that thread's
+        connection, and a second time for the item alone where the first transaction failed. Within
+        a transaction of the caller's it is written there, alone.
 
         Raises:
-            Exception: what `work` raised, or what the database did. Nothing of it is written then.
+            Exception: what `change` answered or raised, or what the database did. Nothing of the
+                item is written then.
         """
-        piece = _Piece(work)
+        piece = _Piece(item, prepared(drafts))  # built by its own thread, outside the transaction
         if connection.in_atomic_block:
             self._alone(piece)
             return piece.outcome()
@@ -80,11 +80,13 @@ class Together:
         return piece.outcome()
 
     def _lead(self) -> None:
-        with self._lock:
-            batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        batch: Sequence[_Piece[T]] = ()
         try:
-            self._write(batch)
+            with in_turn():
+                batch = self._take()  # whoever came while other processes wrote is among them
+                self._write(batch)
         except BaseException as error:  # of this thread, such as a signal: nobody waits for ever
+            batch = batch or self._take()
             for piece in batch:
                 piece.error = piece.error or error
             raise
@@ -97,7 +99,12 @@ class Together:
             for piece in batch:
                 piece.told.set()
 
-    def _write(self, batch: Sequence[_Piece]) -> None:
+    def _take(self) -> Sequence[_Piece[T]]:
+        with self._lock:
+            batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+        return batch
+
+    def _write(self, batch: Sequence[_Piece[T]]) -> None:
         if len(batch) == 1:
             self._alone(batch[0])
             return
@@ -113,19 +120,17 @@ class Together:
                 piece.error = None
                 self._alone(piece)
 
-    def _alone(self, piece: _Piece) -> None:
+    def _alone(self, piece: _Piece[T]) -> None:
         try:
             with transaction.atomic():
                 self._record([piece])
         except Exception as error:
             piece.error = error
 
-    def _record(self, batch: Sequence[_Piece]) -> None:
-        drafts: list[tuple[_Piece, Draft]] = []
-        for piece in batch:
-            try:
-                drafts += [(piece, draft) for draft in piece.work()]
-            except self._declines as no:
+    def _record(self, batch: Sequence[_Piece[T]]) -> None:
+        asked = [(piece, piece.item) for piece in batch if piece.item is not None]
+        if asked:
+            told = self._change([item for _, item in asked])
+            for (piece, _), no in zip(asked, told, strict=True):
                 piece.error = no
-        for (piece, _), id in zip(drafts, record_many(d for _, d in drafts), strict=True):
-            piece.id = id
+        write([rows for piece in batch if piece.error is None for rows in piece.rows])

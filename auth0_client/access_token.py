@@ -11,7 +11,7 @@ from typing import Final
 
 from auth0_client.errors import TokenRefused
 from auth0_client.id_token import LEEWAY_S
-from auth0_client.jwt import Claims, KeySource, open_token
+from auth0_client.jwt import Claims, KeySource, Opened, open_token
 from auth0_client.rich import read_authorization_details
 
 _TYPES: Final = frozenset({"", "jwt", "at+jwt"})
@@ -67,15 +67,17 @@ def verify_access_token(
     now: float,
     roles_claim: str = "",
     leeway: float = LEEWAY_S,
+    opened: Opened | None = None,
 ) -> AccessClaims:
     """Verify ``token`` for our API ``audience``, issued to one of the clients ``allowed_azp``.
 
-    A token that carries ``authorization_details`` proves one approval and opens no API.
+    A token that carries ``authorization_details`` proves one approval and opens no API. ``opened``
+    remembers whose signature was checked.
 
     Raises:
         TokenRefused: with the code of the first check that failed.
     """
-    claims = _open(token, keys, issuer, audience, now, leeway)
+    claims = _open(token, keys, issuer, audience, now, leeway, opened)
     if "authorization_details" in claims.values:
         raise TokenRefused("authorization_details", "an approval token opens no API")
     client_id = _client(claims)
@@ -182,9 +184,16 @@ def verify_my_account_token(
 
 
 def _open(
-    token: str, keys: KeySource, issuer: str, audience: str, now: float, leeway: float
+    token: str,
+    keys: KeySource,
+    issuer: str,
+    audience: str,
+    now: float,
+    leeway: float,
+    opened: Opened | None = None,
 ) -> Claims:
-    claims = open_token(token, keys, types=_TYPES)
+    opener = open_token if opened is None else opened.open
+    claims = opener(token, keys, types=_TYPES)
     claims.check_issuer(issuer)
     if audience not in claims.audience():
         raise TokenRefused("audience", "the token is for another API")

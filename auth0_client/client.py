@@ -19,6 +19,7 @@ from auth0_client.device import DeviceFlow
 from auth0_client.discovery import Discovery
 from auth0_client.endpoint import Endpoints
 from auth0_client.id_token import IdClaims, verify_id_token
+from auth0_client.jwt import Opened
 from auth0_client.keys import SigningKeys
 from auth0_client.logout_token import LogoutClaims, verify_logout_token
 from auth0_client.management import Management
@@ -47,6 +48,7 @@ class Auth0:
     ) -> None:
         self.tenant = tenant
         self._clock = clock
+        self._opened = Opened()
         self.discovery = Discovery(tenant.issuer, outbound, clock, lifetimes)
         self.keys = SigningKeys(
             self.discovery, outbound, clock, lifetimes=lifetimes, miss_floor=key_miss_floor
@@ -111,6 +113,7 @@ class Auth0:
             allowed_azp=allowed_azp,
             roles_claim=self.tenant.roles_claim,
             now=self._at(now),
+            opened=self._opened,
         )
 
     def verify_approval_token(

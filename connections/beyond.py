@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from audit import unchanged
 from auth0_client.vault import VaultToken
 from connections import scope_sets, scopes
 from connections.caller_rules import Declared
@@ -37,9 +38,10 @@ def check_asked(ask: Ask, picked: Picked | None, declared: Declared) -> frozense
             "because Auth0 could not say whose account it is.",
             excess=declared.excess,
         )
-    return asking.settle(
-        asking.Tried(ask.actor, picked.account, ask.component, declared.excess, ask.agent)
-    )
+    with unchanged.afresh():
+        return asking.settle(
+            asking.Tried(ask.actor, picked.account, ask.component, declared.excess, ask.agent)
+        )
 
 
 def check_given(

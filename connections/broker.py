@@ -8,25 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 
 from approvals import clock
+from audit import unchanged
 from audit.actor import Actor, Subject, Target
 from audit.record import Draft
 from audit.together import Together
 from auth0_client.vault import VaultToken
 from connections import beyond, exchanging, freezing, observed
-from connections.caller_rules import Component, check_decision, check_declared
+from connections.caller_rules import Component, Declared, check_decision, check_declared
 from connections.just_in_time import waking
 from connections.models import ConnectedAccount, State
 from connections.picking import ANY, Picked, Wanted, pick
 from connections.refusals import TokenRefusal
 from outbound.waiting import Waiting
-
-_together = Together(declines=TokenRefusal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,15 @@ class Ask:
     def component(self) -> Component | None:
         """The component that asks, if it names itself."""
         return Component.parse(self.skill)
+
+
+@dataclass(frozen=True, slots=True)
+class _Handing:
+    """A token about to leave: whose use it is, and what stood when it was found to be allowed."""
+
+    ask: Ask
+    use: observed.Seen | None
+    mark: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +77,19 @@ def token_for(ask: Ask, waiting: Waiting = nullcontext) -> Given:
     picked: Picked | None = None
     try:
         _check_client(ask)
-        _check_frozen(ask)
-        picked = _picked(ask)
-        declared = check_declared(ask.component, ask.connection, ask.scopes, beyond.takes_anonymous)
-        check_decision(ask.component)
-        allowed = beyond.check_asked(ask, picked, declared)
-        _check_awake(ask, picked)
-        token, shared = exchanging.exchange(
-            ask.actor, ask.subject_token, ask.connection, picked, ask.wanted.login_hint, waiting
-        )
-        excess = beyond.check_given(ask, picked, declared, token, allowed)
-        return _hand_out(ask, picked, excess, token, shared)
+        with unchanged.looking() as kept:
+            _check_frozen(ask)
+            picked = _picked(ask)
+            declared = _declared(ask)
+            check_decision(ask.component)
+            allowed = beyond.check_asked(ask, picked, declared)
+            _check_awake(ask, picked)
+        with unchanged.afresh():
+            token, shared = exchanging.exchange(
+                ask.actor, ask.subject_token, ask.connection, picked, ask.wanted.login_hint, waiting
+            )
+            excess = beyond.check_given(ask, picked, declared, token, allowed)
+            return _hand_out(ask, picked, excess, token, shared, kept.mark if kept else None)
     except TokenRefusal as refusal:
         refusal.account = refusal.account or (picked.account if picked else None)
         _record_refusal(ask, refusal)
@@ -93,6 +103,10 @@ def _check_client(ask: Ask) -> None:
             "client_not_allowed",
             "This application may not ask for provider tokens. Add it to AUTH0_BROKER_CLIENTS.",
         )
+
+
+def _declared(ask: Ask) -> Declared:
+    return check_declared(ask.component, ask.connection, ask.scopes, beyond.takes_anonymous)
 
 
 def _check_frozen(ask: Ask) -> None:
@@ -137,7 +151,12 @@ def _check_unseen(ask: Ask) -> None:
 
 
 def _hand_out(
-    ask: Ask, picked: Picked | None, excess: tuple[str, ...], token: VaultToken, shared: bool
+    ask: Ask,
+    picked: Picked | None,
+    excess: tuple[str, ...],
+    token: VaultToken,
+    shared: bool,
+    mark: str | None,
 ) -> Given:
     now = clock.now()
     granted = tuple(sorted(token.scope))
@@ -153,15 +172,10 @@ def _hand_out(
         "shared_exchange": shared,
     }
 
-    def handed() -> list[Draft]:
-        _check_frozen(ask)  # again: somebody may have said no while Auth0 was asked
-        check_decision(ask.component)
-        if picked is not None:
-            _note_use(ask, picked.account, now, expires)
-        target = _target(picked.account if picked else None)
-        return [_draft(ask, "token.exchanged", "success", target, data)]
-
-    event = _together.write(handed)
+    account = picked.account if picked else None
+    use = observed.Seen(account, ask.agent, ask.skill, now, expires) if account else None
+    draft = _draft(ask, "token.exchanged", "success", _target(account), data)
+    event = _together.write(_Handing(ask, use, mark), [draft])
     return Given(
         access_token=token.access_token,
         token_type=token.token_type,
@@ -172,11 +186,31 @@ def _hand_out(
     )
 
 
-def _note_use(ask: Ask, account: ConnectedAccount, now: datetime, expires: datetime | None) -> None:
-    """Count the use, unless somebody refused the account while Auth0 was being asked."""
-    refused = observed.used(account, ask.agent, ask.skill, now, expires)
-    if refused is not None:
-        raise refused
+def _last_look(handed: Sequence[_Handing]) -> list[TokenRefusal | None]:
+    """Those whom somebody refused while Auth0 was asked; the uses of the others are counted."""
+    mark = unchanged.mark()
+    refused = [_refused_meanwhile(one, mark) for one in handed]
+    uses = [one.use for one, no in zip(handed, refused, strict=True) if no is None and one.use]
+    if uses:
+        try:
+            observed.count(uses)
+        except TokenRefusal as refusal:  # then there is one
+            return [refusal]
+    return refused
+
+
+def _refused_meanwhile(one: _Handing, mark: str | None) -> TokenRefusal | None:
+    if mark is not None and one.mark == mark:
+        return None  # nothing changed of all that says no
+    try:
+        _check_frozen(one.ask)
+        check_decision(one.ask.component)
+    except TokenRefusal as refusal:
+        return refusal
+    return None
+
+
+_together = Together(_last_look)
 
 
 def _record_refusal(ask: Ask, refusal: TokenRefusal) -> None:
@@ -192,7 +226,7 @@ def _record_refusal(ask: Ask, refusal: TokenRefusal) -> None:
 
     said = [_excess(ask, refusal, target)] if refusal.excess else []
     said.append(_draft(ask, "token.refused", outcome, target, data))
-    refusal.event_id = str(_together.write(lambda: said))
+    refusal.event_id = str(_together.write(None, said))
 
 
 def _excess(ask: Ask, refusal: TokenRefusal, target: Target | None) -> Draft:

@@ -93,7 +93,7 @@ class Written:
 def find(kind: str, name: str) -> Manifest | None:
     """The manifest in force, or None."""
     found = next(iter(_of_name(kind, name)), None)
-    if found is not None:
+    if found is not None and "needs" not in getattr(found, "_prefetched_objects_cache", ()):
         found.needs_are(_needs_of(kind, name))
     return found
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,7 +18,6 @@ from audit.compiled import compiled, compiled_update
 from connections import reconcile
 from connections.models import ConnectedAccount, State, Use
 from connections.picking import refusal_of
-from connections.refusals import TokenRefusal
 
 LOOK_AGAIN_AFTER_S = 20
 
@@ -42,23 +43,54 @@ def look_again(iss: str, sub: str) -> bool:
     return known
 
 
-def used(
-    account: ConnectedAccount, agent: str, skill: str, now: datetime, expires: datetime | None
-) -> TokenRefusal | None:
-    """Count one use, in the caller's transaction; the refusal when the account is no longer usable.
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One use of an account. `expires` is when the token that it brought dies, if known."""
+
+    account: ConnectedAccount
+    agent: str
+    skill: str
+    at: datetime
+    expires: datetime | None
+
+
+class NotAtOnce(Exception):
+    """These uses are to be counted one by one."""
+
+
+def count(uses: Sequence[Seen]) -> None:
+    """Count uses in the caller's transaction.
 
     The conditional update is the check: whoever suspends or revokes first, wins.
+
+    Raises:
+        TokenRefusal: the account of the only one is no longer usable.
+        NotAtOnce: one of several is not, or is used in a new way, and the transaction is to be
+            undone.
     """
-    if expires is None:
-        counted = _count(account.pk, agent, skill, now)
-    else:
-        counted = _count_until(account.pk, agent, skill, now, expires)
-    if not counted:
-        account.refresh_from_db()
-        return refusal_of(account)
-    if not _count_use(account.pk, agent, skill, now):
-        Use.objects.create(account=account, agent=agent, skill=skill, count=1, first=now, last=now)
-    return None
+    if len(uses) == 1:
+        _count_one(uses[0])
+        return
+    # Everybody takes rows in one order: who writes several then waits for nobody in a ring.
+    uses = sorted(uses, key=lambda one: (one.account.pk, one.agent, one.skill))
+    lasting = [(*_values(one), one.expires) for one in uses if one.expires]
+    if len(lasting) != len(uses) or _count_until.each(lasting) != len(uses):
+        raise NotAtOnce
+    if _count_use.each([_values(one) for one in uses]) != len(uses):
+        raise NotAtOnce
+
+
+def _count_one(one: Seen) -> None:
+    if not (_count_until(*_values(one), one.expires) if one.expires else _count(*_values(one))):
+        one.account.refresh_from_db()
+        raise refusal_of(one.account)
+    if not _count_use(*_values(one)):
+        used = {"account": one.account, "agent": one.agent, "skill": one.skill}
+        Use.objects.create(**used, count=1, first=one.at, last=one.at)
+
+
+def _values(one: Seen) -> tuple[UUID, str, str, datetime]:
+    return one.account.pk, one.agent, one.skill, one.at
 
 
 type _Changes[M: Model] = tuple[QuerySet[M], dict[str, Any]]

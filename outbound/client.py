@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Mapping
 from functools import cache, partial
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlencode, urlsplit
@@ -34,6 +33,8 @@ from outbound.transport import GuardedTransport
 log = logging.getLogger("outbound")
 
 USER_AGENT: Final = "auth0-ata/0.1"
+_ALWAYS: Final = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
+_MOST_KNOWN: Final = 256
 
 
 class _OwnLogOnly(logging.Filter):
@@ -70,7 +71,8 @@ class Outbound:
         self._ssl_context = ssl_context
         self._transport = transport
         self._lock = threading.Lock()
-        self._pool: tuple[int, httpx.Client] | None = None
+        self._pool: tuple[int, httpx.BaseTransport] | None = None
+        self._known: dict[str, httpx.URL] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -185,11 +187,13 @@ class Outbound:
         host = _host(url)
         started = time.monotonic()
         try:
-            request = self._client().build_request(
-                method, url, headers=headers, content=content, timeout=timeouts.for_httpx()
+            request = httpx.Request(
+                method,
+                self._checked(url),
+                headers={**_ALWAYS, **headers},
+                content=content,
+                extensions={"timeout": timeouts.for_httpx().as_dict()},
             )
-            # The URL as httpx understood it, so that no two parsers can disagree about the host.
-            self._guard.check_url(str(request.url))
             answer = self._exchange(request, operation, host, max_bytes, started + timeouts.total)
         except Forbidden as no:
             raise OutboundRefused(operation, host, str(no)) from None
@@ -205,6 +209,20 @@ class Outbound:
         )
         return answer
 
+    def _checked(self, url: str) -> httpx.URL:
+        """The URL as httpx understands it, so that no two parsers can disagree about the host.
+
+        Raises:
+            Forbidden, httpx.InvalidURL: it is not called.
+        """
+        known = self._known.get(url)
+        if known is None:
+            known = httpx.URL(url)
+            self._guard.check_url(str(known))
+            if "?" not in url and len(self._known) < _MOST_KNOWN:  # a query may name somebody
+                self._known[url] = known
+        return known
+
     def _exchange(
         self, request: httpx.Request, operation: str, host: str, max_bytes: int, deadline: float
     ) -> Answer:
@@ -214,7 +232,8 @@ class Outbound:
     def _received(
         self, request: httpx.Request, operation: str, host: str, max_bytes: int, deadline: float
     ) -> Answer:
-        response = self._client().send(request, stream=True)
+        # Past httpx's client: what it adds (sign-in, redirects, cookies, hooks) is not wanted.
+        response = self._wire().handle_request(request)
         try:
             body = bytearray()
             for chunk in response.iter_bytes():
@@ -227,25 +246,24 @@ class Outbound:
             response.close()
         return Answer(operation, host, response.status_code, response.headers, bytes(body))
 
-    def _client(self) -> httpx.Client:
-        with self._lock:
-            # A pool made before a fork shares its sockets with the parent; start a fresh one.
-            if self._pool is None or self._pool[0] != os.getpid():
-                self._pool = (os.getpid(), self._build())
-            return self._pool[1]
+    def _wire(self) -> httpx.BaseTransport:
+        # A pool made before a fork shares its sockets with the parent; start a fresh one.
+        pool = self._pool
+        if pool is None or pool[0] != os.getpid():
+            with self._lock:
+                pool = self._pool
+                if pool is None or pool[0] != os.getpid():
+                    pool = self._pool = (os.getpid(), self._build())
+        return pool[1]
 
-    def _build(self) -> httpx.Client:
+    def _build(self) -> httpx.BaseTransport:
+        if self._transport is not None:
+            return self._transport
         limits = httpx.Limits(
             max_connections=128, max_keepalive_connections=64, keepalive_expiry=20
         )
         context = self._ssl_context or _public_authorities()
-        return httpx.Client(
-            transport=self._transport or GuardedTransport(self._guard, context, limits),
-            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
-            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-            follow_redirects=False,
-            trust_env=False,
-        )
+        return GuardedTransport(self._guard, context, limits)
 
 
 @cache

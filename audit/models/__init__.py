@@ -4,6 +4,7 @@ from audit.models.event import Event, Openings
 from audit.models.evidence import EvidenceItem
 from audit.models.export import ExportBlock, ExportJob
 from audit.models.imported import ImportedRow, QuarantinedRow
+from audit.models.last_change import LastChange
 from audit.models.projection import EventRow, Rollup
 from audit.models.time_token import TimeToken
 from audit.models.tree import Checkpoint, Cosignature, Entry, Tile
@@ -20,6 +21,7 @@ __all__ = [
     "ExportBlock",
     "ExportJob",
     "ImportedRow",
+    "LastChange",
     "Openings",
     "QuarantinedRow",
     "Rollup",

@@ -14,6 +14,7 @@ from typing import Final
 from approvals import clock
 from approvals.models import Approval, Outcome, Status
 from approvals.perform import Performed, Refused, perform
+from audit import unchanged
 from audit.actor import Actor, Target
 from connections import grounds, scopes, standing
 from connections.just_in_time.actions import WAKE
@@ -45,7 +46,8 @@ def check(actor: Actor, connection: str, accounts: Sequence[ConnectedAccount], u
     ground = Ground({connection: setting})
     for account in accounts:
         if standing.of(account, ground, now).code == standing.Code.ASLEEP:
-            _wake(actor, account, user)
+            with unchanged.afresh():
+                _wake(actor, account, user)
 
 
 def _closed(connection: str, setting: Setting, now: datetime) -> TokenRefusal:

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 
 from approvals import issuer
-from audit import guards
+from audit import guards, watched
 from auth0_client.errors import Auth0Error
 from outbound.errors import OutboundError
 from portal.ops import storage
@@ -61,7 +61,7 @@ def _database() -> str:
 
 
 def _guards() -> str:
-    return "; ".join(guards.problems())
+    return "; ".join(guards.problems() + watched.problems())
 
 
 def _preparation() -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,14 +16,27 @@ from django.db import connection, transaction
 from pytest_django.plugin import DjangoDbBlocker
 
 from audit.actor import SYSTEM
+from audit.ledger.canonical import EntryError
 from audit.models import EventRow
 from audit.record import Draft
-from audit.together import Together, Work
+from audit.together import Together
 from tests.audit.own_database import own_database
 
 
 class NotWanted(Exception):
     """A piece that is not to be written after all."""
+
+
+type Item = Callable[[], Exception | None]
+
+
+def each(items: Sequence[Item]) -> list[Exception | None]:
+    """What every item says of itself."""
+    return [item() for item in items]
+
+
+def willing() -> None:
+    """An item that changes nothing."""
 
 
 def viewed(name: str) -> list[Draft]:
@@ -43,19 +58,18 @@ def in_threads(writes: list[Callable[[], Any]]) -> list[Any]:
         return list(pool.map(run, writes))
 
 
-def behind_the_first(together: Together, *later: Work) -> list[Any]:
+def behind_the_first(together: Together[Item], *later: tuple[str, Item]) -> list[Any]:
     """Write `later` together: they gather while somebody else's transaction is under way."""
     gathered = threading.Event()
     under_way = threading.Event()
 
-    def first() -> list[Draft]:
+    def first() -> None:
         under_way.set()
         assert gathered.wait(20)
-        return viewed("first")
 
-    def write(work: Work) -> UUID:
+    def write(name: str, item: Item) -> UUID:
         assert under_way.wait(20)
-        return together.write(work)
+        return together.write(item, viewed(name))
 
     def watch() -> None:
         assert under_way.wait(20)
@@ -63,7 +77,11 @@ def behind_the_first(together: Together, *later: Work) -> list[Any]:
             threading.Event().wait(0.005)
         gathered.set()
 
-    work = [lambda: together.write(first), *(lambda w=w: write(w) for w in later), watch]
+    work = [
+        lambda: together.write(first, viewed("first")),
+        *(lambda name=name, item=item: write(name, item) for name, item in later),
+        watch,
+    ]
     _, *found, _ = in_threads(work)
     return found
 
@@ -95,7 +113,7 @@ def test_what_gathers_during_a_commit_is_committed_at_once(
         enter(self)
 
     monkeypatch.setattr(transaction.Atomic, "__enter__", counted)
-    ids = behind_the_first(Together(NotWanted), *(lambda n=n: viewed(f"{n}") for n in range(7)))
+    ids = behind_the_first(Together(each), *((f"{n}", willing) for n in range(7)))
     assert len(begun) == 2
     written = rows()
     assert [written[id] for id in ids] == [str(n) for n in range(7)]
@@ -103,23 +121,55 @@ def test_what_gathers_during_a_commit_is_committed_at_once(
 
 
 def test_a_piece_that_declines_or_fails_takes_no_other_with_it(shared: None) -> None:
-    def declines() -> list[Draft]:
-        raise NotWanted
+    def declines() -> Exception:
+        return NotWanted()
 
-    def fails() -> list[Draft]:
+    def fails() -> None:
         raise ZeroDivisionError
 
     for bad, error in ((declines, NotWanted), (fails, ZeroDivisionError)):
-        found = behind_the_first(Together(NotWanted), lambda: viewed("good"), bad)
+        found = behind_the_first(Together(each), ("good", willing), ("bad", bad))
         assert isinstance(found[0], UUID)
         assert type(found[1]) is error
     assert sorted(rows().values()) == ["first", "first", "good", "good"]
 
 
+def test_what_cannot_be_an_event_is_told_before_anybody_waits(shared: None) -> None:
+    together: Together[Item] = Together(each)
+    with pytest.raises(EntryError, match="beyond"):
+        together.write(willing, [Draft(actor=SYSTEM, action="audit.viewed", data={"n": 2**60})])
+    assert in_threads([lambda: together.write(None, viewed("next"))])[0] in rows()
+
+
+def test_processes_take_turns_and_one_that_dies_gives_its_turn_back(
+    shared: None, tmp_path: Path
+) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("only SQLite has one writer")
+    name = str(connection.settings_dict["NAME"])
+    holds = (
+        "import fcntl,os,sys,time; d=os.open(sys.argv[1], os.O_RDWR | os.O_CREAT);"
+        "fcntl.flock(d, fcntl.LOCK_EX); print('mine', flush=True); time.sleep(60)"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", holds, f"{name}-turn"], stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout is not None and other.stdout.readline() == "mine\n"
+    together: Together[Item] = Together(each)
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(in_threads, [lambda: together.write(None, viewed("waited"))])
+        with pytest.raises(TimeoutError):
+            waits.result(0.3)
+        other.kill()
+        other.communicate()
+        [id] = waits.result(20)
+    assert rows()[id] == "waited"
+
+
 def test_within_a_transaction_it_belongs_to_it(db: None) -> None:
-    together = Together(NotWanted)
+    together: Together[Item] = Together(each)
     with pytest.raises(ZeroDivisionError), transaction.atomic():
-        together.write(lambda: viewed("undone"))
+        together.write(willing, viewed("undone"))
         assert EventRow.objects.filter(agent="undone").exists()
         raise ZeroDivisionError
     assert not EventRow.objects.exists()

@@ -128,7 +128,10 @@ def test_other_answers_keep_their_stable_codes(
 def test_whoever_suspends_while_auth0_answers_wins(milos: ConnectedAccount) -> None:
     ConnectedAccount.objects.filter(pk=milos.pk).update(state=State.SUSPENDED)
     now = datetime.now(UTC)
-    refused = observed.used(milos, "agent", "mcp:x", now, now + timedelta(hours=1))
+    use = observed.Seen(milos, "agent", "mcp:x", now, now + timedelta(hours=1))
+    with pytest.raises(TokenRefusal) as raised:
+        observed.count([use])
+    refused = raised.value
     assert refused is not None
     assert refused.code == "connection_suspended"
     assert not Use.objects.exists()

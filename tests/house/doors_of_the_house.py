@@ -314,8 +314,10 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.sequencer": ("Checkpoint", "what it signed"),
     "audit.tree": ("sql", "reads tiles and leaves"),
     "audit.stamping": ("TimeToken", "what a time authority said about a checkpoint"),
+    "audit.unchanged": ("sql", "reads the mark of the last change"),
     "audit.verification": ("VerificationRun instance", "verifications and their progress"),
     "audit.viewing": ("instance", "who read the trail lately"),
+    "audit.watched": ("sql", "reads which triggers there are"),
     "audit.witnesses.pushing": (
         "Cosignature WitnessState instance",
         "cosignatures that verify, and how each witness is",
@@ -405,7 +407,9 @@ ONLY: Final[dict[str, tuple[str, ...]]] = {
     "approvals.holds.release_hold": ("approvals.closing",),
     "approvals.recording.approval_approved": ("approvals.answering", "approvals.closing"),
     "audit.record.prepare": ("audit.external", "audit.importing.run"),
-    "audit.record.record_many": ("audit.external", "audit.importing.run", "audit.together"),
+    "audit.record.record_many": ("audit.external", "audit.importing.run"),
+    "audit.record.prepared": ("audit.together",),
+    "audit.record.write": ("audit.together",),
     "audit.together.Together": ("connections.broker",),
     "audit.bulk.insert": (
         "audit.importing.run",

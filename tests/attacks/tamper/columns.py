@@ -23,6 +23,7 @@ from audit.models import (
     ExportBlock,
     ExportJob,
     ImportedRow,
+    LastChange,
     Openings,
     QuarantinedRow,
     Rollup,
@@ -43,6 +44,7 @@ NOT_HELD: dict[Model, str] = {
     QuarantinedRow: "a list for a person to look at and delete; the event of the import commits to "
     "what was set aside",
     ExportBlock: "a cache that may be deleted; a line counts only under its HMAC",
+    LastChange: "no evidence: a random mark by which processes forget what they kept",
     WitnessState: "what a witness answered last; what counts are cosignatures, and what "
     "stops the signing is a file",
 }
