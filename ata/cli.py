@@ -47,6 +47,7 @@ COMMANDS: Final = {
         "connections:app",
         "List your connected accounts, compare two instants, or revoke one.",
     ),
+    "subject": ("subject:app", "Erase a person, or place and lift a legal hold on one."),
     "audit": ("audit:app", "Search, follow or export the audit trail."),
 }
 """Name -> where its code is, and what help says of it (a test holds it to the code's own words)."""

@@ -23,6 +23,7 @@ HELP = [
     ("manifest", "read"),
     ("approvals",),
     ("connections",),
+    ("subject", "hold"),
     ("audit", "search"),
     ("audit", "export"),
     ("verify",),
