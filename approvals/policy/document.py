@@ -173,7 +173,11 @@ DEFAULT: Final[dict[str, Any]] = Document.model_validate(
         "number": 0,
         "rules": [
             _rule(id="findings-ask", verbs=["*"], automatic=True, approver="another"),
-            _rule(id="policy-and-keys", verbs=["policy.*", "passkey.*"], approver="another"),
+            _rule(
+                id="policy-and-keys",
+                verbs=["policy.*", "passkey.*", "subject.*", "legal_hold.*"],
+                approver="another",
+            ),
             _rule(id="others-things", verbs=["*"], others=True, approver="another"),
             _rule(id="critical", verbs=["*"], severities=["CRITICAL"], approver="another"),
             _rule(id="high", verbs=["*"], severities=["HIGH"], approver="self", escalate=False),
