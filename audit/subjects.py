@@ -76,6 +76,18 @@ class Whose:
 
 
 @dataclass(frozen=True, slots=True)
+class Sealed:
+    """A stored document that a digest elsewhere holds: that hex SHA-256, and what it is now."""
+
+    digest: str
+    now: Callable[[], str]
+
+
+def _nothing_sealed(_whose: Whose) -> list[Sealed]:
+    return []
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """One room's share of an erasure.
 
@@ -85,6 +97,7 @@ class Store:
         order: earlier ones first; what tells whom it is about goes last.
         count: how many rows or files hold values of a person.
         erase: makes them unrecoverable and returns how many; doing it again changes nothing.
+        sealed: documents that may lose values of the person, so that they say *erased* afterwards.
         columns: `app.Model.field` that it looks after (`tests/house` holds the list to the models).
     """
 
@@ -94,6 +107,7 @@ class Store:
     count: Callable[[Whose], int]
     erase: Callable[[Whose], int]
     columns: Sequence[str] = ()
+    sealed: Callable[[Whose], list[Sealed]] = _nothing_sealed
 
 
 Directory = Callable[[str], Iterable[Known]]

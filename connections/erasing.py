@@ -4,12 +4,14 @@ taken out of who did what."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
 
 from audit import scrubbing, subjects
-from audit.subjects import MARK, Known, Store, Whose, knows, register
+from audit.subjects import MARK, Known, Sealed, Store, Whose, knows, register
 from connections.models import (
     Allowance,
     AppAccess,
@@ -28,6 +30,7 @@ from connections.models import (
     ReviewItem,
     ScopeRule,
 )
+from connections.reviews import result, scope
 
 _THEIRS: tuple[type[Any], ...] = (
     *(ConnectedAccount, AppAccess, Attempts, Need, Notice, OwnerLetter, LogFact, PersonLook),
@@ -92,6 +95,23 @@ def _count(whose: Whose) -> int:
     return own + sum(scrubbing.count(model, fields, whose) for model, fields in decided)
 
 
+def _reviews(whose: Whose) -> list[Sealed]:
+    """Frozen lists that have the person, and signed results that name them."""
+    named = scrubbing.naming(ReviewItem.objects.all(), ("uses", "sub", "auth0_id"), whose)
+    lists = set(_reviewed(whose).values_list("review", flat=True))
+    lists |= set(named.values_list("review", flat=True))
+    results = scrubbing.naming(Review.objects.exclude(result=""), ("result",), whose)
+    frozen = Review.objects.filter(pk__in=lists)
+    return [
+        *(Sealed(one.digest, partial(scope.digest_now, one)) for one in frozen),
+        *(Sealed(one.result_digest, partial(_digest_of_result, one.pk)) for one in results),
+    ]
+
+
+def _digest_of_result(pk: UUID) -> str:
+    return result.digest_now(Review.objects.get(pk=pk))
+
+
 def _erase(whose: Whose) -> int:
     gone = sum(rows.delete()[0] for rows in _rows(whose))
     # The line of a review stays: that an account was looked at, not whose it was.
@@ -116,5 +136,6 @@ register(
             {f"connections.{m.__name__}.{name}" for m, fields in _SCRUBBED for name in fields}
             | {f"connections.{model}.{name}" for model, names in _OWN.items() for name in names}
         ),
+        _reviews,
     )
 )

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django.db import connection
 
+from approvals.erasing import restated
 from approvals.models import Erasure
 from audit import evidence
 from audit.clock import rfc3339
@@ -46,6 +47,7 @@ def build(erasure: Erasure) -> dict[str, Any]:
         "ranges": listed,
         "ranges_exact": listed == touched,
         "ranges_sha256": hashlib.sha256(canonical(touched)).hexdigest(),
+        **restated.as_data(erasure),
         "stores": {name: int(count) for name, count in sorted(erasure.steps.items())},
         "evidence_key": "destroyed" if not evidence.has_key(erasure.subject) else "new",
         "out_of_reach": list(out_of_reach()),

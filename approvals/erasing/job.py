@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from approvals import clock, registry
-from approvals.erasing import certificate, holds, tombstones
+from approvals.erasing import certificate, holds, restated, tombstones
 from approvals.models import Erasure, ErasureState
 from approvals.registry import EffectResult, EffectRun
 from audit import compacting, erasing, erasure, locks, subjects
@@ -49,7 +49,8 @@ def _go_on(found: Erasure, until: float) -> EffectResult:
     if not found.replayed and holds.in_force(found.subject).exists():
         found.state, found.detail, found.finished = ErasureState.FAILED, _HELD, clock.now()
         found.save(update_fields=["state", "detail", "finished"])
-        return EffectResult("failed", _HELD, data={"failure": holds.CODE})
+        told = {"failure": holds.CODE, **restated.as_data(found)}
+        return EffectResult("failed", _HELD, data=told)
     if not _is_listed(found):
         return _waits(found, "waits for the decision to be in the log", 1.0)
     for store in subjects.stores():
@@ -90,7 +91,9 @@ def _erase_one(found: Erasure, store: Store, until: float) -> EffectResult | Non
         _keep(found, store.name, 0)
         return None
     with transaction.atomic():
+        sealed = restated.unaltered(store.sealed(whose))
         _keep(found, store.name, store.erase(whose))
+        restated.note(found, sealed)
     return None
 
 

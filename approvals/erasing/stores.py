@@ -6,11 +6,13 @@ A row that other rows or events refer to stays, without what it says of the pers
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from approvals import idempotency
+from approvals.intent import digest
 from approvals.models import (
     Approval,
     Ask,
@@ -25,7 +27,7 @@ from approvals.models import (
 from audit import scrubbing, subjects
 from audit.actor import Actor
 from audit.ledger.commitment import subject_key
-from audit.subjects import MARK, Known, Store, Whose, knows, register
+from audit.subjects import MARK, Known, Sealed, Store, Whose, knows, register
 
 NAME = "Erased person"
 _APPROVAL = (
@@ -93,6 +95,15 @@ def _erase_requests(whose: Whose) -> int:
     return len(own) + gone + sum(scrubbing.scrub(m, fields, whose) for m, fields in _SCRUBBED)
 
 
+def _policies(whose: Whose) -> list[Sealed]:
+    named = scrubbing.naming(PolicyVersion.objects.all(), ("document",), whose)
+    return [Sealed(row.digest, partial(_digest_of, row.pk)) for row in named]
+
+
+def _digest_of(pk: int) -> str:
+    return digest(PolicyVersion.objects.values_list("document", flat=True).get(pk=pk))
+
+
 def _answered(whose: Whose) -> None:
     """Address and evidence of whoever answered go with them."""
     for sub in whose.subs:
@@ -146,6 +157,7 @@ register(
         _count_requests,
         _erase_requests,
         [f"approvals.{model.__name__}.{name}" for model, fields in _SCRUBBED for name in fields],
+        _policies,
     )
 )
 register(

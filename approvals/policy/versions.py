@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from approvals.erasing.restated import ALTERED, WHOLE, Standing, standing
 from approvals.intent import digest
 from approvals.models import PolicyVersion
 from approvals.policy.document import DEFAULT, SAFEST, BadDocument, Document, read
@@ -16,11 +17,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """A document and its digest. `broken` says why the stored one is not used."""
+    """A document and its digest. `broken` is the digest whose stored document is not used, and
+    `standing` says whether that was altered or lost values to an erasure."""
 
     document: Document
     digest: str
     broken: str = ""
+    standing: Standing = WHOLE
 
 
 _DEFAULT: Final = InForce(read(DEFAULT), digest(DEFAULT))
@@ -55,8 +58,32 @@ def load(name: str) -> InForce:
     if name == _DEFAULT.digest:
         return _DEFAULT
     found = _kept(name)
-    if found is None:
-        _kept.cache_clear()
-        log.critical("policy %s is not what its digest says: the safest is used", name[:12])
-        return InForce(_SAFEST.document, _SAFEST.digest, broken=name)
-    return found
+    if found is not None:
+        return found
+    _kept.cache_clear()
+    stands = _standing(name)
+    log.critical("policy %s was %s: the safest is used", name[:12], stands.words)
+    return InForce(_SAFEST.document, _SAFEST.digest, broken=name, standing=stands)
+
+
+def shown(name: str) -> InForce:
+    """The version of that digest to be read: one that lost values to an erasure without those.
+
+    Decisions use `load`, which believes nothing but the digest.
+    """
+    stands = _standing(name)  # never what was kept in memory: that may hold who was erased
+    if not stands.erased:
+        return load(name)
+    row = PolicyVersion.objects.values_list("document", flat=True).get(digest=name)
+    try:
+        return InForce(read(row), name, standing=stands)
+    except BadDocument:  # such as two people of one group, who are one nobody now
+        return InForce(_SAFEST.document, name, broken=name, standing=stands)
+
+
+def _standing(name: str) -> Standing:
+    row = PolicyVersion.objects.filter(digest=name).values_list("document", flat=True).first()
+    try:
+        return ALTERED if row is None else standing(name, digest(row))
+    except ValueError:
+        return ALTERED

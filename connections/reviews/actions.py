@@ -206,7 +206,8 @@ def _close(ctx: CommitContext) -> Committed:
             "revoked": found.revoke,
             "undecided": found.undecided,
             "scope_sha256": review.digest,
-            "scope_intact": signed.intact,
+            "scope_intact": signed.frozen.whole,
+            **({"scope_erased": signed.frozen.index} if signed.frozen.erased else {}),
             "result_sha256": signed.digest,
         },
     )

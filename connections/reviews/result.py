@@ -12,6 +12,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from approvals import clock
+from approvals.erasing.restated import WHOLE, Standing, standing
 from audit.actor import Actor
 from audit.ledger.canonical import canonical
 from connections.ibom import signing
@@ -40,11 +41,11 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """The exact text (RFC 8785), its hex SHA-256, and whether the list was as it was frozen."""
+    """The exact text (RFC 8785), its hex SHA-256, and how the frozen list stood."""
 
     text: str
     digest: str
-    intact: bool
+    frozen: Standing
 
 
 def count(choices: Iterable[str]) -> Counts:
@@ -71,13 +72,29 @@ def sign(review: Review, closer: Actor, now: datetime) -> Signed:
         LedgerIdentityError: the log has no key to sign with.
     """
     items = list(review.items.order_by("number"))
-    document = _document(review, items, closer, now)
-    text = canonical(signing.sign(document))
-    return Signed(text.decode(), hashlib.sha256(text).hexdigest(), document["scope"]["intact"])
+    frozen = scope.stands(review)
+    text = canonical(signing.sign(_document(review, items, frozen, closer, now)))
+    return Signed(text.decode(), hashlib.sha256(text).hexdigest(), frozen)
+
+
+def digest_now(review: Review) -> str:
+    """Hex SHA-256 of the result as it is stored now."""
+    return hashlib.sha256(review.result.encode()).hexdigest()
+
+
+def stands(review: Review) -> Standing:
+    """Whether the result is the one that was signed, lost values to an erasure, or was altered."""
+    return standing(review.result_digest, digest_now(review)) if review.result_digest else WHOLE
+
+
+def as_data(frozen: Standing) -> dict[str, Any]:
+    """How the frozen list stood, as the result says it; `certificate` is the index of its entry."""
+    erased = {"erased": {"certificate": frozen.index}} if frozen.erased else {}
+    return {"intact": frozen.whole, **erased}
 
 
 def _document(
-    review: Review, items: list[ReviewItem], closer: Actor, now: datetime
+    review: Review, items: list[ReviewItem], frozen: Standing, closer: Actor, now: datetime
 ) -> dict[str, Any]:
     states = remedy.states(items)
     wanted = Wanted.parse(review.wanted)
@@ -97,10 +114,7 @@ def _document(
             "closed_at": clock.stamp(now),
             "closed_by": {"iss": closer.iss, "sub": closer.sub},
         },
-        "scope": {
-            "sha256": review.digest,
-            "intact": scope.digest(str(review.id), items) == review.digest,
-        },
+        "scope": {"sha256": review.digest, **as_data(frozen)},
         "counts": asdict(count(item.choice for item in items)),
         "accounts": [scope.facts(item) | _decision(item, states[item.id]) for item in items],
     }

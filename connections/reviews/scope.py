@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from approvals import clock
+from approvals.erasing.restated import Standing, standing
 from audit.ledger.canonical import canonical
 from connections import inventory, scopes
 from connections.models import ConnectedAccount, Review, ReviewItem, State
@@ -131,6 +132,16 @@ def digest(review_id: str, items: Iterable[ReviewItem]) -> str:
     return hashlib.sha256(canonical(told)).hexdigest()
 
 
+def digest_now(review: Review) -> str:
+    """The digest of the list as it is stored now."""
+    return digest(str(review.id), review.items.order_by("number"))
+
+
+def stands(review: Review) -> Standing:
+    """Whether the list is the one that was frozen, lost values to an erasure, or was altered."""
+    return standing(review.digest, digest_now(review))
+
+
 def is_intact(review: Review) -> bool:
     """Whether the list is still the one that was frozen."""
-    return digest(str(review.id), review.items.order_by("number")) == review.digest
+    return stands(review).whole

@@ -75,7 +75,7 @@ def version(request: HttpRequest, policy_digest: str) -> HttpResponse:
         raise Http404
     found = next((v for v in policy_words.history() if v.digest == policy_digest), None)
     context = {
-        "policy": policy_words.in_words(versions.load(policy_digest)),
+        "policy": policy_words.in_words(versions.shown(policy_digest)),
         "version": found,
         "may_edit": may_edit(me) and not (found and found.in_force),
         "reads": bool(me.roles & {"auditor", "operator", "admin"}),

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.conf import settings
 
 from approvals import actors, policy, registry
+from approvals.erasing.restated import Standing
 from approvals.models import Person, PolicyVersion
 from approvals.policy import diff, versions, words
 from approvals.policy.document import Document
@@ -85,6 +86,7 @@ class Policy:
     digest: str
     text: str
     broken: bool
+    standing: Standing
 
 
 def in_words(found: InForce) -> Policy:
@@ -109,6 +111,7 @@ def in_words(found: InForce) -> Policy:
         digest=found.digest,
         text=json.dumps(document.as_json(), indent=2, sort_keys=True),
         broken=bool(found.broken),
+        standing=found.standing,
     )
 
 
@@ -129,7 +132,7 @@ def names(*documents: Document) -> Mapping[tuple[str, str], str]:
 def history() -> list[Version]:
     """Every version, newest first; the last is what was in force before anybody changed it."""
     rows = list(PolicyVersion.objects.order_by("-id")[: _HISTORY + 1])
-    documents = [versions.load(row.digest).document for row in rows]
+    documents = [versions.shown(row.digest).document for row in rows]
     default = versions.default()
     found = [
         Version(

@@ -17,7 +17,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from approvals.erasing import actions, certificate, holds
+from approvals.erasing import actions, certificate, holds, restated
 from approvals.models import Approval, Erasure, LegalHold, Person, Status
 from approvals.perform import Refused, perform
 from audit import proofs, subjects
@@ -30,7 +30,6 @@ from portal.ops.refused import tell
 
 _SHOWN = 50
 _FOUND = 20
-_ENDS = ("subject.erased", "erasure.replayed")
 _CRUMB = {"text": "Erasures and holds", "url": "/audit/erasures/"}
 
 
@@ -150,12 +149,14 @@ def certified(request: HttpRequest, erasure_id: UUID) -> HttpResponse:
         "proof": proof,
         "key": proofs.vkey(),
         "ranges": found.touched,
+        "documents": found.restated,
         "out_of_reach": {
             code: certificate.OUT_OF_REACH[code] for code in found.certificate["out_of_reach"]
         },
         "how_to_check": (
             "Save `proof` and `entry` as files: `ata verify PROOF --entry ENTRY --vkey KEY`. "
-            "`data.ranges_sha256` of the entry is the SHA-256 of `ranges` in RFC 8785 form."
+            "`data.ranges_sha256` of the entry is the SHA-256 of `ranges` in RFC 8785 form, "
+            "`data.documents_sha256` that of `documents`: digests before and since."
         ),
     }
     text = json.dumps(body, indent=2, ensure_ascii=False) + "\n"
@@ -166,8 +167,8 @@ def certified(request: HttpRequest, erasure_id: UUID) -> HttpResponse:
 
 
 def _certificate_of(found: Erasure) -> EventRow | None:
-    ends = EventRow.objects.filter(operation=found.operation, action__in=_ENDS, outcome="success")
-    return ends.order_by("-event").first()
+    ends = EventRow.objects.filter(operation=found.operation, action__in=restated.ENDS)
+    return ends.filter(outcome="success").order_by("-event").first()
 
 
 def _shown(found: Erasure) -> dict[str, Any]:

@@ -268,6 +268,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "approvals.erasing.actions": ("Erasure LegalHold instance", "commits of erasures and holds"),
     "approvals.erasing.job": ("Erasure instance", "how far an erasure is"),
     "approvals.erasing.replay": ("Erasure instance", "erasures that a restored database lacks"),
+    "approvals.erasing.restated": ("instance", "which sealed documents an erasure stated anew"),
     "approvals.erasing.stores": (
         "Ask Effect LegalHold Passkey instance",
         "takes an erased person out of requests and the directory",

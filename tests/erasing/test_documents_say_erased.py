@@ -1,0 +1,120 @@
+"""A review or a policy that named an erased person says *erased*; an altered one says *altered*."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+
+from approvals import clock, policy
+from approvals.erasing.restated import standing
+from approvals.models import Erasure, PolicyVersion
+from approvals.perform import perform
+from approvals.policy import versions
+from audit import sequencer, verify
+from audit.actor import Target
+from audit.clock import uuid7
+from audit.ledger.canonical import canonical
+from connections.models import ConnectedAccount, Review, ReviewItem
+from connections.reviews import result, scope
+from tests.approvals.people_of import Phones, acting
+from tests.approvals.policies import in_force, rule
+from tests.audit.browsing import browser_of, text_of
+from tests.erasing.conftest import Alone
+from tests.erasing.test_a_person_is_erased import MIA, a_life, erase
+from tests.identity.trail import events
+
+
+def review_of(title: str) -> Review:
+    """A review of all accounts, of which Mia owns one."""
+    target = Target("review", str(uuid7()))
+    due = (clock.now() + timedelta(days=2)).date().isoformat()
+    params = {"title": title, "due": due, "reviewers": "owners"}
+    perform(acting("admin", "admin"), "review.open", target, params=params)
+    return Review.objects.get(pk=target.name)
+
+
+def close(review: Review) -> dict[str, Any]:
+    perform(acting("admin", "admin"), "review.close", Target("review", str(review.id)))
+    review.refresh_from_db()
+    data: dict[str, Any] = events("review.closed")[-1]["data"]
+    return data
+
+
+def test_what_named_an_erased_person_says_erased_and_what_was_altered_says_altered(
+    alone: Alone, phones: Phones
+) -> None:
+    def story() -> None:
+        a_life()
+        now = clock.now()
+        ConnectedAccount.objects.create(
+            iss=MIA.iss,
+            sub=MIA.sub,
+            connection="github",
+            auth0_id="cac_1",
+            label="canary-octo",
+            state_since=now,
+            source="management",
+            seen_at=now,
+            watched_since=now,
+        )
+        sequencer.run_once()  # from here on there is a key to sign with
+        whole, bent, still_open = review_of("whole"), review_of("bent"), review_of("open")
+        assert close(whole)["scope_intact"] and close(bent)["scope_intact"]
+        ReviewItem.objects.filter(review=bent).update(connection="slack")
+        Review.objects.filter(pk=bent.pk).update(result=bent.result + " ")
+        person = {"iss": MIA.iss, "sub": MIA.sub}
+        named = in_force(rule("one"), roster=[person]).digest
+        weaker = in_force(rule("two"), roster=[person]).digest
+        in_force(rule("three"))
+        row = PolicyVersion.objects.get(digest=weaker)
+        row.document["rules"][0]["approver"] = "none"
+        row.save()
+        erase(phones)
+        erasure = Erasure.objects.get()
+        assert erasure.state == "done", erasure.detail
+        certificate = events("subject.erased")[-1]
+        said = f"Erased (certificate in entry {certificate['index']})"
+        data = certificate["data"]
+        assert data["documents"] == len(erasure.restated) == 4  # two lists, a result, a policy
+        digest = hashlib.sha256(canonical(erasure.restated)).hexdigest()
+        assert data["documents_sha256"] == digest
+
+        versions._kept.cache_clear()
+        old = versions.shown(named)
+        assert old.document.roster[0].sub == "[erased]" and old.standing.erasure == erasure.id
+        assert versions.load(named).broken == named, "nothing is decided by it"
+        assert versions.shown(weaker).standing.altered
+        assert not policy.in_force().broken
+        whole.refresh_from_db()
+        bent.refresh_from_db()
+        assert scope.stands(whole).erased and result.stands(whole).erased
+        assert scope.stands(bent).altered and result.stands(bent).altered
+        amir = browser_of(acting("admin", "admin"))
+
+        def page(of: Review | str) -> str:
+            where = "approvals/policy" if isinstance(of, str) else "connections/reviews"
+            return text_of(amir.get(f"/{where}/{of if isinstance(of, str) else of.id}/"))
+
+        assert page(whole).count(said) == 2 and "was altered" not in page(whole)
+        assert page(bent).count("was altered") == 2 and said not in page(bent)
+        assert said in page(named) and "was altered" not in page(named)
+        assert "was altered" in page(weaker) and said not in page(weaker)
+        kept = amir.get(f"/audit/erasures/{erasure.id}/certificate").json()["documents"]
+        assert kept[whole.digest] == scope.digest_now(whole)
+        # One that closes now says in its signed result that its list lost values, and by what.
+        closing = close(still_open)
+        assert (closing["scope_intact"], closing["scope_erased"]) == (False, certificate["index"])
+        assert f'"erased":{{"certificate":{certificate["index"]}}}' in still_open.result
+        report = verify.run()
+        assert not report.problems, report.problems
+
+        # Since then somebody writes to the database, and even claims that the erasure did it.
+        ReviewItem.objects.filter(review=whole).update(choice="keep", scopes=["repo"])
+        assert scope.stands(whole).altered and "The frozen list was altered" in page(whole)
+        erasure.restated[whole.digest] = scope.digest_now(whole)
+        erasure.save()
+        assert scope.stands(whole).altered, "its entry names another list"
+        assert not standing("0" * 64, "1" * 64).erased
+
+    alone(story)
