@@ -92,7 +92,7 @@ def perform(
 
     Raises:
         Refused: `unknown_verb`, `bad_target`, `bad_params`, `not_permitted`, `no_approver`,
-            `break_glass`.
+            `break_glass`, and those of the verb.
     """
     request = _prepare(actor, verb, target, dict(params or {}), reason, severity)
     if why := breakglass.why_not(actor, request.verb):
@@ -102,6 +102,7 @@ def perform(
             request.rule.code,
             f"{request.verb.label} needs the role {_roles(request.verb)}.",
         )
+    request.verb.bars(actor, target)
     operation = str(uuid7())
     if request.rule.kind == "commit":
         return _commit(request, operation, before_commit)

@@ -118,6 +118,7 @@ class Verb:
     if_expired: str = ""
     about_others: Callable[[Actor, Target], bool] = lambda _a, _t: False
     may_ask: Callable[[Actor, Target], bool] = lambda _a, _t: False  # without role, never at once
+    bars: Callable[[Actor, Target], None] = lambda _a, _t: None  # raises Refused at the asking
     first: Callable[[Target], Subject | None] | None = None  # who approves before anybody else
     recorded: Callable[[CommitContext, UUID], None] = _not_told  # the event that tells of a commit
 

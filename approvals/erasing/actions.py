@@ -102,13 +102,20 @@ def _check_free(key: str) -> None:
         )
 
 
-def _erase(ctx: CommitContext) -> Committed:
-    key = ctx.target.name
-    _look(ctx.target, ctx.params)
-    if key == ctx.actor.key or (ctx.approver is not None and key == ctx.approver.key):
+def _bar_oneself(actor: Actor, target: Target) -> None:
+    """Raises Refused `needs_another_person` where somebody decides about their own erasure."""
+    if target.name == actor.key:
         raise Refused(
             "needs_another_person", "Others decide about an erasure than the one it is about."
         )
+
+
+def _erase(ctx: CommitContext) -> Committed:
+    key = ctx.target.name
+    _look(ctx.target, ctx.params)
+    for who in (ctx.actor, ctx.approver):
+        if who is not None:
+            _bar_oneself(who, ctx.target)
     erasure = Erasure.objects.create(
         id=uuid7(),
         subject=key,
@@ -180,6 +187,7 @@ registry.register(
         stance=Stance.FINAL,
         target_kinds=frozenset({KIND}),
         commit=_erase,
+        bars=_bar_oneself,
         about_others=_about_others,
         look=_look,
         severity=lambda _target, _params: "CRITICAL",

@@ -287,13 +287,17 @@ def test_it_goes_on_after_a_kill_anywhere_and_whoever_it_is_about_does_not_decid
         mia = Person.objects.get(sub=MIA.sub)
         mia.roles = ["admin"]
         mia.save()
-        own = perform(mia.as_actor("web"), ERASE, Target("subject", MIA.key), reason="me")
-        assert own.approval is not None
-        work()
-        phones.answer("admin", code_of(own.approval), "approve")
-        work(2)
-        assert fresh(own.approval).outcome_code == "requests_open"
-        assert not Erasure.objects.exists(), "whoever is erased asks nobody for it themselves"
+        target = Target("subject", MIA.key)
+        with pytest.raises(Refused) as own:
+            perform(mia.as_actor("web"), ERASE, target, reason="me")
+        assert own.value.code == "needs_another_person"
+        assert not Approval.objects.exists(), "whoever is erased asks nobody for it themselves"
+        amir = acting("admin", "admin")
+        acting("member1", "admin")
+        perform(mia.as_actor("web"), ERASE, Target("subject", amir.key), reason="another")
+        with pytest.raises(Refused) as waits:
+            perform(amir, ERASE, target, reason="she asked for something")
+        assert waits.value.code == "requests_open"
         decided = record(
             acting("admin", "admin"),
             "subject.erased",
