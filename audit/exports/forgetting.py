@@ -34,7 +34,9 @@ def drop_holding(first: int) -> int:
             running = job.state == _STATE.RUNNING
             job.state, job.lease = (_STATE.WAITING if running else _STATE.EXPIRED), None
             job.erased = not running
-            job.save(update_fields=["state", "lease", "erased"])
+            if not running:  # name and e-mail of whoever asked go with the file
+                job.requester = {**job.requester, "name": "", "email": ""}
+            job.save(update_fields=["state", "lease", "erased", "requester"])
             _unlink(job)
             dropped += 1
     return dropped
@@ -63,6 +65,7 @@ def forget(whose: Whose) -> int:
             job.requester = {**job.requester, "sub": MARK, "name": "", "email": ""}
         if own or names:
             job.params, job.words = {}, MARK
+            job.requester = {**job.requester, "name": "", "email": ""}
             job.state, job.lease, job.erased = _STATE.EXPIRED, None, True
         job.save(
             update_fields=["requester", "params", "words", "error", "state", "lease", "erased"]
