@@ -10,7 +10,7 @@ from portal.env import SECRETS, Env, EnvironmentRefused
 BREAKGLASS_AT_MOST = timedelta(hours=72)
 """How far ahead the break-glass sign-in may be opened."""
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-_OPTIONAL = {"AUTH0_LOG_STREAM_TOKEN", "APPROVAL_WEBHOOK_SECRET"}
+_OPTIONAL = {"AUTH0_LOG_STREAM_TOKEN", "APPROVAL_WEBHOOK_SECRET", "EVIDENCE_KEY_PREVIOUS"}
 
 
 def refusals(env: Env) -> list[str]:

@@ -32,6 +32,8 @@ class TokenDoor:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path_info != PATH or request.method != "GET":
             return self.get_response(request)
+        if "authorization" not in request.headers:
+            return self.get_response(request)  # the refusal names whose session it came in
         request.get_host()  # raises DisallowedHost, which is answered with 400
         response = self._answer(request)
         response.headers.setdefault("Content-Length", str(len(response.content)))

@@ -65,6 +65,7 @@ def prepare(house: House) -> World:
         _event(house, "ORDER BY length(sentence) DESC"),
     ]
     (finding,) = house.stack.rows("SELECT max(id) AS pk FROM enforcement_finding")
+    (person,) = house.stack.rows("SELECT max(actor_key) AS key FROM audit_eventrow")
     samples: dict[tuple[str, ...], list[tuple[str, ...]]] = {
         ("event_id",): [(event,) for event in events],
         ("run_id",): [(run,)],
@@ -83,6 +84,8 @@ def prepare(house: House) -> World:
         ("public_id",): [("none",)],
         ("connection",): [("slack",)],
         ("pk",): [(str(finding["pk"]),)],
+        ("subject",): [(str(person["key"]),)],
+        ("erasure_id",): [(accounts[0],)],
         ("kind", "name"): [("skill", skill), ("mcp", "shadow-fs"), ("tool", f"@codex/{LONG}")],
     }
     return World(samples, events[0], skill, job, run)

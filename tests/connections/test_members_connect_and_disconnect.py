@@ -88,15 +88,15 @@ def test_the_connect_keeps_no_token_in_session_table_url_or_log(
 
 def _watch_tokens(monkeypatch: pytest.MonkeyPatch, seen: list[str]) -> None:
     """Note the bearer tokens that go over the wire; the calls themselves stay real."""
-    real = httpx.Client.send
+    real = httpx.HTTPTransport.handle_request
 
-    def send(self: httpx.Client, request: httpx.Request, **kwargs: object) -> httpx.Response:
+    def send(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
         header = request.headers.get("authorization", "")
         if header.startswith("Bearer ") and "/me/" in str(request.url):
             seen.append(header.removeprefix("Bearer "))
-        return real(self, request, **kwargs)  # type: ignore[arg-type]
+        return real(self, request)
 
-    monkeypatch.setattr(httpx.Client, "send", send)
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", send)
 
 
 def test_saying_no_at_the_provider_connects_nothing(milo: Visitor) -> None:
