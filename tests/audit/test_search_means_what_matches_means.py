@@ -185,7 +185,7 @@ CAP = 5
 @pytest.fixture
 def large(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> Corpus:
     """The corpus as a log of many millions is read: six matches are many, ten positions far, two
-    alternatives a key of their own. A third of it is looked at, so that what seems far too common to
+    alternatives a key of their own. A third of it is looked at, so that what seems too common to
     be counted always is."""
     monkeypatch.setattr(searchsql, "CAP", CAP)
     monkeypatch.setattr(searchsql, "_WIDE", 1)
