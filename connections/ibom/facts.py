@@ -225,13 +225,16 @@ def _reviews(rows: tuple[ConnectedAccount, ...] | None) -> Iterator[Reviewed]:
     for review, some in groupby(items.select_related("review"), key=lambda item: item.review):
         told = list(some)
         indexes = _indexes([item.event for item in told] + [review.closed_event])
+        # As the log tells it, and whoever rebuilds this from the log alone.
+        ended = EventRow.objects.filter(event=review.closed_event)
+        closed = ended.values_list("time", flat=True).first() if review.closed_event else None
         yield Reviewed(
             str(review.id),
             review.title,
             {str(item.account): _decision(item, indexes) for item in told},
             len(told),
             sum(not item.choice for item in told),
-            review.closed_at,
+            closed or review.closed_at,
             review.result_digest,
             review.closed_event,
             indexes.get(review.closed_event),
