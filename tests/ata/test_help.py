@@ -3,6 +3,7 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,23 +40,29 @@ def test_every_command_has_help(ata: Ata, command: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "env", "most_s"),
+    ("args", "env", "most"),
     [
-        (["--help"], {}, 0.15),
+        (["--help"], {}, 1.5),
         # typer reads what was typed with pydantic, whose import is half of this.
-        ([], {"_ATA_COMPLETE": "complete_bash", "COMP_WORDS": "ata sk", "COMP_CWORD": "1"}, 0.3),
+        ([], {"_ATA_COMPLETE": "complete_bash", "COMP_WORDS": "ata sk", "COMP_CWORD": "1"}, 3),
     ],
     ids=["help", "completion"],
 )
-def test_it_starts_fast(ata: Ata, args: list[str], env: dict[str, str], most_s: float) -> None:
-    """Processor time, since a wall clock also measures the neighbours."""
-    spent = []
+def test_it_starts_fast(ata: Ata, args: list[str], env: dict[str, str], most: float) -> None:
+    """By processor time, beside a Python that imports pydantic: machines and neighbours differ."""
+    command = [sys.executable, "-c", "import pydantic.main"]
+    bare, ours = [], []
     for _ in range(5):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        ata(*args, **env)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    assert min(spent) < most_s, spent
+        bare.append(_spent(lambda: subprocess.run(command, check=True)))
+        ours.append(_spent(lambda: ata(*args, **env)))
+    assert min(ours) < most * min(bare), (ours, bare)
+
+
+def _spent(run: Callable[[], object]) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 @pytest.mark.parametrize("name", COMMANDS)
