@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from joserfc.jwk import RSAKey
 
 from auth0_client import TokenRefused
 from auth0_client.logout_token import EVENT
-from tests.auth0_client.pretended_tenant import ISSUER, NOW, ROLES, SUB, World
+from tests.auth0_client.pretended_tenant import ISSUER, NOW, ROLES, SUB, World, key_set
 
 API = "https://ata.local/api"
 APPROVALS = "https://ata.local/approvals"
@@ -222,3 +223,27 @@ def test_an_id_token_is_no_logout_token_and_the_other_way_round(world: World) ->
         world.auth0.verify_logout_token(id_token)
     with pytest.raises(TokenRefused):
         world.auth0.verify_id_token(world.sign(logout()), nonce="n-1")
+
+
+def test_a_token_that_was_opened_is_judged_anew_and_ends_with_its_key(
+    world: World, other_key: RSAKey
+) -> None:
+    token = world.sign(access())
+
+    def again(**options: Any) -> Any:
+        return world.auth0.verify_access_token(token, allowed_azp={"ata-cli"}, **options)
+
+    assert again() == again()
+    with pytest.raises(TokenRefused) as late:
+        again(now=NOW + 700)
+    assert late.value.code == "expired"
+    with pytest.raises(TokenRefused) as elsewhere:
+        world.auth0.verify_access_token(token, allowed_azp={"ata-web"})
+    assert elsewhere.value.code == "client_not_allowed"
+    same_name = {**other_key.as_dict(private=False), "kid": world.key.kid}
+    for keys, code in (({"keys": [same_name]}, "signature"), (key_set(other_key), "unknown_key")):
+        world.jwks.respond(json=keys)
+        world.now += 86_400
+        with pytest.raises(TokenRefused) as gone:
+            again(now=NOW)
+        assert gone.value.code == code

@@ -202,3 +202,23 @@ def test_an_unknown_connection_is_not_linked(
 ) -> None:
     answer = gateway("operator").exchange(connection="jira", skill="")
     assert (answer.status_code, answer.json()["code"]) == (404, "connection_not_linked")
+
+
+def test_the_short_way_has_the_guards_of_every_other_answer(
+    gateway: Gateways, github_mcp: manifests.Declaration
+) -> None:
+    """It goes past what is for browsers and past nothing that guards."""
+    caller = gateway("operator")
+    short, long = caller.exchange(), caller.call("GET", "/v1/whoami")
+    assert (short.status_code, long.status_code) == (200, 200)
+    browsers = {"Vary", "Content-Length", "Content-Language"}
+    assert {name for name in long.headers if name not in browsers} <= set(short.headers)
+    for name in ("Content-Security-Policy", "X-Frame-Options", "X-Content-Type-Options"):
+        assert short[name] == long[name]
+    foreign = caller.client.get(
+        "/v1/auth/token?connection=github",
+        HTTP_HOST="evil.example",
+        HTTP_AUTHORIZATION=f"Bearer {caller.token}",
+    )
+    assert foreign.status_code == 400
+    assert caller.call("POST", "/v1/auth/token?connection=github", {}).status_code == 405
