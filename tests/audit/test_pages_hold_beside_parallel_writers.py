@@ -23,10 +23,10 @@ from django.db import connection, transaction
 from django.db.models import Q
 from pytest_django.plugin import DjangoDbBlocker
 
-from audit import matching, sampling, search, searchsql, sequencer, tree
+from audit import matching, rollups, sampling, search, searchsql, sequencer, tree
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
-from audit.record import record_many
+from audit.record import prepared, record_many, write
 from tests.audit.factories import DraftFactory
 from tests.audit.own_database import own_database
 
@@ -121,6 +121,29 @@ def shared(
 def test_what_was_there_is_read_once_while_others_write_and_sequence(shared: None) -> None:
     with ThreadPoolExecutor(1) as reader:
         reader.submit(closing(read_beside_the_others)).result()
+
+
+def test_an_older_event_that_comes_to_light_meanwhile_gets_its_place_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its writer was slower; a reader who saw both waiting is not to meet it behind the other."""
+    if connection.vendor == "sqlite":
+        pytest.skip("while places are given nobody else writes")
+    with own_database(tmp_path), ThreadPoolExecutor(1) as writer:
+        older = prepared([DraftFactory.build()])
+        newer = list(record_many(DraftFactory.build() for _ in range(3)))
+        real = rollups.add_range
+
+        def while_places_are_given(first: int, end: int) -> None:
+            monkeypatch.setattr(rollups, "add_range", real)
+            writer.submit(closing(lambda: write(older))).result()
+            real(first, end)
+
+        monkeypatch.setattr(rollups, "add_range", while_places_are_given)
+        sequencer.run_once()
+        placed = EventRow.objects.order_by("seq").values_list("event", flat=True)
+        assert list(placed) == [older[0].event.id, *newer]
+        connection.close()
 
 
 def read_beside_the_others() -> None:
