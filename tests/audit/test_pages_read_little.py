@@ -15,9 +15,9 @@ from audit import sampling, searchsql, sequencer
 from audit.models import EventRow
 from audit.record import record_many
 from portal.audit_pages import exhibit
-from portal.web import context, ledger_facts
 from tests.audit.browsing import browser_of
 from tests.audit.factories import ADA, DraftFactory
+from tests.support.pages import keep_the_shell
 
 pytestmark = pytest.mark.django_db
 NOT_OF_THE_PAGE = ("django_session", "identity_", "approvals_", "enforcement_", "connections_")
@@ -57,9 +57,7 @@ def reads(browser: Client, url: str, *, drawer: bool = False) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def _kept_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What surrounds every page is kept for two seconds; a busy machine may need longer."""
-    monkeypatch.setattr(context, "_FOR_S", 60)
-    monkeypatch.setattr(ledger_facts, "_FOR_S", 60)
+    keep_the_shell(monkeypatch)
 
 
 def test_no_page_of_the_trail_asks_more_than_eight_times(browser: Client) -> None:

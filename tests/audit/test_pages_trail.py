@@ -17,9 +17,9 @@ from audit import clock, sequencer
 from audit.actor import Target
 from audit.models import EventRow
 from audit.record import record, record_many
-from portal.web import ledger_facts
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, MIA, NOON, OLU, DraftFactory
+from tests.support.pages import keep_the_shell
 
 pytestmark = pytest.mark.django_db
 
@@ -265,7 +265,7 @@ def test_head_answers_like_get_without_a_body(trail: None, ada: Client) -> None:
 def test_the_page_needs_eight_queries_at_a_thousand_rows(
     ada: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_facts, "_FOR_S", 300)  # the strip's own, known for two seconds
+    keep_the_shell(monkeypatch)
     start = datetime(2026, 11, 1, tzinfo=UTC)
     drafts = (
         DraftFactory.build(

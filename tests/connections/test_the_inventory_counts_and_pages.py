@@ -28,8 +28,8 @@ from connections.models import (
     Use,
 )
 from connections.models.derived import mark_firsts
-from portal.web import context, ledger_facts
 from tests.connections.visitor import Visitor
+from tests.support.pages import keep_the_shell
 
 AGENTS = ("claw", "codex", "")
 SKILLS = ("mcp:github-mcp", "skill:pdf", "")
@@ -229,9 +229,7 @@ def test_a_page_costs_at_most_twelve_queries_however_many_rows_there_are(
     visitor: Callable[[str], Visitor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # What surrounds every page is kept for two seconds; a busy machine may need longer.
-    monkeypatch.setattr(context, "_FOR_S", 60)
-    monkeypatch.setattr(ledger_facts, "_FOR_S", 60)
+    keep_the_shell(monkeypatch)
     ada = visitor("auditor")
     pages = ["", "?group=person", "?group=agent&show=excess", "?q=p1", "?owner=p1&state=connected"]
     costs = []

@@ -5,12 +5,14 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime
 
+import pytest
 from django.conf import settings
 from django.test import Client
 
 from approvals import people
 from portal.identity.models import SignedInSession, User
 from portal.identity.sessions import SESSION_ID
+from portal.web import context, ledger_facts, remotes
 from tests.support.sign_in import SUBS
 
 NAMES = {
@@ -51,3 +53,9 @@ def signed_in(who: str, *roles: str, csrf: bool = False, amr: tuple[str, ...] = 
         last_seen=now,
     )
     return client
+
+
+def keep_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what surrounds every page for longer than the two seconds that a busy machine exceeds."""
+    for module in (context, ledger_facts, remotes):
+        monkeypatch.setattr(module, "_FOR_S", 300)
