@@ -56,6 +56,6 @@ def signed_in(who: str, *roles: str, csrf: bool = False, amr: tuple[str, ...] = 
 
 
 def keep_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what surrounds every page for longer than the two seconds that a busy machine exceeds."""
+    """Keep what surrounds every page longer than its two seconds, which a busy machine exceeds."""
     for module in (context, ledger_facts, remotes):
         monkeypatch.setattr(module, "_FOR_S", 300)
