@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ata.bundles import Bundles, EntryLies
 from ata.durable import append_durably, write_durably
 from ata.errors import AtaError
 from ata.http import answering, check_url, open_client
@@ -48,10 +49,22 @@ class NotSeenYet(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one look came to: entries computed so far, and how many of them are new."""
+    """What one look came to.
+
+    Attributes:
+        size: leaf hashes whose root was computed so far.
+        new: how many of them are new.
+        read: entries that were read and have these hashes; None where only hashes are followed.
+    """
 
     size: int
     new: int
+    read: int | None = None
+
+    @property
+    def behind(self) -> bool:
+        """Whether entries are left to be read."""
+        return self.read is not None and self.read < self.size
 
 
 class Following:
@@ -61,12 +74,20 @@ class Following:
         url: where the log is served (C2SP tlog-tiles), such as `https://portal/log`.
         folder: of the witness.
         keys: log keys that are trusted.
+        fetch_entries: the bytes of an entry bundle, for who may read entries; with it a tree
+            counts as seen once its entries were read too.
 
     Raises:
         AtaError: the address cannot be used.
     """
 
-    def __init__(self, url: str, folder: Path, keys: Sequence[VerifierKey]) -> None:
+    def __init__(
+        self,
+        url: str,
+        folder: Path,
+        keys: Sequence[VerifierKey],
+        fetch_entries: Callable[[str], bytes] | None = None,
+    ) -> None:
         self._url = check_url(url, "The log").rstrip("/")
         self._keys = tuple(keys)
         self._folder = folder
@@ -77,6 +98,7 @@ class Following:
         self._leaves, self._root = bytearray(), EMPTY_ROOT
         self.origin = ""
         self._load()
+        self._bundles = Bundles(folder, fetch_entries) if fetch_entries else None
 
     @property
     def size(self) -> int:
@@ -99,6 +121,8 @@ class Following:
     def look(self) -> Seen:
         """Fetch what is new, compute its root, and compare a tile that was seen before.
 
+        With entries, reads on in them; a long log takes several looks.
+
         Raises:
             LogLies: it is kept as the alarm, and raised again at every look.
             AtaError: nobody answers, or the answer is not signed by a trusted key.
@@ -111,10 +135,12 @@ class Following:
                 head, signed = self._head()
                 self._grow(head, signed)
                 self._compare_again()
+                self._read_entries()
             except LogLies as lie:
                 self._keep_alarm(lie)
                 raise
-            return Seen(self.size, self.size - before)
+            read = self._bundles.count if self._bundles else None
+            return Seen(self.size, self.size - before, read)
 
     def confirm(self, head: Checkpoint) -> None:
         """Whether a checkpoint is the tree that was computed here.
@@ -124,7 +150,7 @@ class Following:
             NotSeenYet: its entries could not be fetched yet.
         """
         with self._lock:
-            if head.size > self.size:
+            if head.size > self.size or self._unread(head.size):
                 try:
                     self.look()
                 except AtaError as error:
@@ -135,6 +161,8 @@ class Following:
                 return  # of a log that is witnessed without being followed
             if head.size > self.size:
                 raise NotSeenYet(f"{self.size} of {head.size} entries are computed here.")
+            if self._unread(head.size) and self._bundles:
+                raise NotSeenYet(f"{self._bundles.count} of {head.size} entries are read here.")
             if self.root_at(head.size) != head.root:
                 lie = LogLies(f"The first {head.size} entries have another root than it signed.")
                 self._keep_alarm(lie)
@@ -147,6 +175,17 @@ class Following:
         tree = CompactRange()
         tree.extend(self._hashes(0, size))
         return tree.root()
+
+    def _unread(self, size: int) -> bool:
+        return self._bundles is not None and self._bundles.count < size
+
+    def _read_entries(self) -> None:
+        if self._bundles is None:
+            return
+        try:
+            self._bundles.read(self._leaves, self.size)
+        except EntryLies as lie:
+            raise LogLies(str(lie), lie.index) from lie
 
     def _load(self) -> None:
         try:
@@ -170,8 +209,8 @@ class Following:
             raise AtaError(
                 f"{self._folder / 'followed.leaves'} was damaged.",
                 code="damaged",
-                fix="Delete followed.leaves and followed.note: the log is fetched again, and its "
-                "root must be the one last cosigned.",
+                fix="Delete followed.leaves, followed.note and followed.entries: the log is "
+                "fetched again, and its root must be the one last cosigned.",
             )
 
     def _hashes(self, first: int, end: int) -> list[bytes]:

@@ -159,6 +159,23 @@ class Portal:
                 raise problem(response, self.url)
             yield response.iter_bytes()
 
+    def fetch(self, path: str, most_bytes: int) -> bytes:
+        """The body of a GET as the operator, whole.
+
+        Raises:
+            AtaError: the portal's code, `unreachable`, or `unexpected_answer` over that length.
+        """
+        response = self._authorized("GET", path, headers={"Accept": "*/*"})
+        if not response.is_success:
+            raise problem(response, self.url)
+        if len(response.content) > most_bytes:
+            raise AtaError(
+                f"{self.url}{path} answered {len(response.content):,} bytes.",
+                code="unexpected_answer",
+                fix="Check that ATA_PORTAL is the portal's own address.",
+            )
+        return response.content
+
     def _credential(self, rejected: str = "") -> _Credential:
         session = fresh_session(self._store, rejected=rejected)
         if session.portal != self.url:

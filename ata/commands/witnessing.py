@@ -14,7 +14,8 @@ from ata.screen import Screen, paint
 from ata.text import safe
 
 if TYPE_CHECKING:
-    from ata.following import Following
+    from ata.following import Following, Seen
+    from audit.ledger.note import VerifierKey
 
 
 def witness(
@@ -40,6 +41,10 @@ def witness(
         str | None,
         typer.Option("--follow", help="Fetch this log too (https://PORTAL/log) and compute it."),
     ] = None,
+    entries: Annotated[
+        bool,
+        typer.Option("--entries", help="Read the entries too, as an auditor who ran `ata login`."),
+    ] = False,
     every: Annotated[
         float, typer.Option("--every", min=0.1, help="Seconds between two looks at the log.")
     ] = 1.0,
@@ -49,19 +54,20 @@ def witness(
     json_output: Json = False,
 ) -> None:
     """Run a witness: it cosigns a checkpoint only if it extends the last one it saw."""
-    from ata.following import Following
     from ata.trust import read_trust
     from ata.witness import Witness, serve
 
     screen = open_screen(ctx, json_output)
     logs = read_trust(policy, vkey or []).logs
     kept = folder or Path.home() / ".ata" / "witness"
-    followed = Following(follow, kept, logs) if follow else None
+    if entries and not follow:
+        raise usage_error("--entries needs a log to read.", "Add --follow https://PORTAL/log.")
+    followed = _following(follow, kept, logs, entries=entries) if follow else None
     running = Witness(kept, name, logs, followed)
     if once:
         if followed is None:
             raise usage_error("--once needs a log to look at.", "Add --follow https://PORTAL/log.")
-        if not _Looking(screen, followed).look():
+        if not _Looking(screen, followed).look_through():
             raise typer.Exit(ExitCode.FAILED)
         return
     server = serve(running, host, port)
@@ -84,20 +90,45 @@ def witness(
         server.server_close()
 
 
+def _following(
+    url: str, folder: Path, logs: tuple[VerifierKey, ...], *, entries: bool
+) -> Following:
+    from ata.bundles import MOST_BYTES
+    from ata.following import Following
+    from ata.portal import Portal
+    from ata.session import SessionStore
+
+    if not entries:
+        return Following(url, folder, logs)
+    below = url.rstrip("/")
+    if not below.endswith("/log"):
+        raise usage_error(f"{url} is no portal's log.", "Name it as https://PORTAL/log.")
+    # The token goes to the portal of the session and nowhere else: see `Portal`.
+    portal = Portal(below.removesuffix("/log"), SessionStore.default())
+    return Following(url, folder, logs, lambda path: portal.fetch(f"/log/{path}", MOST_BYTES))
+
+
 class _Looking:
     """Looks at the followed log, and says once what is new: growth, an alarm, trouble."""
 
     def __init__(self, screen: Screen, followed: Following) -> None:
         self._screen, self._followed = screen, followed
-        self._trouble = ""
+        self._trouble, self._read, self._behind = "", 0, False
 
     def run(self, stop: threading.Event, every: float) -> None:
         """Look until `stop`; after an alarm there is nothing more to see."""
         while not stop.is_set() and self.look(again=True):
-            stop.wait(every)
+            stop.wait(0 if self._behind else every)
+
+    def look_through(self) -> bool:
+        """Look until every entry was read; whether all held."""
+        while held := self.look():
+            if not self._behind:
+                break
+        return held
 
     def look(self, *, again: bool = False) -> bool:
-        """One look; whether it is to go on, or with `again` unset whether all held."""
+        """One look; whether it is to go on, or with `again` unset whether it held."""
         from ata.following import LogLies
 
         try:
@@ -112,12 +143,20 @@ class _Looking:
         except AtaError as error:
             if str(error) != self._trouble:
                 self._screen.error(error)
-            self._trouble = str(error)
+            self._trouble, self._behind = str(error), False
             return again
-        self._trouble = ""
-        if seen.new or not again:
-            self._screen.result(
-                {"size": seen.size, "new": seen.new, "ok": True},
-                f"✓ {seen.size} entries, {seen.new} of them new: each root is the one it signed.",
-            )
+        self._trouble, self._behind = "", seen.behind
+        if seen.new or seen.read not in (None, self._read) or not again:
+            self._tell(seen)
+        self._read = seen.read or 0
         return True
+
+    def _tell(self, seen: Seen) -> None:
+        value = {"size": seen.size, "new": seen.new, "ok": True}
+        words = f"✓ {seen.size} entries, {seen.new} of them new: each root is the one it signed."
+        if seen.read is None:
+            self._screen.result(value, words)
+            return
+        value["read"] = seen.read
+        said = f"  {seen.read} of them were read: each has the hash that was signed, and the form."
+        self._screen.result(value, words, said)

@@ -11,12 +11,15 @@ from audit import keyring, proofs, stamping
 from audit.ledger.merkle import ProofError
 from audit.ledger.tiles import WIDTH, TileName, parse_path
 from audit.proofs import NotSequenced
+from portal.api.auth import bearer
+from portal.api.problems import Problem, answer
 from portal.audit_pages.readers import reads_everything
 from portal.identity.current import actor
 from portal.identity.models import User
 
 _TEXT = "text/plain; charset=utf-8"
 _BYTES = "application/octet-stream"
+_FOR_READERS = "Entries are for auditors, operators and admins; the hashes at tile/0/… are public."
 _NEVER_CHANGES = "max-age=31536000, immutable"
 
 
@@ -88,15 +91,30 @@ def tile(request: HttpRequest, tile: str) -> HttpResponse:
 
 
 def _bundle(request: HttpRequest, name: TileName) -> HttpResponse:
-    if not isinstance(request.user, User) or not reads_everything(actor(request)):
-        raise PermissionDenied(
-            "Entries are for auditors, operators and admins; the hashes at tile/0/… are public."
-        )
+    if "authorization" in request.headers:  # a program with a token, such as an auditor's witness
+        if (problem := _refused(request)) is not None:
+            return answer(problem, request)
+    elif not isinstance(request.user, User) or not reads_everything(actor(request)):
+        raise PermissionDenied(_FOR_READERS)
     try:
         body = proofs.bundle(name.index, name.width)
     except ProofError as error:
         raise Http404(str(error)) from None
     return _forever(body, name, "private")
+
+
+def _refused(request: HttpRequest) -> Problem | None:
+    """Why the token in the header opens no entries; None where it does."""
+    try:
+        caller = bearer(request)
+    except Problem as problem:
+        return problem
+    if caller is None:
+        words = "Send an access token for this API: Authorization: Bearer …"
+        return Problem(401, "token_missing", words)
+    if not reads_everything(caller.actor):
+        return Problem(403, "not_permitted", _FOR_READERS)
+    return None
 
 
 def _forever(body: bytes, name: TileName, scope: str) -> HttpResponse:

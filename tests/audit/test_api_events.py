@@ -15,7 +15,7 @@ from django.test import Client
 
 from audit import load, logkey, sequencer
 from audit.actor import Subject, Target
-from audit.ledger import merkle
+from audit.ledger import merkle, tiles
 from audit.ledger.verify import verify_proof_file
 from audit.models import Event, EventRow
 from audit.record import record, record_many
@@ -129,6 +129,23 @@ def test_nobody_reads_without_a_token_and_bad_ids_are_no_500(of: Callers) -> Non
     assert problem(Caller("a.b.c").get("/events"))["code"] == "token_refused"
     assert of("auditor").get("/events/not-an-id").status_code in (404, 422)
     assert Client().delete("/v1/audit/events").status_code in (401, 405)
+
+
+def test_a_program_reads_entry_bundles_with_the_token_of_an_auditor(of: Callers) -> None:
+    list(record_many(DraftFactory.build() for _ in range(2)))
+    sequencer.run_once()
+
+    def bundle(token: str) -> Any:
+        header = {"Authorization": f"Bearer {token}"}
+        return Client().get("/log/tile/entries/000.p/2", headers=header)
+
+    answer = bundle(of("auditor").token)
+    assert answer.status_code == 200 and answer["Cache-Control"].startswith("private")
+    hashes = [merkle.leaf_hash(one) for one in tiles.read_bundle(answer.content)]
+    assert set(hashes) == {bytes(one.leaf_hash) for one in Event.objects.all()}
+    assert problem(bundle(of("member1").token))["code"] == "not_permitted"
+    assert problem(bundle("a.b.c"))["code"] == "token_refused"
+    assert problem(bundle(""))["code"] == "token_missing"
 
 
 def test_searching_is_recorded_once(of: Callers) -> None:

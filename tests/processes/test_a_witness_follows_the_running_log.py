@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from audit.ledger import cosignature, note
+from tests.stories.house import House
 from tests.support.stack import CHECKOUT, Stack, eventually
 
 
@@ -69,3 +70,21 @@ def test_it_computes_the_log_cosigns_it_and_goes_on_after_a_kill(
         again, grown = said(process), said(process)
         assert again["vkey"] == running["vkey"]
         assert 0 < grown["new"] < grown["size"]  # what it had computed was not fetched anew
+
+
+def test_with_the_session_of_an_auditor_it_reads_every_entry_of_the_running_log(
+    house: House, tmp_path: Path
+) -> None:
+    ata = house.command_line("auditor").signed_in()
+    key = tmp_path / "log.key"
+    key.write_text(httpx.get(f"{house.stack.portal}/log/key", trust_env=False).text)
+    command = ("witness", "--vkey", str(key), "--folder", str(tmp_path / "w"), "--once", "--json")
+    follow = ("--follow", f"{house.stack.portal}/log", "--entries")
+    told = ata(*command, *follow)
+    assert told.returncode == 0, told.stdout + told.stderr
+    seen = json.loads(told.stdout.splitlines()[-1])
+    assert seen["ok"] and seen["read"] == seen["size"] > 0
+    told = house.command_line("member1").signed_in()(
+        *command[:-3], str(tmp_path / "m"), *command[-2:], *follow
+    )
+    assert told.returncode == 1 and "not_permitted" in told.stdout + told.stderr
