@@ -29,14 +29,14 @@ def auth0() -> Auth0:
     tenant = Tenant(
         issuer=env.issuer,
         client_id=env.AUTH0_CLIENT_ID,
-        client_secret=env.AUTH0_CLIENT_SECRET,
+        client_secret=env.credential("AUTH0_CLIENT_SECRET"),
         api_audience=env.AUTH0_API_AUDIENCE,
         approval_audience=env.AUTH0_APPROVAL_AUDIENCE,
         cli_client_id=env.AUTH0_CLI_CLIENT_ID,
         vault_client_id=env.AUTH0_VAULT_CLIENT_ID,
-        vault_client_secret=env.AUTH0_VAULT_CLIENT_SECRET,
+        vault_client_secret=env.credential("AUTH0_VAULT_CLIENT_SECRET"),
         mgmt_client_id=env.AUTH0_MGMT_CLIENT_ID,
-        mgmt_client_secret=env.AUTH0_MGMT_CLIENT_SECRET,
+        mgmt_client_secret=env.credential("AUTH0_MGMT_CLIENT_SECRET"),
         roles_claim=env.AUTH0_ROLES_CLAIM,
     )
     return Auth0(tenant, outbound(), key_miss_floor=5.0)
@@ -50,7 +50,7 @@ def outbound() -> Outbound:
 
 def management() -> Management | None:
     """The Management API; None where no machine client is configured."""
-    return auth0().management if settings.ENV.AUTH0_MGMT_CLIENT_SECRET else None
+    return auth0().management if settings.ENV.secret("AUTH0_MGMT_CLIENT_SECRET") else None
 
 
 def keep_snapshots() -> None:

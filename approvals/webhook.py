@@ -52,7 +52,8 @@ def send(identifier: str, document: Mapping[str, Any]) -> None:
 def signature(identifier: str, sent_at: str, body: bytes) -> str:
     """`v1,` and the signature over id, time (Unix seconds) and body."""
     signed = f"{identifier}.{sent_at}.".encode() + body
-    digest = hmac.digest(settings.ENV.APPROVAL_WEBHOOK_SECRET.encode(), signed, hashlib.sha256)
+    key = settings.ENV.secret("APPROVAL_WEBHOOK_SECRET").encode()
+    digest = hmac.digest(key, signed, hashlib.sha256)
     return f"v1,{base64.b64encode(digest).decode()}"
 
 

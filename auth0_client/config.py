@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class Credential(Protocol):
+    """A secret that may change while we run."""
+
+    def value(self) -> str:
+        """What it is now."""
+
+    def newer(self, refused: str) -> str | None:
+        """Another value than the refused one, if there is one by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +21,18 @@ class Client:
     """One application registered at the tenant; an empty secret means a public client."""
 
     client_id: str
-    client_secret: str = field(default="", repr=False)
+    client_secret: str | Credential = field(default="", repr=False)
+
+    @property
+    def secret(self) -> str:
+        """The secret as it is now; empty for a public client."""
+        held = self.client_secret
+        return held if isinstance(held, str) else held.value()
+
+    def newer_secret(self, refused: str) -> str | None:
+        """What the secret became since ``refused`` was read; None if it is the same."""
+        held = self.client_secret
+        return None if isinstance(held, str) else held.newer(refused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +45,14 @@ class Tenant:
 
     issuer: str
     client_id: str
-    client_secret: str = field(repr=False)
+    client_secret: str | Credential = field(repr=False)
     api_audience: str
     approval_audience: str
     cli_client_id: str
     vault_client_id: str
-    vault_client_secret: str = field(repr=False)
+    vault_client_secret: str | Credential = field(repr=False)
     mgmt_client_id: str
-    mgmt_client_secret: str = field(repr=False)
+    mgmt_client_secret: str | Credential = field(repr=False)
     roles_claim: str
 
     @property

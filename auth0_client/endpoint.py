@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import quote_plus
 
 from auth0_client.config import Client
-from auth0_client.discovery import Discovery
+from auth0_client.discovery import Discovery, ProviderDocument
 from auth0_client.errors import Auth0Error
 from auth0_client.failures import call, error_of, failure_of
 from outbound.answer import Answer
@@ -66,21 +66,39 @@ class Endpoints:
     ) -> Reply:
         """POST ``fields`` (None values left out) to ``endpoint``, authenticated as ``client``.
 
+        A secret that is refused and has changed meanwhile is followed once: the refusal of a
+        client (RFC 6749 section 5.2) did nothing of what was asked.
+
         Raises:
             NotOffered: discovery does not name ``endpoint``.
             Unavailable: no answer; ``maybe_delivered`` says whether it may have been acted on.
             OutboundRefused, BadAnswer: as in ``outbound``.
         """
         document = self._discovery.document()
+        secret = client.secret
+        reply = self._post(document, operation, endpoint, fields, client.client_id, secret)
+        if _refuses_the_client(reply) and (newer := client.newer_secret(secret)) is not None:
+            reply = self._post(document, operation, endpoint, fields, client.client_id, newer)
+        return reply
+
+    def _post(
+        self,
+        document: ProviderDocument,
+        operation: str,
+        endpoint: str,
+        fields: Mapping[str, str | None],
+        client_id: str,
+        secret: str,
+    ) -> Reply:
         url = document.endpoint(endpoint)
         form = {name: value for name, value in fields.items() if value is not None}
         headers: dict[str, str] = {"Accept": "application/json"}
-        if not client.client_secret:
-            form["client_id"] = client.client_id
+        if not secret:
+            form["client_id"] = client_id
         elif "client_secret_post" in document.auth_methods:
-            form.update(client_id=client.client_id, client_secret=client.client_secret)
+            form.update(client_id=client_id, client_secret=secret)
         else:
-            headers["Authorization"] = _basic(client)
+            headers["Authorization"] = _basic(client_id, secret)
         answer = call(
             operation,
             lambda: self._outbound.post_form(url, form, operation=operation, headers=headers),
@@ -92,6 +110,13 @@ class Endpoints:
         return Reply(answer, secrets, error, printable(redact_text(words, secrets)))
 
 
-def _basic(client: Client) -> str:
-    pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
+def _refuses_the_client(reply: Reply) -> bool:
+    """Auth0 also says access_denied where RFC 6749 section 5.2 has invalid_client."""
+    return reply.error == "invalid_client" or (
+        reply.error == "access_denied" and reply.answer.status == 401
+    )
+
+
+def _basic(client_id: str, secret: str) -> str:
+    pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
     return "Basic " + base64.b64encode(pair.encode()).decode()

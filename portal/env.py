@@ -1,8 +1,8 @@
 """The typed environment: DESIGN 2.2, one field a name.
 
 A `.env` file in the checkout is read; a real variable wins over it. Every secret may also be given
-as `NAME_FILE`, a path whose content is the value. In embedded mode missing secrets are generated
-once into `VAR_DIR/secrets/` with mode 0600.
+as `NAME_FILE`, a path whose content is the value; those of `ROTATED` are read again when their file
+changes. In embedded mode missing secrets are generated once into `VAR_DIR/secrets/`, mode 0600.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Literal
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+
+from portal.secret_file import SecretFile
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -31,6 +33,14 @@ SECRETS = (
     "MAILER_URL",
     "APPROVAL_WEBHOOK_SECRET",
 )
+ROTATED = (
+    "AUTH0_CLIENT_SECRET",
+    "AUTH0_VAULT_CLIENT_SECRET",
+    "AUTH0_MGMT_CLIENT_SECRET",
+    "AUTH0_LOG_STREAM_TOKEN",
+    "APPROVAL_WEBHOOK_SECRET",
+)
+"""What somebody else may change at any time; given as a file, it needs no restart."""
 GENERATED = ("SECRET_KEY", "EVIDENCE_KEY")
 GENERATED_WITH_THE_LOCAL_TENANT = (
     "AUTH0_CLIENT_SECRET",
@@ -88,6 +98,7 @@ class Env(BaseModel):
     APPROVAL_WEBHOOK_SECRET: str = ""
     TENANT_CONTROL_TOKEN: str = ""
     BREAKGLASS_UNTIL: str = ""
+    _files: dict[str, SecretFile] = PrivateAttr(default_factory=dict)
 
     @field_validator(
         "LEDGER_KEY_FILE",
@@ -113,6 +124,16 @@ class Env(BaseModel):
         if value and _moment(value) is None:
             raise ValueError("must be a time with its zone, such as 2026-11-25T18:00:00Z")
         return value
+
+    def credential(self, name: str) -> str | SecretFile:
+        """A secret: the value that was given, or the file it lies in and may change in."""
+        value: str = getattr(self, name)
+        return value or self._files.get(name, "")
+
+    def secret(self, name: str) -> str:
+        """What a secret is now; empty where there is none."""
+        found = self.credential(name)
+        return found if isinstance(found, str) else found.value()
 
     @property
     def breakglass_until(self) -> datetime | None:
@@ -168,13 +189,21 @@ def load() -> Env:
     given = {k: v for k, v in dotenv_values(BASE_DIR / ".env").items() if v is not None}
     given |= {k: v for k, v in os.environ.items() if k in Env.model_fields or k.endswith("_FILE")}
     problems: list[str] = []
+    files: dict[str, SecretFile] = {}
     for name in SECRETS:
         path = given.get(f"{name}_FILE")
         if path and not given.get(name):
             try:
-                given[name] = Path(path).read_text().strip()
+                found = SecretFile(name, Path(path))
             except OSError as error:
                 problems.append(f"{name}_FILE: {error.strerror or error}: {path}")
+            except UnicodeDecodeError:
+                problems.append(f"{name}_FILE: not UTF-8: {path}")
+            else:
+                # What may change is held by its file alone, so that an old value is held nowhere.
+                given[name] = "" if name in ROTATED else found.value()
+                if name in ROTATED:
+                    files[name] = found
     try:
         env = Env.model_validate({k: v for k, v in given.items() if k in Env.model_fields})
     except ValidationError as error:
@@ -182,6 +211,7 @@ def load() -> Env:
         raise EnvironmentRefused(_say(problems)) from None
     if problems:
         raise EnvironmentRefused(_say(problems))
+    env._files.update(files)
     var_dir = env.VAR_DIR if env.VAR_DIR.is_absolute() else BASE_DIR / env.VAR_DIR
     return with_generated_secrets(env.model_copy(update={"VAR_DIR": var_dir}))
 
@@ -195,7 +225,7 @@ def with_generated_secrets(env: Env) -> Env:
     if env.PORTAL_ENV != "embedded":
         return env
     names = GENERATED + (GENERATED_WITH_THE_LOCAL_TENANT if env.local_tenant else ())
-    missing = {n: kept_secret(env.VAR_DIR, n) for n in names if not getattr(env, n)}
+    missing = {n: kept_secret(env.VAR_DIR, n) for n in names if not env.secret(n)}
     if (previous := env.VAR_DIR / "secrets" / "EVIDENCE_KEY_PREVIOUS").exists():
         missing["EVIDENCE_KEY_PREVIOUS"] = previous.read_text().strip()
     return env.model_copy(update=missing)

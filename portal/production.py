@@ -23,7 +23,7 @@ def refusals(env: Env) -> list[str]:
 def _missing(env: Env) -> list[str]:
     required = [name for name in SECRETS if name not in _OPTIONAL]
     required += ["AUTH0_ISSUER", "PORTAL_URL", "DATABASE_URL", "LEDGER_ORIGIN"]
-    return [f"{name} is not set" for name in required if not getattr(env, name)]
+    return [f"{name} is not set" for name in required if not env.secret(name)]
 
 
 def _guessable(env: Env) -> list[str]:
@@ -55,7 +55,7 @@ def _single_machine(env: Env) -> list[str]:
         "MAILER_URL must use TLS, except to a relay on this machine": _clear_mail(env.MAILER_URL),
         "APPROVAL_WEBHOOK_URL must be an https address": _clear_webhook(env.APPROVAL_WEBHOOK_URL),
         "APPROVAL_WEBHOOK_SECRET is not set, so that anybody could forge a webhook": bool(
-            env.APPROVAL_WEBHOOK_URL and not env.APPROVAL_WEBHOOK_SECRET
+            env.APPROVAL_WEBHOOK_URL and not env.secret("APPROVAL_WEBHOOK_SECRET")
         ),
         "PUSHES_PER_MINUTE must be 5 or less, as Auth0 sends no more": env.PUSHES_PER_MINUTE > 5,
         "TENANT_CONTROL_TOKEN belongs to the local tenant": bool(env.TENANT_CONTROL_TOKEN),

@@ -123,7 +123,6 @@ CSRF_FAILURE_VIEW = "portal.web.errors.csrf_failure"
 
 # mozilla-django-oidc, subclassed in portal/identity; endpoints come from discovery at run time.
 OIDC_RP_CLIENT_ID = env.AUTH0_CLIENT_ID
-OIDC_RP_CLIENT_SECRET = env.AUTH0_CLIENT_SECRET
 OIDC_RP_SIGN_ALGO = "RS256"
 OIDC_RP_SCOPES = "openid profile email"
 OIDC_USE_PKCE = True

@@ -20,7 +20,7 @@ def environment(env: Env) -> dict[str, str]:
     child.setdefault("PYTHONWARNINGS", "ignore:You're running the worker with superuser privileges")
     if env.local_tenant:
         for name in SECRETS:
-            child.setdefault(name, getattr(env, name))
+            child.setdefault(name, env.secret(name))
         child["TENANT_CONTROL_TOKEN"] = kept_secret(env.VAR_DIR, "TENANT_CONTROL_TOKEN")
         child["PORTAL_URL"] = env.portal_url
         child["TENANT_PORT"] = str(env.TENANT_PORT)

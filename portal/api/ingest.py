@@ -83,7 +83,7 @@ def _authorise(request: HttpRequest) -> None:
     Raises:
         Problem: 404 `not_found` where no log stream is configured, else 401 `token_refused`.
     """
-    expected = settings.ENV.AUTH0_LOG_STREAM_TOKEN
+    expected = settings.ENV.secret("AUTH0_LOG_STREAM_TOKEN")
     if not expected:
         raise Problem(404, "not_found", "No log stream is configured (AUTH0_LOG_STREAM_TOKEN).")
     given = request.headers.get("Authorization", "")

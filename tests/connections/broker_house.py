@@ -58,6 +58,11 @@ class House:
     server: subprocess.Popen[bytes]
 
     @property
+    def secret(self) -> Path:
+        """The file with the secret of the vault client."""
+        return Path(self.env["AUTH0_VAULT_CLIENT_SECRET_FILE"])
+
+    @property
     def url(self) -> str:
         """The portal."""
         return f"http://127.0.0.1:{self.env['PORTAL_PORT']}"
@@ -158,7 +163,12 @@ def house(folder: Path) -> Iterator[House]:
         kept = {
             k: v for k, v in os.environ.items() if not k.startswith(("AUTH0_", "PORTAL_", "STEP_"))
         }
-        env = kept | vault.environment() | {
+        told = vault.environment()
+        secret = folder / "vault-client-secret"
+        secret.touch(0o600)
+        secret.write_text(told.pop("AUTH0_VAULT_CLIENT_SECRET"))
+        env = kept | told | {
+            "AUTH0_VAULT_CLIENT_SECRET_FILE": str(secret),
             "VAR_DIR": str(folder), "DATABASE_URL": database, "PORTAL_PORT": str(free_port()),
             "DJANGO_SETTINGS_MODULE": "portal.settings",
         }  # fmt: skip

@@ -10,6 +10,7 @@ It shares no code with the local tenant, nor with the portal. `POST /control` te
                                             one each for the next exchanges; `cut` does the work
                                             and loses the answer
     {"rotate_tokens": true}                 the provider's tokens so far are worthless
+    {"rotate_secret": "new"}                what the vault client has to show from now on
     {"rotate_keys": "kid"}                  a new signing key; the old one is published no more
     {"mint": {claims}}                      a token signed by the key in use -> {"token"}
 
@@ -66,6 +67,7 @@ class Town:
     def __init__(self) -> None:
         self.port = 0
         self.delay_s = 0.0
+        self.secret = SECRET
         self.accounts: dict[str, list[dict[str, Any]]] = {}
         self.faults: list[dict[str, Any]] = []
         self.exchanges: list[dict[str, Any]] = []
@@ -134,7 +136,7 @@ class Town:
 
     def exchange(self, form: dict[str, str], headers: Headers) -> Reply:
         """A subject's token against the token of one of their accounts (facts of Auth0's vault)."""
-        if _basic(headers) != [CLIENT, SECRET]:
+        if _basic(headers) != [CLIENT, self.secret]:
             return Reply({"error": "invalid_client"}, 401)
         sub = self.subject(form.get("subject_token", ""))
         if sub is None:
@@ -223,6 +225,7 @@ class Town:
         self.delay_s = told.get("delay_s", self.delay_s)
         self.accounts.update(told.get("accounts", {}))
         self.faults = told.get("faults", self.faults)
+        self.secret = told.get("rotate_secret", self.secret)
         self.generation += bool(told.get("rotate_tokens"))
         if kid := told.get("rotate_keys"):
             self.new_key(kid)

@@ -51,7 +51,7 @@ def broker(endpoints: Endpoints, client: Client) -> Finding:
 def management(auth0: Auth0, outbound: Outbound) -> Finding:
     """A client-credentials token for the Management API is really issued, and dropped."""
     check, tenant = "Management credentials", auth0.tenant
-    if not tenant.mgmt_client_secret:
+    if not tenant.management.secret:
         return not_checked(check, "AUTH0_MGMT_CLIENT_SECRET is not set")
     endpoints = Endpoints(auth0.discovery, outbound)
     try:
@@ -72,7 +72,7 @@ def _try(
 ) -> Finding:
     check = f"{name} credentials"
     fix = f"{setting}_ID, {setting}_SECRET; dashboard: Applications → {name} → Credentials"
-    if not client.client_secret:
+    if not client.secret:
         return bad(check, f"{setting}_SECRET is not set", fix)
     try:
         reply = endpoints.post("doctor.credentials", "token_endpoint", form, client)

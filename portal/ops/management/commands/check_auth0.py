@@ -30,7 +30,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         env = settings.ENV
-        portal = Portal(env.portal_url, env.STEP_UP_EXPIRY_S, bool(env.AUTH0_LOG_STREAM_TOKEN))
+        portal = Portal(
+            env.portal_url, env.STEP_UP_EXPIRY_S, bool(env.secret("AUTH0_LOG_STREAM_TOKEN"))
+        )
         findings = examine(issuer.auth0(), issuer.outbound(), portal)
         if options["json"]:
             body = [finding.as_json() for finding in findings]
