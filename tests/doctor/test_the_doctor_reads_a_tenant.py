@@ -66,7 +66,7 @@ def test_the_table_says_each_status_in_words_and_no_secret() -> None:
     assert "\nnot checked  Roles claim" in text
     assert "0 warn, 0 bad, 1 not checked." in text
     tenant = issuer.auth0().tenant
-    for secret in (tenant.client_secret, tenant.vault_client_secret, tenant.mgmt_client_secret):
+    for secret in (tenant.web.secret, tenant.vault.secret, tenant.management.secret):
         assert secret and secret not in text
 
 
