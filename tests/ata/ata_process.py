@@ -19,6 +19,7 @@ from typer.testing import CliRunner, Result
 
 from ata.cli import app
 from tests.ata.portal_stand_in import StandIn
+from tests.support.forking import COMMAND_LINE
 
 ROOT = Path(__file__).resolve().parents[2]
 ACCESS_TOKEN = "access-token-of-the-operator"
@@ -44,6 +45,7 @@ class Ata:
             "HOME": str(self.home),
             "PYTHONPATH": str(ROOT),
             "PYTHONUTF8": "1",
+            "SSL_CERT_DIR": str(self.home),  # nobody here speaks TLS: no need to read all there are
             "ATA_PORTAL": self.portal.url,
         }
 
@@ -51,15 +53,12 @@ class Ata:
         return [sys.executable, "-m", "ata", *args]
 
     def __call__(self, *args: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*args),
+        return COMMAND_LINE.run(
+            ["-m", "ata", *args],
             input=stdin,
-            capture_output=True,
-            text=True,
             timeout=90,
             env={**self.environment, **env},
             cwd=self.home,
-            check=False,
         )
 
     def here(self, *args: str) -> Result:
