@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from importlib import resources
 from itertools import chain
+from typing import ClassVar
 
 from playwright.sync_api import CDPSession, Page, ViewportSize
 
-# Mozilla Public License 2.0, used as it is. Evaluated by the browser's debugger: the page's
-# content security policy stays as strict as it is for visitors.
+from tests.access.looks import PASSED, REMEMBER
+
+# Mozilla Public License 2.0, used as it is. Given to each page by the browser's debugger: the
+# page's content security policy stays as strict as it is for visitors.
 AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 
 # EN 301 549 asks for WCAG 2.1 AA; we hold WCAG 2.2 AA and axe's own best practices too.
@@ -105,8 +108,12 @@ WIDE_ONLY = [".strip", ".side"]
 class Window:
     """A tab that opens pages one after the other, and says everything that is wrong with them."""
 
+    looks: ClassVar[set[str]] = set()
+    """Looks of text whose contrast axe has found enough, by all windows."""
+
     def __init__(self, page: Page) -> None:
         self.page = page
+        self.page.add_init_script(AXE)
         self._cdp: CDPSession = page.context.new_cdp_session(page)
 
     def visit(self, url: str, shell: bool = False) -> Iterator[list[str]]:
@@ -114,17 +121,21 @@ class Window:
 
         Yields nothing while axe works, so that another window can go on, and the findings last.
         """
+        self._lit()
+        self.page.goto(url)
+        yield from self._look(url, shell)
+
+    def look(self, name: str) -> Iterator[list[str]]:
+        """Examine what is on the screen now, a drawer or a dialog included."""
+        self._lit()
+        yield from self._look(name, shell=False)
+
+    def _lit(self) -> None:
         self.page.emulate_media(reduced_motion="reduce", color_scheme="light")
         self.page.set_viewport_size(WIDE)
-        self.page.goto(url)
-        yield from self.look(url, shell)
 
-    def look(self, name: str, shell: bool = False) -> Iterator[list[str]]:
-        """Examine what is on the screen now, a drawer or a dialog included."""
+    def _look(self, name: str, shell: bool) -> Iterator[list[str]]:
         page = self.page
-        page.emulate_media(reduced_motion="reduce", color_scheme="light")
-        page.set_viewport_size(WIDE)
-        page.evaluate(AXE)
         said = list(page.evaluate(_STRUCTURE))
         found = yield from self._axe(None)
         said += [f"light: {one}" for one in found]
@@ -142,14 +153,18 @@ class Window:
 
     def _axe(self, within: list[str] | None) -> Generator[list[str], None, list[str]]:
         """What axe finds, and finds again: half of a theme may still be on its way at first."""
+        found = yield from self._axe_once(within)
+        if found:
+            self.page.wait_for_timeout(500)
+            found = yield from self._axe_once(within)
+        return found
+
+    def _axe_once(self, within: list[str] | None) -> Generator[list[str], None, list[str]]:
+        self.page.evaluate(REMEMBER, sorted(self.looks))
         self.page.evaluate(_START, within)
         yield []
         found = list(self.page.evaluate(_FOUND))
-        if found:
-            self.page.wait_for_timeout(500)
-            self.page.evaluate(_START, within)
-            yield []
-            found = list(self.page.evaluate(_FOUND))
+        self.looks.update(self.page.evaluate(PASSED))
         return found
 
     def _large(self) -> list[str]:
