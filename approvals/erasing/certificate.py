@@ -36,17 +36,10 @@ OUT_OF_REACH: Final = {
 
 def build(erasure: Erasure) -> dict[str, Any]:
     """Plain JSON for the entry of a finished erasure."""
-    touched: list[list[int]] = erasure.touched
-    listed = covering(touched, MOST_RANGES)
-    shipped, count = _shipped(touched)
+    shipped, count = _shipped(erasure.touched)
     return {
         "certificate": True,
-        "subject": erasure.subject,
-        "decision_index": erasure.index,
-        "events": sum(last - first + 1 for first, last in touched),
-        "ranges": listed,
-        "ranges_exact": listed == touched,
-        "ranges_sha256": hashlib.sha256(canonical(touched)).hexdigest(),
+        **touched(erasure),
         **restated.as_data(erasure),
         "stores": {name: int(count) for name, count in sorted(erasure.steps.items())},
         "evidence_key": "destroyed" if not evidence.has_key(erasure.subject) else "new",
@@ -54,6 +47,20 @@ def build(erasure: Erasure) -> dict[str, Any]:
         "shipped": shipped,
         "shipped_count": count,
         **({"replayed": True} if erasure.replayed else {}),
+    }
+
+
+def touched(erasure: Erasure) -> dict[str, Any]:
+    """Whose values went from which entries; also of an erasure that a legal hold stopped."""
+    found: list[list[int]] = erasure.touched
+    listed = covering(found, MOST_RANGES)
+    return {
+        "subject": erasure.subject,
+        "decision_index": erasure.index,
+        "events": sum(last - first + 1 for first, last in found),
+        "ranges": listed,
+        "ranges_exact": listed == found,
+        "ranges_sha256": hashlib.sha256(canonical(found)).hexdigest(),
     }
 
 

@@ -49,7 +49,7 @@ def _go_on(found: Erasure, until: float) -> EffectResult:
     if not found.replayed and holds.in_force(found.subject).exists():
         found.state, found.detail, found.finished = ErasureState.FAILED, _HELD, clock.now()
         found.save(update_fields=["state", "detail", "finished"])
-        told = {"failure": holds.CODE, **restated.as_data(found)}
+        told = {"failure": holds.CODE, **certificate.touched(found), **restated.as_data(found)}
         return EffectResult("failed", _HELD, data=told)
     if not _is_listed(found):
         return _waits(found, "waits for the decision to be in the log", 1.0)

@@ -56,6 +56,11 @@ class Kept:
     openings: tuple[Opening, ...]
     withheld: frozenset[str]
 
+    @property
+    def there(self) -> set[str]:
+        """Paths of values that exist: open, or withheld."""
+        return {one.path for one in self.openings}.union(self.withheld)
+
 
 def header(origin: str, size: int, checkpoint: str) -> bytes:
     """The first line."""

@@ -17,6 +17,7 @@ from . import entry as entries
 from . import exportrows, note
 from .canonical import EntryError, canonical
 from .entriesfile import EntriesError, EntriesFile, Kept
+from .erasures import Account
 from .exportmatch import Wanted
 from .exportrows import LEVELS, Differs, Unreadable
 from .note import NoteError, VerifierKey
@@ -49,12 +50,14 @@ class ExportReport:
         words: the filter as a sentence.
         undecided: entries whose erased or withheld values the filter asks about.
         not_proven: sentences; never empty.
+        account: of values that are missing in the entries.
     """
 
     words: str
     steps: tuple[Step, ...]
     undecided: tuple[int, ...]
     not_proven: tuple[str, ...]
+    account: Account = field(default_factory=Account)
 
     @property
     def ok(self) -> bool:
@@ -69,6 +72,7 @@ class ExportReport:
             "steps": [{"name": s.name, "ok": s.ok, "detail": s.detail} for s in self.steps],
             "undecided": list(self.undecided),
             "not_proven": list(self.not_proven),
+            **self.account.to_dict(),
         }
 
 
@@ -116,18 +120,18 @@ def check(
     tree = _tree(manifest, trusted, required)
     steps = [signed_by(manifest, trusted), tree, same_file(manifest, file)]
     undecided: list[int] = []
-    unproven = list(UNPROVEN)
+    unproven, account = list(UNPROVEN), Account()
     if lines is None:
         unproven.insert(0, "That no row is missing, added or altered: give the log with --entries.")
     elif all(step.ok for step in steps):
         comparing = _Comparing(manifest, file)
         steps += comparing.run(lines, trusted)
-        undecided = comparing.undecided
+        undecided, account = comparing.undecided, comparing.account
         unproven += comparing.unproven()
     else:
         steps.append(Step(_ROWS, False, "Not checked, because an earlier step failed.", True))
     words = str(_get(manifest, "filter", "words", default=""))
-    return ExportReport(words, tuple(steps), tuple(undecided), tuple(unproven))
+    return ExportReport(words, tuple(steps), tuple(undecided), tuple(unproven), account)
 
 
 _ROWS: Final = "No row is missing, added or altered"
@@ -182,6 +186,8 @@ class _Comparing:
     manifest: Mapping[str, Any]
     file: bytes
     undecided: list[int] = field(default_factory=list)
+    account: Account = field(default_factory=Account)
+    _withheld: set[int] = field(default_factory=set)
     _problems: list[tuple[int, str]] = field(default_factory=list)
     _by_level: list[str] = field(default_factory=list)
 
@@ -224,22 +230,33 @@ class _Comparing:
             levels = " and ".join(self._by_level)
             said.append(f"Whether rows are missing by {levels}: that needs evidence and witnesses.")
         if self.undecided:
-            named = ", ".join(map(str, self.undecided[:_NAMED]))
+            named = ", ".join(map(self._why, self.undecided[:_NAMED]))
             more = len(self.undecided) - _NAMED
             said.append(
                 f"Whether {len(self.undecided)} entries belong in it, because values that the "
                 f"filter asks about are erased or withheld: {named}"
                 f"{f' and {more} more' if more > 0 else ''}."
             )
-        return said
+        return said + self.account.sentences()
+
+    def _why(self, index: int) -> str:
+        """An undecided entry, and what became of its values."""
+        if index in self._withheld:
+            return f"{index} (withheld)"
+        told = self.account.covering(index)
+        return f"{index} (erased, see {told.index})" if told else f"{index} (missing)"
 
     def _compare(self, kept: Kept, wanted: Wanted, found: dict[int, Differs]) -> int:
         """Hold one entry to the file; returns 1 where it belongs in it."""
-        event = entries.reveal(kept.entry, kept.openings, index=kept.index)
+        document = entries.parse(kept.entry)
+        event = entries.reveal(document, kept.openings, index=kept.index)
+        missing = self.account.look(kept.index, document, kept.there)
         row = found.pop(kept.index, None)
         belongs = wanted.has(event)
         if belongs is None:
             self.undecided.append(kept.index)
+            if not missing:
+                self._withheld.add(kept.index)
         elif belongs and row is None and not self._by_level:
             self._problem(kept.index, "matches the filter and is missing in the file")
         elif not belongs and row is not None:

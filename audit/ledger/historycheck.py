@@ -8,7 +8,7 @@ outside kept shows it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from . import checkpoint as checkpoints
@@ -16,6 +16,7 @@ from . import entry as entries
 from .canonical import EntryError
 from .checkpoint import Checkpoint
 from .entriesfile import EntriesError, EntriesFile
+from .erasures import Account
 from .note import NoteError
 from .policy import Policy
 from .verify import SAME_FOR_ALL_UNPROVEN, TIME_UNPROVEN, Step
@@ -43,11 +44,13 @@ class HistoryReport:
     Attributes:
         checkpoint: of the file; None where it does not hold.
         not_proven: sentences; never empty.
+        account: of values that are missing.
     """
 
     steps: tuple[Step, ...]
     checkpoint: Checkpoint | None
     not_proven: tuple[str, ...]
+    account: Account = field(default_factory=Account)
 
     @property
     def ok(self) -> bool:
@@ -63,6 +66,7 @@ class HistoryReport:
             "not_proven": list(self.not_proven),
             "checkpoint": head
             and {"origin": head.origin, "size": head.size, "root": head.root.hex()},
+            **self.account.to_dict(),
         }
 
 
@@ -87,17 +91,17 @@ def check(
             Step(n, False, "Not checked, because an earlier step failed.", True) for n in later
         ]
         return HistoryReport(tuple(steps), None, _ALWAYS)
-    head = log.checkpoint
+    head, account = log.checkpoint, Account()
     signed = Step(SIGNED, True, f"{head.origin} signed a tree of {head.size} entries.")
-    steps = [signed, _whole(log), *(_held(name, one, log) for name, one in kept.items())]
-    unproven = [*_ALWAYS, TIME_UNPROVEN]
+    steps = [signed, _whole(log, account), *(_held(name, one, log) for name, one in kept.items())]
+    unproven = [*_ALWAYS, *account.sentences(), TIME_UNPROVEN]
     if trust.witnessed:
         steps.append(_witnessed(log, trust))
     if not trust.witnessed or not steps[-1].ok:
         unproven.append(SAME_FOR_ALL_UNPROVEN)
     if not kept:
         unproven.append(_NO_EARLIER)
-    return HistoryReport(tuple(steps), head, tuple(unproven))
+    return HistoryReport(tuple(steps), head, tuple(unproven), account)
 
 
 def _read(signed: bytes, trust: Policy) -> Checkpoint | NoteError:
@@ -107,12 +111,14 @@ def _read(signed: bytes, trust: Policy) -> Checkpoint | NoteError:
         return error
 
 
-def _whole(log: EntriesFile) -> Step:
+def _whole(log: EntriesFile, account: Account) -> Step:
     opened, index = 0, 0
     try:
         for kept in log:
             index = kept.index
-            entries.reveal(kept.entry, kept.openings, index=index)
+            document = entries.parse(kept.entry)
+            entries.reveal(document, kept.openings, index=index)
+            account.look(index, document, kept.there)
             opened += len(kept.openings)
     except EntriesError as error:
         return Step(WHOLE, False, f"{_sentence(error)}.")

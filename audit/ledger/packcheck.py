@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 from . import assertion, levels, note
 from . import entry as entries
 from . import pack as packs
+from . import packvalues as values
 from . import packwords as words
 from .canonical import EntryError, canonical
-from .commitment import Opening
 from .levels import IssuerKeys, Judged, Level
 from .note import NoteError
 from .pack import Pack, PackError
@@ -200,6 +200,9 @@ class _Told:
             if packs.kind_of(name) in _BODIES
         }
 
+        parts = ((index, self.part(index, "entry")) for index in self.indices)
+        self.certificates = values.certificates(parts)
+
     def part(self, index: int, part: str) -> bytes:
         return self.pack.members.get(packs.event_name(index, part), b"")
 
@@ -272,8 +275,8 @@ def _check_event(told: _Told, index: int, roots: Roots) -> EventReport:
     if report.index is not None and report.index != index:
         checks.append(Check(EVENTS_CHECK, "failed", f"The proof is for entry {report.index}."))
     log = levels.log(entry, proof, roots.policy, external_time=moment)
-    event, opened = _open(entry, told.part(index, "openings.json"), index)
-    checks.append(opened)
+    event, opened = _open(told, index)
+    checks += opened
     if event is None:
         return EventReport(index, "", (), tuple(checks), words.NOT_COMPUTED, log)
     trusted, _ = _keys_for(event, roots.issuer_keys), roots.passkeys
@@ -321,29 +324,21 @@ def _of_evidence(one: Judged, pack: Pack) -> Check:
     return Check(EVIDENCE_CHECKS[one.kind], _STATES[one.state], detail)
 
 
-def _open(entry: bytes, body: bytes, index: int) -> tuple[dict[str, Any] | None, Check]:
+def _open(told: _Told, index: int) -> tuple[dict[str, Any] | None, list[Check]]:
+    entry = told.part(index, "entry")
     try:
-        openings = _openings(body)
+        openings = values.read_openings(told.part(index, "openings.json"))
         event = entries.reveal(entry, openings, index=index)
     except EntryError as error:
-        return None, Check(OPENINGS_CHECK, "failed", words.sentence(error))
+        return None, [Check(OPENINGS_CHECK, "failed", words.sentence(error))]
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
-        return None, Check(OPENINGS_CHECK, "failed", "They cannot be read.")
+        return None, [Check(OPENINGS_CHECK, "failed", "They cannot be read.")]
     count = words.count(len(openings), "value")
-    return event, Check(OPENINGS_CHECK, "ok", f"{count} as committed to in the entry.")
-
-
-def _openings(body: bytes) -> list[Opening]:
-    document = json.loads(body)
-    if canonical(document) != body:
-        raise EntryError("is not in canonical form (RFC 8785)")
-    found = [
-        Opening(one["path"], str(one["subject"]), bytes.fromhex(one["salt"]), one["value"])
-        for one in document["openings"]
-    ]
-    if len({one.path for one in found}) != len(found):
-        raise EntryError("opens one field twice")
-    return found
+    checks = [Check(OPENINGS_CHECK, "ok", f"{count} as committed to in the entry.")]
+    missing = values.judge(index, entry, openings, _withheld(told.pack), told.certificates)
+    if missing is not None:
+        checks.append(Check(values.VALUES_CHECK, *missing))
+    return event, checks
 
 
 def _keys_for(event: Mapping[str, Any], keys: IssuerKeys) -> IssuerKeys:

@@ -104,6 +104,8 @@ def withheld(one: Mapping[str, Any]) -> str:
     """Why something the entries name is not in the pack."""
     what = f"The {str(one.get('kind')).replace('_', ' ')} {str(one.get('name'))[:12]}…"
     why = one.get("why")
+    if one.get("kind") == "value" and why == "not_permitted":
+        return f"The value {one.get('name')} is not in it: it is not for whoever made the pack."
     if why == "not_released":
         return f"{what} is not in it: the token is released after {one.get('until')}."
     if why == "erased":

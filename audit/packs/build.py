@@ -29,6 +29,7 @@ from audit.ledger.commitment import Opening
 from audit.load import openings_of
 from audit.models import Checkpoint, Entry, EvidenceItem
 from audit.packs.assemble import verifier
+from audit.packs.erased import certificates_for
 from audit.packs.readme import README
 from audit.packs.selecting import Selection
 from audit.tree import read_tile
@@ -123,10 +124,15 @@ def build(selection: Selection, now: datetime, may_read: MayRead) -> Built:
     leaves = _leaves(selection.ids, checkpoint.size)
     if not leaves:
         raise NothingToPack("no event is in the signed tree yet; try again in a second")
+    openings = openings_of([id for id, _ in leaves.values()])
+    extra = certificates_for(leaves, openings, checkpoint.size)
+    openings |= openings_of([id for id, _ in extra.values()])
+    leaves = dict(sorted((leaves | extra).items()))
     checkpoint = proofs.best_for(max(leaves)) or checkpoint
     note = proofs.signed_note(checkpoint)
     draft = _Draft()
-    documents = _add_events(draft, leaves, checkpoint, note)
+    hidden = set(extra) if selection.person else set()
+    documents = _add_events(draft, leaves, openings, checkpoint, note, hidden)
     bodies = _add_evidence(draft, documents, now, may_read)
     _add_roots(draft, documents)
     draft.add("README.txt", README.encode())
@@ -159,19 +165,28 @@ def _leaves(ids: Sequence[UUID], size: int) -> dict[int, tuple[UUID, bytes]]:
 
 
 def _add_events(
-    draft: _Draft, leaves: Mapping[int, tuple[UUID, bytes]], checkpoint: Checkpoint, note: str
+    draft: _Draft,
+    leaves: Mapping[int, tuple[UUID, bytes]],
+    openings: Mapping[UUID, list[Opening]],
+    checkpoint: Checkpoint,
+    note: str,
+    hidden: Collection[int],
 ) -> dict[int, dict[str, Any]]:
-    """Entry, openings and proof of each event; returns the public events by index."""
-    openings = openings_of([id for id, _ in leaves.values()])
+    """Entry, openings and proof of each event; returns the public events by index.
+
+    Of entries in `hidden` no value goes out: they are not this reader's.
+    """
     tile = lru_cache(maxsize=None)(read_tile)
     documents = {}
     for index, (id, entry) in leaves.items():
         held = openings[id]
         documents[index] = entries.reveal(entry, held, index=index)
-        released = [one for one in held if mask(one.value) == one.value]
+        shown = [] if index in hidden else held
+        released = [one for one in shown if mask(one.value) == one.value]
         for one in held:
             if one not in released:
-                draft.hold_back("value", f"{index}:{one.path}", "secret", [index], "")
+                why = "not_permitted" if index in hidden else "secret"
+                draft.hold_back("value", f"{index}:{one.path}", why, [index], "")
         hashes = tiles.inclusion_proof(tile, index, checkpoint.size)
         draft.add(pack.event_name(index, "entry"), entry, [index])
         draft.add(pack.event_name(index, "openings.json"), _openings(released), [index])

@@ -24,12 +24,14 @@ class Selection:
         about: how they were chosen, as the manifest says it: `{"event": id}` or `{"filter": bar}`.
         words: the same as a sentence.
         more: whether the filter has more events than a pack holds.
+        person: `subject_key` of the only person whose values these may be; "" is everybody's.
     """
 
     ids: tuple[UUID, ...]
     about: dict[str, Any] = field(default_factory=dict)
     words: str = ""
     more: bool = False
+    person: str = ""
 
 
 def of_event(event: dict[str, Any], *, person: str = "") -> Selection:
@@ -49,7 +51,7 @@ def of_event(event: dict[str, Any], *, person: str = "") -> Selection:
     ids = tuple(dict.fromkeys(found))
     others = f" With the {len(ids) - 1} other events of the same act." if len(ids) > 1 else ""
     sentence = actions.sentence(event).rstrip(".")
-    return Selection(ids, {"event": str(id)}, f"{sentence}.{others}")
+    return Selection(ids, {"event": str(id)}, f"{sentence}.{others}", person=person)
 
 
 def of_query(query: EventQuery, *, person: str = "") -> Selection:
@@ -66,4 +68,5 @@ def of_query(query: EventQuery, *, person: str = "") -> Selection:
     found = [UUID(event["id"]) for event in islice(events, MAX_EVENTS + 1)]
     plain = query.at("")
     ids = tuple(found[:MAX_EVENTS])
-    return Selection(ids, {"filter": plain.to_bar()}, plain.in_words(), len(found) > MAX_EVENTS)
+    more = len(found) > MAX_EVENTS
+    return Selection(ids, {"filter": plain.to_bar()}, plain.in_words(), more, person)

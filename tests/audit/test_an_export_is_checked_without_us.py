@@ -170,6 +170,13 @@ def test_entries_that_were_changed_left_out_or_of_another_tree_are_refused(trail
     assert "another tree" in honest.check(entries=later.entries).steps[-1].detail
 
 
+def certify(indices: list[int]) -> None:
+    """What the end of an erasure leaves in the log."""
+    data = {"certificate": True, "subject": MIA.key, "ranges": erasure.ranges(indices)}
+    record(OLU, "subject.erased", target=Target("subject", MIA.key), data=data)
+    sequencer.run_once()
+
+
 def test_erased_and_withheld_values_are_undecided_and_named(trail: None) -> None:
     before = taken(f"actor:{MIA.email}")
     erasure.erase_subject(MIA.key)
@@ -179,6 +186,16 @@ def test_erased_and_withheld_values_are_undecided_and_named(trail: None) -> None
     mias = set(EventRow.objects.filter(action="token.refused").values_list("seq", flat=True))
     assert report.ok and set(report.undecided) == mias
     assert any("erased or withheld" in line for line in report.not_proven)
+    # Nobody certified it: the values went, and the log does not say why.
+    first = min(mias)
+    assert any(f"{first} (missing)" in line for line in report.not_proven)
+    gone = report.to_dict()["missing_without_certificate"]
+    assert {n for a, b in gone for n in range(a, b + 1)} >= mias
+    certify(sorted(mias))
+    report = taken(f"actor:{MIA.email}").check()
+    told = EventRow.objects.get(action="subject.erased").seq
+    assert any(f"{first} (erased, see {told})" in line for line in report.not_proven)
+    assert report.to_dict()["erased"][0]["certificate"] == told
     # Rows from before the erasure, held to what is left of the entries: nothing is claimed.
     report = before.check(entries=after.entries[:1] + after.entries[1:])
     assert set(report.undecided) <= mias or not report.ok

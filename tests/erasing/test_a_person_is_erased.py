@@ -266,6 +266,7 @@ def test_a_hold_forbids_it_at_the_asking_at_the_commit_and_while_it_runs(
         assert Openings.objects.filter(subject=MIA.key).exists() and tombstones.read() == []
         [_, failed] = events("subject.erased")
         assert (failed["outcome"], failed["data"]["failure"]) == ("failure", "legal_hold")
+        assert (failed["data"]["ranges"], failed["data"]["subject"]) == ([], MIA.key)
 
     alone(story)
 

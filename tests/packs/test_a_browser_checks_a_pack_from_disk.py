@@ -14,12 +14,13 @@ from django.db import connections
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from audit import proofs
-from audit.ledger import packcheck
+from audit.ledger import packcheck, packvalues
 from audit.packs.assemble import verifier
 from tests.packs.act import Act, directory, jwks
 from tests.packs.bending import BENDS, FORGED, members_of, resigned
 from tests.packs.outside import timed, witnessed
 from tests.packs.test_a_forged_approval_stays_asserted import FORGERIES, signed_anew
+from tests.packs.test_a_pack_carries_the_certificate import erase_ben
 from tests.support import authority
 from tests.support.chrome import PATIENCE_MS, Person, chromium, person, shots
 
@@ -113,6 +114,24 @@ def _event(one: dict[str, Any]) -> dict[str, Any]:
         "claimed": one["claimed"] and one["claimed"]["code"],
         "checks": [(check["name"], check["state"]) for check in one["checks"]],
     }
+
+
+@pytest.mark.parametrize("certified", [True, False])
+def test_missing_values_are_told_from_erased_ones_as_the_command_line_does(
+    act: Act, reader: Reader, certified: bool
+) -> None:
+    erase_ben(certified=certified)
+    body = act.pack().body
+    reader.trusts_everything()
+    (report,) = reader.drops(one=body)
+    assert told_by_page(report) == told(act.check(body))
+    states = {
+        check["state"]
+        for event in report["events"]
+        for check in event["checks"]
+        if check["name"] == packvalues.VALUES_CHECK
+    }
+    assert states == {"ok" if certified else "unchecked"}
 
 
 def test_a_good_pack_is_verified_and_read_in_plain_words(act: Act, reader: Reader) -> None:

@@ -91,7 +91,16 @@ function tellApart(pack) {
   const withheld = Array.isArray(pack.manifest.withheld) ? pack.manifest.withheld : [];
   const part = (index, kind) =>
     pack.members.get(`events/${String(index).padStart(12, '0')}.${kind}`);
-  return { pack, indices, bodies, part, withheld: withheld.filter(isObject) };
+  const certificates = indices.map((index) => certified(index, part(index, 'entry'))).filter(Boolean);
+  return { pack, indices, bodies, part, certificates, withheld: withheld.filter(isObject) };
+}
+
+function certified(index, entry) {
+  try {
+    return certificateOf(index, parseEntry(entry ?? new Uint8Array()));
+  } catch {
+    return null;
+  }
 }
 
 function digestOf(name) {
@@ -160,6 +169,9 @@ async function checkEvent(told, index, roots) {
       return `${count(revealed.opened, 'value')} as committed to in the entry.`;
     }),
   );
+  const missing =
+    revealed && missingValues(index, revealed, told.withheld, told.certificates);
+  if (missing) checks.push(check('values', ...missing));
   const report = { index, id: '', said: {}, checks, human: unnamed(), log, claimed: null };
   if (revealed) await checkPeople(told, revealed.event, roots, report);
   report.ok = checks.every((one) => one.state !== 'failed');

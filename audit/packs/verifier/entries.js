@@ -100,10 +100,14 @@ async function reveal(document, body, index) {
   const waiting = new Map(given.map((one) => [String(one.path), one]));
   const total = waiting.size;
   if (total !== given.length) throw new Refused('two openings are for one field');
+  const missing = [];
   const opened = async (path, sealed, empty = '') => {
     if (sealed === null) return empty;
     const opening = waiting.get(path);
-    if (!opening) return { erased: true };
+    if (!opening) {
+      missing.push(path);
+      return { erased: true };
+    }
     waiting.delete(path);
     if ((await commitment(path, fromHex(opening.salt), opening.value)) !== sealed.$commit) {
       throw new Refused(`${path}: the opening does not match the commitment`);
@@ -131,5 +135,27 @@ async function reveal(document, body, index) {
   if (waiting.size) {
     throw new Refused(`${[...waiting.keys()][0]}: an opening for a field without a commitment`);
   }
-  return { event: { ...event, index }, opened: total };
+  return { event: { ...event, index }, opened: total, missing };
+}
+
+// The ranges that an entry says an erasure touched; null where it is no certificate of one.
+function certificateOf(index, document) {
+  const ranges = document.data.ranges;
+  const ends = ['subject.erased', 'erasure.replayed'].includes(document.action);
+  if (!ends || document.source !== 'portal' || !Array.isArray(ranges)) return null;
+  const isRange = (one) => Array.isArray(one) && one.length === 2 && one.every(Number.isInteger);
+  return { index, ranges: ranges.filter((one) => isRange(one) && one[1] < index) };
+}
+
+// State and sentence of what is missing in an event; null where nothing is.
+function missingValues(index, revealed, withheld, certificates) {
+  const names = withheld.filter((one) => one.kind === 'value').map((one) => String(one.name));
+  const gone = revealed.missing.filter((path) => !names.includes(`${index}:${path}`)).length;
+  if (!gone) return null;
+  const covers = ([first, last]) => first <= index && index <= last;
+  const covering = certificates.find((one) => one.ranges.some(covers));
+  const values = count(gone, 'value');
+  if (covering) return ['ok', `${values} erased, as entry ${covering.index} certifies.`];
+  const why = 'and no certificate of erasure in the pack accounts for it: ask why.';
+  return ['unchecked', `${values} missing, ${why}`];
 }

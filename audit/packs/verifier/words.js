@@ -13,6 +13,7 @@ const names = {
   inclusion: 'The entry is in that tree',
   time: 'An authority you trust saw the tree',
   openings: 'The openings match the entry',
+  values: 'Values that are missing were erased',
   id_token: 'The issuer signed the sign-in',
   approval_token: 'The issuer signed the approval of this very act',
   assertion: 'A passkey signed this very act',
@@ -112,6 +113,9 @@ function withheldWords(one) {
     return `${what} is not in it: the token is released after ${one.until}.`;
   }
   if (one.why === 'erased') return `${what} is not in it: its person has been erased.`;
+  if (one.kind === 'value' && one.why === 'not_permitted') {
+    return `The value ${one.name} is not in it: it is not for whoever made the pack.`;
+  }
   if (one.why === 'not_permitted') {
     return `${what} is not in it: whoever made the pack may not read it.`;
   }

@@ -1,0 +1,40 @@
+"""Certificates of erasure that a pack needs, because values of its events are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from audit.ledger import entry as entries
+from audit.ledger import erasures
+from audit.ledger.commitment import Opening
+from audit.models import Entry, EventRow
+
+type Leaves = dict[int, tuple[UUID, bytes]]
+
+
+def certificates_for(
+    leaves: Mapping[int, tuple[UUID, bytes]], held: Mapping[UUID, Iterable[Opening]], size: int
+) -> Leaves:
+    """Entries by index that say why values of these are missing, and are not among them.
+
+    Args:
+        leaves: event and entry by index.
+        held: openings of each event that still exist.
+        size: of the tree that the pack proves.
+    """
+    gone = [
+        index
+        for index, (event, entry) in leaves.items()
+        if erasures.missing(entries.parse(entry), {one.path for one in held[event]})
+    ]
+    if not gone:
+        return {}
+    ends = EventRow.objects.filter(action__in=erasures.ENDS, source="portal", seq__lt=size)
+    told = Entry.objects.filter(event__in=ends.values("event")).order_by("seq")
+    found: Leaves = {}
+    for seq, event, body in told.values_list("seq", "event", "event__entry"):
+        one = erasures.certificate(seq, entries.parse(bytes(body)))
+        if one is not None and seq not in leaves and any(map(one.covers, gone)):
+            found[seq] = (event, bytes(body))
+    return found
