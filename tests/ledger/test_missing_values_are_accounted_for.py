@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -35,13 +36,13 @@ def ends(number: int, *ranges: Any, action: str = "subject.erased", **members: A
 
 
 def checked(
-    entries: list[Built], gone: set[int] = frozenset(), withheld: set[int] = frozenset()
+    entries: list[Built], gone: Collection[int] = (), withheld: Collection[int] = ()
 ) -> HistoryReport:
     root = merkle.root([merkle.leaf_hash(one.entry) for one in entries])
     head = checkpoint.sign(LOG.name, len(entries), root, LOG.seed)
     lines = [entriesfile.header(LOG.name, len(entries), head)]
     for n, one in enumerate(entries):
-        held = [o for o in one.openings if n not in gone | withheld]
+        held = [o for o in one.openings if n not in {*gone, *withheld}]
         names = [o.path for o in one.openings] if n in withheld else []
         lines.append(entriesfile.line(n, one.entry, held, names))
     return check(lines, TRUST)
@@ -80,7 +81,7 @@ def test_what_nobody_certified_is_said_in_other_words() -> None:
 
 def test_withheld_values_are_not_missing_and_whole_logs_say_nothing() -> None:
     log = [event(0), event(1)]
-    nothing = {"erased": [], "missing_without_certificate": []}
+    nothing: dict[str, Any] = {"erased": [], "missing_without_certificate": []}
     assert told(checked(log, withheld={1})) == nothing
     assert told(checked(log)) == nothing
     assert "certificate" not in words(checked(log))
