@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -30,24 +31,29 @@ class Checked:
 class Crowd:
     """Processes that verify ranges and whole tables beside each other.
 
-    They come to life anew, so that none inherits a connection or a lock, with one hash seed: the
+    Where nothing else goes on in this process they are forked from it, which costs nothing; else
+    they come to life anew, so that none inherits a connection or a lock, with one hash seed: the
     sums of postings that they make can be compared.
     """
 
     def __init__(self, many: int, *, start: int, tree_only: bool, since: int) -> None:
         self._many = many
         before = os.environ.get("PYTHONHASHSEED")
-        os.environ["PYTHONHASHSEED"] = str(secrets.randbelow(2**32 - 1) + 1)
+        if not (forked := _alone()):
+            os.environ["PYTHONHASHSEED"] = str(secrets.randbelow(2**32 - 1) + 1)
         try:
             self._pool = ProcessPoolExecutor(
-                many, get_context("spawn"), initializer=_begin, initargs=(start, tree_only, since)
+                many,
+                get_context("fork" if forked else "spawn"),
+                initializer=_begin,
+                initargs=(start, tree_only, since),
             )
             self._stages: dict[str, Future[Any]] = {}
             # A process starts when work comes to it, and has to find the seed then.
             list(self._pool.map(_hello, range(many)))
         finally:
             if before is None:
-                del os.environ["PYTHONHASHSEED"]
+                os.environ.pop("PYTHONHASHSEED", None)
             else:
                 os.environ["PYTHONHASHSEED"] = before
 
@@ -81,11 +87,21 @@ class Crowd:
         self._pool.shutdown(cancel_futures=True)
 
 
+def _alone() -> bool:
+    """Whether this process may be forked: it has one thread, and no connection to share."""
+    if connection.in_atomic_block:
+        return False
+    connection.close()
+    if connection.vendor == "postgresql":
+        connection.close_pool()  # type: ignore[attr-defined]
+    return threading.active_count() == 1
+
+
 _state: dict[str, Any] = {}
 
 
 def _begin(start: int, tree_only: bool, since: int) -> None:
-    django.setup()
+    django.setup()  # of one that was forked, done
     from audit.known import Memory
     from audit.leafcheck import LeafChecker
     from audit.report import Findings

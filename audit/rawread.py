@@ -1,26 +1,29 @@
-"""Reading stretches of the log as bytes, past Django's conversion of every value.
+"""Reading stretches of the log as bytes, past the conversion of every value.
 
 A digest covers everything that the database holds of 256 events: their places, entries, search
-rows, openings, and what is remembered of their import. It has a meaning within one engine only.
+rows, openings, and what is remembered of their import. The engine itself writes each row as one
+string that no other row has (`audit.rawrows`), so that nothing here is done for each column. It has
+a meaning within one engine only.
 """
 
 from __future__ import annotations
 
 import hashlib
-import marshal
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from django.db import connection, models
+import psycopg
+from django.db import connection
 
-from audit import fulltext
+from audit import rawrows
 from audit.known import SPAN
-from audit.models import EventRow, ImportedRow, Openings
 
 type Row = tuple[Any, ...]
+
+STEP = 4 * SPAN
+"""Events in one question: fewer leave the engine more to plan than to read."""
 
 _sha256 = hashlib.sha256
 
@@ -31,13 +34,13 @@ class Stretch:
 
     Attributes:
         leaves: hashes computed from the entries.
-        digest: over all rows, empty where only entries were read.
-        terms: the words of each search row, on SQLite.
+        digest: over all rows.
+        terms: the words of each search row, where they were asked for.
     """
 
     first: int
     leaves: list[bytes]
-    digest: bytes = b""
+    digest: bytes
     terms: Sequence[str] = ()
 
 
@@ -46,97 +49,117 @@ def entries(first: int, end: int) -> list[bytes] | None:
 
     None where an entry is missing or does not hash to the leaf stored beside it.
     """
-    rows = _rows(
-        "SELECT n.seq, e.entry, e.leaf_hash FROM audit_entry n "  # noqa: S608 - numbers
-        f"JOIN audit_event e ON e.id = n.event_id {_between(first, end)} ORDER BY n.seq"
-    )
-    return _leaves(rows, first, end, 1)
+    found: list[bytes] = []
+    for at in range(first, end, STEP):
+        upto = min(at + STEP, end)
+        rows = _rows(
+            "SELECT n.seq, e.entry, e.leaf_hash FROM audit_entry n "  # noqa: S608 - numbers
+            f"JOIN audit_event e ON e.id = n.event_id WHERE {_between(at, upto)} ORDER BY n.seq"
+        )
+        leaves = _leaves(rows, at, upto)
+        if leaves is None:
+            return None
+        found += leaves
+    return found
 
 
-def stretch(first: int) -> Stretch | None:
+def stretch(first: int, *, words: bool = False) -> Stretch | None:
     """All that is stored of the 256 events from `first` on.
 
     None where something is missing or unreadable, or an entry does not hash to its leaf.
     """
-    vendor = connection.vendor
-    columns, words = _columns(vendor)
-    where = _between(first, first + SPAN)
+    return next(stretches(first, first + SPAN, words=words))
+
+
+def stretches(first: int, end: int, *, words: bool = False) -> Iterator[Stretch | None]:
+    """All that is stored of `first <= seq < end`, whole stretches, one after the other.
+
+    Args:
+        words: hand out the words of search rows too.
+    """
+    for at in range(first, end, STEP):
+        upto = min(at + STEP, end)
+        found = _read(at, upto, words)
+        if found is not None:
+            yield from found
+            continue
+        for one in range(at, upto, SPAN):  # something in one of them
+            alone = _read(one, one + SPAN, words)
+            yield alone[0] if alone else None
+
+
+def _read(first: int, end: int, words: bool) -> list[Stretch] | None:
+    written = rawrows.of(connection.vendor)
+    terms = ", r.terms" if words else ""
     rows = _rows(
-        f"SELECT {columns} FROM audit_entry n "  # noqa: S608 - numbers and constant names
-        "JOIN audit_event e ON e.id = n.event_id JOIN audit_eventrow r ON r.seq = n.seq "
-        f"{where} ORDER BY n.seq"
+        f"SELECT n.seq, e.entry, e.leaf_hash, {written.event}{terms} "  # noqa: S608 - numbers and constant names
+        "FROM audit_entry n JOIN audit_event e ON e.id = n.event_id "
+        f"JOIN audit_eventrow r ON r.seq = n.seq WHERE {_between(first, end)} ORDER BY n.seq"
     )
-    leaves = _leaves(rows, first, first + SPAN, 1)
+    leaves = _leaves(rows, first, end)
     if leaves is None or rows is None:
         return None
-    digest = _sha256(marshal.dumps(rows, 2))
-    for model in (Openings, ImportedRow):
-        beside = ", ".join(["n.seq", *_plain(model, "o", vendor)])
-        some = _rows(
-            f"SELECT {beside} FROM audit_entry n "  # noqa: S608 - numbers and constant names
-            f"JOIN {model._meta.db_table} o ON o.event = n.event_id {where} ORDER BY n.seq, o.id"
-        )
-        if some is None:
+    beside: dict[int, list[bytes]] = {}
+    for kind, question in enumerate(written.beside):
+        some = _rows(question.format(where=_between(first, end)))
+        if some is None or not _whole(some, first, end):
             return None
-        digest.update(marshal.dumps(some, 2))
-    terms = [row[words] for row in rows] if vendor == "sqlite" else ()
-    return Stretch(first, leaves, digest.digest(), terms)
+        for number, text in some:
+            parts = beside.setdefault(number, [b""] * len(written.beside))
+            parts[kind] = text
+    return [_stretch(at, at - first, rows, leaves, beside) for at in range(first, end, SPAN)]
+
+
+def _stretch(
+    first: int, at: int, rows: list[Row], leaves: list[bytes], beside: dict[int, list[bytes]]
+) -> Stretch:
+    some, own = rows[at : at + SPAN], leaves[at : at + SPAN]
+    parts = [b"".join(own), b"".join([row[3] for row in some]), *beside.get(first // SPAN, ())]
+    digest = _sha256()
+    for part in parts:  # which ends where the next begins
+        digest.update(len(part).to_bytes(8))
+        digest.update(part)
+    terms = [row[4] for row in some] if len(some[0]) > 4 else ()
+    return Stretch(first, own, digest.digest(), terms)
+
+
+def _whole(some: list[Row], first: int, end: int) -> bool:
+    """Whether the engine wrote what was asked for, whatever stands in a column."""
+    return all(
+        isinstance(number, int)
+        and isinstance(text, bytes)
+        and first // SPAN <= number < -(-end // SPAN)
+        for number, text in some
+    )
 
 
 def _between(first: int, end: int) -> str:
-    return f"WHERE n.seq >= {int(first)} AND n.seq < {int(end)}"
+    return f"n.seq >= {int(first)} AND n.seq < {int(end)}"
 
 
-def _leaves(rows: list[Row] | None, first: int, end: int, at: int) -> list[bytes] | None:
-    if rows is None or len(rows) != end - first:
+def _leaves(rows: list[Row] | None, first: int, end: int) -> list[bytes] | None:
+    if not rows:
+        return None
+    places, entries, stored, *_ = zip(*rows, strict=True)
+    if places != tuple(range(first, end)):
         return None
     try:
-        leaves = [_sha256(b"\0" + row[at]).digest() for row in rows]
+        leaves = [_sha256(b"\0" + entry).digest() for entry in entries]
     except TypeError:
         return None
-    places = [_number(row[0]) for row in rows]
-    stored = [row[at + 1] for row in rows]
-    return leaves if stored == leaves and places == list(range(first, end)) else None
+    return leaves if list(stored) == leaves else None
 
 
-def _number(value: Any) -> int:
-    # PostgreSQL's binary COPY hands out the eight bytes of a bigint.
-    return value if isinstance(value, int) else int.from_bytes(value)
-
-
-def _rows(query: str) -> list[Row] | None:
+def _rows(question: str) -> list[Row] | None:
     """Rows as the engine holds them; None where it cannot hand one out."""
     connection.ensure_connection()
+    if connection.vendor == "postgresql":
+        with psycopg.Cursor(connection.connection) as cursor:
+            return cursor.execute(question, binary=True).fetchall()
     cursor = connection.connection.cursor()
     try:
-        if connection.vendor == "sqlite":
-            return list(cursor.execute(query).fetchall())
-        with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT binary)") as copy:
-            return list(copy.rows())
+        return list(cursor.execute(question).fetchall())
     except sqlite3.OperationalError:
-        return None  # text that is no UTF-8: SQLite keeps any bytes in any column
+        return None  # text that is no UTF-8, or bytes where text belongs
     finally:
         cursor.close()
-
-
-def _plain(model: type[models.Model], of: str, vendor: str) -> list[str]:
-    """Columns of a table as they are stored."""
-    columns = []
-    for field in model._meta.concrete_fields:
-        name = f'{of}."{field.column}"'
-        # The driver makes a datetime of a column, and leaves an expression alone.
-        dated = vendor == "sqlite" and isinstance(field, models.DateTimeField)
-        columns.append(f"+{name}" if dated else name)
-    return columns
-
-
-@cache
-def _columns(vendor: str) -> tuple[str, int]:
-    """What is read of an event and its search row, and the place of the words in it."""
-    recorded = "+e.recorded_at" if vendor == "sqlite" else "e.recorded_at"
-    columns = ["n.seq", "e.entry", "e.leaf_hash", "n.event_id", recorded]
-    words = len(columns) + [f.column for f in EventRow._meta.concrete_fields].index("terms")
-    columns += _plain(EventRow, "r", vendor)
-    if vendor == "postgresql":
-        columns.append(f"r.{fulltext.PG_VECTOR}")
-    return ", ".join(columns), words

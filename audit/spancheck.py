@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.db import connection
+
 from audit import rawread
 from audit.known import SPAN, Memory
 from audit.leafcheck import LeafChecker
@@ -29,32 +31,32 @@ class SpanChecker:
         self._findings = findings
         self._leaves = leaves
         self._memory = memory
-        self._words = words
+        self._words = words and connection.vendor == "sqlite"
         self.known = 0
 
     def check(self, first: int, end: int, *, examine_from: int) -> Sequence[bytes | None]:
         """Check `first <= seq < end`; as `LeafChecker.check`."""
         found: list[bytes | None] = []
-        at = first
-        while at < end:
-            upto = min(at - at % SPAN + SPAN, end)
-            if upto - at == SPAN and at >= examine_from:
-                found += self._stretch(at)
-            else:
-                found += self._leaves.check(at, upto, examine_from=examine_from)
-            at = upto
+        whole = max(-(-first // SPAN) * SPAN, -(-examine_from // SPAN) * SPAN)
+        behind = end // SPAN * SPAN
+        if whole >= behind:
+            return self._leaves.check(first, end, examine_from=examine_from)
+        if first < whole:
+            found += self._leaves.check(first, whole, examine_from=examine_from)
+        for at, read in enumerate(rawread.stretches(whole, behind, words=self._words)):
+            found += self._stretch(whole + at * SPAN, read)
+        if behind < end:
+            found += self._leaves.check(behind, end, examine_from=examine_from)
         return found
 
-    def _stretch(self, first: int) -> Sequence[bytes | None]:
-        read = rawread.stretch(first)
+    def _stretch(self, first: int, read: rawread.Stretch | None) -> Sequence[bytes | None]:
         known = self._memory.recall(first, read.digest) if read else None
         if read is None or known is None:
             return self._anew(first, read.digest if read else b"")
         if positions := known.positions():
             self._leaves.open([first + place for place in positions])
-        if self._words:
-            for place, words in enumerate(read.terms):
-                self._leaves.index.add(first + place, words)
+        for place, words in enumerate(read.terms):
+            self._leaves.index.add(first + place, words)
         self.known += SPAN
         return read.leaves
 

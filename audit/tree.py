@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import connection
@@ -34,6 +35,18 @@ def read_tile(level: int, index: int) -> bytes:
     # The root of every full tile below is kept, so a partial tile costs one small query.
     below = Tile.objects.filter(level=level - 1, n__gte=first, n__lt=first + WIDTH)
     return b"".join(map(bytes, below.order_by("n").values_list("root", flat=True)))
+
+
+def stored_tiles(names: Iterable[tuple[int, int]]) -> dict[tuple[int, int], tuple[bytes, bytes]]:
+    """Hashes and root of each full tile, by level and index, that is stored among these."""
+    where = " OR ".join(f"(level = {level:d} AND n = {n:d})" for level, n in names)
+    rows = _query(f"SELECT level, n, hashes, root FROM audit_tile WHERE {where}")  # noqa: S608 - numbers
+    return {(level, n): (_bytes(hashes), _bytes(root)) for level, n, hashes, root in rows}
+
+
+def _bytes(stored: Any) -> bytes:
+    """What stands in a column for bytes; text, which SQLite would keep there, is none of ours."""
+    return bytes(stored) if isinstance(stored, bytes | memoryview) else b""
 
 
 def tiles_of_path(index: int, size: int) -> ReadTile:

@@ -13,7 +13,7 @@ from audit.keyring import Keyring
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger.growing import GrowingTree
 from audit.ledger.growing import Tile as FullTile
-from audit.ledger.merkle import HASH_SIZE, ProofError, fold
+from audit.ledger.merkle import HASH_SIZE, ProofError
 from audit.ledger.note import NoteError
 from audit.ledger.tiles import HEIGHT, WIDTH
 from audit.logkey import LedgerIdentityError
@@ -21,7 +21,7 @@ from audit.models import Checkpoint, Tile
 from audit.ordercheck import SignedOrder
 from audit.reading import UNREADABLE
 from audit.report import Findings
-from audit.tree import read_tile, stored_size
+from audit.tree import read_tile, stored_size, stored_tiles
 
 _CHUNK = 500
 _SHOWN = 10
@@ -136,30 +136,24 @@ class TreeChecker:
         full = self._tree.extend(hashes)
         if not full:
             return
-        wanted = Q()
-        for tile in full:
-            wanted |= Q(level=tile.level, n=tile.index)
-        stored = {(t.level, t.n): t for t in Tile.objects.filter(wanted)}
+        stored = stored_tiles((tile.level, tile.index) for tile in full)
         for tile in full:
             self._compare(tile, stored.get((tile.level, tile.index)))
 
-    def _compare(self, tile: FullTile, stored: Tile | None) -> None:
+    def _compare(self, tile: FullTile, stored: tuple[bytes, bytes] | None) -> None:
         name = f"tile {tile.level}/{tile.index}"
         if stored is None:
             self._findings.add("tile", f"{name} is missing", tile.index << 8 * (tile.level + 1))
             return
-        held = bytes(stored.hashes)
+        held, root = stored
         if held != tile.hashes:
-            differs = next(
-                i
-                for i in range(WIDTH)
-                if held[i * HASH_SIZE : (i + 1) * HASH_SIZE]
-                != tile.hashes[i * HASH_SIZE : (i + 1) * HASH_SIZE]
-            )
+            places = range(0, WIDTH * HASH_SIZE, HASH_SIZE)
+            ends = [at for at in places if held[: at + HASH_SIZE] != tile.hashes[: at + HASH_SIZE]]
+            differs = ends[0] // HASH_SIZE if ends else WIDTH - 1  # it has more than there are
             index = (tile.index * WIDTH + differs) << 8 * tile.level
             message = f"the leaf differs from {name}: the event or the tile was changed"
             self._findings.add("tile", message, index)
-        elif bytes(stored.root) != fold(tile.hashes):
+        elif root != tile.root:
             index = tile.index << 8 * (tile.level + 1)
             self._findings.add("tile", f"the root kept for {name} was changed", index)
 

@@ -12,11 +12,12 @@ from .tiles import HEIGHT, TILE_BYTES, WIDTH, ReadTile, TileReader
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A tile and its bytes (32 per hash)."""
+    """A tile and its bytes (32 per hash); `root` is the tree hash over them once it is full."""
 
     level: int
     index: int
     hashes: bytes
+    root: bytes = b""
 
     @property
     def width(self) -> int:
@@ -83,17 +84,14 @@ class GrowingTree:
     def _carry(self, full: list[Tile]) -> None:
         level = 0
         while len(self._edge[level]) == TILE_BYTES:
-            done = Tile(
-                level,
-                (self._size >> HEIGHT * (level + 1)) - 1,
-                bytes(self._edge[level]),
-            )
-            full.append(done)
+            hashes = bytes(self._edge[level])
+            root = fold(hashes)
+            full.append(Tile(level, (self._size >> HEIGHT * (level + 1)) - 1, hashes, root))
             self._edge[level].clear()
             level += 1
             if level == len(self._edge):
                 self._edge.append(bytearray())
-            self._edge[level] += fold(done.hashes)
+            self._edge[level] += root
 
     def partial_tiles(self) -> list[Tile]:
         """Return the unfilled tiles of the right edge, lowest level first."""
