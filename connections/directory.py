@@ -1,13 +1,23 @@
-"""People from the tenant's directory: their roles and whether a phone is enrolled."""
+"""People from the tenant's directory: their roles and whether a phone is enrolled.
+
+Auth0's search gives a thousand people at most, so they are walked in the order of their creation:
+each page begins at the time where the one before ended. That time is kept, and a walk that was
+stopped by a kill or a rate limit goes on from there.
+"""
 
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from approvals import issuer, people
-from auth0_client.errors import Auth0Error, RateLimited
-from auth0_client.management import Management, User
+from auth0_client.errors import Auth0Error, RateLimited, Unavailable
+from auth0_client.management import MOST_FOUND, USERS_A_PAGE, Management, User
+from connections import schedule
 from connections.schedule import Progress
 from outbound.errors import OutboundError
 
@@ -15,6 +25,10 @@ log = logging.getLogger(__name__)
 
 ROLES = frozenset({"auditor", "operator", "admin"})
 _PUSH = frozenset({"push", "guardian"})  # authentication-methods `type`
+_KEEP_EACH: Final = 20
+_GIVE_UP_AFTER: Final = 3
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MS: Final = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,46 +39,22 @@ class Synced:
     failed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    user: User
-    roles: frozenset[str]
-    phone: bool | None
-
-
 def sync_people(progress: Progress | None = None) -> Synced:
-    """Note everybody the tenant knows in `approvals.people`.
+    """Note everybody the tenant knows in `approvals.people`, or go on where it stopped.
 
     Where the tenant assigns none of our roles to anybody, roles are managed elsewhere (a claim
     made by an Action) and the ones from the last sign-in stay.
 
     Raises:
-        RateLimited, Auth0Error, OutboundError: the directory could not be listed.
+        RateLimited: the tenant wants us to wait. Auth0Error, OutboundError: the directory could
+            not be listed. Either way it goes on from there.
     """
     management = issuer.management()
     if management is None:
         return Synced(0)
-    iss = issuer.auth0().issuer
-    users: list[User] = []
-    for user in management.get_users():
-        users.append(user)
-        if progress and len(users) % 50 == 0:
-            progress.at(0, len(users), 0)  # a long list is alive
-    if progress:
-        progress.begin(len(users))
-    found, failed = _read(management, users, progress)
-    managed = any(person.roles for person in found)
-    for person in found:
-        known = people.find(iss, person.user.user_id)
-        people.note_person(
-            iss=iss,
-            sub=person.user.user_id,
-            name=person.user.name or "",
-            email=person.user.email or "",
-            roles=person.roles if managed or known is None else known.roles,
-            phone=person.phone,
-        )
-    return Synced(len(found), failed)
+    walk = _Walk(management, progress)
+    walk.to_the_end()
+    return Synced(walk.done - walk.failed, walk.failed)
 
 
 def scheduled(progress: Progress) -> None:
@@ -72,25 +62,98 @@ def scheduled(progress: Progress) -> None:
     sync_people(progress)
 
 
-def _read(
-    management: Management, users: list[User], progress: Progress | None
-) -> tuple[list[_Found], int]:
-    found: list[_Found] = []
-    failed = 0
-    for user in users:
+class _Walk:
+    """Person after person by the time of their creation, which is kept on the job's row."""
+
+    def __init__(self, management: Management, progress: Progress | None) -> None:
+        self._management, self._progress = management, progress
+        begun = progress.after if progress else 0
+        self._at = _BEGINNING + timedelta(milliseconds=begun)
+        self.done = self.failed = self._total = 0
+        self._in_a_row = 0  # unanswered: it may be Auth0 that is away, not these people
+        self._kept, self._kept_at = 0, time.monotonic()
+        if progress and begun:
+            progress.say(f"Goes on with people created since {self._at:%Y-%m-%d %H:%M} UTC.")
+
+    def to_the_end(self) -> None:
+        """As `sync_people`."""
+        managed = self._management.has_members(ROLES)
         try:
-            roles = frozenset(r.name for r in management.roles(user.user_id)) & ROLES
-            found.append(_Found(user, roles, _has_phone(management, user.user_id)))
+            for user in self._users():
+                self._one(user, managed)
+                if self.done - self._kept >= _KEEP_EACH or time.monotonic() - self._kept_at > 1:
+                    self._keep()
+            self._at = _BEGINNING  # the next walk is a new one
+        finally:
+            self._keep()
+
+    def _users(self) -> Iterator[User]:
+        """Each once; those of the very time where a page ended come with the next one again."""
+        known: set[str] = set()
+        since, page = self._at, 0
+        while True:
+            users, matching = self._management.users_created(since, page)
+            self._total = max(self._total, self.done + matching - len(known))
+            for user in users:
+                if user.user_id not in known:
+                    yield user
+            if len(users) < USERS_A_PAGE:
+                return
+            last = users[-1].created_at or since
+            if last > since:
+                known = {user.user_id for user in users if user.created_at == last}
+                since, page = last, 0
+                continue
+            known |= {user.user_id for user in users}
+            page += 1
+            if page * USERS_A_PAGE >= MOST_FOUND:  # as many in one millisecond: an import
+                self._say(
+                    f"More than {MOST_FOUND:,} people were created at {last}; some are missing."
+                )
+                known, since, page = set(), last + _MS, 0
+
+    def _one(self, user: User, managed: bool) -> None:
+        schedule.spare(self._management.budget)
+        unanswered: Exception | None = None
+        try:
+            roles = {role.name for role in self._management.roles(user.user_id)} & ROLES
+            phone = _has_phone(self._management, user.user_id)
         except RateLimited:
             raise
         except (Auth0Error, OutboundError) as error:
             log.info("one person not readable: %s", type(error).__name__)
-            failed += 1
-            if progress:
-                progress.failed("Some people could not be read.")
-        if progress:
-            progress.step()
-    return found, failed
+            self.failed += 1
+            self._say("Some people could not be read.")
+            unanswered = error if isinstance(error, Unavailable | OutboundError) else None
+        else:
+            self._note(user, roles, phone, managed)
+        self.done += 1
+        self._at = user.created_at or self._at
+        self._in_a_row = self._in_a_row + 1 if unanswered else 0
+        if unanswered and self._in_a_row >= _GIVE_UP_AFTER:
+            raise unanswered  # goes on behind them; the next walk reads them again
+
+    def _note(self, user: User, roles: set[str], phone: bool | None, managed: bool) -> None:
+        iss = issuer.auth0().issuer
+        known = people.find(iss, user.user_id)
+        people.note_person(
+            iss=iss,
+            sub=user.user_id,
+            name=user.name or "",
+            email=user.email or "",
+            roles=roles if managed or known is None else known.roles,
+            phone=phone,
+        )
+
+    def _say(self, words: str) -> None:
+        if self._progress:
+            self._progress.say(words)
+
+    def _keep(self) -> None:
+        self._kept, self._kept_at = self.done, time.monotonic()
+        if self._progress:
+            self._progress.at(self.done, self._total, self.failed)
+            self._progress.stopped_at((self._at - _BEGINNING) // _MS)
 
 
 def _has_phone(management: Management, user_id: str) -> bool | None:

@@ -29,22 +29,23 @@ class Progress:
     def __init__(self, name: str) -> None:
         self._row = Schedule.objects.filter(name=name)
 
-    def begin(self, total: int) -> None:
-        """The amount of work is known."""
-        self._row.update(done=0, failed=0, total=total)
-
-    def at(self, done: int, total: int, failed: int) -> None:
-        """How far a job is that counts for itself; the lease is renewed."""
-        lease = clock.now() + LEASE
-        self._row.update(done=done, total=max(done, total), failed=failed, lease=lease)
+    @property
+    def after(self) -> int:
+        """Where a job that goes on by itself was stopped; 0 at its beginning."""
+        return self._row.values_list("after", flat=True).first() or 0
 
     def step(self) -> None:
         """One more is done; the lease of a long run is renewed."""
         self._row.update(done=F("done") + 1, lease=clock.now() + LEASE)
 
-    def failed(self, why: str) -> None:
-        """One could not be read; the run goes on."""
-        self._row.update(failed=F("failed") + 1, detail=why[:300])
+    def stopped_at(self, after: int) -> None:
+        """It would go on from here."""
+        self._row.update(after=after)
+
+    def at(self, done: int, total: int, failed: int) -> None:
+        """How far a job is that counts for itself; the lease is renewed."""
+        lease = clock.now() + LEASE
+        self._row.update(done=done, total=max(done, total), failed=failed, lease=lease)
 
     def say(self, words: str) -> None:
         """Something that people should know about this run."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from auth0_client.management.api import Management
+from auth0_client.management.api import MOST_FOUND, USERS_A_PAGE, Management
 from auth0_client.management.logs import LogPage
 from auth0_client.management.people import (
     AuthenticationMethod,
@@ -16,6 +16,8 @@ from auth0_client.management.people import (
 from auth0_client.management.transport import Budget
 
 __all__ = [
+    "MOST_FOUND",
+    "USERS_A_PAGE",
     "AuthenticationMethod",
     "Budget",
     "Grant",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Final
 
 from auth0_client.errors import NotFound
 from auth0_client.failures import done_without_words
@@ -32,6 +34,10 @@ from auth0_client.management.transport import (
 )
 from outbound.shape import Fields
 
+USERS_A_PAGE: Final = 100
+MOST_FOUND: Final = 1000
+"""What Auth0's search of users gives for one question, over all its pages."""
+
 
 class Management:
     """Reads about people and logs; ends sessions and tokens. Errors as in ``transport.send``."""
@@ -44,10 +50,40 @@ class Management:
         """What the newest answer said about the rate limit."""
         return self._api.budget
 
-    def get_users(self, query: str | None = None) -> Iterator[User]:
-        """Every user, or those matching Auth0's user search ``query`` (at most 1,000)."""
-        params = {"q": query, "search_engine": "v3"} if query else {}
-        return map(read_user, self._api.numbered_pages("mgmt.users", "users", params))
+    def users_created(self, since: datetime, page: int = 0) -> tuple[list[User], int]:
+        """A page of those created at ``since`` or later, oldest first, and how many there are.
+
+        Auth0's search is paged by ``page`` and ``per_page`` up to the 1,000th result and refuses
+        what is beyond, so that a long list is walked by ``since``. Times are of milliseconds.
+        """
+        moment = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{since:%f}"[:3] + "Z"
+        params = {
+            "q": f"created_at:[{moment} TO *]",
+            "search_engine": "v3",
+            "sort": "created_at:1",
+            "page": str(page),
+            "per_page": str(USERS_A_PAGE),
+            "include_totals": "true",
+        }
+        found = self._api.send("GET", "mgmt.users", "users", params=params).fields()
+        if "users" not in found:
+            raise found.bad("users", "is missing")
+        users = [read_user(item) for item in found.objects("users")]
+        if any(user.created_at is None for user in users):
+            raise found.bad("users", "has one without created_at")
+        return users, found.optional_integer("total") or len(users)
+
+    def has_members(self, names: Collection[str]) -> bool:
+        """Whether the tenant assigns a role of one of these names to anybody."""
+        for item in self._api.numbered_pages("mgmt.all_roles", "roles"):
+            role = read_role(item)
+            path, one = f"roles/{segment(role.id)}/users", {"page": "0", "per_page": "1"}
+            if (
+                role.name in names
+                and self._api.send("GET", "mgmt.role_users", path, params=one).items()
+            ):
+                return True
+        return False
 
     def user(self, user_id: str) -> User:
         """One user; raises NotFound."""

@@ -73,10 +73,12 @@ def _feeds() -> list[tuple[str, LogFeed | None]]:
 
 def _status() -> dict[str, Any]:
     now = clock.now()
-    row = Schedule.objects.filter(name=reconcile.ACCOUNTS).first()
+    rows = Schedule.objects.in_bulk([reconcile.ACCOUNTS, reconcile.PEOPLE])
+    row, people = rows.get(reconcile.ACCOUNTS), rows.get(reconcile.PEOPLE)
     running = row is not None and schedule.running(row, now)
     return {
         "schedule": row,
+        "people": people,
         "running": running,
         "asked": row is not None and not running and row.due <= now,
     }

@@ -29,11 +29,22 @@ def number(request: HttpRequest, name: str, default: int, most: int) -> int:
 
 
 def pages[Row: Model](
-    request: HttpRequest, rows: QuerySet[Row], key: str, shape: Callable[[Row], dict[str, Any]]
+    request: HttpRequest,
+    rows: QuerySet[Row],
+    key: str,
+    shape: Callable[[Row], dict[str, Any]],
+    most: int | None = None,
 ) -> JsonResponse:
-    """``page``/``per_page``: a bare array, or an object with totals on ``include_totals``."""
+    """``page``/``per_page``: a bare array, or an object with totals on ``include_totals``.
+
+    Of a search nothing beyond its ``most`` results is given.
+    """
     per_page = number(request, "per_page", 50, PER_PAGE_MAX)
     start = number(request, "page", 0, 1_000_000) * per_page
+    if most is not None and start + per_page > most:
+        raise ManagementError(
+            400, f"You can only page through the first {most} records.", "invalid_paging"
+        )
     items = [shape(row) for row in rows[start : start + per_page]]
     if request.GET.get("include_totals") != "true":
         return JsonResponse(items, safe=False)

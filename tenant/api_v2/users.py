@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.dateparse import parse_datetime
 
 from tenant import clock, sessions
 from tenant.api_v2 import shapes
@@ -15,7 +16,13 @@ from tenant.api_v2.paging import checkpoint, pages
 from tenant.ciba.models import PushEnrolment
 from tenant.models import LoginSession, Person, RefreshToken
 
+SEARCH_MAX = 1000
 FIELDS = {"email": "email__iexact", "name": "name__iexact", "user_id": "sub"}
+# Lucene's ranges: brackets include their end, braces do not, a star is open.
+_RANGE = re.compile(
+    r"created_at:(?P<open>[\[{])(?P<low>\S+) TO (?P<high>[^\s\]}]+)(?P<close>[\]}])"
+)
+_SORT = re.compile(r"created_at:(?P<way>1|-1)")
 _TERM = re.compile(r'(?P<field>[a-z_]+):(?:"(?P<quoted>[^"]*)"|(?P<bare>\S+))')
 
 
@@ -47,9 +54,10 @@ def revoke_refresh_tokens(rows: QuerySet[RefreshToken]) -> None:
 
 def index(request: HttpRequest) -> HttpResponse:
     """``GET /users``: all, or those matching ``q``."""
-    rows = Person.objects.order_by("pk")
+    rows = Person.objects.order_by(*_order(request.GET.get("sort", "")))
     query = request.GET.get("q", "").strip()
-    return pages(request, rows.filter(_condition(query)) if query else rows, "users", shapes.user)
+    found = rows.filter(_condition(query)) if query else rows
+    return pages(request, found, "users", shapes.user, most=SEARCH_MAX)
 
 
 def by_email(request: HttpRequest) -> HttpResponse:
@@ -130,6 +138,9 @@ def _phone(phone: PushEnrolment) -> dict[str, Any]:
 def _condition(query: str) -> Q:
     condition = Q()
     for term in re.split(r"\s+AND\s+", query):
+        if span := _RANGE.fullmatch(term):
+            condition &= _span(span)
+            continue
         match = _TERM.fullmatch(term)
         if match is None:
             words = term.strip('"*')
@@ -138,6 +149,29 @@ def _condition(query: str) -> Q:
         value = match["quoted"] if match["quoted"] is not None else match["bare"]
         condition &= _field(match["field"], value)
     return condition
+
+
+def _span(span: re.Match[str]) -> Q:
+    condition = Q()
+    ends = (("low", "gte" if span["open"] == "[" else "gt"),
+            ("high", "lte" if span["close"] == "]" else "lt"))  # fmt: skip
+    for name, comparison in ends:
+        if span[name] == "*":
+            continue
+        moment = parse_datetime(span[name].strip('"'))
+        if moment is None:
+            raise ManagementError(400, f"{span[name]!r} is no date", "invalid_query_string")
+        condition &= Q(**{f"created_at__{comparison}": moment})
+    return condition
+
+
+def _order(sort: str) -> tuple[str, ...]:
+    if not sort:
+        return ("pk",)
+    found = _SORT.fullmatch(sort)
+    if found is None:
+        raise ManagementError(400, "sort is created_at:1 or created_at:-1", "invalid_sort")
+    return ("created_at", "pk") if found["way"] == "1" else ("-created_at", "-pk")
 
 
 def _field(field: str, value: str) -> Q:

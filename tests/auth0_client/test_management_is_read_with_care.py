@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import httpx
@@ -136,14 +136,31 @@ def test_lists_are_read_page_by_page(world: World) -> None:
     )
     assert [a.strategy for a in api.connected_accounts(SUB)] == ["github", "github"]
 
-    def people(request: httpx.Request) -> httpx.Response:
+    def grants(request: httpx.Request) -> httpx.Response:
         page = int(request.url.params["page"])
         count = 50 if page == 0 else 3
-        users = [{"user_id": f"auth0|{page}-{n}"} for n in range(count)]
-        return httpx.Response(200, json=users)
+        found = [{"id": f"{page}-{n}", "clientID": "c", "user_id": SUB} for n in range(count)]
+        return httpx.Response(200, json=found)
 
-    world.routes.get(url__startswith=f"{API}/users?").mock(side_effect=people)
-    assert len(list(api.get_users())) == 53
+    world.routes.get(url__startswith=f"{API}/grants?").mock(side_effect=grants)
+    assert len(api.grants(SUB)) == 53
+
+
+def test_people_are_asked_for_by_the_millisecond_of_their_creation(world: World) -> None:
+    api = machine(world)
+    user = {"user_id": "auth0|x", "created_at": "2026-01-02T03:04:05.678Z"}
+    answer = {"start": 0, "limit": 100, "length": 1, "total": 4321, "users": [user]}
+    route = world.routes.get(url__startswith=f"{API}/users?").respond(json=answer)
+    since = datetime(2026, 1, 2, 4, 4, 5, 678999, tzinfo=timezone(timedelta(hours=1)))
+    [found], total = api.users_created(since, 2)
+    assert (found.user_id, total) == ("auth0|x", 4321)
+    asked = route.calls.last.request.url.params
+    assert asked["q"] == "created_at:[2026-01-02T03:04:05.678Z TO *]"
+    assert (asked["sort"], asked["page"], asked["per_page"]) == ("created_at:1", "2", "100")
+    for bad in ({"users": [{"user_id": "auth0|x"}]}, {"start": 0}):
+        route.respond(json=bad)
+        with pytest.raises(BadAnswer):
+            api.users_created(since)
 
 
 def test_what_a_person_has_is_typed(world: World) -> None:

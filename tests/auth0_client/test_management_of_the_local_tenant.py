@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import pytest
+
 from auth0_client.ciba import Refused
+from auth0_client.errors import BadRequest
 from tests.auth0_client.town import API, APPROVALS, Town
 from tests.support.sign_in import SUBS
 from tests.support.tenant import Browser
@@ -34,7 +39,7 @@ def test_the_configuration_can_be_read_for_a_doctor(town: Town) -> None:
     audiences = {item.text("identifier") for item in api.resource_servers()}
     assert {API, APPROVALS} <= audiences
     assert api.client_grants(town.auth0.tenant.management_audience)
-    assert len(list(api.get_users())) == 7
+    assert len(api.users_created(datetime(2000, 1, 1, tzinfo=UTC))[0]) == 7
 
 
 def test_a_denial_leaves_the_evidence_that_tells_it_from_an_expiry(
@@ -60,3 +65,16 @@ def test_what_a_person_has_can_be_listed_and_ended(town: Town) -> None:
     api.revoke_access(person)
     assert api.sessions(person) == []
     assert api.refresh_tokens(person) == []
+
+
+def test_people_are_walked_by_their_creation_and_no_further_than_a_search_goes(town: Town) -> None:
+    api = town.auth0.management
+    users, total = api.users_created(datetime(2000, 1, 1, tzinfo=UTC))
+    times = [user.created_at for user in users if user.created_at]
+    assert total == len(times) == 7 and times == sorted(times)
+    later, fewer = api.users_created(times[-1])
+    assert {user.user_id for user in later} <= {user.user_id for user in users}
+    assert fewer == sum(1 for time in times if time >= times[-1])
+    with pytest.raises(BadRequest, match="1000"):
+        api.users_created(times[0], 10)
+    assert api.has_members({"admin"}) and not api.has_members({"another-product"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from auth0_client import FAILURES, Auth0
 from outbound import Guard, Outbound, Retries
 from tests.auth0_client.pretended_tenant import discovery_document, key_set, signed, tenant
 
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 NAMES = [
     "access_token", "token_type", "expires_in", "scope", "id_token", "authorization_details",
     "error", "error_description", "errorCode", "message", "interval", "auth_req_id", "device_code",
@@ -49,7 +51,8 @@ CALLS: dict[str, Callable[[Auth0], object]] = {
     "accounts": lambda a: a.my_account.accounts("t"),
     "connectable": lambda a: a.my_account.connectable("t"),
     "delete": lambda a: a.my_account.delete("t", "cac_1"),
-    "users": lambda a: list(a.management.get_users()),
+    "users": lambda a: a.management.users_created(BEGINNING),
+    "role members": lambda a: a.management.has_members({"admin"}),
     "user": lambda a: a.management.user("auth0|x"),
     "methods": lambda a: a.management.authentication_methods("auth0|x"),
     "sessions": lambda a: a.management.sessions("auth0|x"),

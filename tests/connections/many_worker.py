@@ -2,6 +2,7 @@
 
 prepare N   know N people
 work S      run what is due S seconds from now; says `ran` and how
+people S    the same with the walk through the directory
 state       says what the database holds, as JSON
 """
 
@@ -67,9 +68,10 @@ def main() -> None:
     import django
 
     django.setup()
+    do = {"prepare": prepare, "work": work, "people": people, "state": state}
     for line in sys.stdin:
         what, _, number = line.strip().partition(" ")
-        print(json.dumps({"prepare": prepare, "work": work, "state": state}[what](number)))
+        print(json.dumps(do[what](number)))
         sys.stdout.flush()
 
 
@@ -93,24 +95,40 @@ def prepare(number: str) -> str:
 
 def work(seconds: str) -> dict[str, Any]:
     """Whatever is due then."""
+    from connections import reconcile
+
+    return _due(reconcile.ACCOUNTS, reconcile.everybody, seconds)
+
+
+def people(seconds: str) -> dict[str, Any]:
+    """The directory, if it is due then."""
+    from connections import directory, reconcile
+
+    return _due(reconcile.PEOPLE, directory.scheduled, seconds)
+
+
+def _due(name: str, job: Any, seconds: str) -> dict[str, Any]:
     from approvals import clock
-    from connections import reconcile, schedule
+    from connections import schedule
     from connections.models import Schedule
 
-    now = clock.now() + timedelta(seconds=float(seconds))
-    ran = schedule.run_due({reconcile.ACCOUNTS: reconcile.everybody}, now)
-    row = Schedule.objects.get(name=reconcile.ACCOUNTS)
+    ran = schedule.run_due({name: job}, clock.now() + timedelta(seconds=float(seconds)))
+    row = Schedule.objects.get(name=name)
     wait = (row.due - clock.now()).total_seconds()
-    return {"ran": ran, "wait": wait, "done": row.done, "total": row.total, "detail": row.detail}
+    return {"ran": ran, "wait": wait, "done": row.done, "total": row.total, "detail": row.detail,
+            "finished": row.finished is not None, "after": row.after}  # fmt: skip
 
 
 def state(_: str) -> dict[str, Any]:
     """Counts of everything that matters."""
+    from approvals.models import Person
     from audit.models import EventRow
     from connections.models import ConnectedAccount, ReconcileRun
 
     events = EventRow.objects.filter(action="connection.reconciled")
     return {
+        "people": Person.objects.count(),
+        "admins": [person.sub for person in Person.objects.all() if person.roles],
         "accounts": ConnectedAccount.objects.count(),
         "states": sorted(ConnectedAccount.objects.values_list("state", flat=True).distinct()),
         "events": events.count(),

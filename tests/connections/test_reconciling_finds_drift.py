@@ -136,6 +136,15 @@ def test_people_who_cannot_be_read_stop_nobody_for_ever(
     assert (tries, run.done, run.failed) == (4, Person.objects.count(), 3)
 
 
+def test_what_the_directory_could_not_tell_is_shown(iss: str) -> None:
+    client = signed_in("admin", "admin")
+    words = "More than 1,000 people were created"
+    assert reconcile.run_due() == 2
+    assert words not in client.get("/connections/inventory/sources/").content.decode()
+    Schedule.objects.filter(name=reconcile.PEOPLE).update(detail=f"{words} at once.")
+    assert words in client.get("/connections/inventory/sources/").content.decode()
+
+
 def test_roles_stay_where_the_tenant_manages_none(
     iss: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tests.faults.proxy import SLOW, WORK_DONE, Fault, Wire, timed
 from tests.support.sign_in import SUBS
 
 SUB = SUBS["auditor"]
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 CALLBACK = "http://localhost/callback"
 SECRET = "s3cret-value-of-the-caller"
 PARTS = ("oauth", "device", "ciba", "vault", "my_account", "management")
@@ -57,7 +59,8 @@ CALLS: dict[str, Call] = {
     "my_account.accounts": lambda a: a.my_account.accounts(SECRET),
     "my_account.connectable": lambda a: a.my_account.connectable(SECRET),
     "my_account.delete": lambda a: a.my_account.delete(SECRET, "cac_1"),
-    "management.get_users": lambda a: list(a.management.get_users()),
+    "management.users_created": lambda a: a.management.users_created(BEGINNING),
+    "management.has_members": lambda a: a.management.has_members({"admin"}),
     "management.user": lambda a: a.management.user(SUB),
     "management.roles": lambda a: a.management.roles(SUB),
     "management.connected_accounts": lambda a: a.management.connected_accounts(SUB),

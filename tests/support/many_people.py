@@ -2,22 +2,26 @@
 
     python -m tests.support.many_people PORT PEOPLE ACCOUNTS
 
-Answers what a comparison asks: discovery, a machine token, connections, users (1,000 at most, as
-Auth0 pages them), roles, enrolments, connected accounts by checkpoint, and an empty tenant log.
+Answers what a comparison asks: discovery, a machine token, connections, users (by the time of their
+creation, a thousand at most for one question, as Auth0's search gives them), roles, enrolments,
+connected accounts by checkpoint, and an empty tenant log.
 `POST /__control` takes `{"limit": N, "per_s": R}` (a bucket; beyond it 429 with Retry-After),
-`{"refuse": N}` (429 for the next ones), `{"gone": [numbers]}`, `{"scopes": {number: [..]}}` and
-`{"delay_ms": D}`; `GET /__control` tells counts.
+`{"refuse": N}` (429 for the next ones), `{"together": N}` (created in one millisecond),
+`{"gone": [numbers]}`, `{"scopes": {number: [..]}}` and `{"delay_ms": D}`; `GET /__control` tells
+counts.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -46,6 +50,7 @@ class Town:
     per_s: float = 0.0
     delay_ms: float = 0.0
     refuse: int = 0
+    together: int = 3
     gone: set[int] = field(default_factory=set)
     scopes: dict[int, list[str]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
@@ -75,6 +80,7 @@ class Town:
             self.limit, self.per_s = given["limit"], given["per_s"]
             self._left, self._at = float(self.limit), time.monotonic()
         self.refuse = given.get("refuse", self.refuse)
+        self.together = given.get("together", self.together)
         self.delay_ms = given.get("delay_ms", self.delay_ms)
         self.gone = set(given.get("gone", self.gone))
         self.scopes |= {int(n): s for n, s in given.get("scopes", {}).items()}
@@ -110,19 +116,46 @@ class Town:
             return 200, []
         if parts == ["users"]:
             return self._users(query)
+        if parts == ["roles"]:
+            return 200, [{"id": "rol_admin", "name": "admin"}]
+        if parts == ["roles", "rol_admin", "users"]:
+            return 200, [{"user_id": sub_of(0)}]
         number = int(unquote(parts[1]).removeprefix("auth0|"), 16)
         if number >= self.people or number in self.gone:
             body = {"statusCode": 404, "error": "Not Found", "message": "no such user",
                     "errorCode": "inexistent_user"}  # fmt: skip
             return 404, body
+        if parts[2:] == ["roles"] and number == 0:
+            return 200, [{"id": "rol_admin", "name": "admin"}]
         if parts[2:] == ["connected-accounts"]:
             return 200, {"connected_accounts": self._accounts(number)}
         return 200, []
 
     def _users(self, query: dict[str, list[str]]) -> tuple[int, Any]:
         page, size = int(query.get("page", ["0"])[0]), int(query.get("per_page", ["50"])[0])
-        numbers = range(page * size, min((page + 1) * size, self.people))
-        return 200, [{"user_id": sub_of(n), "name": f"Person {n}"} for n in numbers]
+        self.counts["pages"] += 1
+        if size > 100 or (page + 1) * size > 1000:
+            message = "You can only page through the first 1000 records."
+            return 400, {"statusCode": 400, "error": "Bad Request", "message": message,
+                         "errorCode": "invalid_paging"}  # fmt: skip
+        since = re.fullmatch(r"created_at:\[(\S+) TO \*\]", query.get("q", [""])[0])
+        numbers: list[int] = list(range(self.people))
+        if since:
+            assert query["sort"] == ["created_at:1"]
+            numbers = [n for n in numbers if self.created(n) >= since[1]]
+        users = [
+            {"user_id": sub_of(n), "name": f"Person {n}", "created_at": self.created(n)}
+            for n in numbers[page * size : (page + 1) * size]
+        ]
+        if query.get("include_totals") != ["true"]:
+            return 200, users
+        return 200, {"start": page * size, "limit": size, "length": len(users),
+                     "total": len(numbers), "users": users}  # fmt: skip
+
+    def created(self, number: int) -> str:
+        """When a person was created: `together` of them in the same millisecond."""
+        at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(milliseconds=number // self.together)
+        return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def _accounts(self, number: int) -> list[dict[str, Any]]:
         return [
