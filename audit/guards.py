@@ -23,6 +23,16 @@ FIRST_GUARDED = (  # since migration 0002
 IMPORTS_GUARDED = ("audit_importedrow",)  # since migration 0003
 TIME_GUARDED = ("audit_timetoken",)  # since migration 0008
 GUARDED = (*FIRST_GUARDED, *IMPORTS_GUARDED, *TIME_GUARDED)
+THINNED = ("audit_checkpoint", "delete")  # since migration 0013
+"""Old rows of this table may go (`audit.thinning`); younger ones are refused like all others.
+
+The condition reads the row alone: a trigger that names another table breaks when Django remakes
+that one on SQLite.
+"""
+_YOUNG = {
+    "sqlite": "OLD.created >= datetime('now', '-7 days')",
+    "postgresql": "(old.created >= (now() - '7 days'::interval))",
+}
 _VERBS = {"sqlite": ("update", "delete"), "postgresql": ("update", "delete", "truncate")}
 _FUNCTION = "audit_refuse_change"
 # 23001 restrict_violation: an integrity class, so that both engines raise IntegrityError.
@@ -49,28 +59,49 @@ def create_statements(vendor: str, tables: Sequence[str] = GUARDED) -> list[str]
     return statements
 
 
-def _sqlite_trigger(table: str, verb: str) -> str:
+def thinning_statements(vendor: str) -> list[str]:
+    """SQL that lets rows of `THINNED` go once they are a week old."""
+    return [_drop(vendor, *THINNED), _now_wanted(vendor, *THINNED)]
+
+
+def no_thinning_statements(vendor: str) -> list[str]:
+    """SQL that lets none go (migrating backwards only)."""
+    of_engine = _sqlite_trigger if vendor == "sqlite" else _postgresql_trigger
+    return [_drop(vendor, *THINNED), of_engine(*THINNED)]
+
+
+def _now_wanted(vendor: str, table: str, verb: str) -> str:
+    """The trigger as it has to be after all migrations."""
+    of_engine = _sqlite_trigger if vendor == "sqlite" else _postgresql_trigger
+    return of_engine(table, verb, _YOUNG[vendor] if (table, verb) == THINNED else "")
+
+
+def _drop(vendor: str, table: str, verb: str) -> str:
+    on = f" ON {table}" if vendor == "postgresql" else ""
+    return f"DROP TRIGGER IF EXISTS {trigger_name(table, verb)}{on}"
+
+
+def _sqlite_trigger(table: str, verb: str, when: str = "") -> str:
+    only = f"WHEN {when} " if when else ""
     return (
-        f"CREATE TRIGGER {trigger_name(table, verb)} BEFORE {verb.upper()} ON {table} BEGIN "
+        f"CREATE TRIGGER {trigger_name(table, verb)} BEFORE {verb.upper()} ON {table} {only}BEGIN "
         f"SELECT RAISE(ABORT, '{table} is insert-only: {verb} refused'); END"
     )
 
 
-def _postgresql_trigger(table: str, verb: str) -> str:
+def _postgresql_trigger(table: str, verb: str, when: str = "") -> str:
     scope = "STATEMENT" if verb == "truncate" else "ROW"
+    only = f"WHEN ({when}) " if when else ""
     return (
         f"CREATE TRIGGER {trigger_name(table, verb)} BEFORE {verb.upper()} ON {table} "
-        f"FOR EACH {scope} EXECUTE FUNCTION {_FUNCTION}()"
+        f"FOR EACH {scope} {only}EXECUTE FUNCTION {_FUNCTION}()"
     )
 
 
 def drop_statements(vendor: str) -> list[str]:
     """SQL that removes every trigger again (migrating backwards only)."""
-    names = [(t, trigger_name(t, v)) for t in GUARDED for v in _VERBS[vendor]]
-    if vendor == "sqlite":
-        return [f"DROP TRIGGER IF EXISTS {name}" for _, name in names]
-    drops = [f"DROP TRIGGER IF EXISTS {name} ON {table}" for table, name in names]
-    return [*drops, f"DROP FUNCTION IF EXISTS {_FUNCTION}()"]
+    drops = [_drop(vendor, table, verb) for table in GUARDED for verb in _VERBS[vendor]]
+    return drops if vendor == "sqlite" else [*drops, f"DROP FUNCTION IF EXISTS {_FUNCTION}()"]
 
 
 def missing_triggers() -> list[str]:
@@ -107,9 +138,7 @@ def _wanted() -> dict[str, str]:
     wanted = {}
     for table in GUARDED:
         for verb in _VERBS[vendor]:
-            name = trigger_name(table, verb)
-            of_engine = _sqlite_trigger if vendor == "sqlite" else _postgresql_trigger
-            wanted[name] = of_engine(table, verb)
+            wanted[trigger_name(table, verb)] = _now_wanted(vendor, table, verb)
     return wanted
 
 

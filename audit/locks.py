@@ -1,5 +1,5 @@
 """Locks that make one process the sequencer, the client of witnesses, that of the authority, the
-one that verifies, and the one that erases."""
+one that verifies, the one that erases, and the one that thins old checkpoints."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ _WITNESSES_KEY = 0x6174612E776974  # "ata.wit"
 _ROUNDS_KEY = 0x6174612E726E64  # "ata.rnd"
 _STAMPING_KEY = 0x6174612E747361  # "ata.tsa"
 _ERASING_KEY = 0x6174612E657261  # "ata.era"
+_THINNING_KEY = 0x6174612E74686E  # "ata.thn"
 
 
 @contextmanager
@@ -54,6 +55,13 @@ def rounds_lock() -> Iterator[bool]:
 def erasing_lock() -> Iterator[bool]:
     """Yield True while this process alone erases, False if another does."""
     with _held("erasing", _ERASING_KEY) as held:
+        yield held
+
+
+@contextmanager
+def thinning_lock() -> Iterator[bool]:
+    """Yield True while this process alone removes old checkpoints, False if another does."""
+    with _held("thinning", _THINNING_KEY) as held:
         yield held
 
 

@@ -40,7 +40,7 @@ def loops() -> dict[str, Loop]:
     from approvals import clock
     from approvals.erasing import replay
     from approvals.sweep import ASKING, LETTERS, STEPS, sweep, tidy
-    from audit import due, rounds, sequencer, stamping, witnesses
+    from audit import due, rounds, sequencer, stamping, thinning, witnesses
     from connections import letters as owners
     from connections import reachable, reconcile
     from connections.access import reading
@@ -62,6 +62,7 @@ def loops() -> dict[str, Loop]:
         "time": stamping.loop,
         "verifying": rounds.loop,
         "audit-due": repeat(due.run, 1.0),
+        "thinning": repeat(thinning.run_due, 600.0),
         "erasures": repeat(replay.run_due, 30.0),
         "gateways": repeat(watch.poll_due, 1.0),
         "inventory": repeat(reconcile.run_due, 5.0),

@@ -148,6 +148,7 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
     "witnesses": ("audit.witnesses.pushing.loop", "keeps", "what witnesses signed or said"),
     "time": ("audit.stamping.loop", "keeps", "time tokens about checkpoints"),
     "audit-due": ("audit.due.run", "records", "verifications and exports that are due"),
+    "thinning": ("audit.thinning.run_due", "records", "which old checkpoints go"),
     "erasures": (
         "approvals.erasing.replay.run_due",
         "records",
@@ -206,6 +207,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
     ),
     "audit.sequencer": (frozenset({"ledger.alarm"}), "the log does not fit what was signed"),
     "audit.takeout": (frozenset({"audit.exported"}), "the whole log was taken away"),
+    "audit.thinning": (frozenset({"ledger.thinned"}), "old checkpoints go, by a rule"),
     "audit.verification": (frozenset({"audit.verified", "ledger.alarm"}), "a verification"),
     "audit.viewing": (frozenset({"audit.viewed"}), "who read the trail"),
     "connections.access.reading": (
@@ -316,6 +318,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.tree": ("sql", "reads tiles and leaves"),
     "audit.stamping": ("TimeToken", "what a time authority said about a checkpoint"),
     "audit.unchanged": ("sql", "reads the mark of the last change"),
+    "audit.thinning": ("Checkpoint", "removes old checkpoints that its rule does not keep"),
     "audit.verification": ("VerificationRun instance", "verifications and their progress"),
     "audit.viewing": ("instance", "who read the trail lately"),
     "audit.watched": ("sql", "reads which triggers there are"),
