@@ -73,7 +73,7 @@ def run() -> Thinned | None:
         gone = superfluous(old, wanted())
         if gone:
             _tell(gone, len(old) - len(gone), before)
-            for some in batched(gone, _AT_ONCE, strict=False):
+            for some in batched(gone, _AT_ONCE):
                 with transaction.atomic():
                     Checkpoint.objects.filter(id__in=[one.id for one in some]).delete()
         return Thinned(len(gone), len(old) - len(gone))
@@ -123,7 +123,8 @@ def _older(before: datetime) -> Iterator[Old]:
     last = 0
     while True:
         rows = Checkpoint.objects.filter(id__gt=last).order_by("id")
-        some = [Old(*row) for row in rows.values_list("id", "size", "root", "created")[:_READ]]
+        found = rows.values_list("id", "size", "root", "created")[:_READ]
+        some = [Old(id, size, bytes(root), created) for id, size, root, created in found]
         for one in some:
             if one.created >= before:
                 return
@@ -134,7 +135,7 @@ def _older(before: datetime) -> Iterator[Old]:
 
 
 def _tell(gone: list[Old], kept: int, before: datetime) -> None:
-    lines = "".join(f"{one.size} {b64encode(bytes(one.root)).decode()}\n" for one in gone)
+    lines = "".join(f"{one.size} {b64encode(one.root).decode()}\n" for one in gone)
     data = {
         "before": rfc3339(before),
         "removed": len(gone),
