@@ -7,7 +7,6 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,18 @@ from tests.audit.test_sequencer_survives_being_killed import (
     output,
     start,
 )
+from tests.support.forking import PORTAL
+from tests.support.migrated import migrated
 
 pytestmark = pytest.mark.stack
+TOGETHER = """
+import sys, django; django.setup()
+from audit.actor import SYSTEM
+from audit.record import Draft, record_many
+draft = Draft(actor=SYSTEM, action="audit.imported", data={"n": 1})
+drafts = [draft] * int(sys.argv[1])
+assert len(list(record_many(drafts))) == len(drafts)
+"""
 
 
 def environment(var_dir: Path) -> dict[str, str]:
@@ -33,14 +42,7 @@ def environment(var_dir: Path) -> dict[str, str]:
 
 
 def manage(var_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "django", *arguments],
-        cwd=ROOT,
-        env=environment(var_dir),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return PORTAL.run(["-m", "django", *arguments], cwd=ROOT, env=environment(var_dir))
 
 
 def copy(live: Path, to: Path) -> Path:
@@ -59,8 +61,9 @@ def copy(live: Path, to: Path) -> Path:
 
 
 def record_some(var_dir: Path, count: int) -> None:
-    code = RECORDER.replace("while True:", f"for _ in range({count}):")
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment(var_dir), check=True)
+    """Several events in one transaction, by a process that then ends."""
+    done = PORTAL.run(["-c", TOGETHER, str(count)], cwd=ROOT, env=environment(var_dir))
+    assert done.returncode == 0, done.stderr
 
 
 def problems(var_dir: Path) -> dict[str, str]:
@@ -73,8 +76,8 @@ def test_a_live_log_is_copied_restored_verified_and_an_old_copy_signs_only_once_
 ) -> None:
     live = tmp_path / "live"
     live.mkdir()
-    assert manage(live, "migrate", "-v", "0").returncode == 0
-    writers = [start(code, environment(live)) for code in (RECORDER, SEQUENCER)]
+    migrated(live / "portal.sqlite3")
+    writers = [start(code, environment(live), pipesize=4096) for code in (RECORDER, SEQUENCER)]
     try:
         assert output(writers[1]).readline() == "up\n"
         while not (live / "ledger" / "last-signed").exists():

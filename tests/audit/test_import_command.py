@@ -21,6 +21,7 @@ from audit import importing
 from audit.importing.lock import ImportRunning, import_lock
 from audit.models import Event, ImportedRow
 from tests.audit import imports
+from tests.support.migrated import migrated
 
 FIGURES = {"rows", "imported", "duplicates", "quarantined"}
 
@@ -128,7 +129,7 @@ def test_a_killed_process_leaves_a_state_that_the_next_one_finishes(tmp_path: Pa
     (var / "secrets").mkdir(parents=True)
     env = {**os.environ, "VAR_DIR": str(var), "DATABASE_URL": ""}
     manage = [sys.executable, str(Path(settings.BASE_DIR) / "manage.py")]
-    subprocess.run([*manage, "migrate", "-v0"], env=env, check=True)
+    migrated(var / "portal.sqlite3")
     importer = [*manage, "import_defenseclaw", str(path), "--json"]
     process = subprocess.Popen(importer, env=env, stdout=subprocess.DEVNULL)
     _wait_for_rows(var / "portal.sqlite3")

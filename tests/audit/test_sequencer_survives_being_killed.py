@@ -13,6 +13,8 @@ from typing import IO
 
 import pytest
 
+from tests.support.migrated import migrated
+
 pytestmark = pytest.mark.stack
 ROOT = Path(__file__).resolve().parents[2]
 # Each prints an id only after its transaction was committed: a printed id may never be lost.
@@ -42,8 +44,8 @@ print(json.dumps({"ok": report.ok, "why": str(report.first_bad), "lost": len(pri
 """
 
 
-def start(code: str, env: dict[str, str]) -> subprocess.Popen[str]:
-    """A Python process with the portal's settings."""
+def start(code: str, env: dict[str, str], pipesize: int = -1) -> subprocess.Popen[str]:
+    """A Python process with the portal's settings; it waits once nobody reads `pipesize` bytes."""
     return subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -51,6 +53,7 @@ def start(code: str, env: dict[str, str]) -> subprocess.Popen[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        pipesize=pipesize,
     )
 
 
@@ -67,8 +70,7 @@ def test_a_log_whose_writers_are_killed_at_random_still_holds(tmp_path: Path) ->
         "DATABASE_URL": f"sqlite:///{tmp_path}/killed.sqlite3",
         "DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "portal.settings"),
     }
-    migrate = [sys.executable, "-m", "django", "migrate", "-v", "0"]
-    subprocess.run(migrate, cwd=ROOT, env=env, check=True)
+    migrated(tmp_path / "killed.sqlite3")
     printed: list[str] = []
     for _ in range(3):
         writers = [start(RECORDER, env), start(SEQUENCER, env), start(SEQUENCER, env)]

@@ -18,6 +18,7 @@ from audit import erasure, known, rawread, sequencer, verify
 from audit.models import Event, EventRow, Openings
 from audit.record import record_many
 from tests.audit.factories import MIA, OLU, DraftFactory
+from tests.support.migrated import migrated
 
 pytestmark = pytest.mark.django_db
 SIZE = 600
@@ -106,9 +107,7 @@ SEVERAL = """
 import json, django
 if __name__ == "__main__":
     django.setup()
-    from django.core.management import call_command
     from django.db import connection
-    call_command("migrate", verbosity=0)
     from audit import sequencer, verify
     from audit.record import record_many
     from tests.audit.factories import DraftFactory
@@ -149,6 +148,7 @@ def test_several_processes_say_what_one_says(tmp_path: Path) -> None:
         "DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "portal.settings"),
         "EVIDENCE_KEY": "07" * 32,
     }
+    migrated(tmp_path / "several.sqlite3")
     ran = subprocess.run(
         [sys.executable, "-c", SEVERAL], cwd=ROOT, env=env, capture_output=True, text=True
     )

@@ -21,6 +21,7 @@ from uuid import uuid4
 import httpx
 import psycopg
 
+from tests.support.migrated import migrated
 from tests.support.tenant import CHECKOUT, free_port
 from tests.support.vault import VaultElsewhere
 
@@ -173,6 +174,8 @@ def house(folder: Path) -> Iterator[House]:
             "DJANGO_SETTINGS_MODULE": "portal.settings",
         }  # fmt: skip
         (folder / "secrets").mkdir(mode=0o700)
+        if database.startswith("sqlite:"):
+            migrated(folder / "portal.sqlite3")
         for words in (["migrate", "--verbosity=0"], ["declare_manifests", "demo/manifests"]):
             subprocess.run(
                 [sys.executable, "manage.py", *words],

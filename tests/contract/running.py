@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.migrated import migrated
 from tests.support.sign_in import API, Attempt, sign_in
 from tests.support.tenant import CHECKOUT, LocalTenant, free_port
 
@@ -67,8 +68,8 @@ class Portal:
         )  # fmt: skip
 
     def start(self) -> Portal:
-        """Migrate, furnish and serve; returns when it answers."""
-        self.manage("migrate", "--verbosity", "0")
+        """Furnish and serve; returns when it answers."""
+        migrated(self.folder / "portal.sqlite3")
         self.manage("shell", "--verbosity", "0", program=FURNISH)
         command = [
             sys.executable, "-m", "serving", "portal.wsgi:application", "--port", str(self.port),

@@ -24,6 +24,7 @@ from audit.storage import is_failure
 from enforcement.models import Asset
 from portal.ops import storage
 from portal.web.errors import server_error
+from tests.support.migrated import migrated
 from tests.support.pages import signed_in
 from tests.support.tenant import free_port
 
@@ -36,6 +37,8 @@ _HELD_TO_MODES = _DROP if os.geteuid() == 0 else []
 def visited(how: str, folder: Path) -> dict[str, Any]:
     """What a portal in a process of its own answered."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("AUTH0_", "PORTAL_"))}
+    (folder / "var").mkdir()
+    migrated(folder / "var" / "portal.sqlite3")
     done = subprocess.run(
         [*_HELD_TO_MODES, sys.executable, "-m", "tests.faults.full_disk", how],
         cwd=ROOT,

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from tests.support.forking import PORTAL
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 90.0
 
@@ -107,14 +109,7 @@ class LocalTenant:
 
     def run(self, *commands: str) -> str:
         """Run ``python -m tenant COMMAND...`` and return what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "tenant", *commands],
-            cwd=CHECKOUT,
-            env=self._own_environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = PORTAL.run(["-m", "tenant", *commands], cwd=CHECKOUT, env=self._own_environment())
         if done.returncode:
             raise RuntimeError(f"{' '.join(commands)} failed:\n{done.stderr}")
         return done.stdout
