@@ -16,6 +16,11 @@ log = logging.getLogger(__name__)
 _FOLDED_MAX = 200
 
 
+def waits() -> bool:
+    """Whether `ask_due` might find anything. Looked at first: to claim the asking is a write."""
+    return Scan.objects.filter(ask__in=(AskNeed.DUE, AskNeed.JOINED)).exists()
+
+
 def ask_due() -> int:
     """Ask for every scan that has to; returns how many were settled.
 

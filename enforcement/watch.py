@@ -42,7 +42,8 @@ def poll_due() -> int:
     registered = instances.fleet().instances
     _ensure_rows(registered, now)
     new = sum(_claimed(i.name, now, partial(_read, i, now)) for i in registered)
-    _claimed(_ASKING, now, lambda _watch: asking.ask_due())
+    if asking.waits():
+        _claimed(_ASKING, now, lambda _watch: asking.ask_due())
     _probe_due(registered, now)
     return new
 

@@ -6,16 +6,28 @@ from collections.abc import Callable
 
 import pytest
 
-from approvals import withdraw
+from approvals import clock, withdraw
 from approvals.models import Approval
 from approvals.perform import Refused, perform
 from audit.actor import Actor, Target
-from enforcement.models import Scan
+from enforcement.models import Scan, Watch
 from tests.enforcement.gateways import Edge
 
 pytestmark = pytest.mark.django_db
 SKILL = Target("skill", "pdf-exfil")
 Look = Callable[[], int]
+
+
+def test_while_nothing_asks_nobody_claims_the_asking(edge: Edge, look: Look) -> None:
+    def claimed() -> bool:
+        return Watch.objects.get(name="").due > clock.now()
+
+    edge.scan("pdf-exfil", severity="HIGH")
+    look()
+    assert not claimed(), "an idle house would write to its disk every second"
+    edge.scan("pdf-exfil")
+    look()
+    assert claimed()
 
 
 def test_nobody_asks_a_second_time_while_a_critical_request_waits(
