@@ -16,14 +16,8 @@ export TEST_DEAREST="$said"  # each run leaves there what its files cost; told t
 unset PYTHONDONTWRITEBYTECODE
 .venv/bin/python -m compileall -q -x '/(\.venv|var|build)/' . || :
 # In a process of their own: Playwright keeps an event loop that other tests must not meet. Begun
-# first, for the house that they visit takes a while to open.
-{
-  told=0
-  .venv/bin/python -m pytest tests/stories tests/access "$@" || told=$?
-  # With a house of its own: it restarts everything, and connects what stories count on.
-  .venv/bin/python -m pytest tests/processes "$@" || told=$?
-  exit "$told"
-} > "$said/stories" 2>&1 &
+# first, for the house that they visit takes a while to open. What restarts it comes last.
+.venv/bin/python -m pytest tests/stories tests/access tests/processes "$@" > "$said/stories" 2>&1 &
 stories=$!
 .venv/bin/python -m pytest --collect-only > "$said/collected" 2>&1 || :
 

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 pytest.register_assert_rewrite("tests.stories", "tests.canary", "tests.stack", "tests.access")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What restarts the house, and connects what stories count on, comes last in any order."""
+    items.sort(key=lambda item: "/tests/processes/" in item.path.as_posix())
+
+
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Browser]:
     """Chromium; what needs it is skipped where there is none."""
