@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from audit import heads, stamping
+from audit import heads, kepttiles, stamping
 from audit.cosigned import signed_note
 from audit.keyring import vkeys
 from audit.ledger import proof, tiles
@@ -12,7 +12,7 @@ from audit.ledger.merkle import ProofError
 from audit.ledger.tiles import WIDTH
 from audit.logkey import origin, vkey
 from audit.models import Checkpoint, Entry, Event
-from audit.tree import entry_bytes, read_tile, tiles_of_path
+from audit.tree import entry_bytes, read_tile
 from audit.witnesses.quorum import witnessed_checkpoint
 
 __all__ = [
@@ -73,8 +73,8 @@ def best_for(index: int) -> Checkpoint | None:
 
 
 def proof_at(index: int, checkpoint: Checkpoint) -> str:
-    """The `.tlog-proof` text of an entry of the tree of a checkpoint; at most four queries."""
-    hashes = tiles.inclusion_proof(tiles_of_path(index, checkpoint.size), index, checkpoint.size)
+    """The `.tlog-proof` text of an entry of the tree of a checkpoint; at most five queries."""
+    hashes = kepttiles.inclusion_proof(index, checkpoint.size, bytes(checkpoint.root))
     return proof.write(index, hashes, signed_note(checkpoint))
 
 

@@ -40,6 +40,8 @@ def read_tile(level: int, index: int) -> bytes:
 def stored_tiles(names: Iterable[tuple[int, int]]) -> dict[tuple[int, int], tuple[bytes, bytes]]:
     """Hashes and root of each full tile, by level and index, that is stored among these."""
     where = " OR ".join(f"(level = {level:d} AND n = {n:d})" for level, n in names)
+    if not where:
+        return {}
     rows = _query(f"SELECT level, n, hashes, root FROM audit_tile WHERE {where}")  # noqa: S608 - numbers
     return {(level, n): (_bytes(hashes), _bytes(root)) for level, n, hashes, root in rows}
 

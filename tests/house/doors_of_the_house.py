@@ -311,6 +311,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.projection": ("EventRow ExportBlock instance sql", "search rows, made from entries"),
     "audit.rollups": ("Rollup sql", "counts, made from entries"),
     "audit.sampling": ("sql", "reads estimates"),
+    "audit.cosigned": ("sql", "reads cosignatures"),
     "audit.rawread": ("sql", "reads what the verifier compares"),
     "audit.searchsql": ("sql", "reads search rows"),
     "audit.scrubbing": ("model", "replaces an erased person's words in rows of every room"),

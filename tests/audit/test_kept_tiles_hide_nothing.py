@@ -1,0 +1,79 @@
+"""Tiles that a process keeps for proofs make none wrong, and hide nothing from the verifier."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from audit import heads, kepttiles, sequencer, tree, verify
+from audit.ledger import tiles
+from audit.ledger.merkle import verify_inclusion
+from audit.models import Checkpoint, Event, Tile
+from audit.record import record_many
+from tests.audit.factories import DraftFactory
+
+pytestmark = pytest.mark.django_db
+SIZES = (300, 257, 43)
+
+
+@pytest.fixture
+def signed(unguarded: None) -> list[Checkpoint]:
+    """Checkpoints of 300, 557 and 600 entries."""
+    kepttiles.forget()
+    found = []
+    for many in SIZES:
+        list(record_many([DraftFactory.build() for _ in range(many)]))
+        sequencer.run_once()
+        newest = heads.newest_checkpoint()
+        assert newest is not None
+        found.append(newest)
+    return found
+
+
+def proof(index: int, checkpoint: Checkpoint) -> list[bytes]:
+    """A proof, once it was checked with the entry as it stands in the database."""
+    found = kepttiles.inclusion_proof(index, checkpoint.size, bytes(checkpoint.root))
+    leaf = bytes(Event.objects.get(leaf__seq=index).leaf_hash)
+    verify_inclusion(leaf, index, checkpoint.size, found, bytes(checkpoint.root))
+    return found
+
+
+def test_proofs_are_those_of_the_stored_tiles_at_every_size(signed: list[Checkpoint]) -> None:
+    for _ in range(2):
+        for checkpoint in random.sample(signed, len(signed)):
+            for index in {0, 255, 256, 299, checkpoint.size - 1}:
+                wanted = tiles.inclusion_proof(tree.read_tile, index, checkpoint.size)
+                assert proof(index, checkpoint) == wanted
+
+
+def test_what_is_kept_of_another_tree_is_forgotten(signed: list[Checkpoint]) -> None:
+    newest = signed[-1]
+    wanted = proof(4, newest)
+    for name, levels in list(kepttiles._kept.items()):
+        kepttiles._kept[name] = [bytes(len(level)) for level in levels]
+    assert proof(4, newest) == wanted
+
+
+def test_a_tile_that_is_changed_is_found_though_a_proof_was_made(signed: list[Checkpoint]) -> None:
+    newest = signed[-1]
+    wanted = proof(4, newest)
+    tile = Tile.objects.get(level=0, n=0)
+    tile.hashes = bytes([tile.hashes[0] ^ 1]) + tile.hashes[1:]
+    tile.save()
+    assert proof(4, newest) == wanted, "what was kept is right: it leads to what was signed"
+    for tree_only in (False, True):
+        problems = verify.run(tree_only=tree_only).problems
+        assert ("tile", 0) in {(problem.code, problem.index) for problem in problems}
+    tile.hashes += bytes(32)
+    tile.save()
+    assert "tile" in {problem.code for problem in verify.run(tree_only=True).problems}
+
+
+def test_not_more_is_kept_than_there_is_room_for(
+    signed: list[Checkpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kepttiles, "MOST", 2)
+    for index in range(0, 600, 50):
+        proof(index, signed[-1])
+        assert len(kepttiles._kept) <= 2
