@@ -99,9 +99,20 @@ def _person(sub: str) -> Person | None:
     return Person.objects.filter(sub=sub).first()
 
 
+def _is_somebody(sub: str, actor: Actor) -> bool:
+    """Not a typing mistake: in the directory, an owner of accounts, or whoever asks.
+
+    Who only ever came to the broker, or joined after the last look at the directory, is frozen
+    like anybody else.
+    """
+    if sub == actor.sub or _person(sub) is not None:
+        return True
+    return ConnectedAccount.objects.filter(sub=sub).exists()
+
+
 def _commit_freeze(ctx: CommitContext) -> Committed:
     kind, name = FrozenKind(ctx.target.kind), ctx.target.name
-    if kind == FrozenKind.PERSON and _person(name) is None:
+    if kind == FrozenKind.PERSON and not _is_somebody(name, ctx.actor):
         raise Refused("unknown_person", "Nobody of that subject is known.", pointer="/target/name")
     freeze, fresh = Freeze.objects.get_or_create(
         kind=kind,

@@ -14,6 +14,7 @@ from audit.actor import Actor, Target
 from connections import freezing, manifests, observed
 from connections.models import ConnectedAccount, Freeze, FrozenKind
 from connections.standing import EVERYTHING
+from tests.connections.test_the_inventory_shows_everybody import make
 from tests.connections.visitor import Gateway, know, subject
 from tests.identity.trail import events
 from tests.support.pages import signed_in
@@ -103,6 +104,14 @@ def test_ending_a_grave_freeze_waits_for_another_admin(db: None, target: Target)
     assert done.approval is not None and done.approval.rule["approver"] == "another"
     assert done.approval.current is not None
     assert done.approval.current.person.sub == subject("admin2")
+
+
+def test_whom_the_directory_does_not_know_yet_is_frozen_by_their_account(db: None) -> None:
+    with pytest.raises(Refused, match="Nobody of that subject"):
+        freeze("person", "auth0|newcomer")  # or a typing mistake
+    make("member2", sub="auth0|newcomer")
+    freeze("person", "auth0|newcomer")
+    assert freezing.in_force("claw", "auth0|newcomer", "github") is not None
 
 
 def test_it_reads_as_what_it_is(db: None) -> None:
