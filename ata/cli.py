@@ -45,8 +45,13 @@ COMMANDS: Final = {
     ),
     "connections": (
         "connections:app",
-        "List your connected accounts, compare two instants, or revoke one.",
+        "List your connected accounts; suspend, resume or revoke one; set when they sleep.",
     ),
+    "freeze": (
+        "freezing:freeze",
+        "Freeze an agent, a connection, a person or everything: no token from the next request on.",
+    ),
+    "unfreeze": ("freezing:unfreeze", "End a freeze, once that is approved."),
     "subject": ("subject:app", "Erase a person, or place and lift a legal hold on one."),
     "audit": ("audit:app", "Search, follow or export the audit trail."),
 }

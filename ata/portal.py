@@ -114,13 +114,14 @@ class Portal:
         """
         return self._answer(self._authorized("GET", path, params=params, headers=headers or {}))
 
-    def put(self, path: str, body: Mapping[str, object]) -> Answer:
+    def put(self, path: str, body: Mapping[str, object], *, idempotency_key: str = "") -> Answer:
         """PUT as the operator.
 
         Raises:
             AtaError: the portal's code, `unreachable`, or `unexpected_answer`.
         """
-        return self._answer(self._authorized("PUT", path, json=dict(body), headers={}))
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        return self._answer(self._authorized("PUT", path, json=dict(body), headers=headers))
 
     def post(self, path: str, body: Mapping[str, object], *, idempotency_key: str = "") -> Answer:
         """POST as the operator; with an idempotency key, tried again when nobody answers.

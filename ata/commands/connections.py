@@ -1,4 +1,4 @@
-"""`ata connections list|diff|revoke`."""
+"""`ata connections list|diff|suspend|resume|revoke|settings|set`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ata.commands import just_in_time
 from ata.errors import usage_error
 from ata.options import Json, NoWait, Reason, open_screen
 
@@ -14,10 +15,15 @@ if TYPE_CHECKING:
     from ata.portal import Portal
 
 app = typer.Typer(
-    help="List your connected accounts, compare two instants, or revoke one.",
+    help="List your connected accounts; suspend, resume or revoke one; set when they sleep.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+app.command("settings")(just_in_time.settings)
+app.command("set")(just_in_time.change)
+Which = Annotated[
+    str, typer.Argument(metavar="ID|NAME", help="Its id, or its name when you have one such.")
+]
 
 
 @app.command("list")
@@ -63,9 +69,7 @@ def diff(
 @app.command()
 def revoke(
     ctx: typer.Context,
-    connection: Annotated[
-        str, typer.Argument(metavar="ID|NAME", help="Its id, or its name when you have one such.")
-    ],
+    connection: Which,
     reason: Reason = "",
     no_wait: NoWait = False,
     json_output: Json = False,
@@ -82,6 +86,40 @@ def revoke(
         path = f"/v1/connections/{quote(connection_id, safe='')}/revoke"
         answer = portal.post(path, {"reason": reason}, idempotency_key=str(uuid.uuid4()))
         follow(portal, screen, answer, wait=not no_wait)
+
+
+@app.command()
+def suspend(
+    ctx: typer.Context, connection: Which, reason: Reason = "", json_output: Json = False
+) -> None:
+    """Suspend a connection, at once: no token of it until somebody resumes it."""
+    _decide(ctx, "suspend", connection, reason, wait=True, json_output=json_output)
+
+
+@app.command()
+def resume(
+    ctx: typer.Context,
+    connection: Which,
+    reason: Reason = "",
+    no_wait: NoWait = False,
+    json_output: Json = False,
+) -> None:
+    """End a suspension, once that is approved where the policy wants it."""
+    _decide(ctx, "resume", connection, reason, wait=not no_wait, json_output=json_output)
+
+
+def _decide(
+    ctx: typer.Context, act: str, wanted: str, reason: str, *, wait: bool, json_output: bool
+) -> None:
+    from ata.decisions import follow
+    from ata.portal import Portal
+
+    screen = open_screen(ctx, json_output)
+    with Portal.open() as portal:
+        target = {"kind": "connection", "name": _resolve(portal, wanted)}
+        body = {"verb": f"connection.{act}", "target": target, "reason": reason}
+        answer = portal.post("/v1/decisions", body, idempotency_key=str(uuid.uuid4()))
+        follow(portal, screen, answer, wait=wait)
 
 
 def _resolve(portal: Portal, wanted: str) -> str:

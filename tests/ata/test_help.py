@@ -24,6 +24,8 @@ HELP = [
     ("manifest", "read"),
     ("approvals",),
     ("connections",),
+    ("connections", "set"),
+    ("freeze",),
     ("subject", "hold"),
     ("audit", "search"),
     ("audit", "export"),

@@ -132,8 +132,8 @@ class House:
         )
         return list(answer.json()["items"])
 
-    def session(self, sub: str, home: Path) -> dict[str, str]:
-        """The environment of a command line on which somebody is signed in."""
+    def session(self, sub: str, home: Path, *roles: str) -> dict[str, str]:
+        """The environment of a command line on which somebody with these roles is signed in."""
         path = home / f"session-{sub[-6:]}.json"
         held = {
             "portal": self.url,
@@ -143,7 +143,7 @@ class House:
             "token_endpoint": f"{self.vault.issuer}oauth/token",
             "revocation_endpoint": "",
             "expires_at": time.time() + 3600,
-            "access_token": self.vault.token(sub),
+            "access_token": self.vault.token(sub, "ata-cli", **{ROLES: [*roles]}),
             "refresh_token": "",
         }
         path.touch(0o600)
