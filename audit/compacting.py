@@ -2,8 +2,9 @@
 
 SQLite keeps deleted bytes in free pages, in segments of the full-text index and in its journal.
 The index is merged, the file is written anew without free pages, and the journal is emptied.
-PostgreSQL takes deleted rows out of its pages with VACUUM; its write-ahead log and whatever was
-backed up is the operator's (docs/admins.md).
+A plain VACUUM of PostgreSQL only calls the bytes of a deleted row free: they stay in the file until
+others take their place. So tables that hold words about people are written anew, each under a lock
+of its own. Its write-ahead log and whatever was backed up is the operator's (docs/admins.md).
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import time
 from django.db import OperationalError, connection
 
 from audit import fulltext
+from audit.subjects import stores
 
 _TRIES = 20
 _PAUSE_S = 0.25
+_PATIENCE_MS = 2_000  # for the lock on a table: everybody who comes later waits behind us
 
 
 class Busy(Exception):
@@ -54,11 +57,17 @@ def _compact_sqlite() -> None:
 def _vacuum() -> None:
     from django.apps import apps
 
+    wordy = {column.rpartition(".")[0] for store in stores() for column in store.columns}
     quote = connection.ops.quote_name
-    tables = sorted({model._meta.db_table for model in apps.get_models()})
+    tables = {model._meta.db_table: model._meta.label in wordy for model in apps.get_models()}
     try:
         with connection.cursor() as cursor:
-            for table in tables:
-                cursor.execute(f"VACUUM {quote(table)}")
+            cursor.execute(f"SET lock_timeout = '{_PATIENCE_MS}ms'")
+            try:
+                for table, anew in sorted(tables.items()):
+                    how = "(FULL, ANALYZE)" if anew else ""
+                    cursor.execute(f"VACUUM {how} {quote(table)}")
+            finally:
+                cursor.execute("RESET lock_timeout")
     except OperationalError as error:
         raise Busy(f"the database is busy: {error}") from None

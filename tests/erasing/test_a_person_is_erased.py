@@ -37,6 +37,7 @@ from enforcement.models import Asset
 from tests.approvals.asking import code_of, fresh
 from tests.approvals.people_of import Phones, acting
 from tests.audit.browsing import browser_of, text_of
+from tests.erasing import postgresql
 from tests.erasing.conftest import Alone
 from tests.identity.trail import events
 
@@ -203,15 +204,17 @@ def test_the_person_is_gone_the_proofs_hold_and_a_restore_is_erased_again(
 
 def assert_gone(database: Path, var_dir: Path) -> None:
     """No byte of the database, nor of any file of ours, says who it was."""
-    if connection.vendor != "sqlite":
-        return
     kept = [p for p in var_dir.rglob("*") if p.is_file() and p.parent.name != "old-keys"]
-    for path in [*kept, database]:
-        if path.name == "old.sqlite3":
-            continue
-        raw = path.read_bytes()
-        for word in (MIA.sub, MIA.name, MIA.email, MIA.ip, "canary"):
-            assert word.encode() not in raw, f"{word} in {path.name}"
+    for path in [*kept, *([database] if connection.vendor == "sqlite" else [])]:
+        if path.name != "old.sqlite3":
+            assert words_in(path.read_bytes()) == [], path.name
+    if connection.vendor == "postgresql":
+        for name, raw in postgresql.contents():
+            assert words_in(raw) == [], name
+
+
+def words_in(raw: bytes) -> list[str]:
+    return [w for w in (MIA.sub, MIA.name, MIA.email, MIA.ip, "canary") if w.encode() in raw]
 
 
 def test_a_hold_forbids_it_at_the_asking_at_the_commit_and_while_it_runs(
