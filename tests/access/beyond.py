@@ -47,6 +47,7 @@ def tenant_pages(window: Window, house: House) -> Iterator[Findings]:
     page.goto(asked["verification_uri_complete"])
     yield window.look("a device that asks")
     page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Device connected")
     yield window.look("a device that may")
     yield window.visit(f"{tenant}/phone/member1@acme.example/")  # in hand now
     yield window.visit(f"{tenant}/oidc/logout")

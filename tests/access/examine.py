@@ -127,6 +127,7 @@ class Window:
 
     def look(self, name: str) -> Iterator[list[str]]:
         """Examine what is on the screen now, a drawer or a dialog included."""
+        self.page.wait_for_load_state("load")  # what a click asked for may still be on its way
         self._lit()
         yield from self._look(name, shell=False)
 
