@@ -21,10 +21,13 @@ _PLANT = """() => {
     #p-wide { width: 400px } #p-grows { height: 30px; overflow: hidden }
     #p-small button { all: unset; width: 9px; height: 9px; display: inline-block }`);
   document.adoptedStyleSheets.push(sheet);
-  const main = document.querySelector("main");
+  const main = document.querySelector("main"), card = main.querySelector(".card");
+  const copy = card.cloneNode(true);  // known in all but its ground by night
+  copy.id = "p-ground";
+  copy.querySelectorAll(":scope > :not(:first-child)").forEach((part) => part.remove());
+  card.parentElement.append(copy);
   main.insertAdjacentHTML("beforeend", `
     <p id="p-light">Pale by day.</p><p id="p-dark">Dark by night.</p>
-    <div id="p-ground"><p class="muted">On another ground by night.</p></div>
     <input id="p-label"><div id="p-narrow"><button></button></div>
     <p id="p-wide">Wider than a phone.</p><p id="p-grows">Cut off when it grows.</p>
     <p id="p-small"><button aria-label="one"></button><button aria-label="two"></button></p>
