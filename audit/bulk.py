@@ -30,9 +30,20 @@ def insert(rows: Sequence[models.Model]) -> None:
     if not rows:
         return
     model = type(rows[0])
-    names, columns, converters = _shape(model, connection.vendor)
-    read = attrgetter(*names)
-    values = [_converted(read(row), converters) for row in rows]
+    names, _, _ = _shape(model, connection.vendor)
+    insert_values(model, list(map(attrgetter(*names), rows)))
+
+
+def insert_values(model: type[models.Model], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows given as values, in the order of the model's fields without a numbered key.
+
+    Raises:
+        IntegrityError: one of them exists already.
+    """
+    if not rows:
+        return
+    _, columns, converters = _shape(model, connection.vendor)
+    values = [_converted(row, converters) for row in rows] if converters else rows
     if connection.vendor == "sqlite" or len(values) < _WORTH_COPY:
         marks = ", ".join(["%s"] * len(columns))
         with connection.cursor() as cursor:

@@ -30,12 +30,12 @@ def row_of(event: dict[str, Any], human: str) -> EventRow:
     return EventRow(*in_order)
 
 
-def values_of(event: dict[str, Any], human: str) -> tuple[Any, ...]:
-    """The values of that row, in the order of COLUMNS."""
+def values_of(event: dict[str, Any], human: str, id: UUID | None = None) -> tuple[Any, ...]:
+    """The values of that row, in the order of COLUMNS; `id` is the event's, where it is at hand."""
     actor, target = event["actor"], event["target"] or {}
     sub = shown_text(actor["sub"])
     values: dict[str, Any] = {
-        "event": UUID(event["id"]),
+        "event": id or UUID(event["id"]),
         "seq": event["index"],
         "time": datetime.fromisoformat(event["time"]),
         "recorded_at": datetime.fromisoformat(event["recorded_at"]),

@@ -7,7 +7,8 @@ leaf within about a second.
 
 from __future__ import annotations
 
-from base64 import b64encode
+import os
+from binascii import b2a_base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +23,7 @@ from audit.actor import Actor, EvidenceRef, Subject, Target
 from audit.ledger import entry as entries
 from audit.ledger.merkle import leaf_hash
 from audit.models import Event, EventRow, Openings
-from audit.projection import row_of
+from audit.projection import values_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +115,8 @@ def record(
     rows = prepare(draft, clock.now())
     with transaction.atomic():
         write([rows])
-    return rows.event
+    id, entry, leaf, recorded_at = rows.event
+    return Event(id, entry, leaf, recorded_at)
 
 
 def record_many(drafts: Iterable[Draft], *, batch: int = 1000) -> Iterator[UUID]:
@@ -130,7 +132,7 @@ def record_many(drafts: Iterable[Draft], *, batch: int = 1000) -> Iterator[UUID]
         rows = prepared(some)
         with transaction.atomic():
             write(rows)
-        yield from (one.event.id for one in rows)
+        yield from (one.id for one in rows)
 
 
 def prepared(drafts: Iterable[Draft]) -> list[Prepared]:
@@ -139,8 +141,8 @@ def prepared(drafts: Iterable[Draft]) -> list[Prepared]:
     Raises:
         UnknownAction, EntryError: as `record`.
     """
-    recorded_at = clock.now()
-    return [prepare(draft, recorded_at) for draft in drafts]
+    recorded_at, salts = clock.now(), entries.Salts()
+    return [prepare(draft, recorded_at, salts) for draft in drafts]
 
 
 def write(rows: Sequence[Prepared]) -> None:
@@ -149,21 +151,31 @@ def write(rows: Sequence[Prepared]) -> None:
     Raises:
         IntegrityError: as `record`.
     """
-    bulk.insert([one.event for one in rows])
-    bulk.insert([opening for one in rows for opening in one.openings])
-    bulk.insert([one.row for one in rows])
+    bulk.insert_values(Event, [one.event for one in rows])
+    bulk.insert_values(Openings, [opening for one in rows for opening in one.openings])
+    bulk.insert_values(EventRow, [one.row for one in rows])
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """The rows of one event, ready to insert."""
+    """The rows of one event, ready for `audit.bulk.insert_values`.
 
-    event: Event
-    openings: list[Openings]
-    row: EventRow
+    Tuples: making a model's instance costs Django more than making most of its values.
+    """
+
+    event: tuple[UUID, bytes, bytes, datetime]
+    openings: list[tuple[UUID, str, dict[str, list[Any]]]]
+    row: tuple[Any, ...]
+
+    @property
+    def id(self) -> UUID:
+        """The event's."""
+        return self.event[0]
 
 
-def prepare(draft: Draft, recorded_at: datetime) -> Prepared:
+def prepare(
+    draft: Draft, recorded_at: datetime, salts: entries.SaltSource = os.urandom
+) -> Prepared:
     """Build the rows of a draft without touching the database.
 
     Raises:
@@ -171,11 +183,12 @@ def prepare(draft: Draft, recorded_at: datetime) -> Prepared:
     """
     spec = actions.get(draft.action)
     id = draft.id or clock.uuid7()
-    built = entries.build(_fields(draft, spec.severity, recorded_at), id=id)
+    fields = _fields(draft, spec.severity, recorded_at)
+    built = entries.build(fields, id=id, salt_source=salts)
     public = built.event()
-    event = Event(id, built.entry, leaf_hash(built.entry), recorded_at)
+    event = (id, built.entry, leaf_hash(built.entry), recorded_at)
     level = human.level(public)
-    return Prepared(event, _openings(id, built.openings), row_of(public, level))
+    return Prepared(event, _openings(id, built.openings), values_of(public, level, id))
 
 
 def _fields(draft: Draft, severity: str, recorded_at: datetime) -> dict[str, Any]:
@@ -218,7 +231,9 @@ def _fields(draft: Draft, severity: str, recorded_at: datetime) -> dict[str, Any
         "evidence": [
             {"kind": ref.kind, "digest": ref.digest}
             for ref in dict.fromkeys((*actor.evidence, *draft.evidence))
-        ],
+        ]
+        if actor.evidence or draft.evidence
+        else [],
     }
 
 
@@ -233,12 +248,13 @@ def _person(subject: Subject | None) -> dict[str, str] | None:
     }
 
 
-def _openings(event: UUID, openings: Iterable[entries.Opening]) -> list[Openings]:
+def _openings(
+    event: UUID, openings: Iterable[entries.Opening]
+) -> list[tuple[UUID, str, dict[str, list[Any]]]]:
     by_subject: dict[str, dict[str, list[Any]]] = {}
-    for opening in openings:
-        values = by_subject.setdefault(opening.subject, {})
-        values[opening.path] = [b64encode(opening.salt).decode(), opening.value]
-    return [
-        Openings(None, event, subject, values)  # by place: names cost Django twice as much
-        for subject, values in by_subject.items()
-    ]
+    for one in openings:
+        values = by_subject.get(one.subject)
+        if values is None:
+            values = by_subject[one.subject] = {}
+        values[one.path] = [b2a_base64(one.salt, newline=False).decode(), one.value]
+    return [(event, subject, values) for subject, values in by_subject.items()]

@@ -54,7 +54,7 @@ def word_token(word: str) -> str:
 def terms_of(event: dict[str, Any], human: str) -> str:
     """All tokens of a public event, each once, separated and surrounded by one space."""
     tokens = set(words(searched(event)))
-    if any(len(word) > MAX_WORD for word in tokens):
+    if max(map(len, tokens), default=0) > MAX_WORD:
         tokens = set(map(word_token, tokens))
     tokens.update(_field_tokens(event, human))
     return f" {' '.join(sorted(tokens))} "
@@ -66,11 +66,7 @@ def _field_tokens(event: Mapping[str, Any], human: str) -> Iterator[str]:
         if value := event[key]:
             yield value_token(key, value)
     yield value_token("human", human)
-    action = event["action"]
-    yield value_token("action", action)
-    parts = action.split(".")
-    for depth in range(1, len(parts)):
-        yield value_token("action", ".".join(parts[:depth]) + ".*")
+    yield from _action_tokens(event["action"])
     actor = event["actor"]
     for field in ("sub", "email", "name"):
         if isinstance(value := actor[field], str) and value:
@@ -84,6 +80,14 @@ def _field_tokens(event: Mapping[str, Any], human: str) -> Iterator[str]:
     for role in actor["roles"] or (("member",) if actor["iss"] else ()):
         yield value_token("role", role)
     yield from _time_tokens(event["time"][:13])
+
+
+@lru_cache(maxsize=4096)
+def _action_tokens(action: str) -> tuple[str, ...]:
+    """Tokens of an action: its name, and the families that it is of."""
+    parts = action.split(".")
+    families = (".".join(parts[:depth]) + ".*" for depth in range(1, len(parts)))
+    return tuple(value_token("action", name) for name in (action, *families))
 
 
 def person_key(someone: Mapping[str, Any] | None) -> str:

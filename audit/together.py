@@ -38,7 +38,7 @@ class _Piece[T]:
     def outcome(self) -> UUID:
         if self.error is not None:
             raise self.error
-        return self.rows[-1].event.id
+        return self.rows[-1].id
 
 
 class Together[T]:

@@ -11,8 +11,11 @@ from __future__ import annotations
 import hashlib
 from binascii import b2a_base64
 from dataclasses import dataclass
+from functools import lru_cache
 from hmac import compare_digest
 from typing import Any, Final
+
+import orjson
 
 from .canonical import EntryError, canonical
 
@@ -48,8 +51,23 @@ def commit(path: str, salt: bytes, value: Any) -> str:
     """
     if len(salt) != SALT_SIZE:
         raise EntryError(f"the salt of {path} has {len(salt)} bytes instead of {SALT_SIZE}")
-    body = _PREFIX + path.encode() + b"\n" + salt + canonical(value)
+    body = _before(path) + salt + _written(value)
     return b2a_base64(hashlib.sha256(body).digest(), newline=False).decode()
+
+
+def _written(value: Any) -> bytes:
+    """The canonical bytes; a text, as most values are, has one spelling in both encoders."""
+    if type(value) is str:
+        try:
+            return orjson.dumps(value)
+        except TypeError:
+            pass  # a lone surrogate, which the other way names
+    return canonical(value)
+
+
+@lru_cache(maxsize=1024)
+def _before(path: str) -> bytes:
+    return _PREFIX + path.encode() + b"\n"
 
 
 def check(commitment: str, opening: Opening) -> bool:
@@ -58,6 +76,7 @@ def check(commitment: str, opening: Opening) -> bool:
     return compare_digest(expected.encode(), commitment.encode())
 
 
+@lru_cache(maxsize=4096)
 def subject_key(iss: str, sub: str) -> str:
     """Return the key that files a person's openings: hex SHA-256 of issuer and subject.
 

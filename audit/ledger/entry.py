@@ -21,10 +21,21 @@ from .canonical import EntryError, canonical, encode, pointer_of, scan
 from .commitment import MARK, SALT_SIZE, Opening, check, commit, subject_key
 from .tiles import MAX_ENTRY_BYTES
 
-__all__ = ["SCHEMA", "Built", "EntryError", "Opening", "build", "owner_of", "parse", "reveal"]
+__all__ = [
+    "SCHEMA",
+    "Built",
+    "EntryError",
+    "Opening",
+    "Salts",
+    "build",
+    "owner_of",
+    "parse",
+    "reveal",
+]
 
 SCHEMA: Final = "ata.event.v1"
 ERASED: Final = {"erased": True}
+_SALT_BLOCK: Final = 4096
 
 type SaltSource = Callable[[int], bytes]
 
@@ -45,11 +56,43 @@ class Built:
 
     def event(self, *, human: str | None = None) -> dict[str, Any]:
         """Return the public event JSON, like `reveal` but without hashing what was just made."""
-        return _public(self.document, self.openings, _trusting) | {
-            "index": None,
-            "human": human,
-            "log": None,
-        }
+        document, told = self.document, {one.path: one.value for one in self.openings}.get
+        event = document.copy()
+        del event["salt"], event["private"]
+        for at in ("actor", "on_behalf_of"):
+            if (plain := document[at]) is not None:
+                event[at] = person = plain.copy()
+                for key in ("sub", "name", "email"):
+                    person[key] = told(f"{at}.{key}", "")
+        if (target := document["target"]) is not None:
+            event["target"] = target | {"name": told("target.name", "")}
+        event["reason"] = told("reason", "")
+        event["changes"] = told("changes")
+        private = {key: told(f"private.{key}") for key in document["private"]}
+        event["data"] = document["data"] | private
+        event["index"] = event["log"] = None
+        event["human"] = human
+        return event
+
+
+class Salts:
+    """Random bytes from the system, many at a time, for one batch of entries.
+
+    Of one process and one batch: kept for longer, a fork would hand out the same ones twice.
+    """
+
+    __slots__ = ("_at", "_bytes")
+
+    def __init__(self) -> None:
+        self._bytes, self._at = b"", 0
+
+    def __call__(self, size: int) -> bytes:
+        """That many bytes, never handed out before."""
+        at, end = self._at, self._at + size
+        if end > len(self._bytes):
+            self._bytes, at, end = os.urandom(max(_SALT_BLOCK, size)), 0, size
+        self._at = end
+        return self._bytes[at:end]
 
 
 class _Sealer:
@@ -64,15 +107,17 @@ class _Sealer:
 
     def seal(self, path: str, value: Any, subject: str) -> dict[str, str] | None:
         """Return the commitment; null for nothing (None, "", {}, [])."""
-        if value is None or value == "" or value == {} or value == []:
+        if not value and (value is None or value == "" or value == {} or value == []):
             return None
         salt = self._salts(SALT_SIZE)
+        if self._subjects and path in self._subjects:
+            subject = self._subjects[path]
         try:
             sealed = commit(path, salt, value)
         except EntryError as error:
             message = str(error).partition(": ")[2]
             raise EntryError(message, "/" + path.replace(".", "/", 1) + error.pointer) from error
-        self.openings.append(Opening(path, self._subjects.get(path, subject), salt, value))
+        self.openings.append(Opening(path, subject, salt, value))
         return {MARK: sealed}
 
 
@@ -92,7 +137,7 @@ def build(
             connection, agent, skill, approval, operation, session, request, intent_hash, reason,
             changes, data, private, evidence [{kind, digest}].
         id: the event's UUID.
-        salt_source: returns that many random bytes; replaced only by tests.
+        salt_source: returns that many random bytes: the system, or `Salts` for a batch.
         subjects: `subject_key` per path where the default is wrong. By default, values of
             `on_behalf_of` and of a private value with `iss` and `sub` belong to that person, all
             others to the actor.
@@ -225,24 +270,16 @@ def reveal(
         EntryError: an opening does not match its commitment, or belongs to no field.
     """
     document = entry if isinstance(entry, dict) else parse(entry)
-    event = _public(document, openings, _checking)
+    event = _public(document, openings)
     return event | {"index": index, "human": human, "log": log}
 
 
-def _checking(sealed: dict[str, str], opening: Opening) -> None:
+def _check(sealed: dict[str, str], opening: Opening) -> None:
     if not check(sealed[MARK], opening):
         raise EntryError("the opening does not match the commitment", _pointer(opening.path))
 
 
-def _trusting(sealed: dict[str, str], opening: Opening) -> None:
-    """Accept an opening made in the same breath as its commitment."""
-
-
-def _public(
-    document: dict[str, Any],
-    openings: Iterable[Opening],
-    check_opening: Callable[[dict[str, str], Opening], None],
-) -> dict[str, Any]:
+def _public(document: dict[str, Any], openings: Iterable[Opening]) -> dict[str, Any]:
     unopened = {opening.path: opening for opening in openings}
 
     def opened(path: str, sealed: dict[str, str] | None, empty: Any = "") -> Any:
@@ -251,7 +288,7 @@ def _public(
         opening = unopened.pop(path, None)
         if opening is None:
             return dict(ERASED)
-        check_opening(sealed, opening)
+        _check(sealed, opening)
         return opening.value
 
     event = {key: value for key, value in document.items() if key not in ("salt", "private")}

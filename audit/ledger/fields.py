@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -35,6 +36,7 @@ INPUT: Final = {"time", "recorded_at", "action", *_PEOPLE, *_FREE, *PLAIN_TEXT, 
 DOCUMENT: Final = INPUT | {"schema", "id", "salt"}
 PERSON: Final = frozenset(("iss", "sub", "name", "email"))
 TARGET: Final = frozenset(("kind", "name", "instance"))
+_MEMBERS: Final = {"actor": PERSON | {"roles"}, "on_behalf_of": PERSON, "target": TARGET}
 
 _ACTION: Final = re.compile(r"[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_:-]+)+")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
@@ -53,7 +55,10 @@ def plain(fields: Mapping[str, Any]) -> dict[str, Any]:
     """
     if unknown := fields.keys() - INPUT:
         raise EntryError("is not a field of an entry", f"/{min(unknown)}")
-    document: dict[str, Any] = {name: text(fields, name) for name in PLAIN_TEXT}
+    document: dict[str, Any] = {}
+    for name in PLAIN_TEXT:
+        value = fields.get(name)
+        document[name] = value if type(value) is str else text(fields, name)
     for name, (default, allowed) in CLOSED.items():
         value = fields.get(name, default)
         if value not in allowed:
@@ -64,9 +69,8 @@ def plain(fields: Mapping[str, Any]) -> dict[str, Any]:
     document["action"] = _action(fields.get("action"))
     if document["intent_hash"] and not _HASH.fullmatch(document["intent_hash"]):
         raise EntryError("is not the hex of a SHA-256", "/intent_hash")
-    document["evidence"] = [
-        _evidence(item, position) for position, item in enumerate(fields.get("evidence") or ())
-    ]
+    evidence = fields.get("evidence")
+    document["evidence"] = [_evidence(e, n) for n, e in enumerate(evidence)] if evidence else []
     return document
 
 
@@ -93,7 +97,7 @@ def mapping(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = fields.get(name)
     if value is None:
         return {}
-    allowed = {"actor": PERSON | {"roles"}, "on_behalf_of": PERSON, "target": TARGET}[name]
+    allowed = _MEMBERS[name]
     if not isinstance(value, Mapping):
         raise EntryError(f"is a {type(value).__name__}, not an object", f"/{name}")
     if unknown := value.keys() - allowed:
@@ -157,6 +161,7 @@ def format_time(value: Any, pointer: str) -> str:
     raise EntryError("is not an aware datetime or RFC 3339 UTC text with microseconds", pointer)
 
 
+@lru_cache(maxsize=64)
 def _is_time(value: str) -> bool:
     if not _TIME.fullmatch(value):
         return False
@@ -174,7 +179,7 @@ def uuid(value: UUID | str) -> str:
         EntryError: it is none.
     """
     written = str(value)
-    if not _UUID.fullmatch(written):
+    if type(value) is not UUID and not _UUID.fullmatch(written):
         raise EntryError(f"{written!r} is not a UUID in lower case", "/id")
     return written
 

@@ -70,12 +70,10 @@ def _rows(some: Sequence[Draft]) -> list[Prepared]:
 def _insert(rows: Sequence[Prepared]) -> None:
     from django.db import transaction
 
-    from audit import bulk
+    from audit.record import write
 
     with transaction.atomic():
-        bulk.insert([one.event for one in rows])
-        bulk.insert([opening for one in rows for opening in one.openings])
-        bulk.insert([one.row for one in rows])
+        write(rows)
 
 
 def _one_by_one(worker: Any, many: int) -> None:

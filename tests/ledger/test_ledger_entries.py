@@ -118,6 +118,28 @@ def test_equal_values_get_unequal_commitments_and_salts() -> None:
     assert len(set(salts)) == len(salts) and {len(salt) for salt in salts} == {16}
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"on_behalf_of": None, "target": None, "changes": None, "private": {}},
+        {"actor": {"iss": ISS}, "reason": "", "target": {"kind": "skill"}},
+    ],
+)
+def test_what_was_just_made_reads_as_what_is_revealed_of_it(changes: dict[str, Any]) -> None:
+    built = build(**changes)
+    assert built.event(human="H1") == entry.reveal(built.entry, built.openings, human="H1")
+
+
+def test_salts_of_a_batch_are_never_handed_out_twice() -> None:
+    salts = entry.Salts()
+    taken = [salts(16) for _ in range(1000)]
+    assert len(set(taken)) == 1000 and {len(salt) for salt in taken} == {16}
+    assert len(salts(10_000)) == 10_000
+    one, other = entry.Salts()(16), entry.Salts()(16)
+    assert one != other
+
+
 def test_an_entry_depends_on_its_salts_alone() -> None:
     def fixed(count: int) -> bytes:
         return b"\x05" * count

@@ -39,7 +39,7 @@ and the technical words in it would be found in every event.
 """
 
 _VERBATIM: Final = "raw"
-_PATHS: Final = tuple(tuple(field.split(".")) for field in TEXT_FIELDS)
+_PATHS: Final = tuple(field.partition(".")[::2] for field in TEXT_FIELDS)
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _TERM: Final = re.compile(r"([^\W_]+)(\*?)")
@@ -79,11 +79,16 @@ def searched(event: dict[str, Any]) -> str:
     """Return everything that `q` searches as one text, whose words are those of its parts."""
     # One normalisation of everything: a line break belongs to no word and composes with nothing.
     found: list[str] = []
-    for path in _PATHS:
-        value: Any = event
-        for part in path:
-            value = value.get(part) if isinstance(value, dict) else None
-        _leaves(_spoken(value) if path == ("data",) else value, found)
+    for field, member in _PATHS:
+        value: Any = event.get(field)
+        if member:
+            value = value.get(member) if isinstance(value, dict) else None
+        elif field == "data":
+            value = _spoken(value)
+        if type(value) is str:
+            found.append(value)
+        elif value is not None:
+            _leaves(value, found)
     return "\n".join(found)
 
 

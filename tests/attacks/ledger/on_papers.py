@@ -323,7 +323,7 @@ def two_entries_of_the_file_are_swapped(world: World) -> None:
 @attack(PAPERS, "puts an entry of another log into the file", LOG, "do not have the root")
 def the_file_has_an_entry_of_another_log(world: World) -> None:
     made = prepare(DraftFactory.build(), clock.now())
-    line = entriesfile.line(2, bytes(made.event.entry), [], [])
+    line = entriesfile.line(2, made.event[1], [], [])
     _lines(world, lambda lines: [*lines[:3], line, *lines[4:]])
 
 
