@@ -8,6 +8,7 @@ history spends most of its time here, and this is about four times as fast as `b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -40,10 +41,24 @@ def insert_values(model: type[models.Model], rows: Sequence[tuple[Any, ...]]) ->
     Raises:
         IntegrityError: one of them exists already.
     """
-    if not rows:
+    insert_converted(model, converted(model, rows))
+
+
+def converted(model: type[models.Model], rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The same rows, each value as this engine takes it."""
+    _, _, converters = _shape(model, connection.vendor)
+    return [_converted(row, converters) for row in rows] if converters else list(rows)
+
+
+def insert_converted(model: type[models.Model], values: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows as `converted` returns them.
+
+    Raises:
+        IntegrityError: one of them exists already.
+    """
+    if not values:
         return
-    _, columns, converters = _shape(model, connection.vendor)
-    values = [_converted(row, converters) for row in rows] if converters else rows
+    _, columns, _ = _shape(model, connection.vendor)
     if connection.vendor == "sqlite" or len(values) < _WORTH_COPY:
         marks = ", ".join(["%s"] * len(columns))
         with connection.cursor() as cursor:
@@ -66,12 +81,14 @@ def _table(model: type[models.Model]) -> str:
     return connection.ops.quote_name(model._meta.db_table)
 
 
-def _converted(values: tuple[Any, ...], converters: tuple[tuple[int, Convert], ...]) -> list[Any]:
+def _converted(
+    values: tuple[Any, ...], converters: tuple[tuple[int, Convert], ...]
+) -> tuple[Any, ...]:
     row = list(values)
     for place, convert in converters:
         if row[place] is not None:
             row[place] = convert(row[place])
-    return row
+    return tuple(row)
 
 
 @cache
@@ -86,6 +103,13 @@ def _shape(
     return names, columns, tuple((place, convert) for place, convert in found if convert)
 
 
+def _sqlite_time(moment: datetime) -> str:
+    """As Django writes it: UTC without its zone."""
+    if moment.tzinfo is UTC:
+        return moment.replace(tzinfo=None).isoformat(" ")
+    return str(connection.ops.adapt_datetimefield_value(moment))
+
+
 def _converter(field: Any, vendor: str) -> Convert | None:
     if isinstance(field, models.ForeignKey):
         return _converter(field.target_field, vendor)
@@ -94,5 +118,5 @@ def _converter(field: Any, vendor: str) -> Convert | None:
     if vendor == "sqlite" and isinstance(field, models.UUIDField):
         return attrgetter("hex")
     if vendor == "sqlite" and isinstance(field, models.DateTimeField):
-        return connection.ops.adapt_datetimefield_value
+        return _sqlite_time
     return None

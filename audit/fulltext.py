@@ -37,6 +37,11 @@ _BLOCKS = (
     f"CREATE INDEX {PG_INDEX} ON audit_eventrow USING gin ({PG_VECTOR}, {PG_BLOCK}) "
     "WITH (gin_pending_list_limit = 64) WHERE seq IS NOT NULL",
 )
+# Of a batch, words gather in that list until it is whole: each word is then looked up once. How
+# much may gather is told with each batch (`gathering`), so the index itself has no limit.
+_UNLIMITED = f"ALTER INDEX {PG_INDEX} RESET (gin_pending_list_limit)"
+_FEW, _MANY = "64kB", "32MB"  # a row has about a kilobyte in the list
+_WORTH_GATHERING = 200
 PG_WRONG = (
     f"SELECT seq, event FROM audit_eventrow "  # noqa: S608 - constant names
     f"WHERE {PG_VECTOR} IS DISTINCT FROM {_PG_EXPRESSION} "
@@ -55,6 +60,33 @@ def create_statement(vendor: str) -> str:
 def block_statements(vendor: str) -> tuple[str, ...]:
     """SQL that makes the index of PostgreSQL know blocks."""
     return _BLOCKS if vendor == "postgresql" else ()
+
+
+def unlimited_statements(vendor: str) -> tuple[str, ...]:
+    """SQL that takes the limit from the index of PostgreSQL."""
+    return (_UNLIMITED,) if vendor == "postgresql" else ()
+
+
+@contextmanager
+def gathering(many: int) -> Iterator[None]:
+    """Within a transaction: so many rows get their positions in the block.
+
+    Few rows may wait in the list of PostgreSQL's index, because each search reads all of it. Those
+    of a large batch all do, and go into the index together at the end.
+    """
+    if connection.vendor != "postgresql":
+        yield
+        return
+    worth = many >= _WORTH_GATHERING
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL gin_pending_list_limit = '{_MANY if worth else _FEW}'")
+        yield
+        if worth:  # only its owner may; of others the next row empties the list
+            cursor.execute(
+                "SELECT gin_clean_pending_list(oid) FROM pg_class "
+                "WHERE oid = %s::regclass AND pg_has_role(relowner, 'USAGE')",
+                [PG_INDEX],
+            )
 
 
 def drop_statement(vendor: str) -> str:

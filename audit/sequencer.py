@@ -11,7 +11,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
@@ -36,6 +36,7 @@ from audit import (
 from audit.actor import SYSTEM
 from audit.files import write_durably
 from audit.heads import SequencerStopped
+from audit.ledger import growing as growing_trees
 from audit.ledger.growing import GrowingTree
 from audit.ledger.merkle import fold
 from audit.models import Checkpoint, Entry, Event, EventRow, Tile
@@ -50,8 +51,8 @@ _PATIENT = 5  # times that a batch is read anew for an older event
 _log = logging.getLogger(__name__)
 
 
-class _Overtaken(Exception):
-    """The batch is to be read again."""
+class Overtaken(Exception):
+    """An older event came to light: it gets its place first, and the batch is begun again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class Sequencer:
         while batch := self._pending(sweep):
             try:
                 self._commit(growing, batch, patient=again > 0)
-            except _Overtaken:
+            except Overtaken:
                 again -= 1
                 self._tree = None
                 growing = self._load()
@@ -146,21 +147,19 @@ class Sequencer:
         """Give the batch its leaves, in one durable transaction.
 
         Raises:
-            _Overtaken: if `patient`; an older event was committed meanwhile, nothing is written.
+            Overtaken: if `patient`; an older event was committed meanwhile, nothing is written.
         """
         first = growing.size
         full = growing.extend(leaf for _, leaf in batch)
-        with transaction.atomic(durable=True):
-            bulk.insert([Entry(seq=first + i, event_id=id) for i, (id, _) in enumerate(batch)])
-            bulk.insert(
-                [Tile(level=t.level, n=t.index, hashes=t.hashes, root=fold(t.hashes)) for t in full]
-            )
+        with transaction.atomic(durable=True), fulltext.gathering(len(batch)):
+            bulk.insert_values(Entry, [(first + i, id) for i, (id, _) in enumerate(batch)])
+            insert_tiles(full)
             if projection.place(first, growing.size) < len(batch):
                 projection.project_missing(first, growing.size)
             fulltext.index_range(first, growing.size)
             rollups.add_range(first, growing.size)
-            if patient and _older_waits(batch[-1][0]):
-                raise _Overtaken
+            if patient and older_waits(batch[-1][0]):
+                raise Overtaken
 
     def _publish(self, growing: GrowingTree) -> Result:
         """Sign the tree unless its newest checkpoint is the same and young."""
@@ -186,7 +185,12 @@ class Sequencer:
         return replace(result, signed=True)
 
 
-def _older_waits(event: UUID) -> bool:
+def insert_tiles(full: Iterable[growing_trees.Tile]) -> None:
+    """Write tiles that became full, with the hash over each."""
+    bulk.insert_values(Tile, [(t.level, t.index, t.hashes, fold(t.hashes)) for t in full])
+
+
+def older_waits(event: UUID) -> bool:
     """Whether an event that is older than the newest of a batch came to light since it was read.
 
     Who turns pages may have seen both waiting, the older one first, and would miss it or meet it

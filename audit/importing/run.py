@@ -29,7 +29,9 @@ from audit.importing.quarantine import Quarantine, Rejected
 from audit.importing.report import Counts, ImportReport
 from audit.importing.rows import SourceRow, content_digest, event_id
 from audit.importing.source import ImportRefused, Source, opened
+from audit.ingest import Ingest
 from audit.ledger.canonical import EntryError
+from audit.makers import made
 from audit.models import ImportedRow
 from audit.record import Draft
 
@@ -113,6 +115,7 @@ class _Work:
     aside: Quarantine
     actor: Actor
     now: datetime
+    writer: Ingest = field(default_factory=Ingest)
 
     def all(self, source: Source, progress: Progress, size: int) -> None:
         total = sum(source.count(table) for table in source.tables)
@@ -142,10 +145,17 @@ class _Work:
     def _write(self, batch: _Batch) -> None:
         changes = list(self._changes(batch))
         batch.kinds = Counter(str((draft.data or {})["change"]) for draft in changes)
-        with transaction.atomic():
-            _written(recording.record_many([*batch.drafts, *changes], batch=BATCH))
+        rows = recording.prepared([*batch.drafts, *changes])
+
+        def along() -> None:
             bulk.insert(batch.memory)
             self.aside.keep(batch.rejected)
+
+        if rows:
+            self.writer.write(made(rows), along)
+        else:
+            with transaction.atomic():
+                along()
 
     def _sort(self, rows: Sequence[SourceRow]) -> _Batch:
         """Tell new rows, duplicates, changed rows and unusable ones apart."""
@@ -221,9 +231,3 @@ def _seen(events: Sequence[UUID]) -> dict[UUID, list[bytes]]:
     for event, digest in found.values_list("event", "digest"):
         seen.setdefault(event, []).append(bytes(digest))
     return seen
-
-
-def _written(ids: Iterable[UUID]) -> None:
-    """Consume an iterator that writes as it goes."""
-    for _ in ids:
-        pass

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import random
-import resource
 import secrets
 import sys
 import threading
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import django
 
+from benchmarks.ledger.writers import PROCESSES, THREADS, at_once, ingested, with_children
 from benchmarks.resources import Memory, Spent, spent
 
 if TYPE_CHECKING:
@@ -47,6 +47,10 @@ def main(singles: int, bulk: int) -> None:
     _say("engine", engine=connection.vendor, processors=len(os.sched_getaffinity(0)))
     worker = sequencer.Sequencer()
     _one_by_one(worker, singles)
+    _say(
+        f"append one by one, {PROCESSES} processes of {THREADS} threads, sequenced and signed",
+        **at_once(_drafts(0, 4 * singles)).line(4 * singles),
+    )
     _in_bulk(worker, bulk)
     _commit_to_proof(worker, singles // 2)
     _inclusion()
@@ -97,10 +101,14 @@ def _one_by_one(worker: Any, many: int) -> None:
 
 
 def _in_bulk(worker: Any, many: int) -> None:
+    from audit.ingest import Ingest
+    from audit.makers import made
+    from audit.record import prepared as rows_of
     from audit.record import record_many
 
     some, prepared = _drafts(0, many), _rows(_drafts(many, 2 * many))
-    plain, ours, leaves = Spent(), Spent(), Spent()
+    writer, at_one = Ingest(), _drafts(2 * many, 3 * many)
+    plain, ours, leaves, whole = Spent(), Spent(), Spent(), Spent()
     for at in range(0, many, _STEP):
         with _adding(plain):
             _insert(prepared[at : at + _STEP])
@@ -110,10 +118,15 @@ def _in_bulk(worker: Any, many: int) -> None:
                 pass
         with _adding(leaves):
             worker.run_once(sweep=False)
+        with _adding(whole):
+            assert writer.write(made(rows_of(at_one[at : at + _STEP])))
     _say("bulk, the rows alone", **plain.line(many))
     _say("bulk, record_many", **ours.line(many), ratio=_ratio(ours, plain))
     both = Spent(ours.wall + leaves.wall, ours.waited + leaves.waited, ours.cpu + leaves.cpu)
     _say("bulk, durable, sequenced and signed", **both.line(many), ratio=_ratio(both, plain))
+    _say("bulk, ingested with leaves and signed", **whole.line(many), ratio=_ratio(whole, plain))
+    crew = ingested(_drafts(0, many), _STEP)
+    _say("bulk, ingested, made by all processors, with their start", **crew.line(many))
 
 
 def _commit_to_proof(worker: Any, many: int) -> None:
@@ -166,7 +179,7 @@ def _verify() -> None:
         "everything, recognised, one process": {"processes": 1},
     }
     for name, how in ways.items():
-        with Memory() as memory, _with_children() as work:
+        with Memory() as memory, with_children() as work:
             report = verify.run(**{"processes": processes, **how})
         assert report.ok, report.problems
         _say(f"verify: {name}", **work.line(size), memory_mib=round(memory.peak))
@@ -226,16 +239,6 @@ def _adding(total: Spent) -> Iterator[None]:
     total.wall += work.wall
     total.waited += work.waited
     total.cpu += work.cpu
-
-
-@contextmanager
-def _with_children() -> Iterator[Spent]:
-    """As `spent`, with the processor time of processes that ended in the block."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    with spent() as work:
-        yield work
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    work.cpu += after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _ratio(ours: Spent, baseline: Spent) -> float:

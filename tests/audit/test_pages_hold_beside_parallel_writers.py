@@ -24,6 +24,7 @@ from django.db.models import Q
 from pytest_django.plugin import DjangoDbBlocker
 
 from audit import matching, rollups, sampling, search, searchsql, sequencer, tree
+from audit.ingest import ingest
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
 from audit.record import prepared, record_many, write
@@ -123,15 +124,19 @@ def test_what_was_there_is_read_once_while_others_write_and_sequence(shared: Non
         reader.submit(closing(read_beside_the_others)).result()
 
 
+@pytest.mark.parametrize("at_once", [False, True], ids=["sequenced", "ingested"])
 def test_an_older_event_that_comes_to_light_meanwhile_gets_its_place_first(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, at_once: bool
 ) -> None:
     """Its writer was slower; a reader who saw both waiting is not to meet it behind the other."""
     if connection.vendor == "sqlite":
         pytest.skip("while places are given nobody else writes")
     with own_database(tmp_path), ThreadPoolExecutor(1) as writer:
         older = prepared([DraftFactory.build()])
-        newer = list(record_many(DraftFactory.build() for _ in range(3)))
+        some = [DraftFactory.build() for _ in range(3)]
+        sequencer.run_once()
+        if not at_once:
+            newer = list(record_many(some))
         real = rollups.add_range
 
         def while_places_are_given(first: int, end: int) -> None:
@@ -140,9 +145,12 @@ def test_an_older_event_that_comes_to_light_meanwhile_gets_its_place_first(
             real(first, end)
 
         monkeypatch.setattr(rollups, "add_range", while_places_are_given)
-        sequencer.run_once()
+        if at_once:
+            newer = list(ingest(some))
+        else:
+            sequencer.run_once()
         placed = EventRow.objects.order_by("seq").values_list("event", flat=True)
-        assert list(placed) == [older[0].event.id, *newer]
+        assert list(placed) == [older[0].id, *newer]
         connection.close()
 
 

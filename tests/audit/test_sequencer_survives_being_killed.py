@@ -25,6 +25,15 @@ from audit.record import record
 while True:
     print(record(SYSTEM, "audit.imported", data={"n": 1}).id, flush=True)
 """
+INGESTER = """
+import django; django.setup()
+from audit.actor import SYSTEM
+from audit.ingest import ingest
+from audit.record import Draft
+while True:
+    for id in ingest([Draft(actor=SYSTEM, action="audit.imported", data={"n": 2})] * 300):
+        print(id, flush=True)
+"""
 SEQUENCER = """
 import django, threading; django.setup()
 from audit import sequencer
@@ -73,14 +82,15 @@ def test_a_log_whose_writers_are_killed_at_random_still_holds(tmp_path: Path) ->
     migrated(tmp_path / "killed.sqlite3")
     printed: list[str] = []
     for _ in range(3):
-        writers = [start(RECORDER, env), start(SEQUENCER, env), start(SEQUENCER, env)]
-        recorded, sequenced = output(writers[0]), output(writers[1])
-        assert recorded.readline() and sequenced.readline() == "up\n"
+        writers = [start(code, env) for code in (RECORDER, INGESTER, SEQUENCER, SEQUENCER)]
+        recorded, ingested, sequenced, _ = map(output, writers)
+        printed += [recorded.readline(), ingested.readline()]
+        assert sequenced.readline() == "up\n"
         time.sleep(random.uniform(0.2, 0.8))
         for process in writers:
             process.kill()
-        whole = recorded.read().rpartition("\n")[0]
-        printed += whole.split()
+        for source in (recorded, ingested):
+            printed += source.read().rpartition("\n")[0].split()
         for process in writers:
             process.communicate()
     judge = start(JUDGE, env)

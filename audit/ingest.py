@@ -1,0 +1,148 @@
+"""Many events at once: written with their leaves, in one transaction a batch, and signed.
+
+Who writes events and leaves the rest to the sequencer has each search row written twice, once
+without a position and once with it, and with it every index entry. Here the batch takes the
+sequencer's place for as long as it lasts: what waits gets its leaves first, then come the new
+events, at their final positions. While another process sequences, events wait for it as ever.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from itertools import batched
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from audit import bulk, fulltext, locks, logkey, projection, rollups
+from audit.heads import SequencerStopped
+from audit.ledger.growing import GrowingTree
+from audit.makers import Made, makers
+from audit.models import Entry, Event, EventRow, Openings
+from audit.record import Draft
+from audit.sequencer import Overtaken, Sequencer, insert_tiles, older_waits
+
+_log = logging.getLogger(__name__)
+_PATIENT = 5  # times that what came to light meanwhile is given its leaves first
+_SEQ = projection.COLUMNS.index("seq")
+
+type Along = Callable[[], None]
+
+
+def ingest(drafts: Iterable[Draft], *, batch: int = 2000, processes: int = 1) -> Iterator[UUID]:
+    """As `record.record_many`, for thousands: batches are sequenced and signed as they come.
+
+    Several `processes` make the rows beside each other, some batches ahead of what is written;
+    they take a second to start.
+
+    Raises:
+        UnknownAction, EntryError, IntegrityError: as `record.record`.
+    """
+    writer = Ingest()
+    with makers(processes) as crew:
+        for rows in crew.made(batched(drafts, batch)):
+            writer.write(rows)
+            yield from rows.ids
+
+
+class Ingest(Sequencer):
+    """Writes batches of events; keeps the right edge of the tree between them."""
+
+    def write(self, rows: Made, along: Along | None = None) -> bool:
+        """Write events, and what `along` writes, durably and in one transaction.
+
+        Within a transaction of the caller's they are written there, without leaves. Returns
+        whether they have leaves; where they have none, the sequencer gives them theirs.
+
+        Raises:
+            IntegrityError: an event exists. Nothing is written then, whatever is raised.
+        """
+        if not self._here():
+            _plainly(rows, along)
+            return False
+        with locks.sequencer_lock() as held:
+            if not held or not self._ready():
+                _plainly(rows, along)
+                return False
+            try:
+                growing = self._append(rows, along)
+            except BaseException:
+                self._tree = None  # it may be ahead of what the database kept
+                raise
+            self._sign(growing)
+        return True
+
+    def _here(self) -> bool:
+        """Whether this is where the log is signed: elsewhere we had no key, or another one."""
+        return not connection.in_atomic_block and (logkey.folder() / "last-signed").exists()
+
+    def _ready(self) -> bool:
+        """Give what waits its leaves; False if the log may not be extended now.
+
+        Whoever runs the sequencer finds the same and raises the alarm.
+        """
+        try:
+            self._run(sweep=False)
+        except (SequencerStopped, logkey.LedgerIdentityError, OSError) as refused:
+            self._tree = None
+            _log.warning("events are written to wait for their leaves: %s", refused)
+            return False
+        except BaseException:
+            self._tree = None
+            raise
+        return True
+
+    def _append(self, rows: Made, along: Along | None) -> GrowingTree:
+        again = _PATIENT
+        while True:
+            growing = self._load()
+            try:
+                self._place(growing, rows, along, patient=again > 0)
+            except Overtaken:
+                again -= 1
+                self._tree = None
+                self._run(sweep=False)
+                continue
+            return growing
+
+    def _place(
+        self, growing: GrowingTree, rows: Made, along: Along | None, *, patient: bool
+    ) -> None:
+        first = growing.size
+        full = growing.extend(rows.leaves)
+        with transaction.atomic(durable=True), fulltext.gathering(len(rows.ids)):
+            bulk.insert_converted(Event, rows.events)
+            bulk.insert_converted(Entry, [(first + n, one[0]) for n, one in enumerate(rows.events)])
+            bulk.insert_converted(Openings, rows.openings)
+            bulk.insert_converted(
+                EventRow, [_at(row, first + n) for n, row in enumerate(rows.rows)]
+            )
+            insert_tiles(full)
+            fulltext.index_range(first, growing.size)
+            rollups.add_range(first, growing.size)
+            if patient and older_waits(rows.newest):
+                raise Overtaken
+            if along:
+                along()
+
+    def _sign(self, growing: GrowingTree) -> None:
+        """Sign what was written; a failure is the sequencer's to repair, for the events stand."""
+        try:
+            self._publish(growing)
+        except (SequencerStopped, logkey.LedgerIdentityError, OSError):
+            self._tree = None
+            _log.exception("events have their leaves, but the tree could not be signed")
+
+
+def _plainly(rows: Made, along: Along | None) -> None:
+    with transaction.atomic():
+        bulk.insert_converted(Event, rows.events)
+        bulk.insert_converted(Openings, rows.openings)
+        bulk.insert_converted(EventRow, rows.rows)
+        if along:
+            along()
+
+
+def _at(row: tuple[object, ...], seq: int) -> tuple[object, ...]:
+    return (*row[:_SEQ], seq, *row[_SEQ + 1 :])

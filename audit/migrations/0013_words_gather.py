@@ -1,0 +1,15 @@
+"""On PostgreSQL, how many words wait for their place in the full-text index is told by batch."""
+
+from django.db import migrations
+
+from audit import fulltext
+
+
+def take_limit(apps, schema_editor):
+    for statement in fulltext.unlimited_statements(schema_editor.connection.vendor):
+        schema_editor.execute(statement, params=None)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("audit", "0012_last_change")]
+    operations = [migrations.RunPython(take_limit, migrations.RunPython.noop)]

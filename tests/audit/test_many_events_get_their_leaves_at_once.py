@@ -1,0 +1,152 @@
+"""Ingesting: thousands of events are written with their leaves, or as ever where that cannot be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from audit import heads, keyring, locks, logkey, rollups, search, sequencer, tree, verify
+from audit.ingest import Ingest, ingest
+from audit.ledger import merkle
+from audit.ledger.canonical import EntryError
+from audit.ledger.query import EventQuery
+from audit.load import load
+from audit.makers import Made, made
+from audit.models import Checkpoint, Entry, Event, EventRow, QuarantinedRow
+from audit.record import Draft, prepared, record_many
+from tests.audit.factories import DraftFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def begun() -> None:
+    """A log that was signed here."""
+    sequencer.run_once()
+
+
+@pytest.fixture
+def outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the test's own transaction were none; its savepoints do what transactions would."""
+    monkeypatch.setattr(Ingest, "_here", lambda self: (logkey.folder() / "last-signed").exists())
+
+
+def drafts(many: int) -> list[Draft]:
+    return [DraftFactory.build() for _ in range(many)]
+
+
+def placed() -> list[Any]:
+    return list(EventRow.objects.order_by("seq").values_list("event", flat=True))
+
+
+def rows_of(many: int) -> Made:
+    return made(prepared(drafts(many)))
+
+
+def test_all_have_leaves_and_a_signature_when_they_are_there(begun: None, outside: None) -> None:
+    before = list(record_many(drafts(3)))
+    ids = list(ingest(drafts(700), batch=300))
+    assert placed() == [*before, *ids]
+    leaves = [bytes(leaf) for leaf in tree.leaf_hashes(0, 703)]
+    newest = heads.newest_checkpoint()
+    assert newest is not None and newest.size == 703
+    assert bytes(newest.root) == merkle.root(leaves)
+    assert verify.run().ok
+    assert rollups.differences(1) == []
+    assert sequencer.run_once().sequenced == 0
+
+
+def test_what_was_ingested_is_read_and_found_as_what_was_recorded(
+    begun: None, outside: None
+) -> None:
+    one, other = (DraftFactory.build(reason="zanzibar") for _ in range(2))
+    (ingested,) = ingest([one])
+    (recorded,) = record_many([other])
+    sequencer.run_once()
+    told, as_ever = load(ingested), load(recorded)
+    assert told.keys() == as_ever.keys() and (told["index"], told["reason"]) == (0, "zanzibar")
+    found = search.page(EventQuery.from_bar("zanzibar"))
+    assert {row.event for row in found.rows} == {ingested, recorded}
+
+
+@pytest.mark.parametrize("why", ["busy", "elsewhere", "within", "stopped"])
+def test_where_leaves_cannot_be_given_events_wait_for_the_sequencer(
+    why: str, begun: None, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    if why != "within":
+        request.getfixturevalue("outside")
+    if why == "busy":
+        monkeypatch.setattr(locks, "sequencer_lock", _another_has_it)
+    elif why == "elsewhere":
+        (logkey.folder() / "last-signed").unlink()
+    elif why == "stopped":
+        heads.write_state(5, bytes(32))
+    with transaction.atomic():
+        assert not Ingest().write(rows_of(3))
+    assert not Entry.objects.exists() and Checkpoint.objects.count() == 1
+    monkeypatch.undo()
+    if why == "stopped":
+        heads.write_state(0, merkle.EMPTY_ROOT)
+    assert sequencer.run_once().sequenced == 3
+
+
+class _another_has_it:
+    def __enter__(self) -> bool:
+        return False
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def test_a_batch_is_written_whole_or_not_at_all_and_the_next_goes_on(
+    begun: None, outside: None
+) -> None:
+    writer, first = Ingest(), rows_of(3)
+    assert writer.write(first)
+    with pytest.raises(IntegrityError):
+        writer.write(made([*prepared(drafts(2)), *prepared([DraftFactory.build(id=first.newest)])]))
+
+    def fails() -> None:
+        raise RuntimeError("what comes along cannot be written")
+
+    with pytest.raises(RuntimeError):
+        writer.write(rows_of(2), fails)
+    assert Event.objects.count() == tree.stored_size() == 3
+    assert writer.write(rows_of(2))
+    assert tree.stored_size() == 5 and verify.run().ok
+
+
+def test_what_comes_along_is_written_once(begun: None, outside: None) -> None:
+    times: list[int] = []
+    assert Ingest().write(rows_of(2), lambda: times.append(QuarantinedRow.objects.count()))
+    assert times == [0]
+
+
+def test_leaves_that_could_not_be_signed_are_signed_by_the_next_run(
+    begun: None, outside: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = keyring.signers, iter([False, True])
+
+    def gone(*given: Any) -> Any:
+        if next(calls, False):
+            raise OSError("the key's disk is gone")
+        return real(*given)
+
+    monkeypatch.setattr(keyring, "signers", gone)
+    assert Ingest().write(rows_of(3))
+    assert tree.stored_size() == 3 and Checkpoint.objects.count() == 1
+    result = sequencer.run_once()
+    assert (result.size, result.signed) == (3, True)
+
+
+@pytest.mark.stack
+def test_several_processes_make_what_one_makes(begun: None, outside: None) -> None:
+    ids = list(ingest(drafts(25), batch=10, processes=2))
+    assert placed() == sorted(ids, key=placed().index) and len(set(ids)) == 25
+    assert verify.run().ok
+    bad = [*drafts(3), DraftFactory.build(data={"far": [2**53]})]
+    with pytest.raises(EntryError) as refused:
+        list(ingest(bad, batch=2, processes=2))
+    assert refused.value.pointer == "/data/far/0"
+    assert tree.stored_size() == 27
