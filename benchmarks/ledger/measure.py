@@ -51,7 +51,7 @@ def main(singles: int, bulk: int) -> None:
         f"append one by one, {PROCESSES} processes of {THREADS} threads, sequenced and signed",
         **at_once(_drafts(0, 4 * singles)).line(4 * singles),
     )
-    _in_bulk(worker, bulk)
+    _in_bulk(bulk)
     _commit_to_proof(worker, singles // 2)
     _inclusion()
     _verify()
@@ -100,24 +100,26 @@ def _one_by_one(worker: Any, many: int) -> None:
     _say("sequenced and signed", **sequencing.line(2 * many))
 
 
-def _in_bulk(worker: Any, many: int) -> None:
+def _in_bulk(many: int) -> None:
     from audit.ingest import Ingest
     from audit.makers import made
     from audit.record import prepared as rows_of
     from audit.record import record_many
 
     some, prepared = _drafts(0, many), _rows(_drafts(many, 2 * many))
-    writer, at_one = Ingest(), _drafts(2 * many, 3 * many)
+    writer = Ingest()  # a sequencer, too: two would each read anew what the other did
+    at_one = _drafts(2 * many, 3 * many)
+    writer.run_once(sweep=False)
     plain, ours, leaves, whole = Spent(), Spent(), Spent(), Spent()
     for at in range(0, many, _STEP):
         with _adding(plain):
             _insert(prepared[at : at + _STEP])
-        worker.run_once(sweep=False)
+        writer.run_once(sweep=False)
         with _adding(ours):
             for _ in record_many(some[at : at + _STEP], batch=_STEP):
                 pass
         with _adding(leaves):
-            worker.run_once(sweep=False)
+            writer.run_once(sweep=False)
         with _adding(whole):
             assert writer.write(made(rows_of(at_one[at : at + _STEP])))
     _say("bulk, the rows alone", **plain.line(many))

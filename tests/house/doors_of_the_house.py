@@ -412,15 +412,15 @@ ONLY: Final[dict[str, tuple[str, ...]]] = {
     "approvals.holds.release_hold": ("approvals.closing",),
     "approvals.recording.approval_approved": ("approvals.answering", "approvals.closing"),
     "audit.record.prepare": ("audit.external", "audit.importing.run"),
-    "audit.record.record_many": ("audit.external", "audit.importing.run"),
-    "audit.record.prepared": ("audit.together",),
+    "audit.record.record_many": ("audit.external",),
+    "audit.record.prepared": ("audit.importing.run", "audit.makers", "audit.together"),
     "audit.record.write": ("audit.together",),
     "audit.together.Together": ("connections.broker",),
-    "audit.bulk.insert": (
-        "audit.importing.run",
-        "audit.projection",
-        "audit.record",
-        "audit.sequencer",
-    ),
+    "audit.makers.made": ("audit.importing.run",),
+    "audit.ingest.Ingest": ("audit.importing.run",),
+    "audit.ingest.ingest": (),
+    "audit.bulk.insert": ("audit.importing.run", "audit.projection"),
+    "audit.bulk.insert_values": ("audit.record", "audit.sequencer"),
+    "audit.bulk.insert_converted": ("audit.ingest",),
 }
 """Who may refer to the functions on the way to a commit."""

@@ -32,7 +32,12 @@ from tests.house.doors_of_the_house import (
 )
 
 COMMIT = "approvals.commit.commit_now"
-RECORD = {"audit.record.record", "audit.record.record_many"}
+RECORD = {
+    "audit.record.record",
+    "audit.record.record_many",
+    "audit.ingest.Ingest",
+    "audit.ingest.ingest",
+}
 SAFE = {"GET", "HEAD"}
 
 
