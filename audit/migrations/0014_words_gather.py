@@ -11,5 +11,5 @@ def take_limit(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("audit", "0012_last_change")]
+    dependencies = [("audit", "0013_thinning")]
     operations = [migrations.RunPython(take_limit, migrations.RunPython.noop)]
