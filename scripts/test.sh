@@ -1,13 +1,14 @@
 #!/bin/sh
-# All tests, three runs beside each other: everything on SQLite; the rooms with tables again on
-# PostgreSQL; stories and every page for everybody in Chromium. Each of them waits a good part of its
-# time, for processes, clocks and pages, so that two cores are busy only when they run together.
+# All tests, three runs beside each other: everything on SQLite; every query of the rooms with tables
+# again on PostgreSQL; stories and every page for everybody in Chromium. Each of them waits a good
+# part of its time, for processes, clocks and pages, so that two cores are busy only when they run
+# together; more workers than that collect and prepare for longer than they help.
 # That every door comes to the same outcome is told by one engine: none has doors of its own.
 # Arguments go to pytest (`make test ARGS=…` is not needed for the whole suite).
 set -eu
 cd "$(dirname "$0")/.."
 sh scripts/chromium.sh
-workers=${TEST_WORKERS:-3}
+workers=${TEST_WORKERS:-2}
 said=$(mktemp -d)
 export TEST_DEAREST="$said"  # each run leaves there what its files cost; told together in the end
 
@@ -19,10 +20,16 @@ unset PYTHONDONTWRITEBYTECODE
 # first, for the house that they visit takes a while to open. What restarts it comes last.
 .venv/bin/python -m pytest tests/stories tests/access tests/processes "$@" > "$said/stories" 2>&1 &
 stories=$!
-.venv/bin/python -m pytest --collect-only > "$said/collected" 2>&1 || :
+compiled=tests/__pycache__/.compiled
+if [ ! -e "$compiled" ] || [ -n "$(find tests -name '*.py' -newer "$compiled" | head -n 1)" ]; then
+  mkdir -p tests/__pycache__
+  touch "$said/began"
+  .venv/bin/python -m pytest --collect-only > "$said/collected" 2>&1 || :
+  cp -p "$said/began" "$compiled"
+fi
 
 .venv/bin/python -m scripts.on_postgres \
-  .venv/bin/python -m pytest -n "$(((workers + 1) / 2))" \
+  .venv/bin/python -m pytest -p tests.support.one_engine -n "$(((workers + 1) / 2))" \
   tests/audit tests/approvals tests/connections tests/enforcement tests/identity \
   tests/attacks/tamper tests/attacks/step_up/test_workers_race.py tests/faults/test_storage.py \
   tests/callers \

@@ -1,0 +1,142 @@
+"""A pytest plugin: which queries of the product each test asks; and which tests may be left out.
+
+    ASKED=folder python -m pytest -p tests.support.asked tests/approvals …
+    python -m tests.support.asked folder
+
+The second writes `one_engine.txt`: all tests that were measured, but for the cheapest ones that
+ask every query, and for the files that are run on both engines whatever they ask. A query is its
+SQL without values, the line of the product that asks and the two that called it, in this process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import sys
+from collections import defaultdict
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import pytest
+
+from tests.support.one_engine import LIST, function_of
+
+FOLDER = "ASKED"
+_CHECKOUT = Path(__file__).resolve().parents[2]
+_PRODUCT = ("approvals", "audit", "connections", "enforcement", "portal", "auth0_client")
+_FRAMES = 3
+_ON_BOTH = re.compile(
+    r"tests/attacks|tests/callers|tests/faults"
+    r"|tests/audit/test_(a_restore|compiled|estimates|import|old_checkpoints|pages_hold|pages_read"
+    r"|record|rounds|search|sequencer|triggers|verify|what_did_not_change|writes_become)"
+    # Several connections or processes, many rows, and rows that are refused as second ones.
+    r"|tests/approvals/test_(policy_is_changed|who_approves)|tests/identity/test_sessions_end"
+    r"|tests/connections/test_(comparing_many|escalations_are_asked|several_at_once"
+    r"|the_broker_over_http|the_inventory_at_any_index|the_inventory_counts"
+    r"|the_directory_is_walked)"
+)
+"""Where it matters how an engine locks, orders, keeps or refuses, or other processes ask."""
+
+_queries: dict[tuple[str, ...], int] = {}
+_asked: set[int] = set()
+_tests: dict[str, tuple[float, list[int]]] = {}
+
+
+def _query(sql: Any) -> tuple[str, ...]:
+    """The query as a name; empty if it is not the product's."""
+    found: list[str] = []
+    frame = sys._getframe(2)
+    while frame is not None and len(found) < _FRAMES:
+        code = frame.f_code
+        if code.co_filename.startswith(_ROOTS) and "/migrations/" not in code.co_filename:
+            name = code.co_filename.removeprefix(f"{_CHECKOUT}/")
+            found.append(f"{name}:{frame.f_lineno}")
+        frame = frame.f_back  # type: ignore[assignment]
+    shape = _MANY.sub("%s", _NUMBERS.sub("0", str(sql)))
+    return (*found, f"{crc32(shape.encode()):08x}") if found else ()
+
+
+_NUMBERS = re.compile(r"\d+")
+_MANY = re.compile(r"\(?%s\)?(, \(?%s\)?)+")
+_ROOTS = tuple(f"{_CHECKOUT}/{room}/" for room in _PRODUCT)
+
+
+def _watched(execute: Any) -> Any:
+    def asking(*args: Any, **options: Any) -> Any:
+        if query := _query(args[1]):
+            _asked.add(_queries.setdefault(query, len(_queries)))
+        return execute(*args, **options)
+
+    return asking
+
+
+def pytest_configure() -> None:
+    """Watch what is asked from now on."""
+    from django.db.backends.utils import CursorWrapper
+
+    for name in ("execute", "executemany"):
+        setattr(CursorWrapper, name, _watched(getattr(CursorWrapper, name)))
+
+
+def _seconds() -> float:
+    ours = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in ours)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Note what one test asked and cost, its fixtures included."""
+    _asked.clear()
+    before = _seconds()
+    try:
+        return (yield)
+    finally:
+        _tests[item.nodeid] = (_seconds() - before, sorted(_asked))
+
+
+def pytest_sessionfinish() -> None:
+    """Leave it in the folder."""
+    if _tests:
+        path = Path(os.environ[FOLDER]) / f"{os.getpid()}.json"
+        path.write_text(json.dumps({"names": list(_queries), "tests": _tests}))
+
+
+def _measured(folder: Path) -> dict[str, tuple[float, set[tuple[str, ...]]]]:
+    """Seconds and queries of each test function, over all runs."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    queries: defaultdict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for file in sorted(folder.glob("*.json")):
+        told = json.loads(file.read_text())
+        for nodeid, (cost, asked) in told["tests"].items():
+            seconds[function_of(nodeid)] += cost
+            queries[function_of(nodeid)] |= {tuple(told["names"][number]) for number in asked}
+    return {name: (cost, queries[name]) for name, cost in seconds.items()}
+
+
+def chosen(tests: dict[str, tuple[float, set[tuple[str, ...]]]]) -> set[str]:
+    """Few and cheap tests that ask every query; those that run on both anyway come first."""
+    kept = {name for name in tests if _ON_BOTH.match(name)}
+    everything = set().union(*(queries for _, queries in tests.values()))
+    missing = everything.difference(*(tests[name][1] for name in kept))
+    while missing:
+        best = max(
+            sorted(tests.keys() - kept),
+            key=lambda name: len(tests[name][1] & missing) / (tests[name][0] + 0.02),
+        )
+        kept.add(best)
+        missing -= tests[best][1]
+    return kept
+
+
+if __name__ == "__main__":
+    measured = _measured(Path(sys.argv[1]))
+    on_both = chosen(measured)
+    LIST.write_text("".join(f"{name}\n" for name in sorted(measured.keys() - on_both)))
+    all_of_it, kept_of_it = (
+        sum(measured[name][0] for name in names) for names in (measured, on_both)
+    )
+    print(f"{len(on_both)} of {len(measured)} functions, {kept_of_it:.0f} of {all_of_it:.0f} s")
