@@ -134,6 +134,31 @@ def test_missing_values_are_told_from_erased_ones_as_the_command_line_does(
     assert states == {"ok" if certified else "unchecked"}
 
 
+def test_the_page_says_before_any_pack_what_a_browser_cannot_check(reader: Reader) -> None:
+    said = reader.page.locator("#cannot")
+    expect(said).to_be_visible()
+    for words in ("ML-DSA-44", "witnesses cosigned", "time tokens", "ata verify PACK"):
+        expect(said).to_contain_text(words)
+    box = said.bounding_box()
+    assert box and box["height"] < 150, "a few lines, not a column of letters"
+
+
+def test_a_time_token_in_a_pack_is_said_to_be_beyond_a_browser(
+    act: Act, reader: Reader, tmp_path: Path, settings: Any
+) -> None:
+    timed(tmp_path, settings)
+    reader.trusts_everything()
+    (report,) = reader.drops(one=act.pack().body)
+    details = {
+        one["detail"]
+        for event in report["events"]
+        for one in event["checks"]
+        if one["name"] == packcheck.TIME_CHECK
+    }
+    assert len(details) <= 1 and all("a browser cannot check time tokens" in d for d in details)
+    assert details, "the pack holds a token"
+
+
 def test_a_good_pack_is_verified_and_read_in_plain_words(act: Act, reader: Reader) -> None:
     body = act.pack().body
     reader.trusts_everything()

@@ -21,7 +21,8 @@ const names = {
 
 const earlier = 'Not checked, because an earlier check failed.';
 const noLogKey = 'Not checked: you gave no log key that you trust.';
-const noAuthority = 'Not checked: you gave no certificate of a time authority that you trust.';
+const noAuthority =
+  'Not checked here: a browser cannot check time tokens. Use `ata verify` with --tsa-ca.';
 const noEd25519 = 'Not checked here: this browser cannot check Ed25519. Use `ata verify`.';
 const nothing = 'Anything: a pack that was changed is evidence of nothing.';
 const ownClaim =
