@@ -1,5 +1,6 @@
 """Everybody's connections: counts, filters and groups for admins and auditors."""
 
+from connections.inventory.answering import ask
 from connections.inventory.asking import (
     FILTERS,
     GROUPS,
@@ -21,7 +22,7 @@ from connections.inventory.fitting import (
     fit,
     is_idle,
 )
-from connections.inventory.looking import PAGE, SHOWN, Group, Inventory, Row, ask, look
+from connections.inventory.looking import PAGE, SHOWN, Group, Inventory, Row, look
 
 __all__ = [
     "FILTERS",

@@ -107,9 +107,9 @@ def _split(rows: Iterable[tuple[Any, ...]]) -> Iterator[Cell]:
 _scopes: dict[str, tuple[str, ...]] = {}  # by digest, which names them for good
 
 
-def fits_of(found: Iterable[Cell]) -> dict[tuple[str, str], Fit]:
-    """How each grant fits; three queries for any number of accounts, one for grants seen before."""
-    pairs, declared = {(cell.connection, cell.grant) for cell in found}, declared_scopes()
+def fits_of(found: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Fit]:
+    """How each grant (connection, digest) fits; three queries, one where all were seen before."""
+    pairs, declared = set(found), declared_scopes()
     grants = {grant for _, grant in pairs}
     if grants - _scopes.keys():
         if len(_scopes) > _REMEMBERED:

@@ -27,8 +27,8 @@ from audit.record import record
 from connections import inventory, lookup, overview, scopes, standing
 from connections.ibom import facts
 from connections.ibom.facts import Proof
+from connections.inventory.answering import Asked
 from connections.inventory.asking import SOURCES, Query
-from connections.inventory.looking import Asked
 from connections.models import ConnectedAccount
 from connections.standing import Standing
 

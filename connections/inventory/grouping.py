@@ -7,8 +7,10 @@ at most: what is left of the first, the small ones between, and the beginning of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.db.models import Q, prefetch_related_objects
@@ -20,7 +22,22 @@ from connections.models import ConnectedAccount, Use
 NOBODY = "\0"
 """The bucket of accounts that no agent was seen using."""
 
-type _Found = dict[tuple[str, ...], list[ConnectedAccount]]
+
+class Keyed(Protocol):
+    """An account, or what names one."""
+
+    @property
+    def id(self) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """Names an account whose row is read later."""
+
+    id: UUID
+
+
+type Found[K: Keyed] = dict[tuple[str, ...], list[K]]
 """Accounts by the key of their bucket."""
 
 
@@ -35,40 +52,48 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class Slice[K: Keyed]:
     """What one page shows of a bucket, newest account first."""
 
     bucket: Bucket
-    rows: tuple[ConnectedAccount, ...]
+    rows: tuple[K, ...]
     resumed: bool  # the pages before it showed some of it already
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Page[K: Keyed]:
     """Slices in order; `next` is where the next page begins, None on the last."""
 
-    slices: tuple[Slice, ...]
+    slices: tuple[Slice[K], ...]
     next: Place | None
 
     @property
-    def accounts(self) -> list[ConnectedAccount]:
+    def accounts(self) -> list[K]:
         """Every account of the page, each once."""
-        return list({row.pk: row for part in self.slices for row in part.rows}.values())
+        return list({row.id: row for part in self.slices for row in part.rows}.values())
 
 
-def page(
-    group: str, buckets: Sequence[Bucket], told: Conditions, after: Place | None, size: int
-) -> Page:
+type Read[K: Keyed] = Callable[[Sequence[Bucket], UUID | None, int], Found[K]]
+"""Finds the newest accounts of some buckets: below an id, at most so many."""
+
+
+def reader(group: str, told: Conditions) -> Read[ConnectedAccount]:
+    """Reads those that match from the database."""
+    return partial(_by_agent if group == "agent" else _by_column, group, told)
+
+
+def page[K: Keyed](
+    read: Read[K], buckets: Sequence[Bucket], after: Place | None, size: int
+) -> Page[K]:
     """The page of `size` rows behind a place; buckets come in order, from that of the place on."""
-    read = _by_agent if group == "agent" else _by_column
-    wanted, found, rest = size + 1, list[Slice](), buckets
+    wanted, found, rest = size + 1, list[Slice[K]](), buckets
     if after is not None and rest and rest[0].sort == after.sort:
-        ids = read(group, rest[:1], told, UUID(after.account), wanted)
+        ids = read(rest[:1], UUID(after.account), wanted)
         found += _slices(rest[:1], ids, resumed=True)
         rest = rest[1:]
     wanted -= sum(len(part.rows) for part in found)
     for some in _chunks(rest, wanted, size):
-        parts = _slices(some, read(group, some, told, None, wanted + size), resumed=False)
+        parts = _slices(some, read(some, None, wanted + size), resumed=False)
         wanted -= sum(len(part.rows) for part in parts)
         found += parts
     return _cut([part for part in found if part.rows], size)
@@ -91,17 +116,19 @@ def _chunks(buckets: Sequence[Bucket], wanted: int, size: int) -> Iterator[Seque
         yield buckets[: fitting + 1]
 
 
-def _slices(buckets: Sequence[Bucket], found: _Found, *, resumed: bool) -> list[Slice]:
+def _slices[K: Keyed](
+    buckets: Sequence[Bucket], found: Found[K], *, resumed: bool
+) -> list[Slice[K]]:
     parts = []
     for bucket in buckets:
-        rows = {row.pk: row for key in bucket.keys for row in found.get(key, ())}
+        rows = {row.id: row for key in bucket.keys for row in found.get(key, ())}
         ordered = tuple(rows[pk] for pk in sorted(rows, reverse=True))
         parts.append(Slice(bucket, ordered, resumed))
     return parts
 
 
-def _cut(found: list[Slice], size: int) -> Page:
-    kept, left = list[Slice](), size
+def _cut[K: Keyed](found: list[Slice[K]], size: int) -> Page[K]:
+    kept, left = list[Slice[K]](), size
     for part in found:
         if not left:
             break
@@ -110,18 +137,18 @@ def _cut(found: list[Slice], size: int) -> Page:
     if sum(len(part.rows) for part in found) <= size:
         return Page(tuple(kept), None)
     last = kept[-1]
-    return Page(tuple(kept), Place(last.bucket.sort, str(last.rows[-1].pk)))
+    return Page(tuple(kept), Place(last.bucket.sort, str(last.rows[-1].id)))
 
 
 _COLUMNS = {"service": ("connection",), "connection": ("connection",), "person": ("iss", "sub")}
 
 
 def _by_column(
-    group: str, buckets: Sequence[Bucket], told: Conditions, below: UUID | None, limit: int
-) -> _Found:
+    group: str, told: Conditions, buckets: Sequence[Bucket], below: UUID | None, limit: int
+) -> Found[ConnectedAccount]:
     columns = _COLUMNS[group]
     where = told.all() & _one_of(columns, [key for bucket in buckets for key in bucket.keys])
-    found: _Found = {}
+    found: Found[ConnectedAccount] = {}
     for row in _newest(where, below, limit):
         found.setdefault(tuple(str(getattr(row, name)) for name in columns), []).append(row)
     return found
@@ -142,10 +169,10 @@ def _one_of(columns: Sequence[str], keys: Sequence[tuple[str, ...]]) -> Q:
 
 
 def _by_agent(
-    group: str, buckets: Sequence[Bucket], told: Conditions, below: UUID | None, limit: int
-) -> _Found:
+    group: str, told: Conditions, buckets: Sequence[Bucket], below: UUID | None, limit: int
+) -> Found[ConnectedAccount]:
     names = [key[0] for bucket in buckets for key in bucket.keys if key != (NOBODY,)]
-    found: _Found = {}
+    found: Found[ConnectedAccount] = {}
     if names:
         users = Use.objects.filter(agent__in=names)
         rows = _newest(told.all() & Q(pk__in=users.values("account")), below, limit)

@@ -2,6 +2,7 @@
 
 from connections.models.access import AccessKind, AccessState, AppAccess
 from connections.models.account import ConnectedAccount, State, Use
+from connections.models.change import AccountChange
 from connections.models.escalation import Allowance, Attempts, Escalation, ScopeRule
 from connections.models.freeze import Freeze, FrozenKind
 from connections.models.just_in_time import JustInTime
@@ -22,6 +23,7 @@ from connections.models.tenant_log import (
 __all__ = [
     "AccessKind",
     "AccessState",
+    "AccountChange",
     "Allowance",
     "AppAccess",
     "Attempts",

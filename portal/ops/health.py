@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from approvals import issuer
 from audit import guards, watched
 from auth0_client.errors import Auth0Error
+from connections.inventory import telling
 from outbound.errors import OutboundError
 from portal.ops import storage
 
@@ -61,7 +62,7 @@ def _database() -> str:
 
 
 def _guards() -> str:
-    return "; ".join(guards.problems() + watched.problems())
+    return "; ".join(guards.problems() + watched.problems() + telling.problems())
 
 
 def _preparation() -> str:

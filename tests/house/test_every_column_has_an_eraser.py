@@ -76,6 +76,7 @@ KEPT: Final[tuple[tuple[str, str, str], ...]] = (
     ("connections.ConnectedAccount", "iss connection grant state state_before held_by", IDS),
     ("connections.ConnectedAccount", "operation source last_agent last_skill", CLEAR),
     ("connections.ConnectedAccount", "last_failure auth0_used_by auth0_failure", IDS),
+    ("connections.AccountChange", "mark", "random"),
     ("connections.Use", "agent skill", CLEAR),
     ("connections.Escalation", "key kind name scopes agent approval", CLEAR),
     ("connections.Allowance", "kind name scopes agent escalation approval", CLEAR),

@@ -1,0 +1,172 @@
+"""What a query comes to: from what is kept where that can be used, else from the database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, Protocol
+
+from django.db.models import Q
+
+from audit.actor import Actor
+from connections import grounds
+from connections.inventory import counting, grouping, keeping, matching
+from connections.inventory.asking import Query
+from connections.inventory.counting import Counts, How, Tally
+from connections.inventory.fitting import Fit
+from connections.inventory.kept import Kept
+from connections.inventory.matching import Conditions, Found, Owners
+from connections.standing import Ground
+
+MANY = 2_000
+"""Accounts whose owners and users the database counts one by one."""
+
+
+class Sums(Protocol):
+    """How many accounts each facet's value has: `counting.Tally`, `keeping.KeptTally`."""
+
+    @property
+    def fits(self) -> Mapping[tuple[str, str], Fit]: ...
+    def total(self) -> int: ...
+    def by(self, key: str) -> Counter[str]: ...
+    def with_show(self, value: str) -> int: ...
+    def unseen(self) -> int: ...
+    def tiles(self) -> Counts: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A query with what its words and its owners came to, at a moment."""
+
+    query: Query
+    ground: Ground
+    now: datetime
+    owners: Owners | None
+    found: Found | None
+
+    @classmethod
+    def of(cls, actor: Actor, query: Query, now: datetime) -> Wanted:
+        """Read them; two queries, and one each for owners and for words."""
+        return cls(
+            query,
+            grounds.now(),
+            now,
+            matching.owners_of(query.values("owner"), actor.sub),
+            matching.find(query.q),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a query comes to.
+
+    Attributes:
+        owners: accounts by owner, the query's own filter of owners left aside; None where nobody
+            counted.
+        used: accounts by agent and by component.
+        loose: of `used`, those that are of all accounts and not of those that match.
+        where: the condition of the query, for whoever asks the database on.
+    """
+
+    sums: Sums
+    owners: Mapping[tuple[str, str], int] | None
+    used: Mapping[str, Counter[str]]
+    loose: frozenset[str]
+    read: grouping.Read[Any]
+    where: Callable[[], Q]
+
+
+def from_kept(wanted: Wanted, kept: Kept) -> Answer:
+    """From memory; one query for what manifests declare, two more for grants not seen before."""
+    query = wanted.query
+    fits = counting.fits_of(kept.by["grant"])
+    sets = keeping.sets(kept, fits, wanted.ground, wanted.now)
+    tally = sets.of(query, wanted.owners, tuple(wanted.found.ids) if wanted.found else None)
+    used = {key: kept.by[key].count(tally.under(key)) for key in ("agent", "skill")}
+
+    def where() -> Q:
+        return _say(wanted)(fits).all()
+
+    return Answer(tally, tally.owners(), used, frozenset(), tally.reader(query.group), where)
+
+
+def from_database(wanted: Wanted) -> Answer:
+    """By asking; at most five queries."""
+    query, found, owners = wanted.query, wanted.found, wanted.owners
+    tally, told = told_by(wanted.query, wanted.ground, wanted.now, _say(wanted))
+    tight = found is not None or owners is not None
+    few = tight or tally.total() <= MANY
+    how = {key: _how(query, tally, tight, key) for key in ("agent", "skill")}
+    return Answer(
+        tally,
+        counting.owners(told.all(but=["owner"])) if few else None,
+        counting.users(told, how),
+        frozenset(key for key, way in how.items() if way is How.ALL),
+        grouping.reader(query.group, told),
+        told.all,
+    )
+
+
+type _Say = Callable[[matching.Fits], Conditions]
+
+
+def _say(wanted: Wanted) -> _Say:
+    return partial(
+        matching.conditions, wanted.query, now=wanted.now, ground=wanted.ground,
+        found=wanted.found, owners=wanted.owners,
+    )  # fmt: skip
+
+
+def told_by(query: Query, ground: Ground, now: datetime, say: _Say) -> tuple[Tally, Conditions]:
+    """The cells of a query and its conditions; three queries."""
+    shows = [f"show={value}" for value in query.values("show")]
+    base = say({}).all(but=["state", "connection", "source", *shows])
+    cells = tuple(counting.cells(base, ground, now))
+    fits = counting.fits_of({(cell.connection, cell.grant) for cell in cells})
+    return Tally(cells, fits, query), say(fits)
+
+
+def _how(query: Query, tally: Tally, tight: bool, key: str) -> How:
+    """The cheapest way to count the users of what matches."""
+    other = {"agent": "skill", "skill": "agent"}[key]
+    if tight or query.values(other):
+        return How.DIRECT
+    if not any(query.values(name) for name in ("state", "connection", "source", "show")):
+        return How.REST
+    if query.group == key:
+        return How.DIRECT  # the groups of a page are counted exactly
+    few = tally.total() <= MANY and not query.values(key)
+    return How.DIRECT if few else How.ALL
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query with what had to be read to answer it."""
+
+    query: Query
+    tally: Tally
+    told: Conditions
+    ground: Ground
+    now: datetime
+
+
+def ask(
+    actor: Actor, query: Query, now: datetime, *, within: Q | None = None, every: bool = False
+) -> Asked:
+    """Read the cells of a query; three queries, and two more for a search by words.
+
+    Args:
+        within: what the asking person may see; None is everything.
+        every: take every account that the words fit, however many.
+    """
+    ground = grounds.now()
+    say = partial(
+        matching.conditions, query, now=now, ground=ground, within=within,
+        found=matching.find_every(query.q) if every else matching.find(query.q),
+        owners=matching.owners_of(query.values("owner"), actor.sub),
+    )  # fmt: skip
+    tally, told = told_by(query, ground, now, say)
+    return Asked(query, tally, told, ground, now)
