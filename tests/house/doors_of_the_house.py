@@ -346,6 +346,12 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "what was tried beyond a manifest, and how often",
     ),
     "connections.freezing": ("Freeze", "commits of the verbs *.freeze and *.unfreeze"),
+    "connections.inventory.journal": (
+        "AccountChange sql",
+        "the beginning of the list of changed accounts, which triggers write",
+    ),
+    "connections.inventory.reading": ("sql", "reads accounts"),
+    "connections.inventory.telling": ("sql", "makes triggers and reads which there are"),
     "connections.looks": ("PersonLook", "people to compare with Auth0 soon"),
     "connections.just_in_time.actions": (
         "JustInTime instance",
