@@ -76,7 +76,7 @@ def town() -> None:
 
 def same(now: datetime, *, pages: bool = False) -> dict[str, int]:
     """A look is what a plain walk finds; what the facets of everything were."""
-    known, told = known_at(now), {}
+    known, told = known_at(now), dict[str, int]()
     for given in QUERIES:
         for group in inventory.GROUPS if pages else ("service",):
             query, _ = inventory.parse({**given, "group": [group]})
@@ -134,6 +134,12 @@ def _use(now: datetime) -> object:
     )
 
 
+def _scopes(now: datetime) -> object:
+    row = one()[0]
+    row.scopes = ["a-scope-of-no-manifest"]
+    return row.save()
+
+
 def _sql(statement: str, *args: Any) -> object:
     with connection.cursor() as cursor:
         cursor.execute(statement, args)
@@ -150,10 +156,7 @@ CHANGES: dict[str, Callable[[datetime], object]] = {
     "state": update(state="suspended"),
     "connection": update(connection="jira"),
     "source": update(source="elsewhere"),
-    "scopes": lambda now: [
-        setattr(row := one()[0], "scopes", ["a-scope-of-no-manifest"]),
-        row.save(),
-    ],
+    "scopes": _scopes,
     "grant expires": lambda now: ConnectedAccount.objects.filter(expires_at=None).update(
         expires_at=now + timedelta(days=3)
     ),
