@@ -29,7 +29,7 @@ FOLDER = "ASKED"
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _PRODUCT = ("approvals", "audit", "connections", "enforcement", "portal", "auth0_client")
 _FRAMES = 3
-_ON_BOTH = re.compile(
+ON_BOTH = re.compile(
     r"tests/attacks|tests/callers|tests/faults"
     r"|tests/audit/test_(a_restore|compiled|estimates|import|old_checkpoints|pages_hold|pages_read"
     r"|record|rounds|search|sequencer|triggers|verify|what_did_not_change|writes_become)"
@@ -119,7 +119,7 @@ def _measured(folder: Path) -> dict[str, tuple[float, set[tuple[str, ...]]]]:
 
 def chosen(tests: dict[str, tuple[float, set[tuple[str, ...]]]]) -> set[str]:
     """Few and cheap tests that ask every query; those that run on both anyway come first."""
-    kept = {name for name in tests if _ON_BOTH.match(name)}
+    kept = {name for name in tests if ON_BOTH.match(name)}
     everything = set().union(*(queries for _, queries in tests.values()))
     missing = everything.difference(*(tests[name][1] for name in kept))
     while missing:

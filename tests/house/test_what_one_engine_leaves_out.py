@@ -1,0 +1,34 @@
+"""What the run on PostgreSQL leaves out: tests that exist, and none that must run there."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from tests.support import asked, one_engine
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def test_each_name_is_a_test() -> None:
+    for name in sorted(one_engine.listed()):
+        file, _, function = name.partition("::")
+        tree = ast.parse((CHECKOUT / file).read_text())
+        known = {one.name for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)}
+        assert function.rpartition("::")[2] in known, f"take {name} out of {one_engine.LIST.name}"
+
+
+def test_what_always_runs_on_both_is_not_listed() -> None:
+    assert not [name for name in one_engine.listed() if asked.ON_BOTH.match(name)]
+
+
+def test_whoever_is_left_out_asks_nothing_of_their_own() -> None:
+    """Every query of all that were measured is asked by one that is kept."""
+    queries: dict[str, tuple[float, set[tuple[str, ...]]]] = {
+        "tests/web/test_a.py::test_cheap": (0.1, {("x.py:1", "aa"), ("x.py:2", "bb")}),
+        "tests/web/test_a.py::test_dear": (9.0, {("x.py:1", "aa"), ("x.py:2", "bb")}),
+        "tests/web/test_a.py::test_alone": (9.0, {("x.py:1", "aa"), ("x.py:2", "cc")}),
+        "tests/attacks/tamper/test_b.py::test_always": (1.0, set()),
+    }
+    kept = asked.chosen(queries)
+    assert kept == queries.keys() - {"tests/web/test_a.py::test_dear"}
