@@ -7,6 +7,7 @@ address of a page holds a name.
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,8 @@ from approvals.models import Approval, Erasure, LegalHold, Person, Status
 from approvals.perform import Refused, perform
 from audit import proofs, subjects
 from audit.actor import Target
+from audit.ledger import checkpoint as checkpoints
+from audit.ledger import note
 from audit.ledger.commitment import subject_key
 from audit.models import EventRow
 from portal.identity.current import actor, needs_role
@@ -133,7 +136,10 @@ def decide(request: HttpRequest, subject: str) -> HttpResponseBase:
 @needs_role("admin", "auditor")
 @require_safe
 def certified(request: HttpRequest, erasure_id: UUID) -> HttpResponse:
-    """The certificate as JSON: its entry, the proof of it, and every entry that lost values."""
+    """The certificate: its entry, the proof of it, and every entry that lost values.
+
+    JSON to be kept and checked; with `?page` a page to be read and printed.
+    """
     found = Erasure.objects.filter(pk=erasure_id).first()
     row = _certificate_of(found) if found is not None else None
     if found is None or row is None or row.seq is None:
@@ -142,6 +148,9 @@ def certified(request: HttpRequest, erasure_id: UUID) -> HttpResponse:
         proof = proofs.proof_for(row.event)
     except proofs.NotSequenced:
         raise Http404("the certificate is in no signed tree yet") from None
+    left = [certificate.OUT_OF_REACH[code] for code in found.certificate["out_of_reach"]]
+    if "page" in request.GET:
+        return _on_paper(request, found, row, proof, left)
     body = {
         "schema": "ata.erasure-certificate.v1",
         "index": row.seq,
@@ -150,9 +159,7 @@ def certified(request: HttpRequest, erasure_id: UUID) -> HttpResponse:
         "key": proofs.vkey(),
         "ranges": found.touched,
         "documents": found.restated,
-        "out_of_reach": {
-            code: certificate.OUT_OF_REACH[code] for code in found.certificate["out_of_reach"]
-        },
+        "out_of_reach": dict(zip(found.certificate["out_of_reach"], left, strict=True)),
         "how_to_check": (
             "Save `proof` and `entry` as files: `ata verify PROOF --entry ENTRY --vkey KEY`. "
             "`data.ranges_sha256` of the entry is the SHA-256 of `ranges` in RFC 8785 form, "
@@ -164,6 +171,32 @@ def certified(request: HttpRequest, erasure_id: UUID) -> HttpResponse:
     name = f"erasure-{found.subject[:12]}.json"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def _on_paper(
+    request: HttpRequest, found: Erasure, row: EventRow, proof: str, left: list[str]
+) -> HttpResponse:
+    """The certificate as a page: whatever somebody needs to check it who has only the paper."""
+    signed = proof.split("\n\n", 1)[1]
+    head = checkpoints.parse(note.parse(signed).text)
+    labels = {store.name: store.label for store in subjects.stores()}
+    stores = found.certificate["stores"].items()
+    context = {
+        "erasure": found,
+        "event": row.event,
+        "index": row.seq,
+        "said": found.certificate,
+        "ranges": found.certificate["ranges"],
+        "stores": [(labels.get(name, name), count) for name, count in stores],
+        "left": left,
+        "head": head,
+        "root": b64encode(head.root).decode(),
+        "entry": proofs.entry_of(row.event).decode(),
+        "proof": proof,
+        "keys": proofs.vkeys(),
+        "crumbs": [_CRUMB, {"text": "Certificate"}],
+    }
+    return render(request, "audit/erasure_certificate.html", context)
 
 
 def _certificate_of(found: Erasure) -> EventRow | None:

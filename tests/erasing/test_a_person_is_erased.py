@@ -1,5 +1,4 @@
-"""`subject.erase`: two admins decide, every store is emptied, proofs hold, a restore is erased
-again."""
+"""`subject.erase`: two admins decide, all stores are emptied, proofs hold, a restore is erased."""
 
 from __future__ import annotations
 
@@ -39,6 +38,7 @@ from tests.approvals.people_of import Phones, acting
 from tests.audit.browsing import browser_of, text_of
 from tests.erasing import postgresql
 from tests.erasing.conftest import Alone
+from tests.erasing.paper import says_all
 from tests.identity.trail import events
 
 MIA = Actor(
@@ -388,6 +388,9 @@ def test_the_pages_lead_from_a_name_to_the_certificate(alone: Alone, phones: Pho
         assert "erased" in listed and f"{erasure.id}/certificate" in listed
         assert "Nobody any more" in text_of(amir.get(page))
         made = amir.get(f"/audit/erasures/{erasure.id}/certificate").json()
+        sheet = f"/audit/erasures/{erasure.id}/certificate?page"
+        says_all(text_of(amir.get(sheet)), made)
+        assert browser_of(acting("operator", "operator")).get(sheet).status_code == 403
         leaf = entries.parse(made["entry"].encode())
         proof = proofs_format.parse(made["proof"])
         assert proof.index == made["index"] and leaf["data"]["certificate"]
