@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from tests.support.many_people import ManyPeople, sub_of
 
 # More than one search gives; `ATA_TEST_DIRECTORY=10000` is the size that issue and benchmark name.
 PEOPLE = int(os.environ.get("ATA_TEST_DIRECTORY", "1300"))
+FEW = 60
 CALLS_EACH = 2  # roles, enrolled phones
 
 _own_ground, _django_db_helper, database = (
@@ -71,6 +73,34 @@ def test_a_walk_that_was_killed_or_refused_goes_on_where_it_was(
     assert (found["people"], found["admins"]) == (PEOPLE, [sub_of(0)])
     assert town.counts()["other"] < PEOPLE * (CALLS_EACH + 0.1) + 200, "nobody was asked for twice"
     print(f"\n{PEOPLE} people: {found['cpu_s']:.1f} s of the processor for the second part")
+
+
+@pytest.mark.parametrize("job", ["people", "work"])
+@pytest.mark.parametrize("fault", ["500", "malformed", "slow", "cut"])
+def test_a_few_bad_answers_leave_nobody_out(
+    tmp_path: Path, database: str, job: str, fault: str
+) -> None:
+    """Another Auth0-shaped provider that fails: four in a row, in the middle of the walk."""
+    town = ManyPeople(FEW, 2)
+    one = Worker(town.issuer, str(tmp_path), database)
+    try:
+        assert job == "people" or one.ask(f"prepare {FEW}") == "ready"
+        town.control(delay_ms=20)
+        one.tell(f"{job} 0")
+        deadline = time.monotonic() + 60
+        while town.counts().get("requests", 0) < 12:
+            assert time.monotonic() < deadline
+        town.control(faults=[fault] * 4, delay_ms=0)
+        assert one.process.stdout is not None
+        done = json.loads(one.process.stdout.readline())
+        for number in range(1, 6):  # what could not be read is read the next time
+            done = one.ask(f"{job} {number * 100_000}")
+        assert done["finished"], done
+        found = one.ask("state")
+        assert (found["people"], found["accounts"]) == (FEW, 0 if job == "people" else 2 * FEW)
+    finally:
+        one.kill()
+        town.stop()
 
 
 def test_more_people_of_one_millisecond_than_a_search_gives_are_told_of(

@@ -7,14 +7,16 @@ creation, a thousand at most for one question, as Auth0's search gives them), ro
 connected accounts by checkpoint, and an empty tenant log.
 `POST /__control` takes `{"limit": N, "per_s": R}` (a bucket; beyond it 429 with Retry-After),
 `{"refuse": N}` (429 for the next ones), `{"together": N}` (created in one millisecond),
-`{"gone": [numbers]}`, `{"scopes": {number: [..]}}` and `{"delay_ms": D}`; `GET /__control` tells
-counts.
+`{"faults": [..]}` of `500`, `malformed`, `slow`, `cut`, one each for the next ones (`cut` loses
+the answer), `{"gone": [numbers]}`, `{"scopes": {number: [..]}}` and `{"delay_ms": D}`;
+`GET /__control` tells counts.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -39,6 +41,12 @@ def sub_of(number: int) -> str:
     return f"auth0|{number:024x}"
 
 
+_INSTEAD: dict[str, tuple[int, Any]] = {
+    "500": (500, {"statusCode": 500, "error": "Internal Server Error"}),
+    "malformed": (200, {"users": [{"user_id": 5}], "connected_accounts": "none"}),
+}
+
+
 @dataclass
 class Town:
     """Everybody, and how the server behaves."""
@@ -51,6 +59,7 @@ class Town:
     delay_ms: float = 0.0
     refuse: int = 0
     together: int = 3
+    faults: list[str] = field(default_factory=list)
     gone: set[int] = field(default_factory=set)
     scopes: dict[int, list[str]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
@@ -81,9 +90,18 @@ class Town:
             self._left, self._at = float(self.limit), time.monotonic()
         self.refuse = given.get("refuse", self.refuse)
         self.together = given.get("together", self.together)
+        self.faults = list(given.get("faults", self.faults))
         self.delay_ms = given.get("delay_ms", self.delay_ms)
         self.gone = set(given.get("gone", self.gone))
         self.scopes |= {int(n): s for n, s in given.get("scopes", {}).items()}
+
+    def said(self, path: str, query: dict[str, list[str]]) -> tuple[tuple[Any, ...], bool]:
+        """The answer with the next fault in it, and whether it is lost."""
+        fault = self.faults.pop(0) if self.faults else ""
+        if fault in _INSTEAD:
+            return _INSTEAD[fault], False
+        time.sleep(1.5 if fault == "slow" else 0)
+        return self.managed(path, query), fault == "cut"
 
     def managed(self, path: str, query: dict[str, list[str]]) -> tuple[int, Any, dict[str, str]]:
         """One Management call, within the limit or not."""
@@ -165,6 +183,11 @@ class Town:
         ]  # fmt: skip
 
 
+def _lose(handler: BaseHTTPRequestHandler) -> None:
+    handler.close_connection = True
+    handler.connection.shutdown(socket.SHUT_RDWR)
+
+
 def handler_of(town: Town) -> type[BaseHTTPRequestHandler]:
     """The HTTP side."""
 
@@ -183,7 +206,8 @@ def handler_of(town: Town) -> type[BaseHTTPRequestHandler]:
                 self.managed(url.path, parse_qs(url.query))
 
         def managed(self, path: str, query: dict[str, list[str]]) -> None:
-            self.send(*town.managed(path, query))
+            said, cut = town.said(path, query)
+            _lose(self) if cut else self.send(*said)
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
