@@ -170,7 +170,7 @@ def _inclusion() -> None:
 
 
 def _verify() -> None:
-    from audit import tree, verify
+    from audit import rawread, tree, verify
 
     processes = len(os.sched_getaffinity(0))
     size = tree.stored_size()
@@ -181,14 +181,20 @@ def _verify() -> None:
         "everything, recognised, one process": {"processes": 1},
     }
     for name, how in ways.items():
-        with Memory() as memory, with_children() as work:
+        with with_children() as work:
             report = verify.run(**{"processes": processes, **how})
         assert report.ok, report.problems
-        _say(f"verify: {name}", **work.line(size), memory_mib=round(memory.peak))
+        _say(f"verify: {name}", **work.line(size))
+    with Memory() as memory:  # whose thread would keep the verifier from forking
+        verify.run(processes=1)
+    _say("verify: memory of one process", size=size, memory_mib=round(memory.peak))
     with spent() as work:
         recognised = _columns(size)
     assert recognised >= size - size % 256 - 256
     _say("verify: bytes and columns, recognised, one process", **work.line(size))
+    with spent() as work:
+        rawread.entries(0, size)
+    _say("baseline: entries read and hashed, one process", **work.line(size))
     hashes = _leaves(size)
     with spent() as work:
         for leaf in hashes:

@@ -13,6 +13,12 @@ from tqdm import tqdm
 from audit import known, verify
 
 
+class _Bar(tqdm):  # type: ignore[type-arg]
+    """A bar without its watching thread: a process that has one cannot be forked."""
+
+    monitor_interval = 0
+
+
 class Command(BaseCommand):
     """Verify every entry, opening, search row, tile, checkpoint and trigger."""
 
@@ -47,7 +53,7 @@ class Command(BaseCommand):
         elif options["anew"]:
             since = known.begin()
         try:
-            with tqdm(unit="entry", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
+            with _Bar(unit="entry", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
 
                 def progress(checked: int, total: int) -> None:
                     bar.total = total
