@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlencode, urlsplit
 
+import httpcore
 import httpx
 
 from outbound.answer import Answer
@@ -25,16 +26,29 @@ from outbound.deadline import ends_at
 from outbound.errors import BadAnswer, OutboundRefused
 from outbound.failures import translate
 from outbound.guard import Forbidden, Guard
+from outbound.lines import Headers, Lines, TooLarge
 from outbound.patience import Retries, Timeouts, with_retries
 from outbound.request_id import HEADER as REQUEST_ID_HEADER
 from outbound.request_id import current_request_id
-from outbound.transport import GuardedTransport
+from outbound.transport import GuardedBackend
 
 log = logging.getLogger("outbound")
 
 USER_AGENT: Final = "auth0-ata/0.1"
-_ALWAYS: Final = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
+_ALWAYS: Final = ((b"User-Agent", USER_AGENT.encode()), (b"Accept-Encoding", b"identity"))
 _MOST_KNOWN: Final = 256
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+_LIMITS: Final = httpx.Limits(
+    max_connections=128, max_keepalive_connections=64, keepalive_expiry=20
+)
+_FAILURES: Final = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    httpx.StreamError,
+    httpcore.NetworkError,
+    httpcore.TimeoutException,
+    httpcore.ProtocolError,
+)
 
 
 class _OwnLogOnly(logging.Filter):
@@ -71,8 +85,8 @@ class Outbound:
         self._ssl_context = ssl_context
         self._transport = transport
         self._lock = threading.Lock()
-        self._pool: tuple[int, httpx.BaseTransport] | None = None
-        self._known: dict[str, httpx.URL] = {}
+        self._pool: tuple[int, Lines] | None = None
+        self._known: dict[str, tuple[httpx.URL, httpcore.URL]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -187,17 +201,18 @@ class Outbound:
         host = _host(url)
         started = time.monotonic()
         try:
-            request = httpx.Request(
-                method,
-                self._checked(url),
-                headers={**_ALWAYS, **headers},
-                content=content,
-                extensions={"timeout": timeouts.for_httpx().as_dict()},
-            )
-            answer = self._exchange(request, operation, host, max_bytes, started + timeouts.total)
+            checked = self._checked(url)
+            deadline = started + timeouts.total
+            with ends_at(deadline):
+                status, said, body = self._say(
+                    method, checked, headers, content, timeouts, max_bytes, deadline
+                )
+            answer = _read(operation, host, status, said, body, max_bytes)
+        except TooLarge:
+            raise BadAnswer(operation, host, f"is larger than {max_bytes} bytes") from None
         except Forbidden as no:
             raise OutboundRefused(operation, host, str(no)) from None
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as failure:
+        except _FAILURES as failure:
             error = translate(failure, operation, host)
             log.warning("outbound.failed operation=%s host=%s reason=%s", operation, host, error)
             # The cause may quote a header or a body, so it does not travel with the error.
@@ -209,7 +224,7 @@ class Outbound:
         )
         return answer
 
-    def _checked(self, url: str) -> httpx.URL:
+    def _checked(self, url: str) -> tuple[httpx.URL, httpcore.URL]:
         """The URL as httpx understands it, so that no two parsers can disagree about the host.
 
         Raises:
@@ -217,53 +232,55 @@ class Outbound:
         """
         known = self._known.get(url)
         if known is None:
-            known = httpx.URL(url)
-            self._guard.check_url(str(known))
+            parsed = httpx.URL(url)
+            self._guard.check_url(str(parsed))
+            wire = httpcore.URL(
+                scheme=parsed.raw_scheme,
+                host=parsed.raw_host,
+                port=parsed.port,
+                target=parsed.raw_path,
+            )
+            known = parsed, wire
             if "?" not in url and len(self._known) < _MOST_KNOWN:  # a query may name somebody
                 self._known[url] = known
         return known
 
-    def _exchange(
-        self, request: httpx.Request, operation: str, host: str, max_bytes: int, deadline: float
-    ) -> Answer:
-        with ends_at(deadline):
-            return self._received(request, operation, host, max_bytes, deadline)
+    def _say(
+        self,
+        method: str,
+        url: tuple[httpx.URL, httpcore.URL],
+        headers: Mapping[str, str],
+        content: bytes,
+        timeouts: Timeouts,
+        most: int,
+        deadline: float,
+    ) -> tuple[int, Headers, bytes]:
+        sent = [(b"Host", url[0].netloc), *_ALWAYS]
+        sent += [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+        if content or method in _WITH_BODY:
+            sent.append((b"Content-Length", b"%d" % len(content)))
+        if self._transport is not None:
+            answer = self._transport.handle_request(
+                httpx.Request(method, url[0], headers=sent, content=content)
+            )
+            assert isinstance(answer.stream, httpx.SyncByteStream)
+            return answer.status_code, answer.headers.raw, b"".join(answer.stream)
+        told = {"timeouts": timeouts, "most": most, "deadline": deadline}
+        request = httpcore.Request(method, url[1], headers=sent, content=content, extensions=told)
+        response = self._lines().handle_request(request)
+        return response.status, response.headers, response.read()
 
-    def _received(
-        self, request: httpx.Request, operation: str, host: str, max_bytes: int, deadline: float
-    ) -> Answer:
-        # Past httpx's client: what it adds (sign-in, redirects, cookies, hooks) is not wanted.
-        response = self._wire().handle_request(request)
-        try:
-            body = bytearray()
-            for chunk in response.iter_bytes():
-                body += chunk
-                if len(body) > max_bytes:
-                    raise BadAnswer(operation, host, f"is larger than {max_bytes} bytes")
-                if time.monotonic() > deadline:
-                    raise httpx.ReadTimeout("the answer arrived too slowly")
-        finally:
-            response.close()
-        return Answer(operation, host, response.status_code, response.headers, bytes(body))
-
-    def _wire(self) -> httpx.BaseTransport:
-        # A pool made before a fork shares its sockets with the parent; start a fresh one.
+    def _lines(self) -> Lines:
+        # Connections made before a fork share their sockets with the parent; start afresh.
         pool = self._pool
         if pool is None or pool[0] != os.getpid():
             with self._lock:
                 pool = self._pool
                 if pool is None or pool[0] != os.getpid():
-                    pool = self._pool = (os.getpid(), self._build())
+                    context = self._ssl_context or _public_authorities()
+                    lines = Lines(GuardedBackend(self._guard), context, _LIMITS)
+                    pool = self._pool = (os.getpid(), lines)
         return pool[1]
-
-    def _build(self) -> httpx.BaseTransport:
-        if self._transport is not None:
-            return self._transport
-        limits = httpx.Limits(
-            max_connections=128, max_keepalive_connections=64, keepalive_expiry=20
-        )
-        context = self._ssl_context or _public_authorities()
-        return GuardedTransport(self._guard, context, limits)
 
 
 @cache
@@ -272,11 +289,31 @@ def _public_authorities() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
+def _read(operation: str, host: str, status: int, said: Headers, body: bytes, most: int) -> Answer:
+    """The answer; packed ones, which nobody asked for, are unpacked as far as they are taken.
+
+    Raises:
+        TooLarge, httpx.DecodingError: as they say.
+    """
+    headers = httpx.Headers(said)
+    if len(body) > most:
+        raise TooLarge
+    if headers.get("content-encoding", "identity") != "identity":
+        packed = httpx.Response(status, headers=headers, stream=httpx.ByteStream(body))
+        unpacked = bytearray()
+        for chunk in packed.iter_bytes():
+            unpacked += chunk
+            if len(unpacked) > most:
+                raise TooLarge
+        body = bytes(unpacked)
+    return Answer(operation, host, status, headers, body)
+
+
 def _clean_headers(headers: Mapping[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         if not value.isascii() or not value.isprintable():
             raise ValueError(f"header {name} holds a character that no header may hold")
-    clean = dict(headers)
+    clean = {"Accept": "*/*", **headers}
     request_id = current_request_id()
     if request_id is not None:
         clean.setdefault(REQUEST_ID_HEADER, request_id)

@@ -1,7 +1,8 @@
-"""httpx's exceptions in our words, with the one thing a caller must know: was it delivered?"""
+"""Exceptions of httpx and httpcore in our words, and what a caller must know: was it delivered?"""
 
 from __future__ import annotations
 
+import httpcore
 import httpx
 
 from outbound.errors import BadAnswer, OutboundError, OutboundTimeout, OutboundUnreachable
@@ -11,17 +12,22 @@ from outbound.redact import printable, redact_text
 def translate(failure: Exception, operation: str, host: str) -> OutboundError:
     """The typed error for ``failure``; its text is redacted and never quotes the request."""
     match failure:
-        case httpx.ConnectTimeout():
+        case httpx.ConnectTimeout() | httpcore.ConnectTimeout():
             return OutboundTimeout(operation, host, "no connection in time")
-        case httpx.PoolTimeout():
+        case httpx.PoolTimeout() | httpcore.PoolTimeout():
             return OutboundTimeout(operation, host, "all connections are busy")
-        case httpx.TimeoutException():
+        case httpx.TimeoutException() | httpcore.TimeoutException():
             return OutboundTimeout(operation, host, "no answer in time", maybe_delivered=True)
-        case httpx.ConnectError():
+        case httpx.ConnectError() | httpcore.ConnectError():
             return OutboundUnreachable(operation, host, _words(failure))
         case httpx.DecodingError():
             return BadAnswer(operation, host, "has a content encoding that does not decode")
-        case httpx.LocalProtocolError() | httpx.UnsupportedProtocol() | httpx.InvalidURL():
+        case (
+            httpx.LocalProtocolError()
+            | httpcore.LocalProtocolError()
+            | httpx.UnsupportedProtocol()
+            | httpx.InvalidURL()
+        ):
             return OutboundUnreachable(operation, host, "the request could not be written")
     name = type(failure).__name__
     return OutboundUnreachable(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import ssl
 from collections.abc import Iterable
 
 import httpcore
-import httpx
 
 from outbound.deadline import BoundedStream
 from outbound.guard import Forbidden, Guard
@@ -65,18 +63,3 @@ class GuardedBackend(httpcore.NetworkBackend):
         if refusal is not None and not admitted:
             raise refusal
         return list(dict.fromkeys(admitted))
-
-
-class GuardedTransport(httpx.HTTPTransport):
-    """httpx's own transport over a pool whose connections go through ``GuardedBackend``."""
-
-    def __init__(self, guard: Guard, ssl_context: ssl.SSLContext, limits: httpx.Limits) -> None:
-        super().__init__(verify=ssl_context, trust_env=False, limits=limits)
-        # httpx takes no network backend of its own, so the pool it built is replaced by its twin.
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=ssl_context,
-            max_connections=limits.max_connections,
-            max_keepalive_connections=limits.max_keepalive_connections,
-            keepalive_expiry=limits.keepalive_expiry,
-            network_backend=GuardedBackend(guard),
-        )

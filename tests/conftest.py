@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 from django.conf import settings
+from respx.mocks import HTTPCoreMocker
 
 from tests.support.tenant import LocalTenant, Secrets
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from tests.support.together import Together
 
 pytest_plugins = ["tests.support.running_house"]
+
+# Pretended answers stand where httpcore's pool stands, and that is where our own lines do.
+HTTPCoreMocker.add_targets("outbound.lines.Lines")
 
 # A loaded machine is no failure of a property.
 hypothesis.settings.register_profile(

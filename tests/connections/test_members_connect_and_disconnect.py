@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Callable
 
-import httpx
+import httpcore
 import pytest
 
 from approvals.models import Effect, ShortLivedSecret
@@ -15,6 +15,7 @@ from audit.actor import Target
 from audit.models import EventRow
 from connections import manifests, needs, pending
 from connections.models import ConnectedAccount, State
+from outbound.lines import Lines
 from tests.connections.conftest import Travel
 from tests.connections.tables import everything_stored
 from tests.connections.visitor import Gateway, Visitor, empty_vault, fill_vault, know, subject
@@ -88,15 +89,15 @@ def test_the_connect_keeps_no_token_in_session_table_url_or_log(
 
 def _watch_tokens(monkeypatch: pytest.MonkeyPatch, seen: list[str]) -> None:
     """Note the bearer tokens that go over the wire; the calls themselves stay real."""
-    real = httpx.HTTPTransport.handle_request
+    real = Lines.handle_request
 
-    def send(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
-        header = request.headers.get("authorization", "")
-        if header.startswith("Bearer ") and "/me/" in str(request.url):
+    def send(self: Lines, request: httpcore.Request) -> httpcore.Response:
+        header = dict(request.headers).get(b"Authorization", b"").decode()
+        if header.startswith("Bearer ") and b"/me/" in request.url.target:
             seen.append(header.removeprefix("Bearer "))
         return real(self, request)
 
-    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", send)
+    monkeypatch.setattr(Lines, "handle_request", send)
 
 
 def test_saying_no_at_the_provider_connects_nothing(milo: Visitor) -> None:
