@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 from uuid import UUID
 
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 MOST: Final = 64
 """Pieces in one transaction: it holds the lock of SQLite, and rows of PostgreSQL, for so long."""
 
+type Waiting = Callable[[], AbstractContextManager[None]]
 type Change[T] = Callable[[Sequence[T]], Sequence[Exception | None]]
 
 
@@ -55,8 +57,12 @@ class Together[T]:
         self._waiting: list[_Piece[T]] = []
         self._led = False
 
-    def write(self, item: T | None, drafts: Sequence[Draft]) -> UUID:
+    def write(
+        self, item: T | None, drafts: Sequence[Draft], waiting: Waiting = nullcontext
+    ) -> UUID:
         """Change what `item` says, where there is one, and record events with it, durably.
+
+        `waiting` surrounds the wait for a thread that writes for this one.
 
         Returns the id of the last event. `change` may run in another thread, with that thread's
         connection, and a second time for the item alone where the first transaction failed. Within
@@ -74,7 +80,8 @@ class Together[T]:
             self._waiting.append(piece)
             piece.leads, self._led = not self._led, True
         if not piece.leads:
-            piece.told.wait()
+            with waiting():
+                piece.told.wait()
         if piece.leads:
             self._lead()
         return piece.outcome()

@@ -89,7 +89,9 @@ def token_for(ask: Ask, waiting: Waiting = nullcontext) -> Given:
                 ask.actor, ask.subject_token, ask.connection, picked, ask.wanted.login_hint, waiting
             )
             excess = beyond.check_given(ask, picked, declared, token, allowed)
-            return _hand_out(ask, picked, excess, token, shared, kept.mark if kept else None)
+            return _hand_out(
+                ask, picked, excess, token, shared, kept.mark if kept else None, waiting
+            )
     except TokenRefusal as refusal:
         refusal.account = refusal.account or (picked.account if picked else None)
         _record_refusal(ask, refusal)
@@ -157,6 +159,7 @@ def _hand_out(
     token: VaultToken,
     shared: bool,
     mark: str | None,
+    waiting: Waiting,
 ) -> Given:
     now = clock.now()
     granted = tuple(sorted(token.scope))
@@ -175,7 +178,7 @@ def _hand_out(
     account = picked.account if picked else None
     use = observed.Seen(account, ask.agent, ask.skill, now, expires) if account else None
     draft = _draft(ask, "token.exchanged", "success", _target(account), data)
-    event = _together.write(_Handing(ask, use, mark), [draft])
+    event = _together.write(_Handing(ask, use, mark), [draft], waiting)
     return Given(
         access_token=token.access_token,
         token_type=token.token_type,

@@ -65,8 +65,8 @@ def count(uses: Sequence[Seen]) -> None:
 
     Raises:
         TokenRefusal: the account of the only one is no longer usable.
-        NotAtOnce: one of several is not, or is used in a new way, and the transaction is to be
-            undone.
+        NotAtOnce: that of one of several is not, or only some of their tokens say when they end,
+            and the transaction is to be undone.
     """
     if len(uses) == 1:
         _count_one(uses[0])
@@ -74,10 +74,40 @@ def count(uses: Sequence[Seen]) -> None:
     # Everybody takes rows in one order: who writes several then waits for nobody in a ring.
     uses = sorted(uses, key=lambda one: (one.account.pk, one.agent, one.skill))
     lasting = [(*_values(one), one.expires) for one in uses if one.expires]
-    if len(lasting) != len(uses) or _count_until.each(lasting) != len(uses):
+    if lasting and len(lasting) != len(uses):
+        raise NotAtOnce  # two statements would take rows in two orders
+    each = _count_until.each(lasting) if lasting else _count.each([_values(one) for one in uses])
+    if each != len(uses):
         raise NotAtOnce
     if _count_use.each([_values(one) for one in uses]) != len(uses):
-        raise NotAtOnce
+        _count_new_ways(uses)
+
+
+def _count_new_ways(uses: Sequence[Seen]) -> None:
+    """Make the rows of those among them that use an account in a way that nobody did yet.
+
+    The others are counted. Its account's row is ours by now, so nobody else makes the same one.
+    """
+    ways: dict[tuple[UUID, str, str], list[Seen]] = {}
+    for one in uses:
+        ways.setdefault((one.account.pk, one.agent, one.skill), []).append(one)
+    known = set(
+        Use.objects.filter(account__in={account for account, _, _ in ways}).values_list(
+            "account_id", "agent", "skill"
+        )
+    )
+    for way, seen in ways.items():
+        if way not in known:
+            times = [one.at for one in seen]
+            account, agent, skill = way
+            Use.objects.create(
+                account_id=account,
+                agent=agent,
+                skill=skill,
+                count=len(seen),
+                first=min(times),
+                last=max(times),
+            )
 
 
 def _count_one(one: Seen) -> None:
