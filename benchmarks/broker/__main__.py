@@ -1,10 +1,13 @@
 """What the broker adds to an exchange, beside the same exchange straight at the upstream.
 
-    python -m benchmarks.broker [--seconds 10] [--processes 2] [--threads 8] [--database URL]
+    python -m benchmarks.broker [--seconds 10] [--processes 2] [--threads 8] [--rounds 20]
+                                [--database URL]
 
 The upstream (`tests/support/vault_provider.py`), the portal under `serving/` and the callers are
 processes of their own. One round straight at the upstream, then one through the portal, for one
-caller and for fifty. Prints the load of the machine and one JSON object a line; processor time is
+caller and for fifty, and one through a server that only passes the call on (`bare.py`). Then how
+long it takes from the commit of a freeze and of a revocation to the first refusal that callers see
+(`refusing.py`). Prints the load of the machine and one JSON object a line; processor time is
 of the portal's processes alone. The upstream needs 150 ms for each exchange.
 """
 
@@ -54,7 +57,10 @@ def main(options: argparse.Namespace) -> None:
             before = _cpu(server.pid)
             through = _through(portal, tokens[:many], options.seconds)
             cpu = _cpu(server.pid) - before
-            print(json.dumps(_line(many, straight, through, cpu)), flush=True)
+            bare = _bare(vault, options, tokens[:many])
+            print(json.dumps(_line(many, straight, through, cpu) | bare), flush=True)
+        for line in _refusing(env, portal, tokens[0], options.rounds):
+            print(json.dumps(line), flush=True)
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(30)
@@ -87,7 +93,8 @@ def _serve(env: dict[str, str], options: argparse.Namespace) -> subprocess.Popen
     where = ["--port", env["PORTAL_PORT"], "--processes", str(options.processes)]
     threads = ["--threads", str(options.threads)]
     words = ["-m", "serving", "portal.wsgi:application", *where, *threads]
-    return subprocess.Popen([sys.executable, *words], env=env)
+    # Each refusal is a line of the log.
+    return subprocess.Popen([sys.executable, *words], env=env, stderr=subprocess.DEVNULL)
 
 
 def _wait(portal: str) -> None:
@@ -101,8 +108,12 @@ def _wait(portal: str) -> None:
     raise RuntimeError("the portal does not answer")
 
 
+def _pair() -> str:
+    return httpx.BasicAuth(quote_plus(CLIENT), quote_plus(SECRET))._auth_header
+
+
 def _straight(vault: VaultElsewhere, tokens: list[str], seconds: float) -> dict[str, Any]:
-    pair = httpx.BasicAuth(quote_plus(CLIENT), quote_plus(SECRET))._auth_header
+    pair = _pair()
     asked = []
     for token in tokens:
         form = {
@@ -118,10 +129,14 @@ def _straight(vault: VaultElsewhere, tokens: list[str], seconds: float) -> dict[
             f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}"
         )
         asked.append({"head": head, "body": body})
-    return _call(vault.url, asked, seconds)
+    return _only_good(_call(vault.url, asked, seconds))
 
 
 def _through(portal: str, tokens: list[str], seconds: float) -> dict[str, Any]:
+    return _only_good(_asked(portal, tokens, seconds))
+
+
+def _asked(portal: str, tokens: list[str], seconds: float) -> dict[str, Any]:
     asked = [
         {
             "head": "GET /v1/auth/token?connection=github HTTP/1.1\r\n"
@@ -134,6 +149,62 @@ def _through(portal: str, tokens: list[str], seconds: float) -> dict[str, Any]:
     return _call(portal, asked, seconds)
 
 
+def _bare(vault: VaultElsewhere, options: argparse.Namespace, tokens: list[str]) -> dict[str, Any]:
+    """What the server and the call alone add, and how many they serve (`bare.py`)."""
+    port = str(free_port())
+    env = os.environ | {"BARE_URL": vault.url, "BARE_AUTHORIZATION": _pair()}
+    words = ["-m", "serving", "benchmarks.broker.bare:application", "--port", port]
+    words += ["--processes", str(options.processes), "--threads", str(options.threads)]
+    server = subprocess.Popen([sys.executable, *words], env=env)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait(url)
+        _through(url, tokens, 1.0)
+        straight = _straight(vault, tokens, options.seconds / 2)
+        before = _cpu(server.pid)
+        found = _line(0, straight, _through(url, tokens, options.seconds), 0.0)
+        each = (_cpu(server.pid) - before) / (found["through_per_s"] * options.seconds)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(30)
+    return {
+        "bare_per_s": found["through_per_s"],
+        "bare_added_p50_ms": found["added_p50_ms"],
+        "bare_added_p95_ms": found["added_p95_ms"],
+        "bare_cpu_ms_each": round(1000 * each, 2),
+    }
+
+
+def _refusing(env: dict[str, str], portal: str, token: str, rounds: int) -> list[dict[str, Any]]:
+    """Decisions in a process of their own, while eight callers of the same person ask."""
+    words = ["-m", "benchmarks.broker.refusing", str(rounds), _person(0)[0]]
+    decides = subprocess.Popen([sys.executable, *words], env=env, stdout=subprocess.PIPE, text=True)
+    # Both kinds, and what the decisions and the start of their process take on top.
+    seen = _asked(portal, [token] * 8, rounds * 2 * 1.5 + 8)["answers"]
+    last = max(at for _, at, _ in seen)
+    told = json.loads(decides.communicate(timeout=120)[0])
+    lines = []
+    for kind in ("freeze", "revoke"):
+        waits, late, over = [], 0, 0
+        for _, _, after, ended in (one for one in told if one[0] == kind and one[3] < last):
+            answers = [one for one in seen if after <= one[1] and one[0] < ended]
+            refused = [at for _, at, status in answers if status != 200]
+            over += not refused
+            waits.append(1000 * (min(refused, default=ended) - after))
+            late += sum(s == 200 and begun > after and at < ended for begun, at, s in answers)
+        lines.append(
+            {
+                "decision": kind,
+                "rounds": len(waits),
+                "to_refused_p50_ms": round(statistics.median(waits), 1),
+                "to_refused_max_ms": round(max(waits), 1),
+                "never_refused": over,
+                "tokens_of_requests_begun_after": late,
+            }
+        )
+    return lines
+
+
 def _call(url: str, asked: list[dict[str, str]], seconds: float) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.broker.callers"],
@@ -143,6 +214,10 @@ def _call(url: str, asked: list[dict[str, str]], seconds: float) -> dict[str, An
         check=True,
     )
     found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _only_good(found: dict[str, Any]) -> dict[str, Any]:
     if set(found["statuses"]) != {"200"}:
         raise RuntimeError(f"not every answer was 200: {found['statuses']}")
     return found
@@ -182,4 +257,5 @@ if __name__ == "__main__":
     words.add_argument("--processes", type=int, default=2)
     words.add_argument("--threads", type=int, default=8)
     words.add_argument("--database", default="")
+    words.add_argument("--rounds", type=int, default=20, help="of freezing and of revoking")
     main(words.parse_args())

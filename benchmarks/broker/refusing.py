@@ -1,0 +1,71 @@
+"""From the commit of a freeze, or of a revocation, to the first refusal that a caller sees.
+
+    python -m benchmarks.broker.refusing ROUNDS SUB      (in the portal's environment)
+
+Takes the decisions through the product's own pipeline, in a process beside the portal's, while
+callers ask all the time; prints `[[kind, before, after, ended]]` in epoch seconds: when the
+decision was begun, when it was committed, and when its end began. How it ends is the
+benchmark's own doing, past the step-up that unfreezing needs.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+
+import django
+
+django.setup()
+
+from django.conf import settings  # noqa: E402
+
+from approvals.perform import perform  # noqa: E402
+from audit.actor import Actor, Target  # noqa: E402
+from connections.models import ConnectedAccount, Freeze, State  # noqa: E402
+
+STANDS_S = 0.6
+
+
+def _actor(sub: str, *roles: str) -> Actor:
+    return Actor(iss=settings.ENV.issuer, sub=sub, roles=frozenset(roles), via="web")
+
+
+def _freeze(_sub: str) -> None:
+    perform(_actor("auth0|admin", "admin"), "agent.freeze", Target("agent", "bench"), reason="try")
+
+
+def _thaw(_sub: str) -> None:
+    Freeze.objects.all().delete()
+
+
+def _revoke(sub: str) -> None:
+    account = ConnectedAccount.objects.get(sub=sub)
+    perform(_actor(sub), "connection.revoke", Target("connection", str(account.pk)), reason="try")
+
+
+def _connect(sub: str) -> None:
+    ConnectedAccount.objects.filter(sub=sub).update(state=State.CONNECTED, operation="")
+
+
+def _rounds(
+    kind: str, act: Callable[[str], None], undo: Callable[[str], None], rounds: int, sub: str
+) -> list[tuple[str, float, float, float]]:
+    told = []
+    for _ in range(rounds):
+        time.sleep(STANDS_S)
+        before = time.time()
+        act(sub)
+        after = time.time()
+        time.sleep(STANDS_S)
+        told.append((kind, before, after, time.time()))
+        undo(sub)
+    return told
+
+
+if __name__ == "__main__":
+    rounds, sub = int(sys.argv[1]), sys.argv[2]
+    found = _rounds("freeze", _freeze, _thaw, rounds, sub)
+    found += _rounds("revoke", _revoke, _connect, rounds, sub)
+    print(json.dumps(found))
