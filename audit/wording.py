@@ -46,7 +46,10 @@ def target(event: PublicEvent) -> str:
     value = event.get("target")
     if not value:
         return ""
-    return f"{value.get('kind', '').replace('_', ' ')} {shown(value.get('name'))}".strip()
+    kind, name = value.get("kind", ""), shown(value.get("name"))
+    if kind == "subject":  # 64 digits: nobody reads more of them than the pages show
+        name = name[:12]
+    return f"{kind.replace('_', ' ')} {name}".strip()
 
 
 def place(event: PublicEvent) -> str:
