@@ -1,4 +1,4 @@
-"""Checking a list of connected accounts offline, by its signed manifest.
+"""Checking a list of connected accounts or applications offline, by its signed manifest.
 
 The manifest carries the log's own entry about the export with its proof, so that the file is held
 to the log and not to the manifest alone. Rows are not made again: that takes the whole log
@@ -18,8 +18,16 @@ from .note import NoteError, VerifierKey
 from .verify import Step
 
 ACTION: Final = "connection.exported"
+ACCOUNTS: Final = "connections"
+"""What rows are where nothing else is said."""
+_REBUILT: Final = (
+    "That no row is missing, added or altered: rebuild the inventory from the log to see."
+)
+_CHANGES: Final = (
+    "That no row is missing, added or altered: of applications the log tells the changes alone."
+)
 UNPROVEN: Final = (
-    "That no row is missing, added or altered: rebuild the inventory from the log to see.",
+    _REBUILT,
     "That what the rows say is true of Auth0: they say what was known, from whom and since when.",
     "The filter in words, where the entry only commits to it.",
 )
@@ -46,7 +54,12 @@ def check(
     )
     told = manifest.get("filter")
     words = str(told.get("words", "")) if isinstance(told, Mapping) else ""
-    return ExportReport(words, steps, (), UNPROVEN)
+    limits = UNPROVEN if _what(manifest) == ACCOUNTS else (_CHANGES, *UNPROVEN[1:])
+    return ExportReport(words, steps, (), limits)
+
+
+def _what(told: Mapping[str, Any]) -> Any:
+    return told.get("what", ACCOUNTS)
 
 
 def _logged(
@@ -65,8 +78,8 @@ def _logged(
         data = entry["data"]
         found = (entry["id"], told.index, data["sha256"], data["credentials"], data["format"])
         claimed = (event.get("id"), event.get("index"), said.get("sha256"))
-        same = entry["action"] == ACTION and found == (
-            *claimed, manifest.get("rows"), manifest.get("format"),
+        same = entry["action"] == ACTION and (*found, _what(data)) == (
+            *claimed, manifest.get("rows"), manifest.get("format"), _what(manifest),
         )  # fmt: skip
     except (ProofError, NoteError) as error:
         return Step(name, False, f"{error}.")

@@ -286,9 +286,9 @@ def _people(rows: tuple[ConnectedAccount, ...]) -> dict[tuple[str, str], Person]
     return {(person.iss, person.sub): person for person in found}
 
 
-def proofs(names: list[str]) -> dict[str, Proof]:
+def proofs(names: list[str], kinds: tuple[str, ...] = ("connection",)) -> dict[str, Proof]:
     """The newest entry about each account; what has no leaf yet is not proven and left out."""
-    rows = EventRow.objects.filter(target_kind="connection", seq__isnull=False)
+    rows = EventRow.objects.filter(target_kind__in=kinds, seq__isnull=False)
     if len(names) < _BATCH:
         rows = rows.filter(target_name__in=names)
     newest = rows.values("target_name").annotate(newest=Max("seq")).values_list("newest", flat=True)

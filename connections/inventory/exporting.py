@@ -1,39 +1,30 @@
-"""The inventory under a query as a file: CSV or XLSX, each row with its newest entry.
-
-Written to a temporary file first, so that `connection.exported` names the file's hash before
-anybody has it.
-"""
+"""The inventory under a query as a file: CSV or XLSX, each row with its newest entry."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO, Any, Final
+from typing import Any, Final
 
-from django.conf import settings
 from django.db.models import Q
 
 from approvals import clock
 from approvals.models import Person
 from audit.actor import Actor
-from audit.exports import xlsx
 from audit.exports.manifest import build
-from audit.ledger.rows import Cell, safe_cell
+from audit.ledger.rows import Cell
 from audit.record import record
 from connections import inventory, lookup, overview, scopes, standing
 from connections.ibom import facts
 from connections.ibom.facts import Proof
+from connections.inventory import filing
 from connections.inventory.answering import Asked
 from connections.inventory.asking import SOURCES, Query
+from connections.inventory.filing import File
 from connections.models import ConnectedAccount
 from connections.standing import Standing
 
 _BATCH: Final = 400
-_IN_MEMORY: Final = 4 * 1024 * 1024  # bytes; larger files wait on the disk, unlinked
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +39,6 @@ class Row:
     proof: Proof | None
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file that is on the record; `body` is open at its beginning, nothing in `name` is from
-    outside."""
-
-    body: IO[bytes]
-    name: str
-    media_type: str
-    size: int
-    sha256: str  # hex
-    event: str
-    rows: int
-
-
 def _stamp(name: str) -> Callable[[Row], Cell]:
     def read(row: Row) -> Cell:
         moment = getattr(row.account, name)
@@ -71,11 +48,7 @@ def _stamp(name: str) -> Callable[[Row], Cell]:
 
 
 def _link(what: str) -> Callable[[Row], Cell]:
-    def read(row: Row) -> Cell:
-        base = f"{settings.PORTAL_URL}/v1/audit/events"
-        return f"{base}/{row.proof.event}/{what}" if row.proof else ""
-
-    return read
+    return lambda row: filing.link(row.proof, what)
 
 
 COLUMNS: Final[Mapping[str, Callable[[Row], Cell]]] = {
@@ -110,73 +83,23 @@ COLUMNS: Final[Mapping[str, Callable[[Row], Cell]]] = {
 }
 
 
-def _csv(rows: Iterator[Row]) -> Iterator[bytes]:
-    def line(cells: Iterator[Cell]) -> bytes:
-        text = io.StringIO()
-        csv.writer(text).writerow([safe_cell(cell) for cell in cells])  # RFC 4180: CRLF
-        return text.getvalue().encode("utf-8", "replace")
-
-    yield line(iter(COLUMNS))
-    for row in rows:
-        yield line(read(row) for read in COLUMNS.values())
-
-
-def _xlsx(rows: Iterator[Row]) -> Iterator[bytes]:
-    pieces = ((xlsx.row(read(row) for read in COLUMNS.values()), 1) for row in rows)
-    return xlsx.workbook(list(COLUMNS), pieces, "Connections")
-
-
-FORMATS: Final[Mapping[str, tuple[str, Callable[[Iterator[Row]], Iterator[bytes]]]]] = {
-    "csv": ("text/csv; charset=utf-8", _csv),
-    "xlsx": (xlsx.MEDIA_TYPE, _xlsx),
-}
-"""Media type and writer by name."""
-
-
 def export(actor: Actor, query: Query, format: str) -> File:
     """The accounts of a query that this person may see, newest known first, whatever the page.
 
     Raises:
         KeyError: no such format.
     """
-    media_type, write = FORMATS[format]
     sees_all = bool(actor.roles & lookup.SEES_ALL)
     within = None if sees_all else Q(iss=actor.iss, sub=actor.sub)
     asked = inventory.ask(actor, query, clock.now(), within=within, every=True)
-    counted = _Counted(_rows(asked))
-    digest, size = hashlib.sha256(), 0
-    body: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - handed on open
-    for piece in write(counted):
-        digest.update(piece)
-        size += body.write(piece)
-    body.seek(0)
+    file = filing.write(COLUMNS, _rows(asked), format, "Connections")
     event = record(
         actor,
         "connection.exported",
-        data={
-            "format": format,
-            "sha256": digest.hexdigest(),
-            "bytes": size,
-            "credentials": counted.count,
-            "everybody": sees_all,
-            "build": build(),
-        },
+        data=file.facts() | {"everybody": sees_all, "build": build()},
         private={"filter": query.as_json(), "words": query.in_words()},
     )
-    name = f"connections-{asked.now:%Y%m%dT%H%M%S}.{format}"
-    return File(body, name, media_type, size, digest.hexdigest(), str(event), counted.count)
-
-
-class _Counted(Iterator[Row]):
-    """Rows, and how many there were."""
-
-    def __init__(self, rows: Iterator[Row]) -> None:
-        self._rows, self.count = rows, 0
-
-    def __next__(self) -> Row:
-        row = next(self._rows)
-        self.count += 1
-        return row
+    return file.told_of(str(event), f"connections-{asked.now:%Y%m%dT%H%M%S}.{format}")
 
 
 def _rows(asked: Asked) -> Iterator[Row]:

@@ -16,6 +16,7 @@ from audit.exports.manifest import build
 from audit.ledger import exportcheck, inventorycheck, note
 from audit.ledger.entry import ERASED
 from audit.models import Event
+from connections.access import listing
 from connections.inventory import asking
 
 
@@ -48,13 +49,14 @@ def manifest_of(event: dict[str, Any]) -> dict[str, Any]:
         audit.proofs.NotSequenced: the event has no place in the signed tree yet.
     """
     event_id, data = UUID(event["id"]), event["data"]
-    proof = proofs.proof_for(event_id)
+    what, proof = what_of(event), proofs.proof_for(event_id)
     manifest = {
         "schema": exportcheck.INVENTORY,
+        "what": what,
         "filter": {
             "words": _opened(data.get("words")),
             "params": _opened(data.get("filter")),
-            "query": _syntax(_opened(data.get("filter"))),
+            "query": _syntax(what, _opened(data.get("filter"))),
         },
         "format": data["format"],
         "rows": data["credentials"],
@@ -79,10 +81,17 @@ def _opened(value: Any) -> Any:
     return None if value == ERASED else value
 
 
-def _syntax(params: Any) -> str | None:
+def what_of(event: dict[str, Any]) -> str:
+    """What its rows are: `connections` or `applications`."""
+    return str(event["data"].get("what", inventorycheck.ACCOUNTS))
+
+
+def _syntax(what: str, params: Any) -> str | None:
     """As the query string of the page spells the filter."""
     if not isinstance(params, dict):
         return None
+    if what == listing.WHAT:
+        return urlencode({"what": what, **params})
     given = {key: told if isinstance(told, list) else [told] for key, told in params.items()}
     query, _ = asking.parse(given)
     return urlencode(query.params())

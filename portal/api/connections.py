@@ -13,8 +13,10 @@ from pydantic import ConfigDict
 from audit.exports.xlsx import MEDIA_TYPE
 from audit.proofs import NotSequenced
 from connections import inventory, listing, lookup, manifests
+from connections.access import exporting as applications
+from connections.access import listing as listing_of_access
 from connections.ibom import document, export, facts
-from connections.inventory import exporting, manifest
+from connections.inventory import exporting, filing, manifest
 from connections.models import ConnectedAccount
 from portal.api import connection_shapes, contract, decisions, shapes
 from portal.api.audit import not_sequenced
@@ -169,7 +171,13 @@ _FORMAT = {
     "in": "query",
     "name": "format",
     "required": True,
-    "schema": {"type": "string", "enum": list(exporting.FORMATS)},
+    "schema": {"type": "string", "enum": list(filing.FORMATS)},
+}
+_WHAT = {
+    "in": "query",
+    "name": "what",
+    "description": "Of applications (consents and refresh tokens) `q` is the only filter",
+    "schema": {"type": "string", "enum": ["connections", listing_of_access.WHAT]},
 }
 
 
@@ -181,16 +189,36 @@ _FORMAT = {
         ok=contract.text("text/csv")
         | {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
     )
-    | {"parameters": [*_filters(), _FORMAT]},
+    | {"parameters": [*_filters(), _FORMAT, _WHAT]},
 )
 def export_file(request: HttpRequest) -> HttpResponseBase:
     """CSV or XLSX under the filters of the list; `Repr-Digest` and `ATA-Event` prove the file."""
     given = {name: list(values) for name, values in request.GET.lists()}
     format = (given.pop("format", []) or [""])[-1]
-    if format not in exporting.FORMATS:
-        said = f"format: one of {', '.join(exporting.FORMATS)}."
+    if format not in filing.FORMATS:
+        said = f"format: one of {', '.join(filing.FORMATS)}."
         raise Problem(422, "unsupported_format", said, pointer="/format")
+    what = (given.pop("what", []) or ["connections"])[-1]
+    if what == listing_of_access.WHAT:
+        return as_download(applications.export(caller(request).actor, _words(given), format))
+    if what != "connections":
+        said = f"what: connections or {listing_of_access.WHAT}."
+        raise Problem(422, "bad_filter", said, pointer="/what")
     return as_download(exporting.export(caller(request).actor, _query(given), format))
+
+
+def _words(given: dict[str, list[str]]) -> str:
+    """What applications are found by.
+
+    Raises:
+        Problem: 422 `unknown_filter`.
+    """
+    try:
+        return listing_of_access.words_of(given)
+    except KeyError as unknown:
+        name = str(unknown.args[0])
+        words = printable(f"{name[:60]}: applications are found by q alone.")
+        raise Problem(422, "unknown_filter", words, pointer=pointer_of([name])) from None
 
 
 @router.get(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from approvals.models import Person
 from approvals.perform import Refused, perform
 from audit.actor import Actor, Target
-from connections.access import reading
+from connections.access import listing, reading
 from connections.access.actions import is_own
 from connections.lookup import SEES_ALL
 from connections.models import AccessState, AppAccess, Schedule
@@ -30,8 +30,8 @@ def applications(request: HttpRequest) -> HttpResponse:
     """One's own, or everybody's with `?all=1` for admins and auditors; `?q=` looks for some."""
     me = actor(request)
     everybody = bool(request.GET.get("all")) and bool(me.roles & SEES_ALL)
-    wanted = request.GET.get("q", "").strip()[:100]
-    rows = _found(me, everybody=everybody, wanted=wanted)
+    wanted = listing.words_of({"q": request.GET.getlist("q")})
+    rows = listing.found(me, wanted if everybody else "", everybody=everybody)
     page = list(rows[: PAGE + 1])
     owners = {p.sub: p for p in Person.objects.filter(iss=me.iss, sub__in={r.sub for r in page})}
     context = {
@@ -46,22 +46,11 @@ def applications(request: HttpRequest) -> HttpResponse:
         "everybody": everybody,
         "may_see_all": bool(me.roles & SEES_ALL),
         "wanted": wanted,
+        "export_query": urlencode({"what": listing.WHAT} | ({"q": wanted} if wanted else {})),
         "hidden": [("all", "1")],
         "schedule": Schedule.objects.filter(name=reading.APPLICATIONS).first(),
     }
     return render(request, "connections/applications.html", context)
-
-
-def _found(me: Actor, *, everybody: bool, wanted: str) -> QuerySet[AppAccess]:
-    found = AppAccess.objects.exclude(state=AccessState.GONE)
-    if not everybody:
-        return found.filter(iss=me.iss, sub=me.sub)
-    if not wanted:
-        return found
-    people = Person.objects.filter(Q(name__icontains=wanted) | Q(email__icontains=wanted))
-    subs = list(people.values_list("sub", flat=True)[:500])
-    about = Q(sub__in=subs) | Q(sub=wanted) | Q(client_id=wanted)
-    return found.filter(about | Q(client_name__icontains=wanted))
 
 
 def _may(me: Actor, row: AppAccess) -> bool:

@@ -18,9 +18,10 @@ from approvals import clock
 from audit.proofs import NotSequenced
 from connections import inventory as everybody
 from connections import reconcile, schedule
-from connections.access import reading
+from connections.access import exporting as applications
+from connections.access import listing, reading
 from connections.ibom import document, export, facts
-from connections.inventory import Mistake, Query, exporting, manifest
+from connections.inventory import Mistake, Query, exporting, filing, manifest
 from connections.models import Schedule
 from portal.connections_pages import narrowing
 from portal.identity.current import actor, needs_role
@@ -133,15 +134,30 @@ def ibom(request: HttpRequest) -> HttpResponseBase:
 @needs_role("admin", "auditor")
 @require_safe
 def export_file(request: HttpRequest) -> HttpResponseBase:
-    """What the filter of the URL shows, as `?format=csv` or `xlsx`; each one is on the record."""
-    given = {key: values for key, values in request.GET.lists() if key != "format"}
-    query, mistakes = everybody.parse(given)
+    """What the filter of the URL shows, as `?format=csv` or `xlsx`; each one is on the record.
+
+    With `what=applications` the consents and refresh tokens that `q` finds.
+    """
+    given = {key: values for key, values in request.GET.lists() if key not in _OF_FILES}
     format = request.GET.get("format", "csv")
+    if format not in filing.FORMATS:
+        raise BadRequest(f"format: one of {', '.join(filing.FORMATS)}.")
+    what = request.GET.get("what", "connections")
+    if what not in ("connections", listing.WHAT):
+        raise BadRequest(f"what: connections or {listing.WHAT}.")
+    if what == listing.WHAT:
+        try:
+            words = listing.words_of(given)
+        except KeyError as unknown:
+            raise BadRequest(f"{unknown.args[0]}: applications are found by q alone.") from None
+        return as_download(applications.export(actor(request), words, format))
+    query, mistakes = everybody.parse(given)
     if mistakes:
         raise BadRequest(f"{mistakes[0].message}.")
-    if format not in exporting.FORMATS:
-        raise BadRequest(f"format: one of {', '.join(exporting.FORMATS)}.")
     return as_download(exporting.export(actor(request), query, format))
+
+
+_OF_FILES = ("format", "what")
 
 
 @never_cache
@@ -159,7 +175,7 @@ def export_manifest(request: HttpRequest, event_id: UUID) -> HttpResponse:
         return HttpResponse(
             said, status=409, content_type="text/plain", headers={"Retry-After": "1"}
         )
-    name = f"connections-{event['id']}.manifest.json"
+    name = f"{manifest.what_of(event)}-{event['id']}.manifest.json"
     return HttpResponse(
         body,
         content_type="application/json",
@@ -167,7 +183,7 @@ def export_manifest(request: HttpRequest, event_id: UUID) -> HttpResponse:
     )
 
 
-def as_download(file: exporting.File) -> FileResponse:
+def as_download(file: filing.File) -> FileResponse:
     """The file with its digest (RFC 9530) and the event that names it."""
     answer = FileResponse(
         file.body, as_attachment=True, filename=file.name, content_type=file.media_type

@@ -220,6 +220,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         "a connect flow that failed, always with the outcome failure",
     ),
     "connections.drift": (frozenset({"connection.reconciled"}), "a difference to Auth0"),
+    "connections.access.exporting": (
+        frozenset({"connection.exported"}),
+        "a list of applications was taken away",
+    ),
     "connections.inventory.exporting": (
         frozenset({"connection.exported"}),
         "an inventory was taken away",
