@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db.models import Case, CharField, Count, Q, QuerySet, Value, When
 from django.db.models.lookups import In
@@ -11,7 +11,7 @@ from django.db.models.lookups import In
 from approvals import clock
 from audit.compiled import compiled
 from connections import standing
-from connections.just_in_time.setting import Setting
+from connections.just_in_time.setting import OWNER, Setting
 from connections.models import ConnectedAccount, Freeze, FrozenKind, JustInTime, State
 from connections.standing import EVERYTHING, Code, Frozen, Ground, Standing
 
@@ -159,4 +159,7 @@ def asleep_since(name: str, setting: Setting, moment: datetime) -> Q | None:
         return None
     last = moment - setting.idle
     unused = Q(last_used_at=None) | Q(last_used_at__lte=last)
+    if setting.wake != OWNER:  # `standing.idle_since` says why
+        day = last.astimezone(UTC).date()
+        unused &= Q(elsewhere_on=None) | Q(elsewhere_on__lte=day)
     return Q(connection=name, watched_since__lte=last, state_since__lte=last) & unused

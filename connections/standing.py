@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 
-from connections.just_in_time.setting import Setting, span
+from connections.just_in_time.setting import OWNER, Setting, span
 
 EXPIRES_SOON: Final = timedelta(days=7)
 EVERYTHING: Final = "*"
@@ -70,6 +70,8 @@ class Known(Protocol):
     def watched_since(self) -> datetime | None: ...
     @property
     def last_used_at(self) -> datetime | None: ...
+    @property
+    def elsewhere_since(self) -> datetime | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +174,20 @@ def _asleep(account: Known, setting: Setting, now: datetime) -> Standing | None:
 def idle_since(account: Known, setting: Setting) -> datetime | None:
     """When an account falls, or fell, asleep unless it is used; None where it never does.
 
-    Waking, connecting and resuming count as use: each begins a new state.
+    Waking, connecting and resuming count as use: each begins a new state. So does the day on which
+    another application got a token from Auth0, but where its owner has to wake it: else somebody
+    else's use, past the broker, would wake it without them.
     """
     moments = [account.last_used_at, account.watched_since, account.state_since]
+    if setting.wake != OWNER:
+        moments.append(account.elsewhere_since)
     last = max((moment for moment in moments if moment is not None), default=None)
     return None if setting.idle is None or last is None else last + setting.idle
+
+
+def began(day: date | None) -> datetime | None:
+    """When a day began (UTC)."""
+    return None if day is None else datetime.combine(day, time(), UTC)
 
 
 def _expiring(account: Known, now: datetime) -> Standing | None:

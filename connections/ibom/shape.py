@@ -6,9 +6,9 @@ Pure Python: the replay of a log needs no database and no Django.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
-from connections.standing import Standing
+from connections.standing import Standing, began
 
 ERASED = "(erased)"
 """Stands for a personal value whose opening was destroyed."""
@@ -52,6 +52,12 @@ class Account:
     def users(self) -> list[Used]:
         """Who used it, newest first."""
         return sorted(self.uses.values(), key=lambda use: use.last, reverse=True)
+
+    @property
+    def elsewhere_since(self) -> datetime | None:
+        """When the last day began on which another application used it, past our broker."""
+        last = max(self.seen.values(), default=None)
+        return None if last is None else began(date.fromisoformat(last))
 
     def stand(self, standing: Standing) -> None:
         """From now on say how it stands, instead of what was decided about it."""

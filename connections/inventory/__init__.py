@@ -21,6 +21,7 @@ from connections.inventory.fitting import (
     excess_of,
     fit,
     is_idle,
+    quiet_since,
 )
 from connections.inventory.looking import PAGE, SHOWN, Group, Inventory, Row, look
 
@@ -49,4 +50,5 @@ __all__ = [
     "is_idle",
     "look",
     "parse",
+    "quiet_since",
 ]

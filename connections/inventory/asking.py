@@ -20,7 +20,7 @@ LONGEST: Final = 255  # characters of one value
 MOST: Final = 50  # values of one filter
 SHOWS: Final = {
     "idle": "not seen in use for 90 days",
-    "unseen": "never seen in use since we watch",
+    "unseen": "never used through our broker since we watch",
     "excess": "more scope than manifests need",
     "missing": "less scope than manifests need",
 }

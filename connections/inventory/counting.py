@@ -20,7 +20,7 @@ from django.db.models.functions import Cast
 
 from connections import grounds
 from connections.inventory.asking import Query
-from connections.inventory.fitting import Fit, declared_scopes, fit, idle_before
+from connections.inventory.fitting import Fit, declared_scopes, fit, idle_before, idle_where
 from connections.inventory.matching import Conditions, Fits
 from connections.models import ConnectedAccount, Use
 from connections.standing import USABLE, Code, Ground
@@ -62,7 +62,8 @@ def cells(where: Q, ground: Ground, now: datetime) -> list[Cell]:
     index, and those that stand otherwise once more, to be moved to where they belong.
     """
     cut = idle_before(now)
-    old, silent = Q(used_on__lt=cut.date()), Q(used_on=None, watched_since__lt=cut)
+    idle, unused = idle_where(cut), Q(used_on=None)
+    old, silent = idle & ~unused, idle & unused
     rows = ConnectedAccount.objects.filter(where).order_by()
 
     def counted(

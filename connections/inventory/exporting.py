@@ -14,7 +14,7 @@ from audit.actor import Actor
 from audit.exports.manifest import build
 from audit.ledger.rows import Cell
 from audit.record import record
-from connections import inventory, lookup, overview, scopes, standing
+from connections import inventory, lookup, overview, scopes, standing, told
 from connections.ibom import facts
 from connections.ibom.facts import Proof
 from connections.inventory import filing
@@ -36,6 +36,7 @@ class Row:
     stands: Standing
     fit: inventory.Fit
     idle: bool
+    days_idle: int  # since the last use that was told, or since we watch
     proof: Proof | None
 
 
@@ -45,6 +46,18 @@ def _stamp(name: str) -> Callable[[Row], Cell]:
         return clock.stamp(moment) if moment else ""
 
     return read
+
+
+def _use_told_by(row: Row) -> Cell:
+    if row.account.used_elsewhere:
+        return told.SOURCES["tenant_log"]
+    return told.SOURCES["broker"] if row.account.last_used_at else ""
+
+
+def _elsewhere_by(row: Row) -> Cell:
+    """Client ids, that of the last day first."""
+    seen = sorted(row.account.seen.all(), key=lambda use: (use.day, use.pk), reverse=True)
+    return " ".join(use.client_id for use in seen)
 
 
 def _link(what: str) -> Callable[[Row], Cell]:
@@ -74,6 +87,10 @@ COLUMNS: Final[Mapping[str, Callable[[Row], Cell]]] = {
     "last_agent": lambda row: row.account.last_agent,
     "last_skill": lambda row: row.account.last_skill,
     "used_by": lambda row: ", ".join(overview.user_names(row.account)),
+    "elsewhere_on": lambda row: str(row.account.elsewhere_on or ""),
+    "elsewhere_by": _elsewhere_by,
+    "last_use_told_by": _use_told_by,
+    "days_idle": lambda row: row.days_idle,
     "idle": lambda row: "yes" if row.idle else "no",
     "told_by": lambda row: SOURCES.get(row.account.source, row.account.source),
     "told_at": _stamp("seen_at"),
@@ -109,7 +126,7 @@ def _rows(asked: Asked) -> Iterator[Row]:
         found = ConnectedAccount.objects.filter(asked.told.all()).order_by("-pk")
         if last is not None:
             found = found.filter(pk__lt=last)
-        batch = list(found.prefetch_related("uses")[:_BATCH])
+        batch = list(found.prefetch_related("uses", "seen")[:_BATCH])
         yield from _batch(batch, asked)
         if len(batch) < _BATCH:
             return
@@ -127,5 +144,6 @@ def _batch(batch: list[ConnectedAccount], asked: Asked) -> Iterator[Row]:
             standing.of(account, asked.ground, asked.now),
             inventory.fit(account.connection, account.scopes, declared),
             inventory.is_idle(account, asked.now),
+            max(0, (asked.now - inventory.quiet_since(account)).days),
             proofs.get(str(account.pk)),
         )

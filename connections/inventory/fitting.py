@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
+from django.db.models import Q
+
 from connections import scope_sets
 from connections.models import ConnectedAccount, ManifestNeed, State
 
@@ -54,5 +56,18 @@ def idle_before(now: datetime) -> datetime:
 
 def is_idle(account: ConnectedAccount, now: datetime) -> bool:
     """Not seen in use for 90 days; silence before we watched says nothing."""
-    since = account.last_used_at or account.watched_since
-    return account.state in LIVE and since < idle_before(now)
+    return account.state in LIVE and quiet_since(account) < idle_before(now)
+
+
+def quiet_since(account: ConnectedAccount) -> datetime:
+    """The last use, whoever told of it; without one, when we began to watch."""
+    told = [at for at in (account.last_used_at, account.elsewhere_since) if at is not None]
+    return max(told, default=account.watched_since)
+
+
+def idle_where(cut: datetime) -> Q:
+    """The condition of not being seen in use since a midnight (UTC)."""
+    before = Q(elsewhere_on__lt=cut.date())
+    silent = before | Q(elsewhere_on=None, watched_since__lt=cut)
+    used = Q(used_on__lt=cut.date()) & (before | Q(elsewhere_on=None))
+    return used | Q(used_on=None) & silent

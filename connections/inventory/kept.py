@@ -27,6 +27,7 @@ from django.db import connection
 from connections.inventory import journal, reading
 from connections.inventory.bits import NEVER, Moments, Values, bits_of, places_of
 from connections.inventory.reading import Known
+from connections.just_in_time.setting import OWNER
 from connections.models import ConnectedAccount, FrozenKind, State
 from connections.standing import EVERYTHING, EXPIRES_SOON, Code, Ground
 
@@ -44,7 +45,7 @@ class Kept:
         by: accounts by value of each of _KEYS; a grant is `(connection, digest of scopes)`.
         owners: issuer and subject, by place.
         unused: the accounts nobody was seen using.
-        seen: by the last use, or since when we watch.
+        seen: by the last use that our broker or Auth0 told, or since when we watch.
     """
 
     def __init__(self, rows: Sequence[Known]) -> None:
@@ -56,9 +57,10 @@ class Kept:
         self.by = {key: Values(values, len(rows)) for key, values in found.items()}
         self.owners = [row.owner for row in rows]
         self.unused = bits_of((n for n, row in enumerate(rows) if row.used is None), len(rows))
-        self.seen = Moments([row.used or row.watched for row in rows])
+        self.seen = Moments([row.seen for row in rows])
         self._ends = Moments([row.ends or NEVER for row in rows])
         self._quiet = Moments([row.quiet for row in rows])
+        self._unheard = Moments([row.unheard for row in rows])
         self._rows: list[Known | None] = list(rows)
         self._ids = [row.pk for row in rows]
         self._ordered = len(rows)  # ids of the places below this are in order
@@ -124,10 +126,11 @@ class Kept:
                 asleep |= mine
             elif setting.idle is not None:
                 cut = now - setting.idle
-                quiet = mine & self._quiet.until(cut)
+                silence = self._unheard if setting.wake == OWNER else self._quiet
+                quiet = mine & silence.until(cut)
                 asleep |= quiet
                 # Uses are told once an hour: whom we heard of in that hour may be awake.
-                unsure |= quiet & ~self._quiet.until(cut - _HOUR)
+                unsure |= quiet & ~silence.until(cut - _HOUR)
         if unsure and (later := self._used_later(unsure)):
             for row in later:
                 self._put(row)
@@ -159,9 +162,10 @@ class Kept:
         self._rows[place], self.owners[place] = row, row.owner
         for key, value in _values(row):
             self.by[key].add(value, place)
-        self.seen.put(place, row.used or row.watched)
+        self.seen.put(place, row.seen)
         self._ends.put(place, row.ends or NEVER)
         self._quiet.put(place, row.quiet)
+        self._unheard.put(place, row.unheard)
         if row.used is None:
             self.unused |= 1 << place
 

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from approvals.models import Person
 from connections import grounds
 from connections.inventory.asking import UNNAMED, Query
-from connections.inventory.fitting import LIVE, Fit, idle_before
+from connections.inventory.fitting import LIVE, Fit, idle_before, idle_where
 from connections.models import ConnectedAccount, State, Use
 from connections.standing import Ground
 
@@ -152,9 +152,7 @@ def shown(value: str, fits: Fits, now: datetime) -> Q:
     if value == "unseen":
         return live & Q(used_on=None)
     if value == "idle":
-        cut = idle_before(now)
-        silent = Q(used_on=None, watched_since__lt=cut)
-        return live & (Q(used_on__lt=cut.date()) | silent)
+        return live & idle_where(idle_before(now))
     fitting = {
         pair for pair, fit in fits.items() if (fit.excess if value == "excess" else fit.missing)
     }

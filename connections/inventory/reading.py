@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import batched
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
+
+from connections.standing import began
 
 
 class Known(NamedTuple):
@@ -24,19 +26,30 @@ class Known(NamedTuple):
     watched: datetime
     since: datetime
     used: datetime | None
+    elsewhere: datetime | None  # when the last day began on which another application used it
     agents: tuple[str, ...]
     skills: tuple[str, ...]
 
     @property
-    def quiet(self) -> datetime:
-        """The last that began a new span of silence (`standing.idle_since`)."""
+    def unheard(self) -> datetime:
+        """The last that began a new span of silence of our broker (`standing.idle_since`)."""
         last = max(self.watched, self.since)
         return last if self.used is None else max(last, self.used)
+
+    @property
+    def quiet(self) -> datetime:
+        """The same of our broker and of Auth0."""
+        return self.unheard if self.elsewhere is None else max(self.unheard, self.elsewhere)
+
+    @property
+    def seen(self) -> datetime:
+        """The last use, or since when we watch (`fitting.quiet_since`)."""
+        return max((at for at in (self.used, self.elsewhere) if at), default=self.watched)
 
 
 _ACCOUNTS = (
     'SELECT id, iss, sub, connection, state, source, "grant", expires_at, watched_since, '
-    "state_since, last_used_at FROM connections_connectedaccount"
+    "state_since, last_used_at, elsewhere_on FROM connections_connectedaccount"
 )
 _USES = "SELECT account_id, agent, skill FROM connections_use"
 _LAST = "SELECT id, last_used_at FROM connections_connectedaccount"
@@ -105,7 +118,8 @@ def _with(names: tuple[str, ...], name: str) -> tuple[str, ...]:
 
 def _known(accounts: Iterable[tuple[Any, ...]], users: _Users) -> Iterator[Known]:
     once = users.once
-    for pk, iss, sub, service, state, source, grant, ends, watched, since, last in accounts:
+    for pk, iss, sub, service, state, source, grant, *moments, day in accounts:
+        ends, watched, since, last = moments
         yield Known(
             _number(pk),
             once((iss, sub)),
@@ -117,8 +131,13 @@ def _known(accounts: Iterable[tuple[Any, ...]], users: _Users) -> Iterator[Known
             _certain(watched),
             _certain(since),
             _moment(last),
+            once(_day(day)),
             *users.of(pk),
         )
+
+
+def _day(value: Any) -> datetime | None:
+    return began(date.fromisoformat(value) if isinstance(value, str) else value)
 
 
 def _number(pk: Any) -> int:

@@ -18,7 +18,7 @@ _ACCOUNTS: Final = "connections_connectedaccount"
 _USES: Final = "connections_use"
 _COUNTED: Final = (
     *("iss", "sub", "connection", "state", "state_since", "source", '"grant"'),
-    *("expires_at", "watched_since"),
+    *("expires_at", "watched_since", "elsewhere_on"),
 )
 """Columns of an account by which it is counted, as the database spells them."""
 

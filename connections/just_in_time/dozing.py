@@ -55,10 +55,11 @@ def _tell(pk: UUID, settings: Mapping[str, Setting], moment: datetime) -> int:
                 "why": f"not used for {span(setting.idle_h or 0)}",
                 "asleep_since": clock.stamp(since),
                 "last_used_at": clock.stamp(last) if last else None,
+                "elsewhere_on": row.elsewhere_on.isoformat() if row.elsewhere_on else None,
             }
             record(SYSTEM, "connection.fell_asleep", **_about(row, told))
         else:
-            told = {"why": "its setting changed, or it began anew"}
+            told = {"why": "its setting changed, it began anew, or Auth0 told of a use"}
             record(SYSTEM, "connection.awake", **_about(row, told))
     return 1
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db import models
 from django.db.models import Q
 
 from audit.actor import Subject
 from audit.clock import uuid7
+from connections import standing
 from connections.models.derived import DayOf, FirstOf, GrantDigest
 
 
@@ -66,6 +67,7 @@ class ConnectedAccount(models.Model):
     # The tenant log's word on person and connection, whoever asked (see tenant_log.LogFact).
     auth0_used_at = models.DateTimeField(null=True)
     auth0_used_by = models.CharField(max_length=256, blank=True)  # client id
+    elsewhere_on = models.DateField(null=True)  # last UTC day another application got a token
     auth0_failures = models.PositiveIntegerField(default=0)  # since the last good exchange
     auth0_failed_at = models.DateTimeField(null=True)
     auth0_failure = models.CharField(max_length=200, blank=True)  # Auth0's failure_reason
@@ -100,6 +102,7 @@ class ConnectedAccount(models.Model):
                     "source",
                     "grant",
                     "used_on",
+                    "elsewhere_on",
                     "watched_since",
                     "expires_at",
                     "state_since",
@@ -123,6 +126,17 @@ class ConnectedAccount(models.Model):
     def named(self) -> str:
         """What people recognise it by; empty when nobody ever named it."""
         return self.label or self.provider_user
+
+    @property
+    def elsewhere_since(self) -> datetime | None:
+        """When that day began; the trail has the day alone."""
+        return standing.began(self.elsewhere_on)
+
+    @property
+    def used_elsewhere(self) -> bool:
+        """Whether Auth0 tells of a later day of use than our broker."""
+        day, last = self.elsewhere_on, self.last_used_at
+        return day is not None and (last is None or last.astimezone(UTC).date() < day)
 
     def turn(self, state: State, at: datetime, *, reason: str = "", by: str = "") -> None:
         """Change the state (not saved), keeping when, why and by whose hand."""

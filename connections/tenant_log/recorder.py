@@ -181,6 +181,8 @@ def _remember(accounts: Iterable[UUID], entry: Entry) -> None:
             known.filter(day__lt=day).update(day=day)
         else:
             SeenUse.objects.create(account_id=account, client_id=entry.client_id, day=day)
+        later = Q(elsewhere_on=None) | Q(elsewhere_on__lt=day)
+        ConnectedAccount.objects.filter(later, pk=account).update(elsewhere_on=day)
 
 
 def _accounts(sub: str, connection: str) -> QuerySet[ConnectedAccount]:

@@ -23,7 +23,7 @@ _LABELS = {
 }
 _SHOWS = {
     "idle": "idle for 90 days",
-    "unseen": "never seen in use",
+    "unseen": "never used through us",
     "excess": "scopes in excess",
     "missing": "scopes missing",
 }

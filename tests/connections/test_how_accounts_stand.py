@@ -24,6 +24,10 @@ NIGHT = Hours(("fri",), "22:00", "06:00", "UTC")
 LATE = Hours(("mon",), "10:00", "12:00", OFFICE.zone)
 EARLY = Hours(("mon",), "08:00", "12:00", OFFICE.zone)
 WEEK = Setting(idle_h=168)
+OWNERS = Setting(idle_h=168, wake="owner")
+MIDNIGHT = NOW.replace(hour=0)
+PAST_US = {"seen": {"desk": "2026-11-19", "concierge": "2026-11-01"}}
+LONG_AGO = {"seen": {"desk": "2026-11-16", "concierge": "2026-11-01"}}
 
 
 def account(**said: object) -> Account:
@@ -46,6 +50,10 @@ def stands(ground: Ground, now: datetime = NOW) -> standing.Standing:
         ({"last_used_at": NOW - 6 * DAY}, Ground({"github": WEEK}), Code.CONNECTED, None),
         ({"last_used_at": NOW - 9 * DAY}, Ground({"github": WEEK}), Code.ASLEEP, NOW - 2 * DAY),
         ({"state_since": NOW - DAY}, Ground({"github": WEEK}), Code.CONNECTED, NOW - DAY),
+        (PAST_US, Ground({"github": WEEK}), Code.CONNECTED, None),
+        (PAST_US | {"last_used_at": NOW - 8 * DAY}, Ground({"github": WEEK}), Code.CONNECTED, None),
+        (LONG_AGO, Ground({"github": WEEK}), Code.ASLEEP, MIDNIGHT - 2 * DAY),
+        (PAST_US, Ground({"github": OWNERS}), Code.ASLEEP, NOW - 23 * DAY),
         ({}, Ground({"slack": WEEK}), Code.CONNECTED, None),
         ({"state": "suspended"}, Ground({"github": WEEK}), Code.SUSPENDED, None),
         ({"expires_at": NOW + DAY}, Ground({"github": WEEK}), Code.ASLEEP, None),
@@ -145,6 +153,7 @@ def _somewhere(choose: random.Random, number: int) -> ConnectedAccount:
         state_since=ago(),
         watched_since=ago(),
         last_used_at=choose.choice([None, ago()]),
+        elsewhere_on=choose.choice([None, ago().date()]),
         expires_at=choose.choice([None, None, NOW + timedelta(hours=choose.randint(-50, 300))]),
         source="management",
         seen_at=NOW,
@@ -161,6 +170,7 @@ def test_the_database_decides_as_the_pure_answer_does(
     ConnectedAccount.objects.bulk_create(rows)
     by = {"changed_at": NOW, "changed_by": "x"}
     JustInTime.objects.create(name="github", idle_h=choose.choice([None, 48, 168]), **by)
+    JustInTime.objects.create(name="x", idle_h=96, wake=choose.choice(["use", "owner"]), **by)
     hours = choose.choice([None, OFFICE.as_json(), NIGHT.as_json()])
     JustInTime.objects.create(name="slack", idle_h=72, hours=hours, **by)
     for kind, name in choose.sample(

@@ -7,6 +7,7 @@ import hashlib
 import io
 from base64 import b64encode
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from audit import logkey, sequencer
 from audit.ledger import exportcheck, inventorycheck, note
 from connections import drift, manifests
 from connections.inventory import matching
-from connections.models import ConnectedAccount, State
+from connections.models import ConnectedAccount, SeenUse, State
 from tests.audit.test_exports_are_held_to_their_manifest import sheets
 from tests.connections.test_the_inventory_shows_everybody import make
 from tests.connections.visitor import Gateway, know, subject
@@ -91,6 +92,38 @@ def test_more_than_one_batch_is_one_file(
         make("member2", auth0_id=f"cac_{n}")
     found = [row["account_id"] for row in rows_of(taken("?format=csv").getvalue())]
     assert len(found) == len(set(found)) == 10
+
+
+def test_the_later_use_is_named_with_who_told_of_it(town: ConnectedAccount) -> None:
+    now = clock.now()
+    watched = {"watched_since": now - timedelta(days=300)}
+    old = watched | {"last_used_at": now - timedelta(days=200)}
+    recent, past = {"last_used_at": now - timedelta(days=5)}, now.date() - timedelta(days=20)
+    cases: dict[str, dict[str, Any]] = {
+        "none": watched,
+        "ours": old,
+        "later": old,
+        "theirs": old | recent,
+    }
+    for name, said in cases.items():
+        row = make("member2", auth0_id=name, **said)
+        if name in {"later", "theirs"}:
+            ConnectedAccount.objects.filter(pk=row.pk).update(elsewhere_on=past)
+            SeenUse.objects.create(account=row, client_id="desk", day=past)
+    rows = {row["auth0_id"]: row for row in rows_of(taken("?format=csv").getvalue())}
+    told = {
+        name: (rows[name]["last_use_told_by"], int(rows[name]["days_idle"]), rows[name]["idle"])
+        for name in ("none", "ours", "later", "theirs")
+    }
+    assert told == {
+        "none": ("", 300, "yes"),
+        "ours": ("our token broker", 200, "yes"),
+        "later": ("Auth0’s tenant log", 20, "no"),
+        "theirs": ("our token broker", 5, "no"),
+    }
+    assert (rows["later"]["elsewhere_on"], rows["later"]["elsewhere_by"]) == (str(past), "desk")
+    page = signed_in("auditor", "auditor").get("/connections/inventory/?q=member2")
+    assert page.content.decode().count("says Auth0’s tenant log") == 1
 
 
 @pytest.mark.parametrize("query", ["?format=pdf", "?format=csv&sate=x", "?format=csv&state=x"])

@@ -51,6 +51,7 @@ def _account(sub: str, connection: str, choose: random.Random, now: datetime) ->
         seen_at=now,
         watched_since=now - timedelta(days=choose.randint(0, 200)),
         last_used_at=used,
+        elsewhere_on=choose.choice([None, (now - timedelta(days=choose.randint(0, 200))).date()]),
     )
     if used is None:
         return
@@ -67,6 +68,9 @@ def settle(people: int = 30) -> None:
     now = clock.now()
     ConnectionSetting.objects.create(name="gh-2", strategy="github", seen_at=now)
     JustInTime.objects.create(name="slack", idle_h=24 * 60, changed_at=now, changed_by="x")
+    JustInTime.objects.create(
+        name="gh-2", idle_h=24 * 60, wake="owner", changed_at=now, changed_by="x"
+    )
     Freeze.objects.create(kind="person", name="p3", by="x", since=now)
 
 

@@ -379,7 +379,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "connections.tenant_log.feeds": ("LogFeed LogGap", "how far each feed is, and its gaps"),
     "connections.tenant_log.reader": ("instance", "how far the reader is"),
     "connections.tenant_log.recorder": (
-        "LogFact SeenUse instance",
+        "ConnectedAccount LogFact SeenUse instance",
         "entries of the tenant log, and what they tell of accounts",
     ),
     "enforcement.asking": ("Scan", "which scan asked"),

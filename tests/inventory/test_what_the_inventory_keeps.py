@@ -167,6 +167,8 @@ CHANGES: dict[str, Callable[[datetime], object]] = {
         state_since=now
     ),
     "used": lambda now: ConnectedAccount.objects.filter(last_used_at=None).update(last_used_at=now),
+    "used elsewhere": lambda now: ConnectedAccount.objects.update(elsewhere_on=now.date()),
+    "never used elsewhere": lambda now: ConnectedAccount.objects.update(elsewhere_on=None),
     "never used": update(last_used_at=None),
     "owner": update(sub="somebody-else"),
     "new account": _insert,
@@ -245,6 +247,7 @@ def test_uses_within_an_hour_keep_an_account_awake(own: None) -> None:
         ConnectedAccount.objects.update(
             state="connected", state_since=hour - timedelta(days=9), connection="slack",
             watched_since=hour - timedelta(days=9), expires_at=None, last_used_at=hour,
+            elsewhere_on=None,
         )  # fmt: skip
         JustInTime.objects.update(idle_h=24)
         Freeze.objects.all().delete()
