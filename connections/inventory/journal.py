@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
 
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.models import Max
 
+from audit.storage import is_failure
 from connections.inventory.telling import CHANGES, NOBODY, problems
 from connections.models import AccountChange
 
@@ -56,14 +57,14 @@ def is_told() -> bool:
     return _told_here[name]
 
 
-def read(since: int) -> Told:
-    """What changed since a reader asked last; one query. Not for use inside a transaction."""
+def read(since: int) -> Told | None:
+    """What changed since a reader asked last; one query. Not for use inside a transaction.
+
+    None where there is no beginning yet and nothing can be stored just now.
+    """
     told = _read(since)
-    if told is None:
-        _begin()
+    if told is None and _begin():
         told = _read(since)
-    if told is None:
-        raise RuntimeError("the beginning of the journal of accounts cannot be written")
     return told
 
 
@@ -91,10 +92,15 @@ def _spelled(account: UUID) -> UUID | str:
     return account.hex if connection.vendor == "sqlite" else account
 
 
-def _begin() -> None:
+def _begin() -> bool:
     """Write the beginning where it is not there (a new database, tables emptied at once)."""
     last = AccountChange.objects.aggregate(last=Max("at"))["last"] or 0
     at = last if connection.vendor == "sqlite" else 0
-    AccountChange.objects.bulk_create(
-        [AccountChange(account=NOBODY, at=at, mark=str(uuid4()))], ignore_conflicts=True
-    )
+    beginning = AccountChange(account=NOBODY, at=at, mark=str(uuid4()))
+    try:
+        AccountChange.objects.bulk_create([beginning], ignore_conflicts=True)
+    except DatabaseError as error:
+        if is_failure(error):
+            return False
+        raise
+    return True

@@ -6,7 +6,7 @@ once. What follows from the clock, from settings and from freezes is derived at 
 rules of `connections.standing` in their order.
 
 Inside a transaction nothing is kept: what it changed itself may yet be undone. Nor is it where
-changes are not told, or of more than MOST accounts.
+changes are not told or their journal cannot be begun, or of more than MOST accounts.
 """
 
 from __future__ import annotations
@@ -227,6 +227,8 @@ def _now() -> Kept | None:
     database = str(connection.settings_dict["NAME"])
     had = _newest if _newest and _newest.database == database else None
     told = journal.read(had.upto if had else _NOTHING)
+    if told is None:
+        return None
     if had and had.mark == told.mark and len(told.accounts) <= _AGAIN >= had.kept.scattered:
         if told.accounts:
             had.kept.update(told.accounts, reading.these(told.accounts))

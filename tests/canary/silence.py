@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,10 @@ def _take_away(house: House) -> list[Path]:
 
     def call(method: str, path: str, body: Any) -> tuple[bytes, Mapping[str, str]]:
         answer = asking.request(method, path, json=body)
+        until = time.monotonic() + 60
+        while answer.status_code == 409 and time.monotonic() < until:
+            time.sleep(0.2)  # a worker was first to write the export
+            answer = asking.request(method, path, json=body)
         assert answer.is_success, (path, answer.text)
         return answer.content, answer.headers
 
