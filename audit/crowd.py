@@ -14,6 +14,9 @@ import django
 from django.db import connection
 
 if TYPE_CHECKING:
+    from audit.countcheck import Counted
+    from audit.indexcheck import Held
+    from audit.knownwhole import Whole
     from audit.leafcheck import Told
     from audit.report import Findings
 
@@ -26,6 +29,7 @@ class Checked:
     good: bool
     known: int
     told: Told
+    digests: list[bytes]
 
 
 class Crowd:
@@ -36,8 +40,11 @@ class Crowd:
     sums of postings that they make can be compared.
     """
 
-    def __init__(self, many: int, *, start: int, tree_only: bool, since: int) -> None:
+    def __init__(
+        self, many: int, *, start: int, tree_only: bool, since: int, known: Whole | None
+    ) -> None:
         self._many = many
+        self._known = known
         before = os.environ.get("PYTHONHASHSEED")
         if not (forked := _alone()):
             os.environ["PYTHONHASHSEED"] = str(secrets.randbelow(2**32 - 1) + 1)
@@ -46,7 +53,7 @@ class Crowd:
                 many,
                 get_context("fork" if forked else "spawn"),
                 initializer=_begin,
-                initargs=(start, tree_only, since),
+                initargs=(start, tree_only, since, known.size if known else 0),
             )
             self._stages: dict[str, Future[Any]] = {}
             # A process starts when work comes to it, and has to find the seed then.
@@ -60,9 +67,10 @@ class Crowd:
     def begin(self, start: int, size: int) -> None:
         """Let checks of whole tables begin; `stage` and `postings` wait for them."""
         if connection.vendor == "sqlite":
-            self._stages["index"] = self._pool.submit(_postings, start, size)
-        for name in ("strays", "counts"):
-            self._stages[name] = self._pool.submit(_stage, name)
+            first = max(start, self._known.size if self._known else 0)
+            self._stages["index"] = self._pool.submit(_postings, first, size)
+        self._stages["counts"] = self._pool.submit(_counts, self._known, size)
+        self._stages["strays"] = self._pool.submit(_strays)
 
     @property
     def ahead(self) -> int:
@@ -73,14 +81,19 @@ class Crowd:
         """Begin to check a range."""
         return self._pool.submit(_check, first, end)
 
-    def stage(self, name: str) -> Findings:
-        """What the check of whole tables found."""
-        found: Findings = self._stages[name].result()
+    def strays(self) -> Findings:
+        """What the search for rows of no entry found."""
+        found: Findings = self._stages["strays"].result()
         return found
 
-    def postings(self) -> int:
-        """Sum of the full-text index's postings, to compare with those of the rows."""
-        return int(self._stages["index"].result())
+    def counts(self) -> tuple[Findings, Counted]:
+        """What the counts are, and what was found."""
+        found: tuple[Findings, Counted] = self._stages["counts"].result()
+        return found
+
+    def postings(self) -> Held | None:
+        """What the full-text index holds, to compare with the rows; None where it is no table."""
+        return self._stages["index"].result() if "index" in self._stages else None
 
     def close(self) -> None:
         """End the processes; what waits is not begun."""
@@ -100,15 +113,19 @@ def _alone() -> bool:
 _state: dict[str, Any] = {}
 
 
-def _begin(start: int, tree_only: bool, since: int) -> None:
+def _begin(start: int, tree_only: bool, since: int, known: int) -> None:
     django.setup()  # of one that was forked, done
     from audit.known import Memory
     from audit.leafcheck import LeafChecker
+    from audit.rawread import little_cache
     from audit.report import Findings
     from audit.spancheck import checker_of
 
+    _state["cache"] = kept = little_cache()  # as long as the process lives
+    kept.__enter__()
     findings = Findings()
     leaves = LeafChecker(findings)
+    leaves.index.since = known
     checker = checker_of(findings, leaves, Memory(since), tree_only=tree_only)
     _state["here"] = (start, findings, leaves, checker)
 
@@ -123,20 +140,29 @@ def _check(first: int, end: int) -> Checked:
     hashes = list(checker.check(first, end, examine_from=start))
     good = findings.count == before
     findings.kept.clear()
-    return Checked(hashes, good, checker.known - known, leaves.told())
+    digests, checker.digests = checker.digests, []
+    return Checked(hashes, good, checker.known - known, leaves.told(), digests)
 
 
-def _stage(name: str) -> Findings:
-    from audit import indexcheck, straycheck
+def _strays() -> Findings:
+    from audit import straycheck
     from audit.report import Findings
 
     found = Findings()
-    {"strays": straycheck.check, "counts": indexcheck.check_counts}[name](found)
+    straycheck.check(found)
     return found
 
 
-def _postings(start: int, size: int) -> int:
+def _counts(known: Whole | None, size: int) -> tuple[Findings, Counted]:
+    from audit import countcheck
+    from audit.report import Findings
+
+    found = Findings()
+    return found, countcheck.check(found, known, size)
+
+
+def _postings(first: int, size: int) -> Held:
     from audit import fulltext, indexcheck
 
     with fulltext.postings() as source:
-        return indexcheck.held(source, start, size)
+        return indexcheck.held(source, first, size)

@@ -149,13 +149,16 @@ class Postings:
         )
         return self.cursor  # type: ignore[no-any-return]
 
-    def beyond(self) -> int:
-        """How many postings lie at positions that no entry has."""
+    def lists(self) -> Iterator[tuple[str, str, int]]:
+        """Each token with its positions, ascending, as the engine writes them: `3,17,20`.
+
+        With it the highest position that an entry has at that moment, -1 if there is none.
+        """
         self.cursor.execute(
-            f"SELECT count(*) FROM temp.{_VOCABULARY} WHERE doc < 0 OR doc > "  # noqa: S608
-            "(SELECT coalesce(max(seq), -1) FROM audit_entry)"
+            "SELECT term, group_concat(doc), (SELECT coalesce(max(seq), -1) FROM audit_entry) "  # noqa: S608
+            f"FROM temp.{_VOCABULARY} GROUP BY term"
         )
-        return int(self.cursor.fetchone()[0])
+        return self.cursor  # type: ignore[no-any-return]
 
 
 _VOCABULARY = "audit_fts_vocabulary"

@@ -1,64 +1,100 @@
-"""Checks of what search and counts read: the full-text index, and the counts per hour.
+"""Checks of the full-text index that search reads.
 
 Every posting of the index, a token and a position, is hashed with this process's own key and the
 hashes are added up, once from the search rows and once from the index. The sums agree only if the
-postings do; memory stays flat. Where they differ, a second look finds the positions.
+postings do; memory stays flat. Where they differ, a second look finds the positions. What held of
+the first events before is recognised by a digest of their postings (`audit.knownwhole`).
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice, repeat
 
 from django.db import connection
 
-from audit import fulltext, rollups
+from audit import fulltext
+from audit.known import SPAN
 from audit.models import EventRow
 from audit.report import Findings
 
 _STRETCH = 1000
 _SHOWN = 10
+_PIECE = 1 << 16  # characters of a list of positions that are taken apart at a time
 HINT = "run rebuild_projection"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the index holds, all of one moment.
+
+    Attributes:
+        total: sum of the postings `first <= seq < size`.
+        before: digest of the postings before `first`.
+        upto: digest of the postings of all whole stretches.
+        beyond: postings at positions that no entry has.
+    """
+
+    total: int
+    before: bytes
+    upto: bytes
+    beyond: int
 
 
 class IndexChecker:
     """Adds up postings as rows pass, and compares with the index in the end.
 
     Attributes:
+        since: the first position whose postings are added; the others are to be recognised.
         total: the sum so far.
     """
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
+        self.since = 0
         self.total = 0
 
     def add(self, index: int, terms: str) -> None:
         """Note what the index must hold for a row."""
-        if connection.vendor == "sqlite":
+        if index >= self.since and connection.vendor == "sqlite":
             self.total += _sum(terms, index)
 
-    def finish(self, start: int, size: int, postings: Callable[[], int] | None = None) -> None:
+    def finish(self, start: int, size: int, stored: Held | None, known: bytes) -> bytes:
         """Compare the index with the rows `start <= seq < size`.
 
-        `postings` returns the sum of what the index holds, where another process makes the sums.
+        Args:
+            stored: of `held` from where the sums begin, if another process made the sums.
+            known: digest of what the index must hold of the rows that were not added up; empty if
+                they are not the rows that it was made of.
+
+        Returns:
+            Digest of what is right of whole stretches; empty where something is not, or where the
+            index is no table of its own.
         """
         if connection.vendor == "postgresql":
             self._finish_vector()
-            return
+            return b""
         with fulltext.postings() as source:
-            stored = postings() if postings else held(source, start, size)
-            if stored == self.total and not source.beyond():
-                return
+            first = max(start, self.since)
+            stored = stored or held(source, first, size)
+            if first > start and stored.before != known:
+                self.total = sum(_sum(terms, seq or 0) for seq, terms in _terms(start, size))
+                stored = held(source, start, size)
+            if stored.total == self.total and not stored.beyond:
+                return stored.upto
             for index, missing, surplus in islice(_differing(source, start, size), _SHOWN):
                 message = (
                     f"the full-text index lacks {missing} words of the search row and holds "
                     f"{surplus} others; {HINT}"
                 )
                 self._findings.add("index", message, index)
-            if beyond := source.beyond():
-                message = f"the full-text index holds {beyond} words of no entry; {HINT}"
+            if stored.beyond:
+                message = f"the full-text index holds {stored.beyond} words of no entry; {HINT}"
                 self._findings.add("index", message)
+        return b""
 
     def _finish_vector(self) -> None:
         with connection.cursor() as cursor:
@@ -68,9 +104,61 @@ class IndexChecker:
                 self._findings.add("index", message, seq, event)
 
 
-def held(source: fulltext.Postings, start: int, size: int) -> int:
-    """Sum of the postings that the index holds for `start <= seq < size`."""
-    return sum(map(hash, source.between(start, size)))
+def held(source: fulltext.Postings, first: int, size: int) -> Held:
+    """What the index holds, from `first` on posting by posting."""
+    upto = size // SPAN * SPAN
+    before, through = hashlib.sha256(), hashlib.sha256()
+    total = beyond = 0
+    for token, places, highest in source.lists():
+        if first and places[0] != "-" and int(places[places.rfind(",") + 1 :]) < first:
+            said = _said(token, places)
+            before.update(said)
+            through.update(said)
+            continue
+        begin, end, whole = (_cut(places, limit) for limit in (first, size, upto))
+        before.update(_said(token, places[:begin]))
+        through.update(_said(token, places[:whole]))
+        for some in _numbers(places[begin:end]):
+            total += sum(map(hash, zip(repeat(token), some)))
+        beyond += _many(places[: _cut(places, 0)])
+        beyond += _many(places[_cut(places, highest + 1) :])
+    return Held(total, before.digest(), through.digest(), beyond)
+
+
+def _said(token: str, places: str) -> bytes:
+    """What no other token and positions are written as; nothing where there are none."""
+    if not places:
+        return b""
+    return f"{len(token)} {token}{places.removesuffix(',')}\n".encode()
+
+
+def _cut(places: str, limit: int) -> int:
+    """Where the first of ascending numbers begins that is not below `limit`."""
+    low, high = 0, len(places)
+    while low < high:
+        begin = places.rfind(",", low, (low + high) // 2) + 1 or low
+        end = places.find(",", begin)
+        end = len(places) if end < 0 else end
+        if int(places[begin:end]) < limit:
+            low = end + 1
+        else:
+            high = begin
+    return min(low, len(places))
+
+
+def _numbers(places: str) -> Iterator[Iterable[int]]:
+    at = 0
+    places = places.removesuffix(",")
+    while at < len(places):
+        end = places.find(",", at + _PIECE)
+        end = len(places) if end < 0 else end
+        yield map(int, places[at:end].split(","))
+        at = end + 1
+
+
+def _many(places: str) -> int:
+    places = places.removesuffix(",")
+    return places.count(",") + 1 if places else 0
 
 
 def _sum(terms: str, index: int) -> int:
@@ -96,12 +184,6 @@ def _differing(source: fulltext.Postings, start: int, size: int) -> Iterator[tup
                 yield seq, len(wanted - found), len(found - wanted)
 
 
-def _terms(first: int, end: int) -> Iterable[tuple[int | None, str]]:
-    return EventRow.objects.filter(seq__gte=first, seq__lt=end).values_list("seq", "terms")
-
-
-def check_counts(findings: Findings) -> None:
-    """Compare the counts with the rows they count, both of one moment."""
-    for index, hour, stored, counted in rollups.differences(_SHOWN):
-        message = f"the counts of {hour} say {stored} where the rows are {counted}; {HINT}"
-        findings.add("counts", message, index)
+def _terms(first: int, end: int) -> Iterator[tuple[int | None, str]]:
+    rows = EventRow.objects.filter(seq__gte=first, seq__lt=end).values_list("seq", "terms")
+    return rows.iterator(chunk_size=_STRETCH)

@@ -54,7 +54,7 @@ class Memory:
 
     def __init__(self, since: int = 0) -> None:
         self._since = since
-        self._key = _key()
+        self._key = key()
         self._path = logkey.folder() / "verified"
 
     def recall(self, first: int, digest: bytes) -> Known | None:
@@ -115,7 +115,8 @@ def begun() -> int:
         return 0
 
 
-def _key() -> bytes:
+def key() -> bytes:
+    """What seals are made with; empty without `EVIDENCE_KEY`: nothing is remembered then."""
     secret: bytes = settings.EVIDENCE_KEY
     return hmac.digest(secret, _LABEL, "sha256") if secret else b""
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from django.db import close_old_connections
 
-from audit import clock, evidence, guards, heads, indexcheck, locks, logkey, straycheck, tree
+from audit import clock, countcheck, evidence, guards, heads, locks, logkey, straycheck, tree
 from audit.actor import SYSTEM
 from audit.clock import rfc3339
 from audit.files import write_durably
@@ -99,15 +99,16 @@ class Round:
         """Check the next 256 entries."""
         end = min(self.at + SPAN, self.size)
         self._trees.extend(self.at, self._spans.check(self.at, end, examine_from=0))
+        self._spans.digests.clear()
         self.at = end
 
     def finish(self) -> None:
         """Check what only the whole can tell."""
         waiting = Event.objects.filter(leaf__isnull=True).values_list("id", flat=True)
-        beside: tuple[Callable[[], None], ...] = (
+        beside: tuple[Callable[[], object], ...] = (
             lambda: self._leaves.check_pending(list(waiting[:SPAN])),
             self._trees.finish,
-            lambda: indexcheck.check_counts(self.findings),
+            lambda: countcheck.check(self.findings),
             lambda: straycheck.check(self.findings),
             lambda: self._leaves.finish(whole=True),
         )
@@ -134,6 +135,7 @@ class Newest:
         while self.upto < signed.size and time.monotonic() < until:
             end = min(self.upto - self.upto % SPAN + SPAN, signed.size)
             self._spans.check(self.upto, end, examine_from=self.upto)
+            self._spans.digests.clear()
             self.upto = end
         if behind < self.upto == signed.size:
             self._meet(signed)

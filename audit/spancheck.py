@@ -23,6 +23,7 @@ class SpanChecker:
 
     Attributes:
         known: how many leaves were recognised so far.
+        digests: of each whole stretch so far, empty of those that do not hold; who reads clears.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class SpanChecker:
         self._memory = memory
         self._words = words and connection.vendor == "sqlite"
         self.known = 0
+        self.digests: list[bytes] = []
 
     def check(self, first: int, end: int, *, examine_from: int) -> Sequence[bytes | None]:
         """Check `first <= seq < end`; as `LeafChecker.check`."""
@@ -43,7 +45,8 @@ class SpanChecker:
             return self._leaves.check(first, end, examine_from=examine_from)
         if first < whole:
             found += self._leaves.check(first, whole, examine_from=examine_from)
-        for at, read in enumerate(rawread.stretches(whole, behind, words=self._words)):
+        words = self._words and behind > self._leaves.index.since
+        for at, read in enumerate(rawread.stretches(whole, behind, words=words)):
             found += self._stretch(whole + at * SPAN, read)
         if behind < end:
             found += self._leaves.check(behind, end, examine_from=examine_from)
@@ -58,17 +61,21 @@ class SpanChecker:
         for place, words in enumerate(read.terms):
             self._leaves.index.add(first + place, words)
         self.known += SPAN
+        self.digests.append(read.digest)
         return read.leaves
 
     def _anew(self, first: int, digest: bytes) -> Sequence[bytes | None]:
         problems = self._findings.count
         found = self._leaves.check(first, first + SPAN, examine_from=first)
+        held = b""
         if digest and self._findings.count == problems:
             # Nothing may have changed between the two readings: the seal is over these bytes.
             again = rawread.stretch(first)
             if again is not None and again.digest == digest:
                 places = {index - first for index in self._leaves.beside}
                 self._memory.remember(first, digest, places)
+                held = digest
+        self.digests.append(held)
         return found
 
 
@@ -79,6 +86,7 @@ class EntryChecker:
 
     def __init__(self, leaves: LeafChecker) -> None:
         self._leaves = leaves
+        self.digests: list[bytes] = []
 
     def check(self, first: int, end: int, *, examine_from: int) -> Sequence[bytes | None]:
         """Check `first <= seq < end`; what does not hold is examined in full."""

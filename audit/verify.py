@@ -9,13 +9,17 @@ at once, only a checkpoint kept elsewhere shows: that is what witnesses and `ata
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from itertools import batched
 
+from django.db import connection
 from django.db.models import Max
 
-from audit import evidence, guards, indexcheck, straycheck, tree, walk
+from audit import countcheck, evidence, guards, knownwhole, rawread, straycheck, tree, walk
 from audit.crowd import Crowd
-from audit.known import Memory
+from audit.known import SPAN, Memory
+from audit.knownwhole import Chain, Whole
 from audit.leafcheck import LeafChecker
 from audit.models import Checkpoint, Entry, Event
 from audit.reading import UNREADABLE
@@ -72,15 +76,19 @@ def run(
     for problem in guards.problems():
         findings.add("trigger", problem)
     leaves = LeafChecker(findings)
+    known = None if start or tree_only else knownwhole.recall(since)
+    known = known if known and known.size <= size else None
+    leaves.index.since = known.size if known else 0
+    chain = Chain(known)
     checker = checker_of(findings, leaves, Memory(since), tree_only=tree_only)
     trees = TreeChecker(findings, start=start, size=size, last_checkpoint=last_checkpoint)
     crowd = None
     # Entries are counted: somebody may have forged one of a large index.
     if processes > 1 and Entry.objects.filter(seq__gte=start).count() >= _WORTH_PROCESSES:
-        crowd = Crowd(processes, start=start, tree_only=tree_only, since=since)
+        crowd = Crowd(processes, start=start, tree_only=tree_only, since=since, known=known)
     ranges = walk.ranges(trees.start, size, _OF_A_PROCESS if crowd else batch)
     recognised = 0
-    try:
+    with rawread.little_cache(), closing(crowd) if crowd else nullcontext():
         if crowd is not None and not tree_only:
             crowd.begin(start, size)
         for one in walk.walk(ranges, checker, leaves, crowd, examine_from=start):
@@ -91,16 +99,15 @@ def run(
             else:
                 # The tree begins at a tile boundary, a little before the first leaf asked for.
                 trees.extend(one.first, one.leaves)
+            chain.take(one.digests)
             recognised += one.recognised
             if progress is not None:
                 progress(max(0, one.end - start), size - start)
         if tree_only:
             trees.finish()
         else:
-            _finish(findings, leaves, trees, crowd, start=start, size=size)
-    finally:
-        if crowd is not None:
-            crowd.close()
+            whole = _Whole(findings, leaves, crowd, known, chain, start, size)
+            _finish(findings, leaves, trees, whole)
     return Report(
         start=start,
         size=size,
@@ -114,34 +121,67 @@ def run(
     )
 
 
-def _finish(
-    findings: Findings,
-    leaves: LeafChecker,
-    trees: TreeChecker,
-    crowd: Crowd | None,
-    *,
-    start: int,
-    size: int,
-) -> None:
+def _finish(findings: Findings, leaves: LeafChecker, trees: TreeChecker, whole: _Whole) -> None:
     """Check what only the whole can tell."""
-
-    def beside(name: str, check: Callable[[Findings], None]) -> None:
-        findings.take(crowd.stage(name)) if crowd else check(findings)
-
-    postings = crowd.postings if crowd else None
     stages: tuple[tuple[str, Callable[[], None]], ...] = (
         ("events without a leaf", lambda: _check_pending(leaves)),
         ("the tree", trees.finish),
-        ("the full-text index", lambda: leaves.index.finish(start, size, postings)),
-        ("the counts", lambda: beside("counts", indexcheck.check_counts)),
-        ("rows beside the log", lambda: beside("strays", straycheck.check)),
-        ("evidence and finished work", lambda: leaves.finish(whole=start == 0)),
+        ("the full-text index", whole.index),
+        ("the counts", whole.counts),
+        ("rows beside the log", whole.strays),
+        ("evidence and finished work", lambda: leaves.finish(whole=whole.start == 0)),
     )
     for what, check in stages:
         try:
             check()
         except UNREADABLE as error:
             findings.add("unreadable", f"{what} cannot be read: {type(error).__name__}: {error}")
+    whole.remember()
+
+
+@dataclass
+class _Whole:
+    """Checks of whole tables, here or by other processes, and what is known of them."""
+
+    findings: Findings
+    leaves: LeafChecker
+    crowd: Crowd | None
+    known: Whole | None
+    chain: Chain
+    start: int
+    size: int
+    right_words: bytes = b""
+    right_counts: bytes = b""
+
+    def index(self) -> None:
+        stored = self.crowd.postings() if self.crowd else None
+        known = self.known.words if self.known and self.chain.met else b""
+        self.right_words = self.leaves.index.finish(self.start, self.size, stored, known)
+
+    def counts(self) -> None:
+        found, counted = Findings(), None
+        if self.crowd:
+            found, counted = self.crowd.counts()
+        if counted is None or (counted.recognised and not self.chain.met):
+            known = self.known if self.chain.met else None
+            counted = countcheck.check(found, known, self.size)
+        self.findings.take(found)
+        self.right_counts = counted.upto
+
+    def strays(self) -> None:
+        if self.crowd:
+            self.findings.take(self.crowd.strays())
+        else:
+            straycheck.check(self.findings)
+
+    def remember(self) -> None:
+        """Note what held, with the rows that it was compared with."""
+        upto = self.size // SPAN * SPAN
+        rows = self.chain.upto(upto)
+        words = self.right_words or connection.vendor == "postgresql"
+        if self.start or not (upto and rows and words and self.right_counts):
+            return
+        knownwhole.remember(Whole(upto, rows, self.right_words, self.right_counts))
 
 
 def _check_pending(leaves: LeafChecker) -> None:

@@ -36,6 +36,7 @@ class Walked:
     there: int
     leaves: Sequence[bytes | None] | None
     recognised: int = 0
+    digests: Sequence[bytes] = ()
 
 
 def ranges(first: int, size: int, step: int) -> Iterator[Range]:
@@ -67,7 +68,8 @@ def walk(
             continue
         known = checker.known
         found = checker.check(one.first, one.end, examine_from=examine_from)
-        yield Walked(one.first, one.end, one.there, found, checker.known - known)
+        digests, checker.digests = checker.digests, []
+        yield Walked(one.first, one.end, one.there, found, checker.known - known, digests)
 
 
 def _with(
@@ -91,7 +93,8 @@ def _with(
             total = leaves.index.total + checked.told.postings
             checker.check(one.first, one.end, examine_from=examine_from)
             leaves.index.total = total  # of sums that are made with their seed, not with ours
-        return Walked(one.first, one.end, one.there, checked.leaves, checked.known)
+        checker.digests = []
+        return Walked(one.first, one.end, one.there, checked.leaves, checked.known, checked.digests)
 
     for one in ranges:
         future = None if one.missing else crowd.check(one.first, one.end)

@@ -32,10 +32,10 @@ def main(size: int) -> None:
         rate = (end - there) / (time.monotonic() - began)
         print(f"\r{end:,} of {size:,} events, {rate:,.0f} a second ", end="", flush=True)
     print()
-    _tidy()
+    tidy()
 
 
-def _tidy() -> None:
+def tidy() -> None:
     """What autovacuum does in time: without it PostgreSQL does not know what filters match."""
     from django.db import connection
 

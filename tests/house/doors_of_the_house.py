@@ -316,6 +316,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.rollups": ("Rollup sql", "counts, made from entries"),
     "audit.sampling": ("sql", "reads estimates"),
     "audit.cosigned": ("sql", "reads cosignatures"),
+    "audit.recount": ("sql", "reads the counts"),
     "audit.rawread": ("sql", "reads what the verifier compares"),
     "audit.searchsql": ("sql", "reads search rows"),
     "audit.scrubbing": ("model", "replaces an erased person's words in rows of every room"),
