@@ -15,6 +15,7 @@ from typing import Any
 
 from django.db import connection, models
 
+from audit.at_once import Statement
 from audit.models.fields import ExactJSONField
 
 _WORTH_COPY = 8  # rows; of fewer, plain inserts take fewer turns with the server
@@ -58,15 +59,11 @@ def insert_converted(model: type[models.Model], values: Sequence[tuple[Any, ...]
     """
     if not values:
         return
-    _, columns, _ = _shape(model, connection.vendor)
     if connection.vendor == "sqlite" or len(values) < _WORTH_COPY:
-        marks = ", ".join(["%s"] * len(columns))
         with connection.cursor() as cursor:
-            cursor.executemany(
-                f"INSERT INTO {_table(model)} ({', '.join(columns)}) VALUES ({marks})",  # noqa: S608
-                values,
-            )
+            cursor.executemany(_insert(model, connection.vendor), values)
         return
+    _, columns, _ = _shape(model, connection.vendor)
     statement = f"COPY {_table(model)} ({', '.join(columns)}) FROM STDIN"
     with (
         connection.wrap_database_errors,
@@ -75,6 +72,19 @@ def insert_converted(model: type[models.Model], values: Sequence[tuple[Any, ...]
     ):
         for row in values:
             copy.write_row(row)
+
+
+def statements(model: type[models.Model], rows: Sequence[tuple[Any, ...]]) -> list[Statement]:
+    """The same as `insert_values`, for a transaction that is sent at once."""
+    sql = _insert(model, connection.vendor)
+    return [Statement(sql, values) for values in converted(model, rows)]
+
+
+@cache
+def _insert(model: type[models.Model], vendor: str) -> str:
+    _, columns, _ = _shape(model, vendor)
+    marks = ", ".join(["%s"] * len(columns))
+    return f"INSERT INTO {_table(model)} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
 
 
 def _table(model: type[models.Model]) -> str:

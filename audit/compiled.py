@@ -20,6 +20,7 @@ from django.db import connection, models
 from django.db.models.sql import UpdateQuery
 
 from audit import unchanged
+from audit.at_once import Statement
 
 type _Places = tuple[tuple[int, int], ...]  # position among the parameters, of which argument
 
@@ -127,6 +128,16 @@ class CompiledUpdate[M: models.Model, **P]:
         with connection.cursor() as cursor:
             cursor.executemany(sql, filled)
             return int(cursor.rowcount)
+
+    def statement(self, *given: P.args, **_: P.kwargs) -> Statement:
+        """The same for a transaction that is sent at once; it is expected to change one row.
+
+        Raises:
+            TypeError: as `Compiled`.
+        """
+        sql, params, places = self._form(given)
+        filled = _filled(params, places, [_prepared(value) for value in given])
+        return Statement(sql, filled, rows=1)
 
     def _form(self, given: Sequence[object]) -> tuple[str, tuple[Any, ...], _Places]:
         form = self._forms.get(connection.vendor)

@@ -20,6 +20,7 @@ from django.db import transaction
 
 from audit import actions, bulk, clock, human
 from audit.actor import Actor, EvidenceRef, Subject, Target
+from audit.at_once import Statement
 from audit.ledger import entry as entries
 from audit.ledger.merkle import leaf_hash
 from audit.models import Event, EventRow, Openings
@@ -154,6 +155,15 @@ def write(rows: Sequence[Prepared]) -> None:
     bulk.insert_values(Event, [one.event for one in rows])
     bulk.insert_values(Openings, [opening for one in rows for opening in one.openings])
     bulk.insert_values(EventRow, [one.row for one in rows])
+
+
+def statements(rows: Sequence[Prepared]) -> list[Statement]:
+    """What `write` does, for a transaction that is sent at once."""
+    return [
+        *bulk.statements(Event, [one.event for one in rows]),
+        *bulk.statements(Openings, [opening for one in rows for opening in one.openings]),
+        *bulk.statements(EventRow, [one.row for one in rows]),
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from typing import Any, Final
 from django.db import connection
 
 from audit import watched
+from audit.at_once import Statement
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,11 @@ def mark() -> str | None:
         cursor.execute(_SQL)
         row = cursor.fetchone()
     return str(row[0]) if row else None
+
+
+def still(mark: str) -> Statement:
+    """For a transaction that is sent at once: no watched table changed since `mark` was read."""
+    return Statement(_SQL, answer=(mark,))
 
 
 @contextmanager

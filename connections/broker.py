@@ -16,6 +16,7 @@ from django.conf import settings
 from approvals import clock
 from audit import unchanged
 from audit.actor import Actor, Subject, Target
+from audit.at_once import Statement
 from audit.record import Draft
 from audit.together import Together
 from auth0_client.vault import VaultToken
@@ -213,7 +214,16 @@ def _refused_meanwhile(one: _Handing, mark: str | None) -> TokenRefusal | None:
     return None
 
 
-_together = Together(_last_look)
+def _hoped(handed: Sequence[_Handing]) -> list[Statement] | None:
+    """The last look where nothing changed: the mark is read in the transaction, and uses count."""
+    marks = {one.mark for one in handed}
+    uses = observed.counting([one.use for one in handed if one.use])
+    if None in marks or len(marks) > 1 or uses is None:
+        return None
+    return [*(unchanged.still(mark) for mark in marks if mark), *uses]
+
+
+_together = Together(_last_look, _hoped)
 
 
 def _record_refusal(ask: Ask, refusal: TokenRefusal) -> None:

@@ -14,6 +14,7 @@ from django.db.models import F, Model, QuerySet
 from django.db.models.functions import Coalesce, Greatest
 
 from approvals import clock
+from audit.at_once import Statement
 from audit.compiled import compiled, compiled_update
 from connections import reconcile
 from connections.models import ConnectedAccount, State, Use
@@ -71,8 +72,7 @@ def count(uses: Sequence[Seen]) -> None:
     if len(uses) == 1:
         _count_one(uses[0])
         return
-    # Everybody takes rows in one order: who writes several then waits for nobody in a ring.
-    uses = sorted(uses, key=lambda one: (one.account.pk, one.agent, one.skill))
+    uses = _in_order(uses)
     lasting = [(*_values(one), one.expires) for one in uses if one.expires]
     if lasting and len(lasting) != len(uses):
         raise NotAtOnce  # two statements would take rows in two orders
@@ -81,6 +81,28 @@ def count(uses: Sequence[Seen]) -> None:
         raise NotAtOnce
     if _count_use.each([_values(one) for one in uses]) != len(uses):
         _count_new_ways(uses)
+
+
+def counting(uses: Sequence[Seen]) -> list[Statement] | None:
+    """What `count` does where all accounts are usable and used as before, to be sent at once.
+
+    None where uses cannot be counted so.
+    """
+    uses = _in_order(uses)
+    lasting = [one for one in uses if one.expires]
+    if lasting and len(lasting) != len(uses):
+        return None
+    return [
+        _count_until.statement(*_values(one), one.expires)
+        if one.expires
+        else _count.statement(*_values(one))
+        for one in uses
+    ] + [_count_use.statement(*_values(one)) for one in uses]
+
+
+def _in_order(uses: Sequence[Seen]) -> list[Seen]:
+    """Everybody takes rows in one order: who writes several then waits for nobody in a ring."""
+    return sorted(uses, key=lambda one: (one.account.pk, one.agent, one.skill))
 
 
 def _count_new_ways(uses: Sequence[Seen]) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from portal.liveness import check_if_in_doubt
+
 _SQLITE_INIT = (
     "PRAGMA journal_mode=WAL;"
     "PRAGMA synchronous=FULL;"  # an acknowledged decision survives a power cut (DESIGN 1.4)
@@ -51,7 +53,9 @@ def _sqlite(path: Path) -> dict[str, Any]:
 def _postgres(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     options: dict[str, Any] = dict(parse_qsl(parts.query))
-    options.setdefault("pool", {"min_size": 1, "max_size": 20, "timeout": 15})
+    options.setdefault(
+        "pool", {"min_size": 1, "max_size": 20, "timeout": 15, "check": check_if_in_doubt}
+    )
     # Compiling a query takes longer than ours take (PostgreSQL manual, "When to JIT?").
     options.setdefault("options", "-c jit=off")
     return {

@@ -323,6 +323,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.sequencer": ("Checkpoint", "what it signed"),
     "audit.tree": ("sql", "reads tiles and leaves"),
     "audit.stamping": ("TimeToken", "what a time authority said about a checkpoint"),
+    "audit.at_once": ("sql", "sends what the broker's group commit wants written"),
     "audit.unchanged": ("sql", "reads the mark of the last change"),
     "audit.thinning": ("Checkpoint", "removes old checkpoints that its rule does not keep"),
     "audit.verification": ("VerificationRun instance", "verifications and their progress"),
@@ -407,6 +408,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "sessions begin, are used and end",
     ),
     "portal.ops.management.commands.tamper_demo": ("sql", "edits a copy of the database"),
+    "portal.liveness": ("sql", "asks whether a pooled connection lives"),
     "portal.ops.storage": ("instance sql", "tries whether the database can be written"),
 }
 """Modules that write rows: through which models (`instance`: rows they hold), and what."""
@@ -426,12 +428,15 @@ ONLY: Final[dict[str, tuple[str, ...]]] = {
     "audit.record.record_many": ("audit.external",),
     "audit.record.prepared": ("audit.importing.run", "audit.makers", "audit.together"),
     "audit.record.write": ("audit.together",),
+    "audit.record.statements": ("audit.together",),
+    "audit.at_once.commit": ("audit.together",),
     "audit.together.Together": ("connections.broker",),
     "audit.makers.made": ("audit.importing.run",),
     "audit.ingest.Ingest": ("audit.importing.run",),
     "audit.ingest.ingest": (),
     "audit.bulk.insert": ("audit.importing.run", "audit.projection"),
     "audit.bulk.insert_values": ("audit.record", "audit.sequencer"),
+    "audit.bulk.statements": ("audit.record",),
     "audit.bulk.insert_converted": ("audit.ingest",),
 }
 """Who may refer to the functions on the way to a commit."""

@@ -1,0 +1,224 @@
+"""What belongs to an exchange goes to PostgreSQL at once, or the long way where it must."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import DataError, connection
+from django.test.utils import CaptureQueriesContext
+from pytest_django.plugin import DjangoDbBlocker
+
+from approvals import clock
+from audit import at_once, unchanged
+from audit.actor import Actor
+from audit.at_once import Statement
+from audit.models import EventRow
+from audit.record import Draft
+from connections import broker, drift
+from connections.models import ConnectedAccount, Freeze, FrozenKind, State, Use
+from connections.observed import Seen
+from connections.refusals import TokenRefusal
+from portal import liveness
+from tests.audit.own_database import own_database
+
+ISS, SUB = "https://issuer/", "auth0|somebody"
+
+
+@pytest.fixture
+def postgresql(django_db_setup: None) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no wire")
+
+
+@pytest.fixture
+def elsewhere(
+    postgresql: None, django_db_blocker: DjangoDbBlocker, tmp_path: Path
+) -> Iterator[Callable[[Callable[[], Any]], Any]]:
+    """Does work in a thread whose connection is of a database of its own, and commits."""
+
+    def do(work: Callable[[], Any]) -> Any:
+        return threads.submit(work).result(30)
+
+    with (
+        django_db_blocker.unblock(),
+        own_database(tmp_path),
+        ThreadPoolExecutor(1) as threads,
+    ):
+        try:
+            yield do
+        finally:
+            do(lambda: connection.close())  # of that thread
+
+
+def connected() -> ConnectedAccount:
+    return drift.appeared(ISS, SUB, drift.Fact("cac_1", "github", ("repo",), None, None), "x")
+
+
+def handing(account: ConnectedAccount) -> broker._Handing:
+    """A token of this account that is about to leave, found to be allowed just now."""
+    actor = Actor(iss=ISS, sub=SUB, via="broker")
+    ask = broker.Ask(actor, "token", "client", "github", agent="claw", skill="mcp:x")
+    now = clock.now()
+    return broker._Handing(ask, Seen(account, "claw", "mcp:x", now, now), unchanged.mark())
+
+
+def hand_out(one: broker._Handing) -> Any:
+    """The event, or the refusal."""
+    draft = Draft(actor=one.ask.actor, action="token.exchanged", agent="claw", connection="github")
+    try:
+        return broker._together.write(one, [draft])
+    except TokenRefusal as refusal:
+        return refusal
+
+
+def counted() -> list[int]:
+    return list(Use.objects.values_list("count", flat=True))
+
+
+def exchanged() -> int:
+    return EventRow.objects.filter(action="token.exchanged").count()
+
+
+def test_a_known_use_takes_two_messages(
+    postgresql: None, elsewhere: Callable[[Callable[[], Any]], Any]
+) -> None:
+    def work() -> int:
+        account = connected()
+        hand_out(handing(account))  # the first goes the long way: its row of uses is new
+        one = handing(account)
+        with CaptureQueriesContext(connection) as said:
+            hand_out(one)
+        assert counted() == [2]
+        assert exchanged() == 2
+        return len(said)
+
+    assert elsewhere(work) == 2
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_freeze_meanwhile_drops_the_token(
+    elsewhere: Callable[[Callable[[], Any]], Any], known: bool
+) -> None:
+    def work() -> None:
+        account = connected()
+        if known:
+            hand_out(handing(account))
+        one, before = handing(account), (counted(), exchanged())
+        Freeze.objects.create(kind=FrozenKind.AGENT, name="claw", since=clock.now())
+        said = hand_out(one)
+        assert isinstance(said, TokenRefusal)
+        assert said.code == "frozen"
+        assert (counted(), exchanged()) == before
+
+    elsewhere(work)
+
+
+def test_a_suspended_account_meanwhile_drops_the_token(
+    elsewhere: Callable[[Callable[[], Any]], Any],
+) -> None:
+    def work() -> None:
+        account = connected()
+        hand_out(handing(account))
+        one = handing(account)
+        ConnectedAccount.objects.update(state=State.SUSPENDED)
+        assert isinstance(hand_out(one), TokenRefusal)
+        assert (counted(), exchanged()) == ([1], 1)
+
+    elsewhere(work)
+
+
+def test_another_change_meanwhile_lets_it_leave(
+    elsewhere: Callable[[Callable[[], Any]], Any],
+) -> None:
+    def work() -> None:
+        account = connected()
+        hand_out(handing(account))
+        one = handing(account)
+        Freeze.objects.create(kind=FrozenKind.AGENT, name="other", since=clock.now())
+        assert not isinstance(hand_out(one), TokenRefusal)
+        assert (counted(), exchanged()) == ([2], 2)
+
+    elsewhere(work)
+
+
+def test_what_fails_on_the_way_leaves_nothing_and_a_connection_that_works(
+    postgresql: None, elsewhere: Callable[[Callable[[], Any]], Any]
+) -> None:
+    def work() -> None:
+        account = connected()
+        reason = 'UPDATE "connections_connectedaccount" SET "state_reason" = %s'
+        changes = Statement(reason, ["changed"], rows=1)
+        assert not at_once.commit([changes, Statement("SELECT 1", answer=(2,))])
+        assert not at_once.commit([changes, Statement(reason + " WHERE false", ["x"], rows=1)])
+        with pytest.raises(DataError):
+            at_once.commit([changes, Statement("SELECT 1 / 0")])
+        account.refresh_from_db()
+        assert account.state_reason != "changed"
+        assert at_once.commit([changes, Statement("SELECT 1, %s", ["%s; '"], answer=(1, "%s; '"))])
+        account.refresh_from_db()
+        assert account.state_reason == "changed"
+
+    elsewhere(work)
+
+
+def test_a_connection_that_the_server_ended_is_not_handed_out_again(
+    postgresql: None, elsewhere: Callable[[Callable[[], Any]], Any]
+) -> None:
+    def asked() -> tuple[int]:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+                found: tuple[int] = cursor.fetchone()
+        finally:
+            connection.close()
+        return found
+
+    def end_all() -> int:
+        own = _parameters()
+        theirs = "FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+        with psycopg.connect(**own, autocommit=True) as other:
+            name = [own["dbname"]]
+            ended = other.execute(
+                f"SELECT pid, pg_terminate_backend(pid) {theirs}", name
+            ).fetchall()
+            pids = [pid for pid, _ in ended]
+            left = "SELECT 1 FROM pg_stat_activity WHERE pid = ANY(%s)"
+            while other.execute(left, [pids]).fetchone():
+                time.sleep(0.01)
+        return len(ended)
+
+    def work() -> None:
+        assert asked() == (1,)
+        assert end_all() >= 1
+        assert asked() == (1,)
+
+    elsewhere(work)
+
+
+def test_what_nobody_doubts_is_not_asked(postgresql: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    with psycopg.connect(**_parameters(), autocommit=True) as one:
+        execute = one.execute
+
+        def note(sql: str) -> Any:
+            asked.append(sql)
+            return execute(sql)
+
+        monkeypatch.setattr(one, "execute", note)
+        for _ in range(3):
+            liveness.check_if_in_doubt(one)
+        assert len(asked) == 1  # it was not known
+        monkeypatch.setattr(liveness, "DOUBTED_AFTER_S", 0.0)
+        liveness.check_if_in_doubt(one)
+        assert len(asked) == 2
+
+
+def _parameters() -> dict[str, Any]:
+    known = connection.get_connection_params()
+    return {key: known[key] for key in ("host", "user", "dbname")}
