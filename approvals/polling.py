@@ -124,7 +124,7 @@ def _push_again(ask: Ask, now: datetime) -> None:
 def _not_started(ask: Ask, error: Auth0Error | OutboundError, now: datetime) -> None:
     if isinstance(error, RateLimited):
         Ask.objects.filter(pk=ask.pk).update(started=None, detail=_LIMITED)
-        _again(ask, min(now + timedelta(seconds=error.retry_after or 15), ask.expires_at))
+        _again(ask, min(now + timedelta(seconds=error.wait_s(now) or 15), ask.expires_at))
     elif isinstance(error, ciba.NotEnrolled):
         Person.objects.filter(pk=ask.person_id).update(phone=False)
         _give_up(
@@ -200,7 +200,7 @@ def _poll(ask: Ask) -> None:
         if now > ask.expires_at + timedelta(minutes=10):
             _finish(ask, answers.unreachable(ask, now))
         else:
-            asked = error.retry_after or 0 if isinstance(error, RateLimited) else 0
+            asked = error.wait_s(now) or 0 if isinstance(error, RateLimited) else 0
             pause = timedelta(seconds=max(ask.interval_s, min(asked, _LONGEST_WAIT_S)))
             _again(ask, now + max(_RETRY, pause))
         return

@@ -74,6 +74,15 @@ class RateLimited(Auth0Error):
         self.retry_after = retry_after
         self.reset_at = reset_at
 
+    def wait_s(self, now: datetime) -> float | None:
+        """Seconds to wait by ``Retry-After``, else until the limit resets; None if neither said.
+
+        Auth0 sends ``Retry-After`` with some limits and ``X-RateLimit-Reset`` with all.
+        """
+        if self.retry_after is not None or self.reset_at is None:
+            return self.retry_after
+        return max(0.0, (self.reset_at - now).total_seconds())
+
 
 class Unavailable(Auth0Error):
     """The tenant could not be reached or failed; ``maybe_delivered`` as in ``OutboundError``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from approvals import issuer, registry
+from approvals import clock, issuer, registry
 from approvals.models import Effect
 from approvals.registry import EffectResult, EffectRun
 from auth0_client.errors import Auth0Error, Forbidden, RateLimited
@@ -53,7 +53,8 @@ def revoke_access(payload: dict[str, Any], run: EffectRun) -> EffectResult:
             return EffectResult("done", "ended, as read back from Auth0", data=facts)
         management.revoke_access(account.sub)
     except RateLimited as error:
-        wait = None if error.retry_after is None else min(error.retry_after, _LONGEST_WAIT_S)
+        asked = error.wait_s(clock.now())
+        wait = None if asked is None else min(asked, _LONGEST_WAIT_S)
         return EffectResult("pending", error.advice, retry_in_s=wait)
     except Forbidden as error:
         return EffectResult("failed", error.advice, data=facts)

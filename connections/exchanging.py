@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from django.conf import settings
 from django.db import connection as database
 
-from approvals import issuer
+from approvals import clock, issuer
 from audit.actor import Actor
 from auth0_client.errors import Auth0Error, RateLimited, ReauthenticationNeeded
 from auth0_client.vault import NotLinked, ReconnectRequired, SubjectExpired, VaultToken
@@ -101,7 +101,7 @@ def _fetch(
         ) from None
     except RateLimited as error:
         raise TokenRefusal(
-            429, "rate_limited", error.advice, retry_after_s=error.retry_after or 1.0
+            429, "rate_limited", error.advice, retry_after_s=error.wait_s(clock.now()) or 1.0
         ) from None
     except Auth0Error as error:
         raise TokenRefusal(

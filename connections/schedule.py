@@ -103,9 +103,7 @@ def _run(name: str, job: Job, every: timedelta) -> None:
 
 def _patience(error: RateLimited) -> timedelta:
     """As long as the tenant said, an hour at most; a minute where it said nothing."""
-    wait = error.retry_after
-    if wait is None and error.reset_at is not None:
-        wait = (error.reset_at - clock.now()).total_seconds()
+    wait = error.wait_s(clock.now())
     return timedelta(seconds=min(max(60.0 if wait is None else wait, 1.0), 3600.0))
 
 

@@ -100,7 +100,8 @@ def delete(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     try:
         _delete(management, row)
     except RateLimited as error:
-        wait = None if error.retry_after is None else min(error.retry_after, _LONGEST_WAIT_S)
+        asked = error.wait_s(clock.now())
+        wait = None if asked is None else min(asked, _LONGEST_WAIT_S)
         return EffectResult("pending", error.advice, retry_in_s=wait)
     except Forbidden as error:
         return _not_done(row, error.advice)
