@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from uuid import uuid4
 import httpx
 import psycopg
 
+from tests.support.forking import PORTAL
 from tests.support.migrated import migrated
 from tests.support.tenant import CHECKOUT, free_port
 from tests.support.vault import VaultElsewhere
@@ -157,9 +158,14 @@ class House:
 
 
 @contextmanager
-def house(folder: Path) -> Iterator[House]:
+def house[H: House](
+    folder: Path,
+    kind: type[H] = House,  # type: ignore[assignment]  # no default of a type's own parameter
+    vault: VaultElsewhere | None = None,
+    more: Mapping[str, str] | None = None,
+) -> Iterator[H]:
     """Start all of it; one portal process, so that requests of one moment meet."""
-    vault = VaultElsewhere().start()
+    vault = (vault or VaultElsewhere()).start()
     with _database(folder) as database:
         kept = {
             k: v for k, v in os.environ.items() if not k.startswith(("AUTH0_", "PORTAL_", "STEP_"))
@@ -171,16 +177,17 @@ def house(folder: Path) -> Iterator[House]:
         env = kept | told | {
             "AUTH0_VAULT_CLIENT_SECRET_FILE": str(secret),
             "VAR_DIR": str(folder), "DATABASE_URL": database, "PORTAL_PORT": str(free_port()),
-            "DJANGO_SETTINGS_MODULE": "portal.settings",
+            "DJANGO_SETTINGS_MODULE": "portal.settings", **(more or {}),
         }  # fmt: skip
         (folder / "secrets").mkdir(mode=0o700)
+        commands = [["declare_manifests", "demo/manifests"]]
         if database.startswith("sqlite:"):
             migrated(folder / "portal.sqlite3")
-        for words in (["migrate", "--verbosity=0"], ["declare_manifests", "demo/manifests"]):
-            subprocess.run(
-                [sys.executable, "manage.py", *words],
-                cwd=CHECKOUT, env=env, check=True, stdout=subprocess.DEVNULL,
-            )  # fmt: skip
+        else:
+            commands.insert(0, ["migrate", "--verbosity=0"])
+        for words in commands:
+            done = PORTAL.run(["-m", "django", *words], cwd=CHECKOUT, env=env)
+            assert done.returncode == 0, done.stderr
         with (folder / "portal.log").open("ab") as log:
             server = subprocess.Popen(
                 [sys.executable, "-m", "serving", "portal.wsgi:application",
@@ -194,7 +201,7 @@ def house(folder: Path) -> Iterator[House]:
         )  # fmt: skip
         try:
             _wait(env)
-            yield House(vault, folder, env, caller, server)
+            yield kind(vault, folder, env, caller, server)
         finally:
             caller.communicate(timeout=60)
             server.terminate()

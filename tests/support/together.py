@@ -13,6 +13,7 @@ TOGETHER = (
     "tests/attacks/sign_in/",
     "tests/attacks/step_up/",
     "tests/auth0_client/",
+    "tests/elsewhere/",
     "tests/enforcement/",
     "tests/faults/",
     "tests/tenant/",

@@ -19,13 +19,14 @@ class VaultElsewhere:
     """An Auth0-shaped provider in its own process; `issuer` has its trailing slash."""
 
     port: int = 0
+    module: str = "tests.support.vault_provider"
     _process: subprocess.Popen[str] | None = None
     _http: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False))
 
     def start(self) -> VaultElsewhere:
         """Listen on a free port."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.vault_provider"],
+            [sys.executable, "-m", self.module],
             cwd=CHECKOUT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -61,6 +62,7 @@ class VaultElsewhere:
         """All that a portal has to be told to use it."""
         return {
             "AUTH0_ISSUER": self.issuer,
+            "AUTH0_CLIENT_SECRET": "the-secret-of-the-web-client",
             "AUTH0_VAULT_CLIENT_ID": CLIENT,
             "AUTH0_VAULT_CLIENT_SECRET": SECRET,
             "AUTH0_MGMT_CLIENT_SECRET": "the-secret-of-the-machine",

@@ -136,7 +136,7 @@ class Town:
 
     def exchange(self, form: dict[str, str], headers: Headers) -> Reply:
         """A subject's token against the token of one of their accounts (facts of Auth0's vault)."""
-        if _basic(headers) != [CLIENT, self.secret]:
+        if basic(headers) != [CLIENT, self.secret]:
             return Reply({"error": "invalid_client"}, 401)
         sub = self.subject(form.get("subject_token", ""))
         if sub is None:
@@ -215,13 +215,17 @@ class Town:
             ]
         )  # fmt: skip
 
+    def signed(self, claims: dict[str, Any]) -> str:
+        """A token by the key in use."""
+        header = {"alg": "RS256", "typ": "JWT", "kid": self.key.kid}
+        return jwt.encode(header, claims, self.key)
+
     def control(self, told: dict[str, Any]) -> Reply:
         """What a test wants."""
         if "mint" in told:
             now = int(time.time())
             claims = {"iss": self.issuer, "aud": API, "iat": now, "exp": now + 7200} | told["mint"]
-            header = {"alg": "RS256", "typ": "JWT", "kid": self.key.kid}
-            return Reply({"token": jwt.encode(header, claims, self.key)})
+            return Reply({"token": self.signed(claims)})
         self.delay_s = told.get("delay_s", self.delay_s)
         self.accounts.update(told.get("accounts", {}))
         self.faults = told.get("faults", self.faults)
@@ -273,13 +277,15 @@ class Line(asyncio.Protocol):
             self.wire.write(reply.encoded())
 
 
-def _basic(headers: Headers) -> list[str]:
+def basic(headers: Headers) -> list[str]:
+    """Client and secret (RFC 6749 section 2.3.1)."""
     pair = base64.b64decode(headers.get("authorization", "").removeprefix("Basic "))
     return [unquote_plus(part) for part in pair.decode().split(":")]
 
 
-async def _serve() -> None:
-    town, loop = Town(), asyncio.get_running_loop()
+async def serve(town: Town) -> None:
+    """Answer on a free port, which is printed, until the input ends."""
+    loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Line(town), "127.0.0.1", 0, backlog=512)
     town.port = server.sockets[0].getsockname()[1]
     print(town.port, flush=True)
@@ -287,4 +293,4 @@ async def _serve() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    asyncio.run(serve(Town()))
