@@ -158,9 +158,16 @@ class House:
 
 
 @contextmanager
-def house[H: House](
+def house(folder: Path) -> Iterator[House]:
+    """All of it, with the provider of tokens."""
+    with house_of(House, folder) as started:
+        yield started
+
+
+@contextmanager
+def house_of[H: House](
+    kind: type[H],
     folder: Path,
-    kind: type[H] = House,  # type: ignore[assignment]  # no default of a type's own parameter
     vault: VaultElsewhere | None = None,
     more: Mapping[str, str] | None = None,
 ) -> Iterator[H]:

@@ -22,7 +22,7 @@ import httpx
 import psycopg
 
 from scripts.processes import worker_command
-from tests.connections.broker_house import House, house
+from tests.connections.broker_house import House, house_of
 from tests.support.stack import eventually
 from tests.support.tenant import CHECKOUT
 from tests.support.vault import VaultElsewhere
@@ -220,7 +220,7 @@ class WholeHouse(House):
 def whole_house(folder: Path) -> Iterator[WholeHouse]:
     """Start all of it; everybody is signed in."""
     elsewhere = VaultElsewhere(module="tests.support.whole_provider")
-    with house(folder, WholeHouse, elsewhere, {"PUSHES_PER_MINUTE": "1000"}) as place:
+    with house_of(WholeHouse, folder, elsewhere, {"PUSHES_PER_MINUTE": "1000"}) as place:
         cast = {
             SUBS[who]: {"name": f"{who.title()} Elsewhere", "roles": roles, "phone": True}
             for who, roles in CAST.items()
