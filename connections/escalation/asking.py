@@ -125,6 +125,7 @@ def _ask(tried: Tried, noted: Noted, now: datetime) -> TokenRefusal:
     def claim(done: Performed) -> None:
         if done.approval is None:  # no policy lets this pass unasked; see `actions`
             return
+        attempts.hold(tried.account, tried.component)
         mine = Escalation.objects.filter(pk=noted.row.pk, approval=before)
         if not mine.update(approval=str(done.approval.id), asked_at=now):
             raise _Overtaken

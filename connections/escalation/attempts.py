@@ -91,6 +91,11 @@ def count_ask(account: ConnectedAccount, component: Component, now: datetime) ->
     watch.save(update_fields=["asks"])
 
 
+def hold(account: ConnectedAccount, component: Component) -> None:
+    """Lock what is counted, before an escalation is changed: `note` takes them in this order."""
+    _watch(account, component)
+
+
 def _check(recent: list[float], most: int, now: datetime) -> None:
     if len(recent) >= most:
         raise TooManyAsks(max(1, math.ceil(recent[-most] + WINDOW_S - now.timestamp())))
