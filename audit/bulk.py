@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache
+from importlib import import_module
 from operator import attrgetter
 from typing import Any
 
@@ -85,6 +86,50 @@ def _insert(model: type[models.Model], vendor: str) -> str:
     _, columns, _ = _shape(model, vendor)
     marks = ", ".join(["%s"] * len(columns))
     return f"INSERT INTO {_table(model)} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
+
+
+def insert_as_one(parts: Sequence[tuple[type[models.Model], Sequence[tuple[Any, ...]]]]) -> None:
+    """Insert few rows of several models, given as `insert_values` takes them.
+
+    On PostgreSQL this is one statement, so all or nothing even without a transaction, and one turn
+    with the server, which has its plan from the times before. Elsewhere the caller opens one.
+
+    Raises:
+        IntegrityError: one of them exists already.
+    """
+    given = [(model, rows) for model, rows in parts if rows]
+    if connection.vendor != "postgresql":
+        for model, rows in given:
+            insert_values(model, rows)
+        return
+    statement = _as_one(tuple((model, len(rows)) for model, rows in given))
+    values = [value for model, rows in given for row in converted(model, rows) for value in row]
+    with connection.cursor(), connection.wrap_database_errors:
+        connection.validate_no_broken_transaction()
+        # Django's own cursor writes values into the statement, which has a new plan each time.
+        with psycopg().Cursor(connection.connection) as cursor:
+            cursor.execute(statement, values, prepare=True)
+
+
+@cache
+def _as_one(parts: tuple[tuple[type[models.Model], int], ...]) -> str:
+    """Each table but the last is filled on the way to that one."""
+    inserts = []
+    for model, many in parts:
+        _, columns, _ = _shape(model, "postgresql")
+        row = f"({', '.join(['%s'] * len(columns))})"
+        inserts.append(
+            f"INSERT INTO {_table(model)} ({', '.join(columns)}) VALUES {', '.join([row] * many)}"  # noqa: S608
+        )
+    *before, last = inserts
+    named = ", ".join(f"i{n} AS ({insert})" for n, insert in enumerate(before))
+    return f"WITH {named} {last}" if named else last
+
+
+@cache
+def psycopg() -> Any:
+    """The driver, which an installation on SQLite need not have."""
+    return import_module("psycopg")
 
 
 def _table(model: type[models.Model]) -> str:

@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -72,11 +72,12 @@ def _rows(some: Sequence[Draft]) -> list[Prepared]:
 
 
 def _insert(rows: Sequence[Prepared]) -> None:
-    from django.db import transaction
+    from django.db import connection, transaction
 
     from audit.record import write
 
-    with transaction.atomic():
+    one_statement = connection.vendor == "postgresql" and len(rows) == 1
+    with nullcontext() if one_statement else transaction.atomic():  # as `record` does
         write(rows)
 
 

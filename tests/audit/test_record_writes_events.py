@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.db.transaction import TransactionManagementError
 
 from audit import actions, clock
 from audit.actor import SYSTEM, EvidenceRef, Subject, Target
@@ -120,6 +121,18 @@ def test_one_id_is_recorded_once() -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         record(SYSTEM, "audit.imported", id=id)
     assert Event.objects.count() == EventRow.objects.count() == 1
+
+
+def test_nobody_goes_on_after_an_event_that_could_not_be_written() -> None:
+    id = clock.uuid7()
+    record(SYSTEM, "audit.imported", id=id)
+    with transaction.atomic():
+        other = record(SYSTEM, "audit.imported")
+        with pytest.raises(IntegrityError):
+            record(SYSTEM, "audit.imported", id=id)
+        with pytest.raises(TransactionManagementError):
+            record(SYSTEM, "audit.imported")
+    assert not Event.objects.filter(id=other.id).exists()
 
 
 def test_many_events_are_recorded_as_single_ones_are() -> None:
