@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db import DatabaseError, close_old_connections, transaction
 
 from audit import (
     adoption,
@@ -120,6 +120,8 @@ class Sequencer:
             again = _PATIENT
             published = self._publish(growing)
             result = replace(published, sequenced=result.sequenced + len(batch))
+            if len(batch) < self._batch and not sweep:
+                break  # what came meanwhile gathers: a batch costs its transaction and signature
         return result
 
     def _load(self) -> GrowingTree:
@@ -194,11 +196,9 @@ def older_waits(event: UUID) -> bool:
     """Whether an event that is older than the newest of a batch came to light since it was read.
 
     Who turns pages may have seen both waiting, the older one first, and would miss it or meet it
-    twice if it got its place behind the other. What is committed after this look is not kept out;
-    on SQLite nothing is, for we hold the only write.
+    twice if it got its place behind the other. On PostgreSQL what is committed after this look is
+    not kept out. On SQLite nothing is, for we hold the only write; but the batch was read before.
     """
-    if connection.vendor == "sqlite":
-        return False
     return EventRow.objects.filter(seq__isnull=True, event__lt=event).exists()
 
 

@@ -10,24 +10,26 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from pytest_django.plugin import DjangoDbBlocker
 
-from audit import matching, rollups, sampling, search, searchsql, sequencer, tree
+from audit import bulk, clock, matching, rollups, sampling, search, searchsql, sequencer, tree
 from audit.ingest import ingest
+from audit.ledger.growing import GrowingTree
 from audit.ledger.query import EventQuery
-from audit.models import EventRow
-from audit.record import prepared, record_many, write
+from audit.models import Event, EventRow, Openings
+from audit.record import Draft, Prepared, prepared, record, record_many, write
 from tests.audit.factories import DraftFactory
 from tests.audit.own_database import own_database
 
@@ -152,6 +154,66 @@ def test_an_older_event_that_comes_to_light_meanwhile_gets_its_place_first(
         placed = EventRow.objects.order_by("seq").values_list("event", flat=True)
         assert list(placed) == [older[0].id, *newer]
         connection.close()
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["sequenced", "ingested"])
+def test_an_older_event_that_comes_between_reading_and_writing_gets_its_place_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, at_once: bool
+) -> None:
+    """A batch is read before the transaction that writes its places, on both engines."""
+
+    def placed() -> None:
+        older = prepared([DraftFactory.build()])
+        some = [DraftFactory.build() for _ in range(3)]
+        sequencer.run_once()
+        newer = [] if at_once else list(record_many(some))
+        real = GrowingTree.extend
+
+        def once_it_was_read(tree: GrowingTree, leaves: Iterable[bytes]) -> Any:
+            monkeypatch.setattr(GrowingTree, "extend", real)
+            another.submit(closing(lambda: write_now(older))).result()
+            return real(tree, leaves)
+
+        monkeypatch.setattr(GrowingTree, "extend", once_it_was_read)
+        if at_once:
+            newer = list(ingest(some))
+        else:
+            sequencer.run_once()
+        given = EventRow.objects.filter(seq__isnull=False).order_by("seq")
+        found = given.values_list("event", flat=True)
+        assert list(found) == [older[0].id, *newer]
+
+    with own_database(tmp_path), ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as another:
+        one.submit(closing(placed)).result()
+
+
+def test_an_event_is_written_whole_or_not_at_all_without_a_transaction_too(tmp_path: Path) -> None:
+    """On PostgreSQL one statement writes it, and nobody opens a transaction for that."""
+
+    def twice() -> None:
+        (draft,) = [DraftFactory.build(id=clock.uuid7(), reason="because")]
+        again = replace(draft, reason="otherwise")
+        (rows,) = prepared([draft])
+        bulk.insert_values(EventRow, [rows.row])  # the last of the three is refused
+        with pytest.raises(IntegrityError):
+            record_one(again)
+        record_one(replace(draft, id=None))
+        assert Event.objects.count() == Openings.objects.values("event").distinct().count() == 1
+
+    with own_database(tmp_path), ThreadPoolExecutor(1) as one:
+        one.submit(closing(twice)).result()
+
+
+def record_one(draft: Draft) -> None:
+    """As a door of the portal does."""
+    given = {field.name: getattr(draft, field.name) for field in fields(draft)}
+    record(given.pop("actor"), given.pop("action"), **given)
+
+
+def write_now(rows: list[Prepared]) -> None:
+    """Write what was prepared a while ago."""
+    with transaction.atomic():
+        write(rows)
 
 
 def read_beside_the_others() -> None:
