@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from audit import actions, clock
@@ -21,7 +22,7 @@ from audit.importing.masking import mask
 from audit.ledger.canonical import EntryError
 from audit.ledger.query import instant
 from audit.ledger.vocabulary import OUTCOMES, SEVERITIES
-from audit.record import Draft, prepare, record_many
+from audit.record import Draft, Prepared, prepare, write
 
 MOST = 1000
 _ACTION = re.compile(r"[a-z][a-z0-9_]{0,59}(?:\.[a-z0-9][a-z0-9_-]{0,59}){0,4}")
@@ -109,27 +110,28 @@ def report(reporter: Actor, items: Sequence[Any]) -> list[Result]:
     if len(items) > MOST:
         raise ValueError(f"at most {MOST:,} events at a time, not {len(items):,}")
     results: list[Result] = []
-    drafts: list[Draft] = []
+    found: list[Prepared] = []
+    recorded_at = clock.now()
     for index, item in enumerate(items):
         try:
-            draft = _draft(reporter, item)
+            rows = _rows(reporter, item, recorded_at)
         except Refused as refused:
             results.append(
                 Result(index, None, refused.code, refused.detail, f"/{index}{refused.pointer}")
             )
         else:
-            drafts.append(draft)
-            results.append(Result(index, draft.id))
-    list(record_many(drafts))
+            found.append(rows)
+            results.append(Result(index, rows.id))
+    with transaction.atomic():
+        write(found)
     return results
 
 
-def _draft(reporter: Actor, item: Any) -> Draft:
+def _rows(reporter: Actor, item: Any, recorded_at: datetime) -> Prepared:
     event = _read(item)
     action = _action(event.action)
     target = event.target
     draft = Draft(
-        id=clock.uuid7(),
         actor=_claimed(event.actor, reporter),
         action=action,
         outcome=_one_of(event.outcome, OUTCOMES, "outcome"),
@@ -149,11 +151,10 @@ def _draft(reporter: Actor, item: Any) -> Draft:
         time=_time(event.time),
     )
     try:
-        prepare(draft, clock.now())
+        return prepare(draft, recorded_at)
     except EntryError as error:
         pointer = error.pointer.replace("/private", "/data", 1)
         raise Refused("invalid_event", f"{pointer}: {error}", pointer) from None
-    return draft
 
 
 def _read(item: Any) -> Reported:

@@ -35,6 +35,7 @@ COMMIT = "approvals.commit.commit_now"
 RECORD = {
     "audit.record.record",
     "audit.record.record_many",
+    "audit.record.write",
     "audit.ingest.Ingest",
     "audit.ingest.ingest",
 }
