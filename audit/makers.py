@@ -7,6 +7,7 @@ engine takes, so that the one who writes has nothing left to do with it.
 
 from __future__ import annotations
 
+import gc
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -19,6 +20,7 @@ from uuid import UUID
 import django
 
 from audit import bulk
+from audit.forking import alone
 from audit.models import Event, EventRow, Openings
 from audit.record import Draft, Prepared, prepared
 
@@ -59,9 +61,12 @@ def makers(processes: int) -> Iterator[Makers]:
     if processes < 2:
         yield Makers(None, 1)
         return
-    # They come to life anew, so that none inherits a connection or a lock.
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=django.setup)
+    # Where nothing else goes on here they are forked, which costs nothing; else they come to life
+    # anew, so that none inherits a connection or a lock.
+    way = get_context("fork" if alone() else "spawn")
+    pool = ProcessPoolExecutor(processes, way, initializer=_begin)
     try:
+        pool.submit(_nothing).result()  # who is forked is there before a connection is
         yield Makers(pool, processes)
     finally:
         pool.shutdown(cancel_futures=True)
@@ -98,6 +103,15 @@ class Makers:
         ids, leaves, events, openings, rows = plain
         found = [UUID(int=int.from_bytes(ids[at : at + 16])) for at in range(0, len(ids), 16)]
         return Made(found, max(found), leaves, events, openings, rows)
+
+
+def _begin() -> None:
+    django.setup()  # of one that was forked, done
+    gc.freeze()  # what is there stays, and is neither looked through nor copied
+
+
+def _nothing() -> None:
+    """A process that answers is there; of forked ones all begin with the first."""
 
 
 type _Plain = tuple[bytes, list[bytes], Rows, Rows, Rows]
