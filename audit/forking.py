@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 
+import django
 from django.db import connection
 
 
@@ -18,3 +20,12 @@ def alone() -> bool:
     if connection.vendor == "postgresql":
         connection.close_pool()  # type: ignore[attr-defined]
     return threading.active_count() == 1
+
+
+def begin() -> None:
+    """Set up a process that came to life anew, which has no models before; of a forked one little.
+
+    What is there stays, and is neither looked through for garbage nor copied for it.
+    """
+    django.setup()
+    gc.freeze()

@@ -7,7 +7,6 @@ engine takes, so that the one who writes has nothing left to do with it.
 
 from __future__ import annotations
 
-import gc
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -17,10 +16,8 @@ from multiprocessing import get_context
 from typing import Any
 from uuid import UUID
 
-import django
-
 from audit import bulk
-from audit.forking import alone
+from audit.forking import alone, begin
 from audit.models import Event, EventRow, Openings
 from audit.record import Draft, Prepared, prepared
 
@@ -64,7 +61,7 @@ def makers(processes: int) -> Iterator[Makers]:
     # Where nothing else goes on here they are forked, which costs nothing; else they come to life
     # anew, so that none inherits a connection or a lock.
     way = get_context("fork" if alone() else "spawn")
-    pool = ProcessPoolExecutor(processes, way, initializer=_begin)
+    pool = ProcessPoolExecutor(processes, way, initializer=begin)
     try:
         pool.submit(_nothing).result()  # who is forked is there before a connection is
         yield Makers(pool, processes)
@@ -103,11 +100,6 @@ class Makers:
         ids, leaves, events, openings, rows = plain
         found = [UUID(int=int.from_bytes(ids[at : at + 16])) for at in range(0, len(ids), 16)]
         return Made(found, max(found), leaves, events, openings, rows)
-
-
-def _begin() -> None:
-    django.setup()  # of one that was forked, done
-    gc.freeze()  # what is there stays, and is neither looked through nor copied
 
 
 def _nothing() -> None:
