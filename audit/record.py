@@ -123,7 +123,7 @@ def _write_alone(rows: Prepared) -> None:
     if connection.vendor == "postgresql" and not connection.in_atomic_block:
         write([rows])  # one statement, which is a transaction
         return
-    # A savepoint would cost two turns with the server for what nobody does: to go on without it.
+    # Without a savepoint: no decision goes on without its event. Who may, opens one of their own.
     with transaction.atomic(savepoint=False):
         write([rows])
 

@@ -6,6 +6,7 @@ import hashlib
 import logging
 
 from django.core.cache import cache
+from django.db import transaction
 
 from audit.actor import Actor
 from audit.ledger.query import EventQuery
@@ -33,12 +34,13 @@ def note(actor: Actor, query: EventQuery) -> bool:
     if not cache.add(f"audit.viewed:{who}", 1, QUIET_S):
         return False
     try:
-        record(
-            actor,
-            "audit.viewed",
-            data={"filter": digest},
-            private={"query": query.at("").to_bar(), "words": query.in_words()},
-        )
+        with transaction.atomic():  # its own: what is around it goes on without the event
+            record(
+                actor,
+                "audit.viewed",
+                data={"filter": digest},
+                private={"query": query.at("").to_bar(), "words": query.in_words()},
+            )
     except Exception as error:
         if not is_failure(error):
             raise
