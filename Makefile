@@ -3,7 +3,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help up test contract bench lint types machines picture reset tamper-demo install install-dev torture attacks
+.PHONY: help up test contract bench lint types machines picture reset tamper-demo install install-dev torture attacks elsewhere
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ tamper-demo: install ## edit one row in a copy of the database and watch verific
 torture: install-dev ## kill anything at 300 seeded instants (SEED=7 INSTANTS=20 ENGINE=sqlite DATA=folder)
 	@$(PY) -m torture --instants $(or $(INSTANTS),300) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(ENGINE),--engine $(ENGINE)) $(if $(DATA),--data "$(DATA)")
+
+elsewhere: install-dev ## the flows of connections against another Auth0-shaped provider that fails
+	@$(PY) -m pytest tests/elsewhere
 
 attacks: install-dev ## 10,000 random attempts at the step-up, 10,000 honest checkpoints (MANY=500)
 	@$(PY) -m benchmarks.deciding.attempts $(or $(MANY),10000) $(or $(FIRST),0)

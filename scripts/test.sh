@@ -3,6 +3,7 @@
 # again on PostgreSQL; stories and every page for everybody in Chromium. Each of them waits a good
 # part of its time, for processes, clocks and pages, so that two cores are busy only when they run
 # together; more workers than that collect and prepare for longer than they help.
+# tests/elsewhere waits for the limits of a provider by the clock, and has a command of its own.
 # That every door comes to the same outcome is told by one engine: none has doors of its own.
 # Arguments go to pytest (`make test ARGS=…` is not needed for the whole suite).
 set -eu
@@ -39,7 +40,8 @@ postgres=$!
 result=0
 echo "Tests on SQLite; meanwhile on PostgreSQL, and stories and pages in Chromium"
 .venv/bin/python -m pytest -n "$workers" \
-  --ignore=tests/stories --ignore=tests/access --ignore=tests/processes "$@" || result=$?
+  --ignore=tests/stories --ignore=tests/access --ignore=tests/processes \
+  --ignore=tests/elsewhere "$@" || result=$?
 echo "Stories, and every page for everybody, in Chromium"
 wait "$stories" || result=$?
 cat "$said/stories"

@@ -64,13 +64,13 @@ def test_no_page_of_the_trail_asks_more_than_eight_times(browser: Client) -> Non
     event = EventRow.objects.get(seq=150).event
     for url in URLS[:-1]:
         asked = reads(browser, url.format(event=event))
-        assert len(asked) <= MOST, (url, asked)
+        assert len(asked) <= MOST, "\n".join([url, *asked])
 
 
 def test_the_drawer_asks_no_more_than_its_page(browser: Client) -> None:
     event = EventRow.objects.get(seq=150).event
     asked = reads(browser, URLS[-1].format(event=event), drawer=True)
-    assert len(asked) <= MOST, asked
+    assert len(asked) <= MOST, "\n".join(asked)
 
 
 def test_the_events_of_an_operation_are_found_by_their_index(browser: Client) -> None:

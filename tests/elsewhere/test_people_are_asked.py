@@ -95,7 +95,8 @@ def test_keys_change_while_people_are_asked(place: WholeHouse) -> None:
         place.pushed(pk, "amir")
     place.rotates()
     place.answered(early, "amir")
-    assert place.closed(early)["outcome"] == "approved"
+    over = place.closed(early)
+    assert over["outcome"] == "approved", over
     assert (is_frozen(place, "early"), unfrozen(place, "early")) == (False, 1)
     (event,) = [e for e in place.told("agent.unfrozen") if e["target"]["name"] == "early"]
     assert event["human"] == "H2", "what was signed by the new key proves it"
