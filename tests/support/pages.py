@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.test import Client
 
 from approvals import people
@@ -57,5 +58,6 @@ def signed_in(who: str, *roles: str, csrf: bool = False, amr: tuple[str, ...] = 
 
 def keep_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what surrounds every page longer than its two seconds, which a busy machine exceeds."""
+    cache.clear()  # what an earlier test left there ends in two seconds
     for module in (context, ledger_facts, remotes):
         monkeypatch.setattr(module, "_FOR_S", 300)
