@@ -9,7 +9,14 @@ pids=
 finish() {
   for pid in $pids; do kill -TERM -- "-$pid" 2>/dev/null || true; done
   for pid in $pids; do wait "$pid" 2>/dev/null || true; done
-  rm -rf "$base"
+  # What make started ends, and writes its last, a moment after make itself.
+  for _ in $(seq 60); do
+    left=
+    for pid in $pids; do if kill -0 -- "-$pid" 2>/dev/null; then left=$pid; fi; done
+    [ -n "$left" ] || break
+    sleep 0.5
+  done
+  rm -rf "$base" 2>/dev/null || { sleep 3; rm -rf "$base"; }
 }
 trap finish EXIT
 
