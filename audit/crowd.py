@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -11,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import django
 from django.db import connection
-
-from audit.forking import alone
 
 if TYPE_CHECKING:
     from audit.countcheck import Counted
@@ -47,7 +46,7 @@ class Crowd:
         self._many = many
         self._known = known
         before = os.environ.get("PYTHONHASHSEED")
-        if not (forked := alone()):
+        if not (forked := _alone()):
             os.environ["PYTHONHASHSEED"] = str(secrets.randbelow(2**32 - 1) + 1)
         try:
             self._pool = ProcessPoolExecutor(
@@ -99,6 +98,19 @@ class Crowd:
     def close(self) -> None:
         """End the processes; what waits is not begun."""
         self._pool.shutdown(cancel_futures=True)
+
+
+def _alone() -> bool:
+    """Whether this process may be forked: it has one thread, and no connection to share.
+
+    Outside a transaction, its connection is closed, to be opened anew by who needs it.
+    """
+    if connection.in_atomic_block:
+        return False
+    connection.close()
+    if connection.vendor == "postgresql":
+        connection.close_pool()  # type: ignore[attr-defined]
+    return threading.active_count() == 1
 
 
 _state: dict[str, Any] = {}

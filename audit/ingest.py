@@ -9,8 +9,9 @@ events, at their final positions. While another process sequences, events wait f
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from itertools import batched
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -18,9 +19,8 @@ from django.db import connection, transaction
 from audit import bulk, fulltext, locks, logkey, projection, rollups
 from audit.heads import SequencerStopped
 from audit.ledger.growing import GrowingTree
-from audit.makers import Made, makers
 from audit.models import Entry, Event, EventRow, Openings
-from audit.record import Draft
+from audit.record import Prepared
 from audit.sequencer import Overtaken, Sequencer, insert_tiles, older_waits
 
 _log = logging.getLogger(__name__)
@@ -28,22 +28,35 @@ _PATIENT = 5  # times that what came to light meanwhile is given its leaves firs
 _SEQ = projection.COLUMNS.index("seq")
 
 type Along = Callable[[], None]
+type Rows = list[tuple[Any, ...]]
 
 
-def ingest(drafts: Iterable[Draft], *, batch: int = 2000, processes: int = 1) -> Iterator[UUID]:
-    """As `record.record_many`, for thousands: batches are sequenced and signed as they come.
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The rows of a batch in the order of their ids, as `audit.bulk.insert_converted` takes them.
 
-    Several `processes` make the rows beside each other, some batches ahead of what is written;
-    they take a second to start.
-
-    Raises:
-        UnknownAction, EntryError, IntegrityError: as `record.record`.
+    `ids` stand in the order of the drafts, `newest` is the highest one.
     """
-    writer = Ingest()
-    with makers(processes) as crew:
-        for rows in crew.made(batched(drafts, batch)):
-            writer.write(rows)
-            yield from rows.ids
+
+    ids: list[UUID]
+    newest: UUID
+    leaves: list[bytes]
+    events: Rows
+    openings: Rows
+    rows: Rows
+
+
+def made(prepared: Sequence[Prepared]) -> Made:
+    """What is prepared, at least one event, converted for the engine."""
+    ordered = sorted(prepared, key=lambda one: one.id)
+    return Made(
+        [one.id for one in prepared],
+        ordered[-1].id,
+        [one.event[2] for one in ordered],
+        bulk.converted(Event, [one.event for one in ordered]),
+        bulk.converted(Openings, [opening for one in ordered for opening in one.openings]),
+        bulk.converted(EventRow, [one.row for one in ordered]),
+    )
 
 
 class Ingest(Sequencer):

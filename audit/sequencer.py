@@ -38,7 +38,6 @@ from audit.files import write_durably
 from audit.heads import SequencerStopped
 from audit.ledger import growing as growing_trees
 from audit.ledger.growing import GrowingTree
-from audit.ledger.merkle import fold
 from audit.models import Checkpoint, Entry, Event, EventRow, Tile
 from audit.record import record
 from audit.witnesses import conflict
@@ -189,7 +188,7 @@ class Sequencer:
 
 def insert_tiles(full: Iterable[growing_trees.Tile]) -> None:
     """Write tiles that became full, with the hash over each."""
-    bulk.insert_values(Tile, [(t.level, t.index, t.hashes, fold(t.hashes)) for t in full])
+    bulk.insert_values(Tile, [(t.level, t.index, t.hashes, t.root) for t in full])
 
 
 def older_waits(event: UUID) -> bool:

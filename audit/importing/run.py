@@ -29,9 +29,8 @@ from audit.importing.quarantine import Quarantine, Rejected
 from audit.importing.report import Counts, ImportReport
 from audit.importing.rows import SourceRow, content_digest, event_id
 from audit.importing.source import ImportRefused, Source, opened
-from audit.ingest import Ingest
+from audit.ingest import Ingest, made
 from audit.ledger.canonical import EntryError
-from audit.makers import made
 from audit.models import ImportedRow
 from audit.record import Draft
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import django
 
-from benchmarks.ledger.writers import PROCESSES, THREADS, at_once, ingested, with_children
+from benchmarks.ledger.writers import PROCESSES, THREADS, at_once, with_children
 from benchmarks.resources import Memory, Spent, spent
 
 if TYPE_CHECKING:
@@ -102,8 +102,7 @@ def _one_by_one(worker: Any, many: int) -> None:
 
 
 def _in_bulk(many: int) -> None:
-    from audit.ingest import Ingest
-    from audit.makers import made
+    from audit.ingest import Ingest, made
     from audit.record import prepared as rows_of
     from audit.record import record_many
 
@@ -128,8 +127,6 @@ def _in_bulk(many: int) -> None:
     both = Spent(ours.wall + leaves.wall, ours.waited + leaves.waited, ours.cpu + leaves.cpu)
     _say("bulk, durable, sequenced and signed", **both.line(many), ratio=_ratio(both, plain))
     _say("bulk, ingested with leaves and signed", **whole.line(many), ratio=_ratio(whole, plain))
-    crew = ingested(_drafts(0, many), _STEP)
-    _say("bulk, ingested, made by all processors, with their start", **crew.line(many))
 
 
 def _commit_to_proof(worker: Any, many: int) -> None:

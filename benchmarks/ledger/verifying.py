@@ -15,6 +15,7 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import batched
 from typing import Any
 
 import django
@@ -45,16 +46,17 @@ def main(size: int, processes: int) -> None:
 def _fill(size: int) -> None:
     """Bring the log to `size` entries, all of them verified and remembered."""
     from audit import tree, verify
-    from audit.ingest import Ingest, ingest
+    from audit.ingest import Ingest, made
+    from audit.record import prepared
     from benchmarks.events import drafts
 
-    Ingest().run_once(sweep=False)  # a log that was never signed takes no leaves with its rows
+    writer = Ingest()
+    writer.run_once(sweep=False)  # a log that was never signed takes no leaves with its rows
     there = tree.stored_size()
     if there < size:
-        processes = len(os.sched_getaffinity(0))
         with _measured() as (work, family):
-            for _ in ingest(drafts(there, size, size), batch=_STEP, processes=processes):
-                pass
+            for some in batched(drafts(there, size, size), _STEP):
+                writer.write(made(prepared(some)))
         _say("filled", **work.line(size - there), memory_mib=round(family.peak))
         _tidy()
     with _measured() as (work, family):

@@ -1,8 +1,7 @@
-"""Several writers at once: events one by one from many threads, and a history by processes."""
+"""Several writers at once: events one by one from many threads."""
 
 from __future__ import annotations
 
-import os
 import resource
 import threading
 from collections.abc import Iterator, Sequence
@@ -74,16 +73,6 @@ def _closing(drafts: Sequence[Draft]) -> None:
 def _used() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
-
-
-def ingested(drafts: Sequence[Draft], batch: int) -> Spent:
-    """A history, made by all processors and written with its leaves; their start is in it."""
-    from audit.ingest import ingest
-
-    with with_children() as work:
-        for _ in ingest(drafts, batch=batch, processes=len(os.sched_getaffinity(0))):
-            pass
-    return work
 
 
 @contextmanager

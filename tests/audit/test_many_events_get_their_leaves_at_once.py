@@ -8,15 +8,14 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from audit import heads, keyring, locks, logkey, rollups, search, sequencer, tree, verify
-from audit.ingest import Ingest, ingest
+from audit.ingest import Ingest, Made, made
 from audit.ledger import merkle
-from audit.ledger.canonical import EntryError
 from audit.ledger.query import EventQuery
 from audit.load import load
-from audit.makers import Made, made
 from audit.models import Checkpoint, Entry, Event, EventRow, QuarantinedRow
 from audit.record import Draft, prepared, record_many
 from tests.audit.factories import DraftFactory
+from tests.audit.ingesting import ingest
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +46,7 @@ def rows_of(many: int) -> Made:
 
 def test_all_have_leaves_and_a_signature_when_they_are_there(begun: None, outside: None) -> None:
     before = list(record_many(drafts(3)))
-    ids = list(ingest(drafts(700), batch=300))
+    ids = ingest(drafts(700), batch=300)
     assert placed() == [*before, *ids]
     leaves = [bytes(leaf) for leaf in tree.leaf_hashes(0, 703)]
     newest = heads.newest_checkpoint()
@@ -138,15 +137,3 @@ def test_leaves_that_could_not_be_signed_are_signed_by_the_next_run(
     assert tree.stored_size() == 3 and Checkpoint.objects.count() == 1
     result = sequencer.run_once()
     assert (result.size, result.signed) == (3, True)
-
-
-@pytest.mark.stack
-def test_several_processes_make_what_one_makes(begun: None, outside: None) -> None:
-    ids = list(ingest(drafts(25), batch=10, processes=2))
-    assert placed() == sorted(ids, key=placed().index) and len(set(ids)) == 25
-    assert verify.run().ok
-    bad = [*drafts(3), DraftFactory.build(data={"far": [2**53]})]
-    with pytest.raises(EntryError) as refused:
-        list(ingest(bad, batch=2, processes=2))
-    assert refused.value.pointer == "/data/far/0"
-    assert tree.stored_size() == 27

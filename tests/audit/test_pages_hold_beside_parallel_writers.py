@@ -25,12 +25,12 @@ from django.db.models import Q
 from pytest_django.plugin import DjangoDbBlocker
 
 from audit import bulk, clock, matching, rollups, sampling, search, searchsql, sequencer, tree
-from audit.ingest import ingest
 from audit.ledger.growing import GrowingTree
 from audit.ledger.query import EventQuery
 from audit.models import Event, EventRow, Openings
 from audit.record import Draft, Prepared, prepared, record, record_many, write
 from tests.audit.factories import DraftFactory
+from tests.audit.ingesting import ingest
 from tests.audit.own_database import own_database
 
 pytestmark = pytest.mark.django_db
@@ -148,7 +148,7 @@ def test_an_older_event_that_comes_to_light_meanwhile_gets_its_place_first(
 
         monkeypatch.setattr(rollups, "add_range", while_places_are_given)
         if at_once:
-            newer = list(ingest(some))
+            newer = ingest(some)
         else:
             sequencer.run_once()
         placed = EventRow.objects.order_by("seq").values_list("event", flat=True)
@@ -176,7 +176,7 @@ def test_an_older_event_that_comes_between_reading_and_writing_gets_its_place_fi
 
         monkeypatch.setattr(GrowingTree, "extend", once_it_was_read)
         if at_once:
-            newer = list(ingest(some))
+            newer = ingest(some)
         else:
             sequencer.run_once()
         given = EventRow.objects.filter(seq__isnull=False).order_by("seq")

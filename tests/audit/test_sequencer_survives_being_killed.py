@@ -28,10 +28,13 @@ while True:
 INGESTER = """
 import django; django.setup()
 from audit.actor import SYSTEM
-from audit.ingest import ingest
-from audit.record import Draft
+from audit.ingest import Ingest, made
+from audit.record import Draft, prepared
+writer, drafts = Ingest(), [Draft(actor=SYSTEM, action="audit.imported", data={"n": 2})] * 300
 while True:
-    for id in ingest([Draft(actor=SYSTEM, action="audit.imported", data={"n": 2})] * 300):
+    rows = made(prepared(drafts))
+    writer.write(rows)
+    for id in rows.ids:
         print(id, flush=True)
 """
 SEQUENCER = """

@@ -37,7 +37,6 @@ RECORD = {
     "audit.record.record_many",
     "audit.record.write",
     "audit.ingest.Ingest",
-    "audit.ingest.ingest",
 }
 SAFE = {"GET", "HEAD"}
 

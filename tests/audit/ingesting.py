@@ -1,0 +1,20 @@
+"""Events ingested as an import does it, a batch after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import batched
+from uuid import UUID
+
+from audit.ingest import Ingest, made
+from audit.record import Draft, prepared
+
+
+def ingest(drafts: Iterable[Draft], *, batch: int = 2000) -> list[UUID]:
+    """The ids, in the order of the drafts."""
+    writer, ids = Ingest(), list[UUID]()
+    for some in batched(drafts, batch):
+        rows = made(prepared(some))
+        writer.write(rows)
+        ids += rows.ids
+    return ids
