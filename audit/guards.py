@@ -7,10 +7,11 @@ guard rail. The proof is the tree.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from django.db import connection
+
+from audit import triggers
 
 FIRST_GUARDED = (  # since migration 0002
     "audit_event",
@@ -106,7 +107,7 @@ def drop_statements(vendor: str) -> list[str]:
 
 def missing_triggers() -> list[str]:
     """Names of triggers that should refuse changes and are absent or switched off; sorted."""
-    return sorted(_wanted().keys() - _present().keys())
+    return sorted(_wanted().keys() - triggers.firing_on("audit_").keys())
 
 
 def problems() -> list[str]:
@@ -115,7 +116,7 @@ def problems() -> list[str]:
     A trigger of the right name that does nothing is as good as none, and one that nobody of us
     made may rewrite what is inserted; so the definitions are compared, not the names.
     """
-    wanted, present = _wanted(), _present()
+    wanted, present = _wanted(), triggers.firing_on("audit_")
     found = [
         f"the trigger {name} is missing; run migrate or restore it"
         for name in sorted(wanted.keys() - present.keys())
@@ -140,23 +141,6 @@ def _wanted() -> dict[str, str]:
         for verb in _VERBS[vendor]:
             wanted[trigger_name(table, verb)] = _now_wanted(vendor, table, verb)
     return wanted
-
-
-def _present() -> dict[str, str]:
-    """Triggers on tables of this room that fire, with their definitions."""
-    if connection.vendor == "sqlite":
-        return _pairs(
-            "SELECT name, sql FROM sqlite_master "
-            "WHERE type = 'trigger' AND lower(tbl_name) LIKE 'audit\\_%' ESCAPE '\\'"
-        )
-    # D = disabled, R = fires on replicas only: both let an ordinary session change evidence.
-    found = _pairs(
-        "SELECT t.tgname, pg_get_triggerdef(t.oid) FROM pg_trigger t "
-        "JOIN pg_class c ON c.oid = t.tgrelid "
-        "WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') "
-        "AND c.relnamespace = current_schema()::regnamespace AND c.relname LIKE 'audit\\_%'"
-    )
-    return {name: _unqualified(definition) for name, definition in found.items()}
 
 
 def _postgresql_problems() -> list[str]:
@@ -184,8 +168,3 @@ def _pairs(query: str) -> dict[str, str]:
     with connection.cursor() as cursor:
         cursor.execute(query)
         return {row[0]: row[-1] for row in cursor.fetchall()}
-
-
-def _unqualified(definition: str) -> str:
-    """`pg_get_triggerdef` names tables and functions with their schema."""
-    return re.sub(r"\b(ON|FUNCTION) \w+\.", r"\1 ", definition)

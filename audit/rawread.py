@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
 from django.db import connection
 
 from audit import rawrows
+from audit.bulk import psycopg
 from audit.known import SPAN
 
 type Row = tuple[Any, ...]
@@ -180,8 +180,8 @@ def _rows(question: str) -> list[Row] | None:
     """Rows as the engine holds them; None where it cannot hand one out."""
     connection.ensure_connection()
     if connection.vendor == "postgresql":
-        with psycopg.Cursor(connection.connection) as cursor:
-            return cursor.execute(question, binary=True).fetchall()
+        with psycopg().Cursor(connection.connection) as cursor:
+            return list(cursor.execute(question, binary=True).fetchall())
     cursor = connection.connection.cursor()
     try:
         return list(cursor.execute(question).fetchall())

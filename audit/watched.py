@@ -8,10 +8,11 @@ are the ones that are made here, and a test and `/readyz` ask for all of them.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from django.db import connection
+
+from audit import triggers
 
 WATCHED: Final = (
     "approvals_person",
@@ -80,32 +81,12 @@ def problems() -> list[str]:
 
 def tables() -> frozenset[str]:
     """Tables whose triggers are all there, fire, and are the ones that migrate makes."""
-    vendor, present = connection.vendor, _present()
+    vendor, present = connection.vendor, triggers.firing()
     if vendor == "postgresql" and not _function_is_ours():
         return frozenset()
     return frozenset(
         table for table in WATCHED if _triggers(vendor, table).items() <= present.items()
     )
-
-
-def _present() -> dict[str, str]:
-    if connection.vendor == "sqlite":
-        query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
-    else:
-        query = (
-            "SELECT t.tgname, pg_get_triggerdef(t.oid) FROM pg_trigger t "
-            "JOIN pg_class c ON c.oid = t.tgrelid "
-            "WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') "
-            "AND c.relnamespace = current_schema()::regnamespace"
-        )
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        return {name: _unqualified(definition) for name, definition in cursor.fetchall()}
-
-
-def _unqualified(definition: str) -> str:
-    """`pg_get_triggerdef` names tables and functions with their schema."""
-    return re.sub(r"\b(ON|FUNCTION) \w+\.", r"\1 ", definition)
 
 
 def _function_is_ours() -> bool:

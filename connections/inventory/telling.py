@@ -6,11 +6,12 @@ A database owner can drop a trigger, and so can a later migration that remakes a
 
 from __future__ import annotations
 
-import re
 from typing import Final
 from uuid import UUID
 
 from django.db import connection
+
+from audit import triggers
 
 NOBODY: Final = UUID(int=0)
 CHANGES: Final = "connections_accountchange"
@@ -41,7 +42,7 @@ def drop_statements(vendor: str) -> list[str]:
 
 def problems() -> list[str]:
     """Triggers that are not there, do not fire, or are not the ones that migrate makes."""
-    present = _present()
+    present = triggers.firing()
     found = [
         f"{name} does not tell changes of {table}, so the inventory is counted anew each time; "
         "run migrate or restore it"
@@ -162,24 +163,6 @@ def _postgresql() -> dict[str, tuple[str, str]]:
 
 
 _USE: Final = "ata_use_tells"
-
-
-def _present() -> dict[str, str]:
-    if connection.vendor == "sqlite":
-        query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
-    else:
-        query = (
-            "SELECT t.tgname, pg_get_triggerdef(t.oid) FROM pg_trigger t "
-            "JOIN pg_class c ON c.oid = t.tgrelid "
-            "WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') "
-            "AND c.relnamespace = current_schema()::regnamespace"
-        )
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        # The server names tables and functions with their schema.
-        return {
-            name: re.sub(r"\b(ON|FUNCTION) \w+\.", r"\1 ", made) for name, made in cursor.fetchall()
-        }
 
 
 def _functions_are_ours() -> bool:
