@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -248,7 +247,6 @@ def _hangs_on_more(document: dict[str, Any]) -> bool:
     )
 
 
-_key_of = lru_cache(maxsize=4096)(subject_key)
 _SEQ = COLUMNS.index("seq")
 _TERMS = COLUMNS.index("terms")
 _HUMAN = COLUMNS.index("human")
@@ -281,7 +279,7 @@ def _owner(document: dict[str, Any], event: dict[str, Any], opening: Opening) ->
     """`subject_key` of the person a value belongs to; None once that person was erased."""
     whose = "on_behalf_of" if opening.path.startswith("on_behalf_of.") else "actor"
     person = event[whose]
-    owner = _key_of(person["iss"], person["sub"]) if isinstance(person["sub"], str) else None
+    owner = subject_key(person["iss"], person["sub"]) if isinstance(person["sub"], str) else None
     if not opening.path.startswith("private."):
         return owner
     found = entries.owner_of(opening.value, "")
