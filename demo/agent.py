@@ -77,7 +77,9 @@ class Session:
     def request(self, method: str, params: object) -> dict[str, object]:
         """Send a request and return its result; raises AgentError."""
         id_ = next(self._ids)
-        self._send({"jsonrpc": "2.0", "id": id_, "method": method, "params": params})
+        # A server that ended may have said why before: its lines are read all the same.
+        with contextlib.suppress(BrokenPipeError):
+            self._send({"jsonrpc": "2.0", "id": id_, "method": method, "params": params})
         answer = self._answer_to(id_)
         error = answer.get("error")
         if isinstance(error, dict):
@@ -89,16 +91,16 @@ class Session:
 
     def notify(self, method: str) -> None:
         """Send a notification; raises AgentError if the server has ended."""
-        self._send({"jsonrpc": "2.0", "method": method})
+        try:
+            self._send({"jsonrpc": "2.0", "method": method})
+        except BrokenPipeError as error:
+            raise AgentError(self._ended()) from error
 
     def _send(self, message: object) -> None:
         stdin = self._process.stdin
         assert stdin is not None
-        try:
-            stdin.write(json.dumps(message).encode() + b"\n")
-            stdin.flush()
-        except BrokenPipeError as error:
-            raise AgentError(self._ended()) from error
+        stdin.write(json.dumps(message).encode() + b"\n")
+        stdin.flush()
 
     def _answer_to(self, id_: int) -> dict[str, object]:
         deadline = time.monotonic() + self._timeout_s
