@@ -8,11 +8,12 @@ import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from tests.support.ports import free_ports
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SHARE_OF_POSTGRES = 3  # every third instant, when both engines are asked for
@@ -47,7 +48,7 @@ def _part(engine: str, instants: int, options: argparse.Namespace) -> int:
     print(f"{engine}: {instants} instants", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="ata-torture-"))
     folder.chmod(0o755)  # PostgreSQL runs as somebody else where we are root
-    tenant = _free_ports(4)
+    tenant = free_ports(4)
     kept = {k: v for k, v in os.environ.items() if not _NOT_INHERITED.match(k)}
     environment = kept | {
         "VAR_DIR": str(folder / "var"),
@@ -85,25 +86,6 @@ def _sources(folder: Path, options: argparse.Namespace) -> list[Path]:
     command = [sys.executable, "-m", "demo.sample", str(made), "--events", "2500", "--days", "30"]
     subprocess.run([*command, "--seed", str(options.seed)], cwd=CHECKOUT, check=True)
     return [made, *sorted(options.data.resolve().glob("*.db") if options.data else ())]
-
-
-def _free_ports(count: int) -> int:
-    """The first of so many neighbouring loopback ports that were free a moment ago."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            first = int(probe.getsockname()[1])
-        if first + count < 65_536 and all(_is_free(first + n) for n in range(count)):
-            return first
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 if __name__ == "__main__":

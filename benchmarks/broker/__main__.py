@@ -29,7 +29,7 @@ from urllib.parse import quote_plus, urlencode
 
 import httpx
 
-from tests.support.tenant import free_port
+from tests.support.ports import free_port
 from tests.support.vault import CLIENT, SECRET, VaultElsewhere
 from tests.support.vault_provider import TYPE, VAULT
 

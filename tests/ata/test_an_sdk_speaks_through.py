@@ -20,8 +20,8 @@ from mcp.client.stdio import stdio_client
 from tests.ata import sdk_server
 from tests.ata.ata_process import Ata
 from tests.ata.portal_stand_in import Reply, StandIn
+from tests.support.ports import free_port
 from tests.support.stack import eventually
-from tests.support.tenant import free_port
 
 TOKEN = "gho_provider-token/of+the-operator"
 DIGEST = hashlib.sha256(TOKEN.encode()).hexdigest()

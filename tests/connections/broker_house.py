@@ -23,7 +23,8 @@ import psycopg
 
 from tests.support.forking import PORTAL
 from tests.support.migrated import migrated
-from tests.support.tenant import CHECKOUT, free_port
+from tests.support.ports import free_port
+from tests.support.tenant import CHECKOUT
 from tests.support.vault import VaultElsewhere
 
 ROLES = "https://ata.example/roles"

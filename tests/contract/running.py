@@ -13,8 +13,9 @@ from pathlib import Path
 import httpx
 
 from tests.support.migrated import migrated
+from tests.support.ports import free_port
 from tests.support.sign_in import API, Attempt, sign_in
-from tests.support.tenant import CHECKOUT, LocalTenant, free_port
+from tests.support.tenant import CHECKOUT, LocalTenant
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 BIN = Path(sys.executable).parent

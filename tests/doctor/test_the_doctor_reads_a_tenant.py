@@ -19,7 +19,8 @@ from outbound.client import Outbound
 from outbound.guard import Guard
 from portal.ops.doctor.examine import Portal, examine, failed
 from portal.ops.doctor.finding import Finding, Status
-from tests.support.tenant import LocalTenant, free_port
+from tests.support.ports import free_port
+from tests.support.tenant import LocalTenant
 
 pytestmark = pytest.mark.usefixtures("portal_tenant")
 

@@ -26,7 +26,7 @@ from portal.ops import storage
 from portal.web.errors import server_error
 from tests.support.migrated import migrated
 from tests.support.pages import signed_in
-from tests.support.tenant import free_port
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 # Modes bind everybody but root: as root, without the right to pass over them.

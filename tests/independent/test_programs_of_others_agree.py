@@ -27,7 +27,7 @@ from audit.models import EventRow, WitnessState
 from audit.record import record_many
 from tests.audit.factories import DraftFactory
 from tests.audit.signed import newest_checkpoint
-from tests.support.tenant import free_port
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.django_db
 _SEED = bytes(range(32))

@@ -14,7 +14,8 @@ from playwright.sync_api import expect
 
 from tests.stories.house import CommandLine, House, fresh
 from tests.stories.member import connect
-from tests.support.stack import CHECKOUT, Stack, eventually, free_ports
+from tests.support.ports import free_ports
+from tests.support.stack import CHECKOUT, Stack, eventually
 
 
 @contextmanager

@@ -22,8 +22,9 @@ from django.conf import settings
 
 from serving import limits
 from tests.serving.application import PIECE
+from tests.support.ports import free_port
 from tests.support.stack import eventually
-from tests.support.tenant import CHECKOUT, free_port
+from tests.support.tenant import CHECKOUT
 
 type Serve = Callable[..., Served]
 

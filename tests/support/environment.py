@@ -5,19 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import socket
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
+
 _OURS = ("AUTH0_", "PORTAL_", "TENANT_", "LEDGER_", "DEFENSECLAW_", "STEP_UP_")
-
-
-def _free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
 
 
 def _prepare() -> None:
@@ -26,8 +21,8 @@ def _prepare() -> None:
             del os.environ[name]
     # pytest-xdist workers are fresh processes: each makes its own folder and ports here.
     os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="ata-tests-")
-    os.environ["PORTAL_PORT"] = _free_port()
-    os.environ["TENANT_PORT"] = _free_port()
+    os.environ["PORTAL_PORT"] = str(free_port())
+    os.environ["TENANT_PORT"] = str(free_port())
     os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "")
     (Path(os.environ["VAR_DIR"]) / "secrets").mkdir(mode=0o700)
     # No test speaks to the world: an httpx client made here need not read all its authorities,

@@ -30,7 +30,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
 
-from tests.support.tenant import CHECKOUT, free_port
+from tests.support.ports import free_port
+from tests.support.tenant import CHECKOUT
 
 CONNECTIONS = ("github", "slack", "google-oauth2", "jira", "dropbox")
 SCOPES = ("read", "write")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +19,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.ports import free_ports
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 FIRST_START_S = 300.0
 START_S = 90.0
@@ -28,26 +29,6 @@ _NOT_INHERITED = re.compile(
     r"AUTH0_|PORTAL_|TENANT_|LEDGER_|DEFENSECLAW_|STEP_UP_|CELERY_|DJANGO_"
     r"|VAR_DIR$|DATABASE_URL$|CACHE_URL$|SECRET_KEY$|EVIDENCE_KEY$|TEST_DATABASE_URL$"
 )
-
-
-def free_ports(count: int) -> int:
-    """The first of ``count`` neighbouring loopback ports that were free a moment ago."""
-    for _ in range(200):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            first = int(probe.getsockname()[1])
-        if first + count < 65_536 and all(_is_free(first + n) for n in range(count)):
-            return first
-    raise RuntimeError(f"no {count} neighbouring free ports")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 @dataclass

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import secrets as random_secrets
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from tests.support.forking import PORTAL
+from tests.support.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 90.0
@@ -47,13 +47,6 @@ class Secrets:
     web: str
     vault: str
     mgmt: str
-
-
-def free_port() -> int:
-    """A TCP port of the loopback interface that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
