@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -17,11 +18,12 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def uuid7() -> UUID:
+def uuid7(random: Callable[[int], bytes] = os.urandom) -> UUID:
     """A UUID version 7 (RFC 9562 §5.7) that never sorts before an earlier one of this process.
 
     Twelve bits below the millisecond hold its fraction (RFC 9562 §6.2, method 3), so ids of one
-    process sort in the order in which they were made; 62 bits are random.
+    process sort in the order in which they were made; 62 bits are of `random`, which returns so
+    many bytes.
     """
     global _last
     nanoseconds = time.time_ns()
@@ -29,7 +31,7 @@ def uuid7() -> UUID:
     with _lock:
         tick = _last = max(tick, _last + 1)
     value = (tick >> 12) << 80 | 0x7 << 76 | (tick & 0xFFF) << 64
-    return UUID(int=value | 0b10 << 62 | secrets.randbits(62))
+    return UUID(int=value | 0b10 << 62 | int.from_bytes(random(8)) >> 2)
 
 
 def rfc3339(moment: datetime) -> str:

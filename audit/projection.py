@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import batched
-from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from audit.models import Event, EventRow, ExportBlock
 
 COLUMNS = tuple(f.attname for f in EventRow._meta.concrete_fields)
 DERIVED = tuple(name for name in COLUMNS if name not in ("event", "seq"))
+_TEXTS = COLUMNS.index("source")  # from there on all are texts, of anybody's making
 SPAN = 256  # events of one block of rendered lines, as many as of a C2SP entry bundle
 _RENDERED_KEY = 0x6174615F65787074  # "ata_expt"
 
@@ -32,42 +32,41 @@ def row_of(event: dict[str, Any], human: str) -> EventRow:
 
 def values_of(event: dict[str, Any], human: str, id: UUID | None = None) -> tuple[Any, ...]:
     """The values of that row, in the order of COLUMNS; `id` is the event's, where it is at hand."""
-    actor, target = event["actor"], event["target"] or {}
-    sub = shown_text(actor["sub"])
-    values: dict[str, Any] = {
-        "event": id or UUID(event["id"]),
-        "seq": event["index"],
-        "time": datetime.fromisoformat(event["time"]),
-        "recorded_at": datetime.fromisoformat(event["recorded_at"]),
-        "action": event["action"],
-        "family": event["action"].partition(".")[0],
-        "outcome": event["outcome"],
-        "severity": severity_rank(event["severity"]),
-        "source": event["source"],
-        "instance": _storable(event["instance"]),
-        "actor_key": subject_key(actor["iss"], sub),
-        "actor_sub": sub,
-        "actor_name": shown_text(actor["name"]),
-        "actor_email": shown_text(actor["email"]),
-        "roles": _storable(" ".join(actor["roles"])),
-        "target_kind": _storable(target.get("kind", "")),
-        "target_name": shown_text(target.get("name")),
-        "connection": _storable(event["connection"]),
-        "agent": _storable(event["agent"]),
-        "skill": _storable(event["skill"]),
-        "approval": _storable(event["approval"]),
-        "operation": _storable(event["operation"]),
-        "session": _storable(event["session"]),
-        "request": _storable(event["request"]),
-        "via": event["via"],
-        "human": human,
-        "sentence": _storable(actions.sentence(event)),
-        "terms": terms.terms_of(event, human),
-    }
-    return tuple(_in_order(values))
-
-
-_in_order = itemgetter(*COLUMNS)
+    actor, target = event["actor"], event["target"]
+    sub, action = shown_text(actor["sub"]), event["action"]
+    values: tuple[Any, ...] = (
+        id or UUID(event["id"]),
+        event["index"],
+        datetime.fromisoformat(event["time"]),
+        datetime.fromisoformat(event["recorded_at"]),
+        action,
+        action.partition(".")[0],
+        event["outcome"],
+        severity_rank(event["severity"]),
+        event["source"],
+        event["instance"],
+        subject_key(actor["iss"], sub),
+        sub,
+        shown_text(actor["name"]),
+        shown_text(actor["email"]),
+        " ".join(actor["roles"]),
+        target["kind"] if target else "",
+        shown_text(target["name"]) if target else "",
+        event["connection"],
+        event["agent"],
+        event["skill"],
+        event["approval"],
+        event["operation"],
+        event["session"],
+        event["request"],
+        event["via"],
+        human,
+        actions.sentence(event),
+        terms.terms_of(event, human),
+    )
+    if "\0" in "".join(values[_TEXTS:]):
+        return (*values[:_TEXTS], *map(_storable, values[_TEXTS:]))
+    return values
 
 
 def shown_text(value: Any) -> str:

@@ -204,7 +204,7 @@ def prepare(
         UnknownAction, EntryError: as `record`.
     """
     spec = actions.get(draft.action)
-    id = draft.id or clock.uuid7()
+    id = draft.id or clock.uuid7(salts)
     fields = _fields(draft, spec.severity, recorded_at)
     built = entries.build(fields, id=id, salt_source=salts)
     public = built.event()

@@ -9,7 +9,7 @@ month, year and decade, so that any range is a short list of tokens.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -32,6 +32,12 @@ PLAIN_KEYS = (
     "request",
     "via",
 )
+# Fields that `q` searches, by how often one value is met again.
+_TOLD = ("sub", "email", "name")
+_SELDOM_SHARED = ("target.name", "reason", "changes", "data")
+_NAMED = ("instance", "connection", "agent", "skill")
+_OPAQUE = ("approval", "operation", "session", "request")  # searched by their keys alone
+_SHORT = 200  # characters; of longer values none is remembered
 # PostgreSQL refuses lexemes over 2,046 bytes; longer words are told apart by a digest.
 MAX_WORD = 480
 _FIRST_YEAR, _END_YEAR = 1970, 2200
@@ -52,42 +58,90 @@ def word_token(word: str) -> str:
 
 
 def terms_of(event: dict[str, Any], human: str) -> str:
-    """All tokens of a public event, each once, separated and surrounded by one space."""
-    tokens = set(words(searched(event)))
-    if max(map(len, tokens), default=0) > MAX_WORD:
-        tokens = set(map(word_token, tokens))
-    tokens.update(_field_tokens(event, human))
+    """All tokens of a public event, each once, separated and surrounded by one space.
+
+    Most of them come from values that many events share, and are remembered with the value.
+    """
+    tokens = set(_words(searched(event, _SELDOM_SHARED)))
+    tokens.update(
+        _of_kind(event["action"], event["outcome"], event["severity"], event["source"]),
+        _of_way(event["via"], human),
+        _time_tokens(event["time"][:13]),
+    )
+    for key in _NAMED:
+        if value := event[key]:
+            tokens.update(_of_name(key, value))
+    for key in _OPAQUE:
+        if value := event[key]:
+            tokens.add(value_token(key, value))
+    if target := event["target"]:
+        if kind := target["kind"]:
+            tokens.update(_of_name("", kind))
+        if isinstance(name := target["name"], str):
+            tokens.add(value_token("target", normalise(name)))
+    for someone in (event["actor"], event["on_behalf_of"]):
+        if someone:
+            tokens.update(_of_person(someone))
     return f" {' '.join(sorted(tokens))} "
 
 
-def _field_tokens(event: Mapping[str, Any], human: str) -> Iterator[str]:
-    yield ALL
-    for key in PLAIN_KEYS:
-        if value := event[key]:
-            yield value_token(key, value)
-    yield value_token("human", human)
-    yield from _action_tokens(event["action"])
-    actor = event["actor"]
-    for field in ("sub", "email", "name"):
-        if isinstance(value := actor[field], str) and value:
-            yield value_token("actor", normalise(value))
-    target = event["target"]
-    if target and isinstance(name := target["name"], str):
-        yield value_token("target", normalise(name))
-    for someone in (actor, event["on_behalf_of"]):
-        if key := person_key(someone):
-            yield value_token("person", key)
-    for role in actor["roles"] or (("member",) if actor["iss"] else ()):
-        yield value_token("role", role)
-    yield from _time_tokens(event["time"][:13])
+def _words(text: str) -> Iterable[str]:
+    found = words(text)
+    return map(word_token, found) if len(text) > MAX_WORD else found
 
 
 @lru_cache(maxsize=4096)
-def _action_tokens(action: str) -> tuple[str, ...]:
-    """Tokens of an action: its name, and the families that it is of."""
+def _of_kind(action: str, outcome: str, severity: str, source: str) -> tuple[str, ...]:
+    """Tokens of what happened: words and name of the action, and the families that it is of."""
     parts = action.split(".")
     families = (".".join(parts[:depth]) + ".*" for depth in range(1, len(parts)))
-    return tuple(value_token("action", name) for name in (action, *families))
+    return (
+        ALL,
+        *_words(action),
+        *(value_token("action", name) for name in (action, *families)),
+        value_token("outcome", outcome),
+        value_token("severity", severity),
+        value_token("source", source),
+    )
+
+
+@lru_cache(maxsize=64)
+def _of_way(via: str, human: str) -> tuple[str, ...]:
+    return value_token("via", via), value_token("human", human)
+
+
+def _of_name(key: str, value: str) -> tuple[str, ...]:
+    return _of_short_name(key, value) if len(value) <= _SHORT else _of_any_name(key, value)
+
+
+def _of_any_name(key: str, value: str) -> tuple[str, ...]:
+    """Words of a name, and its token under a key that is filtered by."""
+    return (*_words(value), value_token(key, value)) if key in PLAIN_KEYS else tuple(_words(value))
+
+
+_of_short_name = lru_cache(maxsize=8192)(_of_any_name)
+
+
+def _of_person(person: Mapping[str, Any]) -> Iterable[str]:
+    """Tokens of an actor, who has roles, or of a principal; what is erased has none."""
+    told = [text if isinstance(text := person[field], str) else "" for field in _TOLD]
+    roles = tuple(person["roles"]) if "roles" in person else None
+    of = _of_short_person if sum(map(len, told)) <= _SHORT else _of_any_person
+    return of(roles, person["iss"], *told)
+
+
+def _of_any_person(roles: tuple[str, ...] | None, iss: str, sub: str, *more: str) -> list[str]:
+    told = (sub, *more)
+    tokens = [word for text in told for word in _words(text)]
+    if key := subject_key(iss, sub):
+        tokens.append(value_token("person", key))
+    if roles is not None:
+        tokens += [value_token("actor", normalise(text)) for text in told if text]
+        tokens += [value_token("role", role) for role in roles or (("member",) if iss else ())]
+    return tokens
+
+
+_of_short_person = lru_cache(maxsize=8192)(_of_any_person)
 
 
 def person_key(someone: Mapping[str, Any] | None) -> str:

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import hashlib
 from binascii import b2a_base64
-from dataclasses import dataclass
 from functools import lru_cache
 from hmac import compare_digest
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -24,10 +23,11 @@ MARK: Final = "$commit"
 
 _PREFIX: Final = b"ata.commit.v1\n"
 
+_sha256, _dumps = hashlib.sha256, orjson.dumps
 
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What opens one commitment.
+
+class Opening(NamedTuple):
+    """What opens one commitment; a tuple, for every event makes several.
 
     Attributes:
         path: field of the entry, such as "actor.email" or "private.ip".
@@ -51,18 +51,16 @@ def commit(path: str, salt: bytes, value: Any) -> str:
     """
     if len(salt) != SALT_SIZE:
         raise EntryError(f"the salt of {path} has {len(salt)} bytes instead of {SALT_SIZE}")
-    body = _before(path) + salt + _written(value)
-    return b2a_base64(hashlib.sha256(body).digest(), newline=False).decode()
+    # A text, as most values are, has one spelling in both encoders.
+    body = _before(path) + salt + (_text(value) if type(value) is str else canonical(value))
+    return b2a_base64(_sha256(body).digest(), newline=False).decode()
 
 
-def _written(value: Any) -> bytes:
-    """The canonical bytes; a text, as most values are, has one spelling in both encoders."""
-    if type(value) is str:
-        try:
-            return orjson.dumps(value)
-        except TypeError:
-            pass  # a lone surrogate, which the other way names
-    return canonical(value)
+def _text(value: str) -> bytes:
+    try:
+        return _dumps(value)
+    except TypeError:
+        return canonical(value)  # a lone surrogate, which it names
 
 
 @lru_cache(maxsize=1024)

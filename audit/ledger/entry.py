@@ -36,6 +36,11 @@ __all__ = [
 SCHEMA: Final = "ata.event.v1"
 ERASED: Final = {"erased": True}
 _SALT_BLOCK: Final = 4096
+_PATHS: Final = {
+    at: tuple((key, f"{at}.{key}") for key in ("sub", "name", "email"))
+    for at in ("actor", "on_behalf_of")
+}
+"""Personal values of each person of an entry, with the paths that they are committed under."""
 
 type SaltSource = Callable[[int], bytes]
 
@@ -58,18 +63,18 @@ class Built:
         """Return the public event JSON, like `reveal` but without hashing what was just made."""
         document, told = self.document, {one.path: one.value for one in self.openings}.get
         event = document.copy()
-        del event["salt"], event["private"]
-        for at in ("actor", "on_behalf_of"):
+        del event["salt"]
+        for at, paths in _PATHS.items():
             if (plain := document[at]) is not None:
                 event[at] = person = plain.copy()
-                for key in ("sub", "name", "email"):
-                    person[key] = told(f"{at}.{key}", "")
+                for key, path in paths:
+                    person[key] = told(path, "")
         if (target := document["target"]) is not None:
             event["target"] = target | {"name": told("target.name", "")}
         event["reason"] = told("reason", "")
         event["changes"] = told("changes")
-        private = {key: told(f"private.{key}") for key in document["private"]}
-        event["data"] = document["data"] | private
+        if private := event.pop("private"):
+            event["data"] = document["data"] | {key: told(f"private.{key}") for key in private}
         event["index"] = event["log"] = None
         event["human"] = human
         return event
@@ -110,8 +115,8 @@ class _Sealer:
         if not value and (value is None or value == "" or value == {} or value == []):
             return None
         salt = self._salts(SALT_SIZE)
-        if self._subjects and path in self._subjects:
-            subject = self._subjects[path]
+        if self._subjects:
+            subject = self._subjects.get(path, subject)
         try:
             sealed = commit(path, salt, value)
         except EntryError as error:
@@ -179,15 +184,14 @@ def build(
 
 
 def _person(sealer: _Sealer, at: str, person: Mapping[str, Any]) -> dict[str, Any]:
-    iss = shape.text(person, "iss", f"/{at}")
-    sub = shape.text(person, "sub", f"/{at}")
-    owner = subject_key(iss, sub)
-    return {
-        "iss": iss,
-        "sub": sealer.seal(f"{at}.sub", sub, owner),
-        "name": sealer.seal(f"{at}.name", shape.text(person, "name", f"/{at}"), owner),
-        "email": sealer.seal(f"{at}.email", shape.text(person, "email", f"/{at}"), owner),
-    }
+    under = f"/{at}"
+    iss = shape.text(person, "iss", under)
+    owner = subject_key(iss, shape.text(person, "sub", under))
+    written: dict[str, Any] = {"iss": iss}
+    for key, path in _PATHS[at]:
+        value = shape.text(person, key, under)
+        written[key] = sealer.seal(path, value, owner) if value else None
+    return written
 
 
 def _target(sealer: _Sealer, target: Mapping[str, Any], owner: str) -> dict[str, Any] | None:

@@ -53,8 +53,8 @@ def plain(fields: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         EntryError: with the pointer of the field at fault.
     """
-    if unknown := fields.keys() - INPUT:
-        raise EntryError("is not a field of an entry", f"/{min(unknown)}")
+    if not fields.keys() <= INPUT:
+        raise EntryError("is not a field of an entry", f"/{min(fields.keys() - INPUT)}")
     document: dict[str, Any] = {}
     for name in PLAIN_TEXT:
         value = fields.get(name)
@@ -81,6 +81,8 @@ def text(fields: Mapping[str, Any], name: str, under: str = "") -> str:
         EntryError: it is not a string.
     """
     value = fields.get(name)
+    if type(value) is str:
+        return value
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -98,10 +100,10 @@ def mapping(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if value is None:
         return {}
     allowed = _MEMBERS[name]
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):
         raise EntryError(f"is a {type(value).__name__}, not an object", f"/{name}")
-    if unknown := value.keys() - allowed:
-        raise EntryError("is not a member", f"/{name}/{min(unknown)}")
+    if not value.keys() <= allowed:
+        raise EntryError("is not a member", f"/{name}/{min(value.keys() - allowed)}")
     return value
 
 
@@ -112,6 +114,8 @@ def roles(actor: Mapping[str, Any]) -> list[str]:
         EntryError: they are not strings.
     """
     value = actor.get("roles") or ()
+    if not value:
+        return []
     if isinstance(value, str) or not all(isinstance(role, str) for role in value):
         raise EntryError("is not a list of strings", "/actor/roles")
     return sorted(set(value))
@@ -126,7 +130,7 @@ def data(fields: Mapping[str, Any]) -> dict[str, Any]:
     value = fields.get("data") or {}
     if not isinstance(value, dict):
         raise EntryError(f"is a {type(value).__name__}, not an object", "/data")
-    if shared := value.keys() & (fields.get("private") or {}).keys():
+    if value and (shared := value.keys() & (fields.get("private") or {}).keys()):
         raise EntryError("is in `private` too", f"/data/{min(shared)}")
     return value
 
@@ -141,9 +145,14 @@ def private(fields: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise EntryError(f"is a {type(value).__name__}, not an object", "/private")
     for key in value:
-        if not isinstance(key, str) or not _KEY.fullmatch(key):
+        if not isinstance(key, str) or not _is_key(key):
             raise EntryError(f"has the key {key!r}: use 1 to 100 of A-Z a-z 0-9 _.:/-", "/private")
     return value
+
+
+@lru_cache(maxsize=1024)
+def _is_key(key: str) -> bool:
+    return _KEY.fullmatch(key) is not None
 
 
 def format_time(value: Any, pointer: str) -> str:
@@ -153,6 +162,8 @@ def format_time(value: Any, pointer: str) -> str:
         EntryError: absent, naive, or text of another form.
     """
     if isinstance(value, datetime):
+        if value.tzinfo is UTC:
+            return value.isoformat(timespec="microseconds")[:-6] + "Z"
         if value.tzinfo is None:
             raise EntryError("is a time without a time zone", pointer)
         return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
@@ -185,9 +196,14 @@ def uuid(value: UUID | str) -> str:
 
 
 def _action(value: Any) -> str:
-    if not isinstance(value, str) or not _ACTION.fullmatch(value):
+    if not isinstance(value, str) or not _is_action(value):
         raise EntryError(f"{value!r} is not an action such as skill.blocked", "/action")
     return value
+
+
+@lru_cache(maxsize=1024)
+def _is_action(value: str) -> bool:
+    return _ACTION.fullmatch(value) is not None
 
 
 def _evidence(item: Any, position: int) -> dict[str, str]:

@@ -14,12 +14,12 @@ from pytest_django import DjangoAssertNumQueries
 from audit import loglevels, matching, sampling, search, searchsql, sequencer
 from audit.actor import SYSTEM, Actor, Subject, Target
 from audit.clock import rfc3339
-from audit.ledger.query import EventQuery, InvalidQuery
+from audit.ledger.query import EventQuery, InvalidQuery, search_words
 from audit.ledger.vocabulary import OUTCOMES, SEVERITIES, SOURCES
 from audit.models import Checkpoint, EventRow, Openings
 from audit.projection import refresh
 from audit.record import Draft, record_many
-from audit.terms import _time_tokens, range_tokens, terms_of
+from audit.terms import _time_tokens, range_tokens, terms_of, word_token
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
 
 pytestmark = pytest.mark.django_db
@@ -319,6 +319,19 @@ def test_time_tokens_cover_their_range(
     if inside:
         assert set(tokens) & set(_time_tokens(rfc3339(at)[:13]))
     assert len(tokens) < 160
+
+
+def test_a_row_has_the_words_that_the_definition_finds(corpus: Corpus) -> None:
+    """Words are remembered by the value they stand in; no value may lend or keep back any."""
+    long = "Ünï" * 400
+    named = {"agent": f"{long} agent", "skill": long, "data": {"raw": "unseen", "told": [1, long]}}
+    person = {"iss": "i", "sub": {"erased": True}, "name": f"Straße {long}", "email": "a@b.example"}
+    odd = [event | named | {"actor": person | {"roles": []}} for event in corpus[:20]]
+    for event in [*corpus, *odd, *corpus]:
+        tokens = terms_of(event, "H0").split()
+        found = {token for token in tokens if not token.startswith("_")}
+        assert found == set(map(word_token, search_words(event)))
+        assert tokens == sorted(set(tokens))
 
 
 def test_no_free_text_reaches_a_filter_token(corpus: Corpus) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 from unicodedata import normalize
 
@@ -39,7 +40,6 @@ and the technical words in it would be found in every event.
 """
 
 _VERBATIM: Final = "raw"
-_PATHS: Final = tuple(field.partition(".")[::2] for field in TEXT_FIELDS)
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _TERM: Final = re.compile(r"([^\W_]+)(\*?)")
@@ -75,11 +75,11 @@ def search_words(event: dict[str, Any]) -> frozenset[str]:
     return frozenset(words(searched(event)))
 
 
-def searched(event: dict[str, Any]) -> str:
-    """Return everything that `q` searches as one text, whose words are those of its parts."""
+def searched(event: dict[str, Any], fields: tuple[str, ...] = TEXT_FIELDS) -> str:
+    """Return what `q` searches in fields as one text, whose words are those of its parts."""
     # One normalisation of everything: a line break belongs to no word and composes with nothing.
     found: list[str] = []
-    for field, member in _PATHS:
+    for field, member in _paths(fields):
         value: Any = event.get(field)
         if member:
             value = value.get(member) if isinstance(value, dict) else None
@@ -90,6 +90,13 @@ def searched(event: dict[str, Any]) -> str:
         elif value is not None:
             _leaves(value, found)
     return "\n".join(found)
+
+
+@cache
+def _paths(fields: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Each field as its name and that of a member, which may be empty."""
+    parts = (field.partition(".") for field in fields)
+    return tuple((name, member) for name, _, member in parts)
 
 
 def texts(event: dict[str, Any], field: str) -> list[str]:
