@@ -45,7 +45,7 @@ _FIXES: Final = {
     "scope_not_declared": "Declare the scopes in the manifest of this caller, or ask for fewer.",
     "scope_excess": "Connect the account again with fewer permissions, or change the manifest.",
     "unknown_escalation": "Nothing asked for that: run the server, which asks by itself.",
-    "unknown_allowance": "{portal}/connections/ shows what is allowed on each account.",
+    "unknown_allowance": "`ata connections allowances list` shows those there are.",
     "already_over": "It is over already: nothing has to be done.",
     "too_long": "Ask for less time, or have an admin change the rules of the connection.",
     "denied_lately": "Wait until the day is over, or change the manifest.",

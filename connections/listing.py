@@ -13,6 +13,7 @@ from approvals import clock
 from approvals.models import Person
 from audit.actor import Actor
 from connections import grounds, inventory, lookup, scopes, standing
+from connections.escalation import listing as allowed
 from connections.ibom.difference import Change
 from connections.ibom.facts import Between
 from connections.ibom.shape import ERASED
@@ -40,17 +41,7 @@ def _beyond(rows: list[ConnectedAccount], now: datetime) -> dict[UUID, list[dict
     found: dict[UUID, list[dict[str, Any]]] = {}
     held = Allowance.objects.filter(account__in=rows, ended_at=None, expires_at__gt=now)
     for one in held:
-        found.setdefault(one.account_id, []).append(
-            {
-                "id": str(one.id),
-                "component": f"{one.kind}:{one.name}",
-                "scopes": one.scopes,
-                "agent": one.agent or None,
-                "granted_at": clock.stamp(one.granted_at),
-                "expires_at": clock.stamp(one.expires_at),
-                "approval_id": one.approval or None,
-            }
-        )
+        found.setdefault(one.account_id, []).append(allowed.as_json(one))
     return found
 
 

@@ -1,4 +1,4 @@
-"""`ata connections list|diff|suspend|resume|revoke|settings|set`."""
+"""`ata connections list|diff|suspend|resume|revoke|settings|set|allowances`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ata.commands import just_in_time
+from ata.commands import allowances, just_in_time
 from ata.errors import usage_error
 from ata.options import Json, NoWait, Reason, open_screen
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command("settings")(just_in_time.settings)
 app.command("set")(just_in_time.change)
+app.add_typer(allowances.app, name="allowances")
 Which = Annotated[
     str, typer.Argument(metavar="ID|NAME", help="Its id, or its name when you have one such.")
 ]

@@ -11,12 +11,11 @@ from approvals.models import Approval, Outcome, Person, Status
 from approvals.policy.words import duration
 from audit.actor import Actor
 from connections import lookup, names, scopes
-from connections.escalation import allowances
+from connections.escalation import allowances, listing
 from connections.models import Allowance, ConnectedAccount, Escalation
 from connections.scopes import Scope
 
 LOOKED_BACK = timedelta(days=30)
-_MAY_WITHDRAW = frozenset({"operator", "admin"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ def _allowed(row: Allowance, viewer: Actor, whose: str) -> Allowed:
         scopes=tuple(scopes.in_words(row.account.connection, row.scopes)),
         whose=whose,
         title=names.in_words(row.account),
-        can_withdraw=own or bool(viewer.roles & _MAY_WITHDRAW),
+        can_withdraw=own or bool(viewer.roles & listing.MAY_END),
     )
 
 

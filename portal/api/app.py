@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from portal.api import (
+    allowances,
     audit,
     broker,
     connection_settings,
@@ -35,6 +36,7 @@ api.add_router("", policy.router)
 api.add_router("", broker.router)
 api.add_router("", manifests.router)
 api.add_router("", connection_settings.router)
+api.add_router("", allowances.router)
 api.add_router("", connections.router)
 api.add_router("/ingest", ingest.router)
 api.add_router("/audit", audit.router)

@@ -31,6 +31,24 @@ class AllowanceOut(Closed):
     approval_id: UUID | None
 
 
+class AllowanceOnAccount(AllowanceOut):
+    """One allowance with the account that it is about; `may_end` says whether you may end it."""
+
+    connection_id: UUID
+    connection: str
+    title: str
+    account: str | None
+    owner: Owner
+    may_end: bool
+
+
+class AllowanceList(Closed):
+    """Allowances in force, newest first; `next` goes on behind the last."""
+
+    items: list[AllowanceOnAccount]
+    next: UUID | None
+
+
 class ConnectionOut(Closed):
     """A connected account as Auth0 and the broker know it."""
 

@@ -25,6 +25,7 @@ HELP = [
     ("approvals",),
     ("connections",),
     ("connections", "set"),
+    ("connections", "allowances", "end"),
     ("freeze",),
     ("subject", "hold"),
     ("audit", "search"),

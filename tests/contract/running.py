@@ -21,16 +21,26 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 BIN = Path(sys.executable).parent
 IDENTITIES = ("operator", "auditor", "admin", "member1", "nobody")
 
-# Something of each kind to find: events in a signed tree and outside it, and a person.
+# Something of each kind to find: events in a signed tree and outside it, a person, an account of
+# theirs with what was allowed on it.
 FURNISH = """
+from datetime import timedelta
+from approvals import clock
 from audit import sequencer
 from audit.actor import Actor, Target
 from audit.record import record
+from connections.models import Allowance, ConnectedAccount
+now = clock.now()
 olu = Actor(iss="https://issuer.example/", sub="auth0|1", name="Olu Operator")
 for number in range(20):
     record(olu, "skill.blocked", target=Target("skill", f"skill-{number}"), reason="to be found")
 sequencer.run_once()
 record(olu, "operator.signed_out")
+account = ConnectedAccount.objects.create(
+    iss=olu.iss, sub=olu.sub, connection="github", auth0_id="cac_1", scopes=["repo"],
+    state_since=now, source="management", seen_at=now, watched_since=now)
+Allowance.objects.create(account=account, kind="mcp", name="github-mcp", scopes=["delete_repo"],
+                         granted_at=now, expires_at=now + timedelta(days=1))
 """
 
 

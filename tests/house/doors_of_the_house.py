@@ -107,6 +107,7 @@ OPERATIONS: Final[Doors] = {
         "decides",
         "connection.restrict, connection.relax",
     ),
+    "POST /v1/connections/allowances/{allowance_id}/end": ("decides", "scope.withdraw"),
     "GET /v1/connections/export": ("records", "that the inventory was taken away"),
     "GET /v1/connections/ibom": ("records", "that the inventory was taken away"),
     "GET /v1/audit/events": ("records", "that the trail was read"),

@@ -1,0 +1,127 @@
+"""A running portal whose API and command line are called by people with tokens of their own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from tests.connections.broker_house import ROLES, House, house_of
+from tests.support.forking import PORTAL
+from tests.support.tenant import CHECKOUT
+
+ADMIN: Final = "auth0|0000000000000000000000ad"
+ADMIN2: Final = "auth0|0000000000000000000000a2"
+AUDITOR: Final = "auth0|0000000000000000000000au"
+OPERATOR: Final = "auth0|0000000000000000000000ee"
+MIA: Final = "auth0|00000000000000000000001a"
+MILO: Final = "auth0|00000000000000000000002b"
+PEOPLE: Final = {
+    ADMIN: ("Amir Admin", "admin"),
+    ADMIN2: ("Anya Admin", "admin"),
+    AUDITOR: ("Ada Auditor", "auditor"),
+    OPERATOR: ("Olu Operator", "operator"),
+    MIA: ("Mia Member", ""),
+    MILO: ("Milo Member", ""),
+}
+NOT_THERE: Final = "5b0e2d9e-6f0a-4c43-9f6c-0a1b2c3d4e5f"
+
+_BEGIN = """
+import django
+django.setup()
+from datetime import timedelta
+from django.conf import settings
+from approvals import clock, people
+from approvals.perform import perform
+from audit.actor import Actor, Target
+from audit.clock import uuid7
+from connections.models import *
+now = clock.now()
+iss = settings.ENV.issuer
+
+def person(sub, *roles):
+    return Actor(iss=iss, sub=sub, roles=frozenset(roles), via="web")
+
+def account(sub, connection="github", *scopes, **more):
+    given = {"auth0_id": f"cac_{uuid7().hex}", "label": f"{sub[-2:]}-{connection}"} | more
+    return ConnectedAccount.objects.create(
+        iss=iss, sub=sub, connection=connection, scopes=list(scopes or ("repo",)), state_since=now,
+        source="management", seen_at=now, watched_since=now - timedelta(days=9), **given)
+"""
+
+
+@dataclass
+class ApiHouse(House):
+    """What people send, and what they get."""
+
+    def runs(self, program: str) -> Any:
+        """Run a program with the portal's settings, as its worker would; the JSON it printed.
+
+        It finds `now`, `iss`, `person(sub, *roles)` and `account(sub, connection, *scopes)`.
+        """
+        done = PORTAL.run(["-c", _BEGIN + program], cwd=CHECKOUT, env=self.env)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout or "null")
+
+    def knows_everybody(self) -> None:
+        """All of `PEOPLE` have signed in once."""
+        told = [(sub, name, role) for sub, (name, role) in PEOPLE.items()]
+        self.runs(
+            f"for sub, name, role in {told!r}:\n"
+            "    people.note_person(iss=iss, sub=sub, name=name, email='', "
+            "roles=[role] if role else [])\n"
+        )
+
+    def said(self, method: str, path: str, who: str = "", body: Any = None, **more: Any) -> Any:
+        """The answer to somebody; to nobody without a subject. `more` are claims of the token."""
+        role = PEOPLE[who][1] if who else ""
+        claims = {ROLES: [role] if role else []} | more
+        headers = {}
+        if who:
+            headers["Authorization"] = f"Bearer {self.vault.token(who, 'ata-cli', **claims)}"
+        return httpx.request(method, self.url + path, json=body, headers=headers, timeout=60)
+
+    def refusal(self, method: str, path: str, who: str = "", body: Any = None, **more: Any) -> Any:
+        """Status and code of a refusal, which is a problem document."""
+        answer = self.said(method, path, who, body, **more)
+        assert answer.headers["content-type"] == "application/problem+json", answer.text
+        return answer.status_code, answer.json()["code"]
+
+    def stale(self, method: str, path: str, who: str, body: Any = None) -> Any:
+        """The refusal of a token whose time is over."""
+        return self.refusal(method, path, who, body, exp=int(time.time()) - 600)
+
+    def ata(self, home: Path, who: str, words: str, code: int = 0) -> Any:
+        """Type it as somebody; what it printed as JSON."""
+        done = self.typed(home, who, f"{words} --json")
+        assert done.returncode == code, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def typed(self, home: Path, who: str, words: str) -> subprocess.CompletedProcess[str]:
+        """Type it as somebody."""
+        role = PEOPLE[who][1]
+        return subprocess.run(
+            [sys.executable, "-m", "ata", *words.split()],
+            cwd=CHECKOUT,
+            env=self.session(who, home, *([role] if role else [])),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+
+@contextmanager
+def api_house(folder: Path) -> Iterator[ApiHouse]:
+    """All of it, with everybody known."""
+    with house_of(ApiHouse, folder) as started:
+        started.knows_everybody()
+        yield started
