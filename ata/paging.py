@@ -39,7 +39,7 @@ def collect(
         body = portal.get(path, params=asked | ({"after": [after]} if after else {})).body
         found = items_of(body)
         items += found
-        after = body["next"] if isinstance(body.get("next"), str) else ""
+        after = str(body.get("next") or "")
         if not after or not found or len(items) >= limit:
             return {**body, "items": items, "next": after or None}
 

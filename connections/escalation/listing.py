@@ -14,7 +14,7 @@ from connections import lookup, scopes
 from connections.models import Allowance
 
 SEES_ALL: Final = frozenset({"operator", "admin", "auditor"})
-"""Who watches over what goes beyond manifests; everybody else sees what is on their own accounts."""
+"""Who watches over what goes beyond manifests; others see what is on their own accounts."""
 MAY_END: Final = frozenset({"operator", "admin"})
 
 

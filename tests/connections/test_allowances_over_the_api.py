@@ -20,10 +20,10 @@ from tests.connections.api_house import (
 )
 
 LIST = "/v1/connections/allowances"
-ALLOW = """
+ALLOW = f"""
 import json
 made = []
-for sub, name in (({mia!r}, "github-mcp"), ({mia!r}, "reader"), ({milo!r}, "github-mcp")):
+for sub, name in (({MIA!r}, "github-mcp"), ({MIA!r}, "reader"), ({MILO!r}, "github-mcp")):
     row = ConnectedAccount.objects.filter(sub=sub).first() or account(sub)
     made.append(str(Allowance.objects.create(
         account=row, kind="mcp", name=name, scopes=["delete_repo"], agent="release-bot",
@@ -31,7 +31,7 @@ for sub, name in (({mia!r}, "github-mcp"), ({mia!r}, "reader"), ({milo!r}, "gith
 Allowance.objects.create(account=row, kind="mcp", name="over", scopes=["x"], granted_at=now,
                          expires_at=now - timedelta(seconds=1))
 print(json.dumps(made))
-""".format(mia=MIA, milo=MILO)
+"""
 
 
 @pytest.fixture(scope="module")
