@@ -45,7 +45,8 @@ class SettingIn(Schema):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    idle_h: Annotated[int, BeforeValidator(_whole)] | None = Field(None, ge=1, le=8760)
+    # The bounds stand with the number: beside `None` the document would not tell them.
+    idle_h: Annotated[int, Field(ge=1, le=8760), BeforeValidator(_whole)] | None = None
     hours: HoursIn | None = None
     wake: Literal["use", "owner"] = "use"
     reason: str = Field("", max_length=2000)

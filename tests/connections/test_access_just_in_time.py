@@ -278,6 +278,7 @@ def test_the_api_sets_it_and_lists_it(caller: Gateway, gateway: Gateways) -> Non
     assert (one["connection"], one["idle_h"], one["wake"]) == ("github", 24, "use")
     assert api.call("PUT", path, {"idle_h": 48.0}).status_code == 202
     assert api.call("PUT", path, {"idle_h": "48"}).status_code == 422
+    assert api.call("PUT", path, {"idle_h": 0}).status_code == 422
     away = {"days": ["mon"], "opens": "08:00", "closes": "09:00", "zone": "Mars"}
     assert api.call("PUT", path, {"hours": away}).json()["code"] == "bad_params"
     assert api.call("PUT", path, {"idle_h": 24}).json()["code"] == "nothing_changes"
