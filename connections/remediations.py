@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import heapq
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from itertools import islice
+from typing import Any, Final
+from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Model, Q, QuerySet
 
 from approvals import effects
 from approvals.models import Approval, Effect, EffectState, Outcome, Person, Status
@@ -16,9 +19,20 @@ from connections.models import Choice, ConnectedAccount, ReviewItem, State
 from connections.reviews import remedy
 
 MOST: Final = 200
-"""Rows of each kind: who has more has to filter the inventory."""
-_KINDS: Final = ("connection", "selection", "service", "person", "agent")
+"""Rows on the page, and rows of a kind that are read at once."""
+_COUNTED: Final = 1_000
+KINDS: Final = ("deletion", "request", "review", "step", "suspension")
+_ABOUT: Final = ("connection", "selection", "service", "person", "agent")
 _UNDONE: Final = (EffectState.PENDING, EffectState.UNKNOWN, EffectState.FAILED)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where something stands in the list: the oldest first, then by kind and id."""
+
+    since: datetime
+    kind: str
+    id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +40,76 @@ class Remediation:
     """One thing that is not finished.
 
     Attributes:
+        place: its kind is one of `KINDS`.
         state: waits, failed or unknown.
         waits_for: a person, `Auth0`, or a role, as people read it.
         detail: what is known of the last try, or what would end it.
         step: id of a remote step that can be tried again now; empty where nothing can.
     """
 
+    place: Place
     what: str
     url: str
     state: str
     waits_for: str
-    since: datetime
     detail: str = ""
     step: str = ""
 
+    @property
+    def since(self) -> datetime:
+        """Since when it waits."""
+        return self.place.since
+
 
 def pending() -> list[Remediation]:
-    """Everything that is not finished, the oldest first."""
-    found = [*_deletions(), *_steps(), *_asked(), *_unanswered(), *_reviewed()]
-    return sorted(found, key=lambda one: one.since)
+    """What is not finished, the oldest first: the first thousand of it."""
+    return list(islice(_walk(None), _COUNTED))
+
+
+def page(after: Place | None, limit: int) -> tuple[list[Remediation], bool]:
+    """What stands behind a place, and whether there is more behind that."""
+    found = list(islice(_walk(after), limit + 1))
+    return found[:limit], len(found) > limit
+
+
+def _walk(after: Place | None) -> Iterator[Remediation]:
+    """Everything behind a place in its order, read as it is asked for."""
+    return heapq.merge(
+        _kind("deletion", _pending_deletions(), "state_since", _deletions, after),
+        _kind("request", _pending_requests(), "created", _requests, after),
+        _kind("review", _undone_decisions(), "decided_at", _reviewed, after),
+        _kind("step", _undone_steps(), "created", _steps, after),
+        _kind("suspension", _held(), "state_since", _unanswered, after),
+        key=lambda one: one.place,
+    )
+
+
+def _kind[M: Model](
+    kind: str,
+    found: QuerySet[M],
+    since: str,
+    told: Callable[[list[M]], Iterator[Remediation]],
+    after: Place | None,
+) -> Iterator[Remediation]:
+    """What is unfinished of one kind behind a place, in batches."""
+    last: tuple[datetime, Any] | None = None
+    if after is not None:
+        # Of the same moment this kind stands before or behind that of the place as a whole.
+        found = found.filter(**{f"{since}__{'gt' if kind < after.kind else 'gte'}": after.since})
+        last = (after.since, after.id) if kind == after.kind else None
+    ordered = found.order_by(since, "pk")
+    while True:
+        behind = ordered
+        if last is not None:
+            moment, pk = last
+            behind = ordered.filter(
+                Q(**{f"{since}__gt": moment}) | Q(**{since: moment, "pk__gt": pk})
+            )
+        rows = list(behind[:MOST])
+        yield from told(rows)
+        if len(rows) < MOST:
+            return
+        last = (getattr(rows[-1], since), rows[-1].pk)
 
 
 def try_again(step: str) -> bool:
@@ -65,20 +130,22 @@ def _called(account: ConnectedAccount, people: dict[tuple[str, str], str]) -> tu
     return owner, f"{owner}’s {names.in_words(account)}"
 
 
-def _deletions() -> Iterator[Remediation]:
-    found = ConnectedAccount.objects.filter(state=State.REVOCATION_PENDING)
-    rows = list(found.order_by("state_since")[:MOST])
+def _pending_deletions() -> QuerySet[ConnectedAccount]:
+    return ConnectedAccount.objects.filter(state=State.REVOCATION_PENDING)
+
+
+def _deletions(rows: list[ConnectedAccount]) -> Iterator[Remediation]:
     people, steps = _people(rows), _steps_of(rows)
     for account in rows:
         owner, called = _called(account, people)
         step = steps.get(str(account.id))
         failed = step is not None and step.state == EffectState.FAILED
         yield Remediation(
+            place=Place(account.state_since, "deletion", account.id),
             what=f"Delete {called} at Auth0",
             url=f"/connections/{account.id}/",
             state="failed" if failed else "waits",
             waits_for=owner,
-            since=account.state_since,
             detail=account.deletion_detail
             or "Refused here already; it ends with their own token, at their next visit.",
             step=str(step.pk) if step is not None and failed else "",
@@ -91,41 +158,50 @@ def _steps_of(rows: Iterable[ConnectedAccount]) -> dict[str, Effect]:
     return {effect.target_name: effect for effect in found.order_by("created")}
 
 
-def _steps() -> Iterator[Remediation]:
-    """Remote steps that Auth0 itself has to answer."""
+def _undone_steps() -> QuerySet[Effect]:
     found = Effect.objects.filter(target_kind="connection", state__in=_UNDONE)
-    for effect in found.exclude(kind=deletion.DELETE).order_by("created")[:MOST]:
+    return found.exclude(kind=deletion.DELETE)
+
+
+def _steps(rows: list[Effect]) -> Iterator[Remediation]:
+    """Remote steps that Auth0 itself has to answer."""
+    for effect in rows:
         state = {"pending": "waits"}.get(effect.state, str(effect.state))
         yield Remediation(
+            place=Place(effect.created, "step", effect.id),
             what=effect.label or effect.kind,
             url=f"/connections/{effect.target_name}/",
             state=state,
             waits_for="Auth0",
-            since=effect.created,
             detail=effect.detail,
             step=str(effect.pk),
         )
 
 
-def _asked() -> Iterator[Remediation]:
+def _pending_requests() -> QuerySet[Approval]:
+    return Approval.objects.filter(status=Status.PENDING, target_kind__in=_ABOUT)
+
+
+def _requests(rows: list[Approval]) -> Iterator[Remediation]:
     """Requests about connections that nobody answered yet."""
-    found = Approval.objects.filter(status=Status.PENDING, target_kind__in=_KINDS)
-    for approval in found.order_by("created")[:MOST]:
+    for approval in rows:
         ask = approval.current
         yield Remediation(
+            place=Place(approval.created, "request", approval.id),
             what=approval.sentence,
             url=f"/approvals/{approval.pk}/",
             state="waits",
             waits_for=str(ask.person) if ask else "somebody who could approve",
-            since=approval.created,
             detail="Held until it is answered." if approval.held else "",
         )
 
 
-def _unanswered() -> Iterator[Remediation]:
+def _held() -> QuerySet[ConnectedAccount]:
+    return ConnectedAccount.objects.filter(state=State.SUSPENDED).exclude(held_by="")
+
+
+def _unanswered(rows: list[ConnectedAccount]) -> Iterator[Remediation]:
     """Accounts that a request suspended which then ended without an answer."""
-    held = ConnectedAccount.objects.filter(state=State.SUSPENDED).exclude(held_by="")
-    rows = list(held.order_by("state_since")[:MOST])
     ended = Approval.objects.filter(
         pk__in={row.held_by for row in rows},
         status=Status.CLOSED,
@@ -135,20 +211,23 @@ def _unanswered() -> Iterator[Remediation]:
     for account in rows:
         if account.held_by in over:
             yield Remediation(
+                place=Place(account.state_since, "suspension", account.id),
                 what=f"Revoke or resume {_called(account, people)[1]}",
                 url=f"/connections/{account.id}/",
                 state="waits",
                 waits_for="an admin",
-                since=account.state_since,
                 detail="Suspended by a request that ended without an answer.",
             )
 
 
-def _reviewed() -> Iterator[Remediation]:
-    """What access reviews decided and nobody has done."""
+def _undone_decisions() -> QuerySet[ReviewItem]:
     decided = ReviewItem.objects.filter(choice__in=[Choice.REDUCE, Choice.REVOKE])
-    waiting = decided.filter(Q(operation="") | ~Q(approval="")).select_related("review")
-    rows = list(waiting.order_by("-decided_at")[:MOST])
+    waiting = decided.filter(Q(operation="") | ~Q(approval=""), decided_at__isnull=False)
+    return waiting.select_related("review")
+
+
+def _reviewed(rows: list[ReviewItem]) -> Iterator[Remediation]:
+    """What access reviews decided and nobody has done."""
     states = remedy.states(rows)
     people = {
         (iss, sub): name or email
@@ -162,12 +241,12 @@ def _reviewed() -> Iterator[Remediation]:
             continue
         reduce = state == "owner asked"
         yield Remediation(
+            place=Place(item.decided_at, "review", item.id),
             what=f"{'Reduce' if reduce else 'Revoke'} {owner}’s {scopes.title(item.connection)} "
             f"account, as the review “{item.review.title}” decided",
             url=f"/connections/reviews/{item.review_id}/{item.pk}/",
             state="waits",
             waits_for=owner if reduce else "an admin",
-            since=item.decided_at,
             detail="They were asked to disconnect it and connect it again."
             if reduce
             else "The revocation was not asked for, or did not hold.",

@@ -1,4 +1,4 @@
-"""`ata connections list|diff|suspend|resume|revoke|settings|set|allowances`."""
+"""`ata connections list|diff|suspend|resume|revoke|settings|set|allowances|unfinished|retry`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ata.commands import allowances, just_in_time
+from ata.commands import unfinished as remediations
 from ata.errors import usage_error
 from ata.options import Json, NoWait, Reason, open_screen
 
@@ -21,6 +22,8 @@ app = typer.Typer(
 )
 app.command("settings")(just_in_time.settings)
 app.command("set")(just_in_time.change)
+app.command("unfinished")(remediations.unfinished)
+app.command("retry")(remediations.retry)
 app.add_typer(allowances.app, name="allowances")
 Which = Annotated[
     str, typer.Argument(metavar="ID|NAME", help="Its id, or its name when you have one such.")

@@ -13,6 +13,7 @@ from portal.api import (
     manifests,
     policy,
     problems,
+    unfinished,
     who,
 )
 from portal.api.auth import bearer
@@ -37,6 +38,7 @@ api.add_router("", broker.router)
 api.add_router("", manifests.router)
 api.add_router("", connection_settings.router)
 api.add_router("", allowances.router)
+api.add_router("", unfinished.router)
 api.add_router("", connections.router)
 api.add_router("/ingest", ingest.router)
 api.add_router("/audit", audit.router)

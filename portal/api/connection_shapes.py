@@ -49,6 +49,37 @@ class AllowanceList(Closed):
     next: UUID | None
 
 
+class UnfinishedOut(Closed):
+    """Something that was decided and is not finished; `step` names what can be tried again.
+
+    `id` is of the account (deletion, suspension), the request, the step or the review's account.
+    """
+
+    kind: Literal["deletion", "request", "review", "step", "suspension"]
+    id: UUID
+    what: str
+    state: Literal["waits", "failed", "unknown"]
+    waits_for: str
+    since: str
+    detail: str
+    step: UUID | None
+    url: str
+
+
+class UnfinishedList(Closed):
+    """What is not finished, the oldest first; `next` goes on behind the last."""
+
+    items: list[UnfinishedOut]
+    next: str | None
+
+
+class RetriedOut(Closed):
+    """The step that a worker takes up now."""
+
+    step: UUID
+    due: str
+
+
 class ConnectionOut(Closed):
     """A connected account as Auth0 and the broker know it."""
 

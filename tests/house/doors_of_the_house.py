@@ -108,6 +108,10 @@ OPERATIONS: Final[Doors] = {
         "connection.restrict, connection.relax",
     ),
     "POST /v1/connections/allowances/{allowance_id}/end": ("decides", "scope.withdraw"),
+    "POST /v1/connections/unfinished/{step}/retry": (
+        "keeps",
+        "a remote step of what was decided is due now",
+    ),
     "GET /v1/connections/export": ("records", "that the inventory was taken away"),
     "GET /v1/connections/ibom": ("records", "that the inventory was taken away"),
     "GET /v1/audit/events": ("records", "that the trail was read"),

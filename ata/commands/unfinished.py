@@ -1,0 +1,51 @@
+"""`ata connections unfinished|retry`: what was decided about connections and waits."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ata.options import Json, open_screen
+from ata.paging import PAGE, After, Limit, collect, items_of, say_more
+from ata.screen import paint
+
+_PATH = "/v1/connections/unfinished"
+_COLUMNS = ("what", "waits_for", "since", "state", "detail", "step")
+
+
+def unfinished(
+    ctx: typer.Context, limit: Limit = PAGE, after: After = "", json_output: Json = False
+) -> None:
+    """List what is decided and not finished, the oldest first; for admins and auditors."""
+    from ata.portal import Portal
+
+    screen = open_screen(ctx, json_output)
+    with Portal.open() as portal:
+        body = collect(portal, _PATH, limit=limit, after=after)
+    screen.rows(
+        ("What", "Waits for", "Since", "State", "Detail", "Step"),
+        [[one.get(name) or "" for name in _COLUMNS] for one in items_of(body)],
+        empty="Everything is finished.",
+        value=body,
+    )
+    say_more(screen, body)
+
+
+def retry(
+    ctx: typer.Context,
+    step: Annotated[str, typer.Argument(metavar="STEP", help="As `unfinished` names it.")],
+    json_output: Json = False,
+) -> None:
+    """Have a remote step tried again now; for admins."""
+    from urllib.parse import quote
+
+    from ata.portal import Portal
+
+    screen = open_screen(ctx, json_output)
+    with Portal.open() as portal:
+        body = portal.post(f"{_PATH}/{quote(step, safe='')}/retry", {}).body
+    screen.result(
+        {"status": "done", **body},
+        f"{paint('✓', 'green')} It is tried again now; what comes of it is on the record.",
+    )
