@@ -1,6 +1,7 @@
 """A worker in a process of its own that compares everybody, told what to do line by line.
 
 prepare N   know N people
+found N     a search gives so many instead of Auth0's thousand
 work S      run what is due S seconds from now; says `ran` and how
 people S    the same with the walk through the directory
 state       says what the database holds, as JSON
@@ -53,8 +54,12 @@ class Worker:
 
     def ask(self, line: str) -> Any:
         """Give it something to do and wait until it says that it is done."""
-        assert self.process.stdout is not None
         self.tell(line)
+        return self.hear()
+
+    def hear(self) -> Any:
+        """What it says when it is done with what it was told."""
+        assert self.process.stdout is not None
         return json.loads(self.process.stdout.readline())
 
     def kill(self) -> None:
@@ -68,7 +73,7 @@ def main() -> None:
     import django
 
     django.setup()
-    do = {"prepare": prepare, "work": work, "people": people, "state": state}
+    do = {"prepare": prepare, "found": found, "work": work, "people": people, "state": state}
     for line in sys.stdin:
         what, _, number = line.strip().partition(" ")
         print(json.dumps(do[what](number)))
@@ -86,10 +91,18 @@ def prepare(number: str) -> str:
     Person.objects.bulk_create(
         (
             Person(iss=iss, sub=sub_of(n), name=f"Person {n}", updated=now)
-            for n in range(int(number))
+            for n in range(Person.objects.count(), int(number))
         ),
         batch_size=1000,
     )
+    return "ready"
+
+
+def found(number: str) -> str:
+    """How many people the directory finds at most."""
+    from connections import directory
+
+    vars(directory)["MOST_FOUND"] = int(number)
     return "ready"
 
 

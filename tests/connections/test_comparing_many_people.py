@@ -62,24 +62,22 @@ def test_a_killed_or_refused_comparison_goes_on_where_it_was(
 ) -> None:
     first = worker()
     assert first.ask(f"prepare {PEOPLE}") == "ready"
-    town.control(delay_ms=5)
+    town.control(hold=100)
     first.tell("work 0")
-    deadline = time.monotonic() + 60
-    while town.counts().get("accounts", 0) < 50:
-        assert time.monotonic() < deadline
+    reached = town.held()["accounts"]
     first.kill()
-    reached = town.counts()["accounts"]
-    assert reached < PEOPLE, "it was killed in the middle"
+    assert 40 < reached < PEOPLE, "it was killed in the middle"
 
     second = worker()
     assert second.ask("work 1")["ran"] == 0, "the dead worker's lease still runs"
-    town.control(refuse=1, delay_ms=0)
+    town.control(refuse=1, retry_after=60, hold=0)
     paused = second.ask("work 180")
     assert paused["ran"] == 1
-    assert 5 < paused["wait"] <= 7, "as long as Auth0 said"
-    assert 20 <= paused["done"] < PEOPLE == paused["total"], "progress is kept over both stops"
+    assert 30 < paused["wait"] <= 60, "as long as Auth0 said"
+    kept = reached - 20 - 1  # it is kept each twenty people; the last answer may not have come
+    assert kept <= paused["done"] < PEOPLE == paused["total"], "progress is kept over both stops"
     deadline = time.monotonic() + 60
-    while second.ask("work 190")["done"] < PEOPLE:  # until the bucket is full again
+    while second.ask("work 300")["done"] < PEOPLE:  # until the bucket is full again
         assert time.monotonic() < deadline
     asked = town.counts()["accounts"]
     assert asked <= PEOPLE + 25, "from where it was, not from the start"

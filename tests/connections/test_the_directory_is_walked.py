@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
-import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from auth0_client.management import MOST_FOUND
 from tests.connections import test_comparing_many_people as many
 from tests.connections.many_worker import Worker
 from tests.support.many_people import ManyPeople, sub_of
 
-# More than one search gives; `ATA_TEST_DIRECTORY=10000` is the size that issue and benchmark name.
-PEOPLE = int(os.environ.get("ATA_TEST_DIRECTORY", "1300"))
-FEW = 60
+# More than one search gives. `ATA_TEST_DIRECTORY=10000` is the size that issue and benchmark name,
+# walked with Auth0's own thousand; how the walk goes on behind a search is the same at 200.
+PEOPLE = int(os.environ.get("ATA_TEST_DIRECTORY", "350"))
+GIVES = MOST_FOUND if PEOPLE > MOST_FOUND else 200
+FEW = 20
+FAULTS = ("500", "malformed", "slow", "cut")
 CALLS_EACH = 2  # roles, enrolled phones
 
 _own_ground, _django_db_helper, database = (
@@ -29,6 +32,7 @@ _own_ground, _django_db_helper, database = (
 @pytest.fixture
 def town() -> Iterator[ManyPeople]:
     found = ManyPeople(PEOPLE, 1)
+    found.control(gives=GIVES)
     yield found
     found.stop()
 
@@ -50,54 +54,51 @@ def test_a_walk_that_was_killed_or_refused_goes_on_where_it_was(
     town: ManyPeople, worker: Callable[[], Worker]
 ) -> None:
     first = worker()
+    town.control(hold=PEOPLE)  # half of what there is to ask
     first.tell("people 0")
-    deadline = time.monotonic() + 120
-    while town.counts().get("other", 0) < PEOPLE:  # half of them
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    asked = town.held()["other"]
     first.kill()
-    asked = town.counts()["other"]
-    assert asked < PEOPLE * CALLS_EACH * 0.9, "it was killed in the middle"
+    assert PEOPLE / 2 < asked <= PEOPLE, "it was killed in the middle"
 
     second = worker()
     assert second.ask("people 1")["ran"] == 0, "the dead worker's lease still runs"
-    town.control(refuse=1)
+    town.control(refuse=1, retry_after=60, hold=0)
     paused = second.ask("people 180")
     assert paused["ran"] == 1 and not paused["finished"]
-    assert 5 < paused["wait"] <= 7, "as long as Auth0 said"
+    assert 30 < paused["wait"] <= 60, "as long as Auth0 said"
     assert paused["after"] > 0
-    done = second.ask("people 200")
+    done = second.ask("people 300")
     assert done["finished"] and done["after"] == 0, "the next walk begins anew"
     assert 0 < done["done"] == done["total"] < PEOPLE * 0.7, "and this one did the rest"
     found = second.ask("state")
     assert (found["people"], found["admins"]) == (PEOPLE, [sub_of(0)])
-    assert town.counts()["other"] < PEOPLE * (CALLS_EACH + 0.1) + 200, "nobody was asked for twice"
+    assert town.counts()["other"] < PEOPLE * CALLS_EACH + 100, "nobody was asked for twice"
     print(f"\n{PEOPLE} people: {found['cpu_s']:.1f} s of the processor for the second part")
 
 
 @pytest.mark.parametrize("job", ["people", "work"])
-@pytest.mark.parametrize("fault", ["500", "malformed", "slow", "cut"])
-def test_a_few_bad_answers_leave_nobody_out(
-    tmp_path: Path, database: str, job: str, fault: str
-) -> None:
-    """Another Auth0-shaped provider that fails: four in a row, in the middle of the walk."""
-    town = ManyPeople(FEW, 2)
+def test_a_few_bad_answers_leave_nobody_out(tmp_path: Path, database: str, job: str) -> None:
+    """Another Auth0-shaped provider that fails: four in a row, in the middle of the newcomers."""
+    town = ManyPeople(0, 2)
     one = Worker(town.issuer, str(tmp_path), database)
+    calls, hours = {"people": CALLS_EACH, "work": 1}[job], count(0, 100_000)
     try:
-        assert job == "people" or one.ask(f"prepare {FEW}") == "ready"
-        town.control(delay_ms=20)
-        one.tell(f"{job} 0")
-        deadline = time.monotonic() + 60
-        while town.counts().get("requests", 0) < 12:
-            assert time.monotonic() < deadline
-        town.control(faults=[fault] * 4, delay_ms=0)
-        assert one.process.stdout is not None
-        done = json.loads(one.process.stdout.readline())
-        for number in range(1, 6):  # what could not be read is read the next time
-            done = one.ask(f"{job} {number * 100_000}")
-        assert done["finished"], done
-        found = one.ask("state")
-        assert (found["people"], found["accounts"]) == (FEW, 0 if job == "people" else 2 * FEW)
+        for known, fault in zip(range(0, 4 * FEW, FEW), FAULTS, strict=True):
+            everybody = known + FEW
+            assert job == "people" or one.ask(f"prepare {everybody}") == "ready"
+            begun = town.counts().get("requests", 0)
+            town.control(people=everybody, hold=begun + known * calls + 12)
+            one.tell(f"{job} {next(hours)}")
+            town.held()
+            town.control(faults=[fault] * 4, hold=0)
+            wanted = (everybody, 0 if job == "people" else 2 * everybody)
+            done, found = one.hear(), one.ask("state")
+            for _ in range(5):  # what could not be read is read the next time
+                if done["finished"] and (found["people"], found["accounts"]) == wanted:
+                    break
+                done, found = one.ask(f"{job} {next(hours)}"), one.ask("state")
+            assert done["finished"], (fault, done)
+            assert (found["people"], found["accounts"]) == wanted, fault
     finally:
         one.kill()
         town.stop()
@@ -108,6 +109,7 @@ def test_more_people_of_one_millisecond_than_a_search_gives_are_told_of(
 ) -> None:
     town.control(together=PEOPLE - 100)
     one = worker()
+    assert one.ask(f"found {GIVES}") == "ready"
     said = one.ask("people 0")
-    assert "More than 1,000 people were created at 2026-01-01" in said["detail"]
-    assert one.ask("state")["people"] == 1000 + 100, "and the walk goes on behind them"
+    assert f"More than {GIVES:,} people were created at 2026-01-01" in said["detail"]
+    assert one.ask("state")["people"] == GIVES + 100, "and the walk goes on behind them"

@@ -6,9 +6,11 @@ Answers what a comparison asks: discovery, a machine token, connections, users (
 creation, a thousand at most for one question, as Auth0's search gives them), roles, enrolments,
 connected accounts by checkpoint, and an empty tenant log.
 `POST /__control` takes `{"limit": N, "per_s": R}` (a bucket; beyond it 429 with Retry-After),
-`{"refuse": N}` (429 for the next ones), `{"together": N}` (created in one millisecond),
+`{"refuse": N, "retry_after": S}` (429 for the next ones), `{"people": N}`,
+`{"together": N}` (created in one millisecond), `{"gives": N}` (instead of a thousand),
 `{"faults": [..]}` of `500`, `malformed`, `slow`, `cut`, one each for the next ones (`cut` loses
-the answer), `{"gone": [numbers]}`, `{"scopes": {number: [..]}}` and `{"delay_ms": D}`;
+the answer), `{"hold": N}` (what comes after so many requests is kept waiting until told otherwise),
+`{"gone": [numbers]}`, `{"scopes": {number: [..]}}` and `{"delay_ms": D}`;
 `GET /__control` tells counts.
 """
 
@@ -59,7 +61,10 @@ class Town:
     per_s: float = 0.0
     delay_ms: float = 0.0
     refuse: int = 0
+    retry_after: int = 7
     together: int = 3
+    gives: int = 1000
+    hold: int = 0
     faults: list[str] = field(default_factory=list)
     gone: set[int] = field(default_factory=set)
     scopes: dict[int, list[str]] = field(default_factory=dict)
@@ -67,6 +72,7 @@ class Town:
     _left: float = 0.0
     _at: float = field(default_factory=time.monotonic)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _told: threading.Condition = field(default_factory=threading.Condition)
 
     def take(self) -> tuple[bool, int]:
         """Whether one more call is within the limit, and how many are left."""
@@ -90,9 +96,15 @@ class Town:
             self.limit, self.per_s = given["limit"], given["per_s"]
             self._left, self._at = float(self.limit), time.monotonic()
         self.refuse = given.get("refuse", self.refuse)
+        self.retry_after = given.get("retry_after", self.retry_after)
         self.together = given.get("together", self.together)
         self.faults = list(given.get("faults", self.faults))
         self.delay_ms = given.get("delay_ms", self.delay_ms)
+        self.people = given.get("people", self.people)
+        self.gives = given.get("gives", self.gives)
+        with self._told:
+            self.hold, self.counts["held"] = given.get("hold", self.hold), 0
+            self._told.notify_all()
         self.gone = set(given.get("gone", self.gone))
         self.scopes |= {int(n): s for n, s in given.get("scopes", {}).items()}
 
@@ -107,7 +119,11 @@ class Town:
     def managed(self, path: str, query: dict[str, list[str]]) -> tuple[int, Any, dict[str, str]]:
         """One Management call, within the limit or not."""
         allowed, left = self.take()
-        self.counts["requests"] += 1
+        with self._told:
+            self.counts["requests"] += 1
+            number = self.counts["requests"]
+            self.counts["held"] += bool(self.hold and number > self.hold)
+            self._told.wait_for(lambda: not self.hold or number <= self.hold)
         limits = {
             "X-RateLimit-Limit": str(self.limit or 1000),
             "X-RateLimit-Remaining": str(left),
@@ -117,7 +133,7 @@ class Town:
             self.counts["refused"] += 1
             body = {"statusCode": 429, "error": "Too Many Requests", "message": "limit",
                     "errorCode": "too_many_requests"}  # fmt: skip
-            return 429, body, {**limits, "Retry-After": "7"}
+            return 429, body, {**limits, "Retry-After": str(self.retry_after)}
         time.sleep(self.delay_ms / 1000)
         self.counts["accounts" if path.endswith("connected-accounts") else "other"] += 1
         return *self.answer(path, query), limits
@@ -153,8 +169,8 @@ class Town:
     def _users(self, query: dict[str, list[str]]) -> tuple[int, Any]:
         page, size = int(query.get("page", ["0"])[0]), int(query.get("per_page", ["50"])[0])
         self.counts["pages"] += 1
-        if size > 100 or (page + 1) * size > 1000:
-            message = "You can only page through the first 1000 records."
+        if size > 100 or (page + 1) * size > self.gives:
+            message = f"You can only page through the first {self.gives} records."
             return 400, {"statusCode": 400, "error": "Bad Request", "message": message,
                          "errorCode": "invalid_paging"}  # fmt: skip
         since = re.fullmatch(r"created_at:\[(\S+) TO \*\]", query.get("q", [""])[0])
@@ -274,9 +290,17 @@ class ManyPeople:
         httpx.post(f"{self.issuer}__control", json=given).raise_for_status()
 
     def counts(self) -> dict[str, int]:
-        """What was asked so far: `requests`, of them `refused`, `accounts`, `other`."""
+        """What was asked so far: `requests`, of them `refused`, `accounts`, `other`; `held` now."""
         found: dict[str, int] = httpx.get(f"{self.issuer}__control").json()
         return found
+
+    def held(self, patience_s: float = 120) -> dict[str, int]:
+        """The counts once it keeps somebody waiting (`hold`)."""
+        until = time.monotonic() + patience_s
+        while not (counts := self.counts()).get("held"):
+            assert time.monotonic() < until, f"nobody asked that much: {counts}"
+            time.sleep(0.02)
+        return counts
 
     def stop(self) -> None:
         """Stop it."""
