@@ -82,3 +82,12 @@ def report(run: ReconcileRun, most: int = 100) -> Report:
     found = EventRow.objects.filter(operation=str(run.pk), action="connection.reconciled")
     rows = tuple(found.order_by("-time", "-event")[:most])
     return Report(run, rows, max(0, run.differences - len(rows)))
+
+
+def page(run: ReconcileRun, after: UUID | None, limit: int) -> tuple[list[EventRow], bool]:
+    """Differences that it found behind an event of its own, newest first; whether more follow."""
+    found = EventRow.objects.filter(operation=str(run.pk), action="connection.reconciled")
+    if after is not None:
+        found = found.filter(event__lt=after)
+    rows = list(found.order_by("-event")[: limit + 1])
+    return rows[:limit], len(rows) > limit

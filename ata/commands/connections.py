@@ -1,4 +1,4 @@
-"""`ata connections list|diff|suspend|resume|revoke|settings|set|allowances|unfinished|retry`."""
+"""`ata connections`: list|diff|suspend|resume|revoke, and what other modules add to it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ata.commands import allowances, just_in_time
+from ata.commands import allowances, drift, just_in_time
 from ata.commands import unfinished as remediations
 from ata.errors import usage_error
 from ata.options import Json, NoWait, Reason, open_screen
@@ -24,6 +24,7 @@ app.command("settings")(just_in_time.settings)
 app.command("set")(just_in_time.change)
 app.command("unfinished")(remediations.unfinished)
 app.command("retry")(remediations.retry)
+app.command("drift")(drift.drift)
 app.add_typer(allowances.app, name="allowances")
 Which = Annotated[
     str, typer.Argument(metavar="ID|NAME", help="Its id, or its name when you have one such.")

@@ -9,6 +9,7 @@ from portal.api import (
     connection_settings,
     connections,
     decisions,
+    drift,
     ingest,
     manifests,
     policy,
@@ -39,6 +40,7 @@ api.add_router("", manifests.router)
 api.add_router("", connection_settings.router)
 api.add_router("", allowances.router)
 api.add_router("", unfinished.router)
+api.add_router("", drift.router)
 api.add_router("", connections.router)
 api.add_router("/ingest", ingest.router)
 api.add_router("/audit", audit.router)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from portal.api.shapes import HASH, Closed, Erased
+from portal.api.shapes import HASH, Closed, Erased, EventOut
 
 
 class Owner(Closed):
@@ -78,6 +78,47 @@ class RetriedOut(Closed):
 
     step: UUID
     due: str
+
+
+class DifferencesOut(Closed):
+    """How many differences of which kind; `other` are ends that moved or came, and returns."""
+
+    appeared: int
+    vanished: int
+    scopes_changed: int
+    other: int
+
+
+class ComparisonOut(Closed):
+    """One comparison of everybody with Auth0; `compared` of `people`, some `unreadable`."""
+
+    id: UUID
+    started: str
+    finished: str | None
+    people: int
+    compared: int
+    unreadable: int
+    resumed: int
+    differences: DifferencesOut
+
+
+class ComparisonList(Closed):
+    """Comparisons that are kept, newest first."""
+
+    items: list[ComparisonOut]
+
+
+class DriftItem(EventOut):
+    """One difference: its event, and that in words."""
+
+    sentence: str
+
+
+class DriftOut(ComparisonOut):
+    """A comparison and what it found, newest first; `next` goes on behind the last."""
+
+    items: list[DriftItem]
+    next: UUID | None
 
 
 class ConnectionOut(Closed):

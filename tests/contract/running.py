@@ -22,23 +22,23 @@ BIN = Path(sys.executable).parent
 IDENTITIES = ("operator", "auditor", "admin", "member1", "nobody")
 
 # Something of each kind to find: events in a signed tree and outside it, a person, an account of
-# theirs with what was allowed on it.
+# theirs with what was allowed on it, and the comparison that found it.
 FURNISH = """
 from datetime import timedelta
 from approvals import clock
 from audit import sequencer
 from audit.actor import Actor, Target
 from audit.record import record
-from connections.models import Allowance, ConnectedAccount
+from connections import drift, runs
+from connections.models import Allowance
 now = clock.now()
 olu = Actor(iss="https://issuer.example/", sub="auth0|1", name="Olu Operator")
 for number in range(20):
     record(olu, "skill.blocked", target=Target("skill", f"skill-{number}"), reason="to be found")
 sequencer.run_once()
 record(olu, "operator.signed_out")
-account = ConnectedAccount.objects.create(
-    iss=olu.iss, sub=olu.sub, connection="github", auth0_id="cac_1", scopes=["repo"],
-    state_since=now, source="management", seen_at=now, watched_since=now)
+fact = drift.Fact("cac_1", "github", ("repo",), None, None)
+account = drift.appeared(olu.iss, olu.sub, fact, "management", runs.begin(1).pk)
 Allowance.objects.create(account=account, kind="mcp", name="github-mcp", scopes=["delete_repo"],
                          granted_at=now, expires_at=now + timedelta(days=1))
 """
