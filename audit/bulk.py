@@ -1,14 +1,14 @@
-"""Bulk insertion past the ORM's per-field work: executemany on SQLite, COPY on PostgreSQL,
+"""Bulk insertion past the ORM's per-field work: executemany on SQLite, binary COPY on PostgreSQL,
 which a single row is spared.
 
-Rows are plain instances; columns the database numbers itself are left to it. Importing a gateway's
-history spends most of its time here, and this is about four times as fast as `bulk_create`.
+Rows are plain instances or values; columns the database numbers itself are left to it. Importing a
+gateway's history spends much of its time here, and this is many times as fast as `bulk_create`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import import_module
 from operator import attrgetter
@@ -22,6 +22,7 @@ from audit.models.fields import ExactJSONField
 _WORTH_COPY = 8  # rows; of fewer, plain inserts take fewer turns with the server
 
 type Convert = Callable[[Any], Any]
+type Converters = tuple[tuple[int, Convert], ...]
 
 
 def insert(rows: Sequence[models.Model]) -> None:
@@ -33,7 +34,7 @@ def insert(rows: Sequence[models.Model]) -> None:
     if not rows:
         return
     model = type(rows[0])
-    names, _, _ = _shape(model, connection.vendor)
+    names = tuple(field.attname for field in _fields(model))
     insert_values(model, list(map(attrgetter(*names), rows)))
 
 
@@ -43,49 +44,36 @@ def insert_values(model: type[models.Model], rows: Sequence[tuple[Any, ...]]) ->
     Raises:
         IntegrityError: one of them exists already.
     """
-    insert_converted(model, converted(model, rows))
-
-
-def converted(model: type[models.Model], rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """The same rows, each value as this engine takes it."""
-    _, _, converters = _shape(model, connection.vendor)
-    return [_converted(row, converters) for row in rows] if converters else list(rows)
-
-
-def insert_converted(model: type[models.Model], values: Sequence[tuple[Any, ...]]) -> None:
-    """Insert rows as `converted` returns them.
-
-    Raises:
-        IntegrityError: one of them exists already.
-    """
-    if not values:
+    if not rows:
         return
-    if connection.vendor == "sqlite" or len(values) < _WORTH_COPY:
+    vendor = connection.vendor
+    if vendor == "sqlite" or len(rows) < _WORTH_COPY:
         with connection.cursor() as cursor:
-            cursor.executemany(_insert(model, connection.vendor), values)
+            values = list(_converted(rows, _converters(model, vendor)))
+            cursor.executemany(_insert(model, vendor), values)
         return
-    _, columns, _ = _shape(model, connection.vendor)
-    statement = f"COPY {_table(model)} ({', '.join(columns)}) FROM STDIN"
+    types, converters = _binary(model)
+    statement = f"COPY {_table(model)} ({_columns(model)}) FROM STDIN (FORMAT BINARY)"
     with (
         connection.wrap_database_errors,
         connection.cursor() as cursor,
         cursor.copy(statement) as copy,
     ):
-        for row in values:
+        copy.set_types(types)
+        for row in _converted(rows, converters):
             copy.write_row(row)
 
 
 def statements(model: type[models.Model], rows: Sequence[tuple[Any, ...]]) -> list[Statement]:
     """The same as `insert_values`, for a transaction that is sent at once."""
-    sql = _insert(model, connection.vendor)
-    return [Statement(sql, values) for values in converted(model, rows)]
+    sql, converters = _insert(model, connection.vendor), _converters(model, connection.vendor)
+    return [Statement(sql, values) for values in _converted(rows, converters)]
 
 
 @cache
 def _insert(model: type[models.Model], vendor: str) -> str:
-    _, columns, _ = _shape(model, vendor)
-    marks = ", ".join(["%s"] * len(columns))
-    return f"INSERT INTO {_table(model)} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
+    marks = ", ".join(["%s"] * len(_fields(model)))
+    return f"INSERT INTO {_table(model)} ({_columns(model)}) VALUES ({marks})"  # noqa: S608
 
 
 def insert_as_one(parts: Sequence[tuple[type[models.Model], Sequence[tuple[Any, ...]]]]) -> None:
@@ -103,7 +91,12 @@ def insert_as_one(parts: Sequence[tuple[type[models.Model], Sequence[tuple[Any, 
             insert_values(model, rows)
         return
     statement = _as_one(tuple((model, len(rows)) for model, rows in given))
-    values = [value for model, rows in given for row in converted(model, rows) for value in row]
+    values = [
+        value
+        for model, rows in given
+        for row in _converted(rows, _converters(model, "postgresql"))
+        for value in row
+    ]
     with connection.cursor(), connection.wrap_database_errors:
         connection.validate_no_broken_transaction()
         # Django's own cursor writes values into the statement, which has a new plan each time.
@@ -116,10 +109,9 @@ def _as_one(parts: tuple[tuple[type[models.Model], int], ...]) -> str:
     """Each table but the last is filled on the way to that one."""
     inserts = []
     for model, many in parts:
-        _, columns, _ = _shape(model, "postgresql")
-        row = f"({', '.join(['%s'] * len(columns))})"
+        row = f"({', '.join(['%s'] * len(_fields(model)))})"
         inserts.append(
-            f"INSERT INTO {_table(model)} ({', '.join(columns)}) VALUES {', '.join([row] * many)}"  # noqa: S608
+            f"INSERT INTO {_table(model)} ({_columns(model)}) VALUES {', '.join([row] * many)}"  # noqa: S608
         )
     *before, last = inserts
     named = ", ".join(f"i{n} AS ({insert})" for n, insert in enumerate(before))
@@ -136,26 +128,89 @@ def _table(model: type[models.Model]) -> str:
     return connection.ops.quote_name(model._meta.db_table)
 
 
-def _converted(
-    values: tuple[Any, ...], converters: tuple[tuple[int, Convert], ...]
-) -> tuple[Any, ...]:
-    row = list(values)
-    for place, convert in converters:
-        if row[place] is not None:
-            row[place] = convert(row[place])
-    return tuple(row)
+def _columns(model: type[models.Model]) -> str:
+    return ", ".join(connection.ops.quote_name(str(field.column)) for field in _fields(model))
 
 
 @cache
-def _shape(
-    model: type[models.Model], vendor: str
-) -> tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[int, Convert], ...]]:
-    """Attributes, quoted columns, and conversions by place, of what has to be written."""
-    fields = [f for f in model._meta.concrete_fields if not isinstance(f, models.AutoField)]
-    names = tuple(field.attname for field in fields)
-    columns = tuple(connection.ops.quote_name(str(field.column)) for field in fields)
-    found = ((place, _converter(field, vendor)) for place, field in enumerate(fields))
-    return names, columns, tuple((place, convert) for place, convert in found if convert)
+def _fields(model: type[models.Model]) -> tuple[Any, ...]:
+    """What has to be written: all but a key that the database numbers."""
+    return tuple(f for f in model._meta.concrete_fields if not isinstance(f, models.AutoField))
+
+
+def _converted(
+    rows: Sequence[tuple[Any, ...]], converters: Converters
+) -> Iterable[tuple[Any, ...]]:
+    """The rows with some of their values converted: column by column, which has no loop of ours."""
+    if not converters or not rows:
+        return rows
+    columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
+    for place, convert in converters:
+        columns[place] = map(convert, columns[place])
+    return zip(*columns, strict=True)
+
+
+@cache
+def _converters(model: type[models.Model], vendor: str) -> Converters:
+    """Conversions by place, for values that are parameters of a statement."""
+    return _places((field, _converter(field, vendor)) for field in _fields(model))
+
+
+@cache
+def _binary(model: type[models.Model]) -> tuple[list[str], Converters]:
+    """Types and conversions for PostgreSQL's binary form (manual, "COPY", Binary Format).
+
+    Its bytes are a UUID as well as they are a `bytea`, and its timestamps are numbers: as such the
+    driver writes them without Python.
+    """
+    kinds = [_base(field).get_internal_type() for field in _fields(model)]
+    converters = _places(
+        (field, _prepared(field) or _BINARY_CONVERT.get(kind))
+        for field, kind in zip(_fields(model), kinds, strict=True)
+    )
+    return [_BINARY_TYPES[kind] for kind in kinds], converters
+
+
+def _places(found: Iterable[tuple[Any, Convert | None]]) -> Converters:
+    return tuple(
+        (place, _or_null(convert) if field.null else convert)
+        for place, (field, convert) in enumerate(found)
+        if convert
+    )
+
+
+def _or_null(convert: Convert) -> Convert:
+    return lambda value: None if value is None else convert(value)
+
+
+def _base(field: Any) -> Any:
+    return field.target_field if isinstance(field, models.ForeignKey) else field
+
+
+def _prepared(field: Any) -> Convert | None:
+    return field.get_prep_value if isinstance(field, ExactJSONField) else None
+
+
+def _microseconds(moment: datetime) -> int:
+    """Since 2000 began, as PostgreSQL counts."""
+    return (moment - _MILLENNIUM) // _MICROSECOND
+
+
+_MILLENNIUM, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+_BINARY_CONVERT: dict[str, Convert] = {
+    "UUIDField": attrgetter("bytes"),
+    "DateTimeField": _microseconds,
+}
+_BINARY_TYPES = {
+    "UUIDField": "bytea",
+    "BinaryField": "bytea",
+    "DateTimeField": "int8",
+    "BigIntegerField": "int8",
+    "IntegerField": "int4",
+    "PositiveSmallIntegerField": "int2",
+    "CharField": "text",
+    "TextField": "text",
+}
 
 
 def _sqlite_time(moment: datetime) -> str:
@@ -166,12 +221,9 @@ def _sqlite_time(moment: datetime) -> str:
 
 
 def _converter(field: Any, vendor: str) -> Convert | None:
-    if isinstance(field, models.ForeignKey):
-        return _converter(field.target_field, vendor)
-    if isinstance(field, ExactJSONField):
-        return field.get_prep_value
+    field = _base(field)
     if vendor == "sqlite" and isinstance(field, models.UUIDField):
         return attrgetter("hex")
     if vendor == "sqlite" and isinstance(field, models.DateTimeField):
         return _sqlite_time
-    return None
+    return _prepared(field)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -33,13 +34,12 @@ type Rows = list[tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The rows of a batch in the order of their ids, as `audit.bulk.insert_converted` takes them.
+    """The rows of a batch in the order of their ids, as `audit.bulk.insert_values` takes them.
 
-    `ids` stand in the order of the drafts, `newest` is the highest one.
+    `ids` stand in the order of the drafts.
     """
 
     ids: list[UUID]
-    newest: UUID
     leaves: list[bytes]
     events: Rows
     openings: Rows
@@ -47,15 +47,14 @@ class Made:
 
 
 def made(prepared: Sequence[Prepared]) -> Made:
-    """What is prepared, at least one event, converted for the engine."""
-    ordered = sorted(prepared, key=lambda one: one.id)
+    """What is prepared, in the order in which it gets its leaves."""
+    ordered = sorted(prepared, key=attrgetter("id"))
     return Made(
         [one.id for one in prepared],
-        ordered[-1].id,
         [one.event[2] for one in ordered],
-        bulk.converted(Event, [one.event for one in ordered]),
-        bulk.converted(Openings, [opening for one in ordered for opening in one.openings]),
-        bulk.converted(EventRow, [one.row for one in ordered]),
+        [one.event for one in ordered],
+        [opening for one in ordered for opening in one.openings],
+        [one.row for one in ordered],
     )
 
 
@@ -125,16 +124,14 @@ class Ingest(Sequencer):
         first = growing.size
         full = growing.extend(rows.leaves)
         with transaction.atomic(durable=True), fulltext.gathering(len(rows.ids)):
-            bulk.insert_converted(Event, rows.events)
-            bulk.insert_converted(Entry, [(first + n, one[0]) for n, one in enumerate(rows.events)])
-            bulk.insert_converted(Openings, rows.openings)
-            bulk.insert_converted(
-                EventRow, [_at(row, first + n) for n, row in enumerate(rows.rows)]
-            )
+            bulk.insert_values(Event, rows.events)
+            bulk.insert_values(Entry, [(first + n, one[0]) for n, one in enumerate(rows.events)])
+            bulk.insert_values(Openings, rows.openings)
+            bulk.insert_values(EventRow, [_at(row, first + n) for n, row in enumerate(rows.rows)])
             insert_tiles(full)
             fulltext.index_range(first, growing.size)
             rollups.add_range(first, growing.size)
-            if patient and older_waits(rows.newest):
+            if patient and older_waits(rows.events[-1][0]):
                 raise Overtaken
             if along:
                 along()
@@ -150,9 +147,9 @@ class Ingest(Sequencer):
 
 def _plainly(rows: Made, along: Along | None) -> None:
     with transaction.atomic():
-        bulk.insert_converted(Event, rows.events)
-        bulk.insert_converted(Openings, rows.openings)
-        bulk.insert_converted(EventRow, rows.rows)
+        bulk.insert_values(Event, rows.events)
+        bulk.insert_values(Openings, rows.openings)
+        bulk.insert_values(EventRow, rows.rows)
         if along:
             along()
 

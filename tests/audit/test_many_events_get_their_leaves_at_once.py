@@ -104,7 +104,8 @@ def test_a_batch_is_written_whole_or_not_at_all_and_the_next_goes_on(
     writer, first = Ingest(), rows_of(3)
     assert writer.write(first)
     with pytest.raises(IntegrityError):
-        writer.write(made([*prepared(drafts(2)), *prepared([DraftFactory.build(id=first.newest)])]))
+        again = prepared([DraftFactory.build(id=first.ids[-1])])
+        writer.write(made([*prepared(drafts(2)), *again]))
 
     def fails() -> None:
         raise RuntimeError("what comes along cannot be written")

@@ -441,8 +441,7 @@ ONLY: Final[dict[str, tuple[str, ...]]] = {
     "audit.ingest.Ingest": ("audit.importing.run",),
     "audit.bulk.insert": ("audit.importing.run", "audit.projection"),
     "audit.bulk.insert_as_one": ("audit.record",),
-    "audit.bulk.insert_values": ("audit.record", "audit.sequencer"),
+    "audit.bulk.insert_values": ("audit.ingest", "audit.record", "audit.sequencer"),
     "audit.bulk.statements": ("audit.record",),
-    "audit.bulk.insert_converted": ("audit.ingest",),
 }
 """Who may refer to the functions on the way to a commit."""
