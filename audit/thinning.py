@@ -8,11 +8,13 @@ sizes is computed from tiles. Docs: ADR 23.
 from __future__ import annotations
 
 import hashlib
+from array import array
 from base64 import b64encode
-from collections.abc import Collection, Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import batched, groupby
+from itertools import batched
 from typing import Final
 
 from django.db import transaction
@@ -26,8 +28,11 @@ from audit.record import record
 
 AGE: Final = timedelta(days=7)
 _LEFT: Final = ("audit.exported", "connection.exported")
-_READ: Final = 5_000
+_READ: Final = 1_000
 _AT_ONCE: Final = 500
+
+type Wanted = Callable[[Collection[int]], Container[int]]
+"""Called with some sizes; which of them are of trees of which every checkpoint stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,44 +74,75 @@ def run() -> Thinned | None:
         if not held:
             return None
         before = _day(clock.now()) - AGE
-        old = list(_older(before))
-        gone = superfluous(old, wanted())
-        if gone:
-            _tell(gone, len(old) - len(gone), before)
-            for some in batched(gone, _AT_ONCE):
+        kept = Kept.now()
+        told = _Told()
+        for one in superfluous(_older(before, told.count), kept):
+            told.add(one)
+        if told.removed:
+            told.record(before)
+            # What came to be wanted since it was told of stays.
+            for some in batched(superfluous(_older(before), kept), _AT_ONCE):
                 with transaction.atomic():
                     Checkpoint.objects.filter(id__in=[one.id for one in some]).delete()
-        return Thinned(len(gone), len(old) - len(gone))
+        return Thinned(told.removed, told.old - told.removed)
 
 
-def superfluous(old: Iterable[Old], kept_sizes: Collection[int]) -> list[Old]:
+def superfluous(old: Iterable[Old], wanted: Wanted) -> Iterator[Old]:
     """Those of old checkpoints that are neither the first nor the last of an hour, nor wanted.
 
     Args:
-        old: in the order of their ids.
-        kept_sizes: sizes of trees of which every checkpoint stays.
+        old: in the order of their ids; a few hundred of them are in memory at a time.
+        wanted: which of some sizes are those of trees of which every checkpoint stays.
     """
-    gone: list[Old] = []
-    for _, hour in groupby(
-        old, key=lambda one: one.created.replace(minute=0, second=0, microsecond=0)
-    ):
-        _, *between = hour
-        gone += [one for one in between[:-1] if one.size not in kept_sizes]
-    return gone
+    for some in batched(_between(old), _AT_ONCE):
+        stay = wanted([one.size for one in some])
+        yield from (one for one in some if one.size not in stay)
 
 
-def wanted() -> set[int]:
+def _between(old: Iterable[Old]) -> Iterator[Old]:
+    """Those whose neighbours are of the same hour."""
+    before = middle = None
+    for one in old:
+        if before and middle and _hour(before) == _hour(middle) == _hour(one):
+            yield middle
+        before, middle = middle, one
+
+
+def _hour(one: Old) -> datetime:
+    return one.created.replace(minute=0, second=0, microsecond=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
     """Sizes of trees that others cosigned, timed or took away, and at which a key begins or ends.
 
-    The newest checkpoint stays by its size, however old it is.
+    Cosignatures and time tokens are asked for a few sizes at a time, by their index: there can be
+    as many as checkpoints. The newest checkpoint stays by its size, however old it is.
     """
-    found = set(Cosignature.objects.values_list("size", flat=True))
-    found.update(TimeToken.objects.values_list("size", flat=True))
-    found.update(_taken_away())
-    for period in keyring.read().periods:
-        found.update(size for size in (period.since, period.until) if size is not None)
-    newest = Checkpoint.objects.order_by("-id").values_list("size", flat=True).first()
-    return found if newest is None else found | {newest}
+
+    few: frozenset[int]
+    taken_away: array[int]  # sorted; eight bytes for each export that ever left
+
+    @classmethod
+    def now(cls) -> Kept:
+        """As far as it is known at this moment."""
+        few = {size for one in keyring.read().periods for size in (one.since, one.until)}
+        few.add(Checkpoint.objects.order_by("-id").values_list("size", flat=True).first())
+        return cls(
+            frozenset(size for size in few if size is not None),
+            array("q", sorted(array("q", _taken_away()))),
+        )
+
+    def __call__(self, sizes: Collection[int]) -> set[int]:
+        """Those of some sizes that are kept."""
+        found = {size for size in sizes if size in self.few or self._was_taken(size)}
+        for model in (Cosignature, TimeToken):
+            found.update(model.objects.filter(size__in=sizes).values_list("size", flat=True))
+        return found
+
+    def _was_taken(self, size: int) -> bool:
+        place = bisect_left(self.taken_away, size)
+        return place < len(self.taken_away) and self.taken_away[place] == size
 
 
 def _taken_away() -> Iterator[int]:
@@ -118,7 +154,7 @@ def _taken_away() -> Iterator[int]:
             yield size
 
 
-def _older(before: datetime) -> Iterator[Old]:
+def _older(before: datetime, count: Callable[[], None] = lambda: None) -> Iterator[Old]:
     """Checkpoints signed before that moment: time rises with the id, and only the id is sorted."""
     last = 0
     while True:
@@ -128,23 +164,38 @@ def _older(before: datetime) -> Iterator[Old]:
         for one in some:
             if one.created >= before:
                 return
+            count()
             yield one
         if len(some) < _READ:
             return
         last = some[-1].id
 
 
-def _tell(gone: list[Old], kept: int, before: datetime) -> None:
-    lines = "".join(f"{one.size} {b64encode(one.root).decode()}\n" for one in gone)
-    data = {
-        "before": rfc3339(before),
-        "removed": len(gone),
-        "kept": kept,
-        "first_size": gone[0].size,
-        "last_size": gone[-1].size,
-        "heads_sha256": hashlib.sha256(lines.encode()).hexdigest(),
-    }
-    record(SYSTEM, "ledger.thinned", data=data)
+class _Told:
+    """What the log says of a run, gathered one head at a time."""
+
+    def __init__(self) -> None:
+        self.old = self.removed = self._first = self._last = 0
+        self._heads = hashlib.sha256()
+
+    def count(self) -> None:
+        self.old += 1
+
+    def add(self, one: Old) -> None:
+        self._first, self._last = self._first if self.removed else one.size, one.size
+        self.removed += 1
+        self._heads.update(f"{one.size} {b64encode(one.root).decode()}\n".encode())
+
+    def record(self, before: datetime) -> None:
+        data = {
+            "before": rfc3339(before),
+            "removed": self.removed,
+            "kept": self.old - self.removed,
+            "first_size": self._first,
+            "last_size": self._last,
+            "heads_sha256": self._heads.hexdigest(),
+        }
+        record(SYSTEM, "ledger.thinned", data=data)
 
 
 def _day(moment: datetime) -> datetime:

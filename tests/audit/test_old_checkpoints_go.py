@@ -24,24 +24,23 @@ def at(minutes: float, number: int) -> Old:
     return Old(number, number, b"", datetime(2026, 3, 1, tzinfo=UTC) + timedelta(minutes=minutes))
 
 
-def sizes(old: list[Old]) -> list[int]:
-    return [one.size for one in old]
+def gone_of(old: list[Old], *wanted: int) -> list[int]:
+    return [one.size for one in superfluous(old, lambda _sizes: wanted)]
 
 
 def test_first_and_last_of_each_hour_and_what_others_hold_stay() -> None:
     day = [at(n * 10, n) for n in range(18)]  # six an hour, three hours
-    assert sizes(superfluous(day, ())) == [1, 2, 3, 4, 7, 8, 9, 10, 13, 14, 15, 16]
-    assert sizes(superfluous(day, {2, 9})) == [1, 3, 4, 7, 8, 10, 13, 14, 15, 16]
-    assert superfluous([at(0, 1)], ()) == superfluous([at(0, 1), at(5, 2)], ()) == []
-    assert superfluous([], ()) == []
+    assert gone_of(day) == [1, 2, 3, 4, 7, 8, 9, 10, 13, 14, 15, 16]
+    assert gone_of(day, 2, 9) == [1, 3, 4, 7, 8, 10, 13, 14, 15, 16]
+    assert gone_of([at(0, 1)]) == gone_of([at(0, 1), at(5, 2)]) == gone_of([]) == []
 
 
 def test_a_second_pass_over_what_stayed_takes_nothing() -> None:
     day = [at(n, n) for n in range(300)]
-    kept = {9, 200}
-    gone = set(sizes(superfluous(day, kept)))
+    kept = (9, 200)
+    gone = set(gone_of(day, *kept))
     left = [one for one in day if one.size not in gone]
-    assert len(left) == 2 * 5 + len(kept) and superfluous(left, kept) == []
+    assert len(left) == 2 * 5 + len(kept) and gone_of(left, *kept) == []
 
 
 @pytest.fixture

@@ -1,0 +1,68 @@
+"""However many old checkpoints there are, thinning holds few in memory and asks by index."""
+
+from __future__ import annotations
+
+import tracemalloc
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from audit import clock, thinning
+from audit.models import Checkpoint, Cosignature, TimeToken
+
+pytestmark = pytest.mark.django_db
+
+_MANY = {
+    "sqlite": """
+        WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < %s)
+        INSERT INTO audit_checkpoint (size, root, note, created)
+        SELECT 1000000 + n, zeroblob(32), 'x', datetime(%s, '+' || n || ' seconds') FROM numbers
+    """,
+    "postgresql": """
+        INSERT INTO audit_checkpoint (size, root, note, created)
+        SELECT 1000000 + n, decode(repeat('00', 32), 'hex'), 'x', v.begin + n * interval '1 second'
+        FROM (SELECT %s::int AS many, %s::timestamptz AS begin) v, generate_series(1, v.many) n
+    """,
+}
+
+
+def signed_each_second(many: int) -> None:
+    """Checkpoints of past weeks; as with the sequencer, time rises with the id."""
+    begin = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    begin -= timedelta(days=9, seconds=many)
+    with connection.cursor() as cursor:
+        cursor.execute(_MANY[connection.vendor], [many, f"{begin:%Y-%m-%d %H:%M:%S}"])
+
+
+def peak_of(many: int) -> int:
+    """Bytes in memory at once while those of `many` are removed that go."""
+    signed_each_second(many)
+    tracemalloc.start()
+    try:
+        done = thinning.run()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert done is not None and done.removed >= many - 2 * (many // 3600 + 2)
+    return peak
+
+
+def test_memory_is_the_same_for_few_and_for_many() -> None:
+    peak_of(100)  # imports, prepared statements
+    some = peak_of(3_000)
+    assert peak_of(12_000) < 1.2 * some
+
+
+def test_what_others_hold_is_asked_for_by_index() -> None:
+    sizes = list(range(1, 500))
+    for rows in (
+        Cosignature.objects.filter(size__in=sizes).values_list("size", flat=True),
+        TimeToken.objects.filter(size__in=sizes).values_list("size", flat=True),
+        Checkpoint.objects.filter(id__gt=7).order_by("id").values_list("id", "size")[:500],
+    ):
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":  # a nearly empty table would be read whole
+                cursor.execute("SET LOCAL enable_seqscan = off")
+        plan = rows.explain().lower()
+        assert "index" in plan or "primary key" in plan, plan
