@@ -9,8 +9,9 @@ from contextlib import suppress
 
 from django.core.cache import cache
 
-from audit import compacting, erasure, evidence, scrubbing
+from audit import compacting, erasure, evidence, remembered, scrubbing, terms, unchanged
 from audit.exports import forgetting
+from audit.ledger import commitment, tokens
 from audit.models import (
     EvidenceItem,
     Openings,
@@ -74,6 +75,11 @@ def _drop_quarantined(whose: Whose) -> int:
             row.delete()
             gone += 1
     return gone
+
+
+def _forget(_whose: Whose) -> int:
+    remembered.tell()
+    return 0
 
 
 def _clear_cache(_whose: Whose) -> int:
@@ -142,6 +148,7 @@ register(
         _destroy_evidence,
     )
 )
+register(Store("memory", "What running processes remember", 97, lambda _whose: 0, _forget))
 register(
     Store(
         DATABASE,
@@ -151,3 +158,12 @@ register(
         lambda _whose: compacting.compact(),
     )
 )
+
+for _name, _each in {
+    "subject keys": commitment.subject_key.cache_clear,
+    "words and filter values": terms.forget,
+    "sign-in tokens that were verified": tokens.forget,
+    "evidence that was read": evidence.forget_read,
+    "rows that seldom change": unchanged.forget,
+}.items():
+    remembered.register(_name, _each)

@@ -18,7 +18,18 @@ from typing import Any
 
 from django.db import close_old_connections
 
-from audit import clock, countcheck, evidence, guards, heads, locks, logkey, straycheck, tree
+from audit import (
+    clock,
+    countcheck,
+    evidence,
+    guards,
+    heads,
+    idle,
+    locks,
+    logkey,
+    straycheck,
+    tree,
+)
 from audit.actor import SYSTEM
 from audit.clock import rfc3339
 from audit.files import write_durably
@@ -242,7 +253,7 @@ def loop(stop: threading.Event, *, pause_s: float = 1.0) -> None:
     """Verify a tenth of the time until `stop` is set."""
     rounds = Rounds()
     while not stop.is_set():
-        close_old_connections()
+        idle.rest()
         rounds.turn(budget_s=SHARE * pause_s)
         stop.wait(pause_s)
     close_old_connections()

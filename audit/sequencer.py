@@ -24,6 +24,7 @@ from audit import (
     clock,
     fulltext,
     heads,
+    idle,
     keychanges,
     keyring,
     keyrotation,
@@ -213,7 +214,7 @@ def loop(stop: threading.Event, *, pause_s: float = 0.3) -> None:
     """
     sequencer, next_sweep, wait = Sequencer(), 0.0, pause_s
     while not stop.is_set():
-        close_old_connections()
+        idle.rest()
         try:
             sweep = time.monotonic() >= next_sweep
             if sweep or EventRow.objects.filter(seq__isnull=True).exists():

@@ -17,7 +17,7 @@ from cryptography import x509
 from django.conf import settings
 from django.db import close_old_connections
 
-from audit import clock, heads, locks
+from audit import clock, heads, idle, locks
 from audit.ledger import timestamp
 from audit.ledger.timestamp import TimestampError
 from audit.models import Checkpoint, TimeToken
@@ -163,7 +163,7 @@ def _holds(token: TimeToken, checkpoint: Checkpoint, trusted: list[x509.Certific
 def loop(stop: threading.Event, *, pause_s: float = 5.0) -> None:
     """Stamp what is due until `stop` is set."""
     while not stop.is_set():
-        close_old_connections()
+        idle.rest()
         wait = pause_s
         try:
             stamp_due(clock.now())

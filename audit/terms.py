@@ -144,6 +144,12 @@ def _of_any_person(roles: tuple[str, ...] | None, iss: str, sub: str, *more: str
 _of_short_person = lru_cache(maxsize=8192)(_of_any_person)
 
 
+def forget() -> None:
+    """Keep no word of anybody."""
+    for kept in (value_token, _of_kind, _of_short_name, _of_short_person):
+        kept.cache_clear()
+
+
 def person_key(someone: Mapping[str, Any] | None) -> str:
     """`subject_key` of a person of a public event; empty for nobody, and once erased."""
     sub = someone["sub"] if someone else ""

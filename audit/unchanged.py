@@ -110,6 +110,12 @@ def _kept(found: str | None) -> Kept | None:
     return kept
 
 
+def forget() -> None:
+    """Ask everything anew from the next look on."""
+    global _newest
+    _newest = None
+
+
 def are_watched(tables: frozenset[str]) -> bool:
     """Whether changes of all these tables are told in this database."""
     name = str(connection.settings_dict["NAME"])

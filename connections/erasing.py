@@ -10,8 +10,9 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from audit import scrubbing, subjects
+from audit import remembered, scrubbing, subjects
 from audit.subjects import MARK, Known, Sealed, Store, Whose, knows, register
+from connections.inventory import kept
 from connections.models import (
     Allowance,
     AppAccess,
@@ -125,6 +126,7 @@ def _erase(whose: Whose) -> int:
     return gone + sum(scrubbing.scrub(model, fields, whose) for model, fields in _SCRUBBED)
 
 
+remembered.register("the inventory", kept.forget)
 register(
     Store(
         "connections",

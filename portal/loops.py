@@ -17,6 +17,8 @@ from typing import Any
 from celery import bootsteps
 from django.db import close_old_connections
 
+from audit import idle
+
 log = logging.getLogger("portal.loops")
 
 Loop = Callable[[threading.Event], None]
@@ -28,8 +30,9 @@ def repeat(work: Callable[[], object], every_s: float) -> Loop:
     def loop(stop: threading.Event) -> None:
         while not stop.is_set():
             started = time.monotonic()
-            work()
-            close_old_connections()
+            with idle.working():
+                work()
+                close_old_connections()
             stop.wait(max(0.05, every_s - (time.monotonic() - started)))
 
     return loop
@@ -40,7 +43,7 @@ def loops() -> dict[str, Loop]:
     from approvals import clock
     from approvals.erasing import replay
     from approvals.sweep import ASKING, LETTERS, STEPS, sweep, tidy
-    from audit import due, rounds, sequencer, stamping, thinning, witnesses
+    from audit import due, remembered, rounds, sequencer, stamping, thinning, witnesses
     from connections import letters as owners
     from connections import reachable, reconcile
     from connections.access import reading
@@ -64,6 +67,7 @@ def loops() -> dict[str, Loop]:
         "audit-due": repeat(due.run, 1.0),
         "thinning": repeat(thinning.run_due, 600.0),
         "erasures": repeat(replay.run_due, 30.0),
+        "remembered": repeat(remembered.look, 2.0),
         "gateways": repeat(watch.poll_due, 1.0),
         "inventory": repeat(reconcile.run_due, 5.0),
         "dozing": repeat(dozing.run, 20.0),
@@ -77,10 +81,11 @@ def loops() -> dict[str, Loop]:
 
 def _spread(pool: ThreadPoolExecutor, work: Iterable[Callable[[], None]]) -> None:
     def one(piece: Callable[[], None]) -> None:
-        try:
-            piece()
-        finally:  # a thread that kept a broken connection would fail at every piece from then on
-            close_old_connections()
+        with idle.working():
+            try:
+                piece()
+            finally:  # a thread that kept a broken one would fail at every piece from then on
+                close_old_connections()
 
     list(pool.map(one, work))
 

@@ -2,12 +2,19 @@
 
 import os
 
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
+
+from audit import idle, remembered
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 application = get_wsgi_application()
+
+request_started.connect(remembered.watch)
+request_started.connect(idle.begin)
+request_finished.connect(idle.end)
 
 # All pages and the API are loaded now: the first visitor need not wait for it, and processes that
 # are forked from this one share it.

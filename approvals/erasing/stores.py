@@ -24,7 +24,8 @@ from approvals.models import (
     Person,
     PolicyVersion,
 )
-from audit import scrubbing, subjects
+from approvals.policy import versions
+from audit import remembered, scrubbing, subjects
 from audit.actor import Actor
 from audit.ledger.commitment import subject_key
 from audit.subjects import MARK, Known, Sealed, Store, Whose, knows, register
@@ -149,6 +150,7 @@ def _answers(whose: Whose) -> QuerySet[IdempotencyRecord]:
     return IdempotencyRecord.objects.filter(Q(subject__in=own) | Q(pk__in=naming.values("pk")))
 
 
+remembered.register("versions of the policy", versions.forget)
 register(
     Store(
         "requests",

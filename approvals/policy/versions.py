@@ -53,6 +53,11 @@ def _kept(name: str) -> InForce | None:
     return None
 
 
+def forget() -> None:
+    """Read every version anew."""
+    _kept.cache_clear()
+
+
 def load(name: str) -> InForce:
     """The version of that digest; the safest policy where its row was altered or is gone."""
     if name == _DEFAULT.digest:

@@ -58,6 +58,11 @@ def claims(token: bytes, issuer_keys: Mapping[str, Mapping[str, Any]]) -> dict[s
         raise TokenError(f"the key set of {named} is not JSON: {error}") from error
 
 
+def forget() -> None:
+    """Keep no token, nor what it says."""
+    _verified.cache_clear()
+
+
 # One sign-in token is the evidence of every event of its session.
 @lru_cache(maxsize=512)
 def _verified(token: bytes, key_set: bytes) -> Mapping[str, Any]:

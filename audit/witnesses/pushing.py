@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db import close_old_connections
 from django.db.models import Q
 
-from audit import clock, heads, locks
+from audit import clock, heads, idle, locks
 from audit.models import Checkpoint, Cosignature, WitnessState
 from audit.witnesses import conflict
 from audit.witnesses.configuration import Target, configured
@@ -55,7 +55,7 @@ def push_due() -> int:
 def loop(stop: threading.Event, *, pause_s: float = 0.5) -> None:
     """Push until `stop` is set."""
     while not stop.is_set():
-        close_old_connections()
+        idle.rest()
         push_due()
         stop.wait(pause_s)
     close_old_connections()

@@ -241,4 +241,11 @@ def _now() -> Kept | None:
     return _newest.kept
 
 
+def forget() -> None:
+    """Read all accounts anew at the next look."""
+    global _newest
+    with _lock:
+        _newest = None
+
+
 _NOTHING: Final = 2**62  # no number is behind it: a first look asks for the beginning alone

@@ -159,6 +159,7 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
         "records",
         "erasures that a restored database lacks, done again",
     ),
+    "remembered": ("audit.remembered.look", "keeps", "nothing: forgets who was erased"),
     "gateways": ("enforcement.watch.poll_due", "decides", "a CRITICAL finding asks by itself"),
     "inventory": ("connections.reconcile.run_due", "records", "what Auth0 knows, compared"),
     "dozing": ("connections.just_in_time.dozing.run", "records", "what fell asleep or is awake"),

@@ -132,5 +132,6 @@ def test_every_column_is_erased_or_says_why_not() -> None:
 
 def test_stores_go_in_an_order_that_a_kill_can_interrupt() -> None:
     order: list[Any] = [store.name for store in subjects.stores()]
-    assert order[-3:] == ["log", "evidence", "database"], "openings tell whose words to look for"
+    last = ["log", "evidence", "memory", "database"]
+    assert order[-4:] == last, "openings tell whose words to look for"
     assert order.index("people") > order.index("requests")

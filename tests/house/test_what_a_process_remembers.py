@@ -1,0 +1,98 @@
+"""Whatever a process keeps of calls is forgotten after an erasure, or says why it need not be."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Final
+
+from audit import remembered
+from tests.house.code import modules
+
+FORGOTTEN: Final = {
+    "approvals.policy.versions._kept": "versions of the policy",
+    "audit.evidence._kept": "evidence that was read",
+    "audit.ledger.commitment.subject_key": "subject keys",
+    "audit.ledger.tokens._verified": "sign-in tokens that were verified",
+    "audit.terms.value_token": "words and filter values",
+    "audit.terms._of_kind": "words and filter values",
+    "audit.terms._of_short_name": "words and filter values",
+    "audit.terms._of_short_person": "words and filter values",
+}
+"""Function -> the name under which it is registered."""
+OTHERS: Final = {
+    "connections to the database",
+    "addresses that Python parsed",
+    "patterns that Python compiled",
+    "rows that seldom change",
+    "the inventory",
+}
+"""What is kept otherwise than by a decorator."""
+
+_SETTINGS = "clients and settings of ours"
+_SHAPES = "names of tables and columns"
+HOLD_NOBODY: Final = {
+    "approvals.issuer.auth0": _SETTINGS,
+    "approvals.issuer.outbound": _SETTINGS,
+    "approvals.webhook._http": _SETTINGS,
+    "audit.bulk._as_one": _SHAPES,
+    "audit.bulk._insert": _SHAPES,
+    "audit.bulk._shape": _SHAPES,
+    "audit.bulk.psycopg": "a module",
+    "audit.exports.blocks._maker": "a digest of our code",
+    "audit.importing.masking.fingerprint": "a digest of our code",
+    "audit.importing.operations._known": "lives as long as an import",
+    "audit.packs.build.tile": "lives as long as a pack is built",
+    "audit.terms._of_way": "codes",
+    "audit.keyring._parsed": "public keys",
+    "audit.known.code": "a digest of our code",
+    "audit.ledger.commitment._before": "paths of fields",
+    "audit.ledger.fields._is_action": "names of actions",
+    "audit.ledger.fields._is_key": "names of members",
+    "audit.ledger.fields._is_time": "times",
+    "audit.ledger.query.text._paths": "paths of fields",
+    "audit.packs.assemble.verifier": "a page of ours",
+    "audit.rawrows.of": _SHAPES,
+    "audit.stamping._http": _SETTINGS,
+    "audit.stamping._roots": _SETTINGS,
+    "audit.terms._time_tokens": "hours",
+    "audit.witnesses.configuration._read": _SETTINGS,
+    "audit.witnesses.exchange._http": _SETTINGS,
+    "enforcement.gateway._http": _SETTINGS,
+    "outbound.client._public_authorities": "certificates that everybody trusts",
+    "portal.api.docs.operations": "our own document",
+    "portal.api.token_door._match": "an address of our own",
+    "portal.web.context.version": "our version",
+    "portal.web.icons.symbols": "our own drawings",
+    "portal.web.nav.exists": "addresses of our own pages",
+    "portal.web.templatetags.ata.scope": "scopes in words",
+}
+
+
+def kept() -> set[str]:
+    """Every function of the rooms whose answers are kept, by a decorator or by an assignment."""
+    return {
+        f"{module}.{name}"
+        for module, tree in modules().items()
+        for node in ast.walk(tree)
+        for name in _keeps(node)
+    }
+
+
+def _keeps(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef) and any(map(_is_cache, node.decorator_list)):
+        yield node.name
+    called = node.value if isinstance(node, ast.Assign) else None
+    if isinstance(node, ast.Assign) and isinstance(called, ast.Call) and _is_cache(called.func):
+        yield ast.unparse(node.targets[0]).rpartition(".")[2]
+
+
+def _is_cache(made: ast.expr) -> bool:
+    called = made.func if isinstance(made, ast.Call) else made
+    return ast.unparse(called).rpartition(".")[2] in {"cache", "lru_cache"}
+
+
+def test_every_kept_answer_is_forgotten_or_holds_nobody() -> None:
+    assert kept() == FORGOTTEN.keys() | HOLD_NOBODY.keys()
+    assert not FORGOTTEN.keys() & HOLD_NOBODY.keys()
+    assert remembered.registered() == set(FORGOTTEN.values()) | OTHERS
