@@ -87,7 +87,7 @@ def _prove(ask: Ask, answer: ciba.Approved, person: Person) -> _Proven:
     signed_details: Sequence[Mapping[str, object]] = ()
     try:
         if tokens.id_token:
-            identity = issuer.auth0().verify_id_token(tokens.id_token, nonce=None)
+            identity = issuer.auth0().verify_id_token(tokens.id_token, nonce=None, once=True)
             if identity.subject != person.sub:
                 raise NotOurs("wrong_subject", "Somebody other than the asked person approved.")
             if identity.issued_at < _asked_at(ask) - LEEWAY_S:

@@ -20,7 +20,7 @@ from auth0_client.discovery import Discovery
 from auth0_client.endpoint import Endpoints
 from auth0_client.id_token import IdClaims, verify_id_token
 from auth0_client.jwt import Opened
-from auth0_client.keys import SigningKeys
+from auth0_client.keys import KeysNow, SigningKeys
 from auth0_client.logout_token import LogoutClaims, verify_logout_token
 from auth0_client.management import Management
 from auth0_client.management.transport import ManagementTransport
@@ -76,11 +76,15 @@ class Auth0:
         access_token: str | None = None,
         leeway: float = 60.0,
         now: float | None = None,
+        once: bool = False,
     ) -> IdClaims:
-        """An ID token issued to our web client; see ``id_token.verify_id_token``."""
+        """An ID token issued to our web client; see ``id_token.verify_id_token``.
+
+        ``once``: it came in an answer that is not given again, so ``key_miss_floor`` does not hold.
+        """
         return verify_id_token(
             token,
-            self.keys,
+            KeysNow(self.keys) if once else self.keys,
             issuer=self.issuer,
             client_id=self.tenant.client_id,
             nonce=nonce,
@@ -124,10 +128,13 @@ class Auth0:
         issued_after: float | None = None,
         now: float | None = None,
     ) -> ApprovalClaims:
-        """A token issued for one approval; see ``access_token.verify_approval_token``."""
+        """A token issued for one approval; see ``access_token.verify_approval_token``.
+
+        It came in an answer that is not given again, so ``key_miss_floor`` does not hold.
+        """
         return verify_approval_token(
             token,
-            self.keys,
+            KeysNow(self.keys),
             issuer=self.issuer,
             audience=self.tenant.approval_audience,
             client_id=self.tenant.client_id,

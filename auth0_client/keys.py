@@ -49,6 +49,17 @@ class KeySnapshot:
         return next((key for name, key in self.keys if name == kid), None)
 
 
+@dataclass(frozen=True, slots=True)
+class KeysNow:
+    """A key set that looks for every unknown key at once: see ``SigningKeys.find_now``."""
+
+    keys: SigningKeys
+
+    def find(self, kid: str | None) -> RSAKey:
+        """The key called ``kid``; raises as ``SigningKeys.find_now``."""
+        return self.keys.find_now(kid)
+
+
 class SigningKeys:
     """The current key set, refetched when stale and when a token names a key we do not know.
 
@@ -82,7 +93,21 @@ class SigningKeys:
             TokenRefused: ``unknown_key``, also after asking the tenant again.
             Unavailable, OutboundError: no key set can be had.
         """
-        key = self.snapshot().find(kid) or self._cached.get_newer(self._miss_floor).find(kid)
+        return self._found(kid, self._miss_floor)
+
+    def find_now(self, kid: str | None) -> RSAKey:
+        """As ``find``, but look again for an unknown key however lately somebody looked.
+
+        For answers that the issuer gives once, on a line of our own: nobody else can name a key
+        there, and what cannot be judged now is lost.
+
+        Raises:
+            TokenRefused, Unavailable, OutboundError: as ``find``.
+        """
+        return self._found(kid, 0.0)
+
+    def _found(self, kid: str | None, floor: float) -> RSAKey:
+        key = self.snapshot().find(kid) or self._cached.get_newer(floor).find(kid)
         if key is None:
             raise TokenRefused("unknown_key", "the issuer publishes no such signing key")
         return key

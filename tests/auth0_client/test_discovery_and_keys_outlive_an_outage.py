@@ -17,6 +17,7 @@ from auth0_client.cache import Cached, Lifetimes
 from auth0_client.errors import IssuerMismatch, NotOffered, Unavailable
 from outbound import BadAnswer, Guard, Outbound, OutboundRefused, Retries
 from tests.auth0_client.pretended_tenant import (
+    DETAILS,
     ISSUER,
     NOW,
     World,
@@ -159,6 +160,26 @@ def test_a_rotated_key_is_accepted_without_a_restart(world: World, other_key: RS
     claims = {"iss": ISSUER, "sub": "a", "aud": "ata-web", "iat": NOW, "exp": NOW + 600}
     token = signed(other_key, claims)
     assert world.auth0.verify_id_token(token, nonce=None).kid == "key-2"
+
+
+def test_what_is_answered_once_is_judged_by_the_keys_of_that_moment(
+    world: World, other_key: RSAKey
+) -> None:
+    """An approval comes once: it must not fail because somebody looked for keys a moment ago."""
+    world.auth0.keys.snapshot()
+    world.jwks.respond(json=key_set(other_key))
+    world.now += 1
+    claims = {"iss": ISSUER, "sub": "a", "aud": "ata-web", "iat": NOW, "exp": NOW + 600}
+    token = signed(other_key, claims)
+    with pytest.raises(TokenRefused):
+        world.auth0.verify_id_token(token, nonce="n")
+    assert world.auth0.verify_id_token(token, nonce=None, once=True).kid == "key-2"
+    world.jwks.respond(json=key_set(world.key))
+    approval = claims | {"aud": "https://ata.local/approvals", "azp": "ata-web"}
+    approval |= {"authorization_details": DETAILS}
+    token = world.sign(approval)
+    assert world.auth0.verify_approval_token(token, expected_sub="a").kid == "key-1"
+    assert world.jwks.call_count == 3
 
 
 def test_the_snapshot_keeps_the_exact_bytes_for_evidence(world: World) -> None:
