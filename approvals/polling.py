@@ -95,7 +95,7 @@ def _start(ask: Ask) -> None:
             authorization_details=details.for_ask(ask),
         )
     except (Auth0Error, OutboundError) as error:
-        _not_started(ask, error, now)
+        _not_started(ask, error, clock.now())  # a wait begins when it is asked for
         return
     expires = now + timedelta(seconds=started.expires_in)
     with transaction.atomic(durable=True):
@@ -197,6 +197,7 @@ def _poll(ask: Ask) -> None:
         answer = issuer.auth0().ciba.poll(auth_req_id)
     except (Auth0Error, OutboundError) as error:
         log.warning("poll of ask %s failed: %s", ask.pk, error)
+        now = clock.now()  # a wait begins when it is asked for
         if now > ask.expires_at + timedelta(minutes=10):
             _finish(ask, answers.unreachable(ask, now))
         else:

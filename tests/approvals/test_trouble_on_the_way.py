@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import httpx
+import pytest
 import respx
 
 from approvals import clock, closing, people
@@ -84,6 +86,30 @@ def test_a_rate_limit_is_waited_for_and_said(
     assert waiting.due is not None and not due_work(clock.now(), ASKING)
     work()
     assert code_of(approval) in phones.waiting("operator2")
+
+
+@pytest.mark.parametrize("path", ["/bc-authorize", "/oauth/token"])
+def test_a_wait_begins_when_it_is_asked_for(
+    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, work: Work, path: str
+) -> None:
+    """What an answer took on its way is no part of its Retry-After (RFC 9110 section 10.2.3)."""
+    approval = ask(olu)
+    said: list[datetime] = []
+
+    def limited(_: httpx.Request) -> httpx.Response:
+        said.append(clock.now())
+        body = {"error": "too_many_requests"}
+        return httpx.Response(429, json=body, headers={"Retry-After": "30"})
+
+    if path == "/oauth/token":
+        work(1)
+    with respx.mock(assert_all_called=False) as router:
+        router.post(f"{phones.tenant.url}{path}").mock(side_effect=limited)
+        router.route().pass_through()
+        work(1)
+    waiting = approval.current
+    assert waiting is not None and waiting.due is not None
+    assert waiting.due >= said[0] + timedelta(seconds=30)
 
 
 def test_somebody_without_a_phone_is_passed_over(
