@@ -1,9 +1,10 @@
 #!/bin/sh
-# All tests, three runs beside each other: everything on SQLite; every query of the rooms with tables
-# again on PostgreSQL; stories and every page for everybody in Chromium. Each of them waits a good
-# part of its time, for processes, clocks and pages, so that two cores are busy only when they run
-# together; more workers than that collect and prepare for longer than they help.
-# tests/elsewhere waits for the limits of a provider by the clock, and has a command of its own.
+# All tests, four runs beside each other: everything on SQLite; every query of the rooms with tables
+# again on PostgreSQL; stories and every page for everybody in Chromium; the flows of people against
+# another provider that fails. Each of them waits a good part of its time, for processes, clocks and
+# pages, so that two cores are busy only when they run together; more workers than that collect and
+# prepare for longer than they help. tests/elsewhere waits for nearly all of its time, for the limits
+# of its provider by the clock: it holds up nobody, and a worker of another run would stand still.
 # That every door comes to the same outcome is told by one engine: none has doors of its own.
 # Arguments go to pytest (`make test ARGS=…` is not needed for the whole suite).
 set -eu
@@ -21,6 +22,8 @@ unset PYTHONDONTWRITEBYTECODE
 # first, for the house that they visit takes a while to open. What restarts it comes last.
 .venv/bin/python -m pytest tests/stories tests/access tests/processes "$@" > "$said/stories" 2>&1 &
 stories=$!
+.venv/bin/python -m pytest tests/elsewhere "$@" > "$said/elsewhere" 2>&1 &
+elsewhere=$!
 compiled=tests/__pycache__/.compiled
 if [ ! -e "$compiled" ] || [ -n "$(find tests -name '*.py' -newer "$compiled" | head -n 1)" ]; then
   mkdir -p tests/__pycache__
@@ -38,13 +41,16 @@ fi
 postgres=$!
 
 result=0
-echo "Tests on SQLite; meanwhile on PostgreSQL, and stories and pages in Chromium"
+echo "Tests on SQLite; meanwhile on PostgreSQL, in Chromium, and against another provider"
 .venv/bin/python -m pytest -n "$workers" \
   --ignore=tests/stories --ignore=tests/access --ignore=tests/processes \
   --ignore=tests/elsewhere "$@" || result=$?
 echo "Stories, and every page for everybody, in Chromium"
 wait "$stories" || result=$?
 cat "$said/stories"
+echo "Flows against another provider that fails"
+wait "$elsewhere" || result=$?
+cat "$said/elsewhere"
 echo "Tests on PostgreSQL"
 wait "$postgres" || result=$?
 cat "$said/postgres"

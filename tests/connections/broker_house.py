@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +130,9 @@ class House:
         """Their own accounts, as `/v1/connections` tells them."""
         token = self.vault.token(sub)
         answer = httpx.get(
-            f"{self.url}/v1/connections?owner=me", headers={"Authorization": f"Bearer {token}"}
+            f"{self.url}/v1/connections?owner=me",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=60,
         )
         return list(answer.json()["items"])
 
@@ -171,8 +173,12 @@ def house_of[H: House](
     folder: Path,
     vault: VaultElsewhere | None = None,
     more: Mapping[str, str] | None = None,
+    before: Sequence[Sequence[str]] = (),
 ) -> Iterator[H]:
-    """Start all of it; one portal process, so that requests of one moment meet."""
+    """Start all of it; one portal process, so that requests of one moment meet.
+
+    `before` are commands of Django that run before the portal does.
+    """
     vault = (vault or VaultElsewhere()).start()
     with _database(folder) as database:
         kept = {
@@ -188,7 +194,7 @@ def house_of[H: House](
             "DJANGO_SETTINGS_MODULE": "portal.settings", **(more or {}),
         }  # fmt: skip
         (folder / "secrets").mkdir(mode=0o700)
-        commands = [["declare_manifests", "demo/manifests"]]
+        commands = [["declare_manifests", "demo/manifests"], *before]
         if database.startswith("sqlite:"):
             migrated(folder / "portal.sqlite3")
         else:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.elsewhere.whole_house import HTML, PUSH, SUBS, WholeHouse, limited
+from tests.elsewhere.whole_house import HTML, PUSH, SLOW, SUBS, WholeHouse, limited
 from tests.support.stack import eventually
 
 COMPLETE = "POST /me/v1/connected-accounts/complete"
@@ -36,7 +36,7 @@ def outcomes(place: WholeHouse, connection: str) -> list[str]:
         ("dropbox", HTML, False, "unknown"),
         ("google-oauth2", {"cut": True}, True, "unknown"),
         ("slack", HTML | {"done": True}, True, "unknown"),
-        ("github", {"wait_s": 9}, True, "unknown"),
+        ("github", SLOW, True, "unknown"),
     ],
     ids=["429", "500", "malformed", "cut", "malformed after the work", "slow"],
 )
@@ -62,9 +62,13 @@ def test_what_is_said_to_be_connected_is_what_the_provider_holds(
 
 
 def test_connecting_after_keys_changed(place: WholeHouse) -> None:
+    """Who looked for keys less than five seconds ago looks a little later; nothing is half done."""
     place.visitor("tara")
-    place.rotates()
-    assert "is connected." in place.connects("tara", "dropbox", "tara").text
+    place.vault.tell(rotate_keys=f"key-{time.time()}")
+    eventually(
+        lambda: "is connected." in place.connects("tara", "dropbox", "tara").text,
+        "the portal finds the new key by itself",
+    )
     assert [a["connection"] for a in place.in_vault("tara")].count("dropbox") == 1
 
 
@@ -86,7 +90,7 @@ def test_what_is_said_to_be_deleted_is_gone(place: WholeHouse) -> None:
         "slack": {"status": 500},
         "dropbox": HTML,
         "google-oauth2": {"cut": True},
-        "jira": {"wait_s": 9},
+        "jira": SLOW,
     }
     for name, fault in faults.items():
         place.breaks(re.escape(deleting(held[name])), fault)
@@ -115,10 +119,10 @@ def deletions(place: WholeHouse, *ids: str) -> list[dict[str, Any]]:
     ("who", "faults", "tries"),
     [
         ("sven", [limited(3), {"cut": True}], 2),
-        ("pia", [{"status": 500}, HTML], 3),
+        ("pia", [{"status": 500}, HTML, SLOW], 3),
         ("quin", [limited(0, by="X-RateLimit-Reset")], 2),
     ],
-    ids=["429 and lost", "500 and malformed", "429 that names its reset"],
+    ids=["429 and lost", "500, malformed and slow", "429 that names its reset"],
 )
 def test_sessions_of_another_person_are_ended_once(
     place: WholeHouse, who: str, faults: list[dict[str, Any]], tries: int
@@ -193,4 +197,4 @@ def test_a_caller_is_told_when_the_limit_resets(place: WholeHouse) -> None:
     place.vault.tell(faults=[limited(reset, by="X-RateLimit-Reset")])
     said = place.ask(place.vault.token(SUBS["tara"]), "jira", Skill="")
     assert (said.status, said.code) == (429, "rate_limited")
-    assert 20 < int(said.headers["retry-after"]) <= 40
+    assert reset - time.time() <= int(said.headers["retry-after"]) <= 40

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from tests.connections.broker_house import Said
-from tests.elsewhere.whole_house import HTML, PUSH, SUBS, TOKEN, WholeHouse, limited
+from tests.elsewhere.whole_house import HTML, PUSH, SLOW, SUBS, TOKEN, WholeHouse, limited
 from tests.support.stack import eventually
 
 LOST: tuple[dict[str, Any], ...] = (
     {"cut": True},
     HTML | {"done": True},
-    {"wait_s": 14},
+    SLOW,
 )
 """An answer comes once; these lose it after the provider gave it."""
 
@@ -90,19 +90,21 @@ def test_an_approval_that_was_lost_unfreezes_nothing(place: WholeHouse) -> None:
 
 
 def test_keys_change_while_people_are_asked(place: WholeHouse) -> None:
-    early, late = frozen(place, "early"), frozen(place, "late")
-    for pk in (early, late):
-        place.pushed(pk, "amir")
-    place.rotates()
-    place.answered(early, "amir")
-    over = place.closed(early)
+    names = ("early", "at-once", "late")
+    asked = {name: frozen(place, name) for name in names}
+    codes = {name: place.pushed(pk, "amir")["code"] for name, pk in asked.items()}
+    place.rotates(answer={codes["early"]: "approve"})
+    over = place.closed(asked["early"])
     assert over["outcome"] == "approved", over
-    assert (is_frozen(place, "early"), unfrozen(place, "early")) == (False, 1)
-    (event,) = [e for e in place.told("agent.unfrozen") if e["target"]["name"] == "early"]
-    assert event["human"] == "H2", "what was signed by the new key proves it"
-    place.vault.tell(retired=True)
-    place.answered(late, "amir")
-    over = place.closed(late)
+    place.rotates(answer={codes["at-once"]: "approve"})
+    over = place.closed(asked["at-once"])
+    assert over["outcome"] == "approved", "although the keys were read a moment ago"
+    for name in names[:2]:
+        assert (is_frozen(place, name), unfrozen(place, name)) == (False, 1)
+        (event,) = [e for e in place.told("agent.unfrozen") if e["target"]["name"] == name]
+        assert event["human"] == "H2", "what was signed by the new key proves it"
+    place.vault.tell(retired=True, answer={codes["late"]: "approve"})
+    over = place.closed(asked["late"])
     place.vault.tell(retired=False)
     assert over["outcome"] == "failed", "signed by a key that is published no more"
     assert is_frozen(place, "late") and not unfrozen(place, "late")
@@ -154,32 +156,39 @@ def test_an_escalation_whose_second_answer_was_lost_grants_nothing(place: WholeH
 
 def test_what_sleeps_wakes_only_by_an_answer_that_came(place: WholeHouse) -> None:
     place.connects("rita", "jira", "rita-at-jira")
-    rita = place.vault.token(SUBS["rita"])
-    assert place.ask(rita, "jira", Skill="").status == 200
+
+    def uses() -> Said:
+        return place.ask(place.vault.token(SUBS["rita"]), "jira", Skill="")
+
+    assert uses().status == 200
     place.api("PUT", "/v1/connections/settings/jira", SUBS["anya"], "admin",
               {"idle_h": 2, "wake": "owner", "reason": "a test"})  # fmt: skip
     place.unused_for(3, "jira")
 
     def sleeps() -> str:
-        said = place.ask(rita, "jira", Skill="")
+        said = uses()
         assert (said.status, said.code) == (403, "wake_pending"), said.body
         return str(said.body["approval_id"])
 
     place.breaks(PUSH, HTML, having=SUBS["rita"])
-    first = sleeps()
-    place.answered(first, "rita", cut=True)
-    over = place.closed(first)
-    assert (over["outcome"], over["code"]) == ("failed", "answer_lost")
-    second = sleeps()
-    assert second != first and not place.told("connection.woken")
-    place.answered(second, "rita", **limited(2))
-    assert place.closed(second)["outcome"] == "approved"
-    assert place.ask(rita, "jira", Skill="").status == 200
+    lost = set()
+    for fault in ({"cut": True}, SLOW):
+        lost.add(pk := sleeps())
+        place.answered(pk, "rita", **fault)
+        over = place.closed(pk)
+        assert (over["outcome"], over["code"]) == ("failed", "answer_lost")
+        assert not place.told("connection.woken")
+    honest = sleeps()
+    assert len({*lost, honest}) == 3, "nobody is woken by a request that is over"
+    place.rotates()
+    place.answered(honest, "rita", **limited(2))
+    assert place.closed(honest)["outcome"] == "approved"
+    assert uses().status == 200
     assert len(place.told("connection.woken")) == 1
     place.unused_for(3, "jira")
-    third = sleeps()
-    place.answered(third, "rita", "deny")
-    over = place.closed(third)
+    refused = sleeps()
+    place.answered(refused, "rita", "deny")
+    over = place.closed(refused)
     assert (over["outcome"], over["inferred"]) == ("denied", False), "the tenant log says so"
-    said = place.ask(rita, "jira", Skill="")
+    said = uses()
     assert (said.code, len(place.told("connection.woken"))) == ("connection_suspended", 1)

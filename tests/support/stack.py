@@ -176,8 +176,11 @@ class Stack:
             connection.close()
 
 
-def eventually[T](look: Callable[[], T], what: str, patience_s: float = 40.0) -> T:
-    """The first truthy answer of ``look``; fails with ``what`` was waited for."""
+def eventually[T](look: Callable[[], T], what: str, patience_s: float = 120.0) -> T:
+    """The first truthy answer of ``look``; fails with ``what`` was waited for.
+
+    Long, for machines that have much else to do: only what never comes costs the time.
+    """
     until = time.monotonic() + patience_s
     while not (found := look()):
         assert time.monotonic() < until, f"not within {patience_s:.0f} s: {what}"

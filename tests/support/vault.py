@@ -21,7 +21,7 @@ class VaultElsewhere:
     port: int = 0
     module: str = "tests.support.vault_provider"
     _process: subprocess.Popen[str] | None = None
-    _http: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False))
+    _http: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=60))
 
     def start(self) -> VaultElsewhere:
         """Listen on a free port."""

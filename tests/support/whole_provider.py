@@ -26,13 +26,13 @@ from urllib.parse import unquote
 
 from joserfc.jwk import RSAKey
 
-from tests.support.provider_accounts import Accounts
+from tests.support.provider_pages import Pages
 from tests.support.provider_phones import CIBA
 from tests.support.provider_sign_in import Asked
 from tests.support.vault_provider import Headers, Reply, serve
 
 
-class Whole(Accounts):
+class Whole(Pages):
     """All of it behind one door."""
 
     def __init__(self) -> None:
@@ -82,6 +82,8 @@ class Whole(Accounts):
                 return self.authorize(asked)
             case "/connect/start":
                 return self.consent(asked)
+            case "/phone":
+                return self.phone(asked)
             case "/bc-authorize":
                 return self.push(asked.form, asked.headers)
         if asked.path.startswith("/me/v1/"):
