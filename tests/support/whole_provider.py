@@ -10,7 +10,7 @@ say, and
 
 one each for the next calls that fit: a `status` is said instead of doing the work, with `done`
 after it; `cut` does the work and loses the answer; `wait_s` does it and answers late. It tells the
-`calls` so far, with the time of each and, of polls, whose they are.
+`calls` so far, with the time of each, of polls whose they are, and of pushes their code.
 
     {"mend": true}                          forget the faults that did not happen
     {"retired": true}                       approvals are signed by the key before the one in use
@@ -46,7 +46,8 @@ class Whole(Pages):
         asked = Asked.of(method, target, headers, body)
         if asked.path == "/control":
             return super().answer(method, target, headers, body)
-        whose = asked.form.get("auth_req_id", "") if asked.path == "/oauth/token" else ""
+        named = {"/oauth/token": "auth_req_id", "/bc-authorize": "binding_message"}.get(asked.path)
+        whose = asked.form.get(named, "") if named else ""
         self.calls.append((time.time(), f"{method} {asked.path} {whose}".strip()))
         fault = self._fault(asked)
         if "status" in fault and not fault.get("done"):
