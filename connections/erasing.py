@@ -29,6 +29,7 @@ from connections.models import (
     PersonLook,
     Review,
     ReviewItem,
+    ReviewLines,
     ScopeRule,
 )
 from connections.reviews import result, scope
@@ -48,6 +49,7 @@ _SCRUBBED: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (Notice, ("by", "reason")),
     (OwnerLetter, ("detail",)),
     (Review, ("title", "admins", "opened_by", "closed_by", "result")),
+    (ReviewLines, ("text",)),
     (ReviewItem, ("reason", "decided_sub", "uses", "sub")),
 )
 _OWN = {
@@ -101,7 +103,11 @@ def _reviews(whose: Whose) -> list[Sealed]:
     named = scrubbing.naming(ReviewItem.objects.all(), ("uses", "sub", "auth0_id"), whose)
     lists = set(_reviewed(whose).values_list("review", flat=True))
     lists |= set(named.values_list("review", flat=True))
-    results = scrubbing.naming(Review.objects.exclude(result=""), ("result",), whose)
+    signed = Review.objects.exclude(result="")
+    blocks = scrubbing.naming(ReviewLines.objects.all(), ("text",), whose)
+    results = set(scrubbing.naming(signed, ("result",), whose)) | set(
+        signed.filter(pk__in=blocks.values("review"))
+    )
     frozen = Review.objects.filter(pk__in=lists)
     return [
         *(Sealed(one.digest, partial(scope.digest_now, one)) for one in frozen),
@@ -117,8 +123,9 @@ def _erase(whose: Whose) -> int:
     gone = sum(rows.delete()[0] for rows in _rows(whose))
     # The line of a review stays: that an account was looked at, not whose it was.
     gone += _reviewed(whose).update(
-        sub=MARK, auth0_id="", scopes=[], excess=[], uses=[], reason="", last_used_at=None
-    )
+        sub=MARK, auth0_id="", scopes=[], excess=[], uses=[], reason="",
+        last_used_at=None, elsewhere_on=None,
+    )  # fmt: skip
     ReviewItem.objects.filter(whose.of("decided_iss", "decided_sub")).update(
         decided_sub=MARK, reason=""
     )

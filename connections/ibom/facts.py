@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import batched, groupby
 from typing import Any
 from uuid import UUID
 
@@ -254,9 +254,13 @@ def _decision(item: ReviewItem, indexes: Mapping[str, int]) -> Decision:
 
 
 def _indexes(events: Iterable[str]) -> dict[str, int]:
-    wanted = [event for event in events if event]
-    found = EventRow.objects.filter(event__in=wanted, seq__isnull=False)
-    return {str(event): seq for event, seq in found.values_list("event", "seq") if seq is not None}
+    found: dict[str, int] = {}
+    for some in batched((event for event in events if event), _BATCH):
+        rows = EventRow.objects.filter(event__in=some, seq__isnull=False)
+        found |= {
+            str(event): seq for event, seq in rows.values_list("event", "seq") if seq is not None
+        }
+    return found
 
 
 def _declared(row: Manifest) -> Declared:

@@ -8,7 +8,14 @@ from connections.models.freeze import Freeze, FrozenKind
 from connections.models.just_in_time import JustInTime
 from connections.models.manifest import Manifest, ManifestNeed
 from connections.models.notice import Need, Notice, OwnerLetter
-from connections.models.review import Choice, Review, Reviewers, ReviewItem, ReviewLetter
+from connections.models.review import (
+    Choice,
+    Review,
+    Reviewers,
+    ReviewItem,
+    ReviewLetter,
+    ReviewLines,
+)
 from connections.models.schedule import ConnectionSetting, ReconcileRun, Schedule
 from connections.models.tenant_log import (
     Feed,
@@ -49,6 +56,7 @@ __all__ = [
     "Review",
     "ReviewItem",
     "ReviewLetter",
+    "ReviewLines",
     "Reviewers",
     "Schedule",
     "ScopeRule",

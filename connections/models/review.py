@@ -24,11 +24,13 @@ class Choice(models.TextChoices):
 
 
 class Review(models.Model):
-    """One campaign. `result` is the exact signed text that was handed out first when it closed."""
+    """One campaign. `result` is the signed head of the file that was handed out when it closed;
+    the lines behind it are `ReviewLines`. A review closed before there were any has it all in one.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     title = models.CharField(max_length=120)
-    wanted = models.JSONField(default=dict)  # the filter: connection, state, show
+    wanted = models.JSONField(default=dict)  # the filter: connection, state, show, in_words
     reviewers = models.CharField(max_length=10, choices=Reviewers)
     admins = models.JSONField(default=list)  # of named admins: iss, sub
     due = models.DateTimeField()
@@ -40,7 +42,7 @@ class Review(models.Model):
     closed_by = models.CharField(max_length=255, blank=True)  # subject
     closed_event = models.CharField(max_length=36, blank=True)
     result = models.TextField(blank=True)
-    result_digest = models.CharField(max_length=64, blank=True)  # hex SHA-256 of `result`
+    result_digest = models.CharField(max_length=64, blank=True)  # hex SHA-256 of the whole file
 
     class Meta:
         ordering = ("-opened_at", "id")
@@ -67,6 +69,7 @@ class ReviewItem(models.Model):
     scopes = models.JSONField(default=list)
     excess = models.JSONField(default=list)  # scopes that no manifest declared
     last_used_at = models.DateTimeField(null=True)
+    elsewhere_on = models.DateField(null=True)  # last UTC day another application got a token
     watched_since = models.DateTimeField()
     uses = models.JSONField(default=list)  # agent, skill, count, last
     choice = models.CharField(max_length=10, choices=Choice, blank=True)
@@ -84,7 +87,10 @@ class ReviewItem(models.Model):
             models.UniqueConstraint(fields=["review", "number"], name="one_review_number"),
             models.UniqueConstraint(fields=["review", "account"], name="reviewed_once"),
         )
-        indexes = (models.Index(fields=["iss", "sub", "choice"], name="review_by_owner"),)
+        indexes = (
+            models.Index(fields=["iss", "sub", "choice"], name="review_by_owner"),
+            models.Index(fields=["review", "choice", "number"], name="review_by_choice"),
+        )
         ordering = ("number",)
 
     def __str__(self) -> str:
@@ -94,6 +100,22 @@ class ReviewItem(models.Model):
     def owner(self) -> Subject:
         """Whose account it is, without display values."""
         return Subject(self.iss, self.sub)
+
+
+class ReviewLines(models.Model):
+    """Some lines of the signed result of a closed review, each about one account (RFC 8785)."""
+
+    review = models.ForeignKey(Review, models.CASCADE, related_name="lines")
+    first = models.PositiveIntegerField()  # number of the first account in it
+    text = models.TextField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["review", "first"], name="one_block_of_lines"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.review_id} from {self.first}"
 
 
 class ReviewLetter(models.Model):

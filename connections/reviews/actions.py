@@ -20,7 +20,7 @@ from audit.logkey import LedgerIdentityError
 from connections import lookup, names, notices
 from connections.models import Choice, Review, ReviewItem
 from connections.reviews import reminding, result, rights, scope
-from connections.reviews.scope import Wanted
+from connections.reviews.wanted import Wanted, take
 
 LONGEST = timedelta(days=366)
 _ADMIN = frozenset({"admin"})
@@ -36,8 +36,10 @@ class OpenParams(BaseModel):
     reviewers: Literal["owners", "admins"]
     admins: list[Annotated[str, StringConstraints(max_length=255)]] = []
     connection: Annotated[str, StringConstraints(max_length=128)] = ""
-    state: Literal["", "connected", "needs_reconnect", "suspended"] = ""
-    show: Literal["", "idle", "excess"] = ""
+    state: Literal[
+        "", "connected", "expiring", "asleep", "needs_reconnect", "suspended", "frozen"
+    ] = ""
+    show: Literal["", "idle", "unseen", "excess", "missing"] = ""
 
 
 class DecideParams(BaseModel):
@@ -58,27 +60,28 @@ def _open(ctx: CommitContext) -> Committed:
         )
     if Review.objects.filter(pk=id).exists():
         raise Refused("already_open", "There is a review of that name already.")
-    taken = scope.take(Wanted.parse(ctx.params), now)
-    if not taken:
+    wanted = Wanted.parse(ctx.params)
+    taken = take(wanted, now)
+    if not taken.number:
         raise Refused("nothing_to_review", "The filter takes no account.")
-    if len(taken) > scope.MOST:
+    if taken.number > scope.MOST:
         raise Refused(
-            "too_many", f"The filter takes {len(taken)} accounts of {scope.MOST} at most."
+            "too_many", f"The filter takes {taken.number} accounts of {scope.MOST} at most."
         )
     review = Review(
         id=UUID(id),
         title=params.title,
-        wanted=Wanted.parse(ctx.params).as_json(),
+        wanted=wanted.as_json(),
         reviewers=params.reviewers,
         admins=_named(params),
         due=_end_of(params.due, now),
         opened_at=now,
         opened_by=ctx.actor.sub,
     )
-    items = scope.freeze(review, taken)
-    review.digest = scope.digest(id, items)
     review.save(force_insert=True)
-    ReviewItem.objects.bulk_create(items, batch_size=500)
+    seal = scope.freeze(review, taken)
+    review.digest = seal.hex()
+    review.save(update_fields=["digest"])
     reminding.plan(review, now)
     return Committed(
         connection=params.connection,
@@ -87,7 +90,7 @@ def _open(ctx: CommitContext) -> Committed:
             "filter": review.wanted,
             "reviewers": str(review.reviewers),
             "due": clock.stamp(review.due),
-            "accounts": len(items),
+            "accounts": seal.number,
             "scope_sha256": review.digest,
         },
         private={"admins": review.admins} if review.admins else {},
@@ -193,9 +196,9 @@ def _close(ctx: CommitContext) -> Committed:
     except LedgerIdentityError as missing:
         raise Refused("no_log_key", f"The result cannot be signed: {missing}") from None
     review.closed_at, review.closed_by = now, ctx.actor.sub
-    review.result, review.result_digest = signed.text, signed.digest
+    review.result_digest = signed.digest
     review.save()
-    found = result.counts(review)
+    found = signed.counts
     return Committed(
         connection=str(review.wanted.get("connection", "")),
         data={

@@ -10,6 +10,7 @@ import logging
 import smtplib
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
+from itertools import batched
 from typing import Final
 
 from django.conf import settings
@@ -27,21 +28,21 @@ log = logging.getLogger(__name__)
 
 BEFORE: Final = timedelta(days=3)
 _HOUR: Final = time(8)  # UTC
+_AT_ONCE: Final = 500
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 60, 3600
 
 
 def plan(review: Review, now: datetime) -> None:
     """Have the reviewers of a review reminded, inside the caller's transaction."""
     moments = [moment for moment in _moments(review) if moment > now]
-    people = list(_reviewers(review).exclude(email="").values_list("pk", flat=True))
-    ReviewLetter.objects.bulk_create(
-        [
-            ReviewLetter(review=review, person_id=person, due=moment)
-            for moment in moments
-            for person in people
-        ],
-        batch_size=500,
+    people = _reviewers(review).exclude(email="").order_by("pk").values_list("pk", flat=True)
+    letters = (
+        ReviewLetter(review=review, person_id=person, due=moment)
+        for person in people.iterator(_AT_ONCE)
+        for moment in moments
     )
+    for some in batched(letters, _AT_ONCE):
+        ReviewLetter.objects.bulk_create(some)
 
 
 def _moments(review: Review) -> Iterator[datetime]:

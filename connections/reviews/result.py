@@ -1,26 +1,31 @@
-"""The result of a review as one signed document, and the counts in it."""
+"""The result of a review as one signed file, and the counts in it.
+
+The first line is a signed document that names how many lines follow and their SHA-256; each of
+those is about one account. So neither who signs nor who checks has to hold the whole list at once.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
+from django.db.models import Count, QuerySet
 
 from approvals import clock
 from approvals.erasing.restated import WHOLE, Standing, standing
 from audit.actor import Actor
 from audit.ledger.canonical import canonical
 from connections.ibom import signing
-from connections.models import Choice, Review, ReviewItem
-from connections.reviews import remedy, scope
-from connections.reviews.scope import Wanted
+from connections.models import Choice, Review, ReviewItem, ReviewLines
+from connections.reviews import remedy, scope, wanted
 
-PROFILE: Final = "ata.access-review.v1"
+PROFILE: Final = "ata.access-review.v2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +46,14 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """The exact text (RFC 8785), its hex SHA-256, and how the frozen list stood."""
+    """The hex SHA-256 of the whole file, how the frozen list stood, and what came of it."""
 
-    text: str
     digest: str
     frozen: Standing
+    counts: Counts
 
 
-def count(choices: Iterable[str]) -> Counts:
+def count(choices: Iterable[str] | Mapping[str, int]) -> Counts:
     """Counts over the choices of accounts."""
     found = Counter(choices)
     return Counts(
@@ -61,30 +66,91 @@ def count(choices: Iterable[str]) -> Counts:
 
 
 def counts(review: Review) -> Counts:
-    """Counts of a review as it stands."""
-    return count(review.items.values_list("choice", flat=True))
+    """Counts of a review as it stands; one query."""
+    return counts_of(review.items.all())
+
+
+def counts_of(items: QuerySet[ReviewItem]) -> Counts:
+    """Counts over some accounts of a review; one query."""
+    return count(dict(items.order_by().values_list("choice").annotate(Count("pk"))))
 
 
 def sign(review: Review, closer: Actor, now: datetime) -> Signed:
-    """The signed result of a review that closes now.
+    """Save the lines of a review that closes now; its `result` is set to their signed head.
 
     Raises:
         LedgerIdentityError: the log has no key to sign with.
     """
-    items = list(review.items.order_by("number"))
-    frozen = scope.stands(review)
-    text = canonical(signing.sign(_document(review, items, frozen, closer, now)))
-    return Signed(text.decode(), hashlib.sha256(text).hexdigest(), frozen)
+    seal, choices, lines = scope.Seal(str(review.id)), Counter[str](), hashlib.sha256()
+    for items in scope.batches(review):
+        states = remedy.states(items)
+        told = [scope.facts(item) for item in items]
+        for one in told:
+            seal.add(one)
+        choices.update(item.choice for item in items)
+        text = "".join(
+            _line(one | _decision(item, states[item.id]))
+            for one, item in zip(told, items, strict=True)
+        )
+        lines.update(text.encode())
+        ReviewLines.objects.create(review=review, first=items[0].number, text=text)
+    frozen, found = standing(review.digest, seal.hex()), count(choices)
+    accounts = {"number": seal.number, "sha256": lines.hexdigest()}
+    review.result = _line(signing.sign(_head(review, frozen, found, accounts, closer, now)))
+    return Signed(digest_now(review), frozen, found)
+
+
+def _line(told: Mapping[str, Any]) -> str:
+    return canonical(dict(told)).decode() + "\n"
+
+
+def text(review: Review) -> Iterator[str]:
+    """The file of a closed review as it is stored now, piece by piece."""
+    yield review.result
+    yield from _lines(review)
+
+
+def _lines(review: Review) -> Iterator[str]:
+    last = 0
+    while found := review.lines.filter(first__gt=last).order_by("first").first():
+        yield found.text
+        last = found.first
 
 
 def digest_now(review: Review) -> str:
-    """Hex SHA-256 of the result as it is stored now."""
-    return hashlib.sha256(review.result.encode()).hexdigest()
+    """Hex SHA-256 of the file as it is stored now."""
+    found = hashlib.sha256()
+    for piece in text(review):
+        found.update(piece.encode())
+    return found.hexdigest()
 
 
 def stands(review: Review) -> Standing:
     """Whether the result is the one that was signed, lost values to an erasure, or was altered."""
     return standing(review.result_digest, digest_now(review)) if review.result_digest else WHOLE
+
+
+def verify(lines: Iterable[bytes], public_key: bytes) -> dict[str, Any]:
+    """Check the file of a result, line by line, under a key that the verifier trusts (32 bytes).
+
+    Returns its head. What an erasure took out of the file since does not verify any more.
+
+    Raises:
+        BadSignature: the head was not signed by that key, or other lines follow it.
+    """
+    rest = iter(lines)
+    try:
+        head: dict[str, Any] = json.loads(next(rest))
+    except (StopIteration, ValueError):
+        raise signing.BadSignature("it has no first line that can be read") from None
+    signing.verify(head, public_key)
+    found, number = hashlib.sha256(), 0
+    for line in rest:
+        found.update(line)
+        number += 1
+    if head.get("accounts") != {"number": number, "sha256": found.hexdigest()}:
+        raise signing.BadSignature("its lines are not those that the first line names")
+    return head
 
 
 def as_data(frozen: Standing) -> dict[str, Any]:
@@ -93,18 +159,21 @@ def as_data(frozen: Standing) -> dict[str, Any]:
     return {"intact": frozen.whole, **erased}
 
 
-def _document(
-    review: Review, items: list[ReviewItem], frozen: Standing, closer: Actor, now: datetime
+def _head(
+    review: Review,
+    frozen: Standing,
+    counts: Counts,
+    accounts: Mapping[str, Any],
+    closer: Actor,
+    now: datetime,
 ) -> dict[str, Any]:
-    states = remedy.states(items)
-    wanted = Wanted.parse(review.wanted)
     return {
         "profile": PROFILE,
         "portal": settings.PORTAL_URL,
         "review": {
             "id": str(review.id),
             "title": review.title,
-            "filter": wanted.as_json() | {"in_words": wanted.in_words()},
+            "filter": review.wanted | {"in_words": wanted.words_of(review.wanted)},
             "reviewers": str(review.reviewers),
             "admins": list(review.admins),
             "due": clock.stamp(review.due),
@@ -115,8 +184,8 @@ def _document(
             "closed_by": {"iss": closer.iss, "sub": closer.sub},
         },
         "scope": {"sha256": review.digest, **as_data(frozen)},
-        "counts": asdict(count(item.choice for item in items)),
-        "accounts": [scope.facts(item) | _decision(item, states[item.id]) for item in items],
+        "counts": asdict(counts),
+        "accounts": dict(accounts),
     }
 
 

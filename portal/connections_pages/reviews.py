@@ -6,9 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.paginator import Paginator
-from django.db.models import Count, Q
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.db.models import Count, Max, Q, QuerySet
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    StreamingHttpResponse,
+)
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -23,11 +28,13 @@ from connections.lookup import SEES_ALL
 from connections.models import Choice, ConnectedAccount, Review, ReviewItem, State
 from connections.reviews import remedy, rights, scope
 from connections.reviews import result as results
-from connections.reviews.scope import Wanted
+from connections.reviews.wanted import SHOWS, STATES, Wanted, take, words_of
 from portal.identity.current import actor, needs_role
 from portal.ops.refused import tell
 
 PAGE = 100
+CAMPAIGNS = 20
+"""Reviews on one page of the list: each says how far it is, which is counted."""
 CHECKED = 500
 """Accounts whose digest is computed each time that the page is seen; more of them on demand."""
 _CHOICES = {"undecided": "", **{choice.value: choice.value for choice in Choice}}
@@ -51,18 +58,41 @@ def fetch(request: HttpRequest, review_id: UUID) -> tuple[Actor, Review]:
 def reviews(request: HttpRequest) -> HttpResponse:
     """The reviews that the person may see, newest first, with how far each is."""
     me, now = actor(request), clock.now()
-    mine = Q() if me.roles & SEES_ALL else Q(items__iss=me.iss, items__sub=me.sub)
-    found = rights.visible(me).annotate(
-        total=Count("items", filter=mine),
-        done=Count("items", filter=mine & ~Q(items__choice="")),
-    )
+    seen = rights.visible(me).order_by("-opened_at", "-id")
+    behind = _behind(seen, request.GET.get("before", ""))
+    found = list(behind[: CAMPAIGNS + 1])
+    page, more = found[:CAMPAIGNS], len(found) > CAMPAIGNS
+    far = _how_far(me, page)
     context = {
-        "rows": [(review, _overdue(review, now)) for review in found.order_by("-opened_at")],
+        "rows": [(review, _overdue(review, now), *far.get(review.pk, (0, 0))) for review in page],
+        "older_url": f"?before={page[-1].pk}" if more else "",
+        "resumed": "before" in request.GET,
         "may": "admin" in me.roles,
         "overseer": bool(me.roles & SEES_ALL),
         "waiting": rights.waiting_for(me, now),
     }
     return render(request, "connections/reviews.html", context)
+
+
+def _behind(seen: QuerySet[Review], id: str) -> QuerySet[Review]:
+    last = rights.review_of(id) if id else None
+    if last is None:
+        return seen
+    at = last.opened_at
+    return seen.filter(Q(opened_at__lt=at) | Q(opened_at=at, id__lt=last.id))
+
+
+def _how_far(me: Actor, page: list[Review]) -> dict[UUID, tuple[int, int]]:
+    """Decided accounts and all of them, of each review, as far as the person sees them."""
+    items = ReviewItem.objects.filter(review__in=page).order_by()
+    if me.roles & SEES_ALL:  # accounts are numbered from 1, so that the last number is their count
+        total = items.values_list("review").annotate(Max("number"))
+    else:
+        items = items.filter(iss=me.iss, sub=me.sub)
+        total = items.values_list("review").annotate(Count("pk"))
+    answered = items.filter(choice__in=Choice.values).values_list("review").annotate(Count("pk"))
+    done = dict(answered)
+    return {review: (done.get(review, 0), number) for review, number in total}
 
 
 def _overdue(review: Review, now: Any) -> bool:
@@ -106,24 +136,23 @@ def _form(
     request: HttpRequest, given: Any, *, problem: str = "", status: int = 200
 ) -> HttpResponse:
     wanted = Wanted.parse(given.dict())
-    taken = scope.take(wanted, clock.now(), uses=False)
-    services = ConnectedAccount.objects.exclude(state=State.REVOKED).values_list(
-        "connection", flat=True
-    )
+    taken = take(wanted, clock.now())
+    live = ConnectedAccount.objects.exclude(state=State.REVOKED).order_by()
+    services = live.values_list("connection", flat=True).distinct()
     context = {
         "problem": problem,
         "given": given,
         "admins": rights.admins(),
         "named": given.getlist("admins"),
         "wanted": wanted,
-        "services": [(name, scopes.title(name)) for name in sorted(set(services))],
-        "states": [(state.value, state.label) for state in scope.STATES],
-        "shows": list(scope.SHOWS.items()),
+        "services": [(name, scopes.title(name)) for name in sorted(services)],
+        "states": [(state.value, state.label) for state in STATES],
+        "shows": list(SHOWS.items()),
         "today": clock.now().date().isoformat(),
-        "taken": len(taken),
-        "owners": len({(one.account.iss, one.account.sub) for one in taken}),
-        "excess": sum(bool(one.excess) for one in taken),
-        "too_many": len(taken) > scope.MOST,
+        "taken": taken.number,
+        "owners": taken.owners(),
+        "excess": taken.excess,
+        "too_many": taken.number > scope.MOST,
         "crumbs": [
             {"text": "Access reviews", "url": "/connections/reviews/"},
             {"text": "Open one"},
@@ -144,22 +173,22 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
     me, found = fetch(request, review_id)
     now = clock.now()
     shown = request.GET.get("show", "")
-    checked = "check" in request.GET or found.items.count() <= CHECKED
+    checked = "check" in request.GET or results.counts(found).accounts <= CHECKED
     items = rights.items(me, found)
-    counts = results.count(items.values_list("choice", flat=True))
+    counts = results.counts_of(items)
     if shown in _CHOICES:
         items = items.filter(choice=_CHOICES[shown])
-    page = Paginator(items, PAGE).get_page(request.GET.get("page"))
-    query = f"?show={shown}&page=" if shown in _CHOICES else "?page="
+    page, newer, older = _page(items, request)
+    query = f"?show={shown}&" if shown in _CHOICES else "?"
     context = {
         "review": found,
-        "filter": Wanted.parse(found.wanted).in_words(),
+        "filter": words_of(found.wanted),
         "counts": counts,
         "tiles": _tiles(counts),
         "narrowed": shown in _CHOICES,
-        "rows": rows(list(page.object_list)),
-        "newer_url": f"{query}{page.previous_page_number()}" if page.has_previous() else "",
-        "older_url": f"{query}{page.next_page_number()}" if page.has_next() else "",
+        "rows": rows(page),
+        "newer_url": f"{query}before={page[0].number}" if newer else "",
+        "older_url": f"{query}after={page[-1].number}" if older else "",
         "left": rights.decidable(me, found, now).filter(choice="").count(),
         "overdue": _overdue(found, now),
         "may": "admin" in me.roles,
@@ -176,6 +205,24 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
         ],
     }
     return render(request, "connections/review.html", context)
+
+
+def _page(items: QuerySet[ReviewItem], request: HttpRequest) -> tuple[list[ReviewItem], bool, bool]:
+    """The accounts behind a number, or before one, and whether there are others on either side."""
+    before, after = _number(request, "before"), _number(request, "after")
+    if before:
+        page = list(items.filter(number__lt=before).order_by("-number")[:PAGE])[::-1]
+    else:
+        page = list(items.filter(number__gt=after)[:PAGE])
+    if not page:
+        return [], False, False
+    newer = items.filter(number__lt=page[0].number).exists()
+    return page, newer, items.filter(number__gt=page[-1].number).exists()
+
+
+def _number(request: HttpRequest, name: str) -> int:
+    text = request.GET.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 
 def _tiles(counts: results.Counts) -> list[dict[str, Any]]:
@@ -246,8 +293,9 @@ def result(request: HttpRequest, review_id: UUID) -> HttpResponseBase:
     _, found = fetch(request, review_id)
     if not found.result:
         raise Http404("It is not closed.")
-    return HttpResponse(
-        found.result,
-        content_type="application/json",
-        headers={"Content-Disposition": f'attachment; filename="access-review-{found.id}.json"'},
+    name = f"access-review-{found.id}.ndjson"
+    return StreamingHttpResponse(
+        results.text(found),
+        content_type="application/x-ndjson",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

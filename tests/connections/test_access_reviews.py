@@ -108,10 +108,17 @@ def only(review: Review) -> ReviewItem:
 
 
 def close(review: Review) -> dict[str, Any]:
+    """The result: its signed head, with the accounts that its lines tell."""
     perform(admin(), "review.close", Target("review", str(review.id)))
     review.refresh_from_db()
-    found: dict[str, Any] = json.loads(review.result)
-    return found
+    head, *lines = map(json.loads, file_of(review))
+    assert isinstance(head, dict)
+    return head | {"accounts": lines}
+
+
+def file_of(review: Review) -> list[bytes]:
+    """The lines of the result as they are handed out."""
+    return "".join(result.text(review)).encode().splitlines(keepends=True)
 
 
 def path(item: ReviewItem, more: str = "") -> str:
@@ -375,18 +382,21 @@ def test_the_result_is_signed_and_lists_what_nobody_decided(mia: ConnectedAccoun
     review = opened()
     decide(person("member1"), review.items.get(sub=mia.sub), "keep", "daily work")
     document = close(review)
-    signing.verify(document, note.public_key(logkey.seed()))
+    file, key = file_of(review), note.public_key(logkey.seed())
+    assert result.verify(file, key)["accounts"]["number"] == 2
     assert document["counts"] == {
         "accounts": 2, "keep": 1, "reduce": 0, "revoke": 0, "undecided": 1,
     }  # fmt: skip
     told = {one["connection"]: one["decision"] for one in document["accounts"]}
     assert told == {"github": "keep", "slack": "undecided"}
     [event] = events("review.closed")
-    assert event["data"]["result_sha256"] == hashlib.sha256(review.result.encode()).hexdigest()
+    assert event["data"]["result_sha256"] == hashlib.sha256(b"".join(file)).hexdigest()
     assert actions.sentence(event).endswith("“Spring”: 1 kept, 0 reduced, 0 revoked, 1 undecided")
-    document["accounts"][1]["decision"] = "keep"
-    with pytest.raises(signing.BadSignature):
-        signing.verify(document, note.public_key(logkey.seed()))
+    kept = file[2].replace(b"undecided", b"keep")
+    fewer = file[0].replace(b'"undecided":1', b'"undecided":0')
+    for bent in ([*file[:2], kept], file[:2], [file[0], *file[:0:-1]], [fewer, *file[1:]], []):
+        with pytest.raises(signing.BadSignature):
+            result.verify(bent, key)
 
 
 def test_nothing_is_decided_after_it_closed(mia: ConnectedAccount) -> None:
@@ -413,8 +423,8 @@ def test_auditors_download_the_very_bytes_that_the_event_names(mia: ConnectedAcc
     assert client.get(f"{LIST}{review.id}/result/").status_code == 404
     close(review)
     answer = client.get(f"{LIST}{review.id}/result/")
-    assert hashlib.sha256(answer.content).hexdigest() == review.result_digest
-    assert f"access-review-{review.id}.json" in answer["Content-Disposition"]
+    assert hashlib.sha256(answer.getvalue()).hexdigest() == review.result_digest
+    assert f"access-review-{review.id}.ndjson" in answer["Content-Disposition"]
     assert signed_in("member1").get(f"{LIST}{review.id}/result/").status_code == 403
 
 

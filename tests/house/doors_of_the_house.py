@@ -381,6 +381,8 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "connections.reconcile": ("ConnectedAccount ConnectionSetting", "what Auth0 has"),
     "connections.reviews.actions": ("Review ReviewItem instance", "commits of the verbs review.*"),
     "connections.reviews.reminding": ("ReviewLetter instance", "letters before a review is due"),
+    "connections.reviews.result": ("ReviewLines", "what the signed result says of each account"),
+    "connections.reviews.scope": ("ReviewItem", "the list that the opening of a review freezes"),
     "connections.reviews.remedy": ("ReviewItem", "what became of a review's decision"),
     "connections.runs": ("ReconcileRun", "how far a comparison is, and what it found"),
     "connections.schedule": ("Schedule instance", "when it is compared next"),

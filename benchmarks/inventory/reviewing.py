@@ -1,0 +1,92 @@
+"""Open an access review of every account, look at its pages, close it, and read its result.
+
+    python -m benchmarks.inventory.reviewing
+
+Works on what `benchmarks.inventory.filling` left in the database of the environment, and adds a
+review. Prints one JSON object a line: seconds by the clock and of the processors (with those of the
+PostgreSQL process that served them), statements, and the most memory of its own that the process
+held (MiB) beside what it held before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import django
+
+from benchmarks.reading.measure import signed_in_auditor
+from benchmarks.resources import Memory, Share, anonymous, spent
+
+
+def main() -> None:
+    """Measure the database of the environment."""
+    browser = signed_in_auditor()
+
+    from approvals.perform import perform
+    from audit import sequencer
+    from audit.actor import Actor, Target
+    from audit.clock import uuid7
+    from benchmarks.inventory.filling import ISSUER
+    from connections.models import Review
+    from connections.reviews import scope
+
+    sequencer.run_once()  # from here on there is a key to sign with
+    admin = Actor(iss=ISSUER, sub="auth0|000000", roles=frozenset({"admin"}), via="web")
+    due = (datetime.now(UTC) + timedelta(days=9)).date().isoformat()
+    target = Target("review", str(uuid7()))
+    params = {"title": "Everything", "due": due, "reviewers": "owners"}
+    page = f"/connections/reviews/{target.name}/"
+    browser.get("/connections/reviews/")
+    _told("open", lambda: perform(admin, "review.open", target, params=params))
+    review = Review.objects.get(pk=target.name)
+    last = review.items.count()
+    print(json.dumps({"accounts": last}), flush=True)
+    _told("the list of reviews", lambda: browser.get("/connections/reviews/"))
+    pages = {"first": "", "middle": f"?after={last // 2}", "last": f"?before={last}"}
+    for name, query in pages.items():
+        _told(f"its {name} page", partial(browser.get, page + query))
+    _told("hold the list to its digest", lambda: scope.stands(review))
+    _told("close", lambda: perform(admin, "review.close", target))
+    _told("read the result", lambda: _read(browser.get(f"{page}result/")))
+
+
+def _read(answer: Any) -> None:
+    for _ in answer.streaming_content if answer.streaming else (answer.content,):
+        pass
+
+
+def _told(name: str, work: Callable[[], object]) -> None:
+    from django.db import connection
+
+    asked = 0
+
+    def counted(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return execute(sql, params, many, context)
+
+    server = connection.vendor == "postgresql"
+    connection.ensure_connection()
+    pid = connection.connection.info.backend_pid if server else 0
+    share, before = Share.of(pid) if server else Share(), anonymous()
+    with connection.execute_wrapper(counted), Memory() as memory, spent() as cost:
+        work()
+    cpu = cost.cpu + ((Share.of(pid) - share).ran if server else 0)
+    line = {
+        "what": name,
+        "wall_s": round(cost.wall, 2),
+        "cpu_s": round(cpu, 2),
+        "statements": asked,
+        "mib_before": round(before),
+        "mib_most": round(memory.peak),
+    }
+    print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    django.setup()
+    main()
