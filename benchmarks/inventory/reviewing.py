@@ -72,10 +72,10 @@ def _told(name: str, work: Callable[[], object]) -> None:
     server = connection.vendor == "postgresql"
     connection.ensure_connection()
     pid = connection.connection.info.backend_pid if server else 0
-    share, before = Share.of(pid) if server else Share(), anonymous()
+    share, before = _share(pid), anonymous()
     with connection.execute_wrapper(counted), Memory() as memory, spent() as cost:
         work()
-    cpu = cost.cpu + ((Share.of(pid) - share).ran if server else 0)
+    cpu = (_share(pid) - share).ran
     line = {
         "what": name,
         "wall_s": round(cost.wall, 2),
@@ -85,6 +85,11 @@ def _told(name: str, work: Callable[[], object]) -> None:
         "mib_most": round(memory.peak),
     }
     print(json.dumps(line), flush=True)
+
+
+def _share(server: int) -> Share:
+    """That of our thread (not of the one that watches memory) and of our server process."""
+    return Share.of() + (Share.of(server) if server else Share())
 
 
 if __name__ == "__main__":

@@ -14,13 +14,12 @@ from itertools import batched
 from typing import Final
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 
 from approvals import clock, telling
 from approvals.models import NoticeState, Person
 from audit.ledger import display
-from connections.models import Review, Reviewers, ReviewItem, ReviewLetter
+from connections.models import Review, Reviewers, ReviewLetter
 from connections.reviews import rights
 from outbound.errors import OutboundError
 
@@ -35,10 +34,9 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 60, 3600
 def plan(review: Review, now: datetime) -> None:
     """Have the reviewers of a review reminded, inside the caller's transaction."""
     moments = [moment for moment in _moments(review) if moment > now]
-    people = _reviewers(review).exclude(email="").order_by("pk").values_list("pk", flat=True)
     letters = (
         ReviewLetter(review=review, person_id=person, due=moment)
-        for person in people.iterator(_AT_ONCE)
+        for person in _reviewers(review)
         for moment in moments
     )
     for some in batched(letters, _AT_ONCE):
@@ -51,14 +49,19 @@ def _moments(review: Review) -> Iterator[datetime]:
     yield day
 
 
-def _reviewers(review: Review) -> QuerySet[Person]:
+def _reviewers(review: Review) -> Iterator[int]:
+    """Keys of the people who have an address, a batch at a time."""
     if review.reviewers == Reviewers.ADMINS:
-        named = Person.objects.none()
-        for one in review.admins:
-            named |= Person.objects.filter(iss=one["iss"], sub=one["sub"])
-        return named
-    theirs = ReviewItem.objects.filter(review=review, iss=OuterRef("iss"), sub=OuterRef("sub"))
-    return Person.objects.filter(Exists(theirs))
+        whose = iter([(one["iss"], one["sub"]) for one in review.admins])
+    else:
+        owners = review.items.order_by("iss", "sub").values_list("iss", "sub").distinct()
+        whose = owners.iterator(_AT_ONCE)
+    for some in batched(whose, _AT_ONCE):
+        wanted = set(some)
+        found = Person.objects.filter(sub__in={sub for _, sub in wanted}).exclude(email="")
+        for pk, iss, sub in found.order_by("pk").values_list("pk", "iss", "sub"):
+            if (iss, sub) in wanted:
+                yield pk
 
 
 def work(letter: ReviewLetter) -> None:

@@ -85,14 +85,13 @@ def _behind(seen: QuerySet[Review], id: str) -> QuerySet[Review]:
 def _how_far(me: Actor, page: list[Review]) -> dict[UUID, tuple[int, int]]:
     """Decided accounts and all of them, of each review, as far as the person sees them."""
     items = ReviewItem.objects.filter(review__in=page).order_by()
-    if me.roles & SEES_ALL:  # accounts are numbered from 1, so that the last number is their count
-        total = items.values_list("review").annotate(Max("number"))
-    else:
-        items = items.filter(iss=me.iss, sub=me.sub)
-        total = items.values_list("review").annotate(Count("pk"))
+    number: Max | Count = Max("number")  # accounts are numbered from 1: the last is their count
+    if not me.roles & SEES_ALL:
+        items, number = items.filter(iss=me.iss, sub=me.sub), Count("pk")
+    total = items.values_list("review").annotate(number)
     answered = items.filter(choice__in=Choice.values).values_list("review").annotate(Count("pk"))
     done = dict(answered)
-    return {review: (done.get(review, 0), number) for review, number in total}
+    return {review: (done.get(review, 0), many) for review, many in total}
 
 
 def _overdue(review: Review, now: Any) -> bool:
