@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from audit import actions
 from audit.exports import xlsx
 from audit.importing.masking import mask
-from audit.ledger import rows
+from audit.ledger import ocsf, rows
 from audit.ledger.canonical import canonical
 from audit.ledger.rows import Cell, Event, safe_cell
 
@@ -32,6 +32,12 @@ class Format:
     line: Callable[[Event], bytes]
     packed: bool = True
     file: Callable[[Iterator[tuple[bytes, int]]], Iterator[bytes]] | None = None
+    ending: str = ""
+
+    @property
+    def suffix(self) -> str:
+        """What names of its files end with, without the dot."""
+        return self.ending or self.name
 
     def row(self, event: Event) -> bytes:
         """One public event as it stands in the file."""
@@ -71,6 +77,10 @@ def _ndjson_row(event: Event) -> bytes:
     return canonical(event) + b"\n"
 
 
+def _ocsf_row(event: Event) -> bytes:
+    return canonical(ocsf.of(event)) + b"\n"
+
+
 def _xlsx_row(event: Event) -> bytes:
     return xlsx.row(read(event) for read in COLUMNS.values())
 
@@ -106,6 +116,17 @@ FORMATS: Mapping[str, Format] = {
         _xlsx_row,
         packed=False,
         file=_xlsx_file,
+    ),
+    "ocsf": Format(
+        "ocsf",
+        "OCSF",
+        "application/x-ndjson",
+        f"UTF-8; one event a line by the Open Cybersecurity Schema Framework {ocsf.VERSION}, for a "
+        "SIEM; the event as the API shows it is its unmapped.ata",
+        b"",
+        _ocsf_row,
+        packed=False,
+        ending="ocsf.ndjson",
     ),
 }
 PACKED = tuple(name for name, format in FORMATS.items() if format.packed)

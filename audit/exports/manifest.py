@@ -72,5 +72,5 @@ def _unsigned(job: ExportJob) -> dict[str, Any]:
 
 
 def file_name(job: ExportJob) -> str:
-    """`audit-<date>-<first digits of the id>.<format>`: nothing in it comes from outside."""
-    return f"audit-{job.created:%Y%m%d}-{job.id.hex[-8:]}.{job.format}"
+    """`audit-<date>-<first digits of the id>.<suffix>`: nothing in it comes from outside."""
+    return f"audit-{job.created:%Y%m%d}-{job.id.hex[-8:]}.{FORMATS[job.format].suffix}"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from . import entry as entries
-from . import rows
+from . import ocsf, rows
 
 type Differs = Callable[[dict[str, Any]], str]
 """Tells the first member in which a row differs from an event; empty where it does not."""
@@ -29,12 +29,12 @@ def read(format: str, file: bytes) -> Iterator[tuple[int, Differs]]:
     Raises:
         Unreadable: with what is wrong, while it is read.
     """
-    reader = {"ndjson": _ndjson, "csv": _csv}.get(format)
+    reader = {"ndjson": _ndjson, "csv": _csv, "ocsf": _ocsf}.get(format)
     if reader is None:
         raise Unreadable(f"rows of the format {format} are not compared here")
     try:
         yield from reader(file)
-    except (ValueError, KeyError, TypeError, csv.Error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
         raise Unreadable(f"the file cannot be read: {error}") from error
 
 
@@ -42,6 +42,19 @@ def _ndjson(file: bytes) -> Iterator[tuple[int, Differs]]:
     for raw in file.splitlines():
         row = json.loads(raw)
         yield int(row["index"]), _by_member(row)
+
+
+def _ocsf(file: bytes) -> Iterator[tuple[int, Differs]]:
+    for raw in file.splitlines():
+        row = json.loads(raw)
+        whole = row["unmapped"]["ata"]
+        yield int(whole["index"]), _by_schema(row, ocsf.of(whole), _by_member(whole))
+
+
+def _by_schema(row: dict[str, Any], said: dict[str, Any], whole: Differs) -> Differs:
+    """The event inside is held to its entry, and what stands around it to the event inside."""
+    around = next((key for key in sorted(row | said) if row.get(key) != said.get(key)), "")
+    return lambda event: whole(event) or around
 
 
 def _by_member(row: dict[str, Any]) -> Differs:

@@ -180,7 +180,7 @@ def _shown(job: ExportJob) -> dict[str, Any]:
         "bytes": job.size,
         "sha256": job.sha256,
         "tree_size": job.tree_size,
-        "takes_log": job.format in ("csv", "ndjson"),  # what `ata verify --entries` reads
+        "takes_log": job.format in ("csv", "ndjson", "ocsf"),  # what `ata verify --entries` reads
         "root": bytes(job.root).hex(),
         "error": job.error,
         "erased": job.erased,

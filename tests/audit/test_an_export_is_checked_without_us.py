@@ -74,7 +74,7 @@ def taken(query: str = "", format: str = "ndjson", person: str = "", who: Any = 
     return Files(exports.manifest_of(job), body, entries, proofs.vkey())
 
 
-@pytest.mark.parametrize("format", ["ndjson", "csv"])
+@pytest.mark.parametrize("format", ["ndjson", "csv", "ocsf"])
 @pytest.mark.parametrize(
     "query",
     ["", "action:token.*", "-action:token.*", "order:oldest", f"actor:{MIA.email}", "q:pdf",
@@ -128,6 +128,25 @@ def test_a_bent_cell_of_a_table_is_named_and_a_formula_is_no_difference(trail: N
     assert b"'=SUM(A1)" in honest.file and honest.check().ok
     bent = honest.signed_again(honest.file.replace(b"pdf-exfil", b"pdf-other"))
     assert "entry 6 stands in the file with another" in bent.check().steps[-1].detail
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (b'"via":"', b'"via":"x', "another via"),
+        (b'"uid":"auth0|', b'"uid":"auth0|x', "another actor"),
+        (b'"severity_id":4', b'"severity_id":1', "another severity_id"),
+        (b'"unmapped":{"ata":{', b'"unmapped":{"more":1,"ata":{', "another unmapped"),
+        (b'"actor":{', b'"actor":1,"was":{', "cannot be read"),
+    ],
+)
+def test_an_ocsf_row_is_held_to_its_entry_inside_and_around(
+    trail: None, before: bytes, after: bytes, said: str
+) -> None:
+    honest = taken("target:pdf-exfil", "ocsf")
+    assert honest.check().ok and before in honest.file
+    report = honest.signed_again(honest.file.replace(before, after)).check()
+    assert not report.ok and said in report.steps[-1].detail, report.steps[-1]
 
 
 def test_a_manifest_that_was_changed_is_refused(trail: None) -> None:

@@ -17,7 +17,7 @@ type Answer = tuple[bytes, Mapping[str, str]]
 type Call = Callable[[str, str, Any], Answer]
 """Method, path and JSON body (None without one) -> bytes and headers; anything but 2xx raises."""
 
-FORMATS = ("csv", "ndjson", "xlsx")
+FORMATS = ("csv", "ndjson", "xlsx", "ocsf")
 
 
 def files(call: Call, action: str = "", entry: int = 0) -> dict[str, bytes]:

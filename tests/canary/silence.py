@@ -20,6 +20,7 @@ _COMMANDS = (
     "audit search --json",
     "audit export --output taken.csv --format csv --force",
     "audit export --output taken.xlsx --format xlsx --force",
+    "audit export --output taken.ocsf.ndjson --format ocsf --force",
     "connections list --json",
     "manifest list --json",
     "policy show --json",
