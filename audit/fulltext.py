@@ -68,11 +68,12 @@ def unlimited_statements(vendor: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def gathering(many: int) -> Iterator[None]:
+def gathering(many: int, *, to_the_end: bool = True) -> Iterator[None]:
     """Within a transaction: so many rows get their positions in the block.
 
     Few rows may wait in the list of PostgreSQL's index, because each search reads all of it. Those
-    of a large batch all do, and go into the index together at the end.
+    of a large batch all do, and go into the index together at the end, or when the caller empties
+    the list after its commit.
     """
     if connection.vendor != "postgresql":
         yield
@@ -81,12 +82,17 @@ def gathering(many: int) -> Iterator[None]:
     with connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL gin_pending_list_limit = '{_MANY if worth else _FEW}'")
         yield
-        if worth:  # only its owner may; of others the next row empties the list
-            cursor.execute(
-                "SELECT gin_clean_pending_list(oid) FROM pg_class "
-                "WHERE oid = %s::regclass AND pg_has_role(relowner, 'USAGE')",
-                [PG_INDEX],
-            )
+        if worth and to_the_end:
+            empty_list(cursor)
+
+
+def empty_list(cursor: Any) -> None:
+    """Put what gathered into PostgreSQL's index; only its owner may, else the next row does."""
+    cursor.execute(
+        "SELECT gin_clean_pending_list(oid) FROM pg_class "
+        "WHERE oid = %s::regclass AND pg_has_role(relowner, 'USAGE')",
+        [PG_INDEX],
+    )
 
 
 def drop_statement(vendor: str) -> str:

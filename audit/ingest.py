@@ -18,6 +18,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from audit import bulk, fulltext, locks, logkey, projection, rollups
+from audit.gathered import Tidier
 from audit.heads import SequencerStopped
 from audit.ledger.growing import GrowingTree
 from audit.models import Entry, Event, EventRow, Openings
@@ -61,6 +62,14 @@ def made(prepared: Sequence[Prepared]) -> Made:
 class Ingest(Sequencer):
     """Writes batches of events; keeps the right edge of the tree between them."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._tidier = Tidier()
+
+    def settle(self) -> None:
+        """After the last batch: return when all words of them are at their places in the index."""
+        self._tidier.wait()
+
     def write(self, rows: Made, along: Along | None = None) -> bool:
         """Write events, and what `along` writes, durably and in one transaction.
 
@@ -82,6 +91,7 @@ class Ingest(Sequencer):
             except BaseException:
                 self._tree = None  # it may be ahead of what the database kept
                 raise
+            self._tidier.begin()
             self._sign(growing)
         return True
 
@@ -123,7 +133,8 @@ class Ingest(Sequencer):
     ) -> None:
         first = growing.size
         full = growing.extend(rows.leaves)
-        with transaction.atomic(durable=True), fulltext.gathering(len(rows.ids)):
+        gathering = fulltext.gathering(len(rows.ids), to_the_end=False)
+        with transaction.atomic(durable=True), gathering:
             bulk.insert_values(Event, rows.events)
             bulk.insert_values(Entry, [(first + n, one[0]) for n, one in enumerate(rows.events)])
             bulk.insert_values(Openings, rows.openings)

@@ -35,7 +35,7 @@ from audit.models import ImportedRow
 from audit.record import Draft
 
 IMPORTER = Actor(iss="", sub="", name="Auth0-ATA", via="import")
-BATCH = 1000
+BATCH = 2000
 
 type Progress = Callable[[int, int], None]
 
@@ -126,6 +126,7 @@ class _Work:
                 self._take(rows, counts)
                 done += len(rows)
                 progress(done, total)
+        self.writer.settle()
 
     def _take(self, rows: Sequence[SourceRow], counts: Counts) -> None:
         batch = self._sort(rows)

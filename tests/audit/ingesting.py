@@ -17,4 +17,5 @@ def ingest(drafts: Iterable[Draft], *, batch: int = 2000) -> list[UUID]:
         rows = made(prepared(some))
         writer.write(rows)
         ids += rows.ids
+    writer.settle()
     return ids

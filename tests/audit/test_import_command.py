@@ -124,7 +124,7 @@ def test_an_import_cut_short_goes_on_where_it_was(tmp_path: Path) -> None:
 
 @pytest.mark.stack
 def test_a_killed_process_leaves_a_state_that_the_next_one_finishes(tmp_path: Path) -> None:
-    path = imports.sample(tmp_path, 8, 4_000)
+    path = imports.sample(tmp_path, 8, 8_000)
     var = tmp_path / "var"
     (var / "secrets").mkdir(parents=True)
     env = {**os.environ, "VAR_DIR": str(var), "DATABASE_URL": ""}
@@ -137,12 +137,12 @@ def test_a_killed_process_leaves_a_state_that_the_next_one_finishes(tmp_path: Pa
     process.wait()
     done = subprocess.run(importer, env=env, check=True, capture_output=True, text=True)
     told = json.loads(done.stdout.splitlines()[-1])
-    assert told["rows"] == 4_000
-    assert 0 < told["duplicates"] < 4_000
-    assert told["imported"] + told["duplicates"] == 4_000
+    assert told["rows"] == 8_000
+    assert 0 < told["duplicates"] < 8_000
+    assert told["imported"] + told["duplicates"] == 8_000
     connection = sqlite3.connect(var / "portal.sqlite3")
     query = "SELECT count(*) FROM audit_event"
-    assert connection.execute(query).fetchone() == (4_001,)
+    assert connection.execute(query).fetchone() == (8_001,)
     connection.close()
 
 

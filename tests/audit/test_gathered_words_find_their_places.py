@@ -1,0 +1,101 @@
+"""Words of a batch go into PostgreSQL's index beside what the writer does next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from django.db import OperationalError, connection
+from pytest_django.plugin import DjangoDbBlocker
+
+from audit import fulltext, search, sequencer
+from audit.ingest import Ingest, made
+from audit.ledger.query import EventQuery
+from audit.record import prepared
+from tests.audit.factories import DraftFactory
+from tests.audit.own_database import own_database
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def _django_db_helper(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """No transaction of the test's: what other connections do is looked at."""
+    with django_db_blocker.unblock():
+        yield
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Runs a job in a thread, on a database of its own."""
+
+    def run(job: Callable[[], None]) -> None:
+        def closing() -> None:
+            try:
+                job()
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(closing).result()
+
+    with own_database(tmp_path):
+        yield run
+
+
+def ingested(writer: Ingest, reason: str) -> None:
+    some = [DraftFactory.build(reason=reason) for _ in range(300)]
+    assert writer.write(made(prepared(some)))
+
+
+def found(word: str) -> int:
+    return search.page(EventQuery.from_bar(word)).total.count
+
+
+def pages_in_the_list() -> int:
+    if connection.vendor != "postgresql":
+        return 0
+    with connection.cursor() as cursor:
+        fulltext.empty_list(cursor)
+        (pages,) = cursor.fetchone()
+        return int(pages)
+
+
+def test_what_was_written_is_found_at_once_and_settled_words_left_the_list(
+    alone: Callable[[Callable[[], None]], None],
+) -> None:
+    def job() -> None:
+        sequencer.run_once()
+        writer = Ingest()
+        for reason in ("zanzibar", "pemba"):
+            ingested(writer, reason)
+            assert found(reason) == 300
+        writer.settle()
+        assert pages_in_the_list() == 0
+        assert found("zanzibar pemba") == 0 and found("zanzibar") == 300
+
+    alone(job)
+
+
+def test_where_the_list_cannot_be_emptied_nothing_is_lost(
+    alone: Callable[[Callable[[], None]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = fulltext.empty_list
+
+    def fails(cursor: object) -> None:
+        raise OperationalError("the server went away")
+
+    def job() -> None:
+        sequencer.run_once()
+        writer = Ingest()
+        monkeypatch.setattr(fulltext, "empty_list", fails)
+        ingested(writer, "zanzibar")
+        writer.settle()
+        assert found("zanzibar") == 300
+        monkeypatch.setattr(fulltext, "empty_list", real)
+        assert (pages_in_the_list() > 0) is (connection.vendor == "postgresql")
+        assert found("zanzibar") == 300
+
+    alone(job)
