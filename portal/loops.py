@@ -102,9 +102,13 @@ def supervise(name: str, loop: Loop, stop: threading.Event) -> None:
 
 
 class Loops(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no types
-    """Starts the loops with the worker and stops them with it."""
+    """Starts the loops with the worker and stops them with it.
 
-    requires = {"celery.worker.components:Pool"}
+    After Beat, where there is one: it is forked, and a fork of a process whose threads are at work
+    may find their locks held for ever (POSIX fork). Without this, the order is that of a set.
+    """
+
+    requires = {"celery.worker.components:Pool", "celery.worker.components:Beat"}
 
     def __init__(self, worker: Any, **kwargs: Any) -> None:
         super().__init__(worker, **kwargs)

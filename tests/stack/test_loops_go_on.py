@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -11,6 +14,15 @@ from django.db import DatabaseError
 
 from portal import loops
 from portal.databases import database
+from tests.support.stack import CHECKOUT
+
+STEPS = """
+from celery.apps.worker import Worker
+from portal.celery import app
+for beat in (True, False):
+    made = Worker(app=app, beat=beat, pool="threads", concurrency=1)
+    print(*(step.name.rpartition(".")[2] for step in made.steps))
+"""
 
 
 def test_a_thread_does_not_keep_the_connection_that_broke_under_it(
@@ -32,3 +44,19 @@ def test_a_thread_does_not_keep_the_connection_that_broke_under_it(
 def test_a_pool_hands_out_no_connection_that_a_restart_has_ended(tmp_path: Any) -> None:
     made = database("postgres://ata@db.example/ata", base_dir=tmp_path, var_dir=tmp_path)
     assert made["OPTIONS"]["pool"] and made["CONN_HEALTH_CHECKS"]
+
+
+def test_beat_is_forked_before_the_loops_have_threads() -> None:
+    """Else it may wait for a lock of theirs for ever, and outlive its worker. By this seed of the
+    hashes Celery's set of steps has the loops first."""
+    told = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", STEPS],
+        cwd=CHECKOUT,
+        env=os.environ | {"PYTHONHASHSEED": "1", "DJANGO_SETTINGS_MODULE": "portal.settings"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    with_beat, without = (line.split() for line in told.stdout.splitlines()[-2:])
+    assert with_beat.index("Beat") < with_beat.index("Loops")
+    assert "Loops" in without and "Beat" not in without
