@@ -245,6 +245,7 @@ def export_manifest(request: HttpRequest, event_id: UUID) -> JsonResponse:
     "/connections/ibom/difference",
     summary="What changed in the inventory between two instants",
     response=connection_shapes.DifferenceOut,
+    by_alias=True,
     openapi_extra=contract.may(403, 422),
 )
 def ibom_difference(

@@ -22,12 +22,14 @@ BIN = Path(sys.executable).parent
 IDENTITIES = ("operator", "auditor", "admin", "member1", "nobody")
 
 # Something of each kind to find: events in a signed tree and outside it, a person, an account of
-# theirs with what was allowed on it, and the comparison that found it.
+# theirs with what was allowed on it, the comparison that found it and a review of it.
 FURNISH = """
 from datetime import timedelta
 from approvals import clock
+from approvals.perform import perform
 from audit import sequencer
 from audit.actor import Actor, Target
+from audit.clock import uuid7
 from audit.record import record
 from connections import drift, runs
 from connections.models import Allowance
@@ -41,6 +43,9 @@ fact = drift.Fact("cac_1", "github", ("repo",), None, None)
 account = drift.appeared(olu.iss, olu.sub, fact, "management", runs.begin(1).pk)
 Allowance.objects.create(account=account, kind="mcp", name="github-mcp", scopes=["delete_repo"],
                          granted_at=now, expires_at=now + timedelta(days=1))
+amir = Actor(iss=olu.iss, sub="auth0|2", roles=frozenset({"admin"}))
+perform(amir, "review.open", Target("review", str(uuid7())),
+        params={"title": "Spring", "due": now.date().isoformat(), "reviewers": "owners"})
 """
 
 

@@ -20,7 +20,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     running.tenant.stop()
 
 
-@pytest.mark.parametrize("who", ["operator", "member1", "nobody"])
+@pytest.mark.parametrize("who", ["operator", "auditor", "member1", "nobody"])
 def test_every_answer_is_one_that_the_document_promises(portal: Portal, who: str) -> None:
     verdict = examine(portal, who, "--phases", "examples,fuzzing", "-n", "3")
     assert verdict.passed, verdict.words[-6000:]
