@@ -47,6 +47,10 @@ COMMANDS: Final = {
         "connections:app",
         "List your connected accounts; suspend, resume or revoke one; set when they sleep.",
     ),
+    "reviews": (
+        "reviews:app",
+        "List access reviews, decide in them, or fetch the signed result of one.",
+    ),
     "freeze": (
         "freezing:freeze",
         "Freeze an agent, a connection, a person or everything: no token from the next request on.",

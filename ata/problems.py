@@ -13,6 +13,7 @@ _SIGN_IN = "Run `ata login`."
 _AGAIN = "Run the command again."
 _SOON = "Try again in a moment."
 _CONNECT_AGAIN = "Connect the account again at {portal}/connections/."
+_REVIEWS = "`ata reviews list` and `ata reviews show` name those there are."
 _NAME = "Check the name or id."
 _ADMIN = "Tell whoever runs the portal; `manage.py check_auth0` names what is wrong."
 _FIXES: Final = {
@@ -55,6 +56,15 @@ _FIXES: Final = {
     "frozen": "Ask an administrator to end the freeze at {portal}/connections/freeze/.",
     "not_found": _NAME,
     "method_not_allowed": "This `ata` and the portal differ in version: use those of one release.",
+    "unknown_review": _REVIEWS,
+    "unknown_item": _REVIEWS,
+    "review_closed": "It is closed: `ata reviews result` fetches what came of it.",
+    "not_closed": "Wait until an admin closes it at {portal}/connections/reviews/.",
+    "not_reviewer": "Leave it to its reviewers; {portal}/connections/reviews/ says who they are.",
+    "already_begun": "Its revocation is under way: nothing has to be done.",
+    "reason_needed": "Say why with --reason.",
+    "nothing_to_reduce": "Keep it or revoke it.",
+    "nothing_to_begin": "`ata reviews show` says how far its revocation is.",
     "no_approver": "Ask somebody with the role to sign in to the portal once.",
     "closed": "It is over; `ata approvals` shows how it ended.",
     "nobody_asked": "It waits for somebody who could be asked; have them sign in once.",

@@ -14,6 +14,8 @@ from portal.api import (
     manifests,
     policy,
     problems,
+    review_decisions,
+    reviews,
     unfinished,
     who,
 )
@@ -42,5 +44,7 @@ api.add_router("", allowances.router)
 api.add_router("", unfinished.router)
 api.add_router("", drift.router)
 api.add_router("", connections.router)
+api.add_router("", reviews.router)
+api.add_router("", review_decisions.router)
 api.add_router("/ingest", ingest.router)
 api.add_router("/audit", audit.router)

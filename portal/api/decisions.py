@@ -70,7 +70,7 @@ def decide(request: HttpRequest, body: DecisionIn) -> JsonResponse:
         words = "Idempotency-Key: at most 200 printable ASCII characters."
         raise Problem(422, "invalid_request", words)
     if not key:
-        status, answer = _answer(_perform(actor, body))
+        status, answer = answer_of(_perform(actor, body))
         return JsonResponse(answer, status=status)
     try:
         claim = idempotency.begin(actor, key, f"{request.method} {request.path}", request.body)
@@ -83,13 +83,13 @@ def decide(request: HttpRequest, body: DecisionIn) -> JsonResponse:
     if isinstance(claim, idempotency.Known):
         return JsonResponse(claim.answer, status=claim.status)
     try:
-        done = _perform(actor, body, lambda done: idempotency.finish(claim, *_answer(done)))
+        done = _perform(actor, body, lambda done: idempotency.finish(claim, *answer_of(done)))
     except idempotency.ClaimLost:
         raise _still_running() from None
     except BaseException:
         idempotency.abandon(claim)
         raise
-    status, answer = _answer(done)
+    status, answer = answer_of(done)
     return JsonResponse(answer, status=status)
 
 
@@ -123,7 +123,8 @@ def _perform(
     )
 
 
-def _answer(done: Performed) -> tuple[int, dict[str, Any]]:
+def answer_of(done: Performed) -> tuple[int, dict[str, Any]]:
+    """Status and body of what was performed: 201 committed, or 202 where somebody is asked."""
     if done.approval is not None:
         waiting = as_json(done.approval)
         return 202, {

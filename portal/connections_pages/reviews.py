@@ -292,9 +292,14 @@ def result(request: HttpRequest, review_id: UUID) -> HttpResponseBase:
     _, found = fetch(request, review_id)
     if not found.result:
         raise Http404("It is not closed.")
-    name = f"access-review-{found.id}.ndjson"
+    return as_file(found)
+
+
+def as_file(review: Review) -> StreamingHttpResponse:
+    """The signed result of a closed review as a file."""
+    name = f"access-review-{review.id}.ndjson"
     return StreamingHttpResponse(
-        results.text(found),
+        results.text(review),
         content_type="application/x-ndjson",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

@@ -26,6 +26,8 @@ HELP = [
     ("connections",),
     ("connections", "set"),
     ("connections", "allowances", "end"),
+    ("connections", "drift"),
+    ("reviews", "decide"),
     ("freeze",),
     ("subject", "hold"),
     ("audit", "search"),

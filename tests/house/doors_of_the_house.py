@@ -112,6 +112,14 @@ OPERATIONS: Final[Doors] = {
         "keeps",
         "a remote step of what was decided is due now",
     ),
+    "POST /v1/reviews/{review_id}/accounts/{account_id}/decide": (
+        "decides",
+        "review.decide, and connection.revoke where that was the answer",
+    ),
+    "POST /v1/reviews/{review_id}/accounts/{account_id}/revoke": (
+        "decides",
+        "connection.revoke, as a review asked for it",
+    ),
     "GET /v1/connections/export": ("records", "that the inventory was taken away"),
     "GET /v1/connections/ibom": ("records", "that the inventory was taken away"),
     "GET /v1/audit/events": ("records", "that the trail was read"),
