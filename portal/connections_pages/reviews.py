@@ -172,9 +172,10 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
     me, found = fetch(request, review_id)
     now = clock.now()
     shown = request.GET.get("show", "")
-    checked = "check" in request.GET or results.counts(found).accounts <= CHECKED
     items = rights.items(me, found)
     counts = results.counts_of(items)
+    whole = counts if me.roles & SEES_ALL else results.counts(found)
+    checked = "check" in request.GET or whole.accounts <= CHECKED
     if shown in _CHOICES:
         items = items.filter(choice=_CHOICES[shown])
     page, newer, older = _page(items, request)
@@ -186,8 +187,8 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
         "tiles": _tiles(counts),
         "narrowed": shown in _CHOICES,
         "rows": rows(page),
-        "newer_url": f"{query}before={page[0].number}" if newer else "",
-        "older_url": f"{query}after={page[-1].number}" if older else "",
+        "newer_url": f"{query}before={page[0].number}" if newer and page else "",
+        "older_url": f"{query}after={page[-1].number}" if older and page else "",
         "left": rights.decidable(me, found, now).filter(choice="").count(),
         "overdue": _overdue(found, now),
         "may": "admin" in me.roles,
@@ -210,13 +211,11 @@ def _page(items: QuerySet[ReviewItem], request: HttpRequest) -> tuple[list[Revie
     """The accounts behind a number, or before one, and whether there are others on either side."""
     before, after = _number(request, "before"), _number(request, "after")
     if before:
-        page = list(items.filter(number__lt=before).order_by("-number")[:PAGE])[::-1]
-    else:
-        page = list(items.filter(number__gt=after)[:PAGE])
-    if not page:
-        return [], False, False
-    newer = items.filter(number__lt=page[0].number).exists()
-    return page, newer, items.filter(number__gt=page[-1].number).exists()
+        page = list(items.filter(number__lt=before).order_by("-number")[: PAGE + 1])[::-1]
+        return page[-PAGE:], len(page) > PAGE, items.filter(number__gte=before).exists()
+    page = list(items.filter(number__gt=after)[: PAGE + 1])
+    newer = bool(after and page) and items.filter(number__lte=after).exists()
+    return page[:PAGE], newer, len(page) > PAGE
 
 
 def _number(request: HttpRequest, name: str) -> int:
