@@ -14,6 +14,7 @@ from approvals.models import Approval, Effect, EffectState
 from audit.models import EventRow
 from connections import manifests, overview, scopes
 from connections.models import ConnectedAccount, State, Use
+from connections.overview import Past
 
 _STEP_STATES = {
     EffectState.DONE: "done",
@@ -30,6 +31,7 @@ class Impact:
     uses: tuple[Use, ...]
     components: tuple[str, ...]  # whose manifests need the connection
     token_dies: datetime | None  # None: no token of ours is alive
+    past_us: tuple[Past, ...] = ()  # applications that Auth0 gave tokens, the last day first
 
     def sentences(self, account: ConnectedAccount) -> list[str]:
         """Each consequence in words, most immediate first."""
@@ -40,7 +42,14 @@ class Impact:
             whose = "its next call fails" if len(users) == 1 else "the next call of each fails"
             told.append(f"{', '.join(users)} used it; {whose}.")
         else:
-            told.append("No agent used it since we watch.")
+            told.append("No agent used it through our broker since we watch.")
+        if self.past_us:
+            names = ", ".join(one.name for one in self.past_us)
+            day = f"{self.past_us[0].day:%d %b %Y}"
+            told.append(
+                f"Past our broker {names} used it, last on {day}, says Auth0’s tenant log; that "
+                "goes on until it is deleted at Auth0."
+            )
         if self.token_dies:
             until = f"{self.token_dies:%d %b %H:%M} UTC"
             told.append(f"A token that is out already works at {title} until {until}.")
@@ -54,6 +63,7 @@ def of(account: ConnectedAccount) -> Impact:
         uses=tuple(account.uses.order_by("-last")),
         components=tuple(str(need.manifest) for need in manifests.naming(account.connection)),
         token_dies=dies if dies and dies > clock.now() else None,
+        past_us=overview.past_us([account]).get(account.pk, ()),
     )
 
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from uuid import UUID
 
 from audit.actor import Actor
 from connections import actions, grounds, lookup, scopes
-from connections.models import ConnectedAccount, State, Use
+from connections.models import AppAccess, ConnectedAccount, SeenUse, State, Use
 from connections.scopes import Scope
 from connections.standing import Code, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An application that Auth0 gave tokens of an account past our broker, and the last UTC day."""
+
+    client_id: str
+    name: str  # the client id where nobody told another
+    day: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +37,25 @@ class Card:
     can_suspend: bool
     can_wake: bool
     standing: Standing
+    past_us: tuple[Past, ...] = ()  # the last day first
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """`2 agents can act as you; last: github-mcp, 10:42`."""
+    """`2 agents can act as you; last: github-mcp, 10:42`; and who did past our broker, last."""
 
     agents: int
     last_user: str
     last_used_at: datetime | None
+    past_us: Past | None = None
 
 
-def card(account: ConnectedAccount, actor: Actor, standing: Standing | None = None) -> Card:
+def card(
+    account: ConnectedAccount,
+    actor: Actor,
+    standing: Standing | None = None,
+    past_us: tuple[Past, ...] = (),
+) -> Card:
     """An account as a card, with the acts that this person may take on it.
 
     `standing` is given where many accounts share one read of settings and freezes.
@@ -58,7 +76,22 @@ def card(account: ConnectedAccount, actor: Actor, standing: Standing | None = No
         can_suspend=(own or admin) and live,
         can_wake=(own or admin) and stands.code == Code.ASLEEP and stands.opens is None,
         standing=stands,
+        past_us=past_us,
     )
+
+
+def past_us(accounts: Collection[ConnectedAccount]) -> dict[UUID, tuple[Past, ...]]:
+    """Who used each account past our broker, as Auth0's tenant log told; two queries."""
+    seen = SeenUse.objects.filter(account__in=[account.pk for account in accounts])
+    rows = list(seen.order_by("-day", "client_id"))
+    owners = {account.iss for account in accounts}, {account.sub for account in accounts}
+    apps = AppAccess.objects.filter(iss__in=owners[0], sub__in=owners[1])
+    named = apps.exclude(client_name="").values_list("client_id", "client_name").distinct()
+    names, found = dict(named.order_by("client_name")), dict[UUID, tuple[Past, ...]]()
+    for row in rows:
+        one = Past(row.client_id, names.get(row.client_id, row.client_id), row.day)
+        found[row.account_id] = (*found.get(row.account_id, ()), one)
+    return found
 
 
 def user_names(account: ConnectedAccount) -> tuple[str, ...]:
@@ -75,10 +108,10 @@ def user_name(use: Use) -> str:
 def cards(actor: Actor) -> list[Card]:
     """The person's own accounts: live ones first, then what is ending; not what is gone."""
     order = {State.CONNECTED: 0, State.NEEDS_RECONNECT: 1, State.SUSPENDED: 2}
-    rows = lookup.mine(actor).exclude(state=State.REVOKED)
+    rows = lookup.mine(actor).exclude(state=State.REVOKED).prefetch_related("uses")
     found = sorted(rows, key=lambda a: (order.get(State(a.state), 3), a.connection, str(a.pk)))
-    standings = grounds.of_all(found)
-    return [card(account, actor, standings[account]) for account in found]
+    standings, past = grounds.of_all(found), past_us(found)
+    return [card(one, actor, standings[one], past.get(one.pk, ())) for one in found]
 
 
 def summary(actor: Actor) -> Summary:
@@ -86,7 +119,13 @@ def summary(actor: Actor) -> Summary:
     live = lookup.mine(actor).filter(state=State.CONNECTED)
     users = {user_name(use) for use in Use.objects.filter(account__in=live)}
     last = live.exclude(last_used_at=None).order_by("-last_used_at").first()
-    return Summary(len(users), last_user(last) if last else "", last.last_used_at if last else None)
+    past = max((one for some in past_us(live).values() for one in some), key=_day, default=None)
+    at = last.last_used_at if last else None
+    return Summary(len(users), last_user(last) if last else "", at, past)
+
+
+def _day(past: Past) -> date:
+    return past.day
 
 
 def last_user(account: ConnectedAccount) -> str:

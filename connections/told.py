@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from django.conf import settings
+
 from audit.models import EventRow
-from connections import manifests, scope_sets, scopes
+from connections import manifests, overview, scope_sets, scopes
 from connections.models import ConnectedAccount
 from connections.scopes import Scope
 
@@ -71,6 +73,7 @@ class Fact:
     told: datetime | None  # when the source told it
     text: str = ""
     moment: datetime | None = None  # the fact itself, where it is a moment
+    day: bool = False  # only the day of it is known
 
 
 def facts(account: ConnectedAccount) -> Iterator[Fact]:
@@ -85,14 +88,16 @@ def facts(account: ConnectedAccount) -> Iterator[Fact]:
     if account.provider_user:
         yield Fact("Account", SOURCES["tenant_log"], account.watched_since, account.provider_user)
     yield Fact("Last use", SOURCES["broker"], account.last_used_at, moment=account.last_used_at)
+    if account.elsewhere_on:
+        past = overview.past_us([account]).get(account.pk, ())
+        names = ", ".join(one.name for one in past if one.day == account.elsewhere_on)
+        since = account.elsewhere_since
+        yield Fact("Last use past us", SOURCES["tenant_log"], None, names, since, day=True)
     if account.auth0_used_at:
-        yield Fact(
-            "Last token, past us",
-            SOURCES["tenant_log"],
-            account.auth0_used_at,
-            account.auth0_used_by,
-            account.auth0_used_at,
-        )
+        ours = account.auth0_used_by == settings.ENV.AUTH0_VAULT_CLIENT_ID
+        by = "our token broker asked" if ours else account.auth0_used_by
+        at = account.auth0_used_at
+        yield Fact("Last token at Auth0", SOURCES["tenant_log"], at, by, at)
     yield Fact(
         "Last token good until",
         SOURCES["broker"],

@@ -48,6 +48,7 @@ def detail(request: HttpRequest, account_id: UUID) -> HttpResponse:
     needs = told.needs(account)
     context = _context(me, account) | {
         "uses": account.uses.order_by("-last"),
+        "past": overview.past_us([account]).get(account.pk, ()),
         "steps": _steps(account),
         "timeline": [_story(me, row) for row in rows],
         "older_url": f"?before={older}#story" if older else "",

@@ -9,6 +9,7 @@ from django.db.models import Count, Q
 from audit.actor import Actor
 from connections import grounds, names, overview, scopes
 from connections.models import ConnectedAccount, Need, Notice, State
+from connections.overview import Past
 from connections.standing import Standing
 from enforcement.kinds import called
 from portal.web.home_alarms import break_glass
@@ -91,15 +92,18 @@ def mine(me: Actor) -> Home:
 
 
 def _account(account: ConnectedAccount, standing: Standing) -> Line:
-    seen = f"last used by {overview.last_user(account)}"
     began = f"{account.watched_since.day} {account.watched_since:%b}"
-    never = f"not seen used since {began}, when we began watching"
+    detail = f"not seen used through us since {began}, when we began watching"
+    if account.last_used_at:
+        detail = f"last used through us by {overview.last_user(account)}"
+    if day := account.elsewhere_on:
+        detail += f"; past us on {day.day} {day:%b}, says Auth0’s tenant log"
     return Line(
         names.in_words(account),
         f"/connections/{account.pk}/",
         account.last_used_at,
         badge=str(standing.code),
-        detail=seen if account.last_used_at else never,
+        detail=detail,
     )
 
 
@@ -131,10 +135,16 @@ def _notices(me: Actor) -> list[Line]:
 def _agents(me: Actor) -> str:
     """`2 agents can act as you; last: github-mcp, 24 Nov, 10:42 UTC.`"""
     found = overview.summary(me)
+    past = f" {_past(found.past_us)}" if found.past_us else ""
     if not found.agents or found.last_used_at is None:
-        return "No agent was seen acting as you."
+        return f"No agent was seen acting as you{' through us' if past else ''}.{past}"
     many = "1 agent" if found.agents == 1 else f"{found.agents} agents"
-    return f"{many} can act as you; last: {found.last_user}, {_clock(found.last_used_at)}."
+    return f"{many} can act as you; last: {found.last_user}, {_clock(found.last_used_at)}.{past}"
+
+
+def _past(past: Past) -> str:
+    """`Past us: concierge, 24 Nov, says Auth0’s tenant log.`"""
+    return f"Past us: {past.name}, {past.day.day} {past.day:%b}, says Auth0’s tenant log."
 
 
 def _clock(moment: datetime) -> str:

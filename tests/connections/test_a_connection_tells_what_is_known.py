@@ -12,7 +12,7 @@ from django.conf import settings
 from approvals import clock
 from audit import sequencer
 from connections import drift, impact, manifests, told
-from connections.models import ConnectedAccount
+from connections.models import AppAccess, ConnectedAccount, SeenUse
 from tests.connections.visitor import know, subject
 from tests.identity.trail import events
 from tests.support.pages import signed_in
@@ -98,3 +98,55 @@ def test_the_navigation_marks_the_inventory_for_what_belongs_to_somebody_else(
 
     assert marked("auditor", "auditor") == ["/connections/inventory/"]
     assert marked("member1") == ["/connections/"]
+
+
+def past_us(account: ConnectedAccount, **more: object) -> None:
+    day = clock.now().date() - timedelta(days=3)
+    for client, since in (("concierge", day), ("desk", day - timedelta(days=9))):
+        SeenUse.objects.create(account=account, client_id=client, day=since)
+    ConnectedAccount.objects.filter(pk=account.pk).update(elsewhere_on=day, **more)
+    account.refresh_from_db()
+
+
+@pytest.mark.parametrize("through_us", [True, False])
+def test_a_use_past_the_broker_is_told_with_its_source_and_day(
+    account: ConnectedAccount, through_us: bool
+) -> None:
+    past_us(account, last_used_at=clock.now() if through_us else None, last_agent="claw")
+    AppAccess.objects.create(
+        kind="grant", auth0_id="g", client_id="concierge", client_name="The Concierge",
+        iss=account.iss, sub=account.sub, state_since=clock.now(),
+        seen_at=clock.now(), first_seen=clock.now(),
+    )  # fmt: skip
+    facts = {fact.label: fact for fact in told.facts(account)}
+    past = facts["Last use past us"]
+    assert (past.text, past.source, past.moment) == (
+        "The Concierge", "Auth0’s tenant log", account.elsewhere_since,
+    )  # fmt: skip
+    assert facts["Last use"].source == "our token broker"
+    day = f"{account.elsewhere_on:%-d %b %Y}"
+    shown = page(account)
+    assert "Used past us" in shown and "The Concierge" in shown and "desk" in shown
+    assert shown.count(day) >= 2 and "any of them may be meant" in shown
+    mine = signed_in("member1").get("/connections/").content.decode()
+    assert f"past us {day}, says Auth0’s tenant log" in mine and "past us: " in mine
+    assert f"Past us: The Concierge, {day}, says Auth0’s tenant log." in mine
+    home = signed_in("member1").get("/").content.decode()
+    short = f"{account.elsewhere_on:%-d %b}"
+    assert f"Past us: The Concierge, {short}, says Auth0’s tenant log." in home
+    assert f"; past us on {short}, says Auth0’s tenant log" in home
+    [effect] = [one for one in impact.of(account).sentences(account) if "Past our broker" in one]
+    assert "The Concierge, desk used it" in effect and "until it is deleted at Auth0" in effect
+
+
+def test_our_own_exchange_in_the_tenant_log_is_no_use_past_us(account: ConnectedAccount) -> None:
+    """It was told as one: that last token is whoever's asked last, and that may be our broker."""
+    vault = settings.ENV.AUTH0_VAULT_CLIENT_ID
+    ConnectedAccount.objects.filter(pk=account.pk).update(
+        auth0_used_at=clock.now(), auth0_used_by=vault
+    )
+    account.refresh_from_db()
+    facts = {fact.label: fact for fact in told.facts(account)}
+    assert facts["Last token at Auth0"].text == "our token broker asked"
+    assert not [label for label in facts if "past us" in label]
+    assert "Used past us" not in page(account)
