@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 
 from django.db import connection
@@ -37,12 +38,14 @@ class Stretch:
     Attributes:
         leaves: hashes computed from the entries.
         digest: over all rows.
+        beside: how many rows each table beside them has of these events.
         terms: the words of each search row, where they were asked for.
     """
 
     first: int
     leaves: list[bytes]
     digest: bytes
+    beside: tuple[int, ...]
     terms: Sequence[str] = ()
 
 
@@ -75,11 +78,7 @@ def entries(first: int, end: int) -> list[bytes] | None:
     found: list[bytes] = []
     for at in range(first, end, STEP):
         upto = min(at + STEP, end)
-        rows = _rows(
-            "SELECT n.seq, e.entry, e.leaf_hash FROM audit_entry n "  # noqa: S608 - numbers
-            f"JOIN audit_event e ON e.id = n.event_id WHERE {_between(at, upto)} ORDER BY n.seq"
-        )
-        leaves = _leaves(rows, at, upto)
+        leaves = _leaves(_rows(_questions().entries, at, upto), at, upto)
         if leaves is None:
             return None
         found += leaves
@@ -112,55 +111,48 @@ def stretches(first: int, end: int, *, words: bool = False) -> Iterator[Stretch 
 
 
 def _read(first: int, end: int, words: bool) -> list[Stretch] | None:
-    written = rawrows.of(connection.vendor)
-    terms = ", r.terms" if words else ""
-    # Follows from the join, and lets PostgreSQL read both by place beside each other; SQLite, which
-    # looks each row up at less cost, might begin with the other table.
-    also = f"AND {_between(first, end, 'r')}" if connection.vendor == "postgresql" else ""
-    rows = _rows(
-        f"SELECT n.seq, e.entry, e.leaf_hash, {written.event}{terms} "  # noqa: S608 - numbers and constant names
-        "FROM audit_entry n JOIN audit_event e ON e.id = n.event_id "
-        f"JOIN audit_eventrow r ON r.seq = n.seq WHERE {_between(first, end)} {also} ORDER BY n.seq"
-    )
+    questions = _questions()
+    rows = _rows(questions.with_words if words else questions.events, first, end)
     leaves = _leaves(rows, first, end)
     if leaves is None or rows is None:
         return None
-    beside: dict[int, list[bytes]] = {}
-    for kind, question in enumerate(written.beside):
-        some = _rows(question.format(where=_between(first, end)))
-        if some is None or not _whole(some, first, end):
-            return None
-        for number, text in some:
-            parts = beside.setdefault(number, [b""] * len(written.beside))
-            parts[kind] = text
+    beside: list[dict[int, tuple[int, bytes]]] = []
+    for question in questions.beside:
+        parts: dict[int, tuple[int, bytes]] = {}
+        for at in range(first, end, questions.step):
+            some = _rows(question, at, min(at + questions.step, end))
+            if some is None or not _whole(some, first, end):
+                return None
+            parts |= {number: (many, text or b"") for number, many, text in some}
+        beside.append(parts)
     return [_stretch(at, at - first, rows, leaves, beside) for at in range(first, end, SPAN)]
 
 
 def _stretch(
-    first: int, at: int, rows: list[Row], leaves: list[bytes], beside: dict[int, list[bytes]]
+    first: int,
+    at: int,
+    rows: list[Row],
+    leaves: list[bytes],
+    beside: list[dict[int, tuple[int, bytes]]],
 ) -> Stretch:
     some, own = rows[at : at + SPAN], leaves[at : at + SPAN]
-    parts = [b"".join(own), b"".join([row[3] for row in some]), *beside.get(first // SPAN, ())]
+    others = [parts.get(first // SPAN, (0, b"")) for parts in beside]
     digest = _sha256()
-    for part in parts:  # which ends where the next begins
-        digest.update(len(part).to_bytes(8))
+    for part in (b"".join(own), b"".join([row[3] for row in some]), *(text for _, text in others)):
+        digest.update(len(part).to_bytes(8))  # which ends where the next begins
         digest.update(part)
     terms = [row[4] for row in some] if len(some[0]) > 4 else ()
-    return Stretch(first, own, digest.digest(), terms)
+    return Stretch(first, own, digest.digest(), tuple(many for many, _ in others), terms)
 
 
 def _whole(some: list[Row], first: int, end: int) -> bool:
     """Whether the engine wrote what was asked for, whatever stands in a column."""
     return all(
         isinstance(number, int)
-        and isinstance(text, bytes)
+        and isinstance(text, bytes if many else NoneType)
         and first // SPAN <= number < -(-end // SPAN)
-        for number, text in some
+        for number, many, text in some
     )
-
-
-def _between(first: int, end: int, table: str = "n") -> str:
-    return f"{table}.seq >= {int(first)} AND {table}.seq < {int(end)}"
 
 
 def _leaves(rows: list[Row] | None, first: int, end: int) -> list[bytes] | None:
@@ -176,16 +168,22 @@ def _leaves(rows: list[Row] | None, first: int, end: int) -> list[bytes] | None:
     return leaves if list(stored) == leaves else None
 
 
-def _rows(question: str) -> list[Row] | None:
+def _questions() -> rawrows.Questions:
+    return rawrows.of(connection.vendor, STEP)
+
+
+def _rows(question: str, first: int, end: int) -> list[Row] | None:
     """Rows as the engine holds them; None where it cannot hand one out."""
     connection.ensure_connection()
     if connection.vendor == "postgresql":
         with psycopg().Cursor(connection.connection) as cursor:
-            return list(cursor.execute(question, binary=True).fetchall())
+            asked = question.format(first=int(first), end=int(end))
+            return list(cursor.execute(asked, binary=True).fetchall())
     cursor = connection.connection.cursor()
     try:
-        return list(cursor.execute(question).fetchall())
+        found: list[Row] = cursor.execute(question, (first, end)).fetchall()
     except sqlite3.OperationalError:
         return None  # text that is no UTF-8, or bytes where text belongs
     finally:
         cursor.close()
+    return found

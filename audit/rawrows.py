@@ -18,51 +18,74 @@ from django.db import models
 from audit.known import SPAN
 from audit.models import EventRow, ImportedRow, Openings
 
-# Each row of a table beside the entries says whose it is: an engine adds them up in any order.
-# OFFSET 0 makes PostgreSQL look the rows of each event up; it would read all of a small table.
-_ROW: Final = {
-    "sqlite": "CAST(json_array({columns}) AS BLOB)",
-    "postgresql": "record_send(row({columns}))",
-}
-_BESIDE: Final = {
-    "sqlite": (
-        f"SELECT n.seq / {SPAN}, CAST(group_concat(json_array({{columns}}), '') AS BLOB) "  # noqa: S608
-        "FROM audit_entry n JOIN {table} o ON o.event = n.event_id WHERE {{where}} GROUP BY 1"
-    ),
-    "postgresql": (
-        f"SELECT n.seq / {SPAN}, string_agg(record_send(row({{columns}})), ''::bytea) "  # noqa: S608
-        "FROM audit_entry n CROSS JOIN LATERAL "
-        "(SELECT * FROM {table} b WHERE b.event = n.event_id OFFSET 0) o WHERE {{where}} GROUP BY 1"
-    ),
-}
+_ROW: Final = {"sqlite": "CAST(json_array({}) AS BLOB)", "postgresql": "record_send(row({}))"}
+_PLACES: Final = "n.seq >= {first} AND n.seq < {end}"
+_ENTRIES: Final = "FROM audit_entry n JOIN audit_event e ON e.id = n.event_id"
+# Follows from the join, and lets PostgreSQL read both by place beside each other; SQLite, which
+# looks each row up at less cost, might begin with the other table.
+_ALSO: Final = {"sqlite": "", "postgresql": f"AND {_PLACES.replace('n.', 'r.')} "}
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """SQL of one engine.
+class Questions:
+    """SQL of one engine about `first <= seq < end`, to be read by `rawread`.
 
     Attributes:
-        event: expression for an event and its search row; `n`, `e` and `r` are entry, event, row.
-        beside: for each table beside them, a question for number of stretch and bytes, which a
-            `where` about `n.seq` is to be put into.
+        entries: place, entry and leaf of each event.
+        events: these, and bytes of the event and its search row.
+        with_words: these, and the words of the row.
+        beside: for each table beside them: number of a stretch, how many rows, their bytes.
+        step: most events that a question of `beside` is put about.
     """
 
-    event: str
+    entries: str
+    events: str
+    with_words: str
     beside: Sequence[str]
+    step: int
 
 
 @cache
-def of(vendor: str) -> Written:
-    """The SQL of `sqlite` or `postgresql`."""
+def of(vendor: str, step: int) -> Questions:
+    """The SQL of `sqlite` or `postgresql`; `step` is the most events of a question."""
     columns = ["n.seq", "n.event_id", "e.recorded_at", *_columns(EventRow, "r", vendor)]
-    beside = [
-        _BESIDE[vendor].format(
-            columns=", ".join(["n.seq", *_columns(model, "o", vendor)]),
-            table=model._meta.db_table,
+    row = _ROW[vendor].format(", ".join(columns))
+    entries = "SELECT n.seq, e.entry, e.leaf_hash"
+    joined = (
+        f"{_ENTRIES} JOIN audit_eventrow r ON r.seq = n.seq "
+        f"WHERE {_PLACES} {_ALSO[vendor]}ORDER BY n.seq"
+    )
+    beside = [_beside(model, vendor) for model in (Openings, ImportedRow)]
+    questions = (
+        f"{entries} {_ENTRIES} WHERE {_PLACES} ORDER BY n.seq",
+        f"{entries}, {row} {joined}",
+        f"{entries}, {row}, r.terms {joined}",
+        *beside,
+    )
+    if vendor == "sqlite":  # which keeps the plan of a question that it was put before
+        questions = tuple(each.format(first="?1", end="?2") for each in questions)
+    first, second, third, *others = questions
+    return Questions(first, second, third, others, SPAN if vendor == "sqlite" else step)
+
+
+def _beside(model: type[models.Model], vendor: str) -> str:
+    """Question about the rows of a table beside the entries.
+
+    Each row says whose it is: an engine adds them up in any order.
+    """
+    table, columns = model._meta.db_table, ", ".join(["n.seq", *_columns(model, "o", vendor)])
+    if vendor == "sqlite":  # asked for each stretch: to group many it would sort all those texts
+        return (
+            f"SELECT {{first}} / {SPAN}, count(*), "  # noqa: S608 - constant names
+            f"CAST(group_concat(json_array({columns}), '') AS BLOB) "
+            f"FROM audit_entry n JOIN {table} o ON o.event = n.event_id WHERE {_PLACES}"
         )
-        for model in (Openings, ImportedRow)
-    ]
-    return Written(_ROW[vendor].format(columns=", ".join(columns)), beside)
+    # OFFSET 0 makes it look the rows of each event up; it would read all of a small table.
+    return (
+        f"SELECT n.seq / {SPAN}, count(*), string_agg(record_send(row({columns})), ''::bytea) "  # noqa: S608
+        f"FROM audit_entry n CROSS JOIN LATERAL (SELECT * FROM {table} b "
+        f"WHERE b.event = n.event_id OFFSET 0) o WHERE {_PLACES} GROUP BY 1"
+    )
 
 
 def _columns(model: type[models.Model], of: str, vendor: str) -> list[str]:
