@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from audit.knownwhole import Whole
     from audit.leafcheck import Told
     from audit.report import Findings
+    from audit.tally import Beside, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Checked:
     known: int
     told: Told
     digests: list[bytes]
+    beside: Beside
 
 
 class Crowd:
@@ -65,12 +67,12 @@ class Crowd:
                 os.environ["PYTHONHASHSEED"] = before
 
     def begin(self, start: int, size: int) -> None:
-        """Let checks of whole tables begin; `stage` and `postings` wait for them."""
+        """Let checks of whole tables begin; those that tell wait for them."""
         if connection.vendor == "sqlite":
             first = max(start, self._known.size if self._known else 0)
             self._stages["index"] = self._pool.submit(_postings, first, size)
         self._stages["counts"] = self._pool.submit(_counts, self._known, size)
-        self._stages["strays"] = self._pool.submit(_strays)
+        self._stages["tally"] = self._pool.submit(_tally, size)
 
     @property
     def ahead(self) -> int:
@@ -81,10 +83,10 @@ class Crowd:
         """Begin to check a range."""
         return self._pool.submit(_check, first, end)
 
-    def strays(self) -> Findings:
-        """What the search for rows of no entry found."""
-        found: Findings = self._stages["strays"].result()
-        return found
+    def tally(self) -> Tally:
+        """How many rows there are."""
+        counted: Tally = self._stages["tally"].result()
+        return counted
 
     def counts(self) -> tuple[Findings, Counted]:
         """What the counts are, and what was found."""
@@ -144,16 +146,14 @@ def _check(first: int, end: int) -> Checked:
     good = findings.count == before
     findings.kept.clear()
     digests, checker.digests = checker.digests, []
-    return Checked(hashes, good, checker.known - known, leaves.told(), digests)
+    beside, checker.beside = checker.beside, (0, 0)
+    return Checked(hashes, good, checker.known - known, leaves.told(), digests, beside)
 
 
-def _strays() -> Findings:
-    from audit import straycheck
-    from audit.report import Findings
+def _tally(size: int) -> Tally:
+    from audit import tally
 
-    found = Findings()
-    straycheck.check(found)
-    return found
+    return tally.take(size)
 
 
 def _counts(known: Whole | None, size: int) -> tuple[Findings, Counted]:

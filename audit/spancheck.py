@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from django.db import connection
 
-from audit import rawread
+from audit import rawread, tally
 from audit.known import SPAN, Memory
 from audit.leafcheck import LeafChecker
 from audit.report import Findings
@@ -24,6 +24,7 @@ class SpanChecker:
     Attributes:
         known: how many leaves were recognised so far.
         digests: of each whole stretch so far, empty of those that do not hold; who reads clears.
+        beside: how many rows the tables beside the entries have of those so far; who reads clears.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class SpanChecker:
         self._words = words and connection.vendor == "sqlite"
         self.known = 0
         self.digests: list[bytes] = []
+        self.beside: tally.Beside = tally.NONE
 
     def check(self, first: int, end: int, *, examine_from: int) -> Sequence[bytes | None]:
         """Check `first <= seq < end`; as `LeafChecker.check`."""
@@ -42,15 +44,22 @@ class SpanChecker:
         whole = max(-(-first // SPAN) * SPAN, -(-examine_from // SPAN) * SPAN)
         behind = end // SPAN * SPAN
         if whole >= behind:
-            return self._leaves.check(first, end, examine_from=examine_from)
+            return self._singly(first, end, examine_from)
         if first < whole:
-            found += self._leaves.check(first, whole, examine_from=examine_from)
+            found += self._singly(first, whole, examine_from)
         words = self._words and behind > self._leaves.index.since
         for at, read in enumerate(rawread.stretches(whole, behind, words=words)):
             found += self._stretch(whole + at * SPAN, read)
         if behind < end:
-            found += self._leaves.check(behind, end, examine_from=examine_from)
+            found += self._singly(behind, end, examine_from)
         return found
+
+    def _singly(self, first: int, end: int, examine_from: int) -> Sequence[bytes | None]:
+        self._count(tally.of(first, end))
+        return self._leaves.check(first, end, examine_from=examine_from)
+
+    def _count(self, beside: tally.Beside) -> None:
+        self.beside = tally.added(self.beside, beside)
 
     def _stretch(self, first: int, read: rawread.Stretch | None) -> Sequence[bytes | None]:
         known = self._memory.recall(first, read.digest) if read else None
@@ -62,6 +71,7 @@ class SpanChecker:
             self._leaves.index.add(first + place, words)
         self.known += SPAN
         self.digests.append(read.digest)
+        self._count(read.beside)
         return read.leaves
 
     def _anew(self, first: int, digest: bytes) -> Sequence[bytes | None]:
@@ -76,6 +86,7 @@ class SpanChecker:
                 self._memory.remember(first, digest, places)
                 held = digest
         self.digests.append(held)
+        self._count(tally.of(first, first + SPAN))
         return found
 
 
@@ -83,6 +94,7 @@ class EntryChecker:
     """Checks bytes alone: each entry hashes to its leaf."""
 
     known = 0
+    beside = tally.NONE
 
     def __init__(self, leaves: LeafChecker) -> None:
         self._leaves = leaves

@@ -29,6 +29,12 @@ _ARRIVES_S = 3600.0
 
 
 def check(findings: Findings) -> None:
+    """Report rows that belong to no entry, and papers of other trees."""
+    rows(findings)
+    papers(findings)
+
+
+def rows(findings: Findings) -> None:
     """Report search rows, openings and memories of imports that have no event."""
     event = Event.objects.filter(id=OuterRef("event"))
     unknown = EventRow.objects.filter(~Exists(event)).values_list("seq", "event")
@@ -42,6 +48,10 @@ def check(findings: Findings) -> None:
     for seq, id in placed.values_list("seq", "event")[:_SHOWN]:
         message = f"a search row says seq={seq}, where another event or none is"
         findings.add("projection", message, seq, id)
+
+
+def papers(findings: Findings) -> None:
+    """Report cosignatures and time tokens that do not hold."""
     witnesses = _witnesses()
     for row in Cosignature.objects.all():
         if problem := _cosignature(row, witnesses):

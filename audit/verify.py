@@ -8,15 +8,17 @@ at once, only a checkpoint kept elsewhere shows: that is what witnesses and `ata
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import batched
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import Max
 
-from audit import countcheck, evidence, guards, knownwhole, rawread, straycheck, tree, walk
+from audit import countcheck, evidence, guards, knownwhole, rawread, straycheck, tally, tree, walk
 from audit.crowd import Crowd
 from audit.known import SPAN, Memory
 from audit.knownwhole import Chain, Whole
@@ -87,7 +89,7 @@ def run(
     if processes > 1 and Entry.objects.filter(seq__gte=start).count() >= _WORTH_PROCESSES:
         crowd = Crowd(processes, start=start, tree_only=tree_only, since=since, known=known)
     ranges = walk.ranges(trees.start, size, _OF_A_PROCESS if crowd else batch)
-    recognised = 0
+    recognised, beside, problems = 0, tally.NONE, findings.count
     with rawread.little_cache(), closing(crowd) if crowd else nullcontext():
         if crowd is not None and not tree_only:
             crowd.begin(start, size)
@@ -101,12 +103,14 @@ def run(
                 trees.extend(one.first, one.leaves)
             chain.take(one.digests)
             recognised += one.recognised
+            beside = tally.added(beside, one.beside)
             if progress is not None:
                 progress(max(0, one.end - start), size - start)
         if tree_only:
             trees.finish()
         else:
-            whole = _Whole(findings, leaves, crowd, known, chain, start, size)
+            walked = None if start or findings.count > problems else beside
+            whole = _Whole(findings, leaves, crowd, known, chain, start, size, walked)
             _finish(findings, leaves, trees, whole)
     return Report(
         start=start,
@@ -124,7 +128,7 @@ def run(
 def _finish(findings: Findings, leaves: LeafChecker, trees: TreeChecker, whole: _Whole) -> None:
     """Check what only the whole can tell."""
     stages: tuple[tuple[str, Callable[[], None]], ...] = (
-        ("events without a leaf", lambda: _check_pending(leaves)),
+        ("events without a leaf", whole.pending),
         ("the tree", trees.finish),
         ("the full-text index", whole.index),
         ("the counts", whole.counts),
@@ -150,6 +154,7 @@ class _Whole:
     chain: Chain
     start: int
     size: int
+    walked: tally.Beside | None  # what belongs to the entries; None unless all of them hold
     right_words: bytes = b""
     right_counts: bytes = b""
 
@@ -168,11 +173,23 @@ class _Whole:
         self.findings.take(found)
         self.right_counts = counted.upto
 
+    @cached_property
+    def alone(self) -> bool:
+        """Whether numbers prove that nothing lies beside the log."""
+        if self.walked is None:
+            return False
+        counted = self.crowd.tally() if self.crowd else tally.take(self.size)
+        return counted.proves(self.walked)
+
+    def pending(self) -> None:
+        """Events without a leaf must at least be whole."""
+        for some in batched(tally.waiting() if self.alone else _waiting(), BATCH):
+            self.leaves.check_pending(some)
+
     def strays(self) -> None:
-        if self.crowd:
-            self.findings.take(self.crowd.strays())
-        else:
-            straycheck.check(self.findings)
+        if not self.alone:
+            straycheck.rows(self.findings)
+        straycheck.papers(self.findings)
 
     def remember(self) -> None:
         """Note what held, with the rows that it was compared with."""
@@ -184,8 +201,7 @@ class _Whole:
         knownwhole.remember(Whole(upto, rows, self.right_words, self.right_counts))
 
 
-def _check_pending(leaves: LeafChecker) -> None:
-    """Events without a leaf must at least be whole."""
-    waiting = Event.objects.filter(leaf__isnull=True).values_list("id", flat=True)
-    for some in batched(waiting.iterator(chunk_size=BATCH), BATCH):
-        leaves.check_pending(some)
+def _waiting() -> Iterator[UUID]:
+    """Events without a leaf."""
+    found = Event.objects.filter(leaf__isnull=True).values_list("id", flat=True)
+    return found.iterator(chunk_size=BATCH)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from audit import tree
+from audit import tally, tree
 from audit.crowd import Checked, Crowd
 from audit.leafcheck import LeafChecker
 from audit.spancheck import EntryChecker, SpanChecker
@@ -37,6 +37,7 @@ class Walked:
     leaves: Sequence[bytes | None] | None
     recognised: int = 0
     digests: Sequence[bytes] = ()
+    beside: tally.Beside = tally.NONE
 
 
 def ranges(first: int, size: int, step: int) -> Iterator[Range]:
@@ -69,7 +70,9 @@ def walk(
         known = checker.known
         found = checker.check(one.first, one.end, examine_from=examine_from)
         digests, checker.digests = checker.digests, []
-        yield Walked(one.first, one.end, one.there, found, checker.known - known, digests)
+        beside, checker.beside = checker.beside, tally.NONE
+        known = checker.known - known
+        yield Walked(one.first, one.end, one.there, found, known, digests, beside)
 
 
 def _with(
@@ -93,8 +96,9 @@ def _with(
             total = leaves.index.total + checked.told.postings
             checker.check(one.first, one.end, examine_from=examine_from)
             leaves.index.total = total  # of sums that are made with their seed, not with ours
-        checker.digests = []
-        return Walked(one.first, one.end, one.there, checked.leaves, checked.known, checked.digests)
+        checker.digests, checker.beside = [], tally.NONE
+        found, known, digests = checked.leaves, checked.known, checked.digests
+        return Walked(one.first, one.end, one.there, found, known, digests, checked.beside)
 
     for one in ranges:
         future = None if one.missing else crowd.check(one.first, one.end)
