@@ -15,7 +15,7 @@ from django.db import connection
 
 if TYPE_CHECKING:
     from audit.countcheck import Counted
-    from audit.indexcheck import Held
+    from audit.indexcheck import Looked
     from audit.knownwhole import Whole
     from audit.leafcheck import Told
     from audit.report import Findings
@@ -70,7 +70,7 @@ class Crowd:
         """Let checks of whole tables begin; those that tell wait for them."""
         if connection.vendor == "sqlite":
             first = max(start, self._known.size if self._known else 0)
-            self._stages["index"] = self._pool.submit(_postings, first, size)
+            self._stages["index"] = self._pool.submit(_postings, first, size, self._known)
         self._stages["counts"] = self._pool.submit(_counts, self._known, size)
         self._stages["tally"] = self._pool.submit(_tally, size)
 
@@ -93,7 +93,7 @@ class Crowd:
         found: tuple[Findings, Counted] = self._stages["counts"].result()
         return found
 
-    def postings(self) -> Held | None:
+    def postings(self) -> Looked | None:
         """What the full-text index holds, to compare with the rows; None where it is no table."""
         return self._stages["index"].result() if "index" in self._stages else None
 
@@ -164,8 +164,7 @@ def _counts(known: Whole | None, size: int) -> tuple[Findings, Counted]:
     return found, countcheck.check(found, known, size)
 
 
-def _postings(first: int, size: int) -> Held:
-    from audit import fulltext, indexcheck
+def _postings(first: int, size: int, known: Whole | None) -> Looked:
+    from audit import indexcheck
 
-    with fulltext.postings() as source:
-        return indexcheck.held(source, first, size)
+    return indexcheck.look(first, size, known)

@@ -2,8 +2,9 @@
 
 Every posting of the index, a token and a position, is hashed with this process's own key and the
 hashes are added up, once from the search rows and once from the index. The sums agree only if the
-postings do; memory stays flat. Where they differ, a second look finds the positions. What held of
-the first events before is recognised by a digest of their postings (`audit.knownwhole`).
+postings do; memory stays flat. Where they differ, a second look finds the positions. An index in
+which nothing changed is recognised by its bytes (`audit.indexbytes`), else what held of the first
+events before by a digest of their postings (`audit.knownwhole`).
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from itertools import islice, repeat
 
 from django.db import connection
 
-from audit import fulltext
+from audit import fulltext, indexbytes, recount
 from audit.known import SPAN
+from audit.knownwhole import Whole
 from audit.models import EventRow
 from audit.report import Findings
 
@@ -36,12 +38,38 @@ class Held:
         before: digest of the postings before `first`.
         upto: digest of the postings of all whole stretches.
         beyond: postings at positions that no entry has.
+        highest: position of the last entry.
     """
 
     total: int
     before: bytes
     upto: bytes
     beyond: int
+    highest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A look at the index: its bytes (`indexbytes.seal`), and what it holds.
+
+    That is None where the bytes are those that were to be recognised.
+    """
+
+    seal: bytes
+    held: Held | None
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """What is right of an index; empty where something is not, or where it is no table of its own.
+
+    Attributes:
+        words: digest of the postings of all whole stretches.
+        index: seal of the whole; empty where it holds events that were not compared.
+    """
+
+    words: bytes = b""
+    index: bytes = b""
 
 
 class IndexChecker:
@@ -62,39 +90,39 @@ class IndexChecker:
         if index >= self.since and connection.vendor == "sqlite":
             self.total += _sum(terms, index)
 
-    def finish(self, start: int, size: int, stored: Held | None, known: bytes) -> bytes:
+    def finish(self, start: int, size: int, looked: Looked | None, known: Whole | None) -> Right:
         """Compare the index with the rows `start <= seq < size`.
 
         Args:
-            stored: of `held` from where the sums begin, if another process made the sums.
-            known: digest of what the index must hold of the rows that were not added up; empty if
-                they are not the rows that it was made of.
-
-        Returns:
-            Digest of what is right of whole stretches; empty where something is not, or where the
-            index is no table of its own.
+            looked: of `look` from where the sums begin, if another process made the sums.
+            known: what is known of the rows that were not added up, if they are still those.
         """
         if connection.vendor == "postgresql":
             self._finish_vector()
-            return b""
+            return Right()
+        first = max(start, self.since)
+        looked = looked or look(first, size, known)
+        if looked.held is None and known:
+            return Right(known.words, looked.seal)
+        stored = looked.held
+        if stored is None or (first > start and not (known and stored.before == known.words)):
+            self.total = sum(_sum(terms, seq or 0) for seq, terms in _terms(start, size))
+            looked = look(start, size, None)
+            stored = looked.held
+        assert stored is not None
+        if stored.total == self.total and not stored.beyond:
+            return Right(stored.upto, looked.seal if stored.highest == size - 1 else b"")
         with fulltext.postings() as source:
-            first = max(start, self.since)
-            stored = stored or held(source, first, size)
-            if first > start and stored.before != known:
-                self.total = sum(_sum(terms, seq or 0) for seq, terms in _terms(start, size))
-                stored = held(source, start, size)
-            if stored.total == self.total and not stored.beyond:
-                return stored.upto
             for index, missing, surplus in islice(_differing(source, start, size), _SHOWN):
                 message = (
                     f"the full-text index lacks {missing} words of the search row and holds "
                     f"{surplus} others; {HINT}"
                 )
                 self._findings.add("index", message, index)
-            if stored.beyond:
-                message = f"the full-text index holds {stored.beyond} words of no entry; {HINT}"
-                self._findings.add("index", message)
-        return b""
+        if stored.beyond:
+            message = f"the full-text index holds {stored.beyond} words of no entry; {HINT}"
+            self._findings.add("index", message)
+        return Right()
 
     def _finish_vector(self) -> None:
         with connection.cursor() as cursor:
@@ -104,11 +132,21 @@ class IndexChecker:
                 self._findings.add("index", message, seq, event)
 
 
+def look(first: int, size: int, known: Whole | None) -> Looked:
+    """The index at one moment; posting by posting from `first` on, unless it is as `known` says."""
+    with fulltext.postings() as source, recount.one_moment():
+        seal = indexbytes.seal(size)
+        if known and known.index and known.index == seal:
+            return Looked(seal, None)
+        return Looked(seal, held(source, first, size))
+
+
 def held(source: fulltext.Postings, first: int, size: int) -> Held:
     """What the index holds, from `first` on posting by posting."""
     upto = size // SPAN * SPAN
     before, through = hashlib.sha256(), hashlib.sha256()
     total = beyond = 0
+    highest = -1
     for token, places, highest in source.lists():
         if first and places[0] != "-" and int(places[places.rfind(",") + 1 :]) < first:
             said = _said(token, places)
@@ -122,7 +160,7 @@ def held(source: fulltext.Postings, first: int, size: int) -> Held:
             total += sum(map(hash, zip(repeat(token), some)))
         beyond += _many(places[: _cut(places, 0)])
         beyond += _many(places[_cut(places, highest + 1) :])
-    return Held(total, before.digest(), through.digest(), beyond)
+    return Held(total, before.digest(), through.digest(), beyond, highest)
 
 
 def _said(token: str, places: str) -> bytes:

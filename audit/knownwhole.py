@@ -17,8 +17,8 @@ from typing import Final
 from audit import clock, known, logkey
 from audit.files import write_durably
 
-_LABEL: Final = b"ata.verified.whole.v1"
-_RECORD: Final = struct.Struct(">QQ32s32s32s")
+_LABEL: Final = b"ata.verified.whole.v2"
+_RECORD: Final = struct.Struct(">QQ32s32s32s32s")
 _NOTHING: Final = bytes(32)  # digest of what was not compared
 
 
@@ -30,12 +30,14 @@ class Whole:
         rows: of a `Chain` over all stretches.
         words: digest of the index's postings (`indexcheck.held`); empty where it has none.
         counts: digest of the counts without what came later (`recount.digests`).
+        index: seal of the index as it was (`indexbytes.seal`); empty where it held later events.
     """
 
     size: int
     rows: bytes
     words: bytes
     counts: bytes
+    index: bytes = b""
 
 
 class Chain:
@@ -73,10 +75,11 @@ def recall(since: int) -> Whole | None:
     said, seal = record[: _RECORD.size], record[_RECORD.size :]
     if len(said) < _RECORD.size or not hmac.compare_digest(seal, _seal(key, said)):
         return None
-    at, size, rows, words, counts = _RECORD.unpack(said)
+    at, size, rows, words, counts, index = _RECORD.unpack(said)
     if at < since:
         return None
-    return Whole(size, rows, b"" if words == _NOTHING else words, counts)
+    words, index = (b"" if found == _NOTHING else found for found in (words, index))
+    return Whole(size, rows, words, counts, index)
 
 
 def remember(whole: Whole) -> None:
@@ -84,7 +87,8 @@ def remember(whole: Whole) -> None:
     if not (key := known.key()):
         return
     at = int(clock.now().timestamp())
-    said = _RECORD.pack(at, whole.size, whole.rows, whole.words or _NOTHING, whole.counts)
+    words, index = whole.words or _NOTHING, whole.index or _NOTHING
+    said = _RECORD.pack(at, whole.size, whole.rows, words, whole.counts, index)
     try:
         write_durably(logkey.folder() / "verified-whole", said + _seal(key, said))
     except OSError:

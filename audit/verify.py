@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import batched
 from uuid import UUID
@@ -20,6 +20,7 @@ from django.db.models import Max
 
 from audit import countcheck, evidence, guards, knownwhole, rawread, straycheck, tally, tree, walk
 from audit.crowd import Crowd
+from audit.indexcheck import Right
 from audit.known import SPAN, Memory
 from audit.knownwhole import Chain, Whole
 from audit.leafcheck import LeafChecker
@@ -155,13 +156,13 @@ class _Whole:
     start: int
     size: int
     walked: tally.Beside | None  # what belongs to the entries; None unless all of them hold
-    right_words: bytes = b""
+    right_index: Right = field(default_factory=Right)
     right_counts: bytes = b""
 
     def index(self) -> None:
-        stored = self.crowd.postings() if self.crowd else None
-        known = self.known.words if self.known and self.chain.met else b""
-        self.right_words = self.leaves.index.finish(self.start, self.size, stored, known)
+        looked = self.crowd.postings() if self.crowd else None
+        known = self.known if self.chain.met else None
+        self.right_index = self.leaves.index.finish(self.start, self.size, looked, known)
 
     def counts(self) -> None:
         found, counted = Findings(), None
@@ -195,10 +196,11 @@ class _Whole:
         """Note what held, with the rows that it was compared with."""
         upto = self.size // SPAN * SPAN
         rows = self.chain.upto(upto)
-        words = self.right_words or connection.vendor == "postgresql"
+        right = self.right_index
+        words = right.words or connection.vendor == "postgresql"
         if self.start or not (upto and rows and words and self.right_counts):
             return
-        knownwhole.remember(Whole(upto, rows, self.right_words, self.right_counts))
+        knownwhole.remember(Whole(upto, rows, right.words, self.right_counts, right.index))
 
 
 def _waiting() -> Iterator[UUID]:

@@ -13,6 +13,7 @@ from audit import (
     countcheck,
     erasure,
     fulltext,
+    indexbytes,
     indexcheck,
     knownwhole,
     recount,
@@ -79,6 +80,71 @@ def test_only_what_came_later_is_compared(log: None, monkeypatch: pytest.MonkeyP
     known = knownwhole.recall(0)
     assert known is not None and known.size == 768, "what held is remembered with what is new"
     assert "counts" not in gone
+
+
+@on_sqlite
+def test_an_index_in_which_nothing_changed_is_not_listed(
+    log: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert found() == set()
+    gone = short_ways(monkeypatch)
+    assert found() == set() and gone == []
+    known = knownwhole.recall(0)
+    assert known is not None and known.index
+    assert found() == set() and gone == [], "it is remembered each time"
+    grow(1)
+    assert found() == set()
+    assert gone == ["index from 512"]
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "bend",
+    [
+        "UPDATE audit_fts_config SET v = 9 WHERE k = 'version'",
+        "INSERT INTO audit_fts_config VALUES ('rank', 'bm25(9)')",
+        "UPDATE audit_fts_idx SET pgno = pgno + 2",
+        "UPDATE audit_fts_idx SET term = CAST(term AS TEXT)",
+        "UPDATE audit_fts_data SET block = substr(block, 1, 9) || x'00' || substr(block, 11) "
+        "WHERE id > 10",
+        "DELETE FROM audit_fts_data WHERE id = (SELECT max(id) FROM audit_fts_data)",
+        "INSERT INTO audit_fts_data VALUES (7, x'00')",
+        "UPDATE audit_eventrow SET terms = terms || 'ghost ' WHERE seq = 699",
+        "UPDATE audit_eventrow SET terms = ' ' || terms WHERE seq = 512",
+    ],
+)
+def test_one_that_changed_anywhere_is(log: None, bend: str) -> None:
+    assert found() == set()
+    known = knownwhole.recall(0)
+    assert known is not None and known.index == indexbytes.seal(SIZE + MORE)
+    assert known.index != indexbytes.seal(SIZE + MORE - 1)
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA writable_schema = ON")
+        cursor.execute(bend)
+        cursor.execute("PRAGMA writable_schema = OFF")
+    assert known.index != indexbytes.seal(SIZE + MORE)
+
+
+@on_sqlite
+def test_an_index_with_other_rows_is_listed_though_it_did_not_change(log: None) -> None:
+    assert found() == set()
+    for place in (3, 650):  # of a whole stretch, and of the last one
+        row = EventRow.objects.get(seq=place)
+        terms = row.terms.replace(" ", " ghost ", 1)
+        EventRow.objects.filter(seq=place).update(terms=terms)
+        assert {("projection", place), ("index", place)} <= found()
+        EventRow.objects.filter(seq=place).update(terms=row.terms)
+        assert found() == set()
+
+
+@on_sqlite
+def test_an_erased_word_that_the_index_kept_is_found(
+    log: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert found() == set()
+    monkeypatch.setattr(fulltext, "replace", lambda *_: None)
+    erasure.erase_subject(OLU.key)
+    assert "index" in {code for code, _ in found()}
 
 
 @on_sqlite
