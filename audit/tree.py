@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import connection
-from django.db.models import Max, Min
+from django.db.models import Max
 
 from audit.ledger.tiles import HEIGHT, WIDTH, ReadTile
 from audit.models import Entry, EventRow, Tile
@@ -20,7 +20,8 @@ def stored_size() -> int:
 
 def next_index(first: int) -> int:
     """The lowest index from `first` on that has an entry; the size of the log if there is none."""
-    there = Entry.objects.filter(seq__gte=first).aggregate(there=Min("seq"))["there"]
+    # As SQL: asked for every thousand entries, the ORM takes longer than reading a hundred of them.
+    ((there,),) = _query(f"SELECT min(seq) FROM audit_entry WHERE seq >= {first:d}")  # noqa: S608 - a number
     return stored_size() if there is None else int(there)
 
 

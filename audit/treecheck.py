@@ -87,12 +87,10 @@ class TreeChecker:
         """Add leaves `first …` in order, meeting every signed size on the way; None is a gap."""
         if self._broken:
             return
-        whole: list[bytes] = []
-        for leaf in leaves:
-            if leaf is None:
-                self._broken = True
-                break
-            whole.append(leaf)
+        whole = [leaf for leaf in leaves if leaf is not None]
+        if len(whole) < len(leaves):
+            whole = whole[: list(leaves).index(None)]
+            self._broken = True
         added = 0
         while self._next is not None and self._next.size <= first + len(whole):
             size = self._next.size
