@@ -5,6 +5,10 @@
 Uses the database of the environment. Prints one JSON object a line. `rows_per_s` is by the clock,
 `rows_per_cpu_s` by processor time, our own processes' alone: PostgreSQL's is not in it.
 `memory_mib` is the most that a process held of its own (RssAnon), the parent or one it forked.
+
+With columns are the entries, the tree and all rows beside them; everything is the index of words,
+the counts and rows of no entry, too. The log is at rest; `grown` is everything after one more event,
+when the index of words has other bytes.
 """
 
 from __future__ import annotations
@@ -13,8 +17,8 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from itertools import batched
 from typing import Any
 
@@ -22,6 +26,8 @@ import django
 
 from benchmarks.ledger.writers import with_children
 from benchmarks.resources import Family
+
+type Checked = tuple[int, int]  # entries, and how many of them were recognised
 
 _STEP = 2000
 
@@ -31,16 +37,24 @@ def main(size: int, processes: int) -> None:
     from django.core.management import call_command
     from django.db import connection
 
+    from audit.actor import SYSTEM
+    from audit.ingest import Ingest
+    from audit.record import record
+
     call_command("migrate", verbosity=0)
     _say("engine", engine=connection.vendor, processors=len(os.sched_getaffinity(0)))
     _fill(size)
-    ways: list[tuple[str, dict[str, Any]]] = [
-        ("bytes and tree", {"tree_only": True}),
-        ("everything", {}),
+    ways: list[tuple[str, Callable[[int], Checked]]] = [
+        ("bytes and tree", lambda many: _verified(processes=many, tree_only=True)),
+        ("bytes, tree and columns", _columns),
+        ("everything", lambda many: _verified(processes=many)),
     ]
     for name, how in ways:
         for many in sorted({1, processes}):
-            _run(f"{name}, processes: {many}", {"processes": many, **how})
+            _run(f"{name}, processes: {many}", how, many)
+    record(SYSTEM, "audit.verified")
+    Ingest().run_once(sweep=False)
+    _run(f"everything, grown, processes: {processes}", ways[-1][1], processes)
 
 
 def _fill(size: int) -> None:
@@ -73,14 +87,49 @@ def _tidy() -> None:
     tidy()
 
 
-def _run(name: str, how: dict[str, Any]) -> None:
+def _run(name: str, how: Callable[[int], Checked], processes: int) -> None:
+    with _measured() as (work, family):
+        size, recognised = how(processes)
+    line = work.line(size)
+    _say(name, recognised=recognised, **line, memory_mib=round(family.peak))
+
+
+def _verified(**how: Any) -> Checked:
     from audit import verify
 
-    with _measured() as (work, family):
-        report = verify.run(**how)
+    report = verify.run(**how)
     assert report.ok, report.problems
-    line = work.line(report.size)
-    _say(name, recognised=report.recognised, **line, memory_mib=round(family.peak))
+    return report.size, report.recognised
+
+
+def _columns(processes: int) -> Checked:
+    """What `verify.run` does before it looks at whole tables."""
+    from audit import knownwhole, rawread, tree, walk
+    from audit.crowd import Crowd
+    from audit.known import Memory
+    from audit.leafcheck import LeafChecker
+    from audit.models import Checkpoint
+    from audit.report import Findings
+    from audit.spancheck import SpanChecker
+    from audit.treecheck import TreeChecker
+
+    findings, size, recognised = Findings(), tree.stored_size(), 0
+    leaves = LeafChecker(findings)
+    checker = SpanChecker(findings, leaves, Memory(), words=False)
+    last = Checkpoint.objects.order_by("id").values_list("id", flat=True).last() or 0
+    trees = TreeChecker(findings, start=0, size=size, last_checkpoint=last)
+    crowd = None
+    if processes > 1:
+        known = knownwhole.recall(0)  # whose words are not added up
+        crowd = Crowd(processes, start=0, tree_only=False, since=0, known=known)
+    ranges = walk.ranges(0, size, 4096 if crowd else 1024)
+    with rawread.little_cache(), closing(crowd) if crowd else nullcontext():
+        for one in walk.walk(ranges, checker, leaves, crowd, examine_from=0):
+            trees.extend(one.first, one.leaves or [None])
+            recognised += one.recognised
+    trees.finish()
+    assert not findings.count, findings.kept
+    return size, recognised
 
 
 @contextmanager
