@@ -6,8 +6,8 @@ Uses the database of the environment. Prints one JSON object a line. `rows_per_s
 `rows_per_cpu_s` by processor time, our own processes' alone: PostgreSQL's is not in it.
 `memory_mib` is the most that a process held of its own (RssAnon), the parent or one it forked.
 
-With columns are the entries, the tree and all rows beside them; everything is the index of words,
-the counts and rows of no entry, too. The log is at rest; `grown` is everything after one more event,
+With columns: the entries, the tree and all rows beside them. Everything: the index of words, the
+counts and rows of no entry, too. The log is at rest; `grown` is everything after one more event,
 when the index of words has other bytes.
 """
 
