@@ -24,9 +24,6 @@ from audit.known import SPAN
 
 type Row = tuple[Any, ...]
 
-STEP = 4 * SPAN
-"""Events in one question: fewer leave the engine more to plan than to read."""
-
 _LITTLE = -4096  # KiB: who reads each page once has no use for the 64 MiB of those who search
 _sha256 = hashlib.sha256
 
@@ -76,9 +73,10 @@ def entries(first: int, end: int) -> list[bytes] | None:
     None where an entry is missing or does not hash to the leaf stored beside it.
     """
     found: list[bytes] = []
-    for at in range(first, end, STEP):
-        upto = min(at + STEP, end)
-        leaves = _leaves(_rows(_questions().entries, at, upto), at, upto)
+    questions = _questions()
+    for at in range(first, end, questions.step):
+        upto = min(at + questions.step, end)
+        leaves = _leaves(_rows(questions.entries, at, upto), at, upto)
         if leaves is None:
             return None
         found += leaves
@@ -99,8 +97,9 @@ def stretches(first: int, end: int, *, words: bool = False) -> Iterator[Stretch 
     Args:
         words: hand out the words of search rows too.
     """
-    for at in range(first, end, STEP):
-        upto = min(at + STEP, end)
+    step = _questions().step
+    for at in range(first, end, step):
+        upto = min(at + step, end)
         found = _read(at, upto, words)
         if found is not None:
             yield from found
@@ -119,8 +118,8 @@ def _read(first: int, end: int, words: bool) -> list[Stretch] | None:
     beside: list[dict[int, tuple[int, bytes]]] = []
     for question in questions.beside:
         parts: dict[int, tuple[int, bytes]] = {}
-        for at in range(first, end, questions.step):
-            some = _rows(question, at, min(at + questions.step, end))
+        for at in range(first, end, questions.step_beside):
+            some = _rows(question, at, min(at + questions.step_beside, end))
             if some is None or not _whole(some, first, end):
                 return None
             parts |= {number: (many, text or b"") for number, many, text in some}
@@ -169,7 +168,7 @@ def _leaves(rows: list[Row] | None, first: int, end: int) -> list[bytes] | None:
 
 
 def _questions() -> rawrows.Questions:
-    return rawrows.of(connection.vendor, STEP)
+    return rawrows.of(connection.vendor)
 
 
 def _rows(question: str, first: int, end: int) -> list[Row] | None:

@@ -20,7 +20,12 @@ from audit.models import EventRow, ImportedRow, Openings
 
 _ROW: Final = {"sqlite": "CAST(json_array({}) AS BLOB)", "postgresql": "record_send(row({}))"}
 _PLACES: Final = "n.seq >= {first} AND n.seq < {end}"
-_ENTRIES: Final = "FROM audit_entry n JOIN audit_event e ON e.id = n.event_id"
+# OFFSET 0 makes PostgreSQL look up what belongs to each event; of a small table it would read all.
+_LOOKED_UP: Final = "CROSS JOIN LATERAL (SELECT * FROM {} b WHERE b.{} = n.event_id OFFSET 0)"
+_ENTRIES: Final = {
+    "sqlite": "FROM audit_entry n JOIN audit_event e ON e.id = n.event_id",
+    "postgresql": f"FROM audit_entry n {_LOOKED_UP.format('audit_event', 'id')} e",
+}
 # Follows from the join, and lets PostgreSQL read both by place beside each other; SQLite, which
 # looks each row up at less cost, might begin with the other table.
 _ALSO: Final = {"sqlite": "", "postgresql": f"AND {_PLACES.replace('n.', 'r.')} "}
@@ -35,7 +40,8 @@ class Questions:
         events: these, and bytes of the event and its search row.
         with_words: these, and the words of the row.
         beside: for each table beside them: number of a stretch, how many rows, their bytes.
-        step: most events that a question of `beside` is put about.
+        step: most events that the first three are put about.
+        step_beside: most events that a question of `beside` is put about.
     """
 
     entries: str
@@ -43,21 +49,26 @@ class Questions:
     with_words: str
     beside: Sequence[str]
     step: int
+    step_beside: int
+
+
+# Fewer leave the engine more to plan than to read; PostgreSQL plans each question anew.
+_STEP: Final = {"sqlite": (4 * SPAN, SPAN), "postgresql": (16 * SPAN, 16 * SPAN)}
 
 
 @cache
-def of(vendor: str, step: int) -> Questions:
-    """The SQL of `sqlite` or `postgresql`; `step` is the most events of a question."""
+def of(vendor: str) -> Questions:
+    """The SQL of `sqlite` or `postgresql`."""
     columns = ["n.seq", "n.event_id", "e.recorded_at", *_columns(EventRow, "r", vendor)]
     row = _ROW[vendor].format(", ".join(columns))
     entries = "SELECT n.seq, e.entry, e.leaf_hash"
     joined = (
-        f"{_ENTRIES} JOIN audit_eventrow r ON r.seq = n.seq "
+        f"{_ENTRIES[vendor]} JOIN audit_eventrow r ON r.seq = n.seq "
         f"WHERE {_PLACES} {_ALSO[vendor]}ORDER BY n.seq"
     )
     beside = [_beside(model, vendor) for model in (Openings, ImportedRow)]
     questions = (
-        f"{entries} {_ENTRIES} WHERE {_PLACES} ORDER BY n.seq",
+        f"{entries} {_ENTRIES[vendor]} WHERE {_PLACES} ORDER BY n.seq",
         f"{entries}, {row} {joined}",
         f"{entries}, {row}, r.terms {joined}",
         *beside,
@@ -65,7 +76,7 @@ def of(vendor: str, step: int) -> Questions:
     if vendor == "sqlite":  # which keeps the plan of a question that it was put before
         questions = tuple(each.format(first="?1", end="?2") for each in questions)
     first, second, third, *others = questions
-    return Questions(first, second, third, others, SPAN if vendor == "sqlite" else step)
+    return Questions(first, second, third, others, *_STEP[vendor])
 
 
 def _beside(model: type[models.Model], vendor: str) -> str:
@@ -80,11 +91,9 @@ def _beside(model: type[models.Model], vendor: str) -> str:
             f"CAST(group_concat(json_array({columns}), '') AS BLOB) "
             f"FROM audit_entry n JOIN {table} o ON o.event = n.event_id WHERE {_PLACES}"
         )
-    # OFFSET 0 makes it look the rows of each event up; it would read all of a small table.
     return (
         f"SELECT n.seq / {SPAN}, count(*), string_agg(record_send(row({columns})), ''::bytea) "  # noqa: S608
-        f"FROM audit_entry n CROSS JOIN LATERAL (SELECT * FROM {table} b "
-        f"WHERE b.event = n.event_id OFFSET 0) o WHERE {_PLACES} GROUP BY 1"
+        f"FROM audit_entry n {_LOOKED_UP.format(table, 'event')} o WHERE {_PLACES} GROUP BY 1"
     )
 
 

@@ -38,8 +38,8 @@ class OutsideLog(ValueError):
 
 
 type Progress = Callable[[int, int], None]
-BATCH = 1024
-_OF_A_PROCESS = 4096  # leaves handed to one at a time
+BATCH = 4096
+_OPENED = 1024  # events without a leaf that are opened at a time
 _WORTH_PROCESSES = 50_000  # leaves; fewer are done before the processes are up
 
 
@@ -89,7 +89,7 @@ def run(
     # Entries are counted: somebody may have forged one of a large index.
     if processes > 1 and Entry.objects.filter(seq__gte=start).count() >= _WORTH_PROCESSES:
         crowd = Crowd(processes, start=start, tree_only=tree_only, since=since, known=known)
-    ranges = walk.ranges(trees.start, size, _OF_A_PROCESS if crowd else batch)
+    ranges = walk.ranges(trees.start, size, BATCH if crowd else batch)
     recognised, beside, problems = 0, tally.NONE, findings.count
     with rawread.little_cache(), closing(crowd) if crowd else nullcontext():
         if crowd is not None and not tree_only:
@@ -184,7 +184,7 @@ class _Whole:
 
     def pending(self) -> None:
         """Events without a leaf must at least be whole."""
-        for some in batched(tally.waiting() if self.alone else _waiting(), BATCH):
+        for some in batched(tally.waiting() if self.alone else _waiting(), _OPENED):
             self.leaves.check_pending(some)
 
     def strays(self) -> None:
@@ -206,4 +206,4 @@ class _Whole:
 def _waiting() -> Iterator[UUID]:
     """Events without a leaf."""
     found = Event.objects.filter(leaf__isnull=True).values_list("id", flat=True)
-    return found.iterator(chunk_size=BATCH)
+    return found.iterator(chunk_size=_OPENED)

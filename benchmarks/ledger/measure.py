@@ -212,6 +212,7 @@ def _verify() -> None:
 
 
 def _columns(size: int) -> int:
+    from audit import verify
     from audit.known import Memory as Known
     from audit.leafcheck import LeafChecker
     from audit.report import Findings
@@ -219,8 +220,8 @@ def _columns(size: int) -> int:
 
     findings = Findings()
     checker = SpanChecker(findings, LeafChecker(findings), Known(), words=False)
-    for first in range(0, size, 1024):
-        checker.check(first, min(first + 1024, size), examine_from=0)
+    for first in range(0, size, verify.BATCH):
+        checker.check(first, min(first + verify.BATCH, size), examine_from=0)
     assert not findings.count
     return checker.known
 

@@ -104,7 +104,7 @@ def _verified(**how: Any) -> Checked:
 
 def _columns(processes: int) -> Checked:
     """What `verify.run` does before it looks at whole tables."""
-    from audit import knownwhole, rawread, tree, walk
+    from audit import knownwhole, rawread, tree, verify, walk
     from audit.crowd import Crowd
     from audit.known import Memory
     from audit.leafcheck import LeafChecker
@@ -122,7 +122,7 @@ def _columns(processes: int) -> Checked:
     if processes > 1:
         known = knownwhole.recall(0)  # whose words are not added up
         crowd = Crowd(processes, start=0, tree_only=False, since=0, known=known)
-    ranges = walk.ranges(0, size, 4096 if crowd else 1024)
+    ranges = walk.ranges(0, size, verify.BATCH)
     with rawread.little_cache(), closing(crowd) if crowd else nullcontext():
         for one in walk.walk(ranges, checker, leaves, crowd, examine_from=0):
             trees.extend(one.first, one.leaves or [None])
