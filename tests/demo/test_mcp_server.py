@@ -272,11 +272,11 @@ def test_the_agent_is_honest_about_a_server_that_fails(
 def test_the_agent_reads_what_a_server_said_before_it_ended() -> None:
     said_and_gone = [sys.executable, "-c", "print('hello')"]
     with agent.Session(said_and_gone, 10.0) as session:
-        session._process.wait(10.0)  # so that the request meets a closed pipe
+        session._process.wait(60)  # so that the request meets a closed pipe
         with pytest.raises(agent.AgentError, match="not JSON"):
             session.request("initialize", {})
     with agent.Session([sys.executable, "-c", "raise SystemExit(3)"], 10.0) as session:
-        session._process.wait(10.0)
+        session._process.wait(60)
         with pytest.raises(agent.AgentError, match="ended with code 3"):
             session.request("initialize", {})
         with pytest.raises(agent.AgentError, match="ended with code 3"):
