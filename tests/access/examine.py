@@ -106,7 +106,11 @@ WIDE_ONLY = [".strip", ".side"]
 
 
 class Window:
-    """A tab that opens pages one after the other, and says everything that is wrong with them."""
+    """A tab that opens pages one after the other, and says everything that is wrong with them.
+
+    Each page is seen wide in the light theme and narrow in the dark one. The next one is opened as
+    the last one was left, and seen in the other order.
+    """
 
     looks: ClassVar[set[str]] = set()
     """Looks of text whose contrast axe has found enough, by all windows."""
@@ -115,41 +119,48 @@ class Window:
         self.page = page
         self.page.add_init_script(AXE)
         self._cdp: CDPSession = page.context.new_cdp_session(page)
+        self._is_wide: bool | None = None
 
-    def visit(self, url: str, shell: bool = False) -> Iterator[list[str]]:
+    def visit(self, url: str, shell: bool = False, known: bool = False) -> Iterator[list[str]]:
         """Go there and examine it; `shell` looks at what only wide screens show in dark too.
 
+        Of a `known` shape axe has said what there is to say: what is asked are structure and fit.
         Yields nothing while axe works, so that another window can go on, and the findings last.
         """
-        self._lit()
+        if self._is_wide is None:
+            self._turn(wide=True)
         self.page.goto(url)
-        yield from self._look(url, shell)
+        yield from self._look(url, shell, known)
 
     def look(self, name: str) -> Iterator[list[str]]:
-        """Examine what is on the screen now, a drawer or a dialog included."""
+        """Examine what is on the screen now, a drawer or a dialog included; it is left wide."""
         self.page.wait_for_load_state("load")  # what a click asked for may still be on its way
-        self._lit()
-        yield from self._look(name, shell=False)
+        self._turn(wide=True)
+        yield from self._look(name)
+        self._turn(wide=True)
 
-    def _lit(self) -> None:
-        self.page.emulate_media(reduced_motion="reduce", color_scheme="light")
-        self.page.set_viewport_size(WIDE)
+    def _turn(self, *, wide: bool) -> None:
+        if self._is_wide == wide:
+            return
+        self._is_wide = wide
+        self.page.emulate_media(reduced_motion="reduce", color_scheme="light" if wide else "dark")
+        self.page.set_viewport_size(WIDE if wide else NARROW)
 
-    def _look(self, name: str, shell: bool) -> Iterator[list[str]]:
-        page = self.page
-        said = list(page.evaluate(_STRUCTURE))
-        found = yield from self._axe(None)
-        said += [f"light: {one}" for one in found]
-        page.emulate_media(reduced_motion="reduce", color_scheme="dark")
-        if shell:
-            found = yield from self._axe(WIDE_ONLY)
-            said += [f"dark: {one}" for one in found]
-        page.set_viewport_size(NARROW)
-        said += page.evaluate(_FIT, "320 px")
-        found = yield from self._axe(None)
-        said += [f"dark, 320 px: {one}" for one in found]
-        page.set_viewport_size(WIDE)
-        said += self._large()
+    def _look(self, name: str, shell: bool = False, known: bool = False) -> Iterator[list[str]]:
+        said = list(self.page.evaluate(_STRUCTURE))
+        for wide in (self._is_wide, not self._is_wide):
+            self._turn(wide=bool(wide))
+            if not wide:
+                said += self.page.evaluate(_FIT, "320 px")
+            if not known:
+                theme = "light" if wide else "dark, 320 px"
+                said += [f"{theme}: {one}" for one in (yield from self._axe(None))]
+            if wide:
+                said += self._large()
+            if wide and shell:
+                self.page.emulate_media(reduced_motion="reduce", color_scheme="dark")
+                said += [f"dark: {one}" for one in (yield from self._axe(WIDE_ONLY))]
+                self.page.emulate_media(reduced_motion="reduce", color_scheme="light")
         yield [f"{name}: {words}" for words in said]
 
     def _axe(self, within: list[str] | None) -> Generator[list[str], None, list[str]]:

@@ -26,7 +26,21 @@ REMEMBER = """(known) => {
   const ground = (s) => !clear.test(s.backgroundColor) || s.backgroundImage !== "none";
   const painted = [...document.querySelectorAll("body *")].filter((node) =>
     (ground(style(node)) || node.matches("img, svg, video, canvas, iframe"))
-    && node.checkVisibility({visibilityProperty: true}) && box(node).width && box(node).height);
+    && node.checkVisibility({visibilityProperty: true}) && box(node).width && box(node).height)
+    .map((node) => [node, box(node)]);
+  // What an element adds to the look of a text in it; most texts share what is around them.
+  const layers = new Map();
+  const layer = (node) => {
+    if (!layers.has(node)) {
+      const t = style(node);
+      const mixed = [t.opacity, t.filter, t.mixBlendMode, t.zIndex, t.clipPath, t.maskImage];
+      layers.set(node, [
+        ground(t) ? [t.backgroundColor, t.backgroundImage, t.backgroundClip] : "",
+        mixed.join() === "1,none,normal,auto,none,none" ? "" : mixed, box(node),
+      ]);
+    }
+    return layers.get(node);
+  };
   const hash = (text) => {
     let one = 1, other = 2;
     for (let at = 0; at < text.length; at++) {
@@ -37,23 +51,21 @@ REMEMBER = """(known) => {
   };
   const look = (node) => {
     const at = box(node), s = style(node);
-    const beside = painted.some((other) => {
-      if (other.contains(node) || node.contains(other)) return false;
-      const b = box(other);
-      return b.left < at.right - 1 && b.right > at.left + 1
-        && b.top < at.bottom - 1 && b.bottom > at.top + 1;
-    });
+    const beside = painted.some(([other, b]) =>
+      b.left < at.right - 1 && b.right > at.left + 1
+        && b.top < at.bottom - 1 && b.bottom > at.top + 1
+        && !other.contains(node) && !node.contains(other));
     if (beside) return "";
     const said = [s.color, s.webkitTextFillColor, s.webkitTextStrokeWidth, s.textShadow,
       s.fontSize, s.fontWeight];
     for (let up = node; up; up = up.parentElement) {
-      const t = style(up), b = box(up);
-      const whole = b.left <= at.left && b.right >= at.right
-        && b.top <= at.top && b.bottom >= at.bottom;
-      const painted = [t.backgroundColor, t.backgroundImage, t.backgroundClip, whole];
-      const shown = ground(t) ? painted : "";
-      const mixed = [t.opacity, t.filter, t.mixBlendMode, t.zIndex, t.clipPath, t.maskImage];
-      said.push(shown, mixed.join() === "1,none,normal,auto,none,none" ? "" : mixed);
+      const [shown, mixed, b] = layer(up);
+      if (shown) {
+        const whole = b.left <= at.left && b.right >= at.right
+          && b.top <= at.top && b.bottom >= at.bottom;
+        said.push(shown, whole);
+      }
+      said.push(mixed);
     }
     return hash(JSON.stringify(said.filter((part) => part !== "")));
   };
