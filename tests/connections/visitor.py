@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import unescape
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ from approvals.models import Person
 from auth0_client.device import Granted
 from tests.support.sign_in import API, SUBS
 from tests.support.tenant import Browser, LocalTenant
-from tests.tenant.vault_actors import Member
+from tests.tenant.vault_actors import Member, MyAccount
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse
@@ -26,6 +28,9 @@ type Answer = _MonkeyPatchedWSGIResponse
 """What Django's test client returns; its type exists for the type checker only."""
 
 type Page = httpx.Response | Answer
+
+_of_themselves: dict[tuple[str, str], str] = {}
+"""Tokens that people have got for their own accounts, by tenant and person."""
 
 
 def subject(who: str) -> str:
@@ -184,20 +189,32 @@ class Gateway:
         return self.call("GET", f"/v1/auth/token?connection={connection}", **headers)
 
 
+@contextmanager
+def at_vault(tenant: LocalTenant, who: str, *, fresh: bool = False) -> Iterator[MyAccount]:
+    """Somebody's connected accounts in their own hands; they sign in the first time, when that has
+    ended, and when they need a browser that is signed in (`fresh`)."""
+    browser, key = tenant.browser(), (tenant.url, who)
+    member = Member(tenant, browser, who)
+    mine = MyAccount(member, _of_themselves.get(key, ""))
+    try:
+        if fresh or not mine.token or mine.call("GET", "accounts").status_code == 401:
+            mine = member.me()
+            _of_themselves[key] = mine.token
+        yield mine
+    finally:
+        browser.http.close()
+
+
 def empty_vault(tenant: LocalTenant, who: str) -> None:
     """Delete every connected account of a person at the tenant, with their own token."""
-    browser = tenant.browser()
-    mine = Member(tenant, browser, who).me()
-    for account in mine.accounts():
-        assert mine.call("DELETE", f"accounts/{account['id']}").status_code == 204
-    browser.http.close()
+    with at_vault(tenant, who) as mine:
+        for account in mine.accounts():
+            assert mine.call("DELETE", f"accounts/{account['id']}").status_code == 204
 
 
 def fill_vault(tenant: LocalTenant, who: str, connection: str, login: str, *scopes: str) -> str:
     """Connect an account at the tenant, past the portal; returns its Auth0 id."""
-    browser = tenant.browser()
-    mine = Member(tenant, browser, who).me()
-    done = mine.connect(connection, login, **({"scopes": list(scopes)} if scopes else {}))
-    browser.http.close()
+    with at_vault(tenant, who, fresh=True) as mine:
+        done = mine.connect(connection, login, **({"scopes": list(scopes)} if scopes else {}))
     assert done.status_code == 201, done.text
     return str(done.json()["id"])

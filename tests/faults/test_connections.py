@@ -17,6 +17,7 @@ from connections.models import ConnectedAccount, Schedule, State
 from connections.refusals import TokenRefusal
 from tests.connections.visitor import (
     Visitor,
+    at_vault,
     device_token,
     empty_vault,
     fill_vault,
@@ -64,11 +65,8 @@ def account(milo: Person) -> ConnectedAccount:
 
 def in_vault(tenant: WiredTenant, who: str = "member2") -> int:
     """How many accounts the tenant itself holds for a person."""
-    browser = tenant.browser()
-    try:
-        return len(Member(tenant, browser, who).me().accounts())
-    finally:
-        browser.http.close()
+    with at_vault(tenant, who) as mine:
+        return len(mine.accounts())
 
 
 def request_of(milo: Person, tenant: WiredTenant) -> Ask:
