@@ -15,6 +15,7 @@ from ata.evidence_files import Pair, evidence_packs, read_file, read_pack
 from ata.export_files import find_export, verify_export
 from ata.log_files import is_log, verify_log
 from ata.options import Json, open_screen
+from ata.review_files import is_result, verify_result
 from ata.screen import Screen, paint
 from ata.text import safe
 from ata.time_tokens import Token, read_authorities, read_token
@@ -37,7 +38,8 @@ def verify(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...", help="Evidence packs; the log; or proofs with what belongs to them."
+            metavar="FILE...",
+            help="Evidence packs; the log; results; or proofs with what belongs to them.",
         ),
     ],
     policy: Annotated[
@@ -85,15 +87,16 @@ def verify(
     screen = open_screen(ctx, json_output)
     trust = read_trust(policy, vkey or [], key_history)
     if export := find_export(files):
-        if not verify_export(screen, export, entries, trust):
-            raise typer.Exit(ExitCode.FAILED)
+        _ends(verify_export(screen, export, entries, trust))
         return
     if logs := [path for path in files if is_log(path)]:
-        if len(files) != 1:
-            raise usage_error("The log is verified alone.", "ata verify LOG.ndjson --since NOTE.")
+        _alone(files, "The log is verified alone.", "ata verify LOG.ndjson --since NOTE.")
         token = read_token(time_token, tsa_ca)
-        if not verify_log(screen, logs[0], since or [], trust, token):
-            raise typer.Exit(ExitCode.FAILED)
+        _ends(verify_log(screen, logs[0], since or [], trust, token))
+        return
+    if results := [path for path in files if is_result(path)]:
+        _alone(files, "The result of a review is verified alone.", "ata verify RESULT.ndjson.")
+        _ends(verify_result(screen, results[0], trust))
         return
     if since:
         raise usage_error(
@@ -108,7 +111,16 @@ def verify(
         pack = read_pack(loose, entry)
         found = _Brought(pack.evidence(), keys, enrolled, read_token(time_token, tsa_ca))
         good += [_verify_one(screen, pair, trust, found) for pair in pack.pairs()]
-    if not all(good):
+    _ends(all(good))
+
+
+def _alone(files: Sequence[Path], words: str, fix: str) -> None:
+    if len(files) != 1:
+        raise usage_error(words, fix)
+
+
+def _ends(good: bool) -> None:
+    if not good:
         raise typer.Exit(ExitCode.FAILED)
 
 
