@@ -18,4 +18,4 @@ class ApprovalsConfig(AppConfig):
         from approvals.erasing import stores  # noqa: F401
         from approvals.passkeys import actions  # noqa: F401
         from approvals.passkeys import wording as _wording_of_passkeys  # noqa: F401
-        from approvals.policy import changing  # noqa: F401
+        from approvals.policy import changing, held  # noqa: F401

@@ -1,9 +1,10 @@
 """Verification of the whole ledger from its own rows, in flat memory.
 
 Every leaf is computed again from the entry's bytes; openings are held against commitments, search
-rows, counts, evidence and finished work against entries, tiles and every signed checkpoint against
-the tree, triggers against what migrations make. What the database owner could do to all of these
-at once, only a checkpoint kept elsewhere shows: that is what witnesses and `ata verify` are for.
+rows, counts, evidence, finished work and decisions against entries, tiles and every signed
+checkpoint against the tree, triggers against what migrations make. What the database owner could do
+to all of these at once, only a checkpoint kept elsewhere shows: that is what witnesses and
+`ata verify` are for.
 """
 
 from __future__ import annotations
@@ -18,7 +19,18 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Max
 
-from audit import countcheck, evidence, guards, knownwhole, rawread, straycheck, tally, tree, walk
+from audit import (
+    countcheck,
+    evidence,
+    guards,
+    knownwhole,
+    rawread,
+    rowcheck,
+    straycheck,
+    tally,
+    tree,
+    walk,
+)
 from audit.crowd import Crowd
 from audit.indexcheck import Right
 from audit.known import SPAN, Memory
@@ -135,6 +147,7 @@ def _finish(findings: Findings, leaves: LeafChecker, trees: TreeChecker, whole: 
         ("the counts", whole.counts),
         ("rows beside the log", whole.strays),
         ("evidence and finished work", lambda: leaves.finish(whole=whole.start == 0)),
+        ("decisions", whole.decisions),
     )
     for what, check in stages:
         try:
@@ -191,6 +204,10 @@ class _Whole:
         if not self.alone:
             straycheck.rows(self.findings)
         straycheck.papers(self.findings)
+
+    def decisions(self) -> None:
+        if self.start == 0:
+            rowcheck.check(self.findings)
 
     def remember(self) -> None:
         """Note what held, with the rows that it was compared with."""

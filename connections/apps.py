@@ -18,5 +18,6 @@ class ConnectionsConfig(AppConfig):
         from connections.escalation import actions as escalating  # noqa: F401 - registers on import
         from connections.just_in_time import actions as just_in_time  # noqa: F401 - registers on import
         from connections.reviews import actions as reviewing  # noqa: F401 - registers on import
+        from connections.reviews import held  # noqa: F401 - registers on import
 
         sentences.register()

@@ -5,12 +5,18 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from approvals import clock, people, policy
+from django.db import transaction
+
+from approvals import actors, clock, people, policy, registry
+from approvals.commit import commit_now
 from approvals.intent import digest
 from approvals.models import Passkey, PolicyVersion
+from approvals.policy.changing import TARGET
 from approvals.policy.document import read
 from approvals.policy.versions import InForce
-from audit.actor import Actor
+from audit.actor import SYSTEM, Actor
+from audit.clock import uuid7
+from audit.record import record
 
 
 def keyed(person: Actor) -> Passkey:
@@ -44,8 +50,40 @@ def document(*rules: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"schema": "ata.policy.v2", "number": number, "rules": list(rules)} | more
 
 
+def changed_by(actor: Actor, *rules: dict[str, Any], **more: Any) -> InForce:
+    """Put a policy in force as `policy.change` commits it once everybody approved."""
+    params = {"document": document(*rules, **more), "base": policy.policy_digest()}
+    with transaction.atomic():
+        commit_now(
+            verb=registry.get("policy.change"),
+            actor=actor,
+            target=TARGET,
+            params=params,
+            reason="",
+            severity="CRITICAL",
+            operation=str(uuid7()),
+            intent_hash="",
+        )
+    return policy.in_force()
+
+
 def in_force(*rules: dict[str, Any], **more: Any) -> InForce:
     """Put a policy in force, without asking anybody."""
-    made = read(document(*rules, **more)).as_json()
-    PolicyVersion.objects.create(digest=digest(made), document=made, created=clock.now())
+    put(read(document(*rules, **more)).as_json())
     return policy.in_force()
+
+
+def put(made: dict[str, Any]) -> None:
+    """Put a document in force whatever the door would say, with the event of its change."""
+    before, after, operation = policy.policy_digest(), digest(made), str(uuid7())
+    with transaction.atomic():
+        data = {"before": before, "after": after, "number": made["number"]}
+        event = record(SYSTEM, "policy.changed", target=TARGET, operation=operation, data=data)
+        PolicyVersion.objects.create(
+            digest=after,
+            document=made,
+            created=clock.now(),
+            operation=operation,
+            event_id=event.id,
+            author=actors.to_json(SYSTEM),
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from approvals.perform import Refused, perform
 from approvals.sweep import ASKING, sweep
 from audit import evidence, sequencer, subjects, verify
 from audit.actor import Actor, Target
+from audit.clock import uuid7
 from audit.ledger import entry as entries
 from audit.ledger import proof as proofs_format
 from audit.ledger.canonical import canonical
@@ -29,7 +31,6 @@ from connections.models import (
     Freeze,
     LogFact,
     OwnerLetter,
-    Review,
     ReviewItem,
 )
 from enforcement.models import Asset
@@ -86,7 +87,7 @@ def in_every_room() -> None:
     account = ConnectedAccount.objects.create(
         **whose,
         connection="github",
-        auth0_id="cac_canary",
+        auth0_id="cac_31",  # entries say opaque ids in clear
         label="canary-octo",
         provider_user="canary-octo-7",
         state_reason="canary reason",
@@ -99,22 +100,12 @@ def in_every_room() -> None:
     LogFact.objects.create(
         **whose, log_id="log-canary", kind="signed_in", at=now, feed="stream", received=now
     )
-    review = Review.objects.create(
-        title="all", reviewers="admins", due=now, digest="0" * 64, opened_at=now, result=MIA.sub
-    )
-    ReviewItem.objects.create(
-        **whose,
-        review=review,
-        number=1,
-        account=account.id,
-        auth0_id="cac_canary",
-        connection="github",
-        state="connected",
-        watched_since=now,
-        decided_iss=MIA.iss,
-        decided_sub=MIA.sub,
-        reason="canary keeps it",
-    )
+    review = Target("review", str(uuid7()))
+    due = (now + timedelta(days=2)).date().isoformat()
+    asked = {"title": "all", "reviewers": "owners", "due": due}
+    perform(acting("admin", "admin"), "review.open", review, params=asked)
+    item = Target("review_item", str(ReviewItem.objects.get(account=account.id).id))
+    perform(MIA, "review.decide", item, params={"choice": "keep"}, reason="canary keeps it")
     Freeze.objects.create(kind="agent", name="claw", by=MIA.sub, by_name=MIA.name, since=now)
     Asset.objects.create(
         kind="skill", name="pdf", decided_by=MIA.name, decided_sub=MIA.sub, reason="canary said"

@@ -7,7 +7,6 @@ from typing import Any
 from django.db import transaction
 
 from approvals import answering, details
-from approvals.intent import digest
 from approvals.models import Approval, Ask, Passkey, Person, PolicyVersion
 from approvals.passkeys import actions, answers, enrolment, party, registration
 from approvals.perform import Performed, perform
@@ -16,6 +15,7 @@ from audit import evidence
 from audit.actor import Actor, EvidenceRef, Target
 from audit.clock import now
 from audit.ledger import assertion
+from tests.approvals import policies
 from tests.approvals.asking import HALL, fresh
 from tests.attacks.sign_in.forging import KEY, Forge, public
 from tests.support.authenticator import Authenticator
@@ -100,8 +100,7 @@ def answered_by(channel: str, **more: Any) -> None:
     """Put a policy in force whose every rule takes this channel."""
     rules = [{**rule, "channel": channel, **more} for rule in DEFAULT["rules"]]
     document = {**DEFAULT, "number": PolicyVersion.objects.count() + 1, "rules": rules}
-    plain = read(document).as_json()
-    PolicyVersion.objects.create(digest=digest(plain), document=plain, created=now())
+    policies.put(read(document).as_json())
 
 
 def ask(actor: Actor, severity: str = "CRITICAL", name: str = "hall") -> Approval:

@@ -19,13 +19,13 @@ from django.db import transaction
 from django.test import Client
 
 from approvals import answering, clock, people, withdraw
-from approvals.intent import digest
 from approvals.models import Approval, Ask, AskState, Effect, Person, PolicyVersion
 from approvals.perform import Refused, perform
 from approvals.policy.document import BadDocument, read
 from approvals.sweep import ASKING, sweep
 from audit.actor import SYSTEM, Actor, Target
 from audit.models import EventRow
+from tests.approvals import policies
 from tests.approvals.lamps import Lamps
 from tests.attacks.sign_in.forging import FORGERIES, Bend, Forge, claims
 from tests.attacks.sign_in.provider import ROLES
@@ -494,7 +494,7 @@ def put_in_force(rng: random.Random) -> bool:
         ).as_json()
     except BadDocument:
         return False
-    PolicyVersion.objects.create(digest=digest(made), document=made, created=clock.now())
+    policies.put(made)
     return True
 
 

@@ -1,0 +1,152 @@
+"""Access reviews and what was decided in them, held to their events; part of `verify_ledger`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from approvals import clock
+from approvals.erasing.excused import Excuses
+from audit import rowcheck
+from audit.models import EventRow
+from audit.rowcheck import Wrong, is_of, opened
+from audit.subjects import MARK
+from connections.models import Choice, Review, ReviewItem
+from connections.reviews import result, scope
+
+type Event = dict[str, Any]
+
+
+def problems() -> Iterator[Wrong]:
+    """Rows that no event made, events whose row is gone, and rows that say something else."""
+    excuses = Excuses()
+    yield from _reviews(excuses)
+    yield from _decisions(excuses)
+
+
+def _reviews(excuses: Excuses) -> Iterator[Wrong]:
+    """Found by the event that each row names: an entry may have lost the name of its target."""
+    began = {one["id"]: one for one in rowcheck.told("review.opened")}
+    ended = {one["id"]: one for one in rowcheck.told("review.closed")}
+    named: set[str] = set()
+    for review in Review.objects.iterator():
+        opening, closing = began.get(review.opened_event), ended.get(review.closed_event)
+        named |= {review.opened_event, review.closed_event}
+        if opening is None:
+            yield Wrong(f"access review {review.pk} is in no review.opened entry")
+        else:
+            for what in _opening(review, opening, excuses):
+                yield _another("access review", what, opening)
+        if closing is not None:
+            for what in _closing(review, closing, excuses):
+                yield _another("access review", what, closing)
+        elif review.closed_at or review.closed_event or review.closed_by or review.result:
+            yield Wrong(f"access review {review.pk} is closed, and no entry tells of it")
+    for id, event in (began | ended).items():
+        if id not in named:
+            yield Wrong("no access review in the database is of this entry", event["index"], id)
+
+
+def _opening(review: Review, event: Event, excuses: Excuses) -> Iterator[str]:
+    data = event["data"]
+    pairs = (
+        ("id", str(review.pk), opened(event["target"]["name"])),
+        ("opener", review.opened_by, opened(event["actor"]["sub"])),
+        ("reviewers", str(review.reviewers), data["reviewers"]),
+        ("reviewers", review.admins, _admins(event)),
+        ("filter", review.wanted, data["filter"]),
+        ("due day", clock.stamp(review.due), data["due"]),
+        ("digest of its list", review.digest, data["scope_sha256"]),
+        ("number of accounts", review.items.count(), data["accounts"]),
+    )
+    yield from (what for what, row, told in pairs if excuses.differ(row, told))
+    if excuses.differ(review.title, data["title"], clear=True):
+        yield "title"
+    if not is_of(review.opened_at, event):
+        yield "time of opening"
+    if scope.stands(review).altered:
+        yield "list of accounts"
+
+
+def _admins(event: Event) -> Any:
+    return opened(event["data"]["admins"]) if "admins" in event["data"] else []
+
+
+def _closing(review: Review, event: Event, excuses: Excuses) -> Iterator[str]:
+    pairs = (
+        ("id", str(review.pk), opened(event["target"]["name"])),
+        ("closer", review.closed_by, opened(event["actor"]["sub"])),
+        ("digest of its result", review.result_digest, event["data"]["result_sha256"]),
+    )
+    yield from (what for what, row, told in pairs if excuses.differ(row, told))
+    if not is_of(review.closed_at, event):
+        yield "time of closing"
+    if result.stands(review).altered:
+        yield "result"
+
+
+def _decisions(excuses: Excuses) -> Iterator[Wrong]:
+    """The last decision on each account. Numbers are kept of events, since there may be many."""
+    newest: dict[tuple[int, int], int] = {}  # by review and account
+    for event in rowcheck.told("review.decided"):
+        newest[_account(event)] = UUID(event["id"]).int
+    for item in ReviewItem.objects.exclude(choice="", event="").iterator():
+        if (item.review_id.int, item.account.int) not in newest:
+            name = f"account {item.number} of {item.review_id}"
+            yield Wrong(f"{name} is decided, and no entry says so")
+    for event in rowcheck.told("review.decided"):
+        if newest.get(_account(event)) != UUID(event["id"]).int:
+            continue  # decided again since
+        data = event["data"]
+        found = ReviewItem.objects.filter(review=data["review"], account=data["account_id"]).first()
+        if found is None:
+            message = "the account that this entry decides on is missing from its review"
+            yield Wrong(message, event["index"], event["id"])
+            continue
+        for what in _decided(found, event, excuses):
+            yield _another("decision on this account", what, event)
+
+
+def _account(event: Event) -> tuple[int, int]:
+    data = event["data"]
+    return UUID(data["review"]).int, UUID(data["account_id"]).int
+
+
+def _decided(item: ReviewItem, event: Event, excuses: Excuses) -> Iterator[str]:
+    data, actor = event["data"], event["actor"]
+    reason = opened(event["reason"])
+    pairs = (
+        ("event", item.event, event["id"]),
+        ("id", str(item.pk), opened(event["target"]["name"])),
+        ("choice", str(item.choice), data["choice"]),
+        ("reason", item.reason, None if _lost(item) or reason is None else reason[:500]),
+        ("person", item.decided_iss, actor["iss"]),
+        ("person", item.decided_sub, opened(actor["sub"])),
+        ("relation to the owner", item.self_review, data["self_review"]),
+    )
+    yield from (what for what, row, told in pairs if excuses.differ(row, told))
+    if not is_of(item.decided_at, event):
+        yield "time"
+    if item.operation and not _was_asked(item):
+        yield "revocation"
+
+
+def _lost(item: ReviewItem) -> bool:
+    """Whether the line went with the owner of the account, who was erased."""
+    return item.sub == MARK and item.reason == ""
+
+
+def _was_asked(item: ReviewItem) -> bool:
+    """Whether entries tell of the revocation that the row names, of this very account."""
+    names = [str(item.account), ""]  # without a name where whoever asked was erased
+    asked = EventRow.objects.filter(operation=item.operation, target_name__in=names)
+    rows = asked.filter(approval=item.approval) if item.approval else asked
+    return item.choice == Choice.REVOKE and rows.exists()
+
+
+def _another(noun: str, what: str, event: Event) -> Wrong:
+    return Wrong(f"the row of the {noun} says another {what}", event["index"], event["id"])
+
+
+rowcheck.register("access reviews", problems)
