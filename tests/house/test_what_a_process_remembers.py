@@ -46,6 +46,7 @@ HOLD_NOBODY: Final = {
     "audit.importing.operations._known": "lives as long as an import",
     "audit.packs.build.tile": "lives as long as a pack is built",
     "audit.terms._of_way": "codes",
+    "connections.reviews.scope.excess": "lives as long as a list is taken",
     "audit.keyring._parsed": "public keys",
     "audit.known.code": "a digest of our code",
     "audit.ledger.commitment._before": "paths of fields",
