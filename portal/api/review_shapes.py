@@ -10,7 +10,7 @@ from portal.api.shapes import Closed, EffectOut, WaitingOut
 type Decision = Literal["undecided", "keep", "reduce", "revoke"]
 
 
-class Who(Closed):
+class ReviewPerson(Closed):
     """Somebody by their identity; `name` is how the portal calls them now."""
 
     iss: str
@@ -76,7 +76,7 @@ class ReviewedOut(Closed):
     connection: str
     title: str
     account: str | None
-    owner: Who
+    owner: ReviewPerson
     state: str
     scopes: list[str]
     excess: list[str]
@@ -87,7 +87,7 @@ class ReviewedOut(Closed):
     decision: Decision
     reason: str
     decided_at: str | None
-    decided_by: Who | None
+    decided_by: ReviewPerson | None
     self_review: bool
     event_id: UUID | None
     remedy: str
