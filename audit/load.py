@@ -6,7 +6,7 @@ from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.db.models import F, OuterRef, Subquery
@@ -66,7 +66,18 @@ def load_many(ids: Sequence[UUID], sizes: LogSizes | None = None) -> list[dict[s
     return _load(ids, {event: (seq, level) for event, seq, level in rows}, sizes)
 
 
-def load_rows(rows: Sequence[EventRow], sizes: LogSizes | None = None) -> list[dict[str, Any]]:
+class Row(Protocol):
+    """What a search row, or what stands for one, says of its event."""
+
+    @property
+    def event(self) -> UUID: ...
+    @property
+    def seq(self) -> int | None: ...
+    @property
+    def human(self) -> str: ...
+
+
+def load_rows(rows: Sequence[Row], sizes: LogSizes | None = None) -> list[dict[str, Any]]:
     """Public events of search rows, in their order; three queries, two when `sizes` is given.
 
     Raises:

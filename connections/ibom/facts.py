@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import batched, groupby
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -14,12 +13,14 @@ from django.db.models import Max, QuerySet
 
 from approvals import clock
 from approvals.models import Person
-from audit import heads, load
+from audit import heads
 from audit.actor import Actor
 from audit.models import Checkpoint, Entry, EventRow
 from connections import grounds, lookup, reconcile, standing
-from connections.ibom import difference, replay
+from connections.ibom import difference, reading
 from connections.ibom.difference import Change
+from connections.ibom.moments import BadMoment, moment_of, size_at, size_of
+from connections.ibom.reading import events
 from connections.ibom.shape import Access, Account, Decision, Declared, Reviewed, Used
 from connections.models import (
     AppAccess,
@@ -33,6 +34,7 @@ from connections.models import (
 from connections.standing import Ground
 
 _BATCH = 500
+__all__ = ["BadMoment", "between", "events", "moment_of", "read", "size_at", "size_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def at(size: int, moment: datetime | None = None) -> Facts:
     Args:
         moment: when they are asked to stand so; that of the last of the entries unless given.
     """
-    inventory = replay.walk(events(size)).as_of(moment or _recorded(size))
+    inventory = reading.known(size).as_of(moment or _recorded(size))
     accounts = [inventory.accounts[name] for name in sorted(inventory.accounts)]
     return Facts(
         taken=clock.now(),
@@ -123,30 +125,10 @@ def at(size: int, moment: datetime | None = None) -> Facts:
     )
 
 
-def events(size: int, first: int = 0) -> Iterator[dict[str, Any]]:
-    """The events from `first` to below `size` that tell of the inventory, opened, in order."""
-    found = EventRow.objects.filter(seq__gte=first, seq__lt=size, action__in=replay.ACTIONS)
-    found = found.order_by("seq")
-    batch: list[EventRow] = []
-    for row in found.iterator(_BATCH):
-        batch.append(row)
-        if len(batch) == _BATCH:
-            yield from load.load_rows(batch)
-            batch = []
-    yield from load.load_rows(batch)
-
-
 def _recorded(size: int) -> datetime:
     """When the last of so many entries was recorded."""
     found = EventRow.objects.filter(seq=size - 1).values_list("recorded_at", flat=True).first()
     return found or clock.now()
-
-
-def size_at(moment: datetime) -> int:
-    """How many entries had been recorded by a moment, in the log's own order."""
-    later = EventRow.objects.filter(recorded_at__gt=moment, seq__isnull=False)
-    first = later.order_by("seq").values_list("seq", flat=True).first()
-    return first if first is not None else Entry.objects.count()
 
 
 def _accounts(
@@ -320,13 +302,15 @@ def between(start: str, end: str) -> Between:
     first, size = _size(start, "from"), _size(end, "to")
     if first > size:
         raise BadMoment(f"from: it has to come before `to` ({first} entries, and {size}).")
-    inventory = replay.walk(events(first))
+    inventory, told, uses = reading.between(first, size)
+    changes = tuple(difference.between(inventory, told))
+    inventory.counted(uses)  # the accounts of the changes are its own
     return Between(
         first,
         size,
         _recorded(first) if first else None,
         _recorded(size) if size else None,
-        tuple(difference.between(inventory, events(size, first))),
+        changes,
     )
 
 
@@ -335,36 +319,3 @@ def _size(text: str, name: str) -> int:
         return size_of(text) if text else Entry.objects.count()
     except BadMoment as bad:
         raise BadMoment(f"{name}{str(bad).removeprefix('at')}") from None
-
-
-class BadMoment(ValueError):
-    """`at` is neither an index, nor a date, nor an RFC 3339 time; or it is beyond the log."""
-
-
-def size_of(text: str) -> int:
-    """How many entries `at` means: a number of entries, or what was recorded by a moment (UTC).
-
-    Raises:
-        BadMoment: saying what would do.
-    """
-    total = Entry.objects.count()
-    if text.isascii() and text.isdigit() and len(text) < 19:
-        size = int(text)
-        if size > total:
-            raise BadMoment(f"at: the log has {total} entries, so at most {total}.")
-        return size
-    moment = moment_of(text)
-    if moment is None:
-        raise BadMoment("at: a number of entries, a date, or a time such as 2026-11-24T10:00:00Z.")
-    return size_at(moment)
-
-
-def moment_of(text: str) -> datetime | None:
-    """The date or time that `at` means (UTC where it names no zone); None for a number."""
-    if text.isascii() and text.isdigit():
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -37,20 +37,30 @@ _FREEZES: Final = (
     "person.unfrozen",
 )
 _SETTINGS: Final = ("connection.restricted", "connection.relaxed")
-ACTIONS: Final = (
-    *_ACCOUNTS,
-    *_FREEZES,
-    *_SETTINGS,
-    "connection.use_seen",
-    "token.exchanged",
-    "token.refused",
-    "manifest.declared",
-    "review.decided",
-    "review.closed",
-)
+USE: Final = "token.exchanged"
+ABOUT_ALL: Final = (*_FREEZES, *_SETTINGS, "manifest.declared", "review.decided", "review.closed")
+"""The events that are about no account, or about what was said of one in a review."""
+ACTIONS: Final = (*_ACCOUNTS, *ABOUT_ALL, "connection.use_seen", USE, "token.refused")
 """The events that tell something about the inventory; others may be left out of a walk."""
 
 type Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Uses of an account by one agent through one component, as many as `number`.
+
+    Attributes:
+        index, last, event: of the newest of them.
+    """
+
+    account: str
+    agent: str
+    skill: str
+    number: int
+    index: int
+    last: datetime
+    event: str
 
 
 @dataclass(slots=True)
@@ -95,6 +105,21 @@ class Inventory:
             self._froze(event)
         elif action in _SETTINGS and event["outcome"] == "success":
             self.settings[str(event["connection"])] = Setting.read(event["data"]["setting"])
+
+    def counted(self, uses: Iterable[Counted]) -> None:
+        """Make up for uses that were not taken: of each kind in a stretch, only the first was."""
+        newest: dict[str, int] = {}
+        for use in uses:
+            account = self.accounts[use.account]
+            taken = account.uses[use.agent, use.skill].count
+            account.uses[use.agent, use.skill] = Used(
+                use.agent, use.skill, taken + use.number - 1, use.last
+            )
+            if use.index > newest.get(use.account, -1):
+                newest[use.account], account.last_used_at = use.index, use.last
+            if use.index > self.last[use.account][1]:
+                self.last[use.account] = (use.event, use.index)
+            self.size = max(self.size, use.index + 1)
 
     def _told(self, event: Event) -> None:
         data = event["data"]

@@ -1,0 +1,197 @@
+"""An inventory of the past and a difference: equal to a walk over everything, at a smaller cost."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from approvals import clock
+from audit import load, sequencer
+from audit.actor import Actor, Target
+from audit.models import Checkpoint, Entry
+from audit.models.projection import INVENTORY
+from audit.record import record
+from connections import drift
+from connections.ibom import difference, facts, moments, reading, replay
+from connections.models import ConnectedAccount
+from tests.connections.test_the_inventory_at_any_index import fact, owner, step
+from tests.connections.visitor import know, subject
+
+
+def test_the_index_holds_every_event_that_does_more_than_count() -> None:
+    assert {*INVENTORY, replay.USE} == set(replay.ACTIONS)
+    assert list(INVENTORY) == sorted(INVENTORY)
+
+
+def used(choose: random.Random) -> None:
+    """A token that was given out, or refused, for an account or for none that is known."""
+    row = ConnectedAccount.objects.order_by("?").first()
+    name = (
+        str(row.pk)
+        if row and choose.random() < 0.9
+        else f"00000000-0000-7000-8000-{choose.randrange(3):012}"
+    )
+    refused = choose.random() < 0.2
+    record(
+        owner("member1"),
+        "token.refused" if refused else replay.USE,
+        outcome="denied" if refused else "success",
+        source="broker",
+        target=Target("connection", name) if choose.random() < 0.9 else None,
+        connection=row.connection if row else "github",
+        agent=choose.choice(["claw", "codex", ""]),
+        skill=choose.choice(["mcp:x", ""]),
+        data={"code": choose.choice(["reconnect_required", "frozen"])} if refused else {},
+        time=clock.now() - timedelta(seconds=choose.randint(0, 90)),  # order is the index's
+    )
+
+
+def connected_again(choose: random.Random) -> None:
+    """What was known already is connected by a flow of another name (`connections.arrival`)."""
+    row = ConnectedAccount.objects.order_by("?").first()
+    if row is None:
+        return
+    record(
+        owner("member1"),
+        "connection.connected",
+        target=Target("connection", f"00000000-0000-7000-9000-{choose.randrange(9):012}"),
+        connection=row.connection,
+        data={
+            "connection": row.connection,
+            "account_id": str(row.pk),
+            "auth0_id": row.auth0_id,
+            "state": "connected",
+            "scopes": choose.sample(["repo", "gist", "user"], 2),
+        },
+    )
+
+
+def others(choose: random.Random) -> None:
+    """Something about manifests and settings, and something about nothing of this."""
+    record(
+        owner("member1"),
+        "manifest.declared",
+        target=Target("mcp", choose.choice(["a", "b"])),
+        data={"manifest": f"{choose.randrange(3)}"},
+    )
+    record(owner("member1"), "external.noise", data={"n": choose.randrange(9)})
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_read_by_index_is_what_a_walk_over_everything_tells(
+    db: None, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_BATCH", 3)
+    know("member1", "member2")
+    choose = random.Random(seed)
+    for _ in range(70):
+        choose.choice([step, step, used, used, used, connected_again, others])(choose)
+    sequencer.run_once()
+    total = Entry.objects.count()
+    ends = {0, total, *(choose.randint(0, total) for _ in range(8))}
+    for size in ends:
+        found, walked = reading.known(size), replay.walk(reading.events(size))
+        walked.size = found.size = 0  # of the last event taken, which differs in kind alone
+        assert found == walked, size
+        assert [list(a.uses) for a in found.accounts.values()] == [
+            list(a.uses) for a in walked.accounts.values()
+        ]
+    for first in ends:
+        for size in ends:
+            if first > size:
+                continue
+            whole = replay.walk(reading.events(first))
+            expected = difference.between(whole, reading.events(size, first))
+            told = facts.between(str(first), str(size)).changes
+            assert list(map(asdict, told)) == list(map(asdict, expected)), (first, size)
+
+
+def grown(number: int, choose: random.Random) -> None:
+    """Entries that tell of no inventory, and uses of what is known, which only count."""
+    [row, *_] = ConnectedAccount.objects.order_by("pk")
+    for n in range(number):
+        record(owner("member1"), "external.noise", data={"n": n})
+        record(
+            owner("member1"),
+            replay.USE,
+            target=Target("connection", str(row.pk)),
+            connection=row.connection,
+            agent="claw",
+        )
+    sequencer.run_once()
+
+
+def opened_by(work: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many events were opened."""
+    told: list[int] = []
+    real = load.load_rows
+
+    def counted(rows: Sequence[load.Row]) -> list[dict[str, Any]]:
+        told.append(len(rows))
+        return real(rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(load, "load_rows", counted)
+        work()
+    return sum(told)
+
+
+def test_what_only_counts_is_not_opened(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    know("member1")
+    choose = random.Random(3)
+    for n in range(4):
+        drift.appeared(
+            settings.ENV.issuer, subject("member1"), fact(choose, f"cac_{n}"), "management"
+        )
+    grown(5, choose)
+    before = opened_by(lambda: facts.at(Entry.objects.count()), monkeypatch)
+    last = [opened_by(lambda: facts.between(str(Entry.objects.count() - 3), ""), monkeypatch)]
+    grown(40, choose)
+    assert opened_by(lambda: facts.at(Entry.objects.count()), monkeypatch) == before == 5
+    last.append(opened_by(lambda: facts.between(str(Entry.objects.count() - 3), ""), monkeypatch))
+    # Of the one account that was touched: how it came, its first use, and its first use since.
+    assert last == [3, 3]
+    [account] = [a for a in facts.at(Entry.objects.count()).accounts if a.uses]
+    assert [use.count for use in account.users] == [45]
+
+
+def test_the_engine_uses_the_index_of_what_tells_of_the_inventory(db: None) -> None:
+    rows = reading._telling().filter(seq__gte=0, seq__lt=9).order_by("seq")
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("DROP INDEX audit_row_seq")  # of an empty table any index costs the same
+        sql, params = rows.values_list("seq", "event").query.sql_with_params()
+        cursor.execute(
+            f"EXPLAIN {'' if connection.vendor == 'postgresql' else 'QUERY PLAN'} {sql}", params
+        )
+        plan = " ".join(str(row) for row in cursor.fetchall())
+    assert "audit_row_inventory" in plan, plan
+
+
+def test_a_moment_is_found_from_the_checkpoint_before_it(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = datetime(2026, 11, 1, tzinfo=UTC)
+    for n in range(30):
+        at = start + timedelta(hours=n)
+        monkeypatch.setattr("audit.clock.now", lambda at=at: at)
+        record(Actor(iss="", sub="", via="task"), "external.noise", data={"n": n})
+    sequencer.run_once()
+    for n in range(30):
+        at = start + timedelta(hours=n)
+        Checkpoint.objects.create(size=n + 1, root=b"", note="", created=at)
+    for n in range(30):
+        for minutes, size in ((-30, n), (0, n + 1), (5, n + 1), (30, n + 1)):
+            moment = start + timedelta(hours=n, minutes=minutes)
+            assert moments.size_at(moment) == size
+            assert moments._signed_by(moment) == size, "no entry before it is looked at"
+    assert moments._signed_by(start - timedelta(1)) == 0
+    assert moments._signed_by(start + timedelta(days=9)) == 30
