@@ -147,6 +147,11 @@ class Postings:
 
     cursor: Any
 
+    def write(self) -> None:
+        """Let FTS5 write what this transaction changed: it keeps it in memory until asked."""
+        self.cursor.execute(f"SELECT term FROM temp.{_VOCABULARY} LIMIT 1")  # noqa: S608
+        self.cursor.fetchall()
+
     def between(self, first: int, end: int) -> Iterator[tuple[str, int]]:
         """Postings of positions `first <= seq < end`."""
         self.cursor.execute(

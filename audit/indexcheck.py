@@ -135,6 +135,7 @@ class IndexChecker:
 def look(first: int, size: int, known: Whole | None) -> Looked:
     """The index at one moment; posting by posting from `first` on, unless it is as `known` says."""
     with fulltext.postings() as source, recount.one_moment():
+        source.write()
         seal = indexbytes.seal(size)
         if known and known.index and known.index == seal:
             return Looked(seal, None)

@@ -138,6 +138,14 @@ def test_an_index_with_other_rows_is_listed_though_it_did_not_change(log: None) 
 
 
 @on_sqlite
+def test_a_change_that_fts5_did_not_write_yet_is_found(log: None) -> None:
+    assert found() == set()
+    terms = EventRow.objects.get(seq=3).terms
+    fulltext.replace(3, terms, " ghost ")
+    assert found() == {("index", 3)}
+
+
+@on_sqlite
 def test_an_erased_word_that_the_index_kept_is_found(
     log: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
