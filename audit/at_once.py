@@ -1,31 +1,36 @@
-"""A transaction whose statements PostgreSQL gets all at once, instead of one after each answer.
+"""What belongs together, sent to PostgreSQL as one statement: all of it is done, or nothing.
 
-Each answer that is awaited costs a turn over the wire, and one at the interpreter as well. So what
-is to happen is said beforehand, with what each statement is expected to do; where one did
-otherwise, nothing is written, and the caller goes the long way.
+Each answer that is awaited costs a turn over the wire, and one at the interpreter as well; the
+commit is such a turn, too. So what is to happen is said beforehand, with how many rows each part
+has to find or to change; where one did otherwise nothing is written, and the caller goes the long
+way. The server keeps the plan (`audit.prepared`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
-from django.db import Error, connection
+from django.db import DataError, connection
+
+from audit import prepared
+
+_OTHERWISE: Final = "22012"  # division_by_zero (PostgreSQL manual, appendix A)
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
-    """One statement, and what it has to do for the transaction to be committed.
+class Part:
+    """One part: a query, or an INSERT or UPDATE.
 
-    `rows` is how many it changes, `answer` the only row that it finds; None says nothing of it.
+    `rows` is how many it has to return for anything to be done; None says nothing of it. No two
+    parts change the same row, and none sees what another one did.
     """
 
     sql: str
     params: Sequence[Any] = ()
     rows: int | None = None
-    answer: tuple[Any, ...] | None = None
 
 
 def possible() -> bool:
@@ -33,32 +38,34 @@ def possible() -> bool:
     return connection.vendor == "postgresql" and not connection.in_atomic_block
 
 
-def commit(statements: Sequence[Statement]) -> bool:
-    """Make a transaction of them; False where one did not do what was expected: nothing is written.
+def done(parts: Sequence[Part]) -> bool:
+    """Do all parts; False where one did not do what was expected: nothing is written then.
+
+    Parts with `rows` are done one after the other. Without a transaction of the caller's it is one
+    of its own.
 
     Raises:
         django.db.Error: what the database did. Nothing is written then, unless the connection was
-            lost during the commit itself.
+            lost on the way and there was no transaction.
     """
-    with connection.cursor() as cursor:
-        # One message of the simple protocol (PostgreSQL manual, "Multiple Statements in a Simple
-        # Query"): the values are put in by the client, as Django's cursors do it anyway.
-        values: Any = cursor.cursor
-        said = [values.mogrify(one.sql, one.params) for one in statements]
-        try:
-            cursor.execute("; ".join(["BEGIN", *said]))
-            held = all([_held(one, cursor) for one in statements])
-            cursor.execute("COMMIT" if held else "ROLLBACK")
-        except BaseException:
-            with suppress(Error):
-                cursor.execute("ROLLBACK")
-            raise
-    return held
+    sql = _as_one(tuple((part.sql, part.rows) for part in parts))
+    try:
+        with prepared.cursor() as cursor:
+            cursor.execute(sql, [value for part in parts for value in part.params])
+    except DataError as error:
+        if getattr(error.__cause__, "sqlstate", "") == _OTHERWISE:
+            return False
+        raise
+    return True
 
 
-def _held(one: Statement, cursor: Any) -> bool:
-    """Whether it did what was expected; its results are the next that the cursor has."""
-    cursor.nextset()
-    if one.answer is not None and cursor.fetchall() != [one.answer]:
-        return False
-    return one.rows is None or cursor.rowcount == one.rows
+@lru_cache(256)
+def _as_one(parts: tuple[tuple[str, int | None], ...]) -> str:
+    named = ", ".join(f"p{n} AS ({sql})" for n, (sql, _) in enumerate(parts))
+    # CASE is what the manual (4.2.14) names for an order of evaluation.
+    held = "".join(
+        f"WHEN (SELECT count(*) FROM p{n}) <> {rows} THEN 0 "  # noqa: S608
+        for n, (_, rows) in enumerate(parts)
+        if rows is not None
+    )
+    return prepared.text(f"WITH {named} SELECT 1 / CASE {held or 'WHEN false THEN 0 '}ELSE 1 END")

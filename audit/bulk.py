@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from importlib import import_module
 from operator import attrgetter
 from typing import Any
 
 from django.db import connection, models
 
-from audit.at_once import Statement
+from audit.at_once import Part
 from audit.models.fields import ExactJSONField
 
 _WORTH_COPY = 8  # rows; of fewer, plain inserts take fewer turns with the server
@@ -64,64 +63,26 @@ def insert_values(model: type[models.Model], rows: Sequence[tuple[Any, ...]]) ->
             copy.write_row(row)
 
 
-def statements(model: type[models.Model], rows: Sequence[tuple[Any, ...]]) -> list[Statement]:
-    """The same as `insert_values`, for a transaction that is sent at once."""
-    sql, converters = _insert(model, connection.vendor), _converters(model, connection.vendor)
-    return [Statement(sql, values) for values in _converted(rows, converters)]
-
-
-@cache
-def _insert(model: type[models.Model], vendor: str) -> str:
-    marks = ", ".join(["%s"] * len(_fields(model)))
-    return f"INSERT INTO {_table(model)} ({_columns(model)}) VALUES ({marks})"  # noqa: S608
-
-
-def insert_as_one(parts: Sequence[tuple[type[models.Model], Sequence[tuple[Any, ...]]]]) -> None:
-    """Insert few rows of several models, given as `insert_values` takes them.
-
-    On PostgreSQL this is one statement, so all or nothing even without a transaction, and one turn
-    with the server, which has its plan from the times before. Elsewhere the caller opens one.
-
-    Raises:
-        IntegrityError: one of them exists already.
-    """
-    given = [(model, rows) for model, rows in parts if rows]
-    if connection.vendor != "postgresql":
-        for model, rows in given:
-            insert_values(model, rows)
-        return
-    statement = _as_one(tuple((model, len(rows)) for model, rows in given))
-    values = [
-        value
-        for model, rows in given
-        for row in _converted(rows, _converters(model, "postgresql"))
-        for value in row
-    ]
-    with connection.cursor(), connection.wrap_database_errors:
-        connection.validate_no_broken_transaction()
-        # Django's own cursor writes values into the statement, which has a new plan each time.
-        with psycopg().Cursor(connection.connection) as cursor:
-            cursor.execute(statement, values, prepare=True)
-
-
-@cache
-def _as_one(parts: tuple[tuple[type[models.Model], int], ...]) -> str:
-    """Each table but the last is filled on the way to that one."""
-    inserts = []
-    for model, many in parts:
-        row = f"({', '.join(['%s'] * len(_fields(model)))})"
-        inserts.append(
-            f"INSERT INTO {_table(model)} ({_columns(model)}) VALUES {', '.join([row] * many)}"  # noqa: S608
+def parts(
+    given: Sequence[tuple[type[models.Model], Sequence[tuple[Any, ...]]]],
+) -> list[Part]:
+    """Insertion of few rows of several models, given as `insert_values` takes them, at once."""
+    vendor = connection.vendor
+    return [
+        Part(
+            _insert(model, vendor, len(rows)),
+            [value for row in _converted(rows, _converters(model, vendor)) for value in row],
         )
-    *before, last = inserts
-    named = ", ".join(f"i{n} AS ({insert})" for n, insert in enumerate(before))
-    return f"WITH {named} {last}" if named else last
+        for model, rows in given
+        if rows
+    ]
 
 
 @cache
-def psycopg() -> Any:
-    """The driver: loading it takes a tenth of a second, which SQLite need not spend."""
-    return import_module("psycopg")
+def _insert(model: type[models.Model], vendor: str, many: int = 1) -> str:
+    row = f"({', '.join(['%s'] * len(_fields(model)))})"
+    values = ", ".join([row] * many)
+    return f"INSERT INTO {_table(model)} ({_columns(model)}) VALUES {values}"  # noqa: S608
 
 
 def _table(model: type[models.Model]) -> str:

@@ -19,8 +19,8 @@ from django.apps import apps
 from django.db import connection, models
 from django.db.models.sql import UpdateQuery
 
-from audit import unchanged
-from audit.at_once import Statement
+from audit import prepared, unchanged
+from audit.at_once import Part
 
 type _Places = tuple[tuple[int, int], ...]  # position among the parameters, of which argument
 
@@ -30,6 +30,7 @@ class _Form[M: models.Model]:
     """One compiled query."""
 
     sql: str
+    sql_with_mark: str
     params: tuple[Any, ...]
     places: _Places
     model: type[M]
@@ -40,9 +41,20 @@ class _Form[M: models.Model]:
 
     def rows(self, given: Sequence[Any]) -> list[M]:
         """Ask with these values, prepared for the database."""
-        with connection.cursor() as cursor:
-            cursor.execute(self.sql, _filled(self.params, self.places, given))
-            found = cursor.fetchall()
+        return self._read(self._asked(self.sql, given))
+
+    def rows_and_mark(self, given: Sequence[Any]) -> tuple[list[M], str | None]:
+        """The same, with the mark of `audit.unchanged` as it stands at that moment."""
+        found = self._asked(self.sql_with_mark, given)
+        rows = [row[2:] for row in found if row[1]]
+        return self._read(rows), str(found[0][0]) if found else None
+
+    def _asked(self, sql: str, given: Sequence[Any]) -> list[Any]:
+        with prepared.cursor() as cursor:
+            cursor.execute(sql, _filled(self.params, self.places, given))
+            return list(cursor.fetchall())
+
+    def _read(self, found: list[Any]) -> list[M]:
         if found and self.converters:
             found = self.compiler.apply_converters(found, self.converters)
         return [self.model.from_db(connection.alias, self.names, row) for row in found]
@@ -51,8 +63,8 @@ class _Form[M: models.Model]:
 class Compiled[M: models.Model, **P]:
     """A function that builds a query, as a function that returns its rows.
 
-    Arguments are texts, moments and UUIDs, by position, and never decide about the form of the
-    query. It reads whole rows of one model: no `values`, no `select_related`, no prefetching.
+    Arguments are texts, moments, UUIDs and whole numbers, by position, and never decide about the
+    form of the query. It reads whole rows of one model: no `values`, `select_related`, prefetching.
     """
 
     def __init__(self, build: Callable[P, models.QuerySet[M]]) -> None:
@@ -66,16 +78,34 @@ class Compiled[M: models.Model, **P]:
         Raises:
             TypeError: an argument is of another kind, or the query does not hold it as it is.
         """
-        kept = unchanged.current()
+        look = unchanged.look()
+        if look is not None and (ahead := look.take((self, given))) is not None:
+            return ahead
+        kept = look.kept() if look is not None else None
         if kept is not None and (found := kept.find((self, given))) is not None:
             return list(found)
-        form = self._forms.get(connection.vendor)
-        if form is None:
-            form = self._forms[connection.vendor] = self._compile(given)
+        form = self._form(given)
         rows = form.rows([_prepared(value) for value in given])
         if kept is not None and unchanged.are_watched(form.tables):
             kept.keep((self, given), tuple(rows))
         return rows
+
+    def ahead(self, *given: P.args, **_: P.kwargs) -> None:
+        """Ask in one turn with the mark, where a look begins; who asks so within it is answered.
+
+        Raises:
+            TypeError: as a call.
+        """
+        if (look := unchanged.look()) is not None:
+            rows, mark = self._form(given).rows_and_mark([_prepared(value) for value in given])
+            if mark is not None:
+                look.begin(mark, (self, given), rows)
+
+    def _form(self, given: Sequence[object]) -> _Form[M]:
+        form = self._forms.get(connection.vendor)
+        if form is None:
+            form = self._forms[connection.vendor] = self._compile(given)
+        return form
 
     def _compile(self, given: Sequence[object]) -> _Form[M]:
         marks = _marks(given)
@@ -84,8 +114,13 @@ class Compiled[M: models.Model, **P]:
         sql, params = compiler.as_sql()
         columns = [one for one, _, _ in compiler.select]
         model: Any = query.model
+        with_mark = (
+            f"SELECT m.mark, q.* FROM ({unchanged.SQL}) m "  # noqa: S608
+            f"LEFT JOIN (SELECT 1 AS found, r.* FROM ({sql}) r) q ON true"
+        )
         return _Form(
-            sql=sql,
+            sql=prepared.text(sql),
+            sql_with_mark=prepared.text(with_mark),
             params=tuple(params),
             places=_places(params, marks),
             model=model,
@@ -129,15 +164,15 @@ class CompiledUpdate[M: models.Model, **P]:
             cursor.executemany(sql, filled)
             return int(cursor.rowcount)
 
-    def statement(self, *given: P.args, **_: P.kwargs) -> Statement:
-        """The same for a transaction that is sent at once; it is expected to change one row.
+    def part(self, *given: P.args, **_: P.kwargs) -> Part:
+        """The same as part of what is done at once; it is expected to change one row.
 
         Raises:
             TypeError: as `Compiled`.
         """
         sql, params, places = self._form(given)
         filled = _filled(params, places, [_prepared(value) for value in given])
-        return Statement(sql, filled, rows=1)
+        return Part(f"{sql} RETURNING 1", filled, rows=1)
 
     def _form(self, given: Sequence[object]) -> tuple[str, tuple[Any, ...], _Places]:
         form = self._forms.get(connection.vendor)
@@ -178,7 +213,7 @@ def _filled(params: Sequence[Any], places: _Places, given: Sequence[Any]) -> lis
 def _places(params: Sequence[Any], marks: Sequence[object]) -> _Places:
     """Where among the parameters each mark is."""
     known = {_prepared(mark): number for number, mark in enumerate(marks)}
-    kinds = (str, datetime, UUID)
+    kinds = (str, datetime, UUID, int)
     places = tuple(
         (place, known[value])
         for place, value in enumerate(params)
@@ -207,6 +242,8 @@ def _mark(value: object, number: int) -> Any:
         return datetime(9998, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
     if isinstance(value, UUID):
         return UUID(int=2**128 - 1 - number)
+    if type(value) is int:
+        return 2**15 - 1 - number
     raise TypeError(f"a compiled query takes no {type(value).__name__}")
 
 

@@ -19,8 +19,8 @@ from typing import Any
 from django.db import connection
 
 from audit import rawrows
-from audit.bulk import psycopg
 from audit.known import SPAN
+from audit.prepared import psycopg
 
 type Row = tuple[Any, ...]
 

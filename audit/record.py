@@ -17,10 +17,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Model
 
-from audit import actions, bulk, clock, human
+from audit import actions, at_once, bulk, clock, human
 from audit.actor import Actor, EvidenceRef, Subject, Target
-from audit.at_once import Statement
+from audit.at_once import Part
 from audit.ledger import entry as entries
 from audit.ledger.merkle import leaf_hash
 from audit.models import Event, EventRow, Openings
@@ -160,21 +161,23 @@ def write(rows: Sequence[Prepared]) -> None:
     Raises:
         IntegrityError: as `record`.
     """
-    if len(rows) == 1:
-        (one,) = rows
-        bulk.insert_as_one([(Event, [one.event]), (Openings, one.openings), (EventRow, [one.row])])
+    if len(rows) == 1 and connection.vendor == "postgresql":
+        at_once.done(parts(rows))
         return
-    bulk.insert_values(Event, [one.event for one in rows])
-    bulk.insert_values(Openings, [opening for one in rows for opening in one.openings])
-    bulk.insert_values(EventRow, [one.row for one in rows])
+    for model, values in _by_table(rows):
+        bulk.insert_values(model, values)
 
 
-def statements(rows: Sequence[Prepared]) -> list[Statement]:
-    """What `write` does, for a transaction that is sent at once."""
+def parts(rows: Sequence[Prepared]) -> list[Part]:
+    """What `write` does, as parts of what is done at once."""
+    return bulk.parts(_by_table(rows))
+
+
+def _by_table(rows: Sequence[Prepared]) -> list[tuple[type[Model], list[tuple[Any, ...]]]]:
     return [
-        *bulk.statements(Event, [one.event for one in rows]),
-        *bulk.statements(Openings, [opening for one in rows for opening in one.openings]),
-        *bulk.statements(EventRow, [one.row for one in rows]),
+        (Event, [one.event for one in rows]),
+        (Openings, [opening for one in rows for opening in one.openings]),
+        (EventRow, [one.row for one in rows]),
     ]
 
 

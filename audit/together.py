@@ -16,9 +16,9 @@ from uuid import UUID
 from django.db import OperationalError, connection, transaction
 
 from audit import at_once
-from audit.at_once import Statement
+from audit.at_once import Part
 from audit.queueing import in_turn
-from audit.record import Draft, Prepared, prepared, statements, write
+from audit.record import Draft, Prepared, parts, prepared, write
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ MOST: Final = 64
 
 type Waiting = Callable[[], AbstractContextManager[None]]
 type Change[T] = Callable[[Sequence[T]], Sequence[Exception | None]]
-type Hope[T] = Callable[[Sequence[T]], Sequence[Statement] | None]
+type Hope[T] = Callable[[Sequence[T]], Sequence[Part] | None]
 
 
 class _Piece[T]:
@@ -53,9 +53,9 @@ class Together[T]:
     and answers for each of them, in order, with the error by which it is not to be written after
     all, or None. It has changed nothing for those that it declines; the others go on.
 
-    `hope` says how the same is done where nothing is in the way, as statements that are sent at
-    once (`audit.at_once`); None where something may be. It is asked first, and `change` where one
-    of its statements did not do what was expected.
+    `hope` says how the same is done where nothing is in the way, as parts of what is done at once
+    (`audit.at_once`); None where something may be. It is asked first, and `change` where one of its
+    parts did not do what was expected.
     """
 
     def __init__(self, change: Change[T], hope: Hope[T] | None = None) -> None:
@@ -145,8 +145,8 @@ class Together[T]:
             changes = self._hope([piece.item for piece in batch if piece.item is not None])
             if changes is None:
                 return False
-            rows = statements([rows for piece in batch for rows in piece.rows])
-            return at_once.commit([*changes, *rows])
+            rows = parts([rows for piece in batch for rows in piece.rows])
+            return at_once.done([*changes, *rows])
         except OperationalError as error:  # see `_write`
             for piece in batch:
                 piece.error = error

@@ -17,15 +17,15 @@ from typing import Any, Final
 
 from django.db import connection
 
-from audit import watched
-from audit.at_once import Statement
+from audit import prepared, watched
+from audit.at_once import Part
 
 log = logging.getLogger(__name__)
 
 MOST: Final = 10_000
 """Answers in memory; beyond, all are forgotten: some arguments are of the caller's choosing."""
 
-_SQL: Final = "SELECT mark FROM audit_lastchange WHERE id = 1"
+SQL: Final = "SELECT mark FROM audit_lastchange WHERE id = 1"
 
 
 class Kept:
@@ -46,8 +46,31 @@ class Kept:
         self._rows[question] = rows
 
 
+class Look:
+    """A look that is under way. The mark is read with its first question, or just before it."""
+
+    def __init__(self) -> None:
+        self._kept: Kept | None = None
+        self._ahead: dict[Any, list[Any]] = {}
+
+    def kept(self) -> Kept | None:
+        """What is kept while the mark stands; None where there is no mark."""
+        if self._kept is None:
+            self._kept = _kept(mark())
+        return self._kept
+
+    def begin(self, mark: str, question: Any, rows: list[Any]) -> None:
+        """Begin with a mark that was read together with what answers a question."""
+        self._kept = self._kept or _kept(mark)
+        self._ahead[question] = rows
+
+    def take(self, question: Any) -> list[Any] | None:
+        """What was read ahead, once: whoever asks again wants to know how it is then."""
+        return self._ahead.pop(question, None)
+
+
 _newest: Kept | None = None
-_looking: ContextVar[Kept | None] = ContextVar("unchanged_looking", default=None)
+_looking: ContextVar[Look | None] = ContextVar("unchanged_looking", default=None)
 _watched: dict[str, frozenset[str]] = {}  # by database
 
 
@@ -56,30 +79,23 @@ def mark() -> str | None:
 
     Two equal marks say that no watched table changed between them.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_SQL)
+    with prepared.cursor() as cursor:
+        cursor.execute(SQL)
         row = cursor.fetchone()
     return str(row[0]) if row else None
 
 
-def still(mark: str) -> Statement:
-    """For a transaction that is sent at once: no watched table changed since `mark` was read."""
-    return Statement(_SQL, answer=(mark,))
+def still(mark: str) -> Part:
+    """For what is done at once: no watched table changed since `mark` was read."""
+    return Part(f"{SQL} AND mark = %s", [mark], rows=1)
 
 
 @contextmanager
-def looking() -> Iterator[Kept | None]:
-    """Answer from memory what did not change; yields what is kept, None inside a transaction.
-
-    Within another look it is that one.
-    """
-    if (kept := current()) is not None:
-        yield kept
-        return
-    kept = None if connection.in_atomic_block else _kept(mark())
-    token = _looking.set(kept)
+def looking() -> Iterator[None]:
+    """Answer from memory what did not change. Within another look it is that one."""
+    token = _looking.set(_looking.get() or Look())
     try:
-        yield kept
+        yield
     finally:
         _looking.reset(token)
 
@@ -94,10 +110,14 @@ def afresh() -> Iterator[None]:
         _looking.reset(token)
 
 
+def look() -> Look | None:
+    """The look that is under way, if it may be used now."""
+    return None if connection.in_atomic_block else _looking.get()
+
+
 def current() -> Kept | None:
     """What is kept for the look that is under way, if it may be used now."""
-    kept = _looking.get()
-    return None if kept is None or connection.in_atomic_block else kept
+    return found.kept() if (found := look()) else None
 
 
 def _kept(found: str | None) -> Kept | None:

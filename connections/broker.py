@@ -16,7 +16,7 @@ from django.conf import settings
 from approvals import clock
 from audit import unchanged
 from audit.actor import Actor, Subject, Target
-from audit.at_once import Statement
+from audit.at_once import Part
 from audit.record import Draft
 from audit.together import Together
 from auth0_client.vault import VaultToken
@@ -78,13 +78,14 @@ def token_for(ask: Ask, waiting: Waiting = nullcontext) -> Given:
     picked: Picked | None = None
     try:
         _check_client(ask)
-        with unchanged.looking() as kept:
+        with unchanged.looking():
             _check_frozen(ask)
             picked = _picked(ask)
             declared = _declared(ask)
             check_decision(ask.component)
             allowed = beyond.check_asked(ask, picked, declared)
             _check_awake(ask, picked)
+            kept = unchanged.current()
         with unchanged.afresh():
             token, shared = exchanging.exchange(
                 ask.actor, ask.subject_token, ask.connection, picked, ask.wanted.login_hint, waiting
@@ -214,12 +215,12 @@ def _refused_meanwhile(one: _Handing, mark: str | None) -> TokenRefusal | None:
     return None
 
 
-def _hoped(handed: Sequence[_Handing]) -> list[Statement] | None:
+def _hoped(handed: Sequence[_Handing]) -> list[Part] | None:
     """The last look where nothing changed: the mark is read in the transaction, and uses count."""
     marks = {one.mark for one in handed}
-    uses = observed.counting([one.use for one in handed if one.use])
-    if None in marks or len(marks) > 1 or uses is None:
+    if None in marks or len(marks) > 1:
         return None
+    uses = observed.counting([one.use for one in handed if one.use])
     return [*(unchanged.still(mark) for mark in marks if mark), *uses]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from django.db.models import F, Model, QuerySet
 from django.db.models.functions import Coalesce, Greatest
 
 from approvals import clock
-from audit.at_once import Statement
+from audit.at_once import Part
 from audit.compiled import compiled, compiled_update
 from connections import reconcile
 from connections.models import ConnectedAccount, State, Use
@@ -26,6 +26,11 @@ LOOK_AGAIN_AFTER_S = 20
 def held_accounts(iss: str, sub: str, connection: str) -> list[ConnectedAccount]:
     """Accounts of a person that Auth0 still holds, as far as we know."""
     return _held(iss, sub, connection)
+
+
+def ask_ahead(iss: str, sub: str, connection: str) -> None:
+    """Read them with the mark of the look that begins (`audit.unchanged`)."""
+    _held.ahead(iss, sub, connection)
 
 
 @compiled
@@ -79,25 +84,26 @@ def count(uses: Sequence[Seen]) -> None:
     each = _count_until.each(lasting) if lasting else _count.each([_values(one) for one in uses])
     if each != len(uses):
         raise NotAtOnce
-    if _count_use.each([_values(one) for one in uses]) != len(uses):
+    if _count_use.each([(*_values(one), 1) for one in uses]) != len(uses):
         _count_new_ways(uses)
 
 
-def counting(uses: Sequence[Seen]) -> list[Statement] | None:
-    """What `count` does where all accounts are usable and used as before, to be sent at once.
+def counting(uses: Sequence[Seen]) -> list[Part]:
+    """What `count` does where all accounts are usable and used as before, to be done at once.
 
-    None where uses cannot be counted so.
+    Uses of one row are one part.
     """
-    uses = _in_order(uses)
-    lasting = [one for one in uses if one.expires]
-    if lasting and len(lasting) != len(uses):
-        return None
+    accounts: dict[UUID, Seen] = {}
+    ways: dict[tuple[UUID, str, str], list[datetime]] = {}
+    for one in sorted(uses, key=lambda one: (one.account.pk, one.at)):
+        before = accounts.get(one.account.pk)
+        lasting = [seen.expires for seen in (before, one) if seen and seen.expires]
+        accounts[one.account.pk] = replace(one, expires=max(lasting, default=None))
+        ways.setdefault((one.account.pk, one.agent, one.skill), []).append(one.at)
     return [
-        _count_until.statement(*_values(one), one.expires)
-        if one.expires
-        else _count.statement(*_values(one))
-        for one in uses
-    ] + [_count_use.statement(*_values(one)) for one in uses]
+        _count_until.part(*_values(one), one.expires) if one.expires else _count.part(*_values(one))
+        for one in accounts.values()
+    ] + [_count_use.part(*way, max(times), len(times)) for way, times in sorted(ways.items())]
 
 
 def _in_order(uses: Sequence[Seen]) -> list[Seen]:
@@ -136,7 +142,7 @@ def _count_one(one: Seen) -> None:
     if not (_count_until(*_values(one), one.expires) if one.expires else _count(*_values(one))):
         one.account.refresh_from_db()
         raise refusal_of(one.account)
-    if not _count_use(*_values(one)):
+    if not _count_use(*_values(one), 1):
         used = {"account": one.account, "agent": one.agent, "skill": one.skill}
         Use.objects.create(**used, count=1, first=one.at, last=one.at)
 
@@ -170,9 +176,9 @@ def _count_until(
 
 
 @compiled_update
-def _count_use(account: UUID, agent: str, skill: str, now: datetime) -> _Changes[Use]:
+def _count_use(account: UUID, agent: str, skill: str, now: datetime, times: int) -> _Changes[Use]:
     row = Use.objects.filter(account=account, agent=agent, skill=skill)
-    return row, {"count": F("count") + 1, "last": now}
+    return row, {"count": F("count") + times, "last": now}
 
 
 def dead_grant(account: ConnectedAccount) -> None:

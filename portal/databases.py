@@ -56,7 +56,7 @@ def _postgres(url: str) -> dict[str, Any]:
     options.setdefault(
         "pool", {"min_size": 1, "max_size": 20, "timeout": 15, "check": check_if_in_doubt}
     )
-    # Of statements that ask for it (`audit.bulk.insert_as_one`) the server keeps the plan.
+    # Of statements that ask for it (`audit.prepared`) the server keeps the plan.
     options["prepare_threshold"] = int(options.get("prepare_threshold", 5))
     # Compiling a query takes longer than ours take (PostgreSQL manual, "When to JIT?").
     options.setdefault("options", "-c jit=off")

@@ -100,16 +100,16 @@ def sample(field: Any) -> object:
 
 
 def test_within_a_transaction_nothing_is_kept(db: None) -> None:
-    with unchanged.looking() as kept:
-        assert kept is None and freezes("claw") == []
+    with unchanged.looking():
+        assert unchanged.current() is None and freezes("claw") == []
         frozen("claw").save()
         assert len(freezes("claw")) == 1
 
 
 def test_what_another_connection_commits_is_seen_at_the_next_look(shared: None) -> None:
     def look() -> list[str]:
-        with unchanged.looking() as kept:
-            assert kept is not None
+        with unchanged.looking():
+            assert unchanged.current() is not None
             return [freeze.name for freeze in freezes("claw")]
 
     def asked(number: int) -> bool:
@@ -129,14 +129,51 @@ def test_what_another_connection_commits_is_seen_at_the_next_look(shared: None) 
     elsewhere(work)
 
 
+def test_what_is_asked_ahead_comes_with_the_mark_and_answers_once(shared: None) -> None:
+    def work() -> None:
+        with CaptureQueriesContext(connection) as seen, unchanged.looking():
+            freezes.ahead("ahead")
+            assert unchanged.current() is not None
+            assert freezes("ahead") == []
+            assert len(seen) == 1
+            frozen("ahead").save()
+            assert [freeze.name for freeze in freezes("ahead")] == ["ahead"]
+        with unchanged.looking():
+            freezes.ahead("ahead")
+            elsewhere(lambda: Freeze.objects.all().delete())
+            assert [freeze.name for freeze in freezes("ahead")] == ["ahead"]
+            assert freezes("ahead") == []
+        freezes.ahead("ahead")  # no look is under way
+        with transaction.atomic(), unchanged.looking():
+            freezes.ahead("ahead")
+            frozen("ahead").save()
+            assert len(freezes("ahead")) == 1
+
+    elsewhere(work)
+
+
+def test_what_is_kept_is_of_the_mark_that_came_with_it(shared: None) -> None:
+    def look() -> list[str]:
+        with unchanged.looking():
+            freezes.ahead("other")
+            return [freeze.name for freeze in freezes("claw")]
+
+    def work() -> None:
+        assert look() == []
+        elsewhere(lambda: frozen("claw").save())
+        assert look() == ["claw"]
+
+    elsewhere(work)
+
+
 def test_rolled_back_changes_are_not_kept_and_transactions_see_their_own(shared: None) -> None:
     def work() -> None:
         with unchanged.looking():
             assert freezes("claw") == []
         with pytest.raises(ZeroDivisionError), transaction.atomic():
             frozen("claw").save()
-            with unchanged.looking() as kept:
-                assert kept is None and len(freezes("claw")) == 1
+            with unchanged.looking():
+                assert unchanged.current() is None and len(freezes("claw")) == 1
             raise ZeroDivisionError
         with unchanged.looking():
             assert freezes("claw") == []
@@ -180,7 +217,8 @@ def test_memory_is_bounded(shared: None, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(unchanged, "MOST", 10)
 
     def work() -> int:
-        with unchanged.looking() as kept:
+        with unchanged.looking():
+            kept = unchanged.current()
             assert kept is not None
             for n in range(200):
                 freezes(f"agent-{n}")

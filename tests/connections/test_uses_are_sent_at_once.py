@@ -17,7 +17,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from approvals import clock
 from audit import at_once, unchanged
 from audit.actor import Actor
-from audit.at_once import Statement
+from audit.at_once import Part
 from audit.models import EventRow
 from audit.record import Draft
 from connections import broker, drift
@@ -56,16 +56,17 @@ def elsewhere(
             do(lambda: connection.close())  # of that thread
 
 
-def connected() -> ConnectedAccount:
-    return drift.appeared(ISS, SUB, drift.Fact("cac_1", "github", ("repo",), None, None), "x")
+def connected(id: str = "cac_1") -> ConnectedAccount:
+    return drift.appeared(ISS, SUB, drift.Fact(id, "github", ("repo",), None, None), "x")
 
 
-def handing(account: ConnectedAccount) -> broker._Handing:
+def handing(account: ConnectedAccount, *, lasts: bool = True) -> broker._Handing:
     """A token of this account that is about to leave, found to be allowed just now."""
     actor = Actor(iss=ISS, sub=SUB, via="broker")
     ask = broker.Ask(actor, "token", "client", "github", agent="claw", skill="mcp:x")
     now = clock.now()
-    return broker._Handing(ask, Seen(account, "claw", "mcp:x", now, now), unchanged.mark())
+    use = Seen(account, "claw", "mcp:x", now, now if lasts else None)
+    return broker._Handing(ask, use, unchanged.mark())
 
 
 def hand_out(one: broker._Handing) -> Any:
@@ -85,7 +86,7 @@ def exchanged() -> int:
     return EventRow.objects.filter(action="token.exchanged").count()
 
 
-def test_a_known_use_takes_two_messages(
+def test_a_known_use_takes_one_message(
     postgresql: None, elsewhere: Callable[[Callable[[], Any]], Any]
 ) -> None:
     def work() -> int:
@@ -98,7 +99,32 @@ def test_a_known_use_takes_two_messages(
         assert exchanged() == 2
         return len(said)
 
-    assert elsewhere(work) == 2
+    assert elsewhere(work) == 1
+
+
+def test_uses_of_one_moment_are_counted_each(
+    elsewhere: Callable[[Callable[[], Any]], Any],
+) -> None:
+    def work() -> None:
+        one, other = connected(), connected("cac_2")
+        hand_out(handing(one))
+        hand_out(handing(other, lasts=False))
+        uses = [(one, True), (other, False), (one, False), (one, True)]
+        handed = [handing(account, lasts=lasts) for account, lasts in uses]
+        parts = broker._hoped(handed[::-1])
+        assert parts is not None
+        with CaptureQueriesContext(connection) as said:
+            assert at_once.done(parts)
+        assert len(said) == 1
+        found = {use.account_id: (use.count, use.last) for use in Use.objects.all()}
+        last = [one.use.at for one in handed if one.use]
+        assert found == {one.pk: (4, last[3]), other.pk: (2, last[1])}
+        for account in (one, other):
+            account.refresh_from_db()
+        assert (one.last_used_at, one.last_token_expires_at) == (last[3], last[3])
+        assert (other.last_used_at, other.last_token_expires_at) == (last[1], None)
+
+    elsewhere(work)
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -153,14 +179,15 @@ def test_what_fails_on_the_way_leaves_nothing_and_a_connection_that_works(
     def work() -> None:
         account = connected()
         reason = 'UPDATE "connections_connectedaccount" SET "state_reason" = %s'
-        changes = Statement(reason, ["changed"], rows=1)
-        assert not at_once.commit([changes, Statement("SELECT 1", answer=(2,))])
-        assert not at_once.commit([changes, Statement(reason + " WHERE false", ["x"], rows=1)])
+        changes = Part(f"{reason} RETURNING 1", ["changed"], rows=1)
+        assert not at_once.done([changes, Part("SELECT 1 WHERE %s = 2", [1], rows=1)])
+        assert not at_once.done([changes, Part(f"{reason} WHERE false RETURNING 1", ["x"], 1)])
         with pytest.raises(DataError):
-            at_once.commit([changes, Statement("SELECT 1 / 0")])
+            at_once.done([changes, Part("SELECT 1 WHERE 'x'::text::int = 1", rows=1)])
         account.refresh_from_db()
         assert account.state_reason != "changed"
-        assert at_once.commit([changes, Statement("SELECT 1, %s", ["%s; '"], answer=(1, "%s; '"))])
+        strange = Part("SELECT 1 WHERE '%%s; ''' = %s", ["%s; '"], rows=1)
+        assert at_once.done([changes, strange])
         account.refresh_from_db()
         assert account.state_reason == "changed"
 
