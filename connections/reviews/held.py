@@ -27,8 +27,8 @@ def problems() -> Iterator[Wrong]:
 
 def _reviews(excuses: Excuses) -> Iterator[Wrong]:
     """Found by the event that each row names: an entry may have lost the name of its target."""
-    began = {one["id"]: one for one in rowcheck.told("review.opened")}
-    ended = {one["id"]: one for one in rowcheck.told("review.closed")}
+    began = {one["id"]: one for one in _told("review.opened", "scope_sha256")}
+    ended = {one["id"]: one for one in _told("review.closed", "result_sha256")}
     named: set[str] = set()
     for review in Review.objects.iterator():
         opening, closing = began.get(review.opened_event), ended.get(review.closed_event)
@@ -46,6 +46,11 @@ def _reviews(excuses: Excuses) -> Iterator[Wrong]:
     for id, event in (began | ended).items():
         if id not in named:
             yield Wrong("no access review in the database is of this entry", event["index"], id)
+
+
+def _told(action: str, member: str) -> Iterator[Event]:
+    """Events that a review made: one without what it is about has no row."""
+    return (event for event in rowcheck.told(action) if member in event["data"])
 
 
 def _opening(review: Review, event: Event, excuses: Excuses) -> Iterator[str]:
@@ -89,13 +94,13 @@ def _closing(review: Review, event: Event, excuses: Excuses) -> Iterator[str]:
 def _decisions(excuses: Excuses) -> Iterator[Wrong]:
     """The last decision on each account. Numbers are kept of events, since there may be many."""
     newest: dict[tuple[int, int], int] = {}  # by review and account
-    for event in rowcheck.told("review.decided"):
+    for event in _told("review.decided", "account_id"):
         newest[_account(event)] = UUID(event["id"]).int
     for item in ReviewItem.objects.exclude(choice="", event="").iterator():
         if (item.review_id.int, item.account.int) not in newest:
             name = f"account {item.number} of {item.review_id}"
             yield Wrong(f"{name} is decided, and no entry says so")
-    for event in rowcheck.told("review.decided"):
+    for event in _told("review.decided", "account_id"):
         if newest.get(_account(event)) != UUID(event["id"]).int:
             continue  # decided again since
         data = event["data"]

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from audit import sequencer, verify
+from audit.actor import Target
+from audit.record import record
 from connections.manifests import Declaration
 from connections.models import Review, ReviewItem
+from tests.audit.factories import OLU
 from tests.connections.test_access_reviews import (
     ADMINS,
     _people,
@@ -122,3 +125,12 @@ def test_what_no_entry_tells_of_and_what_is_gone_is_named(decided: Review) -> No
     assert "no access review in the database is of this entry" in {
         message for at, message in found() if at == index_of("review.opened", 0)
     }
+
+
+def test_an_entry_that_names_no_review_stops_no_reading(decided: Review) -> None:
+    for action in ("review.opened", "review.decided", "review.closed"):
+        record(OLU, action, target=Target("connection", "slack"))
+    sequencer.run_once()
+    assert found() == set()
+    decided.items.update(choice="revoke")
+    assert {at for at, _ in found()} == {index_of("review.decided", -2)}
