@@ -176,15 +176,21 @@ def test_the_engine_uses_the_index_of_what_tells_of_the_inventory(db: None) -> N
     assert "audit_row_inventory" in plan, plan
 
 
-def test_a_moment_is_found_from_the_checkpoint_before_it(
-    db: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def hourly(monkeypatch: pytest.MonkeyPatch) -> datetime:
+    """Thirty entries, an hour apart; returns the moment of the first."""
     start = datetime(2026, 11, 1, tzinfo=UTC)
     for n in range(30):
         at = start + timedelta(hours=n)
         monkeypatch.setattr("audit.clock.now", lambda at=at: at)
         record(Actor(iss="", sub="", via="task"), "external.noise", data={"n": n})
     sequencer.run_once()
+    return start
+
+
+def test_a_moment_is_found_from_the_checkpoint_before_it(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = hourly(monkeypatch)
     for n in range(30):
         at = start + timedelta(hours=n)
         Checkpoint.objects.create(size=n + 1, root=b"", note="", created=at)
@@ -195,3 +201,12 @@ def test_a_moment_is_found_from_the_checkpoint_before_it(
             assert moments._signed_by(moment) == size, "no entry before it is looked at"
     assert moments._signed_by(start - timedelta(1)) == 0
     assert moments._signed_by(start + timedelta(days=9)) == 30
+
+
+def test_a_checkpoint_whose_time_was_bent_moves_no_moment(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = hourly(monkeypatch)
+    Checkpoint.objects.create(size=25, root=b"", note="", created=start)  # really a day later
+    assert moments._signed_by(start + timedelta(hours=2)) == 25
+    assert moments.size_at(start + timedelta(hours=2, minutes=20)) == 3
