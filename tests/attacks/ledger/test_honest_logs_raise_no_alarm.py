@@ -1,6 +1,6 @@
 """A log that only grows is never accused, however it grows; one step aside is.
 
-`CHECKPOINTS=10000` runs it at its full length (`make attacks` does).
+`CHECKPOINTS=10000` runs both at their full length (`make attacks` does).
 """
 
 from __future__ import annotations
@@ -8,13 +8,24 @@ from __future__ import annotations
 import os
 import random
 from base64 import b64encode
+from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from ata.witness import Witness
+from audit import erasure, rounds, verify
 from audit.ledger import checkpoint, merkle, note, tiles
 from audit.ledger.growing import GrowingTree
+from audit.models import Checkpoint, EventRow
+from audit.record import record_many
+from audit.rounds import Progress, Rounds
+from audit.sequencer import Sequencer
+from tests.attacks.ledger.world import World
+from tests.audit.factories import MIA, OLU, DraftFactory
 
 MANY = int(os.environ.get("CHECKPOINTS", "500"))
+OURS = int(os.environ.get("CHECKPOINTS", "60"))
 LOG = note.new_key("ledger.example/honest")
 
 
@@ -65,3 +76,28 @@ def test_honest_checkpoints_raise_no_alarm_and_a_bent_one_does(tmp_path: Path) -
     bent = checkpoint.sign(LOG.name, log.tree.size, bytes(32), LOG.seed)
     assert witness.add_checkpoint(log.submission(seen, bent)).status == 422
     witness.close()
+
+
+@pytest.mark.django_db
+def test_the_portals_log_is_verified_and_witnessed_all_along_without_an_alarm(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "REST", timedelta(0))
+    seeded, log, verifier, whole = random.Random(20261126), Sequencer(), Rounds(), 0
+    signed_before = Checkpoint.objects.count()
+    for number in range(OURS):
+        people = [seeded.choice((OLU, MIA)) for _ in range(seeded.choice((1, 1, 2, 3, 5)))]
+        list(record_many([DraftFactory.build(actor=one) for one in people]))
+        if number % 89 == 0:  # somebody restarts the worker
+            log, verifier = Sequencer(), Rounds()
+        if number % 997 == 400:
+            erasure.erase_subject(seeded.choice((OLU, MIA)).key)
+        assert log.run_once(sweep=number % 50 == 0).signed
+        assert world.offer() == []
+        done = Progress.read().done
+        verifier.turn(budget_s=60 if number % 50 == 49 else 0.02)
+        whole += Progress.read().done != done
+    assert Checkpoint.objects.count() == signed_before + OURS
+    assert Progress.read().alarm == "" and whole > 0
+    assert not EventRow.objects.filter(action="ledger.alarm").exists()
+    assert verify.run().ok
