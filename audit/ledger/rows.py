@@ -28,7 +28,10 @@ def _shown(value: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) if value else ""
+    """Members sorted: databases keep orders of their own, and a cell is compared as text."""
+    if not value:
+        return ""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
 def _person(key: str, field: str) -> Callable[[Event], Cell]:

@@ -86,6 +86,28 @@ def test_an_honest_export_is_shown_to_be_whole(trail: None, query: str, format: 
     assert report.steps[-1].name == ROWS and not report.undecided
 
 
+@pytest.mark.parametrize("format", ["ndjson", "csv", "ocsf"])
+def test_members_of_a_value_are_in_no_order(format: str) -> None:
+    asked = {"iss": MIA.iss, "sub": MIA.sub, "name": MIA.name}  # not as an entry sorts them
+    record(OLU, "approval.requested", data={"verb": "x", "ask": 1}, private={"asked": asked})
+    sequencer.run_once()
+    files = taken("action:approval.requested", format)
+    assert (report := files.check()).ok, report.steps
+    if format == "csv":  # files of before: members in the order of the database
+        swapped = files.file.replace(_cell({"ask": 1}) + b",", b"").replace(
+            _cell({"verb": "x"}), _cell({"verb": "x"}) + b"," + _cell({"ask": 1})
+        )
+        assert swapped != files.file
+        assert (report := files.signed_again(swapped).check()).ok, report.steps
+        bent = swapped.replace(_cell({"ask": 1}), _cell({"ask": 2}))
+        assert "another data" in files.signed_again(bent).check().steps[-1].detail
+
+
+def _cell(members: dict[str, Any]) -> bytes:
+    """Members as they stand in a cell, without the braces around them."""
+    return json.dumps(members, separators=(",", ":"))[1:-1].replace('"', '""').encode()
+
+
 def lines_of(body: bytes) -> list[bytes]:
     return body.splitlines(keepends=True)
 
