@@ -62,15 +62,16 @@ def verify_export(screen: Screen, export: Export, entries: Path | None, trust: P
     from audit.ledger import inventorycheck
     from audit.ledger.exportcheck import INVENTORY, check
 
+    trusted = (trust.logs, trust.required, trust.moves)
     try:
         body = export.file.read_bytes()
         if export.manifest["schema"] == INVENTORY:
-            report = inventorycheck.check(export.manifest, body, trust.logs, trust.required)
+            report = inventorycheck.check(export.manifest, body, *trusted)
         elif entries is None:
-            report = check(export.manifest, body, None, trust.logs, trust.required)
+            report = check(export.manifest, body, None, *trusted)
         else:
             with entries.open("rb") as lines:
-                report = check(export.manifest, body, lines, trust.logs, trust.required)
+                report = check(export.manifest, body, lines, *trusted)
     except OSError as error:
         raise usage_error(f"{error.filename} cannot be read: {error.strerror}.", _HOW) from error
     lines_said = [f"{safe(export.file)}: {safe(report.words)}"]

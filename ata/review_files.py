@@ -34,7 +34,7 @@ def verify_result(screen: Screen, path: Path, trust: Policy) -> bool:
 
     try:
         with path.open("rb") as lines:
-            report = check(lines, trust.logs, trust.required)
+            report = check(lines, trust.logs, trust.required, trust.moves)
     except OSError as error:
         raise usage_error(f"{path} cannot be read: {error.strerror}.") from error
     said = [f"{safe(path)}: {safe(report.words)}", f"SHA-256 {report.sha256}"]

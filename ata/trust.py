@@ -13,13 +13,15 @@ from ata.evidence_files import read_file
 
 if TYPE_CHECKING:
     from audit.ledger.note import VerifierKey
+    from audit.ledger.origins import Trail
     from audit.ledger.policy import Policy
 
 
 def read_trust(policy: Path | None, vkeys: Sequence[str], history: Path | None = None) -> Policy:
     """One policy from a C2SP tlog-policy file and further log keys (text, or files with it).
 
-    A history of keys, as `/log/keys` serves it, adds keys for which a trusted one has signed.
+    A history of keys, as `/log/keys` serves it, adds keys for which a trusted one has signed, and
+    what was signed about changes of the log's name.
 
     Raises:
         AtaError: usage, when something cannot be read or no log key is left.
@@ -44,17 +46,25 @@ def read_trust(policy: Path | None, vkeys: Sequence[str], history: Path | None =
             "nothing about who owns it.",
         )
     logs = (*named.logs, *keys)
-    return replace(named, logs=_followed(history, logs) if history else logs)
+    if history is None:
+        return replace(named, logs=logs)
+    found = follow_history(history, logs)
+    return replace(named, logs=found.keys, moves=found.moves)
 
 
-def _followed(history: Path, logs: Sequence[VerifierKey]) -> tuple[VerifierKey, ...]:
-    from audit.ledger import handover
+def follow_history(history: Path, logs: Sequence[VerifierKey]) -> Trail:
+    """Where some log keys lead by a history of keys, as `/log/keys` serves it.
+
+    Raises:
+        AtaError: usage, when it cannot be read or a statement in it does not hold.
+    """
+    from audit.ledger import origins
     from audit.ledger.note import NoteError
 
     try:
         told = json.loads(read_file(history))
         statements = [str(one) for one in told["statements"]]
-        return handover.follow(statements, logs)
+        return origins.trail(statements, logs)
     except (NoteError, ValueError, KeyError, TypeError) as error:
         raise usage_error(
             f"The history of keys {history} cannot be used: {error}.",

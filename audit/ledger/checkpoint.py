@@ -108,7 +108,10 @@ def verify(
     keys = [note.parse_vkey(key) if isinstance(key, str) else key for key in vkeys]
     log_keys = [k for k in keys if k.name == found.origin and k.key_type in LOG_KEY_TYPES]
     if not log_keys:
-        raise NoteError(f"no trusted key is named like the origin {found.origin!r}")
+        raise NoteError(
+            f"no trusted key is named like the origin {found.origin!r}; where a log went on under "
+            "another name, its former keys say so in its history of keys (/log/keys)"
+        )
     note.verify(parsed, log_keys)
     signed = {one.key_id for one in parsed.signatures if one.name == found.origin}
     types = {key.key_type for key in log_keys if key.key_id in signed}

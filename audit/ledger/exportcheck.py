@@ -21,8 +21,9 @@ from .erasures import Account
 from .exportmatch import Wanted
 from .exportrows import LEVELS, Differs, Unreadable
 from .note import NoteError, VerifierKey
+from .origins import Move
 from .query import EventQuery
-from .verify import Step
+from .verify import Step, moved, moved_unproven
 
 SCHEMA: Final = "ata.export.v1"
 INVENTORY: Final = "ata.inventory.v1"
@@ -105,6 +106,7 @@ def check(
     lines: Iterable[bytes] | None,
     vkeys: Iterable[str | VerifierKey],
     required: Collection[int] = (),
+    moves: Collection[Move] = (),
 ) -> ExportReport:
     """Check an export; failures are steps of the report, never exceptions.
 
@@ -115,12 +117,14 @@ def check(
         vkeys: log keys that the verifier trusts.
         required: key types that must each have signed the tree, as `Policy.required`; a manifest
             is no tree and has an Ed25519 signature only.
+        moves: changes of the log's name, as `Policy.moves`.
     """
     trusted = list(vkeys)
     tree = _tree(manifest, trusted, required)
-    steps = [signed_by(manifest, trusted), tree, same_file(manifest, file)]
+    origin = origin_of(_get(manifest, "tree", "checkpoint"))
+    steps = [signed_by(manifest, trusted), tree, *moved(origin, moves), same_file(manifest, file)]
     undecided: list[int] = []
-    unproven, account = list(UNPROVEN), Account()
+    unproven, account = [*UNPROVEN, *moved_unproven(origin, moves)], Account()
     if lines is None:
         unproven.insert(0, "That no row is missing, added or altered: give the log with --entries.")
     elif all(step.ok for step in steps):
@@ -162,6 +166,14 @@ def _tree(
     if head.size != _get(manifest, "range", "end_index"):
         return Step(name, False, "The manifest speaks of another range than the signed tree.")
     return Step(name, True, f"{head.origin} signed a tree of {head.size} entries.")
+
+
+def origin_of(signed: object) -> str:
+    """The log that a checkpoint names; empty where it cannot be read."""
+    try:
+        return checkpoints.parse(str(signed)).origin
+    except NoteError:
+        return ""
 
 
 def same_file(manifest: Mapping[str, Any], file: bytes) -> Step:

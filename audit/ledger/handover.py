@@ -91,7 +91,9 @@ def parse(text: str) -> Handover:
 def follow(
     statements: Iterable[str], trusted: Iterable[str | VerifierKey]
 ) -> tuple[VerifierKey, ...]:
-    """The trusted keys and those to which they lead, in any number of steps.
+    """The trusted keys and those to which they lead, in any number of steps, under one name.
+
+    `origins.trail` follows a log that changed its name too.
 
     Statements of which no old key is trusted lead nowhere and are passed over.
 
@@ -102,15 +104,16 @@ def follow(
     found = [note.parse_vkey(one) if isinstance(one, str) else one for one in trusted]
     waiting = [(text, parse(text)) for text in statements]
     while True:
-        ready = [one for one in waiting if _signers(one[1], found)]
+        ready = [one for one in waiting if signing(one[1].old, found)]
         if not ready:
             return tuple(dict.fromkeys(found))
         for text, said in ready:
-            note.verify(text, _signers(said, found))
+            note.verify(text, signing(said.old, found))
             found += said.new
         waiting = [one for one in waiting if one not in ready]
 
 
-def _signers(said: Handover, trusted: Iterable[VerifierKey]) -> list[VerifierKey]:
+def signing(old: Iterable[VerifierKey], trusted: Iterable[VerifierKey]) -> list[VerifierKey]:
+    """The trusted ones among the keys that a statement names as old, of those that sign it."""
     held = set(trusted)
-    return [key for key in said.old if key.key_type == ED25519 and key in held]
+    return [key for key in old if key.key_type == ED25519 and key in held]

@@ -7,22 +7,25 @@ outside kept shows it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from . import checkpoint as checkpoints
 from . import entry as entries
+from . import origins
 from .canonical import EntryError
 from .checkpoint import Checkpoint
 from .entriesfile import EntriesError, EntriesFile
 from .erasures import Account
 from .note import NoteError
+from .origins import Move
 from .policy import Policy
-from .verify import SAME_FOR_ALL_UNPROVEN, TIME_UNPROVEN, Step
+from .verify import SAME_FOR_ALL_UNPROVEN, TIME_UNPROVEN, Step, moved, moved_unproven
 
 SIGNED: Final = "A log you trust signed the tree"
 WHOLE: Final = "Every entry is one of that tree, and no other is"
+KEPT: Final = "It has the trees that the changes of its name tell of"
 WITNESSED: Final = "Witnesses you trust saw the same tree"
 
 _ALWAYS: Final = (
@@ -82,6 +85,7 @@ def check(
     """
     kept = {name: _read(signed, trust) for name, signed in (earlier or {}).items()}
     sizes = [one.size for one in kept.values() if isinstance(one, Checkpoint)]
+    sizes += [tree.size for move in trust.moves for tree in (move.kept, move.last)]
     try:
         log = EntriesFile(lines, trust.logs, roots_at=sizes)
     except EntriesError as error:
@@ -93,8 +97,12 @@ def check(
         return HistoryReport(tuple(steps), None, _ALWAYS)
     head, account = log.checkpoint, Account()
     signed = Step(SIGNED, True, f"{head.origin} signed a tree of {head.size} entries.")
-    steps = [signed, _whole(log, account), *(_held(name, one, log) for name, one in kept.items())]
-    unproven = [*_ALWAYS, *account.sentences(), TIME_UNPROVEN]
+    moves = origins.path(trust.moves, head.origin) or ()
+    steps = [signed, *moved(head.origin, moves), _whole(log, account)]
+    if moves:
+        steps.append(_goes_on(log, moves))
+    steps += [_held(name, one, log, moves) for name, one in kept.items()]
+    unproven = [*_ALWAYS, *moved_unproven(head.origin, moves), *account.sentences(), TIME_UNPROVEN]
     if trust.witnessed:
         steps.append(_witnessed(log, trust))
     if not trust.witnessed or not steps[-1].ok:
@@ -131,12 +139,55 @@ def _extends(name: str) -> str:
     return f"It still holds what {name} says"
 
 
-def _held(name: str, kept: Checkpoint | NoteError, log: EntriesFile) -> Step:
+def _goes_on(log: EntriesFile, moves: Sequence[Move]) -> Step:
+    """Whether the log holds what its former keys have signed about it.
+
+    A later change of the name may have lost part of what an earlier one kept.
+    """
+    for at, move in enumerate(moves):
+        reach = min((one.kept.size for one in moves[at + 1 :] if not one.held), default=None)
+        if reach is not None and move.kept.size > reach:
+            continue
+        if move.kept.size > log.checkpoint.size:
+            said = f"{move.new_origin} began with {move.kept.size} entries, and there are fewer"
+            return Step(KEPT, False, f"{said}.")
+        root = log.roots.get(move.kept.size)
+        if root is None:
+            return Step(KEPT, False, "Not checked, because an earlier step failed.", True)
+        if root != move.kept.root:
+            said = f"{move.new_origin} does not go on with the {move.kept.size} entries"
+            return Step(KEPT, False, f"{said} for which the keys of {move.old_origin} have signed.")
+        if move.held and log.roots.get(move.last.size) != move.last.root:
+            said = f"The {move.last.size} entries signed last as {move.old_origin} are not in it"
+            return Step(KEPT, False, f"{said}, though its keys say so.")
+    return Step(KEPT, True, "What the former keys have signed about it is so.")
+
+
+def _gone(kept: Checkpoint, moves: Sequence[Move]) -> str:
+    """Why the tree of a former name cannot be held to the log's; empty where it can."""
+    for move in moves:
+        if kept.size <= move.kept.size:
+            continue
+        gone = kept.size - move.kept.size
+        said = (
+            f"{kept.size} entries were signed then, as {kept.origin}, and {move.new_origin} goes "
+            f"on with {move.kept.size}: {gone} are LOST"
+        )
+        hidden = move.old_origin == kept.origin and kept.size > move.last.size
+        more = f", though it says that only {move.last.size} had been signed" if hidden else ""
+        return f"{said}{more}."
+    return ""
+
+
+def _held(name: str, kept: Checkpoint | NoteError, log: EntriesFile, moves: Sequence[Move]) -> Step:
     step, now = _extends(name), log.checkpoint
     if isinstance(kept, NoteError):
         return Step(step, False, f"{_sentence(kept)}.")
-    if kept.origin != now.origin:
+    way = origins.path(moves, now.origin, kept.origin) if kept.origin != now.origin else ()
+    if way is None:
         return Step(step, False, f"That is a checkpoint of another log, {kept.origin}.")
+    if gone := _gone(kept, way):
+        return Step(step, False, gone)
     if kept.size > now.size:
         detail = f"{kept.size} entries were signed then, and only {now.size} are left."
         return Step(step, False, detail)

@@ -12,10 +12,11 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from . import checkpoint, note, proof
-from .exportcheck import ExportReport, same_file, signed_by
+from .exportcheck import ExportReport, origin_of, same_file, signed_by
 from .merkle import ProofError
 from .note import NoteError, VerifierKey
-from .verify import Step
+from .origins import Move
+from .verify import Step, moved, moved_unproven
 
 ACTION: Final = "connection.exported"
 ACCOUNTS: Final = "connections"
@@ -38,6 +39,7 @@ def check(
     file: bytes,
     vkeys: Iterable[str | VerifierKey],
     required: Collection[int] = (),
+    moves: Collection[Move] = (),
 ) -> ExportReport:
     """Check the file; failures are steps of the report, never exceptions.
 
@@ -45,17 +47,29 @@ def check(
         manifest: as `exportcheck.read_manifest` returned it.
         vkeys: log keys that the verifier trusts.
         required: key types that must each have signed the tree, as `Policy.required`.
+        moves: changes of the log's name, as `Policy.moves`.
     """
     trusted = list(vkeys)
+    origin = _origin(manifest)
     steps = (
         signed_by(manifest, trusted),
+        *moved(origin, moves),
         same_file(manifest, file),
         _logged(manifest, trusted, required),
     )
     told = manifest.get("filter")
     words = str(told.get("words", "")) if isinstance(told, Mapping) else ""
     limits = UNPROVEN if _what(manifest) == ACCOUNTS else (_CHANGES, *UNPROVEN[1:])
-    return ExportReport(words, steps, (), limits)
+    return ExportReport(words, steps, (), (*limits, *moved_unproven(origin, moves)))
+
+
+def _origin(manifest: Mapping[str, Any]) -> str:
+    event = manifest.get("event")
+    try:
+        told = proof.parse(str(event.get("proof", ""))) if isinstance(event, Mapping) else None
+    except ProofError:
+        return ""
+    return origin_of(told.checkpoint) if told else ""
 
 
 def _what(told: Mapping[str, Any]) -> Any:

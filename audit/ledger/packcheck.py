@@ -24,7 +24,7 @@ from .levels import IssuerKeys, Judged, Level
 from .note import NoteError
 from .pack import Pack, PackError
 from .policy import NONE, Policy
-from .verify import SAME_FOR_ALL_UNPROVEN, Step, verify_proof_file
+from .verify import SAME_FOR_ALL_UNPROVEN, Step, moved, moved_unproven, verify_proof_file
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -159,6 +159,8 @@ def check(data: bytes, roots: Roots) -> PackReport:
         _signed(pack, roots.policy),
         Check(packs.MEMBERS_CHECK, "ok", "None was added, taken, moved or changed."),
     ]
+    told_of = moved(str(pack.manifest["origin"]), roots.policy.moves)
+    checks += [_of_step(step, roots.policy) for step in told_of]
     told = _Told(pack)
     checks += [_complete(told), _named(told)]
     events = tuple(_check_event(told, index, roots) for index in told.indices)
@@ -348,6 +350,7 @@ def _keys_for(event: Mapping[str, Any], keys: IssuerKeys) -> IssuerKeys:
 
 def _not_proven(pack: Pack, events: Iterable[EventReport], roots: Roots) -> Iterable[str]:
     yield from words.ALWAYS
+    yield from moved_unproven(str(pack.manifest["origin"]), roots.policy.moves)
     if not roots.policy.witnessed:
         yield SAME_FOR_ALL_UNPROVEN
     yield from dict.fromkeys(words.withheld(one) for one in _withheld(pack))

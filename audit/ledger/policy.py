@@ -16,6 +16,7 @@ from . import cosignature, note
 from .checkpoint import Checkpoint
 from .cosignature import Cosignature
 from .note import Note, NoteError, VerifierKey
+from .origins import Move
 
 NONE: Final = "none"
 KINDS: Final = {"ed25519": note.ED25519, "ml-dsa-44": note.COSIGNATURE_MLDSA44}
@@ -60,6 +61,7 @@ class Policy:
         urls: policy name -> submission prefix of that witness, where the policy names one.
         required: key types with each of which a log key must have signed; any one is enough where
             it is empty.
+        moves: changes of a log's name by which the verifier came to some of the keys.
     """
 
     logs: tuple[VerifierKey, ...]
@@ -68,6 +70,7 @@ class Policy:
     quorum: str
     urls: Mapping[str, str] = field(default_factory=dict)
     required: tuple[int, ...] = ()
+    moves: tuple[Move, ...] = ()
 
     @property
     def witnessed(self) -> bool:

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from .canonical import EntryError, canonical
 from .note import ED25519, VerifierKey
-from .verify import Step
+from .origins import Move
+from .verify import Step, moved, moved_unproven
 
 PROFILES: Final = ("ata.access-review.v1", "ata.access-review.v2")
 LONGEST: Final = 64 * 1024 * 1024
@@ -83,7 +84,10 @@ def head_of(line: bytes) -> dict[str, Any] | None:
 
 
 def check(
-    lines: Iterable[bytes], vkeys: Iterable[VerifierKey], required: Collection[int] = ()
+    lines: Iterable[bytes],
+    vkeys: Iterable[VerifierKey],
+    required: Collection[int] = (),
+    moves: Collection[Move] = (),
 ) -> ReviewReport:
     """Check a result; failures are steps of the report, never exceptions.
 
@@ -91,6 +95,7 @@ def check(
         lines: of the file, the first included, each with its line feed.
         vkeys: log keys that the verifier trusts.
         required: key types that must each have signed, as `Policy.required`.
+        moves: changes of the log's name, as `Policy.moves`.
     """
     rest = iter(lines)
     first = next(rest, b"")
@@ -100,14 +105,16 @@ def check(
         return ReviewReport("", hashlib.sha256(first).hexdigest(), (step,))
     walked = _Walked(first)
     frozen, counted, problem = _accounts(head, walked, rest)
-    steps = [_signed(head, list(vkeys), required)]
+    who, signed = _signed(head, list(vkeys), required)
+    steps = [signed, *moved(who, moves)]
     if not isinstance(head["accounts"], list):
         steps.append(_named(head, walked))
     if problem:
         steps.append(Step("Each line is about one account", False, problem))
     else:
         steps += [_counts(head, counted), _scope(head, frozen)]
-    return ReviewReport(_words(head), walked.whole.hexdigest(), tuple(steps))
+    limits = (*UNPROVEN, *moved_unproven(who, moves))
+    return ReviewReport(_words(head), walked.whole.hexdigest(), tuple(steps), limits)
 
 
 class _Walked:
@@ -146,18 +153,23 @@ def _accounts(
     return frozen.hexdigest(), counted, problem
 
 
-def _signed(head: Mapping[str, Any], vkeys: list[VerifierKey], required: Collection[int]) -> Step:
+def _signed(
+    head: Mapping[str, Any], vkeys: list[VerifierKey], required: Collection[int]
+) -> tuple[str, Step]:
+    """The log that signed it, and the step."""
     name = "A log you trust signed the result"
     if others := sorted(set(required) - {ED25519}):
-        return Step(name, False, f"It has an Ed25519 signature alone, and you ask for {others}.")
+        return "", Step(
+            name, False, f"It has an Ed25519 signature alone, and you ask for {others}."
+        )
     try:
         signature = dict(head["signature"])
         value = urlsafe_b64decode(f"{signature.pop('value')}==")
         message = canonical({**head, "signature": signature})
     except (KeyError, TypeError, ValueError, EntryError):
-        return Step(name, False, "It carries no signature.")
+        return "", Step(name, False, "It carries no signature.")
     if signature.get("algorithm") != "Ed25519":
-        return Step(name, False, "It is signed by another algorithm than Ed25519.")
+        return "", Step(name, False, "It is signed by another algorithm than Ed25519.")
     for key in vkeys:
         if key.key_type != ED25519:
             continue
@@ -165,8 +177,8 @@ def _signed(head: Mapping[str, Any], vkeys: list[VerifierKey], required: Collect
             Ed25519PublicKey.from_public_bytes(key.public_key).verify(value, message)
         except InvalidSignature:
             continue
-        return Step(name, True, f"{key.name} signed it.")
-    return Step(name, False, "No key that you trust made its signature, or it was changed.")
+        return key.name, Step(name, True, f"{key.name} signed it.")
+    return "", Step(name, False, "No key that you trust made its signature, or it was changed.")
 
 
 def _named(head: Mapping[str, Any], walked: _Walked) -> Step:

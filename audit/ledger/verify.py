@@ -11,12 +11,13 @@ from typing import Any, Final
 
 from . import checkpoint as checkpoints
 from . import entry as entries
-from . import merkle, note
+from . import merkle, note, origins
 from . import proof as proofs
 from .canonical import EntryError
 from .checkpoint import Checkpoint
 from .merkle import ProofError
 from .note import NoteError, VerifierKey
+from .origins import Move
 from .policy import Policy
 from .proof import Proof
 
@@ -29,6 +30,7 @@ ALWAYS_UNPROVEN: Final = (
 SAME_FOR_ALL_UNPROVEN: Final = (
     "That everyone is shown the same log: no quorum of witnesses that you trust has cosigned it."
 )
+MOVED: Final = "The log went on under another name"
 TIME_UNPROVEN: Final = "When it happened: the times in it are by the recorder's own clock."
 
 
@@ -101,13 +103,30 @@ def verify_proof_file(
     trusted = [*vkeys, *(policy.logs if policy else ())]
     parsed, first = _read_proof(proof_text)
     head, second = _check_signature(parsed, trusted, policy.required if policy else ())
-    steps = [first, second, _check_entry(entry_bytes), _check_inclusion(parsed, head, entry_bytes)]
-    unproven = [*ALWAYS_UNPROVEN, TIME_UNPROVEN]
+    moves = policy.moves if policy else ()
+    steps = [first, second, *moved(head.origin if head else "", moves)]
+    steps += [_check_entry(entry_bytes), _check_inclusion(parsed, head, entry_bytes)]
+    unproven = [*ALWAYS_UNPROVEN, *moved_unproven(head.origin if head else "", moves)]
+    unproven.append(TIME_UNPROVEN)
     if policy is not None and policy.witnessed:
         steps.append(_check_witnesses(parsed, head, policy))
     if policy is None or not policy.witnessed or not steps[-1].ok:
         unproven.append(SAME_FOR_ALL_UNPROVEN)
     return Report(tuple(steps), tuple(unproven), parsed.index if parsed else None, head)
+
+
+def moved(origin: str, moves: Iterable[Move]) -> list[Step]:
+    """What has to be told of a log to whose keys the verifier came by changes of its name."""
+    return [Step(MOVED, True, one.words) for one in origins.path(moves, origin) or ()]
+
+
+def moved_unproven(origin: str, moves: Iterable[Move]) -> list[str]:
+    """What a change of name leaves open, in words."""
+    return [
+        f"That nothing of {one.old_origin} was lost but what it says: who keeps a later checkpoint "
+        "of it holds the log to that (--since)."
+        for one in origins.path(moves, origin) or ()
+    ]
 
 
 def _read_proof(text: str | bytes) -> tuple[Proof | None, Step]:
