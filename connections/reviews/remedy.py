@@ -57,12 +57,16 @@ def revoke(actor: Actor, item: ReviewItem) -> Performed:
     up what a crash left between the two.
 
     Raises:
-        Refused: as the verb `connection.revoke` says.
+        Refused: `nothing_to_begin` where it was decided otherwise meanwhile, or as the verb
+            `connection.revoke` says.
     """
 
     def remember(done: Performed) -> None:
         approval = str(done.approval.id) if done.approval else ""
-        ReviewItem.objects.filter(pk=item.pk).update(operation=done.operation, approval=approval)
+        if not ReviewItem.objects.filter(pk=item.pk, choice=Choice.REVOKE).update(
+            operation=done.operation, approval=approval
+        ):
+            raise Refused("nothing_to_begin", "It was decided otherwise meanwhile.")
 
     return perform(
         actor,

@@ -344,6 +344,22 @@ def test_a_revocation_that_did_not_begin_is_begun_later(mia: ConnectedAccount) -
     assert len(events("connection.revoked")) == 1
 
 
+def test_a_revocation_that_was_taken_for_decided_does_not_outlive_the_answer(
+    mia: ConnectedAccount,
+) -> None:
+    item = only(opened())
+    me, target = person("member1"), Target("review_item", str(item.id))
+    perform(me, "review.decide", target, params={"choice": "revoke"}, reason="unused")
+    read_before = only(item.review)
+    perform(me, "review.decide", target, params={"choice": "keep"}, reason="used after all")
+    with pytest.raises(Refused) as refused:
+        remedy.begin(me, read_before)
+    assert refused.value.code == "nothing_to_begin"
+    mia.refresh_from_db()
+    assert (mia.state, events("connection.revoked")) == (State.CONNECTED, [])
+    assert only(item.review).operation == ""
+
+
 def test_reducing_asks_the_owner_and_claims_no_more(mia: ConnectedAccount) -> None:
     review = opened(**ADMINS)
     item = only(review)
