@@ -10,10 +10,10 @@ from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from approvals import effects
-from approvals.models import Approval, Effect, EffectState, Outcome, Person, Status
+from approvals.models import Approval, Ask, Effect, EffectState, Outcome, Person, Status
 from connections import deletion, names, scopes
 from connections.models import Choice, ConnectedAccount, ReviewItem, State
 from connections.reviews import remedy
@@ -23,6 +23,7 @@ MOST: Final = 200
 _COUNTED: Final = 1_000
 KINDS: Final = ("deletion", "request", "review", "step", "suspension")
 _ABOUT: Final = ("connection", "selection", "service", "person", "agent")
+_ENDING: Final = (State.REVOKED, State.REVOCATION_PENDING)
 _UNDONE: Final = (EffectState.PENDING, EffectState.UNKNOWN, EffectState.FAILED)
 
 
@@ -184,8 +185,10 @@ def _pending_requests() -> QuerySet[Approval]:
 
 def _requests(rows: list[Approval]) -> Iterator[Remediation]:
     """Requests about connections that nobody answered yet."""
+    asks = Ask.objects.filter(approval__in=rows).order_by("number").select_related("person")
+    newest = {ask.approval_id: ask for ask in asks}
     for approval in rows:
-        ask = approval.current
+        ask = newest.get(approval.pk)
         yield Remediation(
             place=Place(approval.created, "request", approval.id),
             what=approval.sentence,
@@ -221,9 +224,11 @@ def _unanswered(rows: list[ConnectedAccount]) -> Iterator[Remediation]:
 
 
 def _undone_decisions() -> QuerySet[ReviewItem]:
+    """Those whose account can still be used: of others there is nothing left to do."""
     decided = ReviewItem.objects.filter(choice__in=[Choice.REDUCE, Choice.REVOKE])
     waiting = decided.filter(Q(operation="") | ~Q(approval=""), decided_at__isnull=False)
-    return waiting.select_related("review")
+    usable = ConnectedAccount.objects.exclude(state__in=_ENDING).filter(pk=OuterRef("account"))
+    return waiting.filter(Exists(usable)).select_related("review")
 
 
 def _reviewed(rows: list[ReviewItem]) -> Iterator[Remediation]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from approvals import clock
 from approvals.models import Approval, Effect, EffectState, Outcome, Status
@@ -13,7 +15,7 @@ from approvals.sweep import STEPS, sweep
 from audit.actor import Actor, Target
 from audit.clock import uuid7
 from connections import deletion, drift, remediations
-from connections.models import ConnectedAccount, State
+from connections.models import ConnectedAccount, Review, ReviewItem, State
 from tests.connections.visitor import know, subject
 from tests.identity.trail import events
 from tests.support.pages import signed_in
@@ -108,6 +110,42 @@ def test_a_failed_step_is_looked_at_and_done_when_an_admin_tries_again(
     effect.refresh_from_db()
     assert effect.state == "done"
     assert events("connection.revoked")[-1]["data"]["step"] == deletion.DELETE
+
+
+def test_many_requests_cost_no_more_queries_than_one(account: ConnectedAccount) -> None:
+    def ask(service: str) -> None:
+        fact = drift.Fact(f"cac_{service}", service, ("repo",), None, None)
+        row = drift.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
+        perform(person("admin", "admin"), "connection.revoke", target(row), reason="x")
+
+    ask("one")
+    with CaptureQueriesContext(connection) as few:
+        [(_, who, _)] = told()
+    for service in ("two", "three", "four"):
+        ask(service)
+    with CaptureQueriesContext(connection) as many:
+        assert [name for _, name, _ in told()] == [who] * 4
+    assert len(many) == len(few)
+
+
+def test_what_reviews_decided_long_ago_and_is_done_is_not_read(account: ConnectedAccount) -> None:
+    now = clock.now()
+    review = Review.objects.create(title="Spring", reviewers="owners", due=now, opened_at=now)
+    frozen = {"iss": account.iss, "sub": account.sub, "connection": "github", "state": "connected"}
+    ReviewItem.objects.bulk_create(
+        ReviewItem(
+            review=review, number=number, account=uuid7(), watched_since=now, choice="revoke",
+            decided_at=now, operation="op", approval=str(uuid7()), **frozen,
+        )
+        for number in range(1, 2 * remediations.MOST)
+    )  # fmt: skip
+    ReviewItem.objects.create(
+        review=review, number=1000, account=account.pk, watched_since=now, choice="revoke",
+        decided_at=now, **frozen,
+    )  # fmt: skip
+    with CaptureQueriesContext(connection) as queries:
+        assert [state for _, _, state in told()] == ["waits"]
+    assert sum("reviewitem" in query["sql"] for query in queries) == 1
 
 
 @pytest.mark.parametrize(("who", "status"), [("member1", 403), ("auditor", 403), ("operator", 403)])
