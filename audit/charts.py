@@ -82,17 +82,26 @@ def binned(points: Sequence[Point], start: datetime, end: datetime, step: timede
     Buckets begin at round times, so that two pages of one range show the same bars.
     """
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    base = epoch + (start - epoch) // step * step
+    base = _moved(epoch, (start - epoch) // step * step)
     counts: defaultdict[int, Counter[str]] = defaultdict(Counter)
     for time, outcome, n in points:
         counts[(time - base) // step][outcome] += n
     last = (end - base - timedelta(microseconds=1)) // step
     return Histogram(
         tuple(
-            Bucket(base + i * step, base + (i + 1) * step, dict(counts[i])) for i in range(last + 1)
+            Bucket(base + i * step, _moved(base, (i + 1) * step), dict(counts[i]))
+            for i in range(last + 1)
         ),
         exact=True,
     )
+
+
+def _moved(moment: datetime, by: timedelta) -> datetime:
+    """A moment later or earlier, or the end of time where that is nearer."""
+    try:
+        return moment + by
+    except OverflowError:
+        return (datetime.max if by > timedelta() else datetime.min).replace(tzinfo=UTC)
 
 
 def histogram_of(

@@ -10,6 +10,9 @@ from audit.models import Checkpoint, Entry, EventRow
 
 _SKEW: Final = timedelta(minutes=10)
 """How far the clocks of our processes may be apart: an entry is signed after it was recorded."""
+_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(9000, 1, 1, tzinfo=UTC)
+"""No entry was recorded before or behind these; closer to the ends of time nobody can reckon."""
 
 
 class BadMoment(ValueError):
@@ -64,11 +67,12 @@ def size_of(text: str) -> int:
 
 
 def moment_of(text: str) -> datetime | None:
-    """The date or time that `at` means (UTC where it names no zone); None for a number."""
+    """The date or time that `at` means, in UTC, also where it names no zone; None for a number."""
     if text.isascii() and text.isdigit():
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the latter: of a year that UTC does not have
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return min(max(moment, _FIRST), _LAST)

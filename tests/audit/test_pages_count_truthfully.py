@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from audit import decisions, search, sequencer
@@ -9,6 +11,7 @@ from audit.actor import Subject
 from audit.ledger.query import EventQuery
 from audit.record import record_many
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
+from tests.support.pages import signed_in
 
 DECIDED = ("skill.blocked", "skill.allowed", "connection.revoked")
 pytestmark = pytest.mark.django_db
@@ -81,6 +84,19 @@ def test_one_person_sees_what_they_did_and_what_was_done_for_them(trail: None) -
     assert found.page.total.count == 2
     assert sum(bucket.count for bucket in found.histogram.buckets) == 2
     assert search.page(EventQuery.from_bar("action:skill.*"), person=mine).rows == []
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+@pytest.mark.parametrize("asked", ["", "after=0001-01-01", "before=9999-12-31"])
+def test_events_and_ranges_at_the_ends_of_time_have_a_histogram(year: int, asked: str) -> None:
+    day = datetime(year, 1, 1, tzinfo=UTC) if year == 1 else datetime(year, 12, 31, tzinfo=UTC)
+    list(record_many([DraftFactory.build(time=day), DraftFactory.build()]))
+    sequencer.run_once()
+    answer = signed_in("auditor", "auditor").get(f"/audit/?{asked}")
+    assert answer.status_code == 200
+    query = EventQuery.parse(dict([asked.split("=")]) if asked else {})
+    bars = search.overview(query, 10).histogram
+    assert sum(bar.count for bar in bars.buckets) >= 2
 
 
 def test_nothing_matches_where_the_levels_asked_for_exclude_each_other(trail: None) -> None:

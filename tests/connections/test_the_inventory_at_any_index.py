@@ -407,6 +407,37 @@ def test_a_moment_leads_to_the_entries_recorded_by_then(db: None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("at", "size"),
+    [
+        ("0001-01-01", 0),
+        ("0001-01-01T00:00:00Z", 0),
+        ("9999-12-31", 2),
+        ("9999-12-31T23:59:59+14:00", 2),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("9999-12-31T23:59:59-12:00", None),
+    ],
+)
+def test_the_ends_of_time_are_moments_like_others(db: None, at: str, size: int | None) -> None:
+    know("member1")
+    admin = replace(owner("admin"), roles=frozenset({"admin"}))
+    hours = {"days": ["mon"], "opens": "08:00", "closes": "09:00", "zone": "Asia/Tokyo"}
+    where = Target("service", "github")
+    perform(admin, "connection.restrict", where, params={"hours": hours})
+    drift.appeared(
+        settings.ENV.issuer, subject("member1"), fact(random.Random(2), "a"), "management"
+    )
+    sequencer.run_once()
+    client = signed_in("auditor", "auditor")
+    answer = client.get("/connections/inventory/ibom/", {"at": at})
+    changes = client.get("/connections/inventory/changes/", {"from": "0", "to": at})
+    if size is None:  # in UTC these are of no year that there is
+        assert (answer.status_code, changes.status_code) == (400, 422)
+        return
+    assert (answer.status_code, changes.status_code) == (200, 200)
+    assert facts.size_of(at) == size
+
+
+@pytest.mark.parametrize(
     ("query", "status"),
     [("?at=1", 200), ("?at=2026-01-01", 200), ("?at=0", 200), ("?at=x", 400), ("?at=-1", 400)],
 )
