@@ -49,6 +49,12 @@ class AtaError(Exception):
         """The JSON form printed with `--json`."""
         return {"error": {"code": self.code, "message": self.message, "fix": self.fix}}
 
+    @property
+    def passes(self) -> bool:
+        """Whether the portal said that it may be better in a moment: too often, or trouble."""
+        status = self.details.get("status")
+        return isinstance(status, int) and (status == 429 or status >= 500)
+
 
 class Unreachable(AtaError):
     """Nobody answered; the request may be tried again."""

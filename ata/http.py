@@ -71,7 +71,7 @@ def answering(what: str, url: str, fix: str) -> Iterator[None]:
 
     try:
         yield
-    except (httpx.TransportError, httpx.InvalidURL) as error:
+    except (httpx.RequestError, httpx.InvalidURL) as error:
         sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
         reason, better = _why(error, sent)
         raise Unreachable(
@@ -99,6 +99,8 @@ def _why(error: Exception, sent: bool) -> tuple[str, str]:
         return "does not speak TLS there", "Check the address: scheme, host and port."
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return "cannot be found: no such host", "Check the name and the network."
+    if isinstance(error, httpx.DecodingError):
+        return "sent what cannot be unpacked", "Something on the way changed it: ask without it."
     if isinstance(error, httpx.ProxyError):
         return "cannot be reached through the proxy", "Check HTTPS_PROXY and NO_PROXY."
     if isinstance(error, httpx.TimeoutException):

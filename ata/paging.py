@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from ata.text import safe
+
 if TYPE_CHECKING:
     from ata.portal import Portal
     from ata.screen import Screen
@@ -53,4 +55,4 @@ def items_of(body: Mapping[str, object]) -> list[dict[str, object]]:
 def say_more(screen: Screen, body: Mapping[str, object]) -> None:
     """Say how to go on, beside a list that ended before its end; `--json` has `next`."""
     if body.get("next") and not screen.json_output:
-        screen.warn(f"There are more: go on with --after {body['next']}")
+        screen.warn(f"There are more: go on with --after {safe(body['next'])}")

@@ -155,7 +155,7 @@ class Portal:
             self._reaching(),
             self._client.stream("GET", self._resolve(path), headers=headers) as response,
         ):
-            if response.status_code >= 400:
+            if not response.is_success:
                 response.read()
                 raise problem(response, self.url)
             yield response.iter_bytes()

@@ -139,8 +139,7 @@ def _poll(portal: Portal, path: str, last: Approval) -> Approval:
     except Unreachable:
         return last
     except AtaError as error:
-        status = error.details.get("status")
-        if status == 429 or (isinstance(status, int) and status >= 500):
+        if error.passes:
             return last
         raise
 

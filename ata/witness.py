@@ -203,7 +203,8 @@ def serve(witness: Witness, host: str, port: int) -> ThreadingHTTPServer:
 
         def do_POST(self) -> None:
             length = self.headers.get("Content-Length", "")
-            if not length.isdigit() or int(length) > MAX_BODY:
+            digits = length.isascii() and length.isdigit() and len(length) < 10
+            if not digits or int(length) > MAX_BODY:
                 self.close_connection = True
                 self._send(Reply(413, f"A request has at most {MAX_BODY:,} bytes.\n"))
                 return

@@ -211,7 +211,7 @@ def _new_events(portal: Portal, query: EventQuery, seen: _Seen) -> list[dict[str
     except Unreachable:
         return []
     except AtaError as error:
-        if error.code != "rate_limited":
+        if not error.passes:
             raise
         return []
     for event in reversed(found):

@@ -132,7 +132,8 @@ def decide(
         follow(portal, screen, answer, wait=not no_wait)
     if isinstance(refused := answer.body.get("refused"), dict):
         if not screen.json_output:
-            screen.warn(f"The decision stands, its revocation was refused: {refused['detail']}")
+            why = safe(refused.get("detail"))
+            screen.warn(f"The decision stands, its revocation was refused: {why}")
         raise typer.Exit(ExitCode.FAILED)
 
 

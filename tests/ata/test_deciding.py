@@ -223,6 +223,19 @@ def test_a_name_cannot_drive_the_terminal(signed_in: Ata, portal: StandIn) -> No
     assert "\u202e" not in said
 
 
+def test_what_is_said_beside_a_result_cannot_drive_the_terminal(
+    signed_in: Ata, portal: StandIn
+) -> None:
+    portal.on("GET", "/v1/reviews", Reply(200, {"items": [{"id": "r"}], "next": "\x1b[2J"}))
+    listed = signed_in("reviews", "list", "--limit", "1")
+    no = {"code": "not_permitted", "detail": "No\x1b[2J"}
+    portal.on("POST", "/v1/reviews/r/accounts/a/decide", Reply(201, {"refused": no}))
+    decided = signed_in("reviews", "decide", "r", "a", "revoke", "--reason", "x")
+    assert decided.returncode == 1
+    assert "go on with" in listed.stderr and "was refused: No" in decided.stderr
+    assert "\x1b" not in listed.stderr + decided.stderr
+
+
 def test_an_address_on_another_host_gets_no_token(signed_in: Ata, portal: StandIn) -> None:
     portal.on(
         "POST", "/v1/decisions", asked(poll_url=f"http://127.0.0.1:9/v1/approvals/{APPROVAL}")

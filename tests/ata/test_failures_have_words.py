@@ -190,6 +190,14 @@ def test_something_that_is_no_web_server(ata: Ata) -> None:
     assert "scheme, host and port" in fix
 
 
+def test_an_answer_that_cannot_be_unpacked(ata: Ata, portal: StandIn) -> None:
+    packed = Reply(200, raw=b"not gzip", headers=(("Content-Encoding", "gzip"),))
+    portal.on("GET", "/v1/approvals", packed)
+    message, fix = _said(ata, portal.url)
+    assert "sent what cannot be unpacked" in message
+    assert "on the way" in fix
+
+
 def test_https_where_there_is_none(ata: Ata, portal: StandIn) -> None:
     message, fix = _said(ata, portal.url.replace("http:", "https:"))
     assert "does not speak TLS there" in message

@@ -141,3 +141,23 @@ def test_a_broken_download_leaves_no_half_file(signed_in: Ata, portal: StandIn) 
     assert done.returncode == 1
     assert "not_ready" in done.stderr
     assert list(signed_in.home.glob("*out*")) == []
+
+
+def test_a_download_that_is_sent_elsewhere_is_no_export(signed_in: Ata, portal: StandIn) -> None:
+    export(portal)
+    moved = Reply(302, raw=b"<html>", headers=(("Location", "https://elsewhere.example/"),))
+    portal.on("GET", "/v1/audit/exports/x1/download", moved)
+    done = signed_in("audit", "export", "--output", "out.ndjson")
+    assert done.returncode == 1
+    assert "redirected" in done.stderr and "elsewhere.example" in done.stderr
+    assert list(signed_in.home.glob("*out*")) == []
+
+
+def test_tail_outlives_a_portal_that_is_started_again(signed_in: Ata, portal: StandIn) -> None:
+    portal.on("GET", "/v1/audit/events", page(1), Reply(503, raw=b""), page(2, 1))
+    process = signed_in.start("audit", "tail", "--json")
+    assert process.stdout
+    assert json.loads(process.stdout.readline())["id"] == "e1"
+    assert json.loads(process.stdout.readline())["id"] == "e2"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)

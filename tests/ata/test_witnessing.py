@@ -3,10 +3,12 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
+import socket
 import stat
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -120,6 +122,17 @@ def test_the_command_serves_logs_and_monitors(running: dict[str, str]) -> None:
         assert checkpoint.verify(kept, [LOG.vkey]).size == 8
         assert len(cosignature.verify(kept, [running["vkey"]])) == 1
         assert client.get("/../key.json/checkpoint").status_code == 404
+
+
+@pytest.mark.parametrize("length", ["\xb2", "9" * 5_000, "-1", "999999"])
+def test_a_length_that_is_none_is_refused_in_words(running: dict[str, str], length: str) -> None:
+    url = urlsplit(running["url"])
+    with socket.create_connection((url.hostname or "", url.port or 0), 30) as line:
+        line.sendall(
+            f"POST /add-checkpoint HTTP/1.1\r\nContent-Length: {length}\r\n\r\n".encode("latin-1")
+        )
+        said = b"".join(iter(lambda: line.recv(1_000), b""))
+    assert said.startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_witness_needs_a_log_to_watch(ata: Ata) -> None:
