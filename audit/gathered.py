@@ -7,33 +7,29 @@ meanwhile reads the list that they stand in, as long as it is.
 from __future__ import annotations
 
 import logging
-import threading
 
 from django.db import Error, connection
 
 from audit import fulltext
+from audit.beside import Beside
 
 _log = logging.getLogger(__name__)
 
 
 class Tidier:
-    """Empties the list in a thread of its own; one list at a time."""
+    """Empties the list beside the caller; one list at a time."""
 
     def __init__(self) -> None:
-        self._thread: threading.Thread | None = None
+        self._beside = Beside("gathered-words")
 
     def begin(self) -> None:
         """Begin once the last time has ended: what comes in faster is held up here."""
         if connection.vendor == "postgresql":
-            self.wait()
-            self._thread = threading.Thread(target=_tidy, name="gathered-words")
-            self._thread.start()
+            self._beside.begin(_tidy)
 
-    def wait(self) -> None:
-        """Return when nothing is under way."""
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+    def end(self) -> None:
+        """Return when nothing is under way, and no connection is left of it."""
+        self._beside.end()
 
 
 def _tidy() -> None:
@@ -42,5 +38,3 @@ def _tidy() -> None:
             fulltext.empty_list(cursor)
     except Error:  # the next batch, or anybody's next row, empties it
         _log.warning("words wait in the index's list", exc_info=True)
-    finally:
-        connection.close()

@@ -12,12 +12,13 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from audit import bulk, fulltext, locks, logkey, projection, rollups
+from audit.beside import Beside
 from audit.gathered import Tidier
 from audit.heads import SequencerStopped
 from audit.ledger.growing import GrowingTree
@@ -30,6 +31,7 @@ _PATIENT = 5  # times that what came to light meanwhile is given its leaves firs
 _SEQ = projection.COLUMNS.index("seq")
 
 type Along = Callable[[], None]
+type Then = Callable[[], None]
 type Rows = list[tuple[Any, ...]]
 
 
@@ -65,10 +67,56 @@ class Ingest(Sequencer):
     def __init__(self) -> None:
         super().__init__()
         self._tidier = Tidier()
+        self._beside = Beside("ingest")
+        self._then: Then | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            self.settle()
+        except Exception:
+            if kind is None:
+                raise
+            _log.exception("the last batch was not written")  # beside what ended the block
+
+    def begin(self, rows: Made, along: Along | None = None, then: Then | None = None) -> None:
+        """As `write`, beside what the caller does next, where the server is another process.
+
+        The batch before is durable when this returns. `then` is called when this one is: by the
+        caller's thread, in the next call of `begin`, `wait` or `settle`; `along` by another.
+
+        Raises:
+            Exception: what writing the batch before raised; this one is not begun then.
+        """
+        self.wait()
+        if connection.vendor == "postgresql" and self._here():
+            self._beside.begin(lambda: self._written(rows, along))
+            self._then = then
+            return
+        self._written(rows, along)
+        if then:
+            then()
+
+    def wait(self) -> None:
+        """Return when the last batch is durable.
+
+        Raises:
+            Exception: what writing it raised.
+        """
+        then, self._then = self._then, None
+        self._beside.wait()
+        if then:
+            then()
 
     def settle(self) -> None:
-        """After the last batch: return when all words of them are at their places in the index."""
-        self._tidier.wait()
+        """After the last batch: as `wait`, and all words are at their places in the index."""
+        try:
+            self.wait()
+        finally:
+            self._beside.end()
+            self._tidier.end()
 
     def write(self, rows: Made, along: Along | None = None) -> bool:
         """Write events, and what `along` writes, durably and in one transaction.
@@ -79,6 +127,10 @@ class Ingest(Sequencer):
         Raises:
             IntegrityError: an event exists. Nothing is written then, whatever is raised.
         """
+        self.wait()
+        return self._written(rows, along)
+
+    def _written(self, rows: Made, along: Along | None) -> bool:
         if not self._here():
             _plainly(rows, along)
             return False

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -32,7 +33,7 @@ from audit.importing.source import ImportRefused, Source, opened
 from audit.ingest import Ingest, made
 from audit.ledger.canonical import EntryError
 from audit.models import ImportedRow
-from audit.record import Draft
+from audit.record import Draft, Prepared
 
 IMPORTER = Actor(iss="", sub="", name="Auth0-ATA", via="import")
 BATCH = 2000
@@ -115,53 +116,66 @@ class _Work:
     actor: Actor
     now: datetime
     writer: Ingest = field(default_factory=Ingest)
+    under_way: _Batch = field(default_factory=_Batch)
 
     def all(self, source: Source, progress: Progress, size: int) -> None:
         total = sum(source.count(table) for table in source.tables)
         done = 0
         progress(done, total)
-        for table in source.tables:
-            counts = self.report.by_table[table] = Counts()
-            for rows in source.batches(table, size):
-                self._take(rows, counts)
-                done += len(rows)
-                progress(done, total)
-        self.writer.settle()
+        with self.writer:
+            for table in source.tables:
+                counts = self.report.by_table[table] = Counts()
+                for rows in source.batches(table, size):
+                    done += len(rows)
+                    self._take(rows, counts, partial(progress, done, total))
 
-    def _take(self, rows: Sequence[SourceRow], counts: Counts) -> None:
+    def _take(self, rows: Sequence[SourceRow], counts: Counts, told: Callable[[], None]) -> None:
         batch = self._sort(rows)
         try:
-            self._write(batch)
+            events = self._prepared(batch)
         except EntryError:
             self._refuse_unrecordable(batch)
-            self._write(batch)
-        counts.rows += len(rows)
-        counts.imported += len(batch.drafts)
-        counts.duplicates += batch.duplicates
-        counts.quarantined += len(batch.rejected)
-        self._tally(batch.drafts)
-        self.report.changed.update(batch.kinds)
+            events = self._prepared(batch)
 
-    def _write(self, batch: _Batch) -> None:
+        def written() -> None:
+            counts.rows += len(rows)
+            counts.imported += len(batch.drafts)
+            counts.duplicates += batch.duplicates
+            counts.quarantined += len(batch.rejected)
+            self._tally(batch.drafts)
+            self.report.changed.update(batch.kinds)
+            told()
+
+        self._write(batch, events, written)
+
+    def _prepared(self, batch: _Batch) -> list[Prepared]:
         changes = list(self._changes(batch))
         batch.kinds = Counter(str((draft.data or {})["change"]) for draft in changes)
-        rows = recording.prepared([*batch.drafts, *changes])
+        return recording.prepared([*batch.drafts, *changes])
+
+    def _write(
+        self, batch: _Batch, events: Sequence[Prepared], written: Callable[[], None]
+    ) -> None:
+        """Begin to write; the batch before is durable then."""
 
         def along() -> None:
             bulk.insert(batch.memory)
             self.aside.keep(batch.rejected)
 
-        if rows:
-            self.writer.write(made(rows), along)
-        else:
-            with transaction.atomic():
-                along()
+        if events:
+            self.writer.begin(made(events), along, written)
+            self.under_way = batch
+            return
+        self.writer.wait()
+        with transaction.atomic():
+            along()
+        written()
 
     def _sort(self, rows: Sequence[SourceRow]) -> _Batch:
         """Tell new rows, duplicates, changed rows and unusable ones apart."""
         batch = _Batch()
         named = [(row, event_id(self.report.instance, row.table, row.id)) for row in rows]
-        seen = _seen([event for row, event in named if row.id])
+        seen = self._seen([event for row, event in named if row.id])
         for row, event in named:
             if not row.id:
                 batch.rejected.append(quarantine.without_id(row))
@@ -208,7 +222,20 @@ class _Work:
                 batch.memory = [kept for kept in batch.memory if kept.event != draft.id]
                 batch.rejected.append(Rejected(row, "not_recordable", str(error)))
 
+    def _seen(self, events: Sequence[UUID]) -> dict[UUID, list[bytes]]:
+        """Digests of rows that were imported before, the first-seen one first."""
+        seen = _remembered(events)
+        asked = set(events)
+        for one in self.under_way.memory:  # which may be durable by now, or not yet
+            if one.event in asked:
+                known, digest = seen.setdefault(one.event, []), bytes(one.digest)
+                if digest not in known:
+                    known.append(digest)
+        return seen
+
     def _changes(self, batch: _Batch) -> Iterable[Draft]:
+        if batch.changes:
+            self.writer.wait()  # it may hold what a row first was
         return changed.drafts(
             batch.changes, instance=self.report.instance, actor=self.actor, now=self.now
         )
@@ -224,8 +251,7 @@ class _Work:
             report.mismatches += "mismatches" in data
 
 
-def _seen(events: Sequence[UUID]) -> dict[UUID, list[bytes]]:
-    """Digests of rows that were imported before, the first-seen one first."""
+def _remembered(events: Sequence[UUID]) -> dict[UUID, list[bytes]]:
     seen: dict[UUID, list[bytes]] = {}
     found = ImportedRow.objects.filter(event__in=events).order_by("pk")
     for event, digest in found.values_list("event", "digest"):

@@ -124,10 +124,9 @@ def _in_bulk(many: int) -> None:
                     pass
             with _adding(leaves):
                 writer.run_once(sweep=False)
-        with _adding(whole):  # one batch is made while the words of the one before find their place
+        with _adding(whole), writer:  # one batch is made while the one before is written
             for at in turn:
-                assert writer.write(made(rows_of(at_one[at : at + _STEP])))
-            writer.settle()
+                writer.begin(made(rows_of(at_one[at : at + _STEP])))
     _say("bulk, the rows alone", **plain.line(many))
     _say("bulk, record_many", **ours.line(many), ratio=_ratio(ours, plain))
     both = Spent(ours.wall + leaves.wall, ours.waited + leaves.waited, ours.cpu + leaves.cpu)

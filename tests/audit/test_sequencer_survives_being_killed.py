@@ -33,9 +33,7 @@ from audit.record import Draft, prepared
 writer, drafts = Ingest(), [Draft(actor=SYSTEM, action="audit.imported", data={"n": 2})] * 300
 while True:
     rows = made(prepared(drafts))
-    writer.write(rows)
-    for id in rows.ids:
-        print(id, flush=True)
+    writer.begin(rows, then=lambda ids=rows.ids: print(*ids, sep="\\n", flush=True))
 """
 SEQUENCER = """
 import django, threading; django.setup()
