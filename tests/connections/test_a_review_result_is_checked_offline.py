@@ -16,7 +16,7 @@ import pytest
 from audit.ledger import note, reviewcheck
 from audit.ledger.note import VerifierKey
 from tests.connections.api_house import ADMIN, AUDITOR, MIA, MILO, ApiHouse, api_house
-from tests.connections.test_reviews_over_the_api import TOMORROW
+from tests.connections.review_house import TOMORROW
 from tests.support.tenant import CHECKOUT
 
 type Lines = list[bytes]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,10 @@ from tests.connections.api_house import (
     NOT_THERE,
     OPERATOR,
     ApiHouse,
-    api_house,
 )
 
 LIST = "/v1/connections/allowances"
+ANEW = "Allowance.objects.all().delete()"
 ALLOW = f"""
 import json
 made = []
@@ -32,18 +31,6 @@ Allowance.objects.create(account=row, kind="mcp", name="over", scopes=["x"], gra
                          expires_at=now - timedelta(seconds=1))
 print(json.dumps(made))
 """
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiHouse]:
-    with api_house(tmp_path_factory.mktemp("allowances")) as started:
-        yield started
-
-
-@pytest.fixture
-def place(house: ApiHouse) -> ApiHouse:
-    house.runs("Allowance.objects.all().delete()")
-    return house
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,13 @@ from tests.connections.api_house import (
     NOT_THERE,
     OPERATOR,
     ApiHouse,
-    api_house,
 )
 
 LIST = "/v1/connections/drift"
+ANEW = "ReconcileRun.objects.all().delete()"
 COMPARED = f"""
 import json
 from connections import drift, runs
-ReconcileRun.objects.all().delete()
 made = []
 def compare(*acts):
     run = runs.begin(2)
@@ -44,12 +42,6 @@ compare(lambda run: drift.vanished(find(milo), "not listed", run))
 compare()
 print(json.dumps(made))
 """
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiHouse]:
-    with api_house(tmp_path_factory.mktemp("drift")) as started:
-        yield started
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from approvals.sweep import sweep
 from connections import letters
 from connections.models import Review, ReviewItem, ReviewLetter
 from portal.mailing import mailer
+from tests.connections.campaign import _people, close, connected, opened
 from tests.connections.conftest import Travel
-from tests.connections.test_access_reviews import _people, close, connected, opened
 from tests.connections.visitor import subject
 from tests.support.mailbox import Mailbox
 

@@ -14,7 +14,7 @@ from audit.record import record
 from connections.manifests import Declaration
 from connections.models import Review, ReviewItem
 from tests.audit.factories import OLU
-from tests.connections.test_access_reviews import (
+from tests.connections.campaign import (
     ADMINS,
     _people,
     admin,

@@ -37,7 +37,7 @@ from connections.models import (
 from connections.reviews import result, scope
 from connections.reviews.wanted import SHOWS, STATES, Wanted, take
 from portal.connections_pages import reviews
-from tests.connections.test_access_reviews import (
+from tests.connections.campaign import (
     LIST,
     _people,
     admin,

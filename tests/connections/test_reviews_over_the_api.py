@@ -1,16 +1,9 @@
-"""Access reviews over the API and by `ata`: seen, decided and taken away by whom they are for."""
+"""Access reviews over the API: seen, decided and taken away by whom they are for."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
-
-import pytest
 
 from tests.connections.api_house import (
     ADMIN,
@@ -21,71 +14,20 @@ from tests.connections.api_house import (
     NOT_THERE,
     OPERATOR,
     ApiHouse,
-    api_house,
+)
+from tests.connections.review_house import (
+    ANEW,
+    LIST,
+    accounts,
+    by_admins,
+    decides,
+    door,
+    keep,
+    of,
+    opened,
 )
 
-LIST = "/v1/reviews"
-TOMORROW = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
-ANEW = f"""
-from approvals.models import Approval
-Approval.objects.all().delete()
-ReviewItem.objects.all().delete()
-Review.objects.all().delete()
-ConnectedAccount.objects.all().delete()
-account({MIA!r}, "github", "read:user", "delete_repo")
-account({MIA!r}, "gitlab", "read_user")
-account({MILO!r}, "github", "read:user")
-"""
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiHouse]:
-    with api_house(tmp_path_factory.mktemp("reviews")) as started:
-        yield started
-
-
-@pytest.fixture
-def place(house: ApiHouse) -> ApiHouse:
-    """Two accounts of Mia's, one with a scope too many, and one of Milo's."""
-    house.runs(ANEW)
-    return house
-
-
-def decides(place: ApiHouse, verb: str, name: str, **params: Any) -> None:
-    body = {"verb": verb, "target": {"kind": "review", "name": name}, "params": params}
-    done = place.said("POST", "/v1/decisions", ADMIN, body)
-    assert done.status_code == 201, done.text
-
-
-def opened(place: ApiHouse, title: str = "Spring", **params: Any) -> str:
-    """The id of a review that owners decide in, or as the parameters say."""
-    review = str(uuid4())
-    given = {"title": title, "due": TOMORROW, "reviewers": "owners"} | params
-    decides(place, "review.open", review, **given)
-    return review
-
-
-def by_admins(place: ApiHouse) -> str:
-    return opened(place, reviewers="admins", admins=[ADMIN])
-
-
-def accounts(place: ApiHouse, review: str, who: str, query: str = "") -> list[dict[str, Any]]:
-    answer = place.said("GET", f"{LIST}/{review}/accounts{query}", who)
-    assert answer.status_code == 200, answer.text
-    return list(answer.json()["items"])
-
-
-def door(review: str, one: dict[str, Any], act: str = "decide") -> str:
-    return f"{LIST}/{review}/accounts/{one['id']}/{act}"
-
-
-def of(found: list[dict[str, Any]], sub: str, connection: str = "github") -> dict[str, Any]:
-    [one] = [a for a in found if (a["owner"]["sub"], a["connection"]) == (sub, connection)]
-    return one
-
-
-def keep(reason: str = "") -> dict[str, str]:
-    return {"decision": "keep", "reason": reason}
+__all__ = ["ANEW"]  # what `place` begins with
 
 
 def test_each_sees_the_reviews_and_accounts_that_are_for_them(place: ApiHouse) -> None:
@@ -245,78 +187,3 @@ def test_the_signed_result_is_for_admins_and_auditors_once_it_is_closed(place: A
     assert head["result_sha256"] == told["data"]["result_sha256"]
     one = of(accounts(place, review, MIA), MIA)
     assert place.refusal("POST", door(review, one), MIA, keep()) == (409, "review_closed")
-
-
-def test_the_command_line_lists_shows_and_decides(place: ApiHouse, tmp_path: Path) -> None:
-    review = opened(place)
-    [shown] = place.ata(tmp_path, MIA, "reviews list")["items"]
-    assert (shown["id"], shown["waits_for_you"]) == (review, 2)
-    plain = place.typed(tmp_path, MIA, "reviews list").stdout.strip().split("\t")
-    assert plain[1:] == ["Spring", "open", shown["due"], "0 of 2", "2"]
-    body = place.ata(tmp_path, MIA, f"reviews show {review} --limit 1")
-    rest = place.ata(tmp_path, MIA, f"reviews show {review} --after {body['next']}")
-    mias = body["items"] + rest["items"]
-    assert [one["connection"] for one in mias] == ["github", "gitlab"] and body["title"] == "Spring"
-    done = place.ata(tmp_path, MIA, f"reviews decide {review} {mias[0]['number']} keep")
-    assert (done["status"], done["decision"]) == ("done", "keep")
-    left = place.ata(tmp_path, MIA, f"reviews show {review} --decision undecided")["items"]
-    assert [one["id"] for one in left] == [mias[1]["id"]]
-    words = f"reviews decide {review} {mias[1]['id']} revoke"
-    no = place.ata(tmp_path, MIA, words, code=1)
-    assert (no["error"]["code"], no["error"]["fix"]) == (
-        "reason_needed",
-        "Say why with --reason.",
-    )
-    assert place.ata(tmp_path, MIA, f"{words} --reason over")["refused"] is None
-    milos = of(accounts(place, review, ADMIN), MILO)["number"]
-    for who, which, code in (
-        (AUDITOR, milos, "not_permitted"),
-        (ADMIN, milos, "not_reviewer"),
-        (MIA, milos, "not_found"),
-        (MILO, 99, "not_found"),
-    ):
-        no = place.ata(tmp_path, who, f"reviews decide {review} {which} keep", code=1)
-        assert no["error"]["code"] == code and no["error"]["fix"]
-    assert place.typed(tmp_path, MIA, f"reviews decide {review} 1 maybe").returncode == 2
-
-
-def test_the_command_line_says_where_a_revocation_waits(place: ApiHouse, tmp_path: Path) -> None:
-    review = by_admins(place)
-    number = of(accounts(place, review, ADMIN), MIA)["number"]
-    words = f"reviews decide {review} {number} revoke --reason old --no-wait"
-    asked = place.ata(tmp_path, ADMIN, words)
-    assert (asked["status"], asked["decision"]) == ("pending", "revoke")
-    place.ata(tmp_path, ADMIN, f"approvals cancel {asked['approval_id']}")
-    again = place.ata(tmp_path, ADMIN, f"reviews revoke {review} {number} --no-wait")
-    assert again["status"] == "pending" and again["approval_id"] != asked["approval_id"]
-
-
-def test_the_command_line_says_that_a_revocation_was_refused(
-    place: ApiHouse, tmp_path: Path
-) -> None:
-    review = opened(place)
-    one = of(accounts(place, review, MILO), MILO)
-    gone = f"ConnectedAccount.objects.filter(pk={one['connection_id']!r})"
-    place.runs(f"{gone}.update(state='revoked')")
-    words = f"reviews decide {review} {one['number']} revoke --reason old"
-    assert place.ata(tmp_path, MILO, words, code=1)["refused"]["code"] == "already_revoked"
-    plain = place.typed(tmp_path, MILO, words)
-    assert "The decision stands, its revocation was refused" in plain.stderr
-
-
-def test_the_command_line_fetches_the_result(place: ApiHouse, tmp_path: Path) -> None:
-    review, path = opened(place), tmp_path / "result.json"
-    fetch = f"reviews result {review} --output {path}"
-    assert place.ata(tmp_path, AUDITOR, fetch, code=1)["error"]["code"] == "not_closed"
-    assert not path.exists()
-    decides(place, "review.close", review)
-    done = place.ata(tmp_path, AUDITOR, fetch)
-    told = place.events(action="review.closed")[0]
-    assert (done["sha256"], done["event"]) == (told["data"]["result_sha256"], told["id"])
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == done["sha256"]
-    assert place.ata(tmp_path, AUDITOR, fetch, code=2)["error"]["code"] == "usage"
-    assert place.ata(tmp_path, MIA, f"{fetch} --force", code=1)["error"]["code"] == "not_permitted"
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == done["sha256"]
-    place.runs(f"Review.objects.filter(pk={review!r}).update(result='{json.dumps({})}')")
-    no = place.ata(tmp_path, AUDITOR, f"{fetch} --force", code=1)
-    assert no["error"]["code"] == "result_differs"

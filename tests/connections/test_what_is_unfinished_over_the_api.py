@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,10 @@ from tests.connections.api_house import (
     NOT_THERE,
     OPERATOR,
     ApiHouse,
-    api_house,
 )
 
 LIST = "/v1/connections/unfinished"
-FORGET = """
+ANEW = """
 from approvals.models import Effect
 Effect.objects.all().delete()
 ReviewItem.objects.all().delete()
@@ -46,18 +44,6 @@ ReviewItem.objects.create(
 print(json.dumps([str(step(first, "auth0.end_access", "failed", now).pk),
                   str(step(second, "auth0.end_access", "pending", now - timedelta(days=1)).pk)]))
 """
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiHouse]:
-    with api_house(tmp_path_factory.mktemp("unfinished")) as started:
-        yield started
-
-
-@pytest.fixture
-def place(house: ApiHouse) -> ApiHouse:
-    house.runs(FORGET)
-    return house
 
 
 @pytest.fixture

@@ -1,0 +1,80 @@
+"""Access reviews close: a signed result that nothing changes afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from audit import actions, logkey
+from audit.actor import Target
+from audit.ledger import note
+from connections.ibom import signing
+from connections.models import ConnectedAccount
+from connections.reviews import result
+from tests.connections.campaign import (
+    LIST,
+    _people,
+    admin,
+    close,
+    connected,
+    decide,
+    file_of,
+    mia,
+    only,
+    opened,
+    person,
+    refusal,
+)
+from tests.identity.trail import events
+from tests.support.pages import signed_in
+
+__all__ = ["_people", "mia"]  # fixtures
+
+
+def test_the_result_is_signed_and_lists_what_nobody_decided(mia: ConnectedAccount) -> None:
+    connected("member2", "slack", "chat:write")
+    review = opened()
+    decide(person("member1"), review.items.get(sub=mia.sub), "keep", "daily work")
+    document = close(review)
+    file, key = file_of(review), note.public_key(logkey.seed())
+    assert result.verify(file, key)["accounts"]["number"] == 2
+    assert document["counts"] == {
+        "accounts": 2, "keep": 1, "reduce": 0, "revoke": 0, "undecided": 1,
+    }  # fmt: skip
+    told = {one["connection"]: one["decision"] for one in document["accounts"]}
+    assert told == {"github": "keep", "slack": "undecided"}
+    [event] = events("review.closed")
+    assert event["data"]["result_sha256"] == hashlib.sha256(b"".join(file)).hexdigest()
+    assert actions.sentence(event).endswith("“Spring”: 1 kept, 0 reduced, 0 revoked, 1 undecided")
+    kept = file[2].replace(b"undecided", b"keep")
+    fewer = file[0].replace(b'"undecided":1', b'"undecided":0')
+    for bent in ([*file[:2], kept], file[:2], [file[0], *file[:0:-1]], [fewer, *file[1:]], []):
+        with pytest.raises(signing.BadSignature):
+            result.verify(bent, key)
+
+
+def test_nothing_is_decided_after_it_closed(mia: ConnectedAccount) -> None:
+    review = opened()
+    item = only(review)
+    close(review)
+    target = Target("review_item", str(item.id))
+    keep = {"choice": "keep"}
+    assert refusal(person("member1"), "review.decide", target, params=keep) == "review_closed"
+    assert refusal(admin(), "review.close", Target("review", str(review.id))) == "review_closed"
+
+
+def test_auditors_download_the_very_bytes_that_the_event_names(mia: ConnectedAccount) -> None:
+    review = opened()
+    client = signed_in("auditor", "auditor")
+    assert client.get(f"{LIST}{review.id}/result/").status_code == 404
+    close(review)
+    answer = client.get(f"{LIST}{review.id}/result/")
+    assert hashlib.sha256(answer.getvalue()).hexdigest() == review.result_digest
+    assert f"access-review-{review.id}.ndjson" in answer["Content-Disposition"]
+    assert signed_in("member1").get(f"{LIST}{review.id}/result/").status_code == 403
+
+
+def test_counts_never_take_silence_for_an_answer() -> None:
+    found = result.count(["keep", "", "", "revoke"])
+    assert (found.keep, found.undecided, found.decided) == (1, 2, 2)

@@ -1,0 +1,249 @@
+"""Access reviews: answers by those who may, and what follows from them."""
+
+from __future__ import annotations
+
+import pytest
+
+from approvals import clock
+from approvals.models import Approval
+from approvals.perform import Refused, perform
+from audit import actions
+from audit.actor import Target
+from connections import notices
+from connections.manifests import Declaration
+from connections.models import ConnectedAccount, ReviewItem, State
+from connections.reviews import remedy, rights
+from tests.connections.campaign import (
+    ADMINS,
+    LIST,
+    NOT_THERE,
+    _people,
+    admin,
+    close,
+    connected,
+    decide,
+    mia,
+    only,
+    opened,
+    path,
+    person,
+    refusal,
+)
+from tests.connections.conftest import Travel
+from tests.connections.visitor import subject
+from tests.identity.trail import events
+from tests.support.pages import signed_in
+
+__all__ = ["_people", "mia"]  # fixtures
+
+
+def test_an_owner_keeps_with_one_answer(mia: ConnectedAccount) -> None:
+    item = only(opened())
+    decide(person("member1"), item, "keep")
+    assert (item.choice, item.self_review, item.decided_sub) == ("keep", True, subject("member1"))
+    [event] = events("review.decided")
+    assert item.event == event["id"]
+    assert "decided to keep their own GitHub account member1-github" in actions.sentence(event)
+
+
+@pytest.mark.parametrize(
+    ("who", "roles", "code"),
+    [
+        ("member2", (), "not_permitted"),
+        ("auditor", ("auditor",), "not_permitted"),
+        ("admin", ("admin",), "not_reviewer"),
+    ],
+)
+def test_nobody_but_the_owner_answers_before_the_due_day(
+    mia: ConnectedAccount, who: str, roles: tuple[str, ...], code: str
+) -> None:
+    target = Target("review_item", str(only(opened()).id))
+    assert refusal(person(who, *roles), "review.decide", target, params={"choice": "keep"}) == code
+    assert ReviewItem.objects.get().choice == ""
+
+
+def test_an_admin_answers_what_is_left_after_the_due_day(
+    mia: ConnectedAccount, travel: Travel
+) -> None:
+    review = opened()
+    assert not rights.decidable(admin(), review, clock.now()).exists()
+    travel(3 * 86400)
+    assert rights.decidable(admin(), review, clock.now()).exists()
+    item = only(review)
+    decide(admin(), item, "keep")
+    assert (item.choice, item.self_review) == ("keep", False)
+    assert "overdue" in signed_in("admin", "admin").get(LIST).content.decode()
+
+
+def test_only_a_named_admin_answers_where_admins_review(mia: ConnectedAccount) -> None:
+    target = Target("review_item", str(only(opened(**ADMINS)).id))
+    keep = {"choice": "keep"}
+    assert (
+        refusal(person("admin2", "admin"), "review.decide", target, params=keep) == "not_reviewer"
+    )
+    assert refusal(person("member1"), "review.decide", target, params=keep) == "not_reviewer"
+    assert refusal(person("admin"), "review.decide", target, params=keep) == "not_permitted"
+    perform(admin(), "review.decide", target, params=keep)
+
+
+def test_an_admin_gives_a_reason_for_their_own_account_and_it_says_self_review(
+    github_mcp: Declaration,
+) -> None:
+    connected("admin")
+    review = opened(**ADMINS)
+    target = Target("review_item", str(only(review).id))
+    keep = {"choice": "keep"}
+    assert refusal(admin(), "review.decide", target, params=keep) == "reason_needed"
+    assert refusal(admin(), "review.decide", target, params=keep, reason=" ") == "reason_needed"
+    perform(admin(), "review.decide", target, params=keep, reason="release work")
+    [told] = close(review)["accounts"]
+    assert told["self_review"] is True and told["reason"] == "release work"
+
+
+def test_an_owner_revokes_at_once_and_says_why(mia: ConnectedAccount) -> None:
+    review = opened()
+    item = only(review)
+    target = Target("review_item", str(item.id))
+    revoke = {"choice": "revoke"}
+    assert refusal(person("member1"), "review.decide", target, params=revoke) == "reason_needed"
+    decide(person("member1"), item, "revoke", "not needed")
+    mia.refresh_from_db()
+    assert mia.state == State.REVOCATION_PENDING
+    [event] = events("connection.revoked")
+    assert event["reason"] == "Access review “Spring”: not needed"
+    item.refresh_from_db()
+    assert item.operation == event["operation"]
+    assert remedy.states([item])[item.id] == "refused"
+    assert refusal(person("member1"), "review.decide", target, params={"choice": "keep"})
+
+
+def test_a_revocation_by_an_admin_waits_for_another(mia: ConnectedAccount) -> None:
+    review = opened(**ADMINS)
+    item = only(review)
+    decide(admin(), item, "revoke", "left the team")
+    approval = Approval.objects.get()
+    assert approval.verb == "connection.revoke" and approval.rule["approver"] == "another"
+    item.refresh_from_db()
+    assert item.approval == str(approval.id)
+    mia.refresh_from_db()
+    assert mia.state == State.SUSPENDED
+    [told] = close(review)["accounts"]
+    assert (told["decision"], told["at_closing"]) == ("revoke", "waits")
+
+
+def test_a_revocation_that_did_not_begin_is_begun_later(mia: ConnectedAccount) -> None:
+    """As after a crash between the decision and what follows, or a decision over the API."""
+    item = only(opened())
+    me = person("member1")
+    target = Target("review_item", str(item.id))
+    perform(me, "review.decide", target, params={"choice": "revoke"}, reason="unused")
+    mia.refresh_from_db()
+    assert mia.state == State.CONNECTED
+    client = signed_in("member1")
+    page = client.get(path(item)).content.decode()
+    assert "The revocation was not asked for yet." in page and "Ask for the revocation" in page
+    assert client.post(path(item, "revoke/")).status_code == 302
+    mia.refresh_from_db()
+    assert mia.state == State.REVOCATION_PENDING
+    assert client.post(path(item, "revoke/")).status_code == 302
+    assert len(events("connection.revoked")) == 1
+
+
+def test_a_revocation_that_was_taken_for_decided_does_not_outlive_the_answer(
+    mia: ConnectedAccount,
+) -> None:
+    item = only(opened())
+    me, target = person("member1"), Target("review_item", str(item.id))
+    perform(me, "review.decide", target, params={"choice": "revoke"}, reason="unused")
+    read_before = only(item.review)
+    perform(me, "review.decide", target, params={"choice": "keep"}, reason="used after all")
+    with pytest.raises(Refused) as refused:
+        remedy.begin(me, read_before)
+    assert refused.value.code == "nothing_to_begin"
+    mia.refresh_from_db()
+    assert (mia.state, events("connection.revoked")) == (State.CONNECTED, [])
+    assert only(item.review).operation == ""
+
+
+def test_reducing_asks_the_owner_and_claims_no_more(mia: ConnectedAccount) -> None:
+    review = opened(**ADMINS)
+    item = only(review)
+    decide(admin(), item, "reduce", "no deletes")
+    [notice] = notices.for_person(mia.iss, mia.sub)
+    assert (notice.code, notice.reason) == ("reduce", "no deletes")
+    page = signed_in("member1").get("/connections/").content.decode()
+    assert "asks for fewer permissions on your GitHub connection" in page
+    mia.refresh_from_db()
+    assert (mia.state, mia.scopes[-1]) == (State.CONNECTED, "delete_repo")
+    assert remedy.states([item])[item.id] == "owner asked"
+    ConnectedAccount.objects.filter(pk=mia.pk).update(scopes=["repo"])
+    assert remedy.states([item])[item.id] == "reduced"
+
+
+def test_what_has_no_scope_too_many_cannot_be_reduced(github_mcp: Declaration) -> None:
+    connected("member1", "github", "repo")
+    item = only(opened())
+    target = Target("review_item", str(item.id))
+    reduce = {"choice": "reduce"}
+    assert refusal(person("member1"), "review.decide", target, params=reduce) == "nothing_to_reduce"
+    assert "Reduce" not in signed_in("member1").get(path(item)).content.decode()
+
+
+def test_an_answer_can_be_changed_while_it_is_open(mia: ConnectedAccount) -> None:
+    review = opened()
+    item = only(review)
+    decide(person("member1"), item, "keep")
+    decide(person("member1"), item, "reduce")
+    assert [e["data"]["earlier"] for e in events("review.decided")] == ["", "keep"]
+    assert close(review)["counts"]["reduce"] == 1
+
+
+@pytest.mark.parametrize("name", ["x", NOT_THERE])
+def test_what_is_not_there_is_refused(mia: ConnectedAccount, name: str) -> None:
+    keep = {"choice": "keep"}
+    item, review = Target("review_item", name), Target("review", name)
+    assert refusal(admin(), "review.decide", item, params=keep) == "unknown_item"
+    assert refusal(admin(), "review.close", review) == "unknown_review"
+
+
+def test_a_member_goes_through_theirs_and_sees_no_other(mia: ConnectedAccount) -> None:
+    second = connected("member1", "slack", "chat:write")
+    other = connected("member2")
+    review = opened()
+    client = signed_in("member1")
+    assert "asks you about 2 accounts" in client.get("/connections/").content.decode()
+    first = client.get(f"{LIST}{review.id}/next/")["Location"]
+    page = client.get(first).content.decode()
+    assert "1 of 2" in page and 'data-key="1"' in page and 'data-key="j"' in page
+    answer = client.post(first, {"choice": "keep"})
+    assert answer["Location"] == path(review.items.get(account=second.id))
+    answer = client.post(answer["Location"], {"choice": "keep"})
+    assert answer["Location"] == f"{LIST}{review.id}/"
+    page = client.get(answer["Location"]).content.decode()
+    assert "Milo" not in page and "2 of 2" in page
+    assert client.get(path(review.items.get(account=other.id))).status_code == 404
+
+
+def test_a_reason_that_is_missing_is_asked_for_where_it_is_typed(mia: ConnectedAccount) -> None:
+    item = only(opened())
+    answer = signed_in("member1").post(path(item), {"choice": "revoke"})
+    assert answer.status_code == 422 and "Revoking needs a reason." in answer.content.decode()
+
+
+@pytest.mark.parametrize("choice", ["", "shrug"])
+def test_what_is_no_answer_decides_nothing(mia: ConnectedAccount, choice: str) -> None:
+    answer = signed_in("member1").post(path(only(opened())), {"choice": choice})
+    assert answer.status_code == 422 and "Choose keep, reduce or revoke." in answer.content.decode()
+
+
+def test_an_auditor_sees_everything_and_is_offered_no_act(mia: ConnectedAccount) -> None:
+    review = opened()
+    client = signed_in("auditor", "auditor")
+    for address in (LIST, f"{LIST}{review.id}/", path(only(review))):
+        page = client.get(address).content.decode()
+        assert "Spring" in page
+        for act in ("Open a review", "Close and sign", 'name="choice"'):
+            assert act not in page
+    answer = client.post(path(only(review)), {"choice": "keep"})
+    assert answer.status_code == 403
+    assert ReviewItem.objects.get().choice == ""
