@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -35,26 +35,48 @@ class Decided:
     revocation: Performed | None = None
 
 
-def decide(actor: Actor, item: ReviewItem, choice: str, reason: str) -> Decided:
+def _nothing(ended: object) -> None:
+    """Most callers keep nothing of their own with it."""
+
+
+def decide(
+    actor: Actor,
+    item: ReviewItem,
+    choice: str,
+    reason: str,
+    *,
+    before_commit: Callable[[Decided], None] = _nothing,
+) -> Decided:
     """Decide, and begin what follows. The decision stands also where the revocation is refused.
+
+    `before_commit` is called inside the transaction that ends it: that of the revocation where one
+    follows, else that of the decision. It is not called where the revocation is refused.
 
     Raises:
         Refused: as the verbs `review.decide` and `connection.revoke` say.
     """
-    target = Target("review_item", str(item.id))
-    done = perform(actor, "review.decide", target, params={"choice": choice}, reason=reason)
+
+    def last(done: Performed) -> None:
+        if choice != Choice.REVOKE:
+            before_commit(Decided(str(done.event_id)))
+
+    target, params = Target("review_item", str(item.id)), {"choice": choice}
+    done = perform(actor, "review.decide", target, params=params, reason=reason, before_commit=last)
     item.refresh_from_db()
-    return Decided(
-        event=str(done.event_id),
-        revocation=revoke(actor, item) if choice == Choice.REVOKE else None,
-    )
+    event = str(done.event_id)
+    if choice != Choice.REVOKE:
+        return Decided(event)
+    asked = revoke(actor, item, before_commit=lambda asked: before_commit(Decided(event, asked)))
+    return Decided(event, asked)
 
 
-def revoke(actor: Actor, item: ReviewItem) -> Performed:
+def revoke(
+    actor: Actor, item: ReviewItem, *, before_commit: Callable[[Performed], None] = _nothing
+) -> Performed:
     """Ask for the revocation that was decided: an owner's happens at once, others wait.
 
     Its own act, under its own rights, so that a review is no way around an approval; `begin` takes
-    up what a crash left between the two.
+    up what a crash left between the two. `before_commit` is called inside its transaction.
 
     Raises:
         Refused: `nothing_to_begin` where it was decided otherwise meanwhile, or as the verb
@@ -67,6 +89,7 @@ def revoke(actor: Actor, item: ReviewItem) -> Performed:
             operation=done.operation, approval=approval
         ):
             raise Refused("nothing_to_begin", "It was decided otherwise meanwhile.")
+        before_commit(done)
 
     return perform(
         actor,
@@ -77,15 +100,17 @@ def revoke(actor: Actor, item: ReviewItem) -> Performed:
     )
 
 
-def begin(actor: Actor, item: ReviewItem) -> Performed:
-    """Ask for a decided revocation that did not begin, or that did not hold.
+def begin(
+    actor: Actor, item: ReviewItem, *, before_commit: Callable[[Performed], None] = _nothing
+) -> Performed:
+    """Ask for a decided revocation that did not begin, or that did not hold; see `revoke`.
 
     Raises:
         Refused: `nothing_to_begin`, or as the verb `connection.revoke` says.
     """
     if states([item])[item.id] not in AGAIN:
         raise Refused("nothing_to_begin", "No revocation of this account waits to begin.")
-    return revoke(actor, item)
+    return revoke(actor, item, before_commit=before_commit)
 
 
 def states(items: Iterable[ReviewItem]) -> dict[UUID, str]:

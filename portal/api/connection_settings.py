@@ -13,7 +13,7 @@ from approvals import clock
 from connections import lookup, manifests, scopes
 from connections.just_in_time import actions
 from connections.models import JustInTime
-from portal.api import connection_shapes, contract, decisions, shapes
+from portal.api import connection_shapes, contract, decisions, keyed, shapes
 from portal.api.auth import caller
 from portal.api.problems import Problem
 
@@ -78,7 +78,7 @@ def _one(row: JustInTime) -> dict[str, object]:
     "/connections/settings/{connection}",
     summary="Set when a connection sleeps: at once where that is tighter, else ask",
     response={201: shapes.CommittedOut, 202: shapes.WaitingOut},
-    openapi_extra=contract.may(403, 409) | {"parameters": [decisions.IDEMPOTENCY_KEY]},
+    openapi_extra=contract.may(403, 409) | {"parameters": [keyed.HEADER]},
 )
 def set_one(
     request: HttpRequest,

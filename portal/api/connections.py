@@ -18,7 +18,7 @@ from connections.access import listing as listing_of_access
 from connections.ibom import document, export, facts
 from connections.inventory import exporting, filing, manifest
 from connections.models import ConnectedAccount
-from portal.api import connection_shapes, contract, decisions, shapes
+from portal.api import connection_shapes, contract, decisions, keyed, shapes
 from portal.api.audit import not_sequenced
 from portal.api.auth import caller
 from portal.api.problems import Problem, pointer_of, printable
@@ -280,7 +280,7 @@ def one_connection(request: HttpRequest, connection_id: str) -> JsonResponse:
     "/connections/{connection_id}/revoke",
     summary="Revoke a connected account",
     response={201: shapes.CommittedOut, 202: shapes.WaitingOut},
-    openapi_extra=contract.may(403, 404, 409) | {"parameters": [decisions.IDEMPOTENCY_KEY]},
+    openapi_extra=contract.may(403, 404, 409) | {"parameters": [keyed.HEADER]},
 )
 def revoke(request: HttpRequest, connection_id: str, body: RevokeIn | None = None) -> JsonResponse:
     """Answers as `POST /v1/decisions`: 201 for your own, 202 for another person's."""

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
-from approvals import idempotency
 from approvals.closing import as_json
 from approvals.models import Approval, Status
 from approvals.perform import Performed, perform
 from approvals.withdraw import cancel, visible_to
 from audit.actor import Actor, Target
-from portal.api import contract, shapes
+from portal.api import contract, keyed, shapes
 from portal.api.auth import caller
 from portal.api.problems import Problem
 
 router = Router(tags=["Decisions"])
-
-IDEMPOTENCY_KEY: Final[dict[str, Any]] = {
-    "in": "header",
-    "name": "Idempotency-Key",
-    "required": False,
-    "description": "The same call with the same key gets the same answer for 24 hours.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
-}
-_KEY = re.compile("[!-~]{0,200}")
 
 
 class TargetIn(Schema):
@@ -60,54 +49,20 @@ class DecisionIn(Schema):
     "/decisions",
     summary="Block, allow, dismiss …: commit, or ask for a step-up",
     response={201: shapes.CommittedOut, 202: shapes.WaitingOut},
-    openapi_extra=contract.may(403, 409) | {"parameters": [IDEMPOTENCY_KEY]},
+    openapi_extra=contract.may(403, 409) | {"parameters": [keyed.HEADER]},
 )
 def decide(request: HttpRequest, body: DecisionIn) -> JsonResponse:
     """201 when committed, 202 with a binding code when somebody has to approve."""
     actor = caller(request).actor
-    key = request.headers.get("Idempotency-Key", "")
-    if not _KEY.fullmatch(key):
-        words = "Idempotency-Key: at most 200 printable ASCII characters."
-        raise Problem(422, "invalid_request", words)
-    if not key:
-        status, answer = answer_of(_perform(actor, body))
-        return JsonResponse(answer, status=status)
-    try:
-        claim = idempotency.begin(actor, key, f"{request.method} {request.path}", request.body)
-    except idempotency.Mismatch:
-        raise Problem(
-            422, "idempotency_mismatch", "This Idempotency-Key was used for another call."
-        ) from None
-    except idempotency.StillRunning:
-        raise _still_running() from None
-    if isinstance(claim, idempotency.Known):
-        return JsonResponse(claim.answer, status=claim.status)
-    try:
-        done = _perform(actor, body, lambda done: idempotency.finish(claim, *answer_of(done)))
-    except idempotency.ClaimLost:
-        raise _still_running() from None
-    except BaseException:
-        idempotency.abandon(claim)
-        raise
-    status, answer = answer_of(done)
-    return JsonResponse(answer, status=status)
 
+    def act(keep: keyed.Keep) -> keyed.Answer:
+        return answer_of(_perform(actor, body, lambda done: keep(*answer_of(done))))
 
-def _still_running() -> Problem:
-    return Problem(
-        409,
-        "still_running",
-        "The first call with this key is not answered yet.",
-        headers={"Retry-After": "1"},
-    )
-
-
-def _nothing(done: Performed) -> None:
-    """No key, no answer to keep."""
+    return keyed.answered(request, act)
 
 
 def _perform(
-    actor: Actor, body: DecisionIn, before_commit: Callable[[Performed], None] = _nothing
+    actor: Actor, body: DecisionIn, before_commit: Callable[[Performed], None]
 ) -> Performed:
     params = dict(body.params)
     if body.finding_id:

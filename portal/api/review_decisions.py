@@ -12,7 +12,7 @@ from pydantic import ConfigDict
 from approvals.perform import Performed, Refused
 from connections.models import ReviewItem
 from connections.reviews import remedy, rights
-from portal.api import contract, decisions, review_shapes, shapes
+from portal.api import contract, decisions, keyed, review_shapes, shapes
 from portal.api.auth import caller
 from portal.api.reviews import not_there, visible
 from portal.ops.refused import tell
@@ -33,7 +33,7 @@ class DecideIn(Schema):
     "/reviews/{review_id}/accounts/{account_id}/decide",
     summary="Keep, reduce or revoke an account of a review",
     response={201: review_shapes.DecidedOut, 202: review_shapes.DecidedWaitingOut},
-    openapi_extra=contract.may(403, 404, 409),
+    openapi_extra=contract.may(403, 404, 409) | {"parameters": [keyed.HEADER]},
 )
 def decide(request: HttpRequest, review_id: UUID, account_id: UUID, body: DecideIn) -> JsonResponse:
     """For whoever reviews it. A revocation follows at once: 202 where it has to be approved.
@@ -42,42 +42,70 @@ def decide(request: HttpRequest, review_id: UUID, account_id: UUID, body: Decide
     until a revocation began.
     """
     item = _item(request, review_id, account_id)
-    before, revocation, refused = item.event, None, None
+
+    def act(keep: keyed.Keep) -> keyed.Answer:
+        return _decide(request, item, body, keep)
+
+    return keyed.answered(request, act)
+
+
+def _decide(
+    request: HttpRequest, item: ReviewItem, body: DecideIn, keep: keyed.Keep
+) -> keyed.Answer:
+    before, actor = item.event, caller(request).actor
     try:
-        done = remedy.decide(caller(request).actor, item, body.decision, body.reason.strip())
-        revocation = done.revocation
+        done = remedy.decide(
+            actor,
+            item,
+            body.decision,
+            body.reason.strip(),
+            before_commit=lambda done: keep(*_answer_of(item, done.revocation)),
+        )
     except Refused as no:
         tell(request, no.code)
         item.refresh_from_db()
         if item.event == before:
             raise
-        refused = {"code": no.code, "detail": no.detail}
+        found = _answer_of(item, None, {"code": no.code, "detail": no.detail})
+        keep(*found)
+        return found
+    return _answer_of(item, done.revocation)
+
+
+def _answer_of(
+    item: ReviewItem, revocation: Performed | None, refused: dict[str, str] | None = None
+) -> keyed.Answer:
     item.refresh_from_db()
-    told = {"event_id": item.event, "decision": str(item.choice)}
-    status, answer = _of(revocation)
+    status: int = 201
+    answer: dict[str, Any] = {"operation": None, "effects": []}
+    if revocation is not None:
+        status, answer = decisions.answer_of(revocation)
+    answer |= {"event_id": item.event, "decision": str(item.choice)}
     if status == 201:
         state = remedy.states([item])[item.id]
-        told |= {"remedy": remedy.WORDS[state], "refused": refused}  # type: ignore[dict-item]
-    return JsonResponse(answer | told, status=status)
-
-
-def _of(revocation: Performed | None) -> tuple[int, dict[str, Any]]:
-    if revocation is None:
-        return 201, {"operation": None, "effects": []}
-    return decisions.answer_of(revocation)
+        answer |= {"remedy": remedy.WORDS[state], "refused": refused}
+    return status, answer
 
 
 @router.post(
     "/reviews/{review_id}/accounts/{account_id}/revoke",
     summary="Ask for a revocation that a review decided",
     response={201: shapes.CommittedOut, 202: shapes.WaitingOut},
-    openapi_extra=contract.may(403, 404, 409, 422),
+    openapi_extra=contract.may(403, 404, 409, 422) | {"parameters": [keyed.HEADER]},
 )
 def revoke(request: HttpRequest, review_id: UUID, account_id: UUID) -> JsonResponse:
     """Where it did not begin, or did not hold; under the rights of `connection.revoke`."""
     item = _item(request, review_id, account_id)
-    status, answer = decisions.answer_of(remedy.begin(caller(request).actor, item))
-    return JsonResponse(answer, status=status)
+
+    def act(keep: keyed.Keep) -> keyed.Answer:
+        begun = remedy.begin(
+            caller(request).actor,
+            item,
+            before_commit=lambda begun: keep(*decisions.answer_of(begun)),
+        )
+        return decisions.answer_of(begun)
+
+    return keyed.answered(request, act)
 
 
 def _item(request: HttpRequest, review_id: UUID, account_id: UUID) -> ReviewItem:

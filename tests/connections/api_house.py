@@ -80,11 +80,13 @@ class ApiHouse(House):
             "roles=[role] if role else [])\n"
         )
 
-    def said(self, method: str, path: str, who: str = "", body: Any = None, **more: Any) -> Any:
+    def said(
+        self, method: str, path: str, who: str = "", body: Any = None, key: str = "", **more: Any
+    ) -> Any:
         """The answer to somebody; to nobody without a subject. `more` are claims of the token."""
         role = PEOPLE[who][1] if who else ""
         claims = {ROLES: [role] if role else []} | more
-        headers = {}
+        headers = {"Idempotency-Key": key} if key else {}
         if who:
             headers["Authorization"] = f"Bearer {self.vault.token(who, 'ata-cli', **claims)}"
         return httpx.request(method, self.url + path, json=body, headers=headers, timeout=60)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
+
+import pytest
 
 from tests.connections.api_house import (
     ADMIN,
@@ -187,3 +190,82 @@ def test_the_signed_result_is_for_admins_and_auditors_once_it_is_closed(place: A
     assert head["result_sha256"] == told["data"]["result_sha256"]
     one = of(accounts(place, review, MIA), MIA)
     assert place.refusal("POST", door(review, one), MIA, keep()) == (409, "review_closed")
+
+
+def decided(place: ApiHouse) -> list[str]:
+    return [one["data"]["choice"] for one in place.events(action="review.decided")]
+
+
+def test_a_decision_repeated_with_its_key_has_the_same_answer(place: ApiHouse) -> None:
+    review, key = opened(place), "one-key"
+    mias = accounts(place, review, MIA)
+    path, other = door(review, of(mias, MIA)), door(review, of(mias, MIA, "gitlab"))
+    before = len(decided(place))
+    first = place.said("POST", path, MIA, keep("fine"), key=key)
+    assert first.status_code == 201, first.text
+    again = place.said("POST", path, MIA, keep("fine"), key=key)
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert len(decided(place)) == before + 1
+    mismatch = (422, "idempotency_mismatch")
+    assert place.refusal("POST", path, MIA, keep("else"), key=key) == mismatch
+    assert place.refusal("POST", other, MIA, keep("fine"), key=key) == mismatch
+    assert place.refusal("POST", path, MIA, keep(), key="k" * 201) == (422, "invalid_request")
+    assert len(decided(place)) == before + 1
+    # Another person's key is another key, and a refused call leaves its key free.
+    milos = door(review, of(accounts(place, review, MILO), MILO))
+    gone = {"decision": "revoke"}
+    assert place.refusal("POST", milos, MILO, gone, key=key) == (409, "reason_needed")
+    assert place.said("POST", milos, MILO, keep(), key=key).status_code == 201
+
+
+@pytest.mark.parametrize("by", ["owner", "admin"])
+def test_a_revocation_repeated_with_its_key_is_asked_for_once(place: ApiHouse, by: str) -> None:
+    review, who = (opened(place), MIA) if by == "owner" else (by_admins(place), ADMIN)
+    path = door(review, of(accounts(place, review, who), MIA))
+    body = {"decision": "revoke", "reason": "old"}
+    first = place.said("POST", path, who, body, key=f"of-{by}")
+    again = place.said("POST", path, who, body, key=f"of-{by}")
+    assert first.status_code == (201 if by == "owner" else 202), first.text
+    assert (again.status_code, again.json()) == (first.status_code, first.json())
+    assert place.refusal("POST", path, who, body) == (409, "already_begun")
+
+
+def test_a_refused_revocation_and_one_asked_for_again_keep_their_answers(place: ApiHouse) -> None:
+    review = by_admins(place)
+    one = of(accounts(place, review, ADMIN), MIA)
+    body = {"decision": "revoke", "reason": "old"}
+    asked = place.said("POST", door(review, one), ADMIN, body).json()
+    place.said("POST", f"/v1/approvals/{asked['approval_id']}/cancel", ADMIN)
+    path = door(review, one, "revoke")
+    first = place.said("POST", path, ADMIN, key="again")
+    second = place.said("POST", path, ADMIN, key="again")
+    assert (first.status_code, first.json()) == (202, second.json())
+    assert place.refusal("POST", door(review, one), ADMIN, body, key="again") == (
+        422, "idempotency_mismatch"
+    )  # fmt: skip
+    milos = of(accounts(place, review, ADMIN), MILO)
+    gone = f"ConnectedAccount.objects.filter(pk={milos['connection_id']!r})"
+    place.runs(f"{gone}.update(state='revoked')")
+    told = [place.said("POST", door(review, milos), ADMIN, body, key="gone") for _ in range(2)]
+    assert [one.json()["refused"]["code"] for one in told] == ["already_revoked"] * 2
+    assert told[0].json() == told[1].json()
+
+
+def test_a_key_whose_call_died_between_decision_and_revocation_takes_it_up(
+    place: ApiHouse,
+) -> None:
+    review = opened(place)
+    one = of(accounts(place, review, MIA), MIA)
+    body = json.dumps({"decision": "revoke", "reason": "old"}, separators=(",", ":"))
+    path = door(review, one)
+    place.runs(
+        "from approvals import idempotency\nfrom approvals.models import IdempotencyRecord\n"
+        f"me = person({MIA!r})\n"
+        f"idempotency.begin(me, 'died', 'POST {path}', {body.encode()!r})\n"
+        "IdempotencyRecord.objects.filter(key='died').update(created=now - timedelta(minutes=1))\n"
+        f"perform(me, 'review.decide', Target('review_item', {one['id']!r}),"
+        " params={'choice': 'revoke'}, reason='old')"
+    )
+    done = place.said("POST", path, MIA, json.loads(body), key="died")
+    assert done.status_code == 201 and done.json()["refused"] is None, done.text
+    assert done.json()["remedy"] == "refused; the deletion at Auth0 is pending"
