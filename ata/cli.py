@@ -49,7 +49,7 @@ COMMANDS: Final = {
     ),
     "reviews": (
         "reviews:app",
-        "List access reviews, decide in them, or fetch the signed result of one.",
+        "List access reviews, open, decide or close one, or fetch its signed result.",
     ),
     "freeze": (
         "freezing:freeze",

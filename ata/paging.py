@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from ata.options import open_screen
 from ata.text import safe
 
 if TYPE_CHECKING:
@@ -44,6 +45,31 @@ def collect(
         after = str(body.get("next") or "")
         if not after or not found or len(items) >= limit:
             return {**body, "items": items, "next": after or None}
+
+
+def list_all(
+    ctx: typer.Context,
+    path: str,
+    *,
+    limit: int,
+    after: str,
+    json_output: bool,
+    columns: Sequence[str],
+    row: Callable[[dict[str, object]], Sequence[object]],
+    empty: str,
+) -> None:
+    """What a list command does: ask, print a table or the answer as JSON, and say how to go on.
+
+    Raises:
+        AtaError: as `collect`.
+    """
+    from ata.portal import Portal
+
+    screen = open_screen(ctx, json_output)
+    with Portal.open() as portal:
+        body = collect(portal, path, limit=limit, after=after)
+    screen.rows(columns, [row(one) for one in items_of(body)], empty=empty, value=body)
+    say_more(screen, body)
 
 
 def items_of(body: Mapping[str, object]) -> list[dict[str, object]]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ata.options import Json, Reason, open_screen
-from ata.paging import PAGE, After, Limit, collect, items_of, say_more
+from ata.paging import PAGE, After, Limit, list_all
 
 app = typer.Typer(
     help="List what was allowed beyond manifests, or take it back.",
@@ -23,18 +23,16 @@ def list_allowances(
     ctx: typer.Context, limit: Limit = PAGE, after: After = "", json_output: Json = False
 ) -> None:
     """List what holds now: yours; everybody's for operators, admins and auditors."""
-    from ata.portal import Portal
-
-    screen = open_screen(ctx, json_output)
-    with Portal.open() as portal:
-        body = collect(portal, _PATH, limit=limit, after=after)
-    screen.rows(
-        ("Id", "Component", "Scopes", "Connection", "Owner", "Until"),
-        [_row(one) for one in items_of(body)],
+    list_all(
+        ctx,
+        _PATH,
+        limit=limit,
+        after=after,
+        json_output=json_output,
+        columns=("Id", "Component", "Scopes", "Connection", "Owner", "Until"),
+        row=_row,
         empty="Nothing is allowed beyond manifests.",
-        value=body,
     )
-    say_more(screen, body)
 
 
 @app.command()

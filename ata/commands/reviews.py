@@ -1,7 +1,8 @@
-"""`ata reviews list|show|decide|revoke|result`: access reviews."""
+"""`ata reviews list|show|open|decide|revoke|close|result`: access reviews."""
 
 from __future__ import annotations
 
+import uuid
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,9 +10,10 @@ from urllib.parse import quote
 
 import typer
 
+from ata.commands import campaigns
 from ata.errors import AtaError, ExitCode, usage_error
 from ata.options import Json, NoWait, Reason, open_screen
-from ata.paging import PAGE, After, Limit, collect, items_of, say_more
+from ata.paging import PAGE, After, Limit, collect, items_of, list_all, say_more
 from ata.screen import paint
 from ata.text import safe
 
@@ -19,10 +21,12 @@ if TYPE_CHECKING:
     from ata.portal import Portal
 
 app = typer.Typer(
-    help="List access reviews, decide in them, or fetch the signed result of one.",
+    help="List access reviews, open, decide or close one, or fetch its signed result.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+app.command("open")(campaigns.begin)
+app.command("close")(campaigns.close)
 _PATH = "/v1/reviews"
 Review = Annotated[str, typer.Argument(metavar="REVIEW", help="The review's id.")]
 Account = Annotated[
@@ -52,28 +56,20 @@ def list_reviews(
     ctx: typer.Context, limit: Limit = PAGE, after: After = "", json_output: Json = False
 ) -> None:
     """List the reviews that you may see, newest first, with what waits for you."""
-    from ata.portal import Portal
-
-    screen = open_screen(ctx, json_output)
-    with Portal.open() as portal:
-        body = collect(portal, _PATH, limit=limit, after=after)
-    screen.rows(
-        ("Id", "Title", "State", "Due", "Decided", "For you"),
-        [
-            (
-                one.get("id"),
-                one.get("title"),
-                one.get("state"),
-                one.get("due"),
-                _decided(one),
-                one.get("waits_for_you"),
-            )
-            for one in items_of(body)
-        ],
+    list_all(
+        ctx,
+        _PATH,
+        limit=limit,
+        after=after,
+        json_output=json_output,
+        columns=("Id", "Title", "State", "Due", "Decided", "For you"),
+        row=lambda one: (
+            *(one.get(name) for name in ("id", "title", "state", "due")),
+            _decided(one),
+            one.get("waits_for_you"),
+        ),
         empty="No access reviews.",
-        value=body,
     )
-    say_more(screen, body)
 
 
 @app.command()
@@ -128,7 +124,7 @@ def decide(
     with Portal.open() as portal:
         path = _address(portal, review, account)
         body = {"decision": decision.value, "reason": reason}
-        answer = portal.post(f"{path}/decide", body)
+        answer = portal.post(f"{path}/decide", body, idempotency_key=str(uuid.uuid4()))
         follow(portal, screen, answer, wait=not no_wait)
     if isinstance(refused := answer.body.get("refused"), dict):
         if not screen.json_output:
@@ -151,7 +147,8 @@ def revoke(
 
     screen = open_screen(ctx, json_output)
     with Portal.open() as portal:
-        answer = portal.post(f"{_address(portal, review, account)}/revoke", {})
+        path = f"{_address(portal, review, account)}/revoke"
+        answer = portal.post(path, {}, idempotency_key=str(uuid.uuid4()))
         follow(portal, screen, answer, wait=not no_wait)
 
 

@@ -7,29 +7,27 @@ from typing import Annotated
 import typer
 
 from ata.options import Json, open_screen
-from ata.paging import PAGE, After, Limit, collect, items_of, say_more
+from ata.paging import PAGE, After, Limit, list_all
 from ata.screen import paint
 
 _PATH = "/v1/connections/unfinished"
-_COLUMNS = ("what", "waits_for", "since", "state", "detail", "step")
+_MEMBERS = ("what", "waits_for", "since", "state", "detail", "step")
 
 
 def unfinished(
     ctx: typer.Context, limit: Limit = PAGE, after: After = "", json_output: Json = False
 ) -> None:
     """List what is decided and not finished, the oldest first; for admins and auditors."""
-    from ata.portal import Portal
-
-    screen = open_screen(ctx, json_output)
-    with Portal.open() as portal:
-        body = collect(portal, _PATH, limit=limit, after=after)
-    screen.rows(
-        ("What", "Waits for", "Since", "State", "Detail", "Step"),
-        [[one.get(name) or "" for name in _COLUMNS] for one in items_of(body)],
+    list_all(
+        ctx,
+        _PATH,
+        limit=limit,
+        after=after,
+        json_output=json_output,
+        columns=("What", "Waits for", "Since", "State", "Detail", "Step"),
+        row=lambda one: [one.get(name) or "" for name in _MEMBERS],
         empty="Everything is finished.",
-        value=body,
     )
-    say_more(screen, body)
 
 
 def retry(

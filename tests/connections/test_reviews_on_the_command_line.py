@@ -6,15 +6,20 @@ import hashlib
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.connections.api_house import (
     ADMIN,
     AUDITOR,
     MIA,
     MILO,
+    NOT_THERE,
     ApiHouse,
 )
 from tests.connections.review_house import (
     ANEW,
+    LIST,
+    TOMORROW,
     accounts,
     by_admins,
     decides,
@@ -98,3 +103,58 @@ def test_the_command_line_fetches_the_result(place: ApiHouse, tmp_path: Path) ->
     place.runs(f"Review.objects.filter(pk={review!r}).update(result='{json.dumps({})}')")
     no = place.ata(tmp_path, AUDITOR, f"{fetch} --force", code=1)
     assert no["error"]["code"] == "result_differs"
+
+
+def test_the_command_line_opens_a_review_and_closes_it(place: ApiHouse, tmp_path: Path) -> None:
+    words = f"reviews open --title Spring --due {TOMORROW}"
+    done = place.ata(tmp_path, ADMIN, f"{words} --connection github --show excess --admin me")
+    head = done["review"]
+    assert (done["status"], head["state"], head["counts"]["accounts"]) == ("done", "open", 1)
+    assert head["filter"].startswith("GitHub accounts, those with more scope")
+    told = place.events(action="review.opened")[0]
+    assert (told["id"], told["data"]["reviewers"]) == (done["event_id"], "admins")
+    assert (told["id"], told["actor"]["sub"]) == (head["opened_event"], ADMIN)
+    plain = place.typed(tmp_path, ADMIN, words)
+    assert "Opened with 3 accounts" in plain.stdout, plain.stderr
+    number = accounts(place, head["id"], ADMIN)[0]["number"]
+    place.ata(tmp_path, ADMIN, f"reviews decide {head['id']} {number} keep")
+    closed = place.ata(tmp_path, ADMIN, f"reviews close {head['id']}")
+    assert closed["review"]["counts"]["keep"] == 1 and closed["review"]["state"] == "closed"
+    told = place.events(action="review.closed")[0]
+    assert closed["review"]["result_sha256"] == told["data"]["result_sha256"]
+    no = place.ata(tmp_path, ADMIN, f"reviews close {head['id']}", code=1)
+    assert no["error"]["code"] == "review_closed" and no["error"]["fix"]
+
+
+@pytest.mark.parametrize(
+    ("who", "words", "code"),
+    [
+        (MIA, "", "not_permitted"),
+        (AUDITOR, "", "not_permitted"),
+        (ADMIN, "--connection nowhere", "nothing_to_review"),
+        (ADMIN, "--due 2020-01-01", "bad_due"),
+        (ADMIN, f"--admin {MIA}", "unknown_reviewer"),
+    ],
+    ids=str,
+)
+def test_what_opens_no_review_says_why_on_the_command_line(
+    place: ApiHouse, tmp_path: Path, who: str, words: str, code: str
+) -> None:
+    line = f"reviews open --title Spring --due {TOMORROW} {words}"
+    no = place.ata(tmp_path, who, line, code=1)
+    assert no["error"]["code"] == code and no["error"]["fix"]
+    assert place.said("GET", LIST, ADMIN).json()["items"] == []
+
+
+@pytest.mark.parametrize("words", ["--due soon", "--state revoked", "--show old", "--title"])
+def test_what_cannot_be_typed_is_a_usage_error(place: ApiHouse, tmp_path: Path, words: str) -> None:
+    line = f"reviews open --title Spring --due {TOMORROW} {words}"
+    assert place.typed(tmp_path, ADMIN, line).returncode == 2
+
+
+def test_only_an_admin_closes_on_the_command_line(place: ApiHouse, tmp_path: Path) -> None:
+    review = opened(place)
+    for who, which, code in ((MIA, review, "not_permitted"), (ADMIN, NOT_THERE, "unknown_review")):
+        no = place.ata(tmp_path, who, f"reviews close {which}", code=1)
+        assert no["error"]["code"] == code and no["error"]["fix"]
+    assert place.said("GET", f"{LIST}/{review}", ADMIN).json()["state"] == "open"
