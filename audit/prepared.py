@@ -43,6 +43,33 @@ def _kind() -> Any:
 
     class Prepared(raw):  # type: ignore[misc]
         def execute(self, query: str, params: Any = None) -> Any:
+            try:
+                return super().execute(query, params, prepare=True)
+            except psycopg().errors.FeatureNotSupported as error:
+                if not _is_outdated(error) or not _is_at_rest(self.connection):
+                    raise
+            _forget_plans(self.connection)
             return super().execute(query, params, prepare=True)
 
     return Prepared
+
+
+def _is_outdated(error: Any) -> bool:
+    """Whether a migration changed the columns that a kept plan reads: the server then plans it anew
+    only for who does not rely on their types ("cached plan must not change result type")."""
+    return bool(error.diag.source_function == "RevalidateCachedQuery")
+
+
+def _is_at_rest(connected: Any) -> bool:
+    """Whether no transaction is under way: then the refused statement was all there was of it.
+
+    One that is under way is lost; its rollback has psycopg forget the plans.
+    """
+    return bool(connected.info.transaction_status == psycopg().pq.TransactionStatus.IDLE)
+
+
+def _forget_plans(connected: Any) -> None:
+    """Have psycopg and the server forget every plan of a connection, which a rollback does."""
+    with psycopg().Cursor(connected) as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("ROLLBACK")
