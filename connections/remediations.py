@@ -20,7 +20,8 @@ from connections.reviews import remedy
 
 MOST: Final = 200
 """Rows on the page, and rows of a kind that are read at once."""
-_COUNTED: Final = 1_000
+COUNTED: Final = 1_000
+"""What is counted at most; behind it is more."""
 KINDS: Final = ("deletion", "request", "review", "step", "suspension")
 _ABOUT: Final = ("connection", "selection", "service", "person", "agent")
 _ENDING: Final = (State.REVOKED, State.REVOCATION_PENDING)
@@ -63,8 +64,8 @@ class Remediation:
 
 
 def pending() -> list[Remediation]:
-    """What is not finished, the oldest first: the first thousand of it."""
-    return list(islice(_walk(None), _COUNTED))
+    """What is not finished, the oldest first: the first thousand of it, and one more."""
+    return list(islice(_walk(None), COUNTED + 1))
 
 
 def page(after: Place | None, limit: int) -> tuple[list[Remediation], bool]:

@@ -18,7 +18,8 @@ from portal.api.problems import Problem
 
 router = Router(tags=["Connections"])
 
-_CURSOR = paging.cursor(f"({'|'.join(remediations.KINDS)})", paging.ID)
+CURSOR = paging.cursor(f"({'|'.join(remediations.KINDS)})", paging.ID)
+"""The pattern of a place in the list, or of its beginning."""
 
 
 @router.get(
@@ -30,7 +31,7 @@ _CURSOR = paging.cursor(f"({'|'.join(remediations.KINDS)})", paging.ID)
 def index(
     request: HttpRequest,
     limit: paging.Limit = paging.MOST,
-    after: Annotated[str, Field(pattern=_CURSOR)] = "",
+    after: Annotated[str, Field(pattern=CURSOR)] = "",
 ) -> JsonResponse:
     """Deletions, remote steps, requests and decisions of reviews that wait for somebody.
 
@@ -38,17 +39,23 @@ def index(
     """
     if not caller(request).actor.roles & lookup.SEES_ALL:
         raise Problem(403, "not_permitted", "What is not finished is for admins and auditors.")
-    found, more = remediations.page(_place(after), limit)
+    found, more = remediations.page(place_of(after), limit)
     last = found[-1].place if more else None
     return JsonResponse(
         {
             "items": [_one(one) for one in found],
-            "next": paging.write(last.since, last.kind, last.id.hex) if last else None,
+            "next": cursor_of(last) if last else None,
         }
     )
 
 
-def _place(after: str) -> Place | None:
+def cursor_of(place: Place) -> str:
+    """What goes on behind a place."""
+    return paging.write(place.since, place.kind, place.id.hex)
+
+
+def place_of(after: str) -> Place | None:
+    """The place that a text of the form `CURSOR` names; None for the beginning."""
     if not after:
         return None
     since, (kind, id) = paging.read(after)

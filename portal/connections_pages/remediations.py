@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import UUID
 
 from django.contrib import messages
@@ -11,6 +12,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from connections import remediations
+from connections.remediations import COUNTED, MOST
+from portal.api.unfinished import CURSOR, cursor_of, place_of
 from portal.identity.current import actor, needs_role
 
 
@@ -19,11 +22,22 @@ from portal.identity.current import actor, needs_role
 @require_safe
 def unfinished(request: HttpRequest) -> HttpResponseBase:
     """What waits for whom since when; admins may have a step tried again."""
-    rows = remediations.pending()
+    after = request.GET.get("after", "")
+    place = place_of(after) if re.fullmatch(CURSOR, after) else None
+    # From the beginning it is counted, as far as that goes; behind a place only the page is read.
+    if place is None:
+        found = remediations.pending()
+        rows, more = found[:MOST], len(found) > MOST
+    else:
+        rows, more = remediations.page(place, MOST)
+        found = rows
     context = {
-        "rows": rows[: remediations.MOST],
-        "total": len(rows),
-        "failed": sum(row.state == "failed" for row in rows),
+        "rows": rows,
+        "total": min(len(found), COUNTED),
+        "uncounted": len(found) > COUNTED,
+        "failed": sum(row.state == "failed" for row in found),
+        "resumed": place is not None,
+        "next_url": f"?after={cursor_of(rows[-1].place)}" if more else "",
         "may": "admin" in actor(request).roles,
     }
     return render(request, "connections/remediations.html", context)

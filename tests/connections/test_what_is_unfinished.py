@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -172,3 +175,49 @@ def test_what_is_no_open_step_of_a_connection_is_not_tried(
     stranger = client.post(f"/connections/remediations/{other.pk}/retry/")
     assert stranger["Location"].startswith("/oidc/authenticate/")
     assert set(Effect.objects.values_list("state", flat=True)) == {"done", "failed"}
+
+
+def pending_deletions(account: ConnectedAccount, many: int) -> None:
+    """As many accounts of the same person that wait for them, one a second."""
+    ConnectedAccount.objects.bulk_create(
+        ConnectedAccount(
+            iss=account.iss,
+            sub=account.sub,
+            connection="github",
+            auth0_id=f"cac_{number}_waits",
+            state=State.REVOCATION_PENDING,
+            state_since=clock.now() - timedelta(seconds=many - number),
+            source="management",
+            seen_at=account.seen_at,
+            watched_since=account.watched_since,
+        )
+        for number in range(many)
+    )
+
+
+@pytest.mark.parametrize(("many", "said"), [(200, ""), (1_000, "1,000."), (1_001, "1,000+.")])
+def test_the_page_says_where_it_stopped_counting(
+    account: ConnectedAccount, many: int, said: str
+) -> None:
+    pending_deletions(account, many)
+    page = signed_in("auditor", "auditor").get("/connections/remediations/").content.decode()
+    assert (f"The oldest 200 of {said}" in page) == bool(said)
+    assert ("Newer" in page) == bool(said)
+
+
+def test_five_thousand_are_gone_through_page_by_page(
+    account: ConnectedAccount, django_assert_max_num_queries: Any
+) -> None:
+    pending_deletions(account, 5_000)
+    client, url, seen = signed_in("auditor", "auditor"), "/connections/remediations/", 0
+    client.get(url)  # what a process reads once
+    with django_assert_max_num_queries(48):
+        client.get(url)
+    while url:
+        page = client.get(url)
+        seen += len(page.context["rows"])
+        url = page.context["next_url"] and f"/connections/remediations/{page.context['next_url']}"
+    assert seen == 5_000
+    assert (
+        signed_in("auditor", "auditor").get("/connections/remediations/?after=x").status_code == 200
+    )
