@@ -10,7 +10,7 @@ from typing import Any
 from audit import decisions
 from audit.charts import Facet
 from audit.ledger.query import Clause, EventQuery
-from audit.ledger.vocabulary import HUMAN_WORDS
+from audit.ledger.vocabulary import HUMAN_WORDS, SEVERITIES
 from audit.search import FACET_KEYS, Overview
 from portal.audit_pages.reading import Mistake, Reading, text_of
 from portal.web import histogram
@@ -76,19 +76,28 @@ def _many(clause: Clause) -> str:
 def facets(reading: Reading, overview: Overview) -> list[dict[str, Any]]:
     """Facets with counts; a value toggles, and stays while it is on even at zero."""
     found = {facet.key: facet for facet in overview.facets}
-    shown = (_facet(reading, found[key], label) for key, label in _LABELS.items())
+    total = overview.page.total.count
+    shown = (_facet(reading, found[key], label, total) for key, label in _LABELS.items())
     return [facet for facet in shown if facet["values"]]
 
 
-def _facet(reading: Reading, facet: Facet, label: str) -> dict[str, Any]:
+def _facet(reading: Reading, facet: Facet, label: str, total: int) -> dict[str, Any]:
     key = FACET_KEYS.get(facet.key, facet.key)
     on = reading.query.values(key)
     counted = [(f"{v}.*" if facet.key == "family" else v, n) for v, n in facet.values]
     if facet.key == "human":
         counted.sort(reverse=True)
+    if facet.key == "severity":
+        counted.sort(key=lambda one: SEVERITIES.index(one[0]), reverse=True)
     known = {value for value, _ in counted[:_SHOWN]}
-    rows = counted[:_SHOWN] + [(v, n) for v, n in counted[_SHOWN:] if v in on]
-    rows += [(value, 0) for value in on if value not in dict(counted) and value not in known]
+    rows: list[tuple[str, int | None]] = [*counted[:_SHOWN]]
+    rows += [(v, n) for v, n in counted[_SHOWN:] if v in on]
+    rest = [value for value in on if value not in dict(counted) and value not in known]
+    if facet.key == "family" and len(on) <= _MANY:
+        # An exact action is in no family's count: alone it is all that matches, else not counted.
+        rows += [(value, total if len(on) == 1 else None) for value in rest]
+    elif facet.key != "family":
+        rows += [(value, 0) for value in rest]
     values = [
         {
             "text": _value_text(facet.key, value),

@@ -127,6 +127,24 @@ def test_a_facet_that_is_on_stays_at_zero(trail: None, ada: Client) -> None:
     assert "Nothing matches" in page
 
 
+def test_an_exact_action_that_is_on_counts_what_it_finds(trail: None, ada: Client) -> None:
+    assert "token.refused 1," in _facets(text_of(ada.get("/audit/?action=token.refused")))
+    both = _facets(text_of(ada.get("/audit/?action=token.refused&action=audit.exported")))
+    assert "token.refused, on" in both  # of two together no number is known, so none is said
+
+
+def test_what_finds_nothing_says_which_part_to_drop(trail: None, ada: Client) -> None:
+    page = text_of(ada.get("/audit/?q=pdf&outcome=denied"))
+    assert links(page, "Without outcome:denied") == ["/audit/?q=pdf"]
+    assert 'id="facets"' not in text_of(ada.get("/audit/?q=zzzz"))
+
+
+def _facets(page: str) -> str:
+    found = re.search(r'<aside id="facets".*?</aside>', page, re.DOTALL)
+    assert found is not None
+    return " ".join(re.sub(r"<[^>]+>", " ", found[0]).split()).replace(" ,", ",")
+
+
 def test_bars_narrow_the_range(trail: None, ada: Client) -> None:
     page = text_of(ada.get("/audit/"))
     bars = re.findall(r'<a href="([^"]*)" data-start="([^"]*)"', page)
