@@ -21,6 +21,7 @@ from audit.proofs import NotSequenced
 from portal.audit_pages import exhibit
 from portal.audit_pages.path_picture import PathPicture, picture
 from portal.audit_pages.readers import may_read, reads_everything
+from portal.env import env
 from portal.identity.current import actor
 
 
@@ -49,6 +50,7 @@ def event(request: HttpRequest, event_id: UUID) -> HttpResponse:
         "raw": exhibit.pretty(mask(found.event)),
         "place": _place(found, entry),
         "command": (
+            f"curl -s {env.issuer}.well-known/jwks.json > jwks.json\n"
             f"ata verify evidence-{short}.zip --vkey '{proofs.vkey()}' --issuer-keys jwks.json"
         ),
         "crumbs": [{"text": "Audit trail", "url": "/audit/"}, {"text": "Event"}],

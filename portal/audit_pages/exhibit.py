@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -224,11 +225,19 @@ def _why(event: dict[str, Any]) -> list[Fact]:
     return [
         Fact("Reason", shown(event["reason"])),
         Fact("Finding", finding or shown(data.get("finding_id"))),
-        Fact("Policy", shown(data.get("policy_words")) or shown(data.get("policy"))),
+        Fact("Policy", shown(data.get("policy_words"))),
+        *_version(shown(data.get("policy"))),
         Fact("Approval", approval, "link", url=f"/approvals/{approval}/"),
         Fact("Code", shown(data.get("code")), "mono"),
         Fact("Intent", event["intent_hash"], "hash"),
     ]
+
+
+def _version(digest: str) -> list[Fact]:
+    """The policy that was in force: every decision repeats its digest."""
+    if not re.fullmatch(r"[0-9a-f]{64}", digest):
+        return [Fact("Policy version", digest)]
+    return [Fact("Policy version", digest, "hash", url=f"/approvals/policy/{digest}/")]
 
 
 def _changes(changes: Any) -> list[dict[str, Any]]:

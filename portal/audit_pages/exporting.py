@@ -6,6 +6,7 @@ import json
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import (
     Http404,
@@ -156,6 +157,14 @@ def _job(job_id: UUID) -> ExportJob:
     return job
 
 
+def _commands(file: str) -> str:
+    """What checks the file without us, from the folder of the downloads."""
+    return (
+        f"curl -s {settings.PORTAL_URL}/log/key > log.key\n"
+        f"ata verify {file}.manifest.json {file} --entries log.ndjson --vkey log.key"
+    )
+
+
 def _total(job: ExportJob) -> search.Total:
     if job.finished:
         return search.Total(job.rows)
@@ -188,4 +197,5 @@ def _shown(job: ExportJob) -> dict[str, Any]:
         "expires": job.expires,
         "event": job.event,
         "file": file_name(job),
+        "commands": _commands(file_name(job)),
     }

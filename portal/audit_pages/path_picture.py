@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 STEP = 34
 _HIGH = 46
-_MARGIN = 14
+_MARGIN = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
@@ -84,6 +85,8 @@ def test_an_exhibit_tells_what_is_proven_and_what_is_not(event: Event, ada: Clie
     assert "It is entry 0 of 2 in the tree that ledger.example/test signed." in page
     assert "no quorum of witnesses that you trust has cosigned it" in page
     assert "That what the entry says is true" in page
+    fetched = "curl -s https://issuer.example/.well-known/jwks.json > jwks.json"
+    assert fetched in page.replace(settings.ENV.issuer, "https://issuer.example/")
 
 
 def test_an_exhibit_shows_the_entry_byte_for_byte_and_masks_secrets(
@@ -144,6 +147,8 @@ def test_the_picture_joins_on_the_sides_that_verify(size: int) -> None:
     for index in {0, 1, size // 2, size - 1} & set(range(size)):
         path = merkle.inclusion_proof(leaves, index, size)
         drawn = picture(index, size, len(path)).joints
+        whole = picture(index, size, len(path))
+        assert all(4 <= j.ny <= whole.height - 4 for j in whole.joints)  # nothing is cut off
         node = leaves[index]
         for joint, neighbour in zip(drawn, path, strict=True):
             pair = (node, neighbour) if joint.side == "right" else (neighbour, node)
