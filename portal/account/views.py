@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from approvals.passkeys import keys
 from audit import exports
-from portal.account import history
+from portal.account import browsers, history
 from portal.account.assurance_words import NEEDS_IT, assurance
 from portal.account.passkey_words import rows
 from portal.audit_pages.exporting import with_headers
@@ -40,7 +40,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "assurance": assurance(current) if current else None,
         "within": WITHIN_S // 60,
         "needs_fresh": f"{', '.join(NEEDS_IT[:-1])} and {NEEDS_IT[-1]}",
-        "sessions": _sessions(request),
+        "sessions": [(one, browsers.in_words(one.user_agent)) for one in _sessions(request)],
         "passkeys": rows(keys.of(me)),
         "history": history.mine(me, request.GET.get("cursor", "")),
         "decides": bool(me.roles & {"operator", "admin"}),
