@@ -36,7 +36,7 @@ def applications(request: HttpRequest) -> HttpResponse:
     owners = {p.sub: p for p in Person.objects.filter(iss=me.iss, sub__in={r.sub for r in page})}
     context = {
         "crumbs": [
-            {"text": "Connections", "url": "/connections/inventory/"}
+            {"text": "Inventory", "url": "/connections/inventory/"}
             if everybody
             else {"text": "My connections", "url": "/connections/"},
             {"text": "Applications"},

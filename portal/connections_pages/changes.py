@@ -39,7 +39,7 @@ def changes(request: HttpRequest) -> HttpResponseBase:
         "to": end,
         "today": clock.now().date().isoformat(),
         "crumbs": [
-            {"text": "Connections", "url": "/connections/inventory/"},
+            {"text": "Inventory", "url": "/connections/inventory/"},
             {"text": "What changed"},
         ],
     }

@@ -34,7 +34,7 @@ def comparisons(request: HttpRequest) -> HttpResponse:
     watched = feeds.watched()
     context = {
         "crumbs": [
-            {"text": "Connections", "url": "/connections/inventory/"},
+            {"text": "Inventory", "url": "/connections/inventory/"},
             {"text": "Sources and differences"},
         ],
         "runs": found,

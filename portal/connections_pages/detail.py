@@ -91,7 +91,7 @@ def _context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:
         "crumbs": [
             {"text": "My connections", "url": "/connections/"}
             if own
-            else {"text": "Connections", "url": "/connections/inventory/"},
+            else {"text": "Inventory", "url": "/connections/inventory/"},
             {"text": scopes.title(account.connection)},
         ],
     }

@@ -44,7 +44,10 @@ def context(kind: str, name: str, person: Actor, form: decide.DecideForm | None)
         "scopes": decide.scopes(),
         "may_decide": "operator" in person.roles,
         "story": story(kind, name),
-        "crumbs": [{"text": "Enforcement", "url": "/enforcement/"}, {"text": called(kind, name)}],
+        "crumbs": [
+            {"text": "Findings and holds", "url": "/enforcement/"},
+            {"text": called(kind, name)},
+        ],
     }
 
 

@@ -16,7 +16,7 @@ from portal.web.times import duration
 
 def context(finding: Finding, person: Actor) -> dict[str, Any]:
     """Everything the page shows."""
-    crumbs = [{"text": "Enforcement", "url": "/enforcement/"}, {"text": finding.title}]
+    crumbs = [{"text": "Findings and holds", "url": "/enforcement/"}, {"text": finding.title}]
     if finding.kind in KINDS:
         about = called(finding.kind, finding.name)
         crumbs.insert(1, {"text": about, "url": f"/enforcement/{finding.kind}/{finding.name}/"})

@@ -59,5 +59,5 @@ def context() -> dict[str, Any]:
         "problem": fleet.problem,
         "configured": fleet.path is not None,
         "offline": sum(line.state == "offline" for line in lines),
-        "crumbs": [{"text": "Enforcement", "url": "/enforcement/"}, {"text": "Fleet"}],
+        "crumbs": [{"text": "Findings and holds", "url": "/enforcement/"}, {"text": "Gateways"}],
     }
