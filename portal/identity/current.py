@@ -40,8 +40,10 @@ def needs_role[**P](
         @wraps(view)
         def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not actor(request).roles & set(roles):
+                *others, last = (f"{role}s" for role in roles)
+                named = f"{', '.join(others)} and {last}" if others else last
                 raise PermissionDenied(
-                    f"This page is for {' and '.join(f'{role}s' for role in roles)}."
+                    f"This page is for {named}. Ask an admin for the role if you need it."
                 )
             return view(request, *args, **kwargs)
 

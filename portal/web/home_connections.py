@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db.models import Count, Q
 
+from approvals import clock
 from audit.actor import Actor
 from connections import grounds, names, overview, scopes
 from connections.models import ConnectedAccount, Need, Notice, State
@@ -15,6 +16,7 @@ from enforcement.kinds import called
 from portal.web.home_alarms import break_glass
 from portal.web.home_audit import latest, pending
 from portal.web.home_panels import MOST, Home, Line, Panel, Tile
+from portal.web.times import relative
 
 _INVENTORY = "/connections/inventory/"
 _TOLD = {
@@ -77,7 +79,7 @@ def admin(me: Actor) -> Home:
 
 def mine(me: Actor) -> Home:
     """What everybody has: own connections, requests to connect, what others did to them."""
-    asked = [*_notices(me), *_needs(me)]
+    told, asked = _notices(me), _needs(me)
     accounts = ConnectedAccount.objects.filter(iss=me.iss, sub=me.sub).exclude(state=State.REVOKED)
     standings = grounds.of_all(accounts.order_by("connection", "pk")[:MOST])
     panel = Panel(
@@ -87,7 +89,11 @@ def mine(me: Actor) -> Home:
         "/connections/",
         "My connections",
     )
-    panels = [Panel("Asked of you", asked, "", "/connections/", "My connections")] if asked else []
+    panels = [
+        Panel(title, lines, "", "/connections/", "My connections")
+        for title, lines in (("Done to your connections", told), ("Asked of you", asked))
+        if lines
+    ]
     return Home(panels=[*panels, panel], said="" if me.roles else _agents(me))
 
 
@@ -133,13 +139,14 @@ def _notices(me: Actor) -> list[Line]:
 
 
 def _agents(me: Actor) -> str:
-    """`2 agents can act as you; last: github-mcp, 24 Nov, 10:42 UTC.`"""
+    """`2 agents can act as you; last: github-mcp, 4 min ago.`"""
     found = overview.summary(me)
     past = f" {_past(found.past_us)}" if found.past_us else ""
     if not found.agents or found.last_used_at is None:
         return f"No agent was seen acting as you{' through us' if past else ''}.{past}"
     many = "1 agent" if found.agents == 1 else f"{found.agents} agents"
-    return f"{many} can act as you; last: {found.last_user}, {_clock(found.last_used_at)}.{past}"
+    last = f"{found.last_user}, {_clock(found.last_used_at)}"
+    return f"{many} can act as you; last: {last}.{past}"
 
 
 def _past(past: Past) -> str:
@@ -148,4 +155,5 @@ def _past(past: Past) -> str:
 
 
 def _clock(moment: datetime) -> str:
-    return f"{moment.day} {moment:%b, %H:%M} UTC"
+    said = relative(moment, clock.now())
+    return said if said.endswith(("ago", "now")) else f"{said} UTC"

@@ -47,3 +47,16 @@ def test_a_page_is_compressed_and_its_token_masked_anew_each_time() -> None:
     assert "Accept-Encoding" in one["Vary"]
     # BREACH compares lengths: neither the token nor the length repeats.
     assert one.context["csrf_token"] != other.context["csrf_token"]
+
+
+def test_what_is_not_there_leads_to_where_the_person_may_look() -> None:
+    for roles, way, other in (((), "/account/", "/audit/"), (("auditor",), "/audit/", "/account/")):
+        page = signed_in("member1", *roles).get("/nowhere/")
+        main = page.content.decode().partition("<main")[2].partition("</main>")[0]
+        assert page.status_code == 404
+        assert f'class="btn btn-primary" href="{way}"' in main and f'href="{other}"' not in main
+
+
+def test_a_page_of_other_roles_names_them_as_one_would() -> None:
+    words = signed_in("member1").get("/enforcement/").content.decode()
+    assert "This page is for operators, auditors and admins. Ask an admin for the role" in words
