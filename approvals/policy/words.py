@@ -28,6 +28,8 @@ _KINDS: Final = {
     "scope": "a permission",
     "grant": "a consent to an application",
     "refresh_token": "a refresh token",
+    "subject": "a person’s data",
+    "legal_hold": "a legal hold",
 }
 _SCANNED: Final = frozenset({"skill", "mcp", "plugin", "tool", "alert"})
 _DOUBLED: Final = {"enrol": "Enrolling", "hold": "Holding", "lift": "Lifting", "open": "Opening"}

@@ -177,7 +177,10 @@ def verb_groups() -> list[Group]:
     return [
         Group(
             _STANCES[stance],
-            [(f"{label} {_list(kinds)}", who) for (label, who), kinds in by_stance[stance].items()],
+            [
+                (f"{label}: {_list(kinds)}", who)
+                for (label, who), kinds in by_stance[stance].items()
+            ],
         )
         for stance in _ORDER
         if by_stance[stance]

@@ -353,4 +353,5 @@ def test_the_policy_reads_as_sentences(lamps: Lamps) -> None:
     assert "at severity HIGH: the one who asks approves by phone within 5 minutes" in shown
     assert "another person with the role approves by phone within 5 minutes" in shown
     assert "if nobody answers the next on call is asked" in shown
-    assert "Block MCP server, plugin, skill or tool" in shown
+    assert "Block: MCP server, plugin, skill or tool" in shown
+    assert "a person’s data or a legal hold" in shown
