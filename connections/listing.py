@@ -103,15 +103,16 @@ def difference(found: Between) -> dict[str, Any]:
 
 
 def _change(change: Change) -> dict[str, Any]:
-    account = change.account
+    account, access = change.account, change.access
     owner = None
-    if account is not None:
-        told = {"iss": account.iss, "sub": account.sub, "email": account.email}
-        owner = {"erased": True} if account.sub == ERASED else told
+    if whose := account or access:
+        told = {"iss": whose.iss, "sub": whose.sub, "email": whose.email}
+        owner = {"erased": True} if whose.sub == ERASED else told
     return {
         "what": change.what,
         "name": change.name,
         "connection": account.connection if account else None,
+        "application": access.client_id if access else None,
         "owner": owner,
         "before": change.before,
         "after": change.after,

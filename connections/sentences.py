@@ -202,6 +202,7 @@ def access_reconciled(event: PublicEvent) -> str:
         "appeared": "Auth0-ATA found {whose} at Auth0",
         "vanished": "Auth0-ATA found that {whose} is gone at Auth0",
         "scopes_changed": "Auth0-ATA found other scopes on {whose}",
+        "apis_changed": "Auth0-ATA found that {whose} opens other APIs",
         "came_back": "Auth0-ATA found {whose} at Auth0 again",
     }.get(shown(_data(event).get("drift")), "Auth0-ATA compared {whose} with Auth0")
     return words.format(whose=_access(event))

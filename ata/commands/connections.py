@@ -64,7 +64,7 @@ def diff(
     with Portal.open() as portal:
         body = portal.get("/v1/connections/ibom/difference", params=params).body
     screen.rows(
-        ("Entry", "What", "Connection", "Owner", "Before", "After"),
+        ("Entry", "What", "Of", "Owner", "Before", "After"),
         [_change(one) for one in _items(body)],
         empty="Nothing changed between these two instants.",
         value=body,
@@ -166,10 +166,10 @@ def _change(one: dict[str, object]) -> tuple[object, ...]:
     return (
         "-" if one.get("index") is None else one.get("index"),
         one.get("what"),
-        one.get("connection") or one.get("name"),
+        one.get("connection") or one.get("application") or one.get("name"),
         "(erased)" if who.get("erased") else who.get("email") or who.get("sub") or "",
         one.get("before"),
-        " ".join(scopes) if one.get("what") == "scopes" else one.get("after"),
+        " ".join(scopes) if one.get("what") in {"scopes", "apis"} else one.get("after"),
     )
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+ACCESS = ("access.reconciled", "access.revoked")
+"""What tells of consents and refresh tokens of applications. They have an index of their own, by
+which one's newest entry is found."""
 INVENTORY = (
+    *ACCESS,
     "connection.awake",
     "connection.connected",
     "connection.fell_asleep",
@@ -85,6 +89,11 @@ class EventRow(models.Model):
             ),
             models.Index(
                 fields=["seq"], name="audit_row_inventory", condition=Q(action__in=INVENTORY)
+            ),
+            models.Index(
+                fields=["target_name", "seq"],
+                name="audit_row_access",
+                condition=Q(action__in=ACCESS),
             ),
         ]
 

@@ -110,6 +110,6 @@ def _rows(found: QuerySet[AppAccess]) -> Iterator[Row]:
 
 def _batch(batch: list[AppAccess]) -> Iterator[Row]:
     people = {(p.iss, p.sub): p for p in Person.objects.filter(sub__in={a.sub for a in batch})}
-    proofs = facts.proofs([str(access.pk) for access in batch], tuple(AccessKind))
+    proofs = facts.proofs_of_access([str(access.pk) for access in batch])
     for access in batch:
         yield Row(access, people.get((access.iss, access.sub)), proofs.get(str(access.pk)))

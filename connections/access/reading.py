@@ -146,7 +146,7 @@ def _appeared(iss: str, sub: str, told: Told, now: datetime) -> None:
 
 
 def _still_there(row: AppAccess, told: Told, now: datetime) -> None:
-    before = sorted(row.scopes)
+    before, apis = sorted(row.scopes), sorted(row.audiences)
     back = row.state == AccessState.GONE
     with transaction.atomic():
         if back:
@@ -155,7 +155,9 @@ def _still_there(row: AppAccess, told: Told, now: datetime) -> None:
         if back:
             _record(row, {"drift": "came_back"})
         elif before != sorted(told.scopes):
-            _record(row, {"drift": "scopes_changed", "before": before})
+            _record(row, {"drift": "scopes_changed", "before": before, "apis_before": apis})
+        elif apis != sorted(told.audiences):
+            _record(row, {"drift": "apis_changed", "apis_before": apis})
 
 
 def _take(row: AppAccess, told: Told, now: datetime) -> None:
@@ -202,6 +204,8 @@ def facts_of(row: AppAccess) -> dict[str, object]:
         "audiences": list(row.audiences),
         "scopes": list(row.scopes),
         "state": str(row.state),
+        "created_at": clock.stamp(row.created_at) if row.created_at else None,
+        "expires_at": clock.stamp(row.expires_at) if row.expires_at else None,
     }
 
 

@@ -6,17 +6,18 @@ Pure Python, as the replay: `ata ibom` asks it about an export, the portal about
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from connections.ibom.replay import Event, Inventory
-from connections.ibom.shape import Account, Declared
+from connections.ibom.shape import Access, Account, Declared
 
 WORDS: Final = {
     "appeared": "appeared",
     "vanished": "ended",
     "state": "state changed",
     "scopes": "scopes changed",
+    "apis": "APIs changed",
     "first_use": "first use",
     "manifest": "manifest",
     "frozen": "frozen",
@@ -32,10 +33,12 @@ class Change:
 
     Attributes:
         what: a key of WORDS.
-        name: the account's public id; `kind:name` of a manifest or a freeze; a connection.
+        name: the public id of the account or access; `kind:name` of a manifest or a freeze; a
+            connection.
         account: as it was at the later instant; None where it is about no account.
+        access: likewise, of a consent or refresh token of an application.
         before, after: in the inventory's own codes; empty where there was nothing.
-        gained, lost: scopes, where those changed.
+        gained, lost: scopes, where those changed, or APIs.
         event, index: the newest entry that tells it; empty and None where no entry does.
     """
 
@@ -48,6 +51,7 @@ class Change:
     lost: tuple[str, ...] = ()
     event: str = ""
     index: int | None = None
+    access: Access | None = None
 
 
 @dataclass(slots=True)
@@ -82,6 +86,7 @@ def between(inventory: Inventory, events: Iterable[Event]) -> list[Change]:
         causes.note(event, seen, _seen(inventory, event))
     return [
         *_accounts(before, inventory, causes),
+        *_access(before, inventory, causes),
         *_manifests(before, inventory, causes),
         *_grounds(before, inventory, causes),
     ]
@@ -92,7 +97,7 @@ def _touched(event: Event) -> tuple[str, ...]:
     named = data.get("accounts")
     if isinstance(named, list):
         return tuple(map(str, named))
-    name = data.get("account_id") or target.get("name")
+    name = data.get("account_id") or data.get("access_id") or target.get("name")
     return (name,) if isinstance(name, str) else ()
 
 
@@ -100,12 +105,15 @@ def _seen(inventory: Inventory, event: Event) -> _Seen:
     """What there is now of all that an event could change."""
     found: _Seen = {}
     for name in _touched(event):
-        if account := inventory.accounts.get(name):
+        account = inventory.accounts.get(name)
+        if thing := account or inventory.access.get(name):
             found["appeared", name] = True
-            found["state", name] = account.state
-            found["scopes", name] = frozenset(account.scopes)
-            for agent, skill in account.uses:
-                found["first_use", f"{name} {agent} {skill}"] = True
+            found["state", name] = thing.state
+            found["scopes", name] = frozenset(thing.scopes)
+        if access := inventory.access.get(name):
+            found["apis", name] = frozenset(access.audiences)
+        for agent, skill in account.uses if account else ():
+            found["first_use", f"{name} {agent} {skill}"] = True
     action = event["action"]
     if action == "manifest.declared":
         told = inventory.manifests.items()
@@ -132,29 +140,47 @@ def _accounts(before: Inventory, after: Inventory, causes: _Causes) -> list[Chan
             event, index = causes.of("state", name)
             what = "vanished" if now.state == "revoked" else "state"
             found.append(Change(what, name, now, then.state, now.state, event=event, index=index))
-        found += _scopes(name, then, now, causes)
+        scopes = _set("scopes", name, then.scopes, now.scopes, causes)
+        found += [replace(change, account=now) for change in scopes]
         found += _first_uses(name, then, now, causes)
     return found
 
 
-def _scopes(name: str, then: Account, now: Account, causes: _Causes) -> list[Change]:
-    gained, lost = set(now.scopes) - set(then.scopes), set(then.scopes) - set(now.scopes)
+def _access(before: Inventory, after: Inventory, causes: _Causes) -> list[Change]:
+    found: list[Change] = []
+    for name, now in sorted(after.access.items()):
+        then = before.access.get(name)
+        if then is None:
+            event, index = causes.of("appeared", name)
+            found.append(
+                Change("appeared", name, after=now.state, gained=now.scopes, event=event,
+                       index=index, access=now)
+            )  # fmt: skip
+            continue
+        if then.state != now.state:
+            event, index = causes.of("state", name)
+            what = "vanished" if now.state == "gone" else "state"
+            found.append(
+                Change(what, name, None, then.state, now.state, event=event, index=index,
+                       access=now)
+            )  # fmt: skip
+        sets = [
+            *_set("scopes", name, then.scopes, now.scopes, causes),
+            *_set("apis", name, then.audiences, now.audiences, causes),
+        ]
+        found += [replace(change, access=now) for change in sets]
+    return found
+
+
+def _set(
+    what: str, name: str, then: tuple[str, ...], now: tuple[str, ...], causes: _Causes
+) -> list[Change]:
+    gained, lost = sorted(set(now) - set(then)), sorted(set(then) - set(now))
     if not gained and not lost:
         return []
-    event, index = causes.of("scopes", name)
-    return [
-        Change(
-            "scopes",
-            name,
-            now,
-            " ".join(then.scopes),
-            " ".join(now.scopes),
-            tuple(sorted(gained)),
-            tuple(sorted(lost)),
-            event,
-            index,
-        )
-    ]
+    event, index = causes.of(what, name)
+    before, after = " ".join(then), " ".join(now)
+    return [Change(what, name, None, before, after, tuple(gained), tuple(lost), event, index)]
 
 
 def _first_uses(name: str, then: Account, now: Account, causes: _Causes) -> list[Change]:

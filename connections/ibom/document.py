@@ -83,11 +83,11 @@ class _Parts:
         ]
         for account in facts.accounts:
             self._credential(facts, account)
-        for access in facts.access or ():
-            self._granted(access)
+        for access in facts.access:
+            self._granted(facts, access)
         self.services += [
             granted.service(name)
-            for name in sorted({name for one in facts.access or () for name in one.audiences})
+            for name in sorted({name for one in facts.access for name in one.audiences})
         ]
 
     def dependencies(self) -> list[dict[str, Any]]:
@@ -180,7 +180,7 @@ class _Parts:
                     "relatedCryptoMaterialProperties": _material(account),
                 },
                 "properties": [*told, *ours],
-                **_evidence(facts, account),
+                **_evidence(facts, account.id),
             }
         )
         crypto = f"{at}/cryptoProperties"
@@ -201,13 +201,13 @@ class _Parts:
             self.components[-1]["properties"].append(_property("seen_by_auth0", f"{client} {day}"))
             self._cite("tenant_log", f"{day}T00:00:00Z", [f"{at}/properties/{first + n}"])
 
-    def _granted(self, access: Access) -> None:
+    def _granted(self, facts: Facts, access: Access) -> None:
         """An application that acts as somebody by itself, and by what."""
         ref = granted.ref_of(access)
         self._edges[self._application(access.client_id)].add(ref)
         self._edges[ref] = {granted.api_ref(audience) for audience in access.audiences}
         self._cite("management", stamp(access.seen_at), [f"/components/{len(self.components)}"])
-        self.components.append(granted.component(access))
+        self.components.append(granted.component(access, _evidence(facts, access.id)))
 
     def _cite(self, source: str, when: str, pointers: list[str]) -> None:
         self.citations.append(
@@ -278,9 +278,9 @@ def _from_us(account: Account, uses: list[Used], declared: set[str]) -> Iterator
         )
 
 
-def _evidence(facts: Facts, account: Account) -> dict[str, Any]:
-    """Where the newest entry about this account is, for whoever checks the row."""
-    proof = facts.proofs.get(account.id)
+def _evidence(facts: Facts, name: str) -> dict[str, Any]:
+    """Where the newest entry about it is, for whoever checks the row."""
+    proof = facts.proofs.get(name)
     if proof is None:
         return {}
     base = f"{settings.PORTAL_URL}/v1/audit/events/{proof.event}"
@@ -317,7 +317,7 @@ def _metadata(facts: Facts) -> dict[str, Any]:
         _property("people_not_read", str(facts.unread)),
         _property(
             "applications",
-            "not rebuilt from the log" if facts.access is None else "as Auth0 listed them last",
+            "as Auth0 listed them last" if facts.size is None else "as the log tells",
         ),
     ]
     if head is not None:

@@ -56,8 +56,7 @@ class Facts:
         unread: how many people could not be read then.
         size: entries of the log that it was rebuilt from; None where it is of the rows of now.
         reviews: closed access reviews, oldest first.
-        access: consents and refresh tokens of applications; None where a log was asked, which
-            tells of changes only.
+        access: consents and refresh tokens of applications, by whose consent they act.
     """
 
     taken: datetime
@@ -70,7 +69,7 @@ class Facts:
     unread: int
     size: int | None = None
     reviews: tuple[Reviewed, ...] = ()
-    access: tuple[Access, ...] | None = None
+    access: tuple[Access, ...] = ()
 
 
 def read(actor: Actor, *, own: bool = False) -> Facts:
@@ -80,6 +79,7 @@ def read(actor: Actor, *, own: bool = False) -> Facts:
         rows = tuple(found.order_by("id"))
         ground, moment = grounds.now(), clock.now()
         last = Schedule.objects.filter(name=reconcile.ACCOUNTS).first()
+        access = tuple(_access(None if actor.roles & lookup.SEES_ALL and not own else actor))
         return Facts(
             taken=moment,
             accounts=tuple(
@@ -88,13 +88,14 @@ def read(actor: Actor, *, own: bool = False) -> Facts:
                 )
             ),
             manifests=tuple(map(_declared, Manifest.objects.prefetch_related("needs"))),
-            proofs=proofs([str(row.id) for row in rows]),
+            proofs=proofs([str(row.id) for row in rows])
+            | proofs_of_access([one.id for one in access]),
             checkpoint=heads.newest_checkpoint(),
             whole=not own and bool(actor.roles & lookup.SEES_ALL),
             compared=last.finished if last else None,
             unread=last.failed if last else 0,
             reviews=tuple(_reviews(None if actor.roles & lookup.SEES_ALL and not own else rows)),
-            access=tuple(_access(None if actor.roles & lookup.SEES_ALL and not own else actor)),
+            access=access,
         )
 
 
@@ -122,6 +123,7 @@ def at(size: int, moment: datetime | None = None) -> Facts:
                 key=lambda one: one.index or 0,
             )
         ),
+        access=tuple(inventory.access[name] for name in sorted(inventory.access)),
     )
 
 
@@ -272,9 +274,18 @@ def _people(rows: tuple[ConnectedAccount, ...]) -> dict[tuple[str, str], Person]
     return {(person.iss, person.sub): person for person in found}
 
 
-def proofs(names: list[str], kinds: tuple[str, ...] = ("connection",)) -> dict[str, Proof]:
+def proofs(names: list[str]) -> dict[str, Proof]:
     """The newest entry about each account; what has no leaf yet is not proven and left out."""
-    rows = EventRow.objects.filter(target_kind__in=kinds, seq__isnull=False)
+    return _newest(EventRow.objects.filter(target_kind="connection"), names)
+
+
+def proofs_of_access(names: list[str]) -> dict[str, Proof]:
+    """The newest entry about each consent or refresh token of an application, as `proofs`."""
+    return _newest(reading.about_access(), names)
+
+
+def _newest(rows: QuerySet[EventRow], names: list[str]) -> dict[str, Proof]:
+    rows = rows.filter(seq__isnull=False)
     if len(names) < _BATCH:
         rows = rows.filter(target_name__in=names)
     newest = rows.values("target_name").annotate(newest=Max("seq")).values_list("newest", flat=True)

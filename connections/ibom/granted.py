@@ -3,7 +3,7 @@ any connected account."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from approvals.clock import stamp
@@ -24,8 +24,12 @@ def api_ref(audience: str) -> str:
     return f"api:{audience}"
 
 
-def component(access: Access) -> dict[str, Any]:
-    """The credential; never a token's value, which Auth0 does not list."""
+def component(access: Access, evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """The credential; never a token's value, which Auth0 does not list.
+
+    Args:
+        evidence: the references to its newest entry, if there is one.
+    """
     material: dict[str, Any] = {
         "type": "token",
         "id": access.auth0_id,
@@ -48,6 +52,7 @@ def component(access: Access) -> dict[str, Any]:
         "properties": [
             {"name": f"ata:{name}", "value": value} for name, value in _properties(access)
         ],
+        **evidence,
     }
 
 
@@ -66,6 +71,8 @@ def _properties(access: Access) -> Iterator[tuple[str, str]]:
     yield "first_seen", stamp(access.first_seen)
     if access.last_used_at is not None:
         yield "last_used_at", stamp(access.last_used_at)
+    elif not access.use_told:
+        yield "use", "the log does not tell"
     elif access.kind == "refresh_token":
         yield "use", f"not exchanged, as Auth0 said at {stamp(access.seen_at)}"
     else:

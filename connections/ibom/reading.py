@@ -20,7 +20,7 @@ from django.db.models.expressions import RawSQL
 
 from audit import load
 from audit.models import Event, EventRow
-from audit.models.projection import INVENTORY
+from audit.models.projection import ACCESS, INVENTORY
 from connections.ibom import replay
 from connections.ibom.replay import Counted, Inventory
 
@@ -32,9 +32,19 @@ already, and a use of one of several accounts."""
 
 
 def _telling() -> QuerySet[EventRow]:
-    """Rows of what is opened, by the index of it; written out, since SQLite takes an index of some
-    rows only where the question names the same values as the index does."""
-    listed = ", ".join(f"'{action}'" for action in INVENTORY)
+    """Rows of what is opened, by the index of it."""
+    return _of_actions(INVENTORY)
+
+
+def about_access() -> QuerySet[EventRow]:
+    """Rows about consents and refresh tokens; their targets' names are the public ids."""
+    return _of_actions(ACCESS)
+
+
+def _of_actions(actions: Iterable[str]) -> QuerySet[EventRow]:
+    """Written out, since SQLite takes an index of some rows only where the question names the same
+    values as the index does."""
+    listed = ", ".join(f"'{action}'" for action in actions)
     where = RawSQL(f'"audit_eventrow"."action" IN ({listed})', (), output_field=BooleanField())  # noqa: S611 - names of ours
     return EventRow.objects.filter(where)
 
@@ -88,6 +98,7 @@ def _known_of(size: int, names: Collection[str]) -> Inventory:
     for some in batched(sorted(names), _BATCH):
         theirs = before & Q(target_kind="connection", target_name__in=some)
         found.update(_refs(_telling().filter(theirs)))
+        found.update(_refs(about_access().filter(before, target_name__in=some)))
         found.update(_at(sorted(use.first for use in _counts(theirs))))
     inventory = Inventory()
     for event in _opened(sorted(found)):
@@ -101,6 +112,8 @@ def _touched(within: Q) -> set[str]:
     """Every account that some events tell of; names of other things do no harm."""
     rows = EventRow.objects.filter(within, target_kind="connection", action__in=replay.ACTIONS)
     names = set(rows.order_by().values_list("target_name", flat=True).distinct())
+    access = _telling().filter(within, action__in=ACCESS)
+    names.update(access.order_by().values_list("target_name", flat=True).distinct())
     for _, entry in _entries(_refs(_telling().filter(within & _LOOSE))):
         names.update(name.decode() for name in _NAMED.findall(entry))
     return names

@@ -4,7 +4,8 @@
 
 ENTRIES is what `ata audit entries` fetched. Its entries are held to the tree that the log's key
 signed, and each opening to its commitment, before anything is printed: one JSON object with every
-account as the entries tell it, as it stood when the last of them was recorded or at `--moment`.
+account, and every consent and refresh token of an application, as the entries tell them, as they
+stood when the last of them was recorded or at `--moment`.
 Values whose openings are gone or withheld read `(erased)`. Exits 1 where the file does not hold.
 """
 
@@ -52,13 +53,17 @@ def rebuild(
         "entries": until,
         "origin": file.checkpoint.origin,
         "moment": at.isoformat() if at else None,
-        "accounts": [_plain(found.accounts[name]) for name in sorted(found.accounts)],
+        "accounts": [_account(found.accounts[name]) for name in sorted(found.accounts)],
+        "access": [_plain(asdict(found.access[name])) for name in sorted(found.access)],
         "untold": found.untold,
     }
 
 
-def _plain(account: Account) -> dict[str, Any]:
-    told = asdict(account) | {"uses": [asdict(use) for use in account.users]}
+def _account(account: Account) -> dict[str, Any]:
+    return _plain(asdict(account) | {"uses": [asdict(use) for use in account.users]})
+
+
+def _plain(told: dict[str, Any]) -> dict[str, Any]:
     plain: dict[str, Any] = json.loads(json.dumps(told, default=datetime.isoformat))
     return plain
 

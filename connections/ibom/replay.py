@@ -15,7 +15,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from connections import standing
-from connections.ibom.shape import ERASED, Account, Decision, Declared, Reviewed, Used
+from connections.ibom import applications
+from connections.ibom.opened import moment, owner, text
+from connections.ibom.shape import ERASED, Access, Account, Decision, Declared, Reviewed, Used
 from connections.just_in_time.setting import Setting
 from connections.standing import EVERYTHING, Frozen, Ground
 
@@ -40,7 +42,14 @@ _SETTINGS: Final = ("connection.restricted", "connection.relaxed")
 USE: Final = "token.exchanged"
 ABOUT_ALL: Final = (*_FREEZES, *_SETTINGS, "manifest.declared", "review.decided", "review.closed")
 """The events that are about no account, or about what was said of one in a review."""
-ACTIONS: Final = (*_ACCOUNTS, *ABOUT_ALL, "connection.use_seen", USE, "token.refused")
+ACTIONS: Final = (
+    *_ACCOUNTS,
+    *ABOUT_ALL,
+    *applications.ACTIONS,
+    "connection.use_seen",
+    USE,
+    "token.refused",
+)
 """The events that tell something about the inventory; others may be left out of a walk."""
 
 type Event = Mapping[str, Any]
@@ -76,6 +85,7 @@ class Inventory:
         settings: just-in-time settings by connection.
         frozen: freezes in force of services and people, by kind and name.
         reviews: access reviews by id.
+        access: consents and refresh tokens of applications by public id.
     """
 
     accounts: dict[str, Account] = field(default_factory=dict)
@@ -86,6 +96,7 @@ class Inventory:
     settings: dict[str, Setting] = field(default_factory=dict)
     frozen: dict[tuple[str, str], Frozen] = field(default_factory=dict)
     reviews: dict[str, Reviewed] = field(default_factory=dict)
+    access: dict[str, Access] = field(default_factory=dict)
 
     def take(self, event: Event) -> None:
         """Go on by one event; they have to come in order of index."""
@@ -97,6 +108,8 @@ class Inventory:
             _ALONE[action](self, event)
         elif action in _ACCOUNTS and event["outcome"] in {"success", "pending"}:
             self._told(event)
+        elif action in applications.ACTIONS:
+            self._accessed(event)
         elif action == "connection.use_seen":
             self._seen(event)
         elif action.startswith("token."):
@@ -126,26 +139,23 @@ class Inventory:
         account = self._account(event)
         if account is None:
             return
-        when = _moment(event["time"])
-        owner = data.get("owner")
-        if isinstance(owner, Mapping) and "sub" in owner:
-            account.iss, account.sub = _text(owner.get("iss")), _text(owner.get("sub"))
-            account.email = _text(owner.get("email"))
-        elif "owner" in data:
-            account.sub, account.email = ERASED, ERASED
+        when = moment(event["time"])
+        if told := owner(data):
+            iss, account.sub, account.email = told
+            account.iss = account.iss if iss is None else iss
         if "account" in data:
-            account.named = _text(data["account"])
+            account.named = text(data["account"])
         if isinstance(data.get("scopes"), list):
             account.scopes = tuple(map(str, data["scopes"]))
             account.seen_at = when
         account.auth0_id = str(data.get("auth0_id") or account.auth0_id)
         for name in ("connected_at", "expires_at"):
             if name in data:
-                setattr(account, name, _moment(data[name]) if data[name] else None)
+                setattr(account, name, moment(data[name]) if data[name] else None)
         state = data.get("state")
         if isinstance(state, str) and (state != account.state or event["action"] in _BEGINS):
             account.state, account.state_since = state, when
-            account.state_reason = _text(event["reason"])
+            account.state_reason = text(event["reason"])
 
     def _account(self, event: Event) -> Account | None:
         data, target = event["data"], event["target"]
@@ -155,7 +165,7 @@ class Inventory:
             return None
         known = self.accounts.get(name)
         if known is None:
-            when = _moment(event["time"])
+            when = moment(event["time"])
             source = "management" if event["action"] == "connection.reconciled" else "my_account"
             known = Account(
                 id=name,
@@ -177,7 +187,7 @@ class Inventory:
         account = self._account(event)
         if account is None:
             return
-        when = _moment(event["time"])
+        when = moment(event["time"])
         if event["action"] == "token.refused":
             if event["data"].get("code") == "reconnect_required" and account.state == "connected":
                 account.state, account.state_since = "needs_reconnect", when
@@ -189,17 +199,26 @@ class Inventory:
         account.uses[key] = Used(event["agent"], event["skill"], count, when)
         account.last_used_at = when
 
+    def _accessed(self, event: Event) -> None:
+        """A consent or refresh token of an application that came, changed or went."""
+        told = applications.told_by(event, self.access)
+        if told is None:
+            return
+        self.access[told.id] = told
+        if event["index"] is not None:
+            self.last[told.id] = (str(event["id"]), event["index"])
+
     def _froze(self, event: Event) -> None:
         """A freeze of a person whose name was erased can be told of nobody any more."""
         kind, data = str(event["data"].get("frozen", "")), event["data"]
         if kind == "service":
             name = EVERYTHING if data.get("everything") else str(event["connection"])
         else:
-            name = _text((event["target"] or {}).get("name"))
+            name = text((event["target"] or {}).get("name"))
         if name == ERASED:
             return
         if event["action"].endswith(".frozen"):
-            self.frozen[kind, name] = Frozen(_moment(event["time"]), _text(event["reason"]))
+            self.frozen[kind, name] = Frozen(moment(event["time"]), text(event["reason"]))
         else:
             self.frozen.pop((kind, name), None)
 
@@ -219,7 +238,7 @@ class Inventory:
     def _declared(self, event: Event) -> None:
         target, changes = event["target"] or {}, event["changes"]
         after = changes.get("after") if isinstance(changes, Mapping) else None
-        kind, name = str(target.get("kind", "")), _text(target.get("name"))
+        kind, name = str(target.get("kind", "")), text(target.get("name"))
         needs: tuple[tuple[str, tuple[str, ...]], ...] = ()
         if isinstance(after, Mapping):
             kind, name = str(after["kind"]), str(after["name"])
@@ -228,29 +247,29 @@ class Inventory:
                 for one in after["connections"]
             )
         self.manifests[kind, name] = Declared(
-            kind, name, str(event["data"].get("manifest", "")), _moment(event["time"]), needs
+            kind, name, str(event["data"].get("manifest", "")), moment(event["time"]), needs
         )
 
     def _decided(self, event: Event) -> None:
         data = event["data"]
         account, review = str(data.get("account_id", "")), str(data.get("review", ""))
-        known = self.reviews.setdefault(review, Reviewed(review, _text(data.get("title"))))
+        known = self.reviews.setdefault(review, Reviewed(review, text(data.get("title"))))
         known.decisions[account] = Decision(
             account,
             str(data.get("choice", "")),
-            _text(event["reason"]),
-            _moment(event["time"]),
+            text(event["reason"]),
+            moment(event["time"]),
             data.get("self_review") is True,
             str(event["id"]),
             event["index"],
         )
 
     def _closed(self, event: Event) -> None:
-        data, name = event["data"], _text((event["target"] or {}).get("name"))
+        data, name = event["data"], text((event["target"] or {}).get("name"))
         known = self.reviews.setdefault(name, Reviewed(name))
-        known.title = _text(data.get("title"))
+        known.title = text(data.get("title"))
         known.accounts, known.undecided = int(data["accounts"]), int(data["undecided"])
-        known.closed, known.result_sha256 = _moment(event["time"]), str(data["result_sha256"])
+        known.closed, known.result_sha256 = moment(event["time"]), str(data["result_sha256"])
         known.event, known.index = str(event["id"]), event["index"]
 
     def copy(self) -> Inventory:
@@ -266,14 +285,15 @@ class Inventory:
             last=dict(self.last),
             settings=dict(self.settings),
             frozen=dict(self.frozen),
+            access=dict(self.access),
         )
 
-    def as_of(self, moment: datetime) -> Inventory:
+    def as_of(self, at: datetime) -> Inventory:
         """A copy whose accounts say how they stand at a moment, rather than what was decided."""
         found = self.copy()
         ground = Ground(found.settings, found.frozen)
         for account in found.accounts.values():
-            account.stand(standing.of(account, ground, moment))
+            account.stand(standing.of(account, ground, at))
         return found
 
 
@@ -290,11 +310,3 @@ def walk(events: Iterable[Event]) -> Inventory:
     for event in events:
         found.take(event)
     return found
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ERASED if value else ""
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)

@@ -73,19 +73,20 @@ class Access:
     kind: str  # grant, refresh_token
     auth0_id: str
     client_id: str
-    client_name: str
-    iss: str
-    sub: str
-    email: str
-    audiences: tuple[str, ...]
-    scopes: tuple[str, ...]
-    state: str  # live, revoking, gone
     state_since: datetime
-    created_at: datetime | None
-    expires_at: datetime | None
-    last_used_at: datetime | None
     first_seen: datetime
-    seen_at: datetime  # when Auth0 listed it last
+    seen_at: datetime  # when Auth0 listed it last, or an event told of it
+    client_name: str = ""
+    iss: str = ""
+    sub: str = ""
+    email: str = ""
+    audiences: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    state: str = "live"  # live, revoking, gone
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    use_told: bool = True  # whether who told of it would tell of its use
 
 
 @dataclass(frozen=True, slots=True)

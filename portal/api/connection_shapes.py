@@ -171,7 +171,7 @@ class InstantOut(Closed):
 
 
 class ChangeOwner(Closed):
-    """Whose account it is, as the entries tell."""
+    """Whose account or access it is, as the entries tell."""
 
     iss: str
     sub: str
@@ -179,13 +179,17 @@ class ChangeOwner(Closed):
 
 
 class ChangeOut(Closed):
-    """One difference; `event_id` and `index` are of the newest entry that tells it."""
+    """One difference; `event_id` and `index` are of the newest entry that tells it.
+
+    `connection` is of an account, `application` of a consent or refresh token at Auth0 itself.
+    """
 
     what: Literal[
         "appeared",
         "vanished",
         "state",
         "scopes",
+        "apis",
         "first_use",
         "manifest",
         "frozen",
@@ -194,6 +198,7 @@ class ChangeOut(Closed):
     ]
     name: str
     connection: str | None
+    application: str | None
     owner: ChangeOwner | Erased | None
     before: str
     after: str

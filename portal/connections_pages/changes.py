@@ -15,14 +15,16 @@ from django.views.decorators.http import require_safe
 
 from approvals import clock
 from connections import scopes
-from connections.ibom import facts
+from connections.ibom import facts, granted
 from connections.ibom.difference import WORDS, Change
-from connections.ibom.shape import ERASED
+from connections.ibom.shape import ERASED, Access, Account
+from connections.models import AccessState
 from connections.standing import Code
 from portal.identity.current import needs_role
 
 SHOWN = 500
 """Changes on one page; more of them are told over the API, and by a narrower range."""
+_APPLICATIONS = "/connections/access/?all=1"
 _TONES = {"appeared": "info", "vanished": "bad", "state": "warn", "frozen": "hold"}
 
 
@@ -77,15 +79,24 @@ def _groups(changes: Sequence[Change]) -> Iterator[dict[str, Any]]:
     """Changes of the same account or thing together."""
     for (_, name), some in groupby(changes, key=lambda one: (one.account is None, one.name)):
         told = list(some)
-        account = told[0].account
+        account, access = told[0].account, told[0].access
+        whose = account or access
         yield {
-            "title": scopes.title(account.connection) if account else name,
-            "url": f"/connections/{account.id}/" if account else "",
-            "owner": (account.email or account.sub) if account else "",
-            "named": account.named if account else "",
-            "erased": account is not None and account.sub == ERASED,
+            **_title(name, account, access),
+            "owner": (whose.email or whose.sub) if whose else "",
+            "erased": whose is not None and whose.sub == ERASED,
             "items": [_item(change) for change in told],
         }
+
+
+def _title(name: str, account: Account | None, access: Access | None) -> dict[str, str]:
+    if account is not None:
+        title, url = scopes.title(account.connection), f"/connections/{account.id}/"
+        return {"title": title, "url": url, "named": account.named}
+    if access is not None:
+        title = access.client_name or access.client_id
+        return {"title": title, "url": _APPLICATIONS, "named": granted.WORDS[access.kind]}
+    return {"title": name, "url": "", "named": ""}
 
 
 def _item(change: Change) -> dict[str, Any]:
@@ -100,6 +111,8 @@ def _item(change: Change) -> dict[str, Any]:
 
 
 def _scopes(change: Change, names: Sequence[str]) -> list[scopes.Scope]:
+    if change.access is not None:
+        return scopes.in_words("auth0", names)
     return scopes.in_words(change.account.connection, names) if change.account else []
 
 
@@ -108,9 +121,10 @@ def sentence(change: Change) -> str:
     before, after = _state(change.before), _state(change.after)
     told = {
         "appeared": f"Appeared, {after}",
-        "vanished": f"Ended: was {before}, is revoked",
+        "vanished": f"Ended: was {before}, is {after}",
         "state": f"Was {before}, is {after}",
         "scopes": "Its scopes changed",
+        "apis": "The APIs that it opens changed",
         "first_use": f"First used by {change.after}",
         "manifest": f"Manifest: {change.after or 'needs nothing'}"
         + (f" (before: {change.before})" if change.before else ""),
@@ -122,4 +136,6 @@ def sentence(change: Change) -> str:
 
 
 def _state(code: str) -> str:
+    if code in AccessState:
+        return str(AccessState(code).label)
     return Code(code).label if code in Code else code

@@ -27,11 +27,20 @@ from audit.ledger import entriesfile
 from audit.load import openings_of
 from audit.models import Entry
 from connections import drift, manifests
+from connections.access import reading
 from connections.ibom import facts, replay
-from connections.ibom.shape import ERASED, Account
+from connections.ibom.shape import ERASED, Access, Account
 from connections.just_in_time import dozing
 from connections.just_in_time.hours import DAYS
-from connections.models import ConnectedAccount, Feed, LogKind, State
+from connections.models import (
+    AccessKind,
+    AccessState,
+    AppAccess,
+    ConnectedAccount,
+    Feed,
+    LogKind,
+    State,
+)
 from connections.standing import Code
 from connections.tenant_log import items, recorder
 from tests.connections.visitor import Gateway, know, subject
@@ -191,6 +200,32 @@ def used_elsewhere(choose: random.Random, row: ConnectedAccount) -> None:
     recorder.take(choose.choice(list(Feed)), told)
 
 
+def applications(choose: random.Random, sub: str) -> None:
+    """Auth0 lists a person's consents and refresh tokens, or one of them is cut off."""
+    row = AppAccess.objects.filter(state=AccessState.LIVE).order_by("?").first()
+    if row is not None and choose.random() < 0.3:
+        me, target = Actor(iss=row.iss, sub=row.sub, via="web"), Target(row.kind, str(row.pk))
+        perform(me, "access.revoke", target, reason="a test")
+        return
+    kind = choose.choice(list(AccessKind))
+    # One that is being revoked goes with the step that deletes it, which tells of it.
+    going = set(AppAccess.objects.filter(state="revoking").values_list("auth0_id", flat=True))
+    ends = choose.choice([None, clock.now().replace(microsecond=0) + timedelta(days=30)])
+    listed = [
+        reading.Told(
+            kind,
+            f"{sub} {kind} {n}",
+            f"app-{n}",
+            tuple(choose.sample(["https://cal.example", "https://mail.example"], 1)),
+            tuple(sorted(choose.sample(["read:a", "write:a", "offline_access"], 2))),
+            expires_at=ends,
+        )
+        for n in range(4)
+        if choose.random() < 0.7 or f"{sub} {kind} {n}" in going
+    ]
+    reading._compare(settings.ENV.issuer, sub, kind, listed, clock.now() + timedelta(seconds=1))
+
+
 def step(choose: random.Random) -> None:
     """One thing that can happen to the inventory."""
     who = choose.choice(["member1", "member2"])
@@ -216,18 +251,41 @@ def step(choose: random.Random) -> None:
             return
 
 
+def access(found: facts.Facts) -> dict[str, Any]:
+    """Consents and refresh tokens as both have to tell them, with the entry that proves each."""
+    return {
+        one.id: (
+            one.kind, one.auth0_id, one.client_id, one.client_name, one.iss, one.sub, one.email,
+            one.audiences, one.scopes, one.state, found.proofs[one.id],
+        )
+        for one in found.access
+    }  # fmt: skip
+
+
+def anything(choose: random.Random) -> None:
+    """One thing that can happen to the inventory or to what applications may do."""
+    if choose.random() < 0.3:
+        applications(choose, subject(choose.choice(["member1", "member2"])))
+    else:
+        step(choose)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_at_every_index_the_log_tells_what_the_rows_were(db: None, seed: int) -> None:
     know("member1", "member2")
     choose = random.Random(seed)
-    moments: dict[int, dict[str, Any]] = {}
-    for _ in range(40):
-        step(choose)
+    admin = Actor(iss=settings.ENV.issuer, sub="x", roles=frozenset({"admin"}))
+    moments: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
+    for _ in range(50):
+        anything(choose)
         sequencer.run_once()
-        moments[Entry.objects.count()] = comparable(now_known())
-    assert len(moments) > 10
-    for size, rows in moments.items():
+        found = facts.read(admin)
+        rows = comparable({account.id: account for account in found.accounts})
+        moments[Entry.objects.count()] = rows, access(found)
+    assert len(moments) > 10 and found.access and found.accounts
+    for size, (rows, others) in moments.items():
         assert comparable(told(size)) == rows, size
+        assert access(facts.at(size)) == others, size
 
 
 def test_uses_and_dead_grants_are_told_by_the_brokers_events(
@@ -371,24 +429,33 @@ def test_the_difference_names_what_came_and_went(db: None) -> None:
     assert (last.what, last.before, last.after) == ("vanished", "suspended", "revoked")
 
 
+def apis(thing: Account | Access) -> tuple[str, ...]:
+    return thing.audiences if isinstance(thing, Access) else ()
+
+
+def things(inventory: replay.Inventory) -> dict[str, Account | Access]:
+    return inventory.accounts | inventory.access
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_difference_says_all_that_two_inventories_differ_in(db: None, seed: int) -> None:
     know("member1", "member2")
     choose = random.Random(seed)
-    for _ in range(25):
-        step(choose)
+    for _ in range(35):
+        anything(choose)
     sequencer.run_once()
     total = Entry.objects.count()
     for _ in range(6):
         first, size = sorted((choose.randint(0, total), choose.randint(0, total)))
-        old = replay.walk(facts.events(first)).accounts
-        new = replay.walk(facts.events(size)).accounts
+        old, new = (things(replay.walk(facts.events(end))) for end in (first, size))
         found = facts.between(str(first), str(size)).changes
         assert {c.name for c in found if c.what == "appeared"} == new.keys() - old.keys()
         stood = {name for name in old if old[name].state != new[name].state}
         assert {c.name for c in found if c.what in {"state", "vanished"}} == stood
         asked = {name for name in old if set(old[name].scopes) != set(new[name].scopes)}
         assert {c.name for c in found if c.what == "scopes"} == asked
+        opened = {name for name in old if apis(old[name]) != apis(new[name])}
+        assert {c.name for c in found if c.what == "apis"} == opened
         assert all(c.index is not None and first <= c.index < size for c in found)
 
 

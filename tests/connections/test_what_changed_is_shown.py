@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +16,9 @@ from audit import erasure, sequencer
 from audit.actor import Subject
 from audit.models import Entry
 from connections import drift
-from connections.models import ConnectedAccount
+from connections.access import reading
+from connections.access.reading import Told
+from connections.models import AccessKind, AppAccess, ConnectedAccount
 from tests.connections.visitor import Gateway, know, subject
 from tests.support.pages import signed_in
 
@@ -50,6 +53,65 @@ def test_the_page_says_each_change_and_leads_to_its_entry(story: ConnectedAccoun
     only = auditor.get(f"{PAGE}?from=1&what=scopes").content.decode()
     assert "Its scopes changed" in only and "Appeared" not in only
     assert "Nothing changed" in auditor.get(f"{PAGE}?from=4&to=4").content.decode()
+
+
+@pytest.fixture
+def desk(db: None) -> AppAccess:
+    """A refresh token of an application that Auth0 lists, lists with more scopes, and not again."""
+    know("member1")
+    sub, now = subject("member1"), clock.now()
+    token = Told(AccessKind.REFRESH_TOKEN, "rt_1", "desk", ("https://cal.example",), ("read:cal",))
+    for n, listed in enumerate(([token], [replace(token, scopes=("read:cal", "write:cal"))], [])):
+        moment = now + timedelta(seconds=n)
+        reading._compare(settings.ENV.issuer, sub, AccessKind.REFRESH_TOKEN, listed, moment)
+        sequencer.run_once()
+    return AppAccess.objects.get()
+
+
+def test_applications_that_act_as_people_are_part_of_what_changed(
+    desk: AppAccess, gateway: Gateways
+) -> None:
+    auditor = signed_in("auditor", "auditor")
+    came = auditor.get(f"{PAGE}?from=0&to=2").content.decode()
+    assert "Appeared, in force" in came and ">desk</a>" in came and "write:cal" in came
+    assert "member1@acme.example" in came and "refresh token" in came
+    went = auditor.get(f"{PAGE}?from=1&to=3").content.decode()
+    assert "Ended: was in force, is gone" in went and "Its scopes changed" in went
+    path = "/v1/connections/ibom/difference?from=1"
+    told = gateway("auditor").call("GET", path).json()["items"]
+    assert [(one["what"], one["application"], one["index"]) for one in told] == [
+        ("vanished", "desk", 2),
+        ("scopes", "desk", 1),
+    ]
+    assert told[0]["owner"]["sub"] == subject("member1") and told[0]["connection"] is None
+
+
+def test_a_refresh_token_that_opens_another_api_is_a_change_of_its_own(
+    desk: AppAccess, gateway: Gateways
+) -> None:
+    token = Told(AccessKind.REFRESH_TOKEN, "rt_2", "desk", ("https://cal.example",), ("read:cal",))
+    wider = replace(token, audiences=("https://cal.example", "https://mail.example"))
+    for n, one in enumerate((token, wider)):
+        moment = clock.now() + timedelta(seconds=n)
+        sub = subject("member1")
+        reading._compare(settings.ENV.issuer, sub, AccessKind.REFRESH_TOKEN, [one], moment)
+        sequencer.run_once()
+    auditor = signed_in("auditor", "auditor")
+    page = auditor.get(f"{PAGE}?from=4&what=apis").content.decode()
+    assert "The APIs that it opens changed" in page and "https://mail.example" in page
+    path = "/v1/connections/ibom/difference?from=4"
+    [told] = gateway("auditor").call("GET", path).json()["items"]
+    assert (told["what"], told["gained"]) == ("apis", ["https://mail.example"])
+
+
+def test_the_inventory_of_a_moment_has_the_applications_of_then(desk: AppAccess) -> None:
+    auditor = signed_in("auditor", "auditor")
+    body = json.loads(auditor.get("/connections/inventory/ibom/?at=1").content)
+    [token] = [part for part in body["components"] if part["bom-ref"] == f"access:{desk.pk}"]
+    said = [(one["name"], one["value"]) for one in token["properties"]]
+    assert ("ata:state", "live") in said and ("ata:scope", "write:cal") not in said
+    assert ("ata:use", "the log does not tell") in said
+    assert [one["comment"] for one in token["externalReferences"]] == ["entry 0 of the log"] * 2
 
 
 def test_an_erased_owner_is_named_as_erased(story: ConnectedAccount, gateway: Gateways) -> None:
