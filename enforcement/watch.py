@@ -12,12 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 
 from approvals import clock
 from approvals.models import Effect, EffectState
+from audit.compiled import compiled, compiled_update
 from enforcement import asking, instances, intake
 from enforcement.gateway import Gateway, GatewayError, Health, Listed
 from enforcement.instances import Instance
@@ -50,18 +52,30 @@ def poll_due() -> int:
 
 def _ensure_rows(registered: tuple[Instance, ...], now: datetime) -> None:
     wanted = {_ASKING, *(i.name for i in registered)}
-    missing = wanted - set(Watch.objects.values_list("name", flat=True))
+    missing = wanted - {watch.name for watch in _watched()}
     Watch.objects.bulk_create(
         [Watch(name=name, due=now, probe_due=now if name else None) for name in sorted(missing)],
         ignore_conflicts=True,
     )
 
 
+@compiled
+def _watched() -> QuerySet[Watch]:
+    return Watch.objects.all()
+
+
+@compiled_update
+def _claim(
+    name: str, now: datetime, lease: datetime, due: datetime
+) -> tuple[QuerySet[Watch], dict[str, Any]]:
+    free = Q(name=name, due__lte=now) & (Q(lease=None) | Q(lease__lt=now))
+    return Watch.objects.filter(free), {"lease": lease, "due": due}
+
+
 def _claimed(name: str, now: datetime, work: Callable[[Watch], int]) -> int:
     """Run `work` on the row of that name if it is due and nobody else has it."""
-    free = Q(name=name, due__lte=now) & (Q(lease=None) | Q(lease__lt=now))
     every = EVERY if name else timedelta(seconds=1)
-    if not Watch.objects.filter(free).update(lease=now + _LEASE, due=now + every):
+    if not _claim(name, now, now + _LEASE, now + every):
         return 0
     try:
         return work(Watch.objects.get(name=name))
@@ -145,14 +159,14 @@ def probe(instance: Instance) -> Probe:
         return Probe(at, trouble=trouble.detail)
 
 
+@compiled_update
+def _claim_probe(name: str, now: datetime, due: datetime) -> tuple[QuerySet[Watch], dict[str, Any]]:
+    free = Q(name=name) & (Q(probe_due=None) | Q(probe_due__lte=now))
+    return Watch.objects.filter(free), {"probe_due": due}
+
+
 def _probe_due(registered: tuple[Instance, ...], now: datetime) -> None:
-    due = [
-        i
-        for i in registered
-        if Watch.objects.filter(name=i.name)
-        .filter(Q(probe_due=None) | Q(probe_due__lte=now))
-        .update(probe_due=now + PROBE_EVERY)
-    ]
+    due = [i for i in registered if _claim_probe(i.name, now, now + PROBE_EVERY)]
     if not due:
         return
     with ThreadPoolExecutor(min(8, len(due)), thread_name_prefix="probe") as pool:

@@ -34,6 +34,7 @@ _SHAPES = "names of tables and columns"
 HOLD_NOBODY: Final = {
     "approvals.issuer.auth0": _SETTINGS,
     "approvals.issuer.outbound": _SETTINGS,
+    "approvals.sweep._due_rows": _SHAPES,
     "approvals.webhook._http": _SETTINGS,
     "audit.at_once._as_one": _SHAPES,
     "audit.bulk._insert": _SHAPES,
