@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,8 @@ from typing import Any, Final
 import httpx
 
 from tests.connections.broker_house import ROLES, House, house_of
-from tests.support.forking import PORTAL
+from tests.support.companion import Companion
+from tests.support.forking import COMMAND_LINE
 from tests.support.tenant import CHECKOUT
 
 ADMIN: Final = "auth0|0000000000000000000000ad"
@@ -35,8 +35,6 @@ PEOPLE: Final = {
 NOT_THERE: Final = "5b0e2d9e-6f0a-4c43-9f6c-0a1b2c3d4e5f"
 
 _BEGIN = """
-import django
-django.setup()
 from datetime import timedelta
 from django.conf import settings
 from approvals import clock, people
@@ -62,14 +60,16 @@ def account(sub, connection="github", *scopes, **more):
 class ApiHouse(House):
     """What people send, and what they get."""
 
+    worker: Companion | None = None
+
     def runs(self, program: str) -> Any:
         """Run a program with the portal's settings, as its worker would; the JSON it printed.
 
         It finds `now`, `iss`, `person(sub, *roles)` and `account(sub, connection, *scopes)`.
         """
-        done = PORTAL.run(["-c", _BEGIN + program], cwd=CHECKOUT, env=self.env)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout or "null")
+        if self.worker is None:
+            self.worker = Companion(self.env)
+        return json.loads(self.worker.execute(_BEGIN + program) or "null")
 
     def knows_everybody(self) -> None:
         """All of `PEOPLE` have signed in once."""
@@ -110,14 +110,10 @@ class ApiHouse(House):
     def typed(self, home: Path, who: str, words: str) -> subprocess.CompletedProcess[str]:
         """Type it as somebody."""
         role = PEOPLE[who][1]
-        return subprocess.run(
-            [sys.executable, "-m", "ata", *words.split()],
+        return COMMAND_LINE.run(
+            ["-m", "ata", *words.split()],
             cwd=CHECKOUT,
             env=self.session(who, home, *([role] if role else [])),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
         )
 
 
@@ -125,5 +121,9 @@ class ApiHouse(House):
 def api_house(folder: Path) -> Iterator[ApiHouse]:
     """All of it, with everybody known."""
     with house_of(ApiHouse, folder) as started:
-        started.knows_everybody()
-        yield started
+        try:
+            started.knows_everybody()
+            yield started
+        finally:
+            if started.worker is not None:
+                started.worker.end()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from audit.ledger import note, reviewcheck
 from audit.ledger.note import VerifierKey
 from tests.connections.api_house import ADMIN, AUDITOR, MIA, MILO, ApiHouse, api_house
 from tests.connections.review_house import TOMORROW
-from tests.support.tenant import CHECKOUT
+from tests.support.forking import CHECKOUT, COMMAND_LINE
 
 type Lines = list[bytes]
 
@@ -113,10 +113,9 @@ def test_only_the_verifiers_own_keys_count(made: tuple[Lines, str]) -> None:
 def verify(folder: Path, lines: Lines, key: str, *more: str) -> subprocess.CompletedProcess[str]:
     file = folder / "result.ndjson"
     file.write_bytes(b"".join(lines))
-    return subprocess.run(
-        [sys.executable, "-m", "ata", "verify", str(file), "--vkey", key, *more],
-        cwd=CHECKOUT, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    return COMMAND_LINE.run(
+        ["-m", "ata", "verify", str(file), "--vkey", key, *more], cwd=CHECKOUT, env=os.environ
+    )
 
 
 def test_the_command_line_verifies_it_without_a_server(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.connections.broker_house import House, house
-from tests.support.stack import CHECKOUT
+from tests.support.forking import CHECKOUT, COMMAND_LINE
 
 ADMIN = "auth0|0000000000000000000000ad"
 
@@ -25,13 +23,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 def ata(place: House, home: Path, who: str, words: str, *roles: str, code: int = 0) -> Any:
     """Type it as somebody with these roles; what it printed as JSON."""
-    done = subprocess.run(
-        [sys.executable, "-m", "ata", *words.split(), "--json"],
+    done = COMMAND_LINE.run(
+        ["-m", "ata", *words.split(), "--json"],
         cwd=CHECKOUT,
         env=place.session(who, home, *roles),
-        capture_output=True,
-        text=True,
-        timeout=120,
     )
     assert done.returncode == code, done.stdout + done.stderr
     return json.loads(done.stdout)

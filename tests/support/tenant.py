@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets as random_secrets
@@ -16,28 +15,12 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from tests.support.companion import Companion
 from tests.support.forking import PORTAL
 from tests.support.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 90.0
-
-# Reads programs, each a JSON string in a line; answers with what it printed, or how it failed.
-_COMPANION = """
-import contextlib, io, json, sys, traceback
-import django
-django.setup()
-from django.db import connections
-for line in sys.stdin:
-    said, failure = io.StringIO(), ""
-    try:
-        with contextlib.redirect_stdout(said):
-            exec(json.loads(line), {})
-    except Exception:
-        failure = traceback.format_exc()
-    connections.close_all()
-    print(json.dumps([said.getvalue(), failure]), flush=True)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +48,7 @@ class LocalTenant:
         default_factory=lambda: Secrets(*(random_secrets.token_urlsafe(32) for _ in range(3)))
     )
     _process: subprocess.Popen[bytes] | None = None
-    _companion: subprocess.Popen[str] | None = None
+    _companion: Companion | None = None
     _advanced: float = 0.0
 
     @property
@@ -108,25 +91,10 @@ class LocalTenant:
         return done.stdout
 
     def execute(self, program: str) -> str:
-        """Run Python inside the tenant's Django, apart from the server; returns what it printed.
-
-        One process does it for all who ask: loading Django takes longer than what they want of it.
-        """
+        """Run Python inside the tenant's Django, apart from the server; returns what it printed."""
         if self._companion is None:
-            self._companion = subprocess.Popen(
-                [sys.executable, "-c", _COMPANION],
-                cwd=CHECKOUT,
-                env=self._own_environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        assert self._companion.stdin and self._companion.stdout
-        print(json.dumps(program), file=self._companion.stdin, flush=True)
-        said, failure = json.loads(self._companion.stdout.readline())
-        if failure:
-            raise RuntimeError(f"{program} failed:\n{failure}")
-        return str(said)
+            self._companion = Companion(self._own_environment())
+        return self._companion.execute(program)
 
     def _own_environment(self) -> dict[str, str]:
         return self.environment() | {"DJANGO_SETTINGS_MODULE": "tenant.settings"}
@@ -154,7 +122,7 @@ class LocalTenant:
     def stop(self) -> None:
         """Stop the server process; the database stays."""
         if self._companion is not None:
-            self._companion.communicate()
+            self._companion.end()
             self._companion = None
         if self._process is None:
             return
