@@ -179,10 +179,12 @@ class Stack:
 def eventually[T](look: Callable[[], T], what: str, patience_s: float = 120.0) -> T:
     """The first truthy answer of ``look``; fails with ``what`` was waited for.
 
-    Long, for machines that have much else to do: only what never comes costs the time.
+    Long, for machines that have much else to do: only what never comes costs the time. Whoever
+    waits for long looks less often: each look is a request that somebody has to answer.
     """
-    until = time.monotonic() + patience_s
+    until, pause = time.monotonic() + patience_s, 0.1
     while not (found := look()):
         assert time.monotonic() < until, f"not within {patience_s:.0f} s: {what}"
-        time.sleep(0.2)
+        time.sleep(pause)
+        pause = min(pause * 1.25, 0.6)
     return found
