@@ -11,7 +11,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def test_each_name_is_a_test() -> None:
-    for name in sorted(one_engine.listed()):
+    for name in sorted(one_engine.listed() | one_engine.OWN_FILE):
         file, _, function = name.partition("::")
         tree = ast.parse((CHECKOUT / file).read_text())
         known = {one.name for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)}
@@ -20,6 +20,22 @@ def test_each_name_is_a_test() -> None:
 
 def test_what_always_runs_on_both_is_not_listed() -> None:
     assert not [name for name in one_engine.listed() if asked.ON_BOTH.match(name)]
+
+
+def test_whoever_has_a_file_of_their_own_says_so_and_asks_nothing_else() -> None:
+    """Neither a fixture with the run's database nor a query in this process."""
+    for name in sorted(one_engine.OWN_FILE):
+        file, _, function = name.partition("::")
+        tree = ast.parse((CHECKOUT / file).read_text())
+        (found,) = (
+            one
+            for one in ast.walk(tree)
+            if isinstance(one, ast.FunctionDef) and one.name == function
+        )
+        assert [given.arg for given in found.args.args] == ["tmp_path"], name
+        called = {ast.unparse(one.func) for one in ast.walk(found) if isinstance(one, ast.Call)}
+        assert "migrated" in called, f"{name}: has no file of its own"
+        assert not {one for one in called if ".objects" in one}, name
 
 
 def test_whoever_is_left_out_asks_nothing_of_their_own() -> None:
