@@ -91,7 +91,7 @@ class Ingest(Sequencer):
             Exception: what writing the batch before raised; this one is not begun then.
         """
         self.wait()
-        if connection.vendor == "postgresql" and self._here():
+        if connection.vendor == "postgresql" and not connection.in_atomic_block:
             self._beside.begin(lambda: self._written(rows, along))
             self._then = then
             return
