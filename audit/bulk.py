@@ -7,7 +7,7 @@ gateway's history spends much of its time here, and this is many times as fast a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from operator import attrgetter
@@ -21,6 +21,7 @@ from audit.models.fields import ExactJSONField
 _WORTH_COPY = 8  # rows; of fewer, plain inserts take fewer turns with the server
 
 type Convert = Callable[[Any], Any]
+type Columns = Mapping[int, Iterable[Any]]
 type Converters = tuple[tuple[int, Convert], ...]
 
 
@@ -37,8 +38,13 @@ def insert(rows: Sequence[models.Model]) -> None:
     insert_values(model, list(map(attrgetter(*names), rows)))
 
 
-def insert_values(model: type[models.Model], rows: Sequence[tuple[Any, ...]]) -> None:
+def insert_values(
+    model: type[models.Model], rows: Sequence[tuple[Any, ...]], columns: Columns | None = None
+) -> None:
     """Insert rows given as values, in the order of the model's fields without a numbered key.
+
+    Args:
+        columns: by place, values that stand in place of those of the rows.
 
     Raises:
         IntegrityError: one of them exists already.
@@ -48,7 +54,7 @@ def insert_values(model: type[models.Model], rows: Sequence[tuple[Any, ...]]) ->
     vendor = connection.vendor
     if vendor == "sqlite" or len(rows) < _WORTH_COPY:
         with connection.cursor() as cursor:
-            values = list(_converted(rows, _converters(model, vendor)))
+            values = list(_converted(rows, _converters(model, vendor), columns))
             cursor.executemany(_insert(model, vendor), values)
         return
     types, converters = _binary(model)
@@ -59,7 +65,7 @@ def insert_values(model: type[models.Model], rows: Sequence[tuple[Any, ...]]) ->
         cursor.copy(statement) as copy,
     ):
         copy.set_types(types)
-        for row in _converted(rows, converters):
+        for row in _converted(rows, converters, columns):
             copy.write_row(row)
 
 
@@ -100,12 +106,14 @@ def _fields(model: type[models.Model]) -> tuple[Any, ...]:
 
 
 def _converted(
-    rows: Sequence[tuple[Any, ...]], converters: Converters
+    rows: Sequence[tuple[Any, ...]], converters: Converters, instead: Columns | None = None
 ) -> Iterable[tuple[Any, ...]]:
     """The rows with some of their values converted: column by column, which has no loop of ours."""
-    if not converters or not rows:
+    if not (converters or instead) or not rows:
         return rows
     columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
+    for place, values in (instead or {}).items():
+        columns[place] = values
     for place, convert in converters:
         columns[place] = map(convert, columns[place])
     return zip(*columns, strict=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Self
 from uuid import UUID
 
@@ -29,6 +29,8 @@ from audit.sequencer import Overtaken, Sequencer, insert_tiles, older_waits
 _log = logging.getLogger(__name__)
 _PATIENT = 5  # times that what came to light meanwhile is given its leaves first
 _SEQ = projection.COLUMNS.index("seq")
+_ID = itemgetter(0)
+_number = attrgetter("id.int")
 
 type Along = Callable[[], None]
 type Then = Callable[[], None]
@@ -51,7 +53,7 @@ class Made:
 
 def made(prepared: Sequence[Prepared]) -> Made:
     """What is prepared, in the order in which it gets its leaves."""
-    ordered = sorted(prepared, key=attrgetter("id"))
+    ordered = sorted(prepared, key=_number)
     return Made(
         [one.id for one in prepared],
         [one.event[2] for one in ordered],
@@ -188,9 +190,9 @@ class Ingest(Sequencer):
         gathering = fulltext.gathering(len(rows.ids), to_the_end=False)
         with transaction.atomic(durable=True), gathering:
             bulk.insert_values(Event, rows.events)
-            bulk.insert_values(Entry, [(first + n, one[0]) for n, one in enumerate(rows.events)])
+            bulk.insert_values(Entry, list(enumerate(map(_ID, rows.events), first)))
             bulk.insert_values(Openings, rows.openings)
-            bulk.insert_values(EventRow, [_at(row, first + n) for n, row in enumerate(rows.rows)])
+            bulk.insert_values(EventRow, rows.rows, {_SEQ: range(first, growing.size)})
             insert_tiles(full)
             fulltext.index_range(first, growing.size)
             rollups.add_range(first, growing.size)
@@ -215,7 +217,3 @@ def _plainly(rows: Made, along: Along | None) -> None:
         bulk.insert_values(EventRow, rows.rows)
         if along:
             along()
-
-
-def _at(row: tuple[object, ...], seq: int) -> tuple[object, ...]:
-    return (*row[:_SEQ], seq, *row[_SEQ + 1 :])

@@ -26,6 +26,7 @@ from audit.ledger import entry as entries
 from audit.ledger.merkle import leaf_hash
 from audit.models import Event, EventRow, Openings
 from audit.projection import values_of
+from audit.uncollected import uncollected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +153,8 @@ def prepared(drafts: Iterable[Draft]) -> list[Prepared]:
         UnknownAction, EntryError: as `record`.
     """
     recorded_at, salts = clock.now(), entries.Salts()
-    return [prepare(draft, recorded_at, salts) for draft in drafts]
+    with uncollected():
+        return [prepare(draft, recorded_at, salts) for draft in drafts]
 
 
 def write(rows: Sequence[Prepared]) -> None:
