@@ -91,15 +91,20 @@ class Guard:
             return
         if address.is_multicast or address.is_unspecified:
             raise Forbidden(f"{address} is not an address of one host; never called")
-        if address.is_private or (address.version == 4 and address in _SHARED):
-            if not self.private:
-                raise Forbidden(f"{address} is a private address; not allowed here")
-            return
-        if address.is_reserved:
+        if address.is_reserved:  # asked before: of IPv4, what is reserved is called private too
             raise Forbidden(f"{address} is reserved; never called")
+        if _is_inner(address) and not self.private:
+            raise Forbidden(f"{address} is a private address; not allowed here")
 
     def _is_near(self, host: str) -> bool:
         return self.loopback and is_loopback_name(host)
+
+
+def _is_inner(address: Address) -> bool:
+    """Whether an address is of a network of somebody's own, the site-local of RFC 3513 included."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address.is_private or address in _SHARED
+    return address.is_private or address.is_site_local
 
 
 def is_loopback_name(host: str) -> bool:

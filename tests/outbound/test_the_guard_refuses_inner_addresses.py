@@ -23,6 +23,8 @@ NEVER = [
     "http://0.0.0.0/",
     "http://[::]/",
     "http://224.0.0.1/",
+    "http://240.0.0.1/",
+    "http://255.255.255.255/",
     "http://user:pw@idp.example/",
     "ftp://idp.example/",
     "file:///etc/passwd",
@@ -50,6 +52,7 @@ INNER = [
     "https://192.168.1.1/",
     "https://100.64.0.1/",
     "https://[fd12::1]/",
+    "https://[fec0::1]/",
 ]
 
 
