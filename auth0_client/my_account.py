@@ -185,6 +185,7 @@ class MyAccount:
             if cursor in seen:
                 raise found.bad("next", "leads back to a page that was read")
             seen.add(cursor)
+        raise found.bad("next", f"goes on behind {_MOST_PAGES} pages")
 
     def _get(self, operation: str, url: str, token: str) -> Fields:
         answer = self._send(

@@ -79,6 +79,7 @@ class ManagementTransport:
             if cursor in seen:
                 raise found.bad("next", "leads back to a page that was read")
             seen.add(cursor)
+        raise found.bad("next", f"goes on behind {_MOST_PAGES} pages")
 
     def numbered_pages(
         self, operation: str, path: str, params: Mapping[str, str] | None = None
@@ -86,10 +87,12 @@ class ManagementTransport:
         """Every item of a list that pages by ``page`` and ``per_page``, as a bare list."""
         for page in range(_MOST_PAGES):
             asked = {**(params or {}), "page": str(page), "per_page": "50"}
-            items = self.send("GET", operation, path, params=asked).items()
+            answer = self.send("GET", operation, path, params=asked)
+            items = answer.items()
             yield from items
             if len(items) < 50:
                 return
+        raise BadAnswer(operation, answer.host, f"goes on behind {_MOST_PAGES} pages")
 
     def _once(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -116,6 +117,12 @@ def signed_raw(key: RSAKey, header: bytes, payload: bytes) -> str:
 
 def b64(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def endless(member: str) -> Any:
+    """A side effect that answers every page with a further one."""
+    numbers = count(1)
+    return lambda _: httpx.Response(200, json={member: [], "next": str(next(numbers))})
 
 
 def pages(*bodies: dict[str, Any]) -> Any:

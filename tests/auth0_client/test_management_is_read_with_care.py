@@ -21,7 +21,7 @@ from auth0_client.errors import (
     Unavailable,
 )
 from outbound import BadAnswer
-from tests.auth0_client.pretended_tenant import ISSUER, SUB, World, pages
+from tests.auth0_client.pretended_tenant import ISSUER, SUB, World, endless, pages
 
 ME = f"{ISSUER}me/v1/connected-accounts"
 API = f"{ISSUER}api/v2"
@@ -144,6 +144,18 @@ def test_lists_are_read_page_by_page(world: World) -> None:
 
     world.routes.get(url__startswith=f"{API}/grants?").mock(side_effect=grants)
     assert len(api.grants(SUB)) == 53
+
+
+def test_a_list_without_an_end_is_no_list(world: World) -> None:
+    api = machine(world)
+    route = world.routes.get(url__startswith=f"{USER}/connected-accounts")
+    route.mock(side_effect=endless("connected_accounts"))
+    with pytest.raises(BadAnswer, match="goes on"):
+        api.connected_accounts(SUB)
+    full = [{"id": "rol_1", "name": "operator"}] * 50
+    world.routes.get(url__startswith=f"{USER}/roles").respond(200, json=full)
+    with pytest.raises(BadAnswer, match="goes on"):
+        api.roles(SUB)
 
 
 def test_people_are_asked_for_by_the_millisecond_of_their_creation(world: World) -> None:

@@ -19,7 +19,7 @@ from auth0_client.errors import (
     Unavailable,
 )
 from outbound import BadAnswer
-from tests.auth0_client.pretended_tenant import ISSUER, World, pages
+from tests.auth0_client.pretended_tenant import ISSUER, World, endless, pages
 
 ME = f"{ISSUER}me/v1/connected-accounts"
 API = f"{ISSUER}api/v2"
@@ -161,6 +161,15 @@ def test_a_cursor_that_goes_round_in_circles_ends(world: World) -> None:
         world.auth0.my_account.accounts("t", connections=["github", "slack"])
     assert route.call_count <= 4
     assert route.calls.last.request.url.params.get_list("connection") == ["github", "slack"]
+
+
+def test_a_list_without_an_end_is_no_list(world: World) -> None:
+    """What was not read would count as gone."""
+    route = world.routes.get(url__startswith=f"{ME}/accounts")
+    route.mock(side_effect=endless("accounts"))
+    with pytest.raises(BadAnswer, match="goes on"):
+        world.auth0.my_account.accounts("t")
+    assert route.call_count == 100
 
 
 def test_deleting_what_is_gone_is_not_an_error(world: World) -> None:
