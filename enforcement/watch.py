@@ -32,6 +32,7 @@ EVERY = timedelta(seconds=2)
 PROBE_EVERY = timedelta(seconds=10)
 _LEASE = timedelta(seconds=60)
 _UNFINISHED_SCAN = timedelta(seconds=30)
+_CLOCKS_DIFFER = timedelta(minutes=10)
 _ASKING = ""
 
 
@@ -114,7 +115,7 @@ def _read_from(source: Source, name: str, watch: Watch, now: datetime) -> int:
         _moved(watch, position)
     new = 0
     for found in source.after(position, now, 200 if known_until is None else 100_000):
-        if not found.complete and now - found.at < _UNFINISHED_SCAN:
+        if not found.complete and -_CLOCKS_DIFFER < now - found.at < _UNFINISHED_SCAN:
             break
         old = known_until is not None and found.at <= known_until
         with transaction.atomic(durable=True):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 from django.conf import LazySettings
@@ -153,6 +155,22 @@ def test_when_nobody_answers_the_next_is_asked_and_then_the_hold_stays(
     ]
     assert edge.blocked()["pdf-exfil"].startswith("ATA hold ")
     assert not sentences("skill.blocked") and not sentences("skill.released")
+
+
+def test_a_half_written_scan_of_the_far_future_holds_up_no_other(
+    edge: Edge, look: Look, do_due: Do, on_call: None
+) -> None:
+    look()
+    with closing(sqlite3.connect(edge.database)) as database, database:
+        database.execute(
+            "INSERT INTO scan_results (id, scanner, target, timestamp, finding_count, max_severity)"
+            " VALUES ('odd', 'skill-scanner', '/x/skills/odd', '9998-12-31T00:00:00Z', 2, 'LOW')"
+        )
+    edge.scan("pdf-exfil")
+    assert look() == 2
+    do_due()
+    assert Approval.objects.get(status="pending").target_name == "pdf-exfil"
+    assert Scan.objects.filter(scan_id="odd").exists()
 
 
 def test_a_storm_about_one_target_makes_one_request(
