@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q, Window
+from django.db.models.functions import RowNumber
 
 from approvals import policy
 from approvals.perform import Refused
@@ -18,10 +19,9 @@ from enforcement.models.finding import COUNTING
 
 def latest_scans(kind: str, name: str) -> list[Scan]:
     """The newest scan of each instance."""
-    newest: dict[str, Scan] = {}
-    for scan in Scan.objects.filter(kind=kind, name=name).order_by("at", "id"):
-        newest[scan.instance] = scan
-    return [newest[instance] for instance in sorted(newest)]
+    newest = Window(RowNumber(), ["instance"], [F("at").desc(), F("id").desc()])
+    found = Scan.objects.filter(kind=kind, name=name).annotate(place=newest)
+    return sorted(found.filter(place=1), key=lambda scan: scan.instance)
 
 
 def open_findings(kind: str, name: str) -> list[Finding]:
