@@ -145,8 +145,3 @@ def digest_now(review: Review) -> str:
 def stands(review: Review) -> Standing:
     """Whether the list is the one that was frozen, lost values to an erasure, or was altered."""
     return standing(review.digest, digest_now(review))
-
-
-def is_intact(review: Review) -> bool:
-    """Whether the list is still the one that was frozen."""
-    return stands(review).whole

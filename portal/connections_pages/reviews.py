@@ -36,7 +36,7 @@ PAGE = 100
 CAMPAIGNS = 20
 """Reviews on one page of the list: each says how far it is, which is counted."""
 CHECKED = 500
-"""Accounts whose digest is computed each time that the page is seen; more of them on demand."""
+"""Accounts whose digests, of list and result, are computed at each look; of more on demand."""
 _CHOICES = {"undecided": "", **{choice.value: choice.value for choice in Choice}}
 
 
@@ -195,9 +195,9 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
         "overseer": bool(me.roles & SEES_ALL),
         "checked": checked,
         "list": scope.stands(found) if checked else None,
-        "signed": results.stands(found),
-        "opener": _who(found, found.opened_by),
-        "closer": _who(found, found.closed_by),
+        "signed": results.stands(found) if checked else None,
+        "opener": _who(found.opened_by),
+        "closer": _who(found.closed_by),
         "admins": [_name(people.find(one["iss"], one["sub"]), one["sub"]) for one in found.admins],
         "crumbs": [
             {"text": "Access reviews", "url": "/connections/reviews/"},
@@ -236,7 +236,7 @@ def _tiles(counts: results.Counts) -> list[dict[str, Any]]:
     ]
 
 
-def _who(review: Review, sub: str) -> str:
+def _who(sub: str) -> str:
     person = Person.objects.filter(sub=sub).first() if sub else None
     return _name(person, sub)
 

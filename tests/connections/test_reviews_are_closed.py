@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from audit import actions, logkey
 from audit.actor import Target
 from audit.ledger import note
 from connections.ibom import signing
-from connections.models import ConnectedAccount
+from connections.models import ConnectedAccount, ReviewLines
 from connections.reviews import result
+from portal.connections_pages import reviews
 from tests.connections.campaign import (
     LIST,
     _people,
@@ -73,6 +76,21 @@ def test_auditors_download_the_very_bytes_that_the_event_names(mia: ConnectedAcc
     assert hashlib.sha256(answer.getvalue()).hexdigest() == review.result_digest
     assert f"access-review-{review.id}.ndjson" in answer["Content-Disposition"]
     assert signed_in("member1").get(f"{LIST}{review.id}/result/").status_code == 403
+
+
+def test_a_long_result_is_held_to_its_digest_on_demand(
+    mia: ConnectedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reviews, "CHECKED", 0)
+    review = opened()
+    close(review)
+    ReviewLines.objects.update(text="{}")
+    client, address = signed_in("auditor", "auditor"), f"{LIST}{review.id}/"
+    with CaptureQueriesContext(connection) as queries:
+        page = client.get(address).content.decode()
+    assert "Hold the result to it" in page and "was altered" not in page
+    assert not any("reviewlines" in query["sql"] for query in queries)
+    assert "The signed result was altered." in client.get(f"{address}?check=1").content.decode()
 
 
 def test_counts_never_take_silence_for_an_answer() -> None:

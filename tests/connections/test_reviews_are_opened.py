@@ -49,7 +49,7 @@ def test_what_was_reviewed_stays_as_it_was_when_it_opened(mia: ConnectedAccount)
     assert (item.scopes, item.excess) == (["read:user", "repo", "delete_repo"], ["delete_repo"])
     assert item.state == "connected"
     assert [(use["agent"], use["count"]) for use in item.uses] == [("claw", 3)]
-    assert scope.is_intact(review)
+    assert scope.stands(review).whole
 
 
 def test_the_opening_event_names_the_digest_and_a_changed_list_shows(mia: ConnectedAccount) -> None:
@@ -63,7 +63,7 @@ def test_the_opening_event_names_the_digest_and_a_changed_list_shows(mia: Connec
     assert review.opened_event == event["id"]
     assert actions.sentence(event).endswith("opened the access review “Spring” of 1 accounts")
     ReviewItem.objects.update(excess=[])
-    assert not scope.is_intact(review)
+    assert not scope.stands(review).whole
     page = signed_in("auditor", "auditor").get(f"{LIST}{review.id}/").content.decode()
     assert "The frozen list was altered." in page
     assert close(review)["scope"] == {"sha256": review.digest, "intact": False}
