@@ -12,7 +12,7 @@ from django.db.models import Q
 from approvals import clock
 from approvals.models import Person
 from audit.actor import Actor
-from connections import grounds, inventory, lookup, scopes, standing
+from connections import grounds, inventory, lookup, names, scopes, standing
 from connections.escalation import listing as allowed
 from connections.ibom.difference import Change
 from connections.ibom.facts import Between
@@ -70,12 +70,7 @@ def _one(row: ConnectedAccount, owner: Person | None, stands: Standing) -> dict[
         "connection": row.connection,
         "title": scopes.title(row.connection),
         "account": row.named or None,
-        "owner": {
-            "iss": row.iss,
-            "sub": row.sub,
-            "name": owner.name if owner else "",
-            "email": owner.email if owner else "",
-        },
+        "owner": names.told(row, owner),
         "state": str(stands.code),
         "state_since": _stamp(stands.since),
         "state_reason": stands.reason or None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from approvals import people
+from approvals.models import Person
 from audit.actor import Subject
 from audit.clock import rfc3339
 from connections import scopes
@@ -19,6 +20,16 @@ def owner_name(account: ConnectedAccount) -> str:
     """Name, e-mail or subject of the owner."""
     who = owner(account)
     return who.name or who.email or who.sub
+
+
+def told(account: ConnectedAccount, person: Person | None) -> dict[str, str]:
+    """The owner as the API tells it, from a row of the directory that was read before."""
+    return {
+        "iss": account.iss,
+        "sub": account.sub,
+        "name": person.name if person else "",
+        "email": person.email if person else "",
+    }
 
 
 def in_words(account: ConnectedAccount) -> str:

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from approvals import clock
 from approvals.models import Person
 from audit.actor import Actor
-from connections import lookup, scopes
+from connections import lookup, names, scopes
 from connections.models import Allowance
 
 SEES_ALL: Final = frozenset({"operator", "admin", "auditor"})
@@ -69,11 +69,6 @@ def _one(viewer: Actor, row: Allowance, owner: Person | None) -> dict[str, Any]:
         "connection": account.connection,
         "title": scopes.title(account.connection),
         "account": account.named or None,
-        "owner": {
-            "iss": account.iss,
-            "sub": account.sub,
-            "name": owner.name if owner else "",
-            "email": owner.email if owner else "",
-        },
+        "owner": names.told(account, owner),
         "may_end": lookup.is_owner(viewer, account) or bool(viewer.roles & MAY_END),
     }
