@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-import httpx
 import stamina
 
 from outbound.answer import Answer
@@ -26,10 +25,6 @@ class Timeouts:
     write: float = 10.0
     pool: float = 5.0
     total: float = 30.0
-
-    def for_httpx(self) -> httpx.Timeout:
-        """The same limits in httpx's own type, which knows no total."""
-        return httpx.Timeout(connect=self.connect, read=self.read, write=self.write, pool=self.pool)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from approvals import clock, people
 from audit.actor import SYSTEM, Subject, Target
@@ -231,10 +231,3 @@ def _look_at_people(fresh: Iterable[Entry], now: datetime) -> None:
         ).exclude(state=State.REVOKED)
         if known.exists() != (entry.kind == LogKind.CONNECTED):
             looks.ask(settings.ENV.issuer, entry.sub, now + looks.SOON)
-
-
-def last_sign_in(iss: str, sub: str) -> datetime | None:
-    """When Auth0 last saw this person sign in to any application, as far as we watched."""
-    found = LogFact.objects.filter(iss=iss, sub=sub, kind=LogKind.SIGNED_IN)
-    newest: datetime | None = found.aggregate(newest=Max("at"))["newest"]
-    return newest

@@ -168,7 +168,7 @@ def test_what_our_broker_exchanged_is_not_told_twice(github: ConnectedAccount) -
     assert not recorded("connection.use_seen")
     github.refresh_from_db()
     assert (github.auth0_used_at, github.auth0_used_by) == (START, ours)
-    assert recorder.last_sign_in(github.iss, github.sub) == START
+    assert LogFact.objects.get(sub=github.sub, kind="signed_in").at == START
     feed = LogFeed.objects.get(feed=Feed.STREAM)
     assert (feed.recorded, feed.ignored, feed.newest) == (2, 2, START)
 
