@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 
@@ -29,6 +29,8 @@ from audit.models import EventRow
 from audit.record import record
 from audit.tree import read_tile
 from audit.witnesses import conflict
+
+ACTION: Final = "ledger.adopted"
 
 
 class AdoptionRefused(Exception):
@@ -165,9 +167,9 @@ def settle() -> None:
         keyring.write(keyring.Keyring(ring.periods, ring.statements, (*ring.unrecorded, *lost)))
 
 
-def problems() -> Iterator[str]:
-    """Adoptions that the log does not tell of, and those that it tells of and the file does not."""
-    made, told = [one.data for one in made_so_far()], list(keychanges.recorded("ledger.adopted"))
+def problems(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Adoptions that are not `told` of in the log; told ones that the file does not hold."""
+    made = [one.data for one in made_so_far()]
     if any(one not in told for one in made):
         yield f"an adoption in {_path()} is in no ledger.adopted entry"
     if any(one not in made for one in told):
@@ -175,9 +177,9 @@ def problems() -> Iterator[str]:
 
 
 def _told_of(one: Adoption) -> bool:
-    if not EventRow.objects.filter(action="ledger.adopted").exists():
+    if not EventRow.objects.filter(action=ACTION).exists():
         return False
-    return one.data in list(keychanges.recorded("ledger.adopted"))
+    return one.data in keychanges.recorded(ACTION)
 
 
 def _disagreement(held: Head, signed: Head | None) -> str:

@@ -13,23 +13,25 @@ from typing import TYPE_CHECKING, Any
 import django
 from django.db import connection
 
+from audit.ledger.growing import Joined
+
 if TYPE_CHECKING:
     from audit.countcheck import Counted
     from audit.indexcheck import Looked
+    from audit.keycheck import Told
     from audit.knownwhole import Whole
-    from audit.leafcheck import Told
+    from audit.leafcheck import Told as Seen
     from audit.report import Findings
     from audit.tally import Beside, Tally
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a process found in a range: hashes of its leaves, and whether anything is wrong."""
+    """What a process found in a range: hashes of its leaves, None where anything is wrong."""
 
-    leaves: list[bytes | None]
-    good: bool
+    leaves: Joined | None
     known: int
-    told: Told
+    told: Seen
     digests: list[bytes]
     beside: Beside
 
@@ -46,6 +48,7 @@ class Crowd:
         self, many: int, *, start: int, tree_only: bool, since: int, known: Whole | None
     ) -> None:
         self._many = many
+        self._tree_only = tree_only
         self._known = known
         before = os.environ.get("PYTHONHASHSEED")
         if not (forked := _alone()):
@@ -68,6 +71,9 @@ class Crowd:
 
     def begin(self, start: int, size: int) -> None:
         """Let checks of whole tables begin; those that tell wait for them."""
+        self._stages["told"] = self._pool.submit(_told)
+        if self._tree_only:
+            return
         if connection.vendor == "sqlite":
             first = max(start, self._known.size if self._known else 0)
             self._stages["index"] = self._pool.submit(_postings, first, size, self._known)
@@ -82,6 +88,11 @@ class Crowd:
     def check(self, first: int, end: int) -> Future[Checked]:
         """Begin to check a range."""
         return self._pool.submit(_check, first, end)
+
+    def told(self) -> Told:
+        """What the log tells of its keys."""
+        told: Told = self._stages["told"].result()
+        return told
 
     def tally(self) -> Tally:
         """How many rows there are."""
@@ -142,12 +153,19 @@ def _hello(_: int) -> None:
 def _check(first: int, end: int) -> Checked:
     start, findings, leaves, checker = _state["here"]
     before, known = findings.count, checker.known
-    hashes = list(checker.check(first, end, examine_from=start))
-    good = findings.count == before
+    hashes = checker.check(first, end, examine_from=start)
+    # One value, folded here: handing over each hash costs the other side as much as reading them.
+    joined = Joined.of(first, hashes) if findings.count == before else None
     findings.kept.clear()
     digests, checker.digests = checker.digests, []
     beside, checker.beside = checker.beside, (0, 0)
-    return Checked(hashes, good, checker.known - known, leaves.told(), digests, beside)
+    return Checked(joined, checker.known - known, leaves.told(), digests, beside)
+
+
+def _told() -> Told:
+    from audit import keycheck
+
+    return keycheck.look()
 
 
 def _tally(size: int) -> Tally:

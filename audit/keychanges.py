@@ -6,18 +6,19 @@ that a crash between the two leaves no change untold.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from audit import heads, keyring
 from audit.actor import SYSTEM
 from audit.keyring import Keyring, Period
 from audit.ledger import entry as entries
 from audit.ledger import handover
-from audit.ledger.note import NoteError
 from audit.models import Event, EventRow
 from audit.record import record
+
+ACTION: Final = "ledger.key_changed"
 
 
 def settle() -> int:
@@ -34,7 +35,7 @@ def settle() -> int:
     ring = keyring.read()
     if not ring.unrecorded:
         return 0
-    told = list(recorded())
+    told = recorded()
     waiting = [dict(one) for one in ring.unrecorded if dict(one) not in told]
     for data in waiting:
         record(SYSTEM, "ledger.key_changed", data=data)
@@ -57,20 +58,26 @@ def _begun(ring: Keyring, statement: str) -> list[Period]:
     return [one for one in ring.periods if one.key in said.new and one.key not in said.old]
 
 
-def recorded(action: str = "ledger.key_changed") -> Iterator[Mapping[str, Any]]:
+def recorded(action: str = ACTION) -> list[Mapping[str, Any]]:
     """Data of every event of that name in the log; few, because each takes a person's hand."""
-    ids = EventRow.objects.filter(action=action).values_list("event", flat=True)
+    return told_of(action)[action]
+
+
+def told_of(*actions: str) -> dict[str, list[Mapping[str, Any]]]:
+    """Data of every event of each of these names; all search rows are looked at once."""
+    ids = EventRow.objects.filter(action__in=actions).values_list("event", flat=True)
+    told: dict[str, list[Mapping[str, Any]]] = {action: [] for action in actions}
     for entry in Event.objects.filter(id__in=list(ids)).values_list("entry", flat=True):
-        yield entries.parse(bytes(entry))["data"]
+        document = entries.parse(bytes(entry))
+        told.setdefault(document["action"], []).append(document["data"])
+    return told
 
 
-def problems(ring: Keyring) -> Iterator[str]:
-    """What does not hold of the history: keys that no key vouches for, changes the log lacks."""
-    try:
-        ring.check()
-    except NoteError as error:
-        yield f"{error}; the set of keys was swapped"
-    told = list(recorded())
+def problems(ring: Keyring, told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What does not hold of the history: changes that the log lacks, or `told` of and it does not.
+
+    That each set of keys is vouched for by the one before says `Keyring.check`.
+    """
     known = {one.get("statement") for one in (*told, *ring.unrecorded)}
     for statement in ring.statements:
         if statement not in known:

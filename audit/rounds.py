@@ -25,6 +25,7 @@ from audit import (
     guards,
     heads,
     idle,
+    keycheck,
     locks,
     logkey,
     straycheck,
@@ -119,6 +120,7 @@ class Round:
         beside: tuple[Callable[[], object], ...] = (
             lambda: self._leaves.check_pending(list(waiting[:SPAN])),
             self._trees.finish,
+            lambda: keycheck.check(self.findings),
             lambda: countcheck.check(self.findings),
             lambda: straycheck.check(self.findings),
             lambda: self._leaves.finish(whole=True),

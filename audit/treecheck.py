@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from django.db.models import Q
 
-from audit import adoption, heads, keychanges, keyring
+from audit import heads, keyring
 from audit.heads import SequencerStopped
 from audit.keyring import Keyring
 from audit.ledger import checkpoint as checkpoints
-from audit.ledger.growing import GrowingTree
+from audit.ledger.growing import GrowingTree, Joined
 from audit.ledger.growing import Tile as FullTile
 from audit.ledger.merkle import HASH_SIZE, ProofError
 from audit.ledger.note import NoteError
@@ -71,8 +72,10 @@ class TreeChecker:
         except LedgerIdentityError as error:
             self._findings.add("key", f"{error}; nothing that was signed can be checked")
             return None
-        for problem in keychanges.problems(ring):
-            self._findings.add("key", problem)
+        try:
+            ring.check()
+        except NoteError as error:
+            self._findings.add("key", f"{error}; the set of keys was swapped")
         return ring
 
     def _begin(self) -> GrowingTree:
@@ -83,21 +86,21 @@ class TreeChecker:
             self._broken = True
             return GrowingTree()
 
-    def extend(self, first: int, leaves: Sequence[bytes | None]) -> None:
+    def extend(self, first: int, leaves: Sequence[bytes | None] | Joined) -> None:
         """Add leaves `first …` in order, meeting every signed size on the way; None is a gap."""
         if self._broken:
             return
-        whole = [leaf for leaf in leaves if leaf is not None]
-        if len(whole) < len(leaves):
-            whole = whole[: list(leaves).index(None)]
-            self._broken = True
-        added = 0
-        while self._next is not None and self._next.size <= first + len(whole):
+        if not isinstance(leaves, Joined):
+            whole = list(takewhile(lambda leaf: leaf is not None, leaves))
+            self._broken = len(whole) < len(leaves)
+            leaves = Joined(b"".join(leaf for leaf in whole if leaf))
+        added, end = first, first + len(leaves.hashes) // HASH_SIZE
+        while self._next is not None and self._next.size <= end:
             size = self._next.size
-            self._add(whole[added : size - first])
-            added = max(added, size - first)
+            self._add(first, added, size, leaves)
+            added = max(added, size)
             self._meet(size)
-        self._add(whole[added:])
+        self._add(first, added, end, leaves)
 
     def stop(self) -> None:
         """Leaves are missing: no later root can be computed."""
@@ -128,10 +131,12 @@ class TreeChecker:
             self._findings.add("checkpoint", message)
             return None
 
-    def _add(self, hashes: list[bytes]) -> None:
-        if not hashes:
+    def _add(self, first: int, begin: int, end: int, leaves: Joined) -> None:
+        """Add `begin … end` of leaves that begin at `first`."""
+        if begin >= end:
             return
-        full = self._tree.extend(hashes)
+        some = leaves.hashes[(begin - first) * HASH_SIZE : (end - first) * HASH_SIZE]
+        full = self._tree.extend_joined(Joined(some, leaves.roots))
         if not full:
             return
         stored = stored_tiles((tile.level, tile.index) for tile in full)
@@ -216,8 +221,6 @@ class TreeChecker:
         except SequencerStopped as stopped:
             self._findings.add("state", str(stopped))
             return None
-        for problem in adoption.problems():
-            self._findings.add("state", problem)
         newest = heads.newest_checkpoint()
         signed = newest.size if newest else 0
         if (head.size if head else 0) < signed:

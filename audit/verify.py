@@ -23,6 +23,7 @@ from audit import (
     countcheck,
     evidence,
     guards,
+    keycheck,
     knownwhole,
     rawread,
     rowcheck,
@@ -49,6 +50,7 @@ class OutsideLog(ValueError):
     """There is no entry of that number."""
 
 
+type Stages = tuple[tuple[str, Callable[[], None]], ...]
 type Progress = Callable[[int, int], None]
 BATCH = 4096
 _OPENED = 1024  # events without a leaf that are opened at a time
@@ -104,7 +106,7 @@ def run(
     ranges = walk.ranges(trees.start, size, BATCH if crowd else batch)
     recognised, beside, problems = 0, tally.NONE, findings.count
     with rawread.little_cache(), closing(crowd) if crowd else nullcontext():
-        if crowd is not None and not tree_only:
+        if crowd is not None:
             crowd.begin(start, size)
         for one in walk.walk(ranges, checker, leaves, crowd, examine_from=start):
             if one.leaves is None:  # nobody counts to a forged index
@@ -119,12 +121,9 @@ def run(
             beside = tally.added(beside, one.beside)
             if progress is not None:
                 progress(max(0, one.end - start), size - start)
-        if tree_only:
-            trees.finish()
-        else:
-            walked = None if start or findings.count > problems else beside
-            whole = _Whole(findings, leaves, crowd, known, chain, start, size, walked)
-            _finish(findings, leaves, trees, whole)
+        walked = None if start or findings.count > problems else beside
+        whole = _Whole(findings, leaves, crowd, known, chain, start, size, walked)
+        _finish(findings, leaves, trees, whole, tree_only=tree_only)
     return Report(
         start=start,
         size=size,
@@ -138,23 +137,34 @@ def run(
     )
 
 
-def _finish(findings: Findings, leaves: LeafChecker, trees: TreeChecker, whole: _Whole) -> None:
+def _finish(
+    findings: Findings,
+    leaves: LeafChecker,
+    trees: TreeChecker,
+    whole: _Whole,
+    *,
+    tree_only: bool,
+) -> None:
     """Check what only the whole can tell."""
-    stages: tuple[tuple[str, Callable[[], None]], ...] = (
-        ("events without a leaf", whole.pending),
+    tree: Stages = (
+        ("keys and adoptions", whole.keys),
         ("the tree", trees.finish),
+    )
+    beside: Stages = (
+        ("events without a leaf", whole.pending),
         ("the full-text index", whole.index),
         ("the counts", whole.counts),
         ("rows beside the log", whole.strays),
         ("evidence and finished work", lambda: leaves.finish(whole=whole.start == 0)),
         ("decisions", whole.decisions),
     )
-    for what, check in stages:
+    for what, check in tree if tree_only else tree + beside:
         try:
             check()
         except UNREADABLE as error:
             findings.add("unreadable", f"{what} cannot be read: {type(error).__name__}: {error}")
-    whole.remember()
+    if not tree_only:
+        whole.remember()
 
 
 @dataclass
@@ -171,6 +181,9 @@ class _Whole:
     walked: tally.Beside | None  # what belongs to the entries; None unless all of them hold
     right_index: Right = field(default_factory=Right)
     right_counts: bytes = b""
+
+    def keys(self) -> None:
+        keycheck.check(self.findings, self.crowd.told() if self.crowd else None)
 
     def index(self) -> None:
         looked = self.crowd.postings() if self.crowd else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from audit import tally, tree
 from audit.crowd import Checked, Crowd
 from audit.leafcheck import LeafChecker
+from audit.ledger.growing import Joined
 from audit.spancheck import EntryChecker, SpanChecker
 
 
@@ -34,7 +35,7 @@ class Walked:
     first: int
     end: int
     there: int
-    leaves: Sequence[bytes | None] | None
+    leaves: Sequence[bytes | None] | Joined | None
     recognised: int = 0
     digests: Sequence[bytes] = ()
     beside: tally.Beside = tally.NONE
@@ -89,15 +90,17 @@ def _with(
         if future is None:
             return Walked(one.first, one.end, one.there, None)
         checked = future.result()
-        if checked.good:
+        found: Sequence[bytes | None] | Joined
+        if checked.leaves is not None:
             leaves.learn(checked.told)
+            found = checked.leaves
         else:
             # Said by one voice, which knows all that came before: what others only suspect.
             total = leaves.index.total + checked.told.postings
-            checker.check(one.first, one.end, examine_from=examine_from)
+            found = checker.check(one.first, one.end, examine_from=examine_from)
             leaves.index.total = total  # of sums that are made with their seed, not with ours
         checker.digests, checker.beside = [], tally.NONE
-        found, known, digests = checked.leaves, checked.known, checked.digests
+        known, digests = checked.known, checked.digests
         return Walked(one.first, one.end, one.there, found, known, digests, checked.beside)
 
     for one in ranges:

@@ -3,11 +3,39 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
 
 from .merkle import EMPTY_ROOT, HASH_SIZE, ProofError, fold, range_hash
 from .tiles import HEIGHT, TILE_BYTES, WIDTH, ReadTile, TileReader
+
+_NONE: Final[Mapping[int, bytes]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Leaf hashes one after the other, 32 bytes each; `roots` of whole tiles among them by index.
+
+    Who hashed them may fold them too, beside others; a tree that is given a root does not.
+    """
+
+    hashes: bytes
+    roots: Mapping[int, bytes] = field(default_factory=lambda: _NONE)
+
+    @classmethod
+    def of(cls, first: int, leaf_hashes: Iterable[bytes]) -> Joined:
+        """Join hashes of leaves from `first` on, and fold each whole tile of level 0.
+
+        Raises:
+            ProofError: one is not 32 bytes.
+        """
+        hashes = b"".join(leaf_hashes_checked(leaf_hashes))
+        begin = -first % WIDTH * HASH_SIZE
+        places = range(begin, len(hashes) - TILE_BYTES + 1, TILE_BYTES)
+        tiles = enumerate(places, -(-first // WIDTH))
+        return cls(hashes, {index: fold(hashes[at : at + TILE_BYTES]) for index, at in tiles})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +97,11 @@ class GrowingTree:
         Raises:
             ProofError: one is not 32 bytes; nothing of the call is kept.
         """
-        added = b"".join(leaf_hashes_checked(leaf_hashes))
+        return self.extend_joined(Joined(b"".join(leaf_hashes_checked(leaf_hashes))))
+
+    def extend_joined(self, leaves: Joined) -> list[Tile]:
+        """As `extend`, of hashes that are joined."""
+        added = leaves.hashes
         full: list[Tile] = []
         while added:
             edge = self._edge[0]
@@ -78,15 +110,16 @@ class GrowingTree:
             edge += taken
             self._size += len(taken) // HASH_SIZE
             if len(edge) == TILE_BYTES:
-                self._carry(full)
+                self._carry(full, leaves.roots)
         return full
 
-    def _carry(self, full: list[Tile]) -> None:
+    def _carry(self, full: list[Tile], roots: Mapping[int, bytes]) -> None:
         level = 0
         while len(self._edge[level]) == TILE_BYTES:
             hashes = bytes(self._edge[level])
-            root = fold(hashes)
-            full.append(Tile(level, (self._size >> HEIGHT * (level + 1)) - 1, hashes, root))
+            index = (self._size >> HEIGHT * (level + 1)) - 1
+            root = (roots.get(index) if level == 0 else None) or fold(hashes)
+            full.append(Tile(level, index, hashes, root))
             self._edge[level].clear()
             level += 1
             if level == len(self._edge):
