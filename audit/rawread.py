@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import NoneType
-from typing import Any
+from typing import Any, Final
 
 from django.db import connection
 
@@ -24,7 +24,9 @@ from audit.prepared import psycopg
 
 type Row = tuple[Any, ...]
 
-_LITTLE = -4096  # KiB: who reads each page once has no use for the 64 MiB of those who search
+# KiB: who reads each page once has no use for the 64 MiB of those who search; bytes: 2 GiB, nearly,
+# is the most that SQLite maps (sqlite.org/mmap.html).
+_READ_ONCE: Final = {"cache_size": -4096, "mmap_size": 0x7FFF0000}
 _sha256 = hashlib.sha256
 
 
@@ -46,25 +48,42 @@ class Stretch:
     terms: Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one table has of a stretch: how many rows, and their bytes."""
+
+    many: int
+    texts: tuple[bytes, ...] = ()
+
+
+_NO_ROWS: Final = Part(0)
+
+
 @contextmanager
 def little_cache() -> Iterator[None]:
-    """Within the block this connection to SQLite keeps few pages of what it reads."""
+    """Within the block this connection to SQLite keeps few pages of what it reads.
+
+    It maps as much of the file as the engine can: what is mapped is the system's memory, and is
+    not copied.
+    """
     if connection.vendor != "sqlite":
         yield
         return
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA cache_size")
-        (before,) = cursor.fetchone()
-    _keep(_LITTLE)
+    before = {name: _pragma(name) for name in _READ_ONCE}
+    for name, value in _READ_ONCE.items():
+        _pragma(name, value)
     try:
         yield
     finally:
-        _keep(before)
+        for name, value in before.items():
+            _pragma(name, value)
 
 
-def _keep(pages: int) -> None:
+def _pragma(name: str, value: int | None = None) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(f"PRAGMA cache_size = {int(pages)}")
+        cursor.execute(f"PRAGMA {name}" if value is None else f"PRAGMA {name} = {int(value)}")
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0
 
 
 def entries(first: int, end: int) -> list[bytes] | None:
@@ -111,47 +130,60 @@ def stretches(first: int, end: int, *, words: bool = False) -> Iterator[Stretch 
 
 def _read(first: int, end: int, words: bool) -> list[Stretch] | None:
     questions = _questions()
-    rows = _rows(questions.with_words if words else questions.events, first, end)
+    rows = _rows(questions.events, first, end)
     leaves = _leaves(rows, first, end)
     if leaves is None or rows is None:
         return None
-    beside: list[dict[int, tuple[int, bytes]]] = []
-    for question in questions.beside:
-        parts: dict[int, tuple[int, bytes]] = {}
-        for at in range(first, end, questions.step_beside):
-            some = _rows(question, at, min(at + questions.step_beside, end))
-            if some is None or not _whole(some, first, end):
-                return None
-            parts |= {number: (many, text or b"") for number, many, text in some}
+    beside: list[dict[int, Part]] = []
+    for question in filter(None, (questions.rows, *questions.beside)):
+        parts = _parts(question, first, end)
+        if parts is None:
+            return None
         beside.append(parts)
-    return [_stretch(at, at - first, rows, leaves, beside) for at in range(first, end, SPAN)]
+    terms: list[str] = []
+    if words:
+        said = _rows(questions.words, first, end)
+        if not said or [place for place, _ in said] != list(range(first, end)):
+            return None
+        terms = [text for _, text in said]
+    read = []
+    for at in range(0, end - first, SPAN):
+        number, upto = (first + at) // SPAN, at + SPAN
+        others = [parts.get(number, _NO_ROWS) for parts in beside]
+        if questions.rows and others[0].many != SPAN:
+            return None
+        own = leaves[at:upto]
+        texts = (b"".join(own), b"".join([row[3] for row in rows[at:upto]]))
+        digest = _digest([*texts, *(text for part in others for text in part.texts)])
+        many = tuple(part.many for part in others[-len(questions.beside) :])
+        read.append(Stretch(first + at, own, digest, many, terms[at:upto]))
+    return read
 
 
-def _stretch(
-    first: int,
-    at: int,
-    rows: list[Row],
-    leaves: list[bytes],
-    beside: list[dict[int, tuple[int, bytes]]],
-) -> Stretch:
-    some, own = rows[at : at + SPAN], leaves[at : at + SPAN]
-    others = [parts.get(first // SPAN, (0, b"")) for parts in beside]
+def _parts(question: str, first: int, end: int) -> dict[int, Part] | None:
+    """What a table has of each stretch; None where the engine did not write what was asked for."""
+    step = _questions().step_beside
+    parts: dict[int, Part] = {}
+    for at in range(first, end, step):
+        upto = min(at + step, end)
+        some = _rows(question, at, upto)
+        if some is None:
+            return None
+        for number, many, *texts in some:
+            if not isinstance(number, int) or not at // SPAN <= number < -(-upto // SPAN):
+                return None
+            if set(map(type, texts)) - {bytes if many else NoneType, NoneType}:
+                return None
+            parts[number] = Part(many, tuple(text or b"" for text in texts))
+    return parts
+
+
+def _digest(parts: Iterable[bytes]) -> bytes:
     digest = _sha256()
-    for part in (b"".join(own), b"".join([row[3] for row in some]), *(text for _, text in others)):
+    for part in parts:
         digest.update(len(part).to_bytes(8))  # which ends where the next begins
         digest.update(part)
-    terms = [row[4] for row in some] if len(some[0]) > 4 else ()
-    return Stretch(first, own, digest.digest(), tuple(many for many, _ in others), terms)
-
-
-def _whole(some: list[Row], first: int, end: int) -> bool:
-    """Whether the engine wrote what was asked for, whatever stands in a column."""
-    return all(
-        isinstance(number, int)
-        and isinstance(text, bytes if many else NoneType)
-        and first // SPAN <= number < -(-end // SPAN)
-        for number, many, text in some
-    )
+    return digest.digest()
 
 
 def _leaves(rows: list[Row] | None, first: int, end: int) -> list[bytes] | None:

@@ -18,17 +18,11 @@ from django.db import models
 from audit.known import SPAN
 from audit.models import EventRow, ImportedRow, Openings
 
-_ROW: Final = {"sqlite": "CAST(json_array({}) AS BLOB)", "postgresql": "record_send(row({}))"}
 _PLACES: Final = "n.seq >= {first} AND n.seq < {end}"
 # OFFSET 0 makes PostgreSQL look up what belongs to each event; of a small table it would read all.
 _LOOKED_UP: Final = "CROSS JOIN LATERAL (SELECT * FROM {} b WHERE b.{} = n.event_id OFFSET 0)"
-_ENTRIES: Final = {
-    "sqlite": "FROM audit_entry n JOIN audit_event e ON e.id = n.event_id",
-    "postgresql": f"FROM audit_entry n {_LOOKED_UP.format('audit_event', 'id')} e",
-}
-# Follows from the join, and lets PostgreSQL read both by place beside each other; SQLite, which
-# looks each row up at less cost, might begin with the other table.
-_ALSO: Final = {"sqlite": "", "postgresql": f"AND {_PLACES.replace('n.', 'r.')} "}
+# Follows from the join, and lets PostgreSQL read both by place beside each other.
+_ALSO: Final = f"AND {_PLACES.replace('n.', 'r.')} "
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +31,18 @@ class Questions:
 
     Attributes:
         entries: place, entry and leaf of each event.
-        events: these, and bytes of the event and its search row.
-        with_words: these, and the words of the row.
-        beside: for each table beside them: number of a stretch, how many rows, their bytes.
+        events: these, and bytes of the other columns; of the search row, too, unless `rows` is.
+        words: place and words of each search row.
+        rows: number of a stretch, how many search rows, their bytes.
+        beside: the same for each table beside them.
         step: most events that the first three are put about.
-        step_beside: most events that a question of `beside` is put about.
+        step_beside: most events that the others are put about.
     """
 
     entries: str
     events: str
-    with_words: str
+    words: str
+    rows: str
     beside: Sequence[str]
     step: int
     step_beside: int
@@ -54,53 +50,85 @@ class Questions:
 
 # Fewer leave the engine more to plan than to read; PostgreSQL plans each question anew.
 _STEP: Final = {"sqlite": (4 * SPAN, SPAN), "postgresql": (16 * SPAN, 16 * SPAN)}
+_WORDS: Final = (
+    "SELECT n.seq, n.terms FROM audit_eventrow n "
+    "WHERE n.seq >= {first} AND n.seq < {end} ORDER BY n.seq"
+)
 
 
 @cache
 def of(vendor: str) -> Questions:
     """The SQL of `sqlite` or `postgresql`."""
-    columns = ["n.seq", "n.event_id", "e.recorded_at", *_columns(EventRow, "r", vendor)]
-    row = _ROW[vendor].format(", ".join(columns))
-    entries = "SELECT n.seq, e.entry, e.leaf_hash"
-    joined = (
-        f"{_ENTRIES[vendor]} JOIN audit_eventrow r ON r.seq = n.seq "
-        f"WHERE {_PLACES} {_ALSO[vendor]}ORDER BY n.seq"
-    )
-    beside = [_beside(model, vendor) for model in (Openings, ImportedRow)]
-    questions = (
-        f"{entries} {_ENTRIES[vendor]} WHERE {_PLACES} ORDER BY n.seq",
-        f"{entries}, {row} {joined}",
-        f"{entries}, {row}, r.terms {joined}",
-        *beside,
-    )
-    if vendor == "sqlite":  # which keeps the plan of a question that it was put before
-        questions = tuple(each.format(first="?1", end="?2") for each in questions)
-    first, second, third, *others = questions
-    return Questions(first, second, third, others, *_STEP[vendor])
+    return _sqlite() if vendor == "sqlite" else _postgres()
 
 
-def _beside(model: type[models.Model], vendor: str) -> str:
-    """Question about the rows of a table beside the entries.
+def _sqlite() -> Questions:
+    """Rows are asked for by stretch: to group many SQLite would sort all those texts."""
+    events = f"FROM audit_entry n JOIN audit_event e ON e.id = n.event_id WHERE {_PLACES}"
+    own = "CAST(json_array(n.seq, n.event_id, e.recorded_at) AS BLOB)"
+    asked = [
+        f"SELECT n.seq, e.entry, e.leaf_hash {events} ORDER BY n.seq",
+        f"SELECT n.seq, e.entry, e.leaf_hash, {own} {events} ORDER BY n.seq",
+        _WORDS,
+        # By place alone: looking up the row of each entry takes longer than reading it.
+        f"{_joined(EventRow, 'n', long='terms')} FROM audit_eventrow n WHERE {_PLACES}",
+    ]
+    asked += [
+        f"{_joined(model, 'o', 'n.seq', long=long)} FROM audit_entry n "
+        f"JOIN {model._meta.db_table} o ON o.event = n.event_id WHERE {_PLACES}"
+        for model, long in ((Openings, "values"), (ImportedRow, ""))
+    ]
+    entries, own, words, rows, *beside = (each.format(first="?1", end="?2") for each in asked)
+    return Questions(entries, own, words, rows, beside, *_STEP["sqlite"])
 
-    Each row says whose it is: an engine adds them up in any order.
+
+def _joined(model: type[models.Model], of: str, *more: str, long: str) -> str:
+    """What joins rows of a stretch, in any order: each says whose it is.
+
+    The `long` column stands behind all others with its type and length before it: what is escaped
+    is read byte by byte, and this is the half of a row.
     """
-    table, columns = model._meta.db_table, ", ".join(["n.seq", *_columns(model, "o", vendor)])
-    if vendor == "sqlite":  # asked for each stretch: to group many it would sort all those texts
-        return (
-            f"SELECT {{first}} / {SPAN}, count(*), "  # noqa: S608 - constant names
-            f"CAST(group_concat(json_array({columns}), '') AS BLOB) "
-            f"FROM audit_entry n JOIN {table} o ON o.event = n.event_id WHERE {_PLACES}"
-        )
+    columns = [*more, *_columns(model, of, "sqlite", but=long)]
+    parts = ["group_concat(json_array({}), '')"]
+    if long:
+        name = f'{of}."{long}"'
+        columns += [f"typeof({name})", f"length(CAST({name} AS BLOB))"]
+        parts.append(f"group_concat({name}, '')")
+    said = ", ".join(f"CAST({part} AS BLOB)" for part in parts).format(", ".join(columns))
+    return f"SELECT {{first}} / {SPAN}, count(*), {said}"
+
+
+def _postgres() -> Questions:
+    columns = ["n.seq", "n.event_id", "e.recorded_at", *_columns(EventRow, "r", "postgresql")]
+    entries = f"FROM audit_entry n {_LOOKED_UP.format('audit_event', 'id')} e"
+    read = "SELECT n.seq, e.entry, e.leaf_hash"
+    return Questions(
+        f"{read} {entries} WHERE {_PLACES} ORDER BY n.seq",
+        f"{read}, record_send(row({', '.join(columns)})) "
+        f"{entries} JOIN audit_eventrow r ON r.seq = n.seq WHERE {_PLACES} {_ALSO}ORDER BY n.seq",
+        _WORDS,
+        "",
+        [_beside(model) for model in (Openings, ImportedRow)],
+        *_STEP["postgresql"],
+    )
+
+
+def _beside(model: type[models.Model]) -> str:
+    """Question about the rows of a table beside the entries; each says whose it is."""
+    table, columns = model._meta.db_table, ["n.seq", *_columns(model, "o", "postgresql")]
+    row = f"record_send(row({', '.join(columns)}))"
     return (
-        f"SELECT n.seq / {SPAN}, count(*), string_agg(record_send(row({columns})), ''::bytea) "  # noqa: S608
+        f"SELECT n.seq / {SPAN}, count(*), string_agg({row}, ''::bytea) "  # noqa: S608 - constant names
         f"FROM audit_entry n {_LOOKED_UP.format(table, 'event')} o WHERE {_PLACES} GROUP BY 1"
     )
 
 
-def _columns(model: type[models.Model], of: str, vendor: str) -> list[str]:
+def _columns(model: type[models.Model], of: str, vendor: str, but: str = "") -> list[str]:
     columns = []
     for field in model._meta.concrete_fields:
         name = f'{of}."{field.column}"'
+        if field.column == but:
+            continue
         if vendor == "sqlite" and isinstance(field, models.BinaryField):
             columns += [f"typeof({name})", f"hex({name})"]
         else:

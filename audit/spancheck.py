@@ -37,6 +37,7 @@ class SpanChecker:
         self.known = 0
         self.digests: list[bytes] = []
         self.beside: tally.Beside = tally.NONE
+        self._hanging: list[int] = []  # entries to be opened although they were recognised
 
     def check(self, first: int, end: int, *, examine_from: int) -> Sequence[bytes | None]:
         """Check `first <= seq < end`; as `LeafChecker.check`."""
@@ -50,6 +51,9 @@ class SpanChecker:
         words = self._words and behind > self._leaves.index.since
         for at, read in enumerate(rawread.stretches(whole, behind, words=words)):
             found += self._stretch(whole + at * SPAN, read)
+        if self._hanging:  # together: asking for a few of each stretch takes as long as for all
+            self._leaves.open(self._hanging)
+            self._hanging = []
         if behind < end:
             found += self._singly(behind, end, examine_from)
         return found
@@ -65,8 +69,7 @@ class SpanChecker:
         known = self._memory.recall(first, read.digest) if read else None
         if read is None or known is None:
             return self._anew(first, read.digest if read else b"")
-        if positions := known.positions():
-            self._leaves.open([first + place for place in positions])
+        self._hanging += [first + place for place in known.positions()]
         for place, words in enumerate(read.terms):
             self._leaves.index.add(first + place, words)
         self.known += SPAN

@@ -82,6 +82,42 @@ def test_texts_and_their_columns_are_told_apart(stretch: models.Model) -> None:
     assert b"" not in seen and len(seen) == 2 * len(ODD) - 1  # both are empty by themselves
 
 
+def test_the_longest_texts_are_told_apart_across_rows(stretch: models.Model) -> None:
+    """They stand behind each other, apart from the rows that they belong to."""
+    neighbour = EventRow.objects.get(seq=8)
+    one, other = Openings.objects.order_by("id")[:2]
+    words = [("", "ab"), ("a", "b"), ("ab", ""), ("a,b", ""), ("é", ""), ("", "é")]
+    seen = set()
+    for here, there in words:
+        with holding(stretch, "terms", here), holding(neighbour, "terms", there):
+            seen.add(digest())
+    for here, there in (('"a"', '"bc"'), ('"ab"', '"c"'), ('"ab" ', '"c"'), ('"ab"', ' "c"')):
+        with holding(one, "values", here), holding(other, "values", there):
+            seen.add(digest())
+    assert b"" not in seen and len(seen) == len(words) + 4
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [("audit_eventrow", "terms"), ("audit_openings", "values")]
+)
+def test_long_texts_of_another_type_are_told_apart(
+    stretch: models.Model, table: str, column: str
+) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("other engines keep to the type of a column")
+    odd = ["'ab'", "X'6162'", "12", "CAST(X'6162FF' AS TEXT)", "X'6162FF'", "''", "X''", "'12'"]
+    seen: dict[bytes, list[str]] = {}
+    for value in odd:
+        with connection.cursor() as cursor:
+            cursor.execute("SAVEPOINT odd")
+            cursor.execute(f'UPDATE {table} SET "{column}" = {value} WHERE rowid = 7')
+            seen.setdefault(digest(), []).append(value)
+            cursor.execute("ROLLBACK TO SAVEPOINT odd")
+    seen.pop(b"", None)
+    # A number that is put into a column of texts becomes one.
+    assert sorted(map(len, seen.values())) == [1] * (len(odd) - 2) + [2]
+
+
 def test_what_only_sqlite_keeps_is_told_apart_or_refused(stretch: models.Model) -> None:
     if connection.vendor != "sqlite":
         pytest.skip("other engines keep to the type of a column")
