@@ -194,6 +194,9 @@ def _who_may(verb: Verb) -> str:
     return f"its owner, or {roles}" if roles else "its owner"
 
 
+_CALLED = {"mcp": "MCP server", "subject": "person"}
+
+
 def _list(kinds: list[str]) -> str:
-    unique = sorted({"MCP server" if kind == "mcp" else kind for kind in kinds})
+    unique = sorted({_CALLED.get(kind, kind) for kind in kinds})
     return unique[0] if len(unique) == 1 else f"{', '.join(unique[:-1])} or {unique[-1]}"

@@ -20,6 +20,15 @@ _LOOKED_AT = 60
 _TONES = {"ok": "ok", "warn": "warn", "bad": "bad"}
 
 
+def _said(every: search.Total, named: search.Total, nameless: search.Total) -> str:
+    if not every.count:
+        return "No decision is on record yet."
+    decisions = "decision" if every.count == 1 else "decisions"
+    name = "names" if named.count == 1 else "name"
+    do = "does" if nameless.count == 1 else "do"
+    return f"{every} {decisions}: {named} {name} a verified human, {nameless} {do} not."
+
+
 def auditor(me: Actor) -> Home:
     """The question an auditor comes with, answered first."""
 
@@ -29,7 +38,7 @@ def auditor(me: Actor) -> Home:
     every, named, nameless = count([]), count(_VERIFIED), count(["H0"])
     facts = ledger_facts.facts()
     return Home(
-        said=f"{every} decisions: {named} name a verified human, {nameless} do not.",
+        said=_said(every, named, nameless),
         said_url=_url(["H0"]) if nameless.count else "",
         tiles=[
             Tile(str(named), "decisions name a verified human", _url(_VERIFIED)),

@@ -65,10 +65,15 @@ def test_an_auditor_reads_how_many_decisions_name_a_verified_human() -> None:
     sequencer.run_once()
     client = signed_in("auditor", "auditor")
     words = shown(client)
-    assert "3 decisions: 1 name a verified human, 2 do not." in words
+    assert "3 decisions: 1 names a verified human, 2 do not." in words
     link = re.search(r'href="(/audit/\?[^"]*human=H0[^"]*)"', client.get("/").content.decode())
     assert link and "action=skill.blocked" in link[1]
     assert "#3 signed; 0 independent witnesses" in words
+
+
+def test_before_the_first_decision_home_counts_none() -> None:
+    words = shown(signed_in("auditor", "auditor"))
+    assert "No decision is on record yet." in words and "0 decisions:" not in words
 
 
 def test_the_latest_decisions_are_told_once_each_with_what_they_came_to() -> None:
