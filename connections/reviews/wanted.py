@@ -51,6 +51,19 @@ class Wanted:
             show=show if show in SHOWS else "",
         )
 
+    @classmethod
+    def of(cls, query: Query) -> Wanted | None:
+        """The same accounts as the inventory shows; None for what a review cannot ask for."""
+        single = {key: values[0] for key, values in query.on.items() if len(values) == 1}
+        found = cls.parse(single)
+        # What a review does not know, or knows no such value of, was left out.
+        return found if found.query().on == query.on and not query.q else None
+
+    def query(self) -> Query:
+        """As the inventory asks for it."""
+        values = {key: getattr(self, key) for key in ("connection", "state", "show")}
+        return Query(on={key: (value,) for key, value in values.items() if value})
+
     def as_json(self) -> dict[str, str]:
         """Plain JSON for rows, events and the result, with its words as they are read now."""
         return asdict(self) | {"in_words": self.in_words()}
@@ -90,10 +103,7 @@ class Taken:
 
 def take(wanted: Wanted, now: datetime) -> Taken:
     """The accounts of a filter, by service and owner, as the inventory would find them."""
-    chosen = {
-        key: (value,) for key in ("connection", "state", "show") if (value := getattr(wanted, key))
-    }
-    asked = inventory.ask(SYSTEM, Query(on=chosen), now, within=Q(state__in=LIVE))
+    asked = inventory.ask(SYSTEM, wanted.query(), now, within=Q(state__in=LIVE))
     found = ConnectedAccount.objects.filter(asked.told.all()).order_by("connection", "sub", "id")
     tally = asked.tally
     return Taken(found, tally.total(), tally.with_show("excess"), asked.ground, now)

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.core.exceptions import BadRequest
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
@@ -23,6 +24,7 @@ from connections.access import listing, reading
 from connections.ibom import document, export, facts
 from connections.inventory import Mistake, Query, exporting, filing, manifest
 from connections.models import Schedule
+from connections.reviews.wanted import Wanted
 from portal.connections_pages import narrowing
 from portal.identity.current import actor, needs_role
 
@@ -52,9 +54,19 @@ def inventory(request: HttpRequest) -> HttpResponseBase:
         "export_query": urlencode([pair for pair in query.params() if pair[0] != "after"]),
         "read_last": _last_read(status["schedule"]),
         "may_decide": "admin" in me.roles,
+        "review_url": _review_url(query) if found.total and "admin" in me.roles else "",
         **status,
     }
     return render(request, "connections/inventory.html", context)
+
+
+def _review_url(query: Query) -> str:
+    """Where a review of these accounts is opened; empty where none can take just them."""
+    wanted = Wanted.of(query)
+    if wanted is None:
+        return ""
+    params = urlencode(wanted.query().params())
+    return reverse("connections:review-new") + (f"?{params}" if params else "")
 
 
 def url_of(query: Query) -> str:

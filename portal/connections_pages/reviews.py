@@ -29,6 +29,7 @@ from connections.models import Choice, ConnectedAccount, Review, ReviewItem, Sta
 from connections.reviews import remedy, rights, scope
 from connections.reviews import result as results
 from connections.reviews.wanted import SHOWS, STATES, Wanted, take, words_of
+from portal.connections_pages import narrowing
 from portal.identity.current import actor, needs_role
 from portal.ops.refused import tell
 
@@ -152,6 +153,7 @@ def _form(
         "owners": taken.owners(),
         "excess": taken.excess,
         "too_many": taken.number > scope.MOST,
+        "inventory_url": narrowing.url_of(wanted.query()),
         "crumbs": [
             {"text": "Access reviews", "url": "/connections/reviews/"},
             {"text": "Open one"},

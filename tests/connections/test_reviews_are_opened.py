@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -258,3 +260,39 @@ def test_a_review_takes_no_more_than_it_can_sign(
         opened()
     assert refused.value.code == "too_many"
     assert "too many for one" in signed_in("admin", "admin").get(f"{LIST}new/").content.decode()
+
+
+def offered(query: str, who: str = "admin") -> str:
+    """Where the inventory sends whoever wants to review what it shows."""
+    page = signed_in(who, who).get(f"/connections/inventory/{query}").content.decode()
+    found = re.search(r'href="([^"]*)">(?:(?!</a>).)*Review these…', page)
+    return html.unescape(found[1]) if found else ""
+
+
+def test_the_inventory_hands_its_filter_to_a_review_and_gets_it_back(
+    mia: ConnectedAccount,
+) -> None:
+    connected("member2", "slack", "chat:write")
+    for query, many in (("", "2 accounts"), ("?connection=github&show=excess", "1 account")):
+        address = offered(query)
+        assert address == f"{LIST}new/{query}"
+        page = signed_in("admin", "admin").get(address).content.decode()
+        assert f"<strong>{many}</strong>" in page
+        back = re.search(r'<a href="([^"]*)">See them in the inventory', page)
+        assert back and html.unescape(back[1]) == f"/connections/inventory/{query}"
+    assert 'value="github" selected' in page and 'value="excess" selected' in page
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["?q=mia", "?state=connected&state=asleep", "?state=revoked", "?owner=x", "?source=management"],
+)
+def test_the_inventory_offers_no_review_of_other_accounts_than_it_shows(
+    mia: ConnectedAccount, query: str
+) -> None:
+    connected("member1", "slack", "chat:write", state=State.REVOKED)
+    assert offered(query) == ""
+
+
+def test_only_who_may_open_a_review_is_offered_one(mia: ConnectedAccount) -> None:
+    assert offered("") and not offered("", "auditor")
