@@ -40,6 +40,7 @@ def commit_now(
     approvers: Sequence[Subject] = (),
     policy_digest: str = "",
     evidence: Sequence[EvidenceRef] = (),
+    prepared: Any = None,
 ) -> Done:
     """Run the verb's local writes and record them; must be called inside a transaction.
 
@@ -57,6 +58,7 @@ def commit_now(
         intent_hash=intent_hash,
         approver=approver,
         expires_at="",
+        prepared=prepared,
     )
     done = verb.commit(context)
     effects = add_effects(

@@ -168,6 +168,7 @@ def _intent(request: _Request, not_after_s: int, state_digest: str) -> intent.In
 def _commit(
     request: _Request, operation: str, before_commit: Callable[[Performed], None]
 ) -> Performed:
+    prepared = request.verb.prepare(request.actor, request.target, request.params)
     with transaction.atomic(durable=True):
         locking.lock_target(request.target.kind, request.target.name)
         done = commit_now(
@@ -180,6 +181,7 @@ def _commit(
             operation=operation,
             intent_hash=_intent(request, settings.STEP_UP_EXPIRY_S, _state(request)).hash,
             policy_digest=request.policy.digest,
+            prepared=prepared,
         )
         for about in (request.target, *done.parts):
             overtaken.close(about)

@@ -84,6 +84,7 @@ class CommitContext:
     intent_hash: str = ""
     approver: Actor | None = None
     expires_at: str = ""
+    prepared: Any = None  # by the verb's `prepare`; None where the decision waited for people
 
 
 CommitFn = Callable[[CommitContext], Committed]
@@ -91,6 +92,10 @@ CommitFn = Callable[[CommitContext], Committed]
 
 def _not_told(_ctx: CommitContext, _event: UUID) -> None:
     """Most verbs need not know which event tells of them."""
+
+
+def _needless(_actor: Actor, _target: Target, _params: Mapping[str, Any]) -> None:
+    """Most verbs have nothing to do that takes long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,8 @@ class Verb:
     bars: Callable[[Actor, Target], None] = lambda _a, _t: None  # raises Refused at the asking
     first: Callable[[Target], Subject | None] | None = None  # who approves before anybody else
     recorded: Callable[[CommitContext, UUID], None] = _not_told  # the event that tells of a commit
+    # What would hold the transaction of a commit for long, done before it; may raise Refused.
+    prepare: Callable[[Actor, Target, Mapping[str, Any]], Any] = _needless
 
 
 _VERBS: dict[str, Verb] = {}

@@ -32,7 +32,7 @@ from connections.models import (
     ReviewLines,
     ScopeRule,
 )
-from connections.reviews import result, scope
+from connections.reviews import alive, opening, result, scope
 
 _THEIRS: tuple[type[Any], ...] = (
     *(ConnectedAccount, AppAccess, Attempts, Need, Notice, OwnerLetter, LogFact, PersonLook),
@@ -120,6 +120,8 @@ def _digest_of_result(pk: UUID) -> str:
 
 
 def _erase(whose: Whose) -> int:
+    alive.stop_all()
+    opening.take_away(Review.opening.all())
     gone = sum(rows.delete()[0] for rows in _rows(whose))
     # The line of a review stays: that an account was looked at, not whose it was.
     gone += _reviewed(whose).update(

@@ -42,7 +42,7 @@ def loops() -> dict[str, Loop]:
     """Name and loop of everything the worker does unasked."""
     from approvals import clock
     from approvals.erasing import replay
-    from approvals.sweep import ASKING, LETTERS, STEPS, sweep, tidy
+    from approvals.sweep import ASKING, LETTERS, STEPS, sweep
     from audit import due, remembered, rounds, sequencer, stamping, thinning, witnesses
     from connections import letters as owners
     from connections import reachable, reconcile
@@ -74,9 +74,18 @@ def loops() -> dict[str, Loop]:
         "tenant": repeat(reachable.run_due, 5.0),
         "applications": repeat(reading.run_due, 5.0),
         "tenant-log": repeat(reader.run_due, 5.0),
-        "tidy": repeat(lambda: tidy(clock.now()), 60.0),
+        "tidy": repeat(_tidy, 60.0),
         "sessions": repeat(lambda: sessions.tidy(clock.now()), 300.0),
     }
+
+
+def _tidy() -> None:
+    from approvals import clock
+    from approvals.sweep import tidy
+    from connections.reviews import closing, opening
+
+    for what in (tidy, opening.tidy, closing.tidy):
+        what(clock.now())
 
 
 def _spread(pool: ThreadPoolExecutor, work: Iterable[Callable[[], None]]) -> None:

@@ -4,13 +4,14 @@
 
 Works on what `benchmarks.inventory.filling` left in the database of the environment, and adds a
 review. Prints one JSON object a line: seconds by the clock and of the processors (with those of the
-PostgreSQL process that served them), statements, and the most memory of its own that the process
-held (MiB) beside what it held before.
+PostgreSQL process that served them), statements, on SQLite those of the longest transaction that
+wrote, and the most memory of its own that the process held (MiB) beside what it held before.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -62,29 +63,50 @@ def _read(answer: Any) -> None:
 def _told(name: str, work: Callable[[], object]) -> None:
     from django.db import connection
 
-    asked = 0
-
-    def counted(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        nonlocal asked
-        asked += 1
-        return execute(sql, params, many, context)
-
+    counted = Statements()
     server = connection.vendor == "postgresql"
     connection.ensure_connection()
     pid = connection.connection.info.backend_pid if server else 0
     share, before = _share(pid), anonymous()
-    with connection.execute_wrapper(counted), Memory() as memory, spent() as cost:
+    with connection.execute_wrapper(counted.run), Memory() as memory, spent() as cost:
         work()
     cpu = (_share(pid) - share).ran
     line = {
         "what": name,
         "wall_s": round(cost.wall, 2),
         "cpu_s": round(cpu, 2),
-        "statements": asked,
+        "statements": counted.number,
+        "longest_s": round(counted.longest, 2),
         "mib_before": round(before),
         "mib_most": round(memory.peak),
     }
     print(json.dumps(line), flush=True)
+
+
+class Statements:
+    """Counts statements, and the processor seconds of the longest transaction that wrote.
+
+    It is from its BEGIN to the end of its last statement; who else wants to write to SQLite waits
+    that long at least. PostgreSQL is told of none that begin.
+    """
+
+    def __init__(self) -> None:
+        self.number, self.longest = 0, 0.0
+        self._began: float | None = None
+
+    def run(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        """As an execute wrapper of Django's."""
+        connected = context["connection"]
+        if sql.startswith("BEGIN") or not connected.in_atomic_block:
+            self._began = None
+        if sql.startswith("BEGIN IMMEDIATE"):
+            self._began = time.process_time()
+        self.number += 1
+        try:
+            return execute(sql, params, many, context)
+        finally:
+            if self._began is not None:
+                self.longest = max(self.longest, time.process_time() - self._began)
 
 
 def _share(server: int) -> Share:

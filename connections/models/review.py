@@ -23,6 +23,20 @@ class Choice(models.TextChoices):
     REVOKE = "revoke", "revoke"
 
 
+class Opened(models.Manager["Review"]):
+    """Reviews that opened. One whose list is still being written has no digest."""
+
+    def get_queryset(self) -> models.QuerySet[Review]:
+        return super().get_queryset().exclude(digest="")
+
+
+class Opening(models.Manager["Review"]):
+    """Reviews whose list is being written: nobody's to see or decide in, and gone if that ends."""
+
+    def get_queryset(self) -> models.QuerySet[Review]:
+        return super().get_queryset().filter(digest="")
+
+
 class Review(models.Model):
     """One campaign. `result` is the signed head of the file that was handed out when it closed;
     the lines behind it are `ReviewLines`. A review closed before there were any has it all in one.
@@ -43,6 +57,14 @@ class Review(models.Model):
     closed_event = models.CharField(max_length=36, blank=True)
     result = models.TextField(blank=True)
     result_digest = models.CharField(max_length=64, blank=True)  # hex SHA-256 of the whole file
+    as_of = models.DateTimeField(null=True)  # the moment of the list
+    changed = models.JSONField(default=list)  # accounts that changed while it was written
+    total = models.PositiveIntegerField(default=0)  # accounts to write, while it opens or closes
+    lease = models.DateTimeField(null=True)  # until when who opens or closes it counts as alive
+
+    objects = Opened()
+    opening = Opening()
+    anyhow: models.Manager[Review] = models.Manager()
 
     class Meta:
         ordering = ("-opened_at", "id")

@@ -15,12 +15,15 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from approvals import clock, registry
 from approvals.perform import Refused
 from approvals.registry import CommitContext, Committed, Stance, Verb
+from audit import logkey
 from audit.actor import Actor, Target
 from audit.logkey import LedgerIdentityError
 from connections import lookup, names, notices
 from connections.models import Choice, Review, ReviewItem
-from connections.reviews import reminding, result, rights, scope
-from connections.reviews.wanted import Wanted, take
+from connections.reviews import alive, closing, opening, result, rights
+from connections.reviews.opening import Written
+from connections.reviews.result import Lines
+from connections.reviews.wanted import Wanted
 
 LONGEST = timedelta(days=366)
 _ADMIN = frozenset({"admin"})
@@ -50,48 +53,50 @@ class DecideParams(BaseModel):
     choice: Literal["keep", "reduce", "revoke"]
 
 
-def _open(ctx: CommitContext) -> Committed:
-    now = clock.now()
-    params = OpenParams.model_validate(ctx.params)
-    id = ctx.target.name
-    if not _is_uuid(id):
+def _prepare_opening(actor: Actor, target: Target, given: Mapping[str, Any]) -> Written:
+    now, params = clock.now(), OpenParams.model_validate(given)
+    if not _is_uuid(target.name):
         raise Refused(
             "bad_target", "A review is named by a new UUID in lower case.", pointer="/target/name"
         )
-    if Review.objects.filter(pk=id).exists():
-        raise Refused("already_open", "There is a review of that name already.")
-    wanted = Wanted.parse(ctx.params)
-    taken = take(wanted, now)
-    if not taken.number:
-        raise Refused("nothing_to_review", "The filter takes no account.")
-    if taken.number > scope.MOST:
-        raise Refused(
-            "too_many", f"The filter takes {taken.number} accounts of {scope.MOST} at most."
-        )
+    wanted = Wanted.parse(given)
     review = Review(
-        id=UUID(id),
+        id=UUID(target.name),
         title=params.title,
         wanted=wanted.as_json(),
         reviewers=params.reviewers,
         admins=_named(params),
         due=_end_of(params.due, now),
         opened_at=now,
-        opened_by=ctx.actor.sub,
+        opened_by=actor.sub,
     )
-    review.save(force_insert=True)
-    seal = scope.freeze(review, taken)
-    review.digest = seal.hex()
-    review.save(update_fields=["digest"])
-    reminding.plan(review, now)
+    return opening.write(review, wanted)
+
+
+def _open(ctx: CommitContext) -> Committed:
+    done: Written = ctx.prepared or _prepare_opening(ctx.actor, ctx.target, ctx.params)
+    now, seal = clock.now(), done.listed.seal
+    written = Review.opening.select_for_update().filter(pk=ctx.target.name, lease__gt=now)
+    review = written.first()
+    if review is None:
+        raise alive.interrupted()
+    changed = done.changed or []
+    review.digest, review.opened_at, review.as_of = seal.hex(), now, done.as_of
+    review.changed = [str(one) for one in changed[: opening.NAMED]]
+    review.lease = None
+    review.save()
     return Committed(
-        connection=params.connection,
+        connection=str(review.wanted.get("connection", "")),
         data={
             "title": review.title,
             "filter": review.wanted,
             "reviewers": str(review.reviewers),
             "due": clock.stamp(review.due),
             "accounts": seal.number,
+            "as_of": clock.stamp(done.as_of),
             "scope_sha256": review.digest,
+            **({} if done.changed is None else {"changed": len(changed)}),
+            **({"changed_accounts": review.changed} if changed else {}),
         },
         private={"admins": review.admins} if review.admins else {},
     )
@@ -152,6 +157,8 @@ def _decide(ctx: CommitContext) -> Committed:
     choice, now = Choice(ctx.params["choice"]), clock.now()
     if review.closed_at is not None:
         raise Refused("review_closed", "This review is closed.")
+    if alive.lives(review, now):
+        raise Refused("being_closed", "This review is being closed: nobody decides any more.")
     if why := rights.why_not(ctx.actor, item, now):
         raise Refused("not_reviewer", why)
     if item.operation:
@@ -186,17 +193,31 @@ def _decide(ctx: CommitContext) -> Committed:
     )
 
 
+def _prepare_closing(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> Lines:
+    review = _review(target)
+    try:
+        logkey.seed()  # before nobody may decide any more
+    except LedgerIdentityError as missing:
+        raise _no_key(missing) from None
+    return closing.write(review)
+
+
+def _no_key(missing: LedgerIdentityError) -> Refused:
+    return Refused("no_log_key", f"The result cannot be signed: {missing}")
+
+
 def _close(ctx: CommitContext) -> Committed:
+    lines: Lines = ctx.prepared or _prepare_closing(ctx.actor, ctx.target, ctx.params)
     now = clock.now()
     review = Review.objects.select_for_update().get(pk=_review(ctx.target).pk)
-    if review.closed_at is not None:
-        raise Refused("review_closed", "It is closed already.")
+    if review.closed_at is not None or not alive.lives(review, now):
+        raise alive.interrupted()
     try:
-        signed = result.sign(review, ctx.actor, now)
+        signed = result.sign(review, lines, ctx.actor, now)
     except LedgerIdentityError as missing:
-        raise Refused("no_log_key", f"The result cannot be signed: {missing}") from None
+        raise _no_key(missing) from None
     review.closed_at, review.closed_by = now, ctx.actor.sub
-    review.result_digest = signed.digest
+    review.result_digest, review.lease = signed.digest, None
     review.save()
     found = signed.counts
     return Committed(
@@ -243,6 +264,7 @@ registry.register(
         roles=_ADMIN,
         stance=Stance.RECORD,
         target_kinds=frozenset({"review"}),
+        prepare=_prepare_opening,
         commit=_open,
         params=OpenParams,
         recorded=_opened,
@@ -272,6 +294,7 @@ registry.register(
         roles=_ADMIN,
         stance=Stance.RECORD,
         target_kinds=frozenset({"review"}),
+        prepare=_prepare_closing,
         commit=_close,
         recorded=_closed,
         sentence=lambda target, _params: f"Close the access review {_review(target).title}",

@@ -64,6 +64,8 @@ def _opening(review: Review, event: Event, excuses: Excuses) -> Iterator[str]:
         ("due day", clock.stamp(review.due), data["due"]),
         ("digest of its list", review.digest, data["scope_sha256"]),
         ("number of accounts", review.items.count(), data["accounts"]),
+        ("moment of its list", _as_of(review), data.get("as_of")),
+        ("changed accounts", review.changed, data.get("changed_accounts", [])),
     )
     yield from (what for what, row, told in pairs if excuses.differ(row, told))
     if excuses.differ(review.title, data["title"], clear=True):
@@ -72,6 +74,10 @@ def _opening(review: Review, event: Event, excuses: Excuses) -> Iterator[str]:
         yield "time of opening"
     if scope.stands(review).altered:
         yield "list of accounts"
+
+
+def _as_of(review: Review) -> str | None:
+    return clock.stamp(review.as_of) if review.as_of else None
 
 
 def _admins(event: Event) -> Any:

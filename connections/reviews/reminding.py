@@ -20,7 +20,7 @@ from approvals import clock, telling
 from approvals.models import NoticeState, Person
 from audit.ledger import display
 from connections.models import Review, Reviewers, ReviewLetter
-from connections.reviews import rights
+from connections.reviews import alive, rights
 from outbound.errors import OutboundError
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 60, 3600
 
 
 def plan(review: Review, now: datetime) -> None:
-    """Have the reviewers of a review reminded, inside the caller's transaction."""
+    """Have the reviewers of a review that opens reminded, a batch at a time."""
     moments = [moment for moment in _moments(review) if moment > now]
     letters = (
         ReviewLetter(review=review, person_id=person, due=moment)
@@ -40,7 +40,8 @@ def plan(review: Review, now: datetime) -> None:
         for moment in moments
     )
     for some in batched(letters, _AT_ONCE):
-        ReviewLetter.objects.bulk_create(some)
+        with alive.batch(review.pk):
+            ReviewLetter.objects.bulk_create(some)
 
 
 def _moments(review: Review) -> Iterator[datetime]:
@@ -68,6 +69,9 @@ def work(letter: ReviewLetter) -> None:
     """Send one letter that is due, or say why it was not sent."""
     now, row = clock.now(), ReviewLetter.objects.filter(pk=letter.pk)
     review, person = letter.review, letter.person
+    if not review.digest:  # its list is still being written
+        row.update(due=now + timedelta(seconds=_FIRST_WAIT_S))
+        return
     late = now > review.due
     left = rights.decidable(person.as_actor("mail"), review, now).filter(choice="")
     count = 0 if late else left.count()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -75,13 +76,27 @@ def counts_of(items: QuerySet[ReviewItem]) -> Counts:
     return count(dict(items.order_by().values_list("choice").annotate(Count("pk"))))
 
 
-def sign(review: Review, closer: Actor, now: datetime) -> Signed:
-    """Save the lines of a review that closes now; its `result` is set to their signed head.
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What a result tells of each account, as it was read at one moment and packed by the batch.
 
-    Raises:
-        LedgerIdentityError: the log has no key to sign with.
+    Attributes:
+        packed: number of the first account, and the text of the lines.
+        sha256: hex, over the text of all.
+        frozen: hex SHA-256 of the list as it stands.
     """
+
+    packed: list[tuple[int, bytes]]
+    number: int
+    sha256: str
+    frozen: str
+    counts: Counts
+
+
+def read(review: Review) -> Lines:
+    """What was decided and what came of it, now; to be called within `moment.one_moment`."""
     seal, choices, lines = scope.Seal(str(review.id)), Counter[str](), hashlib.sha256()
+    packed = []
     for items in scope.batches(review):
         states = remedy.states(items)
         told = [scope.facts(item) for item in items]
@@ -91,13 +106,32 @@ def sign(review: Review, closer: Actor, now: datetime) -> Signed:
         text = "".join(
             _line(one | _decision(item, states[item.id]))
             for one, item in zip(told, items, strict=True)
-        )
-        lines.update(text.encode())
-        ReviewLines.objects.create(review=review, first=items[0].number, text=text)
-    frozen, found = standing(review.digest, seal.hex()), count(choices)
-    accounts = {"number": seal.number, "sha256": lines.hexdigest()}
-    review.result = _line(signing.sign(_head(review, frozen, found, accounts, closer, now)))
-    return Signed(digest_now(review), frozen, found)
+        ).encode()
+        lines.update(text)
+        packed.append((items[0].number, zlib.compress(text, 1)))
+    return Lines(packed, seal.number, lines.hexdigest(), seal.hex(), count(choices))
+
+
+def rows(review: Review, lines: Lines) -> Iterator[ReviewLines]:
+    """The lines as rows to be saved, one after the other."""
+    for first, packed in lines.packed:
+        text = zlib.decompress(packed).decode()
+        yield ReviewLines(review=review, first=first, text=text)
+
+
+def sign(review: Review, lines: Lines, closer: Actor, now: datetime) -> Signed:
+    """Sign for a review that closes now; its `result` is set to the head of its lines.
+
+    Raises:
+        LedgerIdentityError: the log has no key to sign with.
+    """
+    frozen = standing(review.digest, lines.frozen)
+    accounts = {"number": lines.number, "sha256": lines.sha256}
+    review.result = _line(signing.sign(_head(review, frozen, lines.counts, accounts, closer, now)))
+    found = hashlib.sha256(review.result.encode())
+    for _, packed in lines.packed:
+        found.update(zlib.decompress(packed))
+    return Signed(found.hexdigest(), frozen, lines.counts)
 
 
 def _line(told: Mapping[str, Any]) -> str:

@@ -37,6 +37,8 @@ def why_not(actor: Actor, item: ReviewItem, now: datetime) -> str:
     review = item.review
     if review.closed_at is not None:
         return "This review is closed."
+    if review.lease is not None and review.lease > now:
+        return "This review is being closed: nobody decides any more."
     if review.reviewers == Reviewers.ADMINS:
         named = {"iss": actor.iss, "sub": actor.sub} in review.admins
         return "" if named and "admin" in actor.roles else "Only the named admins decide here."
@@ -87,7 +89,8 @@ def admins() -> list[Person]:
 def item_of(name: str) -> ReviewItem | None:
     """The account of a review by its public id, whatever text was given."""
     id = _uuid(name)
-    return ReviewItem.objects.select_related("review").filter(pk=id).first() if id else None
+    opened = ReviewItem.objects.select_related("review").exclude(review__digest="")
+    return opened.filter(pk=id).first() if id else None
 
 
 def review_of(name: str) -> Review | None:

@@ -6,7 +6,11 @@ Nothing here holds the list as a whole: fifty thousand accounts take as much mem
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import json
+import zlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from functools import lru_cache
 from itertools import batched, count
 from typing import Any, Final
@@ -21,7 +25,7 @@ from connections.models import ConnectedAccount, Review, ReviewItem, Use
 from connections.reviews.wanted import Taken
 
 MOST: Final = 100_000
-"""Accounts in one review: the list is frozen, and the result signed, in one transaction each."""
+"""Accounts in one review."""
 BATCH: Final = 500
 
 
@@ -46,32 +50,85 @@ class Seal:
         return whole.hexdigest()
 
 
-def freeze(review: Review, taken: Taken) -> Seal:
-    """Save the accounts as they are now, and seal them. The review's own row is there already."""
-    seal = Seal(str(review.id))
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list as it was read at one moment: its seal, and its accounts, packed by the batch.
+
+    Packed, a hundred thousand accounts take some ten megabytes.
+    """
+
+    review: UUID
+    seal: Seal
+    packed: list[bytes]
+
+    def batches(self) -> Iterator[list[ReviewItem]]:
+        """The accounts as rows to be saved, in their order."""
+        first = 1
+        for one in self.packed:
+            rows = json.loads(zlib.decompress(one))
+            yield [_unpacked(self.review, n, row) for n, row in enumerate(rows, start=first)]
+            first += len(rows)
+
+
+def read(review: UUID, taken: Taken) -> Listed:
+    """The accounts as they are now, sealed; to be called within `moment.one_moment`."""
+    seal, packed = Seal(str(review)), []
     for items in batched(_items(review, taken), BATCH):
         for item in items:
             seal.add(facts(item))
-        ReviewItem.objects.bulk_create(items)
-    return seal
+        packed.append(zlib.compress(json.dumps([_packed(item) for item in items]).encode(), 1))
+    return Listed(review, seal, packed)
 
 
-def _items(review: Review, taken: Taken) -> Iterator[ReviewItem]:
+_PACKED: Final = ("account", "auth0_id", "iss", "sub", "connection", "state", "scopes", "excess",
+                  "last_used_at", "elsewhere_on", "watched_since", "uses")  # fmt: skip
+_FROM: Final[Mapping[str, Callable[[str], Any]]] = {
+    "account": UUID,
+    "last_used_at": datetime.fromisoformat,
+    "elsewhere_on": date.fromisoformat,
+    "watched_since": datetime.fromisoformat,
+}
+
+
+def _packed(item: ReviewItem) -> list[Any]:
+    told = (getattr(item, name) for name in _PACKED)
+    return [
+        value.isoformat() if isinstance(value, date) else str(value) if isinstance(value, UUID)
+        else value
+        for value in told
+    ]  # fmt: skip
+
+
+def _unpacked(review: UUID, number: int, row: list[Any]) -> ReviewItem:
+    told = {
+        name: _FROM[name](value) if value is not None and name in _FROM else value
+        for name, value in zip(_PACKED, row, strict=True)
+    }
+    return ReviewItem(review_id=review, number=number, **told)
+
+
+def _items(review: UUID, taken: Taken) -> Iterator[ReviewItem]:
+    numbers, build = count(1), _builder(review, taken)
+    # The ids alone are put in order: to sort whole rows the engine would write them all down.
+    for ids in batched(taken.found.values_list("pk", flat=True).iterator(BATCH), BATCH):
+        for item in build(ids):
+            item.number = next(numbers)
+            yield item
+
+
+def _builder(review: UUID, taken: Taken) -> Callable[[Sequence[UUID]], Iterator[ReviewItem]]:
+    """Builds lines, without their number, of accounts that are there, as they are now."""
     declared = inventory.declared_scopes()
 
     @lru_cache(maxsize=1024)  # few grants for many accounts
     def excess(connection: str, scopes: tuple[str, ...]) -> tuple[str, ...]:
         return inventory.fit(connection, scopes, declared).excess
 
-    numbers = count(1)
-    # The ids alone are put in order: to sort whole rows the engine would write them all down.
-    for ids in batched(taken.found.values_list("pk", flat=True).iterator(BATCH), BATCH):
+    def build(ids: Sequence[UUID]) -> Iterator[ReviewItem]:
         found, uses = ConnectedAccount.objects.in_bulk(ids), _uses(ids)
-        accounts = (found[id] for id in ids if id in found)
-        for account in accounts:
+        for account in (found[id] for id in ids if id in found):
             yield ReviewItem(
-                review=review,
-                number=next(numbers),
+                review_id=review,
                 account=account.id,
                 auth0_id=account.auth0_id,
                 iss=account.iss,
@@ -85,6 +142,19 @@ def _items(review: Review, taken: Taken) -> Iterator[ReviewItem]:
                 watched_since=account.watched_since,
                 uses=uses.get(account.id, []),
             )
+
+    return build
+
+
+def differing(listed: Listed, taken: Taken, accounts: Collection[UUID]) -> list[UUID]:
+    """Which of some accounts of a list that is stored are not now as the list says, or are gone."""
+    build, differ = _builder(listed.review, taken), []
+    for ids in batched(sorted(accounts), BATCH):
+        now = {item.account: facts(item) for item in build(ids)}
+        for item in ReviewItem.objects.filter(review=listed.review, account__in=ids):
+            if (facts(item) | {"number": None}) != now.get(item.account, {}):
+                differ.append(item.account)
+    return differ
 
 
 def _uses(accounts: Iterable[UUID]) -> dict[UUID, list[dict[str, Any]]]:

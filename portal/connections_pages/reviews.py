@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +27,7 @@ from audit.clock import uuid7
 from connections import scopes
 from connections.lookup import SEES_ALL
 from connections.models import Choice, ConnectedAccount, Review, ReviewItem, State
-from connections.reviews import remedy, rights, scope
+from connections.reviews import alive, remedy, rights, scope
 from connections.reviews import result as results
 from connections.reviews.wanted import SHOWS, STATES, Wanted, take, words_of
 from portal.connections_pages import narrowing
@@ -71,8 +72,24 @@ def reviews(request: HttpRequest) -> HttpResponse:
         "may": "admin" in me.roles,
         "overseer": bool(me.roles & SEES_ALL),
         "waiting": rights.waiting_for(me, now),
+        "opening": _being_opened(now) if me.roles & SEES_ALL else [],
     }
-    return render(request, "connections/reviews.html", context)
+    template = "connections/reviews.html"
+    if request.htmx:  # type: ignore[attr-defined]  # django_htmx adds it
+        template += "#opening"
+    answer = render(request, template, context)
+    answer["Vary"] = "HX-Request"
+    if request.htmx and not context["opening"]:  # type: ignore[attr-defined]  # as above
+        answer["HX-Refresh"] = "true"  # it opened: the list has it now
+    return answer
+
+
+def _being_opened(now: datetime) -> list[tuple[Review, int]]:
+    """Reviews whose list is being written, and how much of it is."""
+    found = Review.opening.filter(lease__gt=now).order_by("opened_at", "pk")
+    return [
+        (one, one.items.aggregate(last=Max("number"))["last"] or 0) for one in found[:CAMPAIGNS]
+    ]
 
 
 def _behind(seen: QuerySet[Review], id: str) -> QuerySet[Review]:
@@ -193,6 +210,8 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
         "older_url": f"{query}after={page[-1].number}" if older and page else "",
         "left": rights.decidable(me, found, now).filter(choice="").count(),
         "overdue": _overdue(found, now),
+        "closing": alive.lives(found, now),
+        "changed": _changed(rights.items(me, found), found),
         "may": "admin" in me.roles,
         "overseer": bool(me.roles & SEES_ALL),
         "checked": checked,
@@ -207,6 +226,11 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
         ],
     }
     return render(request, "connections/review.html", context)
+
+
+def _changed(items: QuerySet[ReviewItem], review: Review) -> list[dict[str, Any]]:
+    """Accounts that changed while the list was written, of those that the person sees."""
+    return rows(list(items.filter(account__in=review.changed))) if review.changed else []
 
 
 def _page(items: QuerySet[ReviewItem], request: HttpRequest) -> tuple[list[ReviewItem], bool, bool]:

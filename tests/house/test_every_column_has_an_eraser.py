@@ -91,7 +91,7 @@ KEPT: Final[tuple[tuple[str, str, str], ...]] = (
     ("connections.OwnerLetter", "iss way state", IDS),
     ("connections.ReviewLetter", "state", IDS),
     ("connections.Review", "wanted reviewers digest opened_event closed_event", IDS),
-    ("connections.Review", "result_digest", IDS),
+    ("connections.Review", "result_digest changed", IDS),
     ("connections.ReviewItem", "iss connection state choice decided_iss event", IDS),
     ("connections.ReviewItem", "operation approval", IDS),
     ("connections.Schedule", "name detail", NOBODY),

@@ -1,0 +1,76 @@
+"""Whoever opens or closes a review says with each batch that they live, and are stopped by others.
+
+An erasure stops all of them: what they hold in memory may tell of the person.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from approvals import clock
+from approvals.perform import Refused
+from audit.queueing import in_turn
+from connections.models import Review
+
+SILENT: Final = timedelta(minutes=3)
+"""How long a process may say nothing; reading a list of a hundred thousand takes a part of it."""
+
+_FREE_S: Final = 0.05
+
+
+def until() -> datetime:
+    """Until when a process counts as alive that says so now."""
+    return clock.now() + SILENT
+
+
+def lives(review: Review, now: datetime) -> bool:
+    """Whether somebody opens or closes it at this moment."""
+    return review.lease is not None and review.lease > now
+
+
+def go_on(review: UUID) -> None:
+    """Say that one lives; to be called in the transaction of what is written.
+
+    Raises:
+        Refused: `interrupted`, where somebody took the review for left behind, or was erased.
+    """
+    mine = Review.anyhow.filter(pk=review, lease__gt=clock.now())
+    if not mine.update(lease=until()):
+        raise interrupted()
+
+
+@contextmanager
+def batch(review: UUID) -> Iterator[None]:
+    """A transaction that writes a part, and says that one lives.
+
+    Whoever finds SQLite taken looks again after a while, and would find it taken each time if the
+    next part followed at once: behind each the file is free for a moment.
+
+    Raises:
+        Refused: as `go_on`.
+    """
+    with in_turn(), transaction.atomic():
+        go_on(review)
+        yield
+    if connection.vendor == "sqlite" and not connection.in_atomic_block:
+        time.sleep(_FREE_S)
+
+
+def interrupted() -> Refused:
+    """What whoever was stopped is told."""
+    return Refused(
+        "interrupted",
+        "It took too long, or somebody was erased meanwhile. Nothing was done: ask again.",
+    )
+
+
+def stop_all() -> None:
+    """Stop everybody who opens or closes a review, in the caller's transaction."""
+    Review.anyhow.exclude(lease=None).update(lease=None)

@@ -1,0 +1,118 @@
+"""Opening a review beside everybody who writes.
+
+Its list is read at one moment, written a batch at a time, and opened by one short transaction,
+which seals the list and records the event. Until then it is one of `Review.opening`. What a dead
+process left of one is taken away: a list is of one moment, so that nobody goes on with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+
+from approvals import clock
+from approvals.perform import Refused
+from connections.inventory import journal
+from connections.models import Review, ReviewItem
+from connections.reviews import alive, reminding, scope
+from connections.reviews.moment import one_moment
+from connections.reviews.scope import Listed
+from connections.reviews.wanted import Taken, Wanted, take
+
+NAMED: Final = 100
+"""Changed accounts that are named; more are counted."""
+_NOTHING_SINCE: Final = 2**62  # behind every change, and within what both engines count to
+_AT_ONCE: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A list that is stored and not opened.
+
+    Attributes:
+        as_of: its moment.
+        changed: accounts of it that changed while it was written; None where nobody tells.
+    """
+
+    listed: Listed
+    as_of: datetime
+    changed: list[UUID] | None
+
+
+def write(review: Review, wanted: Wanted) -> Written:
+    """Store a review that is to open with its list, and with the letters that remind of it.
+
+    Raises:
+        Refused: `already_open`, `being_opened`, `nothing_to_review`, `too_many`, `interrupted`.
+    """
+    _begin(review)
+    try:
+        before = journal.read(_NOTHING_SINCE)
+        with one_moment():
+            now = clock.now()
+            taken = take(wanted, now)
+            _check(taken)
+            listed = scope.read(review.pk, taken)
+        Review.opening.filter(pk=review.pk).update(total=listed.seal.number)
+        for items in listed.batches():
+            with alive.batch(review.pk):
+                ReviewItem.objects.bulk_create(items)
+        reminding.plan(review, now)
+        alive.go_on(review.pk)
+        return Written(listed, now, _changed(listed, taken, before))
+    except BaseException:
+        take_away(Review.opening.filter(pk=review.pk))
+        raise
+
+
+def _begin(review: Review) -> None:
+    there = Review.anyhow.filter(pk=review.pk).first()
+    if there is not None and there.digest:
+        raise Refused("already_open", "There is a review of that name already.")
+    if there is not None and alive.lives(there, clock.now()):
+        raise Refused("being_opened", "The list of that review is being written.")
+    take_away(Review.opening.filter(pk=review.pk))
+    review.lease = alive.until()
+    try:
+        with transaction.atomic():
+            review.save(force_insert=True)
+    except IntegrityError:
+        raise Refused("being_opened", "The list of that review is being written.") from None
+
+
+def _check(taken: Taken) -> None:
+    if not taken.number:
+        raise Refused("nothing_to_review", "The filter takes no account.")
+    if taken.number > scope.MOST:
+        raise Refused(
+            "too_many", f"The filter takes {taken.number} accounts of {scope.MOST} at most."
+        )
+
+
+def _changed(listed: Listed, taken: Taken, before: journal.Told | None) -> list[UUID] | None:
+    """Accounts that are not any more as the list says; found by what the triggers told since."""
+    told = journal.read(before.upto) if before is not None and journal.is_told() else None
+    if told is None or before is None or told.mark != before.mark:
+        return None
+    return scope.differing(listed, taken, told.accounts)
+
+
+def take_away(reviews: QuerySet[Review]) -> None:
+    """Take away reviews that did not open; whoever still writes one of them is stopped."""
+    for id in list(reviews.values_list("pk", flat=True)):
+        if not reviews.filter(pk=id).update(lease=None):
+            continue  # it opened meanwhile, or says that it lives
+        items = ReviewItem.objects.filter(review=id).order_by()
+        while some := list(items.values_list("pk", flat=True)[:_AT_ONCE]):
+            ReviewItem.objects.filter(pk__in=some).delete()
+        Review.opening.filter(pk=id).delete()
+
+
+def tidy(now: datetime) -> None:
+    """Take away what dead processes left."""
+    take_away(Review.opening.filter(Q(lease=None) | Q(lease__lte=now)))
