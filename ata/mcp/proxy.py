@@ -200,7 +200,8 @@ def _pick(headers: Iterable[tuple[str, str]], wanted: tuple[str, ...]) -> dict[s
 
 def _read_body(request: BaseHTTPRequestHandler) -> bytes | None:
     length = request.headers.get("Content-Length", "0")
-    if not length.isdigit() or int(length) > MAX_BODY:
+    digits = length.isascii() and length.isdigit() and len(length) < 10
+    if not digits or int(length) > MAX_BODY:
         request.close_connection = True
         return None
     return request.rfile.read(int(length))

@@ -123,7 +123,7 @@ def _query(given: dict[str, list[str]]) -> inventory.Query:
 
 def _limit(values: list[str]) -> int:
     text = values[-1] if values else str(MOST)
-    if text.isascii() and text.isdigit() and 0 < int(text[:9]) <= MOST:
+    if text.isascii() and text.isdigit() and len(text) < 10 and 0 < int(text) <= MOST:
         return int(text)
     raise Problem(422, "invalid_request", f"limit: a number from 1 to {MOST}.", pointer="/limit")
 

@@ -321,4 +321,4 @@ def _ref(key: str) -> Mapping[str, str]:
 
 
 def _number(text: str) -> int | str:
-    return int(text) if text.isdecimal() else text
+    return int(text) if text.isdecimal() and len(text) < 10 else text

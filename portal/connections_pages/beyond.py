@@ -81,10 +81,11 @@ def configure(request: HttpRequest, connection: str) -> HttpResponseBase:
     if not _CONNECTION.fullmatch(connection):
         raise Http404(connection)
     lasts = request.POST.get("allow_for_s", "")
+    seconds = lasts.isascii() and lasts.isdigit() and len(lasts) < 10
     params = {
         "excess": request.POST.get("excess", ""),
         "anonymous": bool(request.POST.get("anonymous")),
-        "allow_for_s": int(lasts) if lasts.isascii() and lasts.isdigit() else 0,
+        "allow_for_s": int(lasts) if seconds else 0,
     }
     try:
         done = perform(

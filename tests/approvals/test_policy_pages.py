@@ -226,5 +226,7 @@ def test_a_form_that_says_anything_is_only_a_wrong_policy(admin: Client) -> None
     }  # fmt: skip
     assert admin.post(EDIT, odd).status_code == 200
     assert admin.post(EDIT, odd | {"do": "review"}).status_code == 422
+    long = {"rules": "1", "r0-within_s": "9" * 5000, "do": "review"}
+    assert admin.post(EDIT, odd | long).status_code == 422
     assert admin.post(PROPOSE, {"document": "[1]"}).status_code == 302
     assert policy.in_force().document.number == 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -145,6 +147,16 @@ def test_a_stranger_on_this_machine_is_refused(address: str, upstream: StandIn) 
     assert call(address, Host="evil.example").status_code == 403
     assert call(address, Origin="https://evil.example").status_code == 403
     assert upstream.requests == []
+
+
+@pytest.mark.parametrize("length", ["\xb2", "9" * 5_000, "-1", "99999999"])
+def test_a_length_that_is_none_is_refused_in_words(address: str, length: str) -> None:
+    url = urlsplit(address)
+    head = f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: {length}\r\n\r\n"
+    with socket.create_connection((url.hostname or "", url.port or 0), 30) as line:
+        line.sendall(head.encode("latin-1"))
+        said = b"".join(iter(lambda: line.recv(1_000), b""))
+    assert said.startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_server_without_an_address_cannot_be_proxied(signed_in: Ata, portal: StandIn) -> None:

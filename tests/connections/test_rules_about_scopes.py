@@ -105,6 +105,7 @@ def test_letting_less_through_holds_at_once_and_more_waits(
         ({"excess": "maybe", "allow_for_s": "900"}, "github"),
         ({"excess": "flag", "allow_for_s": "1"}, "github"),
         ({"excess": "flag", "allow_for_s": "for ever"}, "github"),
+        ({"excess": "flag", "allow_for_s": "9" * 5000}, "github"),
         ({}, "github"),
     ],
 )
