@@ -4,28 +4,30 @@ A restore or a failover loses entries that others may have seen signed. Adopting
 what the database holds and lets it sign again only above every size that was signed before: so no
 two trees of one size are signed, and whoever holds a checkpoint of the lost part can still prove
 that the two do not agree. What was adopted is kept in `VAR_DIR/ledger/adopted.json` and told in
-the log as `ledger.adopted`.
+the log as `ledger.adopted`. Going on under another name is in `audit.renaming`.
 """
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 from django.db import transaction
 
-from audit import clock, heads, keychanges, keyring, locks, logkey, tree
+from audit import clock, heads, keychanges, keyring, locks, renamed, tree
 from audit.actor import SYSTEM
-from audit.files import write_durably
-from audit.heads import Head, SequencerStopped
+from audit.adopted import Adoption, made_so_far
+from audit.adopted import path as _path
+from audit.adopted import write as _write
+from audit.heads import Head
+from audit.ledger import entry as entries
 from audit.ledger import tiles
 from audit.ledger.merkle import ProofError
 from audit.ledger.note import NoteError
-from audit.models import EventRow
+from audit.models import Event, EventRow
 from audit.record import record
 from audit.tree import read_tile
 from audit.witnesses import conflict
@@ -54,27 +56,6 @@ class Found:
     missing: int
     why: str
     objection: str
-
-
-@dataclass(frozen=True, slots=True)
-class Adoption:
-    """One that was made. Sizes in entries, roots in base64, `at` as in RFC 3339."""
-
-    at: str
-    size: int
-    root: str
-    signed_size: int
-    signed_root: str
-    reason: str
-    by: str
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """What the entry says in clear: both heads."""
-        return {
-            "database": {"size": self.size, "root": self.root},
-            "signed": {"size": self.signed_size, "root": self.signed_root},
-        }
 
 
 def find() -> Found:
@@ -112,6 +93,7 @@ def adopt(reason: str, by: str) -> Adoption:
     with locks.sequencer_lock() as held:
         if not held:
             raise AdoptionRefused("The sequencer is busy; stop the worker and try again.")
+        renamed.complete()
         found = find()
         if not found.why or found.signed is None:
             raise AdoptionRefused("The database holds everything that was signed.")
@@ -130,37 +112,47 @@ def adopt(reason: str, by: str) -> Adoption:
     return made
 
 
-def made_so_far() -> list[Adoption]:
-    """Every adoption, oldest first.
-
-    Raises:
-        SequencerStopped: the file is damaged.
-    """
-    try:
-        return [Adoption(**one) for one in json.loads(_path().read_text())]
-    except FileNotFoundError:
-        return []
-    except (ValueError, TypeError) as error:
-        raise SequencerStopped(
-            "state", f"{_path()} is damaged ({error}); restore it from a backup"
-        ) from None
-
-
 def floor() -> int:
-    """The size above which signing goes on; -1 where nothing was ever adopted."""
-    return max((one.signed_size for one in made_so_far()), default=-1)
+    """The size above which signing goes on; -1 where nothing was adopted under this name."""
+    return max((one.signed_size for one in under_this_name()), default=-1)
+
+
+def under_this_name() -> list[Adoption]:
+    """Adoptions since the log has its present name: no size of a lost part is signed again."""
+    made: list[Adoption] = []
+    for one in made_so_far():
+        made = [] if one.new_origin else [*made, one]
+    return made
+
+
+def names_begun() -> Iterator[tuple[Adoption, bool]]:
+    """Each change of the log's name, and whether nothing it kept was lost by a later adoption."""
+    made = made_so_far()
+    for at, one in enumerate(made):
+        if one.new_origin:
+            yield one, all(later.size > one.size for later in made[at + 1 :])
+
+
+def unplaced() -> list[tuple[UUID, bytes]]:
+    """What is told of adoptions and has no place in the log yet: it gets the first one."""
+    waiting = EventRow.objects.filter(action=ACTION, seq__isnull=True)
+    ids = list(waiting.values_list("event", flat=True))
+    if not ids:
+        return []
+    found = Event.objects.filter(id__in=ids, leaf__isnull=True).order_by("id")
+    return [(id, bytes(leaf)) for id, leaf in found.values_list("id", "leaf_hash")]
 
 
 def settle() -> None:
     """Record what a crash left unrecorded, changes of keys that the database lost among it."""
     made = made_so_far()
-    if not made or _told_of(made[-1]):
+    if not made or told_of(made[-1]):
         return
     with transaction.atomic():
         for one in made:
-            if not _told_of(one):
-                private = {"by": one.by}
-                record(SYSTEM, "ledger.adopted", reason=one.reason, data=one.data, private=private)
+            if not told_of(one):
+                data, private = one.data, one.private
+                record(SYSTEM, "ledger.adopted", reason=one.reason, data=data, private=private)
     ring = keyring.read()
     lost = keychanges.unheard(ring)
     if lost:
@@ -174,9 +166,24 @@ def problems(told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"an adoption in {_path()} is in no ledger.adopted entry"
     if any(one not in made for one in told):
         yield f"the log tells of an adoption that {_path()} does not hold; restore it"
+    yield from _names_that_begin_elsewhere()
 
 
-def _told_of(one: Adoption) -> bool:
+def _names_that_begin_elsewhere() -> Iterator[str]:
+    begun = [(one.data, one) for one, whole in names_begun() if whole]
+    if not begun:
+        return
+    rows = EventRow.objects.filter(action=ACTION, seq__isnull=False)
+    places = dict(rows.values_list("event", "seq"))
+    told = Event.objects.filter(id__in=list(places)).values_list("id", "entry")
+    said = [(places[id], entries.parse(bytes(entry))["data"]) for id, entry in told]
+    for data, one in begun:
+        if any(there == data and seq != one.size for seq, there in said):
+            yield f"{one.new_origin} does not begin with the entry that tells of it"
+
+
+def told_of(one: Adoption) -> bool:
+    """Whether the log tells of it."""
     if not EventRow.objects.filter(action=ACTION).exists():
         return False
     return one.data in keychanges.recorded(ACTION)
@@ -209,12 +216,3 @@ def _check_newest(size: int) -> None:
             "The database does not agree with its own newest checkpoint: it was changed. "
             "Run verify_ledger and restore another backup."
         )
-
-
-def _write(made: list[Adoption]) -> None:
-    told = [{name: getattr(one, name) for name in Adoption.__slots__} for one in made]
-    write_durably(_path(), json.dumps(told, indent=1).encode())
-
-
-def _path() -> Path:
-    return logkey.folder() / "adopted.json"

@@ -42,25 +42,40 @@ class Head:
 def read_state() -> Head | None:
     """The last-signed state, None before the first signature.
 
+    Under a later name of the log it bears that name, and one of another name says nothing. Before
+    the first signature there it is the tree with which the name began.
+
     Raises:
         SequencerStopped: the file is damaged.
     """
-    path = logkey.folder() / "last-signed"
-    if not path.exists():
+    path, began = logkey.folder() / "last-signed", keyring.began_with()
+    if path.exists():
+        try:
+            size, root, *named = path.read_text().split()
+            head = Head(int(size), b64decode(root, validate=True), str(path))
+        except ValueError:
+            raise SequencerStopped(
+                "state",
+                f"{path} is damaged; restore it from a backup or from a published checkpoint",
+            ) from None
+        if named == ([began.new_origin] if began else []):
+            return head
+    if began is None:
         return None
-    try:
-        size, root = path.read_text().split()
-        return Head(int(size), b64decode(root, validate=True), str(path))
-    except ValueError:
-        raise SequencerStopped(
-            "state", f"{path} is damaged; restore it from a backup or from a published checkpoint"
-        ) from None
+    return Head(began.kept.size, began.kept.root, f"the statement of {began.new_origin}")
 
 
 def write_state(size: int, root: bytes) -> None:
     """Replace the last-signed state, synced to disk."""
-    text = f"{size} {b64encode(root).decode()}\n"
+    began = keyring.began_with()
+    named = f" {began.new_origin}" if began else ""
+    text = f"{size} {b64encode(root).decode()}{named}\n"
     write_durably(logkey.folder() / "last-signed", text.encode())
+
+
+def is_former(checkpoint: Checkpoint) -> bool:
+    """Whether it was signed under an earlier name of the log."""
+    return checkpoint.note.partition("\n")[0] != logkey.kept_origin()
 
 
 def newest_checkpoint() -> Checkpoint | None:

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from audit import heads, keyring
+from audit import heads, keyring, renamed
 from audit.actor import SYSTEM
 from audit.keyring import Keyring, Period
 from audit.ledger import entry as entries
-from audit.ledger import handover
+from audit.ledger import handover, origins
 from audit.models import Event, EventRow
 from audit.record import record
 
@@ -24,12 +24,15 @@ ACTION: Final = "ledger.key_changed"
 def settle() -> int:
     """Begin the history of the keys where there is none, and record what is still untold.
 
+    A change of the log's name that a crash left half done is finished first.
+
     Called with the sequencer's lock. Returns how many events were recorded.
 
     Raises:
         LedgerIdentityError: the history or a key cannot be read.
         SequencerStopped: the last-signed state is damaged.
     """
+    renamed.complete()
     if not keyring.path().exists():
         keyring.begin(heads.signed_size())
     ring = keyring.read()
@@ -49,7 +52,7 @@ def unheard(ring: Keyring) -> list[dict[str, Any]]:
     return [
         keyring.change("began", handover.parse(one).size, _begun(ring, one), one)
         for one in ring.statements
-        if one not in known
+        if one not in known and not origins.is_move(one)  # an adoption tells of that
     ]
 
 
@@ -73,18 +76,32 @@ def told_of(*actions: str) -> dict[str, list[Mapping[str, Any]]]:
     return told
 
 
-def problems(ring: Keyring, told: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What does not hold of the history: changes that the log lacks, or `told` of and it does not.
+def problems(
+    ring: Keyring, told: Sequence[Mapping[str, Any]], adopted: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    """What does not hold of the history: changes that the log lacks, or tells of and it does not.
 
     That each set of keys is vouched for by the one before says `Keyring.check`.
+
+    Args:
+        ring: the history.
+        told: data of `ledger.key_changed` in the log.
+        adopted: data of `ledger.adopted` there, which tells of changes of the log's name.
     """
-    known = {one.get("statement") for one in (*told, *ring.unrecorded)}
+    known = {one.get("statement") for one in (*told, *adopted, *ring.unrecorded)}
     for statement in ring.statements:
         if statement not in known:
-            yield "a statement of the keys' history is in no ledger.key_changed entry"
+            action = "ledger.adopted" if origins.is_move(statement) else "ledger.key_changed"
+            yield f"a statement of the keys' history is in no {action} entry"
     for data in told:
         if data.get("state") == "began" and data.get("statement") not in ring.statements:
             yield (
                 f"the log tells of keys that sign from size {data.get('size')} on, and "
+                f"{keyring.path()} does not; restore it from a backup"
+            )
+    for data in adopted:
+        if data.get("statement", "") not in ("", *ring.statements):
+            yield (
+                f"the log tells that it goes on as {data.get('origin', {}).get('new')}, and "
                 f"{keyring.path()} does not; restore it from a backup"
             )

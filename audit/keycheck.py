@@ -29,7 +29,7 @@ def check(findings: Findings, told: Told | None = None) -> None:
         ring = keyring.read()
     except LedgerIdentityError:
         return  # said where the keys are needed
-    for problem in keychanges.problems(ring, told[keychanges.ACTION]):
+    for problem in keychanges.problems(ring, told[keychanges.ACTION], told[adoption.ACTION]):
         findings.add("key", problem)
     for problem in adoption.problems(told[adoption.ACTION]):
         findings.add("state", problem)

@@ -3,14 +3,15 @@
 The public history is `VAR_DIR/ledger/keys.json`: each key with the sizes of the first and the last
 tree that it signs, and the statements by which old keys name new ones (`audit.ledger.handover`).
 Each checkpoint is signed by every key in force, Ed25519 (C2SP type 0x01) and ML-DSA-44 (0x06), and
-is checked with the keys in force at its size.
+is checked with the keys in force at its size under the name that it has. A log that went on under
+another name (`audit.ledger.origins`) has keys of each of its names.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -19,10 +20,12 @@ from typing import Any
 from audit import logkey
 from audit.files import write_durably
 from audit.ledger import checkpoint as checkpoints
-from audit.ledger import handover, mldsa, note
+from audit.ledger import handover, mldsa, note, origins
 from audit.ledger.checkpoint import Checkpoint
 from audit.ledger.note import ED25519, Note, NoteError, VerifierKey
+from audit.ledger.origins import Move
 from audit.logkey import LedgerIdentityError
+from audit.succession import Succession
 
 
 class KeyReplaced(LedgerIdentityError):
@@ -77,6 +80,15 @@ class Keyring:
         """Keys that sign now."""
         return tuple(one for one in self.periods if one.until is None)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Origins of the log, the present one last."""
+        return tuple(dict.fromkeys(one.key.name for one in self.periods))
+
+    def of(self, name: str) -> tuple[Period, ...]:
+        """Keys by which the log signs or signed under a name."""
+        return tuple(one for one in self.periods if one.key.name == name)
+
     def verify(self, signed: str | Note) -> Checkpoint:
         """A checkpoint of ours, once every key in force at its size has signed it.
 
@@ -84,10 +96,15 @@ class Keyring:
             NoteError: malformed, or not so signed.
         """
         parsed = signed if isinstance(signed, Note) else note.parse(signed)
-        size = checkpoints.parse(parsed.text).size
-        head = checkpoints.verify(parsed, [p.key for p in self.periods if p.may_sign(size)])
+        said = checkpoints.parse(parsed.text)
+        size, mine = said.size, self.of(said.origin)
+        if (end := self._ended_with(said.origin)) is not None and size > end:
+            raise NoteError(
+                f"it is of {said.origin}, as which this log goes on no more from {end} entries on"
+            )
+        head = checkpoints.verify(parsed, [p.key for p in mine if p.may_sign(size)])
         lines = {(one.name, one.key_id) for one in parsed.signatures}
-        for period in self.periods:
+        for period in mine:
             key = period.key
             if period.must_sign(size) and (key.name, key.key_id) not in lines:
                 raise NoteError(
@@ -96,6 +113,11 @@ class Keyring:
                 )
         return head
 
+    def _ended_with(self, name: str) -> int | None:
+        """With how many entries the log took the name that followed; None of the present one."""
+        later = self.names[self.names.index(name) + 1 :] if name in self.names else ()
+        return self.of(later[0])[0].since if later else None
+
     def check(self) -> None:
         """Check that the first keys lead to all others.
 
@@ -103,7 +125,7 @@ class Keyring:
             NoteError: a key for which no key before it has signed, or a bent statement.
         """
         first = [one.vkey for one in self.periods if one.since == 0]
-        reached = set(handover.follow(self.statements, first))
+        reached = set(origins.trail(self.statements, first).keys)
         for period in self.periods:
             if period.key not in reached:
                 raise NoteError(
@@ -137,23 +159,67 @@ def read() -> Keyring:
     Raises:
         LedgerIdentityError: the file is damaged or names another log.
     """
+    name = logkey.origin()
     if not path().exists():
         return Keyring((Period(logkey.vkey(), 0),))
+    ring = load()
+    if ring.names[-1:] != (name,):
+        if logkey.origin() != name:
+            return read()  # it changed its name since we asked
+        raise LedgerIdentityError(
+            f"{path()} is of the log {', '.join(sorted(ring.names))} and not of {name}; "
+            "restore the file it began with"
+        )
+    return ring
+
+
+def load() -> Keyring:
+    """The history as it is on file, with a change of name that has come true.
+
+    Raises:
+        LedgerIdentityError: the file is damaged.
+    """
     try:
         told = json.loads(path().read_text())
         periods = tuple(Period(**one) for one in told["keys"])
         ring = Keyring(periods, tuple(told["statements"]), tuple(told["unrecorded"]))
-        names = {one.key.name for one in periods}
+        _ = ring.names  # each key can be read
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise LedgerIdentityError(
             f"{path()} is damaged ({error}); restore it from a backup"
         ) from None
-    if names != {logkey.origin()}:
-        raise LedgerIdentityError(
-            f"{path()} is of the log {', '.join(sorted(names))} and not of {logkey.origin()}; "
-            "restore the file it began with"
-        )
-    return ring
+    waiting = logkey.succession()
+    return ring if waiting is None else _gone_on(ring, waiting)
+
+
+def _gone_on(ring: Keyring, waiting: Succession) -> Keyring:
+    if waiting.statement in ring.statements:
+        return ring
+    ended = [p if p.until is not None else replace(p, until=waiting.until) for p in ring.periods]
+    begun = [Period(vkey, waiting.size) for vkey in waiting.seeds]
+    return replace(ring, periods=(*ended, *begun), statements=(*ring.statements, waiting.statement))
+
+
+def moves(ring: Keyring) -> list[Move]:
+    """Changes of the log's name, oldest first.
+
+    Raises:
+        NoteError: a statement is malformed.
+    """
+    return [origins.parse(one) for one in ring.statements if origins.is_move(one)]
+
+
+def began_with() -> Move | None:
+    """The change of name by which the present one began; None of the first name.
+
+    A history that cannot be read tells of none: `read` says what is wrong with it.
+    """
+    try:
+        found = moves(load())
+    except (LedgerIdentityError, NoteError):
+        return None
+    name = logkey.kept_origin()
+    return next((one for one in found if one.new_origin == name), None)
 
 
 def write(ring: Keyring) -> None:
@@ -236,6 +302,8 @@ def vkeys() -> list[str]:
 def _held() -> Iterator[tuple[str, bytes]]:
     """Every seed that is on file, by its verifier key."""
     yield logkey.vkey(), logkey.seed()
+    if (waiting := logkey.succession()) is not None:
+        yield from ((vkey, waiting.seed(at)) for at, vkey in enumerate(waiting.seeds))
     for path, following in logkey.successions():
         for file in (path, following):
             if file.exists():

@@ -70,7 +70,7 @@ def start() -> Rotation:
         if not size:
             raise RotationRefused("Nothing has been signed yet, so no key needs a successor.")
         for path in (logkey.key_file(), logkey.mldsa_file()):
-            _check_writable(path)
+            check_writable(path)
         old = ring.current
         seeds = {str(one.key): one.seed for one in keyring.signers(ring)}
         new = tuple(Period(vkey, size) for vkey in keyring.next_vkeys(make=True))
@@ -143,7 +143,12 @@ def _alone() -> Iterator[None]:
         time.sleep(0.05)
 
 
-def _check_writable(path: Path) -> None:
+def check_writable(path: Path) -> None:
+    """See that a new key can take the place of the old one.
+
+    Raises:
+        RotationRefused: it cannot be written.
+    """
     place = path if path.exists() else path.parent
     if not os.access(place, os.W_OK) or not os.access(path.parent, os.W_OK):
         raise RotationRefused(f"{path} cannot be written, and the new key has to go there.")

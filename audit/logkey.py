@@ -8,6 +8,7 @@ mismatch refuses and says how to go back. Which key signs when is in `audit.keyr
 
 from __future__ import annotations
 
+import json
 import secrets
 from base64 import b64decode, b64encode
 from pathlib import Path
@@ -15,9 +16,11 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from audit import succession as following_name
 from audit.files import write_durably
 from audit.ledger import note
 from audit.ledger.note import NoteError
+from audit.succession import Damaged, Succession
 
 
 class LedgerIdentityError(Exception):
@@ -49,11 +52,55 @@ def origin() -> str:
         write_durably(kept_at, f"{minted}\n".encode(), replace=False)
     kept = kept_at.read_text().strip()
     if wanted and wanted != kept:
+        names = _names_on_file()
+        if wanted in names and kept in names:
+            raise LedgerIdentityError(
+                f"LEDGER_ORIGIN still names {wanted}, and this log goes on as {kept} since "
+                f"ledger_adopt --new-origin: set LEDGER_ORIGIN={kept}, or unset it"
+            )
         raise LedgerIdentityError(
             f"LEDGER_ORIGIN is {wanted!r} but this log began as {kept!r}. Set LEDGER_ORIGIN={kept} "
-            f"to go back; a new origin is a new log and needs an empty database and no {kept_at}"
+            f"to go back; a new origin is a new log and needs an empty database and no {kept_at}. "
+            "To go on in this database see manage.py ledger_adopt --new-origin"
         )
     return kept
+
+
+def kept_origin() -> str:
+    """The origin as it is on file, whatever LEDGER_ORIGIN says; empty before it is minted."""
+    try:
+        return (folder() / "origin").read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def change_origin(name: str) -> None:
+    """Give the log another name: the one step that makes a prepared change true."""
+    write_durably(folder() / "origin", f"{name}\n".encode())
+
+
+def succession() -> Succession | None:
+    """The change of name that has come true and is not yet in its places; None as a rule.
+
+    Raises:
+        LedgerIdentityError: the file is damaged.
+    """
+    try:
+        waiting = following_name.read(folder())
+    except Damaged as error:
+        raise LedgerIdentityError(str(error)) from None
+    return waiting if waiting is not None and waiting.origin == kept_origin() else None
+
+
+def _names_on_file() -> set[str]:
+    """Names that the history of the keys tells of."""
+    try:
+        told = json.loads((folder() / "keys.json").read_text())["keys"]
+        names = {str(one["vkey"]).partition("+")[0] for one in told}
+    except (OSError, ValueError, TypeError, KeyError):
+        return set()
+    waiting = succession()
+    return names | ({waiting.origin} if waiting else set())
 
 
 def _refuse_if_begun(path: Path) -> None:
@@ -81,6 +128,8 @@ def seed() -> bytes:
         LedgerIdentityError: the file is not a seed, cannot be read, or is gone although something
             was signed.
     """
+    if (waiting := succession()) is not None:
+        return waiting.seed()
     path = key_file()
     if not path.exists():
         _refuse_if_begun(path)

@@ -31,6 +31,7 @@ from audit import (
     locks,
     logkey,
     projection,
+    renamed,
     rollups,
     tree,
 )
@@ -101,13 +102,16 @@ class Sequencer:
         return result
 
     def _run(self, sweep: bool) -> Result:
+        renamed.complete()
         if objection := conflict.reason():
             raise SequencerStopped("witness", objection)
         adoption.settle()
         keychanges.settle()
         keyrotation.promote()
         growing = self._load()
-        result = self._publish(growing)
+        if first := adoption.unplaced():
+            self._commit(growing, first, patient=False)
+        result = replace(self._publish(growing), sequenced=len(first))
         again = _PATIENT
         while batch := self._pending(sweep):
             try:

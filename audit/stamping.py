@@ -147,7 +147,9 @@ def timed_checkpoint() -> Checkpoint | None:
         checkpoint = (
             Checkpoint.objects.filter(size=token.size, root=token.root).order_by("id").first()
         )
-        if checkpoint is not None and _holds(token, checkpoint, trusted):
+        if checkpoint is None or heads.is_former(checkpoint):
+            continue
+        if _holds(token, checkpoint, trusted):
             return checkpoint
     return None
 

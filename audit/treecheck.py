@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
 from django.db.models import Q
 
-from audit import heads, keyring
+from audit import adoption, heads, keyring
 from audit.heads import SequencerStopped
 from audit.keyring import Keyring
 from audit.ledger import checkpoint as checkpoints
@@ -178,19 +179,29 @@ class TreeChecker:
             self._findings.add("root", message, self._good)
 
     def _expectations(self) -> Iterator[_Expected]:
-        """Signed roots by size: all checkpoints, and the last-signed state at its place."""
-        state = self._state()
+        """Signed roots by size: all checkpoints, and what is told beside them at its place."""
+        beside = self._beside()
         order = SignedOrder(self._findings)
         for row in self._checkpoints():
             self.checkpoints += 1
             order.check(row)
-            if state is not None and state.size <= row.size:
-                yield state
-                state = None
+            while beside and beside[0].size <= row.size:
+                yield beside.pop(0)
             if (expected := self._signed(row)) is not None:
                 yield expected
-        if state is not None:
-            yield state
+        yield from beside
+
+    def _beside(self) -> list[_Expected]:
+        """What is told beside the checkpoints: the last-signed state, and how each name began."""
+        found = [state] if (state := self._state()) is not None else []
+        try:
+            for one, whole in adoption.names_begun():
+                if whole:
+                    told_by = f"the adoption as {one.new_origin}"
+                    found.append(_Expected(one.size, b64decode(one.root), told_by))
+        except SequencerStopped as stopped:
+            self._findings.add("state", str(stopped))
+        return sorted(found, key=lambda one: one.size)
 
     def _checkpoints(self) -> Iterator[Checkpoint]:
         """All checkpoints by size, a few at a time and without a cursor that stays open."""

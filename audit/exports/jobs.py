@@ -71,7 +71,7 @@ def request(actor: Actor, query: EventQuery, format_name: str, *, person: str = 
     if query.errors:
         raise InvalidQuery(query.errors)
     newest = heads.newest_checkpoint()
-    if newest is None:
+    if newest is None or heads.is_former(newest):
         raise NothingSigned("the log has signed nothing yet; start the worker and try again")
     query, now = query.at(""), clock.now()
     expected = search.expected(query, size=newest.size, person=person)

@@ -119,7 +119,7 @@ def build(selection: Selection, now: datetime, may_read: MayRead) -> Built:
     if len(selection.ids) > pack.MAX_EVENTS:
         raise TooMany(f"a pack holds at most {pack.MAX_EVENTS:,} events; narrow the filter")
     checkpoint = heads.newest_checkpoint()
-    if checkpoint is None:
+    if checkpoint is None or heads.is_former(checkpoint):
         raise NothingToPack("the log has signed nothing yet; try again in a second")
     leaves = _leaves(selection.ids, checkpoint.size)
     if not leaves:

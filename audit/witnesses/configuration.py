@@ -33,7 +33,8 @@ class Configuration:
     """What `LEDGER_POLICY_FILE` and `LEDGER_WITNESS_URLS` say.
 
     Attributes:
-        policy: with this log, by all its keys, as its only log; None where there is none.
+        policy: with this log, by all keys of its present name, as its only log; None where there
+            is none.
         targets: whom to ask, each address once.
         ours: key names of witnesses that are this log's own key: they count for nobody.
         problem: why something of it cannot be used, as a sentence; empty when all can.
@@ -54,12 +55,15 @@ def configured() -> Configuration:
         changed = file.stat().st_mtime_ns if file else 0
     except OSError as error:
         return Configuration(problem=f"LEDGER_POLICY_FILE cannot be read: {error.strerror}.")
-    keys = tuple(one.vkey for one in keyring.read().periods)
-    return _read(file, changed, urls, keys)
+    ring = keyring.read()
+    present = tuple(one.vkey for one in ring.of(ring.names[-1]))
+    return _read(file, changed, urls, present, tuple(one.vkey for one in ring.periods))
 
 
 @lru_cache(maxsize=4)
-def _read(file: Path | None, _changed: int, urls: str, own: tuple[str, ...]) -> Configuration:
+def _read(
+    file: Path | None, _changed: int, urls: str, present: tuple[str, ...], own: tuple[str, ...]
+) -> Configuration:
     if file is None:
         return Configuration(
             problem="LEDGER_WITNESS_URLS is set without LEDGER_POLICY_FILE: nobody could tell "
@@ -69,9 +73,8 @@ def _read(file: Path | None, _changed: int, urls: str, own: tuple[str, ...]) -> 
         found = policy.parse(file.read_text())
     except (OSError, UnicodeDecodeError, PolicyError) as error:
         return Configuration(problem=f"LEDGER_POLICY_FILE cannot be used: {error}.")
-    keys = tuple(map(note.parse_vkey, own))
-    found = replace(found, logs=keys)
-    public = {key.public_key for key in keys}
+    found = replace(found, logs=tuple(map(note.parse_vkey, present)))
+    public = {note.parse_vkey(one).public_key for one in own}
     ours = frozenset(w.name for w in found.witnesses.values() if w.public_key in public)
     targets, problem = _targets(found, urls)
     return Configuration(found, targets, ours, problem)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from audit import logkey
+from audit import heads, logkey
 from audit.files import write_durably
 from audit.models import WitnessState
 from audit.witnesses.configuration import configured
@@ -20,26 +20,41 @@ def _path() -> Path:
 
 
 def reason() -> str:
-    """Why nothing may be signed, as a sentence; empty while no witness objects."""
+    """Why nothing may be signed, as a sentence; empty while no witness objects.
+
+    What was said about an earlier name of the log holds up nothing under the present one.
+    """
     try:
-        return str(json.loads(_path().read_text())["message"])
+        told = json.loads(_path().read_text())
+        name = logkey.kept_origin()
+        return str(told["message"]) if told.get("origin", name) == name else ""
     except FileNotFoundError:
         return ""
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return f"{_path()} cannot be read; delete it, the witnesses are asked again"
 
 
 def settle() -> None:
     """Hold the file to what the configured witnesses said last."""
+    newest = heads.newest_checkpoint()
+    if newest is not None and heads.is_former(newest):
+        forget()  # nobody was asked under the present name yet
+        return
     urls = [target.url for target in configured().targets]
     objecting = WitnessState.objects.filter(url__in=urls, state=WitnessState.State.CONFLICT)
     row = objecting.order_by("url").first()
     if row is None:
-        _path().unlink(missing_ok=True)
+        forget()
         return
     message = (
         f"the witness {row.name or row.url} objects. {row.detail} Stop every other copy of this "
         "portal and restore the newest database; the witness is asked again every minute"
     )
     if reason() != message:
-        write_durably(_path(), json.dumps({"url": row.url, "message": message}).encode())
+        told = {"url": row.url, "message": message, "origin": logkey.kept_origin()}
+        write_durably(_path(), json.dumps(told).encode())
+
+
+def forget() -> None:
+    """Let go of what was objected."""
+    _path().unlink(missing_ok=True)

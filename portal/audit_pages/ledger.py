@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from kombu.exceptions import OperationalError
 
 from audit import (
+    adopted,
     adoption,
     clock,
     heads,
@@ -27,6 +28,7 @@ from audit import (
     verification,
     witnesses,
 )
+from audit.ledger import origins
 from audit.models import Cosignature, VerificationRun
 from audit.sequencer import stopped_reason
 from audit.tasks import verify_ledger
@@ -55,10 +57,7 @@ def ledger(request: HttpRequest) -> HttpResponse:
         "rounds": rounds.Progress.read(),
         "origin": proofs.origin(),
         "keys": _keys(),
-        "adoptions": [
-            {"made": one, "at": datetime.fromisoformat(one.at), "waits": one.signed_size >= size}
-            for one in reversed(adoption.made_so_far())
-        ],
+        "adoptions": _adoptions(size),
         "witnesses": _witnesses(newest.size if newest else 0),
         "asked": witnesses.standings(),
         "witness_problem": witnesses.configured().problem,
@@ -112,11 +111,27 @@ def run(request: HttpRequest, run_id: UUID) -> HttpResponse:
     return response
 
 
-def _keys() -> list[dict[str, Any]]:
-    """The log's keys and the trees they sign, those in force first."""
-    periods = sorted(keyring.read().periods, key=lambda one: (one.until is not None, one.since))
+def _adoptions(size: int) -> list[dict[str, Any]]:
+    """What was adopted, newest first, and whether signing waits for a size because of it."""
+    waiting = [one for one in adoption.under_this_name() if one.signed_size >= size]
     return [
         {
+            "made": one,
+            "at": datetime.fromisoformat(one.at),
+            "waits": one in waiting,
+            "moved": origins.parse(one.statement) if one.statement else None,
+        }
+        for one in reversed(adopted.made_so_far())
+    ]
+
+
+def _keys() -> list[dict[str, Any]]:
+    """The log's keys and the trees they sign, those in force first."""
+    ring = keyring.read()
+    periods = sorted(ring.periods, key=lambda one: (one.until is not None, one.since))
+    return [
+        {
+            "former": one.key.name if one.key.name != ring.names[-1] else "",
             "vkey": one.vkey,
             "algorithm": one.key.algorithm,
             "fingerprint": hashlib.sha256(one.key.public_key).hexdigest(),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,23 +18,25 @@ from django.db import connection
 from django.test import Client
 
 from audit import (
-    adoption,
+    adopted,
     due,
     guards,
     keyring,
     keyrotation,
     logkey,
     proofs,
+    renaming,
     sequencer,
     verification,
 )
-from audit.actor import Subject, Target
+from audit.actor import SYSTEM, Subject, Target
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import merkle, tiles
 from audit.ledger.verify import verify_proof_file
 from audit.models import Checkpoint, Event, EventRow, VerificationRun
 from audit.record import record, record_many
 from portal.audit_pages.path_picture import picture
+from tests.attacks.ledger.world import undone
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
 
@@ -177,16 +181,40 @@ def test_the_ledger_page_tells_of_keys_that_ended_and_of_what_was_adopted(
     keyrotation.start()
     sequencer.run_once()
     keyrotation.finish()
-    made = adoption.Adoption(
+    made = adopted.Adoption(
         "2026-11-25T18:00:00.000000Z", 3, "b2xk", 40, "bG9zdA==", "the disk <b>failed</b>", "root"
     )
-    adoption._write([made])
+    adopted.write([made])
     page = unescape(text_of(ada.get("/audit/ledger/")))
     assert page.count("Signs no more.") == len(old) == 2
     assert all(vkey in page for vkey in proofs.vkeys())
     assert "Adopted after a restore" in page and "40 had been signed" in page
     assert "Nothing is signed until the log is larger than 40" in page
     assert "<b>failed" not in text_of(ada.get("/audit/ledger/"))
+
+
+def test_the_ledger_page_tells_of_a_new_name_and_what_a_witness_had_objected(
+    event: Event, ada: Client, settings: Any
+) -> None:
+    sequencer.run_once()
+    old, settings.LEDGER_ORIGIN = logkey.origin(), ""
+    with undone():
+        record(SYSTEM, "external.happened")
+        lost = sequencer.run_once().size
+    renaming.rename("ledger.example/again", "the disk <b>failed</b>", "root")
+    sequencer.run_once()
+    page = unescape(text_of(ada.get("/audit/ledger/")))
+    told = page[page.index("Adopted after a restore") :]
+    assert old in told and "ledger.example/again" in told
+    assert f'as <span class="mono">{old}</span>' in page  # what the ended keys had signed
+    assert f"{lost} had been signed" in told
+    assert f"It does not agree with the checkpoint of {lost}" in told
+    assert "Nothing is signed until" not in told and "What the old keys have signed" in told
+    assert "<b>failed" not in text_of(ada.get("/audit/ledger/"))
+    (made,) = adopted.made_so_far()
+    adopted.write([replace(made, objection="the witness w.example objects")])
+    page = unescape(text_of(ada.get("/audit/ledger/")))
+    assert "Then: the witness w.example objects" in page
 
 
 def test_verify_makes_a_run_that_waits_for_the_worker_then_passes(

@@ -1,0 +1,505 @@
+"""`ledger_adopt --new-origin`: the drill, a crash at each step, refusals, and who lies about it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+from typer.testing import CliRunner
+
+from ata.cli import app
+from ata.witness import Witness, serve
+from audit import (
+    adopted,
+    adoption,
+    clock,
+    exports,
+    files,
+    heads,
+    keyring,
+    keyrotation,
+    logkey,
+    loglevels,
+    packs,
+    renamed,
+    renaming,
+    sequencer,
+    takeout,
+    witnesses,
+)
+from audit.actor import SYSTEM
+from audit.adoption import AdoptionRefused
+from audit.heads import SequencerStopped
+from audit.ledger import checkpoint as checkpoints
+from audit.ledger import note, origins
+from audit.ledger.query import EventQuery
+from audit.load import load
+from audit.models import Checkpoint, Entry, EventRow, WitnessState
+from audit.record import record
+from audit.verify import run as verified
+from audit.witnesses import conflict
+from tests.attacks.ledger.world import undone
+from tests.attacks.tamper import owner
+from tests.audit.factories import ADA
+from tests.audit.signed import newest_checkpoint
+
+pytestmark = pytest.mark.django_db
+OLD, NEW = "ledger.example/test", "ledger.example/again"
+
+
+def grow(count: int = 1) -> Checkpoint:
+    for _ in range(count):
+        record(SYSTEM, "external.happened", reason="something")
+    sequencer.run_once()
+    return newest_checkpoint()
+
+
+def lose(count: int = 4) -> Checkpoint:
+    """So many entries are signed, and the database comes back without them."""
+    with undone():
+        lost = grow(count)
+    return lost
+
+
+def findings() -> dict[str, str]:
+    """What `verify_ledger` names, by code."""
+    said: dict[str, str] = {}
+    for one in verified().problems:
+        if one.code != "trigger":
+            said[one.code] = f"{said.get(one.code, '')} {one.message}".strip()
+    return said
+
+
+def rename(name: str = NEW) -> str:
+    said = StringIO()
+    call_command("ledger_adopt", "--new-origin", name, "--yes", "--reason", "why", stdout=said)
+    return said.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def minted(settings: Any) -> None:
+    """The origin is the one on file, as in the embedded mode."""
+    logkey.origin()
+    settings.LEDGER_ORIGIN = ""
+
+
+@pytest.fixture
+def witness(tmp_path: Path, settings: Any) -> Iterator[Callable[..., None]]:
+    """Tells the witness at work which keys of this log it trusts, and that it is due."""
+    one = Witness(tmp_path / "witness", "w.example", [])
+    server = serve(one, "127.0.0.1", 0)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def tell(*vkeys: str) -> None:
+        one._logs = tuple(map(note.parse_vkey, vkeys))
+        settings.LEDGER_POLICY_FILE = tmp_path / "policy"
+        url = f"http://127.0.0.1:{server.server_port}"
+        settings.LEDGER_POLICY_FILE.write_text(
+            f"log {vkeys[0]}\nwitness w {one.vkey} {url}\nquorum w\n"
+        )
+        WitnessState.objects.update(due=None)
+
+    yield tell
+    server.shutdown()
+    server.server_close()
+    one.close()
+
+
+def ata_verify(*arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["verify", *arguments])
+    return done.exit_code, done.output
+
+
+def test_the_whole_drill(
+    tmp_path: Path, settings: Any, client: Client, witness: Callable[..., None]
+) -> None:
+    """Backup, more entries, an older restore, a new name, and everybody follows or is told."""
+    settings.LEDGER_ORIGIN = OLD
+    kept = grow(5)
+    old_key = logkey.vkey()
+    witness(old_key)
+    assert witnesses.push_due() == 1 and loglevels.current().level(3) == "L2"
+    event = Entry.objects.get(seq=2).event_id
+    selection = packs.of_event(load(event))
+    (tmp_path / "old.zip").write_bytes(packs.build(selection, clock.now(), lambda _: True).body)
+    (tmp_path / "early.note").write_text(kept.note)
+    with undone():
+        lost = grow(4)
+        assert witnesses.push_due() == 1
+    (tmp_path / "late.note").write_text(lost.note)
+    record(SYSTEM, "external.happened")  # waits, older than the adoption
+    with pytest.raises(SequencerStopped, match="ledger_adopt"):
+        sequencer.run_once()
+
+    said = rename()
+    assert f"Now set LEDGER_ORIGIN={NEW}" in said
+    with pytest.raises(logkey.LedgerIdentityError, match=f"still names {OLD}.*LEDGER_ORIGIN={NEW}"):
+        sequencer.run_once()
+    settings.LEDGER_ORIGIN = NEW
+    result = sequencer.run_once()
+    assert result.signed and result.size > 5
+    first = Entry.objects.get(seq=5).event
+    data = json.loads(bytes(first.entry))["data"]
+    assert json.loads(bytes(first.entry))["action"] == "ledger.adopted"
+    assert data["origin"] == {"old": OLD, "new": NEW}
+    assert (data["database"]["size"], data["signed"]["size"]) == (5, 9)
+    (move,) = origins.trail([data["statement"]], [old_key]).moves
+    assert "5 entries; 9 had been signed: the last 4 of them were LOST" in move.words
+    assert (move.kept.root, move.last.root) == (bytes(kept.root), bytes(lost.root))
+    assert findings() == {}
+    assert (settings.VAR_DIR / "ledger" / "last-signed").read_text().split()[2] == NEW
+
+    # The witness of before refuses until it is told; then it follows again.
+    assert witnesses.push_due() == 0
+    row = WitnessState.objects.get()
+    assert row.state == WitnessState.State.REFUSES and "404" in row.detail
+    assert loglevels.current().level(3) == "L1"
+    new_key = logkey.vkey()
+    witness(new_key, old_key)
+    assert witnesses.push_due() == 1 and loglevels.current().level(5) == "L2"
+    assert sequencer.run_once() and findings() == {}
+
+    # What was handed out of the old name holds by its key; what is of the new one by its own.
+    (tmp_path / "new.zip").write_bytes(
+        packs.build(packs.of_event(load(event)), clock.now(), lambda _: True).body
+    )
+    (tmp_path / "log.ndjson").write_bytes(b"".join(takeout.hand_out(ADA, newest_checkpoint())))
+    history = tmp_path / "keys.json"
+    history.write_bytes(client.get("/log/keys").content)
+    old, new = str(tmp_path / "old.zip"), str(tmp_path / "new.zip")
+    log, late, early = (str(tmp_path / n) for n in ("log.ndjson", "late.note", "early.note"))
+    assert ata_verify(old, "--vkey", old_key)[0] == 0
+    assert ata_verify(new, "--vkey", new_key)[0] == 0
+    assert ata_verify(new, "--vkey", old_key)[0] == 1
+    code, told = ata_verify(new, "--vkey", old_key, "--key-history", str(history))
+    assert code == 0 and "the last 4 of them were LOST" in told
+    code, told = ata_verify(log, "--vkey", old_key, "--key-history", str(history), "--since", early)
+    assert code == 0 and "LOST" in told
+    code, told = ata_verify(log, "--vkey", old_key, "--key-history", str(history), "--since", late)
+    assert code == 1 and "goes on with 5: 4 are LOST" in told
+    job = exports.request(ADA, EventQuery.from_bar("action:external.*"), "ndjson")
+    (tmp_path / "e.ndjson").write_bytes(b"".join(exports.stream(job.id)))
+    job.refresh_from_db()
+    (tmp_path / "m.json").write_text(json.dumps(exports.manifest_of(job)))
+    asked = (str(tmp_path / "m.json"), str(tmp_path / "e.ndjson"))
+    assert ata_verify(*asked, "--vkey", new_key)[0] == 0
+    assert ata_verify(*asked, "--vkey", old_key)[0] == 1
+    code, told = ata_verify(*asked, "--vkey", old_key, "--key-history", str(history))
+    assert code == 0 and "were LOST" in told
+    # Nothing of the old name can be signed here any more, and the new name can change its keys.
+    assert old_key not in dict(keyring._held())
+    keyrotation.start()
+    grow()
+    keyrotation.finish()
+    grow()
+    assert findings() == {}
+
+
+def test_an_objection_to_the_old_name_holds_up_nothing_under_the_new_one_and_stays_told(
+    witness: Callable[..., None],
+) -> None:
+    head = grow(3)
+    old_key = logkey.vkey()
+    with pytest.raises(AdoptionRefused, match="no witness objects"):
+        renaming.rename(NEW, "why", "me")
+    witness(old_key)
+    with undone():
+        grow(2)
+        witnesses.push_due()
+    state = logkey.folder() / "last-signed"
+    heads.write_state(head.size, bytes(head.root))  # the whole house came back from a backup
+    grow(1)
+    assert state.read_text().startswith("4 ") and witnesses.push_due() == 0
+    with pytest.raises(SequencerStopped, match="objects"):
+        sequencer.run_once()
+    rename()
+    assert sequencer.run_once().signed and conflict.reason() == ""
+    made = adopted.made_so_far()[-1]
+    assert "has cosigned 5 entries" in made.objection and (made.size, made.signed_size) == (4, 4)
+    assert "all of them are in it" in origins.parse(made.statement).words
+    # A worker that was in the middle of asking writes what it heard about the old name.
+    WitnessState.objects.update(state=WitnessState.State.CONFLICT, detail="of the old name")
+    files.write_durably(
+        logkey.folder() / "witness-conflict", json.dumps({"message": "x", "origin": OLD}).encode()
+    )
+    record(SYSTEM, "external.happened")
+    assert sequencer.run_once().signed
+    witness(logkey.vkey())
+    assert witnesses.push_due() == 1 and conflict.reason() == ""
+    assert findings() == {}
+
+
+def test_after_an_ordinary_adoption_the_log_need_not_wait_for_its_old_size() -> None:
+    grow(3)
+    lost = lose(50)
+    adoption.adopt("the disk is gone", "me")
+    assert grow(2).size == 3  # waits for more than 53
+    rename()
+    assert sequencer.run_once().signed
+    made = adopted.made_so_far()
+    assert [one.signed_size for one in made] == [lost.size, lost.size]
+    assert heads.is_former(newest_checkpoint()) is False
+    assert adoption.floor() == -1 and findings() == {}
+
+
+def test_a_new_name_that_loses_entries_too_is_adopted_or_renamed_again() -> None:
+    grow(3)
+    lose(2)
+    rename()
+    with undone():
+        sequencer.run_once()
+        grow(6)
+    adoption.adopt("and again", "me")  # the database has nothing of the new name
+    assert sequencer.run_once().sequenced == 2
+    grow(12)
+    assert findings() == {}
+    lose(1)
+    rename("ledger.example/third")
+    grow()
+    assert findings() == {}
+    assert keyring.read().names == (OLD, NEW, "ledger.example/third")
+    for name in (OLD, NEW, "ledger.example/third"):
+        with pytest.raises(AdoptionRefused, match=r"is or was .* already"):
+            renaming.rename(name, "why", "me")
+
+
+def test_a_database_of_before_the_new_name_is_not_signed_silently() -> None:
+    """The name has begun and signed nothing: it is bound to what its statement says."""
+    grow(2)
+    with undone():
+        grow(2)
+        lose(2)
+        rename()
+    with pytest.raises(SequencerStopped, match="the database holds 2 entries but the statement"):
+        sequencer.run_once()
+    assert "truncated" in findings()
+    adoption.adopt("the backup of the backup", "me")
+    grow(4)
+    assert findings() == {}
+
+
+def test_a_change_of_keys_under_way_ends_with_the_old_name() -> None:
+    grow(2)
+    keyrotation.start()
+    lose(2)
+    before = keyring.read().current
+    assert len(before) == 4
+    rename()
+    sequencer.run_once()
+    assert len(keyring.read().current) == 2
+    assert not list(logkey.folder().glob("next-*"))
+    keyrotation.start()
+    assert not {one.key.public_key for one in before} & {
+        one.key.public_key for one in keyring.read().current
+    }
+    grow()
+    assert findings() == {}
+
+
+def test_what_is_refused_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(AdoptionRefused, match="nothing asks"):
+        renaming.rename(NEW, "why", "me")
+    grow(2)
+    with pytest.raises(CommandError, match="nothing asks for a new name"):
+        rename()
+    lose(2)
+    before = {one.name: one.read_bytes() for one in logkey.folder().iterdir() if one.is_file()}
+    for name, why in (
+        ("two words", "not a key name"),
+        ("a+b", "not a key name"),
+        ("", "not a key name"),
+        ("tab\tbed", "not a key name"),
+        (OLD, "is or was"),
+    ):
+        with pytest.raises(CommandError, match=why):
+            rename(name)
+    for missing in (["--reason", "why"], ["--yes"], ["--yes", "--reason", " "]):
+        with pytest.raises(CommandError, match="Nothing was changed"):
+            call_command("ledger_adopt", "--new-origin", NEW, *missing, stdout=StringIO())
+
+    @contextmanager
+    def busy() -> Iterator[bool]:
+        yield False
+
+    with monkeypatch.context() as patch:
+        patch.setattr("audit.renaming.locks.sequencer_lock", busy)
+        with pytest.raises(CommandError, match="The sequencer is busy"):
+            rename()
+    with monkeypatch.context() as patch:
+        patch.setattr("audit.keyrotation.os.access", lambda *_: False)
+        with pytest.raises(CommandError, match="cannot be written"):
+            rename()
+    after = {one.name: one.read_bytes() for one in logkey.folder().iterdir() if one.is_file()}
+    assert after == before and logkey.origin() == OLD
+
+
+@pytest.mark.usefixtures("unguarded")
+def test_a_forged_database_gets_no_new_name() -> None:
+    grow(2)
+    row = grow(2)
+    lose(2)
+    owner.overwrite(Checkpoint, row.pk, "note", Checkpoint.objects.earliest("id").note)
+    forged = checkpoints.sign(OLD, 4, bytes(32), logkey.seed())
+    owner.overwrite(Checkpoint, row.pk, "note", forged)
+    with pytest.raises(CommandError, match="not of this log's keys"):
+        rename()
+    keys = keyring.signers()
+    owner.overwrite(Checkpoint, row.pk, "note", keyring.sign(keys, 4, bytes(32), clock.now()))
+    with pytest.raises(CommandError, match="does not agree with its own newest checkpoint"):
+        rename()
+
+
+# A crash between any two steps
+
+
+class Killed(BaseException):
+    """The process ended here."""
+
+
+@contextmanager
+def dying_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Kill what runs inside at the step that is so far in: before a removal, behind a write."""
+    done: list[str] = []
+    synced, removed = files.sync_folder, Path.unlink
+    recording, updating = record, conflict.forget
+
+    def at(what: str) -> None:
+        done.append(what)
+        if len(done) > step:
+            raise Killed
+
+    def sync(folder: Path) -> None:
+        synced(folder)
+        at("synced")
+
+    def remove(path: Path, missing_ok: bool = False) -> None:
+        if not path.name.startswith(".") and path.parent == logkey.folder():
+            at(f"remove {path.name}")
+        removed(path, missing_ok=missing_ok)
+
+    def tell(*args: Any, **named: Any) -> Any:
+        at("before the event")
+        found = recording(*args, **named)
+        at("after the event")
+        return found
+
+    def forget() -> None:
+        at("before the objection is let go of")
+        updating()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "sync_folder", sync)
+        patch.setattr(renamed, "sync_folder", sync)
+        patch.setattr(Path, "unlink", remove)
+        patch.setattr("audit.adoption.record", tell)
+        patch.setattr(conflict, "forget", forget)
+        yield done
+
+
+def test_a_crash_at_any_step_leaves_the_log_under_one_name_or_the_other(
+    tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grow(3)
+    keyrotation.start()
+    lose(3)
+    before, old, ended = settings.VAR_DIR, logkey.vkey(), {OLD: 0, NEW: 0}
+    for step in range(60):
+        house = tmp_path / f"house-{step}"
+        shutil.copytree(before / "ledger", house / "ledger")
+        settings.VAR_DIR, killed = house, False
+        with undone():
+            with dying_at(step, monkeypatch) as done:
+                try:
+                    renaming.rename(NEW, "why", "me")
+                except Killed:
+                    killed = True
+            ended[now := logkey.origin()] += 1
+            # As it lies there, nothing repaired: keys, seeds and name belong together.
+            ring = keyring.read()
+            assert {one.key for one in keyring.signers(ring)} == {p.key for p in ring.current}
+            assert {one.key.name for one in ring.current} == {now}
+            ours = note.vkey(logkey.origin(), note.public_key(logkey.seed()))
+            assert ours in {one.vkey for one in ring.current}
+            assert (ours == old) == (now == OLD)
+            assert len(adopted.made_so_far()) == (now == NEW)
+            if now == OLD:
+                with pytest.raises(SequencerStopped, match="ledger_adopt"):
+                    sequencer.run_once()
+                assert "truncated" in findings()
+            elif step % 2:  # the worker starts, or the command is run again
+                assert sequencer.run_once().signed
+            if now == OLD or not step % 2:
+                try:
+                    renaming.rename(NEW, "why", "me")
+                except AdoptionRefused as refused:
+                    assert "already" in str(refused)  # it had been told before
+                assert sequencer.run_once().signed
+            grow()
+            assert findings() == {}, done
+            assert EventRow.objects.filter(action="ledger.adopted").count() == 1
+            assert Entry.objects.get(seq=3).event.id == (
+                EventRow.objects.get(action="ledger.adopted").event
+            )
+            assert not (house / "ledger" / "next-origin").exists()
+        if not killed:
+            break
+    assert not killed and ended[OLD] >= 1 and ended[NEW] >= 8, ended
+
+
+# Who lies about it
+
+
+def test_a_name_without_a_word_of_the_old_keys_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    grow(3)
+    lose(2)
+    rename()
+    grow()
+    ring, state = keyring.read(), (logkey.folder() / "last-signed").read_text()
+    # The statement is taken away: nobody vouches for the new keys, and the log tells of more.
+    keyring.write(keyring.Keyring(ring.periods, ()))
+    assert "goes on as" in findings()["key"]
+    keyring.write(ring)
+    # It is bent to hide the loss.
+    hiding = ring.statements[0].replace(" lost\n", " held\n")
+    keyring.write(keyring.Keyring(ring.periods, (hiding,)))
+    assert "the set of keys was swapped" in findings()["key"]
+    keyring.write(ring)
+    # The old name is put back, to sign a size of it again.
+    (logkey.folder() / "origin").write_text(f"{OLD}\n")
+    with pytest.raises(logkey.LedgerIdentityError, match="is of the log"):
+        sequencer.run_once()
+    assert "key" in findings()
+    (logkey.folder() / "origin").write_text(f"{NEW}\n")
+    # The state of the old name says nothing about the new one.
+    (logkey.folder() / "last-signed").write_text("3 " + state.split()[1] + "\n")
+    assert "last-signed" in findings()["state"]
+    (logkey.folder() / "last-signed").write_text(state)
+    # The file of adoptions is emptied, or tells of no loss.
+    made = adopted.made_so_far()
+    adopted.write([])
+    assert "tells of an adoption" in findings()["state"]
+    adopted.write(made)
+    assert findings() == {}
+
+
+@pytest.mark.usefixtures("unguarded")
+def test_a_checkpoint_of_the_old_name_is_not_signed_again_below_the_new_one() -> None:
+    grow(3)
+    seeds = {str(one.key): one for one in keyring.signers()}
+    lose(2)
+    rename()
+    row = grow()
+    text = checkpoints.format(OLD, row.size, bytes(row.root))
+    lines = "".join(one.line(text, int(clock.now().timestamp())) for one in seeds.values())
+    # A copy of the old keys signs a size of which they signed another tree.
+    owner.overwrite(Checkpoint, row.pk, "note", f"{text}\n{lines}")
+    assert "goes on no more from 3 entries on" in findings()["checkpoint"]
