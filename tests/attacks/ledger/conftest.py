@@ -46,6 +46,7 @@ def world(prepared: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     shutil.copytree(prepared.desk, desk)
     monkeypatch.setattr(django_settings, "VAR_DIR", var)
     monkeypatch.setattr(django_settings, "LEDGER_POLICY_FILE", var / "policy")
+    monkeypatch.setattr(django_settings, "LEDGER_ORIGIN", ORIGIN)
     evidence.forget_read()
     witness = Witness(desk / "witness", "witness.example", [note.parse_vkey(proofs.vkey())])
     with undone():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from typer.testing import CliRunner
 
 from ata.cli import app
-from audit import sequencer
+from audit import keyring, sequencer
 from audit.logkey import LedgerIdentityError
 from audit.sequencer import SequencerStopped
 from tests.attacks.ledger.world import World, undone
@@ -64,6 +65,15 @@ def _since(world: World) -> list[str]:
     return ata_verify(world, "@log.ndjson", "--vkey", "@log.key", "--since", "@kept.note")
 
 
+def _followed(world: World) -> list[str]:
+    with undone():
+        world.take_log()
+    told = {"statements": list(keyring.load().statements)}
+    (world.desk / "keys.json").write_text(json.dumps(told))
+    history = ("--key-history", "@keys.json", "--since", "@kept.note")
+    return ata_verify(world, "@log.ndjson", "--vkey", "@log.key", *history)
+
+
 def _stamped(world: World) -> list[str]:
     with undone():
         world.take_log()
@@ -80,6 +90,9 @@ STATE = Detector("the last-signed state", _sequencer)
 KEY = Detector("the log's own key and name", _sequencer)
 WITNESS = Detector("a witness", _witness)
 KEPT = Detector("who kept a checkpoint (`ata verify LOG --since`)", _since)
+FOLLOWED = Detector(
+    "who kept a checkpoint and follows the keys (`ata verify LOG --since --key-history`)", _followed
+)
 TIMED = Detector("who kept a time token (`ata verify LOG --since --time-token`)", _stamped)
 PACK = Detector(
     "`ata verify PACK`",

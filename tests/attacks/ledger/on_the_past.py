@@ -6,12 +6,17 @@ the table says so: it takes somebody outside who kept something.
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import replace
 
-from audit import heads, projection, sequencer
+from django.conf import settings
+
+from audit import heads, keyring, projection, renaming, sequencer
 from audit.models import Entry, Event, EventRow, Openings
 from audit.record import record
-from tests.attacks.ledger.detecting import KEPT, STATE, TIMED, VERIFY, WITNESS
+from tests.attacks.ledger.detecting import FOLLOWED, KEPT, STATE, TIMED, VERIFY, WITNESS
+from tests.attacks.ledger.detecting import KEY as OWN_KEY
 from tests.attacks.ledger.table import DATABASE, FILES, KEY, attack
 from tests.attacks.ledger.world import World, undone
 from tests.attacks.tamper import owner
@@ -219,3 +224,55 @@ def two_trees_of_one_size_are_signed(world: World) -> None:
     _unsign(world, size)
     record(OLU, "skill.allowed")
     _sign_anew()
+
+
+def _renamed(world: World) -> None:
+    """The log goes on under a new name, with a witness's objection as the reason."""
+    settings.LEDGER_ORIGIN = ""
+    (world.var / "ledger" / "witness-conflict").write_text(json.dumps({"message": "it objects"}))
+    renaming.rename("ledger.example/attacked/again", "an objection", "mallory")
+    sequencer.run_once()
+
+
+@attack(
+    KEY,
+    "restores an older copy of everything, and goes on under a new name as if nothing were lost",
+    FOLLOWED,
+    "are LOST, though it says that only",
+    unseen_by=(VERIFY, STATE),
+)
+def a_loss_is_hidden_under_a_new_name(world: World) -> None:
+    _backed_up(world)
+    with undone():
+        (world.desk / "kept.note").write_text(world.grow().note)
+    _files_back(world)
+    _renamed(world)
+
+
+@attack(
+    KEY,
+    "goes on under a new name without a word of the old key",
+    FOLLOWED,
+    "no trusted key is named like",
+)
+def a_new_name_comes_without_a_word_of_the_old_key(world: World) -> None:
+    _renamed(world)
+    keyring.write(replace(keyring.read(), statements=()))
+
+
+@attack(FILES, "puts the name back that the log had before", OWN_KEY, "is of the log")
+def an_old_name_is_put_back(world: World) -> None:
+    _renamed(world)
+    (world.var / "ledger" / "origin").write_text(f"{world.origin}\n")
+
+
+@attack(
+    DATABASE,
+    "takes the adoption out of the log under its new name",
+    VERIFY,
+    "in no ledger.adopted entry",
+)
+def an_adoption_is_taken_out(world: World) -> None:
+    _renamed(world)
+    for id in EventRow.objects.filter(action="ledger.adopted").values_list("event", flat=True):
+        owner.delete(EventRow, id)
