@@ -17,11 +17,14 @@ from ata.bundles import Bundles, EntryLies
 from ata.durable import append_durably, write_durably
 from ata.errors import AtaError
 from ata.http import answering, check_url, open_client
+from ata.renames import contradiction, kept_of, lay_aside, told_by
 from audit.ledger import checkpoint as checkpoints
+from audit.ledger import origins
 from audit.ledger.checkpoint import Checkpoint
 from audit.ledger.compact import CompactRange
 from audit.ledger.merkle import EMPTY_ROOT, HASH_SIZE, fold
 from audit.ledger.note import NoteError, VerifierKey
+from audit.ledger.origins import Move
 from audit.ledger.tiles import TILE_BYTES, WIDTH, tile_path, tile_width
 
 if TYPE_CHECKING:
@@ -76,6 +79,7 @@ class Following:
         keys: log keys that are trusted.
         fetch_entries: the bytes of an entry bundle, for who may read entries; with it a tree
             counts as seen once its entries were read too.
+        moves: changes of the log's name that whoever runs this has taken note of.
 
     Raises:
         AtaError: the address cannot be used.
@@ -87,9 +91,10 @@ class Following:
         folder: Path,
         keys: Sequence[VerifierKey],
         fetch_entries: Callable[[str], bytes] | None = None,
+        moves: Sequence[Move] = (),
     ) -> None:
         self._url = check_url(url, "The log").rstrip("/")
-        self._keys = tuple(keys)
+        self._keys, self._moves = tuple(keys), tuple(moves)
         self._folder = folder
         self._lock = threading.RLock()
         self._client = open_client(self._url)
@@ -150,13 +155,16 @@ class Following:
             NotSeenYet: its entries could not be fetched yet.
         """
         with self._lock:
-            if head.size > self.size or self._unread(head.size):
+            goes_on = self._goes_on_as(head.origin)
+            if head.size > self.size or self._unread(head.size) or goes_on:
                 try:
                     self.look()
                 except AtaError as error:
                     raise NotSeenYet(f"The log cannot be read: {error.message}") from error
             if (kept := self.alarm) is not None:
                 raise kept
+            if self._goes_on_as(head.origin):
+                raise NotSeenYet(f"The log is still served as {self.origin}.")
             if self.origin and head.origin != self.origin:
                 return  # of a log that is witnessed without being followed
             if head.size > self.size:
@@ -222,18 +230,44 @@ class Following:
         try:
             head = checkpoints.verify(signed, self._keys)
         except NoteError as error:
+            if told := told_by(lambda: self._get("keys"), self._keys, signed):
+                raise AtaError(
+                    f"{told} It is not followed under that name.",
+                    code="other_name",
+                    fix=f"Once you know why, give what {self._url}/keys serves by --key-history.",
+                ) from error
             raise AtaError(
                 f"{self._url}/checkpoint is not signed by a log that is trusted here: {error}.",
                 code="not_signed",
                 fix="Compare the keys at /log/key with those given by --vkey or --policy.",
             ) from error
         if self.origin not in ("", head.origin):
+            self._go_on_as(head.origin)
+        return head, signed.decode()
+
+    def _goes_on_as(self, name: str) -> bool:
+        """Whether the followed log goes on under this name."""
+        here = self.origin
+        return bool(here and name != here and origins.path(self._moves, name, here))
+
+    def _go_on_as(self, name: str) -> None:
+        """Follow the log under its next name, with what goes on of that which was seen."""
+        way = origins.path(self._moves, name, self.origin)
+        if not way:
             raise AtaError(
-                f"{self._url} serves {head.origin}, not {self.origin}.",
+                f"{self._url} serves {name}, not {self.origin}.",
                 code="other_log",
                 fix="Name the address of the log that was followed before.",
             )
-        return head, signed.decode()
+        size = self.size
+        for move in way:
+            if against := contradiction(move, size, self.root_at):
+                raise LogLies(against)
+            size = kept_of(move, size)
+        lay_aside(self._folder, self.origin)
+        self._root = self.root_at(size)
+        del self._leaves[size * HASH_SIZE :]
+        self.origin = ""
 
     def _grow(self, head: Checkpoint, signed: str) -> None:
         size = self.size

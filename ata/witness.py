@@ -20,9 +20,11 @@ from ata.clock import now
 from ata.durable import write_durably
 from ata.errors import AtaError, usage_error
 from ata.following import Following, LogLies, NotSeenYet
+from ata.renames import contradiction, first_of
 from audit.ledger import checkpoint, cosignature, merkle, note
 from audit.ledger.merkle import EMPTY_ROOT, ProofError
 from audit.ledger.note import NoteError, VerifierKey
+from audit.ledger.origins import Move
 
 MAX_BODY: Final = 256 * 1024
 MAX_PROOF: Final = 63
@@ -69,7 +71,8 @@ class Submission:
 class Witness:
     """Key, trusted logs and the last cosigned checkpoint of each, kept in `folder`.
 
-    With `following` it cosigns no checkpoint of that log that it has not computed itself.
+    With `following` it cosigns no checkpoint of that log that it has not computed itself. A log
+    that goes on under another name (`moves`) must not contradict what was cosigned as the old one.
 
     Raises:
         AtaError: `witness_running` when another process uses the folder, or `key_exposed`.
@@ -81,8 +84,9 @@ class Witness:
         name: str,
         logs: Sequence[VerifierKey],
         following: Following | None = None,
+        moves: Sequence[Move] = (),
     ) -> None:
-        self._folder = folder
+        self._folder, self._moves = folder, tuple(moves)
         self._logs = tuple(logs)
         self._following = following
         self._lock = threading.Lock()
@@ -135,6 +139,8 @@ class Witness:
             merkle.verify_consistency(size, root, head.size, head.root, asked.proof)
         except ProofError as error:
             return Reply(422, f"{error}\n")
+        if last is None and (against := self._contradicted(head)):
+            return Reply(422, f"{against}\n")
         if self._following is not None:
             try:
                 self._following.confirm(head)
@@ -147,6 +153,17 @@ class Witness:
             self._folder / f"{digest}.checkpoint", self._own_lines(asked.checkpoint) + line
         )
         return Reply(200, line)
+
+    def _contradicted(self, head: checkpoint.Checkpoint) -> str:
+        """How the name with which a log begins here contradicts what it was before."""
+        move = first_of(self._moves, head)
+        if move is None:
+            return ""
+        kept = self.latest(hashlib.sha256(move.old_origin.encode()).hexdigest())
+        if kept is None:
+            return ""
+        seen = checkpoint.parse(note.parse(kept).text)
+        return contradiction(move, seen.size, {seen.size: seen.root}.get)
 
     def _own_lines(self, signed: str) -> str:
         """The checkpoint without the signatures of strangers, which nobody has checked."""

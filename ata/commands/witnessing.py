@@ -15,7 +15,7 @@ from ata.text import safe
 
 if TYPE_CHECKING:
     from ata.following import Following, Seen
-    from audit.ledger.note import VerifierKey
+    from audit.ledger.policy import Policy
 
 
 def witness(
@@ -26,6 +26,12 @@ def witness(
     ] = None,
     policy: Annotated[
         Path | None, typer.Option("--policy", help="Witness the logs of this C2SP tlog-policy.")
+    ] = None,
+    key_history: Annotated[
+        Path | None,
+        typer.Option(
+            "--key-history", help="Go on from your log key to newer ones and names (/log/keys)."
+        ),
     ] = None,
     name: Annotated[
         str, typer.Option("--name", help="Name of the witness's key, used once to make it.")
@@ -58,18 +64,21 @@ def witness(
     from ata.witness import Witness, serve
 
     screen = open_screen(ctx, json_output)
-    logs = read_trust(policy, vkey or []).logs
+    trust = read_trust(policy, vkey or [], key_history)
+    logs = trust.logs
     kept = folder or Path.home() / ".ata" / "witness"
     if entries and not follow:
         raise usage_error("--entries needs a log to read.", "Add --follow https://PORTAL/log.")
-    followed = _following(follow, kept, logs, entries=entries) if follow else None
-    running = Witness(kept, name, logs, followed)
+    followed = _following(follow, kept, trust, entries=entries) if follow else None
+    running = Witness(kept, name, logs, followed, trust.moves)
     if once:
         if followed is None:
             raise usage_error("--once needs a log to look at.", "Add --follow https://PORTAL/log.")
         if not _Looking(screen, followed).look_through():
             raise typer.Exit(ExitCode.FAILED)
         return
+    for move in trust.moves:
+        screen.result({"goes_on": move.new_origin, "words": move.words}, safe(move.words))
     server = serve(running, host, port)
     url = f"http://{host}:{server.server_port}"
     screen.result(
@@ -90,22 +99,24 @@ def witness(
         server.server_close()
 
 
-def _following(
-    url: str, folder: Path, logs: tuple[VerifierKey, ...], *, entries: bool
-) -> Following:
+def _following(url: str, folder: Path, trust: Policy, *, entries: bool) -> Following:
     from ata.bundles import MOST_BYTES
     from ata.following import Following
     from ata.portal import Portal
     from ata.session import SessionStore
 
     if not entries:
-        return Following(url, folder, logs)
+        return Following(url, folder, trust.logs, moves=trust.moves)
     below = url.rstrip("/")
     if not below.endswith("/log"):
         raise usage_error(f"{url} is no portal's log.", "Name it as https://PORTAL/log.")
     # The token goes to the portal of the session and nowhere else: see `Portal`.
     portal = Portal(below.removesuffix("/log"), SessionStore.default())
-    return Following(url, folder, logs, lambda path: portal.fetch(f"/log/{path}", MOST_BYTES))
+
+    def entries_at(path: str) -> bytes:
+        return portal.fetch(f"/log/{path}", MOST_BYTES)
+
+    return Following(url, folder, trust.logs, entries_at, trust.moves)
 
 
 class _Looking:

@@ -14,7 +14,8 @@ import pytest
 from ata.errors import AtaError
 from ata.following import Following, LogLies, NotSeenYet
 from ata.witness import Witness
-from audit.ledger import checkpoint, merkle, note, tiles
+from audit.ledger import checkpoint, merkle, note, origins, tiles
+from audit.ledger.origins import Tree
 from tests.ata.ata_process import Ata
 
 KEY = note.new_key("ata.example/log")
@@ -212,3 +213,106 @@ def test_the_command_looks_once_and_says_what_it_found(log: Log, ata: Ata, tmp_p
     assert json.loads(told.stdout)["index"] == 290
     assert "ALARM: Entry 290" in ata(*command, "--once").stdout
     assert ata("witness", "--vkey", KEY.vkey, "--once").returncode == 2
+
+
+# The log goes on under another name
+
+NEXT = note.new_key("ata.example/again")
+
+
+def tree(leaves: list[bytes]) -> Tree:
+    return Tree(len(leaves), merkle.root(leaves))
+
+
+def goes_on(log: Log, kept: int, last: Tree, *, held: bool = False) -> origins.Trail:
+    """The log came back with so many entries and says so; what follows is other than it was."""
+    log.leaves = log.leaves[:kept]
+    statement = origins.write(
+        (KEY.name, NEXT.name),
+        tree(log.leaves),
+        last,
+        ([KEY.vkey], [NEXT.vkey]),
+        {KEY.vkey: KEY.seed, NEXT.vkey: NEXT.seed},
+        held=held,
+    )
+    log.leaves += [merkle.leaf_hash(b"after" + bytes([n])) for n in range(5)]
+    made = tree(log.leaves)
+    log.signed = checkpoint.sign(NEXT.name, made.size, made.root, NEXT.seed)
+    log.shown["keys"] = json.dumps({"statements": [statement]}).encode()
+    return origins.trail([statement], [KEY.vkey])
+
+
+def test_a_new_name_is_not_followed_until_somebody_says_so(log: Log, tmp_path: Path) -> None:
+    follower = following(log, tmp_path)
+    assert follower.look().size == 300
+    trail = goes_on(log, 280, tree(log.leaves))
+    with pytest.raises(AtaError, match=r"280 entries; 300 .* the last 20 .* LOST") as refused:
+        follower.look()
+    assert refused.value.code == "other_name" and "--key-history" in refused.value.fix
+    assert following(log, tmp_path).origin == KEY.name  # nothing of it was taken over
+    log.shown["keys"] = b"[]"
+    with pytest.raises(AtaError, match="not signed by a log that is trusted"):
+        follower.look()
+
+    told = Following(log.url, tmp_path, trail.keys, moves=trail.moves)
+    head = checkpoint.parse(note.parse(log.signed).text)
+    told.confirm(head)  # computed first, for it is the log that is followed
+    assert (told.origin, told.size) == (NEXT.name, 285)
+    (aside,) = tmp_path.glob("before.*.note")
+    assert checkpoint.verify(aside.read_text(), TRUSTED).size == 300
+    log.leaves.append(merkle.leaf_hash(b"more"))
+    made = tree(log.leaves)
+    log.signed = checkpoint.sign(NEXT.name, made.size, made.root, NEXT.seed)
+    again = Following(log.url, tmp_path, trail.keys, moves=trail.moves)
+    assert (again.look().size, again.origin) == (286, NEXT.name)
+
+
+def test_a_new_name_that_hides_or_changes_what_was_seen_is_a_lie(log: Log, tmp_path: Path) -> None:
+    following(log, tmp_path / "one").look()
+    following(log, tmp_path / "two").look()
+    trail = goes_on(log, 280, tree(log.leaves[:280]), held=True)
+    hiding = Following(log.url, tmp_path / "one", trail.keys, moves=trail.moves)
+    with pytest.raises(LogLies, match=r"300 entries were seen .* only 280 had been signed"):
+        hiding.look()
+    assert json.loads((tmp_path / "one" / "alarm.json").read_text())["index"] is None
+    log.leaves[7:285] = [merkle.leaf_hash(b"another"), *log.leaves[8:280]]
+    trail = goes_on(log, 280, Tree(310, bytes(32)))
+    other = Following(log.url, tmp_path / "two", trail.keys, moves=trail.moves)
+    with pytest.raises(LogLies, match="does not go on with the first 280 entries"):
+        other.look()
+
+
+def test_a_log_that_goes_on_from_another_copy_is_computed_anew(log: Log, tmp_path: Path) -> None:
+    following(log, tmp_path).look()
+    last = tree(log.leaves)
+    log.leaves[290:] = [merkle.leaf_hash(b"copy" + bytes([n])) for n in range(20)]
+    trail = goes_on(log, 310, last)
+    told = Following(log.url, tmp_path, trail.keys, moves=trail.moves)
+    assert told.look().size == 315 and told.origin == NEXT.name
+
+
+def test_a_witness_refuses_a_name_that_contradicts_what_it_cosigned(
+    log: Log, tmp_path: Path
+) -> None:
+    def offered(signed: str) -> bytes:
+        return f"old 0\n\n{signed}".encode()
+
+    signed = log.head()
+    one = Witness(tmp_path / "w", "w.example", TRUSTED)
+    assert one.add_checkpoint(offered(signed)).status == 200
+    hiding = goes_on(log, 280, tree(log.leaves[:290]))
+    assert one.add_checkpoint(offered(log.signed)).status == 404  # nobody told it
+    one.close()
+    told = Witness(tmp_path / "w", "w.example", hiding.keys, moves=hiding.moves)
+    reply = told.add_checkpoint(offered(log.signed))
+    assert reply.status == 422 and "it hides what was lost" in reply.body
+    told.close()
+    honest = goes_on(log, 280, checkpoint_tree(signed))
+    told = Witness(tmp_path / "w", "w.example", honest.keys, moves=honest.moves)
+    assert told.add_checkpoint(offered(log.signed)).status == 200
+    told.close()
+
+
+def checkpoint_tree(signed: str) -> Tree:
+    head = checkpoint.parse(note.parse(signed).text)
+    return Tree(head.size, head.root)
