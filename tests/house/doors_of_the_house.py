@@ -332,6 +332,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.sampling": ("sql", "reads estimates"),
     "audit.cosigned": ("sql", "reads cosignatures"),
     "audit.recount": ("sql", "reads the counts"),
+    "audit.renamed": ("WitnessState", "what witnesses said of the name that the log had before"),
     "audit.rawread": ("sql", "reads what the verifier compares"),
     "audit.searchsql": ("sql", "reads search rows"),
     "audit.scrubbing": ("model", "replaces an erased person's words in rows of every room"),
