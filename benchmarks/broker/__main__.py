@@ -90,6 +90,8 @@ def _serve(env: dict[str, str], options: argparse.Namespace) -> subprocess.Popen
     manage = [sys.executable, "manage.py"]
     for words in (["migrate", "--verbosity=0"], ["declare_manifests", "demo/manifests"]):
         subprocess.run([*manage, *words], env=env, check=True, stdout=subprocess.DEVNULL)
+    ends = [sys.executable, "-m", "benchmarks.broker.refusing", "0", _person(0)[0]]
+    subprocess.run(ends, env=env, check=True, stdout=subprocess.DEVNULL)
     where = ["--port", env["PORTAL_PORT"], "--processes", str(options.processes)]
     threads = ["--threads", str(options.threads)]
     words = ["-m", "serving", "portal.wsgi:application", *where, *threads]
@@ -179,8 +181,10 @@ def _refusing(env: dict[str, str], portal: str, token: str, rounds: int) -> list
     """Decisions in a process of their own, while eight callers of the same person ask."""
     words = ["-m", "benchmarks.broker.refusing", str(rounds), _person(0)[0]]
     decides = subprocess.Popen([sys.executable, *words], env=env, stdout=subprocess.PIPE, text=True)
-    # Both kinds, and what the decisions and the start of their process take on top.
-    seen = _asked(portal, [token] * 8, rounds * 2 * 1.5 + 8)["answers"]
+    assert decides.stdout
+    decides.stdout.readline()  # it has started
+    # Both kinds, and what the decisions take on top.
+    seen = _asked(portal, [token] * 8, rounds * 2 * 1.5 + 4)["answers"]
     last = max(at for _, at, _ in seen)
     told = json.loads(decides.communicate(timeout=120)[0])
     lines = []

@@ -3,9 +3,10 @@
     python -m benchmarks.broker.refusing ROUNDS SUB      (in the portal's environment)
 
 Takes the decisions through the product's own pipeline, in a process beside the portal's, while
-callers ask all the time; prints `[[kind, before, after, ended]]` in epoch seconds: when the
-decision was begun, when it was committed, and when its end began. How it ends is the
-benchmark's own doing, past the step-up that unfreezing needs.
+callers ask all the time; prints a line when it begins, and `[[kind, before, after, ended]]` in
+epoch seconds: when the decision was begun, when it was committed, and when its end began. How it
+ends is the benchmark's own doing, past the step-up that unfreezing needs. With 0 rounds it ends
+what a run that was interrupted left behind in a database that is used again.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import django
 django.setup()
 
 from django.conf import settings  # noqa: E402
+from django.db.models import QuerySet  # noqa: E402
 
 from approvals.perform import perform  # noqa: E402
 from audit.actor import Actor, Target  # noqa: E402
@@ -40,13 +42,18 @@ def _thaw(_sub: str) -> None:
     Freeze.objects.all().delete()
 
 
+def _accounts(sub: str) -> QuerySet[ConnectedAccount]:
+    """The person's at this issuer: each run has one of its own, and the database may be used."""
+    return ConnectedAccount.objects.filter(iss=settings.ENV.issuer, sub=sub)
+
+
 def _revoke(sub: str) -> None:
-    account = ConnectedAccount.objects.get(sub=sub)
+    account = _accounts(sub).get()
     perform(_actor(sub), "connection.revoke", Target("connection", str(account.pk)), reason="try")
 
 
 def _connect(sub: str) -> None:
-    ConnectedAccount.objects.filter(sub=sub).update(state=State.CONNECTED, operation="")
+    _accounts(sub).update(state=State.CONNECTED, operation="")
 
 
 def _rounds(
@@ -66,6 +73,9 @@ def _rounds(
 
 if __name__ == "__main__":
     rounds, sub = int(sys.argv[1]), sys.argv[2]
+    _thaw(sub)
+    _connect(sub)
+    print("begins", flush=True)
     found = _rounds("freeze", _freeze, _thaw, rounds, sub)
     found += _rounds("revoke", _revoke, _connect, rounds, sub)
     print(json.dumps(found))
