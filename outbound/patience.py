@@ -53,6 +53,17 @@ def with_retries(policy: Retries, method: str, once: Callable[[], Answer]) -> An
     The last answer is returned whatever its status; the last error is raised as it is.
     """
     idempotent = method.upper() in _IDEMPOTENT
+
+    def tried() -> Answer:
+        answer = once()
+        if idempotent and answer.status in _WORTH_ANOTHER_TRY:
+            raise _TryAgain(answer)
+        return answer
+
+    try:
+        return tried()
+    except Exception as failure:  # what follows costs more than many a call
+        first = iter([failure])
     try:
         for attempt in stamina.retry_context(
             on=partial(wait_before_retry, policy, idempotent),
@@ -63,10 +74,9 @@ def with_retries(policy: Retries, method: str, once: Callable[[], Answer]) -> An
             wait_jitter=policy.first_wait,
         ):
             with attempt:
-                answer = once()
-                if idempotent and answer.status in _WORTH_ANOTHER_TRY:
-                    raise _TryAgain(answer)
-                return answer
+                if (failed := next(first, None)) is not None:
+                    raise failed
+                return tried()
     except _TryAgain as given_up:
         return given_up.answer
     raise AssertionError("a retry loop ends in an answer or an error")
