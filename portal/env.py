@@ -11,8 +11,9 @@ import os
 import re
 import secrets
 from datetime import datetime
+from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
@@ -57,6 +58,9 @@ class Env(BaseModel):
     """What the process was told. Names and defaults: DESIGN 2.2."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+    # Django's settings look for it in each value, each time; what a model has not, it seeks long.
+    _mask_wrapped: ClassVar[bool] = True
 
     VAR_DIR: Path = BASE_DIR / "var"
     PORTAL_ENV: Literal["embedded", "production"] = "embedded"
@@ -176,6 +180,7 @@ def _moment(text: str) -> datetime | None:
     return moment if moment.tzinfo else None
 
 
+@cache
 def _names(text: str) -> frozenset[str]:
     return frozenset(part.strip() for part in text.replace(",", " ").split())
 
