@@ -1,9 +1,12 @@
-"""What belongs together, sent to PostgreSQL as one statement: all of it is done, or nothing.
+"""What belongs together, done in one go: all of it is done, or nothing.
 
-Each answer that is awaited costs a turn over the wire, and one at the interpreter as well; the
-commit is such a turn, too. So what is to happen is said beforehand, with how many rows each part
-has to find or to change; where one did otherwise nothing is written, and the caller goes the long
-way. The server keeps the plan (`audit.prepared`).
+What is to happen is said beforehand, with how many rows each part has to find or to change; where
+one did otherwise nothing is written, and the caller goes the long way.
+
+On PostgreSQL each answer that is awaited costs a turn over the wire, and one at the interpreter as
+well; the commit is such a turn, too. There it is one statement, whose plan the server keeps
+(`audit.prepared`). On SQLite the parts are done one after the other, and what is saved is what
+Django does around each.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from django.db import DataError, connection
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, DataError, connections, transaction
 
 from audit import prepared
 
@@ -33,9 +36,13 @@ class Part:
     rows: int | None = None
 
 
+class _Otherwise(Exception):
+    """A part did not do what was expected."""
+
+
 def possible() -> bool:
-    """Whether this database takes them so, and no transaction is under way."""
-    return connection.vendor == "postgresql" and not connection.in_atomic_block
+    """Whether no transaction is under way."""
+    return not connections[DEFAULT_DB_ALIAS].in_atomic_block
 
 
 def done(parts: Sequence[Part]) -> bool:
@@ -48,15 +55,54 @@ def done(parts: Sequence[Part]) -> bool:
         django.db.Error: what the database did. Nothing is written then, unless the connection was
             lost on the way and there was no transaction.
     """
+    database: Any = connections[DEFAULT_DB_ALIAS]
+    if database.vendor == "sqlite":
+        return _one_by_one(database, parts)
     sql = _as_one(tuple((part.sql, part.rows) for part in parts))
     try:
-        with prepared.cursor() as cursor:
-            cursor.execute(sql, [value for part in parts for value in part.params])
+        prepared.rows(sql, [value for part in parts for value in part.params])
     except DataError as error:
         if getattr(error.__cause__, "sqlstate", "") == _OTHERWISE:
             return False
         raise
     return True
+
+
+def _one_by_one(database: Any, parts: Sequence[Part]) -> bool:
+    try:
+        if database.in_atomic_block or prepared.is_watched(database):
+            with transaction.atomic():
+                _do(parts)
+        else:
+            _do_alone(database, parts)
+    except _Otherwise:
+        return False
+    return True
+
+
+def _do_alone(database: Any, parts: Sequence[Part]) -> None:
+    """In a transaction that Django need not know of: it ends where it began."""
+    database.ensure_connection()
+    with database.wrap_database_errors:
+        database.connection.execute("BEGIN IMMEDIATE")
+    try:
+        _do(parts)
+        with database.wrap_database_errors:
+            database.connection.commit()
+    except BaseException:
+        try:
+            with database.wrap_database_errors:
+                database.connection.rollback()
+        except DatabaseError:  # as Django does: nobody uses it again
+            database.close()
+        raise
+
+
+def _do(parts: Sequence[Part]) -> None:
+    for part in parts:
+        found = prepared.rows(part.sql, part.params)
+        if part.rows is not None and len(found) != part.rows:
+            raise _Otherwise
 
 
 @lru_cache(256)

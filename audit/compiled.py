@@ -16,7 +16,8 @@ from typing import Any
 from uuid import UUID
 
 from django.apps import apps
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, models
+from django.db.models.base import ModelState
 from django.db.models.sql import UpdateQuery
 
 from audit import prepared, unchanged
@@ -50,14 +51,20 @@ class _Form[M: models.Model]:
         return self._read(rows), str(found[0][0]) if found else None
 
     def _asked(self, sql: str, given: Sequence[Any]) -> list[Any]:
-        with prepared.cursor() as cursor:
-            cursor.execute(sql, _filled(self.params, self.places, given))
-            return list(cursor.fetchall())
+        return prepared.rows(sql, _filled(self.params, self.places, given))
 
     def _read(self, found: list[Any]) -> list[M]:
         if found and self.converters:
             found = self.compiler.apply_converters(found, self.converters)
-        return [self.model.from_db(connection.alias, self.names, row) for row in found]
+        return [self._made(row) for row in found]
+
+    def _made(self, row: Sequence[Any]) -> M:
+        """As `Model.from_db`, without a look at each field: whole rows of plain columns."""
+        made = self.model.__new__(self.model)
+        made._state = state = ModelState()
+        state.adding, state.db = False, DEFAULT_DB_ALIAS
+        vars(made).update(zip(self.names, row, strict=True))
+        return made
 
 
 class Compiled[M: models.Model, **P]:
@@ -114,6 +121,9 @@ class Compiled[M: models.Model, **P]:
         sql, params = compiler.as_sql()
         columns = [one for one, _, _ in compiler.select]
         model: Any = query.model
+        names = tuple(one.target.attname for one in columns)
+        if names != tuple(field.attname for field in model._meta.concrete_fields):
+            raise TypeError("a query to be compiled reads whole rows")
         with_mark = (
             f"SELECT m.mark, q.* FROM ({unchanged.SQL}) m "  # noqa: S608
             f"LEFT JOIN (SELECT 1 AS found, r.* FROM ({sql}) r) q ON true"
@@ -124,7 +134,7 @@ class Compiled[M: models.Model, **P]:
             params=tuple(params),
             places=_places(params, marks),
             model=model,
-            names=tuple(one.target.attname for one in columns),
+            names=names,
             compiler=compiler,
             converters=compiler.get_converters(columns),
             tables=_tables(sql),

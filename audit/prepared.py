@@ -1,30 +1,56 @@
-"""Statements whose plan PostgreSQL keeps for as long as a connection lives.
+"""What is asked and written with every request, by the shortest way that there is.
 
-Django's own cursor writes the values into a statement, which the server then parses and plans anew
-each time; for what is asked and written with every request that takes longer than doing it.
+Django's own cursor writes the values into a statement, which PostgreSQL then parses and plans anew
+each time; for what is asked so often that takes longer than doing it. So the server keeps the plan
+for as long as a connection lives. What surrounds a statement takes its time, too: a connection is
+taken from the pool for one turn, where this thread has none, and no cursor is wrapped in another.
 """
 
 from __future__ import annotations
 
 import re
-from functools import cache
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache, lru_cache
 from importlib import import_module
 from itertools import count
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+
+type Rows = list[tuple[Any, ...]]
 
 
-def cursor() -> Any:
-    """A cursor for a text of `text`; on other engines than PostgreSQL Django's own."""
-    made: Any = connection.cursor()
-    if connection.vendor == "postgresql":
-        made.cursor = _kind()(connection.connection)
-    return made
+def rows(sql: str, params: Sequence[Any] = ()) -> Rows:
+    """What a statement whose text is of `text` returns.
+
+    Raises:
+        django.db.Error: what the database did.
+    """
+    database: Any = connections[DEFAULT_DB_ALIAS]
+    if is_watched(database):
+        pass
+    elif database.vendor == "sqlite":
+        database.ensure_connection()
+        with database.wrap_database_errors:
+            found: Rows = database.connection.execute(_of_sqlite(sql), params).fetchall()
+        return found
+    elif database.connection is None and database.pool:
+        with database.wrap_database_errors, _borrowed(database.pool) as lent:
+            found = _kind()(lent).execute(sql, params).fetchall()
+        return found
+    with _cursor(database) as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())
+
+
+def is_watched(database: Any) -> bool:
+    """Whether somebody wants to be told of each statement, which goes through Django's cursor."""
+    return bool(database.execute_wrappers or database.queries_logged)
 
 
 def text(sql: str) -> str:
-    """A statement with `%s` for its values, as `cursor` takes it: PostgreSQL numbers them."""
+    """A statement with `%s` for its values, as `rows` takes it: PostgreSQL numbers them."""
     if connection.vendor != "postgresql":
         return sql
     places = count(1)
@@ -35,6 +61,31 @@ def text(sql: str) -> str:
 def psycopg() -> Any:
     """The driver: loading it takes a tenth of a second, which SQLite need not spend."""
     return import_module("psycopg")
+
+
+@contextmanager
+def _borrowed(pool: Any) -> Iterator[Any]:
+    """A connection of Django's pool for one turn, outside any transaction."""
+    pool.open()
+    lent = pool.getconn()
+    try:
+        if not lent.autocommit:  # a thread ended within a transaction
+            lent.autocommit = True
+        yield lent
+    finally:
+        pool.putconn(lent)
+
+
+def _cursor(database: Any) -> Any:
+    made = database.cursor()
+    if database.vendor == "postgresql":
+        made.cursor = _kind()(database.connection)
+    return made
+
+
+@lru_cache(256)
+def _of_sqlite(sql: str) -> str:
+    return re.sub("%[s%]", lambda mark: "?" if mark[0] == "%s" else "%", sql)
 
 
 @cache

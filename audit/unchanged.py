@@ -79,10 +79,8 @@ def mark() -> str | None:
 
     Two equal marks say that no watched table changed between them.
     """
-    with prepared.cursor() as cursor:
-        cursor.execute(SQL)
-        row = cursor.fetchone()
-    return str(row[0]) if row else None
+    found = prepared.rows(SQL)
+    return str(found[0][0]) if found else None
 
 
 def still(mark: str) -> Part:

@@ -113,8 +113,7 @@ def test_another_refusal_of_the_server_is_not_repeated(
     portal: Callable[[Callable[[], Any]], Any],
 ) -> None:
     def refused() -> None:
-        with prepared.cursor() as cursor:
-            cursor.execute("SELECT DISTINCT 1 FROM pg_class FOR UPDATE")
+        prepared.rows("SELECT DISTINCT 1 FROM pg_class FOR UPDATE")
 
     portal(begun)
     with pytest.raises(NotSupportedError, match="DISTINCT"):

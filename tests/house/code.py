@@ -191,7 +191,7 @@ def _home_of(name: str) -> str:
 
 def written(module: str) -> set[str]:
     """What a module writes: names of models whose manager it writes through, `instance` for rows
-    it holds, `sql` for a cursor of its own."""
+    it holds, `sql` for statements of its own."""
     found = set()
     for _, node in walk(module):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -205,7 +205,7 @@ def _written(call: ast.Call, func: ast.Attribute) -> str:
         return root or "instance"
     if name == "update" and not call.args and call.keywords:
         return root or "instance"
-    if name in {"execute", "executemany", "executescript"}:
+    if name in {"execute", "executemany", "executescript"} or ast.unparse(func) == "prepared.rows":
         return "sql"
     return ""
 

@@ -340,7 +340,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.tally": ("sql", "counts rows"),
     "audit.tree": ("sql", "reads tiles and leaves"),
     "audit.stamping": ("TimeToken", "what a time authority said about a checkpoint"),
-    "audit.prepared": ("sql", "hands out a cursor, and says nothing itself"),
+    "audit.prepared": ("sql", "sends what it is given, and says nothing itself"),
     "audit.at_once": ("sql", "sends what the recorder and the group commit want written"),
     "audit.unchanged": ("sql", "reads the mark of the last change"),
     "audit.thinning": ("Checkpoint", "removes old checkpoints that its rule does not keep"),
