@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from binascii import b2a_base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import batched
@@ -27,6 +28,8 @@ from audit.ledger.merkle import leaf_hash
 from audit.models import Event, EventRow, Openings
 from audit.projection import values_of
 from audit.uncollected import uncollected
+
+_FEW = 100  # events; of fewer, keeping the collector away takes longer than it would
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +156,8 @@ def prepared(drafts: Iterable[Draft]) -> list[Prepared]:
         UnknownAction, EntryError: as `record`.
     """
     recorded_at, salts = clock.now(), entries.Salts()
-    with uncollected():
+    few = isinstance(drafts, Sequence) and len(drafts) < _FEW
+    with nullcontext() if few else uncollected():
         return [prepare(draft, recorded_at, salts) for draft in drafts]
 
 
