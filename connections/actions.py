@@ -117,11 +117,17 @@ def _told(
 
 
 def _revoke(ctx: CommitContext) -> Committed:
-    account = _locked(ctx.target)
-    if account.state in GONE:
-        raise Refused("already_revoked", "This connection is revoked already.")
+    account = _open(ctx.target)
     own = begin_revocation(account, ctx)
     return _told(account, effects=_remote_steps(account, ctx), data={"own": own})
+
+
+def _open(target: Target) -> ConnectedAccount:
+    """One that can still be revoked; nobody's phone is asked about another."""
+    account = _locked(target)
+    if account.state in GONE:
+        raise Refused("already_revoked", "This connection is revoked already.")
+    return account
 
 
 def begin_revocation(account: ConnectedAccount, ctx: CommitContext) -> bool:
@@ -202,7 +208,7 @@ def give_back(account: ConnectedAccount, actor: Actor) -> None:
 
 def _hold(ctx: CommitContext) -> Committed:
     """While the approval of a revocation waits, the broker refuses."""
-    account = _locked(ctx.target)
+    account = _open(ctx.target)
     if account.state in {State.CONNECTED, State.NEEDS_RECONNECT}:
         suspend_now(account, ctx)
         notices.tell_owner(account, "suspended", ctx.actor, ctx.reason)

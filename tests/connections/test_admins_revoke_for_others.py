@@ -210,6 +210,15 @@ def test_the_api_revokes_as_decisions_do(theirs: ConnectedAccount, gateway: Gate
     assert (again.status_code, again.json()["code"]) == (409, "already_revoked")
 
 
+def test_nobodys_phone_is_asked_about_what_is_revoked_already(
+    theirs: ConnectedAccount, gateway: Gateways
+) -> None:
+    ConnectedAccount.objects.filter(pk=theirs.pk).update(state=State.REVOKED)
+    answer = gateway("admin").call("POST", f"/v1/connections/{theirs.pk}/revoke", {})
+    assert (answer.status_code, answer.json()["code"]) == (409, "already_revoked")
+    assert not Approval.objects.exists()
+
+
 def test_a_role_lost_meanwhile_commits_nothing(
     amir: Visitor, theirs: ConnectedAccount, phone: Phone, travel: Travel
 ) -> None:
