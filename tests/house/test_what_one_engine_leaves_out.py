@@ -19,7 +19,7 @@ def test_each_name_is_a_test() -> None:
 
 
 def test_what_always_runs_on_both_is_not_listed() -> None:
-    assert not [name for name in one_engine.listed() if asked.ON_BOTH.match(name)]
+    assert not [name for name in one_engine.listed() if asked.on_both(name)]
 
 
 def test_whoever_has_a_file_of_their_own_says_so_and_asks_nothing_else() -> None:
