@@ -23,6 +23,9 @@ from audit.compiled import Compiled, compiled
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
+CLAIM = timedelta(seconds=15)
+"""For what waits in a batch behind others: a worker that dies holds that up for no longer. Whoever
+comes to it later than that may find it taken, and leaves it."""
 _BATCH = 100
 
 Work = Callable[[], None]
@@ -35,7 +38,7 @@ LETTERS: _Kinds = ((Notice, telling.work),)
 
 def due_work(now: datetime, kinds: _Kinds) -> list[Work]:
     """Claim what is due and return it as calls, in order of due time within each kind."""
-    lease = now + LEASE
+    lease = now + CLAIM
     return [
         _call(model, pk, handle, lease)
         for model, handle in kinds
@@ -87,7 +90,7 @@ def _due(model: _Row, now: datetime) -> list[Any]:
 
 
 def _claim(model: _Row, pk: Any, now: datetime) -> bool:
-    return model._default_manager.filter(_free(now), pk=pk).update(lease=now + LEASE) == 1
+    return model._default_manager.filter(_free(now), pk=pk).update(lease=now + CLAIM) == 1
 
 
 def _call(model: _Row, pk: Any, handle: Callable[[Any], None], claimed: datetime) -> Work:

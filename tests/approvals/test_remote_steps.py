@@ -12,7 +12,7 @@ from approvals import clock, effects, registry
 from approvals.models import Effect
 from approvals.perform import perform
 from approvals.registry import EffectResult, EffectRun, EffectSpec
-from approvals.sweep import LEASE, STEPS, due_work, sweep
+from approvals.sweep import CLAIM, LEASE, STEPS, due_work, sweep
 from audit.actor import Actor, Target
 from tests.approvals.lamps import Lamps
 from tests.identity.trail import events
@@ -161,7 +161,7 @@ def test_a_worker_that_was_too_slow_leaves_a_step_to_whoever_took_it_over(
 ) -> None:
     effect = started(lamps, olu)
     (slow,) = due_work(clock.now(), STEPS)  # and then something keeps it from beginning
-    later = clock.now() + LEASE + timedelta(seconds=1)
+    later = clock.now() + CLAIM + timedelta(seconds=1)
     monkeypatch.setattr(clock, "now", lambda: later)
     (taken_over,) = due_work(later, STEPS)
     taken_over()
