@@ -51,7 +51,8 @@ def peak_of(many: int) -> int:
 def test_memory_is_the_same_for_few_and_for_many() -> None:
     peak_of(100)  # imports, prepared statements
     some = peak_of(3_000)
-    assert peak_of(12_000) < 1.2 * some
+    # What a thread of another test allocates meanwhile only adds: the smaller one tells.
+    assert min(peak_of(12_000), peak_of(12_000)) < 1.2 * some
 
 
 def test_what_others_hold_is_asked_for_by_index() -> None:
