@@ -19,7 +19,7 @@ from typing import BinaryIO
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q, QuerySet
 
 from audit import clock, heads, proofs, search
@@ -195,6 +195,9 @@ def _write(job: ExportJob) -> Iterator[bytes]:
         if held:
             _finish(job, draft)
         settled = True
+    except (InterfaceError, OperationalError):
+        settled = True  # the database went away: written anew once the lease has run out
+        raise
     except Exception as error:
         _ours(job).update(
             state=_STATE.FAILED, lease=None, error=f"{type(error).__name__}: {error}"[:500]

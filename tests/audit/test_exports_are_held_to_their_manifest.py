@@ -17,9 +17,10 @@ from xml.etree import ElementTree
 
 import pytest
 from django.core.cache import cache
+from django.db import OperationalError, connection
 from django.test import Client
 
-from audit import due, exports, load, logkey, search, sequencer
+from audit import clock, due, exports, load, logkey, search, sequencer
 from audit.actor import Target
 from audit.exports import jobs, xlsx
 from audit.exports.formats import FORMATS
@@ -253,6 +254,26 @@ def test_a_failure_is_kept_with_its_reason(trail: None, var_dir: Path) -> None:
     assert job.state == State.FAILED and "FileExistsError" in job.error
     with pytest.raises(exports.ExportGone, match="failed"):
         exports.stream(job.id)
+
+
+def test_an_export_whose_database_went_away_is_written_later(
+    trail: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(execute: Any, sql: str, *rest: Any) -> Any:
+        if "audit_eventrow" in sql:
+            raise OperationalError("server closed the connection unexpectedly")
+        return execute(sql, *rest)
+
+    job = exports.request(ADA, EventQuery(), "csv")
+    with connection.execute_wrapper(gone), pytest.raises(OperationalError):
+        list(exports.stream(job.id))
+    job.refresh_from_db()
+    assert (job.state, job.error) == (State.RUNNING, "")
+    later = clock.now() + timedelta(minutes=10)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert exports.run_due() == 1
+    job.refresh_from_db()
+    assert job.state == State.READY
 
 
 def test_files_go_after_seven_days_and_the_record_stays(
