@@ -10,6 +10,8 @@ from django.test.testcases import LiveServerThread
 
 
 class _Server(ThreadedWSGIServer):
+    daemon_threads = False  # so that closing waits for them: they use what the test takes back then
+
     def serve_forever(self, poll_interval: float = 0.02) -> None:
         """Look often whether to stop: the default of half a second is longer than a test."""
         super().serve_forever(poll_interval)
