@@ -108,6 +108,7 @@ def _change(change: Change) -> dict[str, Any]:
         "name": change.name,
         "connection": account.connection if account else None,
         "application": access.client_id if access else None,
+        "audiences": list(access.audiences) if access else None,
         "owner": owner,
         "before": change.before,
         "after": change.after,

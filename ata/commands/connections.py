@@ -163,13 +163,17 @@ def _change(one: dict[str, object]) -> tuple[object, ...]:
         *(f"+{scope}" for scope in (gained if isinstance(gained, list) else [])),
         *(f"-{scope}" for scope in (lost if isinstance(lost, list) else [])),
     ]
+    after = " ".join(scopes) if one.get("what") in {"scopes", "apis"} else one.get("after")
+    opened = one.get("audiences")
+    if one.get("what") == "appeared" and isinstance(opened, list) and opened:
+        after = f"{after} at {' '.join(map(str, opened))}"
     return (
         "-" if one.get("index") is None else one.get("index"),
         one.get("what"),
         one.get("connection") or one.get("application") or one.get("name"),
         "(erased)" if who.get("erased") else who.get("email") or who.get("sub") or "",
         one.get("before"),
-        " ".join(scopes) if one.get("what") in {"scopes", "apis"} else one.get("after"),
+        after,
     )
 
 

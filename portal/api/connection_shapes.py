@@ -181,7 +181,8 @@ class ChangeOwner(Closed):
 class ChangeOut(Closed):
     """One difference; `event_id` and `index` are of the newest entry that tells it.
 
-    `connection` is of an account, `application` of a consent or refresh token at Auth0 itself.
+    `connection` is of an account, `application` of a consent or refresh token at Auth0 itself, and
+    `audiences` the APIs that this one opens at the later instant.
     """
 
     what: Literal[
@@ -199,6 +200,7 @@ class ChangeOut(Closed):
     name: str
     connection: str | None
     application: str | None
+    audiences: list[str] | None
     owner: ChangeOwner | Erased | None
     before: str
     after: str

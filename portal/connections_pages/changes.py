@@ -103,11 +103,18 @@ def _item(change: Change) -> dict[str, Any]:
     return {
         "text": sentence(change),
         "tone": _TONES.get(change.what, ""),
+        "opens": _opens(change),
         "gained": _scopes(change, change.gained),
         "lost": _scopes(change, change.lost),
         "index": change.index,
         "url": f"/audit/events/{change.event}/" if change.event else "",
     }
+
+
+def _opens(change: Change) -> str:
+    """The APIs of an application that appeared; later they are a change of their own."""
+    opened = change.access.audiences if change.access and change.what == "appeared" else ()
+    return ", ".join(opened)
 
 
 def _scopes(change: Change, names: Sequence[str]) -> list[scopes.Scope]:

@@ -354,12 +354,16 @@ def test_a_difference_is_a_line_a_change(signed_in: Ata, portal: StandIn) -> Non
     base |= {"lost": [], "before": "connected", "after": "suspended", "index": 7}
     more = base | {"what": "scopes", "gained": ["gist"], "lost": ["repo"], "index": 8}
     gone = base | {"owner": {"erased": True}, "index": None}
-    portal.on("GET", "/v1/connections/ibom/difference", Reply(200, {"items": [base, more, gone]}))
+    came = base | {"what": "appeared", "connection": None, "application": "desk", "index": 9}
+    came |= {"before": "", "after": "live", "audiences": ["https://cal.example", "https://m"]}
+    told = [base, more, gone, came]
+    portal.on("GET", "/v1/connections/ibom/difference", Reply(200, {"items": told}))
     done = signed_in("connections", "diff", "2026-11-01", "12")
     assert done.stdout == (
         "7\tstate\tgithub\tmia@acme.example\tconnected\tsuspended\n"
         "8\tscopes\tgithub\tmia@acme.example\tconnected\t+gist -repo\n"
         "-\tstate\tgithub\t(erased)\tconnected\tsuspended\n"
+        "9\tappeared\tdesk\tmia@acme.example\t\tlive at https://cal.example https://m\n"
     )
     [asked] = portal.seen("GET", "/v1/connections/ibom/difference")
     assert asked.query == {"from": ["2026-11-01"], "to": ["12"]}

@@ -104,6 +104,34 @@ def test_a_refresh_token_that_opens_another_api_is_a_change_of_its_own(
     assert (told["what"], told["gained"]) == ("apis", ["https://mail.example"])
 
 
+def test_an_application_that_appeared_comes_with_the_apis_that_it_opens(
+    desk: AppAccess, story: ConnectedAccount, gateway: Gateways
+) -> None:
+    page = signed_in("auditor", "auditor").get(f"{PAGE}?from=0&to=1&what=appeared").content.decode()
+    assert "Appeared, in force" in page and "opens https://cal.example" in page
+    path = "/v1/connections/ibom/difference"
+    [came] = gateway("auditor").call("GET", f"{path}?from=0&to=1").json()["items"]
+    assert (came["what"], came["audiences"]) == ("appeared", ["https://cal.example"])
+    assert came["gained"] == ["read:cal"]
+    others = gateway("auditor").call("GET", f"{path}?from=3").json()["items"]
+    assert others and all(one["audiences"] is None for one in others if one["connection"])
+
+
+def test_an_application_that_opens_no_api_says_nothing_of_any(db: None, gateway: Gateways) -> None:
+    know("member1")
+    grant = Told(AccessKind.GRANT, "cgr_1", "desk", (), ())
+    reading._compare(
+        settings.ENV.issuer, subject("member1"), AccessKind.GRANT, [grant], clock.now()
+    )
+    sequencer.run_once()
+    page = signed_in("auditor", "auditor").get(f"{PAGE}?from=0").content.decode()
+    assert "Appeared, in force" in page and "opens " not in page
+    [came] = (
+        gateway("auditor").call("GET", "/v1/connections/ibom/difference?from=0").json()["items"]
+    )
+    assert came["audiences"] == []
+
+
 def test_the_inventory_of_a_moment_has_the_applications_of_then(desk: AppAccess) -> None:
     auditor = signed_in("auditor", "auditor")
     body = json.loads(auditor.get("/connections/inventory/ibom/?at=1").content)
