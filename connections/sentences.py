@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from audit import actions
-from audit.wording import PublicEvent, person, shown, target
+from audit.wording import PublicEvent, person, phrase, shown, target
 from connections import scopes
 
 _TAILS = {
@@ -31,6 +31,7 @@ _DRIFT = {
     "expiry_changed": "Auth0-ATA found that the grant of {whose} ends at another time",
     "came_back": "Auth0-ATA found {whose} still at Auth0 after its revocation",
 }
+_EXPORTED = phrase("exported the inventory of connections")
 _GAPS = {
     "checkpoint_lost": "Auth0 no longer knows where reading had stopped",
     "away": "nobody read them for more than a day",
@@ -305,6 +306,15 @@ def review_closed(event: PublicEvent) -> str:
     return f"{told}: {', '.join(parts)}{_tail(event)}"
 
 
+def exported(event: PublicEvent) -> str:
+    """`Ada Auditor exported the inventory of connections`, or what else was taken away."""
+    data = _data(event)
+    if data.get("what") != "review_result":
+        return _EXPORTED(event)
+    title = f"the access review “{shown(data.get('title'))}”"
+    return f"{person(event.get('actor'))} took away the signed result of {title}{_tail(event)}"
+
+
 def _tail(event: PublicEvent) -> str:
     return _TAILS.get(str(event.get("outcome")), "")
 
@@ -338,6 +348,7 @@ def register() -> None:
         ("scope.escalated", escalated),
         ("scope.granted", granted),
         ("scope.withdrawn", withdrawn),
+        ("connection.exported", exported),
         ("review.opened", review_opened),
         ("review.decided", review_decided),
         ("review.closed", review_closed),

@@ -23,7 +23,7 @@ from portal.api.audit import not_sequenced
 from portal.api.auth import caller
 from portal.api.problems import Problem, pointer_of, printable
 from portal.audit_pages.readers import may_read
-from portal.connections_pages.inventory import as_download
+from portal.connections_pages.downloads import with_manifest
 
 router = Router(tags=["Connections"])
 
@@ -200,11 +200,11 @@ def export_file(request: HttpRequest) -> HttpResponseBase:
         raise Problem(422, "unsupported_format", said, pointer="/format")
     what = (given.pop("what", []) or ["connections"])[-1]
     if what == listing_of_access.WHAT:
-        return as_download(applications.export(caller(request).actor, _words(given), format))
+        return with_manifest(applications.export(caller(request).actor, _words(given), format))
     if what != "connections":
         said = f"what: connections or {listing_of_access.WHAT}."
         raise Problem(422, "bad_filter", said, pointer="/what")
-    return as_download(exporting.export(caller(request).actor, _query(given), format))
+    return with_manifest(exporting.export(caller(request).actor, _query(given), format))
 
 
 def _words(given: dict[str, list[str]]) -> str:

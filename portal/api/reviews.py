@@ -18,13 +18,14 @@ from approvals import clock
 from audit.actor import Actor
 from connections import lookup
 from connections.models import Choice, Review, ReviewItem
+from connections.reviews import export, rights
 from connections.reviews import result as results
-from connections.reviews import rights
 from connections.reviews.wanted import words_of
 from portal.api import contract, paging, review_shapes
 from portal.api.auth import caller
 from portal.api.problems import Problem
 from portal.api.review_shapes import Decision
+from portal.connections_pages import downloads
 from portal.connections_pages import reviews as pages
 from portal.ops.refused import mark
 
@@ -106,13 +107,14 @@ def accounts(
     openapi_extra=contract.may(403, 404, 409, 422, ok=contract.text("application/x-ndjson")),
 )
 def result(request: HttpRequest, review_id: UUID) -> HttpResponseBase:
-    """For admins and auditors: the very bytes whose SHA-256 `review.closed` names."""
+    """For admins and auditors: the very bytes whose SHA-256 `review.closed` names; `ATA-Event` is
+    the record of this reading."""
     if not caller(request).actor.roles & lookup.SEES_ALL:
         raise Problem(403, "not_permitted", "Signed results are for admins and auditors.")
     review = visible(request, review_id)
     if not review.result:
         raise Problem(409, "not_closed", "It is signed when it closes, and it is open.")
-    return pages.as_file(review)
+    return downloads.as_download(export.export(caller(request).actor, review))
 
 
 def visible(request: HttpRequest, review_id: UUID) -> Review:

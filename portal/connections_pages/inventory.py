@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.core.exceptions import BadRequest
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -26,6 +25,7 @@ from connections.inventory import Mistake, Query, exporting, filing, manifest
 from connections.models import Schedule
 from connections.reviews.wanted import Wanted
 from portal.connections_pages import narrowing
+from portal.connections_pages.downloads import with_manifest
 from portal.identity.current import actor, needs_role
 
 
@@ -162,11 +162,11 @@ def export_file(request: HttpRequest) -> HttpResponseBase:
             words = listing.words_of(given)
         except KeyError as unknown:
             raise BadRequest(f"{unknown.args[0]}: applications are found by q alone.") from None
-        return as_download(applications.export(actor(request), words, format))
+        return with_manifest(applications.export(actor(request), words, format))
     query, mistakes = everybody.parse(given)
     if mistakes:
         raise BadRequest(f"{mistakes[0].message}.")
-    return as_download(exporting.export(actor(request), query, format))
+    return with_manifest(exporting.export(actor(request), query, format))
 
 
 _OF_FILES = ("format", "what")
@@ -193,16 +193,3 @@ def export_manifest(request: HttpRequest, event_id: UUID) -> HttpResponse:
         content_type="application/json",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
-
-
-def as_download(file: filing.File) -> FileResponse:
-    """The file with its digest (RFC 9530) and the event that names it."""
-    answer = FileResponse(
-        file.body, as_attachment=True, filename=file.name, content_type=file.media_type
-    )
-    answer["Content-Length"] = str(file.size)
-    answer["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(file.sha256)).decode()}:"
-    answer["ATA-Event"] = file.event
-    answer["Link"] = f'</v1/connections/export/{file.event}/manifest>; rel="describedby"'
-    answer["Cache-Control"] = "private, no-store"
-    return answer

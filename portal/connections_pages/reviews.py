@@ -8,13 +8,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db.models import Count, Max, Q, QuerySet
-from django.http import (
-    Http404,
-    HttpRequest,
-    HttpResponse,
-    HttpResponseBase,
-    StreamingHttpResponse,
-)
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -27,10 +21,10 @@ from audit.clock import uuid7
 from connections import scopes
 from connections.lookup import SEES_ALL
 from connections.models import Choice, ConnectedAccount, Review, ReviewItem, State
-from connections.reviews import alive, remedy, rights, scope
+from connections.reviews import alive, export, remedy, rights, scope
 from connections.reviews import result as results
 from connections.reviews.wanted import SHOWS, STATES, Wanted, take, words_of
-from portal.connections_pages import narrowing
+from portal.connections_pages import downloads, narrowing
 from portal.identity.current import actor, needs_role
 from portal.ops.refused import tell
 
@@ -313,18 +307,8 @@ def close(request: HttpRequest, review_id: UUID) -> HttpResponseBase:
 @needs_role("admin", "auditor")
 @require_GET
 def result(request: HttpRequest, review_id: UUID) -> HttpResponseBase:
-    """The signed result, byte for byte as `review.closed` names it."""
-    _, found = fetch(request, review_id)
+    """The signed result, byte for byte as `review.closed` names it; each one is on the record."""
+    me, found = fetch(request, review_id)
     if not found.result:
         raise Http404("It is not closed.")
-    return as_file(found)
-
-
-def as_file(review: Review) -> StreamingHttpResponse:
-    """The signed result of a closed review as a file."""
-    name = f"access-review-{review.id}.ndjson"
-    return StreamingHttpResponse(
-        results.text(review),
-        content_type="application/x-ndjson",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return downloads.as_download(export.export(me, found))

@@ -29,6 +29,7 @@ from tests.connections.campaign import (
     person,
     refusal,
 )
+from tests.connections.visitor import subject
 from tests.identity.trail import events
 from tests.support.pages import signed_in
 
@@ -76,6 +77,42 @@ def test_auditors_download_the_very_bytes_that_the_event_names(mia: ConnectedAcc
     assert hashlib.sha256(answer.getvalue()).hexdigest() == review.result_digest
     assert f"access-review-{review.id}.ndjson" in answer["Content-Disposition"]
     assert signed_in("member1").get(f"{LIST}{review.id}/result/").status_code == 403
+
+
+def test_each_reading_of_the_result_is_on_the_record(mia: ConnectedAccount) -> None:
+    review = opened()
+    client, address = signed_in("auditor", "auditor"), f"{LIST}{review.id}/result/"
+    client.get(address)  # open: there is nothing to read
+    close(review)
+    signed_in("member1").get(address)
+    assert client.head(address).status_code == 405
+    assert not events("connection.exported")
+    answer = client.get(address)
+    [event] = events("connection.exported")
+    assert answer["ATA-Event"] == event["id"] and "describedby" not in answer.get("Link", "")
+    assert event["actor"]["sub"] == subject("auditor")
+    assert (event["target"]["kind"], event["target"]["name"]) == ("review", str(review.id))
+    body, data = answer.getvalue(), event["data"]
+    assert (data["what"], data["bytes"], data["credentials"]) == ("review_result", len(body), 1)
+    assert data["sha256"] == hashlib.sha256(body).hexdigest() == review.result_digest
+    assert actions.sentence(event).endswith(
+        "took away the signed result of the access review “Spring”"
+    )
+    [held] = ReviewLines.objects.all()
+    assert held.text.encode() in body
+
+
+def test_the_record_of_a_reading_names_the_bytes_that_were_handed_out(
+    mia: ConnectedAccount,
+) -> None:
+    """Not those that were signed, where an erasure or somebody else changed them since."""
+    review = opened()
+    close(review)
+    ReviewLines.objects.update(text="{}\n")
+    answer = signed_in("auditor", "auditor").get(f"{LIST}{review.id}/result/")
+    [event] = events("connection.exported")
+    assert event["data"]["sha256"] == hashlib.sha256(answer.getvalue()).hexdigest()
+    assert event["data"]["sha256"] != review.result_digest
 
 
 def test_a_long_result_is_held_to_its_digest_on_demand(

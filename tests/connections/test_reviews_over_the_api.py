@@ -182,9 +182,18 @@ def test_the_signed_result_is_for_admins_and_auditors_once_it_is_closed(place: A
     for who in (MIA, OPERATOR):
         assert place.refusal("GET", path, who) == (403, "not_permitted")
     told = place.events(action="review.closed")[0]
+    read = len(place.events(action="connection.exported"))
     for who in (ADMIN, AUDITOR):
-        body = place.said("GET", path, who).content
-        assert hashlib.sha256(body).hexdigest() == told["data"]["result_sha256"]
+        answer = place.said("GET", path, who)
+        assert hashlib.sha256(answer.content).hexdigest() == told["data"]["result_sha256"]
+        newest = place.events(action="connection.exported")[0]
+        assert newest["id"] == answer.headers["ATA-Event"]
+        assert (newest["actor"]["sub"], newest["target"]["name"]) == (who, review)
+        assert newest["data"]["sha256"] == told["data"]["result_sha256"]
+        manifest = f"/v1/connections/export/{newest['id']}/manifest"
+        assert place.refusal("GET", manifest, who) == (404, "not_found")
+    assert place.said("HEAD", path, AUDITOR).status_code in {200, 405}
+    assert len(place.events(action="connection.exported")) == read + 2
     head = place.said("GET", f"{LIST}/{review}", AUDITOR).json()
     assert (head["state"], head["closed_event"]) == ("closed", told["id"])
     assert head["result_sha256"] == told["data"]["result_sha256"]

@@ -78,6 +78,7 @@ ROUTES: Final[Doors] = {
     ),
     "connections/reviews/new/": ("decides", "review.open"),
     "connections/reviews/<uuid:review_id>/close/": ("decides", "review.close"),
+    "connections/reviews/<uuid:review_id>/result/": ("records", "that the result was taken away"),
     "connections/reviews/<uuid:review_id>/<uuid:item_id>/": ("decides", "review.decide"),
     "connections/reviews/<uuid:review_id>/<uuid:item_id>/revoke/": (
         "decides",
@@ -120,6 +121,7 @@ OPERATIONS: Final[Doors] = {
         "decides",
         "connection.revoke, as a review asked for it",
     ),
+    "GET /v1/reviews/{review_id}/result": ("records", "that the result was taken away"),
     "GET /v1/connections/export": ("records", "that the inventory was taken away"),
     "GET /v1/connections/ibom": ("records", "that the inventory was taken away"),
     "GET /v1/audit/events": ("records", "that the trail was read"),
@@ -241,6 +243,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
     "connections.inventory.exporting": (
         frozenset({"connection.exported"}),
         "an inventory was taken away",
+    ),
+    "connections.reviews.export": (
+        frozenset({"connection.exported"}),
+        "the signed result of a review was taken away",
     ),
     "connections.ibom.export": (frozenset({"connection.exported"}), "an inventory was taken away"),
     "connections.just_in_time.dozing": (

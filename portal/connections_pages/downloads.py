@@ -1,0 +1,28 @@
+"""Files about connections as answers, each with its digest and the event that names it."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+
+from django.http import FileResponse
+
+from connections.inventory.filing import File
+
+
+def as_download(file: File) -> FileResponse:
+    """The file with its digest (RFC 9530) and the event that names it."""
+    answer = FileResponse(
+        file.body, as_attachment=True, filename=file.name, content_type=file.media_type
+    )
+    answer["Content-Length"] = str(file.size)
+    answer["Repr-Digest"] = f"sha-256=:{b64encode(bytes.fromhex(file.sha256)).decode()}:"
+    answer["ATA-Event"] = file.event
+    answer["Cache-Control"] = "private, no-store"
+    return answer
+
+
+def with_manifest(file: File) -> FileResponse:
+    """A list, which has a signed manifest beside it."""
+    answer = as_download(file)
+    answer["Link"] = f'</v1/connections/export/{file.event}/manifest>; rel="describedby"'
+    return answer
