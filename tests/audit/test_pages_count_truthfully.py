@@ -95,7 +95,7 @@ def test_events_and_ranges_at_the_ends_of_time_have_a_histogram(year: int, asked
     answer = signed_in("auditor", "auditor").get(f"/audit/?{asked}")
     assert answer.status_code == 200
     # The two alone: whether this visit is an event too depends on what was visited before.
-    query = EventQuery.parse(dict([("action", "skill.*"), *([asked.split("=")] if asked else [])]))
+    query = EventQuery.parse({"action": "skill.*"} | dict([asked.split("=")] if asked else []))
     bars = search.overview(query, 10).histogram
     outside = year == 9999 and asked.startswith("before")
     assert sum(bar.count for bar in bars.buckets) == (1 if outside else 2)
