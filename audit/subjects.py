@@ -83,7 +83,19 @@ class Sealed:
     now: Callable[[], str]
 
 
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """Rows that repeat what events say, and may name a person: an erasure notes what it emptied."""
+
+    rows: models.QuerySet[Any]
+    columns: tuple[str, ...]
+
+
 def _nothing_sealed(_whose: Whose) -> list[Sealed]:
+    return []
+
+
+def _nothing_repeated(_whose: Whose) -> list[Repeats]:
     return []
 
 
@@ -98,6 +110,7 @@ class Store:
         count: how many rows or files hold values of a person.
         erase: makes them unrecoverable and returns how many; doing it again changes nothing.
         sealed: documents that may lose values of the person, so that they say *erased* afterwards.
+        repeats: rows that are held to their events and may lose values of the person.
         columns: `app.Model.field` that it looks after (`tests/house` holds the list to the models).
     """
 
@@ -108,6 +121,7 @@ class Store:
     erase: Callable[[Whose], int]
     columns: Sequence[str] = ()
     sealed: Callable[[Whose], list[Sealed]] = _nothing_sealed
+    repeats: Callable[[Whose], list[Repeats]] = _nothing_repeated
 
 
 Directory = Callable[[str], Iterable[Known]]

@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from audit import remembered, scrubbing, subjects
-from audit.subjects import MARK, Known, Sealed, Store, Whose, knows, register
+from audit.subjects import MARK, Known, Repeats, Sealed, Store, Whose, knows, register
 from connections.inventory import kept
 from connections.models import (
     Allowance,
@@ -115,6 +115,17 @@ def _reviews(whose: Whose) -> list[Sealed]:
     ]
 
 
+def _repeated(whose: Whose) -> list[Repeats]:
+    named = ("title", "admins", "opened_by", "closed_by")
+    decided = ("reason", "decided_sub")
+    theirs = whose.of() | whose.of("decided_iss", "decided_sub")
+    naming = scrubbing.naming(ReviewItem.objects.all(), decided, whose)
+    return [
+        Repeats(scrubbing.naming(Review.objects.all(), named, whose), named),
+        Repeats(ReviewItem.objects.filter(theirs | Q(pk__in=naming.values("pk"))), decided),
+    ]
+
+
 def _digest_of_result(pk: UUID) -> str:
     return result.digest_now(Review.objects.get(pk=pk))
 
@@ -148,5 +159,6 @@ register(
             | {f"connections.{model}.{name}" for model, names in _OWN.items() for name in names}
         ),
         _reviews,
+        _repeated,
     )
 )

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.db import connection
 
-from approvals.erasing import restated
+from approvals.erasing import emptied, restated
 from approvals.models import Erasure
 from audit import evidence
 from audit.clock import rfc3339
@@ -41,7 +41,7 @@ def build(erasure: Erasure) -> dict[str, Any]:
     return {
         "certificate": True,
         **touched(erasure),
-        **restated.as_data(erasure),
+        **lists(erasure),
         "stores": {name: int(count) for name, count in sorted(erasure.steps.items())},
         "evidence_key": "destroyed" if not evidence.has_key(erasure.subject) else "new",
         "out_of_reach": list(out_of_reach()),
@@ -63,6 +63,11 @@ def touched(erasure: Erasure) -> dict[str, Any]:
         "ranges_exact": listed == found,
         "ranges_sha256": hashlib.sha256(canonical(found)).hexdigest(),
     }
+
+
+def lists(erasure: Erasure) -> dict[str, Any]:
+    """Digests of what it did to sealed documents and to rows that are held to their events."""
+    return {**restated.as_data(erasure), **emptied.as_data(erasure)}
 
 
 def out_of_reach() -> dict[str, str]:

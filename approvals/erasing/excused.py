@@ -5,30 +5,45 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from approvals.models import Erasure, ErasureState
+from django.db.models import Model
+
+from approvals.erasing import emptied
+from audit.ledger.commitment import subject_key
 from audit.subjects import MARK
 
 
 class Excuses:
-    """Asked once for each verification."""
+    """Asked once for each verification.
+
+    Only a column that the job of an erasure emptied may lack anything (`erasing.emptied`).
+    """
 
     def __init__(self) -> None:
-        # One that is done emptied the event too; one that a legal hold stopped never does.
-        self._unfinished = Erasure.objects.exclude(state=ErasureState.DONE).exists()
-        self._any = Erasure.objects.exists()
+        self._emptied: dict[tuple[str, str], set[str]] = {}
+        for subject, rows in emptied.believed():
+            for name, columns in rows.items():
+                for column in columns:
+                    self._emptied.setdefault((name, column), set()).add(subject)
 
-    def differ(self, row: Any, event: Any, *, clear: bool = False) -> bool:
+    def differ(
+        self, row: Model, column: str, said: Any, event: Any, *, who: tuple[Any, Any] | None = None
+    ) -> bool:
         """Whether a row says something else than the event, and no erasure is why.
 
         Args:
-            row: text, or JSON made of texts.
+            row: of the database.
+            column: where it says so; empty for what no erasure writes.
+            said: text, or JSON made of texts.
             event: what the event says; None once that was erased.
-            clear: the entry says it in clear, out of reach of any erasure.
+            who: issuer and subject, as the event has them, where the column names that person:
+                only the erasure of them may have emptied it.
         """
-        if event is None or row == event:
+        if event is None or said == event:
             return False
-        excused = self._any if clear else self._unfinished
-        return not (excused and _lacks(row, event))
+        whose = self._emptied.get((emptied.name_of(row), column), set())
+        if who is not None:
+            whose = whose & {subject_key(*map(str, who))}
+        return not (whose and _lacks(said, event))
 
 
 def _lacks(row: Any, event: Any) -> bool:

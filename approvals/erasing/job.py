@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from approvals import clock, registry
-from approvals.erasing import certificate, holds, restated, tombstones
+from approvals.erasing import certificate, emptied, holds, restated, tombstones
 from approvals.models import Erasure, ErasureState
 from approvals.registry import EffectResult, EffectRun
 from audit import compacting, erasing, erasure, locks, subjects
@@ -42,15 +42,14 @@ def go_on(found: Erasure, *, budget_s: float = _BUDGET_S) -> EffectResult:
             return _go_on(found, time.monotonic() + budget_s)
     if found.state == ErasureState.DONE:
         return _done(found)
-    return EffectResult("failed", found.detail)
+    return _stopped(found)
 
 
 def _go_on(found: Erasure, until: float) -> EffectResult:
     if not found.replayed and holds.in_force(found.subject).exists():
         found.state, found.detail, found.finished = ErasureState.FAILED, _HELD, clock.now()
         found.save(update_fields=["state", "detail", "finished"])
-        told = {"failure": holds.CODE, **certificate.touched(found), **restated.as_data(found)}
-        return EffectResult("failed", _HELD, data=told)
+        return _stopped(found)
     if not _is_listed(found):
         return _waits(found, "waits for the decision to be in the log", 1.0)
     for store in subjects.stores():
@@ -92,8 +91,10 @@ def _erase_one(found: Erasure, store: Store, until: float) -> EffectResult | Non
         return None
     with transaction.atomic():
         sealed = restated.unaltered(store.sealed(whose))
+        said = emptied.read(store.repeats(whose))
         _keep(found, store.name, store.erase(whose))
         restated.note(found, sealed)
+        emptied.note(found, said)
     return None
 
 
@@ -122,6 +123,11 @@ def _keep(found: Erasure, store: str, count: int) -> None:
 def _waits(found: Erasure, detail: str, retry_in_s: float) -> EffectResult:
     Erasure.objects.filter(pk=found.pk, state=ErasureState.PENDING).update(detail=detail[:300])
     return EffectResult("pending", detail, retry_in_s=retry_in_s)
+
+
+def _stopped(found: Erasure) -> EffectResult:
+    told = {"failure": holds.CODE, **certificate.touched(found), **certificate.lists(found)}
+    return EffectResult("failed", found.detail, data=told)
 
 
 def _done(found: Erasure) -> EffectResult:

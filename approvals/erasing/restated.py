@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from approvals.models import Erasure, ErasureState
+from approvals.models import Erasure
 from audit.ledger import entry as entries
 from audit.ledger.canonical import canonical
 from audit.models import Event, EventRow
@@ -62,10 +62,11 @@ def standing(digest: str, now: str) -> Standing:
     for erasure in Erasure.objects.filter(restated__has_key=digest):
         if erasure.restated[digest] != now:
             continue
-        if erasure.state == ErasureState.PENDING:
+        ended = ends(erasure)
+        if not ended:  # told by the log and not by its row, which somebody may set back
             return Standing(False, True, erasure.id)
-        for event, index in _ends(erasure):
-            if _says(event, erasure):
+        for event, index in ended:
+            if says(event, erasure, as_data(erasure)):
                 return Standing(False, True, erasure.id, index)
     return ALTERED
 
@@ -89,13 +90,14 @@ def as_data(erasure: Erasure) -> dict[str, Any]:
     return {"documents": len(erasure.restated), "documents_sha256": digest}
 
 
-def _ends(erasure: Erasure) -> list[tuple[UUID, int | None]]:
+def ends(erasure: Erasure) -> list[tuple[UUID, int | None]]:
+    """Events that tell of its end, with their places; none while it is under way."""
     rows = EventRow.objects.filter(operation=erasure.operation, action__in=ENDS)
     return list(rows.exclude(outcome="pending").values_list("event", "seq"))
 
 
-def _says(event: UUID, erasure: Erasure) -> bool:
-    """Whether that entry is the end of this erasure, with this list."""
+def says(event: UUID, erasure: Erasure, listed: Mapping[str, Any]) -> bool:
+    """Whether that entry is the end of this erasure, with this list (`as_data`)."""
     found = Event.objects.filter(pk=event).first()
     if found is None:
         return False
@@ -103,10 +105,5 @@ def _says(event: UUID, erasure: Erasure) -> bool:
         told = entries.parse(bytes(found.entry))
     except ValueError:
         return False
-    data = told["data"]
-    said = {name: data.get(name) for name in as_data(erasure)}
-    return (
-        told["action"] in ENDS
-        and told["operation"] == erasure.operation
-        and said == as_data(erasure)
-    )
+    said = {name: told["data"].get(name) for name in listed}
+    return told["action"] in ENDS and told["operation"] == erasure.operation and said == listed

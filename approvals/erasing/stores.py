@@ -28,7 +28,7 @@ from approvals.policy import versions
 from audit import remembered, scrubbing, subjects
 from audit.actor import Actor
 from audit.ledger.commitment import subject_key
-from audit.subjects import MARK, Known, Sealed, Store, Whose, knows, register
+from audit.subjects import MARK, Known, Repeats, Sealed, Store, Whose, knows, register
 
 NAME = "Erased person"
 _APPROVAL = (
@@ -101,6 +101,11 @@ def _policies(whose: Whose) -> list[Sealed]:
     return [Sealed(row.digest, partial(_digest_of, row.pk)) for row in named]
 
 
+def _authors(whose: Whose) -> list[Repeats]:
+    named = scrubbing.naming(PolicyVersion.objects.all(), ("author",), whose)
+    return [Repeats(named, ("author",))]
+
+
 def _digest_of(pk: int) -> str:
     return digest(PolicyVersion.objects.values_list("document", flat=True).get(pk=pk))
 
@@ -160,6 +165,7 @@ register(
         _erase_requests,
         [f"approvals.{model.__name__}.{name}" for model, fields in _SCRUBBED for name in fields],
         _policies,
+        _authors,
     )
 )
 register(

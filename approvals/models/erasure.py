@@ -26,6 +26,9 @@ class Erasure(models.Model):
     steps = models.JSONField(default=dict)  # store -> how many rows or files; what is done
     touched = models.JSONField(default=list)  # entries that lost values, as [first, last]
     restated = models.JSONField(default=dict)  # digest of a sealed document -> digest it has since
+    emptied = models.JSONField(
+        default=dict
+    )  # row that events are held to -> columns that lost words
     certificate = models.JSONField(default=dict)  # as its entry says, once it is done
     replayed = models.BooleanField(default=False)  # again, since a restored database lacked it
     begun = models.DateTimeField()

@@ -56,14 +56,17 @@ def _differing(row: PolicyVersion, event: dict[str, Any], excuses: Excuses) -> I
             yield name
     if not is_of(row.created, event):
         yield "time"
-    if _other_author(row.author, event["actor"], excuses):
+    if _other_author(row, event["actor"], excuses):
         yield "author"
 
 
-def _other_author(author: dict[str, Any], actor: dict[str, Any], excuses: Excuses) -> bool:
-    named = ("sub", "name", "email")
-    return author.get("iss") != actor["iss"] or any(
-        excuses.differ(author.get(name), opened(actor[name])) for name in named
+def _other_author(row: PolicyVersion, actor: dict[str, Any], excuses: Excuses) -> bool:
+    sub = opened(actor["sub"])
+    if excuses.differ(row, "author", row.author.get("sub"), sub, who=(actor["iss"], sub)):
+        return True
+    return row.author.get("iss") != actor["iss"] or any(
+        excuses.differ(row, "author", row.author.get(name), opened(actor[name]))
+        for name in ("name", "email")
     )
 
 

@@ -11,7 +11,6 @@ from approvals.erasing.excused import Excuses
 from audit import rowcheck
 from audit.models import EventRow
 from audit.rowcheck import Wrong, is_of, opened
-from audit.subjects import MARK
 from connections.models import Choice, Review, ReviewItem
 from connections.reviews import result, scope
 
@@ -56,20 +55,20 @@ def _told(action: str, member: str) -> Iterator[Event]:
 def _opening(review: Review, event: Event, excuses: Excuses) -> Iterator[str]:
     data = event["data"]
     pairs = (
-        ("id", str(review.pk), opened(event["target"]["name"])),
-        ("opener", review.opened_by, opened(event["actor"]["sub"])),
-        ("reviewers", str(review.reviewers), data["reviewers"]),
-        ("reviewers", review.admins, _admins(event)),
-        ("filter", review.wanted, data["filter"]),
-        ("due day", clock.stamp(review.due), data["due"]),
-        ("digest of its list", review.digest, data["scope_sha256"]),
-        ("number of accounts", review.items.count(), data["accounts"]),
-        ("moment of its list", _as_of(review), data.get("as_of")),
-        ("changed accounts", review.changed, data.get("changed_accounts", [])),
+        ("id", "", str(review.pk), opened(event["target"]["name"])),
+        ("reviewers", "", str(review.reviewers), data["reviewers"]),
+        ("reviewers", "admins", review.admins, _admins(event)),
+        ("filter", "", review.wanted, data["filter"]),
+        ("due day", "", clock.stamp(review.due), data["due"]),
+        ("digest of its list", "", review.digest, data["scope_sha256"]),
+        ("number of accounts", "", review.items.count(), data["accounts"]),
+        ("moment of its list", "", _as_of(review), data.get("as_of")),
+        ("changed accounts", "", review.changed, data.get("changed_accounts", [])),
+        ("title", "title", review.title, data["title"]),  # which the entry says in clear
     )
-    yield from (what for what, row, told in pairs if excuses.differ(row, told))
-    if excuses.differ(review.title, data["title"], clear=True):
-        yield "title"
+    yield from (what for what, *pair in pairs if excuses.differ(review, *pair))
+    if _other(excuses, review, "opened_by", event["actor"]):
+        yield "opener"
     if not is_of(review.opened_at, event):
         yield "time of opening"
     if scope.stands(review).altered:
@@ -86,15 +85,22 @@ def _admins(event: Event) -> Any:
 
 def _closing(review: Review, event: Event, excuses: Excuses) -> Iterator[str]:
     pairs = (
-        ("id", str(review.pk), opened(event["target"]["name"])),
-        ("closer", review.closed_by, opened(event["actor"]["sub"])),
-        ("digest of its result", review.result_digest, event["data"]["result_sha256"]),
+        ("id", "", str(review.pk), opened(event["target"]["name"])),
+        ("digest of its result", "", review.result_digest, event["data"]["result_sha256"]),
     )
-    yield from (what for what, row, told in pairs if excuses.differ(row, told))
+    yield from (what for what, *pair in pairs if excuses.differ(review, *pair))
+    if _other(excuses, review, "closed_by", event["actor"]):
+        yield "closer"
     if not is_of(review.closed_at, event):
         yield "time of closing"
     if result.stands(review).altered:
         yield "result"
+
+
+def _other(excuses: Excuses, row: Review | ReviewItem, column: str, actor: Event) -> bool:
+    """Whether a column names another person than the event."""
+    sub = opened(actor["sub"])
+    return excuses.differ(row, column, getattr(row, column), sub, who=(actor["iss"], sub))
 
 
 def _decisions(excuses: Excuses) -> Iterator[Wrong]:
@@ -128,24 +134,20 @@ def _decided(item: ReviewItem, event: Event, excuses: Excuses) -> Iterator[str]:
     data, actor = event["data"], event["actor"]
     reason = opened(event["reason"])
     pairs = (
-        ("event", item.event, event["id"]),
-        ("id", str(item.pk), opened(event["target"]["name"])),
-        ("choice", str(item.choice), data["choice"]),
-        ("reason", item.reason, None if _lost(item) or reason is None else reason[:500]),
-        ("person", item.decided_iss, actor["iss"]),
-        ("person", item.decided_sub, opened(actor["sub"])),
-        ("relation to the owner", item.self_review, data["self_review"]),
+        ("event", "", item.event, event["id"]),
+        ("id", "", str(item.pk), opened(event["target"]["name"])),
+        ("choice", "", str(item.choice), data["choice"]),
+        ("reason", "reason", item.reason, None if reason is None else reason[:500]),
+        ("person", "", item.decided_iss, actor["iss"]),
+        ("relation to the owner", "", item.self_review, data["self_review"]),
     )
-    yield from (what for what, row, told in pairs if excuses.differ(row, told))
+    yield from (what for what, *pair in pairs if excuses.differ(item, *pair))
+    if _other(excuses, item, "decided_sub", actor):
+        yield "person"
     if not is_of(item.decided_at, event):
         yield "time"
     if item.operation and not _was_asked(item):
         yield "revocation"
-
-
-def _lost(item: ReviewItem) -> bool:
-    """Whether the line went with the owner of the account, who was erased."""
-    return item.sub == MARK and item.reason == ""
 
 
 def _was_asked(item: ReviewItem) -> bool:

@@ -159,11 +159,13 @@ def certified(request: HttpRequest, erasure_id: UUID) -> HttpResponse:
         "key": proofs.vkey(),
         "ranges": found.touched,
         "documents": found.restated,
+        "rows": found.emptied,
         "out_of_reach": dict(zip(found.certificate["out_of_reach"], left, strict=True)),
         "how_to_check": (
             "Save `proof` and `entry` as files: `ata verify PROOF --entry ENTRY --vkey KEY`. "
             "`data.ranges_sha256` of the entry is the SHA-256 of `ranges` in RFC 8785 form, "
-            "`data.documents_sha256` that of `documents`: digests before and since."
+            "`data.documents_sha256` that of `documents`: digests before and since; "
+            "`data.rows_sha256` that of `rows`: columns that lost words before their events did."
         ),
     }
     text = json.dumps(body, indent=2, ensure_ascii=False) + "\n"

@@ -7,17 +7,27 @@ import time
 import pytest
 
 from approvals import clock
+from approvals.erasing import emptied, tombstones
 from approvals.erasing.excused import Excuses
-from approvals.models import Erasure
+from approvals.models import Erasure, PolicyVersion
 from audit.clock import uuid7
 from audit.subjects import MARK
 
 pytestmark = pytest.mark.django_db
 
 
+SUBJECT = "0" * 64
+ROW = PolicyVersion(pk=7)
+
+
 @pytest.fixture
 def excuses() -> Excuses:
-    Erasure.objects.create(id=uuid7(), subject="0" * 64, operation="op", begun=clock.now())
+    """Those of an erasure that emptied one column of one row."""
+    rows = {emptied.name_of(ROW): ["author"]}
+    Erasure.objects.create(
+        id=uuid7(), subject=SUBJECT, operation="op", index=3, emptied=rows, begun=clock.now()
+    )
+    tombstones.add(SUBJECT, 3)
     return Excuses()
 
 
@@ -43,12 +53,20 @@ def excuses() -> Excuses:
 def test_parts_of_a_text_may_be_gone_and_nothing_else_may_stand_there(
     excuses: Excuses, row: str, differs: bool
 ) -> None:
-    assert excuses.differ(row, "ask Mia, then Milo") is differs
-    assert excuses.differ([row], ["ask Mia, then Milo"]) is differs
-    assert excuses.differ({"a": row}, {"a": "ask Mia, then Milo"}) is differs
+    assert excuses.differ(ROW, "author", row, "ask Mia, then Milo") is differs
+    assert excuses.differ(ROW, "author", [row], ["ask Mia, then Milo"]) is differs
+    assert excuses.differ(ROW, "author", {"a": row}, {"a": "ask Mia, then Milo"}) is differs
+
+
+def test_no_other_row_and_column_is_excused_and_no_other_person(excuses: Excuses) -> None:
+    assert not excuses.differ(ROW, "author", MARK, "auth0|mia")
+    assert excuses.differ(PolicyVersion(pk=8), "author", MARK, "auth0|mia")
+    assert excuses.differ(ROW, "document", MARK, "auth0|mia")
+    assert excuses.differ(ROW, "", "", "auth0|mia")
+    assert excuses.differ(ROW, "author", MARK, "auth0|mia", who=("https://i/", "auth0|mia"))
 
 
 def test_a_row_that_is_hard_to_match_does_not_hold_up_a_verification(excuses: Excuses) -> None:
     began = time.process_time()
-    assert excuses.differ(MARK.join(["a"] * 5) + f"{MARK}x", "a" * 200)
+    assert excuses.differ(ROW, "author", MARK.join(["a"] * 5) + f"{MARK}x", "a" * 200)
     assert time.process_time() - began < 0.5

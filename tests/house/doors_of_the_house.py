@@ -292,6 +292,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "approvals.commit": ("Effect", "remote steps of what was just committed"),
     "approvals.effects": ("Effect instance", "how far a remote step is"),
     "approvals.erasing.actions": ("Erasure LegalHold instance", "commits of erasures and holds"),
+    "approvals.erasing.emptied": ("instance", "which rows an erasure emptied before their events"),
     "approvals.erasing.job": ("Erasure instance", "how far an erasure is"),
     "approvals.erasing.replay": ("Erasure instance", "erasures that a restored database lacks"),
     "approvals.erasing.restated": ("instance", "which sealed documents an erasure stated anew"),
