@@ -21,6 +21,7 @@ from audit.models import Event, EventRow, Openings
 from audit.record import Draft, record, record_many
 from audit.wording import phrase
 from tests.audit.factories import ADA, MIA, NOON, OLU, DraftFactory
+from tests.support.legible import legible
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +49,7 @@ def test_personal_values_stand_in_openings_and_never_in_the_entry() -> None:
         private={"note": "her@home"},
         data={"scopes": 3},
     )
-    entry = bytes(event.entry).decode()
+    entry = legible(bytes(event.entry))
     for secret in (
         "Mia",
         "auth0|mia",

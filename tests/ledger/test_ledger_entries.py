@@ -14,6 +14,7 @@ import rfc8785
 from audit.ledger import entry
 from audit.ledger.commitment import Opening, check, commit, subject_key
 from audit.ledger.entry import EntryError
+from tests.support.legible import legible
 
 ID = UUID("0197a3c0-1111-7222-8333-444455556666")
 WHEN = datetime(2026, 3, 1, 12, 30, 5, 123456, tzinfo=UTC)
@@ -64,7 +65,7 @@ def test_an_entry_is_canonical_json_and_parses_to_itself() -> None:
 
 
 def test_no_personal_value_stands_in_an_entry() -> None:
-    written = build().entry.decode()
+    written = legible(build().entry)
     for value in ("auth0|", "Olu", "operator@", "Mia", "mail-of", "192.0.2", "Amir", "allowed"):
         assert value not in written
     assert "edge-1" in written and "skill.blocked" in written

@@ -151,7 +151,10 @@ def test_a_hostile_id_token_is_a_page_with_a_reference_and_no_session(
     provider.bend = bend
     page = browser.sign_in()
     whole = seen[0] if isinstance(seen[0], str) else ""
-    assert_refused(browser, page, attack.expected, whole, whole.rpartition(".")[2][:40])
+    end = whole.rpartition(".")[2][:40]
+    # Two letters of a signature stand by chance in what a session holds and a page shows.
+    secrets = (whole, end) if len(end) > 10 else (whole,)
+    assert_refused(browser, page, attack.expected, *secrets)
     assert ("GET", "/rogue/jwks.json") not in provider.asked
 
 

@@ -198,10 +198,10 @@ def test_a_host_that_a_proxy_would_say_changes_nothing(
     }
     answer = browser.get(START, **said)
     assert f"redirect_uri={quote(PORTAL, safe='')}%2Foidc%2Fcallback%2F" in answer["Location"]
-    assert "evil" not in answer["Location"]
+    assert "evil.example" not in answer["Location"]
     page = browser.get(at_the_provider(answer["Location"]), **said)
     assert page["Location"] == "/"
-    assert "evil" not in browser.get("/account/", **said).content.decode()
+    assert "evil.example" not in browser.get("/account/", **said).content.decode()
 
 
 def test_plain_http_behind_no_proxy_cannot_call_itself_secure(db: None) -> None:
