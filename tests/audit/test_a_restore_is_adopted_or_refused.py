@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.audit.test_sequencer_survives_being_killed import (
     RECORDER,
     ROOT,
     SEQUENCER,
+    more,
     output,
     start,
 )
@@ -85,8 +87,7 @@ def test_a_live_log_is_copied_restored_verified_and_an_old_copy_signs_only_once_
         for _ in range(60):
             output(writers[0]).readline()
         good = copy(live, tmp_path / "good")
-        for _ in range(60):
-            output(writers[0]).readline()
+        more(writers[0], recorded(good), 60)
     finally:
         for process in writers:
             process.kill()
@@ -127,6 +128,11 @@ def test_a_live_log_is_copied_restored_verified_and_an_old_copy_signs_only_once_
     # And an adoption that the log does not tell of, or the file does not hold, is named.
     (good / "ledger" / "adopted.json").unlink()
     assert "tells of an adoption" in problems(good)["state"]
+
+
+def recorded(var_dir: Path) -> set[str]:
+    with sqlite3.connect(var_dir / "portal.sqlite3") as database:
+        return {str(UUID(id)) for (id,) in database.execute("SELECT id FROM audit_event")}
 
 
 def sizes(var_dir: Path) -> list[int]:

@@ -73,6 +73,17 @@ def output(process: subprocess.Popen[str]) -> IO[str]:
     return process.stdout
 
 
+def more(process: subprocess.Popen[str], known: set[str], count: int) -> None:
+    """Read what a recorder prints until so many events are there that are not known.
+
+    Up to some hundred lines wait in its pipe, of events that are long recorded.
+    """
+    while count:
+        line = output(process).readline()
+        assert line, "the recorder ended"
+        count -= line.strip() not in known
+
+
 def test_a_log_whose_writers_are_killed_at_random_still_holds(tmp_path: Path) -> None:
     random.seed(20261124)
     env = os.environ | {

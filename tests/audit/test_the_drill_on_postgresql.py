@@ -21,6 +21,7 @@ from tests.audit.test_sequencer_survives_being_killed import (
     RECORDER,
     ROOT,
     SEQUENCER,
+    more,
     output,
     start,
 )
@@ -80,6 +81,11 @@ def copy(live: Path, url: str, to: Path) -> Path:
     return to
 
 
+def recorded(url: str) -> set[str]:
+    with psycopg.connect(url) as database:
+        return {str(id) for (id,) in database.execute("SELECT id FROM audit_event")}
+
+
 def problems(env: dict[str, str]) -> dict[str, str]:
     said = manage(env, "verify_ledger", "--json")
     report = json.loads(said.stdout.splitlines()[-1])
@@ -102,8 +108,7 @@ def test_a_dump_of_a_live_log_is_restored_verified_and_an_old_one_signs_only_onc
             for _ in range(60):
                 output(writers[0]).readline()
             good = copy(live, here, tmp_path / "good")
-            for _ in range(60):
-                output(writers[0]).readline()
+            more(writers[0], recorded(here), 60)
         finally:
             for process in writers:
                 process.kill()
