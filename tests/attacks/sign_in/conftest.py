@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from audit import evidence
 from outbound.client import Outbound
 from outbound.guard import Guard
 from outbound.patience import Retries, Timeouts
-from tests.attacks.sign_in.provider import CLIENT, ROLES, SECRET, Provider
+from tests.attacks.sign_in.provider import CLIENT, ROLES, SECRET, Page, Provider
 from tests.attacks.sign_in.visiting import Browser
 
 
@@ -64,15 +64,37 @@ def provider(
     issuer.auth0.cache_clear()
 
 
+_BEFORE = {
+    "/oauth/token": "/authorize",
+    "/.well-known/jwks.json": "/oauth/token",
+    "/userinfo": "/.well-known/jwks.json",
+}
+"""What a sign-in asks just before each path."""
+
+
 @pytest.fixture
-def impatient(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The portal waits a quarter of a second for its issuer, once."""
-    short = Timeouts(connect=1, read=0.25, total=0.25)
+def slow(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Makes a path slow; the portal waits a quarter of a second for it, once.
+
+    For what it asks before it has patience: a busy machine may take as long for any answer.
+    """
     guard = Guard.only(provider.issuer)
-    with Outbound(guard=guard, timeouts=short, retries=Retries(attempts=1)) as client:
+    with Outbound(guard=guard, retries=Retries(attempts=1)) as client:
         monkeypatch.setattr(issuer, "outbound", lambda: client)
         issuer.auth0.cache_clear()
-        yield
+
+        def hurried(honest: Page) -> Page:
+            client._timeouts = Timeouts(connect=1, read=0.25, total=0.25)
+            return honest
+
+        def make(path: str) -> None:
+            if path in _BEFORE:
+                provider.lies[_BEFORE[path]] = hurried
+            else:
+                hurried(Page())
+            provider.lies[path] = lambda honest: Page(honest.body, slowly=60)
+
+        yield make
 
 
 @pytest.fixture
