@@ -25,7 +25,8 @@ CELL = ("grain", "start", *FACETS)
 _FACETS = ", ".join(FACETS)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS = {
-    "sqlite": "CAST(strftime('%s', time) AS INTEGER)",
+    # Without the fraction, which SQLite rounds: the last half millisecond is of the next hour then.
+    "sqlite": "CAST(strftime('%s', substr(time, 1, 19)) AS INTEGER)",
     "postgresql": "floor(extract(epoch FROM time))::bigint",
 }
 

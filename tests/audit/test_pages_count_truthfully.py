@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from audit import decisions, search, sequencer
+from audit import decisions, rollups, search, sequencer
 from audit.actor import Subject
 from audit.ledger.query import EventQuery
+from audit.models import Rollup
 from audit.record import record_many
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
 from tests.support.pages import signed_in
@@ -105,3 +106,10 @@ def test_nothing_matches_where_the_levels_asked_for_exclude_each_other(trail: No
     query = EventQuery.from_bar("-log:L0 -log:L1 -log:L2 -log:L3")
     assert search.count(query, size=6) == 0
     assert list(search.iterate(query, size=6)) == []
+
+
+def test_the_last_microsecond_of_an_hour_counts_in_that_hour() -> None:
+    list(record_many([DraftFactory.build(time=datetime(2026, 11, 3, 12, 59, 59, 999999, UTC))]))
+    sequencer.run_once()
+    noon = rollups.hour_of(datetime(2026, 11, 3, 12, tzinfo=UTC))
+    assert Rollup.objects.get(grain=1).start == noon
