@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import and_, itemgetter, or_
 
 from django.db import connection
-from django.db.models import Q, Sum
+from django.db.models import BigIntegerField, F, Max, Q, Sum
+from django.db.models.functions import Cast
 
 from audit.ledger.query import Clause, EventQuery
 from audit.ledger.vocabulary import severity_rank
@@ -22,6 +23,7 @@ type Test = Callable[[Cell], bool]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
+_PLACES = 1000  # more than a stretch is long
 _PLACE = {name: place for place, name in enumerate(FACETS)}
 
 
@@ -38,6 +40,34 @@ def cells(plan: Plan) -> dict[Cell, int]:
     found = Rollup.objects.filter(_during(plan, GRAINS[0]))
     sums = found.values_list(*FACETS).annotate(total=Sum("n")).order_by()
     return {tuple(row[:-1]): int(row[-1]) for row in sums if row[-1]}
+
+
+def latest(plan: Plan, coarsest: int) -> dict[Cell, tuple[int, int, int]]:
+    """Of every combination in the time of a plan: count, and start and length of its last stretch.
+
+    Both in hours, as `Rollup` has them; no stretch is longer than `coarsest`. One query.
+    """
+    # Stretches do not overlap, so the one with the latest start is the last, whatever its length.
+    place = Cast("start", BigIntegerField()) * _PLACES + F("grain")
+    found = Rollup.objects.filter(_during(plan, coarsest), n__gt=0).values_list(*FACETS)
+    sums = found.annotate(total=Sum("n"), last=Max(place, output_field=BigIntegerField()))
+    return {
+        tuple(row[:-2]): (int(row[-2]), *divmod(int(row[-1]), _PLACES)) for row in sums.order_by()
+    }
+
+
+def hours_of(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, Cell]]:
+    """The last hour of each day that holds a combination, in hours `first <= h < end`; one query.
+
+    Args:
+        ranges: of whole days, from 1970 on.
+    """
+    if not ranges:
+        return []
+    condition = reduce(or_, (_range(1, *each) for each in ranges))
+    days = Rollup.objects.filter(condition, n__gt=0).annotate(day=F("start") / GRAINS[-2])
+    found = days.values_list("day", *FACETS).annotate(last=Max("start")).order_by()
+    return [(row[-1], tuple(row[1:-1])) for row in found]
 
 
 def test_of(query: EventQuery) -> Test:

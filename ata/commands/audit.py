@@ -1,4 +1,4 @@
-"""`ata audit search|tail|export`."""
+"""`ata audit search|tail|export|entries|coverage`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ata.commands.coverage import coverage
 from ata.errors import AtaError, Unreachable, usage_error
 from ata.options import Json, open_screen
 from ata.screen import Screen
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Search, follow or export the audit trail.", no_args_is_help=True, rich_markup_mode=None
 )
+
+app.command()(coverage)
 
 TAIL_INTERVAL_S = 2.0
 _REMEMBERED = 10_000

@@ -6,6 +6,7 @@ from django.urls import path
 
 from portal.audit_pages import (
     bodies,
+    coverage,
     erasures,
     events,
     exporting,
@@ -26,6 +27,8 @@ urlpatterns = [
     path("audit/events/<uuid:event_id>/pack", packing.event_pack, name="audit-event-pack"),
     path("audit/pack", packing.filter_pack, name="audit-pack"),
     path("audit/evidence/<str:digest>/", bodies.body, name="audit-evidence"),
+    path("audit/coverage/", coverage.coverage, name="coverage"),
+    path("audit/coverage/download", coverage.download, name="coverage-download"),
     path("audit/erasures/", erasures.erasures, name="erasures"),
     path("audit/erasures/<str:subject>/", erasures.person, name="erasure-person"),
     path("audit/erasures/<str:subject>/decide/", erasures.decide, name="erasure-decide"),

@@ -74,6 +74,7 @@ _GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
         (
             Place("/audit/", "Audit trail", "scroll", _STAFF, "Audit", frozenset({"auditor"})),
             Place("/audit/exports/", "Exports", "download", _STAFF),
+            Place("/audit/coverage/", "Coverage", "scale", _OVERSEERS),
             Place("/audit/ledger/", "Ledger", "shield-check", _STAFF),
             Place("/audit/erasures/", "Erasures and holds", "lock", _OVERSEERS, "Erasures"),
         ),

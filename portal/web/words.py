@@ -68,6 +68,11 @@ STATES: dict[str, Look] = {
     "not_enforced": Look("warn", "triangle-alert", "not enforced"),
     "running": Look("info", "loader", "running"),
     "ready": Look("ok", "check", "ready"),
+    "covered": Look("ok", "check", "covered"),
+    "silent": Look("warn", "circle-dashed", "no events"),
+    "not_covered": Look("off", "circle-slash", "not by this product"),
+    "heard": Look("ok", "radio", "heard"),
+    "never": Look("off", "help", "never heard"),
 }
 
 SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO", "NONE")

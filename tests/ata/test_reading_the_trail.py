@@ -161,3 +161,42 @@ def test_tail_outlives_a_portal_that_is_started_again(signed_in: Ata, portal: St
     assert json.loads(process.stdout.readline())["id"] == "e2"
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
+
+
+def coverage_report() -> dict[str, Any]:
+    last = {"event_id": "e1", "index": 7, "time": "2026-03-01T12:00:00.000000Z"}
+    covered = {"id": "10.2.1.3", "wants": "access to audit logs", "status": "covered"}
+    clocks = {"id": "10.6.1", "wants": "clocks", "status": "not_covered", "events": None}
+    return {
+        "frameworks": [
+            {
+                "id": "pci-dss",
+                "title": "PCI DSS",
+                "requirements": [covered | {"events": 3, "last": last}, clocks | {"last": None}],
+            }
+        ],
+        "gaps": [
+            {"name": "Sequencing", "state": "ok", "words": "every event has its place"},
+            {"name": "Input set aside", "state": "warn", "words": "2 in the period"},
+        ],
+        "sources": [{"name": "edge-2", "state": "offline"}, {"name": "edge-1", "state": "online"}],
+    }
+
+
+def test_coverage_lists_requirements_and_what_is_amiss(signed_in: Ata, portal: StandIn) -> None:
+    portal.on("GET", "/v1/audit/coverage", Reply(200, coverage_report()))
+    done = signed_in("audit", "coverage", "--days", "30")
+    assert done.returncode == 0, done.stdout
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert rows[0][:5] == ["PCI DSS", "10.2.1.3", "access to audit logs", "covered", "3"]
+    assert rows[1][3:5] == ["not by this product", "-"]
+    assert [row[0] for row in rows[2:]] == ["Input set aside: 2 in the period", "edge-2: offline"]
+    assert portal.seen("GET", "/v1/audit/coverage")[0].query == {"days": ["30"]}
+
+
+def test_coverage_of_one_framework_is_json_too(signed_in: Ata, portal: StandIn) -> None:
+    portal.on("GET", "/v1/audit/coverage", Reply(200, coverage_report()))
+    done = signed_in("audit", "coverage", "--framework", "pci-dss", "--json")
+    assert json.loads(done.stdout)["frameworks"][0]["id"] == "pci-dss"
+    refused = signed_in("audit", "coverage", "--framework", "pci")
+    assert refused.returncode == 2

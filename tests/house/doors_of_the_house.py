@@ -333,6 +333,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.indexbytes": ("sql", "reads the bytes of the index of words"),
     "audit.indexcheck": ("sql", "reads the index of words"),
     "audit.locks": ("sql", "locks"),
+    "audit.coverage.counting": ("sql", "reads"),
     "audit.matching": ("sql", "reads words"),
     "audit.projection": ("EventRow ExportBlock instance sql", "search rows, made from entries"),
     "audit.rollups": ("Rollup sql", "counts, made from entries"),

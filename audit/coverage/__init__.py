@@ -1,0 +1,20 @@
+"""What the trail has of what frameworks want of one, in a stretch of time.
+
+Counts come from the rollups and are exact; the last event of each is looked up within its last
+hour. Nothing walks the log.
+"""
+
+from audit.coverage.counting import Counted, Last, count
+from audit.coverage.period import BadPeriod, Period
+from audit.coverage.requirements import FRAMEWORKS, Framework, Requirement
+
+__all__ = [
+    "FRAMEWORKS",
+    "BadPeriod",
+    "Counted",
+    "Framework",
+    "Last",
+    "Period",
+    "Requirement",
+    "count",
+]
