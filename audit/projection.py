@@ -32,10 +32,24 @@ def row_of(event: dict[str, Any], human: str) -> EventRow:
 
 def values_of(event: dict[str, Any], human: str, id: UUID | None = None) -> tuple[Any, ...]:
     """The values of that row, in the order of COLUMNS; `id` is the event's, where it is at hand."""
+    said, words = actions.sentence(event), terms.terms_of(event, human)
+    return _values(event, human, id or UUID(event["id"]), said, words)
+
+
+def values_of_each(
+    events: Sequence[dict[str, Any]], levels: Sequence[str], ids: Sequence[UUID]
+) -> list[tuple[Any, ...]]:
+    """The values of several, as `values_of`."""
+    said = list(map(actions.sentence, events))  # each step for all: see `audit.record`
+    words = list(map(terms.terms_of, events, levels))
+    return list(map(_values, events, levels, ids, said, words))
+
+
+def _values(event: dict[str, Any], human: str, id: UUID, said: str, words: str) -> tuple[Any, ...]:
     actor, target = event["actor"], event["target"]
     sub, action = shown_text(actor["sub"]), event["action"]
     values: tuple[Any, ...] = (
-        id or UUID(event["id"]),
+        id,
         event["index"],
         datetime.fromisoformat(event["time"]),
         datetime.fromisoformat(event["recorded_at"]),
@@ -61,8 +75,8 @@ def values_of(event: dict[str, Any], human: str, id: UUID | None = None) -> tupl
         event["request"],
         event["via"],
         human,
-        actions.sentence(event),
-        terms.terms_of(event, human),
+        said,
+        words,
     )
     if "\0" in "".join(values[_TEXTS:]):
         return (*values[:_TEXTS], *map(_storable, values[_TEXTS:]))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -15,10 +17,11 @@ from audit import actions, clock
 from audit.actor import SYSTEM, EvidenceRef, Subject, Target
 from audit.ledger import entry as entries
 from audit.ledger.canonical import EntryError
+from audit.ledger.commitment import Opening
 from audit.ledger.merkle import leaf_hash
 from audit.load import load, openings_of
 from audit.models import Event, EventRow, Openings
-from audit.record import Draft, record, record_many
+from audit.record import Draft, Prepared, prepare, prepared, record, record_many
 from audit.wording import phrase
 from tests.audit.factories import ADA, MIA, NOON, OLU, DraftFactory
 from tests.support.legible import legible
@@ -148,6 +151,36 @@ def test_many_events_are_recorded_as_single_ones_are() -> None:
         del public["id"], public["recorded_at"]
     assert one == many
     assert len(openings_of(ids)[ids[4]]) == len(openings_of([single.id])[single.id])
+
+
+def test_events_made_beside_each_other_are_as_those_made_alone() -> None:
+    drafts = [
+        replace(draft, reason=f"ﬁrst\0{at}" if at % 3 else "", changes={"a": [at, None]})
+        for at, draft in enumerate(DraftFactory.build_batch(150))
+    ]
+    drafts[70] = replace(drafts[70], on_behalf_of=Subject(ADA.iss, ADA.sub, ADA.name, ADA.email))
+    drafts = [replace(draft, id=clock.uuid7()) for draft in drafts]
+    together = prepared(drafts)
+    alone = [prepare(draft, one.event[3]) for draft, one in zip(drafts, together, strict=True)]
+    assert [one.row for one in together] == [one.row for one in alone]
+    for one, other in zip(together, alone, strict=True):
+        assert one.id == other.id
+        assert one.event[2] == leaf_hash(one.event[1])
+        assert _opened(one) == _opened(other)
+    salts = [
+        salt for one in together for _, _, values in one.openings for salt, _ in values.values()
+    ]
+    assert len(set(salts)) == len(salts)
+
+
+def _opened(one: Prepared) -> dict[str, Any]:
+    """The public event that an entry and its openings tell."""
+    openings = [
+        Opening(path, subject, b64decode(salt), value)
+        for _, subject, values in one.openings
+        for path, (salt, value) in values.items()
+    ]
+    return entries.reveal(entries.parse(one.event[1]), openings, index=None)
 
 
 def test_a_batch_with_a_bad_draft_is_not_written_and_those_before_stay() -> None:
