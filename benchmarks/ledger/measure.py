@@ -21,11 +21,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import fields, replace
-from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 import django
 
+from benchmarks.ledger import bulk as bulk_writing
 from benchmarks.ledger.writers import PROCESSES, THREADS, at_once, with_children
 from benchmarks.resources import Memory, Spent, spent
 
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from audit.record import Draft, Prepared
 
 _TOTAL = 1_000_000  # the number that drafts are drawn from
-_STEP = 2000  # a batch, as an import has it
-_TURN = 4  # batches of one way, before the other's turn
 _PROOFS = 300
 
 
@@ -53,7 +51,7 @@ def main(singles: int, bulk: int) -> None:
         f"append one by one, {PROCESSES} processes of {THREADS} threads, sequenced and signed",
         **at_once(_drafts(0, 4 * singles)).line(4 * singles),
     )
-    _in_bulk(bulk)
+    bulk_writing.measure(bulk, 1)
     _commit_to_proof(worker, singles // 2)
     _inclusion()
     _verify()
@@ -101,42 +99,6 @@ def _one_by_one(worker: Any, many: int) -> None:
     with spent() as sequencing:
         worker.run_once()
     _say("sequenced and signed", **sequencing.line(2 * many))
-
-
-def _in_bulk(many: int) -> None:
-    from audit.ingest import Ingest, made
-    from audit.record import prepared as rows_of
-    from audit.record import record_many
-
-    some, prepared = _drafts(0, many), _rows(_drafts(many, 2 * many))
-    writer = Ingest()  # a sequencer, too: two would each read anew what the other did
-    at_one = _drafts(2 * many, 3 * many)
-    writer.run_once(sweep=False)
-    plain, ours, leaves, whole = Spent(), Spent(), Spent(), Spent()
-    for turn in batched(range(0, many, _STEP), _TURN):
-        for at in turn:
-            with _adding(plain):
-                _insert(prepared[at : at + _STEP])
-            writer.run_once(sweep=False)
-        for at in turn:
-            with _adding(ours):
-                for _ in record_many(some[at : at + _STEP], batch=_STEP):
-                    pass
-            with _adding(leaves):
-                writer.run_once(sweep=False)
-        with _adding(whole), writer:  # one batch is made while the one before is written
-            for at in turn:
-                writer.begin(made(rows_of(at_one[at : at + _STEP])))
-    _say("bulk, the rows alone", **plain.line(many))
-    _say("bulk, record_many", **ours.line(many), ratio=_ratio(ours, plain))
-    both = Spent(ours.wall + leaves.wall, ours.waited + leaves.waited, ours.cpu + leaves.cpu)
-    _say("bulk, durable, sequenced and signed", **both.line(many), ratio=_ratio(both, plain))
-    _say(
-        "bulk, ingested with leaves and signed",
-        **whole.line(many),
-        ratio=_ratio(whole, plain),
-        ratio_by_clock=round(plain.wall / whole.wall, 2),
-    )
 
 
 def _commit_to_proof(worker: Any, many: int) -> None:
