@@ -122,6 +122,19 @@ def test_an_import_cut_short_goes_on_where_it_was(tmp_path: Path) -> None:
     }
 
 
+# It never comes to its end before it is killed, however late that is.
+IMPORTER = """
+import sys, time
+from pathlib import Path
+import django; django.setup()
+from audit import importing
+def pauses(done, total):
+    if done > total // 2:
+        time.sleep(600)
+importing.run(Path(sys.argv[1]), progress=pauses)
+"""
+
+
 @pytest.mark.stack
 def test_a_killed_process_leaves_a_state_that_the_next_one_finishes(tmp_path: Path) -> None:
     path = imports.sample(tmp_path, 8, 8_000)
@@ -130,11 +143,15 @@ def test_a_killed_process_leaves_a_state_that_the_next_one_finishes(tmp_path: Pa
     env = {**os.environ, "VAR_DIR": str(var), "DATABASE_URL": ""}
     manage = [sys.executable, str(Path(settings.BASE_DIR) / "manage.py")]
     migrated(var / "portal.sqlite3")
-    importer = [*manage, "import_defenseclaw", str(path), "--json"]
-    process = subprocess.Popen(importer, env=env, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", IMPORTER, str(path)],
+        cwd=settings.BASE_DIR,
+        env=env | {"DJANGO_SETTINGS_MODULE": "portal.settings"},
+    )
     _wait_for_rows(var / "portal.sqlite3")
     process.send_signal(signal.SIGKILL)
     process.wait()
+    importer = [*manage, "import_defenseclaw", str(path), "--json"]
     done = subprocess.run(importer, env=env, check=True, capture_output=True, text=True)
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["rows"] == 8_000
