@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from tests.support.ports import free_port
+
 _CHUNK = 65_536
 _HUGE = 8_500_000  # larger than every limit on an answer that the portal sets
 
@@ -95,10 +97,13 @@ class Rule:
 
 @dataclass
 class Wire:
-    """Listens on a loopback port and forwards to `to_port`; `calls` is what was forwarded."""
+    """Listens on a loopback port and forwards to `to_port`; `calls` is what was forwarded.
+
+    The port is one that nobody else takes while the wire is cut.
+    """
 
     to_port: int
-    port: int = 0
+    port: int = field(default_factory=free_port)
     calls: list[str] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)  # whatever arrived, forwarded or not
     _rules: list[Rule] = field(default_factory=list)
@@ -116,7 +121,7 @@ class Wire:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", self.port))
         listener.listen(64)
-        self.port, self._listener = listener.getsockname()[1], listener
+        self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
     def cut(self) -> None:

@@ -36,7 +36,7 @@ def ask(
     portal: Portal, token: str, method: str = "POST", path: str = EVENTS, **more: object
 ) -> httpx.Response:
     headers = {"Authorization": f"Bearer {token}", **(more.pop("headers", {}) or {})}  # type: ignore[dict-item]
-    return httpx.request(method, f"{portal.url}{path}", headers=headers, **more)  # type: ignore[arg-type]
+    return httpx.request(method, f"{portal.url}{path}", headers=headers, timeout=60, **more)  # type: ignore[arg-type]
 
 
 def memory(portal: Portal) -> int:
