@@ -21,7 +21,13 @@ from audit.record import record
 from connections import drift
 from connections.ibom import difference, facts, moments, reading, replay
 from connections.models import ConnectedAccount
-from tests.connections.test_the_inventory_at_any_index import anything, fact, owner, step
+from tests.connections.test_the_inventory_at_any_index import (
+    any_of,
+    anything,
+    fact,
+    owner,
+    step,
+)
 from tests.connections.visitor import know, subject
 
 
@@ -32,7 +38,7 @@ def test_the_index_holds_every_event_that_does_more_than_count() -> None:
 
 def used(choose: random.Random) -> None:
     """A token that was given out, or refused, for an account or for none that is known."""
-    row = ConnectedAccount.objects.order_by("?").first()
+    row = any_of(choose, ConnectedAccount.objects.all())
     name = (
         str(row.pk)
         if row and choose.random() < 0.9
@@ -55,7 +61,7 @@ def used(choose: random.Random) -> None:
 
 def connected_again(choose: random.Random) -> None:
     """What was known already is connected by a flow of another name (`connections.arrival`)."""
-    row = ConnectedAccount.objects.order_by("?").first()
+    row = any_of(choose, ConnectedAccount.objects.all())
     if row is None:
         return
     record(
