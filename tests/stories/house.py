@@ -16,7 +16,7 @@ import httpx
 from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tests.canary import needles
-from tests.support.chrome import PATIENCE_MS, Person, person
+from tests.support.chrome import Person, person
 from tests.support.stack import CHECKOUT, Stack
 
 NAMES = {
@@ -33,8 +33,6 @@ CODE_OF_DEVICE = re.compile(r"[A-Z]{4}-[A-Z]{4}")
 WAITING = re.compile(r"Code: (\d\d-\d\d-\d\d)")
 
 _RUN = secrets.token_hex(2)
-
-expect.set_options(timeout=PATIENCE_MS)
 
 
 def fresh(name: str) -> str:

@@ -20,6 +20,7 @@ from playwright.sync_api import (
     Page,
     Request,
     StorageState,
+    expect,
     sync_playwright,
 )
 from playwright.sync_api import Error as BrowserError
@@ -38,6 +39,7 @@ ARGUMENTS = (
 # costs it a third of the processor time.
 PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser")
 PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)  # for whoever uses a browser, in whatever order
 _MISSING = "No Chromium: apt-get install chromium (or: playwright install chromium)"
 _LOUD = {"error", "warning"}
 # Chromium itself reports each 4xx answer as a console error; stories ask for some on purpose.

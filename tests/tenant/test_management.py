@@ -212,7 +212,7 @@ def test_calls_beyond_the_limit_are_429_with_headers_that_say_when(
 ) -> None:
     tenant = LocalTenant(
         tmp_path_factory.mktemp("limited"),
-        extra_env={"TENANT_MGMT_BURST": "3", "TENANT_MGMT_RATE": "0.5"},
+        extra_env={"TENANT_MGMT_BURST": "3", "TENANT_MGMT_RATE": "0.01"},
     )
     try:
         tenant.start()
@@ -223,5 +223,5 @@ def test_calls_beyond_the_limit_are_429_with_headers_that_say_when(
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["2", "1", "0", "0"]
     assert {answer.headers["x-ratelimit-limit"] for answer in answers} == {"3"}
-    assert answers[3].headers["retry-after"] == "2"
+    assert answers[3].headers["retry-after"] == "100"
     assert int(answers[3].headers["x-ratelimit-reset"]) > 1_700_000_000

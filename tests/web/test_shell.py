@@ -21,7 +21,7 @@ from audit.record import record
 from enforcement.models import Asset
 from portal.identity.models import SignedInSession, User
 from portal.web import context, nav
-from tests.support.pages import signed_in
+from tests.support.pages import keep_the_shell, signed_in
 from tests.support.sign_in import SUBS
 
 pytestmark = pytest.mark.usefixtures("house")
@@ -207,7 +207,10 @@ def test_a_named_issuer_is_never_called_local_whatever_it_looks_like(
     assert (trust["tenant_url"], trust["phone_url"], trust["switch_url"]) == ("", "", "")
 
 
-def test_the_shell_is_cheap(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+def test_the_shell_is_cheap(
+    django_assert_max_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_the_shell(monkeypatch)
     user = User.objects.get(pk=signed_in("operator", "operator").session["_auth_user_id"])
     request = RequestFactory().get("/")
     request.user = user
