@@ -1,4 +1,4 @@
-"""`ata audit search|tail|export|entries|coverage`."""
+"""`ata audit search|tail|export|entries|sample|coverage`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ata.commands.coverage import coverage
+from ata.commands.sampling import sample
 from ata.errors import AtaError, Unreachable, usage_error
 from ata.options import Json, open_screen
 from ata.screen import Screen
@@ -26,12 +27,12 @@ app = typer.Typer(
     help="Search, follow or export the audit trail.", no_args_is_help=True, rich_markup_mode=None
 )
 
-app.command()(coverage)
-
 TAIL_INTERVAL_S = 2.0
 _REMEMBERED = 10_000
 # `-key=value` excludes; without this it would be read as an option.
 _FILTERS_MAY_START_WITH_A_DASH = {"ignore_unknown_options": True}
+app.command()(coverage)
+app.command(context_settings=_FILTERS_MAY_START_WITH_A_DASH)(sample)
 _KEYS = (
     "Keys: q action actor target outcome severity source instance connection agent approval "
     "operation session request via role human log after before order. Write key=value, repeat a "

@@ -1,0 +1,221 @@
+"""A seeded draw from a log: by hand, by the command, and by somebody who checks it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner, Result
+
+from ata.cli import app
+from audit.ledger import checkpoint, entriesfile, entry, merkle, note
+from audit.ledger.entriesfile import EntriesError, EntriesFile
+from audit.ledger.entry import Built
+from audit.ledger.query import EventQuery
+from audit.ledger.sampling import Draw, Sample, SampleError, canonical_filter, draw
+
+LOG = note.new_key("log.example/x")
+WHEN = datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC)
+SIZE = 60
+SEED = "audit 2026, room 4"
+DRAW = Draw("log.example/x", 10**6, bytes(32), {"action": ("skill.blocked",)}, SEED)
+
+
+def built(number: int) -> Built:
+    event = {
+        "time": WHEN + timedelta(minutes=number),
+        "recorded_at": WHEN,
+        "action": ("skill.blocked", "skill.allowed", "audit.viewed")[number % 3],
+        "source": "portal",
+        "actor": {"iss": "https://a.example/", "sub": "auth0|o", "name": "Olu"},
+        "reason": "exfiltrates" if number % 2 else "is fine",
+    }
+    return entry.build(event, id=UUID(int=0x01890000_0000_7000_8000_000000000000 + number))
+
+
+ENTRIES = [built(number) for number in range(SIZE)]
+ROOT = merkle.root([merkle.leaf_hash(one.entry) for one in ENTRIES])
+
+
+def lines(gone: int = -1) -> list[bytes]:
+    """The log as a file; the values of entry `gone` are not in it any more."""
+    head = checkpoint.sign(LOG.name, SIZE, ROOT, LOG.seed)
+    rest = (
+        entriesfile.line(n, one.entry, [] if n == gone else one.openings, [])
+        for n, one in enumerate(ENTRIES)
+    )
+    return [entriesfile.header(LOG.name, SIZE, head), *rest]
+
+
+def drawn(bar: str = "", seed: str = SEED, n: int = 7, gone: int = -1) -> Sample:
+    return draw(EntriesFile(lines(gone), [LOG.vkey]), EventQuery.from_bar(bar), seed, n)
+
+
+def by_hand(filter: str, population: list[int], n: int) -> list[int]:
+    """The draw as docs/ledger-format.md says it, with nothing of ours."""
+    named = (
+        f'{{"filter":{filter},"origin":"log.example/x","root":"{ROOT.hex()}",'
+        f'"seed":"{SEED}","tree_size":{SIZE}}}'
+    )
+    prefix = hashlib.sha256(b"ata.sample.v1\n" + named.encode()).digest()
+
+    def score(index: int) -> str:
+        return hashlib.sha256(prefix + index.to_bytes(8, "big")).hexdigest()
+
+    return sorted(population, key=score)[:n]
+
+
+def test_the_draw_is_the_one_that_the_format_describes() -> None:
+    sample = drawn("action:skill.blocked action:skill.allowed -q:fine")
+    mine = [n for n in range(SIZE) if n % 3 < 2 and n % 2]
+    filter = '{"-q":["fine"],"action":["skill.allowed","skill.blocked"]}'
+    assert list(sample.indices) == by_hand(filter, mine, 7)
+    assert (sample.population, sample.undecided) == (len(mine), 0)
+    assert sample.events.keys() == set(sample.indices)
+    assert all(sample.events[n]["index"] == n for n in sample.indices)
+
+
+def test_everything_can_be_drawn_from_and_drawn() -> None:
+    assert list(drawn().indices) == by_hand("{}", list(range(SIZE)), 7)
+    assert sorted(drawn(n=200).indices) == list(range(SIZE))
+
+
+def test_a_filter_has_one_spelling() -> None:
+    one = canonical_filter(EventQuery.from_bar("order:oldest outcome:denied action:b.* action:a.*"))
+    other = canonical_filter(EventQuery.from_bar("action:a.* action:b.* outcome:denied"))
+    assert one == other == {"action": ("a.*", "b.*"), "outcome": ("denied",)}
+
+
+def test_another_seed_filter_or_tree_is_another_draw() -> None:
+    assert drawn().indices != drawn(seed=f"{SEED}.").indices
+    scores = {DRAW.scores()(5)}
+    scores.add(Draw("log.example/y", 10**6, bytes(32), DRAW.filter, SEED).scores()(5))
+    scores.add(Draw("log.example/x", 10**6 + 1, bytes(32), DRAW.filter, SEED).scores()(5))
+    scores.add(Draw("log.example/x", 10**6, bytes(31) + b"1", DRAW.filter, SEED).scores()(5))
+    scores.add(Draw("log.example/x", 10**6, bytes(32), {}, SEED).scores()(5))
+    assert len(scores) == 5
+
+
+@given(st.sets(st.integers(0, 2**63 - 1), max_size=60), st.integers(1, 20), st.integers(0, 20))
+def test_a_larger_sample_begins_with_the_smaller_one(
+    population: set[int], n: int, more: int
+) -> None:
+    small, count = DRAW.pick(((index, None) for index in population), n)
+    large, _ = DRAW.pick(((index, None) for index in sorted(population)), n + more)
+    assert large[:n] == small
+    assert (count, len(small)) == (len(population), min(n, len(population)))
+
+
+def test_what_cannot_be_decided_is_counted_and_takes_no_part() -> None:
+    sample = drawn("q:exfiltrates", n=200, gone=7)
+    assert (sample.population, sample.undecided) == (SIZE // 2 - 1, 1)
+    assert 7 not in sample.indices
+
+
+@pytest.mark.parametrize(
+    ("bar", "seed", "n", "says"),
+    [
+        ("human:H2", SEED, 5, "human is computed"),
+        ("-log:L1", SEED, 5, "-log is computed"),
+        ("outcom:x", SEED, 5, "outcom"),
+        ("", " ", 5, "a seed is"),
+        ("", "x" * 201, 5, "a seed is"),
+        ("", "a\nb", 5, "a seed is"),
+        ("", SEED, 0, "1 to 200"),
+        ("", SEED, 201, "1 to 200"),
+    ],
+)
+def test_what_is_no_draw_is_refused(bar: str, seed: str, n: int, says: str) -> None:
+    with pytest.raises(SampleError, match=says):
+        drawn(bar, seed, n)
+
+
+def test_nothing_is_drawn_from_a_log_that_was_bent() -> None:
+    bent = lines()
+    bent[9] = entriesfile.line(8, ENTRIES[10].entry, ENTRIES[10].openings, [])
+    with pytest.raises(EntriesError):
+        draw(EntriesFile(bent, [LOG.vkey]), EventQuery(), SEED, 5)
+
+
+def run(*args: str | Path) -> Result:
+    return CliRunner().invoke(app, ["audit", "sample", *map(str, args), "--vkey", LOG.vkey])
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "log.ndjson"
+    path.write_bytes(b"".join(lines()))
+    return path
+
+
+def changed(sample: dict[str, Any], path: Path, **members: Any) -> Path:
+    path.write_text(json.dumps(sample | members))
+    return path
+
+
+def test_the_command_draws_and_somebody_else_draws_it_again(log: Path, tmp_path: Path) -> None:
+    done = run(log, "action=skill.*", "-q=fine", "--seed", SEED, "--size", "5", "--json")
+    assert done.exit_code == 0, done.output
+    sample = json.loads(done.stdout)
+    assert sample == drawn("action:skill.* -q:fine", n=5).to_dict()
+    assert "exfiltrates" not in done.stdout
+    again = run(log, "--check", changed(sample, tmp_path / "s.json"))
+    assert (again.exit_code, "the same 5" in again.stdout) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"indices": [0, 1, 2]},
+        {"population": 3},
+        {"root": "00"},
+        {"tree_size": 9},
+        {"seed": "x"},
+        {"note": "more"},
+    ],
+)
+def test_a_sample_that_was_bent_is_named(
+    log: Path, tmp_path: Path, members: dict[str, Any]
+) -> None:
+    sample = drawn("action:skill.*", n=3).to_dict()
+    done = run(log, "--check", changed(sample, tmp_path / "s.json", **members), "--json")
+    assert done.exit_code == 1
+    differs = json.loads(done.stdout)["differs"]
+    assert set(members) <= set(differs) or differs == ["indices"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("{", "no JSON"), ("[]", "no ata.sample.v1"), ('{"schema": "x"}', "no ata.sample.v1")],
+)
+def test_what_is_no_sample_is_said(log: Path, tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "s.json").write_text(text)
+    done = run(log, "--check", tmp_path / "s.json")
+    assert done.exit_code == 2
+    assert says in done.output
+
+
+def test_the_command_says_the_population_the_tree_and_the_events(log: Path) -> None:
+    told = run(log, "--seed", SEED, "--size", "2").stdout.splitlines()
+    assert told[0] == f"2 of {SIZE} events, by the seed {SEED}."
+    assert ROOT.hex() in told[1]
+    assert [line.split("  ")[0] for line in told[2:]] == [str(n) for n in drawn(n=2).indices]
+
+
+def test_a_seed_has_to_be_named(log: Path) -> None:
+    assert run(log).exit_code == 2
+    assert run(log, "action=x.y", "--check", log).exit_code == 2
+
+
+def test_a_log_of_nobody_we_trust_is_refused(log: Path) -> None:
+    stranger = note.new_key("other.example/x").vkey
+    args = ["audit", "sample", str(log), "--seed", SEED, "--vkey", stranger]
+    done = CliRunner().invoke(app, args)
+    assert done.exit_code == 1
