@@ -43,7 +43,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "django.contrib.staticfiles",
+    "portal.ops.staticfiles.AskedFor",
     "django_htmx",
     "portal.identity",
     "portal.web",
