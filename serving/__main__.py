@@ -31,6 +31,7 @@ def main(argv: list[str]) -> int:
         print(f"Cannot listen on {given.host}:{given.port}: {error.strerror}", file=sys.stderr)  # noqa: T201
         return 1
     sys.path.insert(0, str(Path.cwd()))
+    gc.disable()  # it would look through what is being loaded several times, and find nothing
     module, _, name = given.application.partition(":")
     application = getattr(importlib.import_module(module), name or "application")
 
@@ -40,6 +41,7 @@ def main(argv: list[str]) -> int:
     # What is loaded by now is here to stay: it is not searched for garbage, and stays in pages that
     # all processes share.
     gc.freeze()
+    gc.enable()
     if given.processes > 1:
         return share(listening, given.processes, work)
     work()
