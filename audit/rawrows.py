@@ -21,6 +21,8 @@ from audit.models import EventRow, ImportedRow, Openings
 _PLACES: Final = "n.seq >= {first} AND n.seq < {end}"
 # OFFSET 0 makes PostgreSQL look up what belongs to each event; of a small table it would read all.
 _LOOKED_UP: Final = "CROSS JOIN LATERAL (SELECT * FROM {} b WHERE b.{} = n.event_id OFFSET 0)"
+# In order before they are looked up: whole entries do not fit into what the server sorts in memory.
+_ORDERED: Final = f"FROM (SELECT * FROM audit_entry n WHERE {_PLACES} ORDER BY n.seq OFFSET 0) n"  # noqa: S608 - constant names
 # Follows from the join, and lets PostgreSQL read both by place beside each other.
 _ALSO: Final = f"AND {_PLACES.replace('n.', 'r.')} "
 
@@ -100,12 +102,13 @@ def _joined(model: type[models.Model], of: str, *more: str, long: str) -> str:
 
 def _postgres() -> Questions:
     columns = ["n.seq", "n.event_id", "e.recorded_at", *_columns(EventRow, "r", "postgresql")]
-    entries = f"FROM audit_entry n {_LOOKED_UP.format('audit_event', 'id')} e"
+    events = f"{_LOOKED_UP.format('audit_event', 'id')} e"
+    rows = f"JOIN audit_eventrow r ON r.seq = n.seq WHERE {_PLACES} {_ALSO}"
     read = "SELECT n.seq, e.entry, e.leaf_hash"
     return Questions(
-        f"{read} {entries} WHERE {_PLACES} ORDER BY n.seq",
+        f"{read} {_ORDERED} {events} ORDER BY n.seq",
         f"{read}, record_send(row({', '.join(columns)})) "
-        f"{entries} JOIN audit_eventrow r ON r.seq = n.seq WHERE {_PLACES} {_ALSO}ORDER BY n.seq",
+        f"FROM audit_entry n {events} {rows}ORDER BY n.seq",
         _WORDS,
         "",
         [_beside(model) for model in (Openings, ImportedRow)],

@@ -13,8 +13,9 @@ from uuid import UUID
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 
-from audit import erasure, known, rawread, sequencer, verify
+from audit import erasure, known, rawread, rawrows, sequencer, verify
 from audit.models import Event, EventRow, Openings
 from audit.record import record_many
 from tests.audit.factories import MIA, OLU, DraftFactory
@@ -33,6 +34,15 @@ def log(unguarded: None) -> list[UUID]:
     assert verify.run().recognised == 0
     assert verify.run().recognised == 512
     return ids
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite reads by place")
+def test_postgresql_puts_places_in_order_and_not_whole_entries() -> None:
+    asked = rawrows.of("postgresql").entries.format(first=0, end=4096)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {asked}")
+        (plan,) = cursor.fetchone()[0]
+    assert plan["Plan"]["Node Type"] == "Nested Loop"
 
 
 def found(**options: Any) -> set[tuple[str, int | None]]:
