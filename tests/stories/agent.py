@@ -34,7 +34,7 @@ def test_an_agent_acts_until_its_person_disconnects(house: House) -> None:
     own = connect(page, house, "github", "GitHub", fresh("milo-agent"))
     ata = house.command_line("member2").signed_in()
     agent = [
-        sys.executable, "-m", "demo.agent", "--repeat", "200", "--every", "0.5", "--",
+        sys.executable, "-m", "demo.agent", "--repeat", "2000", "--every", "0.5", "--",
         *ata.command("mcp", "run", "github-mcp", "--agent", "story-agent", "--"),
         sys.executable, "-m", "demo.mcp_server",
     ]  # fmt: skip

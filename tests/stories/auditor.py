@@ -92,7 +92,7 @@ def test_a_proof_is_checked_offline_with_keys_of_ones_own(house: House) -> None:
     proof = download(page, "Download proof", house.homes / "event.tlog-proof")
     entry = download(page, "Entry bytes", house.homes / "event.entry")
     key = house.homes / "log.key"
-    key.write_text(httpx.get(house.url("/log/key")).text)
+    key.write_text(httpx.get(house.url("/log/key"), timeout=60).text)
     ata = house.command_line("auditor")
     checked = ata("verify", str(proof), "--entry", str(entry), "--vkey", str(key))
     assert checked.returncode == 0, checked.stdout + checked.stderr
@@ -111,7 +111,7 @@ def test_an_evidence_pack_is_taken_away_and_checked_without_us(house: House) -> 
     page.get_by_role("link", name="Open the exhibit").click()
     pack = download(page, "Evidence pack", house.homes / "evidence.zip")
     key = house.homes / "log.key"
-    key.write_text(httpx.get(house.url("/log/key")).text)
+    key.write_text(httpx.get(house.url("/log/key"), timeout=60).text)
     ata = house.command_line("auditor")
     checked = ata("verify", str(pack), "--vkey", str(key))
     assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -210,6 +210,7 @@ class CommandLine:
                 "ATA-Agent": "story",
                 "ATA-Skill": skill,
             },
+            timeout=60,
         )
         return "" if answer.status_code == 200 else str(answer.json()["code"])
 

@@ -78,6 +78,7 @@ def by_phone_and_passkey(house: House, verb: str) -> None:
             "reason": "two devices for tools",
             "params": {"document": document, "base": digest(now)},
         },
+        timeout=60,
     )
     assert asked.status_code == 202, asked.text
     page = house.visit("admin", f"/approvals/{asked.json()['approval_id']}/").page

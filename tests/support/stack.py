@@ -107,7 +107,7 @@ class Stack:
             if process.poll() is not None:
                 raise AssertionError(f"ended with {process.returncode}:\n{self.output[-4000:]}")
             if self.output.count("Auth0-ATA is running") > said:
-                assert httpx.get(f"{self.portal}/readyz").status_code == 200
+                assert httpx.get(f"{self.portal}/readyz", timeout=60).status_code == 200
                 return self
             time.sleep(0.1)
         self.stop()
@@ -161,6 +161,7 @@ class Stack:
         answer = httpx.get(
             f"{self.gateway_url(gateway)}/enforce/{which}",
             headers={"Authorization": f"Bearer {token}", "X-DefenseClaw-Client": "stories"},
+            timeout=60,
         )
         assert answer.status_code == 200, answer.text
         return {row["target_name"]: row.get("reason") or "" for row in answer.json() or []}
