@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
 
 from approvals import clock
 from approvals.models import Passkey, Person
+from approvals.models.person import HasRole, HasRoles
 from audit.actor import Actor
 from audit.compiled import compiled
 
@@ -50,6 +51,16 @@ def _of_identity(iss: str, sub: str) -> QuerySet[Person]:
     return Person.objects.filter(iss=iss, sub=sub)
 
 
+def with_roles() -> QuerySet[Person]:
+    """Everybody with any role, by an index: of a tenant's people most have none."""
+    return Person.objects.filter(HasRoles("roles"))
+
+
+def with_role(role: str) -> QuerySet[Person]:
+    """Everybody with that very role."""
+    return with_roles().filter(HasRole("roles", Value(role)))
+
+
 def roster(
     *,
     roles: Iterable[str],
@@ -71,8 +82,10 @@ def roster(
         me = find(requester.iss, requester.sub)
         return [me] if me and me.pk not in set(tried) else []
     wanted = set(roles)
-    people = Person.objects.exclude(pk__in=list(tried)).exclude(
-        Q(iss=requester.iss) & Q(sub=requester.sub) & ~Q(sub="")
+    people = (
+        with_roles()
+        .exclude(pk__in=list(tried))
+        .exclude(Q(iss=requester.iss) & Q(sub=requester.sub) & ~Q(sub=""))
     )
     able = [p for p in people if wanted & set(p.roles)]
     place = {identity: number for number, identity in enumerate(order)}

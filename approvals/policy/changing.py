@@ -74,20 +74,25 @@ def checked(document: Mapping[str, Any], base: str) -> tuple[Document, list[Chan
     return made, found
 
 
+def admins() -> list[Person]:
+    """Who can change the policy, in the order of the roster."""
+    return list(people.with_role("admin"))
+
+
 def _locked_out(made: Document) -> str:
     """Why nobody could change the policy any more under this one; empty when two admins could."""
     decided = by_rule(made, registry.get(VERB), _BY_AN_ADMIN)
-    admins = [p for p in Person.objects.all() if "admin" in p.roles]
+    everybody = admins()
     if decided.approver == "group":
         named = [(p["iss"], p["sub"]) for p in decided.people]
         able = [
             p
-            for p in admins
+            for p in everybody
             if set(decided.approver_roles) & set(p.roles) and (not named or (p.iss, p.sub) in named)
         ]
         needed = decided.count + 1
     else:
-        able, needed = admins, min(2, len(admins))  # alone, they may by themselves
+        able, needed = everybody, min(2, len(everybody))  # alone, they may by themselves
     if decided.channel in people.NEEDS_PASSKEY:
         keyed = people.with_passkeys(able)
         able = [p for p in able if p.pk in keyed]

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet
 
+from approvals import people
 from approvals.models import Person
 from audit.actor import Actor
 from connections.lookup import SEES_ALL
@@ -82,8 +83,7 @@ def waiting_for(actor: Actor, now: datetime) -> list[tuple[Review, int]]:
 
 def admins() -> list[Person]:
     """Who can be named as a reviewer."""
-    everybody = Person.objects.exclude(sub="").order_by("email", "sub")
-    return [person for person in everybody if "admin" in person.roles]
+    return list(people.with_role("admin").exclude(sub="").order_by("email", "sub"))
 
 
 def item_of(name: str) -> ReviewItem | None:

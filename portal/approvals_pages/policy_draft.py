@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.http import QueryDict
 
-from approvals.models import Person
+from approvals import people as directory
 from approvals.policy import floor, words
 from approvals.policy.document import SCHEMA, BadDocument, Document, PersonRef, Rule, read
 from audit.ledger.vocabulary import ROLES, SEVERITIES
@@ -306,8 +306,7 @@ def _free(draft: Draft) -> str:
 
 def people() -> list[tuple[str, str]]:
     """Everybody who could ever approve, as (value, name)."""
-    found = Person.objects.all()
-    able = [p for p in found if set(p.roles) & {"operator", "admin"}]
+    able = [p for p in directory.with_roles() if set(p.roles) & {"operator", "admin"}]
     return [(f"{p.iss} {p.sub}", f"{p} ({', '.join(p.roles)})") for p in able]
 
 
