@@ -72,6 +72,7 @@ _FIXES: Final = {
     "already_begun": "Its revocation is under way: nothing has to be done.",
     "reason_needed": "Say why with --reason.",
     "nothing_to_reduce": "Keep it or revoke it.",
+    "decided_again": "`ata reviews show` says who decided; decide again if yours should count.",
     "nothing_to_begin": "`ata reviews show` says how far its revocation is.",
     "no_approver": "Ask somebody with the role to sign in to the portal once.",
     "closed": "It is over; `ata approvals` shows how it ended.",

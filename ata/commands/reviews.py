@@ -128,8 +128,9 @@ def decide(
         follow(portal, screen, answer, wait=not no_wait)
     if isinstance(refused := answer.body.get("refused"), dict):
         if not screen.json_output:
-            why = safe(refused.get("detail"))
-            screen.warn(f"The decision stands, its revocation was refused: {why}")
+            why, again = safe(refused.get("detail")), refused.get("code") == "decided_again"
+            stands = "is on the record" if again else "stands"
+            screen.warn(f"The decision {stands}, its revocation was refused: {why}")
         raise typer.Exit(ExitCode.FAILED)
 
 

@@ -12,6 +12,7 @@ from audit.actor import Actor, Target
 from connections.models import Choice, ConnectedAccount, ReviewItem, State
 
 NOT_BEGUN = "not begun"
+DECIDED_AGAIN = "decided_again"
 AGAIN = frozenset({NOT_BEGUN, "not approved", "taken back"})
 """States in which a decided revocation can be asked for, also once more."""
 WORDS: Mapping[str, str] = {
@@ -29,10 +30,25 @@ WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What a decision led to."""
+    """What a decision led to.
+
+    Attributes:
+        event: of this very decision.
+        item: the account as this decision left it, whatever somebody else decides since.
+        refused: why the revocation that it asks for was refused; the decision is on the record.
+    """
 
     event: str
+    item: ReviewItem
     revocation: Performed | None = None
+    refused: Refused | None = None
+
+    @property
+    def remedy(self) -> str:
+        """What follows from it, in words."""
+        if self.refused is not None and self.refused.code == DECIDED_AGAIN:
+            return "somebody decided again meanwhile: that answer counts"
+        return WORDS[states([self.item])[self.item.id]]
 
 
 def _nothing(ended: object) -> None:
@@ -47,27 +63,33 @@ def decide(
     *,
     before_commit: Callable[[Decided], None] = _nothing,
 ) -> Decided:
-    """Decide, and begin what follows. The decision stands also where the revocation is refused.
+    """Decide, and begin what follows. The decision is on the record also where the revocation is
+    refused, which `refused` says: also with `decided_again`, where another one counts by then.
 
     `before_commit` is called inside the transaction that ends it: that of the revocation where one
     follows, else that of the decision. It is not called where the revocation is refused.
 
     Raises:
-        Refused: as the verbs `review.decide` and `connection.revoke` say.
+        Refused: as the verb `review.decide` says. Nothing was decided.
     """
 
     def last(done: Performed) -> None:
+        item.refresh_from_db()  # here, where it is nobody else's yet
         if choice != Choice.REVOKE:
-            before_commit(Decided(str(done.event_id)))
+            before_commit(Decided(str(done.event_id), item))
 
     target, params = Target("review_item", str(item.id)), {"choice": choice}
     done = perform(actor, "review.decide", target, params=params, reason=reason, before_commit=last)
-    item.refresh_from_db()
     event = str(done.event_id)
     if choice != Choice.REVOKE:
-        return Decided(event)
-    asked = revoke(actor, item, before_commit=lambda asked: before_commit(Decided(event, asked)))
-    return Decided(event, asked)
+        return Decided(event, item)
+    try:
+        asked = revoke(
+            actor, item, before_commit=lambda asked: before_commit(Decided(event, item, asked))
+        )
+    except Refused as refused:
+        return Decided(event, item, refused=refused)
+    return Decided(event, item, asked)
 
 
 def revoke(
@@ -76,19 +98,24 @@ def revoke(
     """Ask for the revocation that was decided: an owner's happens at once, others wait.
 
     Its own act, under its own rights, so that a review is no way around an approval; `begin` takes
-    up what a crash left between the two. `before_commit` is called inside its transaction.
+    up what a crash left between the two. `before_commit` is called inside its transaction, and
+    `item` says then what was asked for.
 
     Raises:
-        Refused: `nothing_to_begin` where it was decided otherwise meanwhile, or as the verb
-            `connection.revoke` says.
+        Refused: `decided_again` where the decision that `item` tells counts no more, or as the
+            verb `connection.revoke` says.
     """
 
     def remember(done: Performed) -> None:
         approval = str(done.approval.id) if done.approval else ""
-        if not ReviewItem.objects.filter(pk=item.pk, choice=Choice.REVOKE).update(
+        if not ReviewItem.objects.filter(pk=item.pk, choice=Choice.REVOKE, event=item.event).update(
             operation=done.operation, approval=approval
         ):
-            raise Refused("nothing_to_begin", "It was decided otherwise meanwhile.")
+            raise Refused(
+                DECIDED_AGAIN,
+                "Somebody decided on this account again meanwhile: that answer counts.",
+            )
+        item.operation, item.approval = done.operation, approval
         before_commit(done)
 
     return perform(
@@ -106,7 +133,7 @@ def begin(
     """Ask for a decided revocation that did not begin, or that did not hold; see `revoke`.
 
     Raises:
-        Refused: `nothing_to_begin`, or as the verb `connection.revoke` says.
+        Refused: `nothing_to_begin`, or as `revoke`.
     """
     if states([item])[item.id] not in AGAIN:
         raise Refused("nothing_to_begin", "No revocation of this account waits to begin.")

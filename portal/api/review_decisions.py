@@ -9,9 +9,10 @@ from django.http import HttpRequest, JsonResponse
 from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
-from approvals.perform import Performed, Refused
+from approvals.perform import Refused
 from connections.models import ReviewItem
 from connections.reviews import remedy, rights
+from connections.reviews.remedy import Decided
 from portal.api import contract, decisions, keyed, review_shapes, shapes
 from portal.api.auth import caller
 from portal.api.reviews import not_there, visible
@@ -39,7 +40,7 @@ def decide(request: HttpRequest, review_id: UUID, account_id: UUID, body: Decide
     """For whoever reviews it. A revocation follows at once: 202 where it has to be approved.
 
     The decision stands also where its revocation is `refused`. Deciding again replaces the answer
-    until a revocation began.
+    until a revocation began; whoever was replaced before theirs did is refused it: `decided_again`.
     """
     item = _item(request, review_id, account_id)
 
@@ -52,38 +53,38 @@ def decide(request: HttpRequest, review_id: UUID, account_id: UUID, body: Decide
 def _decide(
     request: HttpRequest, item: ReviewItem, body: DecideIn, keep: keyed.Keep
 ) -> keyed.Answer:
-    before, actor = item.event, caller(request).actor
+    kept: list[keyed.Answer] = []
+
+    def last(done: Decided) -> None:
+        kept.append(_answer_of(done))
+        keep(*kept[0])
+
     try:
         done = remedy.decide(
-            actor,
-            item,
-            body.decision,
-            body.reason.strip(),
-            before_commit=lambda done: keep(*_answer_of(item, done.revocation)),
+            caller(request).actor, item, body.decision, body.reason.strip(), before_commit=last
         )
     except Refused as no:
         tell(request, no.code)
-        item.refresh_from_db()
-        if item.event == before:
-            raise
-        found = _answer_of(item, None, {"code": no.code, "detail": no.detail})
-        keep(*found)
-        return found
-    return _answer_of(item, done.revocation)
+        raise
+    if done.refused is None:
+        return kept[0]
+    tell(request, done.refused.code)
+    found = _answer_of(done)
+    keep(*found)
+    return found
 
 
-def _answer_of(
-    item: ReviewItem, revocation: Performed | None, refused: dict[str, str] | None = None
-) -> keyed.Answer:
-    item.refresh_from_db()
+def _answer_of(done: Decided) -> keyed.Answer:
+    """Of this decision alone: somebody else may have decided by the time that it is told."""
     status: int = 201
     answer: dict[str, Any] = {"operation": None, "effects": []}
-    if revocation is not None:
-        status, answer = decisions.answer_of(revocation)
-    answer |= {"event_id": item.event, "decision": str(item.choice)}
+    if done.revocation is not None:
+        status, answer = decisions.answer_of(done.revocation)
+    answer |= {"event_id": done.event, "decision": str(done.item.choice)}
     if status == 201:
-        state = remedy.states([item])[item.id]
-        answer |= {"remedy": remedy.WORDS[state], "refused": refused}
+        no = done.refused
+        refused = {"code": no.code, "detail": no.detail} if no is not None else None
+        answer |= {"remedy": done.remedy, "refused": refused}
     return status, answer
 
 

@@ -63,17 +63,17 @@ def item(request: HttpRequest, review_id: UUID, item_id: UUID) -> HttpResponse:
     if request.method == "GET":
         return _page(request, me, review, found)
     choice, reason = request.POST.get("choice", ""), request.POST.get("reason", "").strip()[:500]
-    before = found.event
     try:
         done = remedy.decide(me, found, choice, reason)
     except Refused as refused:
         tell(request, refused.code)
         found.refresh_from_db()
-        if found.event == before:
-            status = 403 if refused.code in {"not_permitted", "not_reviewer"} else 422
-            words = "Choose keep, reduce or revoke." if refused.code == "bad_params" else None
-            return _page(request, me, review, found, words or refused.detail, status)
-        messages.error(request, f"Your decision is on the record. {refused.detail}")
+        status = 403 if refused.code in {"not_permitted", "not_reviewer"} else 422
+        words = "Choose keep, reduce or revoke." if refused.code == "bad_params" else None
+        return _page(request, me, review, found, words or refused.detail, status)
+    if done.refused is not None:
+        tell(request, done.refused.code)
+        messages.error(request, f"Your decision is on the record. {done.refused.detail}")
         return redirect("connections:review-item", review_id=review.id, item_id=found.id)
     _tell(request, Choice(choice), done.revocation)
     return _on(me, review, found.number)

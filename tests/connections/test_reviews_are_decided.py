@@ -159,7 +159,7 @@ def test_a_revocation_that_was_taken_for_decided_does_not_outlive_the_answer(
     perform(me, "review.decide", target, params={"choice": "keep"}, reason="used after all")
     with pytest.raises(Refused) as refused:
         remedy.begin(me, read_before)
-    assert refused.value.code == "nothing_to_begin"
+    assert refused.value.code == "decided_again"
     mia.refresh_from_db()
     assert (mia.state, events("connection.revoked")) == (State.CONNECTED, [])
     assert only(item.review).operation == ""
