@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
@@ -69,6 +70,20 @@ def test_everything_is_shown_newest_first_with_counts(trail: None, ada: Client) 
     assert "3 events" in page
     assert "<b>pdf-exfil</b>" in page
     assert "All events, newest first" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "bold"),
+    [
+        ("Zoë <i>Ž", "<b>Zoë &lt;i&gt;Ž</b>"),
+        ("Zo\u202eë <i>", "<b>Zo⟨U+202E⟩ë &lt;i&gt;</b>"),
+        ("Zoe <i>", "<b>Zoe &lt;i&gt;</b>"),
+    ],
+)
+def test_a_name_with_other_letters_is_bold_too(ada: Client, name: str, bold: str) -> None:
+    list(record_many([DraftFactory.build(actor=replace(MIA, name=name))]))
+    page = text_of(ada.get("/audit/"))
+    assert bold in page and "&lt;b&gt;" not in page and "<i>Ž" not in page
 
 
 def test_the_bar_becomes_the_url(trail: None, ada: Client) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from django import template
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from audit.ledger import display
 from portal.web import icons, times, words
@@ -42,11 +42,17 @@ def named(value: object) -> SafeString:
 
 @register.filter
 def seen(value: object) -> SafeString:
-    """A sentence that holds names from elsewhere: isolated, what cannot be seen written out."""
+    """A sentence that holds names from elsewhere: isolated, what cannot be seen written out.
+
+    Where the sentence is markup already it stays that: nothing that is written out is any.
+    """
     text = "" if value is None else str(value)
     if text.isascii() and text.isprintable():
         return format_html("{}", text)
-    return format_html("<bdi>{}</bdi>", display.visible(text))
+    words = display.visible(text)
+    if isinstance(text, SafeString):
+        words = mark_safe(words)  # noqa: S308 - as the sentence was
+    return format_html("<bdi>{}</bdi>", words)
 
 
 @register.simple_tag
