@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,8 +60,9 @@ def verify_export(screen: Screen, export: Export, entries: Path | None, trust: P
         AtaError: usage, when a file cannot be read.
     """
     from audit.ledger import inventorycheck
-    from audit.ledger.exportcheck import INVENTORY, check
+    from audit.ledger.exportcheck import INVENTORY, check, followed
 
+    trust, carried = followed(export.manifest, trust)
     trusted = (trust.logs, trust.required, trust.moves)
     try:
         body = export.file.read_bytes()
@@ -74,6 +75,7 @@ def verify_export(screen: Screen, export: Export, entries: Path | None, trust: P
                 report = check(export.manifest, body, lines, *trusted)
     except OSError as error:
         raise usage_error(f"{error.filename} cannot be read: {error.strerror}.", _HOW) from error
+    report = replace(report, steps=(*carried, *report.steps))
     lines_said = [f"{safe(export.file)}: {safe(report.words)}"]
     for step in report.steps:
         mark = paint("✓", "green") if step.ok else paint("✗", "red")

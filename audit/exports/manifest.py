@@ -6,10 +6,10 @@ from base64 import b64encode
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from audit import logkey
+from audit import keyring, logkey
 from audit.clock import rfc3339
 from audit.exports.formats import FORMATS
-from audit.ledger import exportcheck, note
+from audit.ledger import exportcheck, keyhistory, note
 from audit.ledger.query import EventQuery
 from audit.models import ExportJob
 
@@ -61,6 +61,7 @@ def _unsigned(job: ExportJob) -> dict[str, Any]:
         "event": str(job.event) if job.event else None,
         "build": build(),
         **({"erased": ERASED} if job.erased else {}),
+        **key_statements(),
         "created": rfc3339(job.created),
         "finished": rfc3339(job.finished) if job.finished else None,
         "how_to_check": (
@@ -69,6 +70,12 @@ def _unsigned(job: ExportJob) -> dict[str, Any]:
             "compare sha256 with the file and with `data.sha256` of the event named above."
         ),
     }
+
+
+def key_statements() -> dict[str, Any]:
+    """What former keys signed, for a manifest of a log that changed its name; else nothing."""
+    carried = keyhistory.carried(keyring.read().statements)
+    return {exportcheck.KEY_STATEMENTS: carried} if carried else {}
 
 
 def file_name(job: ExportJob) -> str:

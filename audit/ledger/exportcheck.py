@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from . import checkpoint as checkpoints
 from . import entry as entries
-from . import exportrows, note
+from . import exportrows, keyhistory, note
 from .canonical import EntryError, canonical
 from .entriesfile import EntriesError, EntriesFile, Kept
 from .erasures import Account
@@ -22,10 +22,13 @@ from .exportmatch import Wanted
 from .exportrows import LEVELS, Differs, Unreadable
 from .note import NoteError, VerifierKey
 from .origins import Move
+from .policy import Policy
 from .query import EventQuery
 from .verify import Step, moved, moved_unproven
 
 SCHEMA: Final = "ata.export.v1"
+KEY_STATEMENTS: Final = "key_statements"
+"""Of a manifest: what former keys signed, where the log changed its name."""
 INVENTORY: Final = "ata.inventory.v1"
 """Of a list of connected accounts, which `inventorycheck` checks."""
 SCHEMAS: Final = (SCHEMA, INVENTORY)
@@ -121,7 +124,7 @@ def check(
     """
     trusted = list(vkeys)
     tree = _tree(manifest, trusted, required)
-    origin = origin_of(_get(manifest, "tree", "checkpoint"))
+    origin = signer_of(manifest)
     steps = [signed_by(manifest, trusted), tree, *moved(origin, moves), same_file(manifest, file)]
     undecided: list[int] = []
     unproven, account = [*UNPROVEN, *moved_unproven(origin, moves)], Account()
@@ -136,6 +139,31 @@ def check(
         steps.append(Step(_ROWS, False, "Not checked, because an earlier step failed.", True))
     words = str(_get(manifest, "filter", "words", default=""))
     return ExportReport(words, tuple(steps), tuple(undecided), tuple(unproven), account)
+
+
+def followed(manifest: Mapping[str, Any], trust: Policy) -> tuple[Policy, list[Step]]:
+    """The verifier's policy with the keys to which its own lead, by what came in the manifest.
+
+    A log that changed its name brings what its former keys signed (`audit.ledger.keyhistory`).
+    """
+    if KEY_STATEMENTS not in manifest:
+        return trust, []
+    try:
+        statements = keyhistory.listed(manifest[KEY_STATEMENTS])
+        signed = str(manifest.get("signed", ""))
+        found = keyhistory.follow(statements, signer_of(manifest), signed, trust)
+    except NoteError as error:
+        return trust, [Step(keyhistory.CHECK, False, f"{error}.")]
+    count = f"{len(statements)} signed by the keys before them."
+    return found, [Step(keyhistory.CHECK, True, count)]
+
+
+def signer_of(manifest: Mapping[str, Any]) -> str:
+    """The name under which the log signed it; empty where it cannot be read."""
+    try:
+        return note.parse(str(manifest.get("signed", ""))).signatures[0].name
+    except (NoteError, IndexError):
+        return ""
 
 
 _ROWS: Final = "No row is missing, added or altered"
@@ -166,14 +194,6 @@ def _tree(
     if head.size != _get(manifest, "range", "end_index"):
         return Step(name, False, "The manifest speaks of another range than the signed tree.")
     return Step(name, True, f"{head.origin} signed a tree of {head.size} entries.")
-
-
-def origin_of(signed: object) -> str:
-    """The log that a checkpoint names; empty where it cannot be read."""
-    try:
-        return checkpoints.parse(str(signed)).origin
-    except NoteError:
-        return ""
 
 
 def same_file(manifest: Mapping[str, Any], file: bytes) -> Step:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from . import checkpoint, note, proof
-from .exportcheck import ExportReport, origin_of, same_file, signed_by
+from .exportcheck import ExportReport, same_file, signed_by, signer_of
 from .merkle import ProofError
 from .note import NoteError, VerifierKey
 from .origins import Move
@@ -50,7 +50,7 @@ def check(
         moves: changes of the log's name, as `Policy.moves`.
     """
     trusted = list(vkeys)
-    origin = _origin(manifest)
+    origin = signer_of(manifest)
     steps = (
         signed_by(manifest, trusted),
         *moved(origin, moves),
@@ -61,15 +61,6 @@ def check(
     words = str(told.get("words", "")) if isinstance(told, Mapping) else ""
     limits = UNPROVEN if _what(manifest) == ACCOUNTS else (_CHANGES, *UNPROVEN[1:])
     return ExportReport(words, steps, (), (*limits, *moved_unproven(origin, moves)))
-
-
-def _origin(manifest: Mapping[str, Any]) -> str:
-    event = manifest.get("event")
-    try:
-        told = proof.parse(str(event.get("proof", ""))) if isinstance(event, Mapping) else None
-    except ProofError:
-        return ""
-    return origin_of(told.checkpoint) if told else ""
 
 
 def _what(told: Mapping[str, Any]) -> Any:

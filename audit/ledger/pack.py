@@ -36,6 +36,7 @@ MEMBERS_CHECK: Final = "Every member is the one in the manifest"
 _KINDS: Final = (
     (re.compile(r"README\.txt"), "readme"),
     (re.compile(r"log/checkpoint"), "checkpoint"),
+    (re.compile(r"log/key-history"), "key_history"),
     (re.compile(r"log/time-token"), "time_token"),
     (re.compile(r"log/vkey"), "vkey"),
     (re.compile(r"events/[0-9]{12}\.entry"), "entry"),

@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from . import assertion, levels, note
+from . import assertion, keyhistory, levels, note
 from . import entry as entries
 from . import pack as packs
 from . import packvalues as values
@@ -151,6 +151,7 @@ def check(data: bytes, roots: Roots) -> PackReport:
         pack = packs.read(data)
     except PackError as error:
         return _refused(error)
+    followed, roots = _followed(pack, roots)
     checks = [
         Check(
             packs.ARCHIVE_CHECK, "ok", f"{len(pack.members) + 2} members, each bit accounted for."
@@ -158,6 +159,7 @@ def check(data: bytes, roots: Roots) -> PackReport:
         Check(packs.MANIFEST_CHECK, "ok", f"It is of the log {pack.manifest['origin']}."),
         _signed(pack, roots.policy),
         Check(packs.MEMBERS_CHECK, "ok", "None was added, taken, moved or changed."),
+        *followed,
     ]
     told_of = moved(str(pack.manifest["origin"]), roots.policy.moves)
     checks += [_of_step(step, roots.policy) for step in told_of]
@@ -177,6 +179,22 @@ def _refused(error: PackError) -> PackReport:
     later = (*order[len(before) + 1 :], packs.SIGNED_CHECK, EVENTS_CHECK, EVIDENCE_CHECK)
     checks += [Check(name, "unchecked", words.EARLIER) for name in later]
     return PackReport("", tuple(checks), (), (words.NOTHING,))
+
+
+def _followed(pack: Pack, roots: Roots) -> tuple[list[Check], Roots]:
+    """What former keys signed, where the pack has it, and the keys to which trusted ones lead."""
+    body, name = pack.members.get("log/key-history"), keyhistory.CHECK
+    if body is None:
+        return [], roots
+    try:
+        statements = keyhistory.read(body)
+        origin, size = str(pack.manifest["origin"]), pack.manifest["tree"]["size"]
+        policy = keyhistory.follow(statements, origin, pack.note, roots.policy, size)
+    except (NoteError, KeyError, TypeError) as error:
+        return [Check(name, "failed", words.sentence(error))], roots
+    count = words.count(len(statements), "statement")
+    detail = f"{count}, each signed by the keys before it."
+    return [Check(name, "ok", detail)], replace(roots, policy=policy)
 
 
 def _signed(pack: Pack, trust: Policy) -> Check:

@@ -20,6 +20,7 @@ SCRIPTS: Final = (
     "notes.js",
     "archive.js",
     "tree.js",
+    "history.js",
     "entries.js",
     "tokens.js",
     "assertions.js",

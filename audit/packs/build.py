@@ -21,7 +21,7 @@ from audit.evidence import EvidenceErased, EvidenceError, NotReleasable
 from audit.exports.manifest import build as version
 from audit.importing.masking import mask
 from audit.ledger import entry as entries
-from audit.ledger import pack, tiles
+from audit.ledger import keyhistory, pack, tiles
 from audit.ledger import proof as proof_files
 from audit.ledger.assertion import DIRECTORY
 from audit.ledger.canonical import canonical
@@ -137,6 +137,8 @@ def build(selection: Selection, now: datetime, may_read: MayRead) -> Built:
     _add_roots(draft, documents)
     draft.add("README.txt", README.encode())
     draft.add("log/checkpoint", note.encode())
+    if statements := keyhistory.carried(keyring.read().statements):
+        draft.add("log/key-history", keyhistory.write(statements))
     if (token := stamping.token_of(checkpoint)) is not None:
         draft.add("log/time-token", token)
     draft.add("log/vkey", _lines(keyring.vkeys()))

@@ -25,6 +25,8 @@ Check it without asking anybody
 What is in it
   manifest.json manifest.note   what belongs to it, signed
   log/checkpoint                the signed tree that all proofs lead to
+  log/key-history               how a log that changed its name came to its keys, if it did: with
+                                it a former key is enough, and what was lost is told
   log/time-token                when somebody else had seen that tree (RFC 3161), if there is one
   log/vkey                      the log's key AS THE PACK ITSELF CLAIMS: proves nothing alone
   events/N.entry                the exact bytes of entry N of the log

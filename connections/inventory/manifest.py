@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from audit import load, logkey, proofs
-from audit.exports.manifest import build
+from audit.exports.manifest import build, key_statements
 from audit.ledger import exportcheck, inventorycheck, note
 from audit.ledger.entry import ERASED
 from audit.models import Event
@@ -71,6 +71,7 @@ def manifest_of(event: dict[str, Any]) -> dict[str, Any]:
             "entry": b64encode(proofs.entry_of(event_id)).decode(),
             "proof": proof,
         },
+        **key_statements(),
         "how_to_check": "ata verify MANIFEST FILE --vkey KEY, without a server.",
     }
     signed = note.sign(exportcheck.statement(manifest), logkey.origin(), logkey.seed())

@@ -40,7 +40,7 @@ from audit.actor import SYSTEM
 from audit.adoption import AdoptionRefused
 from audit.heads import SequencerStopped
 from audit.ledger import checkpoint as checkpoints
-from audit.ledger import note, origins
+from audit.ledger import exportcheck, note, origins
 from audit.ledger.query import EventQuery
 from audit.load import load
 from audit.models import Checkpoint, Entry, EventRow, WitnessState
@@ -179,8 +179,10 @@ def test_the_whole_drill(
     log, late, early = (str(tmp_path / n) for n in ("log.ndjson", "late.note", "early.note"))
     assert ata_verify(old, "--vkey", old_key)[0] == 0
     assert ata_verify(new, "--vkey", new_key)[0] == 0
-    assert ata_verify(new, "--vkey", old_key)[0] == 1
-    code, told = ata_verify(new, "--vkey", old_key, "--key-history", str(history))
+    for brought in ((), ("--key-history", str(history))):  # the pack brings it too
+        code, told = ata_verify(new, "--vkey", old_key, *brought)
+        assert code == 0 and "the last 4 of them were LOST" in told
+    code, told = ata_verify(new, "--vkey", new_key)
     assert code == 0 and "the last 4 of them were LOST" in told
     code, told = ata_verify(log, "--vkey", old_key, "--key-history", str(history), "--since", early)
     assert code == 0 and "LOST" in told
@@ -191,10 +193,23 @@ def test_the_whole_drill(
     job.refresh_from_db()
     (tmp_path / "m.json").write_text(json.dumps(exports.manifest_of(job)))
     asked = (str(tmp_path / "m.json"), str(tmp_path / "e.ndjson"))
-    assert ata_verify(*asked, "--vkey", new_key)[0] == 0
+    for who in ((new_key,), (old_key,), (old_key, "--key-history", str(history))):
+        code, told = ata_verify(*asked, "--vkey", *who)
+        assert code == 0 and "were LOST" in told
+    manifest = exports.manifest_of(job)
+    assert manifest == exports.manifest_of(job), "the same bytes each time"
+    said = manifest["key_statements"][-1]
+    for unfit in (said.replace(" lost\n", " held\n"), said.replace("last 9", "last 6"), 7, ""):
+        bent = {**manifest, "key_statements": [unfit]}
+        signed = note.sign(exportcheck.statement(bent), NEW, logkey.seed())
+        (tmp_path / "m.json").write_text(json.dumps(bent | {"signed": signed}))
+        for key in (old_key, new_key):
+            code, told = ata_verify(*asked, "--vkey", key)
+            assert code == 1 and "✗ What former keys signed of this log fits" in told
+    silent = {name: value for name, value in manifest.items() if name != "key_statements"}
+    silent["signed"] = note.sign(exportcheck.statement(silent), NEW, logkey.seed())
+    (tmp_path / "m.json").write_text(json.dumps(silent))
     assert ata_verify(*asked, "--vkey", old_key)[0] == 1
-    code, told = ata_verify(*asked, "--vkey", old_key, "--key-history", str(history))
-    assert code == 0 and "were LOST" in told
     # Nothing of the old name can be signed here any more, and the new name can change its keys.
     assert old_key not in dict(keyring._held())
     keyrotation.start()

@@ -12,6 +12,7 @@ from audit import evidence
 from tests.ata.ata_process import Ata
 from tests.ata.portal_stand_in import StandIn
 from tests.packs.act import Act, signed_act
+from tests.packs.renamed import gone_on
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -35,6 +36,12 @@ def var_dir(tmp_path: Path, settings: object) -> Iterator[Path]:
 def act(db: None) -> Act:
     """One act that a second person approved with the issuer's token and a passkey."""
     return signed_act()
+
+
+@pytest.fixture
+def old_key(act: Act, settings: object) -> str:
+    """The log's key before three entries were lost and it went on under another name."""
+    return gone_on(settings)
 
 
 @pytest.fixture

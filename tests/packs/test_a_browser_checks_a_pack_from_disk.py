@@ -13,12 +13,14 @@ import pytest
 from django.db import connections
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
-from audit import proofs
+from audit import logkey, proofs
 from audit.ledger import packcheck, packvalues
+from audit.ledger.verify import MOVED
 from audit.packs.assemble import verifier
 from tests.packs.act import Act, directory, jwks
 from tests.packs.bending import BENDS, FORGED, members_of, resigned
 from tests.packs.outside import timed, witnessed
+from tests.packs.renamed import UNFIT, trusting
 from tests.packs.test_a_forged_approval_stays_asserted import FORGERIES, signed_anew
 from tests.packs.test_a_pack_carries_the_certificate import erase_ben
 from tests.support import authority
@@ -207,6 +209,23 @@ def test_both_verifiers_say_the_same_of_every_forged_approval(act: Act, reader: 
     found = dict(zip(forged, reader.drops(**forged), strict=True))
     for how, pack in forged.items():
         assert told_by_page(found[how]) == told(act.check(pack)), how
+
+
+def test_both_verifiers_say_the_same_of_a_log_that_changed_its_name(
+    act: Act, old_key: str, reader: Reader
+) -> None:
+    body = act.pack().body
+    bent = {"whole": body}
+    bent |= {how: resigned(body, change) for how, change in UNFIT.items()}
+    for number, key in enumerate((old_key, logkey.vkey())):
+        reader.trusts(logs=key, issuer=json.dumps(act.issuer_keys))
+        found = reader.drops(**{f"{how} {number}": pack for how, pack in bent.items()})
+        roots = packcheck.Roots(trusting(key), {"": act.issuer_keys})
+        for shown, (how, pack) in zip(found, bent.items(), strict=True):
+            assert told_by_page(shown) == told(packcheck.check(pack, roots)), how
+            assert shown["ok"] == (how == "whole"), how
+        (moved,) = (one for one in found[0]["checks"] if one["name"] == MOVED)
+        assert "the last 3 of them were LOST" in moved["detail"]
 
 
 @pytest.mark.parametrize("brought", ["nothing", "the log's key", "another issuer's keys"])

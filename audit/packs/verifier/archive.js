@@ -6,6 +6,7 @@ const signatureName = 'manifest.note';
 const kinds = [
   [/^README\.txt$/, 'readme'],
   [/^log\/checkpoint$/, 'checkpoint'],
+  [/^log\/key-history$/, 'key_history'],
   [/^log\/time-token$/, 'time_token'],
   [/^log\/vkey$/, 'vkey'],
   [/^events\/[0-9]{12}\.entry$/, 'entry'],

@@ -36,19 +36,23 @@ async function checkPack(bytes, roots) {
     return refusedReport(error);
   }
   const told = tellApart(pack);
+  const followed = await followedHistory(pack, roots);
+  roots = { ...roots, logs: followed.logs, moves: followed.moves };
   const size = pack.members.size + 2;
   const checks = [
     check('archive', 'ok', `${size} members, each bit accounted for.`),
     check('manifest', 'ok', `It is of the log ${pack.manifest.origin}.`),
     await signedManifest(pack, roots),
     check('members', 'ok', 'None was added, taken, moved or changed.'),
+    ...followed.checks,
+    ...toldOf(roots.moves, pack.manifest.origin),
     await attempt('events', async () => complete(told)),
     await attempt('evidence', async () => named(told)),
   ];
   const events = [];
   for (const index of told.indices) events.push(await checkEvent(told, index, roots));
   const good = checks.every((one) => one.state === 'ok') && events.every((one) => one.ok);
-  const limits = notProven(told, events);
+  const limits = notProven(told, events, roots.moves);
   return { ok: good, words: pack.manifest.words, checks, events, not_proven: limits };
 }
 
@@ -202,6 +206,7 @@ async function checkRecord(told, index, entry, roots) {
       head = found;
       return `${head.origin} signed a tree of ${head.size} entries.`;
     }),
+    ...(head ? toldOf(roots.moves, head.origin) : []),
     await attempt('entry', async () => {
       const { action, outcome, recorded_at: at } = parseEntry(entry);
       return `${action} (${outcome}), recorded ${at}.`;
@@ -267,13 +272,19 @@ function packPasskeys(told) {
   }
 }
 
-function notProven(told, events) {
+// Each change of name by which a log came to its keys, with what was lost.
+function toldOf(moves, origin) {
+  return wayTo(moves, origin).map((move) => check('moved', 'ok', moveWords(move)));
+}
+
+function notProven(told, events, moves) {
   const unchecked = new Set();
   for (const event of events) {
     for (const one of event.checks) if (one.state === 'unchecked') unchecked.add(one.name);
   }
   return [
     ...always,
+    ...wayTo(moves, told.pack.manifest.origin).map(movedUnproven),
     sameForAll,
     ...new Set(told.withheld.map(withheldWords)),
     ...[...unchecked].sort().map((name) => `${name}: not checked here.`),

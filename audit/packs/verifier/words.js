@@ -5,6 +5,8 @@ const names = {
   manifest: 'The manifest can be read',
   signed: 'A log you trust signed the manifest',
   members: 'Every member is the one in the manifest',
+  history: 'What former keys signed of this log fits',
+  moved: 'The log went on under another name',
   events: 'Every event has its entry, openings and proof',
   evidence: 'The evidence is what the entries name',
   proof: 'The proof can be read',
@@ -30,6 +32,9 @@ const ownClaim =
   'from the issuer, and passkeys from whoever enrolled them.';
 const sameForAll =
   'That everyone is shown the same log: no quorum of witnesses that you trust has cosigned it.';
+const movedUnproven = (move) =>
+  `That nothing of ${move.from} was lost but what it says: who keeps a later checkpoint of it ` +
+  'holds the log to that (--since).';
 const always = [
   'That what the entries say is true: they show what was recorded, and that it was not changed.',
   'That nothing was left out: an act that was never recorded leaves no trace in any log.',

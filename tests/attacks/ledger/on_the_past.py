@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 
 from django.conf import settings
 
-from audit import heads, keyring, projection, renaming, sequencer
+from audit import clock, heads, keyring, packs, projection, renaming, sequencer
+from audit.ledger import keyhistory, note, origins
+from audit.load import load
 from audit.models import Entry, Event, EventRow, Openings
 from audit.record import record
-from tests.attacks.ledger.detecting import FOLLOWED, KEPT, STATE, TIMED, VERIFY, WITNESS
+from tests.attacks.ledger.detecting import FOLLOWED, KEPT, PACK, STATE, TIMED, VERIFY, WITNESS
 from tests.attacks.ledger.detecting import KEY as OWN_KEY
 from tests.attacks.ledger.table import DATABASE, FILES, KEY, attack
 from tests.attacks.ledger.world import World, undone
 from tests.attacks.tamper import owner
 from tests.audit.factories import OLU
+from tests.packs.bending import resigned
 
 
 def _files_back(world: World) -> None:
@@ -258,6 +262,47 @@ def a_loss_is_hidden_under_a_new_name(world: World) -> None:
 def a_new_name_comes_without_a_word_of_the_old_key(world: World) -> None:
     _renamed(world)
     keyring.write(replace(keyring.read(), statements=()))
+
+
+def _pack_again(world: World, change: Callable[[str], str]) -> None:
+    """A pack of the renamed log, in which its statement is another."""
+    _renamed(world)
+    sequencer.run_once()
+    selection = packs.of_event(load(world.event(0).id))
+    body = packs.build(selection, clock.now(), lambda _: True).body
+
+    def bend(held: dict[str, bytes]) -> dict[str, bytes]:
+        told = [change(one) for one in keyhistory.read(held["log/key-history"])]
+        return held | {"log/key-history": keyhistory.write(told)}
+
+    (world.desk / "pack.zip").write_bytes(resigned(body, bend))
+
+
+@attack(
+    KEY,
+    "changes what a pack of the renamed log says was lost, and signs it",
+    PACK,
+    "What former keys signed of this log fits",
+)
+def a_pack_tells_of_another_loss(world: World) -> None:
+    _pack_again(world, lambda told: told.replace("\nlast 1", "\nlast 2", 1))
+
+
+@attack(
+    KEY,
+    "puts a statement by keys of its own into a pack of the renamed log, and signs it",
+    PACK,
+    "What former keys signed of this log fits",
+)
+def a_pack_brings_a_strangers_statement(world: World) -> None:
+    def forged(told: str) -> str:
+        said = origins.parse(told)
+        one, two = note.new_key(said.old_origin), note.new_key(said.new_origin)
+        seeds = {one.vkey: one.seed, two.vkey: two.seed}
+        keys, names = ([one.vkey], [two.vkey]), (one.name, two.name)
+        return origins.write(names, said.kept, said.kept, keys, seeds, held=True)
+
+    _pack_again(world, forged)
 
 
 @attack(FILES, "puts the name back that the log had before", OWN_KEY, "is of the log")
