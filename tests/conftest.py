@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 from django.conf import settings
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from respx.mocks import HTTPCoreMocker
 
 from tests.support.tenant import LocalTenant, Secrets
@@ -21,6 +22,11 @@ pytest_plugins = ["tests.support.running_house"]
 
 # Pretended answers stand where httpcore's pool stands, and that is where our own lines do.
 HTTPCoreMocker.add_targets("outbound.lines.Lines")
+
+# No tenant fails that a loaded machine lets answer after httpx's five seconds. This is only
+# what a test waits for that says nothing else: the product always says how long it waits.
+for _what in ("connect", "read", "write", "pool"):
+    setattr(DEFAULT_TIMEOUT_CONFIG, _what, 60.0)
 
 # A loaded machine is no failure of a property.
 hypothesis.settings.register_profile(
