@@ -206,6 +206,8 @@ tenant_log.gap_found | Gap in the tenant log | found a gap in {target} | MEDIUM
 audit.viewed | Audit trail viewed | looked at the audit trail | INFO
 audit.exported | Audit trail exported | exported the audit trail | LOW
 audit.verified | Audit trail verified | verified the audit trail | INFO
+audit.view_shared | Saved view shared | shared {target} with those who read the trail | INFO
+audit.view_unshared | Saved view unshared | took back the shared {target} | INFO
 audit.imported | Records imported | imported {target} | INFO
 audit.quarantined | Records quarantined | set aside unreadable records of {target} | MEDIUM
 evidence.key_changed | Evidence key changed | wrapped the keys of the evidence store anew | HIGH

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from audit import clock, exports, verification
 from audit.exports import blocks
+from audit.saved import keeping
 
 
 def run() -> int:
     """Verify, write and clear away what is due; returns how many rows were looked after."""
-    looked_after = verification.run_due() + exports.run_due() + exports.drop_expired(clock.now())
+    now = clock.now()
+    looked_after = verification.run_due() + exports.run_due() + exports.drop_expired(now)
     blocks.fill()
-    return looked_after
+    return looked_after + keeping.purge(now)

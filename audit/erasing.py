@@ -18,6 +18,7 @@ from audit.models import (
     QuarantinedRow,
     VerificationRun,
 )
+from audit.saved import forgetting as saved_views
 from audit.subjects import Known, Store, Whose, knows, register
 
 LOG = "log"
@@ -116,6 +117,16 @@ register(
         lambda whose: len(forgetting.of(whose)),
         forgetting.forget,
         [f"audit.ExportJob.{name}" for name in forgetting.TEXTS],
+    )
+)
+register(
+    Store(
+        "saved_views",
+        "Saved views of the trail",
+        40,
+        saved_views.count,
+        saved_views.forget,
+        [f"audit.SavedView.{name}" for name in saved_views.COLUMNS],
     )
 )
 register(Store("cache", "The cache of the portal", 65, lambda _whose: 0, _clear_cache))

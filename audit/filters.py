@@ -37,3 +37,8 @@ def from_params(params: Mapping[str, str | Sequence[str]]) -> EventQuery:
 def from_dict(filter: Mapping[str, Any]) -> EventQuery:
     """Read the API's filter object; see `from_params`."""
     return EventQuery.from_dict(filter, VOCABULARY)
+
+
+def from_bar(text: str) -> EventQuery:
+    """Read the text of a query bar; see `from_params`."""
+    return EventQuery.from_bar(text, VOCABULARY)

@@ -6,6 +6,7 @@ from audit.models.export import ExportBlock, ExportJob
 from audit.models.imported import ImportedRow, QuarantinedRow
 from audit.models.last_change import LastChange
 from audit.models.projection import EventRow, Rollup
+from audit.models.saved_view import SavedView
 from audit.models.time_token import TimeToken
 from audit.models.tree import Checkpoint, Cosignature, Entry, Tile
 from audit.models.verification import VerificationRun
@@ -25,6 +26,7 @@ __all__ = [
     "Openings",
     "QuarantinedRow",
     "Rollup",
+    "SavedView",
     "Tile",
     "TimeToken",
     "VerificationRun",

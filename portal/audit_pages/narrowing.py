@@ -9,7 +9,7 @@ from typing import Any
 
 from audit import decisions
 from audit.charts import Facet
-from audit.ledger.query import Clause, EventQuery
+from audit.ledger.query import Clause, EventQuery, bar
 from audit.ledger.vocabulary import HUMAN_WORDS, SEVERITIES
 from audit.search import FACET_KEYS, Overview
 from portal.audit_pages.reading import Mistake, Reading, text_of
@@ -120,6 +120,19 @@ def _toggled(query: EventQuery, key: str, value: str) -> EventQuery:
     if value in query.values(key):
         return query.dropping(key, value)
     return query.including(key, value)
+
+
+def brief(query: EventQuery) -> str:
+    """The filter as the bar writes it, with keys of many values cut short."""
+    parts = [
+        _many(clause)
+        if len(clause.values) > _MANY * 2
+        else bar.write([(clause.key, clause.excluded, value) for value in clause.values])
+        for clause in query.clauses
+    ]
+    if query.order != "newest":
+        parts.append(f"order:{query.order}")
+    return " ".join(parts)
 
 
 def filters_on(query: EventQuery) -> int:

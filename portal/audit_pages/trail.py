@@ -71,6 +71,7 @@ def _context(reading: Reading, overview: Overview) -> dict[str, Any]:
     backward = page.prev_cursor and reading.url(query.at(page.prev_cursor))
     onward = page.next_cursor and reading.url(query.at(page.next_cursor))
     turned, size = query.dropping("order"), page.tree_size
+    here = reading.url(query.at("")).removeprefix("/audit/")
     return {
         "reading": reading,
         "rows": rows_of(page.rows, reading, loglevels.LogSizes(signed=page.tree_size)),
@@ -92,7 +93,8 @@ def _context(reading: Reading, overview: Overview) -> dict[str, Any]:
         "close_url": reading.url(),
         "pager_text": f"{len(page.rows):,} of {page.total} shown",
         "live": live.state(reading, size),
-        "export_url": f"/audit/exports/new/{reading.url(query.at('')).removeprefix('/audit/')}",
+        "export_url": f"/audit/exports/new/{here}",
+        "save_url": f"/audit/views/new/{here}" if query.clauses and not reading.mistakes else "",
     }
 
 

@@ -73,6 +73,7 @@ _GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
         "Evidence",
         (
             Place("/audit/", "Audit trail", "scroll", _STAFF, "Audit", frozenset({"auditor"})),
+            Place("/audit/views/", "Saved views", "bookmark", _STAFF),
             Place("/audit/exports/", "Exports", "download", _STAFF),
             Place("/audit/coverage/", "Coverage", "scale", _OVERSEERS),
             Place("/audit/ledger/", "Ledger", "shield-check", _STAFF),

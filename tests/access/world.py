@@ -52,6 +52,7 @@ def prepare(house: House) -> World:
     auditor = house.visit("auditor", "/audit/exports/new/?action=approval.denied")
     job = _export(auditor)
     run = _verification(house, auditor)
+    view = _saved_view(auditor, house)
     _suspended(house)
     _escalated(house)
     reviews = _reviews(house)
@@ -70,6 +71,7 @@ def prepare(house: House) -> World:
         ("event_id",): [(event,) for event in events],
         ("run_id",): [(run,)],
         ("job_id",): [(job,)],
+        ("view_id",): [(view,)],
         ("approval_id",): [(id,) for id in approvals],
         ("account_id",): [(id,) for id in accounts],
         ("account_id", "allowance_id"): [(accounts[0], accounts[0])],
@@ -103,6 +105,19 @@ def _export(auditor: Person) -> str:
     page.wait_for_url(re.compile(r"/audit/exports/[0-9a-f-]{36}/"))
     expect(page.get_by_role("link", name="Download", exact=True)).to_be_visible()
     return page.url.rstrip("/").rpartition("/")[2]
+
+
+def _saved_view(auditor: Person, house: House) -> str:
+    """A view with a long name, of the auditor and shared; its page is its owner's."""
+    page = auditor.page
+    page.goto(house.url("/audit/?outcome=denied&-action=skill.*"))
+    page.get_by_role("link", name="Save this view").click()
+    page.get_by_label("Name", exact=True).fill(LONG)
+    page.get_by_label("Everybody who may read the trail").check()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("is saved. Everybody who reads the trail sees it.")).to_be_visible()
+    rows = house.stack.rows("SELECT id FROM audit_savedview ORDER BY created DESC")
+    return str(UUID(str(rows[0]["id"])))
 
 
 def _verification(house: House, auditor: Person) -> str:

@@ -47,7 +47,7 @@ NOT_PAGES = {
     "erasure-person", "erasure-decide", "erasure-certificate",
     "ibom", "review-next", "review-result", "review-close", "review-revoke",
     "withdraw", "wake", "scope-rules", "account-history", "remediation-retry",
-    "access-revoke",
+    "access-revoke", "audit-view-count", "audit-view-remove", "audit-view-restore",
 }  # fmt: skip
 TEN_MINUTES = timedelta(minutes=10)
 
@@ -110,6 +110,7 @@ def addresses(wire: Wire, edge_wire: Wire) -> Iterator[dict[str, str]]:
         "<str:handle>": "no-such-key",
         "<uuid:review_id>": str(account.id),
         "<uuid:item_id>": str(account.id),
+        "<uuid:view_id>": str(account.id),
         "<int:pk>": str(finding.pk),
         "<str:connection>": "github",
         "<kind:kind>/<asset_name:name>": "skill/pdf-exfil",

@@ -27,6 +27,7 @@ from audit.models import (
     Openings,
     QuarantinedRow,
     Rollup,
+    SavedView,
     Tile,
     TimeToken,
     VerificationRun,
@@ -44,6 +45,7 @@ NOT_HELD: dict[Model, str] = {
     QuarantinedRow: "a list for a person to look at and delete; the event of the import commits to "
     "what was set aside",
     ExportBlock: "a cache that may be deleted; a line counts only under its HMAC",
+    SavedView: "no evidence: how somebody likes to look; sharing one is an event with its filter",
     LastChange: "no evidence: a random mark by which processes forget what they kept",
     WitnessState: "what a witness answered last; what counts are cosignatures, and what "
     "stops the signing is a file",

@@ -1,0 +1,49 @@
+"""Views of the trail that people saved."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db import models
+
+from audit.models.fields import ExactJSONField
+
+
+class SavedView(models.Model):
+    """One filter with a name. No evidence: it tells how somebody looks, and decides nothing.
+
+    `filter` is the canonical text of `EventQuery.to_bar`; it is parsed anew at every look, so one
+    that an older version understood may have mistakes. A deleted one stays for a day, to be brought
+    back by whoever removed it. `owner` and `removed_by` are subject keys; "" is nobody any more.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.CharField(max_length=64, blank=True)
+    maker: models.Field[Any, Any] = ExactJSONField(default=dict)  # sub, name, email of the owner
+    name = models.CharField(max_length=80)
+    description = models.CharField(max_length=300, default="", blank=True)
+    filter = models.TextField(blank=True)
+    shared = models.BooleanField(default=False)
+    created = models.DateTimeField()
+    changed = models.DateTimeField()
+    removed = models.DateTimeField(null=True)
+    removed_by = models.CharField(max_length=64, default="", blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["owner"], name="audit_view_owner"),
+            models.Index(
+                fields=["-changed", "-id"],
+                condition=models.Q(shared=True),
+                name="audit_view_shared",
+            ),
+            models.Index(
+                fields=["removed"],
+                condition=models.Q(removed__isnull=False),
+                name="audit_view_removed",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({'shared' if self.shared else 'private'})"
