@@ -123,6 +123,14 @@ class Portal:
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         return self._answer(self._authorized("PUT", path, json=dict(body), headers=headers))
 
+    def delete(self, path: str) -> Answer:
+        """DELETE as the operator.
+
+        Raises:
+            AtaError: the portal's code, `unreachable`, or `unexpected_answer`.
+        """
+        return self._answer(self._authorized("DELETE", path, headers={}))
+
     def post(self, path: str, body: Mapping[str, object], *, idempotency_key: str = "") -> Answer:
         """POST as the operator; with an idempotency key, tried again when nobody answers.
 

@@ -1,4 +1,4 @@
-"""`ata audit search|tail|export|entries|sample|coverage`."""
+"""`ata audit search|tail|export|entries|sample|coverage|views`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ata.commands import views
 from ata.commands.coverage import coverage
 from ata.commands.sampling import sample
 from ata.errors import AtaError, Unreachable, usage_error
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Search, follow or export the audit trail.", no_args_is_help=True, rich_markup_mode=None
 )
+app.add_typer(views.app, name="views")
 
 TAIL_INTERVAL_S = 2.0
 _REMEMBERED = 10_000
@@ -41,6 +43,12 @@ _KEYS = (
 )
 Filters = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE|TEXT]...", help="What to show.")
+]
+View = Annotated[
+    str,
+    typer.Option(
+        "--view", metavar="NAME", help="Start from a saved view; keys given here replace its own."
+    ),
 ]
 
 
@@ -58,15 +66,18 @@ def search(
     ctx: typer.Context,
     filters: Filters = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most this many events.")] = 50,
+    view: View = "",
     json_output: Json = False,
 ) -> None:
     """Search the audit trail, newest first."""
     from ata.filters import read_filters
     from ata.portal import Portal
+    from ata.views import narrowed
 
     screen = open_screen(ctx, json_output)
     query = read_filters(filters or [])
     with Portal.open() as portal:
+        query = narrowed(portal, view, query) if view else query
         pages = _Pages(portal, query)
         events = list(islice(pages.events(), limit))
     screen.rows(
@@ -115,12 +126,14 @@ def export(
         Path | None, typer.Option("--output", dir_okay=False, help="Where to write it.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    view: View = "",
     json_output: Json = False,
 ) -> None:
     """Export the events of a filter to a file, with the manifest that proves it beside it."""
     from ata.exports import export_to
     from ata.filters import read_filters
     from ata.portal import Portal
+    from ata.views import narrowed
 
     screen = open_screen(ctx, json_output)
     query = read_filters(filters or [])
@@ -129,6 +142,7 @@ def export(
     if path.exists() and not force:
         raise usage_error(f"{path} exists already.", "Name another with --output, or add --force.")
     with Portal.open() as portal:
+        query = narrowed(portal, view, query) if view else query
         export_to(portal, screen, query, format.value, path)
 
 

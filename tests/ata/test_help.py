@@ -32,6 +32,7 @@ HELP = [
     ("subject", "hold"),
     ("audit", "search"),
     ("audit", "export"),
+    ("audit", "views", "save"),
     ("verify",),
     ("witness",),
 ]
