@@ -17,6 +17,7 @@ import pytest
 
 from tests.connections.broker_house import House, Said, house
 from tests.support.stack import CHECKOUT, eventually
+from tests.support.written import written
 
 type Cause = Callable[[House, str], Said]
 
@@ -264,11 +265,12 @@ def test_nothing_of_a_token_is_written_anywhere_nor_on_a_command_line(place: Hou
     token = place.vault.token(sub)
     given = place.ask(token).token
     place.ask(place.vault.token(place.person("another")))
-    written = [path for path in place.folder.rglob("*") if path.is_file()]
-    assert any(path.name == "portal.log" for path in written)
-    seen = [Path(f"/proc/{place.server.pid}/{name}") for name in ("cmdline", "environ")]
-    for path in [*written, *seen]:
-        raw = path.read_bytes()
+    found = written(place.folder)
+    assert any(path.name == "portal.log" for path in found)
+    for name in ("cmdline", "environ"):
+        path = Path(f"/proc/{place.server.pid}/{name}")
+        found[path] = path.read_bytes()
+    for path, raw in found.items():
         assert given.encode() not in raw, path
         assert token.encode() not in raw, path
 

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.support.tenant import Browser, LocalTenant
+from tests.support.written import written
 from tests.tenant.actors import APPROVALS, DETAILS, INTENT_TYPE, SUBS, Asker, Phone
 from tests.tenant.vault_actors import (
     API,
@@ -254,7 +255,7 @@ def test_the_token_is_reused_while_it_lives_and_renewed_when_it_is_over(
 
 def test_the_database_holds_no_provider_token(operator: Member, tenant_server: LocalTenant) -> None:
     token = exchange(tenant_server, operator.api_token()).json()["access_token"]
-    stored = b"".join(path.read_bytes() for path in tenant_server.var_dir.glob("tenant.sqlite3*"))
+    stored = b"".join(written(tenant_server.var_dir, "tenant.sqlite3*").values())
     assert SUBS["operator"].encode() in stored
     assert token.encode() not in stored
     for prefix in (b"ghr_", b"ghu_", b"xoxe-1-", b"xoxp-"):
