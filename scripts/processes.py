@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 import threading
 import time
+import traceback
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from honcho import manager as honcho_manager
 from honcho.manager import Manager
@@ -93,16 +97,46 @@ def _unready(env: Env) -> set[str] | None:
         return None
 
 
+class _Printer(Printer):  # type: ignore[misc]
+    """Takes one line at a time: a signal is told of by its handler, maybe in the middle of a line.
+
+    Two at once are no rarity: whoever stops a group signals `make`, too, and that passes it on.
+    """
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._later: list[Any] | None = None  # None while nothing is being written
+
+    def write(self, message: Any) -> None:
+        """Write a line, behind the one that is being written."""
+        if self._later is not None:
+            self._later.append(message)
+            return
+        self._later = later = [message]
+        try:
+            while later:
+                super().write(later.pop(0))
+        finally:
+            self._later = None
+
+
 def run_all(env: Env, child: dict[str, str], on_ready: Callable[[], None]) -> int:
     """Run every process until one gives up or Ctrl-C; returns the exit code."""
     honcho_manager.KILL_WAIT = 15  # seconds; the worker finishes what it holds first
-    manager = Manager(Printer(sys.stdout, prefix=True))
+    manager = Manager(_Printer(sys.stdout, prefix=True))
     for name, command in commands(env).items():
         line = shlex.join(kept(command))
         manager.add_process(name, line, quiet=False, env=child, cwd=str(BASE_DIR))
     waiter = threading.Thread(target=_tell_when_ready, args=(env, on_ready), daemon=True)
     waiter.start()
-    manager.loop()
+    try:
+        manager.loop()
+    except BaseException:
+        # Whoever left here as usual would wait for processes that nobody told to end. When we are
+        # gone, `keep.sh` ends them.
+        with suppress(Exception):
+            traceback.print_exc()
+        os._exit(1)
     stopped_by_a_person = manager.returncode in {130, 143}
     return 0 if stopped_by_a_person else manager.returncode or 0
 
