@@ -144,7 +144,10 @@ def create(request: HttpRequest, body: ViewIn) -> JsonResponse:
 def one(request: HttpRequest, view_id: UUID) -> JsonResponse:
     """The count is exact to 10,000 and where the hourly counts tell."""
     me = _reader(request)
-    view = _visible(request, me, view_id)
+    try:
+        view = keeping.find(me, view_id)
+    except SavedView.DoesNotExist:
+        raise _none(request, view_id) from None
     query, events = query_of(view.filter), None
     if not query.errors:
         total = search.total(query)
@@ -161,9 +164,10 @@ def one(request: HttpRequest, view_id: UUID) -> JsonResponse:
 def change(request: HttpRequest, view_id: UUID, body: ViewIn) -> JsonResponse:
     """Replaces all of it: what is left out is empty, and `shared` is false."""
     me = _reader(request)
-    _visible(request, me, view_id)
     try:
         return JsonResponse(_json(keeping.change(me, view_id, _wanted(body)), me))
+    except SavedView.DoesNotExist:
+        raise _none(request, view_id) from None
     except NotSaved as problem:
         raise _problem(problem) from None
     except NotYourView:
@@ -179,9 +183,10 @@ def change(request: HttpRequest, view_id: UUID, body: ViewIn) -> JsonResponse:
 def remove(request: HttpRequest, view_id: UUID) -> HttpResponse:
     """For a day the page /audit/views/ offers to bring it back."""
     me = _reader(request)
-    _visible(request, me, view_id)
     try:
         keeping.remove(me, view_id)
+    except SavedView.DoesNotExist:
+        raise _none(request, view_id) from None
     except NotYourView:
         raise _not_yours() from None
     return HttpResponse(status=204)
@@ -194,15 +199,11 @@ def _reader(request: HttpRequest) -> Actor:
     return me
 
 
-def _visible(request: HttpRequest, me: Actor, view_id: UUID) -> SavedView:
-    try:
-        return keeping.find(me, view_id)
-    except SavedView.DoesNotExist:
-        pass
+def _none(request: HttpRequest, view_id: UUID) -> Problem:
     if SavedView.objects.filter(id=view_id, removed=None).exists():
         mark(request, "not_yours", certain=True)
     # One answer for both, so that nobody learns which ids exist.
-    raise Problem(404, "not_found", "There is no such view, or it is not yours to see.")
+    return Problem(404, "not_found", "There is no such view, or it is not yours to see.")
 
 
 def _wanted(body: ViewIn) -> Wanted:

@@ -107,6 +107,8 @@ def edit(request: HttpRequest, view_id: UUID) -> HttpResponse:
     query = filters.from_bar(request.POST.get("bar", ""))
     try:
         changed = keeping.change(me, view_id, _wanted(request.POST, query))
+    except SavedView.DoesNotExist:  # removed meanwhile
+        raise _none(view_id) from None
     except NotYourView:
         raise PermissionDenied(_ONLY_ITS_OWNER) from None
     except (NotSaved, InvalidQuery) as problem:
@@ -120,10 +122,10 @@ def edit(request: HttpRequest, view_id: UUID) -> HttpResponse:
 @for_readers
 def remove(request: HttpRequest, view_id: UUID) -> HttpResponse:
     """Remove a view; the list offers to bring it back."""
-    me = actor(request)
-    _found(me, view_id)
     try:
-        keeping.remove(me, view_id)
+        keeping.remove(actor(request), view_id)
+    except SavedView.DoesNotExist:
+        raise _none(view_id) from None
     except NotYourView:
         raise PermissionDenied(_ONLY_ITS_OWNER) from None
     return HttpResponseRedirect(f"/audit/views/?removed={view_id}")
@@ -148,7 +150,11 @@ def _found(me: Actor, view_id: UUID) -> SavedView:
     try:
         return keeping.find(me, view_id)
     except SavedView.DoesNotExist:
-        raise Http404(f"no view {view_id}") from None
+        raise _none(view_id) from None
+
+
+def _none(view_id: UUID) -> Http404:
+    return Http404(f"no view {view_id}")
 
 
 def _page(params: QueryDict) -> int:
