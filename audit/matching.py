@@ -187,6 +187,8 @@ class Finder:
         if self.sample is None or plan not in self._asked:
             return None
         start = beyond if beyond is not None else (self.size if descending else -1)
+        if not descending and start >= self.size:
+            return None  # the sample knows nothing of what lies there: others were placed since
         places = [row[PLACE["seq"]] for row in self.sample.matches(self._asked.index(plan))]
         ahead = [p for p in places if (p < start if descending else p > start)]
         near = (max if descending else min)(ahead, default=-1 if descending else self.size)

@@ -108,3 +108,16 @@ def test_oldest_first_shows_each_event_once_and_in_order(trail: set[str], bar: s
         sequencer.run_once()
         places = {str(id): seq for id, seq in EventRow.objects.values_list("event", "seq")}
         assert [places[id] for id in found] == list(range(len(found))), moment
+
+
+@pytest.mark.parametrize("bar", ["", "documents"])
+def test_a_cursor_that_is_placed_past_the_known_tree_leads_on(trail: set[str], bar: str) -> None:
+    """More get their places than a sample of the tree looked at before can tell of."""
+    query = EventQuery.from_bar(f"order:oldest {bar}")
+    for moment in range(1, 8):
+        write(30)
+        last = EventRow.objects.order_by("event").last()
+        assert last is not None
+        with before_statement(moment, arrive):
+            page = search.page(query.at(f"p{last.event.hex}"), limit=50)
+        assert all(row.event > last.event for row in page.rows), moment
