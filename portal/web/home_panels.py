@@ -55,3 +55,14 @@ class Home:
     panels: list[Panel] = field(default_factory=list)
     said: str = ""
     said_url: str = ""
+
+    @property
+    def columns(self) -> list[list[Panel]]:
+        """The panels in two columns, each below the shorter one: none leaves a hole beside it."""
+        columns: list[list[Panel]] = [[], []]
+        heights = [0, 0]
+        for panel in self.panels:
+            shorter = heights.index(min(heights))
+            columns[shorter].append(panel)
+            heights[shorter] += 2 + max(len(panel.lines), 1)  # its head is as high as two lines
+        return [column for column in columns if column]

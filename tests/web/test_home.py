@@ -16,7 +16,7 @@ from audit.record import record
 from connections.models import ConnectedAccount, Need, State, Use
 from enforcement.models import Asset, Finding, Scan
 from portal.web import home, home_audit
-from portal.web.home_panels import Home
+from portal.web.home_panels import Home, Line, Panel
 from tests.support.pages import signed_in
 from tests.support.sign_in import SUBS
 
@@ -204,3 +204,11 @@ def test_what_waits_for_me_comes_first() -> None:
         assert words.index("Waiting for your answer") < words.index("on hold")
         assert approval.current.code in words
         assert "Waiting for your answer" not in shown(signed_in("operator", "operator"))
+
+
+def test_a_short_panel_leaves_no_hole_beside_a_long_one() -> None:
+    long, short = [Line("decided")] * 6, [Line("waits")]
+    panels = [Panel("a", [], "none"), Panel("b", long, ""), Panel("c", short, "")]
+    columns = [[panel.title for panel in column] for column in Home(panels=panels).columns]
+    assert columns == [["a", "c"], ["b"]]
+    assert Home(panels=panels[:1]).columns == [panels[:1]] and Home().columns == []
