@@ -1,4 +1,4 @@
-"""`ata audit search|tail|export|entries|sample|coverage|views`."""
+"""`ata audit search|tail|export|entries|sample|coverage|quarantine|views`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import typer
 
 from ata.commands import views
 from ata.commands.coverage import coverage
+from ata.commands.quarantine import quarantine
 from ata.commands.sampling import sample
 from ata.errors import AtaError, Unreachable, usage_error
 from ata.options import Json, open_screen
@@ -34,6 +35,7 @@ _REMEMBERED = 10_000
 # `-key=value` excludes; without this it would be read as an option.
 _FILTERS_MAY_START_WITH_A_DASH = {"ignore_unknown_options": True}
 app.command()(coverage)
+app.command()(quarantine)
 app.command(context_settings=_FILTERS_MAY_START_WITH_A_DASH)(sample)
 _KEYS = (
     "Keys: q action actor target outcome severity source instance connection agent approval "

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from audit.importing import jsontext
 from audit.importing.masking import mask
@@ -94,6 +95,13 @@ class Quarantine:
                 names = ("table", "row_id", "reason", "digest")
                 self.listed.append(dict(zip(names, line, strict=True)))
 
+    def recorded(self, event: UUID) -> None:
+        """Name the event that tells of them, in its transaction.
+
+        Rows that a killed import left unnamed are of the next one of the instance.
+        """
+        QuarantinedRow.objects.filter(instance=self.instance, event=None).update(event=event)
+
     def _row(self, rejected: Rejected) -> QuarantinedRow:
         row = rejected.row
         shown = {column: _cut(value) for column, value in row.values.items()}
@@ -104,6 +112,7 @@ class Quarantine:
             reason=rejected.reason,
             detail=rejected.detail,
             digest=content_digest(row),
+            size=row.size,
             content=mask(jsontext.loggable(shown)),
             seen=self.now,
         )

@@ -42,15 +42,22 @@ class QuarantinedRow(models.Model):
     row_id = models.TextField()  # its id, or rowid:N where it has no usable one
     reason = models.TextField()  # a code of audit.importing.quarantine
     detail = models.TextField()
-    digest = models.BinaryField(max_length=32)
+    digest = models.BinaryField(max_length=32)  # of what came, whole and unmasked
+    size = models.PositiveBigIntegerField(null=True)  # about how many bytes came
     content = ExactJSONField(default=dict)
     seen = models.DateTimeField()
+    event = models.UUIDField(null=True)  # the audit.quarantined; None until its import has ended
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["instance", "table", "row_id", "digest"], name="audit_quarantined_once"
             )
+        ]
+        indexes = [
+            models.Index(fields=["instance", "id"], name="audit_quarantined_source"),
+            models.Index(fields=["reason", "id"], name="audit_quarantined_reason"),
+            models.Index(fields=["event"], name="audit_quarantined_event"),
         ]
 
     def __str__(self) -> str:

@@ -33,9 +33,8 @@ def keep(feed: Feed, bad: Sequence[Malformed], now: datetime) -> None:
     fresh = [row for row in rows if bytes(row.digest) not in known]
     if not fresh:
         return
-    QuarantinedRow.objects.bulk_create(fresh[:MOST], ignore_conflicts=True)
     whole = hashlib.sha256(b"".join(bytes(row.digest) for row in fresh))
-    record(
+    told = record(
         SYSTEM,
         "audit.quarantined",
         source="auth0",
@@ -48,6 +47,9 @@ def keep(feed: Feed, bad: Sequence[Malformed], now: datetime) -> None:
             "listed": min(len(fresh), MOST),
         },
     )
+    for row in fresh:
+        row.event = told.id
+    QuarantinedRow.objects.bulk_create(fresh[:MOST], ignore_conflicts=True)
 
 
 def _kept(digests: set[bytes]) -> set[bytes]:
@@ -70,6 +72,7 @@ def _row(item: Malformed, now: datetime) -> QuarantinedRow:
         reason=item.reason,
         detail=item.detail,
         digest=digest,
+        size=item.size,
         content=mask(content),
         seen=now,
     )

@@ -13,6 +13,16 @@ from connections.models import LogKind
 MOST: Final = 5000
 """Entries of one delivery; Auth0 sends far fewer."""
 
+REASONS: Final = {
+    "not_json": "no JSON",
+    "not_an_object": "no members, where an entry is an object",
+    "no_log_id": "no usable log_id",
+    "no_type": "no usable type",
+    "no_date": "no readable date",
+    "bad_member": "a member that is no short text",
+}
+"""Why an item is no entry, in words that follow "has"."""
+
 _LONGEST: Final = 65_536
 _DEEPEST: Final = 40
 _KINDS: Final = {
@@ -47,6 +57,7 @@ class Malformed:
     reason: str
     detail: str
     content: Any = field(repr=False)
+    size: int | None = None  # bytes; None where it cannot be told
 
 
 class TooMany(ValueError):
@@ -82,7 +93,7 @@ def _of_line(line: bytes) -> Entry | Malformed:
         return entry_of(_parse(line))
     except ValueError as error:
         told = line[:2000].decode("utf-8", "replace").replace("\0", "\ufffd")
-        return Malformed("", "not_json", str(error)[:200], {"text": told})
+        return Malformed("", "not_json", str(error)[:200], {"text": told}, len(line))
 
 
 def _parse(text: bytes) -> Any:
@@ -149,17 +160,17 @@ def _moment(value: object) -> datetime | None:
 
 
 def _malformed(log_id: str, reason: str, detail: str, item: Any) -> Malformed:
-    return Malformed(log_id, reason, detail, _shown(item))
+    return Malformed(log_id, reason, detail, *_shown(item))
 
 
-def _shown(item: Any) -> Any:
-    """What was sent, as far as a row can hold it."""
+def _shown(item: Any) -> tuple[Any, int | None]:
+    """What was sent, as far as a row can hold it, and how many bytes it has as JSON."""
     try:
         text = json.dumps(item, ensure_ascii=True)
     except (ValueError, RecursionError):
-        return {"text": "(nested too deeply to be shown)"}
+        return {"text": "(nested too deeply to be shown)"}, None
     unfit = len(text) > _LONGEST or "\\u0000" in text or "\\ud" in text or _deep(item)
-    return {"text": text[:2000].replace("\\", "/")} if unfit else item
+    return {"text": text[:2000].replace("\\", "/")} if unfit else item, len(text)
 
 
 def _deep(item: Any) -> bool:

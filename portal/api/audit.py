@@ -17,6 +17,7 @@ from audit.search import BadCursor
 from portal.api import bodies, contract, filtering, shapes
 from portal.api.audit_entries import router as entries_of_a_tree
 from portal.api.audit_exports import router as exports
+from portal.api.audit_quarantine import router as set_aside
 from portal.api.audit_views import router as views
 from portal.api.auth import caller
 from portal.api.coverage import router as coverage
@@ -30,6 +31,7 @@ router = Router(tags=["Audit"])
 router.add_router("/exports", exports)
 router.add_router("/views", views)
 router.add_router("", entries_of_a_tree)
+router.add_router("", set_aside)
 router.add_router("", coverage)
 
 PAGE = 50

@@ -185,7 +185,7 @@ def _set_aside() -> dict[str, Any]:
     more = "more than " if found.total() > _SET_ASIDE else ""
     by = ", ".join(f"{name or 'no instance'} {n:,}" for name, n in sorted(found.items()))
     words = f"{more}{min(found.total(), _SET_ASIDE):,} are kept aside: {by}"
-    return _gap("Rows that could not become events", "warn", words, "")
+    return _gap("Rows that could not become events", "warn", words, "/audit/quarantine/")
 
 
 def _compared() -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -12,13 +13,14 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from audit import proofs
+from audit.actor import Actor
 from audit.importing.masking import mask
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import merkle, proof
 from audit.load import Recorded
 from audit.models import Event
 from audit.proofs import NotSequenced
-from portal.audit_pages import exhibit
+from portal.audit_pages import exhibit, quarantine
 from portal.audit_pages.path_picture import PathPicture, picture
 from portal.audit_pages.readers import may_read, reads_everything
 from portal.env import env
@@ -54,11 +56,17 @@ def event(request: HttpRequest, event_id: UUID) -> HttpResponse:
             f"ata verify evidence-{short}.zip --vkey '{proofs.vkey()}' --issuer-keys jwks.json"
         ),
         "crumbs": [{"text": "Audit trail", "url": "/audit/"}, {"text": "Event"}],
+        "set_aside_url": _set_aside(found.event, actor(request)),
         "reads_all": reads_everything(actor(request)),
         "bodies": exhibit.bodies_of(found.event, actor(request)),
         "permalink": f"{settings.PORTAL_URL}{found.url}",
     }
     return render(request, "audit/event.html", context)
+
+
+def _set_aside(event: dict[str, Any], who: Actor) -> str:
+    told = event["action"] == "audit.quarantined" and who.roles & quarantine.READERS
+    return f"{quarantine.PATH}?event={event['id']}" if told else ""
 
 
 @require_safe

@@ -1,4 +1,4 @@
-"""Home about alarms of identity: who came in without the issuer, and who tried."""
+"""Home about alarms: who came in without the issuer, or tried, and input that was set aside."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from portal.web.home_panels import MOST, Line, Panel
 
 _SHOWN_FOR = timedelta(days=30)
 _URL = "/audit/?action=breakglass.used"
+_QUARANTINE = "/audit/quarantine/"
 
 
 def break_glass() -> list[Panel]:
@@ -26,3 +27,14 @@ def break_glass() -> list[Panel]:
         for row in rows[:MOST]
     ]
     return [Panel("Break-glass sign-ins", lines, "", _URL, "All of them")] if lines else []
+
+
+def set_aside() -> list[Panel]:
+    """Input of the last month that could not become events; no panel where there was none."""
+    since = clock.now() - _SHOWN_FOR
+    rows = EventRow.objects.filter(action="audit.quarantined", time__gte=since).order_by("-time")
+    lines = [
+        Line(row.sentence, f"{_QUARANTINE}?event={row.event}", row.time, severity="MEDIUM")
+        for row in rows[:MOST]
+    ]
+    return [Panel("Input set aside", lines, "", _QUARANTINE, "All rows")] if lines else []

@@ -51,7 +51,7 @@ def auditor(me: Actor) -> Home:
             ),
             pending(me),
         ],
-        panels=[*home_alarms.break_glass(), latest()],
+        panels=[*home_alarms.break_glass(), *home_alarms.set_aside(), latest()],
     )
 
 

@@ -13,7 +13,7 @@ from connections.models import ConnectedAccount, Need, Notice, State
 from connections.overview import Past
 from connections.standing import Standing
 from enforcement.kinds import called
-from portal.web.home_alarms import break_glass
+from portal.web.home_alarms import break_glass, set_aside
 from portal.web.home_audit import latest, pending
 from portal.web.home_panels import MOST, Home, Line, Panel, Tile
 from portal.web.times import relative
@@ -65,6 +65,7 @@ def admin(me: Actor) -> Home:
         ],
         panels=[
             *break_glass(),
+            *set_aside(),
             Panel(
                 "Revocations to finish",
                 lines,

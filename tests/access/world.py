@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 
 from approvals.policy.versions import default
 from tests.access.routes import Samples
+from tests.audit import imports
 from tests.stories.house import House, fresh
 from tests.stories.member import connect
 from tests.stories.passkeys import arrive_freshly, make_passkey, plug_in
@@ -81,6 +82,7 @@ def prepare(house: House) -> World:
         ("policy_digest",): [(default().digest,)],
         ("handle",): [(_passkey(house),)],
         ("need_id",): [("1",)],
+        ("row_id",): [(_set_aside(house),)],
         ("access_id",): [(accounts[0],)],
         ("step",): [(accounts[0],)],
         ("public_id",): [("none",)],
@@ -126,6 +128,18 @@ def _verification(house: House, auditor: Person) -> str:
     page.get_by_role("button", name="Verify").click()
     expect(page.get_by_role("heading", name="Everything holds")).to_be_visible(timeout=60_000)
     return page.url.rstrip("/").rpartition("/")[2]
+
+
+def _set_aside(house: House) -> str:
+    """A row of an import without a time, in a table of DefenseClaw's, with a long id."""
+    path = house.stack.var_dir / "set-aside.db"
+    imports.change(path, "CREATE TABLE audit_events (id, timestamp, action, target, actor)")
+    imports.insert(path, "audit_events", id=LONG, action="scan", target=LONG, actor="x")
+    command = ("manage.py", "import_defenseclaw", str(path), "--instance", "edge-1")
+    done = house.stack.run(*command)
+    assert done.returncode == 0, done.stderr
+    (row,) = house.stack.rows("SELECT max(id) AS id FROM audit_quarantinedrow")
+    return str(row["id"])
 
 
 def _suspended(house: House) -> None:

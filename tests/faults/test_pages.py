@@ -112,6 +112,7 @@ def addresses(wire: Wire, edge_wire: Wire) -> Iterator[dict[str, str]]:
         "<uuid:item_id>": str(account.id),
         "<uuid:view_id>": str(account.id),
         "<int:pk>": str(finding.pk),
+        "<int:row_id>": "1",  # nothing is set aside
         "<str:connection>": "github",
         "<kind:kind>/<asset_name:name>": "skill/pdf-exfil",
     }
