@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from celery.schedules import schedule
 from django.utils.csp import CSP
 
 from portal.databases import broker_options, cache, database
@@ -183,7 +182,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     # The sweeps find due rows by themselves; beat is only a second hint beside the worker's loops.
-    "sweep-approvals": {"task": "approvals.tasks.sweep", "schedule": schedule(5)},
+    "sweep-approvals": {"task": "approvals.tasks.sweep", "schedule": 5.0},
 }
 
 MAILERS = {"default": mailer(env.MAILER_URL)}

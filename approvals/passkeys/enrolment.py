@@ -14,12 +14,31 @@ from datetime import timedelta
 from approvals import clock, secret_box
 from approvals.intent import digest
 from approvals.passkeys import party
-from approvals.passkeys.registration import Registered
 from audit.actor import Actor
 from audit.record import record
 
 _BOX = "passkey"
 _KEPT_FOR = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A credential that was checked.
+
+    Attributes:
+        credential_id: base64url without padding.
+        public_key: SubjectPublicKeyInfo, DER.
+        algorithm: its COSE number.
+        attestation: `none` or `self`.
+    """
+
+    credential_id: str
+    public_key: bytes
+    algorithm: int
+    transports: tuple[str, ...]
+    backed_up: bool
+    attestation: str
+    sign_count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ the key's own signature; a maker's certificate is not judged and therefore not t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from secrets import token_bytes
 from typing import Any, Final
 
@@ -36,6 +35,7 @@ from fido2.webauthn import (
 
 from approvals.models import Passkey
 from approvals.passkeys import party
+from approvals.passkeys.enrolment import Registered
 from audit.actor import Actor
 
 LONGEST_ID: Final = 1023  # bytes of a credential id (section 4, "Credential ID")
@@ -50,26 +50,6 @@ class NotRegistered(ValueError):
         super().__init__(detail)
         self.code = code
         self.detail = detail
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A credential that was checked.
-
-    Attributes:
-        credential_id: base64url without padding.
-        public_key: SubjectPublicKeyInfo, DER.
-        algorithm: its COSE number.
-        attestation: `none` or `self`.
-    """
-
-    credential_id: str
-    public_key: bytes
-    algorithm: int
-    transports: tuple[str, ...]
-    backed_up: bool
-    attestation: str
-    sign_count: int
 
 
 def new_challenge() -> bytes:

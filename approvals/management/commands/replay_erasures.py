@@ -7,12 +7,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from approvals.erasing import replay, tombstones
+from audit.management.of_data import OF_DATA
 
 
 class Command(BaseCommand):
     """Run it after a restore and before the portal starts; the worker does the same by itself."""
 
     help = "Erase again everybody who was erased after the database at hand was backed up."
+    requires_system_checks = OF_DATA
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -7,12 +7,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from audit import proofs
+from audit.management.of_data import OF_DATA
 
 
 class Command(BaseCommand):
     """Print the newest signed checkpoint (C2SP signed note)."""
 
     help = "Print the newest signed checkpoint; --key prints the keys that verify it instead."
+    requires_system_checks = OF_DATA
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--key", action="store_true", help="print the verifier keys")

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from audit import importing
 from audit.importing import integrity, people
 from audit.importing.quarantine import REASONS
+from audit.management.of_data import OF_DATA
 
 
 class Command(BaseCommand):
@@ -22,6 +23,7 @@ class Command(BaseCommand):
         "Import every evidence row of a DefenseClaw audit database (any generation, opened "
         "read-only). Run it as often as you like: rows already imported are counted as duplicates."
     )
+    requires_system_checks = OF_DATA
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument(

@@ -12,6 +12,7 @@ from audit import adoption, renaming, sequencer
 from audit.adopted import Adoption
 from audit.adoption import AdoptionRefused, Found
 from audit.logkey import LedgerIdentityError
+from audit.management.of_data import OF_DATA
 
 
 class Command(BaseCommand):
@@ -22,6 +23,7 @@ class Command(BaseCommand):
         "signing goes on above every size that was signed before, and the log tells of it. With "
         "--new-origin the log goes on under another name, of which no size was ever signed."
     )
+    requires_system_checks = OF_DATA
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--yes", action="store_true", help="adopt it")

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from audit import keyring, keyrotation, sequencer
 from audit.keyrotation import Rotation, RotationRefused
 from audit.logkey import LedgerIdentityError
+from audit.management.of_data import OF_DATA
 
 
 class Command(BaseCommand):
@@ -18,6 +19,7 @@ class Command(BaseCommand):
         "Make new log keys that sign beside the old ones; with --finish, let the new ones sign "
         "alone. Between the two, hand the new keys to verifiers and witnesses."
     )
+    requires_system_checks = OF_DATA
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--finish", action="store_true", help="let the new keys sign alone")

@@ -7,12 +7,14 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from audit import locks, projection
+from audit.management.of_data import OF_DATA
 
 
 class Command(BaseCommand):
     """Rebuild everything that search reads from events, openings and entries."""
 
     help = "Make search rows, full-text index and rollups anew from the ledger."
+    requires_system_checks = OF_DATA
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument(

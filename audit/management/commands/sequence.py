@@ -7,12 +7,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from audit import logkey, sequencer
+from audit.management.of_data import OF_DATA
 
 
 class Command(BaseCommand):
     """Give every waiting event its leaf and sign the tree."""
 
     help = "Run the sequencer once: give every waiting event its leaf and sign the tree."
+    requires_system_checks = OF_DATA
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from audit import known, verify
+from audit.management.of_data import OF_DATA
 
 
 class _Bar(tqdm):  # type: ignore[type-arg]
@@ -23,6 +24,7 @@ class Command(BaseCommand):
     """Verify every entry, opening, search row, tile, checkpoint and trigger."""
 
     help = "Verify the ledger; exit 0 only if everything holds, else name the first bad index."
+    requires_system_checks = OF_DATA
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--from", dest="start", type=int, default=0, metavar="N")

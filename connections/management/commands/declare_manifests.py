@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from pydantic import ValidationError
 
+from audit.management.of_data import OF_DATA
 from connections import manifests
 
 
@@ -17,6 +18,7 @@ class Command(BaseCommand):
     """Reads `*.json` files of the form that `GET /v1/manifests/{kind}/{name}` answers."""
 
     help = "Declare every manifest (*.json) of a folder; unchanged ones are left alone."
+    requires_system_checks = OF_DATA
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path)

@@ -14,6 +14,7 @@ from audit import evidencekeys
 from audit.actor import SYSTEM
 from audit.evidence import EvidenceError
 from audit.files import write_durably
+from audit.management.of_data import OF_DATA
 from audit.record import record
 from portal.identity.models import BreakGlassAccount
 
@@ -31,6 +32,7 @@ class Command(BaseCommand):
         "Change EVIDENCE_KEY: a generated one is replaced (restart, then run this again); with "
         "EVIDENCE_KEY_PREVIOUS set, every key is wrapped anew and the previous one is retired."
     )
+    requires_system_checks = OF_DATA
 
     def handle(self, *args: Any, **options: Any) -> None:
         new, old = settings.EVIDENCE_KEY, settings.EVIDENCE_KEY_PREVIOUS

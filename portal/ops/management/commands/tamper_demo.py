@@ -15,11 +15,13 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
+from audit.management.of_data import OF_DATA
 from audit.models import Entry
 
 
 class Command(BaseCommand):
     help = "Edit one row in a copy of the database and verify the copy."
+    requires_system_checks = OF_DATA
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Green before the edit, red at the edited index after it; the real data is not touched."""
