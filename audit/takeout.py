@@ -6,7 +6,7 @@ systems stay here, and are named as withheld.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from audit import heads
 from audit.actor import Actor
@@ -14,6 +14,7 @@ from audit.cosigned import signed_note
 from audit.importing.masking import mask
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import entriesfile
+from audit.ledger.entry import Opening
 from audit.load import openings_of
 from audit.models import Checkpoint, Entry
 from audit.record import record
@@ -58,6 +59,11 @@ def hand_out(reader: Actor, checkpoint: Checkpoint) -> Iterator[bytes]:
     return _pieces(checkpoint)
 
 
+def released_of(held: Iterable[Opening]) -> list[Opening]:
+    """Those of an event's openings that the file has."""
+    return [one for one in held if mask(one.value) == one.value]
+
+
 def _pieces(checkpoint: Checkpoint) -> Iterator[bytes]:
     origin = checkpoints.parse(checkpoint.note).origin
     yield entriesfile.header(origin, checkpoint.size, signed_note(checkpoint))
@@ -71,7 +77,7 @@ def _lines(start: int, end: int) -> Iterator[bytes]:
         held = openings_of([event for _, event, _ in found])
         lines = []
         for seq, event, entry in found:
-            released = [one for one in held[event] if mask(one.value) == one.value]
+            released = released_of(held[event])
             withheld = {one.path for one in held[event]} - {one.path for one in released}
             lines.append(entriesfile.line(seq, bytes(entry), released, withheld))
         yield b"".join(lines)

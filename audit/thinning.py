@@ -27,7 +27,7 @@ from audit.models import Checkpoint, Cosignature, Event, EventRow, TimeToken
 from audit.record import record
 
 AGE: Final = timedelta(days=7)
-_LEFT: Final = ("audit.exported", "connection.exported")
+_LEFT: Final = ("audit.exported", "audit.sampled", "connection.exported")
 _READ: Final = 1_000
 _AT_ONCE: Final = 500
 
@@ -146,7 +146,7 @@ class Kept:
 
 
 def _taken_away() -> Iterator[int]:
-    """Sizes of the trees of exports, logs and packs that left, by the entries that tell of it."""
+    """Sizes of the trees of exports, logs, packs and samples, by the entries that tell of them."""
     left = EventRow.objects.filter(action__in=_LEFT).values("event")
     for body in Event.objects.filter(id__in=left).values_list("entry", flat=True).iterator():
         size = entries.parse(bytes(body))["data"].get("tree_size")

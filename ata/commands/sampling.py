@@ -74,7 +74,10 @@ def sample(
         if wrong
         else f"{paint('✓', 'green')} Drawn again from the log: the same {len(again.indices)}."
     )
-    screen.result({"ok": not wrong, "differs": wrong, "sample": again.to_dict()}, said)
+    tree = again.draw.seed_of_tree
+    more = ["Nobody chose the seed: the tree and the filter give it."] if tree else []
+    told = {"ok": not wrong, "differs": wrong, "seed_of_tree": tree, "sample": again.to_dict()}
+    screen.result(told, said, *more)
     if wrong:
         raise typer.Exit(ExitCode.FAILED)
 

@@ -56,6 +56,20 @@ def pieces(
     yield from writer.write(waiting)
 
 
+def positions(query: EventQuery, *, size: int) -> Iterator[int]:
+    """Positions of the matching events in the tree of `size`, a few thousand in memory at a time.
+
+    Raises:
+        InvalidQuery: the query has errors.
+    """
+    plan = plan_of(query.at(""), loglevels.current())
+    if plan.everything:
+        yield from range(size)
+        return
+    few = search.expected(query, size=size).count <= search.CAP
+    yield from _positions(_bounded(plan, size), few=few)
+
+
 def _bounded(plan: Plan, size: int) -> Plan:
     """The plan within the tree of `size`."""
     ranges = ((0, None),) if plan.ranges is None else plan.ranges

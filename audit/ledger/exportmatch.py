@@ -10,7 +10,8 @@ from .commitment import subject_key
 from .exportrows import LEVELS
 from .query import EventQuery
 
-_PERSONAL: Final = frozenset({"q", "actor", "target"})
+PERSONAL: Final = frozenset({"q", "actor", "target"})
+"""Keys that ask about values which can be erased or withheld."""
 
 
 class Wanted:
@@ -28,7 +29,7 @@ class Wanted:
             for name, values in query.at("").to_params().items()
             if name.removeprefix("-") not in LEVELS
         }
-        plain = {n: v for n, v in kept.items() if n.removeprefix("-") not in _PERSONAL}
+        plain = {n: v for n, v in kept.items() if n.removeprefix("-") not in PERSONAL}
         self._whole = EventQuery.from_params(kept)
         self._plain = EventQuery.from_params(plain)
         self._personal = kept.keys() - plain.keys()

@@ -2,7 +2,7 @@
 
 Every event of a population has a score, the SHA-256 of what names the draw and of its index; the
 lowest scores are the sample. A seed that was named before the tree was signed leaves nobody a
-choice.
+choice, and neither does the one that the tree itself gives (`tree_seed`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ from .exportmatch import Wanted
 from .exportrows import LEVELS
 from .query import EventQuery
 
+type Filter = Mapping[str, tuple[str, ...]]
+"""A filter as `canonical_filter` spells it."""
+
 SCHEMA: Final = "ata.sample.v1"
+SEED_SCHEMA: Final = "ata.sample-seed.v1"
 MOST: Final = 200
 LONGEST_SEED: Final = 200
 """Characters."""
@@ -43,20 +47,19 @@ class Draw:
     origin: str
     tree_size: int
     root: bytes
-    filter: Mapping[str, tuple[str, ...]]
+    filter: Filter
     seed: str
 
     def scores(self) -> Callable[[int], bytes]:
         """The score of an index: 32 bytes."""
-        named = {
-            "filter": {key: list(values) for key, values in self.filter.items()},
-            "origin": self.origin,
-            "root": self.root.hex(),
-            "seed": self.seed,
-            "tree_size": self.tree_size,
-        }
+        named = _tree(self.origin, self.tree_size, self.root, self.filter) | {"seed": self.seed}
         draw = hashlib.sha256(f"{SCHEMA}\n".encode() + canonical(named)).digest()
         return lambda index: hashlib.sha256(draw + index.to_bytes(8)).digest()
+
+    @property
+    def seed_of_tree(self) -> bool:
+        """Whether the seed is the one that tree and filter give, so that nobody named it."""
+        return self.seed == tree_seed(self.origin, self.tree_size, self.root, self.filter)
 
     def pick[T](
         self, population: Iterable[tuple[int, T]], n: int
@@ -113,6 +116,28 @@ class Sample:
             "indices": list(self.indices),
         }
 
+    def to_bytes(self) -> bytes:
+        """The file itself: RFC 8785, and a line end."""
+        return canonical(self.to_dict()) + b"\n"
+
+
+def tree_seed(origin: str, tree_size: int, root: bytes, filter: Filter) -> str:
+    """The seed that a signed tree gives to a filter, 64 hex digits: nobody can name another.
+
+    Who waits for trees can still choose among them, unless the draw was asked for before.
+    """
+    named = _tree(origin, tree_size, root, filter)
+    return hashlib.sha256(f"{SEED_SCHEMA}\n".encode() + canonical(named)).hexdigest()
+
+
+def _tree(origin: str, tree_size: int, root: bytes, filter: Filter) -> dict[str, Any]:
+    return {
+        "filter": {key: list(values) for key, values in filter.items()},
+        "origin": origin,
+        "root": root.hex(),
+        "tree_size": tree_size,
+    }
+
 
 def canonical_filter(query: EventQuery) -> dict[str, tuple[str, ...]]:
     """A filter in the one spelling that a draw hashes: values in order, no order and cursor.
@@ -129,6 +154,18 @@ def canonical_filter(query: EventQuery) -> dict[str, tuple[str, ...]]:
     return {key: tuple(sorted(values)) for key, values in sorted(params.items())}
 
 
+def check_seed(seed: str) -> None:
+    """Raise SampleError unless the text can be a seed."""
+    if not seed.strip() or len(seed) > LONGEST_SEED or not seed.isprintable():
+        raise SampleError(f"a seed is 1 to {LONGEST_SEED} printable characters")
+
+
+def check_size(n: int) -> None:
+    """Raise SampleError unless a sample can have so many events."""
+    if not 1 <= n <= MOST:
+        raise SampleError(f"a sample has 1 to {MOST} events")
+
+
 def draw(log: EntriesFile, query: EventQuery, seed: str, n: int) -> Sample:
     """Draw from the entries of a log, read once to its end.
 
@@ -137,10 +174,8 @@ def draw(log: EntriesFile, query: EventQuery, seed: str, n: int) -> Sample:
         EntriesError: it is not the log that was signed.
         EntryError: an entry or opening is not what it claims to be.
     """
-    if not seed.strip() or len(seed) > LONGEST_SEED or not seed.isprintable():
-        raise SampleError(f"a seed is 1 to {LONGEST_SEED} printable characters")
-    if not 1 <= n <= MOST:
-        raise SampleError(f"a sample has 1 to {MOST} events")
+    check_seed(seed)
+    check_size(n)
     chosen = canonical_filter(query)
     head = log.checkpoint
     named = Draw(head.origin, head.size, head.root, chosen, seed)

@@ -41,6 +41,7 @@ class Reading:
         from_bar: the filter came from the bar and belongs into the URL.
         event: id of the open event, or None.
         live: whether new events are to be announced.
+        path: of the page that has this filter in its address.
     """
 
     query: EventQuery
@@ -49,23 +50,25 @@ class Reading:
     from_bar: bool = False
     event: UUID | None = None
     live: bool = False
+    path: str = PATH
 
     def url(self, query: EventQuery | None = None, *, event: str = "", live: bool = False) -> str:
         """Address of the page for another filter; live stays on where it is on."""
-        return url_of(query or self.query, event=event, live=live or self.live)
+        on = live or self.live
+        return url_of(query or self.query, event=event, live=on, path=self.path)
 
 
-def url_of(query: EventQuery, *, event: str = "", live: bool = False) -> str:
-    """Address of the trail for a filter."""
+def url_of(query: EventQuery, *, event: str = "", live: bool = False, path: str = PATH) -> str:
+    """Address of the trail, or of another page, for a filter."""
     params = query.to_params()
     if live:
         params["live"] = ["1"]
     if event:
         params["e"] = [event]
-    return f"{PATH}?{urlencode(params, doseq=True)}" if params else PATH
+    return f"{path}?{urlencode(params, doseq=True)}" if params else path
 
 
-def read(params: QueryDict) -> Reading:
+def read(params: QueryDict, path: str = PATH) -> Reading:
     """Read the parameters of a request; mistakes are told apart pair by pair."""
     pairs = [
         (name.removeprefix("-"), name.startswith("-"), value)
@@ -85,10 +88,10 @@ def read(params: QueryDict) -> Reading:
         else:
             good.append(pair)
     query = _parse(good)
-    mistakes = [_mistake(pair, message, nearest, good) for pair, message, nearest in bad]
+    mistakes = [_mistake(pair, message, nearest, good, path) for pair, message, nearest in bad]
     # What is wrong only in company (two orders, a bar with an open quote) has no pair of its own.
     mistakes += [
-        Mistake(e.key, f"{e.message}.", e.nearest, typed, "", _address(good))
+        Mistake(e.key, f"{e.message}.", e.nearest, typed, "", _address(good, path))
         for e in (*unreadable, *query.errors)
     ]
     if query.errors:
@@ -100,17 +103,19 @@ def read(params: QueryDict) -> Reading:
         from_bar=bool(typed),
         event=_uuid(params.get("e", "")),
         live="live" in params,
+        path=path,
     )
 
 
-def _mistake(pair: Pair, message: str, nearest: str, good: list[Pair]) -> Mistake:
+def _mistake(pair: Pair, message: str, nearest: str, good: list[Pair], path: str) -> Mistake:
     key, excluded, value = pair
     url = ""
     if nearest:
         right = (key, excluded, nearest) if key in KEYS else (nearest, excluded, value)
         if not _parse([right]).errors:
-            url = _address([*good, right])
-    return Mistake(key, f"{message}.", nearest, text_of(key, value, excluded), url, _address(good))
+            url = _address([*good, right], path)
+    text, without = text_of(key, value, excluded), _address(good, path)
+    return Mistake(key, f"{message}.", nearest, text, url, without)
 
 
 def text_of(key: str, value: str, excluded: bool) -> str:
@@ -118,8 +123,8 @@ def text_of(key: str, value: str, excluded: bool) -> str:
     return bar.write([(key, excluded, value)]) if key != "q" or excluded else value
 
 
-def _address(pairs: Iterable[Pair]) -> str:
-    return url_of(_parse(pairs))
+def _address(pairs: Iterable[Pair], path: str) -> str:
+    return url_of(_parse(pairs), path=path)
 
 
 def _parse(pairs: Iterable[Pair]) -> EventQuery:

@@ -15,8 +15,10 @@ from audit.models import Event
 from audit.search import BadCursor, Overview
 from portal.audit_pages import exhibit, live, narrowing
 from portal.audit_pages.readers import for_readers
-from portal.audit_pages.reading import Reading, read
+from portal.audit_pages.reading import Reading, read, url_of
 from portal.audit_pages.rows import rows_of
+from portal.audit_pages.sampling import DRAWERS
+from portal.audit_pages.sampling import PATH as SAMPLES
 from portal.identity.current import actor
 from portal.web.home_audit import decisions as decision_actions
 
@@ -37,6 +39,8 @@ def trail(request: HttpRequest) -> HttpResponse:
     except BadCursor:
         return HttpResponseRedirect(reading.url(reading.query.at("")))
     context = _context(reading, overview)
+    if actor(request).roles & set(DRAWERS):
+        context["sample_url"] = url_of(reading.query.at("").dropping("order"), path=SAMPLES)
     if reading.event:
         context["open"] = _open(reading)
     viewing.note(actor(request), reading.query)

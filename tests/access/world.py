@@ -54,6 +54,7 @@ def prepare(house: House) -> World:
     job = _export(auditor)
     run = _verification(house, auditor)
     view = _saved_view(auditor, house)
+    sample = _sample(auditor, house)
     _suspended(house)
     _escalated(house)
     reviews = _reviews(house)
@@ -73,6 +74,7 @@ def prepare(house: House) -> World:
         ("run_id",): [(run,)],
         ("job_id",): [(job,)],
         ("view_id",): [(view,)],
+        ("sample_id",): [(sample,)],
         ("approval_id",): [(id,) for id in approvals],
         ("account_id",): [(id,) for id in accounts],
         ("account_id", "allowance_id"): [(accounts[0], accounts[0])],
@@ -120,6 +122,16 @@ def _saved_view(auditor: Person, house: House) -> str:
     expect(page.get_by_text("is saved. Everybody who reads the trail sees it.")).to_be_visible()
     rows = house.stack.rows("SELECT id FROM audit_savedview ORDER BY created DESC")
     return str(UUID(str(rows[0]["id"])))
+
+
+def _sample(auditor: Person, house: House) -> str:
+    """A sample with a long seed, drawn."""
+    page = auditor.page
+    page.goto(house.url("/audit/sample/?outcome=success"))
+    page.get_by_label("Seed").fill(LONG)
+    page.get_by_role("button", name="Draw the sample").click()
+    expect(page.get_by_role("heading", name=re.compile("Sample of 25 events"))).to_be_visible()
+    return page.url.rstrip("/").rpartition("/")[2]
 
 
 def _verification(house: House, auditor: Person) -> str:

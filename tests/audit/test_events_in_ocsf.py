@@ -113,8 +113,9 @@ def test_a_sign_in_an_act_and_a_token_have_the_classes_a_siem_looks_for(
 def test_no_action_of_ours_is_left_without_an_activity_by_accident() -> None:
     other = {name for name in actions.names() if ocsf.class_of(name)[1] == 99}
     assert other == {
-        "access.refused", "audit.imported", "audit.quarantined", "audit.verified",
-        "audit.view_shared", "audit.view_unshared", "audit.viewed",
+        "access.refused", "audit.imported", "audit.quarantined", "audit.sample_asked",
+        "audit.sampled", "audit.verified", "audit.view_shared", "audit.view_unshared",
+        "audit.viewed",
         "breakglass.used", "connection.use_seen", "evidence.key_changed", "evidence.read",
         "ledger.adopted", "ledger.key_changed", "legal_hold.lifted", "legal_hold.placed",
         "mcp.override_logged", "plugin.override_logged", "skill.override_logged",

@@ -47,7 +47,8 @@ NOT_PAGES = {
     "erasure-person", "erasure-decide", "erasure-certificate",
     "ibom", "review-next", "review-result", "review-close", "review-revoke",
     "withdraw", "wake", "scope-rules", "account-history", "remediation-retry",
-    "access-revoke", "audit-view-count", "audit-view-remove", "audit-view-restore",
+    "access-revoke", "audit-view-count", "audit-sample-json",
+    "audit-sample-csv", "audit-view-remove", "audit-view-restore",
 }  # fmt: skip
 TEN_MINUTES = timedelta(minutes=10)
 
@@ -111,6 +112,7 @@ def addresses(wire: Wire, edge_wire: Wire) -> Iterator[dict[str, str]]:
         "<uuid:review_id>": str(account.id),
         "<uuid:item_id>": str(account.id),
         "<uuid:view_id>": str(account.id),
+        "<uuid:sample_id>": str(account.id),
         "<int:pk>": str(finding.pk),
         "<int:row_id>": "1",  # nothing is set aside
         "<str:connection>": "github",

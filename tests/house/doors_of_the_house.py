@@ -41,6 +41,8 @@ ROUTES: Final[Doors] = {
     "audit/views/<uuid:view_id>/": ("records", "a view that everybody sees, or no longer"),
     "audit/views/<uuid:view_id>/remove/": ("records", "that everybody lost a view"),
     "audit/views/<uuid:view_id>/restore/": ("records", "that everybody has a view again"),
+    "audit/sample/": ("records", "that a sample was asked for"),
+    "audit/sample/<uuid:sample_id>/": ("records", "what was drawn, and that it was looked at"),
     "audit/exports/new/": ("records", "the export that was asked for"),
     "audit/exports/<uuid:job_id>/download": ("records", "the export that is written when read"),
     "audit/pack": ("records", "that an evidence pack was taken away"),
@@ -231,6 +233,8 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"evidence.key_changed"}),
         "EVIDENCE_KEY changed",
     ),
+    "audit.samples.asking": (frozenset({"audit.sample_asked"}), "who wants a sample of what"),
+    "audit.samples.drawing": (frozenset({"audit.sampled"}), "what the signed tree drew"),
     "audit.saved.keeping": (
         frozenset({"audit.view_shared", "audit.view_unshared"}),
         "what others are shown to look at, as it comes, changes and goes",

@@ -1,0 +1,103 @@
+"""Drawing what was asked for, once, from the first signed tree that holds the ask."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from audit import clock
+from audit.actor import Actor
+from audit.ledger import checkpoint as checkpoints
+from audit.ledger.sampling import Draw, Sample, SampleError, canonical_filter, tree_seed
+from audit.models import Checkpoint
+from audit.record import record
+from audit.samples import reading
+from audit.samples.population import Population, opened
+from audit.samples.reading import Ask, NoSample
+
+WITHIN: Final = timedelta(days=1)
+"""How long after the ask a sample is drawn: later its tree need not be known any more."""
+
+__all__ = ["WITHIN", "NoSample", "drawn", "lapsed"]
+
+
+def drawn(actor: Actor, id: UUID) -> Ask:
+    """What was asked for under `id`, drawn where it can be; who asks first is its actor.
+
+    `drawn` of the answer is None while no tree with the ask in it is signed, and after `WITHIN`.
+    Whoever is told of a sample is told of one that is on record.
+
+    Raises:
+        NoSample: nobody asked for it.
+        SampleError: the search rows say otherwise than the entries.
+    """
+    ask = reading.find(id)
+    if ask.drawn or ask.query is None or lapsed(ask):
+        return ask
+    first = _first_tree(ask)
+    if first is None:
+        return ask
+    sample = _draw(ask, first)
+    try:
+        with transaction.atomic():
+            _tell(actor, ask, sample)
+    except IntegrityError:
+        if not reading.exists(id):  # else another request drew it meanwhile: the same sample
+            raise
+    return reading.find(id)
+
+
+def lapsed(ask: Ask) -> bool:
+    """Whether nobody looked at it in time, so that it is not drawn any more."""
+    return ask.drawn is None and clock.now() - ask.time > WITHIN
+
+
+def _first_tree(ask: Ask) -> Checkpoint | None:
+    if ask.index is None:
+        return None
+    return Checkpoint.objects.filter(size__gt=ask.index).order_by("id").first()
+
+
+def _draw(ask: Ask, tree: Checkpoint) -> Sample:
+    assert ask.query is not None
+    chosen, root = canonical_filter(ask.query), bytes(tree.root)
+    origin = checkpoints.parse(tree.note).origin
+    seed = ask.seed or tree_seed(origin, tree.size, root, chosen)
+    named = Draw(origin, tree.size, root, chosen, seed)
+    population = Population(ask.query, tree.size)
+    picked, count = named.pick(population, ask.size)
+    indices = tuple(index for index, _ in picked)
+    events = opened(indices)
+    for index in indices:
+        if index not in events or not population.takes(events[index]):
+            raise SampleError(
+                f"entry {index} says otherwise than its search row: verify the ledger first"
+            )
+    return Sample(named, ask.size, count, population.undecided, indices, events)
+
+
+def _tell(actor: Actor, ask: Ask, sample: Sample) -> None:
+    draw = sample.draw
+    record(
+        actor,
+        "audit.sampled",
+        id=reading.drawn_id(ask.id),
+        operation=str(ask.id),
+        data={
+            "asked": str(ask.id),
+            "filter": ask.filter,
+            "origin": draw.origin,
+            "tree_size": draw.tree_size,
+            "root": draw.root.hex(),
+            "size": sample.size,
+            "population": sample.population,
+            "undecided": sample.undecided,
+            "seed_of_tree": draw.seed_of_tree,
+            "indices": list(sample.indices),
+            "sha256": hashlib.sha256(sample.to_bytes()).hexdigest(),
+        },
+    )

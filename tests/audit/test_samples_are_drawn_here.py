@@ -1,0 +1,213 @@
+"""Samples drawn in the portal: asked for on record, drawn by a tree nobody knew, drawn again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from typer.testing import CliRunner
+
+from ata.cli import app
+from audit import load, logkey, sequencer, takeout
+from audit.ledger.query import EventQuery, InvalidQuery
+from audit.ledger.sampling import SampleError
+from audit.models import Event, EventRow
+from audit.record import record_many
+from audit.samples import asking, drawing, reading
+from audit.samples.drawing import NoSample
+from audit.samples.reading import Ask
+from tests.audit.factories import ADA, MIA, OLU, DraftFactory
+
+pytestmark = pytest.mark.django_db
+
+ACTIONS = ("skill.blocked", "skill.allowed", "audit.verified")
+
+
+def happens(count: int = 40, **fields: Any) -> None:
+    list(
+        record_many(
+            DraftFactory.build(
+                action=ACTIONS[n % 3], actor=(OLU, MIA)[n % 2], reason=f"number {n % 5}", **fields
+            )
+            for n in range(count)
+        )
+    )
+    sequencer.run_once()
+
+
+def asked(bar: str = "", size: int = 7, seed: str = "") -> Ask:
+    """A sample that Ada asked for, and that was drawn."""
+    id = asking.ask(ADA, EventQuery.from_bar(bar), size, seed)
+    sequencer.run_once()
+    drawing.drawn(ADA, id)
+    sequencer.run_once()
+    return reading.find(id)
+
+
+def told(action: str) -> list[dict[str, Any]]:
+    rows = EventRow.objects.filter(action=action).order_by("event")
+    return [load.load(row.event) for row in rows]
+
+
+def offline(ask: Ask, folder: Path, *more: str) -> Any:
+    """Somebody else with the log of that tree draws again."""
+    assert ask.drawn is not None and ask.drawn.sample is not None
+    tree = takeout.checkpoint_of(ask.drawn.tree_size)
+    (folder / "log.ndjson").write_bytes(b"".join(takeout.hand_out(OLU, tree)))
+    (folder / "sample.json").write_bytes(ask.drawn.sample.to_bytes())
+    line = ["audit", "sample", str(folder / "log.ndjson"), "--check", str(folder / "sample.json")]
+    return CliRunner().invoke(app, [*line, "--vkey", logkey.vkey(), *more])
+
+
+@pytest.mark.parametrize(
+    ("bar", "seed"),
+    [
+        ("", ""),
+        ("action:skill.blocked", ""),
+        ("action:skill.blocked", "room 4"),
+        ("-action:skill.* outcome:success via:web", ""),
+        ("action:skill.* number -actor:mia@acme.example", ""),
+        ("-q:4 role:operator", ""),
+    ],
+)
+def test_what_is_drawn_here_is_what_a_stranger_draws(bar: str, seed: str, tmp_path: Path) -> None:
+    happens()
+    ask = asked(bar, seed=seed)
+    assert ask.drawn is not None and len(ask.drawn.indices) == 7
+    done = offline(ask, tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "the same 7" in done.output
+    assert ("Nobody chose the seed" in done.output) is (not seed)
+
+
+def test_nobody_knows_the_tree_when_they_ask() -> None:
+    happens()
+    id = asking.ask(ADA, EventQuery(), 5)
+    assert drawing.drawn(ADA, id).drawn is None, "no tree with the ask in it is signed"
+    assert not told("audit.sampled")
+    sequencer.run_once()
+    happens(3)
+    ask = drawing.drawn(ADA, id)
+    assert ask.drawn is not None and ask.index is not None
+    assert ask.index < ask.drawn.tree_size <= ask.index + 1, "the first tree, not the newest"
+
+
+def test_the_ask_and_the_draw_are_on_record_and_tell_everything() -> None:
+    happens()
+    ask = asked("action:skill.blocked actor:mia@acme.example", 3)
+    [wish], [draw] = told("audit.sample_asked"), told("audit.sampled")
+    assert wish["data"]["size"] == 3 and wish["data"]["seed_sha256"] == ""
+    query = {"action": ["skill.blocked"], "actor": ["mia@acme.example"]}
+    assert wish["data"]["query"] == query
+    assert wish["operation"] == draw["operation"] == str(ask.id) == draw["data"]["asked"]
+    assert ask.drawn is not None and ask.drawn.sample is not None
+    file = ask.drawn.sample.to_bytes()
+    assert draw["data"]["sha256"] == hashlib.sha256(file).hexdigest()
+    assert draw["data"]["indices"] == json.loads(file)["indices"] == list(ask.drawn.indices)
+    assert draw["data"]["seed_of_tree"] is True
+    entries = Event.objects.values_list("entry", flat=True)
+    assert not any(b"mia@acme" in bytes(entry) for entry in entries)
+
+
+def test_it_is_drawn_once_whoever_looks_and_however_often() -> None:
+    happens()
+    first = asked()
+    happens(20)
+    again = drawing.drawn(OLU, first.id)
+    assert again.drawn == first.drawn
+    assert len(told("audit.sampled")) == 1
+
+
+def test_a_seed_that_was_named_is_the_seed_and_stays_out_of_the_clear() -> None:
+    happens()
+    ask = asked(seed="audit 2026, room 4")
+    assert ask.drawn is not None and ask.drawn.sample is not None
+    assert ask.drawn.sample.draw.seed == "audit 2026, room 4"
+    assert ask.drawn.seed_of_tree is False
+    [wish] = told("audit.sample_asked")
+    assert wish["data"]["seed_sha256"] == hashlib.sha256(b"audit 2026, room 4").hexdigest()
+
+
+def test_the_same_ask_later_is_another_draw_and_both_are_found() -> None:
+    happens()
+    one = asked("action:skill.* via:web", 3)
+    happens(5)
+    two = asked("via:web action:skill.* order:oldest", 5)
+    other = asked("via:web", 5)
+    assert one.drawn is not None and two.drawn is not None
+    assert one.filter == two.filter != other.filter
+    found, count = reading.of_filter(one.filter, 10)
+    assert ([each.id for each in found], count) == ([two.id, one.id], 2)
+    assert found[1].drawn == one.drawn
+
+
+def test_what_the_log_as_a_file_withholds_is_undecided_here_too(tmp_path: Path) -> None:
+    happens(6)
+    list(record_many([DraftFactory.build(reason="token ghp_" + "a1B2" * 9 + " number")]))
+    sequencer.run_once()
+    ask = asked("number", 20)
+    assert ask.drawn is not None
+    assert (ask.drawn.population, ask.drawn.undecided) == (7, 1), "six, and the ask itself"
+    assert offline(ask, tmp_path).exit_code == 0
+
+
+def test_a_filter_that_takes_nothing_draws_nothing_and_says_so() -> None:
+    happens(3)
+    ask = asked("action:finding.opened")
+    assert ask.drawn is not None and (ask.drawn.population, ask.drawn.indices) == (0, ())
+
+
+@pytest.mark.parametrize(
+    ("bar", "size", "seed", "says"),
+    [
+        ("human:H2", 5, "", "human is computed"),
+        ("-log:L1", 5, "", "log is computed"),
+        ("", 0, "", "1 to 200"),
+        ("", 201, "", "1 to 200"),
+        ("", 5, " ", "printable"),
+        ("", 5, "x" * 201, "printable"),
+    ],
+)
+def test_what_is_no_sample_is_refused_and_leaves_nothing(
+    bar: str, size: int, seed: str, says: str
+) -> None:
+    with pytest.raises(SampleError, match=says):
+        asking.ask(ADA, EventQuery.from_bar(bar), size, seed)
+    assert not told("audit.sample_asked")
+
+
+def test_a_filter_with_mistakes_is_refused() -> None:
+    with pytest.raises(InvalidQuery):
+        asking.ask(ADA, EventQuery.from_bar("outcom:x"), 5)
+
+
+def test_what_nobody_waits_for_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    happens(9)
+    monkeypatch.setattr(asking, "MOST_OPENED", 5)
+    with pytest.raises(SampleError, match="9 of them would have to be opened"):
+        asking.ask(ADA, EventQuery.from_bar("number"), 5)
+    asking.ask(ADA, EventQuery.from_bar("number action:skill.blocked"), 5)
+    asking.ask(ADA, EventQuery.from_bar("via:web"), 5)
+
+
+def test_only_what_was_asked_for_is_a_sample() -> None:
+    happens(3)
+    row = EventRow.objects.first()
+    assert row is not None
+    for id in (row.event, uuid4()):
+        with pytest.raises(NoSample):
+            drawing.drawn(ADA, id)
+
+
+def test_what_nobody_looked_at_in_time_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    happens(3)
+    id = asking.ask(ADA, EventQuery(), 5)
+    sequencer.run_once()
+    monkeypatch.setattr(drawing, "WITHIN", -drawing.WITHIN)
+    ask = drawing.drawn(ADA, id)
+    assert ask.drawn is None and drawing.lapsed(ask)
+    assert not told("audit.sampled")
