@@ -57,7 +57,7 @@ def new(request: HttpRequest) -> HttpResponse:
     earlier, count = ([], 0) if problem else samples.of_filter(digest_of(wanted), _EARLIER)
     context = {
         "reading": found,
-        "words": query.in_words(),
+        "words": _without_order(query.in_words()),
         "chips": narrowing.chips(found, found.mistakes),
         "hidden": [(k, v) for k, values in query.to_params().items() for v in values],
         "total": search.expected(query, size=size),
@@ -98,7 +98,7 @@ def sample(request: HttpRequest, sample_id: UUID) -> HttpResponse:
         "drawn": ask.drawn,
         "problem": problem,
         "waiting": not (ask.drawn or problem or drawing.lapsed(ask) or ask.query is None),
-        "words": ask.words or "A filter whose values are erased",
+        "words": _without_order(ask.words) or "A filter whose values are erased",
         "rows": _rows(ask.drawn) if ask.drawn else [],
         "commands": _commands(ask) if ask.drawn and ask.drawn.sample else "",
         "trail_url": url_of(ask.query) if ask.query is not None else "",
@@ -144,6 +144,11 @@ def _number(text: str) -> int:
 def _sentence(error: ValueError) -> str:
     text = str(error)
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def _without_order(words: str) -> str:
+    """A filter in words; a draw has an order of its own."""
+    return words.removesuffix(", newest first")
 
 
 def _file(ask: Ask) -> str:
