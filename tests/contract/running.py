@@ -128,7 +128,11 @@ def beside(folder: Path) -> Portal:
     portal = Portal(folder / "portal", tenant, port)
     portal.folder.mkdir(parents=True)
     tenant.start()
-    return portal.start()
+    try:
+        return portal.start()
+    except BaseException:
+        tenant.stop()
+        raise
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,7 @@ def main(examples: str = "10") -> None:
     """`make contract`: everybody, `examples` of each operation; ends with 1 after a violation."""
     import tempfile
 
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     with tempfile.TemporaryDirectory(prefix="ata-contract-") as folder:
         portal = beside(Path(folder))
         failed = False

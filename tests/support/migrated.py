@@ -16,8 +16,11 @@ FOLDER = "TEST_DEAREST"
 
 
 def migrated(path: Path) -> None:
-    """Put one to `path`; as `migrate` leaves it, which was run once for all of them."""
-    shared = Path(os.environ.get(FOLDER) or os.environ["VAR_DIR"])
+    """Put one to `path`; as `migrate` leaves it, which was run once for all of them.
+
+    Outside the tests, where nothing is shared, once for all in the folder of `path`.
+    """
+    shared = Path(os.environ.get(FOLDER) or os.environ.get("VAR_DIR") or path.parent)
     ready = shared / "migrated.sqlite3"
     with (shared / "migrated.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
