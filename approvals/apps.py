@@ -15,6 +15,7 @@ class ApprovalsConfig(AppConfig):
         """Both are registered at import, in every process."""
         from approvals import wording  # noqa: F401
         from approvals.erasing import actions as _erasing  # noqa: F401
+        from approvals.erasing import held as _held_erasures  # noqa: F401
         from approvals.erasing import stores  # noqa: F401
         from approvals.passkeys import actions  # noqa: F401
         from approvals.passkeys import wording as _wording_of_passkeys  # noqa: F401

@@ -28,6 +28,7 @@ from audit import (
     keycheck,
     locks,
     logkey,
+    rowcheck,
     straycheck,
     tree,
 )
@@ -123,6 +124,7 @@ class Round:
             lambda: keycheck.check(self.findings),
             lambda: countcheck.check(self.findings),
             lambda: straycheck.check(self.findings),
+            lambda: rowcheck.check(self.findings, pending=True),
             lambda: self._leaves.finish(whole=True),
         )
         for check in beside:

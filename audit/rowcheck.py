@@ -32,16 +32,24 @@ class Wrong:
 
 type Check = Callable[[], Iterable[Wrong]]
 _CHECKS: dict[str, Check] = {}
+_PENDING: set[str] = set()
 
 
-def register(name: str, check: Check) -> None:
-    """Have rows checked; called at import of a room, once for each name."""
+def register(name: str, check: Check, *, pending: bool = False) -> None:
+    """Have rows checked; called at import of a room, once for each name.
+
+    Args:
+        pending: they are few, and something is still done by them: continuous verification looks
+            at them too, so that the banner says at once what somebody changed.
+    """
     _CHECKS[name] = check
+    if pending:
+        _PENDING.add(name)
 
 
-def check(findings: Findings) -> None:
+def check(findings: Findings, *, pending: bool = False) -> None:
     """Report what does not hold. What differs is looked at again: it may have just been decided."""
-    for each in _CHECKS.values():
+    for each in (check for name, check in _CHECKS.items() if name in _PENDING or not pending):
         found = list(each())
         still = set(each()) if found else set()
         for wrong in found:

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from approvals import clock, policy, registry
-from approvals.erasing import holds, job
+from approvals.erasing import bound, holds, job
 from approvals.models import Approval, Erasure, ErasureState, LegalHold, Status
 from approvals.perform import Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Stance, Verb
@@ -116,17 +116,19 @@ def _erase(ctx: CommitContext) -> Committed:
     for who in (ctx.actor, ctx.approver):
         if who is not None:
             _bar_oneself(who, ctx.target)
-    erasure = Erasure.objects.create(
-        id=uuid7(),
-        subject=key,
-        operation=ctx.operation,
-        approval=ctx.approval,
-        begun=clock.now(),
+    erasure = bound.begin(
+        Erasure(
+            id=uuid7(),
+            subject=key,
+            operation=ctx.operation,
+            approval=ctx.approval,
+            begun=clock.now(),
+        )
     )
     payload = {"erasure": str(erasure.id)}
     return Committed(
         effects=(EffectSpec(job.ERASE, payload, label="Erase the person in every store"),),
-        data={"subject": key},
+        data=bound.scope(erasure),
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from django.db.models import Model
 
-from approvals.erasing import restated, tombstones
+from approvals.erasing import bound, restated, tombstones
 from approvals.models import Erasure
 from audit.ledger.canonical import canonical
 from audit.subjects import Repeats
@@ -50,7 +50,7 @@ def note(erasure: Erasure, before: list[tuple[Repeats, Rows]]) -> None:
                 changed = True
     if changed:
         erasure.emptied = {name: sorted(columns) for name, columns in sorted(left.items())}
-        erasure.save(update_fields=["emptied"])
+        bound.save(erasure, ["emptied"])
 
 
 def as_data(erasure: Erasure) -> dict[str, Any]:
@@ -63,7 +63,8 @@ def believed() -> list[tuple[str, dict[str, list[str]]]]:
     """For each erasure the subject key and its list, where both are what the erasure left.
 
     An erasure counts that stands on the list outside the database, since nothing is erased before.
-    Once an entry tells of its end, that entry has to name this very list of rows.
+    While it is under way the row has to be as this portal left it. Once an entry tells of its end,
+    that entry has to name this very list of rows.
     """
     if not Erasure.objects.exists():
         return []
@@ -80,7 +81,9 @@ def believed() -> list[tuple[str, dict[str, list[str]]]]:
 
 def _is_told(erasure: Erasure) -> bool:
     ends = restated.ends(erasure)
-    return not ends or any(restated.says(event, erasure, as_data(erasure)) for event, _ in ends)
+    if not ends:
+        return bound.is_sealed(erasure)
+    return any(restated.says(event, erasure, as_data(erasure)) for event, _ in ends)
 
 
 def _rows(one: Repeats, keys: Iterable[Any]) -> Rows:

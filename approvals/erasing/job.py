@@ -12,12 +12,11 @@ from typing import Any
 from django.db import transaction
 
 from approvals import clock, registry
-from approvals.erasing import certificate, emptied, holds, restated, tombstones
+from approvals.erasing import bound, certificate, emptied, holds, refusing, restated, tombstones
 from approvals.models import Erasure, ErasureState
 from approvals.registry import EffectResult, EffectRun
 from audit import compacting, erasing, erasure, locks, subjects
 from audit.exports import forgetting
-from audit.models import EventRow
 from audit.subjects import Store, Whose
 
 ERASE = "subject.erase"
@@ -28,7 +27,9 @@ _HELD = "a legal hold was placed before all was erased"
 @registry.effect(ERASE)
 def erase(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     """Go on with an erasure for a while; done once every store is."""
-    found = Erasure.objects.get(pk=payload["erasure"])
+    found = Erasure.objects.filter(pk=payload["erasure"]).first()
+    if found is None or found.operation != run.operation:
+        return refusing.refuse(found, run.operation)
     return go_on(found)
 
 
@@ -38,6 +39,11 @@ def go_on(found: Erasure, *, budget_s: float = _BUDGET_S) -> EffectResult:
         if not held:
             return _waits(found, "another worker is at it", 2.0)
         found.refresh_from_db()
+        try:
+            if bound.altered(found):
+                return refusing.refuse(found, found.operation)
+        except bound.NotYet:
+            return _waits(found, "waits for the decision to be in the log", 1.0)
         if found.state == ErasureState.PENDING:
             return _go_on(found, time.monotonic() + budget_s)
     if found.state == ErasureState.DONE:
@@ -48,12 +54,11 @@ def go_on(found: Erasure, *, budget_s: float = _BUDGET_S) -> EffectResult:
 def _go_on(found: Erasure, until: float) -> EffectResult:
     if not found.replayed and holds.in_force(found.subject).exists():
         found.state, found.detail, found.finished = ErasureState.FAILED, _HELD, clock.now()
-        found.save(update_fields=["state", "detail", "finished"])
+        bound.save(found, ["state", "detail", "finished"])
         return _stopped(found)
-    if not _is_listed(found):
-        return _waits(found, "waits for the decision to be in the log", 1.0)
+    reach = _list(found)
     for store in subjects.stores():
-        if store.name in found.steps:
+        if store.name in found.steps or (reach is not None and store.name not in reach):
             continue
         if time.monotonic() > until:
             return _waits(found, f"next: {store.label}", 0.0)
@@ -61,20 +66,20 @@ def _go_on(found: Erasure, until: float) -> EffectResult:
             return waits
     found.state, found.detail, found.finished = ErasureState.DONE, "", clock.now()
     found.certificate = certificate.build(found)
-    found.save(update_fields=["state", "detail", "finished", "certificate"])
+    bound.save(found, ["state", "detail", "finished", "certificate"])
     return _done(found)
 
 
-def _is_listed(found: Erasure) -> bool:
-    """Put the erasure on the list outside the database, before anything is erased."""
-    if found.index is None:
-        decided = EventRow.objects.filter(operation=found.operation, action="subject.erased")
-        found.index = decided.filter(outcome="pending").values_list("seq", flat=True).first()
-        if found.index is None:
-            return False
-        found.save(update_fields=["index"])
+def _list(found: Erasure) -> set[str] | None:
+    """Put the erasure on the list outside the database, before anything is erased; which stores."""
+    if found.replayed:
+        return None
+    decided = bound.decision(found)
+    if found.index is None or not found.seal:
+        found.index = decided["index"]
+        bound.save(found, ["index"])
     tombstones.add(found.subject, found.index)
-    return True
+    return bound.reach(decided)
 
 
 def _erase_one(found: Erasure, store: Store, until: float) -> EffectResult | None:
@@ -102,7 +107,7 @@ def _erase_log(found: Erasure, whose: Whose, until: float) -> EffectResult | Non
     def note(positions: Any) -> None:
         seen = [seq for first, last in found.touched for seq in range(first, last + 1)]
         found.touched = erasure.ranges([*seen, *positions])
-        found.save(update_fields=["touched"])
+        bound.save(found, ["touched"])
 
     while erasure.erase_some(whose, note, placed_only=not found.replayed):
         if time.monotonic() > until:
@@ -117,7 +122,7 @@ def _erase_log(found: Erasure, whose: Whose, until: float) -> EffectResult | Non
 
 def _keep(found: Erasure, store: str, count: int) -> None:
     found.steps = {**found.steps, store: count}
-    found.save(update_fields=["steps"])
+    bound.save(found, ["steps"])
 
 
 def _waits(found: Erasure, detail: str, retry_in_s: float) -> EffectResult:

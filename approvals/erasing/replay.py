@@ -10,7 +10,7 @@ import logging
 from django.db import transaction
 
 from approvals import clock
-from approvals.erasing import job, tombstones
+from approvals.erasing import bound, job, tombstones
 from approvals.models import Erasure, ErasureState
 from audit.actor import SYSTEM, Target
 from audit.clock import uuid7
@@ -46,12 +46,11 @@ def note_missing() -> int:
     And the other way round: one that the list lacks, since it is older, is added to it.
     """
     listed = tombstones.read()
-    done = Erasure.objects.filter(index__isnull=False)
-    known = set(done.values_list("subject", "index"))
-    missing = [one for one in listed if (one.subject, one.index) not in known]
+    there = {(one.subject, one.index): one for one in Erasure.objects.filter(index__isnull=False)}
+    missing = [one for one in listed if (one.subject, one.index) not in there]
     for stone in missing:
         log.warning("the erasure decided at entry %s is not in this database: erasing", stone.index)
-        Erasure.objects.create(
+        made = Erasure(
             id=uuid7(),
             subject=stone.subject,
             operation=str(uuid7()),
@@ -59,10 +58,19 @@ def note_missing() -> int:
             replayed=True,
             begun=clock.now(),
         )
-    for subject, index in known - {(one.subject, one.index) for one in listed}:
-        if index is not None:
-            tombstones.add(subject, index)
+        bound.begin(made)
+    for name in there.keys() - {(one.subject, one.index) for one in listed}:
+        if name[1] is not None and _was_decided(there[name]):
+            tombstones.add(name[0], name[1])
     return len(missing)
+
+
+def _was_decided(erasure: Erasure) -> bool:
+    """Nobody is put on the list by a row that somebody wrote into the database."""
+    try:
+        return not erasure.replayed and not bound.altered(erasure)
+    except bound.NotYet:
+        return False
 
 
 def _record(erasure: Erasure) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from approvals.erasing import bound
 from approvals.models import Erasure
 from audit.ledger import entry as entries
 from audit.ledger.canonical import canonical
@@ -63,7 +64,8 @@ def standing(digest: str, now: str) -> Standing:
         if erasure.restated[digest] != now:
             continue
         ended = ends(erasure)
-        if not ended:  # told by the log and not by its row, which somebody may set back
+        # Its end is told by the log and not by its row, which somebody may set back.
+        if not ended and bound.is_sealed(erasure):
             return Standing(False, True, erasure.id)
         for event, index in ended:
             if says(event, erasure, as_data(erasure)):
@@ -76,7 +78,7 @@ def note(erasure: Erasure, sealed: Mapping[str, Sealed]) -> None:
     left = {digest: now for digest, one in sealed.items() if (now := one.now()) != digest}
     if left:
         erasure.restated = {**erasure.restated, **left}
-        erasure.save(update_fields=["restated"])
+        bound.save(erasure, ["restated"])
 
 
 def unaltered(found: list[Sealed]) -> dict[str, Sealed]:

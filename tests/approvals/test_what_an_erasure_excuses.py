@@ -7,7 +7,7 @@ import time
 import pytest
 
 from approvals import clock
-from approvals.erasing import emptied, tombstones
+from approvals.erasing import bound, emptied, tombstones
 from approvals.erasing.excused import Excuses
 from approvals.models import Erasure, PolicyVersion
 from audit.clock import uuid7
@@ -24,9 +24,10 @@ ROW = PolicyVersion(pk=7)
 def excuses() -> Excuses:
     """Those of an erasure that emptied one column of one row."""
     rows = {emptied.name_of(ROW): ["author"]}
-    Erasure.objects.create(
+    made = Erasure(
         id=uuid7(), subject=SUBJECT, operation="op", index=3, emptied=rows, begun=clock.now()
     )
+    bound.begin(made)
     tombstones.add(SUBJECT, 3)
     return Excuses()
 

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 
 from approvals import clock
-from approvals.erasing import holds, job, replay, tombstones
+from approvals.erasing import bound, holds, job, replay, tombstones
 from approvals.erasing.actions import ERASE, LIFT, PLACE
 from approvals.models import Approval, Ask, Effect, Erasure, Person
 from approvals.perform import Refused, perform
@@ -293,17 +293,17 @@ def test_it_goes_on_after_a_kill_anywhere_and_whoever_it_is_about_does_not_decid
         with pytest.raises(Refused) as waits:
             perform(amir, ERASE, target, reason="she asked for something")
         assert waits.value.code == "requests_open"
-        decided = record(
+        made = Erasure(id=uuid7(), subject=MIA.key, operation="op-1", begun=clock.now())
+        bound.begin(made)
+        record(
             acting("admin", "admin"),
             "subject.erased",
             outcome="pending",
             operation="op-1",
             target=Target("subject", MIA.key),
+            data=bound.scope(made),
         )
         sequencer.run_once()
-        made = Erasure.objects.create(
-            id=decided.id, subject=MIA.key, operation="op-1", begun=clock.now()
-        )
         # A call without time does nothing; between two stores the worker may die.
         while made.state != "done":
             assert job.go_on(made, budget_s=0.0).state in {"pending", "done"}

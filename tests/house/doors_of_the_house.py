@@ -228,6 +228,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
     ),
     "audit.adoption": (frozenset({"ledger.adopted"}), "a restore was adopted"),
     "audit.keychanges": (frozenset({"ledger.key_changed"}), "a key of the log began or ended"),
+    "approvals.erasing.refusing": (
+        frozenset({"ledger.alarm"}),
+        "an erasure is not the one that was approved",
+    ),
     "audit.rounds": (frozenset({"ledger.alarm"}), "what continuous verification found twice"),
     "portal.ops.management.commands.rotate_evidence_key": (
         frozenset({"evidence.key_changed"}),
@@ -309,10 +313,12 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "approvals.closing": ("instance", "how a request ended"),
     "approvals.commit": ("Effect", "remote steps of what was just committed"),
     "approvals.effects": ("Effect instance", "how far a remote step is"),
-    "approvals.erasing.actions": ("Erasure LegalHold instance", "commits of erasures and holds"),
+    "approvals.erasing.actions": ("LegalHold instance", "commits of erasures and holds"),
+    "approvals.erasing.bound": ("instance", "writes and seals the row of an erasure"),
     "approvals.erasing.emptied": ("instance", "which rows an erasure emptied before their events"),
     "approvals.erasing.job": ("Erasure instance", "how far an erasure is"),
-    "approvals.erasing.replay": ("Erasure instance", "erasures that a restored database lacks"),
+    "approvals.erasing.refusing": ("Erasure", "that an erasure was refused"),
+    "approvals.erasing.replay": ("instance", "how far an erasure is that was taken up again"),
     "approvals.erasing.restated": ("instance", "which sealed documents an erasure stated anew"),
     "approvals.erasing.stores": (
         "Ask Effect LegalHold Passkey instance",

@@ -63,7 +63,7 @@ KEPT: Final[tuple[tuple[str, str, str], ...]] = (
     ("approvals.Effect", "severity intent_hash state", IDS),
     ("approvals.Erasure", "subject", KEY),
     ("approvals.Erasure", "operation approval state detail steps touched certificate", IDS),
-    ("approvals.Erasure", "restated emptied", IDS),
+    ("approvals.Erasure", "restated emptied seal", IDS),
     ("approvals.LegalHold", "subject", KEY),
     ("approvals.LegalHold", "operation lifted_operation", IDS),
     ("approvals.ShortLivedSecret", "kind ref ciphertext", SEALED),

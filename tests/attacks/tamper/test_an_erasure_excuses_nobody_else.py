@@ -11,7 +11,7 @@ import pytest
 from django.core.cache import cache
 
 from approvals import clock
-from approvals.erasing import emptied, job, tombstones
+from approvals.erasing import bound, emptied, job, tombstones
 from approvals.models import Erasure, ErasureState, LegalHold, Person
 from approvals.perform import perform
 from audit import evidence, sequencer, subjects
@@ -90,10 +90,11 @@ def erasing() -> Erasure:
         review(title)
         keep(OLU, line(OLU, "slack", title))
     keep(MIA, line(MIA, "github"))
+    made = Erasure(id=uuid7(), subject=MIA.key, operation=OPERATION, begun=now)
+    bound.begin(made)
     record(acting("admin", "admin"), "subject.erased", outcome="pending", operation=OPERATION,
-           target=Target("subject", MIA.key))  # fmt: skip
+           target=Target("subject", MIA.key), data=bound.scope(made))  # fmt: skip
     sequencer.run_once()
-    made = Erasure.objects.create(id=uuid7(), subject=MIA.key, operation=OPERATION, begun=now)
     assert job.go_on(made, budget_s=-1.0).state == "pending"
     made.refresh_from_db()
     (first,) = (store for store in subjects.stores() if store.name == "connections")

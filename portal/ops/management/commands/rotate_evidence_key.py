@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from approvals.erasing import tombstones
+from approvals.erasing import bound, tombstones
 from audit import evidencekeys
 from audit.actor import SYSTEM
 from audit.evidence import EvidenceError
@@ -54,6 +54,7 @@ class Command(BaseCommand):
         try:
             count = evidencekeys.rewrap_all()
             tombstones.reseal()
+            bound.reseal()
             if not evidencekeys.is_retired(old):
                 record(SYSTEM, "evidence.key_changed", data={"keys": count})
                 evidencekeys.retire(old)
