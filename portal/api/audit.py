@@ -18,6 +18,7 @@ from portal.api import bodies, contract, filtering, shapes
 from portal.api.audit_entries import router as entries_of_a_tree
 from portal.api.audit_exports import router as exports
 from portal.api.audit_quarantine import router as set_aside
+from portal.api.audit_samples import router as samples
 from portal.api.audit_views import router as views
 from portal.api.auth import caller
 from portal.api.coverage import router as coverage
@@ -29,6 +30,7 @@ from portal.ops.refused import mark
 
 router = Router(tags=["Audit"])
 router.add_router("/exports", exports)
+router.add_router("/samples", samples)
 router.add_router("/views", views)
 router.add_router("", entries_of_a_tree)
 router.add_router("", set_aside)

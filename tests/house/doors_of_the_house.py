@@ -140,6 +140,8 @@ OPERATIONS: Final[Doors] = {
     ),
     "PUT /v1/audit/views/{view_id}": ("records", "a view that everybody sees, or no longer"),
     "DELETE /v1/audit/views/{view_id}": ("records", "that everybody lost a view"),
+    "POST /v1/audit/samples": ("records", "that a sample was asked for"),
+    "GET /v1/audit/samples/{sample_id}": ("records", "what was drawn, and that it was looked at"),
     "POST /v1/audit/exports": ("records", "the export that was asked for"),
     "GET /v1/audit/entries": ("records", "that the whole log was taken away"),
     "GET /v1/audit/exports/{export_id}/download": ("records", "the export, written when read"),
