@@ -48,6 +48,8 @@ _LIMIT = {
     "schema": {"type": "integer", "minimum": 1, "maximum": MOST, "default": MOST},
 }
 _VALUES = 20  # of one filter
+_WORDS = 100  # characters of what is searched for
+_NO_NUL = "^[^\\u0000]*$"
 _AFTER = {
     "in": "query",
     "name": "after",
@@ -69,12 +71,12 @@ def _filters() -> list[dict[str, Any]]:
                 "maxItems": _VALUES,
                 "items": {"type": "string", "enum": list(known)}
                 if known
-                else {"type": "string", "minLength": 1, "maxLength": 128},
+                else {"type": "string", "minLength": 1, "maxLength": 128, "pattern": _NO_NUL},
             },
         }
         for name, known in inventory.FILTERS.items()
     ]
-    words = {"type": "string", "maxLength": 100}
+    words = {"type": "string", "maxLength": _WORDS, "pattern": _NO_NUL}
     return [*found, {"in": "query", "name": "q", "schema": words}]
 
 
@@ -107,6 +109,7 @@ def _query(given: dict[str, list[str]]) -> inventory.Query:
         if len(values) > _VALUES:
             words = f"{name[:60]}: at most {_VALUES} values."
             raise Problem(422, "bad_filter", printable(words), pointer=pointer_of([name]))
+    _short(given)
     query, mistakes = inventory.parse(given)
     if mistakes:
         first = mistakes[0]
@@ -119,6 +122,16 @@ def _query(given: dict[str, list[str]]) -> inventory.Query:
             nearest=first.nearest or None,
         )
     return query
+
+
+def _short(given: dict[str, list[str]]) -> None:
+    """Refuse words that are longer than anything they could find.
+
+    Raises:
+        Problem: 422 `bad_filter`.
+    """
+    if any(len(text) > _WORDS for text in given.get("q", [])):
+        raise Problem(422, "bad_filter", f"q: at most {_WORDS} characters.", pointer="/q")
 
 
 def _limit(values: list[str]) -> int:
@@ -211,8 +224,9 @@ def _words(given: dict[str, list[str]]) -> str:
     """What applications are found by.
 
     Raises:
-        Problem: 422 `unknown_filter`.
+        Problem: 422 `unknown_filter` or `bad_filter`.
     """
+    _short(given)
     try:
         return listing_of_access.words_of(given)
     except KeyError as unknown:

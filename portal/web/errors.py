@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from audit.storage import is_failure
-from portal.api.problems import Problem, answer, nothing_stored
+from portal.api.problems import Problem, answer, nothing_stored, printable
 from portal.ops import refused
 from portal.ops.request_id import request_id
 
@@ -18,8 +19,10 @@ log = logging.getLogger("portal.web")
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """400."""
-    return _page(request, 400, "bad_request", "The request could not be understood.")
+    """400; where it is ours, with the reason."""
+    why = printable(str(exception)[:300]) if isinstance(exception, BadRequest) else ""
+    words = why or "The request could not be understood."
+    return _page(request, 400, "bad_request", words, detail=why)
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

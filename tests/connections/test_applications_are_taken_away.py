@@ -98,11 +98,16 @@ def test_it_is_narrowed_as_the_page_is(
 def test_what_applications_are_not_found_by_is_refused(
     granted: dict[str, AppAccess], gateway: Callable[[str], Gateway]
 ) -> None:
-    assert taken("?format=csv&what=applications&state=connected").status_code == 400
+    told = taken("?format=csv&what=applications&state=<b>")
+    assert told.status_code == 400
+    assert "state: applications are found by q alone." in told.content.decode()
     assert taken("?format=pdf&what=applications").status_code == 400
     assert taken("?format=csv&what=application").status_code == 400
     path = "/v1/connections/export?format=csv&what="
-    for query, code in (("applications&state=x", "unknown_filter"), ("access", "bad_filter")):
+    long = f"applications&q={'q' * 101}"
+    for query, code in (
+        ("applications&state=x", "unknown_filter"), ("access", "bad_filter"), (long, "bad_filter"),
+    ):  # fmt: skip
         refused = gateway("auditor").call("GET", path + query)
         assert (refused.status_code, refused.json()["code"]) == (422, code)
     assert not events("connection.exported")

@@ -213,6 +213,7 @@ def test_the_list_is_filtered_and_paged_over_the_api(db: None, gateway: Gateways
         ("?sate=connected", "unknown_filter", "state"),
         ("?state=conected", "bad_filter", "connected"),
         ("?group=person", "unknown_filter", None),
+        (f"?q={'q' * 101}", "bad_filter", None),
         ("?limit=0", "invalid_request", None),
         ("?limit=0000005000000", "invalid_request", None),
         (f"?limit=000000005{'0' * 5000}", "invalid_request", None),

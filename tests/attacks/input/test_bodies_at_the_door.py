@@ -235,6 +235,8 @@ def test_an_address_that_cannot_be_is_a_problem_not_an_error(
     answer = ask(portal, token, "GET", path)
     assert answer.status_code == status
     assert answer.headers["Content-Type"] == "application/problem+json"
+    if "%00" in path:
+        assert answer.json()["detail"] == "A NUL character is no text."
 
 
 def test_a_header_that_is_never_finished_ends(portal: Portal) -> None:
