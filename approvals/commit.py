@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from approvals import actors, clock, policy, registry
+from approvals import actors, clock, policy, registry, sealing, steps
 from approvals.models import Approval, Effect
 from approvals.registry import CommitContext, EffectSpec, Part, Verb
 from audit.actor import Actor, EvidenceRef, Subject, Target
@@ -194,5 +194,7 @@ def add_effects(
         )
         for spec in specs
     ]
+    for row in rows:
+        row.seal = sealing.seal(steps.LABEL, steps.said(row))
     Effect.objects.bulk_create(rows)
     return rows

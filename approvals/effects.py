@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from approvals import actors, clock, registry
+from approvals import actors, clock, registry, steps
 from approvals.models import Effect, EffectState
 from approvals.registry import EffectResult, EffectRun
 from audit.actor import Target
@@ -25,6 +25,9 @@ TRIED_FOR = timedelta(days=7)
 
 def run(effect: Effect) -> None:
     """Call the handler of one due step and store what came of it with its event."""
+    if not steps.is_sealed(effect):
+        steps.refuse(effect)
+        return
     attempt = effect.attempts + 1
     try:
         handle = registry.handler(effect.kind)

@@ -10,6 +10,9 @@ from typing import Any
 
 from approvals import clock, intent, turns
 from approvals.models import Approval
+from audit.load import load
+from audit.models import EventRow
+from audit.subjects import MARK
 
 READ_WITHIN = timedelta(minutes=10)
 """An answer that is read later than this after its time, as after a long outage, is not carried
@@ -34,8 +37,29 @@ def broken(approval: Approval) -> str:
         return "intent_differs"
     if any(said.get(name) != value for name, value in _row(approval).items()):
         return "intent_differs"
+    if _shown_otherwise(approval):
+        return "intent_differs"
     late = clock.now() - READ_WITHIN
     return "intent_expired" if late > min(not_after, approval.expires_at) else ""
+
+
+def _shown_otherwise(approval: Approval) -> bool:
+    """Whether the words that people read, and the reason, are others than when it was asked for.
+
+    No intent holds them; the event of the asking does. What an erasure took may be missing.
+    """
+    asked = EventRow.objects.filter(approval=str(approval.pk), action="approval.requested")
+    first = asked.order_by("event").values_list("event", flat=True).first()
+    if first is None:
+        return True
+    told = load(first)
+    return any(
+        isinstance(said, str) and said != row and MARK not in row
+        for said, row in (
+            (told["reason"], approval.reason),
+            (told["data"].get("sentence"), approval.sentence),
+        )
+    )
 
 
 def _row(approval: Approval) -> dict[str, Any]:

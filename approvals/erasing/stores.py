@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from approvals import idempotency
+from approvals import idempotency, steps
 from approvals.intent import digest
 from approvals.models import (
     Approval,
@@ -82,7 +82,7 @@ def _count_requests(whose: Whose) -> int:
 
 def _erase_requests(whose: Whose) -> int:
     """What the person asked for is emptied; everywhere else only they are taken out."""
-    own = list(_requested(whose))
+    own, whole = list(_requested(whose)), steps.sealed_now()
     for approval in own:
         approval.params, approval.reason, approval.intent = {}, "", ""
         approval.sentence = f"{approval.verb}, asked by a person who was erased"
@@ -93,7 +93,9 @@ def _erase_requests(whose: Whose) -> int:
     _answered(whose)
     Effect.objects.filter(operation__in=[a.operation for a in own]).update(detail="")
     gone, _ = LegalHold.objects.filter(subject=whose.key).exclude(lifted_at=None).delete()
-    return len(own) + gone + sum(scrubbing.scrub(m, fields, whose) for m, fields in _SCRUBBED)
+    scrubbed = sum(scrubbing.scrub(m, fields, whose) for m, fields in _SCRUBBED)
+    steps.reseal(whole)
+    return len(own) + gone + scrubbed
 
 
 def _policies(whose: Whose) -> list[Sealed]:

@@ -13,6 +13,7 @@ from approvals.models import Effect
 from approvals.perform import perform
 from approvals.registry import EffectResult, EffectRun, EffectSpec
 from approvals.sweep import CLAIM, LEASE, STEPS, due_work, sweep
+from audit import subjects
 from audit.actor import Actor, Target
 from tests.approvals.lamps import Lamps
 from tests.identity.trail import events
@@ -211,3 +212,19 @@ def test_a_step_whose_worker_died_in_the_call_is_a_repeat_that_reads_back(
     monkeypatch.setattr(clock, "now", lambda: later)
     sweep()
     assert [run.attempt for run in lamps.calls] == [2], "the first call may have been heard"
+
+
+def test_a_step_that_waits_goes_on_without_an_erased_persons_words(
+    lamps: Lamps, olu: Actor
+) -> None:
+    """An erasure takes words out of the row, and seals what it left."""
+    payload = {"note": f"for {olu.sub}"}
+    lamps.effects = [EffectSpec("lamp.step", payload, "edge-1", "Tell edge-1")]
+    perform(olu, "lamp.hold", HALL, severity="HIGH")
+    whose = subjects.identify(olu.key)
+    next(one for one in subjects.stores() if one.name == "requests").erase(whose)
+    effect = Effect.objects.get()
+    assert effect.payload == {"note": "for [erased]"} and effect.actor["sub"] == "[erased]"
+    sweep()
+    effect.refresh_from_db()
+    assert effect.state == "done"

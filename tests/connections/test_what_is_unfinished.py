@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from approvals import clock
+from approvals import clock, steps
 from approvals.models import Approval, Effect, EffectState, Outcome, Status
 from approvals.perform import perform
 from approvals.sweep import STEPS, sweep
@@ -42,7 +42,7 @@ def target(account: ConnectedAccount) -> Target:
 
 def step(account: ConnectedAccount, state: str, kind: str = deletion.END_ACCESS) -> Effect:
     now = clock.now()
-    return Effect.objects.create(
+    made = Effect(
         id=uuid7(),
         kind=kind,
         verb="connection.revoke",
@@ -58,6 +58,9 @@ def step(account: ConnectedAccount, state: str, kind: str = deletion.END_ACCESS)
         updated=now,
         due=None if state == EffectState.FAILED else now,
     )
+    made.save(force_insert=True)
+    steps.reseal([made.pk])
+    return made
 
 
 def told() -> list[tuple[str, str, str]]:

@@ -234,6 +234,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"ledger.alarm"}),
         "an erasure is not the one that was approved",
     ),
+    "approvals.steps": (frozenset({"ledger.alarm"}), "a remote step is not what was committed"),
     "audit.rounds": (frozenset({"ledger.alarm"}), "what continuous verification found twice"),
     "portal.ops.management.commands.rotate_evidence_key": (
         frozenset({"evidence.key_changed"}),
@@ -336,6 +337,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "approvals.policy.changing": ("PolicyVersion", "commit of the verb policy.change"),
     "approvals.polling": ("Approval Ask Person", "how far a push is"),
     "approvals.secret_box": ("ShortLivedSecret", "secrets that polling needs"),
+    "approvals.steps": ("Effect instance", "seals of remote steps, and that one was refused"),
     "approvals.sweep": ("instance model", "leases of due rows"),
     "approvals.telling": ("Notice", "letters that were sent"),
     "approvals.turns": ("Approval Ask", "whose turn a push is, and until when the others wait"),

@@ -60,7 +60,7 @@ KEPT: Final[tuple[tuple[str, str, str], ...]] = (
     ("approvals.Approval", "open_key status answer outcome outcome_code", IDS),
     ("approvals.Ask", "code channel state", IDS),
     ("approvals.Effect", "kind verb event operation target_kind instance", IDS),
-    ("approvals.Effect", "severity intent_hash state", IDS),
+    ("approvals.Effect", "severity intent_hash seal state", IDS),
     ("approvals.Erasure", "subject", KEY),
     ("approvals.Erasure", "operation approval state detail steps touched certificate", IDS),
     ("approvals.Erasure", "restated emptied seal", IDS),

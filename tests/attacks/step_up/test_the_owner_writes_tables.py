@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from approvals.models import Approval, Ask, AskState, Effect
+from approvals.perform import perform
+from approvals.registry import EffectSpec
 from audit import evidence, human, sequencer
 from audit.actor import Actor, EvidenceRef, Target
 from audit.clock import now, uuid7
@@ -72,19 +74,74 @@ def test_an_ask_that_says_approved_commits_nothing(
     assert fresh(approval).outcome != "approved"
 
 
-def test_an_effect_that_was_written_by_hand_names_no_approval(
-    lamps: Lamps, provider: PhoneProvider, olu: Actor, oona: Actor, work: Work
-) -> None:
-    """The outbox is a table too: a step that nobody committed is run, and proves nobody."""
-    Effect.objects.create(
+def step(**fields: Any) -> Effect:
+    """A row of the outbox, written by hand."""
+    return Effect.objects.create(
         id=uuid7(), kind="lamp.step", verb="lamp.allow", event="lamp.allowed",
         operation=str(uuid7()), target_kind="lamp", target_name="hall",
-        created=now(), updated=now(), due=now(),
+        created=now(), updated=now(), due=now(), **fields,
     )  # fmt: skip
+
+
+def assert_step_refused(lamps: Lamps, named: set[str], effect: Effect) -> None:
+    """Nothing was sent, no event speaks for anybody, and everybody is told."""
+    effect.refresh_from_db()
+    assert (effect.state, effect.due) == ("failed", None) and "not the step" in effect.detail
+    assert lamps.calls == []
+    assert [e["outcome"] for e in events("lamp.held")] in ([], ["pending"])
+    assert not events("lamp.allowed")
+    [alarm] = events("ledger.alarm")
+    assert alarm["data"] == {"code": "step_altered", "step": str(effect.pk)}
+    named.add(f"the remote step {effect.pk} is not one that was committed")
+
+
+@pytest.mark.parametrize("seal", ["", "0" * 64])
+def test_a_step_that_was_written_by_hand_is_not_carried_out(
+    lamps: Lamps, provider: PhoneProvider, olu: Actor, oona: Actor, work: Work,
+    named: set[str], seal: str,
+) -> None:  # fmt: skip
+    """The outbox is a table too."""
+    written = step(seal=seal)
     work()
-    [said] = events("lamp.allowed")
-    assert (said["actor"]["sub"], said["approval"], said["intent_hash"]) == ("", "", "")
-    assert human.explain(said).code == "H0"
+    assert_step_refused(lamps, named, written)
+
+
+TURNS: dict[str, dict[str, Any]] = {
+    "the target": {"target_name": "kitchen"},
+    "what is sent": {"payload": {"watt": 1000}},
+    "where": {"instance": "edge-9"},
+    "what it does": {"kind": "lamp.other"},
+    "whose act it is": {"actor": {"iss": "x", "sub": "auth0|oona"}},
+    "which decision": {"operation": "0" * 36},
+    "which event tells of it": {"event": "lamp.allowed"},
+}
+
+
+@pytest.mark.parametrize("what", TURNS)
+def test_a_committed_step_that_was_turned_is_not_carried_out(
+    lamps: Lamps, provider: PhoneProvider, olu: Actor, oona: Actor, work: Work,
+    named: set[str], what: str,
+) -> None:  # fmt: skip
+    lamps.effects = [EffectSpec("lamp.step", {"watt": 0}, "edge-1", "Tell edge-1")]
+    done = perform(olu, "lamp.hold", Target("lamp", "hall"), severity="HIGH")
+    effect = Effect.objects.get(operation=done.operation)
+    Effect.objects.filter(pk=effect.pk).update(**TURNS[what])
+    work()
+    assert_step_refused(lamps, named, effect)
+
+
+def test_the_seal_of_one_step_fits_no_other(
+    lamps: Lamps, provider: PhoneProvider, olu: Actor, oona: Actor, work: Work, named: set[str]
+) -> None:
+    """A done step is not repeated under another id."""
+    lamps.effects = [EffectSpec("lamp.step", {"watt": 0}, "edge-1", "Tell edge-1")]
+    done = perform(olu, "lamp.hold", Target("lamp", "hall"), severity="HIGH")
+    copied = Effect.objects.get(operation=done.operation)
+    Effect.objects.filter(pk=copied.pk).delete()
+    copied.pk = uuid7()
+    copied.save(force_insert=True)
+    work()
+    assert_step_refused(lamps, named, copied)
 
 
 def forged(

@@ -165,6 +165,8 @@ SWAPS: dict[str, Callable[[Approval], None]] = {
         target_name="kitchen",
     ),
     "requester": _bent("requester_sub", "auth0|somebody-else"),
+    "the words on the screens": _bent("sentence", "Note lamp hall"),
+    "the reason": _bent("reason", "reviewed by the whole team"),
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from approvals import steps
 from approvals.erasing import bound, tombstones
 from audit import evidencekeys
 from audit.actor import SYSTEM
@@ -55,6 +56,7 @@ class Command(BaseCommand):
             count = evidencekeys.rewrap_all()
             tombstones.reseal()
             bound.reseal()
+            steps.reseal(steps.sealed_now())
             if not evidencekeys.is_retired(old):
                 record(SYSTEM, "evidence.key_changed", data={"keys": count})
                 evidencekeys.retire(old)
