@@ -38,6 +38,7 @@ class Report:
     """The result of a verification: `ok` only if everything holds.
 
     `recognised` of the entries checked had been verified before, and nothing of them changed since.
+    `notes` are no findings: what cannot be told either way, and why.
     """
 
     start: int
@@ -49,6 +50,7 @@ class Report:
     problems: tuple[Problem, ...]
     problem_count: int
     recognised: int = 0
+    notes: tuple[Problem, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -75,11 +77,13 @@ class Report:
             "first_bad_index": first.index if first else None,
             "first_bad": str(first) if first else "",
             "problem_count": self.problem_count,
-            "problems": [
-                {"code": p.code, "index": p.index, "event": p.event, "message": p.message}
-                for p in self.problems
-            ],
+            "problems": [_as_json(one) for one in self.problems],
+            "notes": [_as_json(one) for one in self.notes],
         }
+
+
+def _as_json(one: Problem) -> dict[str, Any]:
+    return {"code": one.code, "index": one.index, "event": one.event, "message": one.message}
 
 
 @dataclass(slots=True)
@@ -88,6 +92,12 @@ class Findings:
 
     kept: list[Problem] = field(default_factory=list)
     count: int = 0
+    notes: list[Problem] = field(default_factory=list)
+
+    def note(self, code: str, message: str, index: int | None = None, event: object = "") -> None:
+        """Say something that is to be known and is no problem."""
+        if len(self.notes) < MAX_PROBLEMS:
+            self.notes.append(Problem(code, message, index, str(event)))
 
     def add(self, code: str, message: str, index: int | None = None, event: object = "") -> None:
         """Note one problem."""

@@ -134,6 +134,7 @@ def run(
         problems=tuple(findings.kept),
         problem_count=findings.count,
         recognised=recognised,
+        notes=tuple(findings.notes),
     )
 
 

@@ -11,6 +11,8 @@ from approvals.models import Erasure, ErasureState
 from audit import rowcheck
 from audit.rowcheck import Wrong
 
+UNLISTED = "unlisted"
+"""Code of a note: see `_unlisted`."""
 _UNDER_WAY = "the erasure of this entry is under way and is not the one that was approved"
 
 
@@ -29,6 +31,7 @@ def problems() -> Iterator[Wrong]:
         return state == ErasureState.FAILED and (event["index"] or 0) < later
 
     for row in rows:
+        yield from _unlisted(row, ended.get(row.operation))
         event = decided.get(row.operation)
         if row.replayed and event is None:
             yield from _replayed(row, listed, ended.get(row.operation))
@@ -67,6 +70,20 @@ def _decided_again(rows: list[Erasure]) -> dict[str, int]:
     """By person, the entry that decided their last erasure which came to its end."""
     done = (row for row in rows if row.state == ErasureState.DONE and bound.is_sealed(row))
     return {row.subject: row.index for row in done if row.index is not None}
+
+
+def _unlisted(row: Erasure, end: dict[str, Any] | None) -> Iterator[Wrong]:
+    """What cannot be told of an erasure that ended before its rows were listed."""
+    if end is None or "rows_sha256" in end["data"] or end["data"].get("failure") == bound.CODE:
+        return
+    if row.state == ErasureState.DONE:
+        means = "nothing depends on it: the log has lost the same values"
+    else:
+        means = (
+            "a row that it emptied before it was stopped is named like one that somebody blanked"
+        )
+    message = f"the erasure of this entry ended before emptied rows were listed; {means}"
+    yield Wrong(message, end["index"], end["id"], noted=UNLISTED)
 
 
 def _certified(row: Erasure, end: dict[str, Any] | None) -> Iterator[Wrong]:

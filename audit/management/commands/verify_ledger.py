@@ -82,6 +82,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{problem.code}: {problem}")
         if report.problem_count > len(report.problems):
             self.stdout.write(f"… and {report.problem_count - len(report.problems)} more")
+        for said in report.notes:
+            self.stdout.write(f"{said.code}: {said} (no finding)")
         counted = (
             f"{report.checked} of {report.size} entries and {report.checkpoints} checkpoints "
             f"checked, {report.pending} events wait for a leaf."

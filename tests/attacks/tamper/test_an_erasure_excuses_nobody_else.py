@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.core.management import call_command
 
 from approvals import clock
 from approvals.erasing import bound, emptied, job, tombstones
@@ -228,3 +230,45 @@ def test_an_erasure_that_was_written_into_the_database_excuses_nothing(stopped: 
 def test_without_the_list_of_erasures_nothing_is_excused(stopped: Erasure) -> None:
     tombstones.path().write_text("0 {}\n")
     assert_named("review.opened", 0, "title")
+
+
+def ended_before_lists(erasure: Erasure, state: str, **told: Any) -> int:
+    """As a release of before left it: no list in the row, and none in the entry of the end."""
+    record(SYSTEM, "subject.erased", operation=OPERATION, target=Target("subject", MIA.key),
+           data={"subject": MIA.key, "ranges": [], **told},
+           outcome="success" if state == ErasureState.DONE else "failure")  # fmt: skip
+    Erasure.objects.filter(pk=erasure.pk).update(state=state, emptied={}, seal="")
+    sequencer.run_once()
+    index: int = events("subject.erased")[-1]["index"]
+    return index
+
+
+def test_a_finished_erasure_from_before_the_lists_is_noted_and_no_finding(
+    erasing: Erasure,
+) -> None:
+    for model in (Review, ReviewItem):  # whose values the log has lost as well
+        model._default_manager.all().delete()
+    end = ended_before_lists(erasing, ErasureState.DONE, certificate=True)
+    found = report()
+    [note] = found["notes"]
+    assert (note["code"], note["index"]) == ("unlisted", end)
+    assert "nothing depends on it" in note["message"]
+    assert not any("erasure" in one["message"] for one in found["problems"])
+
+
+def test_one_that_was_stopped_before_the_lists_is_noted_and_excuses_nothing(
+    erasing: Erasure,
+) -> None:
+    end = ended_before_lists(erasing, ErasureState.FAILED, failure="legal_hold")
+    found = report()
+    [note] = found["notes"]
+    assert (note["code"], note["index"]) == ("unlisted", end)
+    assert "is named like one that somebody blanked" in note["message"]
+    assert_named("review.opened", 0, "title")
+    listed(erasing)
+    assert_named("review.decided", 1, "person")
+    out = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("verify_ledger", stdout=out)
+    assert f"unlisted: index {end}: the erasure" in out.getvalue()
+    assert "(no finding)" in out.getvalue()
