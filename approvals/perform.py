@@ -127,19 +127,28 @@ def _prepare(
     if target.kind not in verb.target_kinds or not target.name:
         kinds = " or ".join(sorted(verb.target_kinds))
         raise Refused("bad_target", f"{name} acts on a named {kinds}.", pointer="/target")
+    clean = checked(verb, params)
+    found = verb.severity(target, clean)
+    severity = max((found, raised or found), key=severity_rank)
+    under = policy.in_force()
+    rule = policy.decide(actor, verb, target, severity, under)
+    return _Request(verb, actor, target, clean, reason, severity, rule, under)
+
+
+def checked(verb: Verb, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a decision as plain JSON, as its verb takes them.
+
+    Raises:
+        Refused: `bad_params`.
+    """
     try:
-        clean = verb.params.model_validate(params).model_dump(mode="json", exclude_none=True)
+        return verb.params.model_validate(params).model_dump(mode="json", exclude_none=True)
     except ValidationError as error:
         first = error.errors()[0]
         where = "/".join(str(p) for p in first["loc"])
         raise Refused(
             "bad_params", f"{where}: {first['msg']}", pointer=f"/params/{where}"
         ) from None
-    found = verb.severity(target, clean)
-    severity = max((found, raised or found), key=severity_rank)
-    under = policy.in_force()
-    rule = policy.decide(actor, verb, target, severity, under)
-    return _Request(verb, actor, target, clean, reason, severity, rule, under)
 
 
 def _sentence(request: _Request) -> str:

@@ -30,6 +30,7 @@ from connections.models import (
     Review,
     ReviewItem,
     ReviewLines,
+    ReviewWork,
     ScopeRule,
 )
 from connections.reviews import alive, opening, result, scope
@@ -51,6 +52,7 @@ _SCRUBBED: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (Review, ("title", "admins", "opened_by", "closed_by", "result")),
     (ReviewLines, ("text",)),
     (ReviewItem, ("reason", "decided_sub", "uses", "sub")),
+    (ReviewWork, ("actor", "params", "detail")),
 )
 _OWN = {
     "ConnectedAccount": ("sub", "auth0_id", "label", "provider_user", "scopes", "state_reason"),

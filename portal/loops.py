@@ -48,6 +48,7 @@ def loops() -> dict[str, Loop]:
     from connections import reachable, reconcile
     from connections.access import reading
     from connections.just_in_time import dozing
+    from connections.reviews import work
     from connections.tenant_log import reader
     from enforcement import watch
     from portal.identity import sessions
@@ -74,6 +75,7 @@ def loops() -> dict[str, Loop]:
         "tenant": repeat(reachable.run_due, 5.0),
         "applications": repeat(reading.run_due, 5.0),
         "tenant-log": repeat(reader.run_due, 5.0),
+        "reviews": repeat(work.run_due, 1.0),
         "tidy": repeat(_tidy, 60.0),
         "sessions": repeat(lambda: sessions.tidy(clock.now()), 300.0),
     }

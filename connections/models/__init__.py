@@ -15,6 +15,7 @@ from connections.models.review import (
     ReviewItem,
     ReviewLetter,
     ReviewLines,
+    ReviewWork,
 )
 from connections.models.schedule import ConnectionSetting, ReconcileRun, Schedule
 from connections.models.tenant_log import (
@@ -57,6 +58,7 @@ __all__ = [
     "ReviewItem",
     "ReviewLetter",
     "ReviewLines",
+    "ReviewWork",
     "Reviewers",
     "Schedule",
     "ScopeRule",

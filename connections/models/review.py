@@ -154,3 +154,22 @@ class ReviewLetter(models.Model):
 
     def __str__(self) -> str:
         return f"about {self.review_id}: {self.state}"
+
+
+class ReviewWork(models.Model):
+    """A large review that somebody asked to open or to close, until a worker has done it.
+
+    `due` None: it was not done, and `code` and `detail` say why, until somebody has read that.
+    """
+
+    review = models.UUIDField(primary_key=True)  # that is to open, or is open
+    verb = models.CharField(max_length=20)  # review.open | review.close
+    actor = models.JSONField(default=dict)  # who asked
+    params = models.JSONField(default=dict)
+    asked = models.DateTimeField()
+    due = models.DateTimeField(null=True, db_index=True)
+    code = models.CharField(max_length=40, blank=True)
+    detail = models.CharField(max_length=500, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.review}"

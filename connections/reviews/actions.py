@@ -13,7 +13,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from approvals import clock, registry
-from approvals.perform import Refused
+from approvals.perform import Refused, checked
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit import logkey
 from audit.actor import Actor, Target
@@ -23,7 +23,7 @@ from connections.models import Choice, Review, ReviewItem
 from connections.reviews import alive, closing, opening, result, rights
 from connections.reviews.opening import Written
 from connections.reviews.result import Lines
-from connections.reviews.wanted import Wanted
+from connections.reviews.wanted import Wanted, take
 
 LONGEST = timedelta(days=366)
 _ADMIN = frozenset({"admin"})
@@ -54,23 +54,44 @@ class DecideParams(BaseModel):
 
 
 def _prepare_opening(actor: Actor, target: Target, given: Mapping[str, Any]) -> Written:
+    return opening.write(_planned(actor.sub, target, given), Wanted.parse(given))
+
+
+def check(verb: str, target: Target, given: Mapping[str, Any]) -> None:
+    """Refuse what would be refused before anything is written.
+
+    Raises:
+        Refused: as the verb.
+    """
+    if verb == "review.close":
+        _no_key_is_no_result()
+        review, now = _review(target), clock.now()
+        if review.closed_at is not None:
+            raise Refused("review_closed", "It is closed already.")
+        if alive.lives(review, now):
+            raise alive.being(verb)
+        return
+    _planned("", target, checked(registry.get(verb), given))
+    opening.check(take(Wanted.parse(given), clock.now()))
+
+
+def _planned(opener: str, target: Target, given: Mapping[str, Any]) -> Review:
+    """The review that opens, not stored."""
     now, params = clock.now(), OpenParams.model_validate(given)
     if not _is_uuid(target.name):
         raise Refused(
             "bad_target", "A review is named by a new UUID in lower case.", pointer="/target/name"
         )
-    wanted = Wanted.parse(given)
-    review = Review(
+    return Review(
         id=UUID(target.name),
         title=params.title,
-        wanted=wanted.as_json(),
+        wanted=Wanted.parse(given).as_json(),
         reviewers=params.reviewers,
         admins=_named(params),
         due=_end_of(params.due, now),
         opened_at=now,
-        opened_by=actor.sub,
+        opened_by=opener,
     )
-    return opening.write(review, wanted)
 
 
 def _open(ctx: CommitContext) -> Committed:
@@ -195,11 +216,15 @@ def _decide(ctx: CommitContext) -> Committed:
 
 def _prepare_closing(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> Lines:
     review = _review(target)
+    _no_key_is_no_result()  # before nobody may decide any more
+    return closing.write(review)
+
+
+def _no_key_is_no_result() -> None:
     try:
-        logkey.seed()  # before nobody may decide any more
+        logkey.seed()
     except LedgerIdentityError as missing:
         raise _no_key(missing) from None
-    return closing.write(review)
 
 
 def _no_key(missing: LedgerIdentityError) -> Refused:

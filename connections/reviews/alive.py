@@ -71,6 +71,13 @@ def interrupted() -> Refused:
     )
 
 
+def being(verb: str) -> Refused:
+    """What whoever asks for the same once more is told."""
+    if verb == "review.open":
+        return Refused("being_opened", "The list of that review is being written.")
+    return Refused("being_closed", "It is being closed.")
+
+
 def stop_all() -> None:
     """Stop everybody who opens or closes a review, in the caller's transaction."""
     Review.anyhow.exclude(lease=None).update(lease=None)

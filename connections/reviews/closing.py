@@ -46,7 +46,7 @@ def _begin(review: Review) -> None:
         if row.closed_at is not None:
             raise Refused("review_closed", "It is closed already.")
         if alive.lives(row, clock.now()):
-            raise Refused("being_closed", "It is being closed.")
+            raise alive.being("review.close")
         ReviewLines.objects.filter(review=row).delete()
         Review.objects.filter(pk=row.pk).update(lease=alive.until())
 

@@ -56,7 +56,7 @@ def write(review: Review, wanted: Wanted) -> Written:
         with one_moment():
             now = clock.now()
             taken = take(wanted, now)
-            _check(taken)
+            check(taken)
             listed = scope.read(review.pk, taken)
         Review.opening.filter(pk=review.pk).update(total=listed.seal.number)
         for items in listed.batches():
@@ -75,17 +75,22 @@ def _begin(review: Review) -> None:
     if there is not None and there.digest:
         raise Refused("already_open", "There is a review of that name already.")
     if there is not None and alive.lives(there, clock.now()):
-        raise Refused("being_opened", "The list of that review is being written.")
+        raise alive.being("review.open")
     take_away(Review.opening.filter(pk=review.pk))
     review.lease = alive.until()
     try:
         with transaction.atomic():
             review.save(force_insert=True)
     except IntegrityError:
-        raise Refused("being_opened", "The list of that review is being written.") from None
+        raise alive.being("review.open") from None
 
 
-def _check(taken: Taken) -> None:
+def check(taken: Taken) -> None:
+    """Refuse a filter that takes nothing, or too much.
+
+    Raises:
+        Refused: `nothing_to_review`, `too_many`.
+    """
     if not taken.number:
         raise Refused("nothing_to_review", "The filter takes no account.")
     if taken.number > scope.MOST:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,13 +14,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from approvals import clock, people
 from approvals.models import Person
-from approvals.perform import Refused, perform
+from approvals.perform import Refused
 from audit.actor import Actor, Target
 from audit.clock import uuid7
 from connections import scopes
 from connections.lookup import SEES_ALL
 from connections.models import Choice, ConnectedAccount, Review, ReviewItem, State
-from connections.reviews import alive, export, remedy, rights, scope
+from connections.reviews import export, remedy, rights, scope, work
 from connections.reviews import result as results
 from connections.reviews.wanted import SHOWS, STATES, Wanted, take, words_of
 from portal.connections_pages import downloads, narrowing
@@ -59,6 +58,7 @@ def reviews(request: HttpRequest) -> HttpResponse:
     found = list(behind[: CAMPAIGNS + 1])
     page, more = found[:CAMPAIGNS], len(found) > CAMPAIGNS
     far = _how_far(me, page)
+    opening = work.being_opened() if me.roles & SEES_ALL else []
     context = {
         "rows": [(review, _overdue(review, now), *far.get(review.pk, (0, 0))) for review in page],
         "older_url": f"?before={page[-1].pk}" if more else "",
@@ -66,24 +66,17 @@ def reviews(request: HttpRequest) -> HttpResponse:
         "may": "admin" in me.roles,
         "overseer": bool(me.roles & SEES_ALL),
         "waiting": rights.waiting_for(me, now),
-        "opening": _being_opened(now) if me.roles & SEES_ALL else [],
+        "opening": opening,
+        "live": any(not one.problem for one in opening),
     }
     template = "connections/reviews.html"
     if request.htmx:  # type: ignore[attr-defined]  # django_htmx adds it
         template += "#opening"
     answer = render(request, template, context)
     answer["Vary"] = "HX-Request"
-    if request.htmx and not context["opening"]:  # type: ignore[attr-defined]  # as above
+    if request.htmx and not context["live"]:  # type: ignore[attr-defined]  # as above
         answer["HX-Refresh"] = "true"  # it opened: the list has it now
     return answer
-
-
-def _being_opened(now: datetime) -> list[tuple[Review, int]]:
-    """Reviews whose list is being written, and how much of it is."""
-    found = Review.opening.filter(lease__gt=now).order_by("opened_at", "pk")
-    return [
-        (one, one.items.aggregate(last=Max("number"))["last"] or 0) for one in found[:CAMPAIGNS]
-    ]
 
 
 def _behind(seen: QuerySet[Review], id: str) -> QuerySet[Review]:
@@ -124,10 +117,14 @@ def new(request: HttpRequest) -> HttpResponseBase:
         named = given.getlist("admins") if params["reviewers"] == "admins" else []
         target = Target("review", str(uuid7()))
         try:
-            perform(actor(request), "review.open", target, params={**params, "admins": named})
+            me, wanted = actor(request), {**params, "admins": named}
+            done = work.begin(me, "review.open", target, wanted)
         except Refused as refused:
             tell(request, refused.code)
             return _form(request, given, problem=_in_words(refused), status=422)
+        if not done:
+            messages.info(request, "It is being opened; this page says how far it is.")
+            return redirect("connections:reviews")
         messages.success(request, "Opened. The list is frozen as it is now.")
         return redirect("connections:review", review_id=target.name)
     return _form(request, given)
@@ -183,6 +180,9 @@ def _form(
 def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
     """How far a review is, and each account in it."""
     me, found = fetch(request, review_id)
+    closing = work.being_closed(found)
+    if request.htmx:  # type: ignore[attr-defined]  # django_htmx adds it
+        return _closing(request, found, closing)
     now = clock.now()
     shown = request.GET.get("show", "")
     items = rights.items(me, found)
@@ -204,7 +204,7 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
         "older_url": f"{query}after={page[-1].number}" if older and page else "",
         "left": rights.decidable(me, found, now).filter(choice="").count(),
         "overdue": _overdue(found, now),
-        "closing": alive.lives(found, now),
+        "closing": closing,
         "changed": _changed(rights.items(me, found), found),
         "may": "admin" in me.roles,
         "overseer": bool(me.roles & SEES_ALL),
@@ -219,7 +219,19 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
             {"text": found.title},
         ],
     }
-    return render(request, "connections/review.html", context)
+    answer = render(request, "connections/review.html", context)
+    answer["Vary"] = "HX-Request"
+    return answer
+
+
+def _closing(request: HttpRequest, review: Review, closing: work.UnderWay | None) -> HttpResponse:
+    """How far the closing is, a piece of the page that asks for itself."""
+    context = {"review": review, "closing": closing, "may": "admin" in actor(request).roles}
+    answer = render(request, "connections/review.html#closing", context)
+    answer["Vary"] = "HX-Request"
+    if closing is None or closing.problem:
+        answer["HX-Refresh"] = "true"  # it is closed, or open again: the whole page says so
+    return answer
 
 
 def _changed(items: QuerySet[ReviewItem], review: Review) -> list[dict[str, Any]]:
@@ -294,13 +306,26 @@ def close(request: HttpRequest, review_id: UUID) -> HttpResponseBase:
     """Sign the result. What nobody decided is listed as undecided."""
     me, found = fetch(request, review_id)
     try:
-        perform(me, "review.close", Target("review", str(found.id)))
+        done = work.begin(me, "review.close", Target("review", str(found.id)), {})
     except Refused as refused:
         tell(request, refused.code)
         messages.error(request, refused.detail)
     else:
-        messages.success(request, "Closed. The result is signed.")
+        if done:
+            messages.success(request, "Closed. The result is signed.")
     return redirect("connections:review", review_id=found.id)
+
+
+@needs_role("admin")
+@require_POST
+def cancel(request: HttpRequest, review_id: UUID) -> HttpResponseBase:
+    """Stop an opening or closing that goes on, or put away why one was not done."""
+    if work.cancel(review_id):
+        messages.info(request, "It was stopped: nothing was opened or closed.")
+    else:
+        messages.info(request, "There was nothing to stop any more.")
+    there = Review.objects.filter(pk=review_id).exists()
+    return redirect("connections:review", review_id) if there else redirect("connections:reviews")
 
 
 @never_cache

@@ -63,6 +63,7 @@ urlpatterns = [
     path("connections/reviews/<uuid:review_id>/", reviews.review, name="review"),
     path("connections/reviews/<uuid:review_id>/next/", review_items.following, name="review-next"),
     path("connections/reviews/<uuid:review_id>/close/", reviews.close, name="review-close"),
+    path("connections/reviews/<uuid:review_id>/cancel/", reviews.cancel, name="review-cancel"),
     path("connections/reviews/<uuid:review_id>/result/", reviews.result, name="review-result"),
     path(
         "connections/reviews/<uuid:review_id>/<uuid:item_id>/",

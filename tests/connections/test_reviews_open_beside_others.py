@@ -24,25 +24,34 @@ from approvals import clock
 from approvals.perform import Refused, perform
 from audit.actor import Target
 from audit.clock import uuid7
-from connections.models import ConnectedAccount, Review, ReviewItem, ReviewLetter, ReviewLines
-from connections.reviews import alive, closing, opening, scope
+from connections.models import (
+    ConnectedAccount,
+    Review,
+    ReviewItem,
+    ReviewLetter,
+    ReviewLines,
+    ReviewWork,
+)
+from connections.reviews import alive, closing, opening, result, scope, work
 from tests.audit.own_database import own_database
 from tests.connections.campaign import TOMORROW, admin, opened, person
 from tests.connections.visitor import know, subject
 from tests.identity.trail import events
 from tests.support.tenant import CHECKOUT
 
-MANY = 6_000
+MANY = 2_000
 PROGRAM = """
 import sys, django
 django.setup()
 from approvals.perform import perform
 from audit.actor import Actor, Target
-from connections.reviews import scope
+from connections.reviews import scope, work
 verb, name, iss, sub, due = sys.argv[1:]
-scope.BATCH = 200 if verb == "review.open" else 20  # more of what somebody can come between
+scope.BATCH = 40 if verb == "review.open" else 20  # more of what somebody can come between
 admin = Actor(iss=iss, sub=sub, roles=frozenset({"admin"}), via="cli")
 params = {"title": "Spring", "due": due, "reviewers": "owners"} if verb == "review.open" else {}
+if name == "whatever is due":
+    sys.exit(0 if work.run_due() else 3)
 perform(admin, verb, Target("review", name), params=params)
 """
 
@@ -59,7 +68,7 @@ type Do = Callable[[Callable[[], Any]], Any]
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[Do]:
-    """Does work on a database of its own with six thousand accounts of two people."""
+    """Does work on a database of its own with two thousand accounts of two people."""
 
     def do(work: Callable[[], Any]) -> Any:
         return thread.submit(work).result(300)
@@ -208,6 +217,37 @@ def test_a_kill_while_a_review_closes_leaves_it_open(house: Do) -> None:
         assert events("review.closed")[0]["data"]["kept"] == 1
 
     house(work)
+
+
+@pytest.mark.parametrize("verb", ["open", "close"])
+def test_a_worker_that_is_killed_leaves_the_work_to_the_next(house: Do, verb: str) -> None:
+    def work_of_it() -> None:
+        review = opened() if verb == "close" else Review(id=uuid4())
+        params = {"title": "Spring", "due": TOMORROW, "reviewers": "owners"}
+        work.AT_ONCE, before = MANY - 1, work.AT_ONCE
+        try:
+            asked = Target("review", str(review.pk)), params if verb == "open" else {}
+            assert not work.begin(admin(), f"review.{verb}", *asked), "nobody waits for it"
+        finally:
+            work.AT_ONCE = before
+        rows: Any = ReviewLines if verb == "close" else ReviewItem
+        process = another_process(f"review.{verb}", "whatever is due")
+        until(process, lambda: rows.objects.filter(review_id=review.pk).exists())
+        kill(process)
+        assert not events("review.closed")
+        assert not work.run_due(), "the dead one may live still"
+        Review.anyhow.filter(pk=review.pk).update(lease=clock.now() - timedelta(seconds=1))
+        ReviewWork.objects.update(due=clock.now())
+        assert work.run_due() == 1
+        assert not ReviewWork.objects.exists() and not work.run_due()
+        review = Review.objects.get(pk=review.pk)
+        assert review.items.count() == MANY and scope.stands(review).whole
+        [event] = events("review.opened" if verb == "open" else "review.closed")
+        assert event["actor"]["sub"] == subject("admin") and event["data"]["accounts"] == MANY
+        if verb == "close":
+            assert review.closed_at and result.stands(review).whole
+
+    house(work_of_it)
 
 
 @pytest.mark.parametrize("verb", ["open", "close"])

@@ -84,6 +84,10 @@ ROUTES: Final[Doors] = {
     ),
     "connections/reviews/new/": ("decides", "review.open"),
     "connections/reviews/<uuid:review_id>/close/": ("decides", "review.close"),
+    "connections/reviews/<uuid:review_id>/cancel/": (
+        "keeps",
+        "stops the opening or closing that was asked for: nothing was decided yet",
+    ),
     "connections/reviews/<uuid:review_id>/result/": ("records", "that the result was taken away"),
     "connections/reviews/<uuid:review_id>/<uuid:item_id>/": ("decides", "review.decide"),
     "connections/reviews/<uuid:review_id>/<uuid:item_id>/revoke/": (
@@ -200,6 +204,11 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
     ),
     "owner-letters": ("connections.letters.LETTERS", "keeps", "letters to owners"),
     "letters": ("approvals.sweep.LETTERS", "keeps", "letters about requests"),
+    "reviews": (
+        "connections.reviews.work.run_due",
+        "decides",
+        "review.open and review.close of many accounts, as admins asked for them",
+    ),
     "tidy": ("approvals.sweep.tidy", "keeps", "forgets what is past its time"),
     "sessions": ("portal.identity.sessions.tidy", "keeps", "forgets sessions that ran out"),
 }
@@ -439,6 +448,10 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "connections.reviews.opening": ("ReviewItem instance", "the list of a review that opens"),
     "connections.reviews.reminding": ("ReviewLetter instance", "letters before a review is due"),
     "connections.reviews.remedy": ("ReviewItem", "what became of a review's decision"),
+    "connections.reviews.work": (
+        "ReviewWork instance",
+        "large reviews that somebody asked to open or to close",
+    ),
     "connections.runs": ("ReconcileRun", "how far a comparison is, and what it found"),
     "connections.schedule": ("Schedule instance", "when it is compared next"),
     "connections.tenant_log.aside": ("QuarantinedRow", "what is no log entry"),

@@ -1,0 +1,345 @@
+"""A large review opens and closes as work: nobody waits, and the result is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.test import Client
+
+from approvals import clock
+from approvals.models import Person
+from approvals.perform import Refused
+from audit import subjects
+from audit.actor import Target
+from audit.clock import uuid7
+from connections.models import ConnectedAccount, Review, ReviewItem, ReviewLines, ReviewWork
+from connections.reviews import alive, closing, opening, result, scope, work
+from tests.connections.campaign import (
+    LIST,
+    TOMORROW,
+    _people,
+    admin,
+    connected,
+    file_of,
+    opened,
+    person,
+)
+from tests.connections.visitor import subject
+from tests.identity.trail import events
+from tests.support.pages import signed_in
+
+__all__ = ["_people"]
+
+FORM = {"title": "Spring", "due": TOMORROW, "reviewers": "owners", "do": "open"}
+PARAMS = {"title": "Spring", "due": TOMORROW, "reviewers": "owners"}
+
+
+@pytest.fixture(autouse=True)
+def _three(monkeypatch: pytest.MonkeyPatch, _people: None) -> None:
+    """Three accounts, which are many here."""
+    monkeypatch.setattr(work, "AT_ONCE", 2)
+    for who in ("member1", "member2", "member2"):
+        connected(who)
+
+
+@pytest.fixture
+def anya(_people: None) -> Client:
+    return signed_in("admin", "admin")
+
+
+def asked() -> ReviewWork:
+    return ReviewWork.objects.get()
+
+
+def again() -> int:
+    """The worker comes by once more, later."""
+    ReviewWork.objects.exclude(due=None).update(due=clock.now())
+    return work.run_due()
+
+
+def ask_to_open() -> UUID:
+    id = uuid7()
+    assert not work.begin(admin(), "review.open", Target("review", str(id)), PARAMS)
+    return id
+
+
+def text(client: Client, path: str = LIST, **more: Any) -> str:
+    return client.get(path, **more).content.decode()
+
+
+def test_whoever_opens_goes_on_and_the_worker_opens_it(anya: Client) -> None:
+    answer = anya.post(f"{LIST}new/", FORM)
+    assert answer["Location"] == LIST
+    assert not Review.anyhow.exists() and not events("review.opened")
+    page = text(anya)
+    assert "is being opened" in page and "Spring" in page and 'hx-trigger="every 2s"' in page
+    assert "HX-Refresh" not in anya.get(LIST, headers={"HX-Request": "true"})
+    assert work.run_due() == 1
+    review = Review.objects.get()
+    assert review.items.count() == 3 and scope.stands(review).whole
+    assert anya.get(LIST, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
+    assert not ReviewWork.objects.exists() and work.run_due() == 0
+    [event] = events("review.opened")
+    assert (event["actor"]["sub"], event["via"]) == (subject("admin"), "web")
+    assert event["session"], "of the session in which it was asked for"
+
+
+def test_a_small_one_opens_and_closes_at_once(
+    anya: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "AT_ONCE", 3)
+    assert anya.post(f"{LIST}new/", FORM)["Location"] == f"{LIST}{Review.objects.get().pk}/"
+    anya.post(f"{LIST}{Review.objects.get().pk}/close/")
+    assert Review.objects.get().closed_at and not ReviewWork.objects.exists()
+
+
+def test_events_and_files_are_those_of_one_who_waits() -> None:
+    at_once = opened()
+    Review.objects.filter(pk=at_once.pk).update(title="Spring")
+    id = ask_to_open()
+    again()
+    first, second = events("review.opened")
+    told = [
+        {k: v for k, v in e["data"].items() if k not in {"as_of", "scope_sha256"}}
+        for e in (first, second)
+    ]
+    assert told[0] == told[1]
+    for name in ("actor", "via", "severity", "outcome", "human"):
+        assert first[name] == second[name]
+    lists = [
+        [scope.facts(item) for item in Review.objects.get(pk=pk).items.order_by("number")]
+        for pk in (at_once.pk, id)
+    ]
+    assert lists[0] == lists[1]
+
+
+def test_what_is_wrong_is_said_before_anybody_goes_on(anya: Client) -> None:
+    for wrong, words in (
+        ({"title": " "}, "Give the review a title."),
+        ({"due": "2001-01-01"}, "The due day is today or later"),
+        ({"reviewers": "admins"}, "Name at least one admin"),
+    ):
+        answer = anya.post(f"{LIST}new/", FORM | wrong)
+        assert answer.status_code == 422 and words in answer.content.decode()
+    assert not ReviewWork.objects.exists()
+
+
+def test_too_many_and_a_missing_key_are_refused_at_once(
+    anya: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review = opened()
+    monkeypatch.setattr(scope, "MOST", 2)
+    answer = anya.post(f"{LIST}new/", FORM)
+    assert "takes 3 accounts of 2 at most" in answer.content.decode()
+    monkeypatch.setattr("audit.logkey.seed", _no_key)
+    anya.post(f"{LIST}{review.pk}/close/")
+    assert not ReviewWork.objects.exists()
+
+
+def _no_key() -> bytes:
+    from audit.logkey import LedgerIdentityError
+
+    raise LedgerIdentityError("it is not there")
+
+
+def test_closing_says_how_far_it_is_and_is_signed_by_the_worker(
+    anya: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review = opened()
+    path = f"{LIST}{review.pk}/"
+    assert "Close and sign" in text(anya, path)
+    anya.post(f"{path}close/")
+    page = text(anya, path)
+    assert "Being closed." in page and "Leave it open" in page and "Close and sign" not in page
+    seen = []
+    monkeypatch.setattr(scope, "BATCH", 1)
+    real = alive.go_on
+
+    def look(id: UUID) -> None:
+        real(id)
+        piece = anya.get(path, headers={"HX-Request": "true"})
+        assert "HX-Refresh" not in piece and b"<html" not in piece.content
+        seen.append(piece.context["closing"].done)
+
+    monkeypatch.setattr(alive, "go_on", look)
+    assert work.run_due() == 1
+    assert seen == [0, 1, 2, 3] and piece_is_over(anya, path)
+    review.refresh_from_db()
+    assert review.closed_at and result.stands(review).whole and len(file_of(review)) == 4
+    [event] = events("review.closed")
+    assert event["data"]["result_sha256"] == review.result_digest
+    assert event["actor"]["sub"] == subject("admin")
+
+
+def text_after(client: Client, path: str) -> str:
+    return client.post(path, follow=True).content.decode()
+
+
+def piece_is_over(client: Client, path: str) -> bool:
+    return client.get(path, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
+
+
+def test_asking_twice_is_one_piece_of_work(anya: Client) -> None:
+    id = ask_to_open()
+    with pytest.raises(Refused) as refused:
+        work.begin(admin(), "review.open", Target("review", str(id)), PARAMS)
+    assert refused.value.code == "being_opened"
+    again()
+    review = Review.objects.get()
+    close = f"{LIST}{review.pk}/close/"
+    anya.post(close)
+    page = anya.post(close, follow=True).content.decode()
+    assert "It is being closed." in page and ReviewWork.objects.count() == 1
+    again()
+    assert len(events("review.closed")) == 1
+    assert "It is closed already." in anya.post(close, follow=True).content.decode()
+
+
+@pytest.mark.parametrize("verb", ["review.open", "review.close"])
+def test_one_that_was_done_otherwise_meanwhile_is_no_failure(verb: str) -> None:
+    review = opened()
+    ReviewWork.objects.create(
+        review=review.pk, verb=verb, params=PARAMS if verb == "review.open" else {},
+        actor={"iss": admin().iss, "sub": admin().sub}, asked=clock.now(), due=clock.now(),
+    )  # fmt: skip
+    if verb == "review.close":
+        from approvals.perform import perform
+
+        perform(admin(), verb, Target("review", str(review.pk)))
+    work.run_due()
+    assert not ReviewWork.objects.exists()
+    assert len(events("review.opened")) == 1
+
+
+@pytest.mark.parametrize("when", ["before", "while it writes", "as it commits"])
+@pytest.mark.parametrize("verb", ["open", "close"])
+def test_it_can_be_stopped_until_it_is_done(
+    anya: Client, monkeypatch: pytest.MonkeyPatch, verb: str, when: str
+) -> None:
+    review = opened() if verb == "close" else None
+    id = review.pk if review else ask_to_open()
+    if review:
+        anya.post(f"{LIST}{id}/close/")
+    stop: Callable[..., Any] = lambda *_: anya.post(f"{LIST}{id}/cancel/")  # noqa: E731
+    if when == "before":
+        stop()
+    elif when == "while it writes":
+        real = alive.batch
+        monkeypatch.setattr(alive, "batch", lambda pk: (stop(), real(pk))[1])
+    else:
+        module = closing if verb == "close" else opening
+        write: Callable[..., Any] = module.write
+        monkeypatch.setattr(module, "write", lambda *given: (write(*given), stop())[0])
+    work.run_due()
+    assert not events("review.closed") and len(events("review.opened")) == (1 if review else 0)
+    if review:
+        review.refresh_from_db()
+        assert review.closed_at is None
+    closing.tidy(later := clock.now() + alive.SILENT * 2)
+    opening.tidy(later)
+    assert not ReviewLines.objects.exists()
+    assert Review.anyhow.count() == (1 if review else 0) and again() == 0
+    assert "nothing to stop" in text_after(anya, f"{LIST}{id}/cancel/")
+
+
+def test_who_lost_the_role_meanwhile_opens_nothing(anya: Client) -> None:
+    id = ask_to_open()
+    Person.objects.filter(sub=subject("admin")).update(roles=[])
+    work.run_due()
+    assert (asked().code, asked().due) == ("not_permitted", None)
+    page = text(anya)
+    assert "was not opened." in page and asked().detail in page and "every 2s" not in page
+    assert work.run_due() == 0, "it is not tried again"
+    anya.post(f"{LIST}{id}/cancel/")
+    assert not ReviewWork.objects.exists() and "was not opened" not in text(anya)
+
+
+def test_a_closing_that_failed_says_so_and_can_be_asked_for_again(
+    anya: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review = opened()
+    path = f"{LIST}{review.pk}/"
+    anya.post(f"{path}close/")
+    with monkeypatch.context() as broken:
+        broken.setattr(result, "read", lambda _: 1 / 0)
+        work.run_due()
+    page = text(anya, path)
+    assert "It was not closed." in page and "Close and sign" in page and piece_is_over(anya, path)
+    anya.post(f"{path}close/")
+    again()
+    review.refresh_from_db()
+    assert review.closed_at
+
+
+def test_accounts_that_went_meanwhile_leave_nothing_to_review() -> None:
+    ask_to_open()
+    ConnectedAccount.objects.all().delete()
+    work.run_due()
+    assert asked().code == "nothing_to_review" and not Review.anyhow.exists()
+
+
+def test_an_erasure_stops_it_and_it_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    ask_to_open()
+    real = alive.batch
+    with monkeypatch.context() as erased:
+        erased.setattr(alive, "batch", lambda pk: (alive.stop_all(), real(pk))[1])
+        work.run_due()
+    assert not Review.anyhow.exists() and asked().due
+    assert again() == 1 and Review.objects.count() == 1
+
+
+def test_who_asked_and_is_erased_is_taken_out_of_what_they_asked() -> None:
+    ask_to_open()
+    who = admin()
+    [store] = [one for one in subjects.stores() if one.name == "connections"]
+    store.erase(subjects.Whose(who.key, ((who.iss, who.sub),), (who.sub, who.name)))
+    assert who.sub not in str(asked().actor) and who.name not in str(asked().actor)
+    again()
+    assert asked().code == "not_permitted" and not Review.anyhow.exists()
+
+
+def test_another_worker_leaves_alone_what_one_is_at() -> None:
+    id = ask_to_open()
+    Review.anyhow.create(
+        id=id,
+        title="Spring",
+        due=clock.now(),
+        opened_at=clock.now(),
+        digest="",
+        lease=alive.until(),
+    )
+    assert work.run_due() == 1
+    assert asked().due and asked().due > clock.now() + timedelta(seconds=5)
+    assert not ReviewItem.objects.exists()
+
+
+def test_only_admins_stop_it() -> None:
+    id = ask_to_open()
+    path = f"{LIST}{id}/cancel/"
+    for who, roles in (("member1", ()), ("auditor", ("auditor",))):
+        assert signed_in(who, *roles).post(path).status_code == 403
+    assert Client().post(path).status_code in {302, 403}
+    assert signed_in("admin", "admin").get(path).status_code == 405
+    assert "Do not open it" not in text(signed_in("auditor", "auditor"))
+    assert "is being opened" not in text(signed_in("member1"))
+    assert asked().due
+
+
+def test_a_member_decides_until_it_is_really_closed() -> None:
+    from approvals.perform import perform
+
+    review = opened()
+    assert not work.begin(admin(), "review.close", Target("review", str(review.pk)), {})
+    item = review.items.filter(sub=subject("member1")).get()
+    perform(
+        person("member1"),
+        "review.decide",
+        Target("review_item", str(item.pk)),
+        params={"choice": "keep"},
+    )
+    again()
+    assert events("review.closed")[0]["data"]["kept"] == 1
