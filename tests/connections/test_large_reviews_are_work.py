@@ -285,8 +285,13 @@ def test_accounts_that_went_meanwhile_leave_nothing_to_review() -> None:
 def test_an_erasure_stops_it_and_it_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     ask_to_open()
     real = alive.batch
+
+    def stopped(id: UUID) -> Any:
+        alive.stop_all()
+        return real(id)
+
     with monkeypatch.context() as erased:
-        erased.setattr(alive, "batch", lambda pk: (alive.stop_all(), real(pk))[1])
+        erased.setattr(alive, "batch", stopped)
         work.run_due()
     assert not Review.anyhow.exists() and asked().due
     assert again() == 1 and Review.objects.count() == 1
@@ -313,7 +318,8 @@ def test_another_worker_leaves_alone_what_one_is_at() -> None:
         lease=alive.until(),
     )
     assert work.run_due() == 1
-    assert asked().due and asked().due > clock.now() + timedelta(seconds=5)
+    due = asked().due
+    assert due and due > clock.now() + timedelta(seconds=5)
     assert not ReviewItem.objects.exists()
 
 

@@ -220,16 +220,16 @@ def test_a_kill_while_a_review_closes_leaves_it_open(house: Do) -> None:
 
 
 @pytest.mark.parametrize("verb", ["open", "close"])
-def test_a_worker_that_is_killed_leaves_the_work_to_the_next(house: Do, verb: str) -> None:
+def test_a_worker_that_is_killed_leaves_the_work_to_the_next(
+    house: Do, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setattr(work, "AT_ONCE", MANY - 1)
+
     def work_of_it() -> None:
         review = opened() if verb == "close" else Review(id=uuid4())
         params = {"title": "Spring", "due": TOMORROW, "reviewers": "owners"}
-        work.AT_ONCE, before = MANY - 1, work.AT_ONCE
-        try:
-            asked = Target("review", str(review.pk)), params if verb == "open" else {}
-            assert not work.begin(admin(), f"review.{verb}", *asked), "nobody waits for it"
-        finally:
-            work.AT_ONCE = before
+        asked = Target("review", str(review.pk)), params if verb == "open" else {}
+        assert not work.begin(admin(), f"review.{verb}", *asked), "nobody waits for it"
         rows: Any = ReviewLines if verb == "close" else ReviewItem
         process = another_process(f"review.{verb}", "whatever is due")
         until(process, lambda: rows.objects.filter(review_id=review.pk).exists())
