@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from ata.text import safe
 
 if TYPE_CHECKING:
     from audit.ledger.policy import Policy
+    from audit.ledger.verify import Step
 
 
 def is_result(path: Path) -> bool:
@@ -30,13 +32,18 @@ def verify_result(screen: Screen, path: Path, trust: Policy) -> bool:
     Raises:
         AtaError: usage, when the file cannot be read.
     """
-    from audit.ledger.reviewcheck import check
+    from audit.ledger.reviewcheck import LONGEST, check, followed, head_of
 
+    carried: list[Step] = []
     try:
         with path.open("rb") as lines:
+            if head := head_of(lines.readline(LONGEST)):
+                trust, carried = followed(head, trust)
+            lines.seek(0)
             report = check(lines, trust.logs, trust.required, trust.moves)
     except OSError as error:
         raise usage_error(f"{path} cannot be read: {error.strerror}.") from error
+    report = replace(report, steps=(*carried, *report.steps))
     said = [f"{safe(path)}: {safe(report.words)}", f"SHA-256 {report.sha256}"]
     for step in report.steps:
         mark = paint("✓", "green") if step.ok else paint("✗", "red")

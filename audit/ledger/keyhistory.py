@@ -9,7 +9,7 @@ and whoever holds the present one is told what was lost on the way.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -59,14 +59,19 @@ def listed(told: object) -> list[str]:
 
 
 def follow(
-    statements: Sequence[str], origin: str, signed: str | bytes, trust: Policy, size: int = -1
+    statements: Sequence[str],
+    origin: str,
+    signed: str | bytes | Callable[[VerifierKey], bool],
+    trust: Policy,
+    size: int = -1,
 ) -> Policy:
     """The verifier's policy with the keys to which its own lead, and the changes of name told.
 
     Args:
         statements: as they came.
         origin: the log that they have to lead to.
-        signed: a note by the key to which they have to lead.
+        signed: a note by the key to which they have to lead; of what is no note, whether a key
+            signed it.
         trust: what the verifier brought; statements that it knows are held against these.
         size: entries of the tree that came along, if one did.
 
@@ -75,10 +80,8 @@ def follow(
             elsewhere; or another one than the verifier knows.
     """
     moves, keys = _chain(statements, origin)
-    try:
-        note.verify(signed, [key for key in keys if key.name == origin])
-    except NoteError:
-        raise NoteError("they do not lead to the key that signed what they came with") from None
+    if not _lead(signed, [key for key in keys if key.name == origin]):
+        raise NoteError("they do not lead to the key that signed what they came with")
     for one in trust.moves:
         if any(other.old_origin == one.old_origin and other != one for other in moves):
             raise NoteError(
@@ -91,6 +94,16 @@ def follow(
     found = origins.trail(statements, trust.logs)
     logs = tuple(dict.fromkeys((*trust.logs, *found.keys)))
     return replace(trust, logs=logs, moves=tuple(dict.fromkeys((*moves, *trust.moves))))
+
+
+def _lead(signed: str | bytes | Callable[[VerifierKey], bool], keys: list[VerifierKey]) -> bool:
+    if callable(signed):
+        return any(map(signed, keys))
+    try:
+        note.verify(signed, keys)
+    except NoteError:
+        return False
+    return True
 
 
 def _chain(

@@ -19,11 +19,14 @@ from typing import Any, Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from . import keyhistory, note
 from .canonical import EntryError, canonical
-from .note import ED25519, VerifierKey
+from .note import ED25519, NoteError, VerifierKey
 from .origins import Move
+from .policy import Policy
 from .verify import Step, moved, moved_unproven
 
+KEY_STATEMENTS: Final = "key_statements"
 PROFILES: Final = ("ata.access-review.v1", "ata.access-review.v2")
 LONGEST: Final = 64 * 1024 * 1024
 """Bytes of one line."""
@@ -117,6 +120,23 @@ def check(
     return ReviewReport(_words(head), walked.whole.hexdigest(), tuple(steps), limits)
 
 
+def followed(head: Mapping[str, Any], trust: Policy) -> tuple[Policy, list[Step]]:
+    """The verifier's policy with the keys to which its own lead, by what came in the first line.
+
+    A log that changed its name brings what its former keys signed (`audit.ledger.keyhistory`).
+    """
+    if KEY_STATEMENTS not in head:
+        return trust, []
+    try:
+        statements = keyhistory.listed(head[KEY_STATEMENTS])
+        origin = note.parse_vkey(str(_get(head, "signature", "keyId"))).name
+        found = keyhistory.follow(statements, origin, lambda key: _made(head, key), trust)
+    except NoteError as error:
+        return trust, [Step(keyhistory.CHECK, False, f"{error}.")]
+    count = f"{len(statements)} signed by the keys before them."
+    return found, [Step(keyhistory.CHECK, True, count)]
+
+
 class _Walked:
     """Digests of what was read so far: of the whole file, and of the lines behind the first."""
 
@@ -162,23 +182,36 @@ def _signed(
         return "", Step(
             name, False, f"It has an Ed25519 signature alone, and you ask for {others}."
         )
+    if _signature(head) is None:
+        return "", Step(name, False, "It carries no signature.")
+    if _get(head, "signature", "algorithm") != "Ed25519":
+        return "", Step(name, False, "It is signed by another algorithm than Ed25519.")
+    for key in vkeys:
+        if _made(head, key):
+            return key.name, Step(name, True, f"{key.name} signed it.")
+    return "", Step(name, False, "No key that you trust made its signature, or it was changed.")
+
+
+def _signature(head: Mapping[str, Any]) -> tuple[bytes, bytes] | None:
+    """The signature and its message; None where it carries none."""
     try:
         signature = dict(head["signature"])
         value = urlsafe_b64decode(f"{signature.pop('value')}==")
-        message = canonical({**head, "signature": signature})
+        return value, canonical({**head, "signature": signature})
     except (KeyError, TypeError, ValueError, EntryError):
-        return "", Step(name, False, "It carries no signature.")
-    if signature.get("algorithm") != "Ed25519":
-        return "", Step(name, False, "It is signed by another algorithm than Ed25519.")
-    for key in vkeys:
-        if key.key_type != ED25519:
-            continue
-        try:
-            Ed25519PublicKey.from_public_bytes(key.public_key).verify(value, message)
-        except InvalidSignature:
-            continue
-        return key.name, Step(name, True, f"{key.name} signed it.")
-    return "", Step(name, False, "No key that you trust made its signature, or it was changed.")
+        return None
+
+
+def _made(head: Mapping[str, Any], key: VerifierKey) -> bool:
+    """Whether a key made its signature."""
+    found = _signature(head)
+    if found is None or key.key_type != ED25519:
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(key.public_key).verify(*found)
+    except InvalidSignature:
+        return False
+    return _get(head, "signature", "algorithm") == "Ed25519"
 
 
 def _named(head: Mapping[str, Any], walked: _Walked) -> Step:

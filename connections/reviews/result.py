@@ -21,6 +21,7 @@ from django.db.models import Count, QuerySet
 from approvals import clock
 from approvals.erasing.restated import WHOLE, Standing, standing
 from audit.actor import Actor
+from audit.exports.manifest import key_statements
 from audit.ledger.canonical import canonical
 from connections.ibom import signing
 from connections.models import Choice, Review, ReviewItem, ReviewLines
@@ -220,6 +221,7 @@ def _head(
         "scope": {"sha256": review.digest, **as_data(frozen)},
         "counts": asdict(counts),
         "accounts": dict(accounts),
+        **key_statements(),
     }
 
 
