@@ -211,7 +211,7 @@ def _made(head: Mapping[str, Any], key: VerifierKey) -> bool:
         Ed25519PublicKey.from_public_bytes(key.public_key).verify(*found)
     except InvalidSignature:
         return False
-    return _get(head, "signature", "algorithm") == "Ed25519"
+    return bool(_get(head, "signature", "algorithm") == "Ed25519")
 
 
 def _named(head: Mapping[str, Any], walked: _Walked) -> Step:
