@@ -22,7 +22,7 @@ import httpx
 import psycopg
 
 from tests.support.forking import PORTAL
-from tests.support.migrated import migrated
+from tests.support.migrated import migrated, migrated_on_server
 from tests.support.ports import free_port
 from tests.support.tenant import CHECKOUT
 from tests.support.vault import VaultElsewhere
@@ -195,10 +195,6 @@ def house_of[H: House](
         }  # fmt: skip
         (folder / "secrets").mkdir(mode=0o700)
         commands = [["declare_manifests", "demo/manifests"], *before]
-        if database.startswith("sqlite:"):
-            migrated(folder / "portal.sqlite3")
-        else:
-            commands.insert(0, ["migrate", "--verbosity=0"])
         for words in commands:
             done = PORTAL.run(["-m", "django", *words], cwd=CHECKOUT, env=env)
             assert done.returncode == 0, done.stderr
@@ -225,18 +221,19 @@ def house_of[H: House](
 
 @contextmanager
 def _database(folder: Path) -> Iterator[str]:
-    """A file in the folder, or a database of its own where tests have a server."""
+    """A migrated file in the folder, or a database of its own where tests have a server."""
     given = os.environ.get("TEST_DATABASE_URL", "")
     if not given:
+        migrated(folder / "portal.sqlite3")
         yield f"sqlite:///{folder / 'portal.sqlite3'}"
         return
     server, _, name = given.partition("?")[0].rpartition("/")
-    made = f"{name}_broker_{os.getpid()}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as opened:
-        opened.execute(f'CREATE DATABASE "{made}"'.encode())
-        try:
-            yield f"{server}/{made}"
-        finally:
+    made = f"{name}_{uuid4().hex[:12]}"
+    migrated_on_server(server, made)
+    try:
+        yield f"{server}/{made}"
+    finally:
+        with psycopg.connect(f"{server}/postgres", autocommit=True) as opened:
             opened.execute(f'DROP DATABASE "{made}" WITH (FORCE)'.encode())
 
 

@@ -1,13 +1,20 @@
-"""An empty, migrated database of the portal in a file, for processes of a test's own."""
+"""A migrated, empty database of the portal, for processes of a test's own: in a file, on a server.
+
+Migrating takes three seconds, copying what was migrated once a twentieth of one.
+"""
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import shutil
 import sqlite3
 import tempfile
+from functools import cache
 from pathlib import Path
+
+import psycopg
 
 from tests.support.forking import CHECKOUT, PORTAL
 
@@ -25,20 +32,43 @@ def migrated(path: Path) -> None:
     with (shared / "migrated.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not ready.exists():
-            _migrate(ready)
+            _make(ready)
     shutil.copyfile(ready, path)
 
 
-def _migrate(ready: Path) -> None:
+def migrated_on_server(server: str, name: str) -> None:
+    """One that is called `name`, on the server at this address (without a database's name)."""
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as opened:
+        opened.execute(f'CREATE DATABASE "{name}" TEMPLATE "{_template(server)}"'.encode())
+
+
+def _make(ready: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="ata-migrated-") as folder:
         database = Path(folder) / "portal.sqlite3"
-        own = {"VAR_DIR": folder, "DATABASE_URL": f"sqlite:///{database}"}
-        done = PORTAL.run(
-            ["-m", "django", "migrate", "-v", "0"],
-            cwd=CHECKOUT,
-            env=os.environ | own | {"DJANGO_SETTINGS_MODULE": "portal.settings"},
-        )
-        assert done.returncode == 0, done.stderr
+        _migrate(f"sqlite:///{database}", folder)
         source = sqlite3.connect(database)
         source.execute("VACUUM INTO ?", [str(ready)])
         source.close()
+
+
+@cache
+def _template(server: str) -> str:
+    """A database that nobody uses, so that the server copies it; dropped with this process."""
+    made = f"ata_migrated_{os.getpid()}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as opened:
+        opened.execute(f'CREATE DATABASE "{made}"'.encode())
+    atexit.register(_drop, server, made)
+    with tempfile.TemporaryDirectory(prefix="ata-migrated-") as folder:
+        _migrate(f"{server}/{made}", folder)
+    return made
+
+
+def _drop(server: str, name: str) -> None:
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as opened:
+        opened.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
+
+
+def _migrate(url: str, folder: str) -> None:
+    own = {"VAR_DIR": folder, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "portal.settings"}
+    done = PORTAL.run(["-m", "django", "migrate", "-v", "0"], cwd=CHECKOUT, env=os.environ | own)
+    assert done.returncode == 0, done.stderr
