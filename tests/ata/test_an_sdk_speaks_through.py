@@ -1,4 +1,7 @@
-"""The official SDK of MCP, unmodified, on both sides of `ata mcp run` and `ata mcp proxy`."""
+"""The official SDK of MCP, unmodified, on both sides of `ata mcp run` and `ata mcp proxy`.
+
+It takes a second to load: whoever collects all tests and runs none of these goes without.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 import pytest
-from mcp import Client, MCPError, StdioServerParameters
-from mcp.client.stdio import stdio_client
 
-from tests.ata import sdk_server
 from tests.ata.ata_process import Ata
 from tests.ata.portal_stand_in import Reply, StandIn
 from tests.support.ports import free_port
 from tests.support.stack import eventually
+
+if TYPE_CHECKING:
+    from mcp import Client
 
 TOKEN = "gho_provider-token/of+the-operator"
 DIGEST = hashlib.sha256(TOKEN.encode()).hexdigest()
@@ -45,6 +48,8 @@ def declare(broker: StandIn, url: str = "") -> None:
 
 async def everything(client: Client, broker: StandIn, mark: Path) -> str:
     """Each thing that an agent does; returns all that it was told."""
+    from mcp import MCPError
+
     tools = await client.list_tools()
     assert {tool.name for tool in tools.tools} == {"holds", "leak", "count", "wait", "fail"}
     assert client.protocol_version == ("2026-07-28" if client.mode == "auto" else "2025-11-25")
@@ -90,8 +95,11 @@ async def everything(client: Client, broker: StandIn, mark: Path) -> str:
 def test_over_a_pipe(
     signed_in: Ata, portal: StandIn, tmp_path: Path, mode: Literal["auto", "legacy"]
 ) -> None:
+    from mcp import Client, StdioServerParameters
+    from mcp.client.stdio import stdio_client
+
     declare(portal)
-    server = (sys.executable, str(Path(sdk_server.__file__)))
+    server = (sys.executable, str(Path(__file__).with_name("sdk_server.py")))
     command = signed_in.command("mcp", "run", "issues", "--", *server)
     crossed, said = tmp_path / "crossed", tmp_path / "said"
     # What crosses the pipe is kept byte by byte beside what the SDK makes of it.
@@ -133,6 +141,8 @@ def _answers(port: int) -> bool:
 def test_over_http(
     signed_in: Ata, portal: StandIn, upstream: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from mcp import Client
+
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     declare(portal, upstream)
     process = signed_in.start("mcp", "proxy", "issues", "--json")
