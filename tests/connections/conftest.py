@@ -14,7 +14,7 @@ from audit import evidence
 from connections import decisions, manifests
 from connections.manifests import Declaration
 from portal import wiring
-from tests.connections.api_house import ApiHouse, api_house
+from tests.connections.api_house import NOTHING, ApiHouse, api_house
 from tests.connections.visitor import Gateway, Visitor, device_token, know
 from tests.support.tenant import LocalTenant
 
@@ -37,17 +37,17 @@ def _own_ground(
     decisions.answer_with(wiring.decision_of)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiHouse]:
-    """A running portal for the tests of a module."""
+    """A running portal, in which everybody has signed in once."""
     with api_house(tmp_path_factory.mktemp("house")) as started:
         yield started
 
 
 @pytest.fixture
 def place(house: ApiHouse, request: pytest.FixtureRequest) -> ApiHouse:
-    """The same, as the program `ANEW` of the module leaves it."""
-    house.runs(request.module.ANEW)
+    """The same with nothing in it but events, and what the program `ANEW` of the module makes."""
+    house.runs(NOTHING + getattr(request.module, "ANEW", ""))
     return house
 
 

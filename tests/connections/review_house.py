@@ -16,11 +16,6 @@ from tests.connections.api_house import (
 LIST = "/v1/reviews"
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
 ANEW = f"""
-from approvals.models import Approval
-Approval.objects.all().delete()
-ReviewItem.objects.all().delete()
-Review.objects.all().delete()
-ConnectedAccount.objects.all().delete()
 account({MIA!r}, "github", "read:user", "delete_repo")
 account({MIA!r}, "gitlab", "read_user")
 account({MILO!r}, "github", "read:user")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,7 +14,7 @@ import pytest
 
 from audit.ledger import note, reviewcheck
 from audit.ledger.note import VerifierKey
-from tests.connections.api_house import ADMIN, AUDITOR, MIA, MILO, ApiHouse, api_house
+from tests.connections.api_house import ADMIN, AUDITOR, MIA, MILO, NOTHING, ApiHouse
 from tests.connections.review_house import TOMORROW
 from tests.support.forking import CHECKOUT, COMMAND_LINE
 
@@ -23,10 +22,10 @@ type Lines = list[bytes]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lines, str]]:
+def made(house: ApiHouse, tmp_path_factory: pytest.TempPathFactory) -> tuple[Lines, str]:
     """The lines of a result with two answers of three, and the key of the log."""
-    with api_house(tmp_path_factory.mktemp("result")) as place:
-        yield _closed(place, tmp_path_factory.mktemp("files"))
+    house.runs(NOTHING)
+    return _closed(house, tmp_path_factory.mktemp("files"))
 
 
 def _closed(place: ApiHouse, folder: Path) -> tuple[Lines, str]:

@@ -18,7 +18,6 @@ from tests.connections.api_house import (
 )
 
 LIST = "/v1/connections/drift"
-ANEW = "ReconcileRun.objects.all().delete()"
 COMPARED = f"""
 import json
 from connections import drift, runs

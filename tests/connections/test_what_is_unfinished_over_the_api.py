@@ -17,13 +17,6 @@ from tests.connections.api_house import (
 )
 
 LIST = "/v1/connections/unfinished"
-ANEW = """
-from approvals.models import Effect
-Effect.objects.all().delete()
-ReviewItem.objects.all().delete()
-Review.objects.all().delete()
-ConnectedAccount.objects.all().delete()
-"""
 EVERY = f"""
 import json
 from approvals.models import Effect

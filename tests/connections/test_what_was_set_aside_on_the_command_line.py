@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tests.connections.api_house import ADMIN, AUDITOR, OPERATOR, ApiHouse
 
-ANEW = "from audit.models import QuarantinedRow; QuarantinedRow.objects.all().delete()"
 TAKEN = """
 import json
 from audit.models import QuarantinedRow
