@@ -94,7 +94,7 @@ def others(choose: random.Random) -> None:
 def test_what_is_read_by_index_is_what_a_walk_over_everything_tells(
     db: None, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "_BATCH", 3)
+    monkeypatch.setattr(reading, "_BATCH", 7)
     know("member1", "member2")
     choose = random.Random(seed)
     for _ in range(70):
