@@ -4,6 +4,7 @@ one that verifies, the one that erases, and the one that thins old checkpoints."
 from __future__ import annotations
 
 import fcntl
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -63,6 +64,18 @@ def thinning_lock() -> Iterator[bool]:
     """Yield True while this process alone removes old checkpoints, False if another does."""
     with _held("thinning", _THINNING_KEY) as held:
         yield held
+
+
+def one_at_a_time(name: str) -> None:
+    """Wait until no other transaction does what `name` says, and be the one until this one ends.
+
+    SQLite lets one transaction write at a time, and they begin as writing ones.
+    """
+    if connection.vendor == "postgresql":
+        digest = hashlib.sha256(f"ata.one\0{name}".encode()).digest()
+        with connection.cursor() as cursor:
+            key = int.from_bytes(digest[:8], "big", signed=True)
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from audit import clock
+from audit import clock, locks
 from audit.actor import Actor, Target
 from audit.ledger import display
 from audit.ledger.query import EventQuery, InvalidQuery
@@ -233,6 +233,8 @@ def _line(text: str) -> str:
 
 
 def _check_room(actor: Actor, name: str) -> None:
+    """Whether one more fits; nobody else adds one for this person before the transaction ends."""
+    locks.one_at_a_time(f"views {actor.key}")
     if of(actor).count() >= MOST:
         raise NotSaved(
             "too_many_views", f"You keep {MOST} views, and no more fit. Delete one first."

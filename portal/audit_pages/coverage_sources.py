@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Count
+
 from audit import tree
 from audit.actions import label
 from audit.clock import rfc3339
@@ -24,8 +26,6 @@ from portal.enforcement_pages.fleet import Line
 type Address = Callable[[EventQuery], str]
 """Where the trail shows the events of a filter, in the period."""
 
-_SET_ASIDE = 10_000
-"""So many rows that were set aside are counted one by one."""
 _REPORTERS = 50
 """So many actions of external reports are listed, the most frequent first."""
 _SOURCES = (
@@ -178,13 +178,12 @@ def _signing() -> dict[str, Any]:
 
 
 def _set_aside() -> dict[str, Any]:
-    rows = QuarantinedRow.objects.order_by().values_list("instance", flat=True)
-    found = Counter(rows[: _SET_ASIDE + 1])
+    rows = QuarantinedRow.objects.order_by("instance").values_list("instance")
+    found = dict(rows.annotate(n=Count("pk")))
     if not found:
         return _gap("Rows that could not become events", "ok", "none", "")
-    more = "more than " if found.total() > _SET_ASIDE else ""
-    by = ", ".join(f"{name or 'no instance'} {n:,}" for name, n in sorted(found.items()))
-    words = f"{more}{min(found.total(), _SET_ASIDE):,} are kept aside: {by}"
+    by = ", ".join(f"{name or 'no instance'} {n:,}" for name, n in found.items())
+    words = f"{sum(found.values()):,} are kept aside: {by}"
     return _gap("Rows that could not become events", "warn", words, "/audit/quarantine/")
 
 
