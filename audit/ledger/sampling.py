@@ -150,7 +150,9 @@ def canonical_filter(query: EventQuery) -> dict[str, tuple[str, ...]]:
     params = query.at("").dropping("order").to_params()
     for key in params:
         if key.removeprefix("-") in LEVELS:
-            raise SampleError(f"{key} is computed from evidence: no entry alone tells it")
+            raise SampleError(
+                f"{key} is computed from evidence: no entry alone tells it; leave it out"
+            )
     return {key: tuple(sorted(values)) for key, values in sorted(params.items())}
 
 

@@ -22,7 +22,7 @@ from audit.samples.reading import Ask, NoSample
 WITHIN: Final = timedelta(days=1)
 """How long after the ask a sample is drawn: later its tree need not be known any more."""
 
-__all__ = ["WITHIN", "NoSample", "drawn", "lapsed"]
+__all__ = ["WITHIN", "NoSample", "drawn", "lapsed", "settle"]
 
 
 def drawn(actor: Actor, id: UUID) -> Ask:
@@ -38,6 +38,15 @@ def drawn(actor: Actor, id: UUID) -> Ask:
     ask = reading.find(id)
     if ask.drawn or ask.query is None or lapsed(ask):
         return ask
+    return settle(actor, ask)
+
+
+def settle(actor: Actor, ask: Ask) -> Ask:
+    """Draw one that was not drawn when it was looked up; whoever is later is told the same.
+
+    Raises:
+        SampleError: as `drawn`.
+    """
     first = _first_tree(ask)
     if first is None:
         return ask
@@ -46,9 +55,9 @@ def drawn(actor: Actor, id: UUID) -> Ask:
         with transaction.atomic():
             _tell(actor, ask, sample)
     except IntegrityError:
-        if not reading.exists(id):  # else another request drew it meanwhile: the same sample
+        if not reading.exists(ask.id):  # else another request drew it meanwhile: the same sample
             raise
-    return reading.find(id)
+    return reading.find(ask.id)
 
 
 def lapsed(ask: Ask) -> bool:

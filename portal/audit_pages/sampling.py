@@ -64,6 +64,7 @@ def new(request: HttpRequest) -> HttpResponse:
         "size": size,
         "typed": typed,
         "problem": problem,
+        "blocked": bool(found.mistakes or (problem and request.method != "POST")),
         "most": MOST,
         "longest": LONGEST_SEED,
         "trail_url": url_of(query),

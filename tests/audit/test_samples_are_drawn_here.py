@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from ata.cli import app
-from audit import load, logkey, sequencer, takeout
+from audit import fulltext, load, logkey, sequencer, takeout
 from audit.ledger.query import EventQuery, InvalidQuery
 from audit.ledger.sampling import SampleError
-from audit.models import Event, EventRow
+from audit.models import Event, EventRow, Openings
 from audit.record import record_many
 from audit.samples import asking, drawing, reading
 from audit.samples.drawing import NoSample
@@ -159,6 +159,48 @@ def test_a_filter_that_takes_nothing_draws_nothing_and_says_so() -> None:
     happens(3)
     ask = asked("action:finding.opened")
     assert ask.drawn is not None and (ask.drawn.population, ask.drawn.indices) == (0, ())
+
+
+def test_a_search_row_that_somebody_bent_draws_nothing() -> None:
+    happens(30)
+    rows = EventRow.objects.filter(action="skill.allowed")
+    assert rows.count() == 10
+    ask = asking.ask(ADA, EventQuery.from_bar("action:skill.blocked"), 200)
+    sequencer.run_once()
+    row = rows.order_by("seq")[0]
+    bent = EventRow.objects.get(action="skill.blocked", seq=0)
+    assert row.seq is not None
+    fulltext.replace(row.seq, row.terms, bent.terms)
+    with pytest.raises(SampleError, match=f"entry {row.seq} says otherwise than its search row"):
+        drawing.drawn(ADA, ask)
+    assert not told("audit.sampled")
+
+
+def test_what_named_an_erased_person_stays_drawn_and_cannot_be_drawn_again() -> None:
+    happens()
+    named = asked("actor:mia@acme.example", 3)
+    seeded = asked(seed="Mia Straße")
+    own = asked("action:skill.blocked", 3)
+    Openings.objects.filter(event__in=[named.id, seeded.id]).delete()
+    for ask in (named, seeded):
+        again = drawing.drawn(ADA, ask.id)
+        assert again.query is None and (again.words, again.seed) == ("", "")
+        assert again.by == "(erased)"
+        assert again.drawn is not None and again.drawn.sample is None
+        assert ask.drawn is not None and again.drawn.indices == ask.drawn.indices
+    kept = drawing.drawn(ADA, own.id).drawn
+    assert kept is not None and kept.sample is not None
+
+
+def test_two_who_open_it_at_once_are_told_of_one_draw() -> None:
+    happens()
+    id = asking.ask(ADA, EventQuery(), 5)
+    sequencer.run_once()
+    ask = reading.find(id)
+    first = drawing.drawn(ADA, id)
+    late = drawing.settle(OLU, ask)  # found it not drawn yet, and has worked it out meanwhile
+    assert late.drawn == first.drawn
+    assert len(told("audit.sampled")) == 1
 
 
 @pytest.mark.parametrize(
