@@ -59,7 +59,11 @@ def ensure_gateway(env: Env) -> None:
         f'hmac_key_file = "{home / name / "redaction-correlation.key"}"\n'
         for name, port in ports(env).items()
     ]
-    (home / "instances.toml").write_text("\n".join(blocks))
+    # Whole or not at all: a portal that still runs reads it, and would take a gateway that is not
+    # written yet for one that is gone.
+    draft = home / ".instances.toml"
+    draft.write_text("\n".join(blocks))
+    draft.replace(home / "instances.toml")
 
 
 def ensure_sample_history(env: Env) -> None:

@@ -80,8 +80,10 @@ def _run(
 
 
 def _drain(stack: Stack, journal: Journal, child: dict[str, str]) -> dict[str, Any]:
-    """Until nothing is open any more, or so long that the judge shall say what is."""
-    until, counts = time.monotonic() + _DRAIN_S, {}
+    """Until nothing is open any more, or what is has stayed so long that the judge shall say it."""
+    until = time.monotonic() + _DRAIN_S
+    counts: dict[str, Any] = {}
+    left: dict[str, Any] = {}
     busy = {
         "approvals open",
         "steps pending",
@@ -94,6 +96,9 @@ def _drain(stack: Stack, journal: Journal, child: dict[str, str]) -> dict[str, A
         counts = _judge(journal, stack, child, say=False)
         if not busy & counts.keys() and counts.get("events") == counts.get("leaves"):
             break
+        still = {name: number for name, number in counts.items() if name in busy}
+        if still != left:  # much is left where it was killed often: it goes on, so it may
+            left, until = still, time.monotonic() + _DRAIN_S
         time.sleep(2)
     print(f"  drained in {time.monotonic() - began:.0f} s", flush=True)
     return counts

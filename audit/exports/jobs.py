@@ -171,7 +171,8 @@ def _free(now: datetime) -> Q:
 
 def _claim(job_id: UUID, now: datetime) -> bool:
     free = ExportJob.objects.filter(_free(now), id=job_id)
-    return free.update(state=_STATE.RUNNING, lease=now + LEASE, error="") == 1
+    # Rows that a writer who died had counted are written, and counted, again.
+    return free.update(state=_STATE.RUNNING, lease=now + LEASE, error="", rows=0) == 1
 
 
 def _write(job: ExportJob) -> Iterator[bytes]:

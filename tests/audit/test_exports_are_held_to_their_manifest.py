@@ -25,9 +25,10 @@ from audit.actor import Target
 from audit.exports import jobs, xlsx
 from audit.exports.formats import FORMATS
 from audit.ledger import checkpoint as checkpoints
+from audit.ledger import entry as entries
 from audit.ledger.query import EventQuery
 from audit.ledger.rows import safe_cell
-from audit.models import EventRow, ExportJob
+from audit.models import Event, EventRow, ExportJob
 from audit.record import record, record_many
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.calling import Caller, actor_of, caller
@@ -234,6 +235,16 @@ def test_what_a_killed_writer_left_goes_with_the_next_one_or_with_the_export(
     assert left == {f"{first.id}.csv", f".{second.id}.csv.0badcafe"}
     exports.drop_expired(second.expires + timedelta(seconds=1))
     assert list(folder.iterdir()) == []
+
+
+def test_rows_that_a_killed_writer_counted_are_not_counted_twice(trail: None) -> None:
+    job = exports.request(ADA, EventQuery(), "csv")
+    killed = {"state": State.RUNNING, "rows": 5, "lease": job.created - timedelta(seconds=1)}
+    ExportJob.objects.filter(id=job.id).update(**killed)
+    assert exports.run_due(grace=timedelta(0)) == 1
+    job.refresh_from_db()
+    told = Event.objects.get(id=str(job.event))
+    assert (job.rows, entries.parse(bytes(told.entry))["data"]["count"]) == (12, 12)
 
 
 def test_two_cannot_write_one_file(trail: None) -> None:
