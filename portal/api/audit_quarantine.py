@@ -19,7 +19,7 @@ from portal.audit_pages.quarantine import READERS, words_of
 
 router = Router(tags=["Audit"])
 _Number = Annotated[int, Path(ge=1, le=2**53)]
-_Text = Annotated[str, Query(max_length=200)]
+_Text = Annotated[str, Query(max_length=200, pattern="^[^\\u0000]*$")]
 
 
 class QuarantinedOut(shapes.Closed):
