@@ -129,7 +129,7 @@ def test_earlier_draws_of_the_same_filter_and_who_asked_are_shown() -> None:
     second = asked(amir, "?via=web&action=skill.blocked", seed="room 4")
     page = words(amir, second)
     assert "Other draws of this filter 1" in page and "Ada Auditor" in page
-    assert "room 4, named before the tree was signed" in page
+    assert "room 4 , named before the tree was signed" in page
     assert "Ada Auditor" not in text_of(amir.get("/audit/sample/?via=web"))
     trail = re.search(r'href="(/audit/\?[^"]*action=audit.sample_asked[^"]*)"', form)
     assert trail and "Ada Auditor" in text_of(amir.get(unescape(trail[1])))
