@@ -59,8 +59,8 @@ def verify_export(screen: Screen, export: Export, entries: Path | None, trust: P
     Raises:
         AtaError: usage, when a file cannot be read.
     """
-    from audit.ledger import inventorycheck
-    from audit.ledger.exportcheck import INVENTORY, check, followed
+    from audit.ledger import coveragecheck, inventorycheck
+    from audit.ledger.exportcheck import COVERAGE, INVENTORY, check, followed
 
     trust, carried = followed(export.manifest, trust)
     trusted = (trust.logs, trust.required, trust.moves)
@@ -68,6 +68,8 @@ def verify_export(screen: Screen, export: Export, entries: Path | None, trust: P
         body = export.file.read_bytes()
         if export.manifest["schema"] == INVENTORY:
             report = inventorycheck.check(export.manifest, body, *trusted)
+        elif export.manifest["schema"] == COVERAGE:
+            report = coveragecheck.check(export.manifest, body, *trusted)
         elif entries is None:
             report = check(export.manifest, body, None, *trusted)
         else:

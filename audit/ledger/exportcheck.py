@@ -31,7 +31,9 @@ KEY_STATEMENTS: Final = "key_statements"
 """Of a manifest: what former keys signed, where the log changed its name."""
 INVENTORY: Final = "ata.inventory.v1"
 """Of a list of connected accounts, which `inventorycheck` checks."""
-SCHEMAS: Final = (SCHEMA, INVENTORY)
+COVERAGE: Final = "ata.coverage-file.v1"
+"""Of a coverage report, which `coveragecheck` checks."""
+SCHEMAS: Final = (SCHEMA, INVENTORY, COVERAGE)
 _NAMED: Final = 10  # problems and undecided entries that are named one by one
 
 UNPROVEN: Final = (

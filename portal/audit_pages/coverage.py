@@ -7,18 +7,21 @@ import json
 from base64 import b64encode
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from audit import clock
-from audit.coverage import BadPeriod, Period
+from audit.coverage import BadPeriod, Period, handing_out
 from audit.coverage.period import CHOICES
+from audit.proofs import NotSequenced
 from portal.audit_pages import coverage_report
-from portal.identity.current import needs_role
+from portal.identity.current import actor, needs_role
 
 _FORMATS = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 _KEYS = ("days", "after", "before")
@@ -55,7 +58,10 @@ def coverage(request: HttpRequest) -> HttpResponse:
 @needs_role("admin", "auditor")
 @require_safe
 def download(request: HttpRequest) -> HttpResponse:
-    """The report as `?format=csv` or `json`, with its digest (RFC 9530)."""
+    """The report as `?format=csv` or `json`, with its digest (RFC 9530); who took it is an event.
+
+    `ATA-Event` names the event, and `Link` the signed manifest.
+    """
     format = request.GET.get("format", "json")
     if format not in _FORMATS:
         raise BadRequest(f"format: one of {', '.join(_FORMATS)}.")
@@ -74,8 +80,35 @@ def download(request: HttpRequest) -> HttpResponse:
     name = f"coverage-{period.start:%Y-%m-%d}-{period.end:%Y-%m-%d}.{format}"
     response = HttpResponse(body, content_type=_FORMATS[format])
     response["Content-Disposition"] = f'attachment; filename="{name}"'
+    if request.method == "GET":
+        event = str(handing_out.hand_out(actor(request), made, body, format))
+        response["ATA-Event"] = event
+        response["Link"] = f'<{reverse("coverage-manifest", args=[event])}>; rel="describedby"'
     response["Repr-Digest"] = f"sha-256=:{b64encode(hashlib.sha256(body).digest()).decode()}:"
     return response
+
+
+@never_cache
+@needs_role("admin", "auditor")
+@require_safe
+def manifest(request: HttpRequest, event_id: UUID) -> HttpResponse:
+    """The signed manifest of a report that was taken away, by the event that its answer named."""
+    try:
+        made = handing_out.manifest_of(handing_out.event_of(event_id))
+    except handing_out.NoFile:
+        raise Http404(str(event_id)) from None
+    except NotSequenced:
+        said = "It has no place in the signed tree yet; within about a second it has.\n"
+        return HttpResponse(
+            said, status=409, content_type="text/plain", headers={"Retry-After": "1"}
+        )
+    return HttpResponse(
+        json.dumps(made, indent=2, ensure_ascii=False) + "\n",
+        content_type="application/json",
+        headers={
+            "Content-Disposition": f'attachment; filename="coverage-{event_id}.manifest.json"'
+        },
+    )
 
 
 def _address(period: Period) -> str:

@@ -52,6 +52,11 @@ urlpatterns = [
     path("audit/evidence/<str:digest>/", bodies.body, name="audit-evidence"),
     path("audit/coverage/", coverage.coverage, name="coverage"),
     path("audit/coverage/download", coverage.download, name="coverage-download"),
+    path(
+        "audit/coverage/files/<uuid:event_id>/manifest",
+        coverage.manifest,
+        name="coverage-manifest",
+    ),
     path("audit/quarantine/", quarantine.rows, name="quarantine"),
     path("audit/quarantine/<int:row_id>/", quarantine.row, name="quarantined-row"),
     path("audit/erasures/", erasures.erasures, name="erasures"),

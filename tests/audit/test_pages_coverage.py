@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.conf import settings
@@ -19,9 +20,14 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from typer.testing import CliRunner
 
-from audit import clock, sequencer
+from ata.cli import app
+from audit import clock, logkey, sequencer
 from audit.coverage import FRAMEWORKS
+from audit.ledger import coveragecheck, exportcheck, note
+from audit.load import load
+from audit.logkey import vkey
 from audit.models import EventRow, QuarantinedRow
 from audit.record import record_many
 from connections.models import Feed, LogFeed, ReconcileRun
@@ -192,8 +198,7 @@ def test_files_hold_what_the_page_shows_and_name_their_digest(ada: Client) -> No
 
 def test_looking_writes_nothing(ada: Client) -> None:
     happens(policy__changed="")
-    for address in (PAGE, f"{FILE}?format=csv", f"{FILE}?format=json"):
-        assert ada.get(address).status_code == 200
+    assert ada.get(PAGE).status_code == 200
     assert EventRow.objects.count() == 1
 
 
@@ -245,3 +250,89 @@ def test_the_api_refuses_others_and_what_is_no_period(of: Callers) -> None:
     assert of("auditor").get("/coverage", {"days": "7"}).status_code == 422
     assert Caller("").get("/coverage").status_code == 401
     assert of("auditor").post("/coverage", {}).status_code == 405
+
+
+# Taken away
+
+
+def taken(client: Client, format: str = "csv") -> tuple[bytes, str, str]:
+    """A file, the event that tells of it, and where its manifest is."""
+    answer = client.get(f"{FILE}?format={format}")
+    (where,) = re.findall(r'<([^>]+)>; rel="describedby"', answer["Link"])
+    return answer.content, answer["ATA-Event"], where
+
+
+@pytest.mark.parametrize("format", ["csv", "json"])
+def test_who_takes_a_report_is_on_record_and_the_manifest_verifies_without_us(
+    ada: Client, format: str, tmp_path: Path
+) -> None:
+    happens(policy__changed="")
+    body, event, where = taken(ada, format)
+    assert ada.get(where).status_code == 409, "in no signed tree yet"
+    sequencer.run_once()
+    said = load(UUID(event))
+    assert (said["action"], said["actor"]["sub"]) == ("audit.exported", ADA.sub)
+    assert said["data"]["sha256"] == hashlib.sha256(body).hexdigest()
+    assert (said["data"]["what"], said["data"]["format"]) == ("coverage", format)
+    manifest = exportcheck.read_manifest(ada.get(where).content)
+    assert manifest["event"]["id"] == event and manifest["exporter"]["sub"] == ADA.sub
+    report = coveragecheck.check(manifest, body, [vkey()])
+    assert report.ok, report.steps
+    assert any("counts are right" in limit for limit in report.not_proven)
+    (tmp_path / "m.json").write_bytes(ada.get(where).content)
+    (tmp_path / "file").write_bytes(body)
+    (tmp_path / "log.key").write_text(vkey())
+    files = [str(tmp_path / name) for name in ("m.json", "file", "log.key")]
+    done = CliRunner().invoke(app, ["verify", *files[:2], "--vkey", files[2]])
+    assert done.exit_code == 0 and "✓ Verified." in done.output, done.output
+
+
+LIES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "another period": lambda m: m.update(after="2001-01-01T00:00:00Z"),
+    "another tree": lambda m: m.update(tree_size=7),
+    "another file": lambda m: m["file"].update(sha256="0" * 64),
+    "another format": lambda m: m.update(format="xlsx"),
+    "another event": lambda m: m["event"].update(index=0),
+    "no entry": lambda m: m["event"].update(entry=""),
+}
+
+
+@pytest.mark.parametrize("what", LIES)
+def test_a_manifest_that_lies_fails_even_signed_by_the_log(ada: Client, what: str) -> None:
+    happens(policy__changed="")
+    body, _, where = taken(ada)
+    sequencer.run_once()
+    manifest = json.loads(ada.get(where).content)
+    LIES[what](manifest)
+    assert not coveragecheck.check(manifest, body, [vkey()]).ok
+    text = exportcheck.statement(manifest)
+    signed = manifest | {"signed": note.sign(text, logkey.origin(), logkey.seed())}
+    failed = [
+        step.name for step in coveragecheck.check(signed, body, [vkey()]).steps if not step.ok
+    ]
+    assert "The log has an entry about this very file" in failed
+
+
+def test_another_file_than_the_one_taken_fails(ada: Client) -> None:
+    happens(policy__changed="")
+    body, _, where = taken(ada)
+    sequencer.run_once()
+    manifest = json.loads(ada.get(where).content)
+    assert not coveragecheck.check(manifest, body + b" ", [vkey()]).ok
+
+
+def test_a_manifest_is_for_who_may_take_the_report_and_of_no_other_event(ada: Client) -> None:
+    happens(policy__changed="")
+    _, event, where = taken(ada)
+    sequencer.run_once()
+    other = EventRow.objects.get(action="policy.changed").event
+    for unknown in (other, UUID(int=1)):
+        assert ada.get(where.replace(event, str(unknown))).status_code == 404
+    assert ada.get(where.replace(event, "x")).status_code == 404
+    assert browser_of(OLU).get(where).status_code == 403
+    assert Client().get(where).status_code in (302, 401)
+    assert ada.post(where).status_code == 405
+    before = EventRow.objects.filter(action="audit.exported").count()
+    assert ada.head(f"{FILE}?format=csv").status_code == 200
+    assert browser_of(OLU).get(f"{FILE}?format=csv").status_code == 403
+    assert EventRow.objects.filter(action="audit.exported").count() == before

@@ -40,7 +40,7 @@ NOT_PAGES = {
     "ledger-run", "notices-seen", "dismiss-need", "api-docs", "enforcement-preview",
     "approval-again", "approval-denied", "account-end-session", "account-end-others",
     "ledger-verify", "ledger-entries", "log-time", "suspend", "resume", "break-glass",
-    "audit-event-pack", "audit-pack", "coverage-download", "pack-verifier",
+    "audit-event-pack", "audit-pack", "coverage-download", "coverage-manifest", "pack-verifier",
     "account-passkey-rename",
     "account-passkey-approver", "account-passkeys-file", "approval-passkey",
     "approvals-policy-review", "approvals-policy-propose", "freeze-now", "freeze-me", "unfreeze",
