@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -149,6 +150,29 @@ def test_what_was_started_ends_with_a_killed_starter(tmp_path: Path) -> None:
     finally:
         if kept.poll() is None:
             os.killpg(kept.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_without_sleep_nothing_spins(tmp_path: Path, watched: bool) -> None:
+    """As while a system is taken down around us: without any way to wait, the loop ends."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("date", "grep"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    body = "import time; time.sleep(60)" if watched else "raise SystemExit(7)"
+    kept = subprocess.Popen(
+        [str(shutil.which("sh")), KEEP, sys.executable, "-c", body],
+        env={"PATH": str(tools)} | ({"ATA_UP_PID": str(os.getpid())} if watched else {}),
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        _, said = kept.communicate(timeout=30)
+        assert kept.returncode != 0
+        assert watched or "gave up: nothing here can wait" in said
+    finally:
+        if kept.poll() is None:
+            os.killpg(kept.pid, signal.SIGKILL)
+            kept.wait()
 
 
 def runs(pid: int) -> bool:
