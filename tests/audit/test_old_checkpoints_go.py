@@ -64,14 +64,15 @@ def left() -> set[int]:
 def test_what_goes_is_told_and_everything_still_holds(made: list[Checkpoint]) -> None:
     assert [one.size for one in made][:41] == list(range(41))
     record(ADA, "audit.exported", data={"format": "entries", "count": 7, "tree_size": 7})
+    record(ADA, "audit.sampled", data={"tree_size": 13})
     held, now = made[10], clock.now()
     Cosignature.objects.create(size=held.size, root=held.root, name="w", line="x", created=now)
     TimeToken.objects.create(
         size=20, root=made[19].root, authority="t", response=b"", time=now, created=now
     )
     done = thinning.run()
-    assert left() == {0, 7, 10, 20, 30, 31, 40, 41}
-    assert done == thinning.Thinned(removed=34, kept=7)
+    assert left() == {0, 7, 10, 13, 20, 30, 31, 40, 41}
+    assert done == thinning.Thinned(removed=33, kept=8)
     [row] = EventRow.objects.filter(action="ledger.thinned")
     told = entries.parse(bytes(Event.objects.get(pk=row.event).entry))["data"]
     assert (told["removed"], told["kept"]) == (done.removed, done.kept)
