@@ -274,6 +274,8 @@ def test_who_takes_a_report_is_on_record_and_the_manifest_verifies_without_us(
     assert (said["action"], said["actor"]["sub"]) == ("audit.exported", ADA.sub)
     assert said["data"]["sha256"] == hashlib.sha256(body).hexdigest()
     assert (said["data"]["what"], said["data"]["format"]) == ("coverage", format)
+    page = ada.get(f"/audit/events/{event}/").content.decode()
+    assert f'href="{where}"' in page
     manifest = exportcheck.read_manifest(ada.get(where).content)
     assert manifest["event"]["id"] == event and manifest["exporter"]["sub"] == ADA.sub
     report = coveragecheck.check(manifest, body, [vkey()])
