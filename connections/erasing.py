@@ -33,7 +33,7 @@ from connections.models import (
     ReviewWork,
     ScopeRule,
 )
-from connections.reviews import alive, opening, result, scope
+from connections.reviews import alive, asked, opening, result, scope
 
 _THEIRS: tuple[type[Any], ...] = (
     *(ConnectedAccount, AppAccess, Attempts, Need, Notice, OwnerLetter, LogFact, PersonLook),
@@ -145,7 +145,10 @@ def _erase(whose: Whose) -> int:
         decided_sub=MARK, reason=""
     )
     Freeze.objects.filter(by__in=whose.subs).update(by=MARK, by_name="", reason="")
-    return gone + sum(scrubbing.scrub(model, fields, whose) for model, fields in _SCRUBBED)
+    whole = asked.sealed_now()
+    gone += sum(scrubbing.scrub(model, fields, whose) for model, fields in _SCRUBBED)
+    asked.reseal(whole)
+    return gone
 
 
 remembered.register("the inventory", kept.forget)

@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
                 ('actor', models.JSONField(default=dict)),
                 ('params', models.JSONField(default=dict)),
                 ('asked', models.DateTimeField()),
+                ('seal', models.CharField(blank=True, default='', max_length=64)),
                 ('due', models.DateTimeField(db_index=True, null=True)),
                 ('code', models.CharField(blank=True, max_length=40)),
                 ('detail', models.CharField(blank=True, max_length=500)),

@@ -167,6 +167,7 @@ class ReviewWork(models.Model):
     actor = models.JSONField(default=dict)  # who asked
     params = models.JSONField(default=dict)
     asked = models.DateTimeField()
+    seal = models.CharField(max_length=64, blank=True, default="")  # by reviews.asked
     due = models.DateTimeField(null=True, db_index=True)
     code = models.CharField(max_length=40, blank=True)
     detail = models.CharField(max_length=500, blank=True)

@@ -15,14 +15,14 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import Max
 
 from approvals import actors, breakglass, clock, people, policy, registry
 from approvals.perform import Performed, Refused, perform
 from audit.actor import Actor, Target
 from connections.models import Review, ReviewItem, ReviewLines, ReviewWork
-from connections.reviews import actions, alive
+from connections.reviews import actions, alive, asked
 from connections.reviews.wanted import Wanted, take
 
 log = logging.getLogger(__name__)
@@ -67,12 +67,14 @@ def begin(actor: Actor, verb: str, target: Target, params: Mapping[str, Any]) ->
         return True
     actions.check(verb, target, params)
     id, now = UUID(target.name), clock.now()
-    asked = {"verb": verb, "actor": actors.to_json(actor), "params": dict(params), "asked": now}
-    with transaction.atomic():
-        ReviewWork.objects.filter(pk=id, due=None).delete()  # tried again
-        _, new = ReviewWork.objects.get_or_create(pk=id, defaults=asked | {"due": now})
-    if not new:
-        raise alive.being(verb)
+    by, given = actors.to_json(actor), dict(params)
+    row = ReviewWork(review=id, verb=verb, actor=by, params=given, asked=now, due=now)
+    try:
+        with transaction.atomic():
+            ReviewWork.objects.filter(pk=id, due=None).delete()  # tried again
+            asked.seal(row).save(force_insert=True)
+    except IntegrityError:
+        raise alive.being(verb) from None
     return False
 
 
@@ -116,6 +118,9 @@ def run_due() -> int:
 def _do(work: ReviewWork | None) -> None:
     if work is None:
         return
+    if not asked.is_sealed(work):
+        asked.refuse(work)
+        return
     mine = ReviewWork.objects.filter(pk=work.pk)
     try:
         perform(
@@ -139,10 +144,10 @@ def _do(work: ReviewWork | None) -> None:
         mine.update(due=None, code="failed", detail="It failed; the log of the worker says why.")
 
 
-def _as_now(asked: Actor) -> Actor:
+def _as_now(asker: Actor) -> Actor:
     """Who asked, with the roles that they have now."""
-    known = people.find(asked.iss, asked.sub)
-    return replace(asked, roles=frozenset(known.roles) if known else frozenset())
+    known = people.find(asker.iss, asker.sub)
+    return replace(asker, roles=frozenset(known.roles) if known else frozenset())
 
 
 def _settle(review: UUID, _done: Performed) -> None:
@@ -152,7 +157,7 @@ def _settle(review: UUID, _done: Performed) -> None:
 
 def being_opened() -> list[UnderWay]:
     """Reviews that open, and those that were asked for and did not, the oldest first."""
-    asked = {one.pk: one for one in ReviewWork.objects.filter(verb="review.open")}
+    rows = {one.pk: one for one in ReviewWork.objects.filter(verb="review.open")}
     written = Review.opening.filter(lease__gt=clock.now()).order_by("opened_at", "pk")
     found = [
         UnderWay(
@@ -160,11 +165,11 @@ def being_opened() -> list[UnderWay]:
             one.title,
             _last(ReviewItem, one.pk, "number"),
             one.total,
-            asked.pop(one.pk, None),
+            rows.pop(one.pk, None),
         )
         for one in written
     ]
-    waiting = sorted(asked.values(), key=lambda work: (work.asked, work.pk))
+    waiting = sorted(rows.values(), key=lambda work: (work.asked, work.pk))
     return [*found, *(UnderWay(w.pk, str(w.params.get("title", "")), 0, 0, w) for w in waiting)]
 
 

@@ -18,6 +18,7 @@ from audit.actor import Target
 from audit.clock import uuid7
 from connections.models import ConnectedAccount, Review, ReviewItem, ReviewLines, ReviewWork
 from connections.reviews import alive, closing, opening, result, scope, work
+from connections.reviews import asked as sealed
 from tests.connections.campaign import (
     LIST,
     TOMORROW,
@@ -59,6 +60,14 @@ def again() -> int:
     """The worker comes by once more, later."""
     ReviewWork.objects.exclude(due=None).update(due=clock.now())
     return work.run_due()
+
+
+def written(id: UUID, verb: str, params: dict[str, str]) -> ReviewWork:
+    """What an admin asked, stored as `work.begin` does."""
+    by, now = {"iss": admin().iss, "sub": admin().sub}, clock.now()
+    row = ReviewWork(review=id, verb=verb, actor=by, params=params, asked=now, due=now)
+    sealed.seal(row).save(force_insert=True)
+    return row
 
 
 def ask_to_open() -> UUID:
@@ -202,10 +211,7 @@ def test_asking_twice_is_one_piece_of_work(anya: Client) -> None:
 @pytest.mark.parametrize("verb", ["review.open", "review.close"])
 def test_one_that_was_done_otherwise_meanwhile_is_no_failure(verb: str) -> None:
     review = opened()
-    ReviewWork.objects.create(
-        review=review.pk, verb=verb, params=PARAMS if verb == "review.open" else {},
-        actor={"iss": admin().iss, "sub": admin().sub}, asked=clock.now(), due=clock.now(),
-    )  # fmt: skip
+    written(review.pk, verb, PARAMS if verb == "review.open" else {})
     if verb == "review.close":
         from approvals.perform import perform
 
@@ -349,3 +355,32 @@ def test_a_member_decides_until_it_is_really_closed() -> None:
     )
     again()
     assert events("review.closed")[0]["data"]["kept"] == 1
+
+
+@pytest.mark.parametrize(
+    "turned",
+    [
+        {"seal": ""},
+        {"verb": "review.close"},
+        {"params": PARAMS | {"reviewers": "admins"}},
+        {"actor": {"iss": "https://elsewhere.example/", "sub": "auth0|other"}},
+        {"asked": clock.now() - timedelta(days=1)},
+    ],
+    ids=lambda turned: next(iter(turned)),
+)
+def test_a_row_that_somebody_turned_is_not_done_and_raises_an_alarm(
+    turned: dict[str, Any],
+) -> None:
+    """Who can write to the database makes no decision in an admin's name."""
+    id = ask_to_open()
+    ReviewWork.objects.filter(pk=id).update(**turned)
+    assert [wrong.message for wrong in sealed.problems()] == [
+        f"the work on review {id} is not what was asked"
+    ]
+    again()
+    row = asked()
+    assert (row.due, row.code) == (None, sealed.CODE) and "wrote to the database" in row.detail
+    (alarm,) = events("ledger.alarm")
+    assert alarm["data"] == {"code": sealed.CODE, "review": str(id)}
+    assert not Review.objects.exists() and not events("review.opened")
+    assert work.run_due() == 0

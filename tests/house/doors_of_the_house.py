@@ -245,6 +245,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         "an erasure is not the one that was approved",
     ),
     "approvals.steps": (frozenset({"ledger.alarm"}), "a remote step is not what was committed"),
+    "connections.reviews.asked": (
+        frozenset({"ledger.alarm"}),
+        "what a worker was to do is not what was asked",
+    ),
     "audit.rounds": (frozenset({"ledger.alarm"}), "what continuous verification found twice"),
     "portal.ops.management.commands.rotate_evidence_key": (
         frozenset({"evidence.key_changed"}),
@@ -442,6 +446,10 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "connections.reconcile": ("ConnectedAccount ConnectionSetting", "what Auth0 has"),
     "connections.reviews.actions": ("Review ReviewItem instance", "commits of the verbs review.*"),
     "connections.reviews.alive": ("instance", "that who opens or closes a review lives"),
+    "connections.reviews.asked": (
+        "instance",
+        "the seal of what was asked, and that it was altered",
+    ),
     "connections.reviews.closing": (
         "Review ReviewLines instance",
         "the lines of the result of a review that closes",

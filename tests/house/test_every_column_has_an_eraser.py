@@ -90,7 +90,7 @@ KEPT: Final[tuple[tuple[str, str, str], ...]] = (
     ("connections.Notice", "iss code", IDS),
     ("connections.OwnerLetter", "iss way state", IDS),
     ("connections.ReviewLetter", "state", IDS),
-    ("connections.ReviewWork", "verb code", IDS),
+    ("connections.ReviewWork", "verb code seal", IDS),
     ("connections.Review", "wanted reviewers digest opened_event closed_event", IDS),
     ("connections.Review", "result_digest changed", IDS),
     ("connections.ReviewItem", "iss connection state choice decided_iss event", IDS),

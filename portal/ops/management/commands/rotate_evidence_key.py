@@ -17,6 +17,7 @@ from audit.evidence import EvidenceError
 from audit.files import write_durably
 from audit.management.of_data import OF_DATA
 from audit.record import record
+from connections.reviews import asked
 from portal.identity.models import BreakGlassAccount
 
 _HOW = (
@@ -57,6 +58,7 @@ class Command(BaseCommand):
             tombstones.reseal()
             bound.reseal()
             steps.reseal(steps.sealed_now())
+            asked.reseal(asked.sealed_now())
             if not evidencekeys.is_retired(old):
                 record(SYSTEM, "evidence.key_changed", data={"keys": count})
                 evidencekeys.retire(old)
