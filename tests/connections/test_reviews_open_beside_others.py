@@ -113,6 +113,7 @@ def another_process(verb: str, name: str) -> subprocess.Popen[str]:
         | {
             "DATABASE_URL": url,
             "VAR_DIR": str(settings.VAR_DIR),
+            "EVIDENCE_KEY": settings.EVIDENCE_KEY.hex(),  # it seals what a worker goes by
             "DJANGO_SETTINGS_MODULE": "portal.settings",
         },
         stderr=subprocess.PIPE,
