@@ -42,6 +42,9 @@ def _copied_file(folder: Path) -> str:
 def _copied_on_server(name: str) -> str:
     made = f"{name}_{_COPY}"
     _closed()  # the server copies a database that nobody uses
+    # It is ours alone. The pool opens a second connection beside the first one now and then, and
+    # one of the two outlives it.
+    _on_server(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
     _on_server(f'DROP DATABASE IF EXISTS "{made}" WITH (FORCE)')
     _on_server(f'CREATE DATABASE "{made}" TEMPLATE "{name}"')
     return made
