@@ -7,16 +7,14 @@ to the log and not to the manifest alone. Rows are not made again: that takes th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
-from . import checkpoint, note, proof
 from .exportcheck import ExportReport, same_file, signed_by, signer_of
-from .merkle import ProofError
-from .note import NoteError, VerifierKey
+from .loggedfile import logged
+from .note import VerifierKey
 from .origins import Move
-from .verify import Step, moved, moved_unproven
+from .verify import moved, moved_unproven
 
 ACTION: Final = "connection.exported"
 ACCOUNTS: Final = "connections"
@@ -55,7 +53,7 @@ def check(
         signed_by(manifest, trusted),
         *moved(origin, moves),
         same_file(manifest, file),
-        _logged(manifest, trusted, required),
+        logged(manifest, trusted, required, ACTION, lambda data: _agree(data, manifest)),
     )
     told = manifest.get("filter")
     words = str(told.get("words", "")) if isinstance(told, Mapping) else ""
@@ -67,31 +65,6 @@ def _what(told: Mapping[str, Any]) -> Any:
     return told.get("what", ACCOUNTS)
 
 
-def _logged(
-    manifest: Mapping[str, Any], vkeys: list[str | VerifierKey], required: Collection[int]
-) -> Step:
-    name = "The log has an entry about this very file"
-    event, said = manifest.get("event"), manifest.get("file")
-    if not isinstance(event, Mapping) or not isinstance(said, Mapping):
-        return Step(name, False, "The manifest names no event or no file.")
-    try:
-        raw = note.decode_base64(str(event.get("entry", "")), "the entry")
-        told = proof.parse(str(event.get("proof", "")))
-        head = proof.verify(told, raw, vkeys)
-        checkpoint.verify(told.checkpoint, vkeys, required)
-        entry = json.loads(raw)
-        data = entry["data"]
-        found = (entry["id"], told.index, data["sha256"], data["credentials"], data["format"])
-        claimed = (event.get("id"), event.get("index"), said.get("sha256"))
-        same = entry["action"] == ACTION and (*found, _what(data)) == (
-            *claimed, manifest.get("rows"), manifest.get("format"), _what(manifest),
-        )  # fmt: skip
-    except (ProofError, NoteError) as error:
-        return Step(name, False, f"{error}.")
-    except (ValueError, TypeError, LookupError):
-        return Step(name, False, "Its entry cannot be read.")
-    if not same:
-        return Step(name, False, "The entry is about another file, or the manifest tells it wrong.")
-    return Step(
-        name, True, f"Entry {told.index} of a tree of {head.size} that {head.origin} signed."
-    )
+def _agree(data: Mapping[str, Any], manifest: Mapping[str, Any]) -> bool:
+    found = (data["credentials"], data["format"], _what(data))
+    return found == (manifest.get("rows"), manifest.get("format"), _what(manifest))

@@ -68,7 +68,8 @@ def lapsed(ask: Ask) -> bool:
 def _first_tree(ask: Ask) -> Checkpoint | None:
     if ask.index is None:
         return None
-    return Checkpoint.objects.filter(size__gt=ask.index).order_by("id").first()
+    # By size, which is indexed: a tree that was signed later is never smaller.
+    return Checkpoint.objects.filter(size__gt=ask.index).order_by("size", "id").first()
 
 
 def _draw(ask: Ask, tree: Checkpoint) -> Sample:
