@@ -6,6 +6,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -87,9 +88,9 @@ def _wanted(params: QueryDict) -> Wanted:
 
 def _id(text: str) -> UUID | None:
     try:
-        return UUID(text)
+        return UUID(text) if text else None
     except ValueError:
-        return None
+        raise BadRequest("event: the id of an event.") from None
 
 
 def _number(text: str) -> int | None:

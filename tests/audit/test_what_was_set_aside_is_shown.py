@@ -92,7 +92,6 @@ def test_source_reason_and_event_narrow_it(ada: Client, path: Path) -> None:
         ("reason=bad_time", 1),
         ("source=auth0&reason=bad_time", 0),
         (f"event={event_of('edge-1')}", 2),
-        ("event=nothing-of-ours", 3),
     ):
         page = text_of(ada.get(f"{PAGE}?{query}"))
         assert page.count('class="row-link"') == n, query
@@ -290,3 +289,8 @@ def many(number: int, *, reason: str = "bad_time", pk: int | None = None) -> Non
         )
         for _ in range(number)
     )
+
+
+def test_an_event_that_is_no_id_is_refused_in_words_and_not_left_out(ada: Client) -> None:
+    told = ada.get(f"{PAGE}?event=nothing-of-ours")
+    assert told.status_code == 400 and "event: the id of an event." in told.content.decode()
