@@ -206,13 +206,15 @@ def _questions() -> rawrows.Questions:
 def _rows(question: str, first: int, end: int) -> list[Row] | None:
     """Rows as the engine holds them; None where it cannot hand one out."""
     connection.ensure_connection()
+    # Whole numbers, put into the text: sqlite3 of Python 3.12.0 to 3.12.3 warns where `?1` is used
+    # with a sequence.
+    asked = question.format(first=int(first), end=int(end))
     if connection.vendor == "postgresql":
         with psycopg().Cursor(connection.connection) as cursor:
-            asked = question.format(first=int(first), end=int(end))
             return list(cursor.execute(asked, binary=True).fetchall())
     cursor = connection.connection.cursor()
     try:
-        found: list[Row] = cursor.execute(question, (first, end)).fetchall()
+        found: list[Row] = cursor.execute(asked).fetchall()
     except sqlite3.OperationalError:
         return None  # text that is no UTF-8, or bytes where text belongs
     finally:

@@ -80,8 +80,8 @@ def _sqlite() -> Questions:
         f"JOIN {model._meta.db_table} o ON o.event = n.event_id WHERE {_PLACES}"
         for model, long in ((Openings, "values"), (ImportedRow, ""))
     ]
-    entries, own, words, rows, *beside = (each.format(first="?1", end="?2") for each in asked)
-    return Questions(entries, own, words, rows, beside, *_STEP["sqlite"])
+    entries, own, words, rows, *others = asked
+    return Questions(entries, own, words, rows, others, *_STEP["sqlite"])
 
 
 def _joined(model: type[models.Model], of: str, *more: str, long: str) -> str:
