@@ -28,8 +28,9 @@ def main() -> int:
             for setting in _NOT_FOR_LONG:
                 server.psql(f"ALTER SYSTEM SET {setting} = off")
             server.psql("SELECT pg_reload_conf()")
-            url = server.get_uri()
-            environment = {**os.environ, "TEST_DATABASE_URL": url}
+            # Who leaves the host out of an address finds no server, on any machine.
+            nowhere = str(Path(folder) / "no-server")
+            environment = {**os.environ, "TEST_DATABASE_URL": server.get_uri(), "PGHOST": nowhere}
             return subprocess.run(sys.argv[1:], env=environment, check=False).returncode  # noqa: S603
         finally:
             server.cleanup()

@@ -15,14 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
 import httpx
 import psycopg
 
 from tests.support.forking import PORTAL
-from tests.support.migrated import migrated, migrated_on_server
+from tests.support.migrated import migrated, migrated_on_server, on_server
 from tests.support.ports import free_port
 from tests.support.tenant import CHECKOUT
 from tests.support.vault import VaultElsewhere
@@ -227,13 +227,12 @@ def _database(folder: Path) -> Iterator[str]:
         migrated(folder / "portal.sqlite3")
         yield f"sqlite:///{folder / 'portal.sqlite3'}"
         return
-    server, _, name = given.partition("?")[0].rpartition("/")
-    made = f"{name}_{uuid4().hex[:12]}"
-    migrated_on_server(server, made)
+    made = f"{urlsplit(given).path[1:]}_{uuid4().hex[:12]}"
+    migrated_on_server(given, made)
     try:
-        yield f"{server}/{made}"
+        yield on_server(given, made)
     finally:
-        with psycopg.connect(f"{server}/postgres", autocommit=True) as opened:
+        with psycopg.connect(on_server(given, "postgres"), autocommit=True) as opened:
             opened.execute(f'DROP DATABASE "{made}" WITH (FORCE)'.encode())
 
 

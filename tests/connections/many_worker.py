@@ -17,9 +17,9 @@ import sys
 import time
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from tests.support.many_people import sub_of
+from tests.support.migrated import on_server
 from tests.support.tenant import CHECKOUT
 
 
@@ -29,7 +29,7 @@ class Worker:
     def __init__(self, issuer: str, var_dir: str, name: str) -> None:
         url = f"sqlite:///{name}"
         if server := os.environ.get("TEST_DATABASE_URL"):
-            url = urlsplit(server)._replace(path=f"/{name}").geturl()
+            url = on_server(server, name)
         env = os.environ | {
             "AUTH0_ISSUER": issuer,
             "AUTH0_MGMT_CLIENT_SECRET": "a-secret-of-nobody",

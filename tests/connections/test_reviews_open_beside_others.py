@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -37,6 +36,7 @@ from tests.audit.own_database import own_database
 from tests.connections.campaign import TOMORROW, admin, opened, person
 from tests.connections.visitor import know, subject
 from tests.identity.trail import events
+from tests.support.migrated import on_server
 from tests.support.tenant import CHECKOUT
 
 MANY = 2_000
@@ -104,7 +104,7 @@ def another_process(verb: str, name: str) -> subprocess.Popen[str]:
     name_of_database = str(connection.settings_dict["NAME"])
     url = f"sqlite:///{name_of_database}"
     if server := os.environ.get("TEST_DATABASE_URL"):
-        url = urlsplit(server)._replace(path=f"/{name_of_database}").geturl()
+        url = on_server(server, name_of_database)
     told = [verb, name, settings.ENV.issuer, subject("admin"), TOMORROW]
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *told],

@@ -13,6 +13,7 @@ import sqlite3
 import tempfile
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -36,9 +37,18 @@ def migrated(path: Path) -> None:
     shutil.copyfile(ready, path)
 
 
+def on_server(server: str, name: str) -> str:
+    """The address of the database `name` on the server of another address.
+
+    Its query stays: it may hold the `host` (a socket's folder), without which libpq connects to
+    whatever server the machine runs.
+    """
+    return urlsplit(server)._replace(path=f"/{name}").geturl()
+
+
 def migrated_on_server(server: str, name: str) -> None:
-    """One that is called `name`, on the server at this address (without a database's name)."""
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as opened:
+    """Make one that is called `name`, on the server of this address."""
+    with psycopg.connect(on_server(server, "postgres"), autocommit=True) as opened:
         opened.execute(f'CREATE DATABASE "{name}" TEMPLATE "{_template(server)}"'.encode())
 
 
@@ -55,16 +65,16 @@ def _make(ready: Path) -> None:
 def _template(server: str) -> str:
     """A database that nobody uses, so that the server copies it; dropped with this process."""
     made = f"ata_migrated_{os.getpid()}"
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as opened:
+    with psycopg.connect(on_server(server, "postgres"), autocommit=True) as opened:
         opened.execute(f'CREATE DATABASE "{made}"'.encode())
     atexit.register(_drop, server, made)
     with tempfile.TemporaryDirectory(prefix="ata-migrated-") as folder:
-        _migrate(f"{server}/{made}", folder)
+        _migrate(on_server(server, made), folder)
     return made
 
 
 def _drop(server: str, name: str) -> None:
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as opened:
+    with psycopg.connect(on_server(server, "postgres"), autocommit=True) as opened:
         opened.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
 
 
