@@ -11,18 +11,24 @@ from tests.audit.conftest import var_dir
 
 __all__ = ["var_dir"]
 
-_PACKAGES = {"sigsum-witness": "sigsum-go", "spicy-litetlog": "litetlog", "openssl": "openssl"}
+_GO = "go install filippo.io/torchwood/cmd/{}@v0.6.1"
+_INSTALL = {
+    "sigsum-witness": "apt-get install sigsum-go",
+    "spicy-litetlog": "apt-get install litetlog",
+    "openssl": "apt-get install openssl",
+    "litewitness": f"{_GO.format('litewitness')} && {_GO.format('witnessctl')}",
+    "spicy": _GO.format("spicy"),
+}
 
 
 @pytest.fixture
 def program(request: pytest.FixtureRequest) -> str:
-    """Path of the program that the test's `uses` mark names."""
+    """Path of the first installed program that the test's `uses` mark names."""
     mark = request.node.get_closest_marker("uses")
     assert mark is not None
-    name: str = mark.args[0]
-    found = shutil.which(name)
-    if found is None:
-        words = f"{name} is not installed: apt-get install {_PACKAGES[name]}"
-        assert not os.environ.get("INDEPENDENT"), words
-        pytest.skip(words)
-    return found
+    for name in mark.args:
+        if found := shutil.which(name):
+            return found
+    words = " or ".join(f"{name} ({_INSTALL[name]})" for name in mark.args)
+    assert not os.environ.get("INDEPENDENT"), f"not installed: {words}"
+    pytest.skip(f"not installed: {words}")

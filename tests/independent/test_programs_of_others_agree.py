@@ -1,13 +1,15 @@
-"""What we hand out convinces Debian's own programs, and what is bent does not."""
+"""Programs of others accept checkpoints and proofs of this log, and refuse modified ones."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import subprocess
+import tempfile
 import time
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,16 +46,16 @@ def openssh(key: Ed25519PublicKey) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Sigsum:
-    """Debian's witness with its own key, waiting for this portal's log."""
+class Witness:
+    """A witness of others with its own key, which knows this portal's log."""
 
     url: str
     vkey: str
 
 
 @pytest.fixture
-def sigsum(program: str, tmp_path: Path, settings: object) -> Iterator[Sigsum]:
-    """It takes logs whose origin is made from their key, so this log has such a name."""
+def witness(program: str, tmp_path: Path, settings: object) -> Iterator[Witness]:
+    """Both programs take logs whose origin is made from their key, so this log has such a name."""
     log_key = Ed25519PrivateKey.from_private_bytes(_SEED)
     own_key = Ed25519PrivateKey.generate()
     key_hash = hashlib.sha256(log_key.public_key().public_bytes_raw()).hexdigest()
@@ -62,7 +64,6 @@ def sigsum(program: str, tmp_path: Path, settings: object) -> Iterator[Sigsum]:
     seed_file.chmod(0o600)
     settings.LEDGER_KEY_FILE = seed_file  # type: ignore[attr-defined]
     settings.LEDGER_ORIGIN = f"sigsum.org/v1/tree/{key_hash}"  # type: ignore[attr-defined]
-    (tmp_path / "log.pub").write_bytes(openssh(log_key.public_key()))
     own_file = tmp_path / "own"
     own_file.write_bytes(
         own_key.private_bytes(
@@ -72,33 +73,91 @@ def sigsum(program: str, tmp_path: Path, settings: object) -> Iterator[Sigsum]:
         )
     )
     own_file.chmod(0o600)
-    port = free_port()
-    running = subprocess.Popen(
-        [program, "-k", str(own_file), f"--log-key={tmp_path / 'log.pub'}",
-         f"--state-file={tmp_path / 'state'}", f"127.0.0.1:{port}"],
-        # Its routes are written for an older router of Go's.
-        env={**os.environ, "GODEBUG": "httpmuxgo121=0"},
-    )  # fmt: skip
-    public = own_key.public_key().public_bytes_raw()
-    name = f"sigsum.org/v1/witness/{hashlib.sha256(public).hexdigest()}"
-    url = f"http://127.0.0.1:{port}"
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
+    start = _sigsum if Path(program).name == "sigsum-witness" else _litewitness
+    address = f"127.0.0.1:{free_port()}"
+    with start(program, tmp_path, own_key, log_key, address) as name:
+        _wait_until_answers(f"http://{address}")
+        public = own_key.public_key().public_bytes_raw()
+        yield Witness(f"http://{address}", note.vkey(name, public, note.COSIGNATURE_ED25519))
+
+
+@contextmanager
+def _sigsum(
+    program: str,
+    folder: Path,
+    own_key: Ed25519PrivateKey,
+    log_key: Ed25519PrivateKey,
+    address: str,
+) -> Iterator[str]:
+    """Debian's sigsum-witness; its name is made from its key."""
+    (folder / "log.pub").write_bytes(openssh(log_key.public_key()))
+    command = [program, "-k", folder / "own", f"--log-key={folder / 'log.pub'}",
+               f"--state-file={folder / 'state'}", address]  # fmt: skip
+    # Its routes are written for an older router of Go's.
+    with _running(command, {"GODEBUG": "httpmuxgo121=0"}):
+        key_hash = hashlib.sha256(own_key.public_key().public_bytes_raw()).hexdigest()
+        yield f"sigsum.org/v1/witness/{key_hash}"
+
+
+@contextmanager
+def _litewitness(
+    program: str,
+    folder: Path,
+    own_key: Ed25519PrivateKey,
+    log_key: Ed25519PrivateKey,
+    address: str,
+) -> Iterator[str]:
+    """Torchwood's litewitness, which signs through an ssh-agent."""
+    name, database = "example.com/witness", folder / "witness.db"
+    control = Path(program).with_name("witnessctl")
+    public = log_key.public_key().public_bytes_raw().hex()
+    subprocess.run([control, "add-sigsum-log", "-db", database, "-key", public], check=True)
+    key_hash = hashlib.sha256(own_key.public_key().public_bytes_raw()).hexdigest()
+    with tempfile.TemporaryDirectory() as short:  # a socket's path has at most 107 bytes
+        agent = Path(short) / "agent"
+        with _running(["ssh-agent", "-D", "-a", agent]):
+            _wait_until(agent.exists)
+            own = {**os.environ, "SSH_AUTH_SOCK": str(agent)}
+            subprocess.run(["ssh-add", "-q", folder / "own"], env=own, check=True)
+            command = [program, "-ssh-agent", agent, "-name", name, "-key", key_hash,
+                       "-db", database, "-listen", address]  # fmt: skip
+            with _running(command):
+                yield name
+
+
+@contextmanager
+def _running(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> Iterator[None]:
+    process = subprocess.Popen(command, env={**os.environ, **(env or {})})
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _wait_until_answers(url: str) -> None:
+    def answers() -> bool:
         try:
             httpx.get(url)
-            break
         except httpx.TransportError:
-            time.sleep(0.05)
-    yield Sigsum(url, note.vkey(name, public, note.COSIGNATURE_ED25519))
-    running.terminate()
-    running.wait(60)
+            return False
+        return True
+
+    _wait_until(answers)
 
 
-@pytest.mark.uses("sigsum-witness")
+def _wait_until(true: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@pytest.mark.uses("sigsum-witness", "litewitness")
 def test_a_witness_of_others_cosigns_this_log_and_refuses_a_second_history(
-    sigsum: Sigsum, tmp_path: Path, settings: object
+    witness: Witness, tmp_path: Path, settings: object
 ) -> None:
-    text = f"log {proofs.vkey()}\nwitness w {sigsum.vkey} {sigsum.url}\nquorum w\n"
+    text = f"log {proofs.vkey()}\nwitness w {witness.vkey} {witness.url}\nquorum w\n"
     (tmp_path / "policy").write_text(text)
     settings.LEDGER_POLICY_FILE = tmp_path / "policy"  # type: ignore[attr-defined]
     for n in (1, 6, 300):
@@ -114,7 +173,7 @@ def test_a_witness_of_others_cosigns_this_log_and_refuses_a_second_history(
     # The same length with another content, under the log's own key.
     leaves = [merkle.leaf_hash(b"%d" % n) for n in range(307)]
     other = checkpoints.sign(proofs.origin(), 307, merkle.root(leaves), logkey.seed())
-    said = httpx.post(f"{sigsum.url}/add-checkpoint", content=f"old 307\n\n{other}".encode())
+    said = httpx.post(f"{witness.url}/add-checkpoint", content=f"old 307\n\n{other}".encode())
     assert said.status_code in {409, 422}
     # And a copy that went another way: what it says stops the signing of that copy.
     longer = [*leaves, merkle.leaf_hash(b"more")]
@@ -122,7 +181,7 @@ def test_a_witness_of_others_cosigns_this_log_and_refuses_a_second_history(
     lines = "".join(f"{b64encode(one).decode()}\n" for one in proof)
     forged = checkpoints.sign(proofs.origin(), 308, merkle.root(longer), logkey.seed())
     said = httpx.post(
-        f"{sigsum.url}/add-checkpoint", content=f"old 307\n{lines}\n{forged}".encode()
+        f"{witness.url}/add-checkpoint", content=f"old 307\n{lines}\n{forged}".encode()
     )
     assert said.status_code == 422
     grow(1)
@@ -130,7 +189,7 @@ def test_a_witness_of_others_cosigns_this_log_and_refuses_a_second_history(
     assert WitnessState.objects.get().size == 308
 
 
-@pytest.mark.uses("spicy-litetlog")
+@pytest.mark.uses("spicy-litetlog", "spicy")
 def test_a_proof_is_accepted_by_a_program_of_others_and_a_bent_one_is_not(
     program: str, tmp_path: Path
 ) -> None:
