@@ -15,6 +15,7 @@ install-dev: ## the same, with what tests and linters need
 	@sh scripts/install.sh requirements-dev.txt
 
 up: install ## set up and run everything; Ctrl-C stops it, data stays in var/
+	@sh scripts/space.sh "$${VAR_DIR:-$(CURDIR)}" 50 "make up"
 	@$(PY) -m scripts.up
 
 test: install-dev ## set up and pass all tests

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # The README's commands where they are hardest: as a plain user, without Chromium, in a path with
-# spaces, two at once on other ports, with each Python >= 3.12 of this machine.
+# spaces, two at once on other ports, with each Python >= 3.12 of this machine, after a first run that
+# was interrupted, on a full disk.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 base=$(mktemp -d)
 chmod 755 "$base"
 pids=
+mounted=
 finish() {
+  [ -z "$mounted" ] || umount -l "$mounted" 2>/dev/null || true
   for pid in $pids; do kill -TERM -- "-$pid" 2>/dev/null || true; done
   for pid in $pids; do wait "$pid" 2>/dev/null || true; done
   # What make started ends, and writes its last, a moment after make itself.
@@ -34,8 +37,24 @@ as_plain_user() { # VARIABLE=VALUE… COMMAND…
   $plain env -i HOME="$base/home" PATH="$base/tools" LANG=C.UTF-8 TERM=dumb \
     ${PIP_INDEX_URL:+PIP_INDEX_URL="$PIP_INDEX_URL"} "$@"
 }
-free_port() {
-  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+# Prints the first of four neighbouring free ports (portal, tenant, two gateways), below those that the
+# kernel gives to connections.
+free_ports() {
+  python3 - << 'END'
+import random, socket
+
+def is_free(port):
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+while not all(map(is_free, range(first := random.randint(10_240, 32_000), first + 4))):
+    pass
+print(first)
+END
 }
 
 # Prints the Python, or the path of a copy of it where a plain user cannot read it (below /root).
@@ -80,6 +99,27 @@ done
 set -- $pythons
 [ $# -gt 1 ] || set -- "$1" "$1"
 
+# A full disk: both commands name the folder and what is missing; with room the next run goes on.
+if [ "$(id -u)" = 0 ] && mkdir "$base/small" && mount -t tmpfs -o size=40m none "$base/small" 2>/dev/null; then
+  mounted="$base/small"
+  git clone -q . "$mounted/copy"
+  chown -R 65534:65534 "$mounted/copy" "$base/home"
+  for command in up test; do
+    said=$(cd "$mounted/copy" && as_plain_user PORTAL_PYTHON="$1" make "$command" 2>&1) && {
+      echo "make $command on a full disk did not fail"; exit 1; }
+    case $said in *"Not enough space in $mounted/copy: "*" MB are free."*) ;; *)
+      echo "make $command on a full disk does not say so: $said"; exit 1 ;;
+    esac
+  done
+  mount -o remount,size=2g "$mounted"
+  (cd "$mounted/copy" && as_plain_user PORTAL_PYTHON="$1" make install)
+  umount "$mounted"
+  mounted=
+  echo "full disk: both commands say what is missing, and go on with room"
+else
+  echo "full disk: not tried, no file system can be mounted here"
+fi
+
 number=0
 ports=
 for python in "$@"; do
@@ -87,11 +127,13 @@ for python in "$@"; do
   copy="$base/a path with spaces/$number"
   git clone -q . "$copy"
   [ -z "$plain" ] || chown -R 65534:65534 "$base/a path with spaces" "$base/home"
-  port=$(free_port)
+  port=$(free_ports)
   ports="$ports $port"
+  # What an interrupted first run leaves: a .venv without pip.
+  (cd "$copy" && as_plain_user "$python" -m venv --without-pip .venv)
   set -m # a process group of its own, stopped as a whole
   (cd "$copy" && as_plain_user PORTAL_PYTHON="$python" PORTAL_PORT="$port" \
-    TENANT_PORT="$(free_port)" make up > "$base/$number.log" 2>&1) &
+    TENANT_PORT="$((port + 1))" make up > "$base/$number.log" 2>&1) &
   set +m
   pids="$pids $!"
 done

@@ -9,6 +9,7 @@
 # Arguments go to pytest (`make test ARGS=…` is not needed for the whole suite).
 set -eu
 cd "$(dirname "$0")/.."
+sh scripts/space.sh "${TMPDIR:-/tmp}" 2000 "make test"
 sh scripts/chromium.sh
 workers=${TEST_WORKERS:-2}
 said=$(mktemp -d)

@@ -25,6 +25,11 @@ from portal.env import BASE_DIR, Env, env, kept_secret
 from scripts import demo_world
 from scripts.processes import commands, is_ready_to_prepare, kept, run_all
 
+NEEDED_MB = 200
+"""What databases, logs and static files take after the first start, with room to go on."""
+LEAST_MB = 20
+"""With less than this nothing can be started or go on."""
+
 
 def main() -> None:
     """Set up what is missing, then run until Ctrl-C."""
@@ -34,6 +39,7 @@ def main() -> None:
         if killed_before:
             wait_for_leftovers(env)
         refuse_taken_ports(env)
+        refuse_full_disk(env.VAR_DIR, LEAST_MB if is_done(env) else NEEDED_MB)
         child = demo_world.environment(env) | {"ATA_UP_PID": str(os.getpid())}
         try:
             prepare(child)
@@ -100,6 +106,16 @@ def refuse_taken_ports(env: Env) -> None:
         )
 
 
+def refuse_full_disk(folder: Path, needed_mb: int) -> None:
+    """End with the folder and the missing space where its file system has less than `needed_mb`."""
+    free_mb = shutil.disk_usage(folder).free // 1_000_000
+    if free_mb < needed_mb:
+        stop(
+            f"Not enough space in {folder}: it needs about {needed_mb} MB, {free_mb} MB are free.",
+            f"Free {needed_mb - free_mb} MB, or set VAR_DIR, and run 'make up' again.",
+        )
+
+
 def is_free(port: int) -> bool:
     """Whether a loopback port can be listened on."""
     with socket.socket() as probe:
@@ -113,8 +129,7 @@ def is_free(port: int) -> bool:
 
 def prepare(child: dict[str, str]) -> None:
     """Databases, static files, the local tenant's people and, at the first start, sample data."""
-    marker = env.VAR_DIR / "first-start-done"
-    first = not marker.exists()
+    first = not is_done(env)
     preparing(env).unlink(missing_ok=True)
     demo_world.ensure_gateway(env)
     with ThreadPoolExecutor() as pool:
@@ -130,7 +145,7 @@ def prepare(child: dict[str, str]) -> None:
     if env.local_tenant:
         with whole_stack(child):
             step("Sixty decisions through the local tenant", "-m", "scripts.seed_demo", env=child)
-    marker.write_text("completed\n")
+    done_marker(env).write_text("completed\n")
 
 
 _QUIETLY = ("--noinput", "--verbosity", "0")
@@ -187,6 +202,16 @@ def whole_stack(child: dict[str, str]) -> Iterator[None]:
     preparing(env).unlink()
 
 
+def done_marker(env: Env) -> Path:
+    """The file that says that the first start was completed."""
+    return env.VAR_DIR / "first-start-done"
+
+
+def is_done(env: Env) -> bool:
+    """Whether the first start was completed."""
+    return done_marker(env).exists()
+
+
 def preparing(env: Env) -> Path:
     """The file that `portal.ops.health` looks for."""
     return env.VAR_DIR / "first-start-running"
@@ -230,6 +255,7 @@ def step(title: str, *command: str, env: dict[str, str]) -> None:
     say(f"{title} …")
     done = subprocess.run([sys.executable, *command], env=env, cwd=BASE_DIR, check=False)  # noqa: S603
     if done.returncode:
+        refuse_full_disk(Path(env["VAR_DIR"]), LEAST_MB)
         stop(
             f"{title}: failed with exit code {done.returncode}.",
             "Run 'make up' again; it takes up where it stopped. 'make reset' starts over.",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.up import only_one
+from scripts.up import only_one, refuse_full_disk
 from tests.support.stack import CHECKOUT, Stack, eventually
 
 KEEP = str(CHECKOUT / "scripts" / "keep.sh")
@@ -53,6 +53,17 @@ def test_a_port_in_use_is_named_with_the_way_out(stack: Stack, busy: int, name: 
     assert "PORTAL_PORT=8080" in said
 
 
+def test_a_full_disk_is_named_with_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=f"Not enough space in {tmp_path}: .* MB are free"):
+        refuse_full_disk(tmp_path, needed_mb=1_000_000_000)
+    refuse_full_disk(tmp_path, needed_mb=1)
+    asked = ["sh", str(CHECKOUT / "scripts" / "space.sh"), str(tmp_path / "later")]
+    done = subprocess.run([*asked, "1000000000", "make up"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"Not enough space in {tmp_path / 'later'}: make up needs about" in done.stderr
+    assert subprocess.run([*asked, "1", "make up"]).returncode == 0
+
+
 def test_a_taken_gateway_port_is_found_before_anything_starts(stack: Stack, busy: int) -> None:
     said = refused(stack, TENANT_PORT=str(busy - 1))
     assert f"TENANT_PORT + 1 = {busy}" in said
@@ -79,7 +90,7 @@ def test_a_killed_start_does_not_hold_the_folder_through_what_it_forked(tmp_path
     said = tmp_path / "pids"
     starter = (
         "import os, pathlib, time\n"
-        "from scripts.up import only_one\n"
+        "from scripts.up import only_one, refuse_full_disk\n"
         f"with only_one(pathlib.Path({str(tmp_path)!r})):\n"
         "    child = os.fork()\n"
         f"    child and pathlib.Path({str(said)!r}).write_text(str(child))\n"
