@@ -128,8 +128,8 @@ def _lift(ctx: CommitContext, holder: str) -> Committed:
 
 def _severity_of_block(target: Target, params: Mapping[str, Any]) -> str:
     found = severity.of_tightening(target, params)
-    waiting = standing.waiting_block(target.kind, target.name)
-    if waiting is not None and not target.instance:
+    waiting = standing.waiting_block(target.kind, target.name, target.instance)
+    if waiting is not None:
         raise Refused(
             "already_asked",
             f"A request to block it waits already: approval {waiting.pk}. Answer that one.",

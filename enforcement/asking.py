@@ -8,7 +8,7 @@ from hashlib import sha256
 from approvals.models import Approval, Outcome, Status
 from approvals.perform import Refused, perform
 from audit.actor import SYSTEM, Target
-from enforcement import standing
+from enforcement import instances, standing
 from enforcement.models import AskNeed, Asset, Decision, Scan
 
 log = logging.getLogger(__name__)
@@ -51,24 +51,25 @@ def _ask_again_after_a_withdrawal() -> None:
 
 
 def _settle(scan: Scan) -> None:
-    waiting = standing.waiting_block(scan.kind, scan.name)
+    scope = instances.fleet().scope_of(scan.instance)
+    waiting = standing.waiting_block(scan.kind, scan.name, scope)
     if waiting is not None:
         mine = waiting.folded == folded(scan)
         _note(scan, AskNeed.ASKED if mine else AskNeed.JOINED, str(waiting.pk))
     elif Asset.objects.filter(
-        kind=scan.kind, name=scan.name, instance="", decision=Decision.BLOCK
+        kind=scan.kind, name=scan.name, instance=scope, decision=Decision.BLOCK
     ).exists():
         _note(scan, AskNeed.BLOCKED)
     else:
-        _ask(scan)
+        _ask(scan, scope)
 
 
-def _ask(scan: Scan) -> None:
+def _ask(scan: Scan, scope: str) -> None:
     try:
         done = perform(
             SYSTEM,
             f"{scan.kind}.block",
-            Target(scan.kind, scan.name),
+            Target(scan.kind, scan.name, scope),
             reason=_reason(scan),
             severity="CRITICAL",
             folded=folded(scan),

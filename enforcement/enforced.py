@@ -49,17 +49,23 @@ class _Listed:
 def everywhere(kind: str, name: str) -> list[At]:
     """The state of one thing at every registered instance, in the order of the file."""
     rows = {row.instance: row for row in Asset.objects.filter(kind=kind, name=name)}
+    fleet = instances.fleet()
     steps = _last_steps(kind, name)
     watches = {watch.name: watch for watch in Watch.objects.exclude(name="")}
     return [
-        _at(i, wanted_at(rows, i.name), steps.get(i.name), _listed(watches.get(i.name), kind, name))
-        for i in instances.fleet().instances
+        _at(
+            i,
+            wanted_at(rows, i.name, fleet.scope_of(i.name)),
+            steps.get(i.name),
+            _listed(watches.get(i.name), kind, name),
+        )
+        for i in fleet.instances
     ]
 
 
-def wanted_at(rows: Mapping[str, Asset], instance: str) -> str:
-    """What the portal wants there: the instance's own row counts before the one for all."""
-    own, general = rows.get(instance), rows.get("")
+def wanted_at(rows: Mapping[str, Asset], instance: str, scope: str = "") -> str:
+    """What the portal wants there: the instance's own row counts before the one for `scope`."""
+    own, general = rows.get(instance), rows.get(scope)
     for row in (own, general):
         if row is not None and row.holder:
             return "hold"

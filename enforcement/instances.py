@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from audit.importing.keys import registry
+from audit.importing.keys import demo_registry, registries
 
 log = logging.getLogger(__name__)
 
@@ -45,19 +45,42 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """All registered instances; `problem` says why the file could not be read, if it could not."""
+    """All registered instances; `problem` says why the file could not be read, if it could not.
+
+    The DEMO world decides for DEMO gateways only (DESIGN 1.8). So a decision about every instance
+    leaves DEMO gateways out as soon as one other gateway is registered, and what one side found
+    does not count for the other. `demo_names` also has DEMO gateways that ran here before.
+    """
 
     instances: tuple[Instance, ...] = ()
     problem: str = ""
     path: Path | None = None
+    demo_names: frozenset[str] = frozenset()
 
     def named(self, name: str) -> Instance | None:
         """The instance of that name."""
         return next((i for i in self.instances if i.name == name), None)
 
     def scope(self, name: str) -> tuple[Instance, ...]:
-        """The instances a decision is about: the named one, or all when `name` is empty."""
-        return tuple(i for i in self.instances if name in {"", i.name})
+        """The instances a decision is about: the named one, or every one when `name` is empty."""
+        if name:
+            return tuple(i for i in self.instances if i.name == name)
+        return tuple(i for i in self.instances if not i.demo) or self.instances
+
+    def scope_of(self, name: str) -> str:
+        """What a decision on a finding of that instance is about: every instance, or this one."""
+        return name if self._is_apart(name) else ""
+
+    def apart_from(self, name: str) -> frozenset[str]:
+        """Instances whose findings do not count for the named one, or for all when it is empty."""
+        if not any(not i.demo for i in self.instances):
+            return frozenset()
+        if self._is_apart(name):
+            return frozenset(i.name for i in self.instances if not i.demo)
+        return self.demo_names
+
+    def _is_apart(self, name: str) -> bool:
+        return name in self.demo_names and any(not i.demo for i in self.instances)
 
 
 class _Block(BaseModel):
@@ -153,10 +176,23 @@ _cache: dict[Path, tuple[tuple[float, int], Fleet]] = {}
 
 
 def fleet() -> Fleet:
-    """The registered instances as the file says now; never raises."""
-    path = registry()
-    if path is None:
-        return Fleet()
+    """The registered instances as the files say now; never raises."""
+    read = [_read_again_if_changed(path) for path in registries()]
+    found: dict[str, Instance] = {}
+    for part in read:
+        for instance in part.instances:
+            found.setdefault(instance.name, instance)
+    demo = demo_registry()
+    before = _read_again_if_changed(demo).instances if demo is not None else ()
+    return Fleet(
+        tuple(found.values()),
+        " ".join(part.problem for part in read if part.problem),
+        read[0].path if read else None,
+        frozenset(i.name for i in (*before, *found.values()) if found.get(i.name, i).demo),
+    )
+
+
+def _read_again_if_changed(path: Path) -> Fleet:
     try:
         status = path.stat()
         stamp = (status.st_mtime, status.st_size)

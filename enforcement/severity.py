@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db.models import F, Q, Window
@@ -17,26 +17,29 @@ from enforcement.models import Asset, Finding, Scan
 from enforcement.models.finding import COUNTING
 
 
-def latest_scans(kind: str, name: str) -> list[Scan]:
-    """The newest scan of each instance."""
+def latest_scans(kind: str, name: str, apart: Collection[str] = ()) -> list[Scan]:
+    """The newest scan of each instance, but for those `apart`."""
     newest = Window(RowNumber(), ["instance"], [F("at").desc(), F("id").desc()])
-    found = Scan.objects.filter(kind=kind, name=name).annotate(place=newest)
+    scans = Scan.objects.filter(kind=kind, name=name).exclude(instance__in=apart)
+    found = scans.annotate(place=newest)
     return sorted(found.filter(place=1), key=lambda scan: scan.instance)
 
 
-def open_findings(kind: str, name: str) -> list[Finding]:
-    """Findings that count: open or acknowledged, gravest first."""
+def open_findings(kind: str, name: str, apart: Collection[str] = ()) -> list[Finding]:
+    """Findings that count: open or acknowledged, gravest first, but for those of `apart`."""
     found = Finding.objects.filter(kind=kind, name=name, status__in=COUNTING)
-    return list(found.order_by("-rank", "-at", "id"))
+    return list(found.exclude(instance__in=apart).order_by("-rank", "-at", "id"))
 
 
-def found(kind: str, name: str) -> str:
+def found(kind: str, name: str, instance: str = "") -> str:
     """max(open findings, latest scans); empty when it was never scanned.
 
-    What one instance found counts on every instance: it is the same thing by name.
+    What one instance found counts on every instance: it is the same thing by name. Only DEMO
+    gateways and others do not count for each other.
     """
-    scans = latest_scans(kind, name)
-    findings = open_findings(kind, name)
+    apart = instances.fleet().apart_from(instance)
+    scans = latest_scans(kind, name, apart)
+    findings = open_findings(kind, name, apart)
     if not scans and not findings:
         return ""
     return gravest(*(s.severity for s in scans), *(f.severity for f in findings))
@@ -91,7 +94,7 @@ def of_tightening(target: Target, params: Mapping[str, Any]) -> str:
         Refused: as `check_target`.
     """
     check_target(target, params)
-    return found(target.kind, target.name) or "LOW"
+    return found(target.kind, target.name, target.instance) or "LOW"
 
 
 def of_loosening(target: Target, params: Mapping[str, Any]) -> str:
@@ -101,7 +104,8 @@ def of_loosening(target: Target, params: Mapping[str, Any]) -> str:
         Refused: as `check_target`.
     """
     check_target(target, params)
-    return found(target.kind, target.name) or policy.current().never_scanned_loosening
+    known = found(target.kind, target.name, target.instance)
+    return known or policy.current().never_scanned_loosening
 
 
 def _decisions(target: Target) -> list[list[str]]:
@@ -112,14 +116,17 @@ def _decisions(target: Target) -> list[list[str]]:
 
 def look_before_blocking(target: Target, params: Mapping[str, Any]) -> dict[str, Any]:
     """Decision and severity. A further scan that is as grave joins the request that waits."""
-    return {"decided": _decisions(target), "found": found(target.kind, target.name)}
+    graveness = found(target.kind, target.name, target.instance)
+    return {"decided": _decisions(target), "found": graveness}
 
 
 def look_before_loosening(target: Target, params: Mapping[str, Any]) -> dict[str, Any]:
     """Decision, the very scans and the open findings: anything newer voids what was approved."""
-    scans = latest_scans(target.kind, target.name)
+    apart = instances.fleet().apart_from(target.instance)
+    scans = latest_scans(target.kind, target.name, apart)
+    findings = open_findings(target.kind, target.name, apart)
     return {
         "decided": _decisions(target),
         "scans": [[s.instance, s.scan_id, s.severity] for s in scans],
-        "findings": sorted(f.finding_id for f in open_findings(target.kind, target.name)),
+        "findings": sorted(f.finding_id for f in findings),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from approvals import clock
 from approvals.models import Approval, Status
 from approvals.registry import CommitContext
+from enforcement import instances
 from enforcement.models import Asset, Decision
 
 _NO_HOLD = {
@@ -22,7 +23,9 @@ def decide(ctx: CommitContext, decision: Decision) -> dict[str, str]:
     before = standing_of(ctx)
     rows = Asset.objects.filter(kind=ctx.target.kind, name=ctx.target.name)
     if not ctx.target.instance:
-        rows.exclude(instance="").delete()  # a word about every instance ends exceptions
+        # A decision about every instance ends exceptions, but those of the DEMO world.
+        apart = instances.fleet().apart_from("")
+        rows.exclude(instance="").exclude(instance__in=apart).delete()
     Asset.objects.update_or_create(
         kind=ctx.target.kind,
         name=ctx.target.name,
@@ -83,16 +86,17 @@ def holder_of(kind: str, name: str, instance: str) -> str:
 def standing_of(ctx: CommitContext) -> str:
     """The decision in force on the scope of an act: its own, else the one for every instance."""
     rows = Asset.objects.filter(kind=ctx.target.kind, name=ctx.target.name)
-    own = rows.filter(instance=ctx.target.instance).first() or rows.filter(instance="").first()
+    scope = instances.fleet().scope_of(ctx.target.instance)
+    own = rows.filter(instance=ctx.target.instance).first() or rows.filter(instance=scope).first()
     return own.decision if own else str(Decision.NONE)
 
 
-def waiting_block(kind: str, name: str) -> Approval | None:
-    """The CRITICAL request to block it everywhere that waits; a milder one decides nothing here."""
+def waiting_block(kind: str, name: str, instance: str = "") -> Approval | None:
+    """The CRITICAL request to block it on that scope which waits; a milder one decides nothing."""
     return Approval.objects.filter(
         target_kind=kind,
         target_name=name,
-        target_instance="",
+        target_instance=instance,
         verb=f"{kind}.block",
         severity="CRITICAL",
         status=Status.PENDING,

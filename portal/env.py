@@ -96,6 +96,7 @@ class Env(BaseModel):
     TSA_URL: str = ""
     TSA_CA_FILE: Path | None = None
     DEFENSECLAW_INSTANCES_FILE: Path | None = None
+    DEMO: bool = False
     MAILER_URL: str = "console://"
     PORTAL_FROM: str = "Auth0-ATA <portal@localhost>"
     APPROVAL_WEBHOOK_URL: str = ""
@@ -114,6 +115,11 @@ class Env(BaseModel):
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("DEMO", mode="before")
+    @classmethod
+    def _empty_is_no(cls, value: object) -> object:
+        return False if value == "" else value
 
     @field_validator("EVIDENCE_KEY", "EVIDENCE_KEY_PREVIOUS")
     @classmethod

@@ -1,21 +1,81 @@
-"""The demo world of the embedded mode: DEMO gateways, sample history, what the tenant is told."""
+"""The demo world of the embedded mode: DEMO gateways, sample history, what the tenant is told.
+
+It decides for its own DEMO gateways only. Where others are registered it is left out altogether,
+unless `make up DEMO=1` asks for it.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 from portal.env import BASE_DIR, SECRETS, Env, kept_secret
 
 INSTANCES = ("edge-1", "edge-2")
+LOADED = "completed\n"
+LEFT_OUT = "without sample data\n"
+
+
+def runs(env: Env) -> bool:
+    """Whether the DEMO gateways run: it was asked, or no other gateway is or was registered."""
+    return env.DEMO or not (env.DEFENSECLAW_INSTANCES_FILE or _state(env) == LEFT_OUT)
+
+
+def has_to_load(env: Env) -> bool:
+    """Whether this start loads the sample data, which happens once."""
+    return runs(env) and _state(env) != LOADED
+
+
+def note_prepared(env: Env) -> None:
+    """Remember how this start ended, so that the next one knows what was loaded."""
+    if runs(env) or _state(env) != LOADED:
+        marker(env).write_text(LOADED if runs(env) else LEFT_OUT)
+
+
+def marker(env: Env) -> Path:
+    """The file that says that a first start was completed, and whether with sample data."""
+    return env.VAR_DIR / "first-start-done"
+
+
+def _state(env: Env) -> str:
+    return marker(env).read_text() if marker(env).exists() else ""
+
+
+def announcement(env: Env) -> str:
+    """What `make up` says about the sample data before it does anything."""
+    own, names = env.DEFENSECLAW_INSTANCES_FILE, " and ".join(INSTANCES)
+    if not runs(env):
+        which = f"Gateways of your own are registered in {own}" if own else "You had your own"
+        return f"{which}: no sample data is loaded. 'make up DEMO=1' adds it, for DEMO gateways."
+    if own:
+        return (
+            f"DEMO=1: sample data is about the DEMO gateways {names} only; no sample decision is "
+            f"sent to a gateway in {own}."
+        )
+    return f"Sample data is about the DEMO gateways {names}, which run here."
+
+
+def name_taken(env: Env) -> str:
+    """The DEMO gateway whose name a gateway of the configured file has, too; empty when none."""
+    own = env.DEFENSECLAW_INSTANCES_FILE
+    if own is None or not own.is_file() or not runs(env):
+        return ""
+    try:
+        blocks = tomllib.loads(own.read_text()).get("instance", [])
+    except (OSError, ValueError):
+        return ""  # the portal says on its pages what is wrong with the file
+    taken = {block.get("name") for block in blocks if isinstance(block, dict)}
+    return next((name for name in INSTANCES if name in taken), "")
 
 
 def environment(env: Env) -> dict[str, str]:
     """The environment of every child: what was given, plus what embedded mode generated."""
     child = dict(os.environ)
     child["VAR_DIR"] = str(env.VAR_DIR)
+    child["DEMO"] = "1" if env.DEMO else ""
     # Celery warns about root in its own nine lines; a container or a fresh machine often is root.
     child.setdefault("PYTHONWARNINGS", "ignore:You're running the worker with superuser privileges")
     if env.local_tenant:
@@ -33,7 +93,7 @@ def folder(env: Env) -> Path:
 
 
 def ports(env: Env) -> dict[str, int]:
-    """One loopback port a DEMO gateway, right after the tenant's."""
+    """One loopback port for each DEMO gateway, right after the tenant's."""
     return {name: env.TENANT_PORT + n for n, name in enumerate(INSTANCES, start=1)}
 
 

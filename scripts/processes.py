@@ -66,7 +66,8 @@ def commands(env: Env) -> dict[str, list[str]]:
     found = {"portal": portal_command(env), "worker": worker_command()}
     if env.local_tenant:
         found["tenant"] = tenant_command(env)
-    found["gateway"] = demo_world.gateway_command(env)
+    if demo_world.runs(env):
+        found["gateway"] = demo_world.gateway_command(env)
     return found
 
 

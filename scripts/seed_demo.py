@@ -23,7 +23,7 @@ from html import unescape
 from typing import Any
 
 from portal.env import env, kept_secret
-from scripts.demo_world import ports
+from scripts.demo_world import INSTANCES, ports
 
 PEOPLE = ("operator", "operator2", "member1")
 DECISIONS = 60
@@ -41,6 +41,7 @@ class Plan:
     severity: str
     reason: str
     answer: str  # approve | deny | ignore
+    instance: str  # always a DEMO gateway
 
 
 _THINGS = (
@@ -77,7 +78,8 @@ def plans(seed: int = 7) -> list[Plan]:
         verb = "allow" if re.match("reviewed|signed|scopes|no cred|allowed", reason) else "block"
         answer = choose.choices(("approve", "deny", "ignore"), (13, 4, 3))[0]
         who = PEOPLE[choose.randrange(2)]
-        made.append(Plan(who, f"{kind}.{verb}", kind, unique, severity, reason, answer))
+        where = INSTANCES[n % len(INSTANCES)]
+        made.append(Plan(who, f"{kind}.{verb}", kind, unique, severity, reason, answer, where))
     return made
 
 
@@ -289,8 +291,8 @@ def _carry_out(person: Person, phones: Phones, plan: Plan) -> str:
     """Decide, and answer on the phone that is asked; the approval's id, empty when committed."""
     body = {
         "verb": plan.verb,
-        "target": {"kind": plan.kind, "name": plan.name},
-        "reason": plan.reason,
+        "target": {"kind": plan.kind, "name": plan.name, "instance": plan.instance},
+        "reason": f"DEMO: {plan.reason}" if env.DEMO else plan.reason,
         "severity": plan.severity,
     }
     answer = person.call("POST", "decisions", body)

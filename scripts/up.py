@@ -40,6 +40,8 @@ def main() -> None:
             wait_for_leftovers(env)
         refuse_taken_ports(env)
         refuse_full_disk(env.VAR_DIR, LEAST_MB if is_done(env) else NEEDED_MB)
+        refuse_taken_names(env)
+        say(demo_world.announcement(env))
         child = demo_world.environment(env) | {"ATA_UP_PID": str(os.getpid())}
         try:
             prepare(child)
@@ -84,7 +86,7 @@ def wanted_ports(env: Env) -> dict[str, int]:
     wanted = {"PORTAL_PORT": env.PORTAL_PORT}
     if env.local_tenant:
         wanted["TENANT_PORT"] = env.TENANT_PORT
-    gateways = demo_world.ports(env).values()
+    gateways = demo_world.ports(env).values() if demo_world.runs(env) else ()
     return wanted | {f"TENANT_PORT + {port - env.TENANT_PORT}": port for port in gateways}
 
 
@@ -116,6 +118,15 @@ def refuse_full_disk(folder: Path, needed_mb: int) -> None:
         )
 
 
+def refuse_taken_names(env: Env) -> None:
+    """A DEMO gateway beside one of the same name would be mistaken for it."""
+    if name := demo_world.name_taken(env):
+        stop(
+            f"{env.DEFENSECLAW_INSTANCES_FILE} names a gateway {name!r}, as a DEMO gateway is.",
+            "Give yours another name, or start without DEMO=1.",
+        )
+
+
 def is_free(port: int) -> bool:
     """Whether a loopback port can be listened on."""
     with socket.socket() as probe:
@@ -128,34 +139,33 @@ def is_free(port: int) -> bool:
 
 
 def prepare(child: dict[str, str]) -> None:
-    """Databases, static files, the local tenant's people and, at the first start, sample data."""
-    first = not is_done(env)
+    """Databases, static files, the local tenant's people and, where it runs, sample data once."""
+    load = demo_world.has_to_load(env)
     preparing(env).unlink(missing_ok=True)
-    demo_world.ensure_gateway(env)
+    if demo_world.runs(env):
+        demo_world.ensure_gateway(env)
     with ThreadPoolExecutor() as pool:
         jobs = [
-            pool.submit(prepare_portal, child, first),
+            pool.submit(prepare_portal, child, load),
             pool.submit(prepare_tenant, child),
             pool.submit(step, "Static files", "manage.py", "collectstatic", *_QUIETLY, env=child),
         ]
         for job in jobs:
             job.result()
-    if not first:
-        return
-    if env.local_tenant:
+    if load and env.local_tenant:
         with whole_stack(child):
             step("Sixty decisions through the local tenant", "-m", "scripts.seed_demo", env=child)
-    done_marker(env).write_text("completed\n")
+    demo_world.note_prepared(env)
 
 
 _QUIETLY = ("--noinput", "--verbosity", "0")
 
 
-def prepare_portal(child: dict[str, str], first: bool) -> None:
-    """The portal's database and, at the first start, history and manifests."""
+def prepare_portal(child: dict[str, str], load: bool) -> None:
+    """The portal's database and, where sample data has to be loaded, history and manifests."""
     step("Database", "manage.py", "migrate", *_QUIETLY, env=child)
     step("Search", "manage.py", "rebuild_projection", "--if-stale", env=child)
-    if first:
+    if load:
         demo_world.ensure_sample_history(env)
         history = str(demo_world.sample_path(env))
         whose = ("--instance", demo_world.INSTANCES[0])
@@ -179,6 +189,7 @@ def whole_stack(child: dict[str, str]) -> Iterator[None]:
         "PUSHES_PER_MINUTE": "100000",
         "TENANT_CIBA_INTERVAL_S": "1",
         "STEP_UP_EXPIRY_S": "20",
+        "DEFENSECLAW_INSTANCES_FILE": "",  # only DEMO gateways exist for what is seeded here
     }
     # Nobody may take this stack for the real one: /readyz says no as long as the file is there.
     preparing(env).touch()
@@ -202,14 +213,9 @@ def whole_stack(child: dict[str, str]) -> Iterator[None]:
     preparing(env).unlink()
 
 
-def done_marker(env: Env) -> Path:
-    """The file that says that the first start was completed."""
-    return env.VAR_DIR / "first-start-done"
-
-
 def is_done(env: Env) -> bool:
     """Whether the first start was completed."""
-    return done_marker(env).exists()
+    return demo_world.marker(env).exists()
 
 
 def preparing(env: Env) -> Path:

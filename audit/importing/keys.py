@@ -36,18 +36,35 @@ def _beside(database: Path) -> Path | None:
     return path if path.is_file() else None
 
 
-def registry() -> Path | None:
-    """Which file names the DefenseClaw instances; None where none is configured."""
+def registries() -> tuple[Path, ...]:
+    """The files that name the DefenseClaw instances, the configured one first.
+
+    That of the DEMO gateways counts where no other is configured, or where `DEMO=1` asks for them.
+    """
     configured: Path | None = settings.ENV.DEFENSECLAW_INSTANCES_FILE
-    if configured is not None:
-        return configured
+    embedded = demo_registry()
+    if configured is None:
+        return () if embedded is None else (embedded,)
+    if embedded is None or not settings.ENV.DEMO:
+        return (configured,)
+    return (configured, embedded)
+
+
+def demo_registry() -> Path | None:
+    """The file that `make up` writes for its DEMO gateways; None in production or without one."""
     embedded: Path = settings.VAR_DIR / "demo" / "instances.toml"
     return None if settings.PRODUCTION or not embedded.exists() else embedded
 
 
 def _registered(instance: str) -> Path | None:
-    configured = registry()
-    if configured is None or not configured.is_file():
+    for configured in registries():
+        if (found := _key_in(configured, instance)) is not None:
+            return found
+    return None
+
+
+def _key_in(configured: Path, instance: str) -> Path | None:
+    if not configured.is_file():
         return None
     try:
         blocks = tomllib.loads(configured.read_text()).get("instance", [])

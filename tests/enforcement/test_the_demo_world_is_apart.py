@@ -1,0 +1,106 @@
+"""DEMO gateways beside a gateway of one's own: neither is told what was decided for the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings
+
+from approvals.models import Approval
+from approvals.perform import perform
+from audit.actor import Actor, Target
+from enforcement import enforced, instances, severity
+from enforcement.models import Asset, Decision
+from tests.enforcement.gateways import Edge, Town, settle
+from tests.support.own_gateway import OwnGateway, own_gateway
+
+Look = Callable[[], int]
+Do = Callable[[], None]
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def mine(town: Town, tmp_path: Path, settings: LazySettings) -> Iterator[OwnGateway]:
+    """A gateway of one's own in the configured file; the DEMO gateways run, too (`DEMO=1`)."""
+    with own_gateway() as made:
+        configured = tmp_path / "instances.toml"
+        configured.write_text(made.block(tmp_path))
+        changed = {"DEFENSECLAW_INSTANCES_FILE": configured, "DEMO": True}
+        settings.ENV = settings.ENV.model_copy(update=changed)
+        yield made
+
+
+def test_a_decision_about_every_instance_leaves_the_demo_gateways_out(
+    mine: OwnGateway, town: Town, olu: Actor, do_due: Do
+) -> None:
+    perform(olu, "tool.hold", Target("tool", "shell.exec"), reason="while we look")
+    do_due()
+    assert [line.partition(" {")[0] for line in mine.changes] == ["POST /enforce/block"]
+    assert all(not edge.blocked() for edge in town.edges.values())
+    states = {at.instance.name: at.code for at in enforced.everywhere("tool", "shell.exec")}
+    assert states == {"mine": "held", "edge-1": "none", "edge-2": "none"}
+
+
+def test_a_decision_about_a_demo_gateway_reaches_no_other(
+    mine: OwnGateway, edge: Edge, olu: Actor, do_due: Do
+) -> None:
+    perform(olu, "tool.hold", Target("tool", "shell.exec", "edge-1"), reason="sample")
+    do_due()
+    assert list(edge.blocked()) == ["shell.exec"]
+    assert mine.changes == []
+
+
+def test_what_a_demo_scanner_finds_is_held_at_that_demo_gateway_alone(
+    mine: OwnGateway, town: Town, edge: Edge, look: Look, do_due: Do
+) -> None:
+    edge.scan("pdf-exfil")
+    look()
+    do_due()
+    assert list(edge.blocked()) == ["pdf-exfil"]
+    assert not town.edges["edge-2"].blocked()
+    assert mine.changes == []
+    assert Approval.objects.get().target_instance == "edge-1"
+
+
+def test_a_second_scan_of_a_demo_gateway_joins_the_request_about_it(
+    mine: OwnGateway, edge: Edge, look: Look, do_due: Do
+) -> None:
+    edge.scan("pdf-exfil")
+    look()
+    edge.scan("pdf-exfil")
+    look()
+    assert Approval.objects.count() == 1
+
+
+def test_a_demo_scan_says_nothing_about_what_is_installed_elsewhere(
+    mine: OwnGateway, edge: Edge, look: Look
+) -> None:
+    edge.scan("csv-cleaner", "LOW")
+    look()
+    assert severity.of_loosening(Target("skill", "csv-cleaner"), {}) == "HIGH"  # never scanned
+    assert severity.of_loosening(Target("skill", "csv-cleaner", "mine"), {}) == "HIGH"
+    assert severity.of_loosening(Target("skill", "csv-cleaner", "edge-1"), {}) == "LOW"
+
+
+def test_demo_scans_of_before_say_nothing_once_gateways_of_ones_own_are_registered(
+    mine: OwnGateway, edge: Edge, look: Look, settings: LazySettings
+) -> None:
+    edge.scan("csv-cleaner", "LOW")
+    look()
+    settings.ENV = settings.ENV.model_copy(update={"DEMO": False})
+    assert [i.name for i in instances.fleet().instances] == ["mine"]
+    assert severity.of_loosening(Target("skill", "csv-cleaner"), {}) == "HIGH"
+
+
+def test_a_decision_about_every_instance_keeps_what_was_decided_for_a_demo_gateway(
+    mine: OwnGateway, edge: Edge, olu: Actor
+) -> None:
+    settle(olu, Target("tool", "http.fetch", "edge-1"), "block")
+    settle(olu, Target("tool", "http.fetch"), "allow")
+    assert list(Asset.objects.order_by("instance").values_list("instance", "decision")) == [
+        ("", Decision.ALLOW),
+        ("edge-1", Decision.BLOCK),
+    ]
