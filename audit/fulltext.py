@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 TABLE = "audit_fts"
 PG_INDEX = "audit_row_terms"
@@ -19,10 +19,11 @@ PG_INDEX = "audit_row_terms"
 PG_VECTOR = "words"
 _PG_EXPRESSION = "array_to_tsvector(string_to_array(btrim(terms), ' '))"
 
-_SQLITE = (
-    f"CREATE VIRTUAL TABLE {TABLE} USING fts5("
-    "terms, content='', detail='none', columnsize=0, tokenize=\"ascii tokenchars '_'\")"
+_REBUILT = "audit_fts_rebuilt"  # while the projection is rebuilt, and after one was killed
+_USING = (
+    "USING fts5(terms, content='', detail='none', columnsize=0, tokenize=\"ascii tokenchars '_'\")"
 )
+_SQLITE = f"CREATE VIRTUAL TABLE {TABLE} {_USING}"
 _POSTGRESQL = (
     f"ALTER TABLE audit_eventrow ADD COLUMN {PG_VECTOR} tsvector "
     f"GENERATED ALWAYS AS ({_PG_EXPRESSION}) STORED; "
@@ -102,11 +103,15 @@ def drop_statement(vendor: str) -> str:
 
 def index_range(first: int, end: int) -> None:
     """Index rows `first <= seq < end`, just sequenced. PostgreSQL maintains its index itself."""
+    _index(TABLE, first, end)
+
+
+def _index(table: str, first: int, end: int) -> None:
     if connection.vendor != "sqlite":
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {TABLE}(rowid, terms) "  # noqa: S608 - constant names
+            f"INSERT INTO {table}(rowid, terms) "  # noqa: S608 - constant names
             "SELECT seq, terms FROM audit_eventrow WHERE seq >= %s AND seq < %s ORDER BY seq",
             [first, end],
         )
@@ -128,12 +133,34 @@ def replace(seq: int, old_terms: str, new_terms: str) -> None:
         )
 
 
-def clear() -> None:
-    """Forget everything, before a rebuild."""
+def begin_rebuild() -> None:
+    """Begin an empty index next to the one in use; PostgreSQL's is of the rows themselves."""
+    if connection.vendor != "sqlite":
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE IF EXISTS {_REBUILT}")
+        cursor.execute(f"CREATE VIRTUAL TABLE {_REBUILT} {_USING}")
+
+
+def index_rebuilt(first: int, end: int) -> None:
+    """Index rows `first <= seq < end` there."""
+    _index(_REBUILT, first, end)
+
+
+def end_rebuild() -> None:
+    """Put the index that was begun in the place of the one in use."""
     if connection.vendor != "sqlite":
         return
     with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {TABLE}({TABLE}) VALUES('delete-all')")
+        cursor.execute(f"DROP TABLE {TABLE}")
+        cursor.execute(f"ALTER TABLE {_REBUILT} RENAME TO {TABLE}")
+
+
+def drop_unfinished() -> None:
+    """Drop the index of a rebuild that was killed: an erasure does not reach its words."""
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP TABLE IF EXISTS {_REBUILT}")
 
 
 def merge(cursor: Any) -> None:

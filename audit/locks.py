@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from django.db import connection
 
@@ -64,6 +65,30 @@ def thinning_lock() -> Iterator[bool]:
     """Yield True while this process alone removes old checkpoints, False if another does."""
     with _held("thinning", _THINNING_KEY) as held:
         yield held
+
+
+class Busy(RuntimeError):
+    """Another process held a lock for as long as we waited."""
+
+
+@contextmanager
+def wait_for(lock: Callable[[], AbstractContextManager[bool]], wait_s: float) -> Iterator[None]:
+    """Hold one of these locks, waiting up to `wait_s` for it.
+
+    Raises:
+        Busy: another process held it all the time.
+    """
+    until = time.monotonic() + wait_s
+    while True:
+        with lock() as held:
+            if held:
+                yield
+                return
+        if time.monotonic() >= until:
+            raise Busy(
+                f"another process held the {lock.__name__.replace('_', ' ')} for {wait_s:g} s"
+            )
+        time.sleep(0.02)
 
 
 def one_at_a_time(name: str) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Exists, Max, OuterRef, Q
 
-from audit import actions, bulk, fulltext, human, load, rollups, terms, tree
+from audit import actions, bulk, fulltext, human, load, locks, rollups, terms, tree
 from audit.ledger.commitment import subject_key
 from audit.ledger.vocabulary import severity_rank
-from audit.models import Event, EventRow, ExportBlock
+from audit.models import Entry, Event, EventRow, ExportBlock
 
 COLUMNS = tuple(f.attname for f in EventRow._meta.concrete_fields)
 DERIVED = tuple(name for name in COLUMNS if name not in ("event", "seq"))
@@ -127,6 +127,7 @@ def refresh(ids: Sequence[UUID]) -> int:
     with transaction.atomic():
         stored = EventRow.objects.in_bulk(ids)
         drop_rendered(row.seq for row in stored.values())
+        fulltext.drop_unfinished()
         for event in load.load_many(ids):
             row = stored[UUID(event["id"])]
             expected = row_of(event, human.level(event))
@@ -172,21 +173,97 @@ def stale() -> bool:
     )
 
 
-def rebuild(*, batch: int = 2000) -> int:
-    """Drop the projection and make it anew from events, openings and entries; returns rows made."""
-    with transaction.atomic():
-        fulltext.clear()
-        rollups.clear()
-        EventRow.objects.all().delete()
-        lock_rendered()
-        ExportBlock.objects.all().delete()
-        size = tree.stored_size()
-        for first in range(0, size, batch):
-            end = min(first + batch, size)
-            project_missing(first, end)
-            fulltext.index_range(first, end)
-            rollups.add_range(first, end)
-        waiting = list(Event.objects.filter(leaf__isnull=True).values_list("id", flat=True))
-        for ids in batched(waiting, batch):
-            bulk.insert([row_of(event, event["human"]) for event in load.load_many(ids)])
-    return size + len(waiting)
+def rebuild(*, batch: int = 2048, wait_s: float = 60.0) -> int:
+    """Make rows, full-text index and counts again from events, openings and entries.
+
+    The portal goes on meanwhile. Each batch is one short transaction under the sequencer's lock, in
+    which rows that differ are replaced and counted again; SQLite's full-text index is made next to
+    the one in use and takes its place at the end. Nobody is erased during a rebuild.
+
+    Returns:
+        How many rows there are now.
+
+    Raises:
+        Busy: another process erases or sequences, and did so for `wait_s`.
+    """
+    with locks.wait_for(locks.erasing_lock, wait_s):
+        fulltext.begin_rebuild()
+        _remove_strays(batch, wait_s)
+        done = 0
+        while (size := tree.stored_size()) - done >= batch:
+            _rebuild_range(done, done + batch, wait_s)
+            done += batch
+        made = [row_of(event, event["human"]) for event in load.load_entries(done, size)]
+        with locks.wait_for(locks.sequencer_lock, wait_s):
+            _replace(made)
+            now = tree.stored_size()
+            late = [row_of(event, event["human"]) for event in load.load_entries(size, now)]
+            _replace(late)
+            with transaction.atomic():
+                fulltext.index_rebuilt(done, now)
+                fulltext.end_rebuild()
+            rollups.repair()
+        return now + _rebuild_waiting(batch, wait_s)
+
+
+def _rebuild_range(first: int, end: int, wait_s: float) -> None:
+    """Replace what differs among the rows of entries `first <= seq < end`."""
+    made = [row_of(event, event["human"]) for event in load.load_entries(first, end)]
+    with locks.wait_for(locks.sequencer_lock, wait_s), transaction.atomic():
+        _replace(made)
+        fulltext.index_rebuilt(first, end)
+
+
+def _rebuild_waiting(batch: int, wait_s: float) -> int:
+    """Replace what differs among the rows of events without a leaf; returns how many those are."""
+    waiting = list(Event.objects.filter(leaf__isnull=True).values_list("id", flat=True))
+    for ids in batched(waiting, batch):
+        made = [
+            row_of({**event, "index": None}, human.level(event)) for event in load.load_many(ids)
+        ]
+        with locks.wait_for(locks.sequencer_lock, wait_s):
+            still = Event.objects.filter(id__in=ids, leaf__isnull=True)
+            unplaced = set(still.values_list("id", flat=True))
+            _replace([row for row in made if row.event in unplaced])
+    return len(waiting)
+
+
+def _replace(made: Sequence[EventRow]) -> None:
+    """Write these rows where what is stored differs, and count them again.
+
+    Under the sequencer's lock and that of erasures nobody else changes a row that exists.
+    """
+    wanted = {row.event: row for row in made}
+    seqs = [row.seq for row in made if row.seq is not None]
+    with transaction.atomic(), fulltext.gathering(len(made)):
+        stored = {row.event: row for row in EventRow.objects.filter(event__in=wanted)}
+        if seqs:
+            there = EventRow.objects.filter(seq__gte=seqs[0], seq__lte=seqs[-1])
+            stored |= {row.event: row for row in there}
+        right = {id for id, row in stored.items() if id in wanted and _alike(row, wanted[id])}
+        _remove([row for id, row in stored.items() if id not in right])
+        fresh = [row for row in made if row.event not in right]
+        bulk.insert(fresh)
+        rollups.add_rows(row.seq for row in fresh)
+        drop_rendered(seqs)
+
+
+def _alike(row: EventRow, expected: EventRow) -> bool:
+    return row.seq == expected.seq and not differences(row, expected)
+
+
+def _remove(rows: Sequence[EventRow]) -> None:
+    rollups.take_off_rows(row.seq for row in rows)
+    EventRow.objects.filter(event__in=[row.event for row in rows]).delete()
+
+
+def _remove_strays(batch: int, wait_s: float) -> None:
+    """Remove rows of no event, and rows at an index where another event or none is."""
+    event = Event.objects.filter(id=OuterRef("event"))
+    place = Entry.objects.filter(seq=OuterRef("seq"), event=OuterRef("event"))
+    astray = EventRow.objects.filter(
+        ~Exists(event) | Q(seq__isnull=False) & ~Exists(place)
+    ).values_list("event", flat=True)
+    for ids in batched(list(astray), batch):
+        with locks.wait_for(locks.sequencer_lock, wait_s), transaction.atomic():
+            _remove(list(EventRow.objects.filter(event__in=ids)))

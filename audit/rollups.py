@@ -6,10 +6,11 @@ a week and four weeks long, so a long time is a few long cells and a few short o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import batched
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 
 from audit.models import EventRow, Rollup
@@ -23,6 +24,7 @@ CELL = ("grain", "start", *FACETS)
 """What tells one cell from another."""
 
 _FACETS = ", ".join(FACETS)
+_AT_ONCE = 2000  # rows named in one statement
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS = {
     # Without the fraction, which SQLite rounds: the last half millisecond is of the next hour then.
@@ -45,12 +47,12 @@ def _hour(vendor: str) -> str:
     return f"{_floor(_SECONDS[vendor], '3600')} / 3600"
 
 
-def add_statement(vendor: str, condition: str) -> str:
-    """SQL that counts the rows for which `condition` holds, in every grain."""
+def add_statement(vendor: str, condition: str, n: str = "sum(x.n)") -> str:
+    """SQL that adds `n` of the rows for which `condition` holds, in every grain."""
     grains = " UNION ALL ".join(f"SELECT {grain} AS grain" for grain in GRAINS)
     return (
         f"INSERT INTO audit_rollup (grain, start, {_FACETS}, n) "  # noqa: S608 - constant names
-        f"SELECT g.grain, {_floor('x.hour', 'g.grain')}, {_FACETS}, sum(x.n) FROM "
+        f"SELECT g.grain, {_floor('x.hour', 'g.grain')}, {_FACETS}, {n} FROM "
         f"(SELECT {_hour(vendor)} AS hour, {_FACETS}, count(*) AS n FROM audit_eventrow "
         f"WHERE {condition} GROUP BY 1, {_FACETS}) x CROSS JOIN ({grains}) g "
         f"WHERE true GROUP BY g.grain, {_floor('x.hour', 'g.grain')}, {_FACETS} "
@@ -78,9 +80,30 @@ def move(old: EventRow, new: EventRow) -> None:
             Rollup.objects.create(**cell, human=new.human, n=1)
 
 
-def clear() -> None:
-    """Forget all counts, before a rebuild."""
-    Rollup.objects.all().delete()
+def add_rows(seqs: Iterable[int | None]) -> None:
+    """Count the rows at these indices."""
+    _count(seqs, "sum(x.n)")
+
+
+def take_off_rows(seqs: Iterable[int | None]) -> None:
+    """Count the rows at these indices no more, before they change or go."""
+    _count(seqs, "-sum(x.n)")
+
+
+def _count(seqs: Iterable[int | None], n: str) -> None:
+    for some in batched(sorted(seq for seq in seqs if seq is not None), _AT_ONCE):
+        numbers = ", ".join(map(str, map(int, some)))
+        with connection.cursor() as cursor:
+            cursor.execute(add_statement(connection.vendor, f"seq IN ({numbers})", n))
+
+
+def repair() -> None:
+    """Count all rows again if any cell is wrong; the rows and their counts must stand still."""
+    if not differences(1):
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        Rollup.objects.all().delete()
+        cursor.execute(add_statement(connection.vendor, "seq IS NOT NULL"))
 
 
 def cover(

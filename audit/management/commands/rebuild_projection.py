@@ -1,4 +1,4 @@
-"""`manage.py rebuild_projection`: make search rows, full-text index and rollups anew."""
+"""`manage.py rebuild_projection`: rebuild search rows, full-text index and counts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from audit.management.of_data import OF_DATA
 
 
 class Command(BaseCommand):
-    """Rebuild everything that search reads from events, openings and entries."""
+    """Rebuild everything that search reads; the portal and the worker may go on."""
 
-    help = "Make search rows, full-text index and rollups anew from the ledger."
+    help = "Rebuild search rows, full-text index and counts from the ledger, while the portal runs."
     requires_system_checks = OF_DATA
 
     def add_arguments(self, parser: Any) -> None:
@@ -26,8 +26,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["if_stale"] and not projection.stale():
             return
-        with locks.sequencer_lock() as held:
-            if not held:
-                self.stderr.write("The sequencer is running; stop the worker and try again.")
-                raise SystemExit(1)
+        try:
             self.stdout.write(f"{projection.rebuild()} rows rebuilt.")
+        except locks.Busy as busy:
+            self.stderr.write(f"{busy}. Try again when it is done.")
+            raise SystemExit(1) from None
