@@ -107,64 +107,59 @@ def drop_statements(vendor: str) -> list[str]:
 
 def missing_triggers() -> list[str]:
     """Names of triggers that should refuse changes and are absent or switched off; sorted."""
-    return sorted(_wanted().keys() - triggers.firing_on("audit_").keys())
+    return sorted(name for _, name in _wanted().keys() - triggers.firing_on("audit_").keys())
 
 
 def problems() -> list[str]:
-    """What is wrong with the triggers, one sentence each: missing, bent, or not ours.
+    """What is wrong with the triggers, one sentence each: missing, changed, or not ours.
 
     A trigger of the right name that does nothing is as good as none, and one that nobody of us
-    made may rewrite what is inserted; so the definitions are compared, not the names.
+    made may rewrite what is inserted; so tables, definitions and functions are compared.
     """
     wanted, present = _wanted(), triggers.firing_on("audit_")
     found = [
         f"the trigger {name} is missing; run migrate or restore it"
-        for name in sorted(wanted.keys() - present.keys())
+        for _, name in sorted(wanted.keys() - present.keys())
     ]
     found += [
-        f"the trigger {name} was changed: it is not the one that migrate makes"
-        for name in sorted(wanted.keys() & present.keys())
-        if present[name] != wanted[name]
+        f"the trigger {key[1]} was changed: it is not the one that migrate makes"
+        for key in sorted(wanted.keys() & present.keys())
+        if present[key] != wanted[key]
     ]
     found += [
-        f"the trigger {name} is not one of ours; drop it"
-        for name in sorted(present.keys() - wanted.keys())
+        f"the trigger {name} on {table} is not one of ours; drop it"
+        for table, name in sorted(present.keys() - wanted.keys())
     ]
     return found + (_postgresql_problems() if connection.vendor == "postgresql" else [])
 
 
-def _wanted() -> dict[str, str]:
-    """Definition of each trigger by its name, as the engine tells it."""
+def _wanted() -> dict[triggers.Key, str]:
+    """Definition of each trigger by its table and name, as the engine spells it."""
     vendor = connection.vendor
-    wanted = {}
-    for table in GUARDED:
-        for verb in _VERBS[vendor]:
-            wanted[trigger_name(table, verb)] = _now_wanted(vendor, table, verb)
-    return wanted
+    return {
+        (table, trigger_name(table, verb)): _now_wanted(vendor, table, verb)
+        for table in GUARDED
+        for verb in _VERBS[vendor]
+    }
 
 
 def _postgresql_problems() -> list[str]:
     """Ways past a trigger that only PostgreSQL has: its function, rules, the replica role."""
-    body = _pairs(
-        "SELECT p.oid::text, p.prosrc FROM pg_proc p WHERE p.proname = "  # noqa: S608 - constant
-        f"'{_FUNCTION}' AND p.pronamespace = current_schema()::regnamespace"
-    ).values()
-    wanted = _PG_FUNCTION.split("$$")[1]
     found = []
-    if list(body) != [wanted]:
+    if triggers.functions([_FUNCTION]) != [(_FUNCTION, _PG_FUNCTION.split("$$")[1])]:
         found.append(f"the function {_FUNCTION} was changed: triggers may refuse nothing")
-    rules = _pairs(
+    rules = _rows(
         "SELECT r.rulename, c.relname FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class "
-        "WHERE c.relnamespace = current_schema()::regnamespace AND c.relname LIKE 'audit\\_%'"
+        "WHERE pg_table_is_visible(c.oid) AND c.relname LIKE 'audit\\_%' ORDER BY 2, 1"
     )
-    found += [f"the rule {name} on {table} is not one of ours" for name, table in rules.items()]
-    ((role, _),) = _pairs("SHOW session_replication_role").items() or [("", "")]
+    found += [f"the rule {name} on {table} is not one of ours" for name, table in rules]
+    ((role,),) = _rows("SHOW session_replication_role")
     if role != "origin":
         found.append(f"session_replication_role is {role}: this session fires no trigger")
     return found
 
 
-def _pairs(query: str) -> dict[str, str]:
+def _rows(query: str) -> list[tuple[str, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(query)
-        return {row[0]: row[-1] for row in cursor.fetchall()}
+        return list(cursor.fetchall())

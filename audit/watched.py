@@ -85,14 +85,14 @@ def tables() -> frozenset[str]:
     if vendor == "postgresql" and not _function_is_ours():
         return frozenset()
     return frozenset(
-        table for table in WATCHED if _triggers(vendor, table).items() <= present.items()
+        table
+        for table in WATCHED
+        if all(
+            present.get((table, name)) == made for name, made in _triggers(vendor, table).items()
+        )
     )
 
 
 def _function_is_ours() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT prosrc FROM pg_proc WHERE proname = 'audit_tell_change' "
-            "AND pronamespace = current_schema()::regnamespace"
-        )
-        return [body for (body,) in cursor.fetchall()] == [_PG_FUNCTION.split("$$")[1]]
+    name = "audit_tell_change"
+    return triggers.functions([name]) == [(name, _PG_FUNCTION.split("$$")[1])]

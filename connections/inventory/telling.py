@@ -47,7 +47,7 @@ def problems() -> list[str]:
         f"{name} does not tell changes of {table}, so the inventory is counted anew each time; "
         "run migrate or restore it"
         for name, (table, made) in sorted(_triggers(connection.vendor).items())
-        if present.get(name) != made
+        if present.get((table, name)) != made
     ]
     if connection.vendor == "postgresql" and not _functions_are_ours():
         found.append("a function that tells changes of accounts is not the one migrate makes")
@@ -167,10 +167,4 @@ _USE: Final = "ata_use_tells"
 
 def _functions_are_ours() -> bool:
     wanted = {**_PG_BODIES, "ata_account_changed": _PG_TELL.split("$$")[1]}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT proname, prosrc FROM pg_proc WHERE proname = ANY(%s) "
-            "AND pronamespace = current_schema()::regnamespace",
-            [list(wanted)],
-        )
-        return dict(cursor.fetchall()) == wanted
+    return triggers.functions(wanted) == sorted(wanted.items())

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from audit import evidence, guards, sequencer
+from audit import evidence, guards, sequencer, verify, watched
 from audit.models import Checkpoint, Cosignature, Entry, Event, EvidenceItem, Tile
 from audit.record import record_many
+from connections.inventory import telling
 from tests.audit.factories import NOON, DraftFactory
 
 pytestmark = pytest.mark.django_db
@@ -77,3 +78,101 @@ def test_a_disabled_trigger_counts_as_missing() -> None:
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_no_update")
     assert guards.missing_triggers() == ["audit_entry_no_update"]
+
+
+POSTGRESQL_ONLY = "only PostgreSQL names triggers by table and functions by schema"
+BEFORE = "BEFORE UPDATE ON audit_event FOR EACH ROW"
+DROP = "DROP TRIGGER audit_event_no_update ON audit_event"
+EVIL = (
+    "CREATE SCHEMA evil",
+    "CREATE FUNCTION evil.audit_refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RETURN NEW; END $$",
+)
+INERT = {
+    "a function of another schema": (
+        *EVIL,
+        DROP,
+        f"CREATE TRIGGER audit_event_no_update {BEFORE} "
+        "EXECUTE FUNCTION evil.audit_refuse_change()",
+    ),
+    "a condition that is never met": (
+        DROP,
+        f"CREATE TRIGGER audit_event_no_update {BEFORE} WHEN (false) "
+        "EXECUTE FUNCTION audit_refuse_change()",
+    ),
+    "switched off": ("ALTER TABLE audit_event DISABLE TRIGGER audit_event_no_update",),
+    "on replicas only": ("ALTER TABLE audit_event ENABLE REPLICA TRIGGER audit_event_no_update",),
+}
+
+
+def change(*statements: str) -> None:
+    """What an owner of the database does to its triggers."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for statement in statements:
+            cursor.execute(statement)
+
+
+@pytest.mark.parametrize("how", INERT)
+def test_a_trigger_that_refuses_nothing_is_found(filled: None, how: str) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip(POSTGRESQL_ONLY)
+    change(*INERT[how])
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE audit_event SET recorded_at = recorded_at")
+        assert cursor.rowcount == 256, "the trigger is inert"
+    (problem,) = guards.problems()
+    assert "audit_event_no_update" in problem
+    assert [p.message for p in verify.run().problems if p.code == "trigger"] == [problem]
+
+
+@pytest.mark.parametrize("table", [table for table in guards.GUARDED if table != "audit_event"])
+def test_a_stray_trigger_is_found_beside_a_namesake_of_another_table(table: str) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip(POSTGRESQL_ONLY)
+    change(
+        *EVIL,
+        f"CREATE TRIGGER {table}_no_update BEFORE INSERT ON audit_event FOR EACH ROW "
+        "EXECUTE FUNCTION evil.audit_refuse_change()",
+    )
+    (problem,) = guards.problems()
+    assert f"{table}_no_update on audit_event" in problem
+
+
+def test_a_trigger_of_sqlite_moved_to_another_table_is_found() -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("SQLite names triggers by database")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sql FROM sqlite_master WHERE name = 'audit_tile_no_update'")
+        ((made,),) = cursor.fetchall()
+    moved = made.replace("ON audit_tile", "ON audit_rollup", 1)
+    change("DROP TRIGGER audit_tile_no_update", moved)
+    found = " ".join(guards.problems())
+    assert "audit_tile_no_update is missing" in found
+    assert "audit_tile_no_update on audit_rollup is not one of ours" in found
+
+
+@pytest.mark.parametrize(
+    ("table", "trigger", "function"),
+    [
+        ("approvals_person", "approvals_person_tells", "audit_tell_change"),
+        ("connections_use", "connections_use_journal", "ata_use_tells"),
+    ],
+)
+def test_a_watching_trigger_with_a_namesake_of_its_function_counts_as_missing(
+    table: str, trigger: str, function: str
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip(POSTGRESQL_ONLY)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = %s", [trigger])
+        ((made,),) = cursor.fetchall()
+    change(
+        "CREATE SCHEMA evil",
+        f"CREATE FUNCTION evil.{function}() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RETURN NEW; END $$",
+        f"DROP TRIGGER {trigger} ON {table}",
+        made.replace(f"FUNCTION {function}()", f"FUNCTION evil.{function}()"),
+    )
+    assert [found for found in watched.problems() + telling.problems() if table in found]
