@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
@@ -30,7 +30,7 @@ from approvals.commit import commit_now
 from approvals.holds import place_hold
 from approvals.models import Approval, Effect
 from approvals.recording import approval_requested
-from approvals.registry import Verb
+from approvals.registry import Stance, Verb
 from audit.actor import Actor, Target
 from audit.clock import uuid7
 from audit.ledger import display
@@ -103,6 +103,7 @@ def perform(
             f"{request.verb.label} needs the role {_roles(request.verb)}.",
         )
     request.verb.bars(actor, target)
+    request.verb.validate(actor, target, request.params)
     operation = str(uuid7())
     if request.rule.kind == "commit":
         return _commit(request, operation, before_commit)
@@ -128,6 +129,8 @@ def _prepare(
         kinds = " or ".join(sorted(verb.target_kinds))
         raise Refused("bad_target", f"{name} acts on a named {kinds}.", pointer="/target")
     clean = checked(verb, params)
+    if not verb.relaxes(target, clean):
+        verb = replace(verb, stance=Stance.RECORD)
     found = verb.severity(target, clean)
     severity = max((found, raised or found), key=severity_rank)
     under = policy.in_force()

@@ -94,6 +94,11 @@ def _not_told(_ctx: CommitContext, _event: UUID) -> None:
     """Most verbs need not know which event tells of them."""
 
 
+def _always(_target: Target, _params: Mapping[str, Any]) -> bool:
+    """Most verbs do the same to exposure whatever their parameters."""
+    return True
+
+
 def _needless(_actor: Actor, _target: Target, _params: Mapping[str, Any]) -> None:
     """Most verbs have nothing to do that takes long."""
 
@@ -124,6 +129,10 @@ class Verb:
     about_others: Callable[[Actor, Target], bool] = lambda _a, _t: False
     may_ask: Callable[[Actor, Target], bool] = lambda _a, _t: False  # without role, never at once
     bars: Callable[[Actor, Target], None] = lambda _a, _t: None  # raises Refused at the asking
+    # Refuses parameters that cannot be or may not be asked for; raises Refused at the asking.
+    validate: Callable[[Actor, Target, Mapping[str, Any]], None] = lambda _a, _t, _p: None
+    # Whether these parameters relax anything. Where not, they are recorded at once: RECORD.
+    relaxes: Callable[[Target, Mapping[str, Any]], bool] = _always
     first: Callable[[Target], Subject | None] | None = None  # who approves before anybody else
     recorded: Callable[[CommitContext, UUID], None] = _not_told  # the event that tells of a commit
     # What would hold the transaction of a commit for long, done before it; may raise Refused.

@@ -172,6 +172,7 @@ access.reconciled | Application access compared | compared {target} with Auth0 |
 connection.use_seen | Use seen by Auth0 | used {connection} past the broker | LOW
 connection.exported | Connections exported | exported the inventory of connections | LOW
 manifest.declared | Manifest declared | declared the connections and scopes of {target} | LOW
+manifest.removed | Manifest removed | removed the manifest of {target} | LOW
 policy.changed | Policy changed | changed {target} | HIGH
 review.opened | Review opened | opened {target} | INFO
 review.decided | Review decided | decided on {target} | LOW

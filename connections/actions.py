@@ -1,4 +1,4 @@
-"""The decisions about connections: connect, revoke, suspend, resume, and declare a manifest.
+"""The decisions about connections: connect, revoke, suspend, resume.
 
 Own connections are their owner's: one click. On another person's an admin suspends at once; the
 revocation and the resumption of it wait for another admin (DESIGN 1.3.2).
@@ -16,7 +16,7 @@ from approvals import clock, registry
 from approvals.perform import Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Stance, Verb
 from audit.actor import Actor, Target
-from connections import arrival, deletion, lookup, manifests, names, notices, scopes
+from connections import arrival, deletion, lookup, names, notices, scopes
 from connections.models import ConnectedAccount, State
 
 UNDO_S = 10  # an undo window delays only the deletion at Auth0 (DESIGN 1.5)
@@ -224,20 +224,6 @@ def _release(ctx: CommitContext) -> Committed:
     return _told(account)
 
 
-def _declare(ctx: CommitContext) -> Committed:
-    declared = manifests.Declaration.model_validate(ctx.params)
-    written = manifests.write(ctx.actor, ctx.target.kind, ctx.target.name, declared)
-    return Committed(data=manifests.facts(written.manifest), changes=manifests.changes(written))
-
-
-def _declared_severity(target: Target, params: Mapping[str, Any]) -> str:
-    """A declaration that gives a known component more stands out: HIGH where that is risky."""
-    more = manifests.added(target.kind, target.name, params)
-    if any(scopes.any_risky(connection, added) for connection, added in more.items()):
-        return "HIGH"
-    return "MEDIUM" if more else "LOW"
-
-
 registry.register(
     Verb(
         name="connection.connect",
@@ -305,19 +291,5 @@ registry.register(
         if_approved="Agents get its tokens again.",
         if_denied="It stays suspended.",
         if_expired="It stays suspended.",
-    )
-)
-registry.register(
-    Verb(
-        name="manifest.declare",
-        event="manifest.declared",
-        label="Declare",
-        roles=frozenset({"operator", "admin"}),
-        stance=Stance.RECORD,
-        target_kinds=manifests.KINDS,
-        commit=_declare,
-        params=manifests.Declaration,
-        severity=_declared_severity,
-        sentence=lambda target, _p: f"Declare the connections of {target.kind} {target.name}",
     )
 )

@@ -11,6 +11,7 @@ class ConnectionsConfig(AppConfig):
             effects,
             erasing,
             freezing,
+            manifest_decisions,
             selection,
             sentences,
         )

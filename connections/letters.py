@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import smtplib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from approvals import clock, people, telling, webhook
-from approvals.models import NoticeState, NoticeWay
+from approvals.models import NoticeState, NoticeWay, Person
 from audit.ledger import display
 from connections import names
 from connections.models import Notice, OwnerLetter
@@ -39,6 +39,7 @@ _WORDS: Final = {
     "scope_repeated": "{by} keeps asking for more than it declares on your {what}. Nothing was "
     "given out.",
     "scope_withdrawn": "{by} took back what was allowed on your {what}.",
+    "manifest_widened": "{by} let a component use your {what} for more.",
 }
 
 
@@ -54,6 +55,30 @@ def plan(iss: str, sub: str, now: datetime) -> None:
         OwnerLetter(iss=iss, sub=sub, way=way, created=now, due=now + GATHER)
         for way in ways
         if way not in known
+    )
+
+
+def plan_all(owners: Collection[tuple[str, str]], now: datetime) -> None:
+    """The same for many people, in a bounded number of queries."""
+    if not owners:
+        return
+    mailed = {
+        (one.iss, one.sub)
+        for one in Person.objects.exclude(email="").exclude(sub="")
+        if (one.iss, one.sub) in owners
+    }
+    gathering = OwnerLetter.objects.filter(due__gt=now, attempts=0)
+    known = set(gathering.values_list("iss", "sub", "way"))
+    ways = [(*one, NoticeWay.MAIL) for one in sorted(mailed)]
+    if settings.ENV.APPROVAL_WEBHOOK_URL:
+        ways += [(*one, NoticeWay.WEBHOOK) for one in sorted(owners)]
+    OwnerLetter.objects.bulk_create(
+        (
+            OwnerLetter(iss=iss, sub=sub, way=way, created=now, due=now + GATHER)
+            for iss, sub, way in ways
+            if (iss, sub, way) not in known
+        ),
+        batch_size=1000,
     )
 
 

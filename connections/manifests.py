@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
@@ -23,7 +22,6 @@ from approvals.intent import digest
 from audit.actor import SYSTEM, Actor, Target
 from audit.compiled import compiled
 from audit.record import record
-from connections import scope_sets
 from connections.models import Manifest, ManifestNeed
 
 KINDS = frozenset({"skill", "mcp", "plugin", "tool"})
@@ -31,10 +29,24 @@ NAME = re.compile(r"[A-Za-z0-9@][A-Za-z0-9@._/:-]{0,199}")
 CONNECTION = r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,126}[A-Za-z0-9])?$"  # Auth0's rule for names
 _CONNECTION = re.compile(CONNECTION)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-# Variables that change which code a process runs; a manifest may not set them.
-_DANGEROUS = re.compile(r"LD_|DYLD_|PYTHON|NODE_OPTIONS\Z|PATH\Z|BASH_ENV\Z|ENV\Z|IFS\Z")
+# Variables that change which code a process runs, whom it trusts or where it connects to.
+_DANGEROUS = re.compile(
+    r"LD_|DYLD_|PYTHON|PERL5|RUBY(LIB|OPT)|BASH_(ENV|FUNC)|PROMPT_COMMAND\Z|PS4\Z|"
+    r"NODE_(OPTIONS|PATH|EXTRA_CA_CERTS|TLS_REJECT_UNAUTHORIZED)\Z|NPM_CONFIG_|"
+    r"(_?JAVA|JDK_JAVA|JAVA_TOOL|MAVEN|GRADLE)_OPT(ION)?S\Z|CLASSPATH\Z|DOTNET_|CORECLR_|"
+    r"GIT_(SSH|ASKPASS|CONFIG|EXEC|PROXY|TEMPLATE|EDITOR|PAGER|EXTERNAL|DIR|WORK_TREE)|SSH_|"
+    r"(.*_)?PROXY\Z|SSL_CERT_(FILE|DIR)\Z|SSLKEYLOGFILE\Z|OPENSSL_|(REQUESTS|CURL)_CA_BUNDLE\Z|"
+    r"(PATH|ENV|IFS|HOME|SHELL|USER|TMPDIR|TEMP|TMP|PWD|EDITOR|VISUAL|PAGER|BROWSER)\Z|XDG_|LC_|"
+    r"LANG\Z|LOCPATH\Z|GCONV_PATH\Z|HOSTALIASES\Z|GLIBC_TUNABLES\Z|MALLOC_|DOCKER_HOST\Z|KUBECONFIG\Z",
+    re.IGNORECASE,
+)
 
 ScopeName = Annotated[str, StringConstraints(pattern=r"^[\x21\x23-\x5B\x5D-\x7E]{1,255}$")]
+
+
+def default_variable(connection: str) -> str:
+    """The variable for a connection whose manifest names none, as `ata` has it."""
+    return re.sub(r"[^A-Z0-9]", "_", connection.upper()) + "_TOKEN"
 
 
 def is_connection(name: str) -> bool:
@@ -152,6 +164,16 @@ def write(actor: Actor, kind: str, name: str, declared: Declaration) -> Written:
     return Written(manifest, created, True, before)
 
 
+def remove(kind: str, name: str) -> dict[str, Any] | None:
+    """Put a manifest out of force (local rows only); what it declared, or None without one."""
+    known = find(kind, name)
+    if known is None:
+        return None
+    before = content(known)
+    Manifest.objects.filter(pk=known.pk).delete()
+    return before
+
+
 def declare_shipped(kind: str, name: str, declared: Declaration) -> bool:
     """Declare a manifest that came with the installation; False when it is in force already.
 
@@ -179,24 +201,6 @@ def changes(written: Written) -> dict[str, Any]:
 def facts(manifest: Manifest) -> dict[str, Any]:
     """Plain facts for the event."""
     return {"manifest": manifest.digest}
-
-
-def added(kind: str, name: str, params: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """What a declaration would give a component beyond the one in force, by connection.
-
-    Nothing where it has none yet: then there is nothing to widen.
-    """
-    known = find(kind, name)
-    if known is None:
-        return {}
-    before = {need.connection: need.scopes for need in known.needs.all()}
-    found = {}
-    for one in params.get("connections", ()):
-        connection, wanted = str(one["connection"]), one.get("scopes", ())
-        more = scope_sets.beyond(connection, wanted, before.get(connection, ()))
-        if more or connection not in before:
-            found[connection] = more
-    return found
 
 
 def naming(connection: str) -> list[ManifestNeed]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from approvals import clock
 from audit.actor import Actor
 from connections import letters
@@ -34,6 +36,22 @@ def tell(
         reason=reason[:500],
         created=now,
     )
+
+
+def tell_owners(accounts: QuerySet[ConnectedAccount], code: str, by: Actor, reason: str) -> None:
+    """The same to the owners of many accounts, in a bounded number of queries."""
+    now, told = clock.now(), list(accounts)
+    letters.plan_all({(one.iss, one.sub) for one in told}, now)
+    Notice.objects.bulk_create(
+        (
+            Notice(
+                iss=one.iss, sub=one.sub, account=one, code=code,
+                by=(by.name or by.email)[:200], reason=reason[:500], created=now,
+            )
+            for one in told
+        ),
+        batch_size=1000,
+    )  # fmt: skip
 
 
 def for_person(iss: str, sub: str) -> list[Notice]:

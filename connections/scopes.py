@@ -100,6 +100,11 @@ def describe(connection: str, scope: str) -> Scope:
     return found if name == scope else replace(found, name=scope)
 
 
+def known_of(connection: str) -> tuple[str, ...]:
+    """The scopes that the catalogue has of a connection's service; empty where it has none."""
+    return tuple(name for service_, name in _KNOWN if service_ == service(connection))
+
+
 def in_words(connection: str, scopes: Iterable[str]) -> list[Scope]:
     """Scopes in words, risky ones first, each once. `offline_access` says nothing to people."""
     names = dict.fromkeys(s for s in scopes if s != "offline_access")

@@ -1,4 +1,4 @@
-"""`ata manifest declare|list|show|read`."""
+"""`ata manifest declare|remove|list|show|read`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from ata.folders.facts import Component
     from ata.portal import Portal
 
+New = Annotated[
+    bool, typer.Option("--new", help="Confirm a connection or permission that nobody knows yet.")
+]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait for the approval.")]
+
 app = typer.Typer(
-    help="Declare what a component may use; list, show, or read it from a folder.",
+    help="Declare what a component may use; remove, list, show, or read it from a folder.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -40,15 +45,40 @@ class Kind(StrEnum):
 def declare(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="A manifest as JSON; - reads it.")],
+    new: New = False,
+    no_wait: NoWait = False,
     json_output: Json = False,
 ) -> None:
-    """Put the manifest of a file in force: kind, name, connections with scopes, env, url."""
+    """Put the manifest of a file in force, once it is approved where it gains anything."""
     from ata.portal import Portal
 
     screen = open_screen(ctx, json_output)
     kind, name, body = _manifest_of(file)
     with Portal.open() as portal:
-        _put(portal, screen, kind, name, body)
+        _put(portal, screen, kind, name, body, new=new, wait=not no_wait)
+
+
+@app.command()
+def remove(
+    ctx: typer.Context,
+    kind: Annotated[Kind, typer.Argument(help="skill, mcp, plugin or tool.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name.")],
+    no_wait: NoWait = False,
+    json_output: Json = False,
+) -> None:
+    """Remove a manifest: the component gets no more tokens."""
+    from ata.decisions import follow
+    from ata.portal import Portal
+
+    screen = open_screen(ctx, json_output)
+    with Portal.open() as portal:
+        answer = portal.delete(_path(kind.value, name))
+        if answer.status == 202:
+            follow(portal, screen, answer, wait=not no_wait)
+            return
+    event = safe(answer.body.get("event_id"))
+    mark = paint("✓", "green")
+    screen.result(answer.body, f"{mark} Removed {kind.value} {safe(name)}.", f"  Event {event}")
 
 
 @app.command("list")
@@ -76,13 +106,11 @@ def show(
     json_output: Json = False,
 ) -> None:
     """Show one manifest in force."""
-    from urllib.parse import quote
-
     from ata.portal import Portal
 
     screen = open_screen(ctx, json_output)
     with Portal.open() as portal:
-        body = portal.get(f"/v1/manifests/{kind.value}/{quote(name, safe='')}").body
+        body = portal.get(_path(kind.value, name)).body
     screen.result(body, *_lines(body))
 
 
@@ -130,7 +158,7 @@ def _declare_all(
             if not yes and not _confirmed(f"Declare {one.kind} {safe(one.name)} as shown?"):
                 screen.progress(f"{one.kind} {safe(one.name)}: nothing was declared.")
                 continue
-            _put(portal, screen, one.kind, one.name, body)
+            _put(portal, screen, one.kind, one.name, body, new=False, wait=True)
 
 
 def _confirmed(question: str) -> bool:
@@ -165,14 +193,32 @@ def _say(screen: Screen, one: Component, guesses: bool, unread: tuple[str, ...])
     screen.result(value, *lines)
 
 
-def _put(portal: Portal, screen: Screen, kind: str, name: str, body: Mapping[str, object]) -> None:
-    from urllib.parse import quote
+def _put(
+    portal: Portal,
+    screen: Screen,
+    kind: str,
+    name: str,
+    body: Mapping[str, object],
+    *,
+    new: bool,
+    wait: bool,
+) -> None:
+    from ata.decisions import follow
 
-    answer = portal.put(f"/v1/manifests/{kind}/{quote(name, safe='')}", body)
+    answer = portal.put(_path(kind, name) + ("?new=true" if new else ""), body)
+    if answer.status == 202:
+        follow(portal, screen, answer, wait=wait)
+        return
     event = answer.body.get("event_id")
     done = f"Declared {kind} {safe(name)}." if event else f"{kind} {safe(name)} is declared so."
     mark = paint("✓", "green")
     screen.result(answer.body, f"{mark} {done}", *([f"  Event {safe(event)}"] if event else []))
+
+
+def _path(kind: str, name: str) -> str:
+    from urllib.parse import quote
+
+    return f"/v1/manifests/{kind}/{quote(name, safe='')}"
 
 
 def _manifest_of(file: str) -> tuple[str, str, dict[str, object]]:

@@ -13,8 +13,17 @@ from ata.errors import AtaError, usage_error
 from ata.portal import Portal
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-# Variables that change which code a process runs; a manifest may not set them.
-_DANGEROUS = re.compile(r"(LD_|DYLD_|PYTHON|NODE_OPTIONS\Z|PATH\Z|BASH_ENV\Z|ENV\Z|IFS\Z)")
+# Variables that change which code a process runs, whom it trusts or where it connects to.
+_DANGEROUS = re.compile(
+    r"LD_|DYLD_|PYTHON|PERL5|RUBY(LIB|OPT)|BASH_(ENV|FUNC)|PROMPT_COMMAND\Z|PS4\Z|"
+    r"NODE_(OPTIONS|PATH|EXTRA_CA_CERTS|TLS_REJECT_UNAUTHORIZED)\Z|NPM_CONFIG_|"
+    r"(_?JAVA|JDK_JAVA|JAVA_TOOL|MAVEN|GRADLE)_OPT(ION)?S\Z|CLASSPATH\Z|DOTNET_|CORECLR_|"
+    r"GIT_(SSH|ASKPASS|CONFIG|EXEC|PROXY|TEMPLATE|EDITOR|PAGER|EXTERNAL|DIR|WORK_TREE)|SSH_|"
+    r"(.*_)?PROXY\Z|SSL_CERT_(FILE|DIR)\Z|SSLKEYLOGFILE\Z|OPENSSL_|(REQUESTS|CURL)_CA_BUNDLE\Z|"
+    r"(PATH|ENV|IFS|HOME|SHELL|USER|TMPDIR|TEMP|TMP|PWD|EDITOR|VISUAL|PAGER|BROWSER)\Z|XDG_|LC_|"
+    r"LANG\Z|LOCPATH\Z|GCONV_PATH\Z|HOSTALIASES\Z|GLIBC_TUNABLES\Z|MALLOC_|DOCKER_HOST\Z|KUBECONFIG\Z",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)

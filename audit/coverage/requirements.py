@@ -82,7 +82,7 @@ _ANSWERS = " ".join(
     (_VERDICTS, _actions("connection.revoked", "connection.suspended", "person.frozen"))
 )
 _OBJECTS = _actions(
-    "manifest.declared", "gateway.*", "subject.erased", "ledger.thinned",
+    "manifest.*", "gateway.*", "subject.erased", "ledger.thinned",
     *(f"{k}.{past}" for k in _KINDS for past in ("quarantined", "restored")),
 )  # fmt: skip
 _ANOMALIES = _actions(

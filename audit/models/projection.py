@@ -24,6 +24,7 @@ INVENTORY = (
     "connection.use_seen",
     "connection.woken",
     "manifest.declared",
+    "manifest.removed",
     "person.frozen",
     "person.unfrozen",
     "review.closed",

@@ -6,7 +6,7 @@ waits, was denied or was asked too often is not asked again.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,7 +19,7 @@ from approvals.models import Approval, Outcome, Status
 from approvals.perform import Performed, Refused, perform
 from audit.actor import Actor, Target
 from audit.ledger import display
-from connections import notices, scope_sets, scopes
+from connections import lookup, notices, scope_sets, scopes
 from connections.caller_rules import Component
 from connections.escalation import allowances, attempts, rules
 from connections.escalation.attempts import Noted, TooManyAsks
@@ -118,6 +118,30 @@ def quiet_until(
     return max(moments, default=None)
 
 
+def denied_until(
+    requester: Actor, component: Component, gained: Mapping[str, Collection[str]], now: datetime
+) -> datetime | None:
+    """Until when somebody who was denied one of these scopes may not declare them either.
+
+    `gained` are the scopes of a declaration by connection.
+    """
+    denied = Approval.objects.filter(
+        verb=VERB,
+        params__component=str(component),
+        requester_iss=requester.iss,
+        requester_sub=requester.sub,
+        outcome=Outcome.DENIED,
+        closed__gt=now - QUIET,
+    )
+    over = []
+    for one in denied:
+        account = lookup.by_id(one.target_name)
+        wanted = gained.get(account.connection, ()) if account else ()
+        if one.closed is not None and {*one.params["scopes"]} & {*wanted}:
+            over.append(one.closed + QUIET)
+    return max(over, default=None)
+
+
 def _ask(tried: Tried, noted: Noted, now: datetime) -> TokenRefusal:
     """Put it to the owner; the row and the request are written together or not at all."""
     before = noted.row.approval
@@ -181,7 +205,7 @@ def _not_declared(tried: Tried, why: str) -> TokenRefusal:
     return TokenRefusal(
         403,
         "scope_not_declared",
-        f"{_what(tried)} {why} Change the manifest if that is right.".replace("  ", " "),
+        f"{_what(tried)} {why}".strip(),
     )
 
 

@@ -115,7 +115,7 @@ def _seen(inventory: Inventory, event: Event) -> _Seen:
         for agent, skill in account.uses if account else ():
             found["first_use", f"{name} {agent} {skill}"] = True
     action = event["action"]
-    if action == "manifest.declared":
+    if action in {"manifest.declared", "manifest.removed"}:
         told = inventory.manifests.items()
         found |= {("manifest", ":".join(key)): declared.digest for key, declared in told}
     elif action.endswith("frozen"):
@@ -202,6 +202,11 @@ def _manifests(before: Inventory, after: Inventory, causes: _Causes) -> list[Cha
             found.append(
                 Change("manifest", name, None, was, _needs(declared), event=event, index=index)
             )
+    for key in sorted(before.manifests.keys() - after.manifests.keys()):
+        name = ":".join(key)
+        event, index = causes.of("manifest", name)
+        was = _needs(before.manifests[key])
+        found.append(Change("manifest", name, None, was, "removed", event=event, index=index))
     return found
 
 

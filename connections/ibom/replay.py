@@ -40,7 +40,14 @@ _FREEZES: Final = (
 )
 _SETTINGS: Final = ("connection.restricted", "connection.relaxed")
 USE: Final = "token.exchanged"
-ABOUT_ALL: Final = (*_FREEZES, *_SETTINGS, "manifest.declared", "review.decided", "review.closed")
+ABOUT_ALL: Final = (
+    *_FREEZES,
+    *_SETTINGS,
+    "manifest.declared",
+    "manifest.removed",
+    "review.decided",
+    "review.closed",
+)
 """The events that are about no account, or about what was said of one in a review."""
 ACTIONS: Final = (
     *_ACCOUNTS,
@@ -250,6 +257,10 @@ class Inventory:
             kind, name, str(event["data"].get("manifest", "")), moment(event["time"]), needs
         )
 
+    def _removed(self, event: Event) -> None:
+        target = event["target"] or {}
+        self.manifests.pop((str(target.get("kind", "")), text(target.get("name"))), None)
+
     def _decided(self, event: Event) -> None:
         data = event["data"]
         account, review = str(data.get("account_id", "")), str(data.get("review", ""))
@@ -299,6 +310,7 @@ class Inventory:
 
 _ALONE: Final[Mapping[str, Callable[[Inventory, Event], None]]] = {
     "manifest.declared": Inventory._declared,
+    "manifest.removed": Inventory._removed,
     "review.decided": Inventory._decided,
     "review.closed": Inventory._closed,
 }

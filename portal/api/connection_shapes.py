@@ -267,6 +267,14 @@ class ManifestOut(Closed):
     event_id: UUID | None = None
 
 
+class ManifestRemoved(Closed):
+    """A manifest that is no longer in force."""
+
+    kind: Literal["skill", "mcp", "plugin", "tool"]
+    name: str
+    event_id: UUID
+
+
 class ManifestList(Closed):
     """Manifests in force."""
 

@@ -9,12 +9,13 @@ from ninja import Router
 from pydantic import Field
 
 from approvals import clock
-from approvals.perform import perform
+from approvals.perform import Performed, perform
 from audit.actor import Target
 from connections import decisions, manifests
 from connections.models import Manifest
-from portal.api import connection_shapes, contract
+from portal.api import connection_shapes, contract, shapes
 from portal.api.auth import caller
+from portal.api.decisions import answer_of
 from portal.api.problems import Problem
 
 router = Router(tags=["Manifests"])
@@ -49,27 +50,53 @@ def read(request: HttpRequest, kind: _Kind, name: _Name) -> JsonResponse:
 @router.put(
     "/manifests/{kind}/{path:name}",
     summary="Declare connections and scopes",
-    response={200: connection_shapes.ManifestOut, 201: connection_shapes.ManifestOut},
-    openapi_extra=contract.may(403, 404),
+    response={200: connection_shapes.ManifestOut, 202: shapes.WaitingOut},
+    openapi_extra=contract.may(403, 404, 409),
 )
 def declare(
-    request: HttpRequest, kind: _Kind, name: _Name, body: manifests.Declaration
+    request: HttpRequest,
+    kind: _Kind,
+    name: _Name,
+    body: manifests.Declaration,
+    new: bool = False,
 ) -> JsonResponse:
-    """201 when new, 200 when it replaces one or is in force already (then without an event)."""
+    """200 where nothing is gained (without an event where it is in force already); 202 where
+    somebody has to approve. `new=true` confirms names that nobody knows yet (409
+    `unknown_target`)."""
     _check(kind, name)
     known = manifests.find(kind, name)
     actor = caller(request).actor
     unchanged = known is not None and known.digest == manifests.digest_of(kind, name, body)
     if known is not None and unchanged and actor.roles & {"operator", "admin"}:
         return JsonResponse(_json(known))
-    done = perform(
-        actor, "manifest.declare", Target(kind, name), params=body.model_dump(mode="json")
-    )
+    params = body.model_dump(mode="json") | ({"new": True} if new else {})
+    done = perform(actor, "manifest.declare", Target(kind, name), params=params)
+    if done.approval is not None:
+        return _waiting(done)
     written = manifests.find(kind, name)
     assert written is not None
-    return JsonResponse(
-        _json(written) | {"event_id": str(done.event_id)}, status=200 if known else 201
-    )
+    return JsonResponse(_json(written) | {"event_id": str(done.event_id)})
+
+
+@router.delete(
+    "/manifests/{kind}/{path:name}",
+    summary="Remove a manifest",
+    response={200: connection_shapes.ManifestRemoved, 202: shapes.WaitingOut},
+    openapi_extra=contract.may(403, 404, 409, 422),
+)
+def remove(request: HttpRequest, kind: _Kind, name: _Name) -> JsonResponse:
+    """200 when removed; 202 where no manifest would name a connection any more, so that anybody
+    could ask for it: it stays closed to undeclared callers until somebody approved."""
+    _check(kind, name)
+    done = perform(caller(request).actor, "manifest.remove", Target(kind, name))
+    if done.approval is not None:
+        return _waiting(done)
+    return JsonResponse({"kind": kind, "name": name, "event_id": str(done.event_id)})
+
+
+def _waiting(done: Performed) -> JsonResponse:
+    status, body = answer_of(done)
+    return JsonResponse(body, status=status)
 
 
 def _check(kind: str, name: str) -> None:

@@ -22,6 +22,7 @@ _STATUS_OF_REFUSAL = {
     "legal_hold": 403,
     "needs_another_person": 403,
     "unknown_subject": 404,
+    "unknown_manifest": 404,
     "reason_required": 422,
     "unknown_verb": 422,
     "bad_target": 422,

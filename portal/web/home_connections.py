@@ -26,6 +26,7 @@ _TOLD = {
     "scope_asked": "asked for more than it declares on",
     "scope_repeated": "keeps asking for more than it declares on",
     "scope_withdrawn": "took back what was allowed on",
+    "manifest_widened": "let a component use more of",
 }
 
 

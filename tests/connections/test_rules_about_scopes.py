@@ -136,14 +136,19 @@ def test_only_admins_set_rules(visitor: Visitors) -> None:
 
 def test_a_declaration_that_gives_more_stands_out(gateway: Gateways) -> None:
     olu = gateway("operator")
+    github = {"connections": [{"connection": "github", "scopes": ["read:user", "repo"]}]}
+    manifests.declare_shipped("mcp", "github-mcp", manifests.Declaration.model_validate(github))
 
-    def declare(*scopes: str) -> int:
+    def declare(*scopes: str) -> str:
         body = {"connections": [{"connection": "github", "scopes": list(scopes)}]}
-        return olu.call("PUT", "/v1/manifests/mcp/github-mcp", body).status_code
+        answer = olu.call("PUT", "/v1/manifests/mcp/github-mcp", body)
+        if answer.status_code == 200:
+            told = EventRow.objects.get(event=answer.json()["event_id"])
+            return SEVERITIES[told.severity]
+        assert answer.status_code == 202
+        return Approval.objects.get(pk=answer.json()["approval_id"]).severity
 
-    assert declare("read:user") == 201
-    assert declare("read:user", "notifications") == 200
-    assert declare("read:user", "notifications", "delete_repo") == 200
-    assert declare("read:user") == 200
-    told = EventRow.objects.filter(action="manifest.declared").order_by("time")
-    assert [SEVERITIES[row.severity] for row in told] == ["LOW", "MEDIUM", "HIGH", "LOW"]
+    assert declare("read:user") == "LOW"
+    assert declare("read:user", "notifications") == "HIGH"
+    assert declare("read:user", "notifications", "delete_repo") == "CRITICAL"
+    assert declare() == "LOW"

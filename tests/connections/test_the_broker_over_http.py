@@ -67,8 +67,7 @@ def frozen_service(place: House, sub: str) -> Said:
 
 
 def held(place: House, sub: str) -> Said:
-    declared = {"connections": [{"connection": "github", "scopes": ["repo"]}]}
-    place.api("PUT", "/v1/manifests/mcp/held-mcp", "auth0|x", "operator", declared)
+    place.ships("mcp", "held-mcp", connections=[{"connection": "github", "scopes": ["repo"]}])
     place.decide("mcp.hold", "mcp", "held-mcp", "operator")
     return place.ask(place.vault.token(sub), Skill="mcp:held-mcp")
 
@@ -342,8 +341,8 @@ def test_an_http_server_gets_the_token_from_the_proxy_and_the_agent_does_not(
     served = at_work(sub, "-m", "demo.mcp_http", "--port", "0")
     assert served.stdout
     url = served.stdout.readline().split()[-1]
-    declared = {"connections": [{"connection": "github", "scopes": ["repo"]}], "url": url}
-    place.api("PUT", "/v1/manifests/mcp/proxied", "auth0|x", "operator", declared)
+    needs = [{"connection": "github", "scopes": ["repo"]}]
+    place.ships("mcp", "proxied", connections=needs, url=url)
     proxy = at_work(sub, "-m", "ata", "mcp", "proxy", "proxied", "--json")
     assert proxy.stdout
     address = json.loads(proxy.stdout.readline())["url"]

@@ -1,4 +1,8 @@
-"""Declare the manifests of a folder: `manage.py declare_manifests DIR`, again without harm."""
+"""Declare the manifests of a folder: `manage.py declare_manifests DIR`, again without harm.
+
+For components without a manifest only. Another one in force is changed by `ata manifest declare`,
+where what gains anything waits for another person.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ from connections import manifests
 class Command(BaseCommand):
     """Reads `*.json` files of the form that `GET /v1/manifests/{kind}/{name}` answers."""
 
-    help = "Declare every manifest (*.json) of a folder; unchanged ones are left alone."
+    help = "Declare every manifest (*.json) of a folder whose component has none."
     requires_system_checks = OF_DATA
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -28,8 +32,18 @@ class Command(BaseCommand):
         if not folder.is_dir():
             raise CommandError(f"{folder} is not a folder.")
         files = sorted(folder.glob("*.json"))
-        changed = sum(manifests.declare_shipped(*_read(path)) for path in files)
-        self.stdout.write(f"{len(files)} manifests, {changed} declared now.")
+        found = [_read(path) for path in files]
+        missing = [one for one in found if manifests.find(one[0], one[1]) is None]
+        for one in missing:
+            manifests.declare_shipped(*one)
+        self.stdout.write(f"{len(files)} manifests, {len(missing)} declared now.")
+        for kind, name, declared in found:
+            known = manifests.find(kind, name)
+            if known is not None and known.digest != manifests.digest_of(kind, name, declared):
+                self.stdout.write(
+                    f"{kind} {name} is declared otherwise and was left so; change it with "
+                    "`ata manifest declare`."
+                )
 
 
 def _read(path: Path) -> tuple[str, str, manifests.Declaration]:
