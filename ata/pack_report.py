@@ -10,9 +10,15 @@ from ata.text import safe
 
 if TYPE_CHECKING:
     from audit.ledger.levels import Level
-    from audit.ledger.packcheck import Check, EventReport, PackReport
+    from audit.ledger.packreport import Check, EventReport, PackReport, Verdict
 
-_MARKS = {"ok": ("✓", "green"), "failed": ("✗", "red"), "unchecked": ("–", "yellow")}
+_MARKS = {
+    "ok": ("✓", "green"),
+    "failed": ("✗", "red"),
+    "unchecked": ("–", "yellow"),
+    "withheld": ("–", "yellow"),
+}
+_VERDICTS = {"verified": ("✓", "green"), "unproven": ("–", "yellow")}
 _BESIDE = ("·", "dim")
 
 
@@ -25,7 +31,7 @@ def show(screen: Screen, name: str, report: PackReport) -> None:
     for event in report.events:
         lines += [f"Entry {event.index}", *_checks(event.checks), *_levels(event)]
     lines += ["Not proven:", *(f"  · {safe(limit)}" for limit in report.not_proven)]
-    lines.append(_verdict(report))
+    lines += _verdict(report.verdict)
     screen.result({"pack": name, **report.to_dict()}, *lines)
 
 
@@ -56,14 +62,7 @@ def _level(label: str, level: Level) -> Iterable[str]:
     yield from (f"  {safe(reason)}" for reason in level.reasons)
 
 
-def _verdict(report: PackReport) -> str:
-    if report.ok:
-        return paint("✓ Verified: nothing in it was changed, and no check failed.", "green")
-    failed = [check.name for check in report.checks if check.state == "failed"]
-    failed += [
-        f"{check.name} (entry {event.index})"
-        for event in report.events
-        for check in event.checks
-        if check.state == "failed"
-    ]
-    return paint(f"✗ NOT verified. Failed: {safe('; '.join(failed))}.", "red")
+def _verdict(verdict: Verdict) -> Iterable[str]:
+    mark, colour = _VERDICTS.get(verdict.state, ("✗", "red"))
+    yield paint(f"{mark} {safe(verdict.words)}", colour)
+    yield from (f"  {safe(reason)}" for reason in verdict.reasons)

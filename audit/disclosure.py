@@ -90,6 +90,11 @@ def pack(reader: Actor, selection: Selection, now: datetime) -> Built:
     return packs.build(selection, now, lambda item: may_read(reader, item))
 
 
+def outlook(reader: Actor, selection: Selection, now: datetime) -> packs.Outlook:
+    """What a pack made now for this reader would not prove; nothing is recorded."""
+    return packs.outlook(selection, now, lambda item: may_read(reader, item))
+
+
 def hand_out(reader: Actor, selection: Selection, built: Built) -> None:
     """Record that a pack leaves the house: `audit.exported`, and `evidence.read` for its bodies."""
     digest = hashlib.sha256(built.body).hexdigest()

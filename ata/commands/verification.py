@@ -139,7 +139,7 @@ def _verify_pack(
     roots = packcheck.Roots(trust, trusted, passkeys, authorities)
     report = packcheck.check(read_file(path), roots)
     show(screen, str(path), report)
-    return report.ok
+    return report.verdict.ok
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,7 +186,7 @@ def _sign_in(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys) -> str
 
 def _issuer_approval(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys) -> str:
     claims = tokens.claims(body, issuer_keys)
-    if _is_refusal(event):
+    if is_refusal(event):
         raise Aside("it proves an approval, and this event is a refusal")
     if not any(_same_person(claims, person) for person in _deciders(event)):
         kind = Aside if _erased(event) else TokenError
@@ -213,7 +213,7 @@ def _passkey_decision(event: dict[str, Any], body: bytes, passkeys: Mapping[str,
     owner = {"iss": found.passkey.iss, "sub": found.passkey.sub}
     if not any(_same_person(owner, person) for person in _deciders(event)):
         raise AssertionFailed("its passkey belongs to neither the actor nor the approver")
-    if found.decision not in (_DENIES if _is_refusal(event) else _APPROVES):
+    if found.decision not in (_DENIES if is_refusal(event) else _APPROVES):
         raise AssertionFailed(f"it says {found.decision!r}, which is not what happened")
     if event["approval"] and found.approval_id != event["approval"]:
         raise AssertionFailed("it answers another approval")
@@ -272,13 +272,14 @@ def _signed_details(claims: Mapping[str, Any]) -> dict[str, str]:
     return {name: value for name, value in values.items() if isinstance(value, str)}
 
 
-def _is_refusal(event: dict[str, Any]) -> bool:
+def is_refusal(event: dict[str, Any]) -> bool:
+    """Whether the event is a denial or an expiry."""
     return event["outcome"] in _REFUSALS or event["action"].endswith((".denied", ".expired"))
 
 
 def _unsigned(event: dict[str, Any]) -> bool:
     expired = event["outcome"] == "expired" or event["action"].endswith(".expired")
-    return expired or (_is_refusal(event) and event["data"].get("inferred") is True)
+    return expired or (is_refusal(event) and event["data"].get("inferred") is True)
 
 
 def log(

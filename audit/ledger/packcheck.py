@@ -20,9 +20,10 @@ from . import pack as packs
 from . import packvalues as values
 from . import packwords as words
 from .canonical import EntryError, canonical
-from .levels import IssuerKeys, Judged, Level
+from .levels import IssuerKeys, Judged
 from .note import NoteError
 from .pack import Pack, PackError
+from .packreport import WHO_ACTED, WHO_APPROVED, Check, Claim, EventReport, PackReport
 from .policy import NONE, Policy
 from .verify import SAME_FOR_ALL_UNPROVEN, Step, moved, moved_unproven, verify_proof_file
 
@@ -43,21 +44,6 @@ _BODIES: Final = ("id_token", "approval_token", "assertion", "acknowledgement")
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One check.
-
-    Attributes:
-        name: what was checked, in a few words.
-        state: `ok` · `failed` · `unchecked` (not checked here) · `aside` (holds, bears not on it).
-        detail: a sentence.
-    """
-
-    name: str
-    state: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
 class Roots:
     """What the verifier trusts, from elsewhere than the pack.
 
@@ -74,77 +60,6 @@ class Roots:
     authorities: Sequence[Certificate] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class EventReport:
-    """One event of a pack.
-
-    Attributes:
-        said: who, what, when, approved how: (label, sentence).
-        human, log: levels by the verifier's own trust roots.
-        claimed: the human level by the keys inside the pack, where it is another; worth nothing.
-    """
-
-    index: int
-    id: str
-    said: tuple[tuple[str, str], ...]
-    checks: tuple[Check, ...]
-    human: Level
-    log: Level
-    claimed: Level | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing failed."""
-        return all(check.state != "failed" for check in self.checks)
-
-
-@dataclass(frozen=True, slots=True)
-class PackReport:
-    """All checks of a pack in order."""
-
-    words: str
-    checks: tuple[Check, ...]
-    events: tuple[EventReport, ...]
-    not_proven: tuple[str, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing failed, and there was something to check."""
-        mine = all(check.state == "ok" for check in self.checks)
-        return mine and all(event.ok for event in self.events)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as JSON values."""
-        return {
-            "ok": self.ok,
-            "words": self.words,
-            "checks": [_shown(check) for check in self.checks],
-            "events": [_event(event) for event in self.events],
-            "not_proven": list(self.not_proven),
-        }
-
-
-def _shown(check: Check) -> dict[str, str]:
-    return {"name": check.name, "state": check.state, "detail": check.detail}
-
-
-def _event(event: EventReport) -> dict[str, Any]:
-    return {
-        "index": event.index,
-        "id": event.id,
-        "ok": event.ok,
-        "said": {label.lower(): text for label, text in event.said},
-        "checks": [_shown(check) for check in event.checks],
-        "human": _level(event.human),
-        "log": _level(event.log),
-        "claimed": event.claimed and _level(event.claimed),
-    }
-
-
-def _level(level: Level) -> dict[str, Any]:
-    return {"code": level.code, "words": level.words, "reasons": list(level.reasons)}
-
-
 def check(data: bytes, roots: Roots) -> PackReport:
     """Check the bytes of a pack; failures are checks of the report, never exceptions."""
     try:
@@ -158,7 +73,7 @@ def check(data: bytes, roots: Roots) -> PackReport:
         ),
         Check(packs.MANIFEST_CHECK, "ok", f"It is of the log {pack.manifest['origin']}."),
         _signed(pack, roots.policy),
-        Check(packs.MEMBERS_CHECK, "ok", "None was added, taken, moved or changed."),
+        _members(roots.policy),
         *followed,
     ]
     told_of = moved(str(pack.manifest["origin"]), roots.policy.moves)
@@ -205,6 +120,13 @@ def _signed(pack: Pack, trust: Policy) -> Check:
     except PackError as error:
         return Check(packs.SIGNED_CHECK, "failed", words.sentence(error))
     return Check(packs.SIGNED_CHECK, "ok", f"{origin} signed it, and so each member.")
+
+
+def _members(trust: Policy) -> Check:
+    """The members have the digests of the manifest; that proves as much as its signature."""
+    if not trust.logs:
+        return Check(packs.MEMBERS_CHECK, "unchecked", words.UNSIGNED_MANIFEST)
+    return Check(packs.MEMBERS_CHECK, "ok", "None was added, taken, moved or changed.")
 
 
 class _Told:
@@ -282,8 +204,10 @@ def _named(told: _Told) -> Check:
         if kind in _BODIES and digest not in told.bodies and digest not in withheld:
             detail = f"The {kind} {digest[:12]}… is neither there nor said to be withheld."
             return Check(EVIDENCE_CHECK, "failed", detail)
-    held = f"{words.count(len(told.bodies), 'body', 'bodies')} of evidence."
-    return Check(EVIDENCE_CHECK, "ok", held)
+    held = f"{words.count(len(told.bodies), 'body', 'bodies')} of evidence"
+    absent = sum(kind in _BODIES and digest not in told.bodies for digest, kind in wanted.items())
+    left_out = f"; {absent} that the entries name {words.are(absent)} not in it" if absent else ""
+    return Check(EVIDENCE_CHECK, "ok", f"{held}{left_out}.")
 
 
 def _check_event(told: _Told, index: int, roots: Roots) -> EventReport:
@@ -307,8 +231,28 @@ def _check_event(told: _Told, index: int, roots: Roots) -> EventReport:
     if any(one.state == "unknown" for one in judged):
         own = levels.human(event, told.bodies, told.issuer_keys(), told.passkeys())
         claimed = own if own.code > human.code else None
-    said = words.said(event, judged, human)
-    return EventReport(index, str(event["id"]), said, tuple(checks), human, log, claimed)
+    said, claim = words.said(event, judged, human), _claim(event, judged, told.pack)
+    return EventReport(index, str(event["id"]), said, tuple(checks), human, log, claimed, claim)
+
+
+def _claim(event: dict[str, Any], judged: Iterable[Judged], pack: Pack) -> Claim:
+    actor, approver = event["actor"], event["data"].get("approver")
+    named = words.text(actor["sub"]) or (event["via"] != "task" and words.text(actor["name"]))
+    approved = isinstance(approver, dict) and not levels.is_refusal(event)
+    acts = frozenset(str(event[key]) for key in ("approval", "operation") if event[key])
+    gaps = tuple(_gaps(tuple(judged), pack))
+    by = words.person(approver) if approved else ""
+    return Claim(words.person(actor) if named else "", by, acts, gaps)
+
+
+def _gaps(judged: Sequence[Judged], pack: Pack) -> Iterable[tuple[str, str]]:
+    """What the evidence that was not checked leaves open; of two signatures one is enough."""
+    signed = any(one.counts and one.kind != "id_token" for one in judged)
+    for one in judged:
+        if one.state == "unknown" and one.kind == "id_token":
+            yield WHO_ACTED, _evidence_detail(one, pack)
+        elif one.state == "unknown" and not signed:
+            yield WHO_APPROVED, _evidence_detail(one, pack)
 
 
 def _timed(told: _Told, roots: Roots) -> tuple[list[Check], datetime | None]:
@@ -337,11 +281,14 @@ def _of_step(step: Step, trust: Policy) -> Check:
 
 
 def _of_evidence(one: Judged, pack: Pack) -> Check:
-    detail = one.sentence
-    for held_back in _withheld(pack):
-        if held_back.get("name") == one.digest:
-            detail = words.withheld(held_back)
-    return Check(EVIDENCE_CHECKS[one.kind], _STATES[one.state], detail)
+    absent = any(held_back.get("name") == one.digest for held_back in _withheld(pack))
+    state = "withheld" if absent and one.state == "unknown" else _STATES[one.state]
+    return Check(EVIDENCE_CHECKS[one.kind], state, _evidence_detail(one, pack))
+
+
+def _evidence_detail(one: Judged, pack: Pack) -> str:
+    held_back = [each for each in _withheld(pack) if each.get("name") == one.digest]
+    return words.withheld(held_back[-1]) if held_back else one.sentence
 
 
 def _open(told: _Told, index: int) -> tuple[dict[str, Any] | None, list[Check]]:

@@ -11,6 +11,9 @@ from .verify import TIME_UNPROVEN
 
 EARLIER: Final = "Not checked, because an earlier check failed."
 NO_LOG_KEY: Final = "Not checked: you gave no log key that you trust."
+UNSIGNED_MANIFEST: Final = (
+    "Each file has the digest in the manifest, and nobody you trust signed that manifest."
+)
 NO_AUTHORITY: Final = "Not checked: you gave no certificate of a time authority that you trust."
 NOTHING: Final = "Anything: a pack that was changed is evidence of nothing."
 OWN_CLAIM: Final = (
@@ -126,6 +129,11 @@ def sentence(error: object) -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """`1 event`, `2 events`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def are(number: int) -> str:
+    """`is` of one, `are` of several."""
+    return "is" if number == 1 else "are"
 
 
 def _moment(stamp: str) -> str:

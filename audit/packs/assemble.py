@@ -25,6 +25,7 @@ SCRIPTS: Final = (
     "tokens.js",
     "assertions.js",
     "levels.js",
+    "verdict.js",
     "check.js",
     "page.js",
 )

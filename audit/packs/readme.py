@@ -37,6 +37,8 @@ What is in it
   passkeys.json                 passkeys AS THE PORTAL ENROLLED THEM
   verify.html                   the checks in a browser, without a network
 
-The tokens in it have expired and open nothing. They name people: keep the pack as you keep personal
-data.
+Tokens are put into a pack only once they have expired and open nothing. One that is still valid,
+or that is not for whoever made the pack, is left out: manifest.json lists it under "withheld", and
+the pack then does not prove who acted or approved. Tokens name people: keep the pack as you keep
+personal data.
 """

@@ -1,12 +1,13 @@
-"""What the audit trail holds about one approval: its story, and answers that came too late."""
+"""What the audit trail holds about one approval: its story, late answers, its evidence pack."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from approvals.models import Approval
-from audit import search
+from audit import clock, disclosure, packs, search
 from audit.actor import Actor
 from audit.ledger.query import EventQuery
 
@@ -17,11 +18,18 @@ _MOST = 60
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Story items for `components/story.html`, and sentences about late answers."""
+    """Story items for `components/story.html`, sentences about late answers, and the pack.
+
+    Attributes:
+        pack: id of the event whose evidence pack is offered; empty where there is none.
+        pack_lacks: what that pack would not prove now, in a sentence.
+    """
 
     story: list[dict[str, Any]] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
     unsigned: bool = False  # Auth0 signed an approval, but not its details
+    pack: str = ""
+    pack_lacks: str = ""
 
 
 def history(approval: Approval, viewer: Actor) -> History:
@@ -48,4 +56,13 @@ def history(approval: Approval, viewer: Actor) -> History:
         event["action"] == "approval.approved" and event["data"].get("details_signed") is False
         for event in events
     )
-    return History(story, late, unsigned)
+    return History(story, late, unsigned, *_pack(approval, events, viewer))
+
+
+def _pack(approval: Approval, events: Sequence[dict[str, Any]], viewer: Actor) -> tuple[str, str]:
+    """The event that closed it, once it is in the log, and what its pack would lack."""
+    closing = [one for one in events if one["id"] == str(approval.event_id)]
+    if not closing or closing[0]["index"] is None or not viewer.roles & _MAY_READ:
+        return "", ""
+    selection = packs.of_event(closing[0])
+    return closing[0]["id"], disclosure.outlook(viewer, selection, clock.now()).words

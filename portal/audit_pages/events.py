@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from audit import proofs
+from audit import clock, disclosure, packs, proofs
 from audit.actor import Actor
 from audit.importing.masking import mask
 from audit.ledger import checkpoint as checkpoints
@@ -22,7 +22,7 @@ from audit.models import Event
 from audit.proofs import NotSequenced
 from portal.audit_pages import exhibit, quarantine
 from portal.audit_pages.path_picture import PathPicture, picture
-from portal.audit_pages.readers import may_read, reads_everything
+from portal.audit_pages.readers import may_read, person_filter, reads_everything
 from portal.env import env
 from portal.identity.current import actor
 
@@ -60,8 +60,15 @@ def event(request: HttpRequest, event_id: UUID) -> HttpResponse:
         "reads_all": reads_everything(actor(request)),
         "bodies": exhibit.bodies_of(found.event, actor(request)),
         "permalink": f"{settings.PORTAL_URL}{found.url}",
+        "pack_lacks": pack_lacks(found.event, actor(request)) if found.proof else "",
     }
     return render(request, "audit/event.html", context)
+
+
+def pack_lacks(event: dict[str, Any], who: Actor) -> str:
+    """What the evidence pack of an event would not prove now, in a sentence; empty for nothing."""
+    selection = packs.of_event(event, person=person_filter(who))
+    return disclosure.outlook(who, selection, clock.now()).words
 
 
 def _set_aside(event: dict[str, Any], who: Actor) -> str:

@@ -20,8 +20,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 from kombu.exceptions import OperationalError
 
+from audit import clock, disclosure, packs, search, tree
 from audit import exports as engine
-from audit import search, tree
 from audit.exports.manifest import file_name
 from audit.ledger.pack import MAX_EVENTS
 from audit.ledger.query import EventQuery
@@ -66,19 +66,25 @@ def new(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST":
         return _make(request, query)
     size = tree.stored_size()
+    total = search.expected(query, size=size)
     context = {
         "words": query.in_words(),
         "crumbs": [{"text": "Exports", "url": "/audit/exports/"}, {"text": "New"}],
         "chips": narrowing.chips(reading),
-        "total": search.expected(query, size=size),
+        "total": total,
         "size": size,
         "formats": engine.FORMATS.values(),
         "back_url": url_of(query),
         "kept": engine.KEPT_FOR.days,
         "pack_most": MAX_EVENTS,
         "pack_query": request.GET.urlencode(),
+        "pack_lacks": _pack_lacks(request, query) if 0 < total.count <= MAX_EVENTS else "",
     }
     return render(request, "audit/export_new.html", context)
+
+
+def _pack_lacks(request: HttpRequest, query: EventQuery) -> str:
+    return disclosure.outlook(actor(request), packs.of_query(query), clock.now()).words
 
 
 def _make(request: HttpRequest, query: EventQuery) -> HttpResponseBase:

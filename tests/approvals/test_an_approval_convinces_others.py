@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+from django.urls import reverse
 
 from approvals.models import Approval
 from audit import clock, evidence, packs, proofs, sequencer
@@ -17,6 +18,8 @@ from audit.load import load
 from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones
+from tests.audit.browsing import browser_of, text_of
+from tests.audit.factories import ADA
 
 type Work = Callable[..., None]
 LONG_AFTER = timedelta(days=2)
@@ -44,7 +47,7 @@ def test_the_pack_of_an_approved_act_convinces_with_the_issuers_own_keys(
     jwks: Any = httpx.get(discovery["jwks_uri"]).json()
 
     report = packcheck.check(later.body, packcheck.Roots(log, {"": jwks}))
-    assert report.ok, report.to_dict()
+    assert report.intact, report.to_dict()
     levels = {dict(event.said)["What"].split(" ")[0]: event.human.code for event in report.events}
     assert levels["approval.approved"] == levels["lamp.blocked"] == "H2"
     (decision,) = [one for one in report.events if "lamp.blocked" in dict(one.said)["What"]]
@@ -54,8 +57,24 @@ def test_the_pack_of_an_approved_act_convinces_with_the_issuers_own_keys(
     alone = packcheck.check(later.body, packcheck.Roots(log))
     assert {event.human.code for event in alone.events} == {"H0"}
     fresh_one = packcheck.check(today.body, packcheck.Roots(log, {"": jwks}))
-    assert fresh_one.ok and today.bodies == ()
+    assert fresh_one.intact and today.bodies == ()
+    assert fresh_one.verdict.words.startswith("Log entries verified. Person NOT proven: who")
     assert any("the token is released after" in limit for limit in fresh_one.not_proven)
+
+
+def test_the_page_of_an_approved_request_offers_its_pack_and_says_what_it_lacks(
+    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, work: Work
+) -> None:
+    approval = ask(olu)
+    page = reverse("approval", args=[approval.pk])
+    assert "Evidence pack" not in text_of(browser_of(ADA).get(page))
+    work()
+    phones.answer("operator2", code_of(approval), "approve")
+    work()
+    sequencer.run_once()
+    said = text_of(browser_of(ADA).get(page))
+    assert reverse("audit-event-pack", args=[fresh(approval).event_id]) in said
+    assert "withheld until" in said and "cannot prove who approved" in said
 
 
 def test_the_issuers_discovery_is_kept_beside_its_keys(

@@ -27,6 +27,7 @@ from audit.actor import Actor, EvidenceRef, Target
 from audit.ledger import assertion, note, packcheck
 from audit.ledger.canonical import canonical
 from audit.ledger.intents import digest
+from audit.ledger.packreport import PackReport
 from audit.ledger.policy import NONE, Policy
 from audit.load import load
 from audit.packs import Built
@@ -154,7 +155,7 @@ class Act:
         given: dict[str, Any] = {"issuer_keys": {"": self.issuer_keys}, "passkeys": passkeys}
         return packcheck.Roots(log_policy(), **given | changes)
 
-    def check(self, body: bytes, **changes: Any) -> packcheck.PackReport:
+    def check(self, body: bytes, **changes: Any) -> PackReport:
         """What a careful verifier finds."""
         return packcheck.check(body, self.roots(**changes))
 

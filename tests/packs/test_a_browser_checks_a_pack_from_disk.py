@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from audit import logkey, proofs
 from audit.ledger import packcheck, packvalues
+from audit.ledger.packreport import PackReport
 from audit.ledger.verify import MOVED
 from audit.packs.assemble import verifier
 from tests.packs.act import Act, directory, jwks
@@ -83,11 +84,13 @@ def reader(browser: Browser, tmp_path: Path) -> Iterator[Reader]:
     made.context.close()
 
 
-def told(report: packcheck.PackReport) -> dict[str, Any]:
+def told(report: PackReport) -> dict[str, Any]:
     """What both verifiers have to say alike: verdict, every check's state, levels, sentences."""
     shown = report.to_dict()
     return {
         "ok": shown["ok"],
+        "intact": shown["intact"],
+        "verdict": shown["verdict"],
         "words": shown["words"],
         "checks": [(one["name"], one["state"]) for one in shown["checks"]],
         "events": [_event(one) for one in shown["events"]],
@@ -98,6 +101,8 @@ def told(report: packcheck.PackReport) -> dict[str, Any]:
 def told_by_page(shown: dict[str, Any]) -> dict[str, Any]:
     return {
         "ok": shown["ok"],
+        "intact": shown["intact"],
+        "verdict": shown["verdict"],
         "words": shown["words"],
         "checks": [(one["name"], one["state"]) for one in shown["checks"]],
         "events": [_event(one) for one in shown["events"]],
@@ -223,7 +228,7 @@ def test_both_verifiers_say_the_same_of_a_log_that_changed_its_name(
         roots = packcheck.Roots(trusting(key), {"": act.issuer_keys})
         for shown, (how, pack) in zip(found, bent.items(), strict=True):
             assert told_by_page(shown) == told(packcheck.check(pack, roots)), how
-            assert shown["ok"] == (how == "whole"), how
+            assert shown["intact"] == (how == "whole"), how
         (moved,) = (one for one in found[0]["checks"] if one["name"] == MOVED)
         assert "the last 3 of them were LOST" in moved["detail"]
 
@@ -249,6 +254,11 @@ def test_both_say_alike_what_they_cannot_check(act: Act, reader: Reader, brought
     assert told_by_page(found) == told(packcheck.check(body, roots))
     assert reader.page.get_by_text("not checked here").count() > 1
     if brought == "the log's key":
+        assert (
+            "1 pack of 1 log entries verified, person NOT proven"
+            in reader.page.locator("#summary").inner_text()
+        )
+        assert reader.page.get_by_text("✓ Verified").count() == 0
         assert reader.page.get_by_text("As the pack itself claims").count() == 3
         shots(reader.page, "verifier-claims")
 

@@ -182,7 +182,7 @@ def test_a_passkey_that_was_put_into_the_directory_is_a_claim(
     from audit.ledger.assertion import read_directory
 
     known = act.check(body, passkeys=read_directory(json.dumps(mine).encode()))
-    assert known.events[0].human.code == "H0" and not known.ok
+    assert known.events[0].human.code == "H0" and not known.intact
     packs.use_directory(lambda: mine)
 
 
@@ -192,7 +192,7 @@ def test_an_inserted_event_that_is_signed_with_the_log_key_passes_the_log_and_no
     """The limit we state: an owner can append. The record holds, the person stays asserted."""
     _, body = signed_anew(act, lambda: decide([]))
     report = act.check(body)
-    assert report.ok
+    assert report.intact
     assert (report.events[0].human.code, report.events[0].log.code) == ("H0", "L1")
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from audit import clock, erasure, packs, sequencer, subjects
 from audit.actor import Target
-from audit.ledger import packcheck, packvalues
+from audit.ledger import packvalues
+from audit.ledger.packreport import PackReport
 from audit.load import load
 from audit.models import EventRow
 from audit.record import record
@@ -33,7 +34,7 @@ def erase_ben(*, certified: bool) -> list[int]:
     return lost
 
 
-def missing(report: packcheck.PackReport) -> dict[int, tuple[str, str]]:
+def missing(report: PackReport) -> dict[int, tuple[str, str]]:
     """What the check of missing values came to, by entry."""
     return {
         event.index: (one.state, one.detail)
@@ -45,7 +46,7 @@ def missing(report: packcheck.PackReport) -> dict[int, tuple[str, str]]:
 
 def test_it_brings_the_certificate_and_names_its_entry(act: Act) -> None:
     whole = act.check(act.pack().body)
-    assert whole.ok and missing(whole) == {}
+    assert whole.intact and missing(whole) == {}
     lost = erase_ben(certified=True)
     at = EventRow.objects.get(action="subject.erased").seq
     report = act.check(act.pack().body)

@@ -12,6 +12,7 @@ import pytest
 from audit import clock, erasure, packs
 from audit.ledger import pack as pack_files
 from audit.ledger import packcheck
+from audit.ledger.packreport import EventReport
 from audit.ledger.policy import NONE, Policy
 from audit.ledger.query import EventQuery
 from tests.ata.ata_process import Ata
@@ -21,13 +22,13 @@ from tests.packs.act import BEN, LATER, Act, directory, jwks, token
 pytestmark = pytest.mark.django_db
 
 
-def states(event: packcheck.EventReport) -> dict[str, str]:
+def states(event: EventReport) -> dict[str, str]:
     return {check.name: check.state for check in event.checks}
 
 
 def test_every_check_of_a_good_pack_holds_and_the_person_is_proven_twice(act: Act) -> None:
     report = act.check(act.pack().body)
-    assert report.ok, report.to_dict()
+    assert report.intact, report.to_dict()
     assert [event.human.code for event in report.events] == ["H1", "H3", "H3"]
     assert all(event.log.code == "L1" for event in report.events)
     assert all(check.state == "ok" for check in report.checks)
@@ -69,12 +70,12 @@ def test_a_filter_gives_its_events_and_no_others(act: Act) -> None:
     selection = packs.of_query(EventQuery.from_bar("action:operator.*"))
     built = packs.build(selection, clock.now(), lambda item: True)
     assert built.indices == (0, 4)
-    assert act.check(built.body).ok
+    assert act.check(built.body).intact
 
 
 def test_keys_that_came_in_the_pack_raise_nothing_and_their_claim_is_said(act: Act) -> None:
     report = act.check(act.pack().body, issuer_keys={}, passkeys={})
-    assert report.ok
+    assert report.intact
     last = report.events[-1]
     assert last.human.code == "H0"
     assert last.claimed is not None and last.claimed.code == "H3"
@@ -86,10 +87,10 @@ def test_without_a_trusted_log_key_nothing_counts_as_verified(act: Act) -> None:
     body = act.pack().body
     nobody = packcheck.Roots(Policy((), {}, {}, NONE))
     report = packcheck.check(body, nobody)
-    assert not report.ok
+    assert not report.intact
     assert {check.state for check in report.checks} == {"ok", "unchecked"}
     claimed = packcheck.Roots(packcheck.claimed_log_key(body))
-    assert packcheck.check(body, claimed).ok
+    assert packcheck.check(body, claimed).intact
 
 
 def test_a_token_that_still_opens_something_stays_inside(act: Act) -> None:
@@ -103,7 +104,7 @@ def test_a_token_that_still_opens_something_stays_inside(act: Act) -> None:
     held = act.pack(about=event)
     assert held.bodies == ()
     report = act.check(held.body)
-    assert report.ok and report.events[0].human.code == "H0"
+    assert report.intact and report.events[0].human.code == "H0"
     assert any("the token is released after" in limit for limit in report.not_proven)
     later = act.pack(about=event, now=clock.now() + LATER)
     assert later.bodies == (("id_token", fresh.digest),)
@@ -119,7 +120,7 @@ def test_what_was_erased_is_not_in_it_and_the_rest_still_holds(
     assert b"auth0|ben" not in built.body and b"Ben Backup" not in built.body
     assert [kind for kind, _ in built.bodies] == ["id_token"]
     report = act.check(built.body)
-    assert report.ok, report.to_dict()
+    assert report.intact, report.to_dict()
     assert any("its person has been erased" in limit for limit in report.not_proven)
     assert report.events[-1].human.code == "H1"
 
@@ -129,7 +130,7 @@ def test_who_may_not_read_bodies_gets_a_pack_without_them(act: Act) -> None:
     built = packs.build(selection, clock.now(), lambda item: item.subject == OLU.key)
     assert [kind for kind, _ in built.bodies] == ["id_token"]
     report = act.check(built.body)
-    assert report.ok and report.events[0].human.code == "H1"
+    assert report.intact and report.events[0].human.code == "H1"
     assert any("whoever made the pack may not read it" in limit for limit in report.not_proven)
 
 
@@ -142,7 +143,7 @@ def test_a_value_that_looks_like_a_secret_stays_inside(act: Act) -> None:
     built = act.pack(about=event)
     assert b"ghp_" not in built.body
     report = act.check(built.body)
-    assert report.ok
+    assert report.intact
     assert any("something like a secret" in limit for limit in report.not_proven)
 
 

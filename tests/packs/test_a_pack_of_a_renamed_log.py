@@ -10,6 +10,7 @@ import pytest
 from audit import keyring, keyrotation, logkey, renaming, sequencer
 from audit.actor import SYSTEM
 from audit.ledger import keyhistory, note, origins, pack, packcheck
+from audit.ledger.packreport import PackReport
 from audit.ledger.policy import NONE, Policy
 from audit.ledger.verify import MOVED
 from audit.record import record
@@ -20,11 +21,11 @@ from tests.packs.bending import members_of, resigned
 from tests.packs.renamed import MEMBER, NEW, OLD, UNFIT, named_on_file, says, trusting
 
 
-def check(body: bytes, act: Act, *vkeys: str) -> packcheck.PackReport:
+def check(body: bytes, act: Act, *vkeys: str) -> PackReport:
     return packcheck.check(body, packcheck.Roots(trusting(*vkeys), {"": act.issuer_keys}))
 
 
-def details(report: packcheck.PackReport, name: str) -> list[tuple[str, str]]:
+def details(report: PackReport, name: str) -> list[tuple[str, str]]:
     return [(one.state, one.detail) for one in report.checks if one.name == name]
 
 
@@ -33,7 +34,7 @@ def test_whoever_holds_the_former_key_alone_verifies_it_and_is_told_of_the_loss(
 ) -> None:
     body = act.pack().body
     report = check(body, act, old_key)
-    assert report.ok, report.checks
+    assert report.intact, report.checks
     assert details(report, keyhistory.CHECK) == [
         ("ok", "1 statement, each signed by the keys before it.")
     ]
@@ -45,12 +46,12 @@ def test_whoever_holds_the_former_key_alone_verifies_it_and_is_told_of_the_loss(
 
 def test_whoever_holds_the_present_key_is_told_of_the_loss_too(act: Act, old_key: str) -> None:
     report = check(act.pack().body, act, logkey.vkey())
-    assert report.ok and "3 of them were LOST" in details(report, MOVED)[0][1]
+    assert report.intact and "3 of them were LOST" in details(report, MOVED)[0][1]
 
 
 def test_whoever_holds_no_key_of_it_believes_nothing(act: Act, old_key: str) -> None:
     report = check(act.pack().body, act, note.new_key(OLD).vkey)
-    assert not report.ok and details(report, pack.SIGNED_CHECK)[0][0] == "failed"
+    assert not report.intact and details(report, pack.SIGNED_CHECK)[0][0] == "failed"
 
 
 def test_the_same_content_gives_the_same_bytes_and_a_log_that_kept_its_name_brings_nothing(
@@ -78,7 +79,7 @@ def test_a_pack_of_before_stays_valid_by_the_key_of_before(act: Act, settings: o
         record(SYSTEM, "external.happened")
         sequencer.run_once()
     renaming.rename(NEW, "why", "me")
-    assert check(body, act, key).ok
+    assert check(body, act, key).intact
 
 
 def test_keys_that_changed_before_and_after_the_name_are_followed_too(
@@ -99,7 +100,7 @@ def test_keys_that_changed_before_and_after_the_name_are_followed_too(
     keyrotation.start()
     sequencer.run_once()
     report = check(act.pack().body, act, first)
-    assert report.ok, report.checks
+    assert report.intact, report.checks
     assert len(details(report, MOVED)) == 2
 
 
@@ -110,7 +111,7 @@ def test_a_statement_that_does_not_fit_is_refused_by_name_whatever_key_is_truste
     bent = resigned(act.pack().body, UNFIT[how])
     for key in (old_key, logkey.vkey()):
         report = check(bent, act, key)
-        assert not report.ok
+        assert not report.intact
         assert [state for state, _ in details(report, keyhistory.CHECK)] == ["failed"]
 
 
@@ -118,7 +119,7 @@ def test_it_is_held_against_the_history_that_the_verifier_brings(act: Act, old_k
     told = keyhistory.read(members_of(act.pack().body)[MEMBER])
     (move,) = origins.trail(told, [old_key]).moves
     brought = Policy((note.parse_vkey(old_key),), {}, {}, NONE, moves=(move,))
-    assert packcheck.check(act.pack().body, packcheck.Roots(brought)).ok
+    assert packcheck.check(act.pack().body, packcheck.Roots(brought)).intact
     other = origins.parse(says(OLD, f"{OLD}/other"))
     brought = Policy((note.parse_vkey(old_key),), {}, {}, NONE, moves=(other,))
     report = packcheck.check(act.pack().body, packcheck.Roots(brought))
@@ -129,13 +130,15 @@ def test_without_the_statement_the_former_key_is_not_enough(act: Act, old_key: s
     bent = resigned(
         act.pack().body, lambda held: {name: held[name] for name in held if name != MEMBER}
     )
-    assert not check(bent, act, old_key).ok
+    assert not check(bent, act, old_key).intact
 
 
 def test_the_command_line_tells_it(act: Act, old_key: str, ata: Ata, tmp_path: Path) -> None:
     (tmp_path / "act.zip").write_bytes(act.pack().body)
     (tmp_path / "log.key").write_text(old_key)
-    done = ata("verify", str(tmp_path / "act.zip"), "--vkey", str(tmp_path / "log.key"))
+    (tmp_path / "jwks.json").write_text(json.dumps(act.issuer_keys))
+    brought = ["--vkey", str(tmp_path / "log.key"), "--issuer-keys", str(tmp_path / "jwks.json")]
+    done = ata("verify", str(tmp_path / "act.zip"), *brought)
     assert done.returncode == 0, done.stdout
     assert "3 of them were LOST" in done.stdout
     done = ata("verify", str(tmp_path / "act.zip"), "--vkey", old_key, "--json")

@@ -11,6 +11,7 @@ import pytest
 
 from audit import sequencer
 from audit.ledger import packcheck, timestamp
+from audit.ledger.packreport import PackReport
 from audit.record import record
 from tests.ata.ata_process import Ata
 from tests.audit.factories import OLU
@@ -26,7 +27,7 @@ pytestmark = [
 TIME = packcheck.TIME_CHECK
 
 
-def checked(body: bytes, act: Act, **roots: Any) -> packcheck.PackReport:
+def checked(body: bytes, act: Act, **roots: Any) -> PackReport:
     return packcheck.check(body, packcheck.Roots(issuer_keys={"": jwks()}, **roots))
 
 
@@ -34,7 +35,7 @@ def _with(held: dict[str, bytes], name: str, body: bytes) -> dict[str, bytes]:
     return held | {name: body}
 
 
-def time_checks(report: packcheck.PackReport) -> set[str]:
+def time_checks(report: PackReport) -> set[str]:
     return {one.state for event in report.events for one in event.checks if one.name == TIME}
 
 
@@ -49,14 +50,14 @@ def test_a_pack_leads_to_the_tree_that_others_saw_and_reaches_their_level(
     assert "log/time-token" in members_of(body)
     roots = timestamp.read_roots(office.root_file.read_bytes())
     report = checked(body, act, policy=trust, authorities=roots)
-    assert report.ok, report.to_dict()
+    assert report.intact, report.to_dict()
     assert {event.log.code for event in report.events} == {"L3"}
     assert time_checks(report) == {"ok"}
     assert any(
         "An external authority had seen it by" in one for one in report.events[0].log.reasons
     )
     without = checked(body, act, policy=trust)
-    assert without.ok and {event.log.code for event in without.events} == {"L2"}
+    assert without.intact and {event.log.code for event in without.events} == {"L2"}
     assert time_checks(without) == {"unchecked"}
     assert f"{TIME}: not checked here." in without.not_proven
     alone = act.check(body)  # who trusts the log's key and nobody else
@@ -75,7 +76,7 @@ def test_a_token_or_cosignature_that_does_not_hold_is_found_also_under_the_logs_
     for other in (token[:-9] + bytes([token[-9] ^ 1]) + token[-8:], b"none"):
         bent = resigned(body, partial(_with, name="log/time-token", body=other))
         report = checked(bent, act, policy=trust, authorities=roots)
-        assert not report.ok and time_checks(report) == {"failed"}
+        assert not report.intact and time_checks(report) == {"failed"}
         assert {event.log.code for event in report.events} == {"L2"}
 
     def stripped(held: dict[str, bytes]) -> dict[str, bytes]:
@@ -85,12 +86,12 @@ def test_a_token_or_cosignature_that_does_not_hold_is_found_also_under_the_logs_
                 for name, body in held.items()}  # fmt: skip
 
     report = checked(resigned(body, stripped), act, policy=trust, authorities=roots)
-    assert not report.ok and {event.log.code for event in report.events} == {"L1"}
+    assert not report.intact and {event.log.code for event in report.events} == {"L1"}
 
 
 def test_without_a_token_nothing_is_said_of_one(act: Act) -> None:
     report = act.check(act.pack().body)
-    assert report.ok and time_checks(report) == set()
+    assert report.intact and time_checks(report) == set()
     assert not any(TIME in one for one in report.not_proven)
 
 

@@ -105,7 +105,7 @@ def test_the_pack_of_an_event_is_a_file_that_convinces_and_is_recorded(act: Act)
     assert answer.status_code == 200
     assert answer["Content-Type"] == "application/zip"
     report = act.check(answer.content)
-    assert report.ok and report.events[-1].human.code == "H3"
+    assert report.intact and report.events[-1].human.code == "H3"
     (exported,) = trail("audit.exported")
     assert exported["data"]["format"] == "pack" and exported["data"]["count"] == 3
     (read,) = trail("evidence.read")
@@ -130,7 +130,7 @@ def test_a_pack_with_tokens_needs_a_fresh_sign_in_and_one_without_does_not(act: 
 def test_an_operator_gets_a_pack_with_their_own_bodies_only(act: Act) -> None:
     answer = reader(OLU).get(reverse("audit-event-pack", args=[act.blocked]))
     report = act.check(answer.content)
-    assert report.ok and report.events[-1].human.code == "H1"
+    assert report.intact and report.events[-1].human.code == "H1"
     assert any("whoever made the pack may not read it" in one for one in report.not_proven)
 
 

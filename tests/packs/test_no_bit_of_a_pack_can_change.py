@@ -9,6 +9,7 @@ import pytest
 
 from audit.ledger import pack as pack_files
 from audit.ledger import packcheck
+from audit.ledger.packreport import PackReport
 from tests.packs.act import Act
 from tests.packs.bending import BENDS, FORGED, members_of, resigned
 
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.django_db
 RANDOM_BITS = 300
 
 
-def failed(report: packcheck.PackReport) -> list[str]:
+def failed(report: PackReport) -> list[str]:
     """Names of the checks that failed, in order."""
     checks = [*report.checks, *(check for event in report.events for check in event.checks)]
     return [check.name for check in checks if check.state == "failed"]
@@ -47,7 +48,7 @@ def test_a_bit_flipped_anywhere_is_refused_by_name(act: Act) -> None:
         bent = bytearray(body)
         bent[at] ^= 1 << bit
         report = packcheck.check(bytes(bent), roots)
-        assert not report.ok and len(failed(report)) == 1, (at, bit)
+        assert not report.intact and len(failed(report)) == 1, (at, bit)
         assert pack_files.looks_like(bytes(bent)), (at, bit)
 
 
@@ -58,14 +59,14 @@ def test_a_bit_flipped_in_any_member_is_refused_also_when_its_crc_was_mended(act
         middle = len(content) // 2
         bent = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
         report = packcheck.check(pack_files.archive(members | {name: bent}), roots)
-        assert not report.ok and failed(report), name
+        assert not report.intact and failed(report), name
 
 
 @pytest.mark.parametrize("how", BENDS)
 def test_another_form_is_refused_by_the_check_that_names_it(act: Act, how: str) -> None:
     bend, name = BENDS[how]
     report = act.check(bend(act.pack().body))
-    assert not report.ok
+    assert not report.intact
     assert failed(report) == [name], report.to_dict()["checks"]
 
 
@@ -75,5 +76,5 @@ def test_what_the_owner_of_the_log_key_signs_anew_is_found_where_it_lies(
 ) -> None:
     change, name = FORGED[how]
     report = act.check(resigned(act.pack().body, change))
-    assert not report.ok
+    assert not report.intact
     assert name in failed(report), failed(report)

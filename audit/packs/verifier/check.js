@@ -22,7 +22,7 @@ async function checkedPack(bytes, roots) {
     return await checkPack(bytes, roots);
   } catch (error) {
     const failed = { name: 'The pack can be checked here', state: 'failed', detail: `${error}.` };
-    return { ok: false, words: '', checks: [failed], events: [], not_proven: [nothing] };
+    return reportOfPack('', [failed], [], [nothing]);
   }
 }
 
@@ -43,7 +43,9 @@ async function checkPack(bytes, roots) {
     check('archive', 'ok', `${size} members, each bit accounted for.`),
     check('manifest', 'ok', `It is of the log ${pack.manifest.origin}.`),
     await signedManifest(pack, roots),
-    check('members', 'ok', 'None was added, taken, moved or changed.'),
+    roots.logs.length
+      ? check('members', 'ok', 'None was added, taken, moved or changed.')
+      : check('members', 'unchecked', unsignedManifest),
     ...followed.checks,
     ...toldOf(roots.moves, pack.manifest.origin),
     await attempt('events', async () => complete(told)),
@@ -51,9 +53,15 @@ async function checkPack(bytes, roots) {
   ];
   const events = [];
   for (const index of told.indices) events.push(await checkEvent(told, index, roots));
-  const good = checks.every((one) => one.state === 'ok') && events.every((one) => one.ok);
   const limits = notProven(told, events, roots.moves);
-  return { ok: good, words: pack.manifest.words, checks, events, not_proven: limits };
+  return reportOfPack(pack.manifest.words, checks, events, limits);
+}
+
+function reportOfPack(words, checks, events, limits) {
+  const intact = checks.every((one) => one.state === 'ok') && events.every((one) => one.ok);
+  const verdict = verdictOf(checks, events);
+  const ok = verdict.state === 'verified';
+  return { ok, intact, verdict, words, checks, events, not_proven: limits };
 }
 
 function refusedReport(error) {
@@ -65,7 +73,7 @@ function refusedReport(error) {
     check(error.check, 'failed', sentence(error.message)),
     ...later.map((name) => check(name, 'unchecked', earlier)),
   ];
-  return { ok: false, words: '', checks, events: [], not_proven: [nothing] };
+  return reportOfPack('', checks, [], [nothing]);
 }
 
 async function signedManifest(pack, roots) {
@@ -147,14 +155,18 @@ async function named(told) {
       throw new Refused(`No entry names ${name}`);
     }
   }
-  const held = new Set(told.withheld.map((one) => String(one.name)));
+  const withheld = new Set(told.withheld.map((one) => String(one.name)));
   for (const [digest, kind] of wanted) {
-    if (bodyKinds.includes(kind) && !told.bodies.has(digest) && !held.has(digest)) {
+    if (bodyKinds.includes(kind) && !told.bodies.has(digest) && !withheld.has(digest)) {
       const what = `The ${kind} ${digest.slice(0, 12)}…`;
       throw new Refused(`${what} is neither there nor said to be withheld`);
     }
   }
-  return `${count(told.bodies.size, 'body', 'bodies')} of evidence.`;
+  const held = `${count(told.bodies.size, 'body', 'bodies')} of evidence`;
+  const absent = [...wanted].filter(([digest, kind]) => bodyKinds.includes(kind) && !told.bodies.has(digest));
+  if (!absent.length) return `${held}.`;
+  const are = absent.length === 1 ? 'is' : 'are';
+  return `${held}; ${absent.length} that the entries name ${are} not in it.`;
 }
 
 async function checkEvent(told, index, roots) {
@@ -176,7 +188,8 @@ async function checkEvent(told, index, roots) {
   const missing =
     revealed && missingValues(index, revealed, told.withheld, told.certificates);
   if (missing) checks.push(check('values', ...missing));
-  const report = { index, id: '', said: {}, checks, human: unnamed(), log, claimed: null };
+  const claim = { person: '', approver: '', acts: [], gaps: [] };
+  const report = { index, id: '', said: {}, checks, human: unnamed(), log, claimed: null, claim };
   if (revealed) await checkPeople(told, revealed.event, roots, report);
   report.ok = checks.every((one) => one.state !== 'failed');
   return report;
@@ -235,13 +248,14 @@ async function checkPeople(told, event, roots, report) {
   for (const [name, set] of Object.entries(roots.issuerKeys)) keys[name || event.actor.iss] = set;
   const judged = await judge(event, told.bodies, keys, roots.passkeys);
   for (const one of judged) {
-    const held = told.withheld.find((other) => other.name === one.digest);
-    const detail = held ? withheldWords(held) : one.sentence;
-    report.checks.push(check(one.kind, stateOf[one.state], detail));
+    const absent = told.withheld.some((other) => other.name === one.digest);
+    const state = absent && one.state === 'unknown' ? 'withheld' : stateOf[one.state];
+    report.checks.push(check(one.kind, state, evidenceDetail(one, told)));
   }
   report.id = event.id;
   report.human = humanLevel(event, judged);
   report.said = said(event, judged, report.human);
+  report.claim = claimOf(event, judged, told);
   if (judged.some((one) => one.state === 'unknown')) {
     const own = await judge(event, told.bodies, packKeys(told), packPasskeys(told));
     const claimed = humanLevel(event, own);

@@ -1,7 +1,15 @@
 // The page itself: what the reader trusts, the packs they drop, and the reports in words.
 
-const marks = { ok: '✓', failed: '✗', unchecked: '–', aside: '·' };
-const spoken = { ok: 'holds', failed: 'failed', unchecked: 'not checked here', aside: 'aside' };
+const marks = { ok: '✓', failed: '✗', unchecked: '–', withheld: '–', aside: '·' };
+const spoken = {
+  ok: 'holds',
+  failed: 'failed',
+  unchecked: 'not checked here',
+  withheld: 'not in the pack',
+  aside: 'aside',
+};
+const verdictMarks = { verified: '✓', unproven: '–', unsigned: '✗', failed: '✗' };
+const tones = { verified: 'good', unproven: 'partly', unsigned: 'bad', failed: 'bad' };
 const byId = (id) => document.getElementById(id);
 const packs = [];
 let turn = 0;
@@ -87,23 +95,32 @@ async function run() {
 
 function show(reports) {
   byId('found').hidden = !reports.length;
-  const bad = reports.filter((report) => !report.ok).map((report) => plain(report.pack));
-  byId('summary').textContent = bad.length
-    ? `${count(bad.length, 'pack')} of ${reports.length} NOT verified: ${bad.join(', ')}`
-    : `${count(reports.length, 'pack')} verified.`;
-  const worstFirst = [...reports].sort((a, b) => a.ok - b.ok);
+  byId('summary').textContent = summaryOf(reports);
+  const rank = (report) => Object.keys(tones).indexOf(report.verdict.state);
+  const worstFirst = [...reports].sort((a, b) => rank(b) - rank(a));
   byId('reports').replaceChildren(...worstFirst.map(reportOf));
   globalThis.reports = reports;
 }
 
+function summaryOf(reports) {
+  const named = (states) => reports.filter((report) => states.includes(report.verdict.state));
+  const list = (some) => some.map((report) => plain(report.pack)).join(', ');
+  const bad = named(['failed', 'unsigned']);
+  const partly = named(['unproven']);
+  const all = reports.length;
+  const parts = [];
+  if (bad.length) parts.push(`${count(bad.length, 'pack')} of ${all} NOT verified: ${list(bad)}`);
+  if (partly.length) {
+    const record = 'log entries verified, person NOT proven';
+    parts.push(`${count(partly.length, 'pack')} of ${all} ${record}: ${list(partly)}`);
+  }
+  return parts.length ? parts.join('. ') : `${count(all, 'pack')} verified.`;
+}
+
 function reportOf(report) {
-  const tone = report.ok ? 'good' : 'bad';
-  const failed = [report, ...report.events].flatMap((part) =>
-    part.checks.filter((one) => one.state === 'failed').map((one) => one.name),
-  );
-  const unsigned = report.checks.some((one) => one.state === 'unchecked');
-  const why = failed.length ? `. Failed: ${failed[0]}` : ': no trusted log key signed it';
-  const verdict = report.ok ? '✓ Verified' : `✗ NOT verified${unsigned || failed.length ? why : ''}`;
+  const { state, words, reasons } = report.verdict;
+  const tone = tones[state];
+  const verdict = `${verdictMarks[state]} ${plain(words)}`;
   const head = element(
     'header',
     { class: `head ${tone}` },
@@ -111,6 +128,10 @@ function reportOf(report) {
     element('span', { class: 'verdict' }, verdict),
   );
   const body = element('div', { class: 'body' });
+  if (reasons.length) {
+    const rows = reasons.map((reason) => element('li', {}, plain(reason)));
+    body.append(element('ul', { class: 'reasons' }, ...rows));
+  }
   if (report.words) body.append(element('p', {}, plain(report.words)));
   body.append(element('h4', {}, 'The pack'), checksOf(report.checks));
   for (const event of report.events) body.append(eventOf(event));
@@ -159,7 +180,7 @@ function checksOf(checks) {
       element(
         'span',
         {},
-        element('b', {}, one.state === 'unchecked' ? `${one.name}: not checked here` : one.name),
+        element('b', {}, ['unchecked', 'withheld'].includes(one.state) ? `${one.name}: ${spoken[one.state]}` : one.name),
         element('small', {}, plain(one.detail)),
       ),
     ),

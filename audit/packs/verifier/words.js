@@ -23,6 +23,8 @@ const names = {
 
 const earlier = 'Not checked, because an earlier check failed.';
 const noLogKey = 'Not checked: you gave no log key that you trust.';
+const unsignedManifest =
+  'Each file has the digest in the manifest, and nobody you trust signed that manifest.';
 const noAuthority =
   'Not checked here: a browser cannot check time tokens. Use `ata verify` with --tsa-ca.';
 const noEd25519 = 'Not checked here: this browser cannot check Ed25519. Use `ata verify`.';
