@@ -16,7 +16,7 @@ from approvals import clock, registry
 from approvals.perform import Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Stance, Verb
 from audit.actor import Actor, Target
-from connections import arrival, deletion, lookup, names, notices, scopes
+from connections import arrival, deletion, lookup, names, notices, restrictions, scopes
 from connections.models import ConnectedAccount, State
 
 UNDO_S = 10  # an undo window delays only the deletion at Auth0 (DESIGN 1.5)
@@ -67,8 +67,13 @@ def _about_others(actor: Actor, target: Target) -> bool:
 
 
 def may_resume(actor: Actor, account: ConnectedAccount) -> bool:
-    """An owner takes back what they did themselves, never what others did to protect them."""
+    """An owner takes back what they did themselves, never what others did to protect them.
+
+    What others restricted before lies under it and stays.
+    """
     if not lookup.is_owner(actor, account) or account.state_by != actor.sub:
+        return False
+    if restrictions.waits(account):
         return False
     return account.state == State.SUSPENDED or can_undo(account)
 
@@ -83,9 +88,22 @@ def can_undo(account: ConnectedAccount) -> bool:
 
 
 def _look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the actor was shown. A suspension is left out: the ask itself places one."""
+    """What the actor of a revocation was shown. A suspension is left out, since the request itself
+    places one; and so is what its owner may take back, which must not close somebody's request."""
     account = account_of(target)
-    return {"account": account.auth0_id, "owner": account.sub, "gone": account.state in GONE}
+    gone = account.state in GONE and not _is_owners_revocation(account)
+    return {"account": account.auth0_id, "owner": account.sub, "gone": gone}
+
+
+def _look_at_restrictions(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the actor of a resumption was shown: every restriction that it would end."""
+    account = account_of(target)
+    placed = [one.as_json() for one in restrictions.layers(account)]
+    return {"account": account.auth0_id, "owner": account.sub, "restrictions": placed}
+
+
+def _is_owners_revocation(account: ConnectedAccount) -> bool:
+    return account.state == State.REVOCATION_PENDING and account.state_by == account.sub
 
 
 def _severity(target: Target, _params: Mapping[str, Any]) -> str:
@@ -117,17 +135,24 @@ def _told(
 
 
 def _revoke(ctx: CommitContext) -> Committed:
-    account = _open(ctx.target)
+    account = _open(ctx)
     own = begin_revocation(account, ctx)
     return _told(account, effects=_remote_steps(account, ctx), data={"own": own})
 
 
-def _open(target: Target) -> ConnectedAccount:
-    """One that can still be revoked; nobody's phone is asked about another."""
-    account = _locked(target)
-    if account.state in GONE:
+def _open(ctx: CommitContext) -> ConnectedAccount:
+    """One that the actor can still revoke; nobody's phone is asked about another."""
+    account = _locked(ctx.target)
+    if is_revoked_for(ctx.actor, account):
         raise Refused("already_revoked", "This connection is revoked already.")
     return account
+
+
+def is_revoked_for(actor: Actor, account: ConnectedAccount) -> bool:
+    """Whether nothing is left for this person to revoke: what an owner revoked and can take back
+    is revoked for good by somebody else."""
+    theirs = _is_owners_revocation(account) and not lookup.is_owner(actor, account)
+    return account.state in GONE and not theirs
 
 
 def begin_revocation(account: ConnectedAccount, ctx: CommitContext) -> bool:
@@ -137,12 +162,16 @@ def begin_revocation(account: ConnectedAccount, ctx: CommitContext) -> bool:
     """
     own = lookup.is_owner(ctx.actor, account)
     now = clock.now()
-    account.state_before = account.state_before or account.state
-    account.turn(State.REVOCATION_PENDING, now, reason=ctx.reason, by=ctx.actor.sub)
-    account.operation, account.held_by = ctx.operation, ""
+    if account.state == State.REVOCATION_PENDING:
+        account.turn(State.REVOCATION_PENDING, now, reason=ctx.reason, by=ctx.actor.sub)
+        account.held_by = ""
+        deletion.forget(account)
+    else:
+        restrictions.lay(account, State.REVOCATION_PENDING, reason=ctx.reason, by=ctx.actor.sub)
+    account.operation = ctx.operation
     account.delete_after = now + timedelta(seconds=UNDO_S if own else 0)
     account.deletion_detail = ""
-    account.save()
+    restrictions.keep(account)
     if not own:
         notices.tell_owner(account, "revoked", ctx.actor, ctx.reason)
     return own
@@ -165,20 +194,28 @@ def _remote_steps(account: ConnectedAccount, ctx: CommitContext) -> tuple[Effect
 
 def _suspend(ctx: CommitContext) -> Committed:
     account = _locked(ctx.target)
-    if account.state not in {State.CONNECTED, State.NEEDS_RECONNECT}:
+    if not may_be_suspended(ctx.actor, account):
         raise Refused("not_connected", f"This connection is {account.get_state_display()}.")
     suspend_now(account, ctx)
-    if not lookup.is_owner(ctx.actor, account):
-        notices.tell_owner(account, "suspended", ctx.actor, ctx.reason)
     return _told(account)
 
 
+def may_be_suspended(actor: Actor, account: ConnectedAccount) -> bool:
+    """Whether a suspension by this person restricts an account: one that works, or that its owner
+    alone suspended, who could resume it."""
+    if account.state == State.SUSPENDED:
+        return not (lookup.is_owner(actor, account) or restrictions.of_others(account))
+    return account.state in {State.CONNECTED, State.NEEDS_RECONNECT}
+
+
 def suspend_now(account: ConnectedAccount, ctx: CommitContext) -> None:
-    """Refuse an account until somebody gives it back."""
-    account.state_before = account.state
-    account.turn(State.SUSPENDED, clock.now(), reason=ctx.reason, by=ctx.actor.sub)
-    account.held_by = ctx.approval
-    account.save()
+    """Refuse an account until somebody gives it back; its owner is told of what others did."""
+    restrictions.lay(
+        account, State.SUSPENDED, reason=ctx.reason, by=ctx.actor.sub, held_by=ctx.approval
+    )
+    restrictions.keep(account)
+    if not lookup.is_owner(ctx.actor, account):
+        notices.tell_owner(account, "suspended", ctx.actor, ctx.reason)
 
 
 def _resume(ctx: CommitContext) -> Committed:
@@ -188,40 +225,67 @@ def _resume(ctx: CommitContext) -> Committed:
             "not_suspended",
             f"This connection is {account.get_state_display()}: there is nothing to resume.",
         )
+    if restrictions.waits(account):
+        raise Refused(
+            "held_by_request",
+            "A request about this connection is not answered yet. Answer or withdraw it first.",
+        )
+    restrictions.check(ctx, account.state_by)
     undoes = account.operation if account.state == State.REVOCATION_PENDING else ""
     if undoes:
         deletion.forget(account)
-    give_back(account, ctx.actor)
+        restrictions.lift(account)
+    else:
+        restrictions.lift_suspensions(account, of=None if ctx.approval else ctx.actor.sub)
+    restrictions.keep(account)
+    if ctx.approval:
+        restrictions.let_in_again(account)
     if not lookup.is_owner(ctx.actor, account):
         notices.tell_owner(account, "resumed", ctx.actor, ctx.reason)
     return _told(account, data={"undoes": undoes} if undoes else {})
 
 
-def give_back(account: ConnectedAccount, actor: Actor) -> None:
-    """Let an account stand as it did before it was suspended or revoked."""
-    before = State(account.state_before or State.CONNECTED)
-    account.turn(before, clock.now(), by=actor.sub)
-    account.state_before = account.held_by = account.operation = ""
-    account.delete_after = None
-    account.save()
-
-
 def _hold(ctx: CommitContext) -> Committed:
-    """While the approval of a revocation waits, the broker refuses."""
-    account = _open(ctx.target)
-    if account.state in {State.CONNECTED, State.NEEDS_RECONNECT}:
-        suspend_now(account, ctx)
-        notices.tell_owner(account, "suspended", ctx.actor, ctx.reason)
+    """While the approval of a revocation waits, the broker refuses, and its owner takes nothing
+    back."""
+    account = _open(ctx)
+    hold_now(account, ctx)
     return _told(account, data={"while": "revocation is being approved"})
+
+
+def hold_now(account: ConnectedAccount, ctx: CommitContext) -> None:
+    """Put the hold of a request over whatever state an account is in."""
+    if account.state != State.REVOCATION_PENDING:
+        suspend_now(account, ctx)
+        return
+    account.held_by = ctx.approval
+    restrictions.keep(account)
 
 
 def _release(ctx: CommitContext) -> Committed:
     """Undo exactly what `_hold` did: a suspension by another hand stays."""
     account = _locked(ctx.target)
-    if account.state == State.SUSPENDED and account.held_by == ctx.approval:
-        give_back(account, ctx.actor)
-        notices.tell_owner(account, "resumed", ctx.actor, "The revocation was not approved.")
+    release_now(account, ctx)
     return _told(account)
+
+
+def release_now(account: ConnectedAccount, ctx: CommitContext) -> bool:
+    """End the hold of a request, also on what was connected again meanwhile; True where that
+    changed how the account stands."""
+    before, theirs = account.state_since, lookup.is_owner(ctx.actor, account)
+    for row in (account, *_under_the_same_hold(account, ctx)):
+        restrictions.lift_hold(row, ctx.approval)
+        restrictions.keep(row)
+        if row.state in {State.CONNECTED, State.NEEDS_RECONNECT} and not theirs:
+            notices.tell_owner(row, "resumed", ctx.actor, "The revocation was not approved.")
+    return account.state_since != before
+
+
+def _under_the_same_hold(account: ConnectedAccount, ctx: CommitContext) -> list[ConnectedAccount]:
+    found = ConnectedAccount.objects.filter(
+        iss=account.iss, sub=account.sub, connection=account.connection, held_by=ctx.approval
+    ).exclude(pk=account.pk)
+    return list(found.select_for_update().order_by("pk"))
 
 
 registry.register(
@@ -284,9 +348,10 @@ registry.register(
         target_kinds=_KIND,
         commit=_resume,
         owns=lambda actor, target: may_resume(actor, account_of(target)),
-        about_others=_about_others,
+        # Also on one's own account: what somebody else restricted needs somebody else.
+        about_others=lambda actor, target: not may_resume(actor, account_of(target)),
         severity=_severity,
-        look=_look,
+        look=_look_at_restrictions,
         sentence=_says("Resume"),
         if_approved="Agents get its tokens again.",
         if_denied="It stays suspended.",

@@ -7,17 +7,15 @@ and from nowhere else, whichever door the decision is asked through.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from approvals import clock, secret_box
 from approvals.perform import Refused
 from approvals.registry import CommitContext, Committed
 from audit.actor import Actor, Target
 from auth0_client.my_account import ConnectedAccount as Told
-from connections import names, needs
+from connections import deletion, names, needs, restrictions
 from connections.models import ConnectedAccount, State
 
 _BOX = "connect-answer"
@@ -74,14 +72,7 @@ def commit(ctx: CommitContext) -> Committed:
         raise Refused("unknown_flow", "This connection was not completed here.")
     secret_box.drop(_BOX, ctx.target.name)
     now = clock.now()
-    account, _ = ConnectedAccount.objects.update_or_create(
-        iss=arrived.iss,
-        sub=arrived.sub,
-        connection=arrived.connection,
-        auth0_id=arrived.auth0_id,
-        defaults=_row(arrived, now),
-        create_defaults={"id": ctx.target.name, "watched_since": now, **_row(arrived, now)},
-    )
+    account = _written(ctx.target.name, arrived, now)
     needs.met(arrived.iss, arrived.sub, arrived.connection, now)
     return Committed(
         data={**names.facts_of(account), **names.grant_of(account)},
@@ -89,19 +80,45 @@ def commit(ctx: CommitContext) -> Committed:
     )
 
 
-def _row(arrived: Arrived, now: datetime) -> Mapping[str, Any]:
-    return {
-        "label": arrived.label,
-        "scopes": list(arrived.scopes),
-        "connected_at": _moment(arrived.connected_at),
-        "expires_at": _moment(arrived.expires_at),
-        "state": State.CONNECTED,
-        "state_since": now,
-        "state_by": arrived.sub,
-        "state_reason": "",
-        "source": "my_account",
-        "seen_at": now,
-    }
+def _written(pk: str, arrived: Arrived, now: datetime) -> ConnectedAccount:
+    """The row of what arrived, under whatever others restricted on the person's connection."""
+    whose = {"iss": arrived.iss, "sub": arrived.sub, "connection": arrived.connection}
+    rows = ConnectedAccount.objects.filter(**whose).select_for_update().order_by("pk")
+    account = next((row for row in rows if row.auth0_id == arrived.auth0_id), None)
+    barriers = restrictions.of_others(account) if account else []
+    barriers = barriers or restrictions.barring(**whose)
+    if account is None:
+        account = ConnectedAccount(
+            id=pk, auth0_id=arrived.auth0_id, watched_since=now, state_since=now, **whose
+        )
+    _take(account, arrived, now)
+    if account.state == State.REVOCATION_PENDING and account.state_by != account.sub:
+        return _kept(account)  # what somebody else revoked goes on being revoked
+    deletion.forget(account)
+    account.turn(State.CONNECTED, now, by=arrived.sub)
+    account.earlier, account.held_by, account.operation = [], "", ""
+    account.delete_after, account.asleep_told = None, None
+    restrictions.arrive(account, barriers)
+    return _kept(account)
+
+
+def _take(account: ConnectedAccount, arrived: Arrived, now: datetime) -> None:
+    account.label, account.scopes = arrived.label, list(arrived.scopes)
+    account.connected_at = _moment(arrived.connected_at)
+    account.expires_at = _moment(arrived.expires_at)
+    account.source, account.seen_at = "my_account", now
+
+
+_TOLD = ("label", "scopes", "grant", "connected_at", "expires_at", "source", "seen_at")
+
+
+def _kept(account: ConnectedAccount) -> ConnectedAccount:
+    account.barred = bool(restrictions.of_others(account))
+    if account._state.adding:
+        account.save(force_insert=True)
+    else:
+        account.save(update_fields=[*_TOLD, *restrictions.COLUMNS])
+    return account
 
 
 def _moment(text: str) -> datetime | None:

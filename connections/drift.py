@@ -13,7 +13,7 @@ from django.db import transaction
 from approvals import clock
 from audit.actor import SYSTEM, Target
 from audit.record import record
-from connections import deletion, names, runs
+from connections import deletion, names, restrictions, runs
 from connections.models import ConnectedAccount, State
 
 
@@ -37,7 +37,7 @@ def appeared(
     """
     now = clock.now()
     with transaction.atomic():
-        row = ConnectedAccount.objects.create(
+        row = ConnectedAccount(
             iss=iss,
             sub=sub,
             connection=fact.connection,
@@ -51,6 +51,9 @@ def appeared(
             seen_at=now,
             watched_since=now,
         )
+        restrictions.arrive(row, restrictions.barring(iss, sub, fact.connection))
+        row.barred = bool(restrictions.of_others(row))
+        row.save(force_insert=True)
         _record(row, {"drift": "appeared"}, run)
     return row
 

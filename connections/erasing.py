@@ -40,7 +40,10 @@ _THEIRS: tuple[type[Any], ...] = (
 )
 """Rows about one person, by `iss` and `sub`; what hangs on an account goes with it."""
 _SCRUBBED: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
-    (ConnectedAccount, ("state_reason", "state_by", "deletion_detail", "label", "provider_user")),
+    (
+        ConnectedAccount,
+        ("state_reason", "state_by", "earlier", "deletion_detail", "label", "provider_user"),
+    ),
     (AppAccess, ("client_name", "detail")),
     (Allowance, ("ended_by",)),
     (Freeze, ("reason", "by", "by_name")),

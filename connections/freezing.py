@@ -19,7 +19,7 @@ from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.actor import Actor, Target
 from audit.compiled import compiled
 from audit.ledger import display
-from connections import scopes
+from connections import restrictions, scopes
 from connections.models import ConnectedAccount, Freeze, FrozenKind, Use
 from connections.refusals import TokenRefusal
 from connections.standing import EVERYTHING
@@ -130,9 +130,12 @@ def _commit_freeze(ctx: CommitContext) -> Committed:
 
 
 def _commit_unfreeze(ctx: CommitContext) -> Committed:
-    ended, _ = Freeze.objects.filter(kind=ctx.target.kind, name=ctx.target.name).delete()
-    if not ended:
+    placed = Freeze.objects.filter(kind=ctx.target.kind, name=ctx.target.name)
+    freeze = placed.select_for_update().first()
+    if freeze is None:
         raise Refused("not_frozen", "It is not frozen.")
+    restrictions.check(ctx, freeze.by)
+    freeze.delete()
     return _told(ctx)
 
 

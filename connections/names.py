@@ -59,6 +59,7 @@ def facts_of(account: ConnectedAccount) -> dict[str, object]:
         "account_id": str(account.id),
         "auth0_id": account.auth0_id,
         "state": str(account.state),
+        "since": rfc3339(account.state_since),
     }
 
 

@@ -63,7 +63,7 @@ def card(
     own, admin = lookup.is_owner(actor, account), "admin" in actor.roles
     live = account.state in {State.CONNECTED, State.NEEDS_RECONNECT}
     stands = standing or grounds.of(account)
-    undo = own and actions.can_undo(account) and account.state_by == actor.sub
+    undo = actions.can_undo(account) and actions.may_resume(actor, account)
     asleep = account.state == State.SUSPENDED
     return Card(
         account=account,
@@ -73,7 +73,7 @@ def card(
         can_undo=undo,
         can_resume=asleep and (admin or actions.may_resume(actor, account)),
         can_revoke=(own or admin) and (live or asleep),
-        can_suspend=(own or admin) and live,
+        can_suspend=(own or admin) and actions.may_be_suspended(actor, account),
         can_wake=(own or admin) and stands.code == Code.ASLEEP and stands.opens is None,
         standing=stands,
         past_us=past_us,

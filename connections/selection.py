@@ -18,16 +18,14 @@ from approvals.perform import Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Part, Stance, Verb
 from audit.actor import Target
 from audit.ledger.vocabulary import severity_rank
-from connections import actions, deletion, lookup, names, notices, scopes
-from connections.actions import GONE
-from connections.models import ConnectedAccount, State
+from connections import actions, deletion, names, scopes
+from connections.models import ConnectedAccount
 
 KIND: Final = "selection"
 REVOKE: Final = "selection.revoke"
 SUSPEND: Final = "selection.suspend"
 MOST: Final = 100
 """Accounts of one selection: as many as one page shows and one approval can name."""
-_STANDING: Final = (State.CONNECTED, State.NEEDS_RECONNECT)
 
 
 class SelectionParams(BaseModel):
@@ -106,7 +104,7 @@ def _revoke(ctx: CommitContext) -> Committed:
     """What was revoked by somebody else meanwhile is as it should be, and left alone."""
     parts, ended = [], set()
     for account in _accounts(ctx.target, ctx.params, lock=True):
-        if account.state in GONE:
+        if actions.is_revoked_for(ctx.actor, account):
             continue
         own = actions.begin_revocation(account, ctx)
         end = bool(ctx.params.get("end_sessions")) and account.owner not in ended
@@ -139,38 +137,32 @@ def _steps(account: ConnectedAccount, ctx: CommitContext, *, end: bool) -> tuple
 
 
 def _suspend(ctx: CommitContext) -> Committed:
-    parts = _suspended(ctx)
+    parts = []
+    for account in _accounts(ctx.target, ctx.params, lock=True):
+        if actions.may_be_suspended(ctx.actor, account):
+            actions.suspend_now(account, ctx)
+            parts.append(_part("connection.suspend", account))
     if not parts:
         raise Refused("not_connected", "None of these connections can be suspended.")
     return _whole(ctx, parts)
 
 
-def _suspended(ctx: CommitContext) -> list[Part]:
-    parts = []
-    for account in _accounts(ctx.target, ctx.params, lock=True):
-        if account.state not in _STANDING:
-            continue
-        actions.suspend_now(account, ctx)
-        if not lookup.is_owner(ctx.actor, account):
-            notices.tell_owner(account, "suspended", ctx.actor, ctx.reason)
-        parts.append(_part("connection.suspend", account))
-    return parts
-
-
 def _hold(ctx: CommitContext) -> Committed:
     """While the approval waits, the broker refuses each of them."""
-    return _whole(ctx, _suspended(ctx))
+    parts = []
+    for account in _accounts(ctx.target, ctx.params, lock=True):
+        if not actions.is_revoked_for(ctx.actor, account):
+            actions.hold_now(account, ctx)
+            parts.append(_part("connection.suspend", account))
+    return _whole(ctx, parts)
 
 
 def _release(ctx: CommitContext) -> Committed:
     """Undo exactly what `_hold` did: a suspension by another hand stays."""
     parts = []
     for account in _accounts(ctx.target, ctx.params, lock=True):
-        if account.state != State.SUSPENDED or account.held_by != ctx.approval:
-            continue
-        actions.give_back(account, ctx.actor)
-        notices.tell_owner(account, "resumed", ctx.actor, "The revocation was not approved.")
-        parts.append(_part("connection.resume", account))
+        if actions.release_now(account, ctx):
+            parts.append(_part("connection.resume", account))
     return _whole(ctx, parts)
 
 

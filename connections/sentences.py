@@ -97,7 +97,13 @@ def _act(words: str, event: PublicEvent) -> str:
 
 def connected(event: PublicEvent) -> str:
     """A member connected an account, or tried to."""
-    return _act("connected", event)
+    return _act("connected", event) + (
+        ", which others suspended before" if _stays_suspended(event) else ""
+    )
+
+
+def _stays_suspended(event: PublicEvent) -> bool:
+    return _data(event).get("state") == "suspended"
 
 
 def suspended(event: PublicEvent) -> str:
@@ -106,8 +112,12 @@ def suspended(event: PublicEvent) -> str:
 
 
 def resumed(event: PublicEvent) -> str:
-    """The broker hands out its tokens again."""
-    return _act("took back the revocation of" if _data(event).get("undoes") else "resumed", event)
+    """The broker gives its tokens again, unless another suspension lies under what was lifted."""
+    undone = bool(_data(event).get("undoes"))
+    if _stays_suspended(event):
+        words = "took back the revocation of" if undone else "lifted one suspension of"
+        return _act(words, event) + ", which stays suspended"
+    return _act("took back the revocation of" if undone else "resumed", event)
 
 
 def revoked(event: PublicEvent) -> str:

@@ -60,7 +60,9 @@ def rebuild(
 
 
 def _account(account: Account) -> dict[str, Any]:
-    return _plain(asdict(account) | {"uses": [asdict(use) for use in account.users]})
+    plain = asdict(account) | {"uses": [asdict(use) for use in account.users]}
+    del plain["reasons"]  # those that it had before
+    return _plain(plain)
 
 
 def _plain(told: dict[str, Any]) -> dict[str, Any]:

@@ -160,9 +160,11 @@ class Inventory:
             if name in data:
                 setattr(account, name, moment(data[name]) if data[name] else None)
         state = data.get("state")
-        if isinstance(state, str) and (state != account.state or event["action"] in _BEGINS):
-            account.state, account.state_since = state, when
-            account.state_reason = text(event["reason"])
+        since = moment(data["since"]) if isinstance(data.get("since"), str) else None
+        if isinstance(state, str) and since is not None:
+            account.turn(state, since, text(event["reason"]))
+        elif isinstance(state, str) and (state != account.state or event["action"] in _BEGINS):
+            account.turn(state, when, text(event["reason"]))
 
     def _account(self, event: Event) -> Account | None:
         data, target = event["data"], event["target"]

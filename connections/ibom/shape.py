@@ -47,6 +47,7 @@ class Account:
     last_used_at: datetime | None = None
     uses: dict[tuple[str, str], Used] = field(default_factory=dict)
     seen: dict[str, str] = field(default_factory=dict)  # application -> last UTC day, past us
+    reasons: dict[str, str] = field(default_factory=dict, compare=False)  # of its states, by since
 
     @property
     def users(self) -> list[Used]:
@@ -58,6 +59,13 @@ class Account:
         """When the last day began on which another application used it, past our broker."""
         last = max(self.seen.values(), default=None)
         return None if last is None else began(date.fromisoformat(last))
+
+    def turn(self, state: str, since: datetime, reason: str) -> None:
+        """Have a state since then; one that is returned to keeps the reason that it had."""
+        if (state, since) == (self.state, self.state_since):
+            return
+        self.state, self.state_since = state, since
+        self.state_reason = self.reasons.setdefault(since.isoformat(), reason)
 
     def stand(self, standing: Standing) -> None:
         """From now on say how it stands, instead of what was decided about it."""

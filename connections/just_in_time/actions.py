@@ -15,7 +15,7 @@ from approvals import clock, registry
 from approvals.perform import Refused
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.actor import Actor, Target
-from connections import actions, grounds, lookup, manifests, names, scopes
+from connections import actions, grounds, lookup, manifests, names, restrictions, scopes
 from connections.just_in_time.hours import BadHours
 from connections.just_in_time.setting import LONGEST_IDLE_H, OWNER, Setting, tightens
 from connections.models import ConnectedAccount, JustInTime, State
@@ -144,9 +144,11 @@ def asleep(account: ConnectedAccount) -> Standing:
 def _wake(ctx: CommitContext) -> Committed:
     account = ConnectedAccount.objects.select_for_update().get(pk=actions.account_of(ctx.target).pk)
     slept = asleep(account)
+    by_owner = grounds.setting_of(account.connection).wake == OWNER
+    restrictions.check(ctx, *([restrictions.A_SETTING] if by_owner else []))
     account.turn(State.CONNECTED, clock.now(), reason=ctx.reason, by=ctx.actor.sub)
     account.asleep_told = None
-    account.save()
+    restrictions.keep(account)
     return Committed(
         connection=account.connection,
         data={

@@ -44,7 +44,8 @@ class ConnectedAccount(models.Model):
     state = models.CharField(max_length=20, choices=State, default=State.CONNECTED)
     state_reason = models.CharField(max_length=200, blank=True)
     state_by = models.CharField(max_length=255, blank=True)  # subject; empty = ourselves
-    state_before = models.CharField(max_length=20, blank=True)  # what a suspension gives back
+    earlier = models.JSONField(default=list)  # what the state covers (`restrictions.Layer`)
+    barred = models.BooleanField(default=False)  # others restricted it, and nobody relaxed that
     state_since = models.DateTimeField()
     asleep_told = models.DateTimeField(null=True)  # when the trail was told that it fell asleep
     held_by = models.CharField(max_length=36, blank=True)  # the approval whose hold this is

@@ -21,7 +21,7 @@ from audit.actor import Actor, Target
 from auth0_client.errors import Auth0Error
 from connections import connecting, lookup, pending, scopes, wishes
 from connections.connecting import CREATE, DELETE, ConnectFailed
-from connections.models import State
+from connections.models import ConnectedAccount, State
 from outbound.errors import OutboundError
 from portal.connections_pages import flows
 from portal.connections_pages.flows import TokenFlow
@@ -198,8 +198,19 @@ def callback(request: HttpRequest) -> HttpResponse:
             "connect", "", "", False, sent["connection"], account_id=sent["account_id"]
         )
         return _failed(request, flow, failed)
-    messages.success(request, f"{title} is connected.")
+    _tell_connected(request, title, account)
     return redirect("connections:detail", account_id=account.id)
+
+
+def _tell_connected(request: HttpRequest, title: str, account: ConnectedAccount) -> None:
+    if account.state == State.CONNECTED:
+        messages.success(request, f"{title} is connected.")
+        return
+    messages.warning(
+        request,
+        f"{title} is connected and {account.get_state_display()}: somebody else restricted your "
+        f"{title} access before. An admin can resume it.",
+    )
 
 
 def _refusal(error: str, who: str) -> ConnectFailed:

@@ -16,7 +16,7 @@ from approvals.perform import Performed, Refused, perform
 from audit.actor import Actor, Target
 from connections import actions, grounds, impact, lookup, names, overview, scopes, told
 from connections.escalation import shown
-from connections.models import ConnectedAccount
+from connections.models import ConnectedAccount, State
 from portal.connections_pages.links import provider_settings
 from portal.identity.current import actor
 from portal.ops.refused import tell
@@ -190,6 +190,7 @@ def _perform(
     own = lookup.is_owner(me, account)
     if own and verb == "connection.revoke":  # the page itself shows the countdown and Undo
         return redirect("connections:mine")
+    account.refresh_from_db()
     messages.success(request, _done(verb, account))
     if own and verb in {"connection.resume", "connection.wake"}:
         return redirect("connections:mine")
@@ -210,6 +211,8 @@ def _done(verb: str, account: ConnectedAccount) -> str:
     return {
         "connection.revoke": f"{title} is revoked.",
         "connection.suspend": f"{title} is suspended: agents are refused until it is resumed.",
-        "connection.resume": f"{title} works again.",
+        "connection.resume": f"{title} works again."
+        if account.state != State.SUSPENDED
+        else f"{title} stays suspended: somebody else suspended it before.",
         "connection.wake": f"{title} is awake: agents get its tokens again.",
     }[verb]

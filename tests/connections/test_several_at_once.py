@@ -110,11 +110,12 @@ def test_a_denial_gives_back_exactly_what_it_held(
     travel(30)
     sweep()
     assert states() == [State.SUSPENDED, State.CONNECTED, State.CONNECTED]
-    assert len(events("connection.resumed")) == 2
+    left = sorted(one["data"]["state"] for one in events("connection.resumed"))
+    assert left == ["connected", "connected", "suspended"]
     assert not events("connection.revoked") and not Effect.objects.exists()
 
 
-def test_what_its_owner_revoked_meanwhile_is_left_alone(
+def test_what_its_owner_could_still_take_back_is_revoked_for_good(
     ids: list[str], phone: Phone, travel: Travel
 ) -> None:
     approval = decide("selection.revoke", ids).approval
@@ -124,7 +125,9 @@ def test_what_its_owner_revoked_meanwhile_is_left_alone(
     phone.approve(approval)
     assert answered(approval, travel).outcome == Outcome.APPROVED, approval.outcome_detail
     [whole] = events("selection.revoked")
-    assert (whole["data"]["number"], whole["data"]["left_alone"]) == (2, 1)
+    assert (whole["data"]["number"], whole["data"]["left_alone"]) == (3, 0)
+    with pytest.raises(Refused):
+        perform(owner, "connection.resume", Target("connection", ids[0]))
 
 
 def test_what_waits_about_one_of_them_is_overtaken(

@@ -410,10 +410,9 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "auth0_client.my_account": ("instance", "a request to Auth0, no row"),
     "connections.access.actions": ("instance", "commit and remote step of access.revoke"),
     "connections.access.reading": ("instance", "what Auth0 lists of applications"),
-    "connections.actions": ("instance", "commits of the verbs connection.*"),
-    "connections.arrival": ("ConnectedAccount", "commit of the verb connection.connect"),
+    "connections.arrival": ("instance", "commit of the verb connection.connect"),
     "connections.deletion": ("instance", "remote steps of connection.revoke"),
-    "connections.drift": ("ConnectedAccount instance", "what Auth0 says about an account"),
+    "connections.drift": ("instance", "what Auth0 says about an account"),
     "connections.erasing": ("Freeze ReviewItem instance", "drops what is an erased person's"),
     "connections.escalation.actions": (
         "Allowance ScopeRule instance",
@@ -424,7 +423,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "Attempts Escalation instance",
         "what was tried beyond a manifest, and how often",
     ),
-    "connections.freezing": ("Freeze", "commits of the verbs *.freeze and *.unfreeze"),
+    "connections.freezing": ("Freeze instance", "commits of the verbs *.freeze and *.unfreeze"),
     "connections.inventory.journal": (
         "AccountChange sql",
         "the beginning of the list of changed accounts, which triggers write",
@@ -433,7 +432,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "connections.inventory.telling": ("sql", "makes triggers and reads which there are"),
     "connections.looks": ("PersonLook", "people to compare with Auth0 soon"),
     "connections.just_in_time.actions": (
-        "JustInTime instance",
+        "JustInTime",
         "commits of the verbs connection.restrict, relax and wake",
     ),
     "connections.just_in_time.dozing": ("instance", "that the trail was told of a sleep"),
@@ -445,6 +444,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "connections.observed": ("ConnectedAccount Use", "which agent used what, and when"),
     "connections.pending": ("ConnectedAccount instance", "deletions that wait for their owner"),
     "connections.reconcile": ("ConnectedAccount ConnectionSetting", "what Auth0 has"),
+    "connections.restrictions": ("instance", "commits of the verbs connection.* and selection.*"),
     "connections.reviews.actions": ("Review ReviewItem instance", "commits of the verbs review.*"),
     "connections.reviews.alive": ("instance", "that who opens or closes a review lives"),
     "connections.reviews.asked": (

@@ -73,7 +73,7 @@ KEPT: Final[tuple[tuple[str, str, str], ...]] = (
     ("approvals.Person", "iss", IDS),
     ("approvals.PolicyVersion", "digest approval operation", IDS),
     ("connections.AppAccess", "iss kind audiences scopes state operation", IDS),
-    ("connections.ConnectedAccount", "iss connection grant state state_before held_by", IDS),
+    ("connections.ConnectedAccount", "iss connection grant state held_by", IDS),
     ("connections.ConnectedAccount", "operation source last_agent last_skill", CLEAR),
     ("connections.ConnectedAccount", "last_failure auth0_used_by auth0_failure", IDS),
     ("connections.AccountChange", "mark", "random"),
