@@ -50,7 +50,7 @@ _BY_STATUS: Final[dict[int, type[Auth0Error]]] = {
 }
 _LIMIT_CODES: Final = frozenset({"too_many_requests", "rate_limited", "slow_down"})
 _OUTAGE_CODES: Final = frozenset({"server_error", "temporarily_unavailable"})
-_SCOPE: Final = re.compile(r"[a-z_]+(?::[a-z_]+)+")
+_SCOPE: Final = re.compile(r"(?<![a-z_])[a-z_]++(?::[a-z_]+)+")
 _LATEST_RESET: Final = 4_102_444_800
 
 

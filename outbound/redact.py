@@ -41,7 +41,8 @@ SECRET_NAMES: Final = frozenset(
 
 _SHORTEST_LITERAL: Final = 4
 _names = "|".join(sorted(map(re.escape, SECRET_NAMES), key=len, reverse=True))
-_JWT: Final = re.compile(r"eyJ[\w-]{4,}\.[\w-]+(?:\.[\w-]*){0,3}")
+# One attempt for each run of [\w-], at its first `eyJ`: time linear in the text.
+_JWT: Final = re.compile(r"(?<![\w-])((?>[\w-]*?(?=eyJ)))[\w-]{7,}+\.[\w-]+(?:\.[\w-]*){0,3}")
 _SCHEME: Final = re.compile(r"\b(Bearer|DPoP|Basic|Splunk)\s+[^\s,;\"']+", re.IGNORECASE)
 _PAIR: Final = re.compile(
     rf"(?P<name>\b(?:{_names})\b[\"']?\s*[=:]\s*)(?P<quote>[\"']?)(?P<value>[^\s&\"',;)}}\]]+)",
@@ -54,7 +55,7 @@ def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SHORTEST_LITERAL:
             text = text.replace(secret, HIDDEN)
-    text = _JWT.sub(HIDDEN, text)
+    text = _JWT.sub(rf"\1{HIDDEN}", text)
     text = _SCHEME.sub(rf"\1 {HIDDEN}", text)
     return _PAIR.sub(rf"\g<name>\g<quote>{HIDDEN}", text)
 

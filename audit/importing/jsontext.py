@@ -11,10 +11,13 @@ from typing import Any, Final
 from audit.ledger.canonical import MAX_SAFE_INTEGER
 
 _MAX_DEPTH: Final = 24
+_MAX_PARSED: Final = 4 * 2**20
 
 
 def load(text: str) -> Any:
-    """The value a text holds; None when it is no JSON."""
+    """The value a text holds; None when it is no JSON, or more than 4 MiB of it."""
+    if len(text) > _MAX_PARSED:
+        return None
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

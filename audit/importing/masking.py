@@ -2,7 +2,9 @@
 
 DefenseClaw stores what agents did, and agents are careless: command lines, headers and scan
 excerpts carry tokens. What looks like a secret is replaced by `[masked: <what it looked like>]`.
-The digest of the exact row is kept, so the source can still be compared.
+A text beyond `cut.BOUND` characters is cut (`audit.ledger.cut`). The digest of the exact row is
+kept, so the source can still be compared. Every pattern takes time linear in the text:
+`tests/house/test_patterns_over_foreign_text_are_linear.py`.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from functools import cache
 from typing import Any, Final
 
 import orjson
+
+from audit.ledger import cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,8 @@ _NAMES: Final = (
 )
 # Words, numbers and marks that stand where a secret would, but are none.
 _HARMLESS: Final = (
-    r"(?!(?:null|none|true|false|undefined|redacted|masked|\d{1,9}|\*+)\b|\[masked|<|\$\{|\*{3})"
+    r"(?!(?:null|none|true|false|undefined|redacted|masked|\d{1,9}|\*+)\b"
+    r"|\[masked|\[cut|<|\$\{|\*{3})"
 )
 
 _SHAPES: Final = (
@@ -47,7 +52,12 @@ _SHAPES: Final = (
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
         re.DOTALL,
     ),
-    _shape("JWT", "eyj", r"\beyJ[\w-]{6,}\.[\w-]{2,}(?:\.[\w-]*){0,3}"),
+    # One attempt for each run of [\w-]: at its first `eyJ`, which decides for the later ones.
+    _shape(
+        "JWT",
+        "eyj",
+        r"(?<![\w-])(?P<keep>(?>[\w-]*?\b(?=eyJ)))[\w-]{9,}+\.[\w-]{2,}(?:\.[\w-]*){0,3}",
+    ),
     _shape("AWS key", "akia asia", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
     _shape(
         "GitHub token",
@@ -64,7 +74,7 @@ _SHAPES: Final = (
     _shape(
         "Authorization",
         "authorization",
-        r"(?i)(?P<keep>\bauthorization[\"'\\]*\s*[:=]\s*[\"'\\]*)(?!\[masked)"
+        r"(?i)(?P<keep>\bauthorization[\"'\\]*\s*[:=]\s*[\"'\\]*)(?!\[masked|\[cut)"
         r"(?:[a-z]{3,10}\s+)?[^\s\"'\\,;]{4,}",
     ),
     _shape(
@@ -88,7 +98,8 @@ _SHAPES: Final = (
 )
 _SECRET_NAME: Final = re.compile(rf"(?i)(?:^|[._-]|[a-z])(?:{_NAMES})$")
 _BY_NAME: Final = _SHAPES[-1]
-_ESCAPED: Final = re.compile(r"\\+u00(?!22|5[Cc])([2-7][0-9A-Fa-f])")
+_NOT_HARMLESS: Final = re.compile(_HARMLESS + r".{4}", re.IGNORECASE | re.DOTALL)
+_ESCAPED: Final = re.compile(r"(?<!\\)\\++u00(?!22|5[Cc])([2-7][0-9A-Fa-f])")
 _HINTS: Final = tuple(sorted({hint for shape in _SHAPES for hint in shape.hints}))
 # Most hints share a piece, and a text without the piece has none of them.
 _PIECES: Final = ("key", "gh", "k-", "sig", "code=", "pass")
@@ -105,16 +116,18 @@ class Masker:
     Give it everything that it will be called with, or that contains it.
     """
 
-    __slots__ = ("_shapes", "count")
+    __slots__ = ("_long", "_shapes", "count")
 
     def __init__(self, *values: Any) -> None:
-        hints = _found(_lowered(values))
+        lower = _lowered(values)
+        hints = _found(lower)
         self._shapes = [s for s in _SHAPES if hints.intersection(s.hints)] if hints else []
+        self._long = len(lower) > cut.BOUND
         self.count = 0
 
     def __call__(self, value: Any) -> Any:
-        """The value with secrets masked; the same object where there is none."""
-        if not self._shapes:
+        """The value with secrets masked and long texts cut; the same object where nothing is."""
+        if not self._shapes and not self._long:
             return value
         masked, count = _masked(value, self._shapes)
         self.count += count
@@ -122,14 +135,18 @@ class Masker:
 
 
 def mask(value: Any) -> Any:
-    """The value with secrets masked, whatever its shape; the same object where there is none."""
+    """The value, whatever its shape, with secrets masked and long texts cut.
+
+    The same object where there is neither.
+    """
     return Masker(value)(value)
 
 
 @cache
 def fingerprint() -> str:
     """What tells this version's idea of a secret from another's."""
-    return "\n".join(f"{s.pattern.pattern} {s.replacement} {s.hints}" for s in _SHAPES)
+    shapes = "\n".join(f"{s.pattern.pattern} {s.replacement} {s.hints}" for s in _SHAPES)
+    return f"{shapes}\n{cut.BOUND}"
 
 
 def _found(lower: str) -> set[str]:
@@ -171,12 +188,13 @@ def _masked(value: Any, shapes: Sequence[_Shape]) -> tuple[Any, int]:
         return _mask_text(value, shapes)
     if isinstance(value, dict):
         pairs = {key: _member(key, member, shapes) for key, member in value.items()}
+        same = all(new is value[key] for key, (new, _) in pairs.items())
         count = sum(n for _, n in pairs.values())
-        return ({key: new for key, (new, _) in pairs.items()}, count) if count else (value, 0)
+        return value if same else {key: new for key, (new, _) in pairs.items()}, count
     if isinstance(value, list | tuple):
         items = [_masked(item, shapes) for item in value]
-        count = sum(n for _, n in items)
-        return ([new for new, _ in items], count) if count else (value, 0)
+        same = all(new is old for (new, _), old in zip(items, value, strict=True))
+        return value if same else [new for new, _ in items], sum(n for _, n in items)
     return value, 0
 
 
@@ -187,17 +205,22 @@ def _member(key: Any, value: Any, shapes: Sequence[_Shape]) -> tuple[Any, int]:
         and isinstance(key, str)
         and _SECRET_NAME.search(key)
     )
-    if named and re.match(_HARMLESS + r".{4}", value, re.IGNORECASE | re.DOTALL):
+    if named and _NOT_HARMLESS.match(value):
         return "[masked: secret]", 1
     return _masked(value, shapes)
 
 
 def _mask_text(text: str, shapes: Sequence[_Shape]) -> tuple[str, int]:
-    masked, count = _legible(text), 0
+    start = cut.start_of(text)
+    masked, count = _legible(start) if shapes else start, 0
     for shape in shapes:
         masked, found = shape.pattern.subn(shape.replacement, masked)
         count += found
-    return (masked, count) if count else (text, 0)
+    if not count:
+        masked = start
+    if start is not text or len(masked) > cut.BOUND:
+        masked = cut.cut(masked, text)
+    return masked, count
 
 
 def _legible(text: str) -> str:

@@ -24,14 +24,14 @@ _BY_ACTION: Final = (
     (re.compile(r"(?:gateway-)?approval-(?:request|requested|pending)\Z"), "pending"),
     (
         re.compile(
-            r".*-denied\Z|guardrail-block\Z|network-egress-blocked\Z|inspect-tool-block\Z"
-            r"|gateway-tool-call-blocked\Z|install-(?:rejected|blocked)\Z|mcp-set-blocked\Z"
-            r"|api-auth-failure\Z"
+            r"\A(?:.*-denied|guardrail-block|network-egress-blocked|inspect-tool-block"
+            r"|gateway-tool-call-blocked|install-(?:rejected|blocked)|mcp-set-blocked"
+            r"|api-auth-failure)\Z"
         ),
         "denied",
     ),
     (
-        re.compile(r".*[-.](?:failed|failure|error|malformed|close_error|drain_timeout)\Z"),
+        re.compile(r"\A.*[-.](?:failed|failure|error|malformed|close_error|drain_timeout)\Z"),
         "failure",
     ),
 )

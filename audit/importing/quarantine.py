@@ -20,12 +20,11 @@ REASONS: Final = {
     "missing_action": "no action",
     "unusable_id": "no usable id",
     "not_utf8": "text that is not UTF-8",
-    "too_large": "more than 2 MiB",
+    "too_large": "more than 2 MiB",  # by versions before texts were cut
     "not_recordable": "a value that no entry can hold",
 }
 """Why a row is set aside, in words that follow "has"."""
 
-MAX_ROW_BYTES: Final = 2 * 2**20
 LISTED: Final = 500
 """So many rows are listed in the event of an import; all of them are in `QuarantinedRow`."""
 
@@ -43,8 +42,6 @@ class Rejected:
 
 def fault(row: SourceRow) -> Rejected | None:
     """What keeps a row from being read at all, whatever it says."""
-    if row.size > MAX_ROW_BYTES:
-        return Rejected(row, "too_large", f"the row has about {row.size:,} bytes")
     if all(v.isascii() for v in row.values.values() if isinstance(v, str)):
         return None
     broken = [column for column, value in row.values.items() if _is_broken(value)]

@@ -8,8 +8,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from . import cut, ocsf, rows
 from . import entry as entries
-from . import ocsf, rows
 
 type Differs = Callable[[dict[str, Any]], str]
 """Tells the first member in which a row differs from an event; empty where it does not."""
@@ -70,7 +70,8 @@ def _by_member(row: dict[str, Any]) -> Differs:
 def _same(entry: Any, row: Any) -> bool:
     """Whether a row says what its entry says, as far as the entry's values are open.
 
-    What is masked in the row looked like a secret; what is hidden here was erased or withheld.
+    What is masked in the row looked like a secret; what is hidden here was erased or withheld; of
+    a text that the row cuts it has the digest.
     """
     if entry == row or entry == entries.ERASED or row == entries.ERASED:
         return True
@@ -78,7 +79,9 @@ def _same(entry: Any, row: Any) -> bool:
         return entry.keys() == row.keys() and all(_same(entry[k], row[k]) for k in entry)
     if isinstance(entry, list) and isinstance(row, list):
         return len(entry) == len(row) and all(map(_same, entry, row))
-    return isinstance(entry, str) and isinstance(row, str) and _MASKED in row
+    if not isinstance(entry, str) or not isinstance(row, str):
+        return False
+    return _MASKED in row or cut.is_cut_of(row, entry)
 
 
 def _csv(file: bytes) -> Iterator[tuple[int, Differs]]:
@@ -95,7 +98,8 @@ def _by_column(row: dict[str, str]) -> Differs:
                 continue
             said = "" if (cell := rows.safe_cell(read(event))) is None else str(cell)
             hidden = rows.ERASED in (said, row[name]) or '"erased":true' in said
-            if hidden or _MASKED in row[name] or _says(said, row[name]):
+            changed = _MASKED in row[name] or cut.MARK in row[name]
+            if hidden or changed or _says(said, row[name]):
                 continue
             return name
         return ""

@@ -12,7 +12,7 @@ _BROWSERS: Final = (
     ("Samsung Internet", r"SamsungBrowser/(\d+)"),
     ("Firefox", r"(?:Firefox|FxiOS)/(\d+)"),
     ("Chrome", r"(?:HeadlessChrome|Chrome|CriOS)/(\d+)"),
-    ("Safari", r"Version/(\d+)[\d.]* (?:Mobile/\S+ )?Safari/"),
+    ("Safari", r"Version/(\d++)[\d.]*+ (?:Mobile/\S++ )?Safari/"),
     ("curl", r"^curl/(\d+)"),
 )
 _SYSTEMS: Final = (

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from audit import importing
-from audit.importing import quarantine
 from audit.ledger import entry
 from audit.models import QuarantinedRow
 from tests.audit import imports
@@ -44,7 +43,6 @@ def path(tmp_path: Path) -> Path:
         ({"id": b"\x00\x01"}, "unusable_id"),
         ({"id": "x" * 201}, "unusable_id"),
         ({"id": "line\nbreak"}, "unusable_id"),
-        ({"details": "x" * (quarantine.MAX_ROW_BYTES + 1)}, "too_large"),
     ],
 )
 def test_a_bad_row_is_set_aside_with_its_reason(

@@ -101,7 +101,7 @@ def _action(value: str) -> str:
     if _ACTION.fullmatch(value):
         return value
     nearest = re.sub(r"[^a-z0-9_.:*-]+", "_", value.lower().replace(" ", "."))
-    nearest = re.sub(r"\.*\*+.*$", ".*", nearest).lstrip("0123456789._:*-")
+    nearest = re.sub(r"(?<!\.)\.*+\*+.*$", ".*", nearest).lstrip("0123456789._:*-")
     raise BadValue("is an action such as skill.blocked or a family such as skill.*", nearest)
 
 

@@ -30,7 +30,6 @@ SET_ASIDE: dict[str, tuple[dict[str, Any], str]] = {
     "NUL in the time": ({"timestamp": f"{GOOD}\0"}, "bad_time"),
     "no action": ({"action": "  "}, "missing_action"),
     "not UTF-8": ({"details": b"caf\xe9 \xff"}, "not_utf8"),
-    "2 MiB": ({"details": "x" * (2 * 2**20 + 1)}, "too_large"),
 }
 IMPORTED: dict[str, dict[str, Any]] = {
     "binary details": {"details": b"\x00\xff\xfe"},
@@ -43,6 +42,8 @@ IMPORTED: dict[str, dict[str, Any]] = {
     "half a character in JSON": {"details": '{"a":"\\ud800"}'},
     "100,000 levels": {"details": "[" * 100_000 + "]" * 100_000},
     "no JSON": {"details": '{"a":'},
+    "2 MiB": {"details": "x" * (2 * 2**20 + 1)},
+    "5 MiB of JSON": {"details": '{"a":"' + "x" * (5 * 2**20) + '"}'},
     "severity nobody knows": {"severity": "APOCALYPTIC"},
 }
 
