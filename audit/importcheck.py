@@ -34,19 +34,22 @@ class ImportChecker:
         raw = [one for one in batch if _imported(one.document)]
         if not raw:
             return
-        first = [one for one in raw if one.document["action"] != changed.ACTION]
-        wanted = [one.id for one in first] + [
-            UUID(one.document["data"]["first_event"]) for one in raw if one not in first
-        ]
-        memory, broken = each(wanted, _remembered)
-        for one in raw:
-            origin = one.id if one in first else UUID(one.document["data"]["first_event"])
+        origins = [_origin(one) for one in raw]
+        memory, broken = each(origins, _remembered)
+        for one, origin in zip(raw, origins, strict=True):
             if origin in broken:
                 problem = f"what is remembered of its import cannot be read: {broken[origin]}"
             else:
                 problem = _readable(one, origin, memory.get(origin, []))
             if problem:
                 self._findings.add("import", problem, one.index, one.id)
+
+
+def _origin(one: Examined) -> UUID:
+    """The event that the row of an imported entry first became."""
+    if one.document["action"] != changed.ACTION:
+        return one.id
+    return UUID(one.document["data"]["first_event"])
 
 
 def tells_of(document: dict[str, Any]) -> bool:

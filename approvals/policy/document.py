@@ -7,6 +7,7 @@ that people and programs send; what no document may say is in `floor`.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
@@ -91,7 +92,7 @@ class Document(_Strict):
     @model_validator(mode="after")
     def _names_are_known(self) -> Document:
         ids = [rule.id for rule in self.rules]
-        for twice in {name for name in ids if ids.count(name) > 1}:
+        for twice in (name for name, times in Counter(ids).items() if times > 1):
             raise ValueError(f"two rules are called {twice}")
         for rule in self.rules:
             if not rule.group:

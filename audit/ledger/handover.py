@@ -17,6 +17,7 @@ from .checkpoint import LOG_KEY_TYPES, parse_size
 from .note import ED25519, NoteError, VerifierKey
 
 SCHEMA: Final = "ata.ledger-keys.v1"
+MAX_STATEMENTS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def follow(
             not.
     """
     found = [note.parse_vkey(one) if isinstance(one, str) else one for one in trusted]
-    waiting = [(text, parse(text)) for text in statements]
+    waiting = [(text, parse(text)) for text in limited(statements)]
     while True:
         ready = [one for one in waiting if signing(one[1].old, found)]
         if not ready:
@@ -111,6 +112,18 @@ def follow(
             note.verify(text, signing(said.old, found))
             found += said.new
         waiting = [one for one in waiting if one not in ready]
+
+
+def limited(statements: Iterable[str]) -> list[str]:
+    """The statements, each once.
+
+    Raises:
+        NoteError: they are more than MAX_STATEMENTS.
+    """
+    found = list(dict.fromkeys(statements))
+    if len(found) > MAX_STATEMENTS:
+        raise NoteError(f"more than {MAX_STATEMENTS:,} statements about keys are refused")
+    return found
 
 
 def signing(old: Iterable[VerifierKey], trusted: Iterable[VerifierKey]) -> list[VerifierKey]:

@@ -189,7 +189,7 @@ def trail(statements: Iterable[str], trusted: Iterable[str | VerifierKey]) -> Tr
         NoteError: a statement that is malformed or not signed by those that it names; a log that
             is said to go on under two names, or under one that it had before.
     """
-    told = list(dict.fromkeys(statements))
+    told = handover.limited(statements)
     renewals = [one for one in told if not is_move(one)]
     waiting = [(text, parse(text)) for text in told if is_move(text)]
     found = [note.parse_vkey(one) if isinstance(one, str) else one for one in trusted]

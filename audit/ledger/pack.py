@@ -329,7 +329,8 @@ def _compare(manifest: Mapping[str, Any], held: Mapping[str, bytes]) -> None:
     named = [one["name"] for one in manifest["members"]]
     if missing := [name for name in named if name not in held]:
         raise PackError(MEMBERS_CHECK, f"{missing[0]} is missing")
-    if unknown := [name for name in held if name not in named]:
+    known = set(named)
+    if unknown := [name for name in held if name not in known]:
         raise PackError(MEMBERS_CHECK, f"the manifest does not name {unknown[0]}")
     if list(held) != named or named != sorted_names(named):
         raise PackError(MEMBERS_CHECK, "the members stand in another order")

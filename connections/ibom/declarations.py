@@ -169,7 +169,8 @@ def _followed(decision: Decision, states: Mapping[str, str], excess: Mapping[str
 def _mapped(
     requirement: str, review: Reviewed, told: list[Decision], good: list[Decision], words: str
 ) -> dict[str, Any]:
-    rest = [one for one in told if one not in good]
+    counted = {id(one) for one in good}
+    rest = [one for one in told if id(one) not in counted]
     found: dict[str, Any] = {
         "requirement": requirement,
         "claims": [_ref(review, one) for one in good],

@@ -5,6 +5,7 @@ Everything travels in the form, so that it works without scripts and nothing is 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -141,9 +142,9 @@ class Draft:
                 rule.sentence = ""
 
     def _names_twice(self) -> None:
-        names = [group.name for group in self.groups]
+        names = Counter(group.name for group in self.groups)
         for place, group in enumerate(self.groups):
-            if names.count(group.name) > 1:
+            if names[group.name] > 1:
                 group.error = "Two groups have this name."
                 self.errors.append((f"g{place}-name", group.error))
 

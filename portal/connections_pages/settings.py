@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 from zoneinfo import available_timezones
@@ -35,7 +36,7 @@ def settings(request: HttpRequest) -> HttpResponseBase:
     """Every connection with what is set for it, in words."""
     ground, kept = grounds.now(), {row.name: row for row in JustInTime.objects.all()}
     asleep = grounds.standing_as(ConnectedAccount.objects.all(), Code.ASLEEP, ground, clock.now())
-    sleeping = list(asleep.values_list("connection", flat=True))
+    sleeping = Counter(asleep.values_list("connection", flat=True))
     waiting = _waiting()
     rows = [
         {
@@ -43,7 +44,7 @@ def settings(request: HttpRequest) -> HttpResponseBase:
             "title": scopes.title(name),
             "words": ground.settings.get(name, Setting()).in_words(scopes.title(name)),
             "kept": kept.get(name),
-            "asleep": sleeping.count(name),
+            "asleep": sleeping[name],
             "asked": waiting.get(name),
         }
         for name in _names(kept)

@@ -15,8 +15,8 @@ class BodyLimits:
     """Refuse bodies that are compressed, of unsaid length, or larger than we hold in memory.
 
     A compressed body would be small on the wire and large in memory; a body of unsaid length would
-    be read as an empty one (WSGI has no other way). The form pages and `/v1` share one limit,
-    DATA_UPLOAD_MAX_MEMORY_SIZE.
+    be read as an empty one (WSGI has no other way). Few endpoints take up to
+    DATA_UPLOAD_MAX_MEMORY_SIZE (`_LARGE`), all others ORDINARY bytes.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -37,12 +37,24 @@ class BodyLimits:
         )
 
 
+ORDINARY: Final = 512 * 1024
+_LARGE: Final = (
+    "/v1/audit/events",  # a thousand events at once
+    "/v1/ingest/",  # what Auth0 streams
+    "/v1/policy",  # sixty rules, groups of a hundred people
+    "/approvals/policy/",
+)
 _LIMIT_WORDS: Final = "The body is too large: at most {:,} bytes. Send less at once."
 
 
-def too_large() -> Problem:
+def limit_of(path: str) -> int:
+    """The most bytes that the body of a request to a path may have."""
+    most = int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+    return most if path.startswith(_LARGE) else min(most, ORDINARY)
+
+
+def too_large(limit: int) -> Problem:
     """413 with the limit in words (RFC 9110 section 15.5.14)."""
-    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     return Problem(413, "too_large", _LIMIT_WORDS.format(limit), limit=limit)
 
 
@@ -63,8 +75,8 @@ def refused(request: HttpRequest) -> Problem | None:
         )
     if length.isascii() and length.isdigit():
         # Digits beyond the twentieth are not worth a conversion.
-        if len(length) > 20 or int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            return too_large()
+        if len(length) > 20 or int(length) > limit_of(request.path):
+            return too_large(limit_of(request.path))
     elif length:
         return Problem(400, "bad_request", "Content-Length is not a number.")
     return None
