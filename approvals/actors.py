@@ -28,7 +28,7 @@ def from_json(value: dict[str, Any]) -> Actor:
     """The actor that `to_json` wrote; an empty object is the system itself."""
     if not value:
         return SYSTEM
-    plain = {
+    plain: dict[str, Any] = {
         k: str(value.get(k, ""))
         for k in ("iss", "sub", "name", "email", "via", "session", "request", "ip", "agent")
     }

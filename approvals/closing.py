@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -119,7 +120,7 @@ def _commit(approval: Approval, person: Actor, approved: dict[int, Ask]) -> Done
     ]
     return commit_now(
         verb=registry.get(approval.verb),
-        actor=actors.from_json(approval.requester) if approval.requester_sub else person,
+        actor=_requester_now(approval) if approval.requester_sub else person,
         target=_target(approval),
         params=approval.params,
         reason=approval.reason,
@@ -144,10 +145,7 @@ def no_longer_true(approval: Approval, approver: Actor) -> str:
         return "state_changed"
     if approval.requester_sub:
         asked = people.find(approval.requester_iss, approval.requester_sub)
-        requester = actors.from_json(approval.requester)
-        if asked is None or not policy.may(
-            Actor(iss=requester.iss, sub=requester.sub, roles=frozenset(asked.roles)), verb, target
-        ):
+        if asked is None or not policy.may(_requester_now(approval), verb, target):
             return "requester_lost_role"
     return _rule_broken(approval)
 
@@ -185,7 +183,7 @@ def _requester_now(approval: Approval) -> Actor:
         return actors.from_json({})
     known = people.find(approval.requester_iss, approval.requester_sub)
     roles = frozenset(known.roles) if known else frozenset()
-    return Actor(iss=approval.requester_iss, sub=approval.requester_sub, roles=roles)
+    return replace(actors.from_json(approval.requester), roles=roles)
 
 
 def _may_approve(rule: dict[str, Any], person: Person) -> bool:

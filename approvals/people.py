@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.db import transaction
 from django.db.models import Q, QuerySet, Value
 
 from approvals import clock
@@ -14,8 +16,16 @@ from approvals.models import Passkey, Person
 from approvals.models.person import HasRole, HasRoles
 from audit.actor import Actor
 from audit.compiled import compiled
+from auth0_client.id_token import LEEWAY_S
 
 log = logging.getLogger(__name__)
+
+LEEWAY: Final = timedelta(seconds=LEEWAY_S)
+"""How far the issuer's clock may be ahead of ours."""
+_NOTED: Final = (
+    *("name", "email", "roles", "phone", "updated", "listed_as"),
+    *("roles_read_at", "roles_issued_at"),
+)
 
 
 def note_person(
@@ -24,20 +34,94 @@ def note_person(
     sub: str,
     name: str = "",
     email: str = "",
-    roles: Iterable[str],
+    roles: Iterable[str] | None,
     phone: bool | None = None,
-    at: datetime | None = None,
+    read_at: datetime | None = None,
 ) -> Person:
-    """Record what the issuer said about a person, at sign-in or from its directory."""
-    defaults = {
-        "name": name[:200],
-        "email": email[:254],
-        "roles": sorted(set(roles)),
-        "updated": at or clock.now(),
-    }
+    """Record what the directory has about a person.
+
+    Args:
+        roles: the roles that it assigns; None where it manages none: they stay as they are.
+        phone: whether a phone is enrolled; None: it does not say.
+        read_at: when the read of the person began.
+    """
+    values: dict[str, Any] = {"name": name, "email": email}
     if phone is not None:
-        defaults["phone"] = phone
-    person, _ = Person.objects.update_or_create(iss=iss, sub=sub, defaults=defaults)
+        values["phone"] = phone
+    with transaction.atomic():
+        person = _locked(iss, sub)
+        if roles is not None:
+            newest = read_at is None or not _is_older(read_at, person)
+            _write_roles(person, roles, raises=newest)
+            person.roles_read_at = read_at if newest else person.roles_read_at
+        return _save(person, values)
+
+
+def note_sign_in(
+    *, iss: str, sub: str, name: str, email: str, roles: Iterable[str], issued_at: datetime
+) -> Person:
+    """Record what an ID token has about a person who signed in.
+
+    It always lowers their roles. It raises them only where it was issued after the directory's last
+    read of this person began (`LEEWAY` against the caller) and is not older than the last sign-in.
+    """
+    with transaction.atomic():
+        person = _locked(iss, sub)
+        _write_roles(person, roles, raises=_is_newest(person, issued_at))
+        person.roles_issued_at = max(issued_at, person.roles_issued_at or issued_at)
+        return _save(person, {"name": name, "email": email})
+
+
+def roles_in_force(person: Person | None, claimed: Iterable[str], issued_at: datetime) -> set[str]:
+    """Roles that a token of `issued_at` gives its bearer: those it claims, without those that the
+    person has lost since then."""
+    roles = set(claimed)
+    if person is None or _is_newest(person, issued_at):
+        return roles
+    return roles & set(person.roles)
+
+
+def with_current_roles(actor: Actor) -> Actor:
+    """The actor with the roles that are in force now; unchanged where the person is not known."""
+    person = find(actor.iss, actor.sub) if actor.sub else None
+    if person is None:
+        return actor
+    roles = actor.roles & set(person.roles)
+    if actor.roles_issued_at is not None:
+        roles = frozenset(roles_in_force(person, actor.roles, actor.roles_issued_at))
+    return actor if roles == actor.roles else replace(actor, roles=roles)
+
+
+def _is_newest(person: Person, issued_at: datetime) -> bool:
+    """Whether a token is newer than all that is known of a person's roles."""
+    read_at, known = person.roles_read_at, person.roles_issued_at
+    if read_at is not None and issued_at <= read_at + LEEWAY:
+        return False
+    return known is None or issued_at >= known
+
+
+def _is_older(read_at: datetime, person: Person) -> bool:
+    known = filter(None, (person.roles_read_at, person.roles_issued_at))
+    return any(read_at < one for one in known)
+
+
+def _locked(iss: str, sub: str) -> Person:
+    """The person's row, locked for the caller's transaction."""
+    known = Person.objects.select_for_update()
+    person, _ = known.get_or_create(iss=iss, sub=sub, defaults={"updated": clock.now()})
+    return person
+
+
+def _write_roles(person: Person, roles: Iterable[str], *, raises: bool) -> None:
+    wanted = set(roles)
+    person.roles = sorted(wanted if raises else wanted & set(person.roles))
+
+
+def _save(person: Person, values: dict[str, Any]) -> Person:
+    person.name, person.email = values["name"][:200], values["email"][:254]
+    person.phone = values.get("phone", person.phone)
+    person.updated = clock.now()
+    person.save(update_fields=_NOTED)
     return person
 
 

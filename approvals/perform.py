@@ -185,7 +185,7 @@ def _commit(
         locking.lock_target(request.target.kind, request.target.name)
         done = commit_now(
             verb=request.verb,
-            actor=request.actor,
+            actor=_judged_again(request),
             target=request.target,
             params=request.params,
             reason=request.reason,
@@ -200,6 +200,26 @@ def _commit(
         performed = Performed(operation=operation, event_id=done.event_id, effects=done.effects)
         before_commit(performed)
     return performed
+
+
+def _judged_again(request: _Request) -> Actor:
+    """The actor with the roles in force at the commit.
+
+    Raises:
+        Refused: `not_permitted`: with those the decision is not theirs to take at once.
+    """
+    actor = people.with_current_roles(request.actor)
+    if actor.roles == request.actor.roles:
+        return actor
+    rule = policy.decide(actor, request.verb, request.target, request.severity, request.policy)
+    if rule.kind != "commit":
+        lost = " and ".join(sorted(request.actor.roles - actor.roles))
+        raise Refused(
+            "not_permitted",
+            f"You no longer have the role {lost}: Auth0 or your last sign-in no longer lists it. "
+            "Sign in again if it was assigned to you since.",
+        )
+    return actor
 
 
 def _ask(

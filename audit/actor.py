@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from audit.ledger.commitment import subject_key
 
@@ -34,7 +35,8 @@ class Subject:
 class Actor:
     """Who did it, through which door. `evidence` is that of the actor's sign-in (human level H1).
 
-    `via` is one of web, api, cli, phone, task, import, tenant, broker.
+    `via` is one of web, api, cli, phone, task, import, tenant, broker. `roles_issued_at` is when
+    the token with these roles was issued; None where the directory of people decides on them.
     """
 
     iss: str
@@ -48,6 +50,7 @@ class Actor:
     ip: str = ""
     agent: str = ""
     evidence: tuple[EvidenceRef, ...] = field(default=())
+    roles_issued_at: datetime | None = field(default=None, compare=False)
 
     @property
     def key(self) -> str:

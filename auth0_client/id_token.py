@@ -13,6 +13,8 @@ from auth0_client.jwt import Claims, KeySource, open_token
 
 _TYPES: Final = frozenset({"", "jwt"})
 LEEWAY_S: Final = 60.0
+ISSUED_WITHIN_S: Final = 3600.0
+"""An ID token answers a request of minutes ago: an older one is a replay, whatever its expiry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ def verify_id_token(
 
     ``nonce`` None is for answers to requests that carry none (CIBA, refresh): a nonce in the
     token is then refused too. ``max_age`` and ``leeway`` are seconds. ``at_hash`` is checked
-    whenever the token has one and ``access_token`` is given.
+    whenever the token has one and ``access_token`` is given. A token that was issued more than
+    ``ISSUED_WITHIN_S`` ago is refused, whatever its expiry and nonce.
 
     Raises:
         TokenRefused: with the code of the first check that failed.
@@ -68,6 +71,8 @@ def verify_id_token(
     subject = claims.text("sub", limit=255)
     _check_audience(claims, client_id)
     claims.check_times(now, leeway)
+    if claims.time("iat") < now - ISSUED_WITHIN_S - leeway:
+        raise TokenRefused("too_old", "the token was issued more than an hour ago")
     _check_nonce(claims, nonce)
     auth_time = _check_auth_time(claims, max_age, now, leeway)
     if access_token is not None:

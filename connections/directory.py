@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from approvals import issuer, people
+from approvals import clock, issuer, people
 from auth0_client.errors import Auth0Error, RateLimited, Unavailable
 from auth0_client.management import MOST_FOUND, USERS_A_PAGE, Management, User
 from connections import schedule
@@ -115,6 +115,7 @@ class _Walk:
     def _one(self, user: User, managed: bool) -> None:
         schedule.spare(self._management.budget)
         unanswered: Exception | None = None
+        read_at = clock.now()
         try:
             roles = {role.name for role in self._management.roles(user.user_id)} & ROLES
             phone = _has_phone(self._management, user.user_id)
@@ -126,23 +127,23 @@ class _Walk:
             self._say("Some people could not be read.")
             unanswered = error if isinstance(error, Unavailable | OutboundError) else None
         else:
-            self._note(user, roles, phone, managed)
+            self._note(user, roles if managed else None, phone, read_at)
         self.done += 1
         self._at = user.created_at or self._at
         self._in_a_row = self._in_a_row + 1 if unanswered else 0
         if unanswered and self._in_a_row >= _GIVE_UP_AFTER:
             raise unanswered  # goes on behind them; the next walk reads them again
 
-    def _note(self, user: User, roles: set[str], phone: bool | None, managed: bool) -> None:
-        iss = issuer.auth0().issuer
-        known = people.find(iss, user.user_id)
+    @staticmethod
+    def _note(user: User, roles: set[str] | None, phone: bool | None, read_at: datetime) -> None:
         people.note_person(
-            iss=iss,
+            iss=issuer.auth0().issuer,
             sub=user.user_id,
             name=user.name or "",
             email=user.email or "",
-            roles=roles if managed or known is None else known.roles,
+            roles=roles,
             phone=phone,
+            read_at=read_at,
         )
 
     def _say(self, words: str) -> None:

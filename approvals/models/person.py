@@ -56,6 +56,8 @@ class Person(models.Model):
     name = models.CharField(max_length=200, blank=True)
     email = models.CharField(max_length=254, blank=True)
     roles = models.JSONField(default=list)
+    roles_read_at = models.DateTimeField(null=True)  # when the directory's read of them began
+    roles_issued_at = models.DateTimeField(null=True)  # `iat` of the newest sign-in
     on_call = models.PositiveSmallIntegerField(default=100)  # lower is asked first
     phone = models.BooleanField(null=True)  # enrolled for push; None = the issuer did not say
     last_asked = models.DateTimeField(null=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -94,12 +95,15 @@ def _no_dpop(words: str) -> Problem:
 
 def _actor(request: HttpRequest, claims: AccessClaims) -> Actor:
     person = people.find(claims.issuer, claims.subject)
+    issued_at = datetime.fromtimestamp(claims.issued_at, UTC)
+    roles = people.roles_in_force(person, known_roles(claims.roles), issued_at)
     return Actor(
         iss=claims.issuer,
         sub=claims.subject,
         name=person.name if person else "",
         email=person.email if person else "",
-        roles=frozenset(known_roles(claims.roles)),
+        roles=frozenset(roles),
+        roles_issued_at=issued_at,
         via="cli" if claims.client_id == settings.ENV.AUTH0_CLI_CLIENT_ID else "api",
         request=request_id(request),
         ip=request.META.get("REMOTE_ADDR", ""),

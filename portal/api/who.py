@@ -22,6 +22,7 @@ from outbound.errors import OutboundError
 from portal.api import contract
 from portal.api.auth import caller
 from portal.api.problems import Problem
+from portal.identity.backend import known_roles
 from portal.identity.models import CommandLineSignIn
 from portal.ops.request_id import request_id
 
@@ -170,12 +171,13 @@ def _remember(
     name, email = claims.name, claims.email
     when = datetime.fromtimestamp(claims.auth_time or claims.issued_at, UTC)
     known = people.find(actor.iss, actor.sub)
-    people.note_person(
+    people.note_sign_in(
         iss=actor.iss,
         sub=actor.sub,
         name=name or (known.name if known else ""),
         email=email or (known.email if known else ""),
-        roles=actor.roles,
+        roles=known_roles(claims.roles),
+        issued_at=datetime.fromtimestamp(claims.issued_at, UTC),
     )
     CommandLineSignIn.objects.update_or_create(
         iss=actor.iss,

@@ -104,7 +104,6 @@ class OperatorBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
 
     @staticmethod
     def _account(claims: IdClaims, profile: Profile) -> User:
-        now = clock.now()
         user, _ = User.objects.update_or_create(
             iss=claims.issuer,
             sub=claims.subject,
@@ -112,16 +111,16 @@ class OperatorBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
                 "name": profile.name[:200],
                 "email": profile.email[:254],
                 "roles": profile.roles,
-                "last_seen": now,
+                "last_seen": clock.now(),
             },
         )
-        people.note_person(
+        people.note_sign_in(
             iss=claims.issuer,
             sub=claims.subject,
             name=profile.name,
             email=profile.email,
             roles=profile.roles,
-            at=now,
+            issued_at=datetime.fromtimestamp(claims.issued_at, UTC),
         )
         return user
 

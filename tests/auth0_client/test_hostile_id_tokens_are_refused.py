@@ -87,6 +87,15 @@ def test_what_the_specification_allows_is_accepted(world: World, changes: dict[s
     assert verify(world, world.sign(good(**changes)), access_token=ACCESS_TOKEN).subject == SUB
 
 
+@pytest.mark.parametrize("nonce", ["n-1", None])
+@pytest.mark.parametrize("age", [3661, 86_400, 30 * 86_400])
+def test_an_id_token_issued_long_ago_is_refused_whatever_its_nonce(
+    world: World, nonce: str | None, age: float
+) -> None:
+    old = good(iat=NOW - age, exp=NOW + 86_400, nonce=nonce)
+    assert code_of(world, world.sign(old), nonce=nonce) == "too_old"
+
+
 @pytest.mark.parametrize("typ", ["JWT", "jwt", None, "application/jwt"])
 def test_a_type_of_jwt_or_none_is_accepted(world: World, typ: str | None) -> None:
     assert verify(world, world.sign(good(), typ=typ)).subject == SUB

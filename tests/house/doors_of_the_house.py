@@ -348,7 +348,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "approvals.passkeys.actions": ("Passkey instance", "commits of the verbs passkey.*"),
     "approvals.passkeys.answers": ("instance", "when a passkey was last used"),
     "approvals.passkeys.keys": ("instance", "the person's own name for their passkey"),
-    "approvals.people": ("Person", "what the issuer says about a person"),
+    "approvals.people": ("instance", "what the issuer says about a person"),
     "approvals.perform": ("Approval", "the request"),
     "approvals.policy.changing": ("PolicyVersion", "commit of the verb policy.change"),
     "approvals.polling": ("Approval Ask Person", "how far a push is"),

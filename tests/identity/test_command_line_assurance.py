@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings
 
-from approvals import issuer
+from approvals import clock, issuer, people
 from approvals.models import Person
+from audit.actor import Actor
 from auth0_client.device import Granted
 from portal.identity.models import CommandLineSignIn
 from tests.connections.visitor import Gateway, Visitor, know
@@ -57,3 +59,25 @@ def test_the_kept_sign_in_says_when_and_with_what(granted: Any) -> None:
 def test_a_person_without_a_phone_cannot_be_asked_by_phone(granted: Any) -> None:
     Person.objects.filter(iss=settings.ENV.issuer, sub=SUBS["operator"]).update(phone=False)
     assert assurance(granted.access_token)["step_up"] == []
+
+
+def test_a_kept_sign_in_does_not_restore_a_role_that_the_directory_took(granted: Any) -> None:
+    """Role removed at Auth0, the directory read it; the tokens of before still say operator."""
+    who: Any = {"iss": settings.ENV.issuer, "sub": SUBS["operator"]}
+    people.note_person(**who, roles=[], read_at=clock.now())
+    gateway = Gateway(granted.access_token)
+    kept = gateway.call("POST", "/v1/session", {"id_token": granted.id_token})
+    assert kept.status_code == 200, kept.content
+    assert Person.objects.get(**who).roles == []
+    assert people.roster(roles=["operator"], approver="another", requester=Actor("x", "y")) == []
+    assert kept.json()["roles"] == [], "and the access token gives none either"
+    decision = {"verb": "skill.hold", "target": {"kind": "skill", "name": "pdf"}, "reason": "x"}
+    refused = gateway.call("POST", "/v1/decisions", decision)
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_permitted")
+
+
+def test_a_kept_sign_in_gives_the_role_that_it_has(granted: Any) -> None:
+    who: Any = {"iss": settings.ENV.issuer, "sub": SUBS["operator"]}
+    people.note_person(**who, roles=[], read_at=clock.now() - timedelta(hours=1))
+    Gateway(granted.access_token).call("POST", "/v1/session", {"id_token": granted.id_token})
+    assert Person.objects.get(**who).roles == ["operator"]
