@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -35,6 +35,8 @@ from audit.actor import Actor, Target
 from audit.clock import uuid7
 from audit.ledger import display
 from audit.ledger.vocabulary import severity_rank
+
+FRESH_SIGN_IN: Final = "fresh_sign_in_required"
 
 
 class Refused(Exception):
@@ -92,7 +94,7 @@ def perform(
 
     Raises:
         Refused: `unknown_verb`, `bad_target`, `bad_params`, `not_permitted`, `no_approver`,
-            `break_glass`, and those of the verb.
+            `break_glass`, `fresh_sign_in_required`, `reason_required`, and those of the verb.
     """
     request = _prepare(actor, verb, target, dict(params or {}), reason, severity)
     if why := breakglass.why_not(actor, request.verb):
@@ -108,6 +110,21 @@ def perform(
     if request.rule.kind == "commit":
         return _commit(request, operation, before_commit)
     return _ask(request, operation, folded, before_commit)
+
+
+def _check_session_and_reason(verb: Verb, actor: Actor, target: Target, reason: str) -> None:
+    """What every channel needs alike: a fresh sign-in and a reason, where the verb asks for one.
+
+    Raises:
+        Refused: `fresh_sign_in_required`, `reason_required`.
+    """
+    if not policy.may(actor, verb, target):
+        return  # the policy refuses it, whatever the sign-in
+    if verb.needs_fresh_sign_in(actor, target) and not actor.fresh:
+        words = f"{verb.label} needs a sign-in of the last ten minutes with a second factor."
+        raise Refused(FRESH_SIGN_IN, words)
+    if verb.needs_reason(actor, target) and not reason.strip():
+        raise Refused("reason_required", f"{verb.label} needs a reason here.", pointer="/reason")
 
 
 def _roles(verb: Verb) -> str:
@@ -131,6 +148,7 @@ def _prepare(
     clean = checked(verb, params)
     if not verb.relaxes(target, clean):
         verb = replace(verb, stance=Stance.RECORD)
+    _check_session_and_reason(verb, actor, target, reason)
     found = verb.severity(target, clean)
     severity = max((found, raised or found), key=severity_rank)
     under = policy.in_force()

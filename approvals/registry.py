@@ -99,6 +99,11 @@ def _always(_target: Target, _params: Mapping[str, Any]) -> bool:
     return True
 
 
+def _never(_actor: Actor, _target: Target) -> bool:
+    """Most verbs take any session, and no reason."""
+    return False
+
+
 def _needless(_actor: Actor, _target: Target, _params: Mapping[str, Any]) -> None:
     """Most verbs have nothing to do that takes long."""
 
@@ -134,6 +139,8 @@ class Verb:
     # Whether these parameters relax anything. Where not, they are recorded at once: RECORD.
     relaxes: Callable[[Target, Mapping[str, Any]], bool] = _always
     first: Callable[[Target], Subject | None] | None = None  # who approves before anybody else
+    needs_fresh_sign_in: Callable[[Actor, Target], bool] = _never  # ten minutes, second factor
+    needs_reason: Callable[[Actor, Target], bool] = _never
     recorded: Callable[[CommitContext, UUID], None] = _not_told  # the event that tells of a commit
     # What would hold the transaction of a commit for long, done before it; may raise Refused.
     prepare: Callable[[Actor, Target, Mapping[str, Any]], Any] = _needless

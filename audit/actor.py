@@ -37,6 +37,7 @@ class Actor:
 
     `via` is one of web, api, cli, phone, task, import, tenant, broker. `roles_issued_at` is when
     the token with these roles was issued; None where the directory of people decides on them.
+    `fresh`: the issuer vouches for a sign-in of the last ten minutes with a second factor.
     """
 
     iss: str
@@ -51,6 +52,7 @@ class Actor:
     agent: str = ""
     evidence: tuple[EvidenceRef, ...] = field(default=())
     roles_issued_at: datetime | None = field(default=None, compare=False)
+    fresh: bool = field(default=False, compare=False)
 
     @property
     def key(self) -> str:

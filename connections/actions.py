@@ -314,6 +314,7 @@ registry.register(
         params=RevokeParams,
         owns=_owns,
         about_others=_about_others,
+        needs_reason=_about_others,
         hold=_hold,
         release=_release,
         look=_look,

@@ -47,6 +47,10 @@ def _owns(actor: Actor, target: Target) -> bool:
     return pending is not None and (pending.iss, pending.sub) == (actor.iss, actor.sub)
 
 
+def _is_anothers(actor: Actor, target: Target) -> bool:
+    return not _owns(actor, target)
+
+
 def _enrol(ctx: CommitContext) -> Committed:
     return _make_approver(ctx) if ctx.target.kind == APPROVER else _make(ctx)
 
@@ -185,6 +189,7 @@ registry.register(
         event="passkey.enrolled",
         label="Enrol",
         roles=_DECIDES,
+        needs_fresh_sign_in=lambda _actor, _target: True,
         stance=Stance.LOOSEN,
         target_kinds=frozenset({OWN, APPROVER}),
         commit=_enrol,
@@ -209,7 +214,9 @@ registry.register(
         target_kinds=frozenset({OWN}),
         commit=_revoke,
         owns=_owns,
-        about_others=lambda actor, target: not _owns(actor, target),
+        about_others=_is_anothers,
+        needs_fresh_sign_in=_is_anothers,  # one's own key: a thief could only revoke it (ADR 12)
+        needs_reason=_is_anothers,
         look=_look,
         severity=lambda _target, _params: "MEDIUM",
         sentence=_revoke_sentence,

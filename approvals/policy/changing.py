@@ -161,6 +161,7 @@ registry.register(
         event="policy.changed",
         label="Change",
         roles=frozenset({"admin"}),
+        needs_fresh_sign_in=lambda _actor, _target: True,
         stance=Stance.FINAL,
         target_kinds=frozenset({TARGET.kind}),
         commit=_commit,

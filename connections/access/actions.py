@@ -140,6 +140,7 @@ registry.register(
         commit=_revoke,
         owns=_owns,
         about_others=_about_others,
+        needs_reason=_about_others,
         look=_look,
         severity=lambda _target, _params: "MEDIUM",
         sentence=_sentence,

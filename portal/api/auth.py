@@ -18,6 +18,7 @@ from auth0_client.errors import Auth0Error, TokenRefused
 from outbound.errors import OutboundError
 from portal.api.problems import Problem
 from portal.identity.backend import known_roles
+from portal.identity.fresh import what_a_token_lacks
 from portal.identity.models import CommandLineSignIn
 from portal.ops.request_id import request_id
 
@@ -104,6 +105,7 @@ def _actor(request: HttpRequest, claims: AccessClaims) -> Actor:
         email=person.email if person else "",
         roles=frozenset(roles),
         roles_issued_at=issued_at,
+        fresh=not what_a_token_lacks(claims),
         via="cli" if claims.client_id == settings.ENV.AUTH0_CLI_CLIENT_ID else "api",
         request=request_id(request),
         ip=request.META.get("REMOTE_ADDR", ""),

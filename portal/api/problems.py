@@ -12,11 +12,13 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from approvals.models import Approval
-from approvals.perform import Refused
+from approvals.perform import FRESH_SIGN_IN, Refused
 from approvals.withdraw import NotYours
+from portal.identity.fresh import WITHIN_S
 from portal.ops import refused
 
 CONTENT_TYPE = "application/problem+json"
+_MFA = "http://schemas.openid.net/pape/policies/2007/06/multi-factor"
 _STATUS_OF_REFUSAL = {
     "not_permitted": 403,
     "legal_hold": 403,
@@ -91,8 +93,29 @@ def pointer_of(path: Iterable[str | int]) -> str:
     return "".join("/" + text.replace("~", "~0").replace("/", "~1") for text in texts)
 
 
+def not_fresh(why: str, instead: str = "") -> Problem:
+    """401 with the challenge of RFC 9470: what was asked for takes a fresh sign-in.
+
+    Args:
+        instead: what else the caller can do, as the end of a sentence.
+    """
+    challenge = (
+        'Bearer realm="auth0-ata", error="insufficient_user_authentication", '
+        f'error_description="A fresh sign-in is needed", acr_values="{_MFA}", max_age="{WITHIN_S}"'
+    )
+    return Problem(
+        401,
+        FRESH_SIGN_IN,
+        f"{why} Sign in again with `ata login` and a second factor{instead}.",
+        headers={"WWW-Authenticate": challenge},
+        max_age=WITHIN_S,
+    )
+
+
 def refusal(refused: Refused) -> Problem:
     """A pipeline refusal as a problem."""
+    if refused.code == FRESH_SIGN_IN:
+        return not_fresh(refused.detail, ", or do it on the page in a browser")
     status = _STATUS_OF_REFUSAL.get(refused.code, 409)
     members: dict[str, Any] = {"pointer": refused.pointer} if refused.pointer else {}
     return Problem(status, refused.code, refused.detail, **members)

@@ -28,6 +28,7 @@ from audit.ledger import note
 from audit.ledger.commitment import subject_key
 from audit.models import EventRow
 from portal.identity.current import actor, needs_role
+from portal.identity.fresh import needs_fresh_sign_in
 from portal.identity.models import User
 from portal.ops.refused import tell
 
@@ -107,6 +108,7 @@ def person(request: HttpRequest, subject: str) -> HttpResponse:
 
 @needs_role("admin")
 @require_POST
+@needs_fresh_sign_in()
 def decide(request: HttpRequest, subject: str) -> HttpResponseBase:
     """Ask for the erasure, place a hold at once, or ask for the end of one."""
     verb = request.POST.get("verb", "")

@@ -7,7 +7,7 @@ section 2), and `mfa` in `amr` (RFC 8176). A time that we only assumed proves no
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Concatenate
 from urllib.parse import urlencode, urlsplit
@@ -18,6 +18,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from approvals import clock
+from approvals.perform import FRESH_SIGN_IN
+from auth0_client.access_token import AccessClaims
 from auth0_client.id_token import LEEWAY_S
 from portal.identity.models import SignedInSession
 from portal.ops import refused
@@ -25,7 +27,7 @@ from portal.ops.request_id import request_id
 
 WITHIN_S = 600
 """How old a fresh sign-in may be, in seconds, where a view does not say otherwise."""
-CODE = "fresh_sign_in_required"
+CODE = FRESH_SIGN_IN
 WITH_MFA = "1"
 ANY_FACTOR = "age"
 _BREAK_GLASS = "This needs a sign-in at the issuer, and waits until it answers again."
@@ -79,6 +81,18 @@ def what_is_missing(session: SignedInSession | None, within_s: int, mfa: bool) -
     if mfa and "mfa" not in session.amr:
         return "You signed in without a second factor."
     return ""
+
+
+def what_a_token_lacks(claims: AccessClaims) -> str:
+    """Why an access token proves no fresh sign-in, as a sentence; empty when it does."""
+    if claims.auth_time is None:
+        return "This token does not say when you signed in."
+    age = clock.now() - datetime.fromtimestamp(claims.auth_time, UTC)
+    if age > timedelta(seconds=WITHIN_S):
+        return f"You signed in more than {WITHIN_S // 60} minutes ago."
+    if age < -timedelta(seconds=LEEWAY_S):
+        return "Your sign-in lies in the future: a clock is wrong."
+    return "" if "mfa" in claims.amr else "You signed in without a second factor."
 
 
 def fresh_sign_in_url(back: str, mfa: bool = True) -> str:

@@ -19,6 +19,7 @@ from audit.storage import is_failure
 from auth0_client.id_token import LEEWAY_S
 from portal.identity.backend import SignIn
 from portal.identity.breakglass.opening import open_until
+from portal.identity.fresh import is_fresh
 from portal.identity.models import SeenLogoutToken, SeenRefusal, SignedInSession, User
 from portal.ops.request_id import request_id
 
@@ -117,6 +118,7 @@ def actor_of(
         request=request_id(request),
         ip=_ip(request) or "",
         evidence=(EvidenceRef("id_token", kept),) if kept else (),
+        fresh=is_fresh(session),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 from django.conf import settings
@@ -38,8 +38,8 @@ def known(who: str, *roles: str, on_call: int = 100) -> Person:
 
 
 def acting(who: str, *roles: str) -> Actor:
-    """A person as they act on the web."""
-    return known(who, *roles).as_actor(via="web")
+    """A person as they act on the web, right after a sign-in with a second factor."""
+    return replace(known(who, *roles).as_actor(via="web"), fresh=True)
 
 
 @dataclass(frozen=True, slots=True)

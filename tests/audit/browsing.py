@@ -13,7 +13,7 @@ from portal.identity.sessions import SESSION_ID
 
 
 def browser_of(person: Actor, *, csrf: bool = False) -> Client:
-    """A client that is signed in as `person`, with the roles the actor has."""
+    """A client that signed in as `person` just now with a second factor."""
     user, _ = User.objects.update_or_create(
         iss=person.iss,
         sub=person.sub,
@@ -27,6 +27,8 @@ def browser_of(person: Actor, *, csrf: bool = False) -> Client:
         session_key=client.session.session_key or "",
         public_id=secrets.token_hex(8),
         auth_time=now,
+        auth_time_said=True,
+        amr=["mfa"],
         created=now,
         last_seen=now,
     )

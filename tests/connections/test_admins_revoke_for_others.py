@@ -214,9 +214,18 @@ def test_nobodys_phone_is_asked_about_what_is_revoked_already(
     theirs: ConnectedAccount, gateway: Gateways
 ) -> None:
     ConnectedAccount.objects.filter(pk=theirs.pk).update(state=State.REVOKED)
-    answer = gateway("admin").call("POST", f"/v1/connections/{theirs.pk}/revoke", {})
+    path = f"/v1/connections/{theirs.pk}/revoke"
+    answer = gateway("admin").call("POST", path, {"reason": "a leak"})
     assert (answer.status_code, answer.json()["code"]) == (409, "already_revoked")
     assert not Approval.objects.exists()
+
+
+def test_somebody_elses_connection_is_not_revoked_without_a_reason(
+    theirs: ConnectedAccount, gateway: Gateways
+) -> None:
+    answer = gateway("admin").call("POST", f"/v1/connections/{theirs.pk}/revoke", {"reason": " "})
+    assert (answer.status_code, answer.json()["code"]) == (422, "reason_required")
+    assert fresh(theirs).state == State.CONNECTED and not Approval.objects.exists()
 
 
 def test_a_role_lost_meanwhile_commits_nothing(

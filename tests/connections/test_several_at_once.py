@@ -158,7 +158,11 @@ def test_suspending_needs_no_approval(ids: list[str]) -> None:
 def test_a_list_that_is_not_what_its_name_says_is_refused(ids: list[str]) -> None:
     with pytest.raises(Refused) as no:
         perform(
-            admin(), "selection.suspend", selection.target_of(ids), params={"accounts": ids[:2]}
+            admin(),
+            "selection.suspend",
+            selection.target_of(ids),
+            params={"accounts": ids[:2]},
+            reason="a leak",
         )
     assert no.value.code == "bad_target"
     strange = [*ids, "01a20000-0000-7000-8000-000000000000"]

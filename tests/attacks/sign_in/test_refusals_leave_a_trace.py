@@ -19,7 +19,7 @@ from audit import actions, human
 from audit.actor import Actor
 from audit.models import Event
 from portal.identity import refusals, sessions
-from portal.identity.models import SeenRefusal
+from portal.identity.models import SeenRefusal, SignedInSession
 from tests.approvals.people_of import acting
 from tests.attacks.sign_in.provider import Provider
 from tests.audit.browsing import browser_of
@@ -110,6 +110,7 @@ def test_a_form_of_another_site_names_whose_session_it_was_and_not_who_sent_it(m
 
 def test_an_act_in_a_session_that_is_not_fresh_is_told_and_a_look_is_not(mia: Actor) -> None:
     browser = browser_of(mia)
+    SignedInSession.objects.update(amr=["pwd"])
     assert browser.get("/account/passkeys/new/").status_code == 302
     assert not told()
     assert browser.post("/account/passkeys/new/").status_code == 401

@@ -464,6 +464,8 @@ def bearer(provider: PhoneProvider, actor: Actor) -> str:
         "iat": now,
         "exp": now + 600,
         "scope": "openid",
+        "auth_time": now,
+        "amr": ["mfa"],
         ROLES: sorted(actor.roles),
     }
     return str(Forge(good, key=provider.key).token())
