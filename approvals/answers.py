@@ -47,11 +47,11 @@ class _Proven:
     evidence: tuple[EvidenceRef, ...]
 
 
-def approved(ask: Ask, answer: ciba.Approved) -> Settle:
-    """Check the tokens before anything commits."""
+def approved(ask: Ask, answer: ciba.Approved, read_at: float) -> Settle:
+    """Check the tokens, as of when they were read (epoch seconds), before anything commits."""
     person = ask.person
     try:
-        proven = _prove(ask, answer, person)
+        proven = _prove(ask, answer, person, read_at)
     except NotOurs as refused:
         code, detail = refused.code, refused.detail
         return Settle(lambda approval, ask: closing.fail(approval, ask, code, detail))
@@ -80,20 +80,22 @@ def _note_late(approval: Approval, ask: Ask, person: Person) -> None:
     recording.answered_too_late(approval, ask, person.as_actor(via="phone"), "approved")
 
 
-def _prove(ask: Ask, answer: ciba.Approved, person: Person) -> _Proven:
+def _prove(ask: Ask, answer: ciba.Approved, person: Person, read_at: float) -> _Proven:
     expected = details.for_ask(ask)
     tokens = answer.tokens
     kept: list[EvidenceRef] = []
     signed_details: Sequence[Mapping[str, object]] = ()
     try:
         if tokens.id_token:
-            identity = issuer.auth0().verify_id_token(tokens.id_token, nonce=None, once=True)
+            identity = issuer.auth0().verify_id_token(
+                tokens.id_token, nonce=None, once=True, now=read_at
+            )
             if identity.subject != person.sub:
                 raise NotOurs("wrong_subject", "Somebody other than the asked person approved.")
             if identity.issued_at < _asked_at(ask) - LEEWAY_S:
                 raise NotOurs("too_old", "Auth0's answer is older than the question.")
             kept.append(_keep("id_token", tokens.id_token, person, identity.expires_at))
-        signed_details = _signed_details(ask, tokens.access_token, person, kept)
+        signed_details = _signed_details(ask, tokens.access_token, person, kept, read_at)
         if not kept:
             raise NotOurs("nothing_signed", "Auth0 answered without a token that can be checked.")
         issuer.keep_snapshots()
@@ -110,14 +112,14 @@ def _prove(ask: Ask, answer: ciba.Approved, person: Person) -> _Proven:
 
 
 def _signed_details(
-    ask: Ask, access_token: str, person: Person, kept: list[EvidenceRef]
+    ask: Ask, access_token: str, person: Person, kept: list[EvidenceRef], read_at: float
 ) -> Sequence[Mapping[str, object]]:
     """The details inside the verified approval token; empty where the token carries none."""
     if access_token.count(".") != 2:  # opaque: the issuer signs nothing for this audience
         return ()
     try:
         token = issuer.auth0().verify_approval_token(
-            access_token, expected_sub=person.sub, issued_after=_asked_at(ask)
+            access_token, expected_sub=person.sub, issued_after=_asked_at(ask), now=read_at
         )
     except TokenRefused as refused:
         if refused.code != "authorization_details":

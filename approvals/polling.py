@@ -1,6 +1,7 @@
 """One due ask: send it if it was not sent, else ask the issuer what the person said.
 
-CIBA's answer is one-shot: a crash after Auth0 gave it leaves `answer_lost`, and nothing commits.
+CIBA's answer is one-shot: it is sealed as soon as it was read, and committed from there, again if
+need be. Only a crash before that leaves `answer_lost`, and nothing commits.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from approvals import (
     actors,
@@ -20,6 +21,7 @@ from approvals import (
     issuer,
     locking,
     recording,
+    sealed_answers,
     secret_box,
     turns,
 )
@@ -186,6 +188,9 @@ def _listen(ask: Ask) -> None:
 
 
 def _poll(ask: Ask) -> None:
+    if sealed := sealed_answers.read(ask):
+        _settle(ask, sealed)
+        return
     now = clock.now()
     try:
         auth_req_id = secret_box.read(SECRET, str(ask.pk))
@@ -212,14 +217,20 @@ def _poll(ask: Ask) -> None:
             interval = max(ask.interval_s + 1, wait or ask.interval_s + 5)
             Ask.objects.filter(pk=ask.pk).update(interval_s=interval)
             _still_waiting(ask, now, interval)
-        case ciba.Approved():
-            _finish(ask, answers.approved(ask, answer))
-        case ciba.Refused():
-            _finish(ask, answers.refused(ask, now))
-        case polling.Expired():
-            _finish(ask, answers.expired(ask, now, source="issuer"))
         case polling.Lost():
             _finish(ask, answers.lost(ask))
+        case _:
+            _settle(ask, sealed_answers.store(ask, answer))
+
+
+def _settle(ask: Ask, sealed: sealed_answers.Sealed) -> None:
+    match sealed.answer:
+        case ciba.Approved() as answer:
+            _finish(ask, answers.approved(ask, answer, sealed.epoch))
+        case ciba.Refused():
+            _finish(ask, answers.refused(ask, sealed.at))
+        case polling.Expired():
+            _finish(ask, answers.expired(ask, sealed.at, source="issuer"))
 
 
 def _still_waiting(ask: Ask, now: datetime, interval_s: float) -> None:
@@ -236,15 +247,20 @@ def _still_waiting(ask: Ask, now: datetime, interval_s: float) -> None:
 
 def _finish(ask: Ask, settle: answers.Settle) -> None:
     """Apply an answer once, under a lock; what was approved too late commits nothing."""
-    with transaction.atomic(durable=True):
-        approval = _locked(ask)
-        ask.refresh_from_db()
-        if approval.status == Status.CLOSED or ask.state not in _LIVE:
-            settle.too_late(approval, ask)
-            Ask.objects.filter(pk=ask.pk).update(due=None)
-        else:
-            settle.apply(approval, ask)
-    secret_box.drop(SECRET, str(ask.pk))
+    try:
+        with transaction.atomic(durable=True):
+            approval = _locked(ask)
+            ask.refresh_from_db()
+            if approval.status == Status.CLOSED or ask.state not in _LIVE:
+                settle.too_late(approval, ask)
+                Ask.objects.filter(pk=ask.pk).update(due=None)
+            else:
+                settle.apply(approval, ask)
+            secret_box.drop(SECRET, str(ask.pk))
+            sealed_answers.drop(ask)
+    except OperationalError as error:  # a deadlock, a lock that was not free in time
+        log.warning("the answer to ask %s is committed later: %s", ask.pk, error)
+        _again(ask, clock.now() + _RETRY)
 
 
 def _locked(ask: Ask) -> Approval:

@@ -28,7 +28,7 @@ NEEDS_IT = (
     "changing the policy",
     "adding or revoking a passkey",
     "reading evidence bodies",
-    "erasing a person",
+    "erasing a person or placing and lifting a legal hold",
 )
 
 

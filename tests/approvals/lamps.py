@@ -45,7 +45,7 @@ class Lamps:
     effects: list[EffectSpec] = field(default_factory=list)
     remote: list[EffectResult | Exception] = field(default_factory=list)
     calls: list[EffectRun] = field(default_factory=list)
-    refuse: Exception | None = None
+    refuse: BaseException | None = None
 
     def switch(self, ctx: CommitContext) -> Committed:
         """Commit of every verb."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import httpx
+import pytest
+from django.db import OperationalError
 
-from approvals import details, issuer, people, secret_box
+from approvals import closing, details, issuer, people, secret_box
 from approvals.codes import new_code
 from approvals.models import Approval, ShortLivedSecret
 from approvals.perform import Refused
@@ -154,19 +157,64 @@ def test_a_verb_that_refuses_at_the_last_moment_fails_with_its_own_reason(
     assert "no socket" in fresh(approval).outcome_detail
 
 
-def test_a_crash_after_auth0_answered_is_a_lost_answer(
+@pytest.mark.parametrize("died", [RuntimeError("disk full"), SystemExit("killed")], ids=repr)
+def test_an_answer_whose_commit_failed_is_committed_at_the_next_try(
+    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, work: Work, died: BaseException
+) -> None:
+    approval = ask(olu)
+    work()
+    lamps.refuse = died
+    phones.answer("operator2", code_of(approval), "approve")
+    with suppress(SystemExit):
+        work(1)
+    assert fresh(approval).status == "pending", "the whole answer was rolled back"
+    lamps.refuse = None
+    sealed = ShortLivedSecret.objects.get(kind="ciba_answer")
+    assert b"approved" not in bytes(sealed.ciphertext)
+    work()
+    assert fresh(approval).outcome == "approved", fresh(approval).outcome_detail
+    assert lamps.lit == {"hall": False} and len(events("approval.approved")) == 1
+    assert not ShortLivedSecret.objects.exists()
+
+
+def test_a_deadlock_at_the_commit_costs_no_answer(
     lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, work: Work
 ) -> None:
     approval = ask(olu)
     work()
-    lamps.refuse = RuntimeError("power cut")
+    lamps.refuse = OperationalError("deadlock detected")
     phones.answer("operator2", code_of(approval), "approve")
     work(1)
-    assert fresh(approval).status == "pending", "the whole answer was rolled back"
+    [asked] = approval.asks.all()
+    assert asked.lease is None and asked.due is not None, "it is tried again in seconds"
     lamps.refuse = None
     work()
-    assert_failed(approval, "answer_lost")
-    assert lamps.lit == {}
+    assert fresh(approval).outcome == "approved"
+
+
+def test_a_denial_whose_commit_failed_is_the_denial_of_when_it_was_read(
+    lamps: Lamps,
+    phones: Phones,
+    olu: Actor,
+    oona: Actor,
+    work: Work,
+    monkeypatch: pytest.MonkeyPatch,
+    travel: Callable[[], None],
+) -> None:
+    approval = ask(olu)
+    work()
+    phones.answer("operator2", code_of(approval), "deny")
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise OperationalError("deadlock detected")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(closing, "deny", fails)
+        work(1)
+    assert fresh(approval).status == "pending"
+    travel()  # by an hour: read now, it would be an expiry
+    work()
+    assert fresh(approval).outcome == "denied"
 
 
 def swap(approval: Approval, who: str, words: list[dict[str, Any]] | None) -> str:
