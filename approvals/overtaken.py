@@ -7,6 +7,8 @@ about fails as `overtaken`, rather than at its own answer, so that nobody approv
 
 from __future__ import annotations
 
+from django.db import connection
+
 from approvals import intent, registry
 from approvals.models import Approval, Status
 from audit.actor import Target
@@ -20,13 +22,14 @@ _WORDS = (
 def close(target: Target, winner: Approval | None = None) -> int:
     """Close what a decision about `target`, just committed in this transaction, overtook.
 
-    Returns how many. `winner` is the approval that committed.
+    Returns how many. `winner` is the approval that committed. One that was asked for meanwhile and
+    that another transaction has locked is left to it: its own answer finds that the state changed.
     """
     from approvals import closing  # closing calls this
 
-    waiting = Approval.objects.select_for_update().filter(
+    waiting = Approval.objects.filter(
         target_kind=target.kind, target_name=target.name, status=Status.PENDING
-    )
+    ).select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
     if winner is not None:
         waiting = waiting.exclude(pk=winner.pk)
     closed = 0

@@ -198,9 +198,10 @@ def _intent(request: _Request, not_after_s: int, state_digest: str) -> intent.In
 def _commit(
     request: _Request, operation: str, before_commit: Callable[[Performed], None]
 ) -> Performed:
-    prepared = request.verb.prepare(request.actor, request.target, request.params)
+    target = request.target
+    prepared = request.verb.prepare(request.actor, target, request.params)
     with transaction.atomic(durable=True):
-        locking.lock_target(request.target.kind, request.target.name)
+        locking.lock_targets([target, *request.verb.parts(target, request.params)])
         done = commit_now(
             verb=request.verb,
             actor=_judged_again(request),

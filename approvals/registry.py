@@ -99,6 +99,11 @@ def _always(_target: Target, _params: Mapping[str, Any]) -> bool:
     return True
 
 
+def _nothing_else(_target: Target, _params: Mapping[str, Any]) -> Sequence[Target]:
+    """Most verbs decide on one thing."""
+    return ()
+
+
 def _never(_actor: Actor, _target: Target) -> bool:
     """Most verbs take any session, and no reason."""
     return False
@@ -139,6 +144,8 @@ class Verb:
     # Whether these parameters relax anything. Where not, they are recorded at once: RECORD.
     relaxes: Callable[[Target, Mapping[str, Any]], bool] = _always
     first: Callable[[Target], Subject | None] | None = None  # who approves before anybody else
+    # Everything else that a commit decides on; requests about it are locked before its rows.
+    parts: Callable[[Target, Mapping[str, Any]], Sequence[Target]] = _nothing_else
     needs_fresh_sign_in: Callable[[Actor, Target], bool] = _never  # ten minutes, second factor
     needs_reason: Callable[[Actor, Target], bool] = _never
     recorded: Callable[[CommitContext, UUID], None] = _not_told  # the event that tells of a commit

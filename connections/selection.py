@@ -69,6 +69,10 @@ def _accounts(
     return rows
 
 
+def _parts(_target: Target, params: Mapping[str, Any]) -> list[Target]:
+    return [Target("connection", str(account)) for account in params["accounts"]]
+
+
 def listed(params: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Id and words of each account that a decision names, for whoever has to approve it."""
     rows = ConnectedAccount.objects.filter(pk__in=params.get("accounts", ())).order_by("pk")
@@ -202,6 +206,7 @@ registry.register(
         params=RevokeParams,
         about_others=lambda _actor, _target: True,
         needs_reason=lambda _actor, _target: True,
+        parts=_parts,
         hold=_hold,
         release=_release,
         look=_look,
@@ -223,6 +228,7 @@ registry.register(
         commit=_suspend,
         params=SelectionParams,
         needs_reason=lambda _actor, _target: True,
+        parts=_parts,
         look=_look,
         severity=_severity,
         sentence=_says("Suspend"),
