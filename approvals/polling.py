@@ -199,7 +199,7 @@ def _poll(ask: Ask) -> None:
         return
     try:
         issuer.auth0().keys.snapshot()  # the answer comes once: collect it when it can be checked
-        answer = issuer.auth0().ciba.poll(auth_req_id)
+        answer = issuer.auth0().ciba.poll(auth_req_id, interval=round(ask.interval_s))
     except (Auth0Error, OutboundError) as error:
         log.warning("poll of ask %s failed: %s", ask.pk, error)
         now = clock.now()  # a wait begins when it is asked for
@@ -214,7 +214,7 @@ def _poll(ask: Ask) -> None:
         case polling.Pending():
             _still_waiting(ask, now, ask.interval_s)
         case polling.SlowDown(retry_after=wait):
-            interval = max(ask.interval_s + 1, wait or ask.interval_s + 5)
+            interval = max(ask.interval_s + polling.DEFAULT_INTERVAL_S, wait)
             Ask.objects.filter(pk=ask.pk).update(interval_s=interval)
             _still_waiting(ask, now, interval)
         case polling.Lost():

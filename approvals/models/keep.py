@@ -6,7 +6,7 @@ from django.db import models
 
 
 class ShortLivedSecret(models.Model):
-    """The one encrypted, expiring table (DESIGN 1.4): `auth_req_id`, CIBA answers, connect sessions."""
+    """The one encrypted, expiring table (DESIGN 1.4): `auth_req_id`, CIBA answers, and more."""
 
     kind = models.CharField(max_length=30)
     ref = models.CharField(max_length=80)

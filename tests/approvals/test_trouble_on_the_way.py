@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -150,6 +151,44 @@ def test_polls_that_fail_are_repeated(
     assert fresh(approval).status == "pending"
     work()
     assert fresh(approval).outcome == "approved"
+
+
+@pytest.mark.parametrize(
+    ("answer", "intervals"),
+    [
+        ({"error": "slow_down"}, [6, 11, 16]),
+        ({"error": "slow_down", "interval": 40}, [40, 45, 50]),
+        ({"error": "slow_down", "error_description": "the interval is 1 second"}, [6, 11, 16]),
+    ],
+    ids=["in one word", "with an interval", "with the interval that we had"],
+)
+def test_each_slow_down_makes_the_interval_five_seconds_longer(
+    lamps: Lamps,
+    phones: Phones,
+    olu: Actor,
+    oona: Actor,
+    work: Work,
+    answer: dict[str, Any],
+    intervals: list[float],
+) -> None:
+    """OpenID Connect CIBA Core 1.0 section 11, RFC 8628 section 3.5."""
+    approval = ask(olu)
+    work()
+    asked = approval.asks.get()
+    assert asked.interval_s == 1
+    found = []
+    with respx.mock(assert_all_called=False) as router:
+        router.post(f"{phones.tenant.url}/oauth/token").respond(400, json=answer)
+        router.route().pass_through()
+        for _ in intervals:
+            begun = clock.now()
+            work(1)
+            asked.refresh_from_db()
+            assert asked.due is not None and asked.due >= begun + timedelta(
+                seconds=asked.interval_s
+            )
+            found.append(asked.interval_s)
+    assert found == intervals
 
 
 def test_two_workers_never_do_the_same_work(lamps: Lamps, olu: Actor, oona: Actor) -> None:
