@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from approvals import people
 from approvals.models import Person
-from audit.actor import Subject
+from audit.actor import Actor, Subject
 from audit.clock import rfc3339
 from connections import scopes
 from connections.models import ConnectedAccount
@@ -20,6 +20,12 @@ def owner_name(account: ConnectedAccount) -> str:
     """Name, e-mail or subject of the owner."""
     who = owner(account)
     return who.name or who.email or who.sub
+
+
+def whose(account: ConnectedAccount, viewer: Actor) -> str:
+    """Such as `your GitHub account octo-dev` or `Mia Member’s GitHub account octo-dev`."""
+    own = (account.iss, account.sub) == (viewer.iss, viewer.sub)
+    return f"{'your' if own else f'{owner_name(account)}’s'} {in_words(account)}"
 
 
 def told(account: ConnectedAccount, person: Person | None) -> dict[str, str]:

@@ -120,6 +120,12 @@ def try_again(step: str) -> bool:
     return found.exists() and effects.again(found)
 
 
+def step_in_words(step: str) -> str:
+    """What a remote step does; empty where there is none."""
+    found = Effect.objects.filter(pk=step, target_kind="connection").first()
+    return found.label if found else ""
+
+
 def _people(accounts: Iterable[ConnectedAccount]) -> dict[tuple[str, str], str]:
     subs = {account.sub for account in accounts}
     known = Person.objects.filter(sub__in=subs).values_list("iss", "sub", "name", "email")

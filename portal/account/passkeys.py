@@ -65,7 +65,8 @@ def _enrol(request: HttpRequest) -> HttpResponse:
         enrolment.note_refused(me, refused.code, refused.detail)
         messages.error(request, f"No passkey was enrolled. {refused.detail}")
         return redirect("account-passkey-new")
-    messages.success(request, f"{name or 'The passkey'} now counts for your own requests.")
+    called = name or f"{party.short(handle)}"
+    messages.success(request, f"Passkey {called} was enrolled for your own requests.")
     return redirect("account")
 
 
@@ -90,10 +91,11 @@ def sent(request: HttpRequest) -> dict[str, Any]:
 @require_POST
 def rename(request: HttpRequest, handle: str) -> HttpResponse:
     """Call one of my passkeys something else."""
-    if keys.rename(actor(request), handle, request.POST.get("name", "")):
-        messages.success(request, "Renamed.")
+    typed = request.POST.get("name", "")
+    if keys.rename(actor(request), handle, typed):
+        messages.success(request, f"Passkey was renamed to {keys.clean_name(typed)}.")
     elif keys.of(actor(request)).filter(handle=handle).exists():
-        messages.error(request, "Give it a name.")
+        messages.error(request, "The passkey was not renamed. Give it a name.")
     else:
         raise Http404
     return redirect("account")
@@ -138,13 +140,13 @@ def _revoke(request: HttpRequest, me: Actor, key: Passkey) -> HttpResponse:
         return render(request, "account/passkey_revoke.html", {"key": key, "own": own})
     reason = request.POST.get("reason", "").strip()[:500]
     if not own and not reason:
-        messages.error(request, "Say why: its owner reads it on the record.")
+        messages.error(request, f"{key.name} was not revoked. Say why: its owner reads it.")
         return redirect("account-passkey-revoke", handle=key.handle)
     done = _perform(request, me, "passkey.revoke", Target(actions.OWN, key.handle), reason)
     if done is not None and done.approval is not None:
         return redirect("approval", approval_id=done.approval.id)
     if done is not None:
-        messages.success(request, f"{key.name} is revoked. It signs nothing any more.")
+        messages.success(request, f"Passkey {key.name} was revoked.")
     return redirect("account" if own else "account-passkeys-everyone")
 
 

@@ -58,7 +58,8 @@ def end_session(request: HttpRequest, public_id: str) -> HttpResponse:
     if found is None:
         raise Http404
     sessions.revoke(me, [found])
-    messages.success(request, "That browser is signed out.")
+    words = browsers.in_words(found.user_agent)
+    messages.success(request, f"{words} was signed out.")
     return redirect("account")
 
 
@@ -68,8 +69,8 @@ def end_others(request: HttpRequest) -> HttpResponse:
     me = actor(request)
     others = list(_sessions(request).exclude(public_id=me.session))
     sessions.revoke(me, others)
-    words = "1 other browser is" if len(others) == 1 else f"{len(others)} other browsers are"
-    messages.success(request, f"{words} signed out." if others else "You were nowhere else.")
+    were = "1 other browser was" if len(others) == 1 else f"{len(others)} other browsers were"
+    messages.success(request, f"{were} signed out.")
     return redirect("account")
 
 

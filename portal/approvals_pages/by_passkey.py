@@ -24,10 +24,7 @@ from portal.identity.current import actor
 from portal.ops.refused import mark, tell
 
 _SAID: Final[dict[str, answers.Said]] = {"approve": "approve", "deny": "deny"}
-_DONE: Final = {
-    "approve": "Signed: you approved this.",
-    "deny": "Signed: you denied this. Your signature is the evidence.",
-}
+_SIGNED: Final = {"approve": "an approval", "deny": "a denial"}
 _NONE: Final = "You have no passkey here. One that you add now counts for later requests."
 _ELSEWHERE: Final = "Your passkeys were made for another address of the portal."
 
@@ -96,7 +93,8 @@ def answer(request: HttpRequest, approval_id: UUID) -> HttpResponse:
         if said not in _SAID:
             raise Refused("malformed_passkey", "Say approve or deny.")
         answers.give(actor(request), str(approval_id), _SAID[said], sent(request))
-        messages.success(request, _DONE[said])
+        sentence = Approval.objects.values_list("sentence", flat=True).get(pk=approval_id)
+        messages.success(request, f"You signed {_SIGNED[said]} of “{sentence}”.")
     except NotYours:
         mark(request, "not_yours", certain=True)
         raise Http404 from None

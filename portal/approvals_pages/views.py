@@ -83,7 +83,7 @@ def cancel(request: HttpRequest, approval_id: UUID) -> HttpResponse:
         return render(request, "approvals/cancel.html", as_context(found))
     try:
         withdraw.cancel(actor(request), str(approval.pk))
-        messages.success(request, "Cancelled. Approving the push now commits nothing.")
+        messages.success(request, f"You cancelled “{approval.sentence}”.")
     except Refused as refused:
         tell(request, refused.code)
         messages.error(request, refused.detail)
@@ -96,7 +96,7 @@ def send_again(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     approval = _visible(request, approval_id)
     try:
         withdraw.send_again(actor(request), str(approval.pk))
-        messages.success(request, "Sent again with a new code. The old one no longer counts.")
+        messages.success(request, f"You asked for a new code for “{approval.sentence}”.")
     except Refused as refused:
         tell(request, refused.code)
         messages.error(request, refused.detail)
@@ -109,7 +109,7 @@ def confirm_denial(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     approval = _visible(request, approval_id)
     try:
         withdraw.confirm_denial(actor(request), str(approval.pk))
-        messages.success(request, "Recorded: you denied this.")
+        messages.success(request, f"You confirmed that you denied “{approval.sentence}”.")
     except Refused as refused:
         tell(request, refused.code)
         messages.error(request, refused.detail)

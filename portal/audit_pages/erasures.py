@@ -128,9 +128,9 @@ def decide(request: HttpRequest, subject: str) -> HttpResponseBase:
         messages.error(request, refused.detail)
         return redirect("erasures")
     if done.approval is not None:
-        messages.info(request, "Nothing has changed yet: another admin has to approve it.")
         return redirect("approval", approval_id=done.approval.id)
-    messages.success(request, "Held: nothing of this person may be erased.")
+    short = subjects.identify(subject).short
+    messages.success(request, f"You placed legal hold {matter} on the person {short}.")
     return redirect("erasure-person", subject=subject)
 
 

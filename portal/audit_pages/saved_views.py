@@ -142,7 +142,7 @@ def bring_back(request: HttpRequest, view_id: UUID) -> HttpResponse:
     except NotSaved as problem:
         messages.error(request, f"It was not brought back. {problem}")
     else:
-        messages.success(request, f"“{found.name}” is back.")
+        messages.success(request, f"“{found.name}” was brought back.")
     return redirect("audit-views")
 
 
@@ -226,8 +226,8 @@ def _problems(errors: Iterable[QueryError]) -> list[str]:
 
 
 def _saved_words(view: SavedView) -> str:
-    who = "Everybody who reads the trail sees it" if view.shared else "Only you see it"
-    return f"“{view.name}” is saved. {who}."
+    who = "for everybody who reads the trail" if view.shared else "for you alone"
+    return f"“{view.name}” was saved {who}."
 
 
 # The list

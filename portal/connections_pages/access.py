@@ -73,7 +73,6 @@ def revoke(request: HttpRequest, access_id: UUID) -> HttpResponse:
         messages.error(request, refused.detail)
         return redirect(back)
     if done.approval is not None:
-        messages.info(request, "This waits for another admin's phone.")
         return redirect("approval", approval_id=done.approval.id)
-    messages.success(request, f"{row.application} is being cut off at Auth0.")
+    messages.success(request, f"You ended the access of {row.application}.")
     return redirect(back)

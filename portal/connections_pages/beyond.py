@@ -96,9 +96,8 @@ def configure(request: HttpRequest, connection: str) -> HttpResponseBase:
         messages.error(request, f"Nothing was changed. {refused.detail}")
         return redirect("connections:watch")
     if done.approval is not None:
-        messages.info(request, "That lets more through, so it waits for an approval.")
         return redirect("approval", approval_id=done.approval.id)
-    messages.success(request, f"The rules of {scopes.title(connection)} are set.")
+    messages.success(request, f"The rules of {scopes.title(connection)} were saved.")
     return redirect("connections:watch")
 
 
@@ -128,7 +127,7 @@ def withdraw(request: HttpRequest, account_id: UUID, allowance_id: UUID) -> Http
         tell(request, refused.code)
         messages.error(request, refused.detail)
     else:
-        messages.success(request, f"{made.name} may no longer use more than it declares.")
+        messages.success(request, f"You took back what {made.name} was allowed.")
     back = reverse("connections:detail", args=[account_id])
     sees = lookup.is_owner(me, made.account) or bool(me.roles & lookup.SEES_ALL)
     return redirect(back if sees else reverse("connections:watch"))

@@ -173,7 +173,7 @@ def _delete(request: HttpRequest, me: Actor, token: str) -> HttpResponse:
         if one.done:
             messages.success(request, f"{title} was deleted at Auth0.")
         else:
-            messages.error(request, f"{title} is refused here, but not deleted yet. {one.detail}")
+            messages.error(request, f"{title} was not deleted at Auth0. {one.detail}")
     return redirect("connections:mine")
 
 
@@ -204,12 +204,12 @@ def callback(request: HttpRequest) -> HttpResponse:
 
 def _tell_connected(request: HttpRequest, title: str, account: ConnectedAccount) -> None:
     if account.state == State.CONNECTED:
-        messages.success(request, f"{title} is connected.")
+        messages.success(request, f"{title} was connected.")
         return
     messages.warning(
         request,
-        f"{title} is connected and {account.get_state_display()}: somebody else restricted your "
-        f"{title} access before. An admin can resume it.",
+        f"{title} was connected and kept {account.get_state_display()}: somebody else had "
+        f"restricted your {title} access before. An admin can resume it.",
     )
 
 
@@ -227,8 +227,10 @@ def _failed(request: HttpRequest, flow: TokenFlow, failed: ConnectFailed) -> Htt
     log.info("%s ended: %s", flow.purpose, failed.code)
     if flow.purpose == "connect":
         connecting.not_connected(actor(request), flow.account_id, flow.connection, failed)
-        say = messages.info if failed.outcome == "cancelled" else messages.error
-        say(request, failed.words)
+        if failed.outcome == "cancelled":
+            messages.info(request, f"{failed.words}")
+        else:
+            messages.error(request, failed.words)
     else:
         messages.error(
             request, f"{failed.words} The deletion stays due and is tried at your next visit."

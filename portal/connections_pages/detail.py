@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from approvals.models import Outcome, Status
-from approvals.perform import Performed, Refused, perform
+from approvals.perform import Refused, perform
 from audit.actor import Actor, Target
 from connections import actions, grounds, impact, lookup, names, overview, scopes, told
 from connections.escalation import shown
@@ -21,6 +21,13 @@ from portal.connections_pages.links import provider_settings
 from portal.identity.current import actor
 from portal.ops.refused import tell
 from portal.web.context import stand_at
+
+_PAST = {
+    "connection.revoke": "revoked",
+    "connection.suspend": "suspended",
+    "connection.resume": "resumed",
+    "connection.wake": "woke",
+}
 
 
 def _fetch(request: HttpRequest, account_id: UUID) -> tuple[Actor, ConnectedAccount]:
@@ -185,34 +192,16 @@ def _perform(
         messages.error(request, refused.detail)
         return redirect("connections:detail", account_id=account.id)
     if done.approval is not None:
-        messages.info(request, _asked(done, verb, account))
         return redirect("approval", approval_id=done.approval.id)
     own = lookup.is_owner(me, account)
     if own and verb == "connection.revoke":  # the page itself shows the countdown and Undo
         return redirect("connections:mine")
     account.refresh_from_db()
-    messages.success(request, _done(verb, account))
+    named = names.whose(account, me)
+    if verb == "connection.resume" and account.state == State.SUSPENDED:
+        messages.warning(request, f"Somebody else had suspended {named}: only your part ended.")
+    else:
+        messages.success(request, f"You {_PAST[verb]} {named}.")
     if own and verb in {"connection.resume", "connection.wake"}:
         return redirect("connections:mine")
     return redirect("connections:detail", account_id=account.id)
-
-
-def _asked(done: Performed, verb: str, account: ConnectedAccount) -> str:
-    title = scopes.title(account.connection)
-    if verb == "connection.revoke":
-        return f"{title} is refused from now on. The revocation waits for another admin's phone."
-    if verb == "connection.wake" and done.approval and done.approval.rule["approver"] == "self":
-        return f"{title} wakes as soon as you approve on your phone."
-    return "This waits for another admin's phone."
-
-
-def _done(verb: str, account: ConnectedAccount) -> str:
-    title = scopes.title(account.connection)
-    return {
-        "connection.revoke": f"{title} is revoked.",
-        "connection.suspend": f"{title} is suspended: agents are refused until it is resumed.",
-        "connection.resume": f"{title} works again."
-        if account.state != State.SUSPENDED
-        else f"{title} stays suspended: somebody else suspended it before.",
-        "connection.wake": f"{title} is awake: agents get its tokens again.",
-    }[verb]

@@ -82,20 +82,16 @@ def freeze_me(request: HttpRequest) -> HttpResponseBase:
     me = actor(request)
     done = _decide(request, me, "freeze", FrozenKind.PERSON, me.sub)
     if done is not None:
-        messages.success(
-            request, "Frozen: no agent gets a token of yours until an admin unfreezes you."
-        )
+        messages.success(request, "You froze every agent’s access to your accounts.")
     return redirect("connections:mine")
 
 
 def _perform(request: HttpRequest, me: Actor, act: str, kind: str, name: str) -> HttpResponseBase:
     done = _decide(request, me, act, kind, name)
     if done is not None and done.approval is not None:
-        messages.info(request, "It stays frozen until this is approved on a phone.")
         return redirect("approval", approval_id=done.approval.id)
     if done is not None:
-        title = freezing.title(kind, name)
-        messages.success(request, f"Frozen: {title}. The next request for a token is refused.")
+        messages.success(request, f"You froze {freezing.title(kind, name)}.")
     return redirect("connections:freeze")
 
 

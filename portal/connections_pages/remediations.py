@@ -47,7 +47,8 @@ def unfinished(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 def retry(request: HttpRequest, step: UUID) -> HttpResponseBase:
     """Try a remote step of a decision again, as soon as a worker is free."""
+    what = remediations.step_in_words(str(step))
     if not remediations.try_again(str(step)):
         raise Http404(str(step))
-    messages.success(request, "It is tried again now; what comes of it is on the record.")
+    messages.success(request, f"You asked for another try of “{what}”.")
     return redirect("connections:remediations")

@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from approvals import clock
-from approvals.perform import Performed, Refused
+from approvals.perform import Refused
 from audit.actor import Actor
 from connections import grounds, lookup, scopes
 from connections.models import Choice, Review, ReviewItem
@@ -20,12 +20,7 @@ from connections.reviews import remedy, rights
 from portal.connections_pages.reviews import fetch, rows
 from portal.ops.refused import tell
 
-_DONE = {
-    Choice.KEEP: "Kept.",
-    Choice.REDUCE: "The owner is asked to connect it again with fewer permissions; until they do "
-    "it works as before.",
-    Choice.REVOKE: "Revoked: agents are refused from now on.",
-}
+_CHOSE = {Choice.KEEP: "keep", Choice.REDUCE: "reduce", Choice.REVOKE: "revoke"}
 
 
 def _fetch(
@@ -73,21 +68,16 @@ def item(request: HttpRequest, review_id: UUID, item_id: UUID) -> HttpResponse:
         return _page(request, me, review, found, words or refused.detail, status)
     if done.refused is not None:
         tell(request, done.refused.code)
-        messages.error(request, f"Your decision is on the record. {done.refused.detail}")
+        messages.error(request, f"You chose to revoke {_named(found)}. {done.refused.detail}")
         return redirect("connections:review-item", review_id=review.id, item_id=found.id)
-    _tell(request, Choice(choice), done.revocation)
+    messages.success(request, f"You chose to {_CHOSE[Choice(choice)]} {_named(found)}.")
     return _on(me, review, found.number)
 
 
-def _tell(request: HttpRequest, choice: Choice, revocation: Performed | None) -> None:
-    if revocation is not None and revocation.approval is not None:
-        messages.info(
-            request,
-            "Decided. It is refused from now on, and its revocation waits for another admin's "
-            "phone: see Approvals.",
-        )
-        return
-    messages.success(request, _DONE[choice])
+def _named(found: ReviewItem) -> str:
+    """Such as `Mia Member’s GitHub account octo-dev`."""
+    row = rows([found])[0]
+    return f"{row['owner']}’s {row['title']} account {row['named']}".rstrip()
 
 
 def _page(
@@ -139,10 +129,10 @@ def revoke(request: HttpRequest, review_id: UUID, item_id: UUID) -> HttpResponse
     """Begin the revocation that was decided, where it did not begin or did not hold."""
     me, review, found = _fetch(request, review_id, item_id)
     try:
-        done = remedy.begin(me, found)
+        remedy.begin(me, found)
     except Refused as refused:
         tell(request, refused.code)
         messages.error(request, refused.detail)
     else:
-        _tell(request, Choice.REVOKE, done)
+        messages.success(request, f"You asked for the revocation of {_named(found)}.")
     return redirect("connections:review-item", review_id=review.id, item_id=found.id)

@@ -123,11 +123,25 @@ def new(request: HttpRequest) -> HttpResponseBase:
             tell(request, refused.code)
             return _form(request, given, problem=_in_words(refused), status=422)
         if not done:
-            messages.info(request, "It is being opened; this page says how far it is.")
+            messages.info(request, f"You asked to open the review “{given.get('title', '')}”.")
             return redirect("connections:reviews")
-        messages.success(request, "Opened. The list is frozen as it is now.")
+        messages.success(request, _opened(target.name, given.get("counted", "")))
         return redirect("connections:review", review_id=target.name)
     return _form(request, given)
+
+
+def _opened(review_id: str, counted: str) -> str:
+    """That it was opened, with how many accounts, and that the form had named another number."""
+    opened = Review.objects.get(pk=review_id)
+    number = opened.items.count()
+    said = f"You opened the review “{opened.title}” with {_accounts(number)}."
+    if counted.isascii() and counted.isdigit() and int(counted) != number:
+        said += f" The form had named {_accounts(int(counted))}: the list changed meanwhile."
+    return said
+
+
+def _accounts(number: int) -> str:
+    return "1 account" if number == 1 else f"{number:,} accounts"
 
 
 def _in_words(refused: Refused) -> str:
@@ -312,7 +326,7 @@ def close(request: HttpRequest, review_id: UUID) -> HttpResponseBase:
         messages.error(request, refused.detail)
     else:
         if done:
-            messages.success(request, "Closed. The result is signed.")
+            messages.success(request, f"You closed and signed the review “{found.title}”.")
     return redirect("connections:review", review_id=found.id)
 
 
@@ -320,10 +334,12 @@ def close(request: HttpRequest, review_id: UUID) -> HttpResponseBase:
 @require_POST
 def cancel(request: HttpRequest, review_id: UUID) -> HttpResponseBase:
     """Stop an opening or closing that goes on, or put away why one was not done."""
+    titles = Review.anyhow.filter(pk=review_id).values_list("title", flat=True)
+    called = f"the review “{titles[0]}”" if titles else "that review"
     if work.cancel(review_id):
-        messages.info(request, "It was stopped: nothing was opened or closed.")
+        messages.info(request, f"You stopped {called}: nothing was opened or closed.")
     else:
-        messages.info(request, "There was nothing to stop any more.")
+        messages.info(request, f"There was nothing to stop any more of {called}.")
     there = Review.objects.filter(pk=review_id).exists()
     return redirect("connections:review", review_id) if there else redirect("connections:reviews")
 

@@ -86,12 +86,9 @@ def _perform(
         tell(request, refused.code)
         return _page(request, set(accounts), refused.detail, status=409)
     if done.approval is not None:
-        messages.info(
-            request, "Refused at the broker from now on. The revocation waits for another admin."
-        )
         return redirect("approval", approval_id=done.approval.id)
-    number = "1 account is" if len(accounts) == 1 else f"{len(accounts)} accounts are"
-    messages.success(request, f"{number} suspended: agents are refused until they are resumed.")
+    number = "1 account" if len(accounts) == 1 else f"{len(accounts)} accounts"
+    messages.success(request, f"You suspended {number}.")
     return redirect("connections:inventory")
 
 

@@ -89,9 +89,8 @@ def _set(request: HttpRequest, connection: str) -> HttpResponseBase:
         tell(request, refused.code)
         return _form(request, connection, typed, problem=refused.detail, status=422)
     if done.approval is not None:
-        messages.info(request, "This allows more than before: it waits for an approval.")
         return redirect("approval", approval_id=done.approval.id)
-    messages.success(request, grounds.setting_of(connection).in_words(scopes.title(connection)))
+    messages.success(request, f"The setting of {scopes.title(connection)} was saved.")
     return redirect("connections:settings")
 
 

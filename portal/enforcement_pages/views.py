@@ -109,20 +109,19 @@ def _decide(request: HttpRequest, kind: str, name: str) -> HttpResponse:
             form.add_error(None, refused.detail)
             status = 403 if refused.code == "not_permitted" else 422
         else:
-            return _after(request, done, reverse("enforcement-asset", args=[kind, name]))
+            here = reverse("enforcement-asset", args=[kind, name])
+            return _after(request, done, here, f"{called(kind, name)}: {said['act']}")
     context = asset_page.context(kind, name, actor(request), form)
     return render(request, "enforcement/asset.html", context, status=status)
 
 
-def _after(request: HttpRequest, done: Performed, here: str) -> HttpResponseRedirect:
+def _after(request: HttpRequest, done: Performed, here: str, decided: str) -> HttpResponseRedirect:
     if done.approval is not None:
         return redirect("approval", approval_id=done.approval.pk)
     gateways = len({e.instance for e in done.effects})
-    if gateways:
-        told = "1 gateway is" if gateways == 1 else f"{gateways} gateways are"
-        messages.success(request, f"Recorded. {told} being told; each answer appears here.")
-    else:
-        messages.success(request, "Recorded.")
+    steps = "" if not gateways else f" One step for each of {gateways} gateways was queued."
+    steps = steps if gateways != 1 else " One step for 1 gateway was queued."
+    messages.success(request, f"Recorded: {decided}.{steps}")
     return redirect(here)
 
 
@@ -153,7 +152,7 @@ def _dispose(request: HttpRequest, row: Finding) -> HttpResponse:
             raise PermissionDenied(refused.detail) from None
         messages.error(request, refused.detail)
         return redirect(here)
-    return _after(request, done, here)
+    return _after(request, done, here, f"finding “{row.title}”: {act}")
 
 
 def _back(path: str) -> str:

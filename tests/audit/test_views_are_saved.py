@@ -91,7 +91,7 @@ def test_a_view_is_saved_listed_and_opened() -> None:
     ada = browser_of(ADA)
     answer = ada.post("/audit/views/new/?outcome=denied&cursor=s20", FORM)
     assert (answer.status_code, answer["Location"]) == (302, "/audit/?outcome=denied")
-    assert "“Refusals” is saved. Only you see it." in words(ada, "/audit/")
+    assert "“Refusals” was saved for you alone." in words(ada, "/audit/")
     page = text_of(ada.get("/audit/views/"))
     assert 'href="/audit/?outcome=denied"' in page and "What nobody approved" in page
     assert "Events with outcome denied" in unescape(page)
@@ -235,7 +235,7 @@ def test_what_was_removed_can_be_brought_back_for_a_day() -> None:
     for other in (OLU, AMIR):
         assert browser_of(other).post(f"/audit/views/{view.id}/restore/").status_code == 404
     assert ada.post(f"/audit/views/{view.id}/restore/").status_code == 302
-    assert "“Refusals” is back." in words(ada, "/audit/views/")
+    assert "“Refusals” was brought back." in words(ada, "/audit/views/")
     assert "Refusals" in words(browser_of(OLU), "/audit/views/")
     assert (len(told("audit.view_shared")), len(told("audit.view_unshared"))) == (2, 1)
     SavedView.objects.update(removed=clock.now() - timedelta(days=1), removed_by=ADA.key)

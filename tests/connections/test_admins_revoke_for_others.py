@@ -130,6 +130,19 @@ def test_an_approved_revocation_finishes_with_the_owners_own_token(
     assert not pending.has_pending(theirs.iss, theirs.sub)
 
 
+def test_no_banner_says_refused_after_the_request_was_denied(
+    amir: Visitor, theirs: ConnectedAccount, phone: Phone, travel: Travel
+) -> None:
+    approval = ask(amir, theirs)
+    phone.deny(approval)
+    assert answered(approval, travel).outcome == Outcome.DENIED
+    travel(30)
+    sweep()
+    page = amir.get(f"/approvals/{approval.id}/").content.decode()
+    assert "from now on" not in page and "waits for another admin" not in page
+    assert fresh(theirs).state == State.CONNECTED
+
+
 def test_a_denied_revocation_resumes_the_connection(
     amir: Visitor, theirs: ConnectedAccount, phone: Phone, travel: Travel, gateway: Gateways
 ) -> None:

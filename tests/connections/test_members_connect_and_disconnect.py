@@ -205,7 +205,7 @@ def test_undo_inside_ten_seconds_really_resumes(
     connected = connect(milo)
     milo.post(f"/connections/{connected.id}/revoke/")
     page = milo.follow(milo.post(f"/connections/{connected.id}/resume/"))
-    assert "works again" in page.content.decode()
+    assert "You resumed your" in page.content.decode()
     assert not Effect.objects.exists()
     travel(60)
     assert not pending.has_pending(connected.iss, connected.sub)

@@ -61,7 +61,7 @@ def test_an_account_is_connected_and_revoked_by_people_with_browsers(
     uma.goto(f"{place.address}/connections/connect/slack/")
     uma.get_by_role("button", name="Go to Slack").click()
     uma.wait_for_url(ONE_CONNECTION)
-    expect(uma.get_by_text("Slack is connected.")).to_be_visible()
+    expect(uma.get_by_text("Slack was connected.")).to_be_visible()
     assert [held["user"] for held in place.in_vault("uma")] == ["uma-at-slack"]
     at = ONE_CONNECTION.search(uma.url)
     assert at

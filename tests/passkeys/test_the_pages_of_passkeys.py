@@ -70,7 +70,7 @@ def said(page: Any) -> str:
 def test_a_passkey_is_made_named_and_listed() -> None:
     client, at = browser("operator"), device()
     page = enrol_in(client, at, "Olu’s\u202e laptop")
-    assert "now counts for your own requests" in said(page)
+    assert "was enrolled for your own requests" in said(page)
     listed = said(client.get("/account/"))
     assert "Olu’s⟨U+202E⟩ laptop" in listed
     assert "your own requests only" in listed and "built into a device" in listed
@@ -163,7 +163,7 @@ def test_ones_own_key_is_revoked_by_one_click_in_any_session() -> None:
     enrol_in(client, at)
     _made_stale(client)
     page = client.post(f"/account/passkeys/{key_of(at).handle}/revoke/", follow=True)
-    assert "is revoked" in said(page)
+    assert "was revoked" in said(page)
     assert key_of(at).revoked_at is not None
 
 
@@ -172,7 +172,7 @@ def test_an_admin_revokes_with_a_reason() -> None:
     admin, path = browser("admin"), f"/account/passkeys/{key_of(at).handle}/revoke/"
     assert "Olu Operator’s passkey" in said(admin.get(path))
     assert "Say why" in said(admin.post(path, {"reason": " "}, follow=True))
-    assert "is revoked" in said(admin.post(path, {"reason": "left us"}, follow=True))
+    assert "was revoked" in said(admin.post(path, {"reason": "left us"}, follow=True))
     (event,) = events("passkey.revoked")
     assert (event["reason"], event["data"]["own"]) == ("left us", False)
 
@@ -192,7 +192,9 @@ def test_a_key_is_renamed_by_its_owner() -> None:
     client, at = browser("operator"), device()
     enrol_in(client, at)
     path = f"/account/passkeys/{key_of(at).handle}/name/"
-    assert "Renamed" in said(client.post(path, {"name": "  Blue   key "}, follow=True))
+    assert "was renamed to Blue key" in said(
+        client.post(path, {"name": "  Blue   key "}, follow=True)
+    )
     assert key_of(at).name == "Blue key"
     assert "Give it a name" in said(client.post(path, {"name": "  "}, follow=True))
     assert key_of(at).name == "Blue key"
@@ -260,7 +262,7 @@ def test_the_page_says_what_is_signed_and_takes_the_answer(olu: Actor, hers: Aut
         {"decision": "approve", "credential": json.dumps(hers.sign(challenge_of(page)))},
         follow=True,
     )
-    assert "Signed: you approved this." in said(done)
+    assert "You signed an approval of" in said(done)
     assert fresh(approval).outcome == "approved"
 
 

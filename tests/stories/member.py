@@ -20,7 +20,7 @@ def connect(page: Page, house: House, service: str, title: str, login: str) -> s
     page.get_by_label("Another account name").fill(login)
     page.get_by_role("button", name="Allow").click()
     page.wait_for_url(re.compile(r"/connections/[0-9a-f-]{36}/"))
-    expect(page.get_by_text(f"{title} is connected.")).to_be_visible()
+    expect(page.get_by_text(f"{title} was connected.")).to_be_visible()
     return page.url.removeprefix(house.stack.portal)
 
 

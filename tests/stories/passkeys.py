@@ -58,7 +58,7 @@ def make_passkey(page: Page, house: House, name: str) -> None:
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_role("button", name="Make the passkey").click()
     page.wait_for_url(house.url("/account/"))
-    expect(page.get_by_text(f"{name} now counts for your own requests.")).to_be_visible()
+    expect(page.get_by_text(f"{name} was enrolled for your own requests.")).to_be_visible()
 
 
 def by_phone_and_passkey(house: House, verb: str) -> None:
@@ -119,7 +119,7 @@ def test_a_passkey_and_the_phone_together_prove_an_approval_twice(house: House) 
     code = code_on(oona)
     shots(oona, "9-passkey-asked")
     oona.get_by_role("button", name=f"Approve {code} with your passkey").click()
-    expect(oona.get_by_text("Signed: you approved this.")).to_be_visible()
+    expect(oona.get_by_text("You signed an approval of")).to_be_visible()
     expect(oona.get_by_text("waiting for your phone")).to_be_visible()
     house.phone("operator2").answer(code, "Approve")
     expect(oona.get_by_text("was committed")).to_be_visible(timeout=60_000)

@@ -88,7 +88,7 @@ def test_signing_out_another_browser_ends_it_and_is_recorded() -> None:
     here, there = signed_in("operator", "operator"), signed_in("operator", "operator")
     other = SignedInSession.objects.get(session_key=there.session.session_key)
     answer = here.post(f"/account/sessions/{other.public_id}/end/", follow=True)
-    assert b"That browser is signed out" in answer.content
+    assert b"was signed out" in answer.content
     assert there.get("/account/").status_code == 302
     assert not Session.objects.filter(session_key=other.session_key).exists()
     [event] = events("session.revoked")
@@ -101,7 +101,7 @@ def test_signing_out_everywhere_else_keeps_this_one() -> None:
     others = [signed_in("operator", "operator") for _ in range(2)]
     stranger = signed_in("auditor", "auditor")
     assert (
-        b"2 other browsers are signed out"
+        b"2 other browsers were signed out"
         in here.post("/account/sessions/end-others/", follow=True).content
     )
     assert here.get("/account/").status_code == 200
