@@ -63,12 +63,6 @@ def _at(instance: instances.Instance) -> str:
     return f"{instance.name} (DEMO)" if instance.demo else instance.name
 
 
-def _reason(ctx: CommitContext) -> str:
-    """What the gateway shows; the operation id makes our own row recognisable on a read-back."""
-    said = ctx.reason.strip()[:400]
-    return f"{said} [ATA {ctx.operation}]" if said else f"ATA {ctx.operation}"
-
-
 @dataclass(frozen=True, slots=True)
 class _Final:
     """Commit of an act that stays: decide here, tell each gateway, then name the person there."""
@@ -79,7 +73,7 @@ class _Final:
 
     def __call__(self, ctx: CommitContext) -> Committed:
         moved = standing.decide(ctx, self.decision)
-        payload = {} if self.act == "unblock" else {"reason": _reason(ctx)}
+        payload = {} if self.act == "unblock" else {"reason": ctx.reason.strip()[:400]}
         tell = _steps(ctx, f"gateway.{self.act}", f"{self.label} at", **payload)
         stamp = stamping.payload(ctx, self.act, moved["before"])
         stamps = [

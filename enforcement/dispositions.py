@@ -25,7 +25,7 @@ from approvals.registry import (
     effect,
 )
 from audit.actor import Target
-from enforcement import instances
+from enforcement import instances, tags
 from enforcement.actions import OPERATOR
 from enforcement.gateway import Gateway, Refuses
 from enforcement.instances import Instance
@@ -35,6 +35,10 @@ from enforcement.severity import find_finding
 from enforcement.source import SourceUnreadable, opened
 from enforcement.steps import at_gateway
 
+_LOGGED = {
+    str(FindingStatus.ACKNOWLEDGED): "alert.acknowledgement.requested",
+    str(FindingStatus.DISMISSED): "alert.dismissal.requested",
+}
 _DOMAIN = "defenseclaw.alert-disposition.audit-db.v1\0"
 
 
@@ -117,9 +121,10 @@ def dispose(payload: dict[str, Any], run: EffectRun) -> EffectResult:
 
     def act(gateway: Gateway) -> EffectResult:
         try:
-            seen = gateway.dispose({**command, "preview": True})
+            tag = tags.mint(run, _LOGGED[payload["disposition"]], "alert", payload["alert"])
+            seen = gateway.dispose({**command, "preview": True}, tag)
             digest = str(seen.get("selection_digest", ""))
-            said = gateway.dispose({**command, "preview": False, "selection_digest": digest})
+            said = gateway.dispose({**command, "preview": False, "selection_digest": digest}, tag)
         except Refuses as no:
             if no.status == 409:
                 return _not_as_previewed(instance, payload["alert"])

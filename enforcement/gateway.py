@@ -1,7 +1,8 @@
 """One DefenseClaw gateway over its REST API (`internal/gateway/api.go`; facts §4).
 
-Every call carries the shared token, `X-DefenseClaw-Client` (its CSRF guard) and our operation id
-as `X-DefenseClaw-Request-Id`, which joins its audit rows to ours.
+Every call carries the shared token and `X-DefenseClaw-Client` (its CSRF guard). One that changes
+something carries the tag of its try (`enforcement.tags`) as `X-DefenseClaw-Request-Id`, which
+joins the gateway's audit row to our decision.
 """
 
 from __future__ import annotations
@@ -83,27 +84,26 @@ def _http(base_url: str) -> Outbound:
 
 
 class Gateway:
-    """Calls to one instance on behalf of one operation (empty for reads)."""
+    """Calls to one instance; `tag` is that of the try."""
 
-    def __init__(self, instance: Instance, operation: str = "") -> None:
+    def __init__(self, instance: Instance) -> None:
         self.instance = instance
-        self._operation = operation
 
-    def block(self, kind: str, name: str, reason: str) -> None:
+    def block(self, kind: str, name: str, reason: str, tag: str = "") -> None:
         """Block it; blocking what is blocked replaces the reason.
 
         Raises:
             NotAnswering, Refuses: it is not known to be blocked.
         """
-        self._enforce("POST", "/enforce/block", _target(kind, name, reason), "blocked")
+        self._enforce("POST", "/enforce/block", _target(kind, name, reason), "blocked", tag)
 
-    def unblock(self, kind: str, name: str) -> None:
+    def unblock(self, kind: str, name: str, tag: str = "") -> None:
         """Lift a block or an allow; lifting nothing is no error. Raises as `block`."""
-        self._enforce("DELETE", "/enforce/block", _target(kind, name), "unblocked")
+        self._enforce("DELETE", "/enforce/block", _target(kind, name), "unblocked", tag)
 
-    def allow(self, kind: str, name: str, reason: str) -> None:
+    def allow(self, kind: str, name: str, reason: str, tag: str = "") -> None:
         """Allow it, which also ends its block, quarantine and disable. Raises as `block`."""
-        self._enforce("POST", "/enforce/allow", _target(kind, name, reason), "allowed")
+        self._enforce("POST", "/enforce/allow", _target(kind, name, reason), "allowed", tag)
 
     def blocked(self) -> tuple[Listed, ...]:
         """The block list. Raises NotAnswering, Refuses."""
@@ -136,7 +136,7 @@ class Gateway:
         data: Mapping[str, Any] = said if isinstance(said, dict) else {}
         return Preview(str(data.get("verdict", ""))[:40], str(data.get("reason", ""))[:300])
 
-    def stamp(self, activity: Mapping[str, Any]) -> bool:
+    def stamp(self, activity: Mapping[str, Any], tag: str = "") -> bool:
         """Put a row with the acting person into its audit log; False where it has no such route.
 
         Raises:
@@ -144,7 +144,7 @@ class Gateway:
         """
         try:
             body = {"kind": "activity", "activity": dict(activity)}
-            answer = self._call("POST", "/api/v1/observability/cli", body)
+            answer = self._call("POST", "/api/v1/observability/cli", body, tag)
         except Refuses as no:
             if no.status in {404, 405}:
                 return False
@@ -155,17 +155,19 @@ class Gateway:
 
     def note(self, event: Mapping[str, Any]) -> None:
         """The same for gateways before v8: `POST /audit/event`. Raises as `stamp`."""
-        self._enforce("POST", "/audit/event", event, "ok")
+        self._enforce("POST", "/audit/event", event, "ok", str(event.get("request_id", "")))
 
-    def dispose(self, command: Mapping[str, Any]) -> dict[str, Any]:
+    def dispose(self, command: Mapping[str, Any], tag: str = "") -> dict[str, Any]:
         """Preview or apply an alert disposition (v8). Raises NotAnswering, Refuses."""
-        said = _object(self._call("POST", "/api/v1/alerts/disposition", dict(command)))
+        said = _object(self._call("POST", "/api/v1/alerts/disposition", dict(command), tag))
         if not isinstance(said.get("matched"), int):
             raise _unacknowledged(self.instance.name, "matched")
         return said
 
-    def _enforce(self, method: str, path: str, body: Mapping[str, Any], wanted: str) -> None:
-        said = _object(self._call(method, path, body)).get("status")
+    def _enforce(
+        self, method: str, path: str, body: Mapping[str, Any], wanted: str, tag: str
+    ) -> None:
+        said = _object(self._call(method, path, body, tag)).get("status")
         if said != wanted:
             raise _unacknowledged(self.instance.name, wanted)
 
@@ -189,14 +191,16 @@ class Gateway:
             if isinstance(item, dict)
         )
 
-    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
+    def _call(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, tag: str = ""
+    ) -> Answer:
         name = self.instance.name
         try:
             answer = _http(self.instance.base_url).request(
                 method,
                 self.instance.base_url + path,
                 operation=f"gateway{path.replace('/', '.')}",
-                headers=self._headers(),
+                headers=self._headers(tag),
                 content=b"" if body is None else json.dumps(body, allow_nan=False).encode(),
             )
         except OutboundError as error:
@@ -206,7 +210,7 @@ class Gateway:
             return answer
         raise _failure(name, answer, changes=method != "GET")
 
-    def _headers(self) -> dict[str, str]:
+    def _headers(self, tag: str) -> dict[str, str]:
         path = self.instance.gateway_token_file
         try:
             token = path.read_text().strip()
@@ -224,8 +228,8 @@ class Gateway:
             "Content-Type": "application/json",
             "Accept": "application/json",
         }
-        if self._operation:
-            headers["X-DefenseClaw-Request-Id"] = self._operation
+        if tag:
+            headers["X-DefenseClaw-Request-Id"] = tag
         return headers
 
 

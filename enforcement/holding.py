@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from approvals.registry import EffectResult, EffectRun, effect
+from enforcement import tags
 from enforcement.gateway import Gateway, Listed
 from enforcement.steps import told
-
-_MARK = "ATA hold "
+from enforcement.tags import HOLD_MARK
 
 
 def hold_reason(holder: str, until: str) -> str:
     """The reason text by which a hold is known: `ATA hold <approval> until <time>`."""
-    return f"{_MARK}{holder} until {until or 'released by hand'}"
+    return f"{HOLD_MARK}{holder} until {until or 'released by hand'}"
 
 
 def is_hold(reason: str) -> bool:
     """Whether a block at a gateway is a hold of a portal."""
-    return reason.startswith(_MARK)
+    return reason.startswith(HOLD_MARK)
 
 
 def _standing(gateway: Gateway, kind: str, name: str) -> Listed | None:
@@ -34,10 +34,11 @@ def hold(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         there = _standing(gateway, kind, name)
         if there is not None and not is_hold(there.reason):
             return EffectResult("done", "already blocked here; left as it is", data={"kept": True})
-        if there is not None and there.reason == payload["reason"]:
+        if there is not None and tags.is_ours(there, run, tags.BLOCK, payload["reason"]):
             return EffectResult("done", "on hold, as read back from the gateway")
         was_allowed = any((a.kind, a.name) == (kind, name) for a in gateway.allowed())
-        gateway.block(kind, name, payload["reason"])
+        tag = tags.mint(run, tags.BLOCK, kind, name)
+        gateway.block(kind, name, tags.reason_with(tag, payload["reason"]), tag)
         extra = {"replaced": "allow"} if was_allowed else {}
         return EffectResult("done", "the gateway acknowledged the hold", data=extra)
 
@@ -57,11 +58,11 @@ def release(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         there = _standing(gateway, kind, name)
         if there is None:
             return EffectResult("done", "nothing is held here")
-        if not there.reason.startswith(f"{_MARK}{payload['holder']} "):
+        if not there.reason.startswith(f"{HOLD_MARK}{payload['holder']} "):
             return EffectResult(
                 "done", "somebody else's block replaced the hold; it stays", data={"left": True}
             )
-        gateway.unblock(kind, name)
+        gateway.unblock(kind, name, tags.mint(run, tags.UNBLOCK, kind, name))
         return EffectResult("done", "the gateway acknowledged that the hold is lifted")
 
     return told("gateway.release", payload, run, act)

@@ -10,8 +10,8 @@ from typing import Any
 
 from approvals.models import Effect, EffectState
 from approvals.registry import EffectResult, EffectRun, effect
-from enforcement import instances
-from enforcement.gateway import Gateway, GatewayError, NotAnswering
+from enforcement import instances, tags
+from enforcement.gateway import Gateway, GatewayError, Listed, NotAnswering
 from enforcement.instances import Instance
 from enforcement.order import FINAL_STEPS, not_now
 from enforcement.source import SourceUnreadable, opened
@@ -33,7 +33,7 @@ def at_gateway(run: EffectRun, act: Step) -> EffectResult:
     if instance is None:
         return EffectResult("failed", f"{run.instance} is no longer registered.")
     try:
-        return act(Gateway(instance, run.operation))
+        return act(Gateway(instance))
     except NotAnswering as trouble:
         state = "unknown" if trouble.maybe_done else "pending"
         wait = trouble.retry_in_s
@@ -50,9 +50,10 @@ def block(payload: dict[str, Any], run: EffectRun) -> EffectResult:
 
     def act(gateway: Gateway) -> EffectResult:
         kind, name, reason = payload["kind"], payload["name"], payload["reason"]
-        if run.attempt > 1 and (kind, name, reason) in _as_tuples(gateway.blocked()):
+        if run.attempt > 1 and _is_listed(gateway.blocked(), payload, run, tags.BLOCK):
             return EffectResult("done", "blocked, as read back from the gateway")
-        gateway.block(kind, name, reason)
+        tag = tags.mint(run, tags.BLOCK, kind, name)
+        gateway.block(kind, name, tags.reason_with(tag, reason), tag)
         return EffectResult("done", "the gateway acknowledged the block")
 
     return told("gateway.block", payload, run, act)
@@ -63,7 +64,8 @@ def unblock(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     """Lift a block; nothing to lift is as good."""
 
     def act(gateway: Gateway) -> EffectResult:
-        gateway.unblock(payload["kind"], payload["name"])
+        kind, name = payload["kind"], payload["name"]
+        gateway.unblock(kind, name, tags.mint(run, tags.UNBLOCK, kind, name))
         return EffectResult("done", "the gateway acknowledged that the block is lifted")
 
     return told("gateway.unblock", payload, run, act)
@@ -75,16 +77,24 @@ def allow(payload: dict[str, Any], run: EffectRun) -> EffectResult:
 
     def act(gateway: Gateway) -> EffectResult:
         kind, name, reason = payload["kind"], payload["name"], payload["reason"]
-        if run.attempt > 1 and (kind, name, reason) in _as_tuples(gateway.allowed()):
+        if run.attempt > 1 and _is_listed(gateway.allowed(), payload, run, tags.ALLOW):
             return EffectResult("done", "allowed, as read back from the gateway")
-        gateway.allow(kind, name, reason)
+        tag = tags.mint(run, tags.ALLOW, kind, name)
+        gateway.allow(kind, name, tags.reason_with(tag, reason), tag)
         return EffectResult("done", "the gateway acknowledged the allow")
 
     return told("gateway.allow", payload, run, act)
 
 
-def _as_tuples(listed: Any) -> set[tuple[str, str, str]]:
-    return {(item.kind, item.name, item.reason) for item in listed}
+def _is_listed(
+    listed: tuple[Listed, ...], payload: dict[str, Any], run: EffectRun, action: str
+) -> bool:
+    """Whether the list has what an earlier try of this very step wrote."""
+    wanted = (payload["kind"], payload["name"])
+    return any(
+        (item.kind, item.name) == wanted and tags.is_ours(item, run, action, payload["reason"])
+        for item in listed
+    )
 
 
 @effect("gateway.stamp")
@@ -93,7 +103,7 @@ def stamp(payload: dict[str, Any], run: EffectRun) -> EffectResult:
 
     DefenseClaw has one shared token and logs every call as `defenseclaw`; this row names the
     person. Before a repeat its audit database is read, where it is on this host; the row carries
-    the operation id, so that elsewhere one that was written twice is recognised.
+    the tag of its try, so that elsewhere one that was written twice is recognised.
     """
     first = Effect.objects.filter(
         operation=run.operation, instance=run.instance, kind__in=FINAL_STEPS
@@ -104,23 +114,28 @@ def stamp(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         return EffectResult("pending", "waits for the act itself", retry_in_s=2.0 * run.attempt)
 
     def act(gateway: Gateway) -> EffectResult:
-        if run.attempt > 1 and _named_already(gateway.instance, run.operation):
+        activity, note = payload["activity"], payload["note"]
+        what = (activity["action"], activity["target_type"], activity["target_id"])
+        if run.attempt > 1 and _named_already(gateway.instance, run, *what):
             return EffectResult("done", "its audit log names the person, as read back from it")
-        if gateway.stamp(payload["activity"]):
+        tag = tags.mint(run, *what)
+        if gateway.stamp(activity, tag):
             return EffectResult(
                 "done", "its audit log names the person", data={"route": "activity"}
             )
-        gateway.note(payload["note"])
+        said = f"[ATA {tag}] type={what[1]} {note['details']}"
+        gateway.note({**note, "request_id": tag, "details": said})
         return EffectResult("done", "its audit log names the person", data={"route": "event"})
 
     return at_gateway(run, act)
 
 
-def _named_already(instance: Instance, operation: str) -> bool:
+def _named_already(instance: Instance, run: EffectRun, action: str, kind: str, name: str) -> bool:
     if instance.audit_db is None:
         return False
     try:
         with opened(instance.audit_db) as source:
-            return source.names_person(operation)
+            rows = source.rows_of(run.operation)
+            return any(tags.names_person(text, run, action, kind, name) for text in rows)
     except SourceUnreadable:
         return False

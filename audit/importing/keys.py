@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 
@@ -56,6 +56,12 @@ def demo_registry() -> Path | None:
     return None if settings.PRODUCTION or not embedded.exists() else embedded
 
 
+def registered() -> frozenset[str]:
+    """Names of the gateways in those files, as far as they can be read."""
+    blocks = (block for configured in registries() for block in _blocks(configured))
+    return frozenset(str(block.get("name", "")) for block in blocks)
+
+
 def _registered(instance: str) -> Path | None:
     for configured in registries():
         if (found := _key_in(configured, instance)) is not None:
@@ -64,15 +70,17 @@ def _registered(instance: str) -> Path | None:
 
 
 def _key_in(configured: Path, instance: str) -> Path | None:
-    if not configured.is_file():
-        return None
-    try:
-        blocks = tomllib.loads(configured.read_text()).get("instance", [])
-    except (OSError, ValueError):
-        return None  # the room that uses the gateways reports a broken file
-    for block in blocks if isinstance(blocks, list) else []:
-        if isinstance(block, dict) and block.get("name") == instance:
+    for block in _blocks(configured):
+        if block.get("name") == instance:
             named = block.get("hmac_key_file")
             path = configured.parent / named if isinstance(named, str) else None
             return path if path is not None and path.is_file() else None
     return None
+
+
+def _blocks(configured: Path) -> list[dict[str, Any]]:
+    try:
+        blocks = tomllib.loads(configured.read_text()).get("instance", [])
+    except (OSError, ValueError):
+        return []  # the app that uses the gateways reports a broken file
+    return [b for b in blocks if isinstance(b, dict)] if isinstance(blocks, list) else []

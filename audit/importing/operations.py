@@ -1,51 +1,54 @@
-"""Our own operations, by which a DefenseClaw row that repeats our request id is recognised.
+"""Our own operations, which a DefenseClaw row may repeat by its tag or only by its id.
 
-Enforcement sends the operation id as `X-DefenseClaw-Request-Id`, and DefenseClaw stores it as
-`request_id`. Anybody who can write to DefenseClaw can copy an id, so the row must also be about
-the very target of the operation.
+Enforcement sends a tag with each try (`audit.importing.decision_tags`), in the request id and in
+the reason. A row that has only the id of an operation says nothing: anybody can read it.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from uuid import UUID
 
-from audit import load
+from audit.importing.decision_tags import Content
 from audit.models import EventRow
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """Who began an operation of ours."""
+@dataclass(slots=True)
+class Operation:
+    """One operation: the event that began it, and what it is about, as its events say."""
 
-    operation: str
-    iss: str
-    sub: str
-    name: str
-    email: str
+    event: UUID
+    targets: set[tuple[str, str]] = field(default_factory=set)
+    instances: set[str] = field(default_factory=set)
+
+    def names(self, target: str) -> bool:
+        """Whether it is about a target of that name."""
+        return any(name == target for _, name in self.targets)
+
+    def contents(self, actions: set[str], instance: str) -> Iterator[Content]:
+        """Everything that a try of it could have asked, there or at one of its instances."""
+        for place in self.instances | {instance}:
+            for kind, name in self.targets:
+                for action in actions:
+                    yield Content(action, kind, name, place)
 
 
 class Operations:
     """Operations recorded so far, read once."""
 
     def __init__(self) -> None:
-        self._events: dict[str, dict[str, UUID]] = defaultdict(dict)
+        self._found: dict[str, Operation] = {}
         rows = EventRow.objects.filter(source="portal").exclude(operation="")
-        for operation, target, event in (
-            rows.order_by("recorded_at").values_list("operation", "target_name", "event").iterator()
+        columns = ("operation", "event", "target_kind", "target_name", "instance")
+        for operation, event, kind, name, instance in (
+            rows.order_by("recorded_at").values_list(*columns).iterator()
         ):
-            self._events[operation].setdefault(target, event)
-        self._known = lru_cache(maxsize=1024)(_who)
+            known = self._found.setdefault(operation, Operation(event))
+            known.targets.add((kind, name))
+            if instance:
+                known.instances.add(instance)
 
-    def find(self, request: str, target: str) -> Known | None:
-        """The operation that a row with this request id and target was caused by."""
-        event = self._events.get(request, {}).get(target) if request and target else None
-        return None if event is None else self._known(request, event)
-
-
-def _who(operation: str, event: UUID) -> Known:
-    actor = load.load(event)["actor"]
-    shown = {k: v if isinstance(v, str) else "" for k, v in actor.items()}
-    return Known(operation, shown["iss"], shown["sub"], shown["name"], shown["email"])
+    def find(self, operation: str) -> Operation | None:
+        """The operation of that id."""
+        return self._found.get(operation)

@@ -13,12 +13,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-VERIFIED: Final = "portal-verified"
 ASSERTED: Final = "asserted"
 SHARED: Final = "shared-token"
 SYSTEM: Final = "system"
 UNATTRIBUTED: Final = "unattributed"
-PROVENANCES: Final = (VERIFIED, ASSERTED, SHARED, SYSTEM, UNATTRIBUTED)
+PROVENANCES: Final = (ASSERTED, SHARED, SYSTEM, UNATTRIBUTED)
 
 _SHARED_NAMES: Final = frozenset({"cli", "cli:operator", "operator", "api", "cli:auth0-ata"})
 _PRODUCERS: Final = frozenset(

@@ -29,6 +29,7 @@ class ImportReport:
         integrity: newly imported rows by seal status (`audit.importing.integrity.STATUSES`).
         mismatches: newly imported rows whose columns contradict their sealed record.
         provenance: newly imported rows by how well their actor is known.
+        misused: newly imported rows with a tag of ours that was made for another row.
         masked: secrets masked in newly imported rows.
         key_id: id of the key the seals were checked with; empty without one.
         event: the `audit.imported` event.
@@ -43,6 +44,7 @@ class ImportReport:
     integrity: Counter[str] = field(default_factory=Counter)
     mismatches: int = 0
     provenance: Counter[str] = field(default_factory=Counter)
+    misused: int = 0
     masked: int = 0
     event: UUID | None = None
     seconds: float = 0.0

@@ -105,6 +105,11 @@ def change_id(event: UUID, digest: bytes) -> UUID:
     return _uuid8(hashlib.sha256(b"ata.row_changed.v1\n" + event.bytes + digest).digest())
 
 
+def misuse_id(event: UUID, tag: str) -> UUID:
+    """The id of the event that says that a row has a tag which it should not have."""
+    return _uuid8(hashlib.sha256(b"ata.tag_misused.v1\n" + event.bytes + tag.encode()).digest())
+
+
 def _uuid8(digest: bytes) -> UUID:
     value = int.from_bytes(digest[:16])
     value = value & ~(0xF << 76) | 0x8 << 76

@@ -24,7 +24,7 @@ from audit.actor import Actor
 from audit.importing import changed, keys, quarantine, summary
 from audit.importing.changed import Changed
 from audit.importing.lock import import_lock
-from audit.importing.mapping import Malformed, Mapper
+from audit.importing.mapping import Malformed, Mapper, Matches
 from audit.importing.operations import Operations
 from audit.importing.quarantine import Quarantine, Rejected
 from audit.importing.report import Counts, ImportReport
@@ -32,7 +32,7 @@ from audit.importing.rows import SourceRow, content_digest, event_id
 from audit.importing.source import ImportRefused, Source, opened
 from audit.ingest import Ingest, made
 from audit.ledger.canonical import EntryError
-from audit.models import ImportedRow
+from audit.models import ImportedRow, RepeatedTag
 from audit.record import Draft, Prepared
 
 IMPORTER = Actor(iss="", sub="", name="Auth0-ATA", via="import")
@@ -71,9 +71,11 @@ def run(
     with opened(path) as source, import_lock(instance):
         key = keys.find(path, instance, key_file)
         now = clock.now()
+        matches = Matches(instance, Operations(), keys.registered())
         work = _Work(
             report=ImportReport(instance, key_id=key.id if key else ""),
-            mapper=Mapper(instance, key, Operations(), now),
+            mapper=Mapper(instance, key, matches, now),
+            matches=matches,
             aside=Quarantine(instance, now),
             actor=actor,
             now=now,
@@ -104,6 +106,8 @@ class _Batch:
     memory: list[ImportedRow] = field(default_factory=list)
     changes: list[Changed] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    tags: list[RepeatedTag] = field(default_factory=list)
+    misused: list[Draft] = field(default_factory=list)
     duplicates: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
 
@@ -112,6 +116,7 @@ class _Batch:
 class _Work:
     report: ImportReport
     mapper: Mapper
+    matches: Matches
     aside: Quarantine
     actor: Actor
     now: datetime
@@ -151,7 +156,7 @@ class _Work:
     def _prepared(self, batch: _Batch) -> list[Prepared]:
         changes = list(self._changes(batch))
         batch.kinds = Counter(str((draft.data or {})["change"]) for draft in changes)
-        return recording.prepared([*batch.drafts, *changes])
+        return recording.prepared([*batch.drafts, *changes, *batch.misused])
 
     def _write(
         self, batch: _Batch, events: Sequence[Prepared], written: Callable[[], None]
@@ -160,6 +165,7 @@ class _Work:
 
         def along() -> None:
             bulk.insert(batch.memory)
+            RepeatedTag.objects.bulk_create(batch.tags, ignore_conflicts=True)
             self.aside.keep(batch.rejected)
 
         if events:
@@ -193,6 +199,9 @@ class _Work:
                 batch.changes.append(Changed(row, event, known[0], digest))
                 known.append(digest)
             batch.memory.append(self._remembered(row, event, digest))
+        batch.misused = list(self.matches.alarms(self.actor))
+        batch.tags = self.matches.taken()
+        self.report.misused += len(batch.misused)
         return batch
 
     def _new(self, row: SourceRow, digest: bytes, batch: _Batch) -> bool:

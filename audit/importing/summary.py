@@ -41,7 +41,7 @@ def record_run(report: ImportReport, aside: Quarantine, file: str, actor: Actor)
         event = record(
             actor,
             "audit.imported",
-            severity="HIGH" if broken or report.mismatches else "",
+            severity="HIGH" if broken or report.mismatches or report.misused else "",
             instance=report.instance,
             target=target,
             data=_figures(report),
@@ -58,6 +58,8 @@ def _figures(report: ImportReport) -> dict[str, Any]:
     }
     if report.changed:
         figures["changed"] = dict(sorted(report.changed.items()))
+    if report.misused:
+        figures["misused_tags"] = report.misused
     if report.integrity:
         figures["integrity"] = dict(sorted(report.integrity.items()))
         figures["mismatches"] = report.mismatches

@@ -75,6 +75,7 @@ _ACTIONS: Final[Mapping[str, _Class]] = {
     "bypass.found": (_DETECTION, 1),
     "tenant_log.gap_found": (_DETECTION, 1),
     "defenseclaw.row_changed": (_DETECTION, 1),
+    "defenseclaw.tag_misused": (_DETECTION, 1),
     "review.opened": (_COMPLIANCE, 1),
     "review.decided": (_COMPLIANCE, 2),
     "review.closed": (_COMPLIANCE, 3),

@@ -3,7 +3,7 @@
 from audit.models.event import Event, Openings
 from audit.models.evidence import EvidenceItem
 from audit.models.export import ExportBlock, ExportJob
-from audit.models.imported import ImportedRow, QuarantinedRow
+from audit.models.imported import ImportedRow, QuarantinedRow, RepeatedTag
 from audit.models.last_change import LastChange
 from audit.models.projection import EventRow, Rollup
 from audit.models.saved_view import SavedView
@@ -25,6 +25,7 @@ __all__ = [
     "LastChange",
     "Openings",
     "QuarantinedRow",
+    "RepeatedTag",
     "Rollup",
     "SavedView",
     "Tile",

@@ -30,6 +30,17 @@ class ImportedRow(models.Model):
         return f"{self.instance} {self.table}/{self.row_id}"
 
 
+class RepeatedTag(models.Model):
+    """The first imported row that had the tag of one of our tries at a gateway. Insert-only."""
+
+    tag = models.TextField(unique=True)
+    event = models.UUIDField()
+    row_id = models.TextField()
+
+    def __str__(self) -> str:
+        return self.tag
+
+
 class QuarantinedRow(models.Model):
     """A row that could not become an event, kept for a person to look at.
 

@@ -178,7 +178,8 @@ def _who(event: dict[str, Any]) -> list[Fact]:
     roles = ", ".join(actor["roles"]) or ("member" if actor["iss"] else "")
     name, email = person(actor, ""), shown(actor["email"])
     return [
-        Fact("Who", name or "nobody named", note=roles and f"{roles} then"),
+        Fact("Who", name or "nobody named", note=_doubt(event) or (roles and f"{roles} then")),
+        _repeats(event),
         Fact("E-mail", email if email != name else ""),
         Fact("Subject", shown(actor["sub"]), "mono"),
         Fact("Issuer", actor["iss"], "mono"),
@@ -187,6 +188,27 @@ def _who(event: dict[str, Any]) -> list[Fact]:
         Fact("Via", _VIA.get(event["via"], event["via"])),
         Fact("Address", shown(event["data"].get("ip")), "mono"),
     ]
+
+
+def _doubt(event: dict[str, Any]) -> str:
+    """Rows imported before tags existed took the name of the operation whose id they repeat."""
+    named = event["data"].get("actor_provenance") == "portal-verified"
+    return "taken from an operation id that anybody can read" if named else ""
+
+
+def _repeats(event: dict[str, Any]) -> Fact:
+    """How a row of a gateway refers to a decision of ours."""
+    data = event["data"]
+    operation = shown(data.get("repeats_operation")) or event["operation"]
+    if data.get("repeats") == "tag":
+        row = rows_of(operation).filter(source="portal").order_by("event").first()
+        who = row and (row.actor_name or row.actor_email or row.actor_sub)
+        text = f"matches the decision of {who}" if who else f"matches operation {operation}"
+        return Fact("Decision", text, note="it does not prove who wrote the row")
+    if data.get("repeats") == "id" or _doubt(event):
+        text = f"repeats the id of operation {operation}, which anybody can read"
+        return Fact("Decision", text)
+    return Fact("Decision", "")
 
 
 def _contact(behalf: dict[str, Any] | None) -> str:

@@ -96,12 +96,13 @@ def own_operation(target: str) -> None:
     )
 
 
-def test_a_row_that_joins_our_operation_is_portal_verified(tmp_path: Path) -> None:
+def test_a_row_that_has_only_the_id_of_our_operation_names_nobody(tmp_path: Path) -> None:
     own_operation("pdf-exfil")
     event = imported(tmp_path, action="api-enforce-block", request_id=OPERATION)
-    assert event["data"]["actor_provenance"] == "portal-verified"
-    assert event["operation"] == OPERATION
-    assert (event["actor"]["iss"], event["actor"]["sub"]) == (OLU.iss, OLU.sub)
+    assert event["data"]["actor_provenance"] == "shared-token"
+    assert event["data"]["repeats"] == "id"
+    assert event["operation"] == ""
+    assert (event["actor"]["iss"], event["actor"]["sub"]) == ("", "")
     assert event["human"] == "H0"
 
 

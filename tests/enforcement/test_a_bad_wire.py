@@ -66,7 +66,9 @@ def test_a_gateway_before_v8_gets_the_person_as_a_plain_row(
     do_due()
     rows = edge.rows("SELECT actor, details FROM audit_events WHERE action = 'block-mcp'")
     operation = Effect.objects.filter(kind="gateway.block").values_list("operation", flat=True)[0]
-    assert rows == [(olu.sub, f"reason=why operation={operation}")]
+    ((actor, details),) = rows
+    assert actor == olu.sub and str(details).startswith(f"[ATA {operation}.")
+    assert str(details).endswith(f"] type=mcp reason=why operation={operation}")
 
 
 def test_a_refusal_is_final_and_the_person_is_not_named_for_what_did_not_happen(
@@ -131,4 +133,5 @@ def test_a_thing_with_only_mild_findings_is_loosened_without_a_step_up(
     assert done.approval is None
     do_due()
     listed = edge.rows("SELECT reason FROM actions WHERE actions_json LIKE '%allow%'")
-    assert listed == [(f"reviewed [ATA {done.operation}]",)]
+    ((reason,),) = listed
+    assert str(reason).startswith(f"[ATA {done.operation}.") and str(reason).endswith("] reviewed")

@@ -101,7 +101,7 @@ def test_approval_blocks_it_with_the_operators_identity(
     asset = Asset.objects.get(name="pdf-exfil")
     assert (asset.standing, asset.decided_by) == ("block", "Olu Operator")
     for each in town.edges.values():
-        assert each.blocked()["pdf-exfil"].endswith(f"[ATA {approval.operation}]")
+        assert each.blocked()["pdf-exfil"].startswith(f"[ATA {approval.operation}.")
     read = sentences("skill.blocked")
     assert "edge-2 acknowledged: skill pdf-exfil is blocked (Olu Operator)" in read
     decided = EventRow.objects.get(action="skill.blocked", outcome="pending")

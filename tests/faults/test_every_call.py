@@ -149,7 +149,7 @@ def _fresh(auth0: Auth0) -> Auth0:
 
 @pytest.mark.parametrize("fault", list(Fault) if EVERY else FAST)
 def test_every_call_to_a_gateway_fails_in_words(edge_wire: Wire, house: Path, fault: Fault) -> None:
-    gateway = Gateway(instances.fleet().instances[0], "op-1")
+    gateway = Gateway(instances.fleet().instances[0])
     for name, call in GATEWAY.items():
         _try(name, fault, edge_wire, lambda call=call: call(gateway), (GatewayError,))  # type: ignore[misc]
 
@@ -204,6 +204,6 @@ def test_nothing_waits_longer_than_it_was_given(
 def test_no_gateway_is_waited_for_longer(
     edge_wire: Wire, fault: Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gateway = Gateway(instances.fleet().instances[0], "op-1")
+    gateway = Gateway(instances.fleet().instances[0])
     monkeypatch.setattr(_http(gateway.instance.base_url), "_timeouts", HURRIED)
     _try("block", fault, edge_wire, lambda: GATEWAY["block"](gateway), (GatewayError,))

@@ -235,6 +235,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
     "audit.external": (frozenset({"*"}), "external.*, claimed by whoever reports it"),
     "audit.importing.changed": (frozenset({"*"}), "a row of DefenseClaw that changed"),
     "audit.importing.mapping.mapper": (frozenset({"defenseclaw.*"}), "a row of DefenseClaw"),
+    "audit.importing.mapping.decision_matches": (
+        frozenset({"defenseclaw.tag_misused"}),
+        "the tag of one decision on a row that it was not made for",
+    ),
     "audit.importing.summary": (
         frozenset({"audit.imported", "audit.quarantined"}),
         "what an import came to",
@@ -373,6 +377,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.guards": ("sql", "makes and checks the triggers"),
     "audit.importing.lock": ("sql", "one import at a time"),
     "audit.importing.quarantine": ("QuarantinedRow", "rows that were set aside"),
+    "audit.importing.run": ("RepeatedTag", "which row had the tag of a decision first"),
     "audit.importing.source": ("sql", "reads a database of DefenseClaw"),
     "audit.indexbytes": ("sql", "reads the bytes of the index of words"),
     "audit.indexcheck": ("sql", "reads the index of words"),

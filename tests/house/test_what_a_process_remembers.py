@@ -43,7 +43,6 @@ HOLD_NOBODY: Final = {
     "audit.bulk._fields": _SHAPES,
     "audit.exports.blocks._maker": "a digest of our code",
     "audit.importing.masking.fingerprint": "a digest of our code",
-    "audit.importing.operations._known": "lives as long as an import",
     "audit.packs.build.tile": "lives as long as a pack is built",
     "audit.terms._of_way": "codes",
     "connections.reviews.scope.excess": "lives as long as a list is taken",

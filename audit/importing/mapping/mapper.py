@@ -8,19 +8,20 @@ from datetime import datetime
 from typing import Any, Final
 
 from audit.actor import Actor, Subject, Target
-from audit.importing import jsontext, people, times
+from audit.importing import decision_tags, jsontext, people, times
 from audit.importing.integrity import Key
 from audit.importing.mapping import audit_events, others, scans
+from audit.importing.mapping.decision_matches import TAG as BY_TAG
+from audit.importing.mapping.decision_matches import Matches
 from audit.importing.mapping.facts import Facts, codes, opaque
 from audit.importing.masking import Masker
-from audit.importing.operations import Known, Operations
 from audit.importing.rows import SourceRow, event_id
 from audit.record import Draft
 
 _ACTION_CHARS: Final = re.compile(r"[^A-Za-z0-9_:.-]+")
 _TIME_COLUMN: Final = {"alert_acknowledgement_operations": "created_at"}
 # Names of our own in DefenseClaw's family: a gateway must not be able to speak as the importer.
-_OURS: Final = frozenset({"row_changed"})
+_OURS: Final = frozenset({"row_changed", "tag_misused"})
 
 
 class Malformed(Exception):
@@ -35,12 +36,10 @@ class Malformed(Exception):
 class Mapper:
     """Makes drafts of one instance's rows; `key` opens its seals, `now` is the import's time."""
 
-    def __init__(
-        self, instance: str, key: Key | None, operations: Operations, now: datetime
-    ) -> None:
+    def __init__(self, instance: str, key: Key | None, matches: Matches, now: datetime) -> None:
         self._instance = instance
         self._key = key
-        self._operations = operations
+        self._matches = matches
         self._now = now
 
     def draft(self, row: SourceRow, digest: bytes) -> Draft:
@@ -50,20 +49,21 @@ class Mapper:
             Malformed: it has no usable time or no action.
         """
         facts = self._facts(row)
-        known = self._operations.find(facts.request, facts.name)
-        claim = facts.claim if known is None else people.Claim(people.VERIFIED)
+        match, claim = self._matches.of(row, facts), facts.claim
+        facts.reason = decision_tags.without(facts.reason)
         words = (claim.sub, claim.name, facts.name, facts.user, facts.reason, facts.agent)
         mask = Masker(row.values, words, facts.private, facts.changes)
         raw = mask(jsontext.loggable(row.values))
         data: dict[str, Any] = {"table": row.table, "actor_provenance": claim.provenance}
         data |= codes({"row_id": row.id}, "row_id") | _severity_notes(row, facts) | facts.data
+        data |= match.data if match else {}
         if mask.count:
             data["masked_values"] = mask.count
         private = {k: mask(jsontext.loggable(v)) for k, v in facts.private.items()}
         private["raw"] = {"columns": raw, "digest": digest.hex()}
         return Draft(
             id=event_id(self._instance, row.table, row.id),
-            actor=_actor(claim, known, facts, mask),
+            actor=_actor(claim, facts, mask),
             action=f"defenseclaw.{_action(facts.action)}",
             outcome=facts.outcome,
             severity=facts.severity.code,
@@ -72,7 +72,7 @@ class Mapper:
             target=self._target(facts, mask),
             on_behalf_of=_user(facts.user, mask),
             agent=mask(facts.agent),
-            operation="" if known is None else known.operation,
+            operation=match.operation if match and match.by == BY_TAG else "",
             reason=mask(jsontext.plain_text(facts.reason)),
             changes=mask(jsontext.loggable(facts.changes)),
             data=data,
@@ -130,12 +130,10 @@ def _action(theirs: str) -> str:
     return f"reported_{word}" if word in _OURS else word
 
 
-def _actor(claim: people.Claim, known: Known | None, facts: Facts, mask: Masker) -> Actor:
+def _actor(claim: people.Claim, facts: Facts, mask: Masker) -> Actor:
     shared = Actor(
         iss="", sub="", via="import", session=mask(facts.session), request=mask(facts.request)
     )
-    if known is not None:
-        return replace(shared, iss=known.iss, sub=known.sub, name=known.name, email=known.email)
     sub, name = (mask(jsontext.plain_text(text)) for text in (claim.sub, claim.name))
     return replace(shared, sub=sub, name=name)
 

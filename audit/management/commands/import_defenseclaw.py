@@ -102,6 +102,13 @@ class Command(BaseCommand):
                 self.style.WARNING(f"  Set aside: {number:,} with {REASONS[reason]} ({reason}).")
             )
         self._say_changes(report)
+        if report.misused:
+            self.stdout.write(
+                self.style.ERROR(
+                    f"  {report.misused:,} rows have the tag of a decision that was made for "
+                    "another row; search for action:defenseclaw.tag_misused."
+                )
+            )
         self._say_seals(report)
         self._say_actors(report)
 
