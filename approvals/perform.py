@@ -35,6 +35,7 @@ from audit.actor import Actor, Target
 from audit.clock import uuid7
 from audit.ledger import display
 from audit.ledger.vocabulary import severity_rank
+from audit.locks import one_at_a_time
 
 FRESH_SIGN_IN: Final = "fresh_sign_in_required"
 
@@ -49,6 +50,13 @@ class Refused(Exception):
         self.pointer = pointer
 
 
+class NothingToDo(Refused):
+    """It is so already: nothing is recorded and nobody is asked. `detail` says since when."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("nothing_to_do", detail)
+
+
 @dataclass(frozen=True, slots=True)
 class Performed:
     """What `perform` did: committed (with its event) or waiting for an approval."""
@@ -57,6 +65,7 @@ class Performed:
     event_id: UUID | None = None
     approval: Approval | None = None
     effects: tuple[Effect, ...] = ()
+    sentence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +104,7 @@ def perform(
     Raises:
         Refused: `unknown_verb`, `bad_target`, `bad_params`, `not_permitted`, `no_approver`,
             `break_glass`, `fresh_sign_in_required`, `reason_required`, and those of the verb.
+        NothingToDo: what is decided is so already.
     """
     request = _prepare(actor, verb, target, dict(params or {}), reason, severity)
     if why := breakglass.why_not(actor, request.verb):
@@ -105,6 +115,7 @@ def perform(
             f"{request.verb.label} needs the role {_roles(request.verb)}.",
         )
     request.verb.bars(actor, target)
+    _check_needed(request)
     request.verb.validate(actor, target, request.params)
     operation = str(uuid7())
     if request.rule.kind == "commit":
@@ -125,6 +136,20 @@ def _check_session_and_reason(verb: Verb, actor: Actor, target: Target, reason: 
         raise Refused(FRESH_SIGN_IN, words)
     if verb.needs_reason(actor, target) and not reason.strip():
         raise Refused("reason_required", f"{verb.label} needs a reason here.", pointer="/reason")
+
+
+def _check_needed(request: _Request) -> None:
+    """Raise `NothingToDo` where it is so already."""
+    if so := request.verb.already(request.target, request.params):
+        raise NothingToDo(so)
+
+
+def _lock(request: _Request) -> None:
+    """Take one decision about a thing at a time, also without a row, and judge it again."""
+    target = request.target
+    one_at_a_time(f"decide {target.kind} {target.name}")
+    locking.lock_targets([target, *request.verb.parts(target, request.params)])
+    _check_needed(request)
 
 
 def _roles(verb: Verb) -> str:
@@ -200,8 +225,9 @@ def _commit(
 ) -> Performed:
     target = request.target
     prepared = request.verb.prepare(request.actor, target, request.params)
+    sentence = _sentence(request)
     with transaction.atomic(durable=True):
-        locking.lock_targets([target, *request.verb.parts(target, request.params)])
+        _lock(request)
         done = commit_now(
             verb=request.verb,
             actor=_judged_again(request),
@@ -216,7 +242,12 @@ def _commit(
         )
         for about in (request.target, *done.parts):
             overtaken.close(about)
-        performed = Performed(operation=operation, event_id=done.event_id, effects=done.effects)
+        performed = Performed(
+            operation=operation,
+            event_id=done.event_id,
+            effects=done.effects,
+            sentence=sentence,
+        )
         before_commit(performed)
     return performed
 
@@ -252,6 +283,7 @@ def _ask(
     single = _someone_can_answer(request)
     row = _row(request, made, state, now) | {"operation": operation, "single_person": single}
     with transaction.atomic(durable=True):
+        _lock(request)
         approval, is_new = _one_approval(folded, _open_key(request), row)
         if is_new:
             if rule.while_pending == "hold":

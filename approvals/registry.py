@@ -143,6 +143,7 @@ class Verb:
     validate: Callable[[Actor, Target, Mapping[str, Any]], None] = lambda _a, _t, _p: None
     # Whether these parameters relax anything. Where not, they are recorded at once: RECORD.
     relaxes: Callable[[Target, Mapping[str, Any]], bool] = _always
+    already: Callable[[Target, Mapping[str, Any]], str] = lambda _t, _p: ""  # it is so: since when
     first: Callable[[Target], Subject | None] | None = None  # who approves before anybody else
     # Everything else that a commit decides on; requests about it are locked before its rows.
     parts: Callable[[Target, Mapping[str, Any]], Sequence[Target]] = _nothing_else

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from approvals import clock, registry
-from approvals.perform import Refused
+from approvals.perform import NothingToDo, Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Stance, Verb
 from audit.actor import Actor, Target
 from connections import arrival, deletion, lookup, names, notices, restrictions, scopes
@@ -144,7 +144,7 @@ def _open(ctx: CommitContext) -> ConnectedAccount:
     """One that the actor can still revoke; nobody's phone is asked about another."""
     account = _locked(ctx.target)
     if is_revoked_for(ctx.actor, account):
-        raise Refused("already_revoked", "This connection is revoked already.")
+        raise NothingToDo(_revoked_since(account))
     return account
 
 
@@ -153,6 +153,13 @@ def is_revoked_for(actor: Actor, account: ConnectedAccount) -> bool:
     is revoked for good by somebody else."""
     theirs = _is_owners_revocation(account) and not lookup.is_owner(actor, account)
     return account.state in GONE and not theirs
+
+
+def _revoked_since(account: ConnectedAccount) -> str:
+    by = names.person_name(account.iss, account.state_by)
+    since = f" since {account.state_since:%d %b %Y, %H:%M} UTC" if account.state_since else ""
+    who = f"{names.owner_name(account)}'s {names.in_words(account)}"
+    return f"{who} is already revoked{f' by {by}' if by else ''}{since}."
 
 
 def begin_revocation(account: ConnectedAccount, ctx: CommitContext) -> bool:

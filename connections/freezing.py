@@ -8,13 +8,14 @@ another name is stopped by freezing its person or service.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from approvals import clock, registry
 from approvals.models import Person
-from approvals.perform import Refused
+from approvals.perform import NothingToDo, Refused
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.actor import Actor, Target
 from audit.compiled import compiled
@@ -125,7 +126,7 @@ def _commit_freeze(ctx: CommitContext) -> Committed:
         },
     )
     if not fresh:
-        raise Refused("already_frozen", f"It has been frozen since {clock.stamp(freeze.since)}.")
+        raise NothingToDo(_frozen_since(freeze))
     return _told(ctx)
 
 
@@ -133,10 +134,35 @@ def _commit_unfreeze(ctx: CommitContext) -> Committed:
     placed = Freeze.objects.filter(kind=ctx.target.kind, name=ctx.target.name)
     freeze = placed.select_for_update().first()
     if freeze is None:
-        raise Refused("not_frozen", "It is not frozen.")
+        raise NothingToDo(_not_frozen(ctx.target))
     restrictions.check(ctx, freeze.by)
     freeze.delete()
     return _told(ctx)
+
+
+def _frozen_since(freeze: Freeze) -> str:
+    what = title(freeze.kind, freeze.name)
+    by = freeze.by_name or freeze.by
+    return f"{what[:1].upper()}{what[1:]} is already frozen by {by} since {_minute(freeze.since)}."
+
+
+def _not_frozen(target: Target) -> str:
+    what = title(target.kind, target.name)
+    return f"{what[:1].upper()}{what[1:]} is not frozen."
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%d %b %Y, %H:%M} UTC"
+
+
+def _already_frozen(target: Target, _params: Mapping[str, Any]) -> str:
+    freeze = Freeze.objects.filter(kind=target.kind, name=target.name).first()
+    return _frozen_since(freeze) if freeze else ""
+
+
+def _already_unfrozen(target: Target, _params: Mapping[str, Any]) -> str:
+    frozen = Freeze.objects.filter(kind=target.kind, name=target.name).exists()
+    return "" if frozen else _not_frozen(target)
 
 
 def _told(ctx: CommitContext) -> Committed:
@@ -151,9 +177,7 @@ def _told(ctx: CommitContext) -> Committed:
 
 def _look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
     freeze = Freeze.objects.filter(kind=target.kind, name=target.name).first()
-    if freeze is None:
-        raise Refused("not_frozen", "It is not frozen.")
-    return {"frozen_since": clock.stamp(freeze.since)}
+    return {"frozen_since": clock.stamp(freeze.since) if freeze else ""}
 
 
 def _severity(target: Target, _params: Mapping[str, Any]) -> str:
@@ -185,6 +209,7 @@ def _verbs(kinds: Iterable[FrozenKind]) -> None:
                 stance=Stance.TIGHTEN,
                 target_kinds=targets,
                 commit=_commit_freeze,
+                already=_already_frozen,
                 owns=_oneself if kind == FrozenKind.PERSON else None,
                 severity=_severity,
                 sentence=lambda target, _p: f"Freeze {title(target.kind, target.name)}",
@@ -199,6 +224,7 @@ def _verbs(kinds: Iterable[FrozenKind]) -> None:
                 stance=Stance.LOOSEN,
                 target_kinds=targets,
                 commit=_commit_unfreeze,
+                already=_already_unfrozen,
                 about_others=lambda _actor, target: target.kind == FrozenKind.PERSON,
                 severity=_severity,
                 look=_look,

@@ -203,6 +203,11 @@ def facts(manifest: Manifest) -> dict[str, Any]:
     return {"manifest": manifest.digest}
 
 
+def names_of(kind: str) -> list[str]:
+    """The names of one kind that have a manifest."""
+    return list(Manifest.objects.filter(kind=kind).values_list("name", flat=True))
+
+
 def naming(connection: str) -> list[ManifestNeed]:
     """Every manifest's need of a connection."""
     found = ManifestNeed.objects.filter(connection=connection).select_related("manifest")

@@ -28,6 +28,12 @@ def whose(account: ConnectedAccount, viewer: Actor) -> str:
     return f"{'your' if own else f'{owner_name(account)}’s'} {in_words(account)}"
 
 
+def person_name(iss: str, sub: str) -> str:
+    """Name, e-mail or subject of a person; empty where nobody is named."""
+    person = people.find(iss, sub) if sub else None
+    return (person.name or person.email or sub) if person else sub
+
+
 def told(account: ConnectedAccount, person: Person | None) -> dict[str, str]:
     """The owner as the API tells it, from a row of the directory that was read before."""
     return {

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from approvals import registry
 from approvals.intent import digest
-from approvals.perform import Refused
+from approvals.perform import NothingToDo, Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Part, Stance, Verb
 from audit.actor import Target
 from audit.ledger.vocabulary import severity_rank
@@ -116,7 +116,7 @@ def _revoke(ctx: CommitContext) -> Committed:
         steps = _steps(account, ctx, end=end)
         parts.append(_part("connection.revoke", account, effects=steps, data={"own": own}))
     if not parts:
-        raise Refused("already_revoked", "All of these connections are revoked already.")
+        raise NothingToDo("All of these connections are already revoked.")
     return _whole(ctx, parts)
 
 

@@ -12,9 +12,9 @@ from approvals import registry
 from approvals.perform import Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Stance, Verb
 from audit.actor import Target
-from enforcement import instances, severity, stamping, standing
+from enforcement import instances, needless, severity, stamping, standing
 from enforcement.holding import hold_reason
-from enforcement.kinds import KINDS, called
+from enforcement.kinds import KINDS, called, where
 from enforcement.models import Decision
 
 OPERATOR = frozenset({"operator"})
@@ -39,14 +39,10 @@ def needs(target: Target) -> list[str]:
     return [need for ask in prerequisites for need in ask(target)]
 
 
-def _where(target: Target) -> str:
-    return f"on {target.instance}" if target.instance else "on every instance"
-
-
 def _reads(words: str) -> Callable[[Target, Mapping[str, Any]], str]:
     def sentence(target: Target, params: Mapping[str, Any]) -> str:
         thing = called(target.kind, target.name)
-        return f"{words.format(thing=thing)} {_where(target)}"
+        return f"{words.format(thing=thing)} {where(target.instance)}"
 
     return sentence
 
@@ -133,11 +129,19 @@ def _severity_of_block(target: Target, params: Mapping[str, Any]) -> str:
 
 def _severity_of_release(target: Target, params: Mapping[str, Any]) -> str:
     found = severity.of_loosening(target, params)
-    if not standing.holder_of(target.kind, target.name, target.instance):
+    other = [] if _is_held(target) else standing.scopes_on_hold(target.kind, target.name)
+    if other:
         raise Refused(
-            "nothing_held", f"{called(target.kind, target.name)} is not on hold {_where(target)}."
+            "nothing_held",
+            f"{called(target.kind, target.name)} is not on hold {where(target.instance)}, "
+            f"but {' and '.join(where(one) for one in other)}: name that.",
+            pointer="/target/instance",
         )
     return found
+
+
+def _is_held(target: Target) -> bool:
+    return bool(standing.holder_of(target.kind, target.name, target.instance))
 
 
 def _look_before_release(target: Target, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,6 +162,7 @@ def _register(kind: str) -> None:
             sentence=_reads("Block {thing}"),
             look=severity.look_before_blocking,
             severity=_severity_of_block,
+            already=needless.block,
             hold=_hold,
             release=_release_own,
             if_approved="It is blocked at each gateway until somebody unblocks it.",
@@ -176,6 +181,7 @@ def _register(kind: str) -> None:
             sentence=_reads("Unblock {thing}"),
             look=severity.look_before_loosening,
             severity=severity.of_loosening,
+            already=needless.unblock,
             if_approved="Its block is lifted at each gateway, and it is scanned again before use.",
             if_denied="It stays as it is.",
             if_expired="It stays as it is.",
@@ -192,6 +198,7 @@ def _register(kind: str) -> None:
             sentence=_reads("Allow {thing}"),
             look=severity.look_before_loosening,
             severity=severity.of_loosening,
+            already=needless.allow,
             if_approved="Each gateway admits it without a scan until somebody blocks it.",
             if_denied="It stays as it is.",
             if_expired="It stays as it is.",
@@ -207,6 +214,7 @@ def _register(kind: str) -> None:
             commit=_hold,
             sentence=_reads("Put {thing} on hold"),
             severity=severity.of_tightening,
+            already=needless.hold,
             **common,
         )
     )
@@ -220,6 +228,7 @@ def _register(kind: str) -> None:
             sentence=_reads("Release {thing} from hold"),
             look=_look_before_release,
             severity=_severity_of_release,
+            already=needless.release,
             if_approved="The hold is lifted at each gateway where it still stands.",
             if_denied="The hold stays.",
             if_expired="The hold stays.",

@@ -8,7 +8,7 @@ digest of what was previewed (`internal/gateway/alert_acknowledgement_v8.go`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +59,24 @@ def _finding(target: Target) -> Finding:
 
 def _severity_of_dismissal(target: Target, params: Mapping[str, Any]) -> str:
     finding = _finding(target)
-    if finding.status not in {FindingStatus.OPEN, FindingStatus.ACKNOWLEDGED}:
+    if finding.status == FindingStatus.REPLACED:
         raise Refused("already_closed", f"This finding is already {finding.get_status_display()}.")
     return finding.severity
+
+
+def _disposed_as(*so: FindingStatus) -> Callable[[Target, Mapping[str, Any]], str]:
+    """Says since when a finding has one of these states; empty where it has another."""
+
+    def already(target: Target, params: Mapping[str, Any]) -> str:
+        finding = _finding(target)
+        if finding.status not in so:
+            return ""
+        since = f" since {finding.status_at:%d %b %Y, %H:%M} UTC" if finding.status_at else ""
+        by = f" by {finding.status_by}" if finding.status_by else ""
+        state = finding.get_status_display()
+        return f"Finding “{finding.title[:100]}” is already {state}{by}{since}."
+
+    return already
 
 
 def _look(target: Target, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,12 +97,12 @@ def _sentence(word: str) -> Any:
 
 def _commit(status: FindingStatus) -> Any:
     def commit(ctx: CommitContext) -> Committed:
-        finding = _finding(ctx.target)
+        finding = Finding.objects.select_for_update().get(pk=_finding(ctx.target).pk)
         before = finding.status
         finding.status, finding.status_at = status, clock.now()
         finding.status_by = ctx.actor.name or ctx.actor.email or ctx.actor.sub
         finding.status_reason = ctx.reason
-        finding.save()
+        finding.save(update_fields=["status", "status_at", "status_by", "status_reason"])
         return Committed(
             effects=_keep_in_step(finding, status),
             data={"finding": finding.finding_id, "rule": finding.rule, "kind": finding.kind},
@@ -160,6 +175,7 @@ registry.register(
         target_kinds=frozenset({"alert"}),
         commit=_commit(FindingStatus.ACKNOWLEDGED),
         sentence=_sentence("Acknowledge"),
+        already=_disposed_as(FindingStatus.ACKNOWLEDGED, FindingStatus.DISMISSED),
         look=_look,
         severity=_severity_of_dismissal,
     )
@@ -174,6 +190,7 @@ registry.register(
         target_kinds=frozenset({"alert"}),
         commit=_commit(FindingStatus.DISMISSED),
         sentence=_sentence("Dismiss"),
+        already=_disposed_as(FindingStatus.DISMISSED),
         look=_look,
         severity=_severity_of_dismissal,
         if_approved="The finding is closed as needing no action.",

@@ -21,3 +21,8 @@ def noun(kind: str) -> str:
 def called(kind: str, name: str) -> str:
     """`skill pdf-exfil`, as sentences say it."""
     return f"{noun(kind)} {name}"
+
+
+def where(instance: str) -> str:
+    """`on edge-1`, or `on every instance` where none is named."""
+    return f"on {instance}" if instance else "on every instance"

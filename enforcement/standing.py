@@ -83,6 +83,12 @@ def holder_of(kind: str, name: str, instance: str) -> str:
     return row.holder if row else ""
 
 
+def scopes_on_hold(kind: str, name: str) -> list[str]:
+    """The scopes (instances, or "" for all) on which somebody holds it."""
+    rows = Asset.objects.filter(kind=kind, name=name).exclude(holder="")
+    return sorted(rows.values_list("instance", flat=True))
+
+
 def standing_of(ctx: CommitContext) -> str:
     """The decision in force on the scope of an act: its own, else the one for every instance."""
     rows = Asset.objects.filter(kind=ctx.target.kind, name=ctx.target.name)

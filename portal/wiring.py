@@ -8,8 +8,8 @@ from approvals.passkeys import directory
 from audit import human, packs
 from audit.actor import Target
 from audit.compiled import compiled
-from connections import decisions, needs, scopes
-from enforcement import actions
+from connections import decisions, manifests, needs, scopes
+from enforcement import actions, known_names
 from enforcement.models import Asset
 
 _STRICTEST = ("hold", "block", "allow")
@@ -21,6 +21,7 @@ def wire() -> None:
     decisions.answer_with(decision_of)
     actions.prerequisites.append(missing_connections)
     actions.when_allowed.append(needs.ask_members)
+    known_names.declared_names.append(manifests.names_of)
     human.use_passkeys(directory.trusted)
     packs.use_directory(directory.document)
 

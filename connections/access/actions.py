@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from approvals import clock, issuer, people, registry
-from approvals.perform import Refused
+from approvals.perform import NothingToDo, Refused
 from approvals.registry import (
     CommitContext,
     Committed,
@@ -72,10 +72,21 @@ def _sentence(target: Target, _params: Mapping[str, Any]) -> str:
     return f"Revoke {who}'s {row.get_kind_display()} of {row.application}"
 
 
+def _already_ended(target: Target, _params: Mapping[str, Any]) -> str:
+    row = find(target)
+    return "" if row.state == AccessState.LIVE else _ended_since(row)
+
+
+def _ended_since(row: AppAccess) -> str:
+    since = f" since {row.state_since:%d %b %Y, %H:%M} UTC" if row.state_since else ""
+    what = f"{row.get_kind_display()} of {row.application}"
+    return f"{what[:1].upper()}{what[1:]} is already {row.get_state_display()}{since}."
+
+
 def _revoke(ctx: CommitContext) -> Committed:
     row = AppAccess.objects.select_for_update().get(pk=find(ctx.target).pk)
     if row.state != AccessState.LIVE:
-        raise Refused("already_revoked", f"It is {row.get_state_display()} already.")
+        raise NothingToDo(_ended_since(row))
     row.state, row.state_since = AccessState.REVOKING, clock.now()
     row.operation, row.detail = ctx.operation, ""
     row.save()
@@ -141,6 +152,7 @@ registry.register(
         owns=_owns,
         about_others=_about_others,
         needs_reason=_about_others,
+        already=_already_ended,
         look=_look,
         severity=lambda _target, _params: "MEDIUM",
         sentence=_sentence,

@@ -41,7 +41,7 @@ def index(
 @router.post(
     "/connections/allowances/{allowance_id}/end",
     summary="Take back what was allowed beyond a manifest",
-    response={201: shapes.CommittedOut, 202: shapes.WaitingOut},
+    response={200: shapes.NothingToDoOut, 201: shapes.CommittedOut, 202: shapes.WaitingOut},
     openapi_extra=contract.may(403, 404, 409) | {"parameters": [keyed.HEADER]},
 )
 def end(request: HttpRequest, allowance_id: UUID, body: EndIn | None = None) -> JsonResponse:

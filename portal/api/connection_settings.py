@@ -77,7 +77,7 @@ def _one(row: JustInTime) -> dict[str, object]:
 @router.put(
     "/connections/settings/{connection}",
     summary="Set when a connection sleeps: at once where that is tighter, else ask",
-    response={201: shapes.CommittedOut, 202: shapes.WaitingOut},
+    response={200: shapes.NothingToDoOut, 201: shapes.CommittedOut, 202: shapes.WaitingOut},
     openapi_extra=contract.may(403, 409) | {"parameters": [keyed.HEADER]},
 )
 def set_one(

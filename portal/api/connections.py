@@ -293,7 +293,7 @@ def one_connection(request: HttpRequest, connection_id: str) -> JsonResponse:
 @router.post(
     "/connections/{connection_id}/revoke",
     summary="Revoke a connected account",
-    response={201: shapes.CommittedOut, 202: shapes.WaitingOut},
+    response={200: shapes.NothingToDoOut, 201: shapes.CommittedOut, 202: shapes.WaitingOut},
     openapi_extra=contract.may(403, 404, 409) | {"parameters": [keyed.HEADER]},
 )
 def revoke(request: HttpRequest, connection_id: str, body: RevokeIn | None = None) -> JsonResponse:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
+from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest, JsonResponse
@@ -11,10 +12,11 @@ from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
 from approvals.closing import as_json
-from approvals.models import Approval, Status
-from approvals.perform import Performed, perform
+from approvals.models import Approval, Effect, Status
+from approvals.perform import Performed, Refused, perform
 from approvals.withdraw import cancel, visible_to
 from audit.actor import Actor, Target
+from enforcement import known_names
 from portal.api import contract, keyed, shapes
 from portal.api.auth import caller
 from portal.api.problems import Problem
@@ -48,11 +50,12 @@ class DecisionIn(Schema):
 @router.post(
     "/decisions",
     summary="Block, allow, dismiss …: commit, or ask for a step-up",
-    response={201: shapes.CommittedOut, 202: shapes.WaitingOut},
+    response={200: shapes.NothingToDoOut, 201: shapes.CommittedOut, 202: shapes.WaitingOut},
     openapi_extra=contract.may(403, 409) | {"parameters": [keyed.HEADER]},
 )
 def decide(request: HttpRequest, body: DecisionIn) -> JsonResponse:
-    """201 when committed, 202 with a binding code when somebody has to approve."""
+    """201 when committed, 202 with a binding code when somebody has to approve, 200 where it is
+    so already."""
     actor = caller(request).actor
 
     def act(keep: keyed.Keep) -> keyed.Answer:
@@ -64,18 +67,33 @@ def decide(request: HttpRequest, body: DecisionIn) -> JsonResponse:
 def _perform(
     actor: Actor, body: DecisionIn, before_commit: Callable[[Performed], None]
 ) -> Performed:
+    target = Target(body.target.kind, body.target.name, body.target.instance)
     params = dict(body.params)
+    if known_names.enforces(body.verb, target):
+        known_names.check(actor, body.verb, target, new=_is_new(params))
     if body.finding_id:
         params["finding_id"] = body.finding_id
     return perform(
         actor,
         body.verb,
-        Target(body.target.kind, body.target.name, body.target.instance),
+        target,
         params=params,
         reason=body.reason,
         severity=body.severity,
         before_commit=before_commit,
     )
+
+
+def _is_new(params: dict[str, Any]) -> bool:
+    """Take `params.new` out: it confirms a name to us, and is no part of what is decided.
+
+    Raises:
+        Refused: `bad_params`.
+    """
+    new = params.pop("new", False)
+    if not isinstance(new, bool):
+        raise Refused("bad_params", "new: true or false.", pointer="/params/new")
+    return new
 
 
 def answer_of(done: Performed) -> tuple[int, dict[str, Any]]:
@@ -94,11 +112,37 @@ def answer_of(done: Performed) -> tuple[int, dict[str, Any]]:
     return 201, {
         "event_id": str(done.event_id),
         "operation": done.operation,
-        "effects": [
-            {"instance": e.instance, "label": e.label, "state": e.state, "detail": e.detail}
-            for e in done.effects
-        ],
+        "sentence": done.sentence,
+        "effects": _as_json(done.effects),
     }
+
+
+def _as_json(effects: Iterable[Effect]) -> list[dict[str, str]]:
+    return [
+        {"instance": e.instance, "label": e.label, "state": e.state, "detail": e.detail}
+        for e in effects
+    ]
+
+
+@router.get(
+    "/decisions/{operation}",
+    summary="The remote steps of a decision, and what each gateway confirmed",
+    response=shapes.StepsOut,
+    openapi_extra=contract.may(404),
+)
+def steps_of_decision(request: HttpRequest, operation: UUID) -> JsonResponse:
+    """Poll this until no step is `pending` or `unknown`. Members see their own decisions."""
+    actor = caller(request).actor
+    effects = list(Effect.objects.filter(operation=str(operation)).order_by("created", "id"))
+    if not actor.roles:
+        effects = [e for e in effects if _is_by(actor, e)]
+    if not effects:
+        raise Problem(404, "not_found", "There is no such decision, or it is not yours to see.")
+    return JsonResponse({"operation": str(operation), "effects": _as_json(effects)})
+
+
+def _is_by(actor: Actor, effect: Effect) -> bool:
+    return (effect.actor.get("iss"), effect.actor.get("sub")) == (actor.iss, actor.sub)
 
 
 @router.get(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from django.http import HttpRequest, JsonResponse
 
 from approvals import idempotency
+from approvals.perform import NothingToDo
 from portal.api.auth import caller
 from portal.api.problems import Problem
 
@@ -37,7 +39,7 @@ def answered(request: HttpRequest, act: Callable[[Keep], Answer]) -> JsonRespons
         words = "Idempotency-Key: at most 200 printable ASCII characters."
         raise Problem(422, "invalid_request", words)
     if not key:
-        status, answer = act(_nothing)
+        status, answer = _unless_needless(act, _nothing)
         return JsonResponse(answer, status=status)
     call = f"{request.method} {request.path}"
     try:
@@ -51,13 +53,23 @@ def answered(request: HttpRequest, act: Callable[[Keep], Answer]) -> JsonRespons
     if isinstance(claim, idempotency.Known):
         return JsonResponse(claim.answer, status=claim.status)
     try:
-        status, answer = act(lambda status, answer: idempotency.finish(claim, status, answer))
+        status, answer = _unless_needless(act, partial(idempotency.finish, claim))
     except idempotency.ClaimLost:
         raise _still_running() from None
     except BaseException:
         idempotency.abandon(claim)
         raise
     return JsonResponse(answer, status=status)
+
+
+def _unless_needless(act: Callable[[Keep], Answer], keep: Keep) -> Answer:
+    """What `act` answers; 200 `nothing_to_do` where what it decides is so already."""
+    try:
+        return act(keep)
+    except NothingToDo as so:
+        answer = {"code": so.code, "detail": so.detail}
+        keep(200, answer)
+        return 200, answer
 
 
 def _nothing(status: int, answer: dict[str, Any]) -> None:

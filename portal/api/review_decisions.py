@@ -91,7 +91,7 @@ def _answer_of(done: Decided) -> keyed.Answer:
 @router.post(
     "/reviews/{review_id}/accounts/{account_id}/revoke",
     summary="Ask for a revocation that a review decided",
-    response={201: shapes.CommittedOut, 202: shapes.WaitingOut},
+    response={200: shapes.NothingToDoOut, 201: shapes.CommittedOut, 202: shapes.WaitingOut},
     openapi_extra=contract.may(403, 404, 409, 422) | {"parameters": [keyed.HEADER]},
 )
 def revoke(request: HttpRequest, review_id: UUID, account_id: UUID) -> JsonResponse:

@@ -160,10 +160,25 @@ class EffectOut(Closed):
     detail: str
 
 
+class NothingToDoOut(Closed):
+    """It is so already: nothing was recorded and nobody was asked. `detail` says since when."""
+
+    code: Literal["nothing_to_do"]
+    detail: str
+
+
 class CommittedOut(Closed):
     """A decision that was committed."""
 
     event_id: UUID
+    operation: UUID
+    sentence: str
+    effects: list[EffectOut]
+
+
+class StepsOut(Closed):
+    """The remote steps of a decision."""
+
     operation: UUID
     effects: list[EffectOut]
 

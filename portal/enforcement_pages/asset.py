@@ -8,7 +8,7 @@ from approvals.models import Approval, Status
 from audit import search
 from audit.actor import Actor, Target
 from audit.ledger.query import EventQuery
-from enforcement import actions, enforced, severity
+from enforcement import actions, enforced, known_names, severity
 from enforcement.kinds import SCANNED, called, noun
 from enforcement.models import Asset
 from portal.enforcement_pages import decide
@@ -22,6 +22,7 @@ def context(kind: str, name: str, person: Actor, form: decide.DecideForm | None)
     states = enforced.everywhere(kind, name)
     found = severity.found(kind, name)
     target = Target(kind, name)
+    unknown = not known_names.is_known(kind, name)
     return {
         "kind": kind,
         "name": name,
@@ -33,6 +34,8 @@ def context(kind: str, name: str, person: Actor, form: decide.DecideForm | None)
         "found": found,
         "never_scanned": not found,
         "scannable": kind in SCANNED,
+        "unknown": unknown,
+        "nearest": known_names.nearest(kind, name) if unknown else (),
         "scans": severity.latest_scans(kind, name),
         "findings": severity.open_findings(kind, name),
         "rows": list(Asset.objects.filter(kind=kind, name=name).order_by("instance")),

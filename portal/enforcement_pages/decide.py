@@ -40,11 +40,12 @@ class Act:
 
 
 class DecideForm(forms.Form):
-    """Reason, scope and raised severity of a decision."""
+    """Reason, scope, raised severity and confirmed name of a decision."""
 
     act = forms.ChoiceField(choices=[(a, a) for a in _TONES])
     reason = forms.CharField(required=False, max_length=2000, widget=forms.Textarea)
     instance = forms.CharField(required=False, max_length=60)
+    new = forms.BooleanField(required=False)  # confirms a name that nothing knows
     severity = forms.ChoiceField(required=False, choices=[("", ""), *((s, s) for s in SEVERITIES)])
 
     def clean(self) -> dict[str, Any]:

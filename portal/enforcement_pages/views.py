@@ -16,9 +16,9 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from approvals.perform import Performed, Refused, perform
+from approvals.perform import NothingToDo, Performed, Refused, perform
 from audit.actor import Target
-from enforcement import instances, severity
+from enforcement import instances, known_names, severity
 from enforcement.gateway import Gateway, GatewayError
 from enforcement.kinds import called
 from enforcement.models import Decision, Finding
@@ -96,14 +96,19 @@ def _decide(request: HttpRequest, kind: str, name: str) -> HttpResponse:
     form, status = DecideForm(request.POST), 422
     if form.is_valid():
         said = form.cleaned_data
+        verb, target = f"{kind}.{said['act']}", Target(kind, name, said["instance"])
         try:
+            known_names.check(actor(request), verb, target, new=said["new"])
             done = perform(
                 actor(request),
-                f"{kind}.{said['act']}",
-                Target(kind, name, said["instance"]),
+                verb,
+                target,
                 reason=said["reason"].strip(),
                 severity=said["severity"] or None,
             )
+        except NothingToDo as so:
+            messages.info(request, so.detail)
+            return redirect("enforcement-asset", kind=kind, name=name)
         except Refused as refused:
             tell(request, refused.code)
             form.add_error(None, refused.detail)
@@ -146,6 +151,9 @@ def _dispose(request: HttpRequest, row: Finding) -> HttpResponse:
             raise Refused("no_reason", "Say why it is dismissed: this is what people read later.")
         target = Target("alert", row.finding_id, row.instance)
         done = perform(actor(request), f"alert.{act}", target, reason=reason)
+    except NothingToDo as so:
+        messages.info(request, so.detail)
+        return redirect(here)
     except Refused as refused:
         tell(request, refused.code)
         if refused.code == "not_permitted":

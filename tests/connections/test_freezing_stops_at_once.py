@@ -122,14 +122,14 @@ def test_it_reads_as_what_it_is(db: None) -> None:
     assert actions.sentence(event).endswith("froze everything")
 
 
-def test_what_is_so_already_is_refused(db: None) -> None:
+def test_what_is_so_already_changes_nothing(db: None) -> None:
     freeze("agent", "claw")
-    with pytest.raises(Refused, match="frozen since") as refused:
+    with pytest.raises(Refused, match=r"Agent claw is already frozen by .* since") as refused:
         freeze("agent", "claw")
-    assert refused.value.code == "already_frozen"
+    assert refused.value.code == "nothing_to_do"
     with pytest.raises(Refused) as refused:
         perform(admin(), "agent.unfreeze", Target("agent", "other"))
-    assert refused.value.code == "not_frozen"
+    assert refused.value.code == "nothing_to_do"
 
 
 @pytest.mark.parametrize("roles", [(), ("auditor",), ("operator",)], ids=str)

@@ -118,7 +118,7 @@ def test_a_decision_stands_where_its_revocation_is_refused(place: ApiHouse) -> N
     place.runs(f"ConnectedAccount.objects.filter(pk={one['connection_id']!r})"
                ".update(state='revoked')")  # fmt: skip
     done = place.said("POST", door(review, one), MIA, {"decision": "revoke", "reason": "x"})
-    assert (done.status_code, done.json()["refused"]["code"]) == (201, "already_revoked")
+    assert (done.status_code, done.json()["refused"]["code"]) == (201, "nothing_to_do")
     assert of(accounts(place, review, MIA), MIA)["event_id"] == done.json()["event_id"]
 
 
@@ -257,7 +257,7 @@ def test_a_refused_revocation_and_one_asked_for_again_keep_their_answers(place: 
     gone = f"ConnectedAccount.objects.filter(pk={milos['connection_id']!r})"
     place.runs(f"{gone}.update(state='revoked')")
     told = [place.said("POST", door(review, milos), ADMIN, body, key="gone") for _ in range(2)]
-    assert [one.json()["refused"]["code"] for one in told] == ["already_revoked"] * 2
+    assert [one.json()["refused"]["code"] for one in told] == ["nothing_to_do"] * 2
     assert told[0].json() == told[1].json()
 
 

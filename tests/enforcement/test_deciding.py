@@ -87,7 +87,7 @@ def test_a_late_block_never_replaces_a_later_one(
 ) -> None:
     edge = town.edges["edge-2"]
     edge.stop()
-    blocked = perform(olu, "plugin.block", Target("plugin", "theme"), severity="LOW")
+    blocked = perform(olu, "plugin.block", Target("plugin", "theme", "edge-2"))
     do_due()
     known("operator2", "operator")
     unblocked = perform(olu, "plugin.block", Target("plugin", "theme"), reason="again")
@@ -136,7 +136,7 @@ def test_a_hold_leaves_a_block_of_somebody_else_as_it_is(
         ("skill.block", Target("skill", "a\nb"), {}, "bad_target"),
         ("skill.block", SKILL, {"finding_id": "nope"}, "unknown_finding"),
         ("skill.block", SKILL, {"because": "x"}, "bad_params"),
-        ("skill.release", SKILL, {}, "nothing_held"),
+        ("skill.release", SKILL, {}, "nothing_to_do"),
         ("alert.dismiss", Target("alert", "nope"), {}, "unknown_finding"),
     ],
 )

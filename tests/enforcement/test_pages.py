@@ -19,6 +19,7 @@ from tests.identity.trail import events
 
 pytestmark = pytest.mark.django_db
 PAGE = "/enforcement/skill/pdf-exfil/"
+NEW = {"new": "on"}  # nothing knows the name
 Look = Callable[[], int]
 Do = Callable[[], None]
 
@@ -65,7 +66,7 @@ def test_deciding_on_a_page_tells_the_gateways_and_shows_their_answers(
     town: Town, olu_web: Client, do_due: Do, look: Look
 ) -> None:
     town.edges["edge-2"].stop()
-    answer = olu_web.post(PAGE, {"act": "block", "reason": "steals PDFs"}, follow=True)
+    answer = olu_web.post(PAGE, NEW | {"act": "block", "reason": "steals PDFs"}, follow=True)
     assert "2 gateways are being told" in answer.content.decode()
     do_due()
     shown = text(olu_web, PAGE)
@@ -85,7 +86,7 @@ def test_deciding_on_a_page_tells_the_gateways_and_shows_their_answers(
 def test_a_list_that_lost_our_block_is_shown_as_not_enforced(
     edge: Edge, olu_web: Client, do_due: Do, look: Look
 ) -> None:
-    olu_web.post(PAGE, {"act": "block", "reason": "x", "instance": "edge-1"})
+    olu_web.post(PAGE, NEW | {"act": "block", "reason": "x", "instance": "edge-1"})
     do_due()
     edge.forget("pdf-exfil")
     look()
@@ -96,7 +97,7 @@ def test_lists_asked_for_before_the_acknowledgement_say_nothing_against_it(
     town: Town, olu_web: Client, do_due: Do
 ) -> None:
     asked = {i.name: watch.probe(i) for i in instances.fleet().instances}
-    olu_web.post(PAGE, {"act": "block", "reason": "x"})
+    olu_web.post(PAGE, NEW | {"act": "block", "reason": "x"})
     do_due()
     watch.poll_due()
     for instance in instances.fleet().instances:
@@ -120,7 +121,7 @@ def test_an_act_that_needs_step_up_goes_to_its_request(
 ) -> None:
     edge.scan("pdf-exfil", severity="HIGH")
     look()
-    answer = olu_web.post(PAGE, {"act": "allow", "reason": "reviewed"})
+    answer = olu_web.post(PAGE, NEW | {"act": "allow", "reason": "reviewed"})
     approval = Approval.objects.get()
     assert answer.status_code == 302 and answer["Location"] == f"/approvals/{approval.pk}/"
     assert (approval.severity, approval.sentence) == (
@@ -136,8 +137,8 @@ def test_a_person_may_raise_the_severity_and_never_lower_it(
 ) -> None:
     edge.scan("pdf-exfil", severity="HIGH")
     look()
-    olu_web.post(PAGE, {"act": "block", "reason": "x", "severity": "LOW"})
-    olu_web.post(PAGE, {"act": "unblock", "reason": "x", "severity": "CRITICAL"})
+    olu_web.post(PAGE, NEW | {"act": "block", "reason": "x", "severity": "LOW"})
+    olu_web.post(PAGE, NEW | {"act": "unblock", "reason": "x", "severity": "CRITICAL"})
     assert list(Approval.objects.order_by("created").values_list("severity", flat=True)) == [
         "HIGH",
         "CRITICAL",
@@ -148,12 +149,12 @@ def test_a_refused_act_says_why_keeps_the_words_and_changes_nothing(
     town: Town, olu_web: Client
 ) -> None:
     for form, says in (
-        ({"act": "release", "reason": "my words"}, "is not on hold"),
+        ({"act": "hold", "reason": "my words"}, "no gateway, scan, finding or manifest knows"),
         ({"act": "block", "reason": "my words", "instance": "edge-9"}, "No instance is called"),
         ({"act": "explode", "reason": "my words"}, "Choose one of the buttons"),
         ({"act": "block", "reason": " "}, "Say why"),
     ):
-        answer = olu_web.post(PAGE, form)
+        answer = olu_web.post(PAGE, (NEW if form["act"] != "hold" else {}) | form)
         shown = answer.content.decode()
         assert answer.status_code == 422 and says in shown
         assert form["reason"] in shown
@@ -271,7 +272,7 @@ def test_a_post_without_a_csrf_token_is_refused(town: Town) -> None:
 
 def test_a_session_ended_elsewhere_decides_nothing(town: Town, olu_web: Client) -> None:
     SignedInSession.objects.filter(public_id="s-operator").delete()
-    assert olu_web.post(PAGE, {"act": "hold"}).status_code == 401
+    assert olu_web.post(PAGE, NEW | {"act": "hold"}).status_code == 401
     assert not Asset.objects.exists()
 
 

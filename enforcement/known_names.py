@@ -1,0 +1,114 @@
+"""The names of skills, servers, plugins and tools that are known here, and the nearest to a typo.
+
+A name is known when a gateway lists it, a scan or a finding is about it, a decision or a hold
+stands on it, or a manifest declares it. A decision about any other name has to be confirmed: at a
+gateway a typo would be recorded as done and stop nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from difflib import get_close_matches
+from typing import Final
+
+from django.db.models import Q, QuerySet
+
+from approvals.perform import Refused
+from audit.actor import Actor, Target
+from audit.ledger import display
+from enforcement.actions import OPERATOR
+from enforcement.kinds import KINDS, called
+from enforcement.models import Asset, Decision, Finding, Scan, Watch
+
+CODE: Final = "unknown_target"
+_COMPARED: Final = 2000
+"""Names that a typo is compared with: comparing takes time for each."""
+_OFFERED: Final = 3
+_NOT_LETTERS: Final = re.compile(r"[\W_]+")
+
+declared_names: list[Callable[[str], Iterable[str]]] = []
+"""The names of one kind that other packages know, by the portal's wiring."""
+
+
+class UnknownTarget(Refused):
+    """Nothing here knows the name. `nearest` are the known names most like it."""
+
+    def __init__(self, target: Target, nearest: tuple[str, ...]) -> None:
+        thing = called(target.kind, display.short(target.name))
+        hint = f" Did you mean {' or '.join(map(display.short, nearest))}?" if nearest else ""
+        super().__init__(
+            CODE,
+            f"No gateway, scan, finding or manifest knows {thing}.{hint} "
+            "If the name is right, confirm that it is new.",
+            pointer="/target/name",
+        )
+        self.nearest = nearest
+
+
+def enforces(verb: str, target: Target) -> bool:
+    """Whether a verb decides what gateways do with a thing."""
+    return target.kind in KINDS and verb.partition(".")[0] == target.kind
+
+
+def check(actor: Actor, verb: str, target: Target, *, new: bool) -> None:
+    """Ask for a confirmation (`new`) where an operator decides about a name that nothing knows.
+
+    Whoever may not decide learns nothing about names here: the pipeline refuses them.
+
+    Raises:
+        UnknownTarget: the name is not known and `new` is not set.
+    """
+    if (
+        new
+        or not enforces(verb, target)
+        or not actor.roles & OPERATOR
+        or not target.name.isprintable()
+    ):
+        return
+    if not is_known(target.kind, target.name):
+        raise UnknownTarget(target, nearest(target.kind, target.name))
+
+
+def is_known(kind: str, name: str) -> bool:
+    """Whether anything here knows the name."""
+    about = Q(kind=kind, name=name)
+    if any(rows.filter(about).exists() for rows in _tables()):
+        return True
+    return any(name in names for names in _elsewhere(kind))
+
+
+def nearest(kind: str, name: str) -> tuple[str, ...]:
+    """The known names that are most like a name, the most alike first; at most three."""
+    wanted = _letters(name)
+    by_letters: dict[str, str] = {}
+    for known in _names(kind):
+        by_letters.setdefault(_letters(known), known)
+        if len(by_letters) >= _COMPARED:
+            break
+    close = get_close_matches(wanted, by_letters, n=_OFFERED, cutoff=0.7)
+    return tuple(by_letters[letters] for letters in close)
+
+
+def _tables() -> tuple[QuerySet[Scan] | QuerySet[Finding] | QuerySet[Asset], ...]:
+    stands = ~Q(decision=Decision.NONE) | ~Q(holder="")
+    return Asset.objects.filter(stands), Scan.objects.all(), Finding.objects.all()
+
+
+def _elsewhere(kind: str) -> Iterator[Iterable[str]]:
+    for watch in Watch.objects.exclude(name=""):
+        yield {line["name"] for line in (*watch.blocked, *watch.allowed) if line["kind"] == kind}
+    for names in declared_names:
+        yield names(kind)
+
+
+def _names(kind: str) -> Iterator[str]:
+    for rows in _tables():
+        yield from rows.filter(kind=kind).values_list("name", flat=True).distinct()[:_COMPARED]
+    for names in _elsewhere(kind):
+        yield from names
+
+
+def _letters(name: str) -> str:
+    """A name without what people mistype most: case, hyphens, underscores and spaces."""
+    return _NOT_LETTERS.sub("", name.casefold())[:100]

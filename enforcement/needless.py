@@ -1,0 +1,113 @@
+"""Decisions that would change nothing, and the sentence that says since when and by whom.
+
+Something counts as decided only where every gateway of the scope confirmed it or is still being
+told: a decision that a gateway lost or refused can be taken again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from approvals.models import Approval, Status
+from audit.actor import Target
+from audit.ledger import display
+from enforcement import enforced
+from enforcement.enforced import At
+from enforcement.kinds import called, where
+from enforcement.models import Asset, Decision, Watch
+
+
+def block(target: Target, _params: Mapping[str, Any]) -> str:
+    """Why a block is not needed; empty where it is."""
+    return _decided(target, Decision.BLOCK)
+
+
+def allow(target: Target, _params: Mapping[str, Any]) -> str:
+    """Why an allow is not needed; empty where it is."""
+    return _decided(target, Decision.ALLOW)
+
+
+def unblock(target: Target, _params: Mapping[str, Any]) -> str:
+    """Why nothing has to be lifted; empty where something stands, or a list was never read."""
+    rows, states = _rows(target), _states(target)
+    stands = any(row.holder or row.decision != Decision.NONE for row in rows.values())
+    if stands or any(state.code != "none" for state in states) or _unread(states):
+        return ""
+    lifted = rows.get(target.instance) or rows.get("")
+    by = f" {_since(lifted.decided_by, lifted.decided_at)}" if lifted and lifted.decided_at else ""
+    return f"{_named(target)} is neither blocked nor allowed {where(target.instance)}{by}."
+
+
+def hold(target: Target, params: Mapping[str, Any]) -> str:
+    """Why a hold is not needed: a block stops it already, or a hold that no request can end."""
+    if blocked := block(target, params):
+        return blocked
+    row = _rows(target).get(target.instance)
+    if row is None or not row.holder or _lost(_states(target)) or _waits(row.hold_approval):
+        return ""
+    held = _since(row.held_by, row.held_at)
+    return f"{_named(target)} is already on hold {where(target.instance)}: {held}."
+
+
+def release(target: Target, _params: Mapping[str, Any]) -> str:
+    """Why nothing has to be released; empty where a hold stands on this scope."""
+    row = _rows(target).get(target.instance)
+    if row is not None and row.holder:
+        return ""
+    return f"{_named(target)} is not on hold {where(target.instance)}."
+
+
+def _decided(target: Target, decision: Decision) -> str:
+    rows = _rows(target)
+    row = rows.get(target.instance) or rows.get("")
+    stands = [row] if row and target.instance else list(rows.values())
+    differs = any(one.decision != decision for one in stands)
+    held = any(one.holder for one in rows.values())
+    if row is None or differs or held or _lost(_states(target)):
+        return ""
+    since = _since(row.decided_by, row.decided_at)
+    return f"{_named(target)} is already {decision.label} {where(row.instance)}: {since}."
+
+
+def _rows(target: Target) -> dict[str, Asset]:
+    """What stands on a scope: for one instance its own row, and the one for every instance."""
+    rows = Asset.objects.filter(kind=target.kind, name=target.name)
+    if target.instance:
+        rows = rows.filter(instance__in=["", target.instance])
+    return {row.instance: row for row in rows}
+
+
+def _states(target: Target) -> list[At]:
+    states = enforced.everywhere(target.kind, target.name)
+    return [at for at in states if target.instance in {"", at.instance.name}]
+
+
+def _lost(states: Sequence[At]) -> bool:
+    """Whether a gateway does not enforce what was decided, and no step is under way."""
+    return any(at.code == enforced.NOT_ENFORCED and not at.waits for at in states)
+
+
+def _unread(states: Sequence[At]) -> bool:
+    """Whether the lists of a gateway were never read, so that nobody knows what stands there."""
+    read = Watch.objects.filter(listed_at__isnull=False).values_list("name", flat=True)
+    return bool({at.instance.name for at in states} - set(read))
+
+
+def _waits(approval: str) -> bool:
+    """Whether the request that holds it is still open, and may end the hold."""
+    if not approval:
+        return False
+    return Approval.objects.filter(pk=UUID(approval), status=Status.PENDING).exists()
+
+
+def _named(target: Target) -> str:
+    return called(target.kind, display.short(target.name))
+
+
+def _since(by: str, at: datetime | None) -> str:
+    """`by Olu Operator since 28 Nov 2026, 08:36 UTC`."""
+    since = f" since {at:%d %b %Y, %H:%M} UTC" if at else ""
+    return f"by {by or 'the portal'}{since}"
