@@ -26,13 +26,13 @@ COMMANDS: Final = {
         "witnessing:witness",
         "Run a witness: it cosigns a checkpoint only if it extends the last one it saw.",
     ),
-    "skill": ("components:skill", "Block, allow or unblock a skill."),
+    "skill": ("components:skill", "Block, allow, unblock, hold or release a skill."),
     "mcp": (
         "components:mcp",
         "Decide on an MCP server, or run one with credentials the agent never sees.",
     ),
-    "plugin": ("components:plugin", "Block, allow or unblock a plugin."),
-    "tool": ("components:tool", "Block, allow or unblock a tool."),
+    "plugin": ("components:plugin", "Block, allow, unblock, hold or release a plugin."),
+    "tool": ("components:tool", "Block, allow, unblock, hold or release a tool."),
     "alert": ("alerts:app", "Dismiss or acknowledge an alert."),
     "approvals": (
         "approvals:app",
@@ -41,7 +41,7 @@ COMMANDS: Final = {
     "policy": ("policy:app", "Read the policy in force, or ask what it would do."),
     "manifest": (
         "manifests:app",
-        "Declare what a component may use; list, show, or read it from a folder.",
+        "Declare what a component may use; remove, list, show, or read it from a folder.",
     ),
     "connections": (
         "connections:app",

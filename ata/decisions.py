@@ -7,57 +7,87 @@ from collections.abc import Mapping
 
 import typer
 
+from ata import effects, names
 from ata.clock import now
-from ata.errors import ExitCode
+from ata.errors import AtaError, ExitCode
 from ata.portal import Answer, Portal
 from ata.screen import Screen, paint
 from ata.text import in_words, safe
-from ata.waiting import Approval, effect_lines, effects_of, report, wait_for
+from ata.waiting import Approval, report, wait_to_the_end
+
+NOTHING_TO_DO = "nothing_to_do"
 
 
 def decide(screen: Screen, body: Mapping[str, object], *, wait: bool) -> None:
     """POST `/v1/decisions` once (its own Idempotency-Key) and follow it.
 
     Raises:
-        AtaError: the portal's code, or those of `waiting.wait_for`.
+        AtaError: the portal's code, or those of `waiting.wait_to_the_end`.
         typer.Exit: with the exit code of the outcome when it is not "done".
     """
     with Portal.open() as portal:
-        answer = portal.post("/v1/decisions", body, idempotency_key=str(uuid.uuid4()))
-        follow(portal, screen, answer, wait=wait)
+        follow(portal, screen, _submit(portal, screen, body), wait=wait)
+
+
+def _submit(portal: Portal, screen: Screen, body: Mapping[str, object]) -> Answer:
+    """The portal's answer; a name that it does not know is asked for again on a terminal."""
+    try:
+        return portal.post("/v1/decisions", body, idempotency_key=str(uuid.uuid4()))
+    except AtaError as error:
+        if error.code != "unknown_target" or not screen.asks:
+            raise
+        again = names.choose(screen, error, body)
+    return portal.post("/v1/decisions", again, idempotency_key=str(uuid.uuid4()))
 
 
 def follow(portal: Portal, screen: Screen, answer: Answer, *, wait: bool) -> None:
     """See an accepted act through: report it when committed, else wait for its approval.
 
     Raises:
-        AtaError: those of `waiting.wait_for`.
+        AtaError: those of `waiting.wait_to_the_end`.
         typer.Exit: with the exit code of the outcome when it is not "done".
     """
     approval_id = answer.body.get("approval_id")
+    if answer.body.get("code") == NOTHING_TO_DO:
+        _report_needless(screen, answer.body)
+        return
     if answer.status != 202 or not approval_id:
-        _report_committed(screen, answer.body)
+        body: Mapping[str, object] = answer.body
+        if wait and body.get("operation"):
+            path = f"/v1/decisions/{body['operation']}"
+            body = effects.wait_for_gateways(portal, path, screen, body)
+        _report_committed(screen, body, waited=wait)
         return
     if not wait:
         _report_asked(portal, screen, answer.body)
         return
     path = str(answer.body.get("poll_url") or f"/v1/approvals/{approval_id}")
-    approval = wait_for(portal, path, screen, first=answer.body)
+    approval = wait_to_the_end(portal, path, screen, first=answer.body)
     report(screen, approval)
     if approval.exit_code:
         raise typer.Exit(approval.exit_code)
 
 
-def _report_committed(screen: Screen, body: Mapping[str, object]) -> None:
-    failed = any(effect.get("state") == "failed" for effect in effects_of(body))
+def _report_needless(screen: Screen, body: Mapping[str, object]) -> None:
+    said = f"{paint('✓', 'green')} Nothing to do: {safe(body.get('detail'))}"
+    screen.result({"status": NOTHING_TO_DO, **body}, said)
+
+
+def _report_committed(screen: Screen, body: Mapping[str, object], *, waited: bool) -> None:
+    failed = effects.exit_code(body) if waited else ExitCode.DONE
+    waits = bool(effects.open_at(body))
+    status = "committed" if waits else "failed" if failed else "done"
     mark = paint("✗", "red") if failed else paint("✓", "green")
-    said = safe(body.get("sentence")) or ("Not done everywhere." if failed else "Done.")
-    lines = [f"{mark} {said}", *(f"  {line}" for line in effect_lines(body))]
+    what = safe(body.get("sentence")) or "Decision"
+    lines = [
+        f"{mark} {what}: {effects.summary(body) or 'committed'}.",
+        *(f"  {line}" for line in effects.effect_lines(body)),
+    ]
     if body.get("event_id"):
         lines.append(f"  Event {safe(body['event_id'])}")
-    screen.result({"status": "done", **body}, *lines)
+    screen.result({"status": status, **body}, *lines)
     if failed:
-        raise typer.Exit(ExitCode.FAILED)
+        raise typer.Exit(failed)
 
 
 def _report_asked(portal: Portal, screen: Screen, body: Mapping[str, object]) -> None:

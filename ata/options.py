@@ -7,13 +7,29 @@ from typing import Annotated
 
 import typer
 
+from ata.errors import usage_error
 from ata.screen import Screen
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per result.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the audit trail.")]
 NoWait = Annotated[
-    bool, typer.Option("--no-wait", help="Do not wait when the act has to be approved.")
+    bool, typer.Option("--no-wait", help="Do not wait for the approval, nor for the gateways.")
 ]
+
+
+def reason_or_ask(screen: Screen, reason: str) -> str:
+    """The reason of a decision that has to carry one, as on its page; a terminal asks for it.
+
+    Raises:
+        AtaError: `usage`, where there is none and nobody to ask.
+    """
+    said = reason.strip()
+    if not said and screen.asks:
+        said = typer.prompt("Reason, kept in the audit trail", default="", show_default=False)
+        said = said.strip()
+    if not said:
+        raise usage_error("This decision needs a reason.", "Say why with --reason.")
+    return said
 
 
 @dataclass(slots=True)

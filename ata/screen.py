@@ -28,6 +28,7 @@ class Screen:
     def __init__(self, *, json_output: bool) -> None:
         self.json_output = json_output
         self.live = not json_output and _is_terminal(sys.stdout)
+        self.asks = self.live and sys.stdin.isatty()
 
     def result(self, value: Mapping[str, object], *sentences: str) -> None:
         """Print one result: the object itself with `--json`, else its sentences."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ata import advice
+from ata import advice, effects
 from ata.clock import now, parse_time
 from ata.errors import AtaError, ExitCode, Unreachable
 from ata.portal import Portal
@@ -20,7 +20,6 @@ GRACE_S = 60.0
 _PLAIN_LINE_EVERY_S = 60.0
 
 _EXIT_CODES = {
-    "approved": ExitCode.DONE,
     "denied": ExitCode.DENIED,
     "expired": ExitCode.EXPIRED,
     "failed": ExitCode.FAILED,
@@ -60,17 +59,9 @@ class Approval:
     @property
     def exit_code(self) -> ExitCode:
         """How the command ends once the approval is closed."""
-        if self.outcome == "approved" and any(
-            effect.get("state") == "failed" for effect in effects_of(self.body)
-        ):
-            return ExitCode.FAILED
+        if self.outcome == "approved":
+            return effects.exit_code(self.body)
         return _EXIT_CODES.get(self.outcome, ExitCode.FAILED)
-
-
-def effects_of(body: Mapping[str, object]) -> list[Mapping[str, object]]:
-    """The effects of a decision, one for each instance."""
-    effects = body.get("effects")
-    return [one for one in effects if isinstance(one, dict)] if isinstance(effects, list) else []
 
 
 def wait_for(
@@ -109,6 +100,20 @@ def wait_for(
     return approval
 
 
+def wait_to_the_end(
+    portal: Portal, path: str, screen: Screen, *, first: Mapping[str, object] | None = None
+) -> Approval:
+    """Wait for an approval and, once approved, for the gateways to confirm.
+
+    Raises:
+        AtaError: those of `wait_for` and `effects.wait_for_gateways`.
+    """
+    approval = wait_for(portal, path, screen, first=first)
+    if approval.outcome != "approved":
+        return approval
+    return Approval.parse(effects.wait_for_gateways(portal, path, screen, approval.body))
+
+
 def report(screen: Screen, approval: Approval) -> None:
     """Say how a closed approval ended and what proves it."""
     mark = paint("✓", "green") if approval.exit_code == ExitCode.DONE else paint("✗", "red")
@@ -117,20 +122,10 @@ def report(screen: Screen, approval: Approval) -> None:
         lines.append(f"  {safe(approval.body['detail'])}")
     if means := advice.what_it_means(approval.body):
         lines.append(f"  {means}")
-    lines += [f"  {line}" for line in effect_lines(approval.body)]
+    lines += [f"  {line}" for line in effects.effect_lines(approval.body)]
     if approval.body.get("event_id"):
         lines.append(f"  Event {safe(approval.body['event_id'])}")
     screen.result(approval.body, *lines)
-
-
-def effect_lines(body: Mapping[str, object]) -> list[str]:
-    """What became of the decision at each instance."""
-    lines = []
-    for one in effects_of(body):
-        where = one.get("label") or one.get("instance")
-        parts = [safe(part) for part in (where, one.get("state"), one.get("detail")) if part]
-        lines.append(": ".join(parts))
-    return lines
 
 
 def _poll(portal: Portal, path: str, last: Approval) -> Approval:
@@ -165,6 +160,8 @@ def _interrupted(portal: Portal, approval: Approval) -> AtaError:
 
 def _outcome_sentence(approval: Approval) -> str:
     answer = advice.outcome_words(approval.body)
+    if approval.outcome == "approved" and (confirmed := effects.summary(approval.body)):
+        answer = f"{answer}, {confirmed}"
     subject = safe(approval.sentence).rstrip(".")
     return f"{subject}: {answer}." if subject else f"{answer.capitalize()}."
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ata.options import Json, NoWait, Reason, open_screen
+from ata.options import Json, NoWait, Reason, open_screen, reason_or_ask
 
 app = typer.Typer(
     help="Dismiss or acknowledge an alert.", no_args_is_help=True, rich_markup_mode=None
@@ -26,6 +26,7 @@ def dismiss(
     from ata.decisions import decide
 
     screen = open_screen(ctx, json_output)
+    reason = reason_or_ask(screen, reason)
     decide(screen, _decision("alert.dismiss", alert, reason), wait=not no_wait)
 
 

@@ -45,15 +45,15 @@ def wait(
     approval_id: Annotated[str, typer.Argument(metavar="ID", help="The approval's id.")],
     json_output: Json = False,
 ) -> None:
-    """Wait until an approval is closed; the exit code tells the outcome."""
+    """Wait until an approval is closed and the gateways confirmed; the exit code says how."""
     from urllib.parse import quote
 
     from ata.portal import Portal
-    from ata.waiting import report, wait_for
+    from ata.waiting import report, wait_to_the_end
 
     screen = open_screen(ctx, json_output)
     with Portal.open() as portal:
-        approval = wait_for(portal, f"/v1/approvals/{quote(approval_id, safe='')}", screen)
+        approval = wait_to_the_end(portal, f"/v1/approvals/{quote(approval_id, safe='')}", screen)
     report(screen, approval)
     if approval.exit_code:
         raise typer.Exit(approval.exit_code)

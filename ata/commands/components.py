@@ -1,4 +1,4 @@
-"""`ata skill|mcp|plugin|tool block|allow|unblock NAME`."""
+"""`ata skill|mcp|plugin|tool block|allow|unblock|hold|release NAME`."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from typing import Annotated
 import typer
 
 from ata.commands import mcp_servers
-from ata.options import Json, NoWait, Reason, open_screen
+from ata.options import Json, NoWait, Reason, open_screen, reason_or_ask
 
 KINDS = {
-    "skill": "Block, allow or unblock a skill.",
+    "skill": "Block, allow, unblock, hold or release a skill.",
     "mcp": "Decide on an MCP server, or run one with credentials the agent never sees.",
-    "plugin": "Block, allow or unblock a plugin.",
-    "tool": "Block, allow or unblock a tool.",
+    "plugin": "Block, allow, unblock, hold or release a plugin.",
+    "tool": "Block, allow, unblock, hold or release a tool.",
 }
 _ACTS = {
     "block": "Stop it from being used; the block stays until someone unblocks it.",
     "allow": "Let it be used although scans found something.",
-    "unblock": "End a block.",
+    "unblock": "End a block or an allow.",
+    "hold": "Stop it from being used until someone decides or releases it.",
+    "release": "End a hold.",
 }
+_NEED_REASON = frozenset({"block", "allow"})
 
 
 class Severity(StrEnum):
@@ -42,6 +45,10 @@ Instance = Annotated[
     str, typer.Option("--instance", help="Only this DefenseClaw instance; all when left out.")
 ]
 
+New = Annotated[
+    bool, typer.Option("--new", help="The name is right, although nothing knows it yet.")
+]
+
 
 def commands_for(kind: str) -> typer.Typer:
     """The group of commands for one kind of component."""
@@ -61,15 +68,21 @@ def _add(group: typer.Typer, kind: str, act: str, says: str) -> None:
         reason: Reason = "",
         severity: Raise = None,
         instance: Instance = "",
+        new: New = False,
         no_wait: NoWait = False,
         json_output: Json = False,
     ) -> None:
         from ata.decisions import decide
 
+        screen = open_screen(ctx, json_output)
+        if act in _NEED_REASON:
+            reason = reason_or_ask(screen, reason)
         target = {"kind": kind, "name": name}
         if instance:
             target["instance"] = instance
         body: dict[str, object] = {"verb": f"{kind}.{act}", "target": target, "reason": reason}
         if severity:
             body["severity"] = severity.value
-        decide(open_screen(ctx, json_output), body, wait=not no_wait)
+        if new:
+            body["params"] = {"new": True}
+        decide(screen, body, wait=not no_wait)

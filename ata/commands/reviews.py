@@ -117,7 +117,7 @@ def decide(
     json_output: Json = False,
 ) -> None:
     """Decide on an account; a revocation follows at once, or once that is approved."""
-    from ata.decisions import follow
+    from ata.decisions import NOTHING_TO_DO, follow
     from ata.portal import Portal
 
     screen = open_screen(ctx, json_output)
@@ -127,6 +127,10 @@ def decide(
         answer = portal.post(f"{path}/decide", body, idempotency_key=str(uuid.uuid4()))
         follow(portal, screen, answer, wait=not no_wait)
     if isinstance(refused := answer.body.get("refused"), dict):
+        if refused.get("code") == NOTHING_TO_DO:
+            if not screen.json_output:
+                screen.warn(safe(refused.get("detail")))
+            return
         if not screen.json_output:
             why, again = safe(refused.get("detail")), refused.get("code") == "decided_again"
             stands = "is on the record" if again else "stands"

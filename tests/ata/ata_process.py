@@ -65,8 +65,10 @@ class Ata:
         """The same in this process: for tables of many rows, where a start each would be all."""
         return CliRunner().invoke(app, [*args], env=self.environment)
 
-    def on_a_terminal(self, *args: str, rows: int = 40, columns: int = 100, **env: str) -> str:
-        """What is shown on a terminal of that size."""
+    def on_a_terminal(
+        self, *args: str, rows: int = 40, columns: int = 100, typed: str = "", **env: str
+    ) -> str:
+        """What is shown on a terminal of that size, where somebody types `typed`."""
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         process = subprocess.Popen(
@@ -78,6 +80,7 @@ class Ata:
             cwd=self.home,
         )
         os.close(theirs)
+        os.write(ours, typed.encode())
         shown = b""
         try:
             while piece := os.read(ours, 65_536):

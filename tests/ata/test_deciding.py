@@ -14,6 +14,8 @@ from tests.ata.ata_process import ACCESS_TOKEN, ROOT, Ata
 from tests.ata.portal_stand_in import Reply, StandIn
 
 APPROVAL = "01890000-0000-7000-8000-000000000001"
+OPERATION = "01890000-0000-7000-8000-000000000002"
+WHY = ("--reason", "odd")
 
 
 def asked(**changes: Any) -> Reply:
@@ -50,17 +52,17 @@ def approval(status: str, outcome: str | None = None, **changes: Any) -> Reply:
 
 
 @pytest.mark.parametrize("kind", ["skill", "mcp", "plugin", "tool"])
-@pytest.mark.parametrize("act", ["block", "allow", "unblock"])
+@pytest.mark.parametrize("act", ["block", "allow", "unblock", "hold", "release"])
 def test_each_act_is_one_decision(signed_in: Ata, portal: StandIn, kind: str, act: str) -> None:
     portal.on("POST", "/v1/decisions", Reply(201, {"event_id": "e1"}))
-    done = signed_in.here(kind, act, "web-scraper", "--json")
+    done = signed_in.here(kind, act, "web-scraper", "--json", *WHY)
     assert done.exit_code == 0, done.stderr
     assert json.loads(done.stdout) == {"status": "done", "event_id": "e1"}
     (request,) = portal.seen("POST", "/v1/decisions")
     assert request.json == {
         "verb": f"{kind}.{act}",
         "target": {"kind": kind, "name": "web-scraper"},
-        "reason": "",
+        "reason": "odd",
     }
     assert len(request.headers["idempotency-key"]) == 36
     assert request.headers["authorization"] == f"Bearer {ACCESS_TOKEN}"
@@ -79,11 +81,11 @@ def test_options_reach_the_decision(signed_in: Ata, portal: StandIn) -> None:
 @pytest.mark.parametrize("act", ["dismiss", "acknowledge"])
 def test_alerts_are_decided_by_id(signed_in: Ata, portal: StandIn, act: str) -> None:
     portal.on("POST", "/v1/decisions", Reply(201, {"event_id": "e1"}))
-    assert signed_in("alert", act, "alert-7").returncode == 0
+    assert signed_in("alert", act, "alert-7", *WHY).returncode == 0
     assert portal.seen("POST", "/v1/decisions")[0].json == {
         "verb": f"alert.{act}",
         "target": {"kind": "alert", "name": "alert-7"},
-        "reason": "",
+        "reason": "odd",
     }
 
 
@@ -102,7 +104,7 @@ def test_the_exit_code_tells_the_outcome(
         approval("deciding"),
         approval("closed", outcome, event_id="e9"),
     )
-    done = signed_in("skill", "block", "web-scraper")
+    done = signed_in("skill", "block", "web-scraper", *WHY)
     assert done.returncode == exit_code, done.stderr
     assert "KQ7-M2X" in done.stdout
     assert "Block the skill web-scraper everywhere" in done.stdout
@@ -115,7 +117,7 @@ def test_the_exit_code_tells_the_outcome(
 def test_json_while_waiting_is_one_closed_approval(signed_in: Ata, portal: StandIn) -> None:
     portal.on("POST", "/v1/decisions", asked())
     portal.on("GET", f"/v1/approvals/{APPROVAL}", approval("pending"), approval("closed", "denied"))
-    done = signed_in("skill", "block", "web-scraper", "--json")
+    done = signed_in("skill", "block", "web-scraper", *WHY, "--json")
     assert done.returncode == 3
     assert json.loads(done.stdout)["outcome"] == "denied"
     assert json.loads(done.stderr.splitlines()[0])["binding_message"] == "KQ7-M2X"
@@ -145,7 +147,7 @@ def test_an_approved_act_that_an_instance_refused_is_a_failure(
 
 def test_no_wait_returns_at_once_and_says_how_to_go_on(signed_in: Ata, portal: StandIn) -> None:
     portal.on("POST", "/v1/decisions", asked())
-    done = signed_in("skill", "block", "web-scraper", "--no-wait")
+    done = signed_in("skill", "block", "web-scraper", *WHY, "--no-wait")
     assert done.returncode == 0
     assert f"ata approvals wait {APPROVAL}" in done.stdout
     assert portal.seen("GET", f"/v1/approvals/{APPROVAL}") == []
@@ -174,7 +176,7 @@ def test_an_approval_that_never_closes_is_given_up(signed_in: Ata, portal: Stand
 def test_ctrl_c_leaves_the_request_open_and_says_so(signed_in: Ata, portal: StandIn) -> None:
     portal.on("POST", "/v1/decisions", asked())
     portal.on("GET", f"/v1/approvals/{APPROVAL}", approval("pending"))
-    process = signed_in.start("skill", "block", "web-scraper")
+    process = signed_in.start("skill", "block", "web-scraper", *WHY)
     for _ in range(800):
         if len(portal.seen("GET", f"/v1/approvals/{APPROVAL}")) >= 2:
             break
@@ -191,7 +193,7 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_key(
     signed_in: Ata, portal: StandIn
 ) -> None:
     portal.on("POST", "/v1/decisions", Reply(502), Reply(201, {"event_id": "e1"}))
-    assert signed_in("skill", "block", "web-scraper").returncode == 0
+    assert signed_in("skill", "block", "web-scraper", *WHY).returncode == 0
     first, second = portal.seen("POST", "/v1/decisions")
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
 
@@ -199,13 +201,135 @@ def test_a_lost_answer_is_asked_for_again_with_the_same_key(
 def test_a_problem_is_one_sentence_a_code_and_a_way_out(signed_in: Ata, portal: StandIn) -> None:
     problem = {"title": "Forbidden", "detail": "Only an operator may block", "code": "role_missing"}
     portal.on("POST", "/v1/decisions", Reply(403, problem))
-    done = signed_in("skill", "block", "web-scraper")
+    done = signed_in("skill", "block", "web-scraper", *WHY)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
         "✗ Only an operator may block. (role_missing)",
         "  Your roles do not allow this; `ata status` shows them.",
     ]
     assert done.stdout == ""
+
+
+def committed(*states: str) -> Reply:
+    """A decision that commits at once, with a step at each of edge-1, edge-2, …"""
+    return Reply(201, {"event_id": "e1", "operation": OPERATION, **steps(*states)})
+
+
+def steps(*states: str) -> dict[str, Any]:
+    effects = [
+        {"instance": f"edge-{number}", "label": f"Block at edge-{number}", "state": state}
+        for number, state in enumerate(states, 1)
+    ]
+    return {"sentence": "Block skill web-scraper on every instance", "effects": effects}
+
+
+def test_a_decision_waits_until_each_gateway_confirmed(signed_in: Ata, portal: StandIn) -> None:
+    portal.on("POST", "/v1/decisions", committed("pending", "pending"))
+    first, last = steps("done", "unknown"), steps("done", "done")
+    portal.on("GET", f"/v1/decisions/{OPERATION}", Reply(200, first), Reply(200, last))
+    done = signed_in("skill", "block", "web-scraper", *WHY)
+    assert done.returncode == 0, done.stderr
+    said = "✓ Block skill web-scraper on every instance: confirmed by edge-1, edge-2."
+    assert said in done.stdout.splitlines()
+    assert len(portal.seen("GET", f"/v1/decisions/{OPERATION}")) == 2
+
+
+def test_a_gateway_that_fails_makes_the_command_fail(signed_in: Ata, portal: StandIn) -> None:
+    portal.on("POST", "/v1/decisions", committed("pending", "pending"))
+    portal.on("GET", f"/v1/decisions/{OPERATION}", Reply(200, steps("done", "failed")))
+    done = signed_in("skill", "block", "web-scraper", *WHY)
+    assert done.returncode == 1
+    assert "every instance: confirmed by edge-1; failed at edge-2." in done.stdout
+
+
+def test_without_waiting_nobody_claims_that_a_gateway_confirmed(
+    signed_in: Ata, portal: StandIn
+) -> None:
+    portal.on("POST", "/v1/decisions", committed("pending"))
+    done = signed_in("skill", "block", "web-scraper", "--no-wait", *WHY)
+    assert done.returncode == 0
+    assert "every instance: not confirmed yet by edge-1." in done.stdout
+    shown = signed_in("skill", "block", "web-scraper", "--no-wait", "--json", *WHY)
+    assert json.loads(shown.stdout)["status"] == "committed"
+    assert portal.seen("GET", f"/v1/decisions/{OPERATION}") == []
+
+
+def test_after_its_approval_a_decision_waits_for_the_gateways(
+    signed_in: Ata, portal: StandIn
+) -> None:
+    portal.on("POST", "/v1/decisions", asked())
+    waiting, told = steps("pending")["effects"], steps("done")["effects"]
+    portal.on(
+        "GET",
+        f"/v1/approvals/{APPROVAL}",
+        approval("closed", "approved", effects=waiting),
+        approval("closed", "approved", effects=told),
+    )
+    done = signed_in("skill", "block", "web-scraper", *WHY)
+    assert done.returncode == 0, done.stderr
+    assert "everywhere: approved, confirmed by edge-1." in done.stdout
+
+
+def test_what_is_so_already_is_no_error(signed_in: Ata, portal: StandIn) -> None:
+    so = {"code": "nothing_to_do", "detail": "skill web-scraper is already blocked by Olu."}
+    portal.on("POST", "/v1/decisions", Reply(200, so))
+    done = signed_in("skill", "block", "web-scraper", *WHY)
+    assert done.returncode == 0
+    assert done.stdout == "✓ Nothing to do: skill web-scraper is already blocked by Olu.\n"
+    shown = signed_in("skill", "block", "web-scraper", "--json", *WHY)
+    assert json.loads(shown.stdout)["status"] == "nothing_to_do"
+
+
+UNKNOWN = {
+    "code": "unknown_target",
+    "detail": "Nothing knows skill pdf_exfil. Did you mean pdf-exfil?",
+    "nearest": ["pdf-exfil"],
+}
+
+
+def test_a_typo_fails_and_names_the_nearest(signed_in: Ata, portal: StandIn) -> None:
+    portal.on("POST", "/v1/decisions", Reply(409, UNKNOWN))
+    done = signed_in("skill", "block", "pdf_exfil", *WHY)
+    assert done.returncode == 1
+    assert "Did you mean pdf-exfil?" in done.stderr and "--new" in done.stderr
+
+
+def test_new_confirms_a_name(signed_in: Ata, portal: StandIn) -> None:
+    portal.on("POST", "/v1/decisions", Reply(201, {"event_id": "e1"}))
+    assert signed_in.here("skill", "block", "brand-new", "--new", *WHY).exit_code == 0
+    assert portal.seen("POST", "/v1/decisions")[0].json["params"] == {"new": True}
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [
+        ("1\n", {"target": {"kind": "skill", "name": "pdf-exfil"}}),
+        ("new\n", {"params": {"new": True}}),
+        ("\n", None),
+    ],
+)
+def test_a_terminal_offers_the_nearest_name(
+    signed_in: Ata, portal: StandIn, typed: str, sent: dict[str, Any] | None
+) -> None:
+    portal.on("POST", "/v1/decisions", Reply(409, UNKNOWN), Reply(201, {"event_id": "e1"}))
+    shown = signed_in.on_a_terminal("skill", "block", "pdf_exfil", *WHY, typed=typed)
+    assert "Did you mean pdf-exfil?" in shown and "1    pdf-exfil" in shown
+    posted = [request.json for request in portal.seen("POST", "/v1/decisions")]
+    if sent is None:
+        assert len(posted) == 1 and "Nothing was decided." in shown
+    else:
+        assert posted[1] == posted[0] | sent
+
+
+def test_a_decision_that_stays_needs_a_reason(signed_in: Ata, portal: StandIn) -> None:
+    for words in (("skill", "block", "x"), ("mcp", "allow", "x"), ("alert", "dismiss", "x")):
+        done = signed_in.here(*words)
+        assert done.exit_code == 2 and "--reason" in done.stderr
+    assert portal.requests == []
+    portal.on("POST", "/v1/decisions", Reply(201, {"event_id": "e1"}))
+    shown = signed_in.on_a_terminal("skill", "block", "x", typed="leaks files\n")
+    assert "Reason" in shown
+    assert portal.seen("POST", "/v1/decisions")[0].json["reason"] == "leaks files"
 
 
 def test_wrong_usage_ends_with_two(signed_in: Ata, portal: StandIn) -> None:
@@ -241,7 +365,7 @@ def test_an_address_on_another_host_gets_no_token(signed_in: Ata, portal: StandI
         "POST", "/v1/decisions", asked(poll_url=f"http://127.0.0.1:9/v1/approvals/{APPROVAL}")
     )
     portal.on("GET", f"/v1/approvals/{APPROVAL}", approval("closed", "approved"))
-    assert signed_in("skill", "block", "web-scraper").returncode == 0
+    assert signed_in("skill", "block", "web-scraper", *WHY).returncode == 0
     assert len(portal.seen("GET", f"/v1/approvals/{APPROVAL}")) == 1
 
 
