@@ -202,6 +202,7 @@ token.refused | Token refused | refused {agent} a token for {connection} | MEDIU
 scope.escalated | Scope escalation | saw {agent} ask {connection} for undeclared scopes | HIGH
 scope.granted | Scope granted | allowed a component more than it declares | HIGH
 scope.withdrawn | Scope withdrawn | took back what a component was allowed beyond its manifest | LOW
+component.configured | Component rule set | set whether components need an allow | MEDIUM
 scope.configured | Scope rules set | set the rules about undeclared scopes of {target} | MEDIUM
 tenant_log.gap_found | Gap in the tenant log | found a gap in {target} | MEDIUM
 audit.viewed | Audit trail viewed | looked at the audit trail | INFO

@@ -14,7 +14,7 @@ from django.db import connection
 
 from audit import triggers
 
-WATCHED: Final = (
+FIRST: Final = (
     "approvals_person",
     "connections_freeze",
     "connections_justintime",
@@ -24,6 +24,8 @@ WATCHED: Final = (
     "enforcement_asset",
     "identity_commandlinesignin",
 )
+"""Those that were watched first; a migration makes their triggers."""
+WATCHED: Final = (*FIRST, "connections_allowrule")
 _NEW_MARK: Final = "UPDATE audit_lastchange SET mark = {random} WHERE id = 1"
 # As late as can be: the row is locked until the commit, and a transaction that locks nothing after
 # it waits for nobody who waits for it. The mark and the change become visible at once.

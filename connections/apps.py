@@ -8,6 +8,7 @@ class ConnectionsConfig(AppConfig):
     def ready(self) -> None:
         from connections import (  # noqa: F401 - registers on import
             actions,
+            allow_rule,
             effects,
             erasing,
             freezing,

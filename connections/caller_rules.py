@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from connections import decisions, manifests, scope_sets, scopes
+from connections import allow_rule, decisions, manifests, scope_sets, scopes
 from connections.models import ManifestNeed
 from connections.refusals import TokenRefusal
 
@@ -79,7 +79,8 @@ def check_decision(component: Component | None) -> str:
     """The decision in force about the component, unless it forbids.
 
     Raises:
-        TokenRefusal: `<kind>_blocked` or `<kind>_held`.
+        TokenRefusal: `<kind>_blocked`, `<kind>_held`, or `component_not_allowed` where nobody
+            allowed it.
     """
     if component is None:
         return decisions.NONE
@@ -95,5 +96,12 @@ def check_decision(component: Component | None) -> str:
             403,
             f"{component.kind}_held",
             f"{component} is on hold until somebody decides on it.",
+        )
+    if decision != decisions.ALLOW and not allow_rule.is_open():
+        raise TokenRefusal(
+            403,
+            "component_not_allowed",
+            f"Nobody allowed {component} yet. An operator does, with "
+            f"`ata {component.kind} allow {component.name}`.",
         )
     return decision

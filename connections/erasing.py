@@ -15,6 +15,7 @@ from audit.subjects import MARK, Known, Repeats, Sealed, Store, Whose, knows, re
 from connections.inventory import kept
 from connections.models import (
     Allowance,
+    AllowRule,
     AppAccess,
     Attempts,
     ConnectedAccount,
@@ -49,6 +50,7 @@ _SCRUBBED: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (Freeze, ("reason", "by", "by_name")),
     (JustInTime, ("changed_by", "changed_name")),
     (ScopeRule, ("changed_by",)),
+    (AllowRule, ("changed_by",)),
     (Manifest, ("declared_by",)),
     (Notice, ("by", "reason")),
     (OwnerLetter, ("detail",)),

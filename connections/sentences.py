@@ -39,6 +39,7 @@ _GAPS = {
 }
 _REFUSED = {
     "frozen": "it is frozen",
+    "component_not_allowed": "nobody allowed it",
     "undeclared_caller": "it is not declared",
     "scope_not_declared": "it asked for undeclared scopes",
     "scope_escalation_pending": "it asked for undeclared scopes, and somebody is asked",
@@ -51,6 +52,7 @@ _REFUSED = {
     "reconnect_required": "it has to be connected again",
     "client_not_allowed": "the application may not ask",
     "subject_token_expired": "the session is over",
+    "asked_too_often": "it asked for undeclared scopes too often",
     "rate_limited": "Auth0's rate limit was reached",
     "vault_unavailable": "Auth0 did not answer",
 }

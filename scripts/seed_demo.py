@@ -92,6 +92,16 @@ _USES = (
 )
 
 
+def allows() -> list[Plan]:
+    """The allows without which the broker gives these components nothing."""
+    components = sorted({component for _, _, component, _, _ in _USES})
+    reason, instance = "reads what its manifest names", INSTANCES[0]
+    return [
+        Plan("operator", "mcp.allow", "mcp", name, "HIGH", reason, "approve", instance)
+        for name in components
+    ]
+
+
 class Person:
     """Somebody with a browser at the tenant and a command line at the portal."""
 
@@ -243,6 +253,10 @@ def run() -> dict[str, int]:
         ordered = sorted(plans(), key=lambda plan: plan.answer != "ignore")
         waiting = pool.map(lambda plan: _carry_out(people[plan.who], phones, plan), ordered)
         approvals = [approval for approval in waiting if approval]
+        allowed = [_carry_out(people["operator"], phones, plan) for plan in allows()]
+    refused = {*_endings(people["operator"], [one for one in allowed if one])} - {"approved"}
+    if refused:
+        raise RuntimeError(f"the servers of the sample world were not allowed: {refused}")
     use_connections(people)
     stage_findings()
     outcomes = {"committed": DECISIONS - len(approvals)}

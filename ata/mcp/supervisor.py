@@ -33,6 +33,7 @@ HANDSHAKE_S = 30.0
 SAID_NO = frozenset(
     {
         "client_not_allowed",
+        "component_not_allowed",
         "connection_not_linked",
         "connection_revoked",
         "connection_suspended",

@@ -106,7 +106,15 @@ def _environment(vault: VaultElsewhere, folder: Path, database: str) -> dict[str
 
 def _serve(env: dict[str, str], options: argparse.Namespace) -> subprocess.Popen[bytes]:
     manage = [sys.executable, "manage.py"]
-    for words in (["migrate", "--verbosity=0"], ["declare_manifests", "demo/manifests"]):
+    allow = (
+        "from enforcement.models import Asset; "
+        "Asset.objects.create(kind='mcp', name='github-mcp', decision='allow')"
+    )
+    for words in (
+        ["migrate", "--verbosity=0"],
+        ["declare_manifests", "demo/manifests"],
+        ["shell", "-c", allow],
+    ):
         subprocess.run([*manage, *words], env=env, check=True, stdout=subprocess.DEVNULL)
     ends = [sys.executable, "-m", "benchmarks.broker.refusing", "0", _person(0)[0]]
     subprocess.run(ends, env=env, check=True, stdout=subprocess.DEVNULL)

@@ -32,6 +32,19 @@ class Manifest(models.Model):
         self._prefetched_objects_cache = {"needs": answer}
 
 
+class AllowRule(models.Model):
+    """Whether components nobody decided on get credentials: one row with id 1; none means no."""
+
+    open = models.BooleanField(default=False)
+    changed_at = models.DateTimeField()
+    changed_by = models.CharField(
+        max_length=255, blank=True
+    )  # subject; empty = kept by a migration
+
+    def __str__(self) -> str:
+        return "open" if self.open else "an allow is needed"
+
+
 class ManifestNeed(models.Model):
     """One connection of a manifest, with the scopes it may ask for."""
 

@@ -39,6 +39,8 @@ ALWAYS = (
     "Where nobody else holds the role, the one who asks may approve, and the record says "
     "single-person.",
     "What was approved is committed only if it is still true, and still under the same policy.",
+    "The broker goes by the component that a caller names. The name is asserted: who names another "
+    "component gets that component's rights.",
 )
 """What holds under every policy."""
 

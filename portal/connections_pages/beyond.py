@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from approvals.models import Approval, Status
 from approvals.perform import Refused, perform
 from audit.actor import Target
-from connections import lookup, manifests, scopes
+from connections import allow_rule, lookup, manifests, scopes
 from connections.escalation import allowances, rules, shown
 from connections.models import ConnectedAccount, ConnectionSetting, ManifestNeed
 from portal.identity.current import actor, needs_role
@@ -47,6 +47,7 @@ def watch(request: HttpRequest) -> HttpResponseBase:
         "rules": _rules(),
         "lasts": LASTS,
         "may": "admin" in me.roles,
+        "open": allow_rule.is_open(),
     }
     return render(request, "connections/watch.html", context)
 
@@ -98,6 +99,16 @@ def configure(request: HttpRequest, connection: str) -> HttpResponseBase:
     if done.approval is not None:
         return redirect("approval", approval_id=done.approval.id)
     messages.success(request, f"The rules of {scopes.title(connection)} were saved.")
+    return redirect("connections:watch")
+
+
+@needs_role("admin")
+@require_POST
+def require_allow(request: HttpRequest) -> HttpResponseBase:
+    """Give credentials to allowed components only, from the next request on."""
+    everything = Target("service", allow_rule.EVERYTHING)
+    perform(actor(request), allow_rule.VERB, everything, params={"undecided": "refuse"})
+    messages.success(request, "Only components that somebody allowed get credentials now.")
     return redirect("connections:watch")
 
 

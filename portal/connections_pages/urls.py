@@ -43,6 +43,7 @@ urlpatterns = [
     path("connections/settings/", settings.settings, name="settings"),
     path("connections/settings/<str:connection>/", settings.setting, name="setting"),
     path("connections/scopes/", beyond.watch, name="watch"),
+    path("connections/allow/", beyond.require_allow, name="require-allow"),
     path("connections/scopes/<str:connection>/", beyond.configure, name="scope-rules"),
     path("connections/access/", access.applications, name="applications"),
     path("connections/access/<uuid:access_id>/revoke/", access.revoke, name="access-revoke"),

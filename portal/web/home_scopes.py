@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from approvals import clock
 from audit.actor import Actor
+from connections import allow_rule
 from connections.escalation import shown
 from portal.web.home_panels import MOST, Home, Line, Panel
 
@@ -13,11 +14,29 @@ _A_DAY = timedelta(days=1)
 _WATCH = "/connections/scopes/"
 
 
-def watch(_me: Actor) -> Home:
-    """What was tried within a day; nothing where nothing was."""
+def watch(me: Actor) -> Home:
+    """What was tried within a day, and for admins whether components need an allow."""
+    panels = [*_open(me), *_tried()]
+    return Home(panels=panels) if panels else Home()
+
+
+def _open(me: Actor) -> list[Panel]:
+    if "admin" not in me.roles or not allow_rule.is_open():
+        return []
+    line = Line(
+        "Components that nobody decided on get credentials",
+        _WATCH,
+        None,
+        severity="MEDIUM",
+        detail="This installation is from before components needed an allow. Require one there.",
+    )
+    return [Panel("Components without an allow", [line], "", _WATCH, "Scope watch")]
+
+
+def _tried() -> list[Panel]:
     tried = shown.all_tried(clock.now() - _A_DAY, MOST)
     if not tried:
-        return Home()
+        return []
     lines = [
         Line(
             f"{one.row.name} asked for {', '.join(s.words for s in one.scopes)}",
@@ -28,7 +47,7 @@ def watch(_me: Actor) -> Home:
         )
         for one in tried
     ]
-    return Home(panels=[Panel("Asked for more than declared", lines, "", _WATCH, "Scope watch")])
+    return [Panel("Asked for more than declared", lines, "", _WATCH, "Scope watch")]
 
 
 def _times(attempts: int) -> str:

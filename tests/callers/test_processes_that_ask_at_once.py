@@ -27,6 +27,7 @@ from audit.models import EventRow
 from connections import manifests
 from connections.escalation.attempts import ASKS_PER_HOUR
 from connections.models import Attempts, Escalation
+from enforcement.models import Asset
 from tests.audit.own_database import own_database
 from tests.connections.visitor import device_token, know
 from tests.support.live import LiveServer
@@ -85,6 +86,7 @@ def _ready() -> None:
         {"connections": [{"connection": "github", "scopes": ["read:user", "repo"]}]}
     )
     manifests.declare_shipped("mcp", "github-mcp", declared)
+    Asset.objects.create(kind="mcp", name="github-mcp", decision="allow")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
@@ -29,6 +29,14 @@ from tests.support.vault import VaultElsewhere
 
 ROLES = "https://ata.example/roles"
 CALLER = Path(__file__).with_name("token_caller.py")
+
+
+ALLOWED: Final = """
+from enforcement.models import Asset
+for name in ("github-mcp", "calendar-sync", "standup-bot", "held-mcp", "proxied"):
+    Asset.objects.create(kind="mcp", name=name, decision="allow")
+"""
+"""The components that somebody allowed."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +211,7 @@ def house_of[H: House](
             "DJANGO_SETTINGS_MODULE": "portal.settings", **(more or {}),
         }  # fmt: skip
         (folder / "secrets").mkdir(mode=0o700)
-        commands = [["declare_manifests", "demo/manifests"], *before]
+        commands = [["declare_manifests", "demo/manifests"], ["shell", "-c", ALLOWED], *before]
         for words in commands:
             done = PORTAL.run(["-m", "django", *words], cwd=CHECKOUT, env=env)
             assert done.returncode == 0, done.stderr

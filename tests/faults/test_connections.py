@@ -15,6 +15,7 @@ from connections.broker import Ask
 from connections.manifests import Declaration
 from connections.models import ConnectedAccount, Schedule, State
 from connections.refusals import TokenRefusal
+from enforcement.models import Asset
 from tests.connections.visitor import (
     Visitor,
     at_vault,
@@ -50,6 +51,7 @@ def milo(wire: Wire, tenant: WiredTenant) -> Person:
         {"connections": [{"connection": "github", "scopes": ["read:user", "repo"]}]}
     )
     manifests.declare_shipped("mcp", "github-mcp", declared)
+    Asset.objects.create(kind="mcp", name="github-mcp", decision="allow")
     know("member2", "admin")
     empty_vault(tenant, "member2")
     fill_vault(tenant, "member2", "github", "octo-milo", "read:user", "repo")

@@ -79,6 +79,7 @@ ROUTES: Final[Doors] = {
         "connection.restrict, connection.relax",
     ),
     "connections/scopes/<str:connection>/": ("decides", "scope.configure"),
+    "connections/allow/": ("decides", "component.configure"),
     "connections/<uuid:account_id>/allowances/<uuid:allowance_id>/withdraw/": (
         "decides",
         "scope.withdraw",
@@ -415,6 +416,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "auth0_client.my_account": ("instance", "a request to Auth0, no row"),
     "connections.access.actions": ("instance", "commit and remote step of access.revoke"),
     "connections.access.reading": ("instance", "what Auth0 lists of applications"),
+    "connections.allow_rule": ("AllowRule", "commit of the verb component.configure"),
     "connections.arrival": ("instance", "commit of the verb connection.connect"),
     "connections.deletion": ("instance", "remote steps of connection.revoke"),
     "connections.drift": ("instance", "what Auth0 says about an account"),

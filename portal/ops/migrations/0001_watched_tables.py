@@ -6,12 +6,12 @@ from audit import watched
 
 
 def watch(apps, schema_editor):
-    for statement in watched.create_statements(schema_editor.connection.vendor, *watched.WATCHED):
+    for statement in watched.create_statements(schema_editor.connection.vendor, *watched.FIRST):
         schema_editor.execute(statement, params=None)
 
 
 def watch_no_more(apps, schema_editor):
-    for statement in watched.drop_statements(schema_editor.connection.vendor, *watched.WATCHED):
+    for statement in watched.drop_statements(schema_editor.connection.vendor, *watched.FIRST):
         schema_editor.execute(statement, params=None)
 
 
