@@ -21,27 +21,33 @@ def takes_anonymous(connection: str) -> bool:
     return rules.of(connection).anonymous
 
 
-def check_asked(ask: Ask, picked: Picked | None, declared: Declared) -> frozenset[str]:
-    """Scopes beyond the manifest that people allowed, as far as they were needed.
+def check_asked(
+    ask: Ask, picked: Picked | None, declared: Declared
+) -> frozenset[str] | asking.Unasked:
+    """Scopes beyond the manifest that people allowed, as far as they were needed; or what people
+    have to be asked. Asks nobody.
 
     Raises:
-        TokenRefusal: `scope_escalation_pending`, `scope_not_declared`, `rate_limited`.
+        TokenRefusal: `scope_escalation_pending`, `scope_not_declared`, `asked_too_often`.
     """
     if not declared.excess or ask.component is None:
         return frozenset()
     if picked is None:
-        raise TokenRefusal(
-            403,
-            "scope_not_declared",
-            f"{ask.component} asked {scopes.title(ask.connection)} for "
-            f"{', '.join(declared.excess)}, which its manifest does not declare. Nobody was asked, "
-            "because Auth0 could not say whose account it is.",
-            excess=declared.excess,
+        raise _undeclared(
+            ask,
+            declared.excess,
+            "Nobody was asked, because Auth0 could not say whose account it is.",
         )
     with unchanged.afresh():
-        return asking.settle(
+        return asking.check(
             asking.Tried(ask.actor, picked.account, ask.component, declared.excess, ask.agent)
         )
+
+
+def people(unasked: asking.Unasked) -> TokenRefusal:
+    """Ask people about what goes beyond the manifest; the refusal names the approval."""
+    with unchanged.afresh():
+        return asking.ask(unasked)
 
 
 def check_given(
@@ -57,14 +63,73 @@ def check_given(
         TokenRefusal: `scope_excess`, where the connection refuses such tokens. The token is
             dropped here: nobody gets it, and it lives at the provider until it expires.
     """
+    beyond = _excess(ask, picked, declared, token, allowed)
+    if not beyond or rules.of(ask.connection).excess == "flag":
+        return beyond
+    raise _dropped(ask, beyond, token)
+
+
+def check_still(
+    ask: Ask,
+    picked: Picked | None,
+    declared: Declared,
+    token: VaultToken,
+    flagged: tuple[str, ...],
+) -> None:
+    """Manifest and allowances still cover what they covered before Auth0 was asked.
+
+    `declared` was read now; `flagged` are the scopes of the token that its event names as excess.
+
+    Raises:
+        TokenRefusal: `scope_not_declared` for what was asked, `scope_excess` for what came.
+    """
+    if ask.component is None:
+        return
+    allowed = allowances.scopes_of(picked.account, ask.component) if picked else frozenset()
+    missing = scope_sets.beyond(ask.connection, declared.excess, allowed)
+    if missing:
+        raise _undeclared(ask, missing, "That changed while Auth0 was asked.")
+    beyond = _excess(ask, picked, declared, token, allowed)
+    strict = rules.of(ask.connection).excess != "flag"
+    if set(beyond) - set(flagged) or (beyond and strict):
+        raise _dropped(ask, beyond, token)
+
+
+def relies_on_allowance(ask: Ask, declared: Declared, token: VaultToken) -> bool:
+    """Whether an allowance may cover something of the request or of the token."""
+    if declared.need is None:
+        return False
+    wide = scope_sets.beyond(ask.connection, token.scope, declared.need.scopes)
+    return bool(declared.excess or wide)
+
+
+def _excess(
+    ask: Ask,
+    picked: Picked | None,
+    declared: Declared,
+    token: VaultToken,
+    allowed: frozenset[str],
+) -> tuple[str, ...]:
     if declared.need is None or ask.component is None:
         return ()
     beyond = scope_sets.beyond(ask.connection, token.scope, declared.need.scopes)
     if beyond and picked is not None:
         more = allowed or allowances.scopes_of(picked.account, ask.component)
         beyond = scope_sets.beyond(ask.connection, beyond, more)
-    if not beyond or rules.of(ask.connection).excess == "flag":
-        return beyond
+    return beyond
+
+
+def _undeclared(ask: Ask, excess: tuple[str, ...], why: str) -> TokenRefusal:
+    return TokenRefusal(
+        403,
+        "scope_not_declared",
+        f"{ask.component} asked {scopes.title(ask.connection)} for {', '.join(excess)}, which its "
+        f"manifest does not declare. {why}",
+        excess=excess,
+    )
+
+
+def _dropped(ask: Ask, beyond: tuple[str, ...], token: VaultToken) -> TokenRefusal:
     refusal = TokenRefusal(
         403,
         "scope_excess",
@@ -74,4 +139,4 @@ def check_given(
         excess=beyond,
     )
     refusal.facts = {"returned_by": "auth0", "token_dropped": True, "thumbprint": token.thumbprint}
-    raise refusal
+    return refusal

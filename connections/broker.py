@@ -22,7 +22,9 @@ from audit.together import Together
 from auth0_client.vault import VaultToken
 from connections import beyond, exchanging, freezing, observed
 from connections.caller_rules import Component, Declared, check_decision, check_declared
+from connections.escalation.asking import Unasked
 from connections.just_in_time import waking
+from connections.just_in_time.setting import OWNER, Setting
 from connections.models import ConnectedAccount, State
 from connections.picking import ANY, Picked, Wanted, pick
 from connections.refusals import TokenRefusal
@@ -49,12 +51,32 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class _Admitted:
+    """A request that nothing here refuses, and what it goes by.
+
+    Attributes:
+        accounts: those that the exchange may use; empty where the inventory knows none.
+        allowed: scopes beyond the manifest that people allowed and that are asked for.
+        mark: of what was read; None where nothing says that it is unchanged.
+    """
+
+    picked: Picked | None
+    accounts: tuple[ConnectedAccount, ...]
+    declared: Declared
+    allowed: frozenset[str]
+    setting: Setting
+    mark: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Handing:
     """A token about to leave: whose use it is, and what stood when it was found to be allowed."""
 
     ask: Ask
     use: observed.Seen | None
-    mark: str | None
+    admitted: _Admitted
+    token: VaultToken
+    excess: tuple[str, ...]  # as its event names it
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,27 +99,46 @@ def token_for(ask: Ask, waiting: Waiting = nullcontext) -> Given:
     """
     picked: Picked | None = None
     try:
-        _check_client(ask)
         with unchanged.looking():
-            _check_frozen(ask)
+            setting, declared = _check_rules(ask)
             picked = _picked(ask)
-            declared = _declared(ask)
-            check_decision(ask.component)
-            allowed = beyond.check_asked(ask, picked, declared)
-            _check_awake(ask, picked)
-            kept = unchanged.current()
+            admitted = _admit(ask, picked, setting, declared)
         with unchanged.afresh():
             token, shared = exchanging.exchange(
                 ask.actor, ask.subject_token, ask.connection, picked, ask.wanted.login_hint, waiting
             )
-            excess = beyond.check_given(ask, picked, declared, token, allowed)
-            return _hand_out(
-                ask, picked, excess, token, shared, kept.mark if kept else None, waiting
-            )
+            excess = beyond.check_given(ask, picked, declared, token, admitted.allowed)
+            return _hand_out(_Handing(ask, None, admitted, token, excess), shared, waiting)
     except TokenRefusal as refusal:
         refusal.account = refusal.account or (picked.account if picked else None)
         _record_refusal(ask, refusal)
         raise
+
+
+def _check_rules(ask: Ask) -> tuple[Setting, Declared]:
+    """What is refused whichever account it is: nobody is asked, Auth0 neither."""
+    _check_client(ask)
+    _check_frozen(ask)
+    setting = waking.check_hours(ask.connection)
+    declared = _declared(ask)
+    check_decision(ask.component)
+    return setting, declared
+
+
+def _admit(ask: Ask, picked: Picked | None, setting: Setting, declared: Declared) -> _Admitted:
+    """Refuse all that can be refused here before anybody's phone rings; then ask, or wake."""
+    accounts = _usable(ask, picked)
+    sleeping = waking.asleep(ask.connection, setting, accounts)
+    allowed = beyond.check_asked(ask, picked, declared)
+    unasked = allowed if isinstance(allowed, Unasked) else None
+    if sleeping and (unasked is None or setting.wake == OWNER):
+        waking.wake(ask.actor, sleeping, ask.skill or ask.agent or "an agent")
+    if isinstance(allowed, Unasked):
+        raise beyond.people(allowed)
+    kept = unchanged.current()
+    return _Admitted(
+        picked, tuple(accounts), declared, allowed, setting, kept.mark if kept else None
+    )
 
 
 def _check_client(ask: Ask) -> None:
@@ -117,13 +158,12 @@ def _check_frozen(ask: Ask) -> None:
     freezing.check(ask.agent, ask.actor.sub, ask.connection)
 
 
-def _check_awake(ask: Ask, picked: Picked | None) -> None:
-    """Refuse or wake what sleeps; where the vault chooses, whichever account it may choose."""
-    accounts = [picked.account] if picked else []
-    if picked is not None and picked.ambiguous:
-        held = observed.held_accounts(ask.actor.iss, ask.actor.sub, ask.connection)
-        accounts = [account for account in held if account.state == State.CONNECTED]
-    waking.check(ask.actor, ask.connection, accounts, ask.skill or ask.agent or "an agent")
+def _usable(ask: Ask, picked: Picked | None) -> list[ConnectedAccount]:
+    """The accounts that the exchange may use; where the vault chooses, all of them."""
+    if picked is None or not picked.ambiguous:
+        return [picked.account] if picked else []
+    held = observed.held_accounts(ask.actor.iss, ask.actor.sub, ask.connection)
+    return [account for account in held if account.state == State.CONNECTED]
 
 
 def _picked(ask: Ask) -> Picked | None:
@@ -154,15 +194,8 @@ def _check_unseen(ask: Ask) -> None:
         )
 
 
-def _hand_out(
-    ask: Ask,
-    picked: Picked | None,
-    excess: tuple[str, ...],
-    token: VaultToken,
-    shared: bool,
-    mark: str | None,
-    waiting: Waiting,
-) -> Given:
+def _hand_out(handed: _Handing, shared: bool, waiting: Waiting) -> Given:
+    ask, token, picked = handed.ask, handed.token, handed.admitted.picked
     now = clock.now()
     granted = tuple(sorted(token.scope))
     expires = now + timedelta(seconds=token.expires_in) if token.expires_in is not None else None
@@ -171,7 +204,7 @@ def _hand_out(
         "scopes": list(granted),
         "expires_in": token.expires_in,
         "expires_at": clock.stamp(expires) if expires else None,
-        "excess_scopes": list(excess),
+        "excess_scopes": list(handed.excess),
         "ambiguous_account": bool(picked and picked.ambiguous),
         "in_inventory": picked is not None,
         "shared_exchange": shared,
@@ -180,7 +213,7 @@ def _hand_out(
     account = picked.account if picked else None
     use = observed.Seen(account, ask.agent, ask.skill, now, expires) if account else None
     draft = _draft(ask, "token.exchanged", "success", _target(account), data)
-    event = _together.write(_Handing(ask, use, mark), [draft], waiting)
+    event = _together.write(replace(handed, use=use), [draft], waiting)
     return Given(
         access_token=token.access_token,
         token_type=token.token_type,
@@ -205,11 +238,17 @@ def _last_look(handed: Sequence[_Handing]) -> list[TokenRefusal | None]:
 
 
 def _refused_meanwhile(one: _Handing, mark: str | None) -> TokenRefusal | None:
-    if mark is not None and one.mark == mark:
-        return None  # nothing changed of all that says no
+    ask, admitted = one.ask, one.admitted
+    same = mark is not None and admitted.mark == mark
+    setting, declared, accounts = admitted.setting, admitted.declared, admitted.accounts
     try:
-        _check_frozen(one.ask)
-        check_decision(one.ask.component)
+        if not same:  # something changed of all that says no
+            setting, declared = _check_rules(ask)
+            held = ConnectedAccount.objects.filter(pk__in=[one.pk for one in accounts])
+            accounts = tuple(held) if accounts else ()
+        waking.check_still_awake(ask.connection, setting, accounts)
+        if not same or beyond.relies_on_allowance(ask, declared, one.token):
+            beyond.check_still(ask, admitted.picked, declared, one.token, one.excess)
     except TokenRefusal as refusal:
         return refusal
     return None
@@ -217,11 +256,22 @@ def _refused_meanwhile(one: _Handing, mark: str | None) -> TokenRefusal | None:
 
 def _hoped(handed: Sequence[_Handing]) -> list[Part] | None:
     """The last look where nothing changed: the mark is read in the transaction, and uses count."""
-    marks = {one.mark for one in handed}
-    if None in marks or len(marks) > 1:
+    marks = {one.admitted.mark for one in handed}
+    if None in marks or len(marks) > 1 or not all(map(_is_plain, handed)):
         return None
     uses = observed.counting([one.use for one in handed if one.use])
     return [*(unchanged.still(mark) for mark in marks if mark), *uses]
+
+
+def _is_plain(one: _Handing) -> bool:
+    """Whether only an unchanged mark is needed: no allowance counts, and no time is over."""
+    if beyond.relies_on_allowance(one.ask, one.admitted.declared, one.token):
+        return False
+    try:
+        waking.check_still_awake(one.ask.connection, one.admitted.setting, one.admitted.accounts)
+    except TokenRefusal:
+        return False
+    return True
 
 
 _together = Together(_last_look, _hoped)

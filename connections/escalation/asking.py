@@ -19,7 +19,7 @@ from approvals.models import Approval, Outcome, Status
 from approvals.perform import Performed, Refused, perform
 from audit.actor import Actor, Target
 from audit.ledger import display
-from connections import lookup, notices, scope_sets, scopes
+from connections import known_names, lookup, notices, scope_sets, scopes
 from connections.caller_rules import Component
 from connections.escalation import allowances, attempts, rules
 from connections.escalation.attempts import Noted, TooManyAsks
@@ -51,30 +51,64 @@ class _Overtaken(Exception):
     """Another process asked for the same in the same moment."""
 
 
-def settle(tried: Tried) -> frozenset[str]:
-    """The scopes beyond the manifest that people allowed, where they cover all that is wanted.
+@dataclass(frozen=True, slots=True)
+class Unasked:
+    """A try that was counted, about which somebody has to be asked."""
+
+    tried: Tried
+    noted: Noted
+
+
+def check(tried: Tried) -> frozenset[str] | Unasked:
+    """The scopes beyond the manifest that people allowed, where they cover all that is wanted;
+    else what somebody has to be asked. Asks nobody.
 
     Raises:
-        TokenRefusal: `scope_escalation_pending`, `scope_not_declared` or `rate_limited`.
+        TokenRefusal: `scope_escalation_pending`, `scope_not_declared` or `asked_too_often`, where
+            it is refused whoever would be asked now.
     """
     allowed = allowances.scopes_of(tried.account, tried.component)
     missing = scope_sets.beyond(tried.account.connection, tried.scopes, allowed)
     if not missing:
         return allowed
-    raise refuse(replace(tried, scopes=missing))
-
-
-def refuse(tried: Tried) -> TokenRefusal:
-    """Count the try, ask about it where nobody was yet, and say what happens now."""
-    now = clock.now()
+    tried, now = replace(tried, scopes=missing), clock.now()
     noted = attempts.note(tried.account, tried.component, tried.scopes, tried.agent, now)
     if noted.turned_critical:
         _tell(tried, "scope_repeated", f"{noted.within_hour} tries within an hour")
-    refusal = _standing(tried, now) or _ask(tried, noted, now)
-    refusal.account, refusal.excess = tried.account, tried.scopes
-    refusal.severity = noted.severity
-    refusal.facts = {"tries_within_hour": noted.within_hour}
+    unasked = Unasked(tried, noted)
+    if refusal := _unknown(tried) or _standing(tried, now) or _too_often(tried, now):
+        raise _with_facts(refusal, unasked)
+    return unasked
+
+
+def ask(unasked: Unasked) -> TokenRefusal:
+    """Put it to people; the refusal names the approval to wait for."""
+    return _with_facts(_ask(unasked.tried, unasked.noted, clock.now()), unasked)
+
+
+def _with_facts(refusal: TokenRefusal, unasked: Unasked) -> TokenRefusal:
+    refusal.account, refusal.excess = unasked.tried.account, unasked.tried.scopes
+    refusal.severity = unasked.noted.severity
+    refusal.facts = {"tries_within_hour": unasked.noted.within_hour}
     return refusal
+
+
+def _unknown(tried: Tried) -> TokenRefusal | None:
+    """A name that nobody knows rings no phone."""
+    connection = tried.account.connection
+    for scope in known_names.unknown_scopes(connection, tried.scopes):
+        near = known_names.nearest(scope, connection)
+        hint = f" Did you mean {near}?" if near else ""
+        return _not_declared(tried, f"{tried.title} has no known permission {scope}.{hint}")
+    return None
+
+
+def _too_often(tried: Tried, now: datetime) -> TokenRefusal | None:
+    try:
+        attempts.check_asks(tried.account, tried.component, now)
+    except TooManyAsks as limit:
+        return _too_many(tried, limit)
+    return None
 
 
 def _standing(tried: Tried, now: datetime) -> TokenRefusal | None:
@@ -212,9 +246,10 @@ def _not_declared(tried: Tried, why: str) -> TokenRefusal:
 def _too_many(tried: Tried, limit: TooManyAsks) -> TokenRefusal:
     return TokenRefusal(
         429,
-        "rate_limited",
-        f"{_what(tried)} Enough requests of that kind were made within an hour, so nobody is asked "
-        "now.",
+        "asked_too_often",
+        f"{_what(tried)} The portal asks people about a component "
+        f"{attempts.ASKS_PER_HOUR} times an hour at most, and about all components of one person "
+        f"{attempts.ASKS_PER_PERSON} times, so nobody is asked now.",
         retry_after_s=float(limit.retry_after_s),
     )
 

@@ -82,13 +82,22 @@ def count_ask(account: ConnectedAccount, component: Component, now: datetime) ->
         TooManyAsks: this component, or all of this person's, caused enough of them within the hour.
     """
     watch = _watch(account, component)
-    recent = _recent(watch.asks, now)
-    _check(recent, ASKS_PER_HOUR, now)
-    everybodys = Attempts.objects.filter(iss=account.iss, sub=account.sub)
-    asked = [at for asks in everybodys.values_list("asks", flat=True) for at in asks]
-    _check(sorted(_recent(asked, now)), ASKS_PER_PERSON, now)
-    watch.asks = [*recent, now.timestamp()]
+    check_asks(account, component, now)
+    watch.asks = [*_recent(watch.asks, now), now.timestamp()]
     watch.save(update_fields=["asks"])
+
+
+def check_asks(account: ConnectedAccount, component: Component, now: datetime) -> None:
+    """Refuse where a new request would be one too many; counts nothing.
+
+    Raises:
+        TooManyAsks: this component, or all of this person's, caused enough of them within the hour.
+    """
+    all_ = Attempts.objects.filter(iss=account.iss, sub=account.sub)
+    own = all_.filter(kind=component.kind, name=component.name).values_list("asks", flat=True)
+    _check(_recent([at for asks in own for at in asks], now), ASKS_PER_HOUR, now)
+    asked = [at for asks in all_.values_list("asks", flat=True) for at in asks]
+    _check(sorted(_recent(asked, now)), ASKS_PER_PERSON, now)
 
 
 def hold(account: ConnectedAccount, component: Component) -> None:

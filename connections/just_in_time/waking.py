@@ -27,27 +27,80 @@ QUIET: Final = timedelta(minutes=15)
 """Who said no, or did not answer, is left in peace for so long: the broker asks nobody to death."""
 
 
-def check(actor: Actor, connection: str, accounts: Sequence[ConnectedAccount], user: str) -> None:
-    """Let a request pass, wake what it may wake, or refuse.
+def check_hours(connection: str) -> Setting:
+    """The setting of a connection that is open now.
+
+    Raises:
+        TokenRefusal: `connection_suspended` outside the hours.
+    """
+    setting = grounds.setting_of(connection)
+    _check_open(connection, setting, clock.now())
+    return setting
+
+
+def asleep(
+    connection: str, setting: Setting, accounts: Sequence[ConnectedAccount]
+) -> list[ConnectedAccount]:
+    """Those of the accounts that sleep and may be woken; nobody is asked and nothing is woken.
+
+    Raises:
+        TokenRefusal: `connection_suspended`, where the owner said no or did not answer lately.
+    """
+    found = _sleeping(connection, setting, accounts)
+    for account in found:
+        if told := _lately_refused(Target("connection", str(account.id))):
+            title = scopes.title(connection)
+            raise TokenRefusal(
+                403, "connection_suspended", f"{title} is asleep. {told}", account=account
+            )
+    return found
+
+
+def wake(actor: Actor, accounts: Sequence[ConnectedAccount], user: str) -> None:
+    """Wake what sleeps at once, or ask its owner, as its setting says.
 
     Args:
-        accounts: those that the exchange may use; empty where the inventory knows none.
         user: the agent or component that asks, in words.
 
     Raises:
-        TokenRefusal: `connection_suspended` outside the hours, `wake_pending` with the approval.
+        TokenRefusal: `wake_pending` with the approval.
     """
-    setting = grounds.setting_of(connection)
+    with unchanged.afresh():
+        for account in accounts:
+            _wake(actor, account, user)
+            account.refresh_from_db()
+
+
+def check_still_awake(
+    connection: str, setting: Setting, accounts: Sequence[ConnectedAccount]
+) -> None:
+    """What was open and awake when the request began is so at its end; reads no row.
+
+    Raises:
+        TokenRefusal: `connection_suspended`.
+    """
+    _check_open(connection, setting, clock.now())
+    for account in _sleeping(connection, setting, accounts):
+        raise TokenRefusal(
+            403,
+            "connection_suspended",
+            f"{scopes.title(connection)} fell asleep while Auth0 was asked. Ask again.",
+            account=account,
+        )
+
+
+def _sleeping(
+    connection: str, setting: Setting, accounts: Sequence[ConnectedAccount]
+) -> list[ConnectedAccount]:
     if setting.open_always:
-        return
-    now = clock.now()
+        return []
+    ground, now = Ground({connection: setting}), clock.now()
+    return [one for one in accounts if standing.of(one, ground, now).code == standing.Code.ASLEEP]
+
+
+def _check_open(connection: str, setting: Setting, now: datetime) -> None:
     if setting.hours is not None and not setting.hours.is_open(now):
         raise _closed(connection, setting, now)
-    ground = Ground({connection: setting})
-    for account in accounts:
-        if standing.of(account, ground, now).code == standing.Code.ASLEEP:
-            with unchanged.afresh():
-                _wake(actor, account, user)
 
 
 def _closed(connection: str, setting: Setting, now: datetime) -> TokenRefusal:
@@ -65,10 +118,6 @@ def _closed(connection: str, setting: Setting, now: datetime) -> TokenRefusal:
 def _wake(actor: Actor, account: ConnectedAccount, user: str) -> None:
     """Wake it at once where its setting allows that; else ask its owner."""
     title, target = scopes.title(account.connection), Target("connection", str(account.id))
-    if told := _lately_refused(target):
-        raise TokenRefusal(
-            403, "connection_suspended", f"{title} is asleep. {told}", account=account
-        )
     try:
         done = perform(replace(actor, via="broker"), WAKE, target, reason=f"{user} wants to use it")
     except Refused as refused:

@@ -205,7 +205,9 @@ def test_few_new_requests_an_hour_are_made_for_one_component(mcp: Gateway, trave
     for scope in ("notifications", "gist", "read:org"):
         asked(mcp, scope)
     answer = mcp.exchange(scopes="read:project")
-    assert code(answer) == (429, "rate_limited")
+    assert code(answer) == (429, "asked_too_often")
+    assert "Auth0" not in answer.json()["detail"]
+    assert "Auth0" not in events("token.refused")[-1].sentence
     assert 3500 < int(answer["Retry-After"]) <= 3600
     assert severities() == ["MEDIUM", "MEDIUM", "HIGH", "HIGH"]
     assert len(Attempts.objects.get().asks) == 3
@@ -220,7 +222,7 @@ def test_one_person_is_asked_about_all_components_only_so_often(mcp: Gateway) ->
             iss=django_settings.ENV.issuer, sub=subject("operator"), kind="mcp", name=name,
             asks=[now - 60] * 3,
         )  # fmt: skip
-    assert code(mcp.exchange(scopes=BEYOND)) == (429, "rate_limited")
+    assert code(mcp.exchange(scopes=BEYOND)) == (429, "asked_too_often")
     assert not Approval.objects.exists()
 
 

@@ -265,7 +265,7 @@ def test_idle_access_stays_idle_through_a_pause(
     assert grounds.of(fresh(mias)).code == Code.ASLEEP
     if wake == "owner":
         with pytest.raises(TokenRefusal, match="Its owner is asked"):
-            waking.check(person("member1"), "github", [fresh(mias)], "claw")
+            waking.wake(person("member1"), [fresh(mias)], "claw")
 
 
 # What is said about it
