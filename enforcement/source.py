@@ -97,8 +97,7 @@ def opened(path: Path) -> Iterator[Source]:
     Raises:
         SourceUnreadable: it is not there, not readable, or no DefenseClaw database.
     """
-    if not path.exists():
-        raise SourceUnreadable("its audit database is not there yet")
+    _check_file(path)
     try:
         with closing(
             sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=2.0)
@@ -109,6 +108,26 @@ def opened(path: Path) -> Iterator[Source]:
             yield Source(connection)
     except sqlite3.Error as error:
         raise SourceUnreadable(f"its audit database cannot be read: {error}") from error
+
+
+def _count(value: object) -> int:
+    """A count that a column has; SQLite keeps any value in any column."""
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _check_file(path: Path) -> None:
+    """What the operating system says against reading it: SQLite only says that it cannot open."""
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        raise SourceUnreadable("its audit database is not there yet") from None
+    except PermissionError as error:
+        raise SourceUnreadable(
+            "the user that the portal runs as may not open its audit database or a folder above it "
+            f"({error.strerror})"
+        ) from None
+    except OSError as error:
+        raise SourceUnreadable(f"its audit database cannot be opened ({error.strerror})") from None
 
 
 class Source:
@@ -160,7 +179,7 @@ class Source:
     def _scan(self, row: sqlite3.Row, now: datetime) -> SourceScan:
         found = tuple(self._findings(str(row["id"])))
         kind, name = asset_of(str(row["scanner"]), str(row["target"]))
-        expected = int(row["finding_count"] or 0)
+        expected = _count(row["finding_count"])
         worst = severity_of(row["max_severity"]) if expected or found else "INFO"
         return SourceScan(
             rowid=row["rowid"],

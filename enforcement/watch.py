@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 EVERY = timedelta(seconds=2)
 PROBE_EVERY = timedelta(seconds=10)
 _LEASE = timedelta(seconds=60)
+_NOTED_EVERY = timedelta(seconds=10)
 _UNFINISHED_SCAN = timedelta(seconds=30)
 _CLOCKS_DIFFER = timedelta(minutes=10)
 _ASKING = ""
@@ -97,9 +98,20 @@ def _read(instance: Instance, now: datetime, watch: Watch) -> int:
         problem = ""
     except SourceUnreadable as trouble:
         new, problem = 0, str(trouble)
-    if problem != watch.source:
-        Watch.objects.filter(pk=watch.pk).update(source=problem[:300])
+    except Exception as error:
+        # Whatever keeps us from reading has to be seen: nobody looks into a log for it.
+        log.exception("reading the audit database of %s failed", instance.name)
+        new, problem = 0, f"reading its audit database failed ({type(error).__name__})"
+    _note_read(watch, problem[:300], now)
     return new
+
+
+def _note_read(watch: Watch, problem: str, now: datetime) -> None:
+    if problem:
+        if problem != watch.source:
+            Watch.objects.filter(pk=watch.pk).update(source=problem)
+    elif watch.source or watch.read_at is None or now - watch.read_at >= _NOTED_EVERY:
+        Watch.objects.filter(pk=watch.pk).update(source="", read_at=now)
 
 
 def _read_from(source: Source, name: str, watch: Watch, now: datetime) -> int:
@@ -158,6 +170,9 @@ def probe(instance: Instance) -> Probe:
         return Probe(at, gateway.health(), gateway.blocked(), gateway.allowed())
     except GatewayError as trouble:
         return Probe(at, trouble=trouble.detail)
+    except Exception as error:
+        log.exception("asking %s how it is failed", instance.name)
+        return Probe(at, trouble=f"asking it failed ({type(error).__name__})")
 
 
 @compiled_update

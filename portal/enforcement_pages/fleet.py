@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count
 
+from approvals import clock
 from approvals.models import Effect, EffectState
-from enforcement import instances
+from enforcement import instances, reachability
 from enforcement.instances import Instance
 from enforcement.models import Finding, FindingStatus, Watch
 from enforcement.order import STEPS
@@ -33,11 +35,16 @@ class Line:
     @property
     def reads(self) -> str:
         """How its scanner's findings reach us, in words."""
-        if self.instance.audit_db is None:
-            return "Not read: no audit_db is configured."
-        if self.watch is None or not (self.watch.started or self.watch.source):
+        if why := reachability.why_not_read(self.instance, self.watch, clock.now()):
+            return f"Not read: {why}."
+        if self.watch is None or self.watch.read_at is None:
             return "About to be read."
-        return f"Not read: {self.watch.source}." if self.watch.source else "Read every 2 seconds."
+        return "Read every 2 seconds."
+
+    @property
+    def last_read(self) -> datetime | None:
+        """When findings last reached us, where they no longer do."""
+        return self.watch.read_at if self.watch and self.reads.startswith("Not read") else None
 
 
 def context() -> dict[str, Any]:

@@ -15,6 +15,7 @@ from approvals import issuer
 from audit import guards, watched
 from auth0_client.errors import Auth0Error
 from connections.inventory import telling
+from enforcement import reachability
 from outbound.errors import OutboundError
 from portal.ops import storage
 
@@ -32,7 +33,11 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when every check holds, 503 with the reasons otherwise."""
+    """200 when every check holds, 503 with the reasons otherwise.
+
+    `warnings` has what does not work although this process is ready, such as a gateway that is not
+    read: the portal answers, and taking it out of service would help nobody.
+    """
     checks: dict[str, Callable[[], str]] = {
         "database": _database,
         "storage": storage.trouble,
@@ -43,7 +48,11 @@ def readyz(request: HttpRequest) -> JsonResponse:
     found = {name: _run(check) for name, check in checks.items()}
     ready = all(not reason for reason in found.values())
     return JsonResponse(
-        {"ready": ready, "checks": {name: reason or "ok" for name, reason in found.items()}},
+        {
+            "ready": ready,
+            "checks": {name: reason or "ok" for name, reason in found.items()},
+            "warnings": _warnings(),
+        },
         status=200 if ready else 503,
     )
 
@@ -53,6 +62,13 @@ def _run(check: Callable[[], str]) -> str:
         return check()
     except Exception as error:  # a check that cannot run has not passed
         return type(error).__name__
+
+
+def _warnings() -> dict[str, str]:
+    try:
+        return {f"gateway {name}": why for name, why in reachability.troubles().items()}
+    except Exception as error:  # the database: a check says so already
+        return {"gateways": type(error).__name__}
 
 
 def _database() -> str:
