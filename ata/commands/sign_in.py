@@ -74,12 +74,20 @@ def logout(ctx: typer.Context, json_output: Json = False) -> None:
         revoked = False
         screen.warn(f"{safe(error.message)} {safe(error.fix)}")
     store.delete()
-    said = "Signed out." if revoked else "Signed out here; the refresh token was not revoked."
-    still = in_words(session.expires_at - now())
+    said = (
+        "Signed out: the refresh token is revoked, and this computer holds no token any more."
+        if revoked
+        else "Signed out here, but the refresh token is not revoked: end the session on your "
+        f"account page, {session.portal}/account/."
+    )
+    lives = session.expires_at > now()
+    until = format_time(session.expires_at)
     screen.result(
-        {"signed_in": False, "revoked": revoked},
+        {"signed_in": False, "revoked": revoked, "access_token_lives_until": until},
         said,
-        f"The last access token ends by itself within {still}.",
+        f"The access token cannot be revoked: a copy of it works until {until}."
+        if lives
+        else "The access token has expired.",
     )
 
 

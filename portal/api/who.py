@@ -18,6 +18,8 @@ from audit.actor import Actor, EvidenceRef, Subject
 from audit.record import record
 from auth0_client.errors import Auth0Error, TokenRefused
 from auth0_client.id_token import IdClaims, verify_id_token
+from connections.access import command_line
+from connections.models import AccessState
 from outbound.errors import OutboundError
 from portal.api import contract
 from portal.api.auth import caller
@@ -125,6 +127,49 @@ def _step_up(actor: Actor) -> list[Literal["phone", "passkey"]]:
     if keys.usable(actor).exists():
         ways.append("passkey")
     return ways
+
+
+class CommandLineSession(Schema):
+    """One sign-in of `ata login`, by the refresh token that Auth0 holds for it."""
+
+    id: str = Field(description="End it with access.revoke on target kind refresh_token")
+    created_at: str | None
+    last_used_at: str | None
+    expires_at: str | None
+    state: Literal["live", "revoking"]
+
+
+class CommandLineSessions(Schema):
+    """Your command-line sessions, and whether Auth0 was asked for them just now."""
+
+    items: list[CommandLineSession]
+    read_now: bool = Field(description="False: Auth0 could not be asked; sessions may be missing")
+
+
+@router.get(
+    "/session/command-line",
+    response=CommandLineSessions,
+    summary="Your command-line sessions, asked for at Auth0",
+)
+def command_line_sessions(request: HttpRequest) -> CommandLineSessions:
+    """Each can be ended: `POST /v1/decisions` with `access.revoke`, `refresh_token` and its id."""
+    me = caller(request).actor
+    found = command_line.sessions_of(me.iss, me.sub)
+    items = [
+        CommandLineSession(
+            id=str(row.pk),
+            created_at=_time(row.created_at),
+            last_used_at=_time(row.last_used_at),
+            expires_at=_time(row.expires_at),
+            state="revoking" if row.state == AccessState.REVOKING else "live",
+        )
+        for row in found.rows
+    ]
+    return CommandLineSessions(items=items, read_now=found.read_now)
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else _stamp(moment.timestamp())
 
 
 @router.post("/session", response=Who, summary="Keep the sign-in of a command line as evidence")

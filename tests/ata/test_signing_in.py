@@ -6,6 +6,7 @@ import os
 import stat
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 import segno
@@ -268,10 +269,21 @@ def test_ata_session_names_another_file(ata: Ata, portal: StandIn) -> None:
 
 def test_logout_revokes_and_forgets(signed_in: Ata, portal: StandIn) -> None:
     done = signed_in("logout", "--json")
-    assert json.loads(done.stdout) == {"signed_in": False, "revoked": True}
+    said = json.loads(done.stdout)
+    assert (said["signed_in"], said["revoked"]) == (False, True)
     (request,) = portal.seen("POST", "/oauth/revoke")
     assert request.form["token"] == REFRESH_TOKEN
     assert not signed_in.session_file.exists()
+
+
+def test_logout_says_until_when_the_access_token_lives(ata: Ata, portal: StandIn) -> None:
+    ata.sign_in(seconds_left=3600)
+    until = json.loads(ata.session_file.read_text())["expires_at"]
+    said = ata("logout").stdout
+    stamp = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert f"a copy of it works until {stamp}." in said
+    ata.sign_in(seconds_left=-5)
+    assert "The access token has expired." in ata("logout").stdout
 
 
 def test_logout_forgets_even_when_the_issuer_is_away(ata: Ata) -> None:

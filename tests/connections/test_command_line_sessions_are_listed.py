@@ -1,0 +1,57 @@
+"""Command-line sessions: asked for at Auth0 when they are listed, and ended by their owner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+
+from approvals import issuer
+from approvals.sweep import sweep
+from connections.access import command_line, reading
+from connections.models import AppAccess
+from tests.connections.visitor import Gateway, device_token, know, subject
+from tests.support.tenant import LocalTenant
+
+type Gateways = Callable[[str], Gateway]
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_session_of_a_moment_ago_is_listed_and_can_be_ended(
+    portal_tenant: LocalTenant, gateway: Gateways
+) -> None:
+    know("member2")
+    management = issuer.management()
+    assert management is not None
+    management.delete_refresh_tokens(subject("member2"))
+    reading.read_person(management, settings.ENV.issuer, subject("member2"))
+    cache.clear()
+    device_token(portal_tenant, "member2")  # after the last sync
+    milo = gateway("member2")
+    before = milo.call("GET", "/v1/session/command-line").json()
+    assert before["read_now"] and before["items"]
+    one = before["items"][0]
+    assert one["state"] == "live" and one["created_at"]
+    ended = milo.call(
+        "POST",
+        "/v1/decisions",
+        {"verb": "access.revoke", "target": {"kind": "refresh_token", "name": one["id"]}},
+    )
+    assert ended.status_code == 201, ended.content
+    sweep()
+    cache.clear()  # as 15 seconds later
+    after = milo.call("GET", "/v1/session/command-line").json()
+    assert one["id"] not in [item["id"] for item in after["items"]]
+
+
+def test_what_cannot_be_asked_for_is_said_to_be_of_the_last_sync(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cache.clear()
+    monkeypatch.setattr(issuer, "management", lambda: None)  # no client is configured
+    found = command_line.sessions_of("https://issuer.test/", "auth0|nobody")
+    assert not found.read_now and found.rows == ()
+    assert not AppAccess.objects.exists()
