@@ -17,12 +17,12 @@ from approvals.perform import NothingToDo, Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Stance, Verb
 from audit.actor import Actor, Target
 from connections import arrival, deletion, lookup, names, notices, restrictions, scopes
-from connections.models import ConnectedAccount, State
+from connections.models import NOT_HELD, ConnectedAccount, State
 
 UNDO_S = 10  # an undo window delays only the deletion at Auth0 (DESIGN 1.5)
 _ADMIN = frozenset({"admin"})
 _KIND = frozenset({"connection"})
-GONE = frozenset({State.REVOCATION_PENDING, State.REVOKED})
+GONE = frozenset({State.REVOCATION_PENDING, *NOT_HELD})
 
 
 class RevokeParams(BaseModel):

@@ -14,7 +14,7 @@ from approvals import clock
 from audit.actor import SYSTEM, Target
 from audit.record import record
 from connections import deletion, names, restrictions, runs
-from connections.models import ConnectedAccount, State
+from connections.models import NOT_HELD, ConnectedAccount, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,49 +64,64 @@ def unchanged(row: ConnectedAccount, fact: Fact) -> bool:
         set(row.scopes) == set(fact.scopes)
         and row.connected_at == fact.connected_at
         and not _moved(row.expires_at, fact.expires_at)
-        and row.state != State.REVOKED
+        and row.state not in NOT_HELD
         and (row.expires_at is None or row.expires_at > clock.now())
     )
+
+
+_TOLD = ("scopes", "grant", "connected_at", "expires_at", "seen_at")
+"""What Auth0 reports of an account; a comparison writes nothing else but its own decisions."""
 
 
 def still_there(
     row: ConnectedAccount, fact: Fact, as_of: datetime, run: UUID | None = None
 ) -> bool:
-    """Bring a known account to what Auth0 said at `as_of`; True when it had changed."""
-    if row.state_since >= as_of:  # we changed it while Auth0 was answering: its answer is older
-        return False
-    now = clock.now()
-    before = list(row.scopes)
-    row.seen_at = now
-    row.connected_at = fact.connected_at
-    renewed = _moved(row.expires_at, fact.expires_at)
-    if renewed:
-        row.expires_at = fact.expires_at
-    row.scopes = list(fact.scopes)
-    drifted = set(before) != set(fact.scopes)
-    back = row.state == State.REVOKED
-    expired = False
-    if back:  # the same account id again: the vault kept it after all
-        row.turn(State.SUSPENDED, now, reason="Auth0 still holds it after its revocation")
-    elif row.state == State.CONNECTED and row.expires_at is not None and row.expires_at <= now:
-        row.turn(State.NEEDS_RECONNECT, now, reason="the provider's grant has expired")
-        expired = True
+    """Bring a known account to what Auth0 said at `as_of`; True when it had changed.
+
+    `row` may be stale: what was decided since it was read stays.
+    """
     with transaction.atomic():
-        row.save()
-        if drifted:
-            _record(
-                row,
-                {"drift": "scopes_changed", "before": before},
-                run,
-                changes={"scopes": {"before": before, "after": list(fact.scopes)}},
-            )
+        held = ConnectedAccount.objects.select_for_update().get(pk=row.pk)
+        if max(held.state_since, held.seen_at) >= as_of:  # its answer is older than ours
+            return False
+        before, renewed = list(held.scopes), _moved(held.expires_at, fact.expires_at)
+        held.seen_at, held.connected_at = clock.now(), fact.connected_at
+        held.scopes = list(fact.scopes)
+        if renewed:
+            held.expires_at = fact.expires_at
+        held.save(update_fields=_TOLD)
+        turned = _came_back(held) or _expired(held)
+        if turned:
+            restrictions.keep(held)
+        changes = {"scopes": {"before": before, "after": list(fact.scopes)}}
+        if drifted := set(before) != set(fact.scopes):
+            _record(held, {"drift": "scopes_changed", "before": before}, run, changes=changes)
         elif renewed:
-            _record(row, {"drift": "expiry_changed"}, run)
-        if back:
-            _record(row, {"drift": "came_back"}, run)
-        if expired:
-            _record(row, {"drift": "expired"}, run)
-    return drifted or renewed or back or expired
+            _record(held, {"drift": "expiry_changed"}, run)
+        if turned:
+            _record(held, {"drift": turned}, run)
+    return drifted or renewed or bool(turned)
+
+
+def _came_back(held: ConnectedAccount) -> str:
+    """Auth0 lists the same account id again. Where nobody revoked it, it is as it was before; where
+    somebody did, only they or an approval resume it."""
+    if held.state not in NOT_HELD:
+        return ""
+    if held.state == State.GONE or not (held.operation or held.state_by or held.earlier):
+        restrictions.lift(held)
+    else:
+        why = "Auth0 still holds it after its revocation"
+        held.turn(State.SUSPENDED, clock.now(), reason=why, by=held.state_by)
+    return "came_back"
+
+
+def _expired(held: ConnectedAccount) -> str:
+    now = clock.now()
+    if held.state != State.CONNECTED or held.expires_at is None or held.expires_at > now:
+        return ""
+    held.turn(State.NEEDS_RECONNECT, now, reason="the provider's grant has expired")
+    return "expired"
 
 
 _SAME_END = timedelta(hours=1)
@@ -121,14 +136,18 @@ def _moved(before: datetime | None, told: datetime | None) -> bool:
 
 
 def vanished(account: ConnectedAccount, how: str, run: UUID | None = None) -> bool:
-    """Auth0 no longer holds an account; False when we had it as revoked already."""
+    """Auth0 no longer holds an account; False where we know that, or it was connected again since
+    `account` was read. One that somebody revoked is revoked for good; any other is gone."""
     with transaction.atomic():
         row = ConnectedAccount.objects.select_for_update().get(pk=account.pk)
-        if row.state == State.REVOKED:
+        if row.state in NOT_HELD or row.seen_at > account.seen_at:
             return False
-        before = row.state
-        row.turn(State.REVOKED, clock.now(), reason=f"gone at Auth0: {how}")
-        row.save()
+        before, why = row.state, f"gone at Auth0: {how}"
+        if before == State.REVOCATION_PENDING:
+            row.turn(State.REVOKED, clock.now(), reason=why, by=row.state_by)
+        else:
+            restrictions.lay(row, State.GONE, reason=why)
+        restrictions.keep(row)
         deletion.hint(row)
         _record(row, {"drift": "vanished", "how": how, "before": before}, run)
     return True

@@ -126,7 +126,7 @@ def may_stand_otherwise(ground: Ground, moment: datetime) -> Q:
     return _is_frozen(ground) | connected & turned
 
 
-_KEPT_BEFORE = (Code.REVOKED, Code.REVOCATION_PENDING)
+_KEPT_BEFORE = standing.ENDED
 _KEPT_AFTER = (Code.SUSPENDED, Code.NEEDS_RECONNECT)
 
 

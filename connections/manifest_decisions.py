@@ -20,7 +20,7 @@ from connections.caller_rules import Component
 from connections.escalation import asking
 from connections.manifest_gains import Gains
 from connections.manifests import Declaration
-from connections.models import ConnectedAccount, Manifest, State
+from connections.models import NOT_HELD, ConnectedAccount, Manifest, State
 
 _SECURITY = frozenset({"operator", "admin"})
 
@@ -123,7 +123,7 @@ def _notify_owners(ctx: CommitContext, gains: Gains, manifest: Manifest) -> None
     if gains.url:
         names |= {need.connection for need in manifest.needs.all()}
     usable = ConnectedAccount.objects.filter(connection__in=names).exclude(
-        state__in=[State.REVOKED, State.REVOCATION_PENDING]
+        state__in=[*NOT_HELD, State.REVOCATION_PENDING]
     )
     others = usable.exclude(iss=ctx.actor.iss, sub=ctx.actor.sub)
     notices.tell_owners(others, "manifest_widened", ctx.actor, _in_short(ctx.target, gains))

@@ -17,7 +17,7 @@ from approvals import clock
 from audit.at_once import Part
 from audit.compiled import compiled, compiled_update
 from connections import reconcile
-from connections.models import ConnectedAccount, State, Use
+from connections.models import NOT_HELD, ConnectedAccount, State, Use
 from connections.picking import refusal_of
 
 LOOK_AGAIN_AFTER_S = 20
@@ -36,7 +36,7 @@ def ask_ahead(iss: str, sub: str, connection: str) -> None:
 @compiled
 def _held(iss: str, sub: str, connection: str) -> QuerySet[ConnectedAccount]:
     found = ConnectedAccount.objects.filter(iss=iss, sub=sub, connection=connection)
-    return found.exclude(state=State.REVOKED)
+    return found.exclude(state__in=NOT_HELD)
 
 
 def look_again(iss: str, sub: str) -> bool:

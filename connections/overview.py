@@ -9,7 +9,7 @@ from uuid import UUID
 
 from audit.actor import Actor
 from connections import actions, grounds, lookup, scopes
-from connections.models import AppAccess, ConnectedAccount, SeenUse, State, Use
+from connections.models import NOT_HELD, AppAccess, ConnectedAccount, SeenUse, State, Use
 from connections.scopes import Scope
 from connections.standing import Code, Standing
 
@@ -108,7 +108,7 @@ def user_name(use: Use) -> str:
 def cards(actor: Actor) -> list[Card]:
     """The person's own accounts: live ones first, then what is ending; not what is gone."""
     order = {State.CONNECTED: 0, State.NEEDS_RECONNECT: 1, State.SUSPENDED: 2}
-    rows = lookup.mine(actor).exclude(state=State.REVOKED).prefetch_related("uses")
+    rows = lookup.mine(actor).exclude(state__in=NOT_HELD).prefetch_related("uses")
     found = sorted(rows, key=lambda a: (order.get(State(a.state), 3), a.connection, str(a.pk)))
     standings, past = grounds.of_all(found), past_us(found)
     return [card(one, actor, standings[one], past.get(one.pk, ())) for one in found]

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from approvals import clock, issuer
 from auth0_client.errors import Auth0Error
-from connections import deletion
+from connections import deletion, restrictions
 from connections.models import ConnectedAccount, State
 from outbound.errors import OutboundError
 
@@ -59,7 +59,7 @@ def delete(account: ConnectedAccount, token: str) -> Deletion:
         row = ConnectedAccount.objects.select_for_update().get(pk=account.pk)
         row.turn(State.REVOKED, clock.now(), reason=row.state_reason, by=row.state_by)
         row.deletion_detail = ""
-        row.save()
+        restrictions.keep(row)
         deletion.hint(row)
     return Deletion(row, done=True)
 

@@ -20,11 +20,11 @@ from auth0_client.errors import Auth0Error, NotFound, RateLimited
 from auth0_client.management import ManagedAccount, Management
 from connections import directory, drift, runs, schedule
 from connections.models import (
+    NOT_HELD,
     ConnectedAccount,
     ConnectionSetting,
     ManifestNeed,
     ReconcileRun,
-    State,
 )
 from connections.schedule import Progress
 from outbound.errors import OutboundError
@@ -140,7 +140,7 @@ class _Walk:
             self._failed += 1
             self._progress.say(_words(error))
             return
-        accounts = ConnectedAccount.objects.filter(iss=iss, sub=sub).exclude(state=State.REVOKED)
+        accounts = ConnectedAccount.objects.filter(iss=iss, sub=sub).exclude(state__in=NOT_HELD)
         for account in accounts:
             drift.vanished(account, "its owner is no longer a user there", self._run.pk)
 
@@ -206,7 +206,7 @@ def _settle(
             drift.still_there(row, fact, as_of, run)
     ConnectedAccount.objects.filter(pk__in=same).update(seen_at=as_of)
     for row in known.values():
-        if row.state != State.REVOKED and row.watched_since < as_of:
+        if row.state not in NOT_HELD and row.seen_at < as_of:
             drift.vanished(row, "no longer listed for its owner", run)
     return fresh
 

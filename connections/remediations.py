@@ -15,7 +15,7 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from approvals import effects
 from approvals.models import Approval, Ask, Effect, EffectState, Outcome, Person, Status
 from connections import deletion, names, scopes
-from connections.models import Choice, ConnectedAccount, ReviewItem, State
+from connections.models import NOT_HELD, Choice, ConnectedAccount, ReviewItem, State
 from connections.reviews import remedy
 
 MOST: Final = 200
@@ -24,7 +24,7 @@ COUNTED: Final = 1_000
 """What is counted at most; behind it is more."""
 KINDS: Final = ("deletion", "request", "review", "step", "suspension")
 _ABOUT: Final = ("connection", "selection", "service", "person", "agent")
-_ENDING: Final = (State.REVOKED, State.REVOCATION_PENDING)
+_ENDING: Final = (*NOT_HELD, State.REVOCATION_PENDING)
 _UNDONE: Final = (EffectState.PENDING, EffectState.UNKNOWN, EffectState.FAILED)
 
 

@@ -178,7 +178,7 @@ def _accounts(iss: str, sub: str, connection: str) -> QuerySet[ConnectedAccount]
     return ConnectedAccount.objects.filter(iss=iss, sub=sub, connection=connection)
 
 
-ENDED: Final = frozenset(_ENDS)
+ENDED: Final = frozenset({*_ENDS, State.GONE})
 
 
 def arrive(account: ConnectedAccount, barriers: list[Layer]) -> None:

@@ -23,6 +23,7 @@ class Code(StrEnum):
     """Every way an account can stand, the one that decides most first."""
 
     REVOKED = "revoked"
+    GONE = "gone"
     REVOCATION_PENDING = "revocation_pending"
     FROZEN = "frozen"
     SUSPENDED = "suspended"
@@ -39,6 +40,7 @@ class Code(StrEnum):
 
 _LABELS: Final = {
     Code.REVOKED: "revoked",
+    Code.GONE: "gone at Auth0",
     Code.REVOCATION_PENDING: "revocation finishing",
     Code.FROZEN: "frozen",
     Code.SUSPENDED: "suspended",
@@ -47,6 +49,8 @@ _LABELS: Final = {
     Code.EXPIRING: "expiring within 7 days",
     Code.CONNECTED: "connected",
 }
+ENDED: Final = (Code.REVOKED, Code.GONE, Code.REVOCATION_PENDING)
+"""Nothing else is asked about these: neither freezes nor sleep concern them."""
 USABLE: Final = frozenset({Code.CONNECTED, Code.EXPIRING})
 """Agents get its tokens."""
 
@@ -121,7 +125,7 @@ class Standing:
 def of(account: Known, ground: Ground, now: datetime) -> Standing:
     """How an account stands at `now`, why, and since when."""
     kept = Code(account.state)
-    if kept in {Code.REVOKED, Code.REVOCATION_PENDING}:
+    if kept in ENDED:
         return _as_kept(account)
     if frozen := _frozen(account, ground):
         return frozen

@@ -8,7 +8,7 @@ from audit.actor import Actor
 from audit.clock import uuid7
 from connections import lookup, manifests, reconcile, scopes
 from connections.connecting import Wish
-from connections.models import State
+from connections.models import NOT_HELD
 from connections.scopes import Scope
 
 
@@ -28,7 +28,7 @@ def offer(actor: Actor, connection: str) -> Offer | None:
     if connection not in reconcile.connectable():
         return None
     needs = manifests.naming(connection)
-    held = lookup.mine(actor).filter(connection=connection).exclude(state=State.REVOKED)
+    held = lookup.mine(actor).filter(connection=connection).exclude(state__in=NOT_HELD)
     return Offer(
         connection=connection,
         title=scopes.title(connection),

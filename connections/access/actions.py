@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import transaction
+
 from approvals import clock, issuer, people, registry
 from approvals.perform import NothingToDo, Refused
 from approvals.registry import (
@@ -29,6 +31,7 @@ from outbound.errors import OutboundError
 
 DELETE: Final = "auth0.delete_access"
 _LONGEST_WAIT_S = 900.0
+_DECIDED: Final = ("state", "state_since", "operation", "detail")
 
 
 def find(target: Target) -> AppAccess:
@@ -89,7 +92,7 @@ def _revoke(ctx: CommitContext) -> Committed:
         raise NothingToDo(_ended_since(row))
     row.state, row.state_since = AccessState.REVOKING, clock.now()
     row.operation, row.detail = ctx.operation, ""
-    row.save()
+    row.save(update_fields=_DECIDED)
     payload = {"access": str(row.pk), "operation": ctx.operation}
     step = EffectSpec(DELETE, payload, label=f"Delete the {row.get_kind_display()} at Auth0")
     return Committed(
@@ -134,10 +137,13 @@ def _delete(management: Management, row: AppAccess) -> None:
 
 def _not_done(row: AppAccess, why: str) -> EffectResult:
     """It was refused for good: Auth0 still holds it, and the page says so."""
-    row.state, row.state_since, row.detail = AccessState.LIVE, clock.now(), why[:300]
-    row.operation = ""
-    row.save()
-    return EffectResult("failed", why, data=reading.facts_of(row))
+    with transaction.atomic():
+        held = AppAccess.objects.select_for_update().get(pk=row.pk)
+        if (held.state, held.operation) == (AccessState.REVOKING, row.operation):
+            held.state, held.state_since = AccessState.LIVE, clock.now()
+            held.operation, held.detail = "", why[:300]
+            held.save(update_fields=_DECIDED)
+    return EffectResult("failed", why, data=reading.facts_of(held))
 
 
 registry.register(

@@ -142,29 +142,40 @@ def _appeared(iss: str, sub: str, told: Told, now: datetime) -> None:
             first_seen=now, state_since=now,
         )  # fmt: skip
         _take(row, told, now)
+        row.save(force_insert=True)
         _record(row, {"drift": "appeared"})
 
 
-def _still_there(row: AppAccess, told: Told, now: datetime) -> None:
-    before, apis = sorted(row.scopes), sorted(row.audiences)
-    back = row.state == AccessState.GONE
+_TOLD = (
+    *("audiences", "scopes", "created_at", "expires_at", "last_used_at", "seen_at"),
+    *("state", "state_since", "operation"),
+)
+
+
+def _still_there(row: AppAccess, told: Told, as_of: datetime) -> None:
+    """Bring a row to what was listed at `as_of`; what was decided since it was read stays."""
     with transaction.atomic():
+        held = AppAccess.objects.select_for_update().get(pk=row.pk)
+        if held.state_since >= as_of:  # decided, or gone, while Auth0 was answering
+            return
+        before, apis = sorted(held.scopes), sorted(held.audiences)
+        back = held.state == AccessState.GONE
         if back:
-            row.state, row.state_since, row.operation = AccessState.LIVE, now, ""
-        _take(row, told, now)
+            held.state, held.state_since, held.operation = AccessState.LIVE, as_of, ""
+        _take(held, told, as_of)
+        held.save(update_fields=_TOLD)
         if back:
-            _record(row, {"drift": "came_back"})
+            _record(held, {"drift": "came_back"})
         elif before != sorted(told.scopes):
-            _record(row, {"drift": "scopes_changed", "before": before, "apis_before": apis})
+            _record(held, {"drift": "scopes_changed", "before": before, "apis_before": apis})
         elif apis != sorted(told.audiences):
-            _record(row, {"drift": "apis_changed", "apis_before": apis})
+            _record(held, {"drift": "apis_changed", "apis_before": apis})
 
 
 def _take(row: AppAccess, told: Told, now: datetime) -> None:
     row.audiences, row.scopes = list(told.audiences), list(told.scopes)
     row.created_at, row.expires_at = told.created_at, told.expires_at
     row.last_used_at, row.seen_at = told.last_used_at, now
-    row.save()
 
 
 def gone(row: AppAccess, how: str) -> None:
@@ -175,7 +186,7 @@ def gone(row: AppAccess, how: str) -> None:
             return
         ours = held.state == AccessState.REVOKING
         held.state, held.state_since, held.detail = AccessState.GONE, clock.now(), ""
-        held.save()
+        held.save(update_fields=["state", "state_since", "detail"])
         if not ours:  # the revocation's own step tells
             _record(held, {"drift": "vanished", "how": how})
 

@@ -23,11 +23,11 @@ from connections import lookup, manifests, names, notices, scopes
 from connections.caller_rules import Component
 from connections.escalation import allowances, asking, rules
 from connections.escalation.rules import Rules
-from connections.models import Allowance, ConnectedAccount, Escalation, ScopeRule, State
+from connections.models import NOT_HELD, Allowance, ConnectedAccount, Escalation, ScopeRule, State
 
 _SECURITY = frozenset({"operator", "admin"})
 _ACCOUNT = frozenset({"connection"})
-_GONE = frozenset({State.REVOCATION_PENDING, State.REVOKED})
+_GONE = frozenset({State.REVOCATION_PENDING, *NOT_HELD})
 _Id = Annotated[str, StringConstraints(max_length=36)]
 
 

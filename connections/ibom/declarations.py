@@ -25,7 +25,7 @@ _PREDICATES: Final = {
     "revoke": "Somebody who may decide on it said that it is revoked.",
     "": "Nobody decided on it before the review was closed.",
 }
-_ENDED: Final = frozenset({"revoked", "revocation_pending"})
+_ENDED: Final = frozenset({"revoked", "gone", "revocation_pending"})
 
 
 def standard() -> dict[str, Any]:

@@ -138,7 +138,7 @@ def _accounts(before: Inventory, after: Inventory, causes: _Causes) -> list[Chan
             then = Account(name, now.connection, scopes=now.scopes, state=now.state)
         if then.state != now.state:
             event, index = causes.of("state", name)
-            what = "vanished" if now.state == "revoked" else "state"
+            what = "vanished" if now.state in {"gone", "revoked"} else "state"
             found.append(Change(what, name, now, then.state, now.state, event=event, index=index))
         scopes = _set("scopes", name, then.scopes, now.scopes, causes)
         found += [replace(change, account=now) for change in scopes]

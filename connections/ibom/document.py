@@ -29,6 +29,7 @@ STATES: Final = {
     "needs_reconnect": "deactivated",
     "suspended": "suspended",
     "revocation_pending": "deactivated",
+    "gone": "destroyed",
     "revoked": "destroyed",
 }
 SOURCES: Final = {

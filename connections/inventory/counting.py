@@ -22,8 +22,8 @@ from connections import grounds
 from connections.inventory.asking import Query
 from connections.inventory.fitting import Fit, declared_scopes, fit, idle_before, idle_where
 from connections.inventory.matching import Conditions, Fits
-from connections.models import ConnectedAccount, Use
-from connections.standing import USABLE, Code, Ground
+from connections.models import NOT_HELD, ConnectedAccount, Use
+from connections.standing import ENDED, USABLE, Code, Ground
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Cell:
 
     def shows(self, fits: Fits) -> frozenset[str]:
         """The values of `show` that hold for them."""
-        if self.state in _ENDED:
+        if self.state in ENDED:
             return frozenset()
         found = fits[self.connection, self.grant]
         told = {
@@ -50,9 +50,6 @@ class Cell:
             "unseen": self.unseen,
         }
         return frozenset(name for name, holds in told.items() if holds)
-
-
-_ENDED = (Code.REVOKED, Code.REVOCATION_PENDING)
 
 
 def cells(where: Q, ground: Ground, now: datetime) -> list[Cell]:
@@ -185,7 +182,7 @@ class Tally:
         for row in self.rows:
             cell = row[0]
             if (
-                (cell.state in states if states else but == "state" or cell.state != Code.REVOKED)
+                (cell.state in states if states else but == "state" or cell.state not in NOT_HELD)
                 and (not connections or cell.connection in connections)
                 and (not sources or cell.source in sources)
             ):

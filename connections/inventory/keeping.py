@@ -19,9 +19,7 @@ from connections.inventory.fitting import idle_before
 from connections.inventory.grouping import NOBODY, Bucket, Found, Ref
 from connections.inventory.kept import Kept
 from connections.inventory.matching import Fits, Owners
-from connections.standing import USABLE, Code, Ground
-
-_ENDED = (Code.REVOKED, Code.REVOCATION_PENDING)
+from connections.standing import ENDED, USABLE, Code, Ground
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class Sets:
         if states := query.values("state"):
             parts["state"] = _any(self.states, [Code(state) for state in states])
         else:
-            parts["state"] = ~self.states[Code.REVOKED]
+            parts["state"] = ~_any(self.states, [Code.GONE, Code.REVOKED])
         for key in ("connection", "source", "agent", "skill"):
             if values := query.values(key):
                 named = ["" if v == UNNAMED else v for v in values] if key in _USERS else values
@@ -64,7 +62,7 @@ _USERS = ("agent", "skill")
 def sets(kept: Kept, fits: Fits, ground: Ground, now: datetime) -> Sets:
     """What every query at one moment stands on."""
     states = kept.codes(ground, now)
-    live = _any(states, [code for code in Code if code not in _ENDED])
+    live = _any(states, [code for code in Code if code not in ENDED])
     over = [pair for pair in kept.by["grant"] if fits[pair].excess]
     under = [pair for pair in kept.by["grant"] if fits[pair].missing]
     shows = {

@@ -29,7 +29,7 @@ from connections.inventory.bits import NEVER, Moments, Values, bits_of, places_o
 from connections.inventory.reading import Known
 from connections.just_in_time.setting import OWNER
 from connections.models import ConnectedAccount, FrozenKind, State
-from connections.standing import EVERYTHING, EXPIRES_SOON, Code, Ground
+from connections.standing import ENDED, EVERYTHING, EXPIRES_SOON, Code, Ground
 
 MOST: Final = 250_000
 """Accounts that are kept; where there are more, each look asks the database."""
@@ -100,7 +100,7 @@ class Kept:
             found[code] = found.get(code, 0) | bits & left
             left &= ~bits
 
-        for code in (Code.REVOKED, Code.REVOCATION_PENDING):
+        for code in ENDED:
             take(code, state.of(code))
         take(Code.FROZEN, self._frozen(ground, left))
         for code in (Code.SUSPENDED, Code.NEEDS_RECONNECT):

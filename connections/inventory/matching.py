@@ -13,7 +13,7 @@ from approvals.models import Person
 from connections import grounds
 from connections.inventory.asking import UNNAMED, Query
 from connections.inventory.fitting import LIVE, Fit, idle_before, idle_where
-from connections.models import ConnectedAccount, State, Use
+from connections.models import NOT_HELD, ConnectedAccount, State, Use
 from connections.standing import Ground
 
 FOUND: int = 2_000
@@ -128,7 +128,7 @@ def conditions(
     """
     parts: dict[str, Q] = {} if within is None else {"within": within}
     states = query.values("state")
-    parts["state"] = grounds.stands_as(states, ground, now) if states else ~Q(state=State.REVOKED)
+    parts["state"] = grounds.stands_as(states, ground, now) if states else ~Q(state__in=NOT_HELD)
     for key in ("connection", "source"):
         if values := query.values(key):
             parts[key] = Q(**{f"{key}__in": values})

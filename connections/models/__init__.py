@@ -1,7 +1,7 @@
 """Rows of the connections room: working state, no token. Evidence is the audit trail."""
 
 from connections.models.access import AccessKind, AccessState, AppAccess
-from connections.models.account import ConnectedAccount, State, Use
+from connections.models.account import NOT_HELD, ConnectedAccount, State, Use
 from connections.models.change import AccountChange
 from connections.models.escalation import Allowance, Attempts, Escalation, ScopeRule
 from connections.models.freeze import Freeze, FrozenKind
@@ -29,6 +29,7 @@ from connections.models.tenant_log import (
 )
 
 __all__ = [
+    "NOT_HELD",
     "AccessKind",
     "AccessState",
     "AccountChange",

@@ -20,7 +20,12 @@ class State(models.TextChoices):
     NEEDS_RECONNECT = "needs_reconnect", "needs reconnect"
     SUSPENDED = "suspended", "suspended"
     REVOCATION_PENDING = "revocation_pending", "revocation finishing"
+    GONE = "gone", "gone at Auth0"
     REVOKED = "revoked", "revoked"
+
+
+NOT_HELD = (State.GONE, State.REVOKED)
+"""States in which Auth0 holds the account no more; only what nobody revoked can come back."""
 
 
 class ConnectedAccount(models.Model):

@@ -9,7 +9,7 @@ from uuid import UUID
 from approvals.models import Approval, Status
 from approvals.perform import Performed, Refused, perform
 from audit.actor import Actor, Target
-from connections.models import Choice, ConnectedAccount, ReviewItem, State
+from connections.models import NOT_HELD, Choice, ConnectedAccount, ReviewItem, State
 
 NOT_BEGUN = "not begun"
 DECIDED_AGAIN = "decided_again"
@@ -159,7 +159,7 @@ def states(items: Iterable[ReviewItem]) -> dict[UUID, str]:
 def _state(item: ReviewItem, account: ConnectedAccount | None, waiting: set[str]) -> str:
     if item.choice in {"", Choice.KEEP}:
         return ""
-    if account is None or account.state == State.REVOKED:
+    if account is None or account.state in NOT_HELD:
         return "revoked"
     if account.state == State.REVOCATION_PENDING:
         return "refused"

@@ -20,7 +20,15 @@ from approvals import clock, people
 from audit.actor import SYSTEM, Subject, Target
 from audit.record import record
 from connections import looks
-from connections.models import ConnectedAccount, Feed, LogFact, LogFeed, LogKind, SeenUse, State
+from connections.models import (
+    NOT_HELD,
+    ConnectedAccount,
+    Feed,
+    LogFact,
+    LogFeed,
+    LogKind,
+    SeenUse,
+)
 from connections.tenant_log import aside, feeds
 from connections.tenant_log.items import Entry, Malformed
 
@@ -188,7 +196,7 @@ def _remember(accounts: Iterable[UUID], entry: Entry) -> None:
 def _accounts(sub: str, connection: str) -> QuerySet[ConnectedAccount]:
     """The accounts that an exchange may be about."""
     found = ConnectedAccount.objects.filter(iss=settings.ENV.issuer, sub=sub, connection=connection)
-    return found.exclude(state=State.REVOKED)
+    return found.exclude(state__in=NOT_HELD)
 
 
 def _bring_accounts_up_to_date(fresh: Iterable[Entry]) -> None:
@@ -228,6 +236,6 @@ def _look_at_people(fresh: Iterable[Entry], now: datetime) -> None:
             continue
         known = ConnectedAccount.objects.filter(
             iss=settings.ENV.issuer, sub=entry.sub, auth0_id=entry.auth0_id
-        ).exclude(state=State.REVOKED)
+        ).exclude(state__in=NOT_HELD)
         if known.exists() != (entry.kind == LogKind.CONNECTED):
             looks.ask(settings.ENV.issuer, entry.sub, now + looks.SOON)

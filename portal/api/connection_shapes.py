@@ -137,6 +137,7 @@ class ConnectionOut(Closed):
         "suspended",
         "frozen",
         "revocation_pending",
+        "gone",
         "revoked",
     ]
     state_since: str | None

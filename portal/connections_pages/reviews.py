@@ -19,7 +19,7 @@ from audit.actor import Actor, Target
 from audit.clock import uuid7
 from connections import scopes
 from connections.lookup import SEES_ALL
-from connections.models import Choice, ConnectedAccount, Review, ReviewItem, State
+from connections.models import NOT_HELD, Choice, ConnectedAccount, Review, ReviewItem
 from connections.reviews import export, remedy, rights, scope, work
 from connections.reviews import result as results
 from connections.reviews.wanted import SHOWS, STATES, Wanted, take, words_of
@@ -159,7 +159,7 @@ def _form(
 ) -> HttpResponse:
     wanted = Wanted.parse(given.dict())
     taken = take(wanted, clock.now())
-    live = ConnectedAccount.objects.exclude(state=State.REVOKED).order_by()
+    live = ConnectedAccount.objects.exclude(state__in=NOT_HELD).order_by()
     services = live.values_list("connection", flat=True).distinct()
     context = {
         "problem": problem,

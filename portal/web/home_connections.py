@@ -9,7 +9,7 @@ from django.db.models import Count, Q
 from approvals import clock
 from audit.actor import Actor
 from connections import grounds, names, overview, scopes
-from connections.models import ConnectedAccount, Need, Notice, State
+from connections.models import NOT_HELD, ConnectedAccount, Need, Notice, State
 from connections.overview import Past
 from connections.standing import Standing
 from enforcement.kinds import called
@@ -82,7 +82,7 @@ def admin(me: Actor) -> Home:
 def mine(me: Actor) -> Home:
     """What everybody has: own connections, requests to connect, what others did to them."""
     told, asked = _notices(me), _needs(me)
-    accounts = ConnectedAccount.objects.filter(iss=me.iss, sub=me.sub).exclude(state=State.REVOKED)
+    accounts = ConnectedAccount.objects.filter(iss=me.iss, sub=me.sub).exclude(state__in=NOT_HELD)
     standings = grounds.of_all(accounts.order_by("connection", "pk")[:MOST])
     panel = Panel(
         "Your connections",

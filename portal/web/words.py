@@ -46,6 +46,7 @@ STATES: dict[str, Look] = {
     "needs_reconnect": Look("bad", "unplug", "needs reconnect"),
     "revocation_pending": Look("warn", "clock", "refused; deletion pending"),
     "revoking": Look("warn", "clock", "revocation finishing"),
+    "gone": Look("off", "unplug", "gone at Auth0"),
     "revoked": Look("off", "unplug", "revoked"),
     "reconnect": Look("bad", "unplug", "needs reconnect"),
     "frozen": Look("info", "snowflake", "frozen"),

@@ -93,4 +93,4 @@ def test_a_killed_or_refused_comparison_goes_on_where_it_was(
     assert town.counts()["accounts"] - asked == PEOPLE, "one request a person"
     found = second.ask("state")
     assert found["runs"][1]["found"] == [0, ACCOUNTS, 2 * ACCOUNTS, 0]
-    assert found["states"] == ["connected", "revoked"]
+    assert found["states"] == ["connected", "gone"]

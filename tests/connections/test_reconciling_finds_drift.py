@@ -58,7 +58,7 @@ def test_an_account_deleted_elsewhere_is_gone_here_too(
     empty_vault(portal_tenant, "member2")
     reconcile.one_person(iss, subject("member2"))
     row = ConnectedAccount.objects.get(sub=subject("member2"))
-    assert row.state == State.REVOKED
+    assert row.state == State.GONE
     assert drift()[-1].endswith("is gone at Auth0")
 
 

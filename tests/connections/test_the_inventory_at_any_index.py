@@ -434,10 +434,11 @@ def test_the_difference_names_what_came_and_went(db: None) -> None:
     entries = {entry.seq: str(entry.event_id) for entry in Entry.objects.all()}
     assert all(change.event == entries[change.index or 0] for change in found)
     assert facts.between(str(before), str(before)).changes == ()
+    row.refresh_from_db()
     drift.vanished(row, "a test")
     sequencer.run_once()
     [last] = facts.between(str(before + 3), "").changes
-    assert (last.what, last.before, last.after) == ("vanished", "suspended", "revoked")
+    assert (last.what, last.before, last.after) == ("vanished", "suspended", "gone")
 
 
 def apis(thing: Account | Access) -> tuple[str, ...]:

@@ -356,7 +356,7 @@ def test_an_account_that_came_or_went_is_looked_at_soon(
     travel(10)
     looks.run_due()
     row.refresh_from_db()
-    assert row.state == State.REVOKED
+    assert row.state == State.GONE
     deliver(lines(entry(3, "connected_accounts_delete_succeeded", **account)))
     assert not PersonLook.objects.exists(), "we know that already"
 

@@ -87,7 +87,7 @@ def test_an_account_that_auth0_lost_is_drift_and_not_linked(
     answer = gateway("member2").exchange()
     assert (answer.status_code, answer.json()["code"]) == (404, "connection_not_linked")
     milos.refresh_from_db()
-    assert milos.state == State.REVOKED
+    assert milos.state == State.GONE
     assert EventRow.objects.filter(action="connection.reconciled", outcome="success").exists()
 
 

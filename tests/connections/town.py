@@ -37,6 +37,7 @@ def fill(people: int, choose: random.Random) -> None:
 
 def _account(sub: str, connection: str, choose: random.Random, now: datetime) -> None:
     used = choose.choice([None, now - timedelta(days=choose.randint(0, 200))])
+    states = [state for state in State.values if state != State.GONE]
     account = ConnectedAccount.objects.create(
         iss=settings.ENV.issuer,
         sub=sub,
@@ -44,7 +45,7 @@ def _account(sub: str, connection: str, choose: random.Random, now: datetime) ->
         auth0_id=f"cac_{sub}_{connection}",
         label=f"{sub}-at-{connection}",
         scopes=choose.sample(["repo", "read:user", "gist"], choose.randint(0, 3)),
-        state=choose.choice([*State.values, *[State.CONNECTED] * 5]),
+        state=choose.choice([*states, *[State.CONNECTED] * 5]),
         state_since=now - timedelta(days=choose.randint(0, 100)),
         expires_at=choose.choice([None, now + timedelta(days=choose.randint(-2, 12))]),
         source=choose.choice(["management", "my_account"]),
@@ -55,6 +56,8 @@ def _account(sub: str, connection: str, choose: random.Random, now: datetime) ->
     )
     if used is None:
         return
+    if account.state == State.REVOKED and len(sub) % 2:
+        ConnectedAccount.objects.filter(pk=account.pk).update(state=State.GONE)
     pairs = {(choose.choice(AGENTS), choose.choice(SKILLS)) for _ in range(choose.randint(1, 4))}
     for agent, skill in pairs:
         Use.objects.create(
@@ -93,7 +96,7 @@ def value_of(key: str, account: ConnectedAccount, ground: Any, now: datetime) ->
         return {account.sub}
     if key in {"agent", "skill"}:
         return {getattr(use, key) or "unnamed" for use in account.uses.all()}
-    if account.state in {State.REVOKED, State.REVOCATION_PENDING}:
+    if account.state in {State.REVOKED, State.GONE, State.REVOCATION_PENDING}:
         return set()
     fit = inventory.fit(account.connection, account.scopes, inventory.declared_scopes())
     told = {
@@ -114,7 +117,9 @@ def matches(values: dict[str, set[str]], query: Query, but: str = "") -> bool:
             return False
         if key != "show" and not set(wanted) & values[key]:
             return False
-    return bool(query.values("state")) or but == "state" or values["state"] != {"revoked"}
+    return (
+        bool(query.values("state")) or but == "state" or not values["state"] <= {"revoked", "gone"}
+    )
 
 
 QUERIES: list[dict[str, list[str]]] = [
