@@ -8,13 +8,14 @@ from audit import exports, search
 from audit.actor import Actor
 from audit.ledger.query import EventQuery
 from audit.models import EventRow, ExportJob
+from portal.audit_pages import operations
 
 PAGE = 25
 
 
 @dataclass(frozen=True, slots=True)
 class Mine:
-    """A page of my events. `problem` says why there is none."""
+    """A page of my events, each with the outcome of its operation. `problem`: why there is none."""
 
     rows: list[EventRow]
     older: str = ""
@@ -30,6 +31,9 @@ def mine(me: Actor, cursor: str = "") -> Mine:
         page = search.page(query, limit=PAGE, person=me.key)
     except (search.BadCursor, ValueError):
         return Mine([], problem="This place in the list is not one of ours. Start at the newest.")
+    ends = operations.came_to_rows(page.rows)
+    for row in page.rows:
+        row.outcome = ends.get(str(row.event), row.outcome)
     return Mine(page.rows, page.next_cursor, page.prev_cursor, str(page.total))
 
 

@@ -27,6 +27,8 @@ from audit.logkey import vkey
 from audit.models import EventRow
 from audit.terms import person_key
 from audit.wording import person, shown
+from portal.audit_pages import operations
+from portal.audit_pages.operations import Opening
 from portal.audit_pages.reading import url_of
 from portal.audit_pages.rows import LATE, emphasised
 
@@ -63,9 +65,10 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Exhibit:
-    """What both the drawer and the page of an event show."""
+    """What both the drawer and the page of an event show; `outcome` is that of its operation."""
 
     event: dict[str, Any]
+    outcome: str
     sentence: SafeString
     label: str
     url: str
@@ -109,14 +112,16 @@ def exhibit_of(recorded: Recorded) -> Exhibit:
     log_level = levels.log(recorded.entry, proof or None, _policy())
     issuer = event["actor"]["iss"]
     target = event["target"] or {}
+    outcome = _came_to(event)
     return Exhibit(
         event=event,
+        outcome=outcome,
         sentence=emphasised(
             actions.sentence(event), person(event["actor"], ""), shown(target.get("name"))
         ),
         label=actions.label(event["action"]),
         url=f"/audit/events/{id}/",
-        facts=tuple(_facts(event)),
+        facts=tuple(_facts(event, outcome)),
         changes=tuple(_changes(event["changes"])),
         data=pretty(mask(event["data"])) if event["data"] else "",
         human=human_level,
@@ -128,6 +133,11 @@ def exhibit_of(recorded: Recorded) -> Exhibit:
         related=tuple(_related(event)),
         proof=proof,
     )
+
+
+def _came_to(event: dict[str, Any]) -> str:
+    opening = Opening(event["id"], event["operation"], event["action"], event["outcome"])
+    return operations.came_to([opening]).get(event["id"], str(event["outcome"]))
 
 
 def read(event_id: UUID) -> Recorded:
@@ -169,8 +179,10 @@ def _policy() -> Policy:
     return Policy((note.parse_vkey(vkey()),), {}, {}, NONE)
 
 
-def _facts(event: dict[str, Any]) -> list[Fact]:
-    return [fact for fact in (*_who(event), *_what(event), *_why(event)) if fact.value]
+def _facts(event: dict[str, Any], outcome: str) -> list[Fact]:
+    recorded = event["outcome"] if event["outcome"] != outcome else ""
+    own = Fact("Outcome as recorded", recorded, note="the operation went on after this event")
+    return [fact for fact in (*_who(event), *_what(event), own, *_why(event)) if fact.value]
 
 
 def _who(event: dict[str, Any]) -> list[Fact]:

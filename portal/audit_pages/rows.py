@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from audit.ledger.vocabulary import SEVERITIES
 from audit.loglevels import LogSizes
 from audit.models import EventRow
+from portal.audit_pages import operations
 from portal.audit_pages.reading import Reading
 
 LATE = timedelta(seconds=60)
@@ -20,8 +21,8 @@ LATE = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One event in the table. `index` is None until it is sequenced; `recorded_at` is set where
-    it tells more than `time`."""
+    """One event in the table. `index` is None until it is sequenced; rows stand in the order of
+    `recorded_at`, and `happened` is set where it differs. `outcome` is that of its operation."""
 
     id: UUID
     index: int | None
@@ -30,8 +31,8 @@ class Row:
     severity: str
     human: str
     log: str
-    time: datetime
-    recorded_at: datetime | None
+    recorded_at: datetime
+    happened: datetime | None
     url: str
     drawer_url: str
     open: bool
@@ -39,21 +40,22 @@ class Row:
 
 def rows_of(found: list[EventRow], reading: Reading, sizes: LogSizes) -> list[Row]:
     """Table rows of search rows."""
-    return [_row(row, reading, sizes) for row in found]
+    ends = operations.came_to_rows(found)
+    return [_row(row, reading, sizes, ends.get(str(row.event), row.outcome)) for row in found]
 
 
-def _row(row: EventRow, reading: Reading, sizes: LogSizes) -> Row:
+def _row(row: EventRow, reading: Reading, sizes: LogSizes, outcome: str) -> Row:
     apart = abs(row.recorded_at - row.time) > LATE
     return Row(
         id=row.event,
         index=row.seq,
         sentence=emphasised(row.sentence, row.actor_name, row.target_name),
-        outcome=shown_outcome(row.action, row.outcome, row.via),
+        outcome=shown_outcome(row.action, outcome, row.via),
         severity=SEVERITIES[row.severity],
         human=row.human,
         log=sizes.level(row.seq),
-        time=row.time,
-        recorded_at=row.recorded_at if apart else None,
+        recorded_at=row.recorded_at,
+        happened=row.time if apart else None,
         url=f"/audit/events/{row.event}/",
         drawer_url=reading.url(event=str(row.event)),
         open=row.event == reading.event,

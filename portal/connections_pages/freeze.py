@@ -18,6 +18,12 @@ from portal.identity.current import actor, needs_role
 from portal.ops.refused import tell
 
 _KINDS = frozenset(FrozenKind.values)
+_WORDS = {
+    "agent": "the agent",
+    "person": "the person",
+    "service": "the service",
+    "everything": "everything",
+}
 
 
 @never_cache
@@ -58,13 +64,25 @@ def _page(request: HttpRequest, given: dict[str, str], *, status: int = 200) -> 
 def freeze(request: HttpRequest) -> HttpResponseBase:
     """Freeze it now. What was typed stays when it cannot be done."""
     kind = request.POST.get("kind", "")
+    kind = kind if kind in _WORDS else ""
     name = request.POST.get(f"name_{kind}", "").strip()[:255]
     if kind == "everything":
         kind, name = FrozenKind.SERVICE, EVERYTHING
+    if other := _other(request, kind):
+        messages.error(request, f"Nothing was frozen: you chose {_WORDS[kind]} and named {other}.")
+        return _page(request, request.POST.dict(), status=422)
     if kind not in _KINDS or not name:
         messages.error(request, "Nothing was frozen: say what, and which one.")
         return _page(request, request.POST.dict(), status=422)
     return _perform(request, actor(request), "freeze", kind, name)
+
+
+def _other(request: HttpRequest, kind: str) -> str:
+    """What was named for another kind than the chosen one while the chosen one has no name."""
+    if not kind or request.POST.get(f"name_{kind}", "").strip():
+        return ""
+    names = {one: request.POST.get(f"name_{one}", "").strip() for one in _KINDS}
+    return next((f"{_WORDS[one]} {name}" for one, name in names.items() if name), "")
 
 
 @needs_role("admin")

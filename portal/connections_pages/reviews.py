@@ -114,7 +114,10 @@ def new(request: HttpRequest) -> HttpResponseBase:
             name: given.get(name, "")
             for name in ("title", "due", "reviewers", "connection", "state", "show")
         }
-        named = given.getlist("admins") if params["reviewers"] == "admins" else []
+        named = given.getlist("admins")
+        if named and params["reviewers"] == "owners":
+            words = "You ticked admins and chose each owner as reviewer: choose one of the two."
+            return _form(request, given, problem=words, status=422)
         target = Target("review", str(uuid7()))
         try:
             me, wanted = actor(request), {**params, "admins": named}

@@ -46,7 +46,7 @@ def _page(
     rows, total = _rows(request)
     dies = [row.account.last_token_expires_at for row in rows if row.account.last_token_expires_at]
     context: dict[str, Any] = {
-        "rows": [(row, ticked is None or str(row.account.id) in ticked) for row in rows],
+        "rows": [(row, str(row.account.id) in (ticked or ())) for row in rows],
         "people": len({row.account.owner for row in rows}),
         "agents": sorted({name for row in rows for name in row.card.used_by}),
         "dies": max(dies) if dies and max(dies) > clock.now() else None,

@@ -12,6 +12,7 @@ from audit.ledger.query import EventQuery
 from audit.models import EventRow
 from enforcement import theirs
 from portal.approvals_pages import inbox
+from portal.audit_pages import operations
 from portal.web import home_alarms, ledger_facts
 from portal.web.home_panels import MOST, Home, Line, Panel, Tile
 
@@ -87,7 +88,9 @@ def _newest() -> list[tuple[EventRow, str]]:
     found: dict[str, list[EventRow]] = {}
     for row in search.page(_query([], steps=True), limit=_LOOKED_AT).rows:
         found.setdefault(row.operation or str(row.event), []).append(row)
-    return [(_taken(rows), rows[0].outcome) for rows in list(found.values())[:MOST]]
+    shown = [_taken(rows) for rows in list(found.values())[:MOST]]
+    ends = operations.came_to_rows(shown)
+    return [(taken, ends.get(str(taken.event), taken.outcome)) for taken in shown]
 
 
 def _taken(rows: list[EventRow]) -> EventRow:

@@ -185,7 +185,7 @@ def test_oldest_first_is_a_link_and_keeps_newer_and_older_straight(ada: Client) 
     sequencer.run_once()
     page = text_of(ada.get("/audit/", {"action": "token.*", "order": "oldest"}))
     assert links(page, "Newer") and not links(page, "Older")
-    assert links(page, "When") == ["/audit/?action=token.%2A"]
+    assert links(page, "Recorded") == ["/audit/?action=token.%2A"]
 
 
 def test_a_cursor_that_is_none_leads_to_the_first_page(trail: None, ada: Client) -> None:
@@ -231,10 +231,10 @@ def test_an_event_that_is_none_opens_nothing(trail: None, ada: Client, e: str) -
 
 def test_both_times_are_shown_where_they_differ(ada: Client) -> None:
     record(OLU, "skill.blocked", target=Target("skill", "late"), time=NOON)
-    assert "recorded <time" in text_of(ada.get("/audit/"))
+    assert "happened <time" in text_of(ada.get("/audit/"))
     EventRow.objects.all().delete()
     record(OLU, "skill.blocked", target=Target("skill", "now"))
-    assert "recorded <time" not in text_of(ada.get("/audit/"))
+    assert "happened <time" not in text_of(ada.get("/audit/"))
 
 
 def test_markup_in_names_stays_text(ada: Client) -> None:

@@ -167,7 +167,7 @@ def test_an_admin_freezes_and_asks_for_the_end_on_the_page(db: None) -> None:
     )
     assert answer.status_code == 302
     page = client.get("/connections/freeze/").content.decode()
-    assert "agent claw" in page and "Unfreeze…" in page and "odd" in page
+    assert "agent claw" in page and "Ask to unfreeze" in page and "odd" in page
     answer = client.post("/connections/freeze/agent/claw/unfreeze/")
     assert answer["Location"] == f"/approvals/{Approval.objects.get().id}/"
     assert "Waits for approval" in client.get("/connections/freeze/").content.decode()
@@ -202,3 +202,13 @@ def test_an_unknown_kind_is_not_there(db: None) -> None:
 def test_the_check_costs_one_query(db: None, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
         freezing.check("claw", subject("member1"), "github")
+
+
+def test_a_name_of_another_kind_than_the_chosen_one_freezes_nothing(db: None) -> None:
+    client = signed_in("admin", "admin")
+    given = {"kind": "person", "name_agent": "claw", "reason": "typed at length"}
+    answer = client.post("/connections/freeze/now/", given)
+    page = answer.content.decode()
+    assert answer.status_code == 422 and not Freeze.objects.exists()
+    assert "you chose the person and named the agent claw" in page
+    assert 'value="claw"' in page and "typed at length" in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -70,6 +71,12 @@ def answered(approval: Approval, travel: Travel) -> Approval:
     sweep()
     approval.refresh_from_db()
     return approval
+
+
+def test_no_account_is_ticked_in_advance(ids: list[str]) -> None:
+    page = signed_in("admin", "admin").get("/connections/inventory/selection/").content.decode()
+    boxes = re.findall(r"<input[^>]*name=\"account\"[^>]*>", page)
+    assert len(boxes) == 3 and not any("checked" in box for box in boxes)
 
 
 def test_one_approval_names_them_all_and_each_gets_its_own_event_and_steps(

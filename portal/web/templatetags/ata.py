@@ -90,10 +90,10 @@ register.simple_tag(outcome, name="state")
 
 
 @register.simple_tag
-def outcome_of(event: Mapping[str, Any]) -> SafeString:
-    """Outcome of a public event; an inferred denial says so."""
+def outcome_of(event: Mapping[str, Any], came_to: str = "") -> SafeString:
+    """Outcome of a public event, or what its operation came to; an inferred denial says so."""
     inferred = event.get("action") == "approval.denied" and event["data"].get("inferred") is True
-    return outcome("denied_inferred" if inferred else event["outcome"])
+    return outcome("denied_inferred" if inferred else came_to or event["outcome"])
 
 
 _SEVERITY_SHAPES = {

@@ -1,0 +1,87 @@
+"""What an operation came to: an event that opened one shows its end, not its own first outcome."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from approvals.models import Approval, Effect, EffectState, Outcome
+from audit.models import EventRow
+
+PENDING: Final = "pending"
+_REQUESTED: Final = "approval.requested"
+_ENDS: Final[dict[str, str]] = {
+    Outcome.APPROVED: "success",
+    Outcome.DENIED: "denied",
+    Outcome.EXPIRED: "expired",
+    Outcome.FAILED: "failure",
+    Outcome.CANCELLED: "cancelled",
+    "": PENDING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """An event as it was recorded: `id`, its `operation`, `action` and `outcome`."""
+
+    id: str
+    operation: str
+    action: str
+    outcome: str
+
+
+def came_to(events: Iterable[Opening]) -> dict[str, str]:
+    """By event id, what the operations of the pending ones came to; three queries at most.
+
+    `pending` is left for those that are still open. Events that are not pending are left out.
+    """
+    opened = [one for one in events if one.outcome == PENDING and one.operation]
+    if not opened:
+        return {}
+    operations = {one.operation for one in opened}
+    ends, steps, results = _answers(operations), _steps(operations), _results(operations)
+    return {
+        one.id: ends.get(one.operation, PENDING)
+        if one.action == _REQUESTED
+        else _of_steps(steps.get((one.operation, one.action)))
+        or results.get((one.operation, one.action), PENDING)
+        for one in opened
+    }
+
+
+def came_to_rows(rows: Collection[EventRow]) -> dict[str, str]:
+    """The same for rows of the search."""
+    return came_to(Opening(str(r.event), r.operation, r.action, r.outcome) for r in rows)
+
+
+def _answers(operations: Collection[str]) -> dict[str, str]:
+    found = Approval.objects.filter(operation__in=operations).order_by("created")
+    return {operation: _ENDS[end] for operation, end in found.values_list("operation", "outcome")}
+
+
+def _steps(operations: Collection[str]) -> dict[tuple[str, str], set[str]]:
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    rows = Effect.objects.filter(operation__in=operations)
+    for operation, event, state in rows.values_list("operation", "event", "state"):
+        found[operation, event].add(state)
+    return found
+
+
+def _results(operations: Collection[str]) -> dict[tuple[str, str], str]:
+    """What later events of the operations say, for those whose steps are no longer kept."""
+    rows = EventRow.objects.exclude(operation="").filter(operation__in=operations)
+    later = rows.exclude(outcome=PENDING).order_by("seq", "event")
+    return {
+        (o, action): end for o, action, end in later.values_list("operation", "action", "outcome")
+    }
+
+
+def _of_steps(states: set[str] | None) -> str:
+    """What the steps came to; empty where none is known."""
+    if not states:
+        return ""
+    if states & {EffectState.PENDING, EffectState.UNKNOWN}:
+        return PENDING
+    return "failure" if EffectState.FAILED in states else "success"
