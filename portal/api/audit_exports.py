@@ -21,7 +21,7 @@ from portal.api.auth import caller
 from portal.api.filtering import check, filter_schema
 from portal.api.problems import Problem
 from portal.audit_pages.exporting import hint, with_headers
-from portal.audit_pages.readers import person_filter, reads_everything
+from portal.audit_pages.readers import may_download, person_filter
 
 router = Router(tags=["Audit"])
 
@@ -64,7 +64,7 @@ def create(request: HttpRequest, body: ExportIn) -> JsonResponse:
     "/{export_id}",
     summary="How far an export is",
     response=shapes.ExportOut,
-    openapi_extra=contract.may(404, 422),
+    openapi_extra=contract.may(403, 404, 422),
 )
 def one(request: HttpRequest, export_id: UUID) -> JsonResponse:
     """`status` is waiting, running, ready, failed or expired."""
@@ -81,7 +81,7 @@ _FILE = (
 @router.get(
     "/{export_id}/download",
     summary="The file",
-    openapi_extra=contract.may(404, 409, 410, 422, ok=_FILE),
+    openapi_extra=contract.may(403, 404, 409, 410, 422, ok=_FILE),
 )
 def download(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
     """Written while it is sent when nobody has begun it; 409 while somebody else writes it."""
@@ -102,7 +102,7 @@ def download(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
     "/{export_id}/manifest",
     summary="What the file is held to",
     response=dict[str, Any],
-    openapi_extra=contract.may(404, 422),
+    openapi_extra=contract.may(403, 404, 422),
 )
 def manifest(request: HttpRequest, export_id: UUID) -> JsonResponse:
     """Filter, tree, rows, digest of the file, exporter; complete once the file is."""
@@ -138,6 +138,9 @@ def as_json(job: ExportJob) -> dict[str, Any]:
 def _visible(request: HttpRequest, export_id: UUID) -> ExportJob:
     who = caller(request).actor
     job = ExportJob.objects.filter(id=export_id).first()
-    if job is None or not (reads_everything(who) or job.owner == who.key):
-        raise Problem(404, "not_found", "There is no such export, or it is not yours to see.")
-    return job
+    if job is not None and may_download(who, job):
+        return job
+    if job is not None and job.owner == who.key:
+        words = "It holds events of others, and you no longer have the role that it was made with."
+        raise Problem(403, "not_permitted", words)
+    raise Problem(404, "not_found", "There is no such export, or it is not yours to see.")

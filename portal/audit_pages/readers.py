@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
 from audit.actor import Actor
+from audit.models import ExportJob
 from audit.terms import person_key
 from portal.identity.current import actor
 
@@ -35,6 +36,12 @@ def may_read(who: Actor, event: dict[str, Any]) -> bool:
     """Whether a public event is this reader's to see."""
     own = {person_key(event["actor"]), person_key(event["on_behalf_of"])}
     return reads_everything(who) or (who.key != "" and who.key in own)
+
+
+def may_download(who: Actor, job: ExportJob) -> bool:
+    """Whether a file is this reader's to fetch: any for those who read everything, and for its
+    owner one that holds their own events alone, whatever role it was asked for with."""
+    return reads_everything(who) or (job.owner == job.person == who.key != "")
 
 
 def for_readers[**P](

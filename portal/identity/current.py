@@ -4,26 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate
+from typing import Concatenate, Final
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
+from approvals import people
 from audit.actor import Actor
 from portal.identity import sessions
 from portal.identity.models import SignedInSession, User
 
+_KNOWN: Final = "ATA_ACTOR"
+
 
 def actor(request: HttpRequest) -> Actor:
-    """Who acts in this request.
+    """Who acts in this request, with the roles that are in force: those of the sign-in, without
+    what the directory lists no longer.
 
     Raises:
         PermissionDenied: nobody is signed in.
     """
+    known: Actor | None = request.META.get(_KNOWN)
+    if known is not None:
+        return known
     if not isinstance(request.user, User):
         raise PermissionDenied("Sign in first.")
     session: SignedInSession | None = request.META.get("ATA_SESSION")
-    return sessions.actor_of(request, request.user, session)
+    found = people.with_current_roles(sessions.actor_of(request, request.user, session))
+    request.META[_KNOWN] = found
+    return found
 
 
 def needs_role[**P](

@@ -20,8 +20,9 @@ from django.core.cache import cache
 from django.db import OperationalError, connection
 from django.test import Client
 
+from approvals import people
 from audit import clock, due, exports, load, logkey, search, sequencer
-from audit.actor import Target
+from audit.actor import Actor, Target
 from audit.exports import jobs, xlsx
 from audit.exports.formats import FORMATS
 from audit.ledger import checkpoint as checkpoints
@@ -388,6 +389,44 @@ def test_the_api_makes_waits_and_hands_out(trail: None, of: Callers) -> None:
     assert hashlib.sha256(file).hexdigest() == ready["sha256"]
     manifest = of("auditor").get(f"/exports/{job['id']}/manifest").json()
     assert manifest["file"]["sha256"] == ready["sha256"]
+
+
+def loses_every_role(person: Actor) -> None:
+    """The directory was read since the sign-in, and lists none of our roles."""
+    later = clock.now() + timedelta(minutes=1)
+    people.note_person(iss=person.iss, sub=person.sub, roles=[], read_at=later)
+
+
+PARTS = ("", "/download", "/manifest")
+
+
+def test_an_export_of_everybody_is_not_fetched_once_the_role_is_gone(
+    trail: None, of: Callers
+) -> None:
+    ada = actor_of("auditor", "auditor")
+    job = exports.request(ada, EventQuery.from_bar(""), "csv")
+    assert of("auditor").get(f"/exports/{job.id}").status_code == 200
+    browser = browser_of(ada)
+    assert browser.get(f"/audit/exports/{job.id}/").status_code == 200
+    loses_every_role(ada)
+    for part in PARTS:
+        answer = of("auditor").get(f"/exports/{job.id}{part}")
+        assert (answer.status_code, answer.json()["code"]) == (403, "not_permitted"), part
+        assert browser.get(f"/audit/exports/{job.id}{part or '/'}").status_code == 403, part
+    job.refresh_from_db()
+    assert job.state == State.WAITING, "nothing was written for them either"
+
+
+def test_an_export_of_ones_own_events_is_fetched_whatever_the_role(
+    trail: None, of: Callers
+) -> None:
+    ada = actor_of("auditor", "auditor")
+    job = exports.request(ada, EventQuery.from_bar(""), "csv", person=ada.key)
+    loses_every_role(ada)
+    for part in PARTS:
+        assert of("auditor").get(f"/exports/{job.id}{part}").status_code == 200, part
+    other = exports.request(ada, EventQuery.from_bar(""), "csv", person=MIA.key)
+    assert of("auditor").get(f"/exports/{other.id}").status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from approvals import clock
+from approvals import clock, people
 from audit import logkey, sequencer
 from audit.ledger import exportcheck, inventorycheck, note
 from connections import drift, manifests
@@ -188,6 +188,26 @@ def test_its_manifest_is_signed_and_holds_the_file_to_the_log(
     bent["signed"] = note.sign(exportcheck.statement(bent), logkey.origin(), logkey.seed())
     assert failing(bent, b"x") == [2]
     assert failing({**manifest, "event": None}) == [0, 2]
+
+
+def test_the_manifest_of_a_file_of_everybody_is_not_read_once_the_role_is_gone(
+    town: ConnectedAccount, gateway: Callable[[str], Gateway]
+) -> None:
+    over_api = gateway("auditor")
+    made = over_api.call("GET", "/v1/connections/export?format=csv")
+    event = made["ATA-Event"]
+    sequencer.run_once()
+    path = f"/v1/connections/export/{event}/manifest"
+    assert over_api.call("GET", path).status_code == 200
+    who: Any = {"iss": settings.ENV.issuer, "sub": subject("auditor")}
+    later = clock.now() + timedelta(minutes=1)
+    people.note_person(**who, roles=[], phone=None, read_at=later)
+    gone = over_api.call("GET", path)
+    assert (gone.status_code, gone.json()["code"]) == (404, "not_found")
+    own = over_api.call("GET", "/v1/connections/export?format=csv")
+    sequencer.run_once()
+    path = f"/v1/connections/export/{own['ATA-Event']}/manifest"
+    assert over_api.call("GET", path).status_code == 200
 
 
 def test_a_file_by_words_is_whole_however_many_fit(
