@@ -14,9 +14,8 @@ from functools import cache
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
 
-from approvals import clock, effects, idempotency, polling, secret_box, telling, unanswered
+from approvals import clock, effects, idempotency, leases, polling, secret_box, telling, unanswered
 from approvals.models import Approval, Ask, Effect, Notice
 from audit.compiled import Compiled, compiled
 
@@ -70,17 +69,13 @@ def tidy(now: datetime) -> None:
     idempotency.drop_expired(now)
 
 
-def _free(now: datetime) -> Q:
-    return Q(due__lte=now) & (Q(lease=None) | Q(lease__lt=now))
-
-
 @cache
 def _due_rows(model: _Row) -> Compiled[Any, [datetime]]:
     """Asked twice a second, nearly always for nothing: compiled once, as that costs the most."""
 
     @compiled
     def due(now: datetime) -> models.QuerySet[Any]:
-        return model._default_manager.filter(_free(now)).order_by("due", "pk")[:_BATCH]
+        return model._default_manager.filter(leases.free(now)).order_by("due", "pk")[:_BATCH]
 
     return due
 
@@ -90,7 +85,7 @@ def _due(model: _Row, now: datetime) -> list[Any]:
 
 
 def _claim(model: _Row, pk: Any, now: datetime) -> bool:
-    return model._default_manager.filter(_free(now), pk=pk).update(lease=now + CLAIM) == 1
+    return leases.claim(model._default_manager.filter(pk=pk), now, now + CLAIM)
 
 
 def _call(model: _Row, pk: Any, handle: Callable[[Any], None], claimed: datetime) -> Work:
@@ -108,6 +103,6 @@ def _call(model: _Row, pk: Any, handle: Callable[[Any], None], claimed: datetime
             # One row's trouble must not stop the others; its lease runs out and it is tried again.
             log.exception("sweep of %s %s failed", model.__name__, pk)
             return
-        rows.filter(lease=lease).update(lease=None)
+        leases.release(rows, lease)
 
     return call

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import F
 
-from approvals import clock
+from approvals import clock, leases
 from auth0_client.errors import Auth0Error, RateLimited
 from auth0_client.management import Budget
 from connections.models import Schedule
@@ -24,10 +26,11 @@ SPARED = 5
 
 
 class Progress:
-    """How far a job is, on its row, for whoever watches."""
+    """How far a job is, on its row, for whoever watches. Who lost the lease writes nothing."""
 
-    def __init__(self, name: str) -> None:
-        self._row = Schedule.objects.filter(name=name)
+    def __init__(self, name: str, lease: datetime) -> None:
+        self._row, self._lease = Schedule.objects.filter(name=name), lease
+        self._renewing = threading.Lock()  # a job may report from several threads
 
     @property
     def after(self) -> int:
@@ -35,21 +38,43 @@ class Progress:
         return self._row.values_list("after", flat=True).first() or 0
 
     def step(self) -> None:
-        """One more is done; the lease of a long run is renewed."""
-        self._row.update(done=F("done") + 1, lease=clock.now() + LEASE)
+        """One more is done; the lease of a long run is renewed.
+
+        Raises:
+            LeaseLost: the run said nothing for too long, and another worker took the job.
+        """
+        self._renew(done=F("done") + 1)
 
     def stopped_at(self, after: int) -> None:
         """It would go on from here."""
-        self._row.update(after=after)
+        self._row.filter(lease=self._lease).update(after=after)
 
     def at(self, done: int, total: int, failed: int) -> None:
-        """How far a job is that counts for itself; the lease is renewed."""
-        lease = clock.now() + LEASE
-        self._row.update(done=done, total=max(done, total), failed=failed, lease=lease)
+        """How far a job is that counts for itself; the lease is renewed.
+
+        Raises:
+            LeaseLost: as `step`.
+        """
+        self._renew(done=done, total=max(done, total), failed=failed)
 
     def say(self, words: str) -> None:
         """Something that people should know about this run."""
-        self._row.update(detail=words[:300])
+        self._row.filter(lease=self._lease).update(detail=words[:300])
+
+    def end(self, **changes: Any) -> None:
+        """Give the job back, where it is still held."""
+        leases.release(self._row, self._lease, **changes)
+
+    def _renew(self, **changes: Any) -> None:
+        with self._renewing:
+            until = clock.now() + LEASE
+            if not leases.renew(self._row, self._lease, until, **changes):
+                raise LeaseLost(f"another worker took over after {LEASE}")
+            self._lease = until
+
+
+class LeaseLost(RuntimeError):
+    """Another worker has the job: this run stops."""
 
 
 Job = Callable[[Progress], None]
@@ -64,20 +89,17 @@ def run_due(jobs: dict[str, Job], now: datetime, *, every: timedelta = EVERY) ->
     for name in jobs.keys() - known:
         Schedule.objects.get_or_create(name=name, defaults={"due": now})
     ran = 0
-    free = Q(due__lte=now) & (Q(lease=None) | Q(lease__lt=now))
-    due = set(Schedule.objects.filter(free).values_list("name", flat=True))
+    due = set(Schedule.objects.filter(leases.free(now)).values_list("name", flat=True))
     for name in (job for job in jobs if job in due):
-        taken = Schedule.objects.filter(free, name=name).update(
-            lease=now + LEASE, started=now, done=0, total=0, failed=0, detail=""
-        )
-        if taken:
-            _run(name, jobs[name], every)
+        row, until = Schedule.objects.filter(name=name), now + LEASE
+        if leases.claim(row, now, until, started=now, done=0, total=0, failed=0, detail=""):
+            _run(name, jobs[name], every, Progress(name, until))
             ran += 1
     return ran
 
 
-def _run(name: str, job: Job, every: timedelta) -> None:
-    progress, due, finished = Progress(name), every, True
+def _run(name: str, job: Job, every: timedelta, progress: Progress) -> None:
+    due, finished = every, True
     started = clock.now()
     soon = min(every, AFTER_TROUBLE)
     try:
@@ -88,6 +110,9 @@ def _run(name: str, job: Job, every: timedelta) -> None:
     except (Auth0Error, OutboundError) as error:
         due, finished = soon, False
         progress.say(getattr(error, "advice", "Auth0 could not be reached."))
+    except LeaseLost as lost:
+        log.warning("scheduled job %s stops: %s", name, lost)
+        return
     except Exception:
         log.exception("scheduled job %s failed", name)
         due, finished = soon, False
@@ -95,10 +120,7 @@ def _run(name: str, job: Job, every: timedelta) -> None:
     now = clock.now()
     if finished:  # what takes long leaves the tenant as long to itself
         due = max(due, now - started)
-    changed: dict[str, datetime | None] = {"due": now + due, "lease": None}
-    if finished:
-        changed["finished"] = now
-    Schedule.objects.filter(name=name).update(**changed)
+    progress.end(due=now + due, **({"finished": now} if finished else {}))
 
 
 def _patience(error: RateLimited) -> timedelta:

@@ -17,7 +17,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 
-from approvals import clock
+from approvals import clock, leases
 from approvals.models import Effect, EffectState
 from audit.compiled import compiled, compiled_update
 from enforcement import asking, instances, intake
@@ -70,14 +70,13 @@ def _watched() -> QuerySet[Watch]:
 def _claim(
     name: str, now: datetime, lease: datetime, due: datetime
 ) -> tuple[QuerySet[Watch], dict[str, Any]]:
-    free = Q(name=name, due__lte=now) & (Q(lease=None) | Q(lease__lt=now))
-    return Watch.objects.filter(free), {"lease": lease, "due": due}
+    return Watch.objects.filter(leases.free(now), name=name), {"lease": lease, "due": due}
 
 
 def _claimed(name: str, now: datetime, work: Callable[[Watch], int]) -> int:
     """Run `work` on the row of that name if it is due and nobody else has it."""
-    every = EVERY if name else timedelta(seconds=1)
-    if not _claim(name, now, now + _LEASE, now + every):
+    every, until = EVERY if name else timedelta(seconds=1), now + _LEASE
+    if not _claim(name, now, until, now + every):
         return 0
     try:
         return work(Watch.objects.get(name=name))
@@ -85,7 +84,7 @@ def _claimed(name: str, now: datetime, work: Callable[[Watch], int]) -> int:
         log.exception("watching %s failed", name or "for what has to be asked")
         return 0
     finally:
-        Watch.objects.filter(name=name).update(lease=None)
+        leases.release(Watch.objects.filter(name=name), until)
 
 
 def _read(instance: Instance, now: datetime, watch: Watch) -> int:
