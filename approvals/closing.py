@@ -32,7 +32,6 @@ from approvals.models import (
     Ask,
     AskState,
     Channel,
-    Effect,
     Outcome,
     Person,
     Status,
@@ -327,57 +326,3 @@ def _close(approval: Approval, outcome: Outcome, *, event_id: UUID) -> None:
     approval.event_id, approval.closed, approval.due = event_id, clock.now(), None
     approval.open_key = ""
     approval.save()
-
-
-def as_json(approval: Approval) -> dict[str, Any]:
-    """The approval as `GET /v1/approvals/{id}` answers it (DESIGN 2.5)."""
-    asks = list(approval.asks.select_related("person").order_by("number"))
-    ask = asks[-1] if asks else None
-    waiting = ask.detail if ask and approval.status != Status.CLOSED else ""
-    effects = Effect.objects.filter(operation=approval.operation).order_by("created")
-    return {
-        "id": str(approval.id),
-        "verb": approval.verb,
-        "target": {
-            "kind": approval.target_kind,
-            "name": approval.target_name,
-            **({"instance": approval.target_instance} if approval.target_instance else {}),
-        },
-        "sentence": approval.sentence,
-        "severity": approval.severity,
-        "reason": approval.reason,
-        "answer": approval.answer,
-        "inferred": approval.inferred,
-        "status": approval.status,
-        "outcome": approval.outcome or None,
-        "code": approval.outcome_code or None,
-        "detail": approval.outcome_detail or waiting or None,
-        "binding_message": ask.code if ask else None,
-        "asked": str(ask.person) if ask else None,
-        "asked_sub": ask.person.sub if ask else None,
-        "expires_at": clock.stamp(approval.expires_at),
-        "created_at": clock.stamp(approval.created),
-        "single_person": approval.single_person,
-        "needed": stages.needed(approval),
-        "policy": approval.policy_digest,
-        "rule": str(approval.rule.get("rule", "")),
-        "asks": [
-            {
-                "asked": str(one.person),
-                "asked_sub": one.person.sub,
-                "binding_message": one.code,
-                "channel": one.channel,
-                "state": one.state,
-                "detail": one.detail,
-            }
-            for one in asks
-        ],
-        "held": approval.held,
-        "effects": [
-            {"instance": e.instance, "label": e.label, "state": e.state, "detail": e.detail}
-            for e in effects
-        ],
-        "intent": approval.intent,
-        "intent_hash": approval.intent_hash,
-        "event_id": str(approval.event_id) if approval.event_id else None,
-    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
@@ -214,6 +215,20 @@ def naming(connection: str) -> list[ManifestNeed]:
     return list(found.order_by("manifest__kind", "manifest__name"))
 
 
+def needs_by_connection() -> dict[str, list[ManifestNeed]]:
+    """`naming` of every connection that any manifest names, in one query."""
+    found: dict[str, list[ManifestNeed]] = {}
+    needs = ManifestNeed.objects.select_related("manifest")
+    for need in needs.order_by("manifest__kind", "manifest__name"):
+        found.setdefault(need.connection, []).append(need)
+    return found
+
+
+def scopes_of(needs: Iterable[ManifestNeed]) -> list[str]:
+    """All scopes of these needs, each once."""
+    return list(dict.fromkeys(scope for need in needs for scope in need.scopes))
+
+
 def scopes_wanted(connection: str) -> list[str]:
     """All scopes that any manifest asks of a connection, each once."""
-    return list(dict.fromkeys(s for need in naming(connection) for s in need.scopes))
+    return scopes_of(naming(connection))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from audit.actor import Actor
 from audit.clock import uuid7
 from connections import lookup, manifests, reconcile, scopes
 from connections.connecting import Wish
-from connections.models import NOT_HELD
+from connections.models import NOT_HELD, ManifestNeed
 from connections.scopes import Scope
 
 
@@ -25,23 +26,32 @@ class Offer:
 
 def offer(actor: Actor, connection: str) -> Offer | None:
     """What connecting would ask for; None when it cannot be connected."""
-    if connection not in reconcile.connectable():
-        return None
-    needs = manifests.naming(connection)
-    held = lookup.mine(actor).filter(connection=connection).exclude(state__in=NOT_HELD)
-    return Offer(
-        connection=connection,
-        title=scopes.title(connection),
-        scopes=tuple(scopes.in_words(connection, manifests.scopes_wanted(connection))),
-        wanted_by=tuple(need.manifest.name for need in needs),
-        connected=held.exists(),
-    )
+    return next((one for one in offers(actor) if one.connection == connection), None)
 
 
 def offers(actor: Actor) -> list[Offer]:
-    """Everything that can be connected."""
-    found = (offer(actor, connection) for connection in reconcile.connectable())
-    return [one for one in found if one is not None]
+    """Everything that can be connected, in as many queries however much that is."""
+    needs = manifests.needs_by_connection()
+    accounts = lookup.mine(actor).exclude(state__in=NOT_HELD)
+    connected = set(accounts.values_list("connection", flat=True))
+    return [
+        Offer(
+            connection=one,
+            title=scopes.title(one),
+            scopes=tuple(scopes.in_words(one, manifests.scopes_of(needs.get(one, ())))),
+            wanted_by=tuple(need.manifest.name for need in needs.get(one, ())),
+            connected=one in connected,
+        )
+        for one in reconcile.connectable()
+    ]
+
+
+def scopes_for(component: str, needs: Sequence[ManifestNeed]) -> list[str]:
+    """The scopes that a component (`kind:name`) needs of a connection; all of its needs' where the
+    component has no manifest that names it."""
+    kind, _, name = component.partition(":")
+    own = [n for n in needs if (n.manifest.kind, n.manifest.name) == (kind, name)]
+    return manifests.scopes_of(own or needs)
 
 
 def wish(
@@ -56,14 +66,10 @@ def wish(
 
     No scopes leaves the choice to the tenant's own setting for the connection.
     """
-    kind, _, name = component.partition(":")
-    manifest = manifests.find(kind, name) if name else None
-    own = [n.scopes for n in manifest.needs.all() if n.connection == connection] if manifest else []
-    wanted = own[0] if own else manifests.scopes_wanted(connection)
     return Wish(
         account_id=account_id or str(uuid7()),
         connection=connection,
-        scopes=tuple(wanted),
+        scopes=tuple(scopes_for(component, manifests.naming(connection))),
         label=label.strip()[:100],
         replaces=replaces,
     )

@@ -11,9 +11,9 @@ from django.http import HttpRequest, JsonResponse
 from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
-from approvals.closing import as_json
 from approvals.models import Approval, Effect, Status
 from approvals.perform import Performed, Refused, perform
+from approvals.serializers import as_json, list_as_json
 from approvals.withdraw import cancel, visible_to
 from audit.actor import Actor, Target
 from enforcement import known_names
@@ -167,7 +167,7 @@ def list_approvals(
         mine = found.filter(requester_iss=actor.iss, requester_sub=actor.sub)
         asked = found.filter(asks__person__iss=actor.iss, asks__person__sub=actor.sub)
         found = (mine | asked).distinct()
-    return JsonResponse({"items": [as_json(a) for a in found[:limit]]})
+    return JsonResponse({"items": list_as_json(found[:limit])})
 
 
 @router.get(

@@ -13,7 +13,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from approvals import clock
 from audit.actor import Actor
-from connections import freezing, needs, notices, overview, pending, scopes, wishes
+from connections import freezing, manifests, needs, notices, overview, pending, scopes, wishes
 from connections.overview import Card
 from connections.reviews import rights
 from portal.connections_pages.connect import FINISH_TRIED
@@ -36,7 +36,7 @@ def mine(request: HttpRequest) -> HttpResponse:
         "cards": cards,
         "summary": overview.summary(me),
         "offers": [offer for offer in wishes.offers(me) if not offer.connected],
-        "needs": [_need(need) for need in needs.open_for(me.iss, me.sub)],
+        "needs": _needs(me),
         "notices": [
             (notice, scopes.title(notice.account.connection))
             for notice in notices.for_person(me.iss, me.sub)
@@ -52,14 +52,21 @@ def _ending(cards: list[Card]) -> dict[str, Any]:
     return {"ending": ending, "live": [card for card in cards if card not in ending]}
 
 
-def _need(need: Any) -> dict[str, Any]:
-    wish = wishes.wish(need.connection, component=f"{need.kind}:{need.name}")
-    return {
-        "need": need,
-        "title": scopes.title(need.connection),
-        "scopes": scopes.in_words(need.connection, wish.scopes),
-        "component": f"{need.kind}:{need.name}",
-    }
+def _needs(me: Actor) -> list[dict[str, Any]]:
+    declared = manifests.needs_by_connection()
+    return [
+        {
+            "need": need,
+            "title": scopes.title(need.connection),
+            "scopes": scopes.in_words(
+                need.connection,
+                wishes.scopes_for(component, declared.get(need.connection, ())),
+            ),
+            "component": component,
+        }
+        for need in needs.open_for(me.iss, me.sub)
+        for component in (f"{need.kind}:{need.name}",)
+    ]
 
 
 def _should_finish(request: HttpRequest, me: Actor) -> bool:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from approvals import withdraw
-from approvals.closing import as_json
 from approvals.models import Approval
+from approvals.serializers import as_json
 from audit.actor import Actor
 from audit.exports.formats import COLUMNS, FORMATS
 from tests.approvals.asking import ask, code_of, fresh

@@ -10,10 +10,11 @@ import httpx
 import pytest
 import respx
 
-from approvals import clock, closing, people
+from approvals import clock, people
 from approvals.models import Ask, AskState, Effect
 from approvals.perform import perform
 from approvals.registry import EffectSpec
+from approvals.serializers import as_json
 from approvals.sweep import ASKING, due_work, sweep
 from audit.actor import Actor
 from tests.approvals.asking import HALL, ask, assert_failed, code_of, fresh
@@ -214,9 +215,11 @@ def test_a_sweep_survives_one_row_that_breaks(
     assert Effect.objects.get(kind="lamp.step").state == "done"
 
 
-def test_closing_as_json_says_what_the_contract_says(lamps: Lamps, olu: Actor, oona: Actor) -> None:
+def test_the_answer_of_the_api_says_what_the_contract_says(
+    lamps: Lamps, olu: Actor, oona: Actor
+) -> None:
     approval = ask(olu)
-    shown = closing.as_json(approval)
+    shown = as_json(approval)
     assert shown["intent_hash"] == approval.intent_hash
     assert shown["intent"] == approval.intent
     assert (shown["status"], shown["answer"], shown["outcome"]) == ("pending", "none", None)

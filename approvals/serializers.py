@@ -1,0 +1,78 @@
+"""Approvals as `GET /v1/approvals` answers them (DESIGN 2.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from approvals import clock, stages
+from approvals.models import Approval, Ask, Effect, Status
+
+
+def as_json(approval: Approval) -> dict[str, Any]:
+    """One approval."""
+    return list_as_json([approval])[0]
+
+
+def list_as_json(approvals: Iterable[Approval]) -> list[dict[str, Any]]:
+    """Several, in as many queries as one."""
+    found = list(approvals)
+    asks: dict[Any, list[Ask]] = {}
+    for ask in Ask.objects.filter(approval__in=found).select_related("person").order_by("number"):
+        asks.setdefault(ask.approval_id, []).append(ask)
+    effects: dict[str, list[Effect]] = {}
+    of_these = Effect.objects.filter(operation__in={one.operation for one in found})
+    for effect in of_these.order_by("created"):
+        effects.setdefault(effect.operation, []).append(effect)
+    return [_one(a, asks.get(a.pk, ()), effects.get(a.operation, ())) for a in found]
+
+
+def _one(approval: Approval, asks: Sequence[Ask], effects: Sequence[Effect]) -> dict[str, Any]:
+    ask = asks[-1] if asks else None
+    waiting = ask.detail if ask and approval.status != Status.CLOSED else ""
+    return {
+        "id": str(approval.id),
+        "verb": approval.verb,
+        "target": {
+            "kind": approval.target_kind,
+            "name": approval.target_name,
+            **({"instance": approval.target_instance} if approval.target_instance else {}),
+        },
+        "sentence": approval.sentence,
+        "severity": approval.severity,
+        "reason": approval.reason,
+        "answer": approval.answer,
+        "inferred": approval.inferred,
+        "status": approval.status,
+        "outcome": approval.outcome or None,
+        "code": approval.outcome_code or None,
+        "detail": approval.outcome_detail or waiting or None,
+        "binding_message": ask.code if ask else None,
+        "asked": str(ask.person) if ask else None,
+        "asked_sub": ask.person.sub if ask else None,
+        "expires_at": clock.stamp(approval.expires_at),
+        "created_at": clock.stamp(approval.created),
+        "single_person": approval.single_person,
+        "needed": stages.needed(approval),
+        "policy": approval.policy_digest,
+        "rule": str(approval.rule.get("rule", "")),
+        "asks": [
+            {
+                "asked": str(one.person),
+                "asked_sub": one.person.sub,
+                "binding_message": one.code,
+                "channel": one.channel,
+                "state": one.state,
+                "detail": one.detail,
+            }
+            for one in asks
+        ],
+        "held": approval.held,
+        "effects": [
+            {"instance": e.instance, "label": e.label, "state": e.state, "detail": e.detail}
+            for e in effects
+        ],
+        "intent": approval.intent,
+        "intent_hash": approval.intent_hash,
+        "event_id": str(approval.event_id) if approval.event_id else None,
+    }
