@@ -2,7 +2,7 @@
 
 Any number of workers may sweep at once: a row is claimed by a conditional update of its lease, and
 a worker that dies lets the lease run out. Until when it runs is also whose it is: a worker that was
-too slow finds another time there and leaves the row. Broker messages only say "sweep now".
+too slow finds another time there and leaves the row. The worker's loops do this, and no message.
 """
 
 from __future__ import annotations

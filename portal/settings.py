@@ -180,10 +180,7 @@ CELERY_TASK_ACKS_LATE = False
 CELERY_TIMEZONE = "UTC"
 # In memory: nothing is lost with it, and a file would be half written after a kill.
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
-CELERY_BEAT_SCHEDULE = {
-    # The sweeps find due rows by themselves; beat is only a second hint beside the worker's loops.
-    "sweep-approvals": {"task": "approvals.tasks.sweep", "schedule": 5.0},
-}
+CELERY_BEAT_SCHEDULE: dict[str, object] = {}  # the worker's loops find due rows themselves
 
 MAILERS = {"default": mailer(env.MAILER_URL)}
 DEFAULT_FROM_EMAIL = env.PORTAL_FROM

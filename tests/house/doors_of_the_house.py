@@ -171,7 +171,6 @@ COMMANDS: Final[Doors] = {
 }
 
 TASKS: Final[Doors] = {
-    "approvals.tasks.sweep": ("decides", "answers that people gave; see `asking`"),
     "audit.verify_ledger": ("records", "the result of a verification"),
     "audit.write_export": ("records", "an export that was written"),
 }
@@ -353,13 +352,14 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "approvals.passkeys.actions": ("Passkey instance", "commits of the verbs passkey.*"),
     "approvals.passkeys.answers": ("instance", "when a passkey was last used"),
     "approvals.passkeys.keys": ("instance", "the person's own name for their passkey"),
+    "approvals.leases": ("instance", "who does a due row, and until when"),
     "approvals.people": ("instance", "what the issuer says about a person"),
     "approvals.perform": ("Approval", "the request"),
     "approvals.policy.changing": ("PolicyVersion", "commit of the verb policy.change"),
     "approvals.polling": ("Approval Ask Person", "how far a push is"),
     "approvals.secret_box": ("ShortLivedSecret", "secrets that polling needs"),
     "approvals.steps": ("Effect instance", "seals of remote steps, and that one was refused"),
-    "approvals.sweep": ("instance model", "leases of due rows"),
+    "approvals.sweep": ("instance", "leases of due rows"),
     "approvals.telling": ("Notice", "letters that were sent"),
     "approvals.turns": ("Approval Ask", "whose turn a push is, and until when the others wait"),
     "approvals.unanswered": ("Approval", "when a request is looked at again"),

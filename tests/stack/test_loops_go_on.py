@@ -13,6 +13,7 @@ import pytest
 from django.db import DatabaseError
 
 from portal import loops
+from portal.celery import app
 from portal.databases import database
 from tests.support.stack import CHECKOUT
 
@@ -44,6 +45,15 @@ def test_a_thread_does_not_keep_the_connection_that_broke_under_it(
 def test_a_pool_hands_out_no_connection_that_a_restart_has_ended(tmp_path: Any) -> None:
     made = database("postgres://ata@db.example/ata", base_dir=tmp_path, var_dir=tmp_path)
     assert made["OPTIONS"]["pool"] and made["CONN_HEALTH_CHECKS"]
+
+
+@pytest.mark.django_db
+def test_beat_does_no_work_that_the_loops_do() -> None:
+    """It claimed what was due and did it one after the other, beside the loops."""
+    app.loader.import_default_modules()
+    ours = {name for name in app.tasks if not name.startswith("celery.")}
+    assert ours == {"audit.verify_ledger", "audit.write_export"}
+    assert not {entry["task"] for entry in app.conf.beat_schedule.values()}
 
 
 def test_beat_is_forked_before_the_loops_have_threads() -> None:
