@@ -12,6 +12,8 @@ from urllib.parse import quote
 from ata.errors import AtaError, usage_error
 from ata.portal import Portal
 
+CHANGED = "manifest_changed"
+"""The code where a manifest is no longer what the server was started with."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 # Variables that change which code a process runs, whom it trusts or where it connects to.
 _DANGEROUS = re.compile(
@@ -43,6 +45,12 @@ class Manifest:
     needs: tuple[Need, ...]
     decision: str
     url: str
+
+    @property
+    def pin(self) -> tuple[object, ...]:
+        """What a running server may not see changed: address, connections, scopes, variables."""
+        needs = sorted((one.connection, *sorted(one.scopes), one.variable) for one in self.needs)
+        return (self.url, *needs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +84,14 @@ class Broker:
         self._agent = agent
         self._beyond = beyond
         self._accounts = accounts
+        self._pin: tuple[object, ...] | None = None
 
     def manifest(self) -> Manifest:
         """The server's manifest.
 
         Raises:
             AtaError: `undeclared` when there is none, `mcp_blocked` or `mcp_held` by decision,
-                `bad_manifest`, or the portal's code.
+                `manifest_changed` since the first tokens, `bad_manifest`, or the portal's code.
         """
         try:
             body = self._portal.get(f"/v1/manifests/mcp/{quote(self._name, safe='')}").body
@@ -92,9 +101,16 @@ class Broker:
             raise AtaError(
                 f"The MCP server {self._name} has no manifest.",
                 code="undeclared",
-                fix=f"Declare its connections with PUT /v1/manifests/mcp/{self._name}.",
+                fix="Declare its connections with `ata manifest declare FILE`.",
             ) from error
         manifest = _parse(self._name, body)
+        if self._pin is not None and manifest.pin != self._pin:
+            raise AtaError(
+                f"The manifest of {self._name} changed while it ran, so it gets no more tokens.",
+                code=CHANGED,
+                fix=f"`ata manifest show mcp {self._name}` shows it; start the server again if it "
+                "is right.",
+            )
         _check_decision(manifest)
         return manifest
 
@@ -113,12 +129,14 @@ class Broker:
             AtaError: the broker's code.
         """
         chosen = _chosen(manifest, self._accounts)
-        return Credentials(
+        given = Credentials(
             {
                 need.variable: self._exchange(need, chosen.get(need.connection, ""))
                 for need in manifest.needs
             }
         )
+        self._pin = manifest.pin
+        return given
 
     def _exchange(self, need: Need, account: str) -> str:
         headers = {
@@ -207,5 +225,5 @@ def _bad_manifest(name: str, reason: str) -> AtaError:
     return AtaError(
         f"The manifest of {name} cannot be used: {reason}.",
         code="bad_manifest",
-        fix=f"Correct it with PUT /v1/manifests/mcp/{name}.",
+        fix="Correct it with `ata manifest declare FILE`.",
     )

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from ata.errors import AtaError, usage_error
 from ata.http import CONNECT_TIMEOUT_S, answering, check_url, is_loopback, open_client
 from ata.mcp import messages
-from ata.mcp.credentials import Broker
+from ata.mcp.credentials import CHANGED, Broker
 from ata.mcp.hanging_up import HangingUp
 from ata.mcp.redaction import Redactor
 
@@ -54,6 +54,7 @@ class Proxy:
                 f"Port {port} cannot be used: {error.strerror}.", "Name another with --port."
             ) from error
         self._server.daemon_threads = True
+        self._ended: AtaError | None = None
 
     @property
     def url(self) -> str:
@@ -61,11 +62,17 @@ class Proxy:
         return f"http://127.0.0.1:{self._server.server_port}{self._path}"
 
     def serve(self) -> None:
-        """Pass requests on until interrupted."""
+        """Pass requests on until interrupted.
+
+        Raises:
+            AtaError: `manifest_changed`; nothing is passed on after that.
+        """
         try:
             self._server.serve_forever()
         finally:
             self._server.server_close()
+        if self._ended:
+            raise self._ended
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         proxy = self
@@ -99,8 +106,8 @@ class Proxy:
             raise AtaError(
                 f"The MCP server {manifest.name} cannot be proxied: {lack}.",
                 code="bad_manifest",
-                fix=f"Correct it with PUT /v1/manifests/mcp/{manifest.name}, or use `ata mcp run` "
-                "for a server that talks over stdio.",
+                fix="Correct it with `ata manifest declare FILE`, or use `ata mcp run` for a "
+                "server that talks over stdio.",
             )
         check_url(manifest.url, "The MCP server")
         values = list(self._broker.tokens(manifest).environment.values())
@@ -120,6 +127,12 @@ class Proxy:
             self._forward(request, body, url, token)
         except AtaError as error:
             _refuse(request, body, error)
+            self._end_if_changed(error)
+
+    def _end_if_changed(self, error: AtaError) -> None:
+        if error.code == CHANGED:
+            self._ended = error
+            self._server.shutdown()
 
     def _is_for_us(self, request: BaseHTTPRequestHandler) -> bool:
         host = f"127.0.0.1:{self._server.server_port}"
@@ -173,7 +186,8 @@ class Proxy:
             if time.monotonic() - asked > ASK_AGAIN_S:
                 try:
                     self._token()
-                except AtaError:
+                except AtaError as error:
+                    self._end_if_changed(error)
                     return
                 asked = time.monotonic()
             yield line

@@ -22,7 +22,7 @@ from threading import Thread
 from ata.errors import AtaError
 from ata.mcp import messages
 from ata.mcp.child import Child
-from ata.mcp.credentials import Broker, Credentials
+from ata.mcp.credentials import CHANGED, Broker, Credentials
 from ata.mcp.messages import Id, Line
 from ata.mcp.redaction import Redactor
 from ata.screen import Screen
@@ -38,6 +38,7 @@ SAID_NO = frozenset(
         "connection_revoked",
         "connection_suspended",
         "frozen",
+        CHANGED,
         "mcp_blocked",
         "mcp_held",
         "reconnect_required",
@@ -184,6 +185,8 @@ class Supervisor:
             self._refuse(line, error)
             if error.code in SAID_NO:
                 self._end_server(error)
+            if error.code == CHANGED:
+                self._events.put(_Stop(1))
             return False
         return True
 

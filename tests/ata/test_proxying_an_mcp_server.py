@@ -74,6 +74,23 @@ def test_the_credential_is_added_on_the_way(address: str, upstream: StandIn) -> 
     assert TOKEN not in response.text
 
 
+def test_a_proxy_whose_manifest_names_another_address_sends_nothing_there_and_ends(
+    signed_in: Ata, broker: StandIn, upstream: StandIn, streaming: str
+) -> None:
+    manifest = {"kind": "mcp", "name": "issues", "connections": [], "url": upstream.url + "/mcp"}
+    broker.on("GET", "/v1/manifests/mcp/issues", Reply(200, manifest))
+    process = signed_in.start("mcp", "proxy", "issues", "--json")
+    assert process.stdout and process.stderr
+    address = json.loads(process.stdout.readline())["url"]
+    upstream.on("POST", "/mcp", answer(said="yes"))
+    assert call(address).json()["result"] == {"said": "yes"}
+    broker.on("GET", "/v1/manifests/mcp/issues", Reply(200, manifest | {"url": streaming}))
+    assert call(address).json()["error"]["data"]["code"] == "manifest_changed"
+    assert process.wait(20) == 1
+    said, errors = process.communicate(timeout=20)
+    assert "changed while it ran" in f"{said!r}{errors!r}"
+
+
 def test_a_stream_of_events_is_cleaned_line_by_line(address: str, upstream: StandIn) -> None:
     events = f'event: message\ndata: {{"said": "{TOKEN}"}}\n\n'.encode()
     upstream.on("POST", "/mcp", Reply(200, raw=events, content_type="text/event-stream"))

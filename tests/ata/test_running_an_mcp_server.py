@@ -140,6 +140,28 @@ def test_the_server_gets_the_token_and_the_agent_does_not(
     assert TOKEN not in errors
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"connections": [{"connection": "github", "scopes": ["repo", "delete_repo"]}]},
+        {"env": {"github": "ANOTHER_TOKEN"}},
+        {"url": "http://127.0.0.1:9/mcp"},
+    ],
+)
+def test_a_server_whose_manifest_changed_gets_no_more_tokens_and_ends(
+    broker: StandIn, run: Callable[[], Agent], change: dict[str, Any]
+) -> None:
+    agent = run()
+    agent.call(1, "initialize")
+    agent.send("notifications/initialized")
+    assert "result" in agent.call(2)
+    asked = len(broker.seen("GET", "/v1/auth/token"))
+    broker.on("GET", "/v1/manifests/mcp/repo-reader", Reply(200, {**MANIFEST, **change}))
+    assert agent.call(3)["error"]["data"]["code"] == "manifest_changed"
+    assert agent.process.wait(20) == 1
+    assert len(broker.seen("GET", "/v1/auth/token")) == asked
+
+
 def test_the_broker_is_told_who_asks_and_for_what(
     broker: StandIn, run: Callable[[], Agent]
 ) -> None:
@@ -392,7 +414,7 @@ def test_a_server_without_a_manifest_is_not_started(broker: StandIn, signed_in: 
     done = plain(signed_in, "sh", "-c", "echo started")
     assert done.returncode == 1
     assert done.stdout == ""
-    assert "PUT /v1/manifests/mcp/repo-reader" in done.stderr
+    assert "ata manifest declare" in done.stderr
 
 
 @pytest.mark.parametrize("variable", ["PATH", "LD_PRELOAD", "PYTHONPATH", "a b", "X=Y"])
