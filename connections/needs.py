@@ -2,89 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from approvals import clock
 from approvals.models import Person
-from audit.actor import Subject, Target
-from connections import manifests, scope_sets
-from connections.models import ConnectedAccount, ManifestNeed, Need, State
-
-
-@dataclass(frozen=True, slots=True)
-class Unmet:
-    """A connection that is missing, or one whose grant lacks scopes."""
-
-    connection: str
-    scopes: tuple[str, ...]  # what the manifest declares
-    missing: tuple[str, ...]  # of an account that is there; empty when nothing is connected
-    linked: bool
-
-
-def unmet(target: Target, person: Subject) -> list[Unmet]:
-    """What `target` (kind and name of a component) needs and this person's accounts do not give."""
-    manifest = manifests.find(target.kind, target.name)
-    if manifest is None:
-        return []
-    found = (_compare(need, person) for need in manifest.needs.all())
-    return [one for one in found if one is not None]
-
-
-def _compare(need: ManifestNeed, person: Subject) -> Unmet | None:
-    accounts = ConnectedAccount.objects.filter(
-        iss=person.iss,
-        sub=person.sub,
-        connection=need.connection,
-        state__in=[State.CONNECTED, State.SUSPENDED],
-    )
-    wanted = tuple(need.scopes)
-    granted = list(accounts.values_list("scopes", flat=True))
-    if not granted:
-        return Unmet(need.connection, wanted, (), linked=False)
-    lacking = (scope_sets.beyond(need.connection, wanted, have) for have in granted)
-    missing = min(lacking, key=len)
-    return Unmet(need.connection, wanted, missing, linked=True) if missing else None
+from audit.actor import Target
+from connections import manifests
+from connections.models import ConnectedAccount, Need, State
 
 
 def who_lacks(target: Target) -> dict[str, int]:
     """How many known people have not connected each connection that `target` declares."""
-    lacking: dict[str, int] = {}
-    for person in _everybody():
-        for one in unmet(target, person):
-            if not one.linked:
-                lacking[one.connection] = lacking.get(one.connection, 0) + 1
-    return lacking
+    return {name: len(people) for name, people in _lacking(target).items() if people}
 
 
-def ask_members(target: Target, people: Iterable[Subject] | None = None) -> int:
-    """Ask everybody known (or `people`) who has not connected what `target` needs.
+def ask_members(target: Target) -> int:
+    """Ask everybody known who has not connected what `target` needs.
 
-    Called when a component is allowed. Nobody is asked twice for the same; returns how many were
-    asked now.
+    Called when a component is allowed, in its commit: the number of queries does not depend on the
+    number of people. Nobody is asked twice for the same; returns how many were asked now.
     """
-    now = clock.now()
-    everybody = people if people is not None else _everybody()
-    asked = 0
-    for person in everybody:
-        for one in unmet(target, person):
-            if one.linked:
-                continue
-            _, created = Need.objects.get_or_create(
-                iss=person.iss,
-                sub=person.sub,
-                connection=one.connection,
-                kind=target.kind,
-                name=target.name,
-                defaults={"asked_at": now},
-            )
-            asked += created
-    return asked
+    asked = Need.objects.filter(kind=target.kind, name=target.name)
+    before, now = set(asked.values_list("iss", "sub", "connection")), clock.now()
+    rows = [
+        Need(
+            iss=iss, sub=sub, connection=connection, kind=target.kind, name=target.name,
+            asked_at=now,
+        )
+        for connection, lacking in _lacking(target).items()
+        for iss, sub in sorted(lacking)
+        if (iss, sub, connection) not in before
+    ]  # fmt: skip
+    Need.objects.bulk_create(rows, batch_size=1000, ignore_conflicts=True)
+    return len(rows)
 
 
-def _everybody() -> list[Subject]:
-    return [person.subject for person in Person.objects.exclude(sub="")]
+type _Person = tuple[str, str]
+
+
+def _lacking(target: Target) -> dict[str, set[_Person]]:
+    """Who, of everybody known, has not connected what, by connection."""
+    manifest = manifests.find(target.kind, target.name)
+    connections = [need.connection for need in manifest.needs.all()] if manifest else []
+    if not connections:
+        return {}
+    held: dict[str, set[_Person]] = {name: set() for name in connections}
+    accounts = ConnectedAccount.objects.filter(
+        connection__in=connections, state__in=[State.CONNECTED, State.SUSPENDED]
+    )
+    for iss, sub, connection in accounts.values_list("iss", "sub", "connection"):
+        held[connection].add((iss, sub))
+    known = set(Person.objects.exclude(sub="").values_list("iss", "sub"))
+    return {connection: known - have for connection, have in held.items()}
 
 
 def open_for(iss: str, sub: str) -> list[Need]:
