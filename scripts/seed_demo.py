@@ -308,6 +308,7 @@ def _carry_out(person: Person, phones: Phones, plan: Plan) -> str:
         "target": {"kind": plan.kind, "name": plan.name, "instance": plan.instance},
         "reason": f"DEMO: {plan.reason}" if env.DEMO else plan.reason,
         "severity": plan.severity,
+        "params": {"new": True},  # no scan knows what the sample world decides about
     }
     answer = person.call("POST", "decisions", body)
     approval = str(answer.get("approval_id", ""))
