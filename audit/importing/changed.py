@@ -7,6 +7,7 @@ else is an alarm. What was seen first stays the event.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,11 +20,15 @@ from audit.importing import jsontext
 from audit.importing.masking import mask
 from audit.importing.rows import DERIVED_COLUMNS, SourceRow, change_id
 from audit.importing.severities import ACKNOWLEDGED
+from audit.ledger.canonical import canonical
 from audit.record import Draft
 
 ACTION: Final = "defenseclaw.row_changed"
 IN_PLACE: Final = "acknowledged_in_place"
 CONTENT: Final = "content"
+NAMED: Final = 50
+"""So many changed columns are named in the entry; the values of all of them are in `changes`."""
+_NAME_LENGTH: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ def _draft(
     data: dict[str, Any] = {"table": changed.row.table, "change": kind}
     data["first_event"] = str(changed.event)
     if differences is not None:
-        data["columns"] = sorted(differences)
+        data |= _named(sorted(differences))
     if kind == IN_PLACE and before is not None:
         data["first_seen_severity"] = str(before.get("severity", ""))[:40]
     return Draft(
@@ -91,6 +96,17 @@ def _draft(
         },
         time=now,
     )
+
+
+def _named(columns: Sequence[str]) -> dict[str, Any]:
+    """Names of columns for an entry, which has room for few; digest and number stand for all."""
+    named: dict[str, Any] = {
+        "columns": [name for name in columns[:NAMED] if len(name) <= _NAME_LENGTH]
+    }
+    if len(named["columns"]) < len(columns):
+        named["columns_changed"] = len(columns)
+        named["columns_digest"] = hashlib.sha256(canonical(list(columns))).hexdigest()
+    return named
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

@@ -221,15 +221,22 @@ class _Work:
         return ImportedRow(None, event, digest, self.report.instance, row.table, row.id, self.now)
 
     def _refuse_unrecordable(self, batch: _Batch) -> None:
-        """Set aside what the ledger refuses, which only building the entry can tell."""
+        """Set aside what the ledger refuses, which only building the entry can show."""
         for draft, row in list(zip(batch.drafts, batch.sources, strict=True)):
-            try:
-                recording.prepare(draft, self.now)
-            except EntryError as error:
+            if fault := _unrecordable(draft, self.now):
                 batch.drafts.remove(draft)
                 batch.sources.remove(row)
                 batch.memory = [kept for kept in batch.memory if kept.event != draft.id]
-                batch.rejected.append(Rejected(row, "not_recordable", str(error)))
+                batch.rejected.append(Rejected(row, "not_recordable", fault))
+        for change, draft in zip(list(batch.changes), self._changes(batch), strict=True):
+            if fault := _unrecordable(draft, self.now):
+                batch.changes.remove(change)
+                batch.duplicates -= 1
+                of_change = (change.event, change.now)
+                batch.memory = [
+                    kept for kept in batch.memory if (kept.event, bytes(kept.digest)) != of_change
+                ]
+                batch.rejected.append(Rejected(change.row, "not_recordable", fault))
 
     def _seen(self, events: Sequence[UUID]) -> dict[UUID, list[bytes]]:
         """Digests of rows that were imported before, the first-seen one first."""
@@ -246,7 +253,7 @@ class _Work:
         if batch.changes:
             self.writer.wait()  # it may hold what a row first was
         return changed.drafts(
-            batch.changes, instance=self.report.instance, actor=self.actor, now=self.now
+            list(batch.changes), instance=self.report.instance, actor=self.actor, now=self.now
         )
 
     def _tally(self, drafts: Iterable[Draft]) -> None:
@@ -258,6 +265,15 @@ class _Work:
             if status := data.get("integrity"):
                 report.integrity[status] += 1
             report.mismatches += "mismatches" in data
+
+
+def _unrecordable(draft: Draft, now: datetime) -> str:
+    """Why the ledger refuses a draft; empty where it takes it."""
+    try:
+        recording.prepare(draft, now)
+    except EntryError as error:
+        return str(error)
+    return ""
 
 
 def _remembered(events: Sequence[UUID]) -> dict[UUID, list[bytes]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 
 from audit import importing
-from audit.models import EventRow, Openings
+from audit.ledger.canonical import canonical
+from audit.models import EventRow, Openings, QuarantinedRow
 from tests.audit import imports
 
 pytestmark = pytest.mark.django_db
@@ -137,3 +139,51 @@ def test_the_memory_of_what_was_imported_takes_inserts_only(path: Path, statemen
         connection.cursor() as cursor,
     ):
         cursor.execute(statement.format("audit_importedrow"))
+
+
+def widen(path: Path, many: int, length: int) -> list[str]:
+    """Give the table more columns, with something in each of them; their names, sorted."""
+    names = [f"c{n:04}_".ljust(length, "x") for n in range(many)]
+    imports.change(
+        path,
+        *(f"ALTER TABLE audit_events ADD COLUMN {name} TEXT" for name in names),
+        f"UPDATE audit_events SET {', '.join(f"{name} = 'new'" for name in names)}",
+    )
+    return names
+
+
+def test_a_row_with_very_many_changed_columns_stops_no_import(path: Path) -> None:
+    names = widen(path, 1400, 55)
+    for n in range(4):
+        imports.audit_row(path, f"behind-{n}")
+    report = importing.run(path, "edge-1")
+    assert imports.counts(report) == {"rows": 5, "imported": 4, "duplicates": 1, "quarantined": 0}
+    event = imports.event(action=CHANGED)
+    assert event["data"]["columns"] == names[:50]
+    assert event["data"]["columns_changed"] == 1400
+    assert event["data"]["columns_digest"] == hashlib.sha256(canonical(names)).hexdigest()
+    assert set(event["changes"]) == set(names)
+    assert not importing.run(path, "edge-1").changed
+
+
+def test_a_name_of_a_column_that_is_too_long_is_counted_and_not_shown(path: Path) -> None:
+    widen(path, 2, 101)
+    importing.run(path, "edge-1")
+    data = imports.event(action=CHANGED)["data"]
+    assert (data["columns"], data["columns_changed"]) == ([], 2)
+
+
+def test_a_change_that_no_entry_can_hold_is_set_aside_and_stops_no_import(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widen(path, 30, 90)
+    imports.audit_row(path, "behind")
+    monkeypatch.setattr("audit.ledger.entry.MAX_ENTRY_BYTES", 3000)
+    report = importing.run(path, "edge-1")
+    assert imports.counts(report) == {"rows": 2, "imported": 1, "duplicates": 0, "quarantined": 1}
+    assert not report.changed
+    (aside,) = QuarantinedRow.objects.all()
+    assert (aside.row_id, aside.reason) == ("row-1", "not_recordable")
+    assert "makes an entry of" in aside.detail
+    monkeypatch.undo()
+    assert dict(importing.run(path, "edge-1").changed) == {"content": 1}, "it was not forgotten"
