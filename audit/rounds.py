@@ -196,7 +196,7 @@ class Rounds:
         done = self._told.done
         if self._doubts and not self._told.alarm:
             return True
-        return done is None or clock.now() - done >= REST
+        return done is None or not timedelta() <= clock.now() - done < REST  # it may be dated ahead
 
     def _follow(self, signed: Checkpoint, until: float) -> None:
         if self._newest is None or self._newest.upto > signed.size:

@@ -48,6 +48,7 @@ __all__ = ["Result", "Sequencer", "SequencerStopped", "loop", "run_once", "stopp
 
 BATCH = 2000
 IDLE = timedelta(minutes=10)  # a checkpoint at least this often, so that a gap is visible
+_REPEAT = timedelta(minutes=9)  # when the next is due; a minute is left for a try that fails
 _PATIENT = 5  # times that a batch is read anew for an older event
 _log = logging.getLogger(__name__)
 
@@ -58,13 +59,17 @@ class Overtaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one run did. `busy` means that another process holds the lock and nothing was done."""
+    """What one run did. `busy` means that another process holds the lock and nothing was done.
+
+    After `due_s` seconds the next checkpoint is due, even if nothing is recorded.
+    """
 
     sequenced: int = 0
     size: int = 0
     root: bytes = b""
     signed: bool = False
     busy: bool = False
+    due_s: float = 0.0
 
 
 class Sequencer:
@@ -170,25 +175,27 @@ class Sequencer:
     def _publish(self, growing: GrowingTree) -> Result:
         """Sign the tree unless its newest checkpoint is the same and young."""
         size, root = growing.size, growing.root()
-        result = Result(size=size, root=root)
         newest = heads.newest_checkpoint()
         now = clock.now()
-        if newest and newest.size == size and now - newest.created < IDLE:
+        age = now - newest.created if newest else _REPEAT
+        result = Result(size=size, root=root, due_s=(_REPEAT - age).total_seconds())
+        # One that is dated later than now is not young: a clock was wrong.
+        if newest and newest.size == size and timedelta() <= age < _REPEAT:
             if heads.signed_before(size):  # a restored state may lag behind its database
                 heads.write_state(size, root)
             return result
         if size <= adoption.floor():
-            return result  # trees up to there were signed with what is lost now
+            # Trees up to there were signed with what is lost now.
+            return replace(result, due_s=_REPEAT.total_seconds())
         state = heads.read_state()
         if state and (state.size > size or (state.size == size and state.root != root)):
             raise SequencerStopped("inconsistent", f"{state.told_by} holds another tree of {size}")
         signers = keyring.signers()
         heads.write_state(size, root)
         signed = keyring.sign(signers, size, root, now)
-        # A clock that was set back makes no checkpoint older than the one before it.
-        created = max(now, newest.created) if newest else now
-        Checkpoint.objects.create(size=size, root=root, note=signed, created=created)
-        return replace(result, signed=True)
+        # The time of the signature, whatever the one before says (`audit.ordercheck`).
+        Checkpoint.objects.create(size=size, root=root, note=signed, created=now)
+        return replace(result, signed=True, due_s=_REPEAT.total_seconds())
 
 
 def insert_tiles(full: Iterable[growing_trees.Tile]) -> None:
@@ -216,15 +223,17 @@ def loop(stop: threading.Event, *, pause_s: float = 0.3) -> None:
 
     Errors are logged and the loop goes on, so that a repaired database or key resumes by itself.
     """
-    sequencer, next_sweep, wait = Sequencer(), 0.0, pause_s
+    sequencer, next_sweep, next_sign, wait = Sequencer(), 0.0, 0.0, pause_s
     while not stop.is_set():
         idle.rest()
         try:
-            sweep = time.monotonic() >= next_sweep
+            sweep = time.monotonic() >= min(next_sweep, next_sign)
             if sweep or EventRow.objects.filter(seq__isnull=True).exists():
                 result = sequencer.run_once(sweep=sweep)
-                if sweep and not result.busy:
-                    next_sweep = time.monotonic() + IDLE.total_seconds()
+                if not result.busy:
+                    next_sign = time.monotonic() + max(result.due_s, 1.0)
+                    if sweep:
+                        next_sweep = time.monotonic() + IDLE.total_seconds()
             wait = pause_s
         except SequencerStopped as stopped:
             _log.critical("the sequencer refuses to sign: %s", stopped)

@@ -81,7 +81,10 @@ def _wanted() -> Checkpoint | None:
 
 def _is_fresh(checkpoint: Checkpoint, now: datetime) -> bool:
     newest = TimeToken.objects.order_by("-id").first()
-    return newest is not None and (newest.size >= checkpoint.size or now - newest.created < EVERY)
+    if newest is None:
+        return False
+    # One that is dated later than now is not fresh: a clock was wrong.
+    return newest.size >= checkpoint.size or timedelta() <= now - newest.created < EVERY
 
 
 def _stamp(checkpoint: Checkpoint) -> TimeToken:

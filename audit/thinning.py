@@ -155,13 +155,18 @@ def _taken_away() -> Iterator[int]:
 
 
 def _older(before: datetime, count: Callable[[], None] = lambda: None) -> Iterator[Old]:
-    """Checkpoints signed before that moment: time rises with the id, and only the id is sorted."""
-    last = 0
+    """Checkpoints signed before that moment.
+
+    Time rises with the id, and only the id is sorted; one that is dated ahead is passed over.
+    """
+    last, now = 0, clock.now()
     while True:
         rows = Checkpoint.objects.filter(id__gt=last).order_by("id")
         found = rows.values_list("id", "size", "root", "created")[:_READ]
         some = [Old(id, size, bytes(root), created) for id, size, root, created in found]
         for one in some:
+            if one.created > now:
+                continue
             if one.created >= before:
                 return
             count()

@@ -66,9 +66,10 @@ def loop(stop: threading.Event, *, pause_s: float = 0.5) -> None:
 
 def _is_due(target: Target, head: Checkpoint, now: datetime) -> bool:
     row, _ = WitnessState.objects.get_or_create(url=target.url)
-    if row.due is not None and row.due > now:
+    # What is dated further ahead than we ever wait was written when a clock was wrong.
+    if row.due is not None and now < row.due <= now + timedelta(seconds=_LONGEST_WAIT_S):
         return False
-    fresh = row.seen is not None and now - row.seen < AGAIN
+    fresh = row.seen is not None and timedelta() <= now - row.seen < AGAIN
     return not (row.state == WitnessState.State.OK and fresh and row.size == head.size)
 
 

@@ -57,6 +57,12 @@ def test_a_round_covers_all_and_what_follows_is_checked_at_once(log: list[UUID])
     assert turn(verifier, 2).alarm == "" and not alarms()
 
 
+def test_a_round_that_ended_when_a_clock_was_ahead_puts_off_no_other(log: list[UUID]) -> None:
+    Progress(done=clock.now() + timedelta(days=365), recent=SIZE).write()
+    done = turn(Rounds()).done
+    assert done is not None and done < clock.now()
+
+
 @pytest.mark.parametrize("what", ["entry", "row", "tile", "counts"])
 def test_what_stays_wrong_raises_one_alarm(log: list[UUID], what: str) -> None:
     verifier = Rounds()

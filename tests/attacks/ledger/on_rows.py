@@ -219,7 +219,7 @@ def a_checkpoint_is_deleted(world: World) -> None:
     owner.delete(Checkpoint, newest_checkpoint().pk)
 
 
-@attack(DATABASE, "sets the clock of a checkpoint back", VERIFY, "signed before")
+@attack(DATABASE, "sets the clock of a checkpoint back", VERIFY, "and its signature says")
 def the_clock_of_a_checkpoint_is_rolled_back(world: World) -> None:
     head = newest_checkpoint()
     owner.overwrite(Checkpoint, head.pk, "created", head.created - timedelta(days=2))
