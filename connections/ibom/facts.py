@@ -8,7 +8,6 @@ from datetime import datetime
 from itertools import batched, groupby
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Max, QuerySet
 
 from approvals import clock
@@ -31,6 +30,7 @@ from connections.models import (
     SeenUse,
     Use,
 )
+from connections.snapshot import one_moment
 from connections.standing import Ground
 
 _BATCH = 500
@@ -75,7 +75,7 @@ class Facts:
 def read(actor: Actor, *, own: bool = False) -> Facts:
     """Everything that this person may see, or with `own` their accounts alone."""
     found = lookup.mine(actor) if own else lookup.visible(actor)
-    with transaction.atomic():  # one snapshot where the database offers it
+    with one_moment():  # of one state: what is signed is not put together from several
         rows = tuple(found.order_by("id"))
         ground, moment = grounds.now(), clock.now()
         last = Schedule.objects.filter(name=reconcile.ACCOUNTS).first()

@@ -16,8 +16,8 @@ from approvals import clock
 from approvals.perform import Refused
 from connections.models import Review, ReviewLines
 from connections.reviews import alive, result
-from connections.reviews.moment import one_moment
 from connections.reviews.result import Lines
+from connections.snapshot import one_moment
 
 
 def write(review: Review) -> Lines:

@@ -11,7 +11,7 @@ from audit.record import record
 from connections.inventory.filing import File
 from connections.models import Review
 from connections.reviews import result
-from connections.reviews.moment import one_moment
+from connections.snapshot import one_moment
 
 WHAT: Final = "review_result"
 _IN_MEMORY: Final = 4 * 1024 * 1024  # bytes; a longer result waits on the disk, unlinked

@@ -20,9 +20,9 @@ from approvals.perform import Refused
 from connections.inventory import journal
 from connections.models import Review, ReviewItem
 from connections.reviews import alive, reminding, scope
-from connections.reviews.moment import one_moment
 from connections.reviews.scope import Listed
 from connections.reviews.wanted import Taken, Wanted, take
+from connections.snapshot import one_moment
 
 NAMED: Final = 100
 """Changed accounts that are named; more are counted."""

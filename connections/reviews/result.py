@@ -95,7 +95,7 @@ class Lines:
 
 
 def read(review: Review) -> Lines:
-    """What was decided and what came of it, now; to be called within `moment.one_moment`."""
+    """What was decided and what came of it, now; to be called within `snapshot.one_moment`."""
     seal, choices, lines = scope.Seal(str(review.id)), Counter[str](), hashlib.sha256()
     packed = []
     for items in scope.batches(review):

@@ -462,7 +462,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "Review ReviewLines instance",
         "the lines of the result of a review that closes",
     ),
-    "connections.reviews.moment": ("sql", "begins a transaction that only reads"),
+    "connections.snapshot": ("sql", "begins a transaction that only reads"),
     "connections.reviews.opening": ("ReviewItem instance", "the list of a review that opens"),
     "connections.reviews.reminding": ("ReviewLetter instance", "letters before a review is due"),
     "connections.reviews.remedy": ("ReviewItem", "what became of a review's decision"),
