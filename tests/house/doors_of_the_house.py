@@ -407,7 +407,6 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.verification": ("VerificationRun instance", "verifications and their progress"),
     "audit.viewing": ("instance", "who read the trail lately"),
     "audit.triggers": ("sql", "reads which triggers there are"),
-    "audit.watched": ("sql", "reads the function of its triggers"),
     "audit.witnesses.pushing": (
         "Cosignature WitnessState instance",
         "cosignatures that verify, and how each witness is",
@@ -436,7 +435,6 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "the beginning of the list of changed accounts, which triggers write",
     ),
     "connections.inventory.reading": ("sql", "reads accounts"),
-    "connections.inventory.telling": ("sql", "makes triggers and reads which there are"),
     "connections.looks": ("PersonLook", "people to compare with Auth0 soon"),
     "connections.just_in_time.actions": (
         "JustInTime",
