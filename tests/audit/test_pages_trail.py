@@ -94,6 +94,14 @@ def test_the_bar_becomes_the_url(trail: None, ada: Client) -> None:
     assert len(shown(text_of(ada.get(answer["Location"])))) == 1
 
 
+def test_an_unreadable_filter_offers_no_export_and_no_sample(trail: None, ada: Client) -> None:
+    wrong = ada.get("/audit/", {"outcome": "denid"})
+    assert wrong.status_code == 422
+    page = wrong.content.decode()
+    assert "Export…" not in page and "Sample…" not in page
+    assert "Export…" in ada.get("/audit/", {"outcome": "denied"}).content.decode()
+
+
 @pytest.mark.parametrize(
     ("asked", "key", "nearest"),
     [

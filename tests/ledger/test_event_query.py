@@ -345,3 +345,10 @@ def test_values_can_be_added_and_dropped_and_start_again_at_the_first_page() -> 
 )
 def test_a_query_says_itself_in_words(bar: str, said: str) -> None:
     assert EventQuery.from_bar(bar).in_words() == said
+
+
+@pytest.mark.parametrize("bar", ["foo:x", "when:today", "zz:1"])
+def test_a_name_like_no_filter_gets_no_suggestion(bar: str) -> None:
+    query = EventQuery.from_bar(bar)
+    (error,) = query.errors
+    assert error.nearest == "" and "nearest" not in error.message

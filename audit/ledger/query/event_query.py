@@ -220,10 +220,10 @@ def _read(
 ) -> tuple[Key, str]:
     key = KEYS.get(name)
     if key is None:
-        nearest = nearest_of(name, KEYS)
+        nearest = nearest_of(name, KEYS, 0.6)
+        hint = f"; the nearest is {nearest!r}" if nearest else ""
         raise BadValue(
-            f"there is no filter {name!r}; the nearest is {nearest!r}. "
-            "To search for these words, put them in quotes",
+            f"there is no filter {name!r}{hint}. To search for these words, put them in quotes",
             nearest,
         )
     if excluded and key.paging:

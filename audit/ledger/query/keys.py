@@ -67,10 +67,10 @@ class Key:
         return f"{self.labels[value]} ({value})" if self.labels else value
 
 
-def nearest_of(value: str, allowed: Iterable[str]) -> str:
-    """Return the most similar allowed value, ignoring case; "" when none is allowed."""
+def nearest_of(value: str, allowed: Iterable[str], likeness: float = 0.4) -> str:
+    """Return the most similar allowed value, ignoring case; "" when none is much like it."""
     folded = {candidate.casefold(): candidate for candidate in allowed}
-    found = get_close_matches(value.casefold(), folded, n=1, cutoff=0.0)
+    found = get_close_matches(value.casefold(), folded, n=1, cutoff=likeness)
     return folded[found[0]] if found else ""
 
 
