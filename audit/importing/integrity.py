@@ -120,17 +120,31 @@ _CORRELATED: Final = (
 
 
 def mismatches(row: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
-    """Columns that say something else than the sealed record beside them; sorted."""
-    found = [c for c in _MIRRORED if c in record and row.get(c) != record[c]]
+    """Columns that say something else than the sealed record beside them; sorted.
+
+    DefenseClaw leaves a column NULL where its record has an empty text, and the severity where its
+    record has INFO: those two say the same.
+    """
+    found = [c for c in _MIRRORED if c in record and _differs(c, row.get(c), record[c])]
     if row.get("id") != record.get("record_id"):
         found.append("id")
     correlation = record.get("correlation")
     if isinstance(correlation, Mapping):
-        found += [c for c in _CORRELATED if c in correlation and row.get(c) != correlation[c]]
+        found += [
+            c for c in _CORRELATED if c in correlation and _differs(c, row.get(c), correlation[c])
+        ]
     body = record.get("body")
     if isinstance(body, Mapping):
-        found += [c for c in _body_columns(record) if c in body and row.get(c) != body[c]]
+        found += [
+            c for c in _body_columns(record) if c in body and _differs(c, row.get(c), body[c])
+        ]
     return sorted(found)
+
+
+def _differs(column: str, stored: Any, sealed: Any) -> bool:
+    if stored is None:
+        return sealed not in ("", "INFO" if column == "severity" else "")
+    return bool(stored != sealed)
 
 
 def _body_columns(record: Mapping[str, Any]) -> tuple[str, ...]:

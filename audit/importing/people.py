@@ -24,6 +24,7 @@ _PRODUCERS: Final = frozenset(
     {"audit_logger", "observability_runtime", "observability_alert_projection"}
 )
 _SYSTEM_NAMES: Final = frozenset({"system", "openshell", "cli:upgrade", "scanner", "watcher"})
+_COMPONENTS: Final = ("defenseclaw-", "defenseclaw.", "gateway.", "gateway_api")
 _PREFIX: Final = re.compile(r"(?:operator|principal|user|cli):", re.IGNORECASE)
 _PROVIDER: Final = re.compile(r"[a-z0-9][a-z0-9-]*[/|].+", re.IGNORECASE)
 # What only a person does, however the row calls the actor.
@@ -64,11 +65,23 @@ def _candidates(body: Mapping[str, Any], details: Mapping[str, Any]) -> Iterable
         (body, "defenseclaw.admin.actor_ref"),
         (body, "actor"),
         (details, "actor"),
-        (body, "user.id"),
     ):
         value = source.get(key)
         if isinstance(value, str) and value.strip():
             yield value.strip()
+    if user := _user_of_the_host(body):
+        yield user
+
+
+def _user_of_the_host(body: Mapping[str, Any]) -> str:
+    """The user that an agent or a command ran as: its name, where the id is only a number."""
+    number, name = body.get("user.id"), body.get("defenseclaw.user.name")
+    if not isinstance(number, str) or not number.strip():
+        return ""
+    if not number.strip().isdecimal():
+        return number.strip()
+    named = name.strip() if isinstance(name, str) else ""
+    return f"user:{named}" if named else f"uid {number.strip()}"
 
 
 def _claim(name: str, action: str, door: str) -> Claim:
@@ -86,7 +99,7 @@ def _claim(name: str, action: str, door: str) -> Claim:
             return Claim(SYSTEM, name="DefenseClaw")
         by_api = action.startswith("api-") or door in {"operator_api", "cli"}
         return Claim(SHARED, name="DefenseClaw operator") if by_api else Claim(UNATTRIBUTED)
-    if lower in _SYSTEM_NAMES or lower.startswith("defenseclaw-"):
+    if lower in _SYSTEM_NAMES or lower.startswith(_COMPONENTS):
         return Claim(SYSTEM, name=word)
     return asserted(word)
 

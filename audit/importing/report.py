@@ -24,6 +24,7 @@ class ImportReport:
 
     Attributes:
         by_table: counts of each evidence table that the file has.
+        not_imported: rows of the tables that hold no events.
         reasons: rows set aside, by reason (`audit.importing.quarantine.REASONS`).
         changed: rows that were noticed to have other content than when first imported, by kind.
         integrity: newly imported rows by seal status (`audit.importing.integrity.STATUSES`).
@@ -39,6 +40,7 @@ class ImportReport:
     instance: str
     key_id: str = ""
     by_table: dict[str, Counts] = field(default_factory=dict)
+    not_imported: dict[str, int] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
     changed: Counter[str] = field(default_factory=Counter)
     integrity: Counter[str] = field(default_factory=Counter)
@@ -63,4 +65,4 @@ class ImportReport:
     def as_json(self) -> dict[str, Any]:
         """The contract's object: rows = imported + duplicates + quarantined, and per table."""
         by_table = {table: asdict(counts) for table, counts in self.by_table.items()}
-        return {**asdict(self.total), "by_table": by_table}
+        return {**asdict(self.total), "by_table": by_table, "not_imported": self.not_imported}

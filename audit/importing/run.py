@@ -81,6 +81,7 @@ def run(
             now=now,
         )
         work.all(source, progress or _silent, batch)
+        work.report.not_imported = source.not_imported()
         work.report.reasons.update(work.aside.reasons)
         work.report.event = summary.record_run(work.report, work.aside, path.name, actor)
     work.report.seconds = time.monotonic() - started

@@ -116,6 +116,7 @@ class Source:
             for table in ID_COLUMNS
             if table in present
         }
+        self._others = sorted(t for t in present - set(ID_COLUMNS) if not t.startswith("sqlite_"))
 
     @property
     def is_defenseclaw(self) -> bool:
@@ -127,6 +128,14 @@ class Source:
         """The evidence tables that exist, in reading order."""
         return tuple(self.columns)
 
+    def not_imported(self) -> dict[str, int]:
+        """The tables that hold no events, such as the present block list, with their row counts.
+
+        Raises:
+            SourceLost: the file became unreadable.
+        """
+        return {table: self.count(table) for table in self._others}
+
     def count(self, table: str) -> int:
         """How many rows a table has.
 
@@ -134,7 +143,8 @@ class Source:
             SourceLost: the file became unreadable.
         """
         try:
-            found = self._db.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
+            (name,) = _quotable((table,))
+            found = self._db.execute(f'SELECT count(*) FROM "{name}"').fetchone()  # noqa: S608
         except sqlite3.Error as error:
             raise SourceLost(str(error)) from error
         return int(found[0])

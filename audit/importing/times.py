@@ -6,11 +6,13 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
 
-# Python isoformat; Go RFC 3339 with up to nine digits; Go's SQLite driver (space and offset);
-# the oldest rows, `YYYY-MM-DD HH:MM:SS` in UTC unsaid.
+# Python isoformat; Go RFC 3339 with up to nine digits; Go's SQLite driver (space, offset and the
+# name of the zone); Go's `time.String()`, which adds its monotonic clock (` m=+4.02`); the oldest
+# rows, `YYYY-MM-DD HH:MM:SS` in UTC unsaid.
 _FORM: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?"
-    r" ?(?:([Zz])|([+-])(\d\d):?(\d\d))?(?: UTC)?",
+    r" ?(?:([Zz])|([+-])(\d\d):?(\d\d))?(?: (?:[A-Z]{1,6}|[+-]\d{2,4}))?"
+    r"(?: m=[+-]\d{1,12}(?:\.\d{1,9})?)?",
     re.ASCII,
 )
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -81,4 +81,4 @@ def event(**filters: Any) -> dict[str, Any]:
 
 def counts(report: Any) -> Mapping[str, int]:
     """The four figures of a report."""
-    return {k: v for k, v in report.as_json().items() if k != "by_table"}
+    return {k: v for k, v in report.as_json().items() if k not in {"by_table", "not_imported"}}

@@ -36,7 +36,7 @@ def output(*args: str) -> str:
 def test_the_last_line_is_the_counts_as_json(tmp_path: Path) -> None:
     path = imports.sample(tmp_path, 8, 120)
     told = json.loads(output(str(path), "--json").splitlines()[-1])
-    assert told.keys() == FIGURES | {"by_table"}
+    assert told.keys() == FIGURES | {"by_table", "not_imported"}
     assert told["rows"] == told["imported"] == 120
     assert all(counts.keys() == FIGURES for counts in told["by_table"].values())
     assert imports.event(action="audit.imported")["instance"] == "audit"

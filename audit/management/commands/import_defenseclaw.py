@@ -97,6 +97,9 @@ class Command(BaseCommand):
         )
         for table, counts in report.by_table.items():
             self.stdout.write(f"    {table}: {counts.rows:,} rows, {counts.imported:,} imported")
+        if others := {table: n for table, n in report.not_imported.items() if n}:
+            named = ", ".join(f"{table} ({number:,})" for table, number in others.items())
+            self.stdout.write(f"    not imported, as they hold no events: {named}")
         for reason, number in sorted(report.reasons.items()):
             self.stdout.write(
                 self.style.WARNING(f"  Set aside: {number:,} with {REASONS[reason]} ({reason}).")
