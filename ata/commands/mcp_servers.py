@@ -38,6 +38,13 @@ Wait = Annotated[
 ]
 
 
+def _warn(words: str) -> None:
+    """To standard error in every mode: standard output belongs to the agent."""
+    from ata.text import safe
+
+    print(safe(words), file=sys.stderr)  # noqa: T201
+
+
 def add_to(group: typer.Typer) -> None:
     """Add `run` and `proxy` to the group of decisions on MCP servers."""
     group.command("run")(run)
@@ -65,7 +72,9 @@ def run(
     screen = open_screen(ctx, json_output)
     try:
         with Portal.open() as portal:
-            broker = Broker(portal, name, agent, escalations.beyond(scope or []), account or ())
+            broker = Broker(
+                portal, name, agent, escalations.beyond(scope or []), account or (), _warn
+            )
             if wait:
                 escalations.wait(broker, portal, screen)
             code = Supervisor(broker, command, screen).run()
@@ -96,7 +105,7 @@ def proxy(
 
     screen = open_screen(ctx, json_output)
     with Portal.open() as portal:
-        broker = Broker(portal, name, agent, escalations.beyond(scope or []), account or ())
+        broker = Broker(portal, name, agent, escalations.beyond(scope or []), account or (), _warn)
         if wait:
             escalations.wait(broker, portal, screen)
         served = Proxy(broker, port)

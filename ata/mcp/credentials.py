@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from urllib.parse import quote
@@ -26,6 +26,10 @@ _DANGEROUS = re.compile(
     r"LANG\Z|LOCPATH\Z|GCONV_PATH\Z|HOSTALIASES\Z|GLIBC_TUNABLES\Z|MALLOC_|DOCKER_HOST\Z|KUBECONFIG\Z",
     re.IGNORECASE,
 )
+
+
+def _ignore(_words: str) -> None:
+    """Nobody reads warnings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ class Broker:
         agent: str,
         beyond: Mapping[str, Sequence[str]] = MappingProxyType({}),
         accounts: Sequence[str] = (),
+        warn: Callable[[str], None] = _ignore,
     ) -> None:
         """`beyond`: scopes to ask for, by connection, that the manifest may not declare.
 
@@ -85,6 +90,8 @@ class Broker:
         self._beyond = beyond
         self._accounts = accounts
         self._pin: tuple[object, ...] | None = None
+        self._warn = warn
+        self._warned: set[str] = set()
 
     def manifest(self) -> Manifest:
         """The server's manifest.
@@ -126,9 +133,10 @@ class Broker:
         """Tokens for every connection of a manifest that was just read.
 
         Raises:
-            AtaError: the broker's code.
+            AtaError: the broker's code; `usage` for scopes of a connection that it does not name.
         """
         chosen = _chosen(manifest, self._accounts)
+        self._check_beyond(manifest)
         given = Credentials(
             {
                 need.variable: self._exchange(need, chosen.get(need.connection, ""))
@@ -137,6 +145,28 @@ class Broker:
         )
         self._pin = manifest.pin
         return given
+
+    def _check_beyond(self, manifest: Manifest) -> None:
+        """No scope that was asked for on the command line is left out without a word."""
+        names = [need.connection for need in manifest.needs]
+        for connection in self._beyond:
+            if connection not in names:
+                raise usage_error(
+                    f"--scope {connection}:…: the manifest of {manifest.name} does not name "
+                    f"{connection}.",
+                    f"Its connections are {', '.join(names) or 'none'}.",
+                )
+
+    def _warn_of_lack(self, need: Need, granted: str) -> None:
+        """Say once that a scope which people allowed is not in the account's own grant."""
+        lack = [one for one in self._beyond.get(need.connection, ()) if one not in granted.split()]
+        if lack and need.connection not in self._warned:
+            self._warned.add(need.connection)
+            self._warn(
+                f"The token of {need.connection} holds {granted or 'no named scope'}; "
+                f"{', '.join(lack)} is not among them. The account's owner has to connect it again "
+                "with that permission."
+            )
 
     def _exchange(self, need: Need, account: str) -> str:
         headers = {
@@ -147,9 +177,9 @@ class Broker:
             ),
         }
         params = {"connection": [need.connection]} | ({"account": [account]} if account else {})
-        token = self._portal.get("/v1/auth/token", params=params, headers=headers).body.get(
-            "access_token"
-        )
+        body = self._portal.get("/v1/auth/token", params=params, headers=headers).body
+        token = body.get("access_token")
+        self._warn_of_lack(need, str(body.get("scope") or ""))
         if not isinstance(token, str) or not token or "\0" in token:
             raise AtaError(
                 f"The broker gave no token for {need.connection}.",

@@ -491,6 +491,25 @@ def test_what_people_do_not_allow_ends_it_with_their_exit_code(
     assert done.stdout == ""
 
 
+def test_a_scope_of_a_connection_that_the_manifest_does_not_name_is_wrong_usage(
+    broker: StandIn, signed_in: Ata, server: list[str]
+) -> None:
+    done = signed_in("mcp", "run", "repo-reader", "--scope", "slack:chat:write", "--", *server)
+    assert done.returncode == 2
+    assert "does not name slack" in done.stderr
+    assert not broker.seen("GET", "/v1/auth/token")
+
+
+def test_a_scope_that_the_account_does_not_grant_is_said_once(
+    broker: StandIn, signed_in: Ata, server: list[str]
+) -> None:
+    given = {"access_token": TOKEN, "expires_in": 60, "scope": "read:user repo"}
+    broker.on("GET", "/v1/auth/token", Reply(200, given))
+    done = signed_in("mcp", "run", "repo-reader", "--scope", "github:admin:org", "--", *server)
+    assert done.stderr.count("admin:org is not among them") == 1
+    assert "connect it again" in done.stderr
+
+
 def test_a_scope_of_no_connection_is_wrong_usage(signed_in: Ata, server: list[str]) -> None:
     done = signed_in("mcp", "run", "repo-reader", "--scope", "delete_repo", "--", *server)
     assert done.returncode == 2
