@@ -71,6 +71,24 @@ def commands(env: Env) -> dict[str, list[str]]:
     return found
 
 
+_OF_EVERY_PROCESS = frozenset(
+    {"PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "VAR_DIR", "DEMO"}
+)
+_PREFIXES = {
+    "tenant": ("TENANT_", "AUTH0_", "PORTAL_"),  # it checks the client secrets of AUTH0_…
+    "gateway": (),
+}
+
+
+def environment_of(name: str, child: dict[str, str]) -> dict[str, str]:
+    """The part of `child` that a process needs: the local tenant and the DEMO gateway get none of
+    the portal's keys."""
+    if name not in _PREFIXES:
+        return child
+    wanted = ("PYTHON", "LC_", "ATA_", "COVERAGE_", *_PREFIXES[name])
+    return {k: v for k, v in child.items() if k in _OF_EVERY_PROCESS or k.startswith(wanted)}
+
+
 def kept(command: list[str]) -> list[str]:
     """The command under `keep.sh`: started again when it dies, ended when we are gone."""
     return ["sh", str(BASE_DIR / "scripts" / "keep.sh"), *command]
@@ -127,7 +145,8 @@ def run_all(env: Env, child: dict[str, str], on_ready: Callable[[], None]) -> in
     manager = Manager(_Printer(sys.stdout, prefix=True))
     for name, command in commands(env).items():
         line = shlex.join(kept(command))
-        manager.add_process(name, line, quiet=False, env=child, cwd=str(BASE_DIR))
+        own = environment_of(name, child)
+        manager.add_process(name, line, quiet=False, env=own, cwd=str(BASE_DIR))
     waiter = threading.Thread(target=_tell_when_ready, args=(env, on_ready), daemon=True)
     waiter.start()
     try:

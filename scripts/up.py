@@ -23,7 +23,7 @@ from typing import IO
 
 from portal.env import BASE_DIR, Env, env, kept_secret
 from scripts import demo_world
-from scripts.processes import commands, is_ready_to_prepare, kept, run_all
+from scripts.processes import commands, environment_of, is_ready_to_prepare, kept, run_all
 
 NEEDED_MB = 200
 """What databases, logs and static files take after the first start, with room to go on."""
@@ -176,8 +176,9 @@ def prepare_portal(child: dict[str, str], load: bool) -> None:
 def prepare_tenant(child: dict[str, str]) -> None:
     """The local tenant's database and its accounts; nothing with a real tenant."""
     if env.local_tenant:
-        step("Local tenant", "-m", "tenant", "migrate", env=child)
-        step("Demo accounts", "-m", "tenant", "seed", env=child)
+        own = environment_of("tenant", child)
+        step("Local tenant", "-m", "tenant", "migrate", env=own)
+        step("Demo accounts", "-m", "tenant", "seed", env=own)
 
 
 @contextmanager
@@ -197,13 +198,13 @@ def whole_stack(child: dict[str, str]) -> Iterator[None]:
         running = [
             subprocess.Popen(  # noqa: S603
                 kept(command),
-                env=quick,
+                env=environment_of(name, quick),
                 cwd=BASE_DIR,
                 start_new_session=True,
                 stdout=log,
                 stderr=log,
             )
-            for command in commands(env).values()
+            for name, command in commands(env).items()
         ]
         try:
             wait_until_ready(running)
