@@ -122,6 +122,20 @@ class CommandLineSignIn(models.Model):
         return self.sub
 
 
+class BreakGlassTries(models.Model):
+    """How many break-glass sign-ins were tried in a minute: from one address, and from all.
+
+    `whose` is an HMAC under EVIDENCE_KEY, `minute` since 1970.
+    """
+
+    whose = models.CharField(max_length=64, unique=True)
+    minute = models.BigIntegerField(db_index=True)
+    count = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.count} in {self.minute}"
+
+
 class BreakGlassAccount(models.Model):
     """Somebody who may come in while the issuer is away.
 

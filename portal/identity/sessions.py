@@ -18,6 +18,7 @@ from audit.record import record
 from audit.storage import is_failure
 from auth0_client.id_token import LEEWAY_S
 from portal.identity.backend import SignIn
+from portal.identity.breakglass import trying
 from portal.identity.breakglass.opening import open_until
 from portal.identity.fresh import is_fresh
 from portal.identity.models import SeenLogoutToken, SeenRefusal, SignedInSession, User
@@ -138,8 +139,9 @@ def _live(found: Sessions) -> Sessions:
 
 
 def tidy(now: datetime) -> None:
-    """Forget sessions that ran out, refusals that are folded no more, and logout tokens that
-    nobody could replay any more."""
+    """Forget sessions that ran out, refusals that are folded no more, logout tokens that nobody
+    could replay any more, and counts of break-glass tries."""
+    trying.tidy(now)
     Session.objects.filter(expire_date__lte=now).delete()
     SignedInSession.objects.exclude(pk__in=_live(SignedInSession.objects.all())).filter(
         created__lt=now - _TOUCH_EVERY  # a sign-in that is being written has its row soon

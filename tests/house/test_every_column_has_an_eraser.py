@@ -34,6 +34,7 @@ KEPT: Final[tuple[tuple[str, str, str], ...]] = (
     ("identity.User", "iss", IDS),
     ("identity.SignedInSession", "public_id id_token_digest", IDS),
     ("identity.SeenLogoutToken", "jti", IDS),
+    ("identity.BreakGlassTries", "whose", "HMACs under EVIDENCE_KEY, gone after minutes"),
     ("identity.SeenRefusal", "what bucket", "HMACs under SECRET_KEY, gone after ten minutes"),
     ("identity.CommandLineSignIn", "iss id_token_digest", IDS),
     ("identity.BreakGlassAccount", "name secret_mac totp_sealed recovery_macs", LOCAL),

@@ -113,6 +113,11 @@ def recovery_mac(name: str, code: str) -> str:
     return _mac(name, "recovery", _plain(code))
 
 
+def address_mac(ip: str) -> str:
+    """How the address of a caller is kept while its tries of a minute are counted."""
+    return _mac("", "address", ip)
+
+
 def _random(size: int = 20) -> str:
     """`size` bytes in groups of four letters and digits that are easy to read aloud."""
     text = b32encode(secrets.token_bytes(size)).decode().lower()

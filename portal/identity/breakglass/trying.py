@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pyotp
-from django.core.cache import cache
-from django.db.models import F
+from django.db import transaction
 
 from approvals import clock
 from portal.identity.breakglass import accounts
-from portal.identity.models import BreakGlassAccount
+from portal.identity.models import BreakGlassAccount, BreakGlassTries
 
 LOCK_AFTER = 5
 """Failures in a row after which an account rests for LOCK_FOR."""
@@ -40,27 +39,30 @@ class Tried:
 def allowed(ip: str) -> tuple[bool, bool]:
     """Whether this address may try now, and whether this is its first refusal in this minute."""
     minute = int(clock.now().timestamp() // 60)
-    mine, everybody = _count(f"{ip}.{minute}"), _count(f"all.{minute}")
-    limit = TRIES_A_MINUTE
-    return (mine <= limit and everybody <= 3 * limit), (
-        mine == limit + 1 or everybody == 3 * limit + 1
-    )
+    everybody, limit = _count("", minute), TRIES_A_MINUTE
+    if everybody > 3 * limit:
+        return False, everybody == 3 * limit + 1
+    mine = _count(ip, minute)
+    return mine <= limit, mine == limit + 1
 
 
 def attempt(name: str, secret: str, code: str) -> Tried:
-    """Hold a try against the account; each code counts once, whoever is faster."""
-    account = BreakGlassAccount.objects.filter(name=name).first()
-    if account is None:
-        return Tried("unknown_account")
-    now = clock.now()
-    if _locked(account, now):
-        return Tried("locked")
-    if not accounts.knows_secret(account, secret):
-        return _failed(account, "wrong_secret", now)
-    wrong, factor = _second_factor(account, code, now)
-    if wrong:
-        return _failed(account, wrong, now)
-    BreakGlassAccount.objects.filter(pk=account.pk).update(failures=0, locked_until=None)
+    """Hold a try against the account; tries at once are judged one after the other, so that each
+    failure counts and each code opens once."""
+    with transaction.atomic():
+        account = BreakGlassAccount.objects.select_for_update().filter(name=name).first()
+        if account is None:
+            return Tried("unknown_account")
+        now = clock.now()
+        if _locked(account, now):
+            return Tried("locked")
+        if not accounts.knows_secret(account, secret):
+            return _failed(account, "wrong_secret", now)
+        wrong, factor = _second_factor(account, code, now)
+        if wrong:
+            return _failed(account, wrong, now)
+        account.failures, account.locked_until = 0, None
+        account.save(update_fields=["failures", "locked_until"])
     return Tried("", account, factor)
 
 
@@ -71,11 +73,10 @@ def _locked(account: BreakGlassAccount, now: datetime) -> bool:
 
 
 def _failed(account: BreakGlassAccount, code: str, now: datetime) -> Tried:
-    row = BreakGlassAccount.objects.filter(pk=account.pk)
-    row.update(failures=F("failures") + 1)
-    account.refresh_from_db(fields=["failures"])
+    account.failures += 1
     if account.failures % LOCK_AFTER == 0:
-        row.update(locked_until=now + LOCK_FOR)
+        account.locked_until = now + LOCK_FOR
+    account.save(update_fields=["failures", "locked_until"])
     return Tried(code)
 
 
@@ -111,12 +112,18 @@ def _recovery(account: BreakGlassAccount, code: str) -> str:
     return "" if spent.update(recovery_macs=left) else "replayed_code"
 
 
-def _count(key: str) -> int:
-    """How often this was counted in its minute; a cache that forgets counts from anew."""
-    full = f"breakglass.{key}"
-    if cache.add(full, 1, 120):
-        return 1
-    try:
-        return int(cache.incr(full))
-    except ValueError:
-        return 1
+def _count(ip: str, minute: int) -> int:
+    """How often this was counted in its minute, this time included; "" is all addresses."""
+    with transaction.atomic():
+        tries, _ = BreakGlassTries.objects.select_for_update().get_or_create(
+            whose=accounts.address_mac(ip), defaults={"minute": minute}
+        )
+        tries.count = tries.count + 1 if tries.minute == minute else 1
+        tries.minute = minute
+        tries.save(update_fields=["minute", "count"])
+    return tries.count
+
+
+def tidy(now: datetime) -> None:
+    """Forget the counts of earlier minutes."""
+    BreakGlassTries.objects.filter(minute__lt=int(now.timestamp() // 60) - 1).delete()
