@@ -8,6 +8,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 from django.db import connection
 
@@ -105,7 +106,7 @@ def one_at_a_time(name: str) -> None:
 
 @contextmanager
 def _held(name: str, key: int) -> Iterator[bool]:
-    with _file_lock(name) if connection.vendor == "sqlite" else _advisory_lock(key) as held:
+    with _file_lock(name) if connection.vendor == "sqlite" else session_lock(key) as held:
         yield held
 
 
@@ -123,14 +124,29 @@ def _file_lock(name: str) -> Iterator[bool]:
 
 
 @contextmanager
-def _advisory_lock(key: int) -> Iterator[bool]:
+def session_lock(key: int) -> Iterator[bool]:
+    """Yield True while this session of PostgreSQL alone holds the advisory lock `key`.
+
+    Whoever closes Django's connection within the block gives its session back to the pool, with the
+    lock: that session is ended then, whoever has it now.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
-        held = bool(cursor.fetchone()[0])
+        cursor.execute("SELECT pg_try_advisory_lock(%s), pg_backend_pid()", [key])
+        held, session = cursor.fetchone()
+    of_session: Any = connection.connection
     try:
         yield held
     finally:
-        # A broken session has released the lock by itself.
-        if held and connection.connection is not None and not connection.connection.closed:
+        if held and not of_session.closed:  # a broken session has released it
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+                if connection.connection is of_session:
+                    cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+                else:
+                    cursor.execute(_END_SESSION, [session, key >> 32 & _HALF, key & _HALF])
+
+
+_HALF = 0xFFFFFFFF
+_END_SESSION = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND pid = %s
+AND classid = %s::bigint::oid AND objid = %s::bigint::oid AND objsubid = 1
+"""

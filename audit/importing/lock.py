@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.db import connection
 
+from audit.locks import session_lock
+
 
 class ImportRunning(Exception):
     """Another process imports for this instance."""
@@ -41,15 +43,7 @@ def _file(name: bytes) -> Iterator[None]:
 
 @contextmanager
 def _advisory(name: bytes) -> Iterator[None]:
-    number = int.from_bytes(name[:8], signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [number])
-        if not cursor.fetchone()[0]:
+    with session_lock(int.from_bytes(name[:8], signed=True)) as held:
+        if not held:
             raise ImportRunning
-    try:
         yield
-    finally:
-        # A broken session has released the lock by itself.
-        if connection.connection is not None and not connection.connection.closed:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [number])

@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from base64 import b64encode
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -17,6 +20,7 @@ from django.db import connection
 from audit import clock, heads, keyring, locks, logkey, rollups, sequencer, tree
 from audit.actor import SYSTEM
 from audit.heads import SequencerStopped
+from audit.importing.lock import import_lock
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import merkle
 from audit.load import load
@@ -24,6 +28,7 @@ from audit.models import Checkpoint, Entry, Event, EventRow, Rollup, Tile
 from audit.record import record, record_many
 from audit.sequencer import Sequencer
 from tests.audit.factories import DraftFactory
+from tests.audit.own_database import own_database
 from tests.audit.signed import newest_checkpoint
 
 pytestmark = pytest.mark.django_db
@@ -247,3 +252,76 @@ def test_a_second_database_session_finds_the_lock_taken() -> None:
         assert cursor.fetchone() == (True,)
         cursor.execute("SELECT pg_advisory_unlock_all()")  # the session goes back to a pool
     other.close()
+
+
+def test_rows_that_lost_their_index_keep_no_event_from_its_leaf() -> None:
+    fill(12)
+    sequencer.run_once()
+    EventRow.objects.filter(seq__gte=2).update(seq=None)
+    row = EventRow.objects.filter(seq=None).first()
+    assert row is not None
+    for n in range(8):
+        row.event = UUID(int=n)
+        row.save(force_insert=True)
+    ids = fill(11)
+    result = Sequencer(batch=5).run_once(sweep=False)
+    assert (result.sequenced, result.size) == (11, 23)
+    placed = Entry.objects.filter(seq__gte=12).order_by("seq").values_list("event", flat=True)
+    assert list(placed) == ids
+
+
+def in_a_thread(job: Callable[[], object]) -> None:
+    """Do it with a connection of its own."""
+
+    def closing() -> None:
+        try:
+            job()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(closing).result(60)
+
+
+@pytest.mark.parametrize("name", ["sequencer", "import"])
+def test_a_lock_ends_with_its_block_though_its_session_went_back_to_the_pool(
+    tmp_path: Path, name: str
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite locks by file")
+    locked = locks.sequencer_lock if name == "sequencer" else partial(import_lock, "edge-1")
+
+    def forgotten() -> None:
+        with locked(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            connection.close()
+            others = connection.copy()
+            others.ensure_connection()  # the pool gives the session to somebody else
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+            assert cursor.fetchone() == (0,)
+        others.close()
+        with locked() as held:
+            assert held is not False
+
+    connection.close()
+    with own_database(tmp_path):
+        in_a_thread(forgotten)
+
+
+def test_a_lock_is_released_by_its_session_and_the_pool_keeps_it(tmp_path: Path) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite locks by file")
+
+    def twice() -> None:
+        pids = []
+        for _ in range(2):
+            with locks.sequencer_lock() as held, connection.cursor() as cursor:
+                assert held
+                cursor.execute("SELECT pg_backend_pid()")
+                pids += cursor.fetchone()
+        assert pids[0] == pids[1]
+
+    connection.close()
+    with own_database(tmp_path):
+        in_a_thread(twice)

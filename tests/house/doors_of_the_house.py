@@ -376,7 +376,6 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.exports.reading": ("sql", "reads lines of an export"),
     "audit.fulltext": ("sql", "the index of words"),
     "audit.guards": ("sql", "makes and checks the triggers"),
-    "audit.importing.lock": ("sql", "one import at a time"),
     "audit.importing.quarantine": ("QuarantinedRow", "rows that were set aside"),
     "audit.importing.run": ("RepeatedTag", "which row had the tag of a decision first"),
     "audit.importing.source": ("sql", "reads a database of DefenseClaw"),
