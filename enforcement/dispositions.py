@@ -35,6 +35,7 @@ from enforcement.severity import find_finding
 from enforcement.source import SourceUnreadable, opened
 from enforcement.steps import at_gateway
 
+_TRIES = 6
 _LOGGED = {
     str(FindingStatus.ACKNOWLEDGED): "alert.acknowledgement.requested",
     str(FindingStatus.DISMISSED): "alert.dismissal.requested",
@@ -135,34 +136,49 @@ def dispose(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     }
 
     def act(gateway: Gateway) -> EffectResult:
+        previewed = False
         try:
             tag = tags.mint(run, _LOGGED[payload["disposition"]], "alert", payload["alert"])
             seen = gateway.dispose({**command, "preview": True}, tag)
+            previewed = True
             digest = str(seen.get("selection_digest", ""))
             said = gateway.dispose({**command, "preview": False, "selection_digest": digest}, tag)
         except Refuses as no:
             if no.status == 409:
-                return _not_as_previewed(instance, payload["alert"])
+                return _not_taken(instance, payload["alert"], run, previewed=previewed)
             if no.status in {404, 405}:
                 return EffectResult("done", "this gateway keeps no alert dispositions")
             raise
         if not (said.get("applied") or said.get("no_change")):
-            return EffectResult("pending", "its alert list did not take it")
+            return _again_or_never(run, "its alert list did not take it")
         return EffectResult("done", "its alert list shows it")
 
     return at_gateway(run, act)
 
 
-def _not_as_previewed(instance: Instance, alert: str) -> EffectResult:
-    """409 says that the alert is closed, that it changed meanwhile, or that the database is not
-    the one that we were told of: its database tells which."""
+def _not_taken(instance: Instance, alert: str, run: EffectRun, *, previewed: bool) -> EffectResult:
+    """409 when it is applied says that the alert changed since the preview, and is tried again.
+
+    At the preview it is final: the alert is none that DefenseClaw closes (an INFO row is not), or
+    its database is not the one that `audit_db` names.
+    """
     try:
         with opened(instance.audit_db or Path()) as source:
             if source.disposed(alert):
                 return EffectResult("done", "its alert list has it closed already")
-    except SourceUnreadable as trouble:
-        return EffectResult("pending", f"it refused, and {trouble}")
-    return EffectResult("pending", f"{instance.name} does not know this alert, or it changed.")
+    except SourceUnreadable:
+        pass  # then the answer alone counts
+    if previewed:
+        return _again_or_never(run, "the alert changed while it was being closed")
+    return EffectResult(
+        "failed",
+        f"{instance.name} offers no such alert to close; its list keeps it, ours has the decision.",
+    )
+
+
+def _again_or_never(run: EffectRun, why: str) -> EffectResult:
+    """What may pass is tried a few times; an alert list that refuses for ever is not asked on."""
+    return EffectResult("failed" if run.attempt >= _TRIES else "pending", why)
 
 
 registry.register(

@@ -9,7 +9,7 @@ import pytest
 from approvals.models import Effect
 from approvals.perform import perform
 from audit.actor import Actor, Target
-from enforcement.models import Asset
+from enforcement.models import Asset, Finding
 from tests.enforcement.gateways import Edge, Town, lift, settle
 from tests.enforcement.wire import Wire, wire_to
 
@@ -135,3 +135,31 @@ def test_a_thing_with_only_mild_findings_is_loosened_without_a_step_up(
     listed = edge.rows("SELECT reason FROM actions WHERE actions_json LIKE '%allow%'")
     ((reason,),) = listed
     assert str(reason).startswith(f"[ATA {done.operation}.") and str(reason).endswith("] reviewed")
+
+
+def test_an_alert_that_the_gateway_never_closes_fails_at_once_and_says_so(
+    edge: Edge, wire: Wire, olu: Actor, look: Callable[[], int], do_due: Do
+) -> None:
+    body = b'{"error":"one or more exact alert IDs are unavailable"}'
+    wire.answer_instead["POST /api/v1/alerts/disposition"] = (409, {}, body)
+    edge.scan("pdf-exfil", severity="HIGH")
+    look()
+    finding = Finding.objects.exclude(alert_id="").first()
+    assert finding is not None
+    perform(olu, "alert.acknowledge", Target("alert", finding.finding_id, "edge-1"))
+    do_due(1)
+    state, detail = step("gateway.dispose")
+    assert state == "failed"
+    assert detail.startswith("edge-1 offers no such alert to close")
+    assert wire.calls.count("POST /api/v1/alerts/disposition") == 1
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 422])
+def test_a_refusal_that_cannot_change_ends_the_step_at_its_first_try(
+    edge: Edge, wire: Wire, olu: Actor, do_due: Do, status: int
+) -> None:
+    wire.answer_instead["POST /enforce/block"] = (status, {}, b'{"error":"no"}')
+    perform(olu, "mcp.block", Target("mcp", "shell-mcp", "edge-1"), reason="why")
+    do_due()
+    assert step("gateway.block") == ("failed", f"edge-1 refused with HTTP {status}.")
+    assert wire.calls.count("POST /enforce/block") == 1
