@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from hashlib import sha256
+from itertools import batched
+
+from django.db.models import Min
 
 from approvals.models import Approval, Outcome, Status
 from approvals.perform import Refused, perform
@@ -18,7 +22,7 @@ _FOLDED_MAX = 200
 
 def waits() -> bool:
     """Whether `ask_due` might find anything. Looked at first: to claim the asking is a write."""
-    return Scan.objects.filter(ask__in=(AskNeed.DUE, AskNeed.JOINED)).exists()
+    return Scan.objects.filter(ask=AskNeed.DUE).exists() or any(_closed_requests())
 
 
 def ask_due() -> int:
@@ -27,27 +31,35 @@ def ask_due() -> int:
     Only the holder of the asking claim calls this, so two scans of one target at two instances
     cannot both find that nothing waits yet. A crash in between asks again and joins.
     """
-    _ask_again_after_a_withdrawal()
+    _settle_joined()
     due = list(Scan.objects.filter(ask=AskNeed.DUE).order_by("id")[:100])
     for scan in due:
         _settle(scan)
     return len(due)
 
 
-def _ask_again_after_a_withdrawal() -> None:
-    """A scan that joined somebody's request asks by itself if that ended without a decision."""
+def _closed_requests() -> Iterator[Approval]:
+    """Requests that scans joined and that are closed now, those of the oldest scans first."""
     joined = Scan.objects.filter(ask=AskNeed.JOINED).exclude(approval="")
-    undecided = Approval.objects.filter(
-        pk__in=list(joined.values_list("approval", flat=True).distinct()[:500]),
-        status=Status.CLOSED,
-        outcome__in=[Outcome.CANCELLED, Outcome.FAILED],
-    )
-    gone = [str(pk) for pk in undecided.values_list("pk", flat=True)]
-    # Only the newest scan of a target asks again; it speaks for those before it.
-    for scan in joined.filter(approval__in=gone).order_by("id"):
-        newer = Scan.objects.filter(kind=scan.kind, name=scan.name, id__gt=scan.pk)
-        last = not newer.filter(ask__in=[AskNeed.JOINED, AskNeed.DUE, AskNeed.ASKED]).exists()
-        _note(scan, AskNeed.DUE if last else AskNeed.NONE)
+    oldest = joined.values_list("approval").annotate(first=Min("id")).order_by("first")
+    for some in batched((approval for approval, _ in oldest), 500):
+        closed = Approval.objects.filter(pk__in=some, status=Status.CLOSED)
+        yield from sorted(closed, key=lambda approval: some.index(str(approval.pk)))
+
+
+def _settle_joined() -> None:
+    """A request that closed settles the scans that joined it; one that ended without a decision
+    (withdrawn or failed) leaves the newest scan of its target to ask."""
+    for approval in list(_closed_requests()):
+        joined = Scan.objects.filter(ask=AskNeed.JOINED, approval=str(approval.pk)).order_by("id")
+        if approval.outcome not in {Outcome.CANCELLED, Outcome.FAILED}:
+            joined.update(ask=AskNeed.ASKED)
+            continue
+        for scan in joined:
+            # Only the newest scan of a target asks again; it speaks for those before it.
+            newer = Scan.objects.filter(kind=scan.kind, name=scan.name, id__gt=scan.pk)
+            last = not newer.filter(ask__in=[AskNeed.JOINED, AskNeed.DUE, AskNeed.ASKED]).exists()
+            _note(scan, AskNeed.DUE if last else AskNeed.NONE)
 
 
 def _settle(scan: Scan) -> None:

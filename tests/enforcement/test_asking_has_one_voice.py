@@ -10,6 +10,7 @@ from approvals import clock, withdraw
 from approvals.models import Approval
 from approvals.perform import Refused, perform
 from audit.actor import Actor, Target
+from enforcement import asking
 from enforcement.models import Scan, Watch
 from tests.enforcement.gateways import Edge
 
@@ -71,6 +72,39 @@ def test_a_finding_that_joined_a_withdrawn_request_asks_by_itself(
     assert not asked.requester_sub and asked.held
     newest = Scan.objects.order_by("-id").first()
     assert newest is not None and newest.ask == "asked" and newest.approval == str(asked.pk)
+
+
+@pytest.mark.parametrize("outcome", ["approved", "denied", "expired"])
+def test_scans_that_joined_a_request_are_settled_when_it_closes(
+    edge: Edge, look: Look, olu: Actor, outcome: str
+) -> None:
+    mine = perform(olu, "skill.block", SKILL, reason="sure", severity="CRITICAL").approval
+    assert mine is not None
+    edge.scan("pdf-exfil")
+    edge.scan("pdf-exfil")
+    look()
+    assert set(Scan.objects.values_list("ask", flat=True)) == {"joined"}
+    assert not asking.waits(), "nothing can be settled while the request waits"
+    Approval.objects.update(status="closed", outcome=outcome)
+    assert asking.waits()
+    look()
+    settled = set(Scan.objects.values_list("ask", "approval"))
+    assert settled == {("asked", str(mine.pk))}
+    assert not asking.waits()
+    assert Approval.objects.count() == 1
+
+
+def test_joined_scans_are_settled_in_the_order_in_which_they_were_found(
+    edge: Edge, look: Look, olu: Actor
+) -> None:
+    names = ["pdf-exfil", "csv-cleaner", "notes"]
+    for name in names:
+        perform(olu, "skill.block", Target("skill", name), reason="sure", severity="CRITICAL")
+    for name in reversed(names):
+        edge.scan(name)
+    look()
+    Approval.objects.update(status="closed", outcome="cancelled")
+    assert [a.target_name for a in asking._closed_requests()] == names[::-1]
 
 
 def test_a_very_long_name_still_makes_one_request_a_scan(edge: Edge, look: Look) -> None:
