@@ -62,6 +62,7 @@ def give(
     evidence: Sequence[EvidenceRef],
     inferred: bool = False,
     source: str = "",
+    reason: str = "",
 ) -> str:
     """Take one answer; the caller holds a transaction and a lock on `approval`.
 
@@ -69,6 +70,7 @@ def give(
         signed: the details of the intent are inside what was signed.
         inferred: a denial that only our clock tells from an expiry.
         source: how a denial is known; the channel where nothing is said.
+        reason: what the person typed for a denial.
 
     Returns:
         Empty when it was taken, else a code of `REFUSALS`: an event says so and nothing changed.
@@ -92,6 +94,7 @@ def give(
             now=now,
             channel=channel,
             evidence=evidence,
+            reason=reason,
         )
     elif missing := waits_for(ask):
         recording.approval_approved(

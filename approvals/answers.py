@@ -149,11 +149,11 @@ def refused(ask: Ask, now: datetime) -> Settle:
     if now >= ask.expires_at - _CLOCKS_DIFFER:
         return expired(ask, now, source="our clock")
     person = ask.person.as_actor(via="phone")
-    evidenced = tenant_log.rejection_seen(ask, told=True)
-    return Settle(lambda approval, ask: _deny(approval, ask, person, inferred=not evidenced))
+    seen = tenant_log.rejection_seen(ask, told=True)
+    return Settle(lambda approval, ask: _deny(approval, ask, person, seen))
 
 
-def _deny(approval: Approval, ask: Ask, person: Actor, *, inferred: bool) -> None:
+def _deny(approval: Approval, ask: Ask, person: Actor, seen: tenant_log.Rejection | None) -> None:
     answering.give(
         approval,
         ask,
@@ -162,8 +162,9 @@ def _deny(approval: Approval, ask: Ask, person: Actor, *, inferred: bool) -> Non
         decision="deny",
         signed=False,
         evidence=(),
-        inferred=inferred,
-        source="our clock" if inferred else "tenant log",
+        inferred=seen is None,
+        source="our clock" if seen is None else "tenant log",
+        reason=seen.reason if seen else "",
     )
 
 
@@ -179,9 +180,10 @@ def lost(ask: Ask) -> Settle:
     """
     told = tenant_log.approval_seen(ask)
     # Where it may have been either, it is neither: a lost answer must put no word in a mouth.
-    if not told and tenant_log.rejection_seen(ask, told=False):
+    seen = None if told else tenant_log.rejection_seen(ask, told=False)
+    if seen is not None:
         person = ask.person.as_actor(via="phone")
-        return Settle(lambda approval, ask: _deny(approval, ask, person, inferred=False))
+        return Settle(lambda approval, ask: _deny(approval, ask, person, seen))
     said = "The tenant log says that it was approved, but its" if told else "Auth0's"
     detail = f"{said} answer came once and was lost. Nothing was committed; ask again."
     return Settle(lambda approval, ask: closing.fail(approval, ask, "answer_lost", detail))

@@ -206,8 +206,9 @@ def deny(
     now: datetime,
     channel: str = "ciba",
     evidence: Sequence[EvidenceRef] = (),
+    reason: str = "",
 ) -> None:
-    """Close as denied; the hold ends only once the denial is evidenced."""
+    """Close as denied, for the `reason` that the person typed; a hold ends only on evidence."""
     _end_ask(ask, AskState.DENIED)
     approval.answer, approval.inferred = Answer.DENIED, inferred
     approval.answered_by = actors.to_json(person)
@@ -219,31 +220,32 @@ def deny(
         source=source,
         channel=channel,
         evidence=evidence,
+        reason=reason,
     )
     if inferred:
         approval.evidence_sought_until = now + EVIDENCE_SOUGHT_FOR
     else:
-        after_denial(approval, person)
+        after_denial(approval, person, reason)
     _close(approval, Outcome.DENIED, event_id=event_id)
     if inferred:
         approval.due = now
         approval.save(update_fields=["due"])
 
 
-def confirm_denial(approval: Approval, person: Actor, source: str) -> None:
+def confirm_denial(approval: Approval, person: Actor, source: str, *, reason: str = "") -> None:
     """An inferred denial got its evidence: a tenant log line, or the person in the portal."""
     approval.inferred = False
     approval.evidence_sought_until = None
     approval.due = None
     approval.answered_by = actors.to_json(person)
     approval.event_id = recording.approval_denied(
-        approval, approval.current, person, inferred=False, source=source
+        approval, approval.current, person, inferred=False, source=source, reason=reason
     )
-    after_denial(approval, person)
+    after_denial(approval, person, reason)
     approval.save()
 
 
-def after_denial(approval: Approval, person: Actor) -> None:
+def after_denial(approval: Approval, person: Actor, reason: str = "") -> None:
     """`on_denial`: the hold ends; an automatic ask that was refused is a logged override."""
     if approval.rule["on_denial"] == "release":
         release_hold(approval, person)
@@ -258,7 +260,7 @@ def after_denial(approval: Approval, person: Actor) -> None:
         approval=str(approval.id),
         operation=approval.operation,
         intent_hash=approval.intent_hash,
-        reason=approval.reason,
+        reason=reason or approval.reason,
         data={"verb": approval.verb, "not_committed": True},
     )
 

@@ -6,40 +6,46 @@ Limits by Auth0: 10 properties an object, names and values ≤ 255 characters.
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
-from approvals import actors
+from approvals import actors, registry, stages
 from approvals.models import Ask
+from audit.actor import Actor
+from audit.ledger.display import visible
 
-TYPE = "urn:auth0:schemas:authorization-details:v1:ata-intent"
+TYPE: Final = "urn:auth0:schemas:authorization-details:v1:ata-intent"
+MAX_PROPERTIES: Final = 10
+MAX_TEXT: Final = 255
+
+type Detail = dict[str, Any]
 
 
-def build(
-    *, instruction: str, verb: str, target: str, requester: str, intent_hash: str
-) -> list[dict[str, Any]]:
-    """One object that binds the ask to an intent by its hash."""
-    rows = (
-        ("verb", "Action", verb, "What will be done"),
-        ("target", "On", target, "What it is done to"),
-        ("requester", "Asked by", requester, "Who wants it"),
-        ("intent_hash", "Intent", intent_hash, "Names exactly this request"),
-    )
-    return [
-        {
-            "type": TYPE,
-            "instruction": instruction[:255],
-            "properties": {
-                name: {
-                    "display": True,
-                    "name": label,
-                    "display_order": order,
-                    "description": meaning,
-                    "value": value[:255],
-                }
-                for order, (name, label, value, meaning) in enumerate(rows, start=1)
-            },
+type Shown = tuple[str, str, str]
+"""Name of a property, its label and its value."""
+
+
+def build(instruction: str, hidden: Mapping[str, str], shown: Sequence[Shown]) -> list[Detail]:
+    """One object with the shown properties in their order, and the hidden ones.
+
+    Raises:
+        ValueError: it holds more than Auth0 takes; nothing is cut.
+    """
+    texts = [instruction, *hidden.values(), *(value for _, _, value in shown)]
+    if len(hidden) + len(shown) > MAX_PROPERTIES or any(len(text) > MAX_TEXT for text in texts):
+        raise ValueError("the request does not fit into authorization_details")
+    rows = [(True, *row) for row in shown] + [(False, name, name, hidden[name]) for name in hidden]
+    properties = {
+        name: {
+            "display": display,
+            "name": label,
+            "display_order": order,
+            "description": "",
+            "value": value,
         }
-    ]
+        for order, (display, name, label, value) in enumerate(rows, start=1)
+    }
+    return [{"type": TYPE, "instruction": instruction, "properties": properties}]
 
 
 def same(a: Any, b: Any) -> bool:
@@ -47,15 +53,64 @@ def same(a: Any, b: Any) -> bool:
     return json.dumps(a, sort_keys=True) == json.dumps(b, sort_keys=True)
 
 
-def for_ask(ask: Ask) -> list[dict[str, Any]]:
-    """What this ask sends and what its answer must repeat: a pure function of the approval."""
+def for_ask(ask: Ask) -> list[Detail]:
+    """What this ask sends and what its answer must repeat: a pure function of the approval.
+
+    A sentence of more characters than one text takes goes on in a row of its own.
+    """
     approval = ask.approval
     requester = actors.from_json(approval.requester)
-    name = actors.requester_name(requester) if requester.sub else "a finding"
-    return build(
-        instruction=approval.sentence,
-        verb=approval.verb,
-        target=f"{approval.target_kind} {approval.target_name}",
-        requester=name,
-        intent_hash=approval.intent_hash,
-    )
+    first, rest = _halves(approval.sentence)
+    verb = registry.get(approval.verb)
+    held = approval.rule.get("while_pending") == "hold"
+    stays = " The hold stays." if held else ""
+    shown: list[Shown] = [
+        *([("sentence_2", "(continued)", rest)] if rest else []),
+        ("risk", "Risk", approval.severity.capitalize()),
+        ("reason", "Reason", _one_line(approval.reason) or "No reason was given"),
+        ("requester", "Requested by", _one_line(_requester(requester))),
+        ("if_approved", "If approved", _one_line(verb.if_approved or "It takes effect at once.")),
+        ("if_denied", "If denied", _one_line(verb.if_denied or "Nothing changes.")),
+        ("request", "Request", _request(ask)),
+    ]
+    if not verb.if_denied:
+        shown[-2] = ("if_denied", "If denied or unanswered", f"Nothing is committed.{stays}")
+    hidden = {
+        "verb": approval.verb,
+        "target": f"{approval.target_kind} {approval.target_name}"[:MAX_TEXT],
+        "intent_hash": approval.intent_hash,
+    }
+    return build(first, hidden, shown)
+
+
+def _requester(requester: Actor) -> str:
+    return actors.requester_name(requester) if requester.sub else "automatic, for a finding"
+
+
+def _request(ask: Ask) -> str:
+    """Which request: the ends of the intent hash, and which of how many approvals this one is."""
+    approval = ask.approval
+    short = f"{approval.intent_hash[:8]}…{approval.intent_hash[-8:]}"
+    needed = stages.needed(approval)
+    if stages.identity(approval) is None and needed > 1:
+        return f"{short}, one of {needed} approvals"
+    number = 1 if needed == 1 or stages.is_first(approval, ask.person) else 2
+    return f"{short}, {number} of {needed}"
+
+
+def _one_line(text: str) -> str:
+    """One line of visible characters; a long one says where the whole text is."""
+    line = " ".join(visible(" ".join(text.split())).split())
+    if len(line) <= MAX_TEXT:
+        return line
+    more = " … (the whole text is in the portal)"
+    return line[: MAX_TEXT - len(more)] + more
+
+
+def _halves(sentence: str) -> tuple[str, str]:
+    """The sentence in two parts that fit, between words where that is possible."""
+    if len(sentence) <= MAX_TEXT:
+        return sentence, ""
+    space = sentence.rfind(" ", 0, MAX_TEXT + 1)
+    cut = space if space > 0 and len(sentence) - space - 1 <= MAX_TEXT else MAX_TEXT
+    return sentence[:cut], sentence[cut:].lstrip()

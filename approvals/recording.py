@@ -63,8 +63,9 @@ def approval_denied(
     source: str,
     channel: str = "ciba",
     evidence: Sequence[EvidenceRef] = (),
+    reason: str = "",
 ) -> UUID:
-    """The asked person refused; `inferred` while only our clock says so."""
+    """The asked person refused, for their own `reason`; `inferred` while only our clock says so."""
     actor = SYSTEM if inferred else person
     return _write(
         "approval.denied",
@@ -74,6 +75,7 @@ def approval_denied(
         ask=ask,
         data={"inferred": inferred, "known_from": source, "channel": channel},
         evidence=evidence,
+        reason=reason,
     )
 
 
@@ -156,6 +158,7 @@ def _write(
     data: dict[str, Any] | None = None,
     private: dict[str, Any] | None = None,
     evidence: Sequence[EvidenceRef] = (),
+    reason: str | None = None,
 ) -> UUID:
     asked: Subject | None = ask.person.subject if ask else None
     private = {"sentence": approval.sentence, "intent": approval.intent, **(private or {})}
@@ -170,7 +173,7 @@ def _write(
         approval=str(approval.id),
         operation=approval.operation,
         intent_hash=approval.intent_hash,
-        reason=approval.reason,
+        reason=approval.reason if reason is None else reason,
         data={
             "verb": approval.verb,
             "code": ask.code if ask else "",

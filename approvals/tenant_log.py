@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from approvals import issuer
@@ -19,16 +20,24 @@ log = logging.getLogger(__name__)
 REJECTED = "gd_auth_rejected"
 SUCCEEDED = "gd_auth_succeed"
 _CLOCKS_DIFFER = timedelta(seconds=2)
+_LONGEST_REASON = 500
 
 
-def rejection_seen(ask: Ask, *, told: bool) -> bool:
-    """Whether the tenant log says that the asked person rejected this very push.
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """That a push was rejected; `reason` where the log repeats what was typed for this very one."""
+
+    reason: str = ""
+
+
+def rejection_seen(ask: Ask, *, told: bool) -> Rejection | None:
+    """What the tenant log says of the asked person's rejection of this very push.
 
     Args:
         told: Auth0 itself refused this request before it expired. Then only another refused request
             can explain an entry; else every request that may have been refused can.
 
-    False when it does not, cannot be read, or no Management API client is configured.
+    None when it says nothing, cannot be read, or no Management API client is configured.
     """
     # One that ended as expired may have been refused while nobody asked Auth0.
     rivals = {AskState.DENIED} if told else set(AskState) - {AskState.APPROVED}
@@ -37,18 +46,18 @@ def rejection_seen(ask: Ask, *, told: bool) -> bool:
 
 def approval_seen(ask: Ask) -> bool:
     """Whether it says that they approved one; False as above. Never enough to commit."""
-    return _seen(SUCCEEDED, ask, set(AskState) - {AskState.DENIED, AskState.EXPIRED})
+    return bool(_seen(SUCCEEDED, ask, set(AskState) - {AskState.DENIED, AskState.EXPIRED}))
 
 
-def _seen(kind: str, ask: Ask, rivals: set[AskState]) -> bool:
+def _seen(kind: str, ask: Ask, rivals: set[AskState]) -> Rejection | None:
     management = issuer.management()
     if management is None or ask.started is None:
-        return False
+        return None
     try:
         page = management.search_logs(f'type:"{kind}" AND user_id:"{ask.person.sub}"', per_page=50)
     except (Auth0Error, OutboundError) as error:
         log.info("tenant log not readable: %s", error)
-        return False
+        return None
     found = [
         (when, entry.get("details"))
         for entry in page.entries
@@ -57,10 +66,21 @@ def _seen(kind: str, ask: Ask, rivals: set[AskState]) -> bool:
         and (when := _date(entry.get("date"))) is not None
         and _open_at(ask, when)
     ]
-    named = [message for _, details in found if (message := _message(details)) is not None]
+    named = [(_message(details), details) for _, details in found if _message(details) is not None]
     if named:
-        return ask.code in named
-    return len(found) > _others(ask, [when for when, _ in found], rivals)
+        mine = [details for message, details in named if message == ask.code]
+        return Rejection(_reason(mine[0])) if mine else None
+    others = _others(ask, [when for when, _ in found], rivals)
+    if len(found) <= others:
+        return None
+    # A reason is this request's only where no other entry or request could be meant.
+    return Rejection(_reason(found[0][1]) if len(found) == 1 and not others else "")
+
+
+def _reason(details: object) -> str:
+    """What the person typed, where the log repeats it; Auth0 does not document that it does."""
+    reason = details.get("reason") if isinstance(details, Mapping) else None
+    return reason.strip()[:_LONGEST_REASON] if isinstance(reason, str) else ""
 
 
 def _message(details: object) -> object:

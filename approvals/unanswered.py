@@ -42,13 +42,15 @@ def _seek_evidence(approval: Approval, now: datetime) -> None:
     if ask is None or (approval.evidence_sought_until or now) <= now:
         _again(approval, None)
         return
-    if not tenant_log.rejection_seen(ask, told=True):
+    seen = tenant_log.rejection_seen(ask, told=True)
+    if seen is None:
         _again(approval, now + _LOOK_AGAIN)
         return
     with transaction.atomic(durable=True):
         locked = locking.locked(approval.pk)
         if locked.inferred:
-            closing.confirm_denial(locked, ask.person.as_actor(via="phone"), "tenant log")
+            person = ask.person.as_actor(via="phone")
+            closing.confirm_denial(locked, person, "tenant log", reason=seen.reason)
 
 
 def _again(approval: Approval, due: datetime | None) -> None:

@@ -69,8 +69,8 @@ def send_again(actor: Actor, approval_id: str) -> Approval:
     return approval
 
 
-def confirm_denial(actor: Actor, approval_id: str) -> Approval:
-    """The asked person says in the portal that it was they who denied.
+def confirm_denial(actor: Actor, approval_id: str, reason: str = "") -> Approval:
+    """The asked person says in the portal that it was they who denied, and why.
 
     Raises:
         Refused: `not_permitted` for anybody else, `nothing_to_confirm`.
@@ -82,7 +82,8 @@ def confirm_denial(actor: Actor, approval_id: str) -> Approval:
             raise Refused("not_permitted", "Only the person who was asked can confirm a denial.")
         if approval.outcome != Outcome.DENIED or not approval.inferred:
             raise Refused("nothing_to_confirm", "This denial needs no confirmation.")
-        closing.confirm_denial(approval, actor, "the asked person, in the portal")
+        source = "the asked person, in the portal"
+        closing.confirm_denial(approval, actor, source, reason=reason)
     return approval
 
 

@@ -52,12 +52,17 @@ def challenge(approval: Approval, decision: str) -> bytes:
 
 
 def give(
-    person: Actor, approval_id: str, decision: Said, credential: Mapping[str, Any]
+    person: Actor,
+    approval_id: str,
+    decision: Said,
+    credential: Mapping[str, Any],
+    reason: str = "",
 ) -> Approval:
     """Take a signed answer of the asked person.
 
     Args:
         credential: `AuthenticationResponseJSON` from `navigator.credentials.get`.
+        reason: what the person typed for a denial; it is not part of what they sign.
 
     Raises:
         Approval.DoesNotExist: no such request, or not for this person to see.
@@ -70,7 +75,7 @@ def give(
         approval = locking.locked(approval_id)
         ask = _asked(approval, person)
         refused = (
-            _take(approval, ask, person, decision, clean)
+            _take(approval, ask, person, decision, clean, reason)
             if ask
             else _not_asked(approval, person, decision)
         )
@@ -87,7 +92,12 @@ def _not_asked(approval: Approval, person: Actor, decision: Said) -> _Refusal:
 
 
 def _take(
-    approval: Approval, ask: Ask, person: Actor, decision: Said, credential: Mapping[str, Any]
+    approval: Approval,
+    ask: Ask,
+    person: Actor,
+    decision: Said,
+    credential: Mapping[str, Any],
+    reason: str,
 ) -> _Refusal | None:
     said = _PAST[decision]
     try:
@@ -108,6 +118,7 @@ def _take(
         signed=True,
         evidence=[kept],
         source="the asked person's passkey",
+        reason=reason,
     )
     if code:
         return _Refusal(code, answering.REFUSALS[code])

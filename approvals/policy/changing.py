@@ -28,7 +28,7 @@ from audit.actor import Target
 
 VERB: Final = "policy.change"
 TARGET: Final = Target("policy", "approvals")
-_SAID_MAX = 180  # the phone shows 255 characters of an instruction
+_SAID_MAX = 400  # the phone shows a sentence of 510 characters whole
 
 
 class ChangeParams(BaseModel):
@@ -120,7 +120,7 @@ def _severity(_target: Target, params: Mapping[str, Any]) -> str:
 
 def _sentence(_target: Target, params: Mapping[str, Any]) -> str:
     made, found = checked(params["document"], params["base"])
-    # The gravest news first: the phone shows the beginning only.
+    # The gravest news first.
     first = min(found, key=_rank)
     more = f", and {len(found) - 1} more" if len(found) > 1 else ""
     # Groups and the order on call name people by subject; the page shows them by name.

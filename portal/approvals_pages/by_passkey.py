@@ -92,7 +92,8 @@ def answer(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     try:
         if said not in _SAID:
             raise Refused("malformed_passkey", "Say approve or deny.")
-        answers.give(actor(request), str(approval_id), _SAID[said], sent(request))
+        reason = request.POST.get("reason", "").strip()[:500]
+        answers.give(actor(request), str(approval_id), _SAID[said], sent(request), reason)
         sentence = Approval.objects.values_list("sentence", flat=True).get(pk=approval_id)
         messages.success(request, f"You signed {_SIGNED[said]} of “{sentence}”.")
     except NotYours:

@@ -10,6 +10,7 @@ from approvals.models import Approval
 from audit import clock, disclosure, packs, search
 from audit.actor import Actor
 from audit.ledger.query import EventQuery
+from audit.wording import shown
 
 _MAY_READ = frozenset({"auditor", "operator", "admin"})
 _TONES = {"success": "ok", "denied": "bad", "failure": "bad", "expired": "warn", "pending": "info"}
@@ -21,6 +22,7 @@ class History:
     """Story items for `components/story.html`, sentences about late answers, and the pack.
 
     Attributes:
+        denied_because: what the person who denied it typed.
         pack: id of the event whose evidence pack is offered; empty where there is none.
         pack_lacks: what that pack would not prove now, in a sentence.
     """
@@ -28,6 +30,7 @@ class History:
     story: list[dict[str, Any]] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
     unsigned: bool = False  # Auth0 signed an approval, but not its details
+    denied_because: str = ""
     pack: str = ""
     pack_lacks: str = ""
 
@@ -56,7 +59,9 @@ def history(approval: Approval, viewer: Actor) -> History:
         event["action"] == "approval.approved" and event["data"].get("details_signed") is False
         for event in events
     )
-    return History(story, late, unsigned, *_pack(approval, events, viewer))
+    reasons = [shown(e["reason"]) for e in events if e["action"] == "approval.denied"]
+    because = next((reason for reason in reversed(reasons) if reason), "")
+    return History(story, late, unsigned, because, *_pack(approval, events, viewer))
 
 
 def _pack(approval: Approval, events: Sequence[dict[str, Any]], viewer: Actor) -> tuple[str, str]:

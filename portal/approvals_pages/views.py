@@ -108,7 +108,8 @@ def confirm_denial(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     """The asked person says that it was they who denied."""
     approval = _visible(request, approval_id)
     try:
-        withdraw.confirm_denial(actor(request), str(approval.pk))
+        reason = request.POST.get("reason", "").strip()[:500]
+        withdraw.confirm_denial(actor(request), str(approval.pk), reason)
         messages.success(request, f"You confirmed that you denied “{approval.sentence}”.")
     except Refused as refused:
         tell(request, refused.code)

@@ -65,9 +65,9 @@ class Screen:
 
 
 def screen(person: Person, now: datetime) -> Screen:
-    """The phone of `person` at `now`: oldest open question first, newest history first."""
+    """The phone of `person` at `now`: the newest first, of open questions and of history."""
     consents = Consent.objects.of(person.sub)
-    waiting = tuple(card(consent, now) for consent in consents.open(now).order_by("created_at"))
+    waiting = tuple(card(consent, now) for consent in consents.open(now).order_by("-created_at"))
     over = consents.exclude(pk__in=[shown.id for shown in waiting])[:HISTORY]
     past = tuple(_past(consent) for consent in over)
     mark = "\n".join([*(shown.id for shown in waiting), *(f"{p.code} {p.word}" for p in past)])

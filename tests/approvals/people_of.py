@@ -21,6 +21,7 @@ NAMES = {
     "auditor": "Ada Auditor",
     "admin": "Amir Admin",
     "member1": "Mia Member",
+    "member2": "Milo Member",
 }
 
 
@@ -48,11 +49,15 @@ class Phones:
 
     tenant: LocalTenant
 
-    def waiting(self, who: str) -> dict[str, str]:
-        """Open requests on a person's phone: code → consent id."""
+    def page(self, who: str) -> str:
+        """What a person's phone shows."""
         page = httpx.get(f"{self.tenant.url}/phone/{SUBS[who]}/", headers=self._headers())
         assert page.status_code == 200, page.text[:300]
-        cards = re.split(r'(?=<article class="ask" id=")', page.text)[1:]
+        return page.text
+
+    def waiting(self, who: str) -> dict[str, str]:
+        """Open requests on a person's phone: code → consent id."""
+        cards = re.split(r'(?=<article class="ask" id=")', self.page(who))[1:]
         found = {}
         for card in cards:
             consent = re.match(r'<article class="ask" id="(cns_[^"]+)"', card)
@@ -61,11 +66,11 @@ class Phones:
                 found[code[0]] = consent[1]
         return found
 
-    def answer(self, who: str, code: str, word: str) -> None:
+    def answer(self, who: str, code: str, word: str, reason: str = "") -> None:
         """Approve or deny the request that shows `code`."""
         consent = self.waiting(who)[code]
         url = f"{self.tenant.url}/phone/{SUBS[who]}/{consent}/{word}"
-        done = httpx.post(url, headers=self._headers())
+        done = httpx.post(url, data={"reason": reason}, headers=self._headers())
         assert done.status_code == 204, done.text[:300]
 
     @staticmethod

@@ -164,7 +164,7 @@ def test_the_one_who_asked_cancels(waiting: Approval, lamps: Lamps) -> None:
     assert "Cancel the request?" in text(page(client, waiting, "cancel/"))
     answer = client.post(f"/approvals/{waiting.pk}/cancel/", follow=True)
     assert fresh(waiting).outcome == "cancelled" and lamps.held == []
-    assert "Approving the push now commits nothing" in text(answer)
+    assert "You cancelled" in text(answer)
 
 
 @pytest.mark.parametrize("act", ["cancel", "again"])
@@ -194,7 +194,7 @@ def test_sending_again_changes_the_code_and_says_so(waiting: Approval) -> None:
     before = code_of(waiting)
     answer = signed_in("operator", "operator").post(f"/approvals/{waiting.pk}/again/", follow=True)
     assert code_of(waiting) != before
-    assert "The old one no longer counts" in text(answer)
+    assert "You asked for a new code for" in text(answer)
     assert "replaced by a newer code" in text(answer)
 
 

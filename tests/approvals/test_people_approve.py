@@ -64,7 +64,7 @@ def test_the_phone_shows_what_the_page_shows(
         code_of(approval),
         "Block lamp hall everywhere",
         "Olu Operator",
-        approval.intent_hash,
+        f"{approval.intent_hash[:8]}…{approval.intent_hash[-8:]}",
     ):
         assert shown in page
 

@@ -7,16 +7,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 from approvals import clock, withdraw
 from approvals.models import Ask
 from approvals.perform import Refused
-from audit import human
+from audit import human, search, sequencer
 from audit.actor import SYSTEM, Actor
+from audit.ledger.query import EventQuery
 from tests.approvals.asking import actions, ask, code_of, fresh
 from tests.approvals.conftest import forget_issuer
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones, known
+from tests.audit.browsing import browser_of, text_of
+from tests.audit.factories import ADA
 from tests.identity.trail import events
 
 type Work = Callable[..., None]
@@ -146,3 +150,43 @@ def test_a_rejection_from_before_this_push_proves_nothing(
     forget_issuer()
     work()
     assert (fresh(approval).inferred, lamps.held) == (True, ["hall"])
+
+
+def test_the_reason_typed_on_the_phone_is_on_the_event_the_page_and_in_search(
+    lamps: Lamps, phones: Phones, olu: Actor, work: Work
+) -> None:
+    known("member2", "operator", on_call=1)  # whose phone no other test answers
+    approval = ask(olu, reason="burns too bright")
+    work()
+    phones.answer("member2", code_of(approval), "deny", reason="Needed by the sales team")
+    work()
+    [said] = events("approval.denied")
+    assert said["reason"] == "Needed by the sales team"
+    page = text_of(browser_of(ADA).get(reverse("approval", args=[approval.pk])))
+    assert "Needed by the sales team" in page and "burns too bright" in page
+    sequencer.run_once()
+    found = search.page(EventQuery.parse({"q": ["sales"]})).rows
+    assert "approval.denied" in {row.action for row in found}
+
+
+def test_a_reason_is_never_taken_from_an_entry_that_may_be_of_another_request(
+    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, work: Work
+) -> None:
+    both = [ask(olu, "lamp.allow"), ask(olu)]
+    work()
+    for approval in both:
+        phones.answer("operator2", code_of(approval), "deny", reason=f"of {approval.verb}")
+    work()
+    assert {event["reason"] for event in events("approval.denied")} == {""}
+
+
+def test_the_person_who_denied_says_why_in_the_portal(
+    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, unread_log: None, work: Work
+) -> None:
+    approval = ask(olu)
+    work()
+    phones.answer("operator2", code_of(approval), "deny")
+    work()
+    assert fresh(approval).inferred
+    withdraw.confirm_denial(oona, str(approval.pk), "Needed on Monday")
+    assert events("approval.denied")[-1]["reason"] == "Needed on Monday"

@@ -86,6 +86,15 @@ def test_answers_and_expiries_stay_in_the_history(asker: Asker, browser: Browser
     assert "“not my code”" in text
 
 
+def test_the_newest_open_request_stands_first(asker: Asker, browser: Browser) -> None:
+    phone = Phone(browser, "operator")
+    phone.pick_up()
+    for code in ("11-11-11", "22-22-22"):
+        asker.ask(binding_message=code)
+    codes = re.findall(r'<p class="code">([^<]+)</p>', browser.get(phone.path).text)
+    assert codes == ["22-22-22", "11-11-11"]
+
+
 def test_the_feed_answers_204_until_something_changes(asker: Asker, browser: Browser) -> None:
     phone = Phone(browser, "operator")
     phone.pick_up()
