@@ -52,6 +52,10 @@ def run(effect: Effect) -> None:
     settle(effect, result, attempt)
 
 
+_SETTLED = ("state", "detail", "attempts", "updated", "lease", "due")
+"""What a run writes; what an erasure emptied meanwhile stays empty."""
+
+
 def settle(effect: Effect, result: EffectResult, attempt: int) -> None:
     """Write a step's new state; a final state is an event of its own, in the same transaction.
 
@@ -74,7 +78,7 @@ def settle(effect: Effect, result: EffectResult, attempt: int) -> None:
         if not Effect.objects.select_for_update().filter(pk=effect.pk, lease=lease).first():
             log.warning("effect %s took longer than its lease", effect.kind)
             return
-        effect.save()
+        effect.save(update_fields=_SETTLED)
         if final and before != (effect.state, effect.detail):
             _record(effect, result)
 

@@ -171,7 +171,6 @@ def begin_revocation(account: ConnectedAccount, ctx: CommitContext) -> bool:
     now = clock.now()
     if account.state == State.REVOCATION_PENDING:
         account.turn(State.REVOCATION_PENDING, now, reason=ctx.reason, by=ctx.actor.sub)
-        account.held_by = ""
         deletion.forget(account)
     else:
         restrictions.lay(account, State.REVOCATION_PENDING, reason=ctx.reason, by=ctx.actor.sub)
@@ -261,11 +260,14 @@ def _hold(ctx: CommitContext) -> Committed:
 
 
 def hold_now(account: ConnectedAccount, ctx: CommitContext) -> None:
-    """Put the hold of a request over whatever state an account is in."""
+    """Put the hold of a request on an account; under a revocation, where one is under way, so that
+    taking that back returns to the hold."""
     if account.state != State.REVOCATION_PENDING:
         suspend_now(account, ctx)
         return
-    account.held_by = ctx.approval
+    restrictions.lay_below(
+        account, State.SUSPENDED, reason=ctx.reason, by=ctx.actor.sub, held_by=ctx.approval
+    )
     restrictions.keep(account)
 
 

@@ -112,6 +112,14 @@ def lay(
     _put(account, Layer(state, clock.now(), reason[:200], by, held_by))
 
 
+def lay_below(
+    account: ConnectedAccount, state: State, *, reason: str = "", by: str = "", held_by: str = ""
+) -> None:
+    """Put a state under the one in force (not saved), which returns to it when it is lifted."""
+    below = Layer(state, clock.now(), reason[:200], by, held_by)
+    account.earlier = [*account.earlier, below.as_json()]
+
+
 def lift(account: ConnectedAccount) -> None:
     """Return to the state that the one in force covers (not saved)."""
     *below, top = list(_earlier(account)) or [Layer(State.CONNECTED, account.watched_since)]
@@ -129,11 +137,9 @@ def lift_suspensions(account: ConnectedAccount, *, of: str | None) -> None:
 
 def lift_hold(account: ConnectedAccount, approval: str) -> bool:
     """End the hold of one request, wherever it lies; False where it holds nothing (not saved)."""
-    if account.held_by == approval and account.state == State.SUSPENDED:
+    if account.held_by == approval:
         lift(account)
         return True
-    if account.held_by == approval:  # it lay on a revocation that stays
-        account.held_by = ""
     kept = [one for one in _earlier(account) if one.held_by != approval]
     lifted = len(kept) != len(account.earlier)
     account.earlier = [one.as_json() for one in kept]
@@ -151,8 +157,9 @@ def waits(account: ConnectedAccount) -> bool:
 
     A revocation that is taken back returns to the hold below it, so that one need not wait.
     """
-    ends = layers(account) if account.state == State.SUSPENDED else [current(account)]
-    held = {one.held_by for one in ends} - {""}
+    if account.state != State.SUSPENDED:
+        return False
+    held = {one.held_by for one in layers(account)} - {""}
     return bool(held) and Approval.objects.filter(pk__in=held, status=Status.PENDING).exists()
 
 

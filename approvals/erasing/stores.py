@@ -80,6 +80,12 @@ def _count_requests(whose: Whose) -> int:
     )
 
 
+_EMPTIED = (
+    *("params", "reason", "intent", "sentence", "outcome_detail", "target_name"),
+    *("requester", "requester_sub"),
+)
+
+
 def _erase_requests(whose: Whose) -> int:
     """What the person asked for is emptied; everywhere else only they are taken out."""
     own, whole = list(_requested(whose)), steps.sealed_now()
@@ -89,7 +95,7 @@ def _erase_requests(whose: Whose) -> int:
         approval.outcome_detail, approval.target_name = "", MARK
         approval.requester = _nobody(approval.requester)
         approval.requester_sub = MARK
-        approval.save()
+        approval.save(update_fields=_EMPTIED)
     _answered(whose)
     Effect.objects.filter(operation__in=[a.operation for a in own]).update(detail="")
     gone, _ = LegalHold.objects.filter(subject=whose.key).exclude(lifted_at=None).delete()
@@ -147,7 +153,7 @@ def _erase_people(whose: Whose) -> int:
             continue
         person.sub, person.name, person.email = nameless, NAME, ""
         person.roles, person.phone, person.last_asked = [], None, None
-        person.save()
+        person.save(update_fields=["sub", "name", "email", "roles", "phone", "last_asked"])
     return len(found)
 
 

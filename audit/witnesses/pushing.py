@@ -127,4 +127,4 @@ def _note_failure(row: WitnessState, state: WitnessState.State, detail: str, now
     row.state, row.detail, row.failures = state, detail[:500], row.failures + 1
     wait = min(_FIRST_WAIT_S * 2 ** min(row.failures - 1, 6), _LONGEST_WAIT_S)
     row.due = now + timedelta(seconds=wait)
-    row.save()
+    row.save(update_fields=["since", "state", "detail", "failures", "due"])

@@ -31,6 +31,7 @@ def person(who: str, *, via: str = "web") -> Actor:
 def decide(who: str, verb: str, account: ConnectedAccount, **more: Any) -> Performed:
     """Take a decision about an account, or ask for what it needs."""
     target = Target("connection", str(account.pk))
+    more.setdefault("reason", "for a test")
     return perform(person(who), f"connection.{verb}", target, **more)
 
 

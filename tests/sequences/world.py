@@ -1,0 +1,288 @@
+"""A person's accounts in the product and in the model, taken through the same random decisions."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from approvals import closing, locking
+from approvals.models import Approval, Person, Status
+from approvals.perform import Performed, Refused, perform
+from audit.actor import Actor, Target
+from audit.clock import uuid7
+from auth0_client.my_account import ConnectedAccount as Told
+from connections import arrival, drift, observed
+from connections.just_in_time import waking
+from connections.models import ConnectedAccount
+from connections.refusals import TokenRefusal
+from tests.sequences.model import Account, Model
+
+ADMINS = ("first", "second")
+START = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+class Time:
+    """The clock of a sequence, in seconds since its start."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.at)
+
+
+def people() -> None:
+    """Two admins and an operator, once for all sequences."""
+    for name, role in (*((one, "admin") for one in ADMINS), ("operator", "operator")):
+        _know(name, role)
+
+
+def _know(name: str, *roles: str) -> None:
+    Person.objects.update_or_create(
+        iss=settings.ENV.issuer,
+        sub=name,
+        defaults={"name": name, "email": f"{name}@x", "roles": list(roles), "updated": START},
+    )
+
+
+class World:
+    """One sequence. `owner` is a member of its own, or an admin with an account."""
+
+    def __init__(self, seed: str) -> None:
+        self.choose, self.time = random.Random(seed), Time()
+        self.owner = ADMINS[1] if self.choose.random() < 0.25 else f"member-{seed}"
+        self.service = f"service-{seed}"
+        if self.owner not in ADMINS:
+            _know(self.owner)
+        self.model = Model(self.owner, set(ADMINS), 0.0)
+        self.ids: dict[str, UUID] = {}
+        self.stale: list[tuple[ConnectedAccount, float, bool]] = []
+        self.steps = self.committed = 0
+        self.told: list[str] = []
+
+    def actor(self, who: str, via: str = "web") -> Actor:
+        roles = {"first": "admin", "second": "admin", "operator": "operator"}.get(who)
+        roles_ = frozenset({roles} if roles else ())
+        return Actor(iss=settings.ENV.issuer, sub=who, roles=roles_, via=via, name=who)
+
+    def run(self, steps: int) -> None:
+        """Take the steps; a difference between product and model is an AssertionError."""
+        self._connect()
+        self._idle("use")
+        for _ in range(steps):
+            self.time.at += 1 + self.choose.randrange(3)
+            self.model.now = self.time.at
+            self.steps += 1
+            work = self.choose.choices(*zip(*self._likely(), strict=True))[0]
+            self.committed += bool(work())
+            self._same()
+
+    def _likely(self) -> list[tuple[Callable[[], bool], int]]:
+        waits = 5 if self.model.requests else 0
+        return [
+            (self._decides, 20),
+            (self._answers, waits * 2),
+            (self._connects_again, 2),
+            (self._appears, 1),
+            (self._reads, 2),
+            (self._compares, 4 if self.stale else 0),
+            (self._broker, 3),
+            (self._sleeps, 0 if self.model.requests else 1),
+            (self._sets, 1),
+            (self._waits, 1),
+        ]  # fmt: skip
+
+    # People
+
+    def _decides(self) -> bool:
+        account = self._any()
+        who = self.choose.choice([*[self.owner] * 4, *ADMINS * 2, "operator"])
+        sensible = ["suspend", "suspend", "revoke"] if account.state == "connected" else ["resume"]
+        verb = self.choose.choice(["suspend", "resume", "revoke", *sensible * 2])
+        if account.asleep(self.time.at) and self.choose.random() < 0.3:
+            who, verb = self.owner, "wake"
+        return self._does(who, verb, account)
+
+    def _does(self, who: str, verb: str, account: Account) -> bool:
+        expected = getattr(self.model, verb)(who, account)
+        key, found = self._performs(who, verb, account)
+        self.told.append(f"{who} {verb} {account.name}: {found}")
+        assert found == expected, f"{found}, and the model says {expected}"
+        if found == "asked":
+            self.model.asked(key, verb, who, account)
+        return found == "done"
+
+    def _performs(self, who: str, verb: str, account: Account) -> tuple[str, str]:
+        target = Target("connection", str(self.ids[account.name]))
+        try:
+            done = perform(self.actor(who), f"connection.{verb}", target, reason=f"by {who}")
+        except Refused as refused:
+            self.told.append(refused.code)
+            return "", "refused"
+        return self._key(done), "asked" if done.approval else "done"
+
+    def _key(self, done: Performed) -> str:
+        return str(done.approval.pk) if done.approval else ""
+
+    def _answers(self) -> bool:
+        key = self.choose.choice(sorted(self.model.requests))
+        yes = self.choose.random() < 0.6
+        with transaction.atomic():
+            approval = locking.locked(key)
+            ask = approval.asks.order_by("-number").first()
+            assert ask is not None
+            person = self.actor(ask.person.sub)
+            if yes:
+                closing.approve(approval, ask, person, signed=True, evidence=())
+            else:
+                closing.deny(approval, ask, person, inferred=False, source="x", now=self.time.now())
+        verb = self.model.requests[key].verb
+        if not yes:
+            self.model.deny(key)
+            self.told.append(f"{verb} denied")
+            return True
+        expected = self.model.approve(key)
+        found = Approval.objects.get(pk=key)
+        self.told.append(f"{verb} approved: {found.outcome} {found.outcome_code}")
+        assert (found.outcome == "approved") == expected, f"the model says {expected}"
+        return expected
+
+    def _broker(self) -> bool:
+        """A gateway asks for a token in the owner's name."""
+        account = self._any()
+        row = self._row(account)
+        usable = row.state == "connected"
+        assert usable == (account.state == "connected")
+        if not usable:
+            return False
+        asleep, by_owner = account.asleep(self.time.at), self.model.wake_by_owner
+        expected = self.model.wake("broker", account) if asleep else "done"
+        try:
+            setting = waking.check_hours(self.service)
+            sleeping = waking.asleep(self.service, setting, [row])
+            waking.wake(self.actor(self.owner), sleeping, "an agent")
+        except TokenRefusal as refusal:
+            self.told.append(f"broker: {refusal.code}")
+            lately = refusal.code == "connection_suspended" and by_owner
+            assert expected == "asked" or lately, f"{refusal.code}, the model says {expected}"
+            if refusal.approval:
+                self.model.asked(str(refusal.approval), "wake", self.owner, account)
+            return False
+        self.told.append("broker: token")
+        assert expected == "done", "a token of what sleeps until its owner approves"
+        observed.count([observed.Seen(self._row(account), "a", "", self.time.now(), None)])
+        account.used = self.time.at
+        return True
+
+    # Auth0
+
+    def _connect(self, name: str = "cac-0") -> None:
+        pk = str(uuid7())
+        told = Told(name, self.service, "offline", ("read",), self.time.now(), None, None)
+        actor = self.actor(self.owner)
+        arrival.seal(actor, pk, told, "")
+        perform(actor, "connection.connect", Target("connection", pk), params={"flow": pk})
+        self.model.connected(name, owner=True)
+        self._learn()
+
+    def _connects_again(self) -> bool:
+        name = self.choose.choice([*self.ids, self._new()])
+        if len(self.ids) >= 4 and name not in self.ids:
+            return False
+        self.told.append(f"owner connects {name}")
+        self._connect(name)
+        return True
+
+    def _appears(self) -> bool:
+        if len(self.ids) >= 4:
+            return False
+        name = self._new()
+        self.told.append(f"{name} appears")
+        drift.appeared(settings.ENV.issuer, self.owner, self._fact(name), "management")
+        self.model.connected(name, owner=False)
+        self._learn()
+        return True
+
+    def _reads(self) -> bool:
+        """A comparison reads a row; it is done with it only later."""
+        account, listed = self._any(), self.choose.random() < 0.6
+        self.stale.append((self._row(account), self.time.at + 0.5, listed))
+        return False
+
+    def _compares(self) -> bool:
+        row, as_of, listed = self.stale.pop(0)
+        account = self.model.accounts[row.auth0_id]
+        seen = (row.seen_at - START).total_seconds()
+        self.told.append(f"comparison of {row.auth0_id}, {'listed' if listed else 'not listed'}")
+        if listed:
+            moment = START + timedelta(seconds=as_of)
+            drift.still_there(row, self._fact(row.auth0_id, "more"), moment)
+            self.model.listed(account, as_of)
+        else:
+            drift.vanished(row, "not listed")
+            self.model.vanished(account, seen)
+        return True
+
+    def _fact(self, name: str, *scopes: str) -> drift.Fact:
+        return drift.Fact(name, self.service, ("read", *scopes), None, None)
+
+    # Time and settings
+
+    def _sleeps(self) -> bool:
+        """Nobody uses anything for eight days, and the owner is asked no more."""
+        self.time.at += 8 * 86_400
+        self.model.now = self.time.at
+        return False
+
+    def _waits(self) -> bool:
+        self.time.at += 12
+        self.model.now = self.time.at
+        return False
+
+    def _sets(self) -> bool:
+        """From now on an owner has to wake idle access."""
+        if self.model.wake_by_owner:
+            return False
+        self._idle("owner")
+        self.model.wake_by_owner = True
+        return True
+
+    def _idle(self, wake: str) -> None:
+        params: dict[str, Any] = {"idle_h": 168, "wake": wake}
+        target = Target("service", self.service)
+        perform(self.actor("first"), "connection.restrict", target, params=params)
+
+    # Both
+
+    def _any(self) -> Account:
+        return self.model.accounts[self.choose.choice(sorted(self.ids))]
+
+    def _new(self) -> str:
+        return f"cac-{len(self.ids)}"
+
+    def _row(self, account: Account) -> ConnectedAccount:
+        return ConnectedAccount.objects.get(pk=self.ids[account.name])
+
+    def _learn(self) -> None:
+        rows = ConnectedAccount.objects.filter(sub=self.owner, connection=self.service)
+        self.ids = {row.auth0_id: row.pk for row in rows}
+
+    def _same(self) -> None:
+        """Product and model say the same of every account and every request."""
+        rows = ConnectedAccount.objects.filter(sub=self.owner, connection=self.service)
+        for row in rows:
+            account = self.model.accounts[row.auth0_id]
+            assert row.state == account.state, f"{row.auth0_id} is {row.state}, not {account.state}"
+            if account.hand:
+                assert row.state_by == account.hand, f"{row.auth0_id} by {row.state_by}"
+            assert row.barred == account.barred, f"{row.auth0_id} barred: {row.barred}"
+        ids = [str(pk) for pk in self.ids.values()]
+        open_ = Approval.objects.filter(target_name__in=ids, status=Status.PENDING)
+        waiting = {str(pk) for pk in open_.values_list("pk", flat=True)}
+        assert waiting == set(self.model.requests), "other requests wait"
