@@ -78,6 +78,17 @@ def title(kind: str, name: str) -> str:
     return f"agent {display.short(name)}"
 
 
+def titles(freezes: Iterable[Freeze]) -> dict[tuple[str, str], str]:
+    """`title` of each by kind and name; people are read together."""
+    listed = [(one.kind, one.name) for one in freezes]
+    subs = [name for kind, name in listed if kind == FrozenKind.PERSON]
+    people = {one.sub: str(one) for one in Person.objects.filter(sub__in=subs)}
+    return {
+        (kind, name): people.get(name, name) if kind == FrozenKind.PERSON else title(kind, name)
+        for kind, name in listed
+    }
+
+
 def suggestions() -> dict[str, list[tuple[str, str]]]:
     """What there is to freeze, as `(name, words)`, for the form."""
     agents = Use.objects.exclude(agent="").values_list("agent", flat=True).distinct()

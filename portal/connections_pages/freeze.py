@@ -41,13 +41,15 @@ def _page(request: HttpRequest, given: dict[str, str], *, status: int = 200) -> 
             status=Status.PENDING, target_kind__in=_KINDS, verb__endswith=".unfreeze"
         )
     }
+    freezes = list(Freeze.objects.all())
+    titles = freezing.titles(freezes)
     rows = [
         {
             "freeze": freeze,
-            "title": freezing.title(freeze.kind, freeze.name),
+            "title": titles[freeze.kind, freeze.name],
             "asked": waiting.get((freeze.kind, freeze.name)),
         }
-        for freeze in Freeze.objects.all()
+        for freeze in freezes
     ]
     context = {
         "rows": rows,

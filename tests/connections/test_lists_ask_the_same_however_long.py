@@ -16,7 +16,7 @@ from approvals.perform import perform
 from audit.actor import Target
 from connections import manifests
 from connections.manifests import Declaration
-from connections.models import ConnectedAccount, ConnectionSetting, Need, Use
+from connections.models import ConnectedAccount, ConnectionSetting, Freeze, Need, Use
 from tests.connections.campaign import connected, person
 from tests.connections.visitor import Gateway, know, subject
 from tests.support.pages import keep_the_shell, signed_in
@@ -54,6 +54,28 @@ def test_the_list_of_approvals_asks_the_same_however_long(
     ask_for(6)
     many = queries(read)
     assert len(many) == len(few), "\n".join(many)
+
+
+def freeze(*subs: str) -> None:
+    for sub in subs:
+        Freeze.objects.create(kind="person", name=sub, reason="x", by="a", since=clock.now())
+
+
+def test_the_page_of_freezes_asks_the_same_however_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_the_shell(monkeypatch)
+    know("admin", "member1", "member2", "operator")
+    amir = signed_in("admin", "admin")
+    shown: list[str] = []
+
+    def read() -> None:
+        shown[:] = [amir.get("/connections/freeze/").content.decode()]
+
+    freeze(subject("member1"), "auth0|nobody-known")
+    few = queries(read)
+    freeze(subject("member2"), subject("operator"), "auth0|nobody-else")
+    many = queries(read)
+    assert len(many) == len(few), "\n".join(many)
+    assert "Milo Member" in shown[0] and "auth0|nobody-else" in shown[0]
 
 
 def offer_and_need(names: list[str]) -> None:
