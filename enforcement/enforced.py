@@ -122,7 +122,7 @@ def _undecided(instance: Instance, step: Effect | None, listed: _Listed) -> At:
         words = f"{code.capitalize()} at the gateway itself, not by this portal{said}"
         return At(instance, "none", code, words, listed.at)
     words = "No decision: the gateway's own policy applies."
-    return At(instance, "none", "none", words, listed.at)
+    return At(instance, "none", "none", words)
 
 
 def _past(wanted: str) -> str:

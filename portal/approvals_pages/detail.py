@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from approvals import answering, turns, withdraw
+from approvals import answering, clock, turns, withdraw
 from approvals.models import Approval, Ask, AskState, Effect, Notice, NoticeState, Status
 from audit.actor import Actor
 from portal.approvals_pages import words
@@ -65,7 +65,8 @@ class Detail:
     def waiting(self) -> bool:
         """Whether a code on a phone still counts."""
         pending = self.approval.status == Status.PENDING
-        return pending and self.ask is not None and self.ask.state in _OPEN
+        open_ = pending and self.ask is not None and self.ask.state in _OPEN
+        return open_ and self.ask is not None and not words.is_over(self.ask)
 
     @property
     def on_phone(self) -> bool:
@@ -93,10 +94,11 @@ def version_of(approval: Approval) -> str:
     """Changes whenever the page would look different; three queries."""
     columns = ("number", "state", "detail", "expires_at", "answers")
     asks = approval.asks.order_by("number").values_list(*columns)
+    over = [expires_at <= clock.now() for _, _, _, expires_at, _ in asks]
     effects = Effect.objects.filter(operation=approval.operation).order_by("created", "id")
     states = effects.values_list("state", "detail", "attempts")
     seen = (approval.status, approval.outcome, approval.inferred, approval.held, approval.event_id)
-    text = repr((seen, list(asks), list(states)))
+    text = repr((seen, list(asks), over, list(states)))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -135,7 +137,10 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
         phone_url=phone_url(ask.person.sub) if ask and pending else "",
         event_url=event_url,
         can_cancel=pending and withdraw.may_cancel(viewer, approval),
-        can_send_again=pending and ask is not None and withdraw.may_send_again(viewer, approval),
+        can_send_again=pending
+        and ask is not None
+        and not words.is_over(ask)
+        and withdraw.may_send_again(viewer, approval),
         can_confirm=withdraw.may_confirm_denial(viewer, approval),
         live=_is_live(approval, effects),
         version=version_of(approval),

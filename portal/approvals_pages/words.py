@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from approvals import actors, policy, registry, stages, turns
+from approvals import actors, clock, policy, registry, stages, turns
 from approvals.models import Approval, Ask, AskState, Channel, Outcome, Person, Status
 from approvals.registry import Verb
 from audit.actor import Actor
@@ -86,10 +86,17 @@ def standing(approval: Approval, ask: Ask | None, viewer: Actor | None = None) -
         return Standing("info", "users", f"{said} of {needed} approved")
     if turns.waits(ask):
         return _ITS_TURN
+    if is_over(ask):
+        return Standing("info", "clock", "the time is over; being closed")
     if ask.state == AskState.STARTING:
         return Standing("info", "send", "sending the request")
     name = whose(person_name(ask.person, viewer))
     return Standing("info", "circle-dashed", f"waiting for {name} {awaited(ask)}")
+
+
+def is_over(ask: Ask) -> bool:
+    """Whether the time to answer is over, while the request is yet to be closed."""
+    return not turns.waits(ask) and clock.now() >= ask.expires_at
 
 
 def shown_ask(asks: Sequence[Ask], viewer: Actor) -> Ask | None:

@@ -101,8 +101,12 @@ def _text(raw: bytes) -> str:
         return base64.b64encode(raw).decode()
 
 
+def _listed(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def _claims(claims: dict[str, Any]) -> list[tuple[str, str]]:
-    said = [(label, str(claims[name])) for name, label in _NAMED.items() if name in claims]
+    said = [(label, _listed(claims[name])) for name, label in _NAMED.items() if name in claims]
     for name, label in _TIMES.items():
         value = claims.get(name)
         if isinstance(value, int) and 0 < value < 2**33:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from approvals import clock
 from approvals.models import Person
 from approvals.perform import Refused, perform
 from audit.actor import Actor, Target
@@ -19,9 +23,15 @@ from connections.access.actions import is_own
 from connections.lookup import SEES_ALL
 from connections.models import AccessState, AppAccess, Schedule
 from portal.identity.current import actor
+from portal.identity.models import CommandLineSignIn
 from portal.ops.refused import tell
 
 PAGE = 100
+_READ_KEY = "connections.access.read."
+_KEPT_S = 24 * 3600
+_BUSY_KEY = "connections.access.busy."
+_BUSY_S = 10
+"""One person has Auth0 asked once in so many seconds at most."""
 
 
 @never_cache
@@ -48,9 +58,39 @@ def applications(request: HttpRequest) -> HttpResponse:
         "wanted": wanted,
         "export_query": urlencode({"what": listing.WHAT} | ({"q": wanted} if wanted else {})),
         "hidden": [("all", "1")],
-        "schedule": Schedule.objects.filter(name=reading.APPLICATIONS).first(),
+        **_read(me, everybody=everybody),
     }
     return render(request, "connections/applications.html", context)
+
+
+def _read(me: Actor, *, everybody: bool) -> dict[str, Any]:
+    """When Auth0's list was read, and a command line's sign-in that it cannot have yet."""
+    schedule = Schedule.objects.filter(name=reading.APPLICATIONS).first()
+    at = schedule.finished if schedule else None
+    if not everybody:
+        own: datetime | None = cache.get(_READ_KEY + me.key)
+        at = max(filter(None, (at, own)), default=None)
+    signed_in = CommandLineSignIn.objects.filter(iss=me.iss, sub=me.sub).first()
+    later = signed_in and (at is None or signed_in.auth_time > at)
+    return {
+        "read_at": at,
+        "read_detail": schedule.detail if schedule else "",
+        "newer_sign_in": signed_in.auth_time if signed_in and later and not everybody else None,
+    }
+
+
+@require_POST
+def read_again(request: HttpRequest) -> HttpResponse:
+    """Ask Auth0 now for one's own consents and refresh tokens."""
+    me, now = actor(request), clock.now()
+    if not cache.add(_BUSY_KEY + me.key, True, _BUSY_S):
+        messages.error(request, f"Auth0 was asked less than {_BUSY_S} seconds ago. Try again soon.")
+    elif reading.one_person(me.iss, me.sub):
+        cache.set(_READ_KEY + me.key, now, _KEPT_S)
+        messages.success(request, f"You had Auth0’s list of {me.name or me.email} read.")
+    else:
+        messages.error(request, "Auth0’s list could not be read. Try again in a minute.")
+    return redirect("connections:applications")
 
 
 def _may(me: Actor, row: AppAccess) -> bool:

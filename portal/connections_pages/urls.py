@@ -46,6 +46,7 @@ urlpatterns = [
     path("connections/allow/", beyond.require_allow, name="require-allow"),
     path("connections/scopes/<str:connection>/", beyond.configure, name="scope-rules"),
     path("connections/access/", access.applications, name="applications"),
+    path("connections/access/read/", access.read_again, name="access-read"),
     path("connections/access/<uuid:access_id>/revoke/", access.revoke, name="access-revoke"),
     path("connections/inventory/", inventory.inventory, name="inventory"),
     path("connections/inventory/changes/", changes.changes, name="changes"),

@@ -17,8 +17,12 @@ _STORY = 30
 _TONES = {"success": "ok", "failure": "bad", "denied": "bad", "expired": "warn", "pending": ""}
 
 
-def context(kind: str, name: str, person: Actor, form: decide.DecideForm | None) -> dict[str, Any]:
-    """Everything the page shows."""
+def context(
+    kind: str, name: str, person: Actor, form: decide.DecideForm | None, severity_chosen: str = ""
+) -> dict[str, Any]:
+    """Everything the page shows; the buttons are for the severity that was chosen."""
+    if form is not None:
+        severity_chosen = str(form["severity"].value() or "")
     states = enforced.everywhere(kind, name)
     found = severity.found(kind, name)
     target = Target(kind, name)
@@ -41,7 +45,7 @@ def context(kind: str, name: str, person: Actor, form: decide.DecideForm | None)
         "rows": list(Asset.objects.filter(kind=kind, name=name).order_by("instance")),
         "approvals": pending(kind, name),
         "needs": actions.needs(target) if kind == "mcp" else [],
-        "acts": decide.acts(kind, name, states, person),
+        "acts": decide.acts(kind, name, states, person, severity_chosen),
         "form": form,
         "raised": decide.raised(found),
         "scopes": decide.scopes(),

@@ -12,7 +12,7 @@ from django.conf import settings
 from approvals import breakglass, policy, registry
 from approvals.perform import Refused
 from audit.actor import Actor, Target
-from audit.ledger.vocabulary import SEVERITIES, severity_rank
+from audit.ledger.vocabulary import SEVERITIES, gravest, severity_rank
 from enforcement import instances
 from enforcement.enforced import At
 from portal.web.times import duration
@@ -56,10 +56,12 @@ class DecideForm(forms.Form):
         return data
 
 
-def acts(kind: str, name: str, states: Sequence[At], person: Actor) -> list[Act]:
-    """The acts that would change something; empty for people who may only read."""
-    target = Target(kind, name)
-    found = [_act(f"{kind}.{act}", act, target, person) for act in _sensible(states)]
+def acts(
+    kind: str, name: str, states: Sequence[At], person: Actor, severity: str = ""
+) -> list[Act]:
+    """The acts that would change something, as the policy takes them at a raised `severity`."""
+    target, raised_to = Target(kind, name), severity if severity in SEVERITIES else ""
+    found = [_act(f"{kind}.{act}", act, target, person, raised_to) for act in _sensible(states)]
     return [act for act in found if act is not None]
 
 
@@ -79,12 +81,13 @@ def _sensible(states: Sequence[At]) -> list[str]:
     return found
 
 
-def _act(verb_name: str, act: str, target: Target, person: Actor) -> Act | None:
+def _act(verb_name: str, act: str, target: Target, person: Actor, raised_to: str) -> Act | None:
     verb = registry.get(verb_name)
     if breakglass.why_not(person, verb):
         return None
     try:
-        rule = policy.decide(person, verb, target, verb.severity(target, {}))
+        severity = gravest(*filter(None, (verb.severity(target, {}), raised_to)))
+        rule = policy.decide(person, verb, target, severity)
     except Refused:
         return None
     if rule.kind == "refuse":

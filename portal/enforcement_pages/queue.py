@@ -118,9 +118,16 @@ def _text(key: str, value: str) -> str:
     return noun(value) if key == "kind" else value.lower() if key == "severity" else value
 
 
-def held() -> list[dict[str, Any]]:
+def _fits(q: str, *texts: str) -> bool:
+    """Whether every word of the search is in one of the texts."""
+    whole = " ".join(texts).casefold()
+    return all(word in whole for word in q.casefold().split())
+
+
+def held(q: str = "") -> list[dict[str, Any]]:
     """What is on hold, longest first, with the request that waits for it if there is one."""
-    rows = list(Asset.objects.exclude(holder="").order_by("held_at"))
+    every = Asset.objects.exclude(holder="").order_by("held_at")
+    rows = [row for row in every if _fits(q, row.kind, row.name, row.hold_reason, row.instance)]
     waiting = {
         str(a.pk): a
         for a in Approval.objects.filter(pk__in=[r.hold_approval for r in rows if r.hold_approval])
@@ -130,6 +137,12 @@ def held() -> list[dict[str, Any]]:
 
 def _pending(approval: Approval | None) -> Approval | None:
     return approval if approval and approval.status == Status.PENDING else None
+
+
+def matching(rows: list[dict[str, Any]], q: str) -> list[dict[str, Any]]:
+    """Those of `decided` that the search fits."""
+    reasons = ((row, row["asset"].reason if row.get("asset") else row["reason"]) for row in rows)
+    return [row for row, why in reasons if _fits(q, row["kind"], row["name"], row["where"], why)]
 
 
 def decided(decision: Decision) -> list[dict[str, Any]]:

@@ -49,18 +49,23 @@ def index(request: HttpRequest) -> HttpResponse:
         "page": page,
         "older_url": by.url(page=str(page.next_page_number())) if page.has_next() else "",
         "newer_url": by.url(page=str(page.previous_page_number())) if page.has_previous() else "",
-        "held": queue.held() if by.list == "held" else [],
-        "decided": _decided(by.list),
+        "held": queue.held(by.q) if by.list == "held" else [],
+        "this_list": [("list", by.list)],
+        "decided": _decided(by.list, by.q),
         "waiting": queue.unfinished(),
         "may_decide": "operator" in actor(request).roles,
         "here": request.get_full_path(),
     }
-    return render(request, "enforcement/index.html", context)
+    held = by.list == "held" and request.headers.get("HX-Request")
+    name = "enforcement/_held.html#list" if held else "enforcement/index.html"
+    answer = render(request, name, context)
+    patch_vary_headers(answer, ["HX-Request"])
+    return answer
 
 
-def _decided(name: str) -> list[dict[str, object]]:
+def _decided(name: str, q: str) -> list[dict[str, object]]:
     wanted = {"blocked": Decision.BLOCK, "allowed": Decision.ALLOW}.get(name)
-    return queue.decided(wanted) if wanted else []
+    return queue.matching(queue.decided(wanted), q) if wanted else []
 
 
 @require_safe
@@ -83,9 +88,12 @@ def asset(request: HttpRequest, kind: str, name: str) -> HttpResponse:
     """One thing: how it stands at each gateway, why, its story; a POST decides about it."""
     if request.method == "POST":
         return _decide(request, kind, name)
-    context = asset_page.context(kind, name, actor(request), None)
+    chosen = request.GET.get("severity", "")
+    context = asset_page.context(kind, name, actor(request), None, chosen)
     template = "enforcement/asset.html"
-    if request.headers.get("HX-Request"):
+    if request.headers.get("HX-Target") == "acts":
+        template = "enforcement/_decide.html#acts"
+    elif request.headers.get("HX-Request"):
         template += "#state"
     answer = render(request, template, context)
     patch_vary_headers(answer, ["HX-Request"])

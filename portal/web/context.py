@@ -161,7 +161,7 @@ def _banners(person: User | None, counts: Counts) -> list[dict[str, str]]:
             {
                 "level": "hold",
                 "text": f"{things} on hold because nobody decided.",
-                "url": "/enforcement/",
+                "url": "/enforcement/?list=held",
                 "action": "Decide" if "operator" in person.roles else "Look",
             }
         )

@@ -32,7 +32,7 @@ _BY_ROLE: tuple[tuple[str, str, Part], ...] = (
 
 def home(me: Actor) -> Home:
     """Home of this person."""
-    parts = [_safely("Approvals", _waiting, me)]
+    parts = [_safely("Approvals", waiting, me)]
     parts += [_safely(title, part, me) for role, title, part in _BY_ROLE if role in me.roles]
     parts.append(_safely("Your connections", mine, me))
     opening = next((part for part in parts if part.said), Home())
@@ -53,5 +53,6 @@ def _safely(title: str, part: Part, me: Actor) -> Home:
         return Home(panels=[Panel(title, [], "This could not be read just now.", failed=True)])
 
 
-def _waiting(me: Actor) -> Home:
+def waiting(me: Actor) -> Home:
+    """What waits for this person's answer; the part of home that moves."""
     return Home(for_me=inbox.inbox(me).for_me)

@@ -9,6 +9,8 @@ from enforcement.models import Asset, Finding, FindingStatus
 from portal.web.home_audit import latest, pending
 from portal.web.home_panels import MOST, Home, Line, Panel, Tile
 
+_HOLDS = "/enforcement/?list=held"
+
 
 def operator(me: Actor) -> Home:
     """Grave findings and holds first: both wait for a person."""
@@ -23,7 +25,12 @@ def operator(me: Actor) -> Home:
                 "/enforcement/",
                 "bad" if open_count else "ok",
             ),
-            Tile(f"{held_count:,}", "on hold", "/enforcement/", "hold" if held_count else ""),
+            Tile(
+                f"{held_count:,}",
+                "on hold",
+                _HOLDS,
+                "hold" if held_count else "",
+            ),
             pending(me),
         ],
         panels=[
@@ -38,7 +45,7 @@ def operator(me: Actor) -> Home:
                 "On hold",
                 [_hold(a) for a in held.order_by("-held_at")[:MOST]],
                 "Nothing is on hold.",
-                "/enforcement/",
+                _HOLDS,
                 "All holds",
             ),
             latest(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -22,7 +23,12 @@ def home(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return render(request, "home/welcome.html", {"local": local_tenant.is_local()})
     me = actor(request)
-    return render(request, "home/home.html", {"home": homes.home(me), "me": me})
+    if request.headers.get("HX-Request"):
+        answer = render(request, "home/home.html#waiting", {"home": homes.waiting(me), "me": me})
+    else:
+        answer = render(request, "home/home.html", {"home": homes.home(me), "me": me})
+    patch_vary_headers(answer, ["HX-Request"])
+    return answer
 
 
 @login_not_required

@@ -10,7 +10,7 @@ function tick() {
   for (const node of document.querySelectorAll("[data-expires-at]")) {
     const exact = Math.max((Date.parse(node.dataset.expiresAt) - Date.now()) / 1000, 0);
     const left = Math.ceil(exact);
-    node.querySelector("[data-left]").textContent = clock(left);
+    node.querySelector("[data-left]").textContent = left ? clock(left) : "over";
     node.toggleAttribute("data-low", left < 30);
     const share = Math.min((exact / (Number(node.dataset.total) || 300)) * 100, 100);
     node.querySelector(".arc")?.setAttribute("stroke-dasharray", `${share.toFixed(1)} 100`);

@@ -355,3 +355,21 @@ def test_the_policy_reads_as_sentences(lamps: Lamps) -> None:
     assert "if nobody answers the next on call is asked" in shown
     assert "Block: MCP server, plugin, skill or tool" in shown
     assert "a person’s data or a legal hold" in shown
+
+
+def test_a_request_whose_time_is_over_says_so_and_offers_nothing(waiting: Approval) -> None:
+    Ask.objects.update(expires_at=clock.now())
+    said = text(page(signed_in("operator", "operator"), waiting))
+    assert "the time is over; being closed" in said
+    assert "0:00" not in said and "Send again" not in said
+    assert "must show this same code" not in said
+
+
+def test_a_hold_that_nobody_decided_about_has_a_way_to_decide(
+    waiting: Approval, lamps: Lamps
+) -> None:
+    Approval.objects.update(
+        status="closed", outcome="expired", held=True, target_kind="skill", target_name="x"
+    )
+    answer = page(signed_in("operator2", "operator"), waiting)
+    assert "/enforcement/skill/x/#decide" in answer.content.decode()

@@ -19,6 +19,7 @@ from audit.models import EventRow
 from connections import schedule
 from connections.access import reading
 from connections.models import AccessState, AppAccess, Schedule
+from portal.identity.models import CommandLineSignIn
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.visitor import Visitor, device_token, know, subject
@@ -184,3 +185,25 @@ def test_everybody_is_read_from_where_it_stopped(milos: list[AppAccess]) -> None
     row.refresh_from_db()
     assert (row.after, row.done, row.finished is not None) == (0, row.total, True)
     assert done < row.total
+
+
+def test_an_empty_list_is_no_all_clear_and_is_read_again_on_demand(
+    milos: list[AppAccess], visitor: Visitors
+) -> None:
+    milo = visitor("member2")
+    AppAccess.objects.all().delete()
+    Schedule.objects.update_or_create(
+        name=reading.APPLICATIONS, defaults={"finished": clock.now(), "due": clock.now()}
+    )
+    CommandLineSignIn.objects.create(
+        iss=settings.ENV.issuer,
+        sub=subject("member2"),
+        id_token_digest="0" * 64,
+        auth_time=clock.now(),
+    )
+    page = milo.get("/connections/access/").content.decode()
+    assert "What was granted since then is not in this list." in page
+    assert "A command line signed in as you" in page
+    again = milo.follow(milo.post("/connections/access/read/")).content.decode()
+    assert AppAccess.objects.filter(sub=subject("member2"), kind="refresh_token").exists()
+    assert "Revoke" in again and "A command line signed in as you" not in again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -287,3 +288,53 @@ def test_after_closing_a_finding_one_stays_in_this_room(
     for back in ("https://evil.example/", "//evil.example/", "/enforcement//evil.example/x"):
         answer = olu_web.post(path, {"act": "acknowledge", "back": back})
         assert answer["Location"] == "/enforcement/"
+
+
+def test_the_buttons_follow_the_severity_that_is_chosen(
+    edge: Edge, look: Look, olu_web: Client
+) -> None:
+    edge.scan("notes", severity="LOW")
+    look()
+    page = text(olu_web, "/enforcement/skill/notes/")
+    assert re.search(r'value="block">.*?Block</button>', page)
+    part = olu_web.get(
+        "/enforcement/skill/notes/",
+        {"severity": "HIGH"},
+        HTTP_HX_REQUEST="true",
+        HTTP_HX_TARGET="acts",
+    ).content.decode()
+    assert part.startswith('<div id="acts"') and "Block…</button>" in part
+    assert "Block commits at once" not in part
+
+
+def test_every_list_is_searched(edge: Edge, look: Look, olu_web: Client, do_due: Do) -> None:
+    for name, act in (("weather", "allow"), ("notes", "block")):
+        edge.scan(name, severity="LOW")
+        look()
+        olu_web.post(f"/enforcement/skill/{name}/", {"act": act, "reason": "reviewed"})
+    do_due()
+    assert "skill notes" in text(olu_web, "/enforcement/", list="blocked", q="NOTES")
+    missed = text(olu_web, "/enforcement/", list="blocked", q="weather")
+    assert "Nothing in this list matches" in missed and "skill notes" not in missed
+
+
+def test_what_was_dismissed_is_not_the_highest_open_finding(
+    edge: Edge, look: Look, olu_web: Client
+) -> None:
+    edge.scan("pdf-exfil", severity="HIGH")
+    look()
+    Finding.objects.update(status="dismissed")
+    page = text(olu_web, PAGE)
+    assert "no open finding, counts as high by its latest scan" in page
+
+
+def test_the_field_that_is_wrong_has_the_focus(town: Town, olu_web: Client) -> None:
+    page = olu_web.post(PAGE, {"act": "block", "reason": " "}).content.decode()
+    field = re.search(r'<textarea id="reason"[^>]*>', page)
+    assert field and 'aria-invalid="true"' in field[0] and "autofocus" in field[0]
+
+
+def test_no_decision_has_no_time(town: Town, look: Look, olu_web: Client) -> None:
+    look()
+    row = text(olu_web, PAGE).partition("no decision")[2].partition("</tr>")[0]
+    assert row and "<time" not in row

@@ -48,7 +48,7 @@ NOT_PAGES = {
     "ibom", "review-next", "review-result", "review-close", "review-cancel",
     "review-revoke",
     "withdraw", "wake", "scope-rules", "account-history", "remediation-retry",
-    "access-revoke", "audit-view-count", "audit-sample-json",
+    "access-revoke", "access-read", "audit-view-count", "audit-sample-json",
     "audit-sample-csv", "audit-view-remove", "audit-view-restore",
 }  # fmt: skip
 TEN_MINUTES = timedelta(minutes=10)

@@ -212,3 +212,16 @@ def test_a_short_panel_leaves_no_hole_beside_a_long_one() -> None:
     columns = [[panel.title for panel in column] for column in Home(panels=panels).columns]
     assert columns == [["a", "c"], ["b"]]
     assert Home(panels=panels[:1]).columns == [panels[:1]] and Home().columns == []
+
+
+def test_every_way_to_what_is_on_hold_lands_on_the_holds() -> None:
+    Asset.objects.create(kind="mcp", name="fs", holder="op", held_at=NOON, hold_reason="reads")
+    page = signed_in("operator", "operator").get("/").content.decode()
+    assert page.count('href="/enforcement/?list=held"') == 2
+
+
+def test_what_waits_moves_without_a_reload() -> None:
+    client = signed_in("operator", "operator")
+    assert 'id="home-waiting" hx-get="/"' in client.get("/").content.decode()
+    part = client.get("/", HTTP_HX_REQUEST="true").content.decode()
+    assert part.startswith('<div id="home-waiting"') and "<html" not in part

@@ -277,7 +277,7 @@ def countdown(
         "expires_at": stamp,
         "total": total,
         "left": left,
-        "clock": times.clock(left),
+        "clock": times.clock(left) if left else "over",
         "share": share,
         "form": form,
     }
