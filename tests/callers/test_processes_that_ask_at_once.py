@@ -133,6 +133,6 @@ def test_many_escalations_at_once_are_asked_as_often_as_the_limit_allows(served:
     wanted = ("gist", "notifications", "read:org", "read:project", "admin:org")
     answers = served.at_once(*wanted)
     waiting = [(403, "scope_escalation_pending")] * ASKS_PER_HOUR
-    refused = [(429, "rate_limited")] * (len(wanted) - ASKS_PER_HOUR)
+    refused = [(429, "asked_too_often")] * (len(wanted) - ASKS_PER_HOUR)
     assert codes(answers) == waiting + refused
     assert served.do(Approval.objects.count) == ASKS_PER_HOUR
