@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 
 from audit import clock, verify
 from audit.actor import SYSTEM, Actor
@@ -20,6 +23,7 @@ from audit.record import record
 log = logging.getLogger(__name__)
 
 _REPORT_EVERY_S = 0.5
+_ALIVE_EVERY_S = 15.0
 SILENT = timedelta(minutes=2)
 
 
@@ -54,7 +58,8 @@ def perform(run_id: UUID) -> VerificationRun:
             )
 
     try:
-        report = verify.run(progress=progress)
+        with _alive(run_id):
+            report = verify.run(progress=progress)
     except Exception as error:
         run.state, run.finished = VerificationRun.State.BROKEN, clock.now()
         run.result = {"error": f"{type(error).__name__}: {error}"}
@@ -67,6 +72,30 @@ def perform(run_id: UUID) -> VerificationRun:
         run.save()
         _tell(run, report)
     return run
+
+
+@contextmanager
+def _alive(run_id: UUID) -> Iterator[None]:
+    """Note every few seconds that the verifier lives: a check of the whole log reports nothing."""
+    over = threading.Event()
+
+    def note() -> None:
+        try:
+            while not over.wait(_ALIVE_EVERY_S):
+                with suppress(DatabaseError):  # the next one tries again
+                    VerificationRun.objects.filter(
+                        id=run_id, state=VerificationRun.State.RUNNING
+                    ).update(seen=clock.now())
+        finally:
+            connection.close()
+
+    noting = threading.Thread(target=note, name="verification-alive", daemon=True)
+    noting.start()
+    try:
+        yield
+    finally:
+        over.set()
+        noting.join()
 
 
 def run_due(*, grace: timedelta = timedelta(seconds=2)) -> int:

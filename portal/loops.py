@@ -43,7 +43,16 @@ def loops() -> dict[str, Loop]:
     from approvals import clock
     from approvals.erasing import replay
     from approvals.sweep import ASKING, LETTERS, STEPS, sweep
-    from audit import due, remembered, rounds, sequencer, stamping, thinning, witnesses
+    from audit import (
+        due,
+        remembered,
+        rounds,
+        sequencer,
+        stamping,
+        thinning,
+        verification,
+        witnesses,
+    )
     from connections import letters as owners
     from connections import reachable, reconcile
     from connections.access import reading
@@ -66,6 +75,7 @@ def loops() -> dict[str, Loop]:
         "time": stamping.loop,
         "verifying": rounds.loop,
         "audit-due": repeat(due.run, 1.0),
+        "audit-verify": repeat(verification.run_due, 1.0),
         "thinning": repeat(thinning.run_due, 600.0),
         "erasures": repeat(replay.run_due, 30.0),
         "remembered": repeat(remembered.look, 2.0),

@@ -182,7 +182,8 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
     "verifying": ("audit.rounds.loop", "records", "an alarm when the log does not hold"),
     "witnesses": ("audit.witnesses.pushing.loop", "keeps", "what witnesses signed or said"),
     "time": ("audit.stamping.loop", "keeps", "time tokens about checkpoints"),
-    "audit-due": ("audit.due.run", "records", "verifications and exports that are due"),
+    "audit-due": ("audit.due.run", "records", "exports that are due"),
+    "audit-verify": ("audit.verification.run_due", "records", "verifications that are due"),
     "thinning": ("audit.thinning.run_due", "records", "which old checkpoints go"),
     "erasures": (
         "approvals.erasing.replay.run_due",
