@@ -51,9 +51,7 @@ class SignedOrder:
     def _check_signed(
         self, row: Checkpoint, name: str, signed: datetime, before: Checkpoint | None
     ) -> None:
-        # An earlier version dated none before the one before it.
-        raised = signed < row.created == self._latest
-        if not (signed <= row.created < signed + _SECOND or raised):
+        if not (signed <= row.created < signed + _SECOND or self._was_raised(row, signed)):
             says = f"{name} says it was signed at {rfc3339(row.created)}"
             self._add(row, f"{says}, and its signature says {rfc3339(signed)}")
         if signed > clock.now() + SKEW:
@@ -62,6 +60,13 @@ class SignedOrder:
             ahead = f"checkpoint {before.pk} was signed when the clock showed"
             back = f"{rfc3339(self._signed)}, and {name} after it at {rfc3339(signed)}"
             self._note(row, f"{ahead} {back}")
+
+    def _was_raised(self, row: Checkpoint, signed: datetime) -> bool:
+        """Whether it has the time of an earlier one: a former version dated none before that."""
+        if row.created < signed:
+            return False
+        earlier = Checkpoint.objects.filter(pk__lt=row.pk, created=row.created)
+        return row.created == self._latest or earlier.exists()
 
     def _check_unsigned(self, row: Checkpoint, name: str) -> None:
         if self._latest is not None and row.created < self._latest:

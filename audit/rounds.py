@@ -98,7 +98,7 @@ class Progress:
 class Round:
     """One walk along the log as it is signed at the beginning."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, papers: straycheck.Share, number: int) -> None:
         evidence.forget_read()
         self.began = time.monotonic()
         self.size, self.at = size, 0
@@ -106,7 +106,10 @@ class Round:
         self._leaves = LeafChecker(self.findings)
         self._spans = SpanChecker(self.findings, self._leaves, Memory(), words=False)
         last = Checkpoint.objects.order_by("-id").values_list("id", flat=True).first() or 0
-        self._trees = TreeChecker(self.findings, start=0, size=size, last_checkpoint=last)
+        self._papers = papers
+        self._trees = TreeChecker(
+            self.findings, start=0, size=size, last_checkpoint=last, share=number
+        )
 
     def step(self) -> None:
         """Check the next 256 entries."""
@@ -123,7 +126,8 @@ class Round:
             self._trees.finish,
             lambda: keycheck.check(self.findings),
             lambda: countcheck.check(self.findings),
-            lambda: straycheck.check(self.findings),
+            lambda: straycheck.rows(self.findings),
+            lambda: self._papers.check(self.findings),
             lambda: rowcheck.check(self.findings, pending=True),
             lambda: self._leaves.finish(whole=True),
         )
@@ -176,6 +180,8 @@ class Rounds:
         self._round: Round | None = None
         self._newest: Newest | None = None
         self._doubts: set[tuple[str, int | None]] = set()
+        self._papers = straycheck.Share()
+        self._number = 0
 
     def turn(self, *, budget_s: float = SHARE) -> None:
         """Check for about `budget_s`: what is new first, then the round."""
@@ -187,7 +193,7 @@ class Rounds:
             until = time.monotonic() + budget_s
             self._follow(signed, until)
             if self._round is None and self._due():
-                self._round = Round(signed.size)
+                self._round = Round(signed.size, self._papers, self._number)
             if self._round is not None:
                 self._walk(self._round, until)
             self._tell()
@@ -224,6 +230,8 @@ class Rounds:
 
     def _judge(self, problems: list[Problem]) -> None:
         """Raise the alarm for what was found twice; doubt what was found once."""
+        if not problems:
+            self._number += 1  # a share in which something was found is met again
         found = {(problem.code, problem.index): problem for problem in problems}
         again = [problem for key, problem in found.items() if key in self._doubts]
         self._doubts = set(found)

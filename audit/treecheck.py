@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet, Value
+from django.db.models.functions import Mod
 
 from audit import adoption, heads, keyring
 from audit.heads import SequencerStopped
@@ -27,6 +28,7 @@ from audit.tree import read_tile, stored_size, stored_tiles
 
 _CHUNK = 500
 _SHOWN = 10
+_NEWEST, _SHARE = 100, 1000  # checkpoints in one share
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,22 @@ class TreeChecker:
         root: of the tree so far.
     """
 
-    def __init__(self, findings: Findings, *, start: int, size: int, last_checkpoint: int) -> None:
+    def __init__(
+        self,
+        findings: Findings,
+        *,
+        start: int,
+        size: int,
+        last_checkpoint: int,
+        share: int | None = None,
+    ) -> None:
+        """Begin at `start`.
+
+        Args:
+            share: check the newest checkpoints and this share of the others, by number; None
+                checks all. Each is in one of as many shares as a round needs.
+        """
+        self._share = share
         self._findings = findings
         self._size = size
         self._last_checkpoint = last_checkpoint
@@ -205,13 +222,22 @@ class TreeChecker:
 
     def _checkpoints(self) -> Iterator[Checkpoint]:
         """All checkpoints by size, a few at a time and without a cursor that stays open."""
-        rows = Checkpoint.objects.filter(id__lte=self._last_checkpoint).order_by("size", "id")
+        rows = self._shared().order_by("size", "id")
         some = list(rows[:_CHUNK])
         while some:
             yield from some
             last = some[-1]
             behind = Q(size__gt=last.size) | Q(size=last.size, id__gt=last.pk)
             some = list(rows.filter(behind)[:_CHUNK])
+
+    def _shared(self) -> QuerySet[Checkpoint]:
+        rows = Checkpoint.objects.filter(id__lte=self._last_checkpoint)
+        shares = -(-rows.count() // _SHARE) if self._share is not None else 1
+        if self._share is None or shares == 1:
+            return rows
+        newest = Q(id__gt=self._last_checkpoint - _NEWEST)
+        rows = rows.alias(part=Mod(F("id"), Value(shares)))
+        return rows.filter(newest | Q(part=self._share % shares))
 
     def _signed(self, row: Checkpoint) -> _Expected | None:
         name = f"checkpoint {row.pk}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import close_old_connections
 from django.db.models import Q
@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 
 AGAIN = timedelta(minutes=10)  # a tree that does not grow is cosigned again, so that time is told
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 2, 60
+_APART_S = 3000  # verification takes an hour for wrong
 _STATES = {
     Verdict.BEHIND: WitnessState.State.REFUSES,
     Verdict.CONFLICT: WitnessState.State.CONFLICT,
@@ -104,10 +105,7 @@ def _keep(target: Target, head: Checkpoint, said: Said) -> bool:
         _log.warning("witness %s: %s %s", target.url, said.verdict, said.detail)
         _note_failure(row.get(), _STATES[said.verdict], said.detail, now)
         return False
-    Cosignature.objects.bulk_create(
-        Cosignature(size=head.size, root=head.root, name=one.key.name, line=line, created=now)
-        for line, one in said.lines
-    )
+    _keep_lines(head, said, now)
     row.filter(~Q(state=WitnessState.State.OK)).update(since=now)
     row.update(
         state=WitnessState.State.OK,
@@ -119,6 +117,33 @@ def _keep(target: Target, head: Checkpoint, said: Said) -> bool:
         due=None,
     )
     return True
+
+
+def _keep_lines(head: Checkpoint, said: Said, now: datetime) -> None:
+    """Keep cosignatures, which were verified as they arrived: one of a size and a witness.
+
+    What a witness signs of the same tree later adds nothing to a proof. That it still does is in
+    `WitnessState.seen`.
+    """
+    kept = Cosignature.objects.filter(size=head.size, root=head.root)
+    names = set(kept.values_list("name", flat=True))
+    Cosignature.objects.bulk_create(
+        Cosignature(
+            size=head.size,
+            root=head.root,
+            name=one.key.name,
+            line=line,
+            created=_arrived(one.time, now),
+        )
+        for line, one in said.lines
+        if one.key.name not in names
+    )
+
+
+def _arrived(signed: int, now: datetime) -> datetime:
+    """Now; where our clock and the witness's are an hour apart, one is wrong: when it signed."""
+    apart = abs(now.timestamp() - signed)
+    return now if apart < _APART_S else datetime.fromtimestamp(signed, UTC)
 
 
 def _note_failure(row: WitnessState, state: WitnessState.State, detail: str, now: datetime) -> None:

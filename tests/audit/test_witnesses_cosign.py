@@ -5,17 +5,31 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from http.server import ThreadingHTTPServer
 from inspect import signature
 from pathlib import Path
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from ata.witness import Witness, serve
-from audit import heads, logkey, loglevels, proofs, sequencer, witnesses
+from audit import (
+    clock,
+    heads,
+    keyring,
+    logkey,
+    loglevels,
+    proofs,
+    rounds,
+    sequencer,
+    verify,
+    witnesses,
+)
 from audit.ledger import checkpoint as checkpoints
-from audit.ledger import merkle, note, policy
+from audit.ledger import cosignature, merkle, note, policy
 from audit.ledger.verify import verify_proof_file
 from audit.models import Checkpoint, Cosignature, EventRow, WitnessState
 from audit.record import record_many
@@ -272,3 +286,103 @@ def test_the_newest_head_is_what_is_pushed(
     assert witnesses.push_due() == 1
     newest = heads.newest_checkpoint()
     assert newest is not None and state_of(one).size == newest.size == 257
+
+
+def test_of_one_tree_and_witness_one_cosignature_is_kept_however_often_it_signs(
+    witness: Callable[[str], Somebody],
+    trust: Callable[..., policy.Policy],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trust(witness("one.example/w"), witness("two.example/w"))
+    monkeypatch.setattr("audit.witnesses.pushing.AGAIN", timedelta(0))
+    grow(3)
+    for _ in range(4):
+        assert witnesses.push_due() == 2
+    assert Cosignature.objects.count() == 2
+    assert WitnessState.objects.filter(state=WitnessState.State.OK).count() == 2
+    grow(1)
+    witnesses.push_due()
+    assert Cosignature.objects.count() == 4
+
+
+def test_a_cosignature_that_arrived_when_our_clock_was_wrong_holds(
+    witness: Callable[[str], Somebody],
+    trust: Callable[..., policy.Policy],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trust(witness("one.example/w"))
+    grow(3)
+    now = clock.now()
+    with monkeypatch.context() as wrong:
+        wrong.setattr("audit.clock.now", lambda: now + timedelta(days=365))
+        assert witnesses.push_due() == 1
+    assert verify.run().problems == ()
+
+
+def cosigned(checkpoint: Checkpoint, many: int) -> None:
+    """Cosignatures of one tree by a witness that nobody named."""
+    now = int(clock.now().timestamp())
+    line = cosignature.sign(checkpoint.note, "other.example/w", bytes(32), now).strip()
+    row = {"size": checkpoint.size, "root": checkpoint.root, "name": "other.example/w"}
+    Cosignature.objects.bulk_create(
+        Cosignature(**row, line=line, created=clock.now()) for _ in range(many)
+    )
+
+
+def asked_in_a_round() -> int:
+    """How many questions one round asks the database."""
+    with CaptureQueriesContext(connection) as asked:
+        rounds.Rounds().turn(budget_s=60)
+    return len(asked)
+
+
+def test_a_round_does_not_grow_with_the_cosignatures_that_were_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rounds, "REST", timedelta(0))
+    head = grow(3)
+    cosigned(head, 300)
+    few = asked_in_a_round()
+    cosigned(head, 3000)
+    assert asked_in_a_round() == few
+
+
+def test_a_round_does_not_grow_with_the_checkpoints_that_were_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rounds, "REST", timedelta(0))
+    monkeypatch.setattr("audit.treecheck._SHARE", 10, raising=False)
+    monkeypatch.setattr("audit.treecheck._NEWEST", 5, raising=False)
+    verified: list[int] = []
+    real = keyring.Keyring.verify
+
+    def counted(ring: keyring.Keyring, signed: str | note.Note) -> checkpoints.Checkpoint:
+        verified.append(1)
+        return real(ring, signed)
+
+    for _ in range(60):
+        grow(1)
+    monkeypatch.setattr(keyring.Keyring, "verify", counted)
+    worker = rounds.Rounds()
+    worker.turn(budget_s=60)
+    assert len(verified) <= 20, "a share and the newest"
+    for _ in range(7):
+        worker.turn(budget_s=60)
+    assert len(verified) >= 61, "and each in one round of some"
+
+
+def test_an_old_cosignature_that_does_not_hold_is_met_by_a_round_of_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rounds, "REST", timedelta(0))
+    monkeypatch.setattr("audit.straycheck._SHARE", 4, raising=False)
+    monkeypatch.setattr("audit.straycheck._NEWEST", 2, raising=False)
+    head = grow(3)
+    cosigned(head, 9)
+    Cosignature.objects.create(size=99, root=bytes(32), name="x", line="x", created=clock.now())
+    cosigned(head, 9)
+    assert [p.code for p in verify.run().problems] == ["cosignature"]
+    worker = rounds.Rounds()
+    for _ in range(12):
+        worker.turn(budget_s=60)
+    assert "of a tree that we never signed" in rounds.alarm()
