@@ -274,3 +274,26 @@ def test_a_folder_without_any_component_says_what_to_do(signed_in: Ata, tmp_path
     assert "names no skill and no MCP server" in done.stderr
     assert "ata.manifest.json" in done.stderr
     assert signed_in("manifest", "read", str(tmp_path / "none")).returncode == 1
+
+
+def test_a_declaration_that_gains_something_waits_for_its_approval(
+    signed_in: Ata, portal: StandIn
+) -> None:
+    asked = {"approval_id": "a9", "binding_message": "12-34", "poll_url": "/v1/approvals/a9"}
+    portal.on("PUT", WHERE, Reply(202, asked))
+    portal.on("GET", "/v1/approvals/a9", Reply(200, {"status": "closed", "outcome": "denied"}))
+    declared = signed_in("manifest", "declare", "-", "--new", stdin=json.dumps(GITHUB))
+    assert declared.returncode == 3, declared.stderr
+    [sent] = portal.seen("PUT", WHERE)
+    assert sent.query == {"new": ["true"]}
+    left = signed_in("manifest", "declare", "-", "--no-wait", stdin=json.dumps(GITHUB))
+    assert left.returncode == 0 and "ata approvals wait a9" in left.stdout
+
+
+def test_a_manifest_is_removed_or_its_removal_waits(signed_in: Ata, portal: StandIn) -> None:
+    portal.on("DELETE", WHERE, Reply(200, {"kind": "mcp", "name": "github-mcp", "event_id": "e-2"}))
+    assert "Removed mcp github-mcp." in signed_in("manifest", "remove", "mcp", "github-mcp").stdout
+    portal.on("DELETE", WHERE, Reply(202, {"approval_id": "a9", "poll_url": "/v1/approvals/a9"}))
+    portal.on("GET", "/v1/approvals/a9", Reply(200, {"status": "closed", "outcome": "approved"}))
+    assert signed_in("manifest", "remove", "mcp", "github-mcp").returncode == 0
+    assert portal.seen("GET", "/v1/approvals/a9")
