@@ -6,10 +6,11 @@ revocation and the resumption of it wait for another admin (DESIGN 1.3.2).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import Q
 from pydantic import BaseModel, ConfigDict
 
 from approvals import clock, registry
@@ -55,6 +56,16 @@ def account_of(target: Target) -> ConnectedAccount:
 
 def _locked(target: Target) -> ConnectedAccount:
     return ConnectedAccount.objects.select_for_update().get(pk=account_of(target).pk)
+
+
+def lock_connections(accounts: Iterable[ConnectedAccount]) -> None:
+    """Lock every account of these people at these connections in one order, as one that arrives
+    does, before any of them is locked alone."""
+    wanted = Q(pk__in=())
+    for iss, sub, connection in {(one.iss, one.sub, one.connection) for one in accounts}:
+        wanted |= Q(iss=iss, sub=sub, connection=connection)
+    rows = ConnectedAccount.objects.filter(wanted).select_for_update().order_by("pk")
+    list(rows.values_list("pk", flat=True))
 
 
 def _owns(actor: Actor, target: Target) -> bool:
@@ -225,6 +236,7 @@ def suspend_now(account: ConnectedAccount, ctx: CommitContext) -> None:
 
 
 def _resume(ctx: CommitContext) -> Committed:
+    lock_connections([account_of(ctx.target)])
     account = _locked(ctx.target)
     if account.state != State.SUSPENDED and not can_undo(account):
         raise Refused(
@@ -273,6 +285,7 @@ def hold_now(account: ConnectedAccount, ctx: CommitContext) -> None:
 
 def _release(ctx: CommitContext) -> Committed:
     """Undo exactly what `_hold` did: a suspension by another hand stays."""
+    lock_connections([account_of(ctx.target)])
     account = _locked(ctx.target)
     release_now(account, ctx)
     return _told(account)
@@ -282,17 +295,20 @@ def release_now(account: ConnectedAccount, ctx: CommitContext) -> bool:
     """End the hold of a request, also on what was connected again meanwhile; True where that
     changed how the account stands."""
     before, theirs = account.state_since, lookup.is_owner(ctx.actor, account)
-    for row in (account, *_under_the_same_hold(account, ctx)):
-        restrictions.lift_hold(row, ctx.approval)
+    for row in (account, *_connected_meanwhile(account)):
+        if not restrictions.lift_hold(row, ctx.approval):
+            continue
         restrictions.keep(row)
         if row.state in {State.CONNECTED, State.NEEDS_RECONNECT} and not theirs:
             notices.tell_owner(row, "resumed", ctx.actor, "The revocation was not approved.")
     return account.state_since != before
 
 
-def _under_the_same_hold(account: ConnectedAccount, ctx: CommitContext) -> list[ConnectedAccount]:
+def _connected_meanwhile(account: ConnectedAccount) -> list[ConnectedAccount]:
+    """The person's other accounts of the connection, which may have arrived under the same hold,
+    in force or covered by what was decided since."""
     found = ConnectedAccount.objects.filter(
-        iss=account.iss, sub=account.sub, connection=account.connection, held_by=ctx.approval
+        iss=account.iss, sub=account.sub, connection=account.connection
     ).exclude(pk=account.pk)
     return list(found.select_for_update().order_by("pk"))
 

@@ -163,6 +163,7 @@ def _hold(ctx: CommitContext) -> Committed:
 
 def _release(ctx: CommitContext) -> Committed:
     """Undo exactly what `_hold` did: a suspension by another hand stays."""
+    actions.lock_connections(_accounts(ctx.target, ctx.params))
     parts = []
     for account in _accounts(ctx.target, ctx.params, lock=True):
         if actions.release_now(account, ctx):

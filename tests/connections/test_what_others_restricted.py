@@ -231,6 +231,16 @@ def test_a_denied_request_lets_go_of_what_was_connected_meanwhile(mias: Connecte
     assert (fresh(mias).state, fresh(new).state) == (State.CONNECTED, State.CONNECTED)
 
 
+def test_a_denied_request_lets_go_of_what_was_revoked_meanwhile(mias: ConnectedAccount) -> None:
+    """Seed 1215 of the random decisions: the hold lay under the owner's own revocation."""
+    asked = decide("admin", "revoke", mias)
+    new = arrives("cac_second")
+    decide("member1", "revoke", new)
+    deny(asked, "admin2")
+    decide("member1", "resume", new)
+    assert (fresh(mias).state, fresh(new).state) == (State.CONNECTED, State.CONNECTED)
+
+
 def test_an_own_revocation_bars_nobody(mias: ConnectedAccount) -> None:
     decide("member1", "suspend", mias)
     decide("member1", "revoke", mias)
