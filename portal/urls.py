@@ -18,6 +18,7 @@ urlpatterns = [
     path("", include("portal.connections_pages.urls")),
     path("", include("portal.enforcement_pages.urls")),
     path("v1/docs", docs.docs, name="api-docs"),
+    path("v1/openapi.json", docs.openapi, name="openapi-json"),
     path("v1/", api.urls),
 ]
 

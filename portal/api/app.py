@@ -1,4 +1,4 @@
-"""The API object and its routers. `/v1/docs` and `/v1/openapi.json` are served from it."""
+"""The API object and its routers; `portal.api.docs` serves its document and its page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ api = ContractAPI(
     version="1",
     description="Identity, consent and evidence for AI-agent governance.",
     docs_url=None,
-    openapi_url="/openapi.json",
+    openapi_url=None,  # portal.api.docs serves it, built once
     auth=bearer,
     parser=StrictParser(),
     urls_namespace="v1",

@@ -1,7 +1,13 @@
-"""`/v1/docs`: the OpenAPI document as a page, rendered here so that no script is needed."""
+"""The OpenAPI document: `/v1/openapi.json`, and `/v1/docs` as a page that needs no script.
+
+Anybody may fetch both, so the document is built, written and compressed once a process.
+"""
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import json
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -10,6 +16,8 @@ from typing import Any
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import condition, require_safe
 
 from portal.api.app import api
 
@@ -40,6 +48,46 @@ class Operation:
     fields: tuple[Field, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The OpenAPI document as it is sent: JSON, the same compressed, and its entity tag."""
+
+    body: bytes
+    compressed: bytes
+    tag: str
+
+
+@lru_cache(maxsize=1)
+def document() -> Document:
+    """The document, built once."""
+    body = json.dumps(_schema(), ensure_ascii=False, separators=(",", ":")).encode()
+    tag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
+    return Document(body, gzip.compress(body, mtime=0), tag)
+
+
+@lru_cache(maxsize=1)
+def _schema() -> dict[str, Any]:
+    schema: dict[str, Any] = api.get_openapi_schema()
+    return schema
+
+
+@login_not_required
+@require_safe
+@condition(etag_func=lambda request: document().tag)
+def openapi(request: HttpRequest) -> HttpResponse:
+    """The document; 304 for who has it."""
+    found = document()
+    packed = "gzip" in request.headers.get("Accept-Encoding", "")
+    response = HttpResponse(
+        found.compressed if packed else found.body, content_type="application/json"
+    )
+    if packed:
+        response["Content-Encoding"] = "gzip"
+    patch_vary_headers(response, ("Accept-Encoding",))
+    response["Cache-Control"] = "public, max-age=300"
+    return response
+
+
 @login_not_required
 def docs(request: HttpRequest) -> HttpResponse:
     """Every call with its parameters, grouped as the routers are."""
@@ -53,7 +101,7 @@ def docs(request: HttpRequest) -> HttpResponse:
 @lru_cache(maxsize=1)
 def operations() -> tuple[Operation, ...]:
     """All operations of the OpenAPI document, in the order of the routers."""
-    schema: dict[str, Any] = api.get_openapi_schema()
+    schema = _schema()
     return tuple(
         _operation(schema, path, method, found[method])
         for path, found in schema["paths"].items()
