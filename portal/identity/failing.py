@@ -8,10 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from audit.actor import Actor
-from audit.record import record
 from auth0_client.errors import Auth0Error, TokenRefused, Unavailable
 from outbound.errors import BadAnswer, OutboundError
 from portal.identity.breakglass.opening import open_until
+from portal.identity.strangers import record_stranger
 from portal.ops.request_id import request_id
 from portal.web import remotes
 
@@ -65,9 +65,9 @@ def because_of(error: TokenRefused | Auth0Error | OutboundError) -> SignInRefuse
 
 
 def failed(request: HttpRequest, refused: SignInRefused) -> HttpResponse:
-    """The page, with a reference id that one event repeats."""
+    """The page, with a reference id that one event repeats; without where none was recorded."""
     reference = secrets.token_hex(6)
-    record(
+    recorded = record_stranger(
         Actor(iss="", sub="", via="web", request=request_id(request)),
         "operator.sign_in_failed",
         outcome="failure",
@@ -81,7 +81,8 @@ def failed(request: HttpRequest, refused: SignInRefused) -> HttpResponse:
         {
             "code": refused.code,
             "detail": refused.words,
-            "reference": reference,
+            "reference": reference if recorded else "",
+            "recorded": recorded,
             "break_glass": open_until() is not None,
         },
         status=refused.status,

@@ -86,7 +86,7 @@ class SeenRefusal(models.Model):
     """What was refused lately and is on the trail, so that repetitions are not.
 
     `what` names caller, address and reason, `bucket` whose share of events it counts to; both are
-    HMACs under SECRET_KEY. `bucket` is empty for all strangers together.
+    HMACs under SECRET_KEY. `strangers:0` and so on are the slots of `portal.identity.strangers`.
     """
 
     what = models.CharField(max_length=64, unique=True)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -25,18 +25,17 @@ from audit.actor import Actor, Subject, Target
 from audit.record import record
 from audit.storage import is_failure
 from portal.api.auth import Caller
-from portal.identity import sessions
+from portal.identity import sessions, strangers
 from portal.identity.models import SeenRefusal, SignedInSession, User
+from portal.identity.strangers import MANY
 from portal.ops.refused import Mark, mark_of
 from portal.ops.request_id import request_id
 
 log = logging.getLogger(__name__)
 
 QUIET = sessions.FOLDED_FOR
-STRANGERS: Final = (20, timedelta(minutes=1))
 ONE_PERSON: Final = (30, QUIET)
 """How many events in how long; then one that says that there are more, and silence."""
-MANY: Final = "many"
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS: Final = _SAFE | {"POST", "PUT", "PATCH", "DELETE"}
@@ -164,19 +163,35 @@ def note(found: Refusal) -> bool:
     who = _digest("who", *_whose(found))
     what = _digest(who, found.code, found.reason, found.address)
     if SeenRefusal.objects.filter(what=what, at__gt=now - QUIET).exists():
+        if not found.known:
+            strangers.leave_out()
         return False
-    most, within = ONE_PERSON if found.known else STRANGERS
-    bucket = who if found.known else ""
-    seen = SeenRefusal.objects.filter(bucket=bucket, at__gt=now - within).count()
+    if not found.known:
+        return _note_stranger(found, what, now)
+    most, within = ONE_PERSON
+    seen = SeenRefusal.objects.filter(bucket=who, at__gt=now - within).count()
     with transaction.atomic():
         if seen < most:
-            told = _first(what, bucket, now, QUIET)
+            told = _first(what, who, now, QUIET)
         else:
-            told = _first(_digest(bucket, MANY), f"{MANY}:{bucket}"[:64], now, within)
+            told = _first(_digest(who, MANY), f"{MANY}:{who}"[:64], now, within)
             found = replace(found, code=MANY, reason="", address="")
         if told:
             _record(found, within)
     return told
+
+
+def _note_stranger(found: Refusal, what: str, now: datetime) -> bool:
+    """Within the share of all strangers; what is not recorded is not remembered as recorded."""
+    recorded = strangers.record_stranger(
+        found.actor,
+        "access.refused",
+        outcome="denied",
+        severity="LOW" if found.status in _BENT else "",
+        target=Target("address", found.address) if found.address else None,
+        data=_data(found, QUIET),
+    )
+    return recorded and _first(what, "", now, QUIET)
 
 
 def _whose(found: Refusal) -> tuple[str, ...]:
@@ -199,7 +214,6 @@ def _first(what: str, bucket: str, now: datetime, quiet: timedelta) -> bool:
 
 
 def _record(found: Refusal, within: timedelta) -> None:
-    many = found.code == MANY
     record(
         found.actor,
         "access.refused",
@@ -207,11 +221,15 @@ def _record(found: Refusal, within: timedelta) -> None:
         severity="LOW" if found.status in _BENT else "",
         target=Target("address", found.address) if found.address else None,
         on_behalf_of=found.of,
-        data={
-            "code": found.code,
-            "status": found.status,
-            "at_least": 1,
-            "within_s": int((within if many else QUIET).total_seconds()),
-            **({"reason": found.reason} if found.reason else {}),
-        },
+        data=_data(found, within if found.code == MANY else QUIET),
     )
+
+
+def _data(found: Refusal, within: timedelta) -> dict[str, Any]:
+    return {
+        "code": found.code,
+        "status": found.status,
+        "at_least": 1,
+        "within_s": int(within.total_seconds()),
+        **({"reason": found.reason} if found.reason else {}),
+    }

@@ -320,8 +320,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
     "portal.identity.backchannel": (frozenset({"session.revoked"}), "the issuer ended it"),
     "portal.identity.breakglass.accounts": (frozenset({"breakglass.changed"}), "who may use it"),
     "portal.identity.breakglass.sessions": (frozenset({"breakglass.used"}), "somebody came in"),
-    "portal.identity.breakglass.views": (frozenset({"breakglass.used"}), "somebody tried"),
-    "portal.identity.failing": (frozenset({"operator.sign_in_failed"}), "why nobody came in"),
+    "portal.identity.strangers": (
+        frozenset({"access.refused", "*"}),
+        "what strangers cause: failed sign-ins, tries at break-glass, refusals",
+    ),
     "portal.identity.refusals": (frozenset({"access.refused"}), "what a door refused, folded"),
     "portal.identity.sessions": (
         frozenset({"operator.signed_in", "session.revoked"}),
@@ -498,6 +500,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "drops an erased person's account",
     ),
     "portal.identity.refusals": ("SeenRefusal instance", "which refusals are on the trail already"),
+    "portal.identity.strangers": ("SeenRefusal instance", "slots of a minute, for all strangers"),
     "portal.identity.sessions": (
         "SeenLogoutToken SeenRefusal Session SignedInSession instance",
         "sessions begin, are used and end",

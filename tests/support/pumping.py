@@ -74,7 +74,7 @@ def _one(operator: Any, value: Any, before: str, alphabet: set[str], starts: set
         case codes.ASSERT:
             inside(value[1])
         case _ if operator in _REPEATS:
-            return inside(value[2]) * min(max(value[0], 1), 60)
+            return str(inside(value[2]) * min(max(value[0], 1), 60))
     return ""
 
 

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_http_methods
 
 from audit.actor import Actor, Target
 from audit.ledger import display
-from audit.record import record
 from portal.identity.breakglass import accounts, sessions, trying
 from portal.identity.breakglass.opening import open_until
+from portal.identity.strangers import record_stranger
 from portal.ops.request_id import request_id
 
 _NOT_ACCEPTED = (
@@ -80,7 +80,7 @@ def _page(
 
 
 def _record_failure(request: HttpRequest, name: str, code: str) -> None:
-    record(
+    record_stranger(
         Actor(iss="", sub="", via="web", request=request_id(request)),
         "breakglass.used",
         outcome="failure",

@@ -18,7 +18,7 @@ from approvals import clock
 from audit import actions, human
 from audit.actor import Actor
 from audit.models import Event
-from portal.identity import refusals, sessions
+from portal.identity import refusals, sessions, strangers
 from portal.identity.models import SeenRefusal, SignedInSession
 from tests.approvals.people_of import acting
 from tests.attacks.sign_in.provider import Provider
@@ -134,7 +134,7 @@ def test_who_proves_nothing_and_shows_nothing_leaves_nothing(sent: Callable[[], 
     assert not told()
 
 
-def test_a_crowd_of_strangers_fills_twenty_lines_a_minute_and_one_more() -> None:
+def test_a_crowd_of_strangers_fills_twenty_lines_a_minute() -> None:
     start = clock.now().replace(microsecond=0)
     with time_machine.travel(start, tick=False) as traveller:
 
@@ -147,13 +147,14 @@ def test_a_crowd_of_strangers_fills_twenty_lines_a_minute_and_one_more() -> None
                 )
 
         crowd(60)
-        most, within = refusals.STRANGERS
-        assert [e["data"]["code"] for e in told()] == ["token_refused"] * most + ["many"]
+        most, within = strangers.MOST, strangers.WITHIN
+        assert [e["data"]["code"] for e in told()] == ["token_refused"] * (most - 1) + ["many"]
         assert "more often than is told one by one" in actions.sentence(told()[-1])
         traveller.move_to(start + within)
         crowd(60)
         codes = [e["data"]["code"] for e in told()]
-        assert codes.count("many") == 2 and len(codes) == 2 * (most + 1)
+        assert codes.count("many") == 2 and len(codes) == 2 * most
+        assert [e["data"].get("left_out", 0) for e in told()][most] == 60 - most + 1 + most - 1
 
 
 def test_one_person_fills_thirty_lines_and_one_more_and_hides_nobody_else(mia: Actor) -> None:
