@@ -15,9 +15,11 @@ from functools import partial
 from typing import Any
 
 from celery import bootsteps
+from django.conf import settings
 from django.db import close_old_connections
 
 from audit import idle
+from serving.private_files import keep_private
 
 log = logging.getLogger("portal.loops")
 
@@ -133,6 +135,7 @@ class Loops(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no typ
 
     def __init__(self, worker: Any, **kwargs: Any) -> None:
         super().__init__(worker, **kwargs)
+        keep_private(settings.VAR_DIR)
         self.stop_now = threading.Event()
         self.threads: list[threading.Thread] = []
 

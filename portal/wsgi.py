@@ -2,14 +2,17 @@
 
 import os
 
+from django.conf import settings
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
 from audit import idle, remembered
+from serving.private_files import keep_private
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
+keep_private(settings.VAR_DIR)
 application = get_wsgi_application()
 
 request_started.connect(remembered.watch)

@@ -24,6 +24,7 @@ from typing import IO
 from portal.env import BASE_DIR, Env, env, kept_secret
 from scripts import demo_world
 from scripts.processes import commands, environment_of, is_ready_to_prepare, kept, run_all
+from serving.private_files import keep_private
 
 NEEDED_MB = 200
 """What databases, logs and static files take after the first start, with room to go on."""
@@ -34,6 +35,7 @@ LEAST_MB = 20
 def main() -> None:
     """Set up what is missing, then run until Ctrl-C."""
     started = time.monotonic()
+    keep_private(env.VAR_DIR)
     signal.signal(signal.SIGTERM, _end)  # so that what was started is stopped on the way out
     with only_one(env.VAR_DIR) as killed_before:
         if killed_before:
