@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path, PurePath
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 MAX_FILE = 64 * 1024 * 1024
 """Longest file that is read, in bytes; also of each member of an archive."""
 MAX_MEMBERS = 10_000
+MAX_UNPACKED = 64 * 1024 * 1024
+"""Most bytes that all archives together unpack to."""
+MAX_JSON_PARTS = 500_000
+"""Most values of a file that is read as JSON; entries and openings have far fewer."""
 _PROOF_HEADS = (b"c2sp.org/tlog-proof@", b"index ")
 _ENTRY_SUFFIXES = ("", ".entry", ".json", ".entry.json")
 
@@ -53,16 +57,36 @@ class Pack:
     entries: list[Item] = field(default_factory=list)
     openings: list[Item] = field(default_factory=list)
     bodies: list[Item] = field(default_factory=list)
+    unpacked: int = 0
 
     def add(self, item: Item) -> None:
         """Put a file, or the members of an archive, where they belong."""
         if zipfile.is_zipfile(BytesIO(item.body)):
-            for member in _members(item):
+            for member in self._members(item):
                 self.add(member)
         elif item.body.startswith(_PROOF_HEADS):
             self.proofs.append(item)
         else:
             self._sort_json(item)
+
+    def _members(self, archive: Item) -> Iterator[Item]:
+        """The files of an archive, one after the other.
+
+        Raises:
+            AtaError: usage, when it cannot be unpacked, or to more than MAX_UNPACKED.
+        """
+        try:
+            with zipfile.ZipFile(BytesIO(archive.body)) as opened:
+                members = [one for one in opened.infolist() if not one.is_dir()]
+                self.unpacked += sum(one.file_size for one in members)
+                if len(members) > MAX_MEMBERS or self.unpacked > MAX_UNPACKED:
+                    raise usage_error(
+                        f"{archive.name} unpacks to more than can be verified at once."
+                    )
+                for one in members:
+                    yield Item(f"{archive.name}/{one.filename}", opened.read(one))
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+            raise usage_error(f"{archive.name} cannot be unpacked: {error}.") from error
 
     def evidence(self) -> dict[str, bytes]:
         """Evidence bodies by their hex SHA-256; a final line feed may have been added to one."""
@@ -83,10 +107,11 @@ class Pack:
                 "None of the files is a proof.",
                 "Download one from /v1/audit/events/ID/proof; it ends in .tlog-proof.",
             )
+        entries, openings = _by_stem(self.entries), _by_stem(self.openings)
         pairs = []
         for proof in self.proofs:
-            entry = self._entry_of(proof)
-            pairs.append(Pair(proof, entry, self._openings_of(entry)))
+            entry = self._entry_of(proof, entries)
+            pairs.append(Pair(proof, entry, self._openings_of(entry, openings)))
         return pairs
 
     def _sort_json(self, item: Item) -> None:
@@ -98,11 +123,11 @@ class Pack:
         else:
             self.bodies.append(item)
 
-    def _entry_of(self, proof: Item) -> Item:
+    def _entry_of(self, proof: Item, entries: Mapping[str, list[Item]]) -> Item:
         if len(self.proofs) == len(self.entries) == 1:
             return self.entries[0]
         stem = _stem(proof.name)
-        named = [item for item in self.entries if _stem(item.name) == stem]
+        named = entries.get(stem, [])
         if len(named) == 1:
             return named[0]
         raise usage_error(
@@ -111,10 +136,10 @@ class Pack:
             "/v1/audit/events/ID/entry gives its exact bytes.",
         )
 
-    def _openings_of(self, entry: Item) -> tuple[Opening, ...]:
+    def _openings_of(self, entry: Item, openings: Mapping[str, list[Item]]) -> tuple[Opening, ...]:
         if len(self.openings) == len(self.entries) == 1:
             return _openings(self.openings[0])
-        named = [item for item in self.openings if _stem(item.name) == _stem(entry.name)]
+        named = openings.get(_stem(entry.name), [])
         return _openings(named[0]) if len(named) == 1 else ()
 
 
@@ -171,17 +196,6 @@ def _beside(proof: Path) -> Path | None:
     return next((path for path in candidates if path != proof and path.is_file()), None)
 
 
-def _members(archive: Item) -> list[Item]:
-    try:
-        with zipfile.ZipFile(BytesIO(archive.body)) as opened:
-            members = [one for one in opened.infolist() if not one.is_dir()]
-            if len(members) > MAX_MEMBERS or any(one.file_size > MAX_FILE for one in members):
-                raise usage_error(f"{archive.name} unpacks to more than can be verified at once.")
-            return [Item(f"{archive.name}/{one.filename}", opened.read(one)) for one in members]
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-        raise usage_error(f"{archive.name} cannot be unpacked: {error}.") from error
-
-
 def _openings(item: Item) -> tuple[Opening, ...]:
     from audit.ledger.commitment import Opening
 
@@ -205,10 +219,20 @@ def _openings(item: Item) -> tuple[Opening, ...]:
 
 
 def _json(body: bytes) -> object:
+    """The value; None for what is no JSON, or would take far more memory than it is long."""
+    if sum(body.count(mark) for mark in (b",", b"[", b"{")) > MAX_JSON_PARTS:
+        return None
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
+
+
+def _by_stem(items: Sequence[Item]) -> dict[str, list[Item]]:
+    found: dict[str, list[Item]] = {}
+    for item in items:
+        found.setdefault(_stem(item.name), []).append(item)
+    return found
 
 
 def _stem(name: str) -> str:

@@ -1,0 +1,107 @@
+"""A hostile file of up to 64 MB costs `ata verify` at most 256 MiB and 30 seconds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from audit.ledger import note, pack
+
+MIB: Final = 2**20
+KEY: Final = note.new_key("ata.example/log").vkey
+MOST_KIB: Final = 256 * 1024
+MOST_S: Final = 30
+_MEASURED: Final = (
+    "import resource, subprocess, sys\n"
+    "done = subprocess.run(sys.argv[1:], capture_output=True)\n"
+    "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+    "print(done.returncode, used.ru_maxrss, used.ru_utime + used.ru_stime)\n"
+    "print(done.stderr.decode()[-500:])"
+)
+
+
+def _bomb(into: Path) -> None:
+    with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as made:
+        for number in range(30):
+            made.writestr(f"{number}.json", b"\0" * (64 * MIB))
+
+
+def _nested(into: Path) -> None:
+    inner = BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("a.json", b"\0" * (60 * MIB))
+    with zipfile.ZipFile(into, "w") as made:
+        for number in range(20):
+            made.writestr(f"{number}.zip", inner.getvalue())
+
+
+def _pack_of_zeros(into: Path) -> None:
+    name = f"evidence/{'0' * 64}.assertion"
+    manifest = b'{"schema":"ata.pack.v1"}'
+    members = {pack.MANIFEST: manifest, pack.SIGNATURE: b"x", name: bytes(63 * MIB)}
+    into.write_bytes(pack.archive(members))
+
+
+def _pack_with_a_large_manifest(into: Path) -> None:
+    manifest = b'{"schema":"ata.pack.v1","members":[' + b"[]," * (20 * MIB) + b"[]]}"
+    into.write_bytes(pack.archive({pack.MANIFEST: manifest, pack.SIGNATURE: b"x"}))
+
+
+def _pack_of_many(into: Path) -> None:
+    def heads() -> Iterator[bytes]:
+        for number in range(300_000):
+            members = {pack.event_name(number, "entry"): b""}
+            yield b"".join(islice(pack._pieces(members), 3))
+
+    first = {pack.MANIFEST: b'{"schema":"ata.pack.v1"}', pack.SIGNATURE: b"x"}
+    into.write_bytes(b"".join(islice(pack._pieces(first), 6)) + b"".join(heads()))
+
+
+def _json(into: Path) -> None:
+    into.write_bytes(b'{"openings":[' + b"[]," * (20 * MIB) + b"[]]}")
+
+
+def _many_proofs(into: Path) -> None:
+    with zipfile.ZipFile(into, "w") as made:
+        for number in range(4_990):
+            made.writestr(f"{number}.tlog-proof", b"c2sp.org/tlog-proof@v1\nindex 0\n")
+            made.writestr(f"{number}.entry", b'{"schema":"x","salt":"y"}')
+
+
+FILES: Final[dict[str, Callable[[Path], None]]] = {
+    "30 x 64 MiB packed": _bomb,
+    "archives in an archive": _nested,
+    "a pack of zeros": _pack_of_zeros,
+    "a pack with a manifest of 60 MB": _pack_with_a_large_manifest,
+    "a pack of 300,000 members": _pack_of_many,
+    "60 MB of JSON": _json,
+    "many proofs": _many_proofs,
+}
+
+
+@pytest.mark.parametrize("make", FILES.values(), ids=FILES)
+def test_a_hostile_file_is_refused_within_bounds(
+    make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    path = tmp_path / "hostile.zip"
+    make(path)
+    assert path.stat().st_size < 64 * MIB
+    command = [sys.executable, "-m", "ata", "verify", "--vkey", KEY, str(path)]
+    measured = subprocess.run(
+        [sys.executable, "-c", _MEASURED, *command],
+        capture_output=True, text=True, check=True, env=os.environ | {"HOME": str(tmp_path)},
+    )  # fmt: skip
+    numbers, _, words = measured.stdout.partition("\n")
+    code, memory, seconds = numbers.split()
+    assert "Traceback" not in words and code != "0"
+    assert int(memory) <= MOST_KIB, words
+    assert float(seconds) <= MOST_S, words
