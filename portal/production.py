@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
+from ipaddress import ip_address
+from urllib.parse import parse_qsl, urlsplit
 
 from portal.env import SECRETS, Env, EnvironmentRefused
 
 BREAKGLASS_AT_MOST = timedelta(hours=72)
 """How far ahead the break-glass sign-in may be opened."""
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_SHORTEST, _VARIETY = 32, 10
+_HEX_VARIETY = 6  # of 64 random hex digits, 6 or fewer different ones are one in 10^26
+_LONGEST_PUSH_S = 300
 _OPTIONAL = {"AUTH0_LOG_STREAM_TOKEN", "APPROVAL_WEBHOOK_SECRET", "EVIDENCE_KEY_PREVIOUS"}
 
 
@@ -17,7 +21,14 @@ def refusals(env: Env) -> list[str]:
     """Reasons why this environment may not run as production; empty in embedded mode."""
     if env.PORTAL_ENV != "production":
         return []
-    return [*_missing(env), *_guessable(env), *_addresses(env), *_single_machine(env), *_door(env)]
+    return [
+        *_missing(env),
+        *_guessable(env),
+        *_addresses(env),
+        *_single_machine(env),
+        *_others(env),
+        *_door(env),
+    ]
 
 
 def _missing(env: Env) -> list[str]:
@@ -28,18 +39,28 @@ def _missing(env: Env) -> list[str]:
 
 def _guessable(env: Env) -> list[str]:
     """Whoever guesses SECRET_KEY signs sessions; Django's own measure (check security.W009)."""
-    key = env.SECRET_KEY
+    found, key = [], env.SECRET_KEY
     if key and (len(key) < 50 or len(set(key)) < 5):
-        return ["SECRET_KEY must be long and random: at least 50 characters"]
-    return []
+        found.append("SECRET_KEY must be long and random: at least 50 characters")
+    for name in ("EVIDENCE_KEY", "EVIDENCE_KEY_PREVIOUS"):
+        if (value := env.secret(name)) and len(set(value.lower())) < _HEX_VARIETY:
+            found.append(f"{name} must be random: 32 bytes of a random source, in hex")
+    for name in ("AUTH0_LOG_STREAM_TOKEN", "APPROVAL_WEBHOOK_SECRET"):
+        value = env.secret(name)
+        if value and (len(value) < _SHORTEST or len(set(value)) < _VARIETY):
+            found.append(f"{name} must be long and random: at least {_SHORTEST} characters")
+    return found
 
 
 def _addresses(env: Env) -> list[str]:
     found = []
     for name in ("AUTH0_ISSUER", "PORTAL_URL"):
         parts = urlsplit(getattr(env, name))
-        if getattr(env, name) and (parts.scheme != "https" or parts.hostname in _LOOPBACK):
+        if getattr(env, name) and (parts.scheme != "https" or _is_loopback(parts.hostname)):
             found.append(f"{name} must be an https address that others can reach")
+    portal = urlsplit(env.PORTAL_URL)
+    if portal.path not in ("", "/") or portal.query or portal.fragment or portal.username:
+        found.append("PORTAL_URL must be scheme, host and port alone, without a path")
     if env.AUTH0_ISSUER and not env.AUTH0_ISSUER.endswith("/"):
         found.append("AUTH0_ISSUER must end with a slash, as the iss claim does")
     return found
@@ -63,6 +84,22 @@ def _single_machine(env: Env) -> list[str]:
     return [words for words, applies in unsafe.items() if applies]
 
 
+def _others(env: Env) -> list[str]:
+    """What other services would take, mistake or read on the way."""
+    unsafe = {
+        "AUTH0_API_AUDIENCE and AUTH0_APPROVAL_AUDIENCE must differ: no server accepts tokens of "
+        "approvals": env.AUTH0_API_AUDIENCE == env.AUTH0_APPROVAL_AUDIENCE,
+        f"STEP_UP_EXPIRY_S must be {_LONGEST_PUSH_S} or less: above, Auth0 mails instead of "
+        "pushing": env.STEP_UP_EXPIRY_S > _LONGEST_PUSH_S,
+        "DATABASE_URL must use TLS, except to this machine": _clear_database(env.DATABASE_URL),
+        "CELERY_BROKER_URL must not use the account guest": _is_guest(env.CELERY_BROKER_URL),
+        "LEDGER_WITNESS_URLS must be https addresses": any(
+            urlsplit(url).scheme != "https" for url in env.LEDGER_WITNESS_URLS.split()
+        ),
+    }
+    return [words for words, applies in unsafe.items() if applies]
+
+
 def _door(env: Env) -> list[str]:
     """The break-glass door stands open for hours, by somebody's decision, and never for good."""
     until = env.breakglass_until
@@ -77,6 +114,27 @@ def _door(env: Env) -> list[str]:
     if env.portal_url == env.issuer.rstrip("/"):
         found.append("BREAKGLASS_UNTIL needs a PORTAL_URL that is not AUTH0_ISSUER")
     return found
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host in _LOOPBACK or (host or "").endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _clear_database(url: str) -> bool:
+    parts = urlsplit(url)
+    mode = dict(parse_qsl(parts.query)).get("sslmode", "")
+    local = not parts.hostname or _is_loopback(parts.hostname)
+    return not local and mode in {"disable", "allow"}
+
+
+def _is_guest(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme in {"amqp", "amqps", "pyamqp"} and parts.username in (None, "guest")
 
 
 def _clear_mail(url: str) -> bool:

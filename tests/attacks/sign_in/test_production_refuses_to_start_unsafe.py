@@ -9,6 +9,8 @@ from portal.env import Env, EnvironmentRefused
 from portal.production import refusals, refuse_unsafe
 from tests.attacks.sign_in.production import PRODUCTION
 
+LONG = "0123456789abcdef" * 2
+
 
 def of(**changes: str) -> list[str]:
     """The reasons against a good environment with changes."""
@@ -44,13 +46,38 @@ def test_what_is_left_out_is_named(name: str) -> None:
         ({"MAILER_URL": "console://"}, "MAILER_URL must name"),
         ({"MAILER_URL": "smtp://mail.acme.example?tls=none"}, "MAILER_URL must use TLS"),
         (
-            {"APPROVAL_WEBHOOK_URL": "http://acme.example/", "APPROVAL_WEBHOOK_SECRET": "s"},
+            {"APPROVAL_WEBHOOK_URL": "http://acme.example/", "APPROVAL_WEBHOOK_SECRET": LONG},
             "APPROVAL_WEBHOOK_URL must be an https address",
         ),
         (
             {"APPROVAL_WEBHOOK_URL": "https://acme.example/"},
             "APPROVAL_WEBHOOK_SECRET is not set",
         ),
+        ({"PORTAL_URL": "https://127.0.0.2"}, "PORTAL_URL must be an https address"),
+        ({"PORTAL_URL": "https://portal.acme.example/ata"}, "PORTAL_URL must be scheme, host"),
+        ({"PORTAL_URL": "https://portal.acme.example?x"}, "PORTAL_URL must be scheme, host"),
+        ({"AUTH0_LOG_STREAM_TOKEN": "x"}, "AUTH0_LOG_STREAM_TOKEN must be long and random"),
+        ({"AUTH0_LOG_STREAM_TOKEN": "x" * 64}, "AUTH0_LOG_STREAM_TOKEN must be long and random"),
+        (
+            {"APPROVAL_WEBHOOK_URL": "https://acme.example/", "APPROVAL_WEBHOOK_SECRET": "x"},
+            "APPROVAL_WEBHOOK_SECRET must be long and random",
+        ),
+        ({"EVIDENCE_KEY": "0" * 64}, "EVIDENCE_KEY must be random"),
+        ({"EVIDENCE_KEY_PREVIOUS": "01" * 32}, "EVIDENCE_KEY_PREVIOUS must be random"),
+        ({"STEP_UP_EXPIRY_S": "301"}, "STEP_UP_EXPIRY_S must be 300 or less"),
+        (
+            {"AUTH0_API_AUDIENCE": "https://a/", "AUTH0_APPROVAL_AUDIENCE": "https://a/"},
+            "AUTH0_API_AUDIENCE and AUTH0_APPROVAL_AUDIENCE must differ",
+        ),
+        (
+            {"DATABASE_URL": "postgres://portal:x@db.acme.example/portal?sslmode=disable"},
+            "DATABASE_URL must use TLS",
+        ),
+        (
+            {"CELERY_BROKER_URL": "amqp://guest:guest@far.acme.example"},
+            "CELERY_BROKER_URL must not use the account guest",
+        ),
+        ({"LEDGER_WITNESS_URLS": "https://w.example http://x.example"}, "LEDGER_WITNESS_URLS must"),
         ({"PUSHES_PER_MINUTE": "6"}, "PUSHES_PER_MINUTE must be 5 or less"),
         ({"TENANT_CONTROL_TOKEN": "x"}, "TENANT_CONTROL_TOKEN belongs to the local tenant"),
     ],
