@@ -7,7 +7,7 @@ never counts as an act of the reporter.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,8 +16,9 @@ from uuid import UUID
 from django.db import transaction
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from audit import actions, clock
+from audit import actions, clock, external_names
 from audit.actor import Actor, Subject, Target
+from audit.external_names import Names
 from audit.importing.masking import mask
 from audit.ledger.canonical import EntryError
 from audit.ledger.query import instant
@@ -111,10 +112,10 @@ def report(reporter: Actor, items: Sequence[Any]) -> list[Result]:
         raise ValueError(f"at most {MOST:,} events at a time, not {len(items):,}")
     results: list[Result] = []
     found: list[Prepared] = []
-    recorded_at = clock.now()
+    recorded_at, names = clock.now(), Names()
     for index, item in enumerate(items):
         try:
-            rows = _rows(reporter, item, recorded_at)
+            rows = _rows(reporter, item, recorded_at, names)
         except Refused as refused:
             results.append(
                 Result(index, None, refused.code, refused.detail, f"/{index}{refused.pointer}")
@@ -127,26 +128,27 @@ def report(reporter: Actor, items: Sequence[Any]) -> list[Result]:
     return results
 
 
-def _rows(reporter: Actor, item: Any, recorded_at: datetime) -> Prepared:
+def _rows(reporter: Actor, item: Any, recorded_at: datetime, names: Names) -> Prepared:
     event = _read(item)
     action = _action(event.action)
-    target = event.target
+    clear, committed = names.split(_plain_fields(event))
+    extra = {external_names.FIELD: mask(committed)} if committed else {}
     draft = Draft(
-        actor=_claimed(event.actor, reporter),
+        actor=_claimed(event.actor, clear["actor.iss"], reporter),
         action=action,
         outcome=_one_of(event.outcome, OUTCOMES, "outcome"),
         severity=_one_of(event.severity, SEVERITIES, "severity"),
         source="external",
-        instance=event.instance,
-        target=Target(target.kind, target.name, target.instance) if target else None,
-        on_behalf_of=Subject(**event.on_behalf_of.model_dump()) if event.on_behalf_of else None,
-        connection=event.connection,
-        agent=event.agent,
-        skill=event.skill,
-        operation=event.operation,
+        instance=clear["instance"],
+        target=_target(event.target, clear),
+        on_behalf_of=_subject(event.on_behalf_of, clear["on_behalf_of.iss"]),
+        connection=clear["connection"],
+        agent=clear["agent"],
+        skill=clear["skill"],
         reason=mask(event.reason),
         # Nobody knows what others put in here, so all of it can be erased.
         private=mask(event.data)
+        | extra
         | {"reported_by": {"iss": reporter.iss, "sub": reporter.sub, "name": reporter.name}},
         time=_time(event.time),
     )
@@ -164,9 +166,10 @@ def _read(item: Any) -> Reported:
         first = error.errors()[0]
         pointer = "".join(f"/{part}" for part in first["loc"])
         raise Refused("invalid_event", f"{pointer or 'event'}: {first['msg']}", pointer) from None
-    if "reported_by" in event.data:
-        detail = "data.reported_by is set by this portal; leave it out"
-        raise Refused("invalid_event", detail, "/data/reported_by")
+    for name in ("reported_by", external_names.FIELD):
+        if name in event.data:
+            detail = f"data.{name} is set by this portal; leave it out"
+            raise Refused("invalid_event", detail, f"/data/{name}")
     return event
 
 
@@ -183,11 +186,37 @@ def _action(name: str) -> str:
     return f"external.{name}"
 
 
-def _claimed(someone: Someone | None, reporter: Actor) -> Actor:
+def _plain_fields(event: Reported) -> dict[str, str]:
+    """What would stand in the entry in clear, by names with dots."""
+    target = event.target or Thing()
+    return {
+        "instance": event.instance,
+        "connection": event.connection,
+        "agent": event.agent,
+        "skill": event.skill,
+        "operation": event.operation,
+        "target.kind": target.kind,
+        "target.instance": target.instance,
+        "actor.iss": event.actor.iss if event.actor else "",
+        "on_behalf_of.iss": event.on_behalf_of.iss if event.on_behalf_of else "",
+    }
+
+
+def _target(target: Thing | None, clear: Mapping[str, str]) -> Target | None:
+    if target is None:
+        return None
+    return Target(clear["target.kind"], target.name, clear["target.instance"])
+
+
+def _subject(someone: Someone | None, iss: str) -> Subject | None:
+    return Subject(**someone.model_dump() | {"iss": iss}) if someone else None
+
+
+def _claimed(someone: Someone | None, iss: str, reporter: Actor) -> Actor:
     """The claimed actor: without roles, sign-in or evidence, whoever it is said to be."""
     claimed = someone or Someone()
     return Actor(
-        iss=claimed.iss,
+        iss=iss,
         sub=claimed.sub,
         name=claimed.name,
         email=claimed.email,

@@ -22,6 +22,10 @@ Check it without asking anybody
   3. Or open verify.html from this pack in a browser. It uses no network. If you do not trust this
      copy of it, take one from elsewhere: it is the same file in every pack of one version.
 
+What is not in it
+  A pack about one event has the events of its approval and its operation, 200 at most, and none
+  that others reported. manifest.json says how many that leaves out: about.left_out, and words.
+
 What is in it
   manifest.json manifest.note   what belongs to it, signed
   log/checkpoint                the signed tree that all proofs lead to

@@ -12,7 +12,9 @@ from audit.ledger.pack import MAX_EVENTS
 from audit.ledger.query import EventQuery, InvalidQuery
 
 _STORY = 200
-"""Most events of one approval, or of one operation, that are looked up."""
+"""Most other events of one approval and one operation that go into a pack."""
+_COUNTED = 2_000
+"""So many are counted as left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,8 @@ class Selection:
 
     Attributes:
         ids: in no order.
-        about: how they were chosen, as the manifest says it: `{"event": id}` or `{"filter": bar}`.
+        about: how they were chosen, as the manifest says it: `{"event": id, "left_out": n}` or
+            `{"filter": bar}`.
         words: the same as a sentence.
         more: whether the filter has more events than a pack holds.
         person: `subject_key` of the only person whose values these may be; "" is everybody's.
@@ -42,16 +45,33 @@ def of_event(event: dict[str, Any], *, person: str = "") -> Selection:
         person: `subject_key` of the only person whose events these may be; "" is everybody's.
     """
     id = UUID(event["id"])
-    found = [id]
+    found, reported = [id], 0
     for key in ("approval", "operation"):
         if event[key]:
             query = EventQuery().including(key, event[key])
-            rows = search.page(query, _STORY, person=person).rows
-            found += [row.event for row in rows]
+            if event["source"] != "external":
+                # Versions before let a report name an operation: it belongs to none of ours.
+                reported += _count(query.including("source", "external"), person)
+                query = query.including("source", "external", excluded=True)
+            found += _ids(query, person)
     ids = tuple(dict.fromkeys(found))
-    others = f" With the {len(ids) - 1} other events of the same act." if len(ids) > 1 else ""
+    kept = ids[: _STORY + 1]
+    left_out = len(ids) - len(kept) + reported
+    others = f" With {len(kept) - 1} other events of the same operation." if len(kept) > 1 else ""
+    missing = f" {left_out} events that name it were left out." if left_out else ""
     sentence = actions.sentence(event).rstrip(".")
-    return Selection(ids, {"event": str(id)}, f"{sentence}.{others}", person=person)
+    about = {"event": str(id), "left_out": left_out}
+    return Selection(kept, about, f"{sentence}.{others}{missing}", person=person)
+
+
+def _ids(query: EventQuery, person: str) -> list[UUID]:
+    """Events of a query, the oldest first, and enough of them to see how many are left out."""
+    rows = search.page(query.including("order", "oldest"), _COUNTED, person=person).rows
+    return [row.event for row in rows]
+
+
+def _count(query: EventQuery, person: str) -> int:
+    return len(search.page(query, _COUNTED, person=person).rows)
 
 
 def of_query(query: EventQuery, *, person: str = "") -> Selection:

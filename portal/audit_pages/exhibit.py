@@ -323,7 +323,11 @@ def _story(event: dict[str, Any]) -> list[dict[str, Any]]:
     if not event["operation"]:
         return []
     tones = {"success": "ok", "denied": "bad", "failure": "bad", "expired": "warn"}
-    found = rows_of(event["operation"]).order_by(F("seq").asc(nulls_last=True), "event")[:_STORY]
+    rows = rows_of(event["operation"])
+    if event["source"] != "external":  # reports of versions before belong to no operation of ours
+        rows = rows.exclude(source="external")
+    found = list(rows.order_by(F("seq").asc(nulls_last=True), "event")[: _STORY + 1])
+    left_out = rows.count() - _STORY if len(found) > _STORY else 0
     return [
         {
             "when": row.time,
@@ -333,8 +337,19 @@ def _story(event: dict[str, Any]) -> list[dict[str, Any]]:
             "url": "" if str(row.event) == event["id"] else f"/audit/events/{row.event}/",
             "detail": "this event" if str(row.event) == event["id"] else "",
         }
-        for row in found
-    ]
+        for row in found[:_STORY]
+    ] + ([_left_out(event["operation"], left_out)] if left_out else [])
+
+
+def _left_out(operation: str, count: int) -> dict[str, Any]:
+    return {
+        "when": None,
+        "when_style": "",
+        "text": f"{count:,} more events of this operation",
+        "tone": "",
+        "url": url_of(EventQuery().including("operation", operation)),
+        "detail": "",
+    }
 
 
 def _related(event: dict[str, Any]) -> list[dict[str, str]]:

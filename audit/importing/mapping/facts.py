@@ -15,6 +15,10 @@ from audit.importing.severities import Severity
 DEFENSECLAW: Final = Claim(SYSTEM, name="DefenseClaw")
 
 _CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
+_ID: Final = re.compile(r"[A-Za-z0-9@_][A-Za-z0-9._:/@+#|-]{0,199}")
+_MAIL: Final = re.compile(
+    r"(?:[a-z]+:)?[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
+)
 _REASON: Final = re.compile(r"(?:\A|\s)reason=(.*?)(?=\s[a-z_]+=|\Z)", re.DOTALL)
 
 
@@ -52,8 +56,11 @@ def codes(values: Mapping[str, Any], *columns: str) -> dict[str, Any]:
 
 
 def opaque(text: str) -> str:
-    """An id for a plain field; empty when the text is anything more than that."""
-    return text if len(text) <= 200 and text.isprintable() else ""
+    """An id for a plain field; empty when the text is anything more, such as a person's address.
+
+    The row itself is committed as `raw`, so nothing is lost.
+    """
+    return text if _ID.fullmatch(text) and not _MAIL.fullmatch(text) else ""
 
 
 def reason_of(details: str, parsed: Mapping[str, Any]) -> str:

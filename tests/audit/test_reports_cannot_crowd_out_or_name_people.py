@@ -1,0 +1,118 @@
+"""What others report stays apart from operations of ours, and names nobody in clear."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from audit import external, load, packs, sequencer
+from audit.actor import Actor, Target
+from audit.external_names import FIELD
+from audit.importing.mapping.facts import opaque
+from audit.models import Event, EventRow
+from audit.record import record, record_many
+from portal.audit_pages import exhibit
+from tests.audit.factories import OLU, DraftFactory
+
+pytestmark = pytest.mark.django_db
+
+REPORTER = Actor(iss="https://issuer/", sub="ci", via="api")
+MAIL = "mia.member@example.com"
+
+
+def _reported(**fields: Any) -> dict[str, Any]:
+    (result,) = external.report(REPORTER, [{"action": "deploy.started", **fields}])
+    assert result.id is not None, result.detail
+    return load.load(result.id)
+
+
+def test_a_report_belongs_to_no_operation_of_ours() -> None:
+    event = _reported(operation="op-1")
+    assert event["operation"] == ""
+    assert event["data"][FIELD] == {"operation": "op-1"}
+
+
+@pytest.mark.parametrize("field", ["agent", "skill", "connection", "instance"])
+def test_a_field_that_names_nothing_known_is_committed(field: str) -> None:
+    event = _reported(**{field: MAIL})
+    assert event[field] == "" and event["data"][FIELD] == {field: MAIL}
+    assert all(MAIL.encode() not in bytes(one.entry) for one in Event.objects.all())
+
+
+def test_a_target_or_person_hides_no_name_in_what_stands_in_clear() -> None:
+    target = {"kind": "Mia Member", "name": "x", "instance": MAIL}
+    actor = {"iss": f"mailto:{MAIL}", "sub": "1"}
+    event = _reported(target=target, actor=actor)
+    assert event["target"] == {"kind": "", "name": "x", "instance": ""}
+    assert event["actor"]["iss"] == ""
+    assert set(event["data"][FIELD]) == {"target.kind", "target.instance", "actor.iss"}
+    assert all(b"mia" not in bytes(one.entry).lower() for one in Event.objects.all())
+
+
+def test_a_field_that_names_something_known_stands_in_clear() -> None:
+    record(
+        OLU, "token.refused", target=Target("skill", "pdf-exfil", "edge-1"),
+        agent="claude", connection="github",
+    )  # fmt: skip
+    sequencer.run_once()
+    fields = {"agent": "claude", "connection": "github", "skill": "pdf-exfil", "instance": "edge-1"}
+    event = _reported(**fields)
+    assert {name: event[name] for name in fields} == fields
+    assert FIELD not in event["data"]
+
+
+def test_a_name_that_only_reports_have_is_not_known() -> None:
+    for _ in range(2):
+        assert _reported(agent="made-up")["agent"] == ""
+        sequencer.run_once()
+
+
+@pytest.mark.parametrize("name", ["reported_by", FIELD])
+def test_what_the_portal_says_of_a_report_cannot_be_reported(name: str) -> None:
+    (result,) = external.report(REPORTER, [{"action": "deploy.started", "data": {name: 1}}])
+    assert result.code == "invalid_event"
+
+
+def _operation_with_reports(own: int, reports: int) -> dict[str, Any]:
+    ids = list(record_many(DraftFactory.build(operation="op-1") for _ in range(own)))
+    list(record_many(_of_before() for _ in range(reports)))
+    sequencer.run_once()
+    return load.load(ids[-1])
+
+
+def _of_before() -> Any:
+    """A report as versions before recorded it: with the operation that it names."""
+    return DraftFactory.build(operation="op-1", source="external", action="external.noise.n")
+
+
+def test_reports_take_no_place_in_a_pack_and_are_said_to_be_left_out() -> None:
+    event = _operation_with_reports(own=5, reports=300)
+    selection = packs.of_event(event)
+    own = EventRow.objects.exclude(source="external").filter(operation="op-1")
+    assert set(selection.ids) == set(own.values_list("event", flat=True))
+    assert selection.about == {"event": event["id"], "left_out": 300}
+    assert "300 events that name it were left out" in selection.words
+
+
+def test_an_operation_of_more_events_than_a_pack_takes_says_how_many_are_missing() -> None:
+    event = _operation_with_reports(own=230, reports=0)
+    selection = packs.of_event(event)
+    assert UUID(event["id"]) in selection.ids
+    assert selection.about["left_out"] == 230 - len(selection.ids) == 29
+
+
+def test_the_page_of_an_event_shows_its_own_operation_and_says_what_is_left_out() -> None:
+    event = _operation_with_reports(own=25, reports=50)
+    story = exhibit._story(event)
+    assert len(story) == 21 and story[-1]["text"] == "5 more events of this operation"
+    assert not any("noise" in item["text"] for item in story)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("claude-code", True), ("skill:pdf@1.2", True), (MAIL, False), ("Mia Member", False)],
+)
+def test_an_imported_id_in_clear_is_code_and_no_address(text: str, kept: bool) -> None:
+    assert opaque(text) == (text if kept else "")
