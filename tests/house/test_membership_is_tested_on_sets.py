@@ -34,6 +34,7 @@ BOUNDED: Final[dict[str, str]] = {
     "approvals/policy/changing.py:_locked_out:named": "a group has at most 100 people",
     "ata/evidence_files.py:evidence_packs:packs": "files named on the command line",
     "ata/mcp/credentials.py:_chosen:names": "a manifest has at most 50 connections",
+    "ata/mcp/credentials.py:_check_beyond:names": "a manifest has at most 50 connections",
     "ata/mcp/proxy.py:_pick:wanted": "headers that are passed on, a fixed tuple",
     "audit/adoption.py:problems:told": "adoptions, each made by hand",
     "audit/adoption.py:problems:made": "adoptions, each made by hand",

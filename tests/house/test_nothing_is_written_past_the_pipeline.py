@@ -188,7 +188,14 @@ def test_a_recorder_that_names_its_events_at_run_time_cannot_name_a_decision() -
     decided = {registry.get(name).event for name in registry.names()}
     free = {module for module, (actions, _) in RECORDERS.items() if "*" in actions}
     pipeline = {module for module in free if module.startswith("approvals.")}
-    assert free - pipeline == {"audit.external", "audit.importing.changed", "connections.broker"}
+    assert free - pipeline == {
+        "audit.external",
+        "audit.importing.changed",
+        "connections.broker",
+        "portal.identity.strangers",
+    }
+    strange = {_action(call) for _, call in code.calls("portal.identity.strangers.record_stranger")}
+    assert strange == {"access.refused", "breakglass.used", "operator.sign_in_failed"}
     from audit import external
     from audit.importing import changed
 
