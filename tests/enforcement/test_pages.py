@@ -332,6 +332,7 @@ def test_the_field_that_is_wrong_has_the_focus(town: Town, olu_web: Client) -> N
     page = olu_web.post(PAGE, {"act": "block", "reason": " "}).content.decode()
     field = re.search(r'<textarea id="reason"[^>]*>', page)
     assert field and 'aria-invalid="true"' in field[0] and "autofocus" in field[0]
+    assert 'action="/enforcement/skill/pdf-exfil/"' in page, "a fragment would take the focus away"
 
 
 def test_no_decision_has_no_time(town: Town, look: Look, olu_web: Client) -> None:
