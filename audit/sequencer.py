@@ -263,6 +263,8 @@ def stopped_reason() -> str:
         return str(json.loads(path.read_text())["message"])
     except FileNotFoundError:
         return ""
+    except (ValueError, KeyError, TypeError):
+        return f"{path} is damaged; the worker writes or removes it at its next run"
 
 
 def _raise_alarm(stopped: SequencerStopped) -> None:

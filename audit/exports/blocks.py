@@ -28,7 +28,8 @@ from audit.models import EventRow, ExportBlock, Openings
 from audit.projection import SPAN, lock_rendered
 
 _LABEL: Final = b"ata.export.block.v1"
-_torn: set[int] = set()  # blocks with an event that was altered; told once by each process
+_AGAIN_S = 600.0
+_torn: dict[int, float] = {}  # blocks that could not be packed, and when each process tries again
 _log = logging.getLogger(__name__)
 
 
@@ -48,16 +49,17 @@ def fill(*, budget_s: float = 1.0) -> int:
     present = set(whole)
     for number in reversed(range(complete)):
         first = number * SPAN
-        if first in present or first in _torn:
+        if first in present or _torn.get(first, 0.0) > time.monotonic():
             continue
         if time.monotonic() > until:
             break
         try:
             _fill(first, names)
         except EntryError as error:
-            _torn.add(first)
+            _torn[first] = time.monotonic() + _AGAIN_S
             _log.error("events from %s on are not packed for exports: %s", first, error)
         else:
+            _torn.pop(first, None)
             packed += 1
     return packed
 

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from audit import search, tree, viewing
 from audit.ledger.query import InvalidQuery
+from audit.ledger.rows import safe_cell
 from audit.ledger.sampling import LONGEST_SEED, MOST, SampleError
 from audit.ledger.vocabulary import SEVERITIES
 from audit.models import EventRow
@@ -163,7 +164,7 @@ def _csv(drawn: Drawn) -> bytes:
     writer = csv.writer(text)
     writer.writerow(["drawn", "index", "origin", "tree_size", "root", "seed"])
     named = drawn.sample.draw
-    seed = f"'{named.seed}" if named.seed[0] in "=+-@\t" else named.seed
+    seed = safe_cell(named.seed)
     for number, index in enumerate(drawn.indices, start=1):
         writer.writerow([number, index, drawn.origin, drawn.tree_size, drawn.root.hex(), seed])
     return text.getvalue().encode()

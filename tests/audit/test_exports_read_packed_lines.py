@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 from typing import Any
 
 import pytest
@@ -234,12 +235,17 @@ def test_a_secret_in_a_packed_row_is_masked(trail: None) -> None:
 def test_an_altered_event_keeps_only_its_own_block_from_being_packed(
     trail: None, unguarded: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocks, "_torn", set())
+    monkeypatch.setattr(blocks, "_torn", type(blocks._torn)())
     list(record_many(DraftFactory.build() for _ in range(SPAN)))
     sequencer.run_once()
     torn = Openings.objects.filter(event=EventRow.objects.get(seq=3).event)
+    whole = torn.get().values
     other = Openings.objects.get(event=EventRow.objects.get(seq=4).event)
     torn.update(values=other.values)
     assert blocks.fill(budget_s=60) == 1 and blocks.fill() == 0
     assert set(ExportBlock.objects.values_list("first", flat=True)) == {SPAN}
     assert len(caplog.records) == 1
+    torn.update(values=whole)
+    later = time.monotonic() + 601
+    monkeypatch.setattr("time.monotonic", lambda: later)
+    assert blocks.fill(budget_s=60) == 1, "what was mended is packed some minutes later"

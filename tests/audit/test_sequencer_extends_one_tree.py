@@ -325,3 +325,12 @@ def test_a_lock_is_released_by_its_session_and_the_pool_keeps_it(tmp_path: Path)
     connection.close()
     with own_database(tmp_path):
         in_a_thread(twice)
+
+
+def test_a_damaged_note_of_why_it_stopped_is_a_reason_and_no_error(var_dir: Path) -> None:
+    fill(1)
+    sequencer.run_once()
+    (var_dir / "ledger" / "stopped").write_text("{")
+    assert "is damaged" in sequencer.stopped_reason()
+    sequencer.run_once()
+    assert sequencer.stopped_reason() == ""
