@@ -362,7 +362,7 @@ def test_it_reads_what_operators_and_auditors_read(night: Handed) -> None:
 def test_a_hold_is_taken_and_says_whose_word_it_is(night: Handed) -> None:
     client = inside(night)
     path = "/enforcement/skill/pdf-exfil/"
-    answer = client.post(path, {"act": "hold", "reason": "night"}, HTTP_HOST=HOST)
+    answer = client.post(path, {"act": "hold", "reason": "night", "new": "on"}, HTTP_HOST=HOST)
     assert answer.status_code == 302, answer.content[:500]
     assert Asset.objects.get(name="pdf-exfil").holder
     [event] = events("skill.held")
