@@ -128,7 +128,7 @@ def _as_json(effects: Iterable[Effect]) -> list[dict[str, str]]:
     "/decisions/{operation}",
     summary="The remote steps of a decision, and what each gateway confirmed",
     response=shapes.StepsOut,
-    openapi_extra=contract.may(404),
+    openapi_extra=contract.may(404, 422),
 )
 def steps_of_decision(request: HttpRequest, operation: UUID) -> JsonResponse:
     """Poll this until no step is `pending` or `unknown`. Members see their own decisions."""
