@@ -8,10 +8,10 @@ too slow finds another time there and leaves the row. The worker's loops do this
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import models
 
@@ -35,32 +35,64 @@ STEPS: _Kinds = ((Effect, effects.run),)
 LETTERS: _Kinds = ((Notice, telling.work),)
 
 
+class Lanes(Protocol):
+    """Starts work and does not wait for it, a few pieces at a time for each lane."""
+
+    def has_room(self, lane: str) -> bool:
+        """Whether one more piece of that lane may start now."""
+
+    def full(self) -> set[str]:
+        """Lanes that may start nothing now."""
+
+    def start(self, lane: str, work: Work) -> None:
+        """Start a piece of work, and return at once."""
+
+
 def due_work(now: datetime, kinds: _Kinds) -> list[Work]:
     """Claim what is due and return it as calls, in order of due time within each kind."""
     lease = now + CLAIM
     return [
-        _call(model, pk, handle, lease)
+        _call(model, row.pk, handle, lease)
         for model, handle in kinds
-        for pk in _due(model, now)
-        if _claim(model, pk, now)
+        for row in _due(model, now)
+        if _claim(model, row.pk, now)
     ]
 
 
-def sweep(
-    run: Callable[[Iterable[Work]], None] | None = None, kinds: _Kinds = ASKING + STEPS + LETTERS
-) -> int:
-    """Do all due work of `kinds` once and return how many rows it was.
+def sweep(lanes: Lanes | None = None, kinds: _Kinds = ASKING + STEPS + LETTERS) -> int:
+    """Do all due work of `kinds` once, or start it in `lanes`; returns how many rows it was.
 
-    `run` may spread it over threads. The worker sweeps asking, remote steps and letters
-    apart, so that a slow gateway or mail server never delays a person's answer.
+    The worker sweeps asking, remote steps and letters apart, so that a slow gateway or mail server
+    never delays a person's answer. In lanes, what one gateway has no room for is not claimed, and
+    is looked past: its steps, however many, never stand before those of another gateway.
     """
-    work = due_work(clock.now(), kinds)
-    if run is None:
-        for piece in work:
-            piece()
-    else:
-        run(work)
+    now = clock.now()
+    if lanes is not None:
+        return sum(_start(lanes, model, handle, now) for model, handle in kinds)
+    work = due_work(now, kinds)
+    for piece in work:
+        piece()
     return len(work)
+
+
+def _start(lanes: Lanes, model: _Row, handle: Callable[[Any], None], now: datetime) -> int:
+    """Start what there is room for. Looks again as long as a lane became full: behind its rows
+    may be those of others."""
+    started, full = 0, lanes.full()
+    while True:
+        for row in _due(model, now, full):
+            lane = lane_of(row)
+            if lanes.has_room(lane) and _claim(model, row.pk, now):
+                lanes.start(lane, _call(model, row.pk, handle, now + CLAIM))
+                started += 1
+        before, full = full, full | lanes.full()
+        if full == before or not hasattr(model, "instance"):
+            return started
+
+
+def lane_of(row: models.Model) -> str:
+    """What may be slow together with this row: the gateway of a step, else everything alike."""
+    return str(getattr(row, "instance", ""))
 
 
 def tidy(now: datetime) -> None:
@@ -80,8 +112,11 @@ def _due_rows(model: _Row) -> Compiled[Any, [datetime]]:
     return due
 
 
-def _due(model: _Row, now: datetime) -> list[Any]:
-    return [row.pk for row in _due_rows(model)(now)]
+def _due(model: _Row, now: datetime, full: Collection[str] = ()) -> list[Any]:
+    if full and hasattr(model, "instance"):
+        rows = model._default_manager.filter(leases.free(now)).exclude(instance__in=full)
+        return list(rows.order_by("due", "pk")[:_BATCH])
+    return list(_due_rows(model)(now))
 
 
 def _claim(model: _Row, pk: Any, now: datetime) -> bool:

@@ -52,10 +52,11 @@ def _settle_joined() -> None:
     (withdrawn or failed) leaves the newest scan of its target to ask."""
     for approval in list(_closed_requests()):
         joined = Scan.objects.filter(ask=AskNeed.JOINED, approval=str(approval.pk)).order_by("id")
-        if approval.outcome not in {Outcome.CANCELLED, Outcome.FAILED}:
-            joined.update(ask=AskNeed.ASKED)
-            continue
+        undecided = approval.outcome in {Outcome.CANCELLED, Outcome.FAILED}
         for scan in joined:
+            if not undecided:
+                _note(scan, AskNeed.ASKED, scan.approval)
+                continue
             # Only the newest scan of a target asks again; it speaks for those before it.
             newer = Scan.objects.filter(kind=scan.kind, name=scan.name, id__gt=scan.pk)
             last = not newer.filter(ask__in=[AskNeed.JOINED, AskNeed.DUE, AskNeed.ASKED]).exists()

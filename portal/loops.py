@@ -9,9 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 from celery import bootsteps
@@ -19,6 +17,7 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from audit import idle
+from portal.lanes import Lanes
 from serving.private_files import keep_private
 
 log = logging.getLogger("portal.loops")
@@ -64,14 +63,14 @@ def loops() -> dict[str, Loop]:
     from enforcement import watch
     from portal.identity import sessions
 
-    asking = ThreadPoolExecutor(4, thread_name_prefix="asking")
-    steps = ThreadPoolExecutor(4, thread_name_prefix="steps")
-    letters = ThreadPoolExecutor(2, thread_name_prefix="letters")
+    asking = Lanes("asking", threads=4)
+    steps = Lanes("steps", threads=8)
+    letters = Lanes("letters", threads=2)
     return {
-        "asking": repeat(lambda: sweep(partial(_spread, asking), ASKING), 0.5),
-        "remote-steps": repeat(lambda: sweep(partial(_spread, steps), STEPS), 0.5),
-        "letters": repeat(lambda: sweep(partial(_spread, letters), LETTERS), 1.0),
-        "owner-letters": repeat(lambda: sweep(partial(_spread, letters), owners.LETTERS), 2.0),
+        "asking": repeat(lambda: sweep(asking, ASKING), 0.5),
+        "remote-steps": repeat(lambda: sweep(steps, STEPS), 0.5),
+        "letters": repeat(lambda: sweep(letters, LETTERS), 1.0),
+        "owner-letters": repeat(lambda: sweep(letters, owners.LETTERS), 2.0),
         "sequencer": sequencer.loop,
         "witnesses": witnesses.loop,
         "time": stamping.loop,
@@ -100,17 +99,6 @@ def _tidy() -> None:
 
     for what in (tidy, opening.tidy, closing.tidy):
         what(clock.now())
-
-
-def _spread(pool: ThreadPoolExecutor, work: Iterable[Callable[[], None]]) -> None:
-    def one(piece: Callable[[], None]) -> None:
-        with idle.working():
-            try:
-                piece()
-            finally:  # a thread that kept a broken one would fail at every piece from then on
-                close_old_connections()
-
-    list(pool.map(one, work))
 
 
 def supervise(name: str, loop: Loop, stop: threading.Event) -> None:

@@ -21,7 +21,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -161,19 +160,18 @@ def _until(true: Callable[[], bool], began: float, at_most_s: float = 60.0) -> f
 def _worker() -> Iterator[None]:
     """The asking loop of one worker."""
     from approvals.sweep import ASKING, sweep
-    from portal.loops import _spread as over_threads
+    from portal.lanes import Lanes
     from portal.loops import repeat
 
-    stop = threading.Event()
-    with ThreadPoolExecutor(4) as pool:
-        loop = repeat(lambda: sweep(partial(over_threads, pool), ASKING), 0.5)
-        thread = threading.Thread(target=loop, args=(stop,), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join(30)
+    stop, lanes = threading.Event(), Lanes("asking", threads=4)
+    loop = repeat(lambda: sweep(lanes, ASKING), 0.5)
+    thread = threading.Thread(target=loop, args=(stop,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(30)
 
 
 def _measure_many(tenant: LocalTenant, many: int) -> None:
@@ -181,26 +179,27 @@ def _measure_many(tenant: LocalTenant, many: int) -> None:
     from approvals import clock
     from approvals.models import Approval, Ask
     from approvals.sweep import ASKING, sweep
-    from portal.loops import _spread as over_threads
+    from portal.lanes import Lanes
     from tests.approvals.people_of import Phones, acting
 
     olu = acting("operator", "operator")
     phones = Phones(tenant)
     asked = [_ask(olu, f"many-{number}") for number in range(many)]
-    with ThreadPoolExecutor(4) as pool:
-        spread = partial(over_threads, pool)
-        while Ask.objects.filter(state="starting").exists():
-            sweep(spread, ASKING)
-        codes = [approval.current.code for approval in asked]
-        waiting = phones.waiting("operator2")
-        for code in codes:
-            _answer(tenant, waiting[code])
-        Ask.objects.filter(state="waiting").update(due=clock.now(), lease=None)
-        began, cpu = time.perf_counter(), time.process_time()
-        while Approval.objects.filter(status="pending").exists():
-            if not sweep(spread, ASKING):
-                Ask.objects.filter(state="waiting").update(due=clock.now(), lease=None)
-        wall, cpu = time.perf_counter() - began, time.process_time() - cpu
+    lanes = Lanes("asking", threads=4)
+    while Ask.objects.filter(state="starting").exists():
+        sweep(lanes, ASKING)
+        lanes.wait()
+    codes = [approval.current.code for approval in asked]
+    waiting = phones.waiting("operator2")
+    for code in codes:
+        _answer(tenant, waiting[code])
+    Ask.objects.filter(state="waiting").update(due=clock.now(), lease=None)
+    began, cpu = time.perf_counter(), time.process_time()
+    while Approval.objects.filter(status="pending").exists():
+        if not sweep(lanes, ASKING):
+            Ask.objects.filter(state="waiting").update(due=clock.now(), lease=None)
+        lanes.wait()
+    wall, cpu = time.perf_counter() - began, time.process_time() - cpu
     done = Approval.objects.filter(target_name__startswith="many-", outcome="approved").count()
     line = {
         "measured": "answers polled, verified and committed by one worker",

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 import pytest
 from django.db import DatabaseError
 
-from portal import loops
+from portal import lanes
 from portal.celery import app
 from portal.databases import database
 from tests.support.stack import CHECKOUT
@@ -32,14 +31,16 @@ def test_a_thread_does_not_keep_the_connection_that_broke_under_it(
     looked_after: list[int] = []
     # An SQLite database in memory cannot be broken: what counts is that the thread lets go of it.
     note = partial(looked_after.append, 1)
-    monkeypatch.setattr(loops, "close_old_connections", note)
+    monkeypatch.setattr(lanes, "close_old_connections", note)
 
     def breaks() -> None:
         raise DatabaseError("terminating connection due to administrator command")
 
-    with ThreadPoolExecutor(1) as pool, pytest.raises(DatabaseError):
-        loops._spread(pool, [breaks])
+    made = lanes.Lanes("test", threads=1)
+    made.start("", breaks)
+    made.wait()
     assert looked_after == [1]
+    assert made.has_room("")
 
 
 def test_a_pool_hands_out_no_connection_that_a_restart_has_ended(tmp_path: Any) -> None:
