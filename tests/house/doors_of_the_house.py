@@ -61,6 +61,7 @@ ROUTES: Final[Doors] = {
     "connections/token/callback/": ("decides", "connection.connect and the owner's own deletion"),
     "connections/callback/": ("decides", "connection.connect"),
     "connections/inventory/reconcile/": ("keeps", "makes the comparison due now"),
+    "connections/access/read/": ("records", "what Auth0 lists of the person, compared"),
     "connections/inventory/export/": ("records", "that the inventory was taken away"),
     "audit/coverage/download": ("records", "that a coverage report was taken away"),
     "connections/inventory/ibom/": ("records", "that the inventory was taken away"),
