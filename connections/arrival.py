@@ -93,7 +93,8 @@ def _written(pk: str, arrived: Arrived, now: datetime) -> ConnectedAccount:
         )
     _take(account, arrived, now)
     if account.state == State.REVOCATION_PENDING and account.state_by != account.sub:
-        return _kept(account)  # what somebody else revoked goes on being revoked
+        account.save(update_fields=_TOLD)  # what somebody else revoked goes on being revoked
+        return account
     deletion.forget(account)
     account.turn(State.CONNECTED, now, by=arrived.sub)
     account.earlier, account.held_by, account.operation = [], "", ""

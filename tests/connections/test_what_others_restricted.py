@@ -215,6 +215,14 @@ def test_after_an_admins_revocation_its_owner_is_not_let_in_at_once(mias: Connec
     assert hand(arrives(mias.auth0_id))[:2] == (State.REVOCATION_PENDING, subject("admin"))
 
 
+def test_who_was_let_in_again_stays_let_in(mias: ConnectedAccount) -> None:
+    """Seed 1319 of the random decisions: what is being revoked barred its owner."""
+    approve(decide("admin", "revoke", mias), "admin2")
+    approve(decide("admin", "resume", arrives("cac_again")), "admin2")
+    arrives(mias.auth0_id)
+    assert fresh(arrives("cac_third")).state == State.CONNECTED
+
+
 def test_what_was_connected_elsewhere_arrives_as_others_left_it(mias: ConnectedAccount) -> None:
     decide("admin", "suspend", mias, reason="odd use")
     now = clock.now()
