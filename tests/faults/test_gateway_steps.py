@@ -198,4 +198,4 @@ def test_an_alert_of_another_database_is_not_said_to_be_closed(
     listed.write_text(listed.read_text().replace(str(edge.database), str(elsewhere)))
     work()
     row = Effect.objects.get(kind="gateway.dispose")
-    assert row.state == "pending" and "does not know" in row.detail
+    assert row.state == "failed" and "offers no such alert to close" in row.detail

@@ -37,7 +37,7 @@ NOT_PAGES = {
     "styleguide",
     "audit-live", "approvals-waiting", "approval-live", "pending", "reconcile-status",
     "audit-event-proof", "audit-event-entry", "export", "export-download", "export-manifest",
-    "ledger-run", "notices-seen", "dismiss-need", "api-docs", "enforcement-preview",
+    "ledger-run", "notices-seen", "dismiss-need", "api-docs", "openapi-json", "enforcement-preview",
     "approval-again", "approval-denied", "account-end-session", "account-end-others",
     "ledger-verify", "ledger-entries", "log-time", "suspend", "resume", "break-glass",
     "audit-event-pack", "audit-pack", "coverage-download", "coverage-manifest", "pack-verifier",
@@ -48,7 +48,7 @@ NOT_PAGES = {
     "ibom", "review-next", "review-result", "review-close", "review-cancel",
     "review-revoke",
     "withdraw", "wake", "scope-rules", "account-history", "remediation-retry",
-    "access-revoke", "access-read", "audit-view-count", "audit-sample-json",
+    "require-allow", "access-revoke", "access-read", "audit-view-count", "audit-sample-json",
     "audit-sample-csv", "audit-view-remove", "audit-view-restore",
 }  # fmt: skip
 TEN_MINUTES = timedelta(minutes=10)
