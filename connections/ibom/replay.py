@@ -288,7 +288,12 @@ class Inventory:
     def copy(self) -> Inventory:
         """A state to compare with later, which further events do not change."""
         accounts = {
-            name: replace(account, uses=dict(account.uses), seen=dict(account.seen))
+            name: replace(
+                account,
+                uses=dict(account.uses),
+                seen=dict(account.seen),
+                reasons=dict(account.reasons),
+            )
             for name, account in self.accounts.items()
         }
         return replace(
