@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django.plugin import DjangoDbBlocker
@@ -20,7 +21,10 @@ from audit.actor import Actor
 from audit.at_once import Part
 from audit.models import EventRow
 from audit.record import Draft
+from auth0_client.vault import VaultToken
 from connections import broker, drift
+from connections.caller_rules import Declared
+from connections.just_in_time.setting import Setting
 from connections.models import ConnectedAccount, Freeze, FrozenKind, State, Use
 from connections.observed import Seen
 from connections.refusals import TokenRefusal
@@ -31,25 +35,26 @@ ISS, SUB = "https://issuer/", "auth0|somebody"
 
 
 @pytest.fixture
-def postgresql(django_db_setup: None) -> None:
+def _django_db_helper(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """No transaction around the test, which would be that of another thread."""
+    with django_db_blocker.unblock():
+        yield
+
+
+@pytest.fixture
+def postgresql(db: None) -> None:
     if connection.vendor != "postgresql":
         pytest.skip("SQLite has no wire")
 
 
 @pytest.fixture
-def elsewhere(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path: Path
-) -> Iterator[Callable[[Callable[[], Any]], Any]]:
+def elsewhere(db: None, tmp_path: Path) -> Iterator[Callable[[Callable[[], Any]], Any]]:
     """Does work in a thread whose connection is of a database of its own, and commits."""
 
     def do(work: Callable[[], Any]) -> Any:
         return threads.submit(work).result(30)
 
-    with (
-        django_db_blocker.unblock(),
-        own_database(tmp_path),
-        ThreadPoolExecutor(1) as threads,
-    ):
+    with own_database(tmp_path), ThreadPoolExecutor(1) as threads:
         try:
             yield do
         finally:
@@ -63,10 +68,15 @@ def connected(id: str = "cac_1") -> ConnectedAccount:
 def handing(account: ConnectedAccount, *, lasts: bool = True) -> broker._Handing:
     """A token of this account that is about to leave, found to be allowed just now."""
     actor = Actor(iss=ISS, sub=SUB, via="broker")
-    ask = broker.Ask(actor, "token", "client", "github", agent="claw", skill="mcp:x")
+    [client, *_] = settings.ENV.broker_clients
+    ask = broker.Ask(actor, "token", client, "github", agent="claw")
     now = clock.now()
-    use = Seen(account, "claw", "mcp:x", now, now if lasts else None)
-    return broker._Handing(ask, use, unchanged.mark())
+    use = Seen(account, "claw", "", now, now if lasts else None)
+    admitted = broker._Admitted(
+        None, (account,), Declared(None), frozenset(), Setting(), unchanged.mark()
+    )
+    token = VaultToken("secret", "Bearer", frozenset({"repo"}), 300, "5f")
+    return broker._Handing(ask, use, admitted, token, ())
 
 
 def hand_out(one: broker._Handing) -> Any:
