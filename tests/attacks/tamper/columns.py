@@ -26,6 +26,7 @@ from audit.models import (
     LastChange,
     Openings,
     QuarantinedRow,
+    RepeatedTag,
     Rollup,
     SavedView,
     Tile,
@@ -44,6 +45,8 @@ MODELS: list[Model] = list(apps.get_app_config("audit").get_models())
 NOT_HELD: dict[Model, str] = {
     QuarantinedRow: "a list for a person to look at and delete; the event of the import commits to "
     "what was set aside",
+    RepeatedTag: "which row had a tag first, asked at a later import alone; what a row repeats is "
+    "in its event",
     ExportBlock: "a cache that may be deleted; a line counts only under its HMAC",
     SavedView: "no evidence: how somebody likes to look; sharing one is an event with its filter",
     LastChange: "no evidence: a random mark by which processes forget what they kept",
