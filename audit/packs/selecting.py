@@ -7,9 +7,13 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
+from django.db.models import F
+
 from audit import actions, heads, search
 from audit.ledger.pack import MAX_EVENTS
 from audit.ledger.query import EventQuery, InvalidQuery
+from audit.models import EventRow
+from audit.terms import value_token
 
 _STORY = 200
 """Most other events of one approval and one operation that go into a pack."""
@@ -46,14 +50,13 @@ def of_event(event: dict[str, Any], *, person: str = "") -> Selection:
     """
     id = UUID(event["id"])
     found, reported = [id], 0
-    for key in ("approval", "operation"):
-        if event[key]:
-            query = EventQuery().including(key, event[key])
-            if event["source"] != "external":
-                # Versions before let a report name an operation: it belongs to none of ours.
-                reported += _count(query.including("source", "external"), person)
-                query = query.including("source", "external", excluded=True)
-            found += _ids(query, person)
+    reports = event["source"] == "external"
+    if event["approval"]:
+        some, more = _of_approval(event["approval"], person, reports=reports)
+        found, reported = found + some, reported + more
+    if event["operation"]:
+        some, more = _of_operation(event["operation"], person, reports=reports)
+        found, reported = found + some, reported + more
     ids = tuple(dict.fromkeys(found))
     kept = ids[: _STORY + 1]
     left_out = len(ids) - len(kept) + reported
@@ -64,14 +67,32 @@ def of_event(event: dict[str, Any], *, person: str = "") -> Selection:
     return Selection(kept, about, f"{sentence}.{others}{missing}", person=person)
 
 
+def _of_approval(id: str, person: str, *, reports: bool) -> tuple[list[UUID], int]:
+    """Its events, the oldest first and enough to see how many are left out, and its reports.
+
+    Versions before let a report name an approval or an operation: it belongs to none of ours.
+    """
+    query = EventQuery().including("approval", id).including("order", "oldest")
+    if reports:
+        return _ids(query, person), 0
+    reported = _ids(query.including("source", "external"), person)
+    own = query.including("source", "external", excluded=True)
+    return _ids(own, person), len(reported)
+
+
 def _ids(query: EventQuery, person: str) -> list[UUID]:
-    """Events of a query, the oldest first, and enough of them to see how many are left out."""
-    rows = search.page(query.including("order", "oldest"), _COUNTED, person=person).rows
-    return [row.event for row in rows]
+    return [row.event for row in search.page(query, _COUNTED, person=person).rows]
 
 
-def _count(query: EventQuery, person: str) -> int:
-    return len(search.page(query, _COUNTED, person=person).rows)
+def _of_operation(name: str, person: str, *, reports: bool) -> tuple[list[UUID], int]:
+    """As `_of_approval`, by the index of the operations: the page of an event asks for it too."""
+    rows = EventRow.objects.exclude(operation="").filter(operation=name)
+    if person:
+        rows = rows.filter(terms__contains=f" {value_token('person', person)} ")
+    own = rows if reports else rows.exclude(source="external")
+    ordered = own.order_by(F("seq").asc(nulls_last=True), "event")
+    ids = list(ordered.values_list("event", flat=True)[:_COUNTED])
+    return ids, 0 if reports else rows.filter(source="external")[:_COUNTED].count()
 
 
 def of_query(query: EventQuery, *, person: str = "") -> Selection:

@@ -14,7 +14,7 @@ from audit.importing.mapping.facts import opaque
 from audit.models import Event, EventRow
 from audit.record import record, record_many
 from portal.audit_pages import exhibit
-from tests.audit.factories import OLU, DraftFactory
+from tests.audit.factories import ADA, OLU, DraftFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -94,6 +94,15 @@ def test_reports_take_no_place_in_a_pack_and_are_said_to_be_left_out() -> None:
     assert set(selection.ids) == set(own.values_list("event", flat=True))
     assert selection.about == {"event": event["id"], "left_out": 300}
     assert "300 events that name it were left out" in selection.words
+
+
+def test_a_pack_of_one_person_has_only_their_events_of_the_operation() -> None:
+    mine = DraftFactory.build(actor=OLU, operation="op-1", source="portal")
+    others = DraftFactory.build(actor=ADA, operation="op-1", source="portal")
+    own, _ = list(record_many([mine, others]))
+    sequencer.run_once()
+    assert packs.of_event(load.load(own), person=OLU.key).ids == (own,)
+    assert len(packs.of_event(load.load(own)).ids) == 2
 
 
 def test_an_operation_of_more_events_than_a_pack_takes_says_how_many_are_missing() -> None:
