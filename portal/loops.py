@@ -18,6 +18,7 @@ from django.db import close_old_connections
 
 from audit import idle
 from portal.lanes import Lanes
+from serving import watchdog
 from serving.private_files import keep_private
 
 log = logging.getLogger("portal.loops")
@@ -128,7 +129,8 @@ class Loops(bootsteps.StartStopStep):  # type: ignore[misc]  # celery has no typ
         self.threads: list[threading.Thread] = []
 
     def start(self, worker: Any) -> None:
-        """One supervised thread a loop."""
+        """One supervised thread a loop; a worker that stands still is ended."""
+        watchdog.start()
         for name, loop in loops().items():
             thread = threading.Thread(
                 target=supervise, args=(name, loop, self.stop_now), name=name, daemon=True

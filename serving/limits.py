@@ -28,3 +28,4 @@ LENT_THREADS: Final = 100
 
 STOP_WITHIN_S: Final = 8  # answers that are under way; `make up` kills after 10 to 15
 SHORT_LIFE_S: Final = 5.0  # a process that ends sooner would only end again
+STARVED_S: Final = 20.0  # of the interpreter: no Python thread but one had a turn (`watchdog`)

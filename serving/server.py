@@ -19,7 +19,7 @@ from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
-from serving import limits
+from serving import limits, watchdog
 from serving.channel import Channel
 
 log = logging.getLogger(__name__)
@@ -184,4 +184,5 @@ def serve(
     server = Server(application, listening, threads)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
+    watchdog.start()
     server.run(parent)

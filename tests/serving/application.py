@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -35,6 +36,7 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     """`/stream/N` sends N pieces, else an echo: `/slow/N?FILE` makes that file, then takes a while.
 
     N is in tenths of a second. `/together/N` waits until so many do, as the server lets it.
+    `/stuck` never releases the interpreter lock.
     """
     what, _, count = environ["PATH_INFO"].strip("/").partition("/")
     if what == "stream":
@@ -43,6 +45,8 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     if what == "slow":
         Path(environ["QUERY_STRING"]).touch()
         time.sleep(int(count) / 10)
+    if what == "stuck":
+        re.match(r"(a+)+$", "a" * 64 + "b")
     if what == "together":
         with environ["serving.waiting"]():
             meeting.wait(int(count))

@@ -262,8 +262,8 @@ def test_readers_who_wait_are_replaced_and_the_slowest_goes(serve: Serve) -> Non
         got = [len(body_of(first + rest(wire))) for wire, first in readers]
         assert 1 <= got.count(len(whole)) <= 5
     threads = Path(f"/proc/{served.process.pid}/task")
-    # The loop and its two; the spare ones go.
-    eventually(lambda: len(list(threads.iterdir())) == 3, "the end of the spare threads")
+    # The loop and its two, and those of the watchdog; the spare ones go.
+    eventually(lambda: len(list(threads.iterdir())) == 5, "the end of the spare threads")
 
 
 def test_answers_that_wait_for_somebody_else_take_no_thread_from_others(serve: Serve) -> None:
@@ -332,3 +332,19 @@ def test_a_process_that_dies_is_replaced(serve: Serve) -> None:
             return
         time.sleep(0.1)
     raise AssertionError("somebody still listens")
+
+
+@pytest.mark.parametrize("options", [(), ("--processes", "2")], ids=["alone", "one of two"])
+def test_the_server_ends_where_a_request_holds_the_interpreter(
+    serve: Serve, options: tuple[str, ...]
+) -> None:
+    served = serve(*options, STARVED_S=1.0, SHORT_LIFE_S=0.0)
+    before = served.children()
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.get(f"{served.url}/stuck", timeout=30)
+    assert "tests/serving/application.py" in served.log.read_text()
+    if options:  # the parent goes on and has started another
+        assert httpx.get(served.url).status_code == 200
+        assert len(served.children()) == 2 and served.children() != before
+    else:
+        assert served.process.wait(10) == 1

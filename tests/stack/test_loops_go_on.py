@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,19 @@ from portal.celery import app
 for beat in (True, False):
     made = Worker(app=app, beat=beat, pool="threads", concurrency=1)
     print(*(step.name.rpartition(".")[2] for step in made.steps))
+"""
+
+STUCK = """
+import re
+import django
+django.setup()
+from portal import loops
+from serving import limits
+limits.STARVED_S = 1.0
+loops.loops = lambda: {"stuck": lambda stop: re.match(r"(a+)+$", "a" * 64 + "b")}
+started = loops.Loops(None)
+started.start(None)
+started.threads[0].join()
 """
 
 
@@ -71,3 +85,18 @@ def test_beat_is_forked_before_the_loops_have_threads() -> None:
     with_beat, without = (line.split() for line in told.stdout.splitlines()[-2:])
     assert with_beat.index("Beat") < with_beat.index("Loops")
     assert "Loops" in without and "Beat" not in without
+
+
+def test_a_worker_whose_interpreter_stands_still_ends_and_names_the_loop(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", STUCK],
+        cwd=CHECKOUT,
+        env=os.environ
+        | {"DJANGO_SETTINGS_MODULE": "portal.settings", "VAR_DIR": str(tmp_path / "var")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Timeout (0:00:01)!" in done.stderr and "portal/loops.py" in done.stderr
