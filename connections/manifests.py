@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
@@ -176,9 +176,14 @@ def remove(kind: str, name: str) -> dict[str, Any] | None:
 
 
 def declare_shipped(kind: str, name: str, declared: Declaration) -> bool:
-    """Declare a manifest that came with the installation; False when it is in force already.
+    """Declare a manifest that came with the installation; False when it is in force already."""
+    return put_in_force(kind, name, declared, {"shipped": True})
 
-    The named recorder for what no person declares: the event's actor is the system.
+
+def put_in_force(kind: str, name: str, declared: Declaration, why: Mapping[str, Any]) -> bool:
+    """Put a declaration in force that no person declares; False when it is in force already.
+
+    The named recorder for these: the event's actor is the system, and its data says `why`.
     """
     with transaction.atomic():
         written = write(SYSTEM, kind, name, declared)
@@ -188,7 +193,7 @@ def declare_shipped(kind: str, name: str, declared: Declaration) -> bool:
                 "manifest.declared",
                 target=Target(kind, name),
                 changes=changes(written),
-                data=facts(written.manifest) | {"shipped": True},
+                data=facts(written.manifest) | dict(why),
             )
     return written.changed
 

@@ -178,7 +178,7 @@ def reports(operator: Any) -> None:
         }
         for n in range(20)
     ]
-    operator.call("POST", "audit/events", some)  # type: ignore[arg-type]
+    operator.call("POST", "audit/events", some)
 
 
 def downloads(people: Any) -> None:

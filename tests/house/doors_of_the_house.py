@@ -107,6 +107,7 @@ ROUTES: Final[Doors] = {
 """Pages that take another method than GET, or whose GET leads to a commit or a recorder."""
 
 OPERATIONS: Final[Doors] = {
+    "GET /v1/session/command-line": ("records", "what Auth0 lists of one's own sessions"),
     "POST /v1/session": ("records", "the sign-in of a command line"),
     "POST /v1/decisions": ("decides", "every verb"),
     "POST /v1/approvals/{approval_id}/cancel": ("records", "the requester withdraws"),
@@ -160,6 +161,7 @@ COMMANDS: Final[Doors] = {
     "check_auth0": ("reads", "the doctor asks the tenant and prints"),
     "checkpoint": ("reads", "prints the newest signed checkpoint"),
     "declare_manifests": ("records", "manifests that ship with the portal, at setup"),
+    "doctor": ("records", "what it repairs after asking: what earlier versions left"),
     "import_defenseclaw": ("records", "rows of DefenseClaw as they were found"),
     "ledger_adopt": ("records", "that a database which lacks signed entries was adopted"),
     "ledger_rotate_key": ("records", "which keys of the log began and ended"),
@@ -331,6 +333,14 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         "sessions begin and are ended by their person",
     ),
     "portal.identity.views": (frozenset({"operator.signed_out"}), "the person signed out"),
+    "portal.ops.leftovers.accounts": (
+        frozenset({"connection.reconciled"}),
+        "a suspension that its owner had lifted, restored by the doctor",
+    ),
+    "portal.ops.leftovers.files": (
+        frozenset({"session.revoked"}),
+        "a session that others could read, ended by the doctor",
+    ),
 }
 """Modules that may write an event, which ones (`*`: chosen at run time), and why."""
 
@@ -509,6 +519,8 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "portal.ops.management.commands.tamper_demo": ("sql", "edits a copy of the database"),
     "portal.liveness": ("sql", "asks whether a pooled connection lives"),
     "portal.ops.storage": ("instance sql", "tries whether the database can be written"),
+    "portal.ops.leftovers.files": ("Session", "ends sessions that others could read"),
+    "portal.ops.leftovers.people": ("Person", "lowers roles that only old tokens restored"),
 }
 """Modules that write rows: through which models (`instance`: rows they hold), and what."""
 

@@ -26,9 +26,10 @@ def program(request: pytest.FixtureRequest) -> str:
     """Path of the first installed program that the test's `uses` mark names."""
     mark = request.node.get_closest_marker("uses")
     assert mark is not None
-    for name in mark.args:
+    names: tuple[str, ...] = mark.args
+    for name in names:
         if found := shutil.which(name):
             return found
-    words = " or ".join(f"{name} ({_INSTALL[name]})" for name in mark.args)
+    words = " or ".join(f"{name} ({_INSTALL[name]})" for name in names)
     assert not os.environ.get("INDEPENDENT"), f"not installed: {words}"
     pytest.skip(f"not installed: {words}")

@@ -91,7 +91,7 @@ def _sigsum(
 ) -> Iterator[str]:
     """Debian's sigsum-witness; its name is made from its key."""
     (folder / "log.pub").write_bytes(openssh(log_key.public_key()))
-    command = [program, "-k", folder / "own", f"--log-key={folder / 'log.pub'}",
+    command: list[str | Path] = [program, "-k", folder / "own", f"--log-key={folder / 'log.pub'}",
                f"--state-file={folder / 'state'}", address]  # fmt: skip
     # Its routes are written for an older router of Go's.
     with _running(command, {"GODEBUG": "httpmuxgo121=0"}):
@@ -119,8 +119,10 @@ def _litewitness(
             _wait_until(agent.exists)
             own = {**os.environ, "SSH_AUTH_SOCK": str(agent)}
             subprocess.run(["ssh-add", "-q", folder / "own"], env=own, check=True)
-            command = [program, "-ssh-agent", agent, "-name", name, "-key", key_hash,
-                       "-db", database, "-listen", address]  # fmt: skip
+            command: list[str | Path] = [
+                *(program, "-ssh-agent", agent, "-name", name, "-key", key_hash),
+                *("-db", database, "-listen", address),
+            ]
             with _running(command):
                 yield name
 

@@ -1,0 +1,1 @@
+"""What defects of earlier versions may have left here (SECURITY.md), and its repair."""

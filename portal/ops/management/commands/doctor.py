@@ -1,0 +1,57 @@
+"""`manage.py doctor`: what is wrong in this installation, and its repair on request."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from portal.ops.leftovers import accounts, files, gateways, manifests, people
+from portal.ops.leftovers.leftover import Leftover
+
+CHECKS: tuple[Callable[[], Iterator[Leftover]], ...] = (
+    files.check_modes,
+    files.check_sessions,
+    people.check,
+    accounts.check,
+    manifests.check,
+    gateways.check_sample_decisions,
+    gateways.check_forged_rows,
+)
+
+
+class Command(BaseCommand):
+    """Reads; with --mend it asks before each repair. Exit 1 where something is left to do."""
+
+    help = "Check this installation for what earlier versions left; --mend repairs after asking."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--mend", action="store_true", help="ask before each repair, do it")
+        parser.add_argument("--yes", action="store_true", help="with --mend: do not ask")
+        parser.add_argument("--json", action="store_true", help="print one JSON list")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        found = [leftover for check in CHECKS for leftover in check()]
+        if options["json"]:
+            self.stdout.write(json.dumps([one.as_json() for one in found], ensure_ascii=False))
+            sys.exit(1 if found else 0)
+        left = sum(not self._show(one, **options) for one in found)
+        if not found:
+            self.stdout.write("Nothing found.")
+        elif left:
+            self.stdout.write(f"\n{left} of {len(found)} left to do.")
+        sys.exit(1 if left else 0)
+
+    def _show(self, one: Leftover, **options: Any) -> bool:
+        """Print it; True where it was repaired."""
+        self.stdout.write(f"{one.check}: {one.detail}")
+        if one.mend is None or not options["mend"]:
+            self.stdout.write(f"  → {one.fix}" + (" (--mend)" if one.mend else ""))
+            return False
+        if not options["yes"] and input(f"  {one.fix} Do it? [y/N] ").strip().lower() != "y":
+            return False
+        self.stdout.write(f"  Done: {one.mend()}.")
+        return True
