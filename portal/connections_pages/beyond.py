@@ -108,7 +108,7 @@ def require_allow(request: HttpRequest) -> HttpResponseBase:
     """Give credentials to allowed components only, from the next request on."""
     everything = Target("service", allow_rule.EVERYTHING)
     perform(actor(request), allow_rule.VERB, everything, params={"undecided": "refuse"})
-    messages.success(request, "Only components that somebody allowed get credentials now.")
+    messages.success(request, "Credentials were limited to components that somebody allowed.")
     return redirect("connections:watch")
 
 

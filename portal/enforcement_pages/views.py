@@ -115,7 +115,7 @@ def _decide(request: HttpRequest, kind: str, name: str) -> HttpResponse:
                 severity=said["severity"] or None,
             )
         except NothingToDo as so:
-            messages.info(request, so.detail)
+            messages.info(request, f"Nothing was changed. {so.detail}")
             return redirect("enforcement-asset", kind=kind, name=name)
         except Refused as refused:
             tell(request, refused.code)
@@ -160,7 +160,7 @@ def _dispose(request: HttpRequest, row: Finding) -> HttpResponse:
         target = Target("alert", row.finding_id, row.instance)
         done = perform(actor(request), f"alert.{act}", target, reason=reason)
     except NothingToDo as so:
-        messages.info(request, so.detail)
+        messages.info(request, f"Nothing was changed. {so.detail}")
         return redirect(here)
     except Refused as refused:
         tell(request, refused.code)

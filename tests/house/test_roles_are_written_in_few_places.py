@@ -25,6 +25,7 @@ NOTED: Final = {
 }
 STORED: Final = {
     "portal.identity.backend.OperatorBackend._account": "the account of a session",
+    "portal.ops.leftovers.people._lower": "the doctor, after asking: none until Auth0 names one",
     "portal.identity.breakglass.sessions.begin": "fixed roles of a break-glass session",
 }
 _STORES: Final = {"update", "create", "get_or_create", "update_or_create", "bulk_create"}

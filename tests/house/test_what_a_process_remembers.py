@@ -66,6 +66,8 @@ HOLD_NOBODY: Final = {
     "audit.witnesses.exchange._http": _SETTINGS,
     "enforcement.gateway._http": _SETTINGS,
     "outbound.client._public_authorities": "certificates that everybody trusts",
+    "portal.api.docs._schema": "our own document",
+    "portal.api.docs.document": "our own document",
     "portal.api.docs.operations": "our own document",
     "portal.api.token_door._match": "an address of our own",
     "portal.env._names": _SETTINGS,
