@@ -145,6 +145,13 @@ def _told(
     )
 
 
+def _validate_revocation(actor: Actor, target: Target, _params: Mapping[str, Any]) -> None:
+    """Also where a request waits: nobody is pointed to it about what is over."""
+    account = account_of(target)
+    if is_revoked_for(actor, account):
+        raise NothingToDo(_revoked_since(account))
+
+
 def _revoke(ctx: CommitContext) -> Committed:
     account = _open(ctx)
     own = begin_revocation(account, ctx)
@@ -170,6 +177,8 @@ def _revoked_since(account: ConnectedAccount) -> str:
     by = names.person_name(account.iss, account.state_by)
     since = f" since {account.state_since:%d %b %Y, %H:%M} UTC" if account.state_since else ""
     who = f"{names.owner_name(account)}'s {names.in_words(account)}"
+    if account.state == State.GONE:
+        return f"Auth0 no longer holds {who}{since}."
     return f"{who} is already revoked{f' by {by}' if by else ''}{since}."
 
 
@@ -340,6 +349,7 @@ registry.register(
         owns=_owns,
         about_others=_about_others,
         needs_reason=_about_others,
+        validate=_validate_revocation,
         hold=_hold,
         release=_release,
         look=_look,
