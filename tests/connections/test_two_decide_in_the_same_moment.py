@@ -132,4 +132,4 @@ def test_the_page_says_that_another_answer_counts(item: ReviewItem) -> None:
         answer = client.post(path(item), {"choice": "revoke", "reason": "old"}, follow=True)
     page = answer.content.decode()
     assert "Somebody decided on this account again meanwhile" in page
-    assert "Your decision is on the record" in page
+    assert "You chose to revoke " in page
