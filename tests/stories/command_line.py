@@ -15,7 +15,7 @@ def test_sign_in_decide_and_sign_out_from_a_terminal(house: House) -> None:
     assert (status["email"], status["roles"]) == ("operator@acme.example", ["operator"])
     assert ata.session.stat().st_mode & 0o777 == 0o600
 
-    block = ("skill", "block", "--reason", "by story", "--severity", "HIGH")
+    block = ("skill", "block", "--new", "--reason", "by story", "--severity", "HIGH")
     approved, denied = fresh("terminal-approved"), fresh("terminal-denied")
     code, said = ata.decide("Approve", *block, approved)
     assert code == 0, said
@@ -32,7 +32,7 @@ def test_sign_in_decide_and_sign_out_from_a_terminal(house: House) -> None:
 
 def test_a_mild_block_from_a_terminal_is_done_at_once(house: House) -> None:
     ata = house.command_line("operator2").signed_in()
-    done = ata("tool", "block", fresh("screen.record"), "--reason", "not needed", "--json")
+    done = ata("tool", "block", fresh("screen.record"), "--new", "--reason", "not needed", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["event_id"]
 

@@ -12,8 +12,9 @@ from tests.support.stack import eventually
 
 
 def decide(page: Page, house: House, path: str, act: str, reason: str, severity: str = "") -> None:
-    """Fill the decide form of a thing and press one of its buttons."""
+    """Fill the decide form of a name that nothing knows yet and press one of its buttons."""
     page.goto(house.url(path))
+    page.get_by_role("checkbox", name="knows this name").check()
     page.get_by_label("Reason").fill(reason)
     if severity:
         page.get_by_label("Severity").select_option(severity)

@@ -71,7 +71,8 @@ def test_one_act_is_one_operation_with_its_person_on_every_event(house: House) -
 def test_an_act_is_provable_within_seconds(house: House) -> None:
     someone = house.visit("auditor")
     operator = house.command_line("operator2").signed_in()
-    done = operator("tool", "block", fresh("mic.listen"), "--reason", "not needed", "--json")
+    block = ("tool", "block", "--new", "--reason", "not needed", "--json")
+    done = operator(*block, fresh("mic.listen"))
     committed = time.monotonic()
     event = json.loads(done.stdout)["event_id"]
     eventually(
