@@ -52,6 +52,8 @@ def test_an_operator_asks_and_a_phone_answers(house: House) -> None:
     keys.type("by keyboard")
     keys.to("^Severity")
     keys.type("raise to HIGH")
+    keys.to("knows this name$")
+    keys.press("Space")
     keys.to("^Block")
     keys.press("Space")
     page.wait_for_url(re.compile(r"/approvals/[0-9a-f-]{36}/"))

@@ -80,7 +80,7 @@ def test_a_freeze_at_one_process_is_the_next_answer_of_every_other(house: House)
 
 def test_a_deletion_that_waits_for_its_owner_outlives_a_restart(house: House) -> None:
     someone = house.visit("member2")
-    path = connect(someone.page, house, "slack", "Slack", fresh("milo-restarts"))
+    path = connect(someone.page, house, "google-oauth2", "Google", fresh("milo-restarts"))
     someone.page.goto("about:blank")  # no page of theirs is there to finish it
     account, milo = path.split("/")[2], house.command_line("member2").signed_in()
     revoked = call(milo, "POST", house.url(f"/v1/connections/{account}/revoke"))
@@ -103,7 +103,7 @@ def test_a_deletion_that_waits_for_its_owner_outlives_a_restart(house: House) ->
     assert step() == "pending"
     page = house.visit("member2", "/connections/").page
     finish = page.get_by_role("link", name="Finish now")
-    deleted = page.get_by_text("Slack was deleted at Auth0.")
+    deleted = page.get_by_text("Google was deleted at Auth0.")
     undo = page.get_by_role("button", name="Undo")
     expect(deleted.or_(finish).or_(undo).first).to_be_visible(timeout=60_000)
     if finish.first.is_visible():

@@ -62,6 +62,24 @@ def test_an_approved_revocation_ends_the_connection(house: House) -> None:
     member.goto(house.url("/connections/"))
     expect(member.get_by_text("Amir Admin revoked your GitHub connection").first).to_be_visible()
     shots(member, "3-member-told")
+    resume_again(house, member, page)
+
+
+def resume_again(house: House, member: Page, page: Page) -> None:
+    """What its owner connects after a revocation is suspended until two admins resume it."""
+    kept = "was connected and kept suspended"
+    path = connect(member, house, "github", "GitHub", fresh("milo-again"), kept)
+    assert state_of(house, path) == "suspended"
+    page.goto(house.url(path))
+    page.get_by_role("button", name="Resume…").click()
+    page.wait_for_url(re.compile(r"/approvals/[0-9a-f-]{36}/"))
+    house.phone("admin2").answer(code_on(page), "Approve")
+    expect(page.locator(".code-big")).to_have_count(0, timeout=60_000)
+    assert state_of(house, path) == "connected"
+    member.goto(house.url(path))
+    member.get_by_role("link", name="Disconnect…").click()
+    member.get_by_role("button", name="Disconnect").click()
+    expect(member.get_by_text("is disconnected.").first).to_be_visible()
 
 
 def test_a_denied_revocation_lifts_the_refusal(house: House) -> None:

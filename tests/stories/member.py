@@ -10,7 +10,9 @@ from tests.stories.house import House, fresh
 from tests.support.chrome import shots
 
 
-def connect(page: Page, house: House, service: str, title: str, login: str) -> str:
+def connect(
+    page: Page, house: House, service: str, title: str, login: str, end: str = "was connected."
+) -> str:
     """Connect an account through the provider's own page; returns its path at the portal."""
     page.goto(house.url(f"/connections/connect/{service}/"))
     page.get_by_label("Name for this account").fill(login)
@@ -20,7 +22,7 @@ def connect(page: Page, house: House, service: str, title: str, login: str) -> s
     page.get_by_label("Another account name").fill(login)
     page.get_by_role("button", name="Allow").click()
     page.wait_for_url(re.compile(r"/connections/[0-9a-f-]{36}/"))
-    expect(page.get_by_text(f"{title} was connected.")).to_be_visible()
+    expect(page.get_by_text(f"{title} {end}")).to_be_visible()
     return page.url.removeprefix(house.stack.portal)
 
 

@@ -20,8 +20,9 @@ pytest.register_assert_rewrite("tests.stories", "tests.canary", "tests.stack", "
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What restarts the house, and connects what stories count on, comes last in any order."""
-    items.sort(key=lambda item: "/tests/processes/" in item.path.as_posix())
+    """What leaves an account suspended comes after the stories; what restarts the portal, last."""
+    rooms = ("/tests/access/", "/tests/processes/")
+    items.sort(key=lambda item: [room in item.path.as_posix() for room in reversed(rooms)])
 
 
 @pytest.fixture(scope="session")
