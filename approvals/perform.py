@@ -23,6 +23,7 @@ from approvals import (
     overtaken,
     people,
     policy,
+    possible_approvers,
     registry,
 )
 from approvals.asks import ask_next
@@ -30,6 +31,9 @@ from approvals.commit import commit_now
 from approvals.holds import place_hold
 from approvals.models import Approval, Effect
 from approvals.recording import approval_requested
+from approvals.refusals import FRESH_SIGN_IN as FRESH_SIGN_IN
+from approvals.refusals import NothingToDo as NothingToDo
+from approvals.refusals import Refused as Refused
 from approvals.registry import Stance, Verb
 from audit.actor import Actor, Target
 from audit.clock import uuid7
@@ -37,24 +41,8 @@ from audit.ledger import display
 from audit.ledger.vocabulary import severity_rank
 from audit.locks import one_at_a_time
 
-FRESH_SIGN_IN: Final = "fresh_sign_in_required"
-
-
-class Refused(Exception):
-    """The act may not happen as asked. `code` is stable; `detail` names the fix."""
-
-    def __init__(self, code: str, detail: str, *, pointer: str = "") -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
-        self.pointer = pointer
-
-
-class NothingToDo(Refused):
-    """It is so already: nothing is recorded and nobody is asked. `detail` says since when."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("nothing_to_do", detail)
+LONGEST_SENTENCE: Final = 500
+"""Characters of a request that every phone shows whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +91,8 @@ def perform(
 
     Raises:
         Refused: `unknown_verb`, `bad_target`, `bad_params`, `not_permitted`, `no_approver`,
-            `break_glass`, `fresh_sign_in_required`, `reason_required`, and those of the verb.
+            `break_glass`, `fresh_sign_in_required`, `reason_required`, `too_much_to_show`,
+            and those of the verb.
         NothingToDo: what is decided is so already.
     """
     request = _prepare(actor, verb, target, dict(params or {}), reason, severity)
@@ -200,11 +189,29 @@ def checked(verb: Verb, params: Mapping[str, Any]) -> dict[str, Any]:
 def _sentence(request: _Request) -> str:
     """What is asked, as page, phone and command line say it: safe to read, with a warning where
     the name could pass for another. The intent holds the exact name."""
-    target = request.target
-    shown = Target(target.kind, display.short(target.name), target.instance)
-    words = display.visible(request.verb.sentence(shown, request.params))
-    warning = display.warning(target.name)
-    return f"{words[:350]} ⚠ The name {warning}"[:500] if warning else words[:500]
+    name = request.target.name
+    words = request.verb.sentence(request.target, request.params)
+    if len(name) > display.LONGEST:
+        words = words.replace(name, display.short(name))
+    warning = display.warning(name)
+    return display.visible(words) + (f" ⚠ The name {warning}" if warning else "")
+
+
+def _whole_sentence(request: _Request) -> str:
+    """The sentence of what somebody has to approve: nothing of it is left out.
+
+    Raises:
+        Refused: `too_much_to_show`.
+    """
+    sentence = _sentence(request)
+    if len(sentence) > LONGEST_SENTENCE:
+        raise Refused(
+            "too_much_to_show",
+            f"What has to be approved takes {len(sentence)} characters, and a phone shows "
+            f"{LONGEST_SENTENCE}. Split it into several requests.",
+            pointer="/params",
+        )
+    return sentence
 
 
 def _intent(request: _Request, not_after_s: int, state_digest: str) -> intent.Intent:
@@ -225,7 +232,7 @@ def _commit(
 ) -> Performed:
     target = request.target
     prepared = request.verb.prepare(request.actor, target, request.params)
-    sentence = _sentence(request)
+    sentence = display.short(_sentence(request), LONGEST_SENTENCE)  # nobody approves it
     with transaction.atomic(durable=True):
         _lock(request)
         done = commit_now(
@@ -280,7 +287,7 @@ def _ask(
     follow = not request.actor.sub or (rule.escalate and rule.approver == "another")
     follow = follow or rule.first is not None
     made = _intent(request, meant.open_for_s(rule.within_s, others_follow=follow), state)
-    single = _someone_can_answer(request)
+    single = possible_approvers.only_requester_can(rule, request.actor)
     row = _row(request, made, state, now) | {"operation": operation, "single_person": single}
     with transaction.atomic(durable=True):
         _lock(request)
@@ -305,7 +312,7 @@ def _row(request: _Request, made: intent.Intent, state: str, now: datetime) -> d
         "params": request.params,
         "reason": request.reason,
         "severity": request.severity,
-        "sentence": _sentence(request),
+        "sentence": _whole_sentence(request),
         "intent": made.text,
         "intent_hash": made.hash,
         "state_digest": state,
@@ -346,54 +353,3 @@ def _open_key(request: _Request) -> str:
     actor, target = request.actor, request.target
     same = [actor.iss, actor.sub, request.verb.name, target.kind, target.name, target.instance]
     return intent.digest([*same, request.params, request.severity])
-
-
-def _someone_can_answer(request: _Request) -> bool:
-    """Whether the requester is the only one who could approve (labelled single-person).
-
-    Raises:
-        Refused: nobody at all could. An automatic ask waits for somebody instead.
-    """
-    rule, actor = request.rule, request.actor
-    if not actor.sub:
-        return False
-    tried = _first_of(rule)
-    if tried and rule.approver == "self" and rule.first == {"iss": actor.iss, "sub": actor.sub}:
-        return False
-    if rule.approver == "group":
-        able = len([p for p in people.group(rule.as_json(), actor) if p.pk not in tried])
-        if able < rule.count:
-            raise Refused(
-                "no_approver",
-                f"This needs {rule.count} of the group {rule.group}, and {able} of them could "
-                "approve it. An admin can change the policy or the group.",
-            )
-        return False
-    if people.roster(
-        roles=rule.approver_roles, approver=rule.approver, requester=actor, tried=tried
-    ):
-        return False
-    if people.only_person(roles=rule.approver_roles, requester=actor):
-        return True
-    raise Refused(
-        "no_approver",
-        "Nobody who could approve this has signed in yet. "
-        f"Ask someone with the role {' or '.join(rule.approver_roles)} to sign in once.",
-    )
-
-
-def _first_of(rule: policy.Decision) -> list[int]:
-    """The key of the person who has to approve first, who is nobody else's second.
-
-    Raises:
-        Refused: `no_approver`, where they are not known.
-    """
-    if rule.first is None:
-        return []
-    known = people.find(rule.first["iss"], rule.first["sub"])
-    if known is None:
-        raise Refused(
-            "no_approver",
-            "Whose it is has to approve this first, and they have never signed in here.",
-        )
-    return [known.pk]

@@ -103,6 +103,7 @@ _FIXES: Final = {
     "not_ready": "It is being written: try again in a moment.",
     "gone": "Export it again.",
     "too_large": "Send less at once.",
+    "too_much_to_show": "Split it into several requests.",
     "too_many": "Send or choose fewer at once.",
     "length_required": "Use this `ata`, or say Content-Length.",
     "unsupported_media_type": "Send application/json.",

@@ -11,10 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from approvals import clock, registry
-from approvals.perform import Refused
+from approvals.perform import LONGEST_SENTENCE, Refused
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.actor import Actor, Target
 from audit.ledger import display
+from connections import fitting_sentences as fitting
 from connections import known_names, manifest_gains, manifests, notices, scopes
 from connections.caller_rules import Component
 from connections.escalation import asking
@@ -161,32 +162,50 @@ def _severity_of_removal(target: Target, params: Mapping[str, Any]) -> str:
 
 
 def _sentence_of_declaration(target: Target, params: Mapping[str, Any]) -> str:
+    """What is gained, the riskiest connection first; with permissions by name alone where their
+    words take too much room."""
     gains = gains_of_declaration(target, params)
-    component = f"{target.kind} {target.name}"
+    component = _component(target)
     if not gains:
         return f"Declare the connections of {component}"
-    parts = [_in_words(connection, more) for connection, more in gains.scopes.items()]
-    if gains.url:
-        parts.append(f"its tokens go to {gains.url}")
-    parts += [f"{scopes.title(name)}'s token in {held}" for name, held in gains.env.items()]
+    sentence = _of_gains(component, gains, words=True)
+    if len(sentence) > LONGEST_SENTENCE:
+        return _of_gains(component, gains, words=False)
+    return sentence
+
+
+def _of_gains(component: str, gains: Gains, *, words: bool) -> str:
+    risky = [name for name, more in gains.scopes.items() if scopes.any_risky(name, more)]
+    plain = [name for name, more in gains.scopes.items() if not scopes.any_risky(name, more)]
+    plain.sort(key=lambda name: not scopes.known_of(name))  # a service that is known comes first
+    end = [f"its tokens go to {gains.url}"] if gains.url else []
+    end += [f"{fitting.title(name)}'s token in {held}" for name, held in gains.env.items()]
     begin = f"Let {component} use" if gains.scopes else f"Change the manifest of {component}:"
-    return f"{begin} {'; '.join([*parts, *_opening(gains)])}"
+    return fitting.fit(
+        begin,
+        [_in_words(name, gains.scopes[name], words=words) for name in risky],
+        [_in_words(name, gains.scopes[name], words=words) for name in plain],
+        [*end, *_opening(gains)],
+    )
 
 
-def _in_words(connection: str, gained: tuple[str, ...]) -> str:
-    asked = scopes.in_words(connection, gained)
-    wanted = ", ".join(f"{s.words} ({s.name})" if s.known else s.name for s in asked[:4])
-    more = f" and {len(asked) - 4} more" if len(asked) > 4 else ""
-    return f"{scopes.title(connection)}: {wanted}{more}" if asked else scopes.title(connection)
+def _component(target: Target) -> str:
+    return f"{target.kind} {display.short(target.name)}"
+
+
+def _in_words(connection: str, gained: tuple[str, ...], *, words: bool) -> str:
+    wanted = fitting.permissions(connection, gained, words=words)
+    title = fitting.title(connection)
+    return f"{title}: {wanted}" if wanted else title
 
 
 def _sentence_of_removal(target: Target, params: Mapping[str, Any]) -> str:
     opening = _opening(_gains_of_removal(target, params))
-    return "; ".join([f"Remove the manifest of {target.kind} {target.name}", *opening])
+    return "; ".join([f"Remove the manifest of {_component(target)}", *opening])
 
 
 def _opening(gains: Gains) -> list[str]:
-    titles = ", ".join(scopes.title(name) for name in gains.opened)
+    titles = ", ".join(fitting.title(name) for name in gains.opened)
     return [f"open {titles} to callers without a manifest"] if titles else []
 
 

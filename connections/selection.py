@@ -17,6 +17,7 @@ from approvals.intent import digest
 from approvals.perform import NothingToDo, Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Part, Stance, Verb
 from audit.actor import Target
+from audit.ledger import display
 from audit.ledger.vocabulary import severity_rank
 from connections import actions, deletion, names, scopes
 from connections.models import ConnectedAccount
@@ -182,6 +183,12 @@ def _severity(target: Target, params: Mapping[str, Any]) -> str:
     return max(("HIGH" if one else "MEDIUM" for one in risky), key=severity_rank)
 
 
+def _short_list(services: Sequence[str]) -> str:
+    """At most six services by name, each shortened, and how many more."""
+    named = ", ".join(display.short(name, 40) for name in services[:6])
+    return f"{named} and {len(services) - 6} more" if len(services) > 6 else named
+
+
 def _says(verb: str) -> Any:
     def sentence(target: Target, params: Mapping[str, Any]) -> str:
         rows = _accounts(target, params)
@@ -190,7 +197,7 @@ def _says(verb: str) -> Any:
         more = " and end all their sessions" if params.get("end_sessions") else ""
         accounts = f"{len(rows)} account{'s' if len(rows) != 1 else ''}"
         whose = f"{len(people)} people" if len(people) != 1 else names.owner_name(rows[0])
-        return f"{verb} {accounts} ({', '.join(services)}) of {whose}{more}"
+        return f"{verb} {accounts} ({_short_list(services)}) of {whose}{more}"
 
     return sentence
 

@@ -25,6 +25,7 @@ from approvals.registry import (
     effect,
 )
 from audit.actor import Target
+from audit.ledger import display
 from enforcement import instances, tags
 from enforcement.actions import OPERATOR
 from enforcement.gateway import Gateway, Refuses
@@ -90,8 +91,8 @@ def _sentence(word: str) -> Any:
         finding = find_finding(target.name, target.instance)
         if finding is None:
             return f"{word} finding {target.name}"
-        about = called(finding.kind, finding.name)
-        return f"{word} “{finding.title}” in {about} on {finding.instance}"
+        about = called(finding.kind, display.short(finding.name))
+        return f"{word} “{display.short(finding.title, 200)}” in {about} on {finding.instance}"
 
     return sentence
 

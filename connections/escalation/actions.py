@@ -14,11 +14,12 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from approvals import clock, registry
-from approvals.perform import Refused
+from approvals.perform import LONGEST_SENTENCE, Refused
 from approvals.policy.words import duration
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.actor import Actor, Subject, Target
 from audit.ledger import display
+from connections import fitting_sentences as fitting
 from connections import lookup, manifests, names, notices, scopes
 from connections.caller_rules import Component
 from connections.escalation import allowances, asking, rules
@@ -123,13 +124,17 @@ def _severity(target: Target, params: Mapping[str, Any]) -> str:
 
 
 def _sentence(target: Target, params: Mapping[str, Any]) -> str:
+    """What is wanted of the account; by name alone where the words take too much room."""
     account = _account(target)
-    asked = scopes.in_words(account.connection, params["scopes"])
-    wanted = "; ".join(f"{s.words} ({s.name})" if s.known else s.name for s in asked[:4])
-    more = f"; and {len(asked) - 4} more" if len(asked) > 4 else ""
     component = display.short(str(params["component"]).partition(":")[2])
     whose = f"{names.owner_name(account)}'s {names.in_words(account)}"
-    return f"Let {component} for {duration(params['for_s'])} on {whose}: {wanted}{more}"
+    begin = f"Let {component} for {duration(params['for_s'])} on {whose}"
+    said = [
+        fitting.permissions(account.connection, params["scopes"], words=words, separator="; ")
+        for words in (True, False)
+    ]
+    sentences = [f"{begin}: {wanted}" for wanted in said]
+    return next((one for one in sentences if len(one) <= LONGEST_SENTENCE), sentences[-1])
 
 
 def _grant(ctx: CommitContext) -> Committed:

@@ -31,6 +31,7 @@ _STATUS_OF_REFUSAL = {
     "bad_target": 422,
     "bad_params": 422,
     "bad_policy": 422,
+    "too_much_to_show": 422,
     "no_approver": 409,
     "closed": 409,
     "nobody_asked": 409,

@@ -1,0 +1,24 @@
+"""Why a decision is not taken."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FRESH_SIGN_IN: Final = "fresh_sign_in_required"
+
+
+class Refused(Exception):
+    """The act may not happen as asked. `code` is stable; `detail` names the fix."""
+
+    def __init__(self, code: str, detail: str, *, pointer: str = "") -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.pointer = pointer
+
+
+class NothingToDo(Refused):
+    """It is so already: nothing is recorded and nobody is asked. `detail` says since when."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("nothing_to_do", detail)
