@@ -80,7 +80,7 @@ def _visit(olu: Client) -> dict[str, Any]:
 
 
 def _act(olu: Client) -> Any:
-    given = {"act": "hold", "reason": "why", "instance": "", "severity": ""}
+    given = {"act": "hold", "reason": "why", "instance": "", "severity": "", "new": "on"}
     return olu.post("/enforcement/skill/pdf-exfil/", given)
 
 
