@@ -12,7 +12,7 @@ from approvals import policy
 from approvals.perform import Refused
 from audit.actor import Target
 from audit.ledger.vocabulary import gravest
-from enforcement import instances
+from enforcement import instances, unsettled
 from enforcement.models import Asset, Finding, Scan
 from enforcement.models.finding import COUNTING
 
@@ -100,12 +100,20 @@ def of_tightening(target: Target, params: Mapping[str, Any]) -> str:
 def of_loosening(target: Target, params: Mapping[str, Any]) -> str:
     """What was found about it; what the policy says, HIGH at least, when it was never scanned.
 
+    Never milder than what a person still has to settle: anybody with the gateway's token can
+    report a clean scan, and that must not take an approval away from a person.
+
     Raises:
         Refused: as `check_target`.
     """
     check_target(target, params)
+    return _counted(target)
+
+
+def _counted(target: Target) -> str:
     known = found(target.kind, target.name, target.instance)
-    return known or policy.current().never_scanned_loosening
+    known = known or policy.current().never_scanned_loosening
+    return gravest(known, *unsettled.severities(target))
 
 
 def _decisions(target: Target) -> list[list[str]]:
@@ -121,12 +129,16 @@ def look_before_blocking(target: Target, params: Mapping[str, Any]) -> dict[str,
 
 
 def look_before_loosening(target: Target, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Decision, the very scans and the open findings: anything newer voids what was approved."""
+    """Decision, severity, the very scans and the open findings: anything newer voids an approval.
+
+    The severity rises also without a scan, by a request or a hold of a person.
+    """
     apart = instances.fleet().apart_from(target.instance)
     scans = latest_scans(target.kind, target.name, apart)
     findings = open_findings(target.kind, target.name, apart)
     return {
         "decided": _decisions(target),
+        "counted": _counted(target),
         "scans": [[s.instance, s.scan_id, s.severity] for s in scans],
         "findings": sorted(f.finding_id for f in findings),
     }

@@ -85,6 +85,18 @@ def test_a_demo_scan_says_nothing_about_what_is_installed_elsewhere(
     assert severity.of_loosening(Target("skill", "csv-cleaner", "edge-1"), {}) == "LOW"
 
 
+def test_requests_and_holds_of_one_world_do_not_count_in_the_other(
+    mine: OwnGateway, edge: Edge, look: Look, olu: Actor
+) -> None:
+    edge.scan("csv-cleaner", "LOW")
+    look()
+    skill, at_edge = Target("skill", "csv-cleaner"), Target("skill", "csv-cleaner", "edge-1")
+    perform(olu, "skill.hold", skill, reason="odd", severity="CRITICAL")
+    perform(olu, "skill.block", skill, reason="odd", severity="CRITICAL")
+    assert severity.of_loosening(at_edge, {}) == "LOW"
+    assert severity.of_loosening(skill, {}) == "CRITICAL"
+
+
 def test_demo_scans_of_before_say_nothing_once_gateways_of_ones_own_are_registered(
     mine: OwnGateway, edge: Edge, look: Look, settings: LazySettings
 ) -> None:

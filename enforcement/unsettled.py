@@ -1,0 +1,90 @@
+"""What a person still has to settle about a thing, whatever a later scan reports (DESIGN 1.3.1).
+
+Scans arrive under the gateway's shared token. A milder one replaces the earlier findings on the
+pages, but allow, unblock and release count with the severities listed here as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from approvals.models import Approval, Status
+from audit.actor import Target
+from audit.ledger.vocabulary import SEVERITIES
+from audit.models import EventRow
+from enforcement import instances
+from enforcement.models import Asset, Decision, Finding, FindingStatus, Scan
+
+
+def severities(target: Target) -> set[str]:
+    """Severities of requests to block that wait, of holds, and of findings nobody settled."""
+    fleet = instances.fleet()
+    apart = fleet.apart_from(target.instance)
+    if fleet.scope_of(target.instance):  # a DEMO gateway: decisions about all others leave it out
+        apart |= {""}
+    return {
+        *_waiting_requests(target, apart),
+        *_holds(target, apart),
+        *_replaced_findings(target, apart),
+    }
+
+
+def _waiting_requests(target: Target, apart: Collection[str]) -> QuerySet[Approval, str]:
+    requests = Approval.objects.filter(
+        target_kind=target.kind,
+        target_name=target.name,
+        verb=f"{target.kind}.block",
+        status=Status.PENDING,
+    )
+    return requests.exclude(target_instance__in=apart).values_list("severity", flat=True)
+
+
+def _holds(target: Target, apart: Collection[str]) -> set[str]:
+    """Of each hold: the severity of the request that placed it, or of the hold by hand."""
+    held = Asset.objects.filter(kind=target.kind, name=target.name).exclude(holder="")
+    holds = list(held.exclude(instance__in=apart).values_list("holder", "hold_approval"))
+    requests = Approval.objects.filter(pk__in=[request for _, request in holds if request])
+    by_hand = EventRow.objects.filter(
+        operation__in=[operation for operation, request in holds if not request],
+        action=f"{target.kind}.held",
+    )
+    ranks = by_hand.values_list("severity", flat=True)
+    return {*requests.values_list("severity", flat=True), *(SEVERITIES[rank] for rank in ranks)}
+
+
+def _replaced_findings(target: Target, apart: Collection[str]) -> set[str]:
+    """Findings that a later scan replaced, and verdicts without findings, until a person decides.
+
+    A person settles a finding by dismissing it, and all of them by an allow or an unblock, which
+    needed the approval of their severity. What counts is when the portal read a scan: its own time
+    is the gateway's claim.
+    """
+    findings = Finding.objects.filter(
+        kind=target.kind, name=target.name, status=FindingStatus.REPLACED
+    ).exclude(instance__in=apart)
+    verdicts = Scan.objects.filter(kind=target.kind, name=target.name, found__isnull=True)
+    verdicts = verdicts.exclude(instance__in=apart)
+    if settled := _settled_at(target):
+        findings = findings.filter(scan__seen__gt=settled)
+        verdicts = verdicts.filter(seen__gt=settled)
+    return {
+        *findings.values_list("severity", flat=True).distinct(),
+        *verdicts.values_list("severity", flat=True).distinct(),
+    }
+
+
+def _settled_at(target: Target) -> datetime | None:
+    """When an allow or an unblock that stands for this target was decided last."""
+    scopes = {target.instance, instances.fleet().scope_of(target.instance)}
+    decided = Asset.objects.filter(
+        kind=target.kind,
+        name=target.name,
+        instance__in=scopes,
+        decision__in=[Decision.ALLOW, Decision.NONE],
+        decided_at__isnull=False,
+    )
+    newest = decided.order_by("-decided_at").values_list("decided_at", flat=True)
+    return newest.first()
