@@ -9,23 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from ata.archives import MAX_UNPACKED, is_archive, member_names, read_members
 from ata.errors import usage_error
 
 if TYPE_CHECKING:
     from audit.ledger.commitment import Opening
 
 MAX_FILE = 64 * 1024 * 1024
-"""Longest file that is read, in bytes; also of each member of an archive."""
-MAX_MEMBERS = 10_000
-MAX_UNPACKED = 64 * 1024 * 1024
-"""Most bytes that all archives together unpack to."""
+"""Longest file that is read, in bytes."""
 MAX_JSON_PARTS = 500_000
 """Most values of a file that is read as JSON; entries and openings have far fewer."""
 _PROOF_HEADS = (b"c2sp.org/tlog-proof@", b"index ")
@@ -60,33 +56,23 @@ class Pack:
     unpacked: int = 0
 
     def add(self, item: Item) -> None:
-        """Put a file, or the members of an archive, where they belong."""
-        if zipfile.is_zipfile(BytesIO(item.body)):
-            for member in self._members(item):
-                self.add(member)
-        elif item.body.startswith(_PROOF_HEADS):
-            self.proofs.append(item)
-        else:
-            self._sort_json(item)
-
-    def _members(self, archive: Item) -> Iterator[Item]:
-        """The files of an archive, one after the other.
+        """Put a file, or the members of an archive, where they belong.
 
         Raises:
-            AtaError: usage, when it cannot be unpacked, or to more than MAX_UNPACKED.
+            AtaError: usage, when an archive cannot be unpacked, or contains another.
         """
-        try:
-            with zipfile.ZipFile(BytesIO(archive.body)) as opened:
-                members = [one for one in opened.infolist() if not one.is_dir()]
-                self.unpacked += sum(one.file_size for one in members)
-                if len(members) > MAX_MEMBERS or self.unpacked > MAX_UNPACKED:
-                    raise usage_error(
-                        f"{archive.name} unpacks to more than can be verified at once."
-                    )
-                for one in members:
-                    yield Item(f"{archive.name}/{one.filename}", opened.read(one))
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-            raise usage_error(f"{archive.name} cannot be unpacked: {error}.") from error
+        if not is_archive(item.body):
+            self._sort(item)
+            return
+        for name, body in read_members(item.name, item.body, MAX_UNPACKED - self.unpacked):
+            member = Item(f"{item.name}/{name}", body)
+            if is_archive(body):
+                raise usage_error(
+                    f"{member.name} is an archive inside an archive.",
+                    "Unpack the outer archive and verify the inner one.",
+                )
+            self.unpacked += len(body)
+            self._sort(member)
 
     def evidence(self) -> dict[str, bytes]:
         """Evidence bodies by their hex SHA-256; a final line feed may have been added to one."""
@@ -114,7 +100,10 @@ class Pack:
             pairs.append(Pair(proof, entry, self._openings_of(entry, openings)))
         return pairs
 
-    def _sort_json(self, item: Item) -> None:
+    def _sort(self, item: Item) -> None:
+        if item.body.startswith(_PROOF_HEADS):
+            self.proofs.append(item)
+            return
         value = _json(item.body)
         if isinstance(value, dict) and value.get("schema") and "salt" in value:
             self.entries.append(item)
@@ -144,15 +133,20 @@ class Pack:
 
 
 def evidence_packs(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """The files that are evidence packs (`ata.pack.v1`), and the others.
+    """The files that are evidence packs (`ata.pack.v1`), in whatever form, and the others.
 
     Raises:
         AtaError: usage, when a file cannot be read or is too long.
     """
-    from audit.ledger.pack import looks_like
-
-    packs = [path for path in files if looks_like(read_file(path))]
+    packs = [path for path in files if _is_pack(path)]
     return packs, [path for path in files if path not in packs]
+
+
+def _is_pack(path: Path) -> bool:
+    from audit.ledger.pack import has_member_of_a_pack, looks_like
+
+    body = read_file(path)
+    return looks_like(body) or has_member_of_a_pack(member_names(str(path), body))
 
 
 def read_pack(files: Sequence[Path], entry: Path | None) -> Pack:

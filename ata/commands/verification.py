@@ -15,6 +15,7 @@ from ata.evidence_files import Pair, evidence_packs, read_file, read_pack
 from ata.export_files import find_export, verify_export
 from ata.log_files import is_log, verify_log
 from ata.options import Json, open_screen
+from ata.overall import FAILED, VERIFIED, Part, show_overall
 from ata.review_files import is_result, verify_result
 from ata.screen import Screen, paint
 from ata.text import safe
@@ -106,12 +107,16 @@ def verify(
     keys, enrolled = _issuer_keys(issuer_keys), _passkeys(passkeys)
     packs, loose = evidence_packs(files)
     authorities = read_authorities(tsa_ca) if packs else ()
-    good = [_verify_pack(screen, path, trust, keys, enrolled, authorities) for path in packs]
-    if loose or not packs:
+    pairs: list[Pair] = []
+    if loose or not packs:  # read before any verdict is printed: one of them may be unusable
         pack = read_pack(loose, entry)
         found = _Brought(pack.evidence(), keys, enrolled, read_token(time_token, tsa_ca))
-        good += [_verify_one(screen, pair, trust, found) for pair in pack.pairs()]
-    _ends(all(good))
+        pairs = pack.pairs()
+    parts = [_verify_pack(screen, path, trust, keys, enrolled, authorities) for path in packs]
+    parts += [_verify_one(screen, pair, trust, found) for pair in pairs]
+    if len(parts) > 1:
+        show_overall(screen, parts)
+    _ends(all(part.state == VERIFIED for part in parts))
 
 
 def _alone(files: Sequence[Path], words: str, fix: str) -> None:
@@ -131,7 +136,7 @@ def _verify_pack(
     keys: dict[str, object] | None,
     passkeys: dict[str, Passkey],
     authorities: Sequence[Certificate],
-) -> bool:
+) -> Part:
     from ata.pack_report import show
     from audit.ledger import packcheck
 
@@ -139,7 +144,7 @@ def _verify_pack(
     roots = packcheck.Roots(trust, trusted, passkeys, authorities)
     report = packcheck.check(read_file(path), roots)
     show(screen, str(path), report)
-    return report.verdict.ok
+    return Part(str(path), report.verdict.state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +161,7 @@ class _Brought:
         return self.keys is not None or bool(self.passkeys)
 
 
-def _verify_one(screen: Screen, pair: Pair, trust: Policy, brought: _Brought) -> bool:
+def _verify_one(screen: Screen, pair: Pair, trust: Policy, brought: _Brought) -> Part:
     from audit.ledger import levels
     from audit.ledger.verify import verify_proof_file
 
@@ -188,7 +193,7 @@ def _verify_one(screen: Screen, pair: Pair, trust: Policy, brought: _Brought) ->
     lines += ["Not proven:", *(f"  · {safe(limit)}" for limit in _not_proven(report, human))]
     lines.append(paint("✓ Verified.", "green") if ok else paint("✗ NOT verified.", "red"))
     screen.result(value, *lines)
-    return ok
+    return Part(pair.proof.name, VERIFIED if ok else FAILED)
 
 
 def _issuer_keys(path: Path | None) -> dict[str, object] | None:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from zlib import crc32
@@ -218,6 +218,21 @@ def _is_archive_of(members: Mapping[str, bytes], data: bytes) -> bool:
 def looks_like(data: bytes) -> bool:
     """Whether somebody meant this to be a pack, also where bits of it were changed."""
     return SCHEMA.encode() in data
+
+
+def has_member_of_a_pack(names: Iterable[str]) -> bool:
+    """Whether one of these is the name of a member of a pack, in any folder of an archive.
+
+    Such an archive is a pack in whatever form; `read` accepts one form only. `looks_like` cannot
+    find the schema in a compressed archive, or in one without its manifest.
+    """
+    for name in names:
+        parts = [one for one in name.lower().replace("\\", "/").split("/") if one not in {"", "."}]
+        if parts and parts[-1] in {MANIFEST, SIGNATURE}:
+            return True
+        if len(parts) > 1 and kind_of("/".join(parts[-2:])):
+            return True
+    return False
 
 
 def read(data: bytes) -> Pack:

@@ -90,7 +90,8 @@ def _refused(error: PackError) -> PackReport:
     order = (packs.ARCHIVE_CHECK, packs.MANIFEST_CHECK, packs.MEMBERS_CHECK)
     before = order[: order.index(error.check)]
     checks = [Check(name, "ok", "It holds.") for name in before]
-    checks.append(Check(error.check, "failed", words.sentence(error)))
+    advice = f" {words.ONE_FORM}" if error.check == packs.ARCHIVE_CHECK else ""
+    checks.append(Check(error.check, "failed", words.sentence(error) + advice))
     later = (*order[len(before) + 1 :], packs.SIGNED_CHECK, EVENTS_CHECK, EVIDENCE_CHECK)
     checks += [Check(name, "unchecked", words.EARLIER) for name in later]
     return PackReport("", tuple(checks), (), (words.NOTHING,))

@@ -10,6 +10,7 @@ from .levels import Judged, Level
 from .verify import TIME_UNPROVEN
 
 EARLIER: Final = "Not checked, because an earlier check failed."
+ONE_FORM: Final = "It is not in the one form of a pack: ask for the file as it was downloaded."
 NO_LOG_KEY: Final = "Not checked: you gave no log key that you trust."
 UNSIGNED_MANIFEST: Final = (
     "Each file has the digest in the manifest, and nobody you trust signed that manifest."

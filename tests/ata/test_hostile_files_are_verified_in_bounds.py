@@ -77,6 +77,49 @@ def _many_proofs(into: Path) -> None:
             made.writestr(f"{number}.entry", b'{"schema":"x","salt":"y"}')
 
 
+def _nested_deeply(into: Path) -> None:
+    body = b"{}"
+    for _ in range(600):
+        buffer = BytesIO()
+        with zipfile.ZipFile(buffer, "w") as made:
+            made.writestr("a.zip", body)
+        body = buffer.getvalue()
+    into.write_bytes(body)
+
+
+def _member_longer_than_it_says(into: Path) -> None:
+    with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as made:
+        with made.open("a.json", "w") as member:
+            for _ in range(1024):
+                member.write(bytes(MIB))
+        made.filelist[0].file_size = 10
+
+
+def _directory(into: Path, name: bytes) -> None:
+    """An archive of as many rows as fit, and of nothing else."""
+    fields = (20, 20, 0, 0, 0, 0x21, 0, 0, 0, len(name), 0, 0, 0, 0, 0, 0)
+    row = pack._CENTRAL.pack(b"PK\1\2", *fields) + name
+    count = 60 * MIB // len(row)
+    end = pack._END.pack(b"PK\5\6", 0, 0, 0xFFFE, 0xFFFE, count * len(row), 0, 0)
+    into.write_bytes(row * count + end)
+
+
+def _long_names(into: Path) -> None:
+    _directory(into, b"\x82" * 65_000)
+
+
+def _many_members(into: Path) -> None:
+    _directory(into, b"a")
+
+
+def _cut_member(into: Path) -> None:
+    with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("a.json", b"some text that is packed")
+    body = bytearray(into.read_bytes())
+    body[36:40] = b"\xff\xff\xff\xff"
+    into.write_bytes(bytes(body))
+
+
 FILES: Final[dict[str, Callable[[Path], None]]] = {
     "30 x 64 MiB packed": _bomb,
     "archives in an archive": _nested,
@@ -85,6 +128,11 @@ FILES: Final[dict[str, Callable[[Path], None]]] = {
     "a pack of 300,000 members": _pack_of_many,
     "60 MB of JSON": _json,
     "many proofs": _many_proofs,
+    "600 archives in one another": _nested_deeply,
+    "a member longer than it says": _member_longer_than_it_says,
+    "long names": _long_names,
+    "1,300,000 members of no bytes": _many_members,
+    "a member that cannot be unpacked": _cut_member,
 }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZIP_STORED
 
 import pytest
 from django.db import connections
@@ -15,6 +16,7 @@ from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from audit import logkey, proofs
 from audit.ledger import packcheck, packvalues
+from audit.ledger.pack import ARCHIVE_CHECK
 from audit.ledger.packreport import PackReport
 from audit.ledger.verify import MOVED
 from audit.packs.assemble import verifier
@@ -24,6 +26,7 @@ from tests.packs.outside import timed, witnessed
 from tests.packs.renamed import UNFIT, trusting
 from tests.packs.test_a_forged_approval_stays_asserted import FORGERIES, signed_anew
 from tests.packs.test_a_pack_carries_the_certificate import erase_ben
+from tests.packs.test_a_pack_in_another_form_is_refused import CHANGES, zipped
 from tests.support import authority
 from tests.support.chrome import PATIENCE_MS, Person, chromium, person, shots
 
@@ -206,6 +209,25 @@ def test_both_verifiers_say_the_same_of_every_bent_pack(act: Act, reader: Reader
     for how, pack in bent.items():
         assert told_by_page(found[how]) == told(act.check(pack)), how
         assert not found[how]["ok"], how
+
+
+def test_the_page_verifies_no_pack_that_was_zipped_again(act: Act, reader: Reader) -> None:
+    body = act.pack().body
+    packs = {
+        f"{how} {method}": zipped(change(members_of(body)), method)
+        for how, change in CHANGES.items()
+        for method in (ZIP_STORED, ZIP_DEFLATED)
+    }
+    packs["whole"] = body
+    reader.trusts_everything()
+    found = dict(zip(packs, reader.drops(**packs), strict=True))
+    assert found.pop("whole")["ok"]
+    for how, shown in found.items():
+        assert told_by_page(shown) == told(act.check(packs[how])), how
+        assert shown["verdict"]["words"] == f"NOT verified. Failed: {ARCHIVE_CHECK}.", how
+        assert shown["checks"][0]["detail"].endswith("ask for the file as it was downloaded."), how
+    summary = reader.page.locator("#summary").inner_text()
+    assert summary.startswith(f"{len(found)} packs of {len(packs)} NOT verified: ")
 
 
 def test_both_verifiers_say_the_same_of_every_forged_approval(act: Act, reader: Reader) -> None:

@@ -191,7 +191,8 @@ def test_of_five_packs_the_tampered_one_is_named(act: Act, ata: Ata, tmp_path: P
     paths[2].write_bytes(body[:at] + b"s" + b"K" + body[at + 2 :])
     done = ata("verify", *map(str, paths), *brought(tmp_path), "--json")
     assert done.returncode == 1
-    reports = [json.loads(line) for line in done.stdout.splitlines()]
+    *reports, overall = [json.loads(line) for line in done.stdout.splitlines()]
+    assert overall == {"ok": False, "parts": 5, "not_verified": [str(paths[2])]}
     assert [report["ok"] for report in reports] == [True, True, False, True, True]
     failed = [check for check in reports[2]["checks"] if check["state"] == "failed"]
     assert [check["name"] for check in failed] == [pack_files.ARCHIVE_CHECK]

@@ -111,7 +111,9 @@ def test_of_five_packs_the_command_names_the_tampered_one_and_the_level_of_the_o
     told = ata.here(*command, "--issuer-keys", str(keys), "--tsa-ca", str(office.root_file))
     assert told.exit_code == 1
     verdicts = [line for line in told.output.splitlines() if "erified" in line or "NOT" in line]
-    assert [line.startswith("✓") for line in verdicts] == [True, True, True, False, True]
+    *each, overall = verdicts
+    assert [line.startswith("✓") for line in each] == [True, True, True, False, True]
+    assert overall == f"✗ NOT verified: 1 of 5 parts is not: {paths[3]}."
     assert told.output.count("(L3)") == 4 * 3
     for words in ("Who:", "What:", "When:", "Approved:", "Not proven:"):
         assert told.output.count(words) >= 4

@@ -61,7 +61,8 @@ def test_of_five_packs_the_one_is_named_by_a_process_that_has_public_keys_only(
         options += [f"--{name}", str(tmp_path / name)]
     done = ata("verify", *map(str, paths), *options, "--json")
     assert done.returncode == 1, done.stderr
-    reports = [json.loads(line) for line in done.stdout.splitlines()]
+    *reports, overall = [json.loads(line) for line in done.stdout.splitlines()]
+    assert overall == {"ok": False, "parts": 5, "not_verified": [str(paths[3])]}
     assert [one["ok"] for one in reports] == [True, True, True, False, True]
     bad = [*reports[3]["checks"], *(c for e in reports[3]["events"] for c in e["checks"])]
     assert check in {one["name"] for one in bad if one["state"] == "failed"}, bad

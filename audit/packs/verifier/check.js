@@ -67,10 +67,11 @@ function reportOfPack(words, checks, events, limits) {
 function refusedReport(error) {
   const order = ['archive', 'manifest', 'members'];
   const at = order.indexOf(error.check);
+  const advice = error.check === 'archive' ? ` ${oneForm}` : '';
   const later = [...order.slice(at + 1), 'signed', 'events', 'evidence'];
   const checks = [
     ...order.slice(0, at).map((name) => check(name, 'ok', 'It holds.')),
-    check(error.check, 'failed', sentence(error.message)),
+    check(error.check, 'failed', sentence(error.message) + advice),
     ...later.map((name) => check(name, 'unchecked', earlier)),
   ];
   return reportOfPack('', checks, [], [nothing]);

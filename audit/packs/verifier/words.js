@@ -22,6 +22,7 @@ const names = {
 };
 
 const earlier = 'Not checked, because an earlier check failed.';
+const oneForm = 'It is not in the one form of a pack: ask for the file as it was downloaded.';
 const noLogKey = 'Not checked: you gave no log key that you trust.';
 const unsignedManifest =
   'Each file has the digest in the manifest, and nobody you trust signed that manifest.';
