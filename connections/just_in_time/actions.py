@@ -16,6 +16,7 @@ from approvals.perform import Refused
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.actor import Actor, Target
 from connections import actions, grounds, lookup, manifests, names, restrictions, scopes
+from connections.just_in_time import quiet
 from connections.just_in_time.hours import BadHours
 from connections.just_in_time.setting import LONGEST_IDLE_H, OWNER, Setting, tightens
 from connections.models import ConnectedAccount, JustInTime, State
@@ -165,6 +166,18 @@ def _is_owner(actor: Actor, target: Target) -> bool:
     return account is not None and lookup.is_owner(actor, account)
 
 
+def _check_not_denied_lately(actor: Actor, target: Target, _params: Mapping[str, Any]) -> None:
+    """An agent holds its owner's access token too: it rings no phone again after a denial.
+
+    Raises:
+        Refused: `denied_lately`.
+    """
+    if actor.via == "web" or not _is_owner(actor, target) or _wakes_freely(actor, target):
+        return
+    if why := quiet.why_nobody_is_asked(WAKE, target):
+        raise Refused("denied_lately", why)
+
+
 def _wakes_freely(actor: Actor, target: Target) -> bool:
     account = lookup.by_id(target.name)
     return (
@@ -213,6 +226,7 @@ registry.register(
         commit=_wake,
         owns=_wakes_freely,
         may_ask=_is_owner,
+        validate=_check_not_denied_lately,
         about_others=lambda actor, target: not _is_owner(actor, target),
         look=_sleeps,
         severity=lambda _t, _p: "HIGH",

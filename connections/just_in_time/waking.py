@@ -8,23 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from approvals import clock
-from approvals.models import Approval, Outcome, Status
 from approvals.perform import Performed, Refused, perform
 from audit import unchanged
 from audit.actor import Actor, Target
 from connections import grounds, scopes, standing
+from connections.just_in_time import quiet
 from connections.just_in_time.actions import WAKE
 from connections.just_in_time.setting import Setting
 from connections.models import ConnectedAccount
 from connections.refusals import TokenRefusal
 from connections.standing import Ground
-
-QUIET: Final = timedelta(minutes=15)
-"""Who said no, or did not answer, is left in peace for so long: the broker asks nobody to death."""
 
 
 def check_hours(connection: str) -> Setting:
@@ -48,7 +44,7 @@ def asleep(
     """
     found = _sleeping(connection, setting, accounts)
     for account in found:
-        if told := _lately_refused(Target("connection", str(account.id))):
+        if told := quiet.why_nobody_is_asked(WAKE, Target("connection", str(account.id))):
             title = scopes.title(connection)
             raise TokenRefusal(
                 403, "connection_suspended", f"{title} is asleep. {told}", account=account
@@ -140,23 +136,3 @@ def _waits(title: str, account: ConnectedAccount, done: Performed) -> TokenRefus
         account=account,
         approval=str(done.approval.id),
     )
-
-
-def _lately_refused(target: Target) -> str:
-    """Why nobody is asked again yet; empty when it is time to."""
-    last = (
-        Approval.objects.filter(
-            verb=WAKE,
-            target_kind=target.kind,
-            target_name=target.name,
-            status=Status.CLOSED,
-            outcome__in=[Outcome.DENIED, Outcome.EXPIRED],
-            closed__gt=clock.now() - QUIET,
-        )
-        .order_by("-closed")
-        .first()
-    )
-    if last is None or last.closed is None:
-        return ""
-    why = "Its owner said no" if last.outcome == Outcome.DENIED else "Its owner did not answer"
-    return f"{why}; they are asked again from {clock.stamp(last.closed + QUIET)} on."

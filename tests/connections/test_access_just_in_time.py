@@ -132,6 +132,28 @@ def test_whoever_said_no_is_left_in_peace_for_a_while(
     assert account().state == State.CONNECTED and not events("connection.woken")
 
 
+def test_after_a_denial_the_owners_token_rings_no_phone_by_the_decision_itself(
+    caller: Gateway, phone: Phone, travel: Travel
+) -> None:
+    restrict(**OWNER)
+    unused(days=8)
+    approval = Approval.objects.get(pk=refused(caller)["approval_id"])
+    sweep()
+    phone.deny(approval)
+    travel(6)
+    sweep()
+    wake = {
+        "verb": "connection.wake",
+        "target": {"kind": "connection", "name": str(account().id)},
+        "reason": "an agent wants it",
+    }
+    answer = caller.call("POST", "/v1/decisions", wake)
+    assert (answer.status_code, answer.json()["code"]) == (409, "denied_lately")
+    assert Approval.objects.count() == 1
+    travel(16 * 60)
+    assert caller.call("POST", "/v1/decisions", wake).status_code == 202
+
+
 def test_an_undeclared_caller_wakes_nothing(caller: Gateway) -> None:
     restrict(**WEEK)
     unused(days=8)
