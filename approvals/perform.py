@@ -160,14 +160,22 @@ def _prepare(
         kinds = " or ".join(sorted(verb.target_kinds))
         raise Refused("bad_target", f"{name} acts on a named {kinds}.", pointer="/target")
     clean = checked(verb, params)
-    if not verb.relaxes(target, clean):
-        verb = replace(verb, stance=Stance.RECORD)
+    verb = _as_it_relaxes(verb, target, clean)
     _check_session_and_reason(verb, actor, target, reason)
-    found = verb.severity(target, clean)
-    severity = max((found, raised or found), key=severity_rank)
+    severity = _severity(verb, target, clean, raised)
     under = policy.in_force()
     rule = policy.decide(actor, verb, target, severity, under)
     return _Request(verb, actor, target, clean, reason, severity, rule, under)
+
+
+def _as_it_relaxes(verb: Verb, target: Target, params: Mapping[str, Any]) -> Verb:
+    """The verb, recorded at once where these parameters relax nothing now."""
+    return verb if verb.relaxes(target, params) else replace(verb, stance=Stance.RECORD)
+
+
+def _severity(verb: Verb, target: Target, params: Mapping[str, Any], raised: str | None) -> str:
+    found = verb.severity(target, params)
+    return max((found, raised or found), key=severity_rank)
 
 
 def checked(verb: Verb, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -263,18 +271,28 @@ def _judged_again(request: _Request) -> Actor:
     """The actor with the roles in force at the commit.
 
     Raises:
-        Refused: `not_permitted`: with those the decision is not theirs to take at once.
+        Refused: `not_permitted`: with those the decision is not theirs to take at once;
+            `changed_meanwhile`: what it relaxes, how grave it is or the policy changed since it
+            was judged, so that somebody has to approve it.
     """
     actor = people.with_current_roles(request.actor)
-    if actor.roles == request.actor.roles:
-        return actor
-    rule = policy.decide(actor, request.verb, request.target, request.severity, request.policy)
-    if rule.kind != "commit":
-        lost = " and ".join(sorted(request.actor.roles - actor.roles))
+    target, params = request.target, request.params
+    if actor.roles != request.actor.roles:
+        rule = policy.decide(actor, request.verb, target, request.severity, request.policy)
+        if rule.kind != "commit":
+            lost = " and ".join(sorted(request.actor.roles - actor.roles))
+            raise Refused(
+                "not_permitted",
+                f"You no longer have the role {lost}: Auth0 or your last sign-in no longer lists "
+                "it. Sign in again if it was assigned to you since.",
+            )
+    verb = _as_it_relaxes(registry.get(request.verb.name), target, params)
+    severity = _severity(verb, target, params, request.severity)
+    if policy.decide(actor, verb, target, severity).kind != "commit":
         raise Refused(
-            "not_permitted",
-            f"You no longer have the role {lost}: Auth0 or your last sign-in no longer lists it. "
-            "Sign in again if it was assigned to you since.",
+            "changed_meanwhile",
+            "What this decision is about changed in the meantime, and now somebody has to approve "
+            "it. Try again.",
         )
     return actor
 
