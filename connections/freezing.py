@@ -20,7 +20,7 @@ from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.actor import Actor, Target
 from audit.compiled import compiled
 from audit.ledger import display
-from connections import restrictions, scopes
+from connections import known_names, restrictions, scopes
 from connections.models import ConnectedAccount, Freeze, FrozenKind, Use
 from connections.refusals import TokenRefusal
 from connections.standing import EVERYTHING
@@ -126,6 +126,7 @@ def _commit_freeze(ctx: CommitContext) -> Committed:
     kind, name = FrozenKind(ctx.target.kind), ctx.target.name
     if kind == FrozenKind.PERSON and not _is_somebody(name, ctx.actor):
         raise Refused("unknown_person", "Nobody of that subject is known.", pointer="/target/name")
+    _check_name(kind, name)
     freeze, fresh = Freeze.objects.get_or_create(
         kind=kind,
         name=name,
@@ -139,6 +140,15 @@ def _commit_freeze(ctx: CommitContext) -> Committed:
     if not fresh:
         raise NothingToDo(_frozen_since(freeze))
     return _told(ctx)
+
+
+def _check_name(kind: FrozenKind, name: str) -> None:
+    """A freeze of a name that no caller can have stops nothing."""
+    if kind == FrozenKind.SERVICE and name != EVERYTHING:
+        known_names.check_connection(name)
+    if name != name.strip():  # the broker strips what callers send
+        words = "A name has no space at its beginning or end."
+        raise Refused("bad_target", words, pointer="/target/name")
 
 
 def _commit_unfreeze(ctx: CommitContext) -> Committed:

@@ -28,6 +28,20 @@ def check(wanted: Mapping[str, Collection[str]]) -> None:
             raise _unknown(f"{title} has no known permission {scope}", scope, _scopes(connection))
 
 
+def check_connection(name: str) -> None:
+    """Refuse a connection that nobody knows: a decision about it would have no effect.
+
+    Raises:
+        Refused: `unknown_target`, with the nearest known name.
+    """
+    known = _connections()
+    if known and name not in known:
+        near = next(iter(get_close_matches(name, known, n=1)), "")
+        hint = f" Did you mean {near}?" if near else ""
+        words = f"There is no connection {name}.{hint}"
+        raise Refused("unknown_target", words, pointer="/target/name")
+
+
 def unknown_scopes(connection: str, named: Collection[str]) -> tuple[str, ...]:
     """Those of a connection's scopes that neither catalogue, account nor manifest has; none where
     the catalogue does not have the service."""

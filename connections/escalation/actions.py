@@ -20,7 +20,7 @@ from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.actor import Actor, Subject, Target
 from audit.ledger import display
 from connections import fitting_sentences as fitting
-from connections import lookup, manifests, names, notices, scopes
+from connections import known_names, lookup, manifests, names, notices, scopes
 from connections.caller_rules import Component
 from connections.escalation import allowances, asking, rules
 from connections.escalation.rules import Rules
@@ -188,6 +188,7 @@ def _told(made: Allowance) -> Committed:
 
 
 def _configure(ctx: CommitContext) -> Committed:
+    known_names.check_connection(ctx.target.name)
     before, wanted = rules.of(ctx.target.name), RulesParams.model_validate(ctx.params)
     ScopeRule.objects.update_or_create(
         name=ctx.target.name,

@@ -15,7 +15,16 @@ from approvals import clock, registry
 from approvals.perform import Refused
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.actor import Actor, Target
-from connections import actions, grounds, lookup, manifests, names, restrictions, scopes
+from connections import (
+    actions,
+    grounds,
+    known_names,
+    lookup,
+    manifests,
+    names,
+    restrictions,
+    scopes,
+)
 from connections.just_in_time import quiet
 from connections.just_in_time.hours import BadHours
 from connections.just_in_time.setting import LONGEST_IDLE_H, OWNER, Setting, tightens
@@ -74,6 +83,7 @@ def _checked(target: Target, params: Mapping[str, Any]) -> tuple[Setting, Settin
     """The setting in force and the one wanted."""
     if not manifests.is_connection(target.name):
         raise Refused("bad_target", "Name a connection, such as github.", pointer="/target/name")
+    known_names.check_connection(target.name)
     old, new = grounds.setting_of(target.name), wanted(params)
     if old == new:
         raise Refused("nothing_changes", "That is set already.")

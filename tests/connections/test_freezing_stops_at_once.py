@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from approvals import clock
 from approvals.models import Approval
 from approvals.perform import Refused, perform
 from audit.actor import Actor, Target
 from connections import freezing, manifests, observed
-from connections.models import ConnectedAccount, Freeze, FrozenKind
+from connections.models import ConnectedAccount, ConnectionSetting, Freeze, FrozenKind
 from connections.standing import EVERYTHING
 from tests.connections.test_the_inventory_shows_everybody import make
 from tests.connections.visitor import Gateway, know, subject
@@ -212,3 +213,14 @@ def test_a_name_of_another_kind_than_the_chosen_one_freezes_nothing(db: None) ->
     assert answer.status_code == 422 and not Freeze.objects.exists()
     assert "you chose the person and named the agent claw" in page
     assert 'value="claw"' in page and "typed at length" in page
+
+
+def test_a_name_that_no_caller_can_have_is_not_frozen(db: None) -> None:
+    ConnectionSetting.objects.create(name="github", seen_at=clock.now())
+    with pytest.raises(Refused, match=r"no connection GitHub\. Did you mean github") as refused:
+        freeze("service", "GitHub")
+    assert refused.value.code == "unknown_target"
+    with pytest.raises(Refused, match="no space"):
+        freeze("agent", "codex ")
+    assert not Freeze.objects.exists()
+    freeze("service", "github")
