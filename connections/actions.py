@@ -24,6 +24,7 @@ UNDO_S = 10  # an undo window delays only the deletion at Auth0 (DESIGN 1.5)
 _ADMIN = frozenset({"admin"})
 _KIND = frozenset({"connection"})
 GONE = frozenset({State.REVOCATION_PENDING, *NOT_HELD})
+_REVOKED = frozenset({State.REVOCATION_PENDING, State.REVOKED})
 
 
 class RevokeParams(BaseModel):
@@ -102,8 +103,8 @@ def _look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
     """What the actor of a revocation was shown. A suspension is left out, since the request itself
     places one; and so is what its owner may take back, which must not close somebody's request."""
     account = account_of(target)
-    gone = account.state in GONE and not _is_owners_revocation(account)
-    return {"account": account.auth0_id, "owner": account.sub, "gone": gone}
+    over = account.state in _REVOKED and not _is_owners_revocation(account)
+    return {"account": account.auth0_id, "owner": account.sub, "gone": over}
 
 
 def _look_at_restrictions(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -168,9 +169,10 @@ def _open(ctx: CommitContext) -> ConnectedAccount:
 
 def is_revoked_for(actor: Actor, account: ConnectedAccount) -> bool:
     """Whether nothing is left for this person to revoke: what an owner revoked and can take back
-    is revoked for good by somebody else."""
-    theirs = _is_owners_revocation(account) and not lookup.is_owner(actor, account)
-    return account.state in GONE and not theirs
+    is revoked for good by somebody else, and what is gone at Auth0 may come back."""
+    if lookup.is_owner(actor, account):
+        return account.state in GONE
+    return account.state in _REVOKED and not _is_owners_revocation(account)
 
 
 def _revoked_since(account: ConnectedAccount) -> str:
@@ -193,6 +195,8 @@ def begin_revocation(account: ConnectedAccount, ctx: CommitContext) -> bool:
         account.turn(State.REVOCATION_PENDING, now, reason=ctx.reason, by=ctx.actor.sub)
         deletion.forget(account)
     else:
+        if account.state == State.GONE:
+            restrictions.lift(account)
         restrictions.lay(account, State.REVOCATION_PENDING, reason=ctx.reason, by=ctx.actor.sub)
     account.operation = ctx.operation
     account.delete_after = now + timedelta(seconds=UNDO_S if own else 0)
@@ -228,17 +232,16 @@ def _suspend(ctx: CommitContext) -> Committed:
 
 def may_be_suspended(actor: Actor, account: ConnectedAccount) -> bool:
     """Whether a suspension by this person restricts an account: one that works, or that its owner
-    alone suspended, who could resume it."""
-    if account.state == State.SUSPENDED:
+    alone suspended, who could resume it, or that is gone at Auth0 and may come back."""
+    if account.state in {State.SUSPENDED, State.GONE}:
         return not (lookup.is_owner(actor, account) or restrictions.of_others(account))
     return account.state in {State.CONNECTED, State.NEEDS_RECONNECT}
 
 
 def suspend_now(account: ConnectedAccount, ctx: CommitContext) -> None:
-    """Refuse an account until somebody gives it back; its owner is told of what others did."""
-    restrictions.lay(
-        account, State.SUSPENDED, reason=ctx.reason, by=ctx.actor.sub, held_by=ctx.approval
-    )
+    """Refuse an account until somebody gives it back, also one that is gone, if it comes back."""
+    lay = restrictions.lay_below if account.state == State.GONE else restrictions.lay
+    lay(account, State.SUSPENDED, reason=ctx.reason, by=ctx.actor.sub, held_by=ctx.approval)
     restrictions.keep(account)
     if not lookup.is_owner(ctx.actor, account):
         notices.tell_owner(account, "suspended", ctx.actor, ctx.reason)

@@ -20,12 +20,12 @@ from audit.at_once import Part
 from audit.record import Draft
 from audit.together import Together
 from auth0_client.vault import VaultToken
-from connections import beyond, exchanging, freezing, observed
+from connections import beyond, exchanging, freezing, observed, restrictions
 from connections.caller_rules import Component, Declared, check_decision, check_declared
 from connections.escalation.asking import Unasked
 from connections.just_in_time import waking
 from connections.just_in_time.setting import OWNER, Setting
-from connections.models import ConnectedAccount, State
+from connections.models import NOT_HELD, ConnectedAccount, State
 from connections.picking import ANY, Picked, Wanted, pick
 from connections.refusals import TokenRefusal
 from outbound.waiting import Waiting
@@ -168,23 +168,36 @@ def _usable(ask: Ask, picked: Picked | None) -> list[ConnectedAccount]:
 
 def _picked(ask: Ask) -> Picked | None:
     """The account to use; None when the inventory cannot be completed and the vault decides."""
-    held = observed.held_accounts(ask.actor.iss, ask.actor.sub, ask.connection)
-    if not held:
-        if not observed.look_again(ask.actor.iss, ask.actor.sub):
+    whose = ask.actor.iss, ask.actor.sub
+    accounts = observed.accounts_of(*whose, ask.connection)
+    if not _any_held(accounts):
+        if not observed.look_again(*whose):
             _check_unseen(ask)
             return None
-        held = observed.held_accounts(ask.actor.iss, ask.actor.sub, ask.connection)
-    if not held:
+        accounts = observed.accounts_of(*whose, ask.connection)
+    if not _any_held(accounts):
         raise exchanging.not_linked(ask.connection)
-    return pick(held, ask.connection, ask.wanted)
+    return pick(accounts, ask.connection, ask.wanted)
+
+
+def _any_held(accounts: Sequence[ConnectedAccount]) -> bool:
+    return any(account.state not in NOT_HELD for account in accounts)
 
 
 def _check_unseen(ask: Ask) -> None:
-    """Nothing tells accounts apart now: what is named otherwise than Auth0 names it is not known.
+    """Nothing tells accounts apart now: what is named otherwise than Auth0 names it is not known,
+    and what others restricted may be the one that the vault would use.
 
     Raises:
-        TokenRefusal: `account_ambiguous`.
+        TokenRefusal: `connection_suspended`, `account_ambiguous`.
     """
+    if restrictions.barring(ask.actor.iss, ask.actor.sub, ask.connection):
+        raise TokenRefusal(
+            403,
+            "connection_suspended",
+            "An account of this connection is suspended or revoked, and Auth0 could not list your "
+            "accounts, so none is used. Try again later, or ask an admin.",
+        )
     if ask.wanted.account:
         raise TokenRefusal(
             409,
@@ -242,6 +255,8 @@ def _refused_meanwhile(one: _Handing, mark: str | None) -> TokenRefusal | None:
     same = mark is not None and admitted.mark == mark
     setting, declared, accounts = admitted.setting, admitted.declared, admitted.accounts
     try:
+        if admitted.picked is None:  # no account that is counted below shows what was restricted
+            _check_unseen(ask)
         if not same:  # something changed of all that says no
             setting, declared = _check_rules(ask)
             held = ConnectedAccount.objects.filter(pk__in=[one.pk for one in accounts])
@@ -264,7 +279,10 @@ def _hoped(handed: Sequence[_Handing]) -> list[Part] | None:
 
 
 def _is_plain(one: _Handing) -> bool:
-    """Whether only an unchanged mark is needed: no allowance counts, and no time is over."""
+    """Whether only an unchanged mark is needed: the account is known, no allowance counts, and no
+    time is over."""
+    if one.admitted.picked is None:
+        return False
     if beyond.relies_on_allowance(one.ask, one.admitted.declared, one.token):
         return False
     try:

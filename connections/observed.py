@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.cache import cache
-from django.db.models import F, Model, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 from django.db.models.functions import Coalesce, Greatest
 
 from approvals import clock
@@ -23,20 +23,26 @@ from connections.picking import refusal_of
 LOOK_AGAIN_AFTER_S = 20
 
 
+def accounts_of(iss: str, sub: str, connection: str) -> list[ConnectedAccount]:
+    """Accounts of a person that Auth0 still holds, as far as we know, and the ended ones that
+    others restricted."""
+    return _accounts(iss, sub, connection)
+
+
 def held_accounts(iss: str, sub: str, connection: str) -> list[ConnectedAccount]:
-    """Accounts of a person that Auth0 still holds, as far as we know."""
-    return _held(iss, sub, connection)
+    """Those of them that Auth0 still holds."""
+    return [one for one in accounts_of(iss, sub, connection) if one.state not in NOT_HELD]
 
 
 def ask_ahead(iss: str, sub: str, connection: str) -> None:
     """Read them with the mark of the look that begins (`audit.unchanged`)."""
-    _held.ahead(iss, sub, connection)
+    _accounts.ahead(iss, sub, connection)
 
 
 @compiled
-def _held(iss: str, sub: str, connection: str) -> QuerySet[ConnectedAccount]:
+def _accounts(iss: str, sub: str, connection: str) -> QuerySet[ConnectedAccount]:
     found = ConnectedAccount.objects.filter(iss=iss, sub=sub, connection=connection)
-    return found.exclude(state__in=NOT_HELD)
+    return found.filter(~Q(state__in=NOT_HELD) | Q(barred=True))
 
 
 def look_again(iss: str, sub: str) -> bool:

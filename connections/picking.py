@@ -7,11 +7,11 @@ nothing tells the accounts apart, nothing is exchanged.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from connections import scopes
-from connections.models import ConnectedAccount, State
+from connections.models import NOT_HELD, ConnectedAccount, State
 from connections.refusals import TokenRefusal
 
 _REFUSED = (State.SUSPENDED, State.REVOCATION_PENDING)
@@ -45,7 +45,10 @@ ANY: Final = Wanted()
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """The account to use; `hint` is the vault's `login_hint`, empty where there is no choice."""
+    """The account to use; `hint` is the vault's `login_hint`, empty where there is no choice.
+
+    It is the provider's user id as Auth0 reported it, never what only the caller claims.
+    """
 
     account: ConnectedAccount
     hint: str = ""
@@ -53,16 +56,35 @@ class Picked:
 
 
 def pick(accounts: Sequence[ConnectedAccount], connection: str, wanted: Wanted = ANY) -> Picked:
-    """Choose among accounts of one person and connection that Auth0 still holds (at least one).
+    """Choose among accounts of one person and connection.
+
+    Args:
+        accounts: at least one that Auth0 still holds, and the ended ones that others restricted:
+            such an account may be connected again at Auth0 under another id.
 
     Raises:
         TokenRefusal: `connection_suspended`, `connection_revoked`, `reconnect_required`,
             `connection_not_linked` where none is the one that is wanted, and `account_ambiguous`
             where several are, or nothing tells Auth0 which.
     """
-    newest = sorted(accounts, key=lambda a: (a.connected_at or a.watched_since, a.pk))[::-1]
-    if wanted:
-        return _wanted(newest, connection, wanted)
+    held = [account for account in accounts if account.state not in NOT_HELD]
+    newest = sorted(held, key=lambda a: (a.connected_at or a.watched_since, a.pk))[::-1]
+    picked = _wanted(newest, connection, wanted) if wanted else _only(newest, connection)
+    restricted = [one for one in accounts if one.barred or one.state in _REFUSED]
+    if not restricted:
+        return picked
+    if not picked.account.provider_user:
+        raise TokenRefusal(
+            403,
+            "connection_suspended",
+            f"One of several {scopes.title(connection)} accounts is suspended or revoked and Auth0 "
+            "does not say which is which, so none is used. Undo that, or connect this one again.",
+            account=restricted[0],
+        )
+    return replace(picked, hint=picked.account.provider_user)
+
+
+def _only(newest: Sequence[ConnectedAccount], connection: str) -> Picked:
     live = [account for account in newest if account.state == State.CONNECTED]
     if not live:
         raise refusal_of(newest[0])
@@ -72,22 +94,18 @@ def pick(accounts: Sequence[ConnectedAccount], connection: str, wanted: Wanted =
         raise _ambiguous(live, connection, "Say which one you mean")
     if live[0].provider_user:
         return Picked(live[0], hint=live[0].provider_user)
-    refused = [account for account in newest if account.state in _REFUSED]
-    if refused:
-        raise TokenRefusal(
-            403,
-            "connection_suspended",
-            f"One of several {scopes.title(connection)} accounts is suspended and Auth0 does not "
-            "say which is which, so none is used. Finish or undo the suspension first.",
-            account=refused[0],
-        )
     return Picked(live[0], ambiguous=True)
 
 
 def _wanted(newest: Sequence[ConnectedAccount], connection: str, wanted: Wanted) -> Picked:
     found = [account for account in newest if wanted.is_met_by(account)]
-    if not found and len(newest) == 1 and wanted.login_hint and not newest[0].provider_user:
-        found = [newest[0]]  # nobody told us its user id: the vault knows whether this is it
+    if not found and wanted.login_hint and not all(one.provider_user for one in newest):
+        raise _ambiguous(
+            newest,
+            connection,
+            "Auth0 has not reported the user id of each at the provider, so nothing shows which "
+            "one login_hint means; leave it out",
+        )
     if not found:
         refusal = TokenRefusal(
             404,
@@ -102,25 +120,30 @@ def _wanted(newest: Sequence[ConnectedAccount], connection: str, wanted: Wanted)
     account = found[0]
     if account.state != State.CONNECTED:
         raise refusal_of(account)
-    hint = account.provider_user or wanted.login_hint
-    if not hint and len(newest) > 1:
+    if not account.provider_user and len(newest) > 1:
         raise _ambiguous(
             newest,
             connection,
-            "Auth0 has not told its user id at the provider, so the vault cannot be asked for it; "
-            "pass it as login_hint if you know it, or disconnect the others",
+            "Auth0 has not reported its user id at the provider, so the vault cannot be asked for "
+            "it; disconnect the others",
         )
-    return Picked(account, hint=hint)
+    return Picked(account, hint=account.provider_user)
 
 
 def _ambiguous(accounts: Sequence[ConnectedAccount], connection: str, fix: str) -> TokenRefusal:
     refusal = TokenRefusal(
         409,
         "account_ambiguous",
-        f"You have several {scopes.title(connection)} accounts: {_named(accounts)}. {fix}.",
+        f"{_count(accounts, connection)}: {_named(accounts)}. {fix}.",
     )
     refusal.choices = _choices(accounts)
     return refusal
+
+
+def _count(accounts: Sequence[ConnectedAccount], connection: str) -> str:
+    title = scopes.title(connection)
+    several = len(accounts) > 1
+    return f"You have several {title} accounts" if several else f"You have one {title} account"
 
 
 def _named(accounts: Sequence[ConnectedAccount]) -> str:

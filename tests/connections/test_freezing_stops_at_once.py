@@ -76,7 +76,7 @@ def test_a_token_that_was_being_exchanged_when_it_was_frozen_is_dropped(
     gateway: Gateways, github_mcp: manifests.Declaration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caller = gateway("operator")
-    held = observed.held_accounts
+    held = observed.accounts_of
 
     def meanwhile(*given: Any) -> list[ConnectedAccount]:
         found = held(*given)
@@ -84,7 +84,7 @@ def test_a_token_that_was_being_exchanged_when_it_was_frozen_is_dropped(
             freeze("service", "github")
         return found
 
-    monkeypatch.setattr(observed, "held_accounts", meanwhile)
+    monkeypatch.setattr(observed, "accounts_of", meanwhile)
     answer = caller.exchange()
     assert (answer.status_code, answer.json()["code"]) == (403, "frozen")
     assert events("token.exchanged") == []

@@ -13,6 +13,7 @@ import httpx
 import pytest
 import respx
 
+from approvals import issuer
 from approvals.models import Person
 from audit.models import EventRow
 from connections import manifests, observed, reconcile
@@ -181,8 +182,47 @@ def test_the_vault_is_asked_for_no_account_that_it_cannot_tell() -> None:
     with pytest.raises(TokenRefusal) as refused:
         pick(nameless, "github", Wanted(str(nameless[0].id)))
     assert refused.value.code == "account_ambiguous"
-    only = _account(State.CONNECTED)
-    assert pick([only], "github", Wanted("", "7")).hint == "7", "the vault knows whether it is"
+    with pytest.raises(TokenRefusal) as refused:
+        pick([_account(State.CONNECTED)], "github", Wanted("", "7"))
+    assert refused.value.code == "account_ambiguous"
+
+
+def test_a_made_up_hint_does_not_make_an_account_gone(
+    milos: ConnectedAccount, gateway: Gateways
+) -> None:
+    ConnectedAccount.objects.filter(pk=milos.pk).update(provider_user="")
+    answer = gateway("member2").call(
+        "GET",
+        "/v1/auth/token?connection=github&login_hint=1",
+        ata_agent="release-bot",
+        ata_skill="mcp:github-mcp",
+    )
+    assert (answer.status_code, answer.json()["code"]) == (409, "account_ambiguous")
+    milos.refresh_from_db()
+    assert milos.state == State.CONNECTED
+
+
+@pytest.mark.parametrize("wanted", [Wanted(), Wanted("", "2")])
+def test_beside_a_restricted_account_that_is_gone_the_vault_chooses_nothing(wanted: Wanted) -> None:
+    live, gone = _account(State.CONNECTED), _account(State.GONE, "2")
+    gone.barred = True
+    with pytest.raises(TokenRefusal):
+        pick([live, gone], "github", wanted)
+    live.provider_user = "1"
+    assert pick([live, gone], "github").hint == "1"
+
+
+def test_without_a_list_of_auth0_nothing_passes_what_others_restricted(
+    milos: ConnectedAccount, gateway: Gateways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    suspended = {"state": "suspended", "since": now.isoformat(), "reason": "odd use"}
+    ConnectedAccount.objects.filter(pk=milos.pk).update(
+        state=State.GONE, barred=True, earlier=[suspended | {"by": "an admin", "held_by": ""}]
+    )
+    monkeypatch.setattr(issuer, "management", lambda: None)
+    answer = gateway("member2").exchange()
+    assert (answer.status_code, answer.json()["code"]) == (403, "connection_suspended")
 
 
 def test_of_one_live_account_among_dead_ones_the_choice_is_the_vaults_and_said() -> None:

@@ -179,6 +179,39 @@ def test_each_commit_that_relaxes_judges_the_right_itself(mias: ConnectedAccount
     assert committed("connection.unfreeze", "admin2", frozen) == "restricted_by_another"
 
 
+# Gone at Auth0
+
+
+def is_back(account: ConnectedAccount) -> ConnectedAccount:
+    later = clock.now() + timedelta(seconds=1)
+    fact = drift.Fact(account.auth0_id, "github", ("read:user",), None, None)
+    drift.still_there(fresh(account), fact, later)
+    return fresh(account)
+
+
+def test_what_is_gone_can_be_suspended_and_comes_back_so(mias: ConnectedAccount) -> None:
+    drift.vanished(mias, "a wrong answer")
+    assert refusal("member1", "suspend", mias) == "not_connected"
+    decide("admin", "suspend", mias, reason="odd use")
+    assert (fresh(mias).state, fresh(mias).barred) == (State.GONE, True)
+    assert hand(is_back(mias)) == (State.SUSPENDED, subject("admin"), "odd use")
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+def test_a_request_to_revoke_holds_what_is_gone(mias: ConnectedAccount, bulk: bool) -> None:
+    drift.vanished(mias, "a wrong answer")
+    ids = [str(mias.pk)]
+    if bulk:
+        params = {"accounts": ids}
+        target = selection.target_of(ids)
+        asked = perform(person("admin"), selection.REVOKE, target, params=params, reason="x")
+    else:
+        asked = decide("admin", "revoke", mias)
+    assert hand(is_back(mias))[:2] == (State.SUSPENDED, subject("admin"))
+    assert approve(asked, "admin2").outcome == Outcome.APPROVED
+    assert hand(mias)[:2] == (State.REVOCATION_PENDING, subject("admin"))
+
+
 # Connecting again
 
 

@@ -67,7 +67,9 @@ class Account:
 
     def is_over(self) -> bool:
         """Whether nothing is left to revoke for somebody else than its owner."""
-        return bool(self.ending) and not (self.ending == "revoking" and self.ended_by == self.owner)
+        if self.ending == "revoking":
+            return self.ended_by != self.owner
+        return self.ending == "revoked"
 
     def shown(self) -> tuple[object, ...]:
         """What a request to resume ends."""
@@ -107,7 +109,7 @@ class Model:
             able = account.state == "connected"
         elif who in self.admins:
             able = account.state == "connected" or (
-                account.state == "suspended" and not account.others()
+                account.state in {"suspended", "gone"} and not account.others()
             )
         else:
             able = False
