@@ -27,6 +27,7 @@ from connections.caller_rules import Declared
 from connections.just_in_time.setting import Setting
 from connections.models import ConnectedAccount, Freeze, FrozenKind, State, Use
 from connections.observed import Seen
+from connections.picking import Picked
 from connections.refusals import TokenRefusal
 from portal import liveness
 from tests.audit.own_database import own_database
@@ -73,7 +74,7 @@ def handing(account: ConnectedAccount, *, lasts: bool = True) -> broker._Handing
     now = clock.now()
     use = Seen(account, "claw", "", now, now if lasts else None)
     admitted = broker._Admitted(
-        None, (account,), Declared(None), frozenset(), Setting(), unchanged.mark()
+        Picked(account), (account,), Declared(None), frozenset(), Setting(), unchanged.mark()
     )
     token = VaultToken("secret", "Bearer", frozenset({"repo"}), 300, "5f")
     return broker._Handing(ask, use, admitted, token, ())
