@@ -68,7 +68,7 @@ def by_phone_and_passkey(house: House, verb: str) -> None:
     rules = [rule, *(one for one in now["rules"] if one["id"] != rule["id"])]
     document = {**now, "number": now["number"] + 1, "rules": rules}
     page = arrive_freshly(house, "admin", "/approvals/policy/edit/")
-    given = {
+    given: dict[str, str | float | bool] = {
         "document": json.dumps(document),
         "base": digest(now),
         "reason": "two devices for tools",
