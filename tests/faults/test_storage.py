@@ -142,7 +142,7 @@ def test_a_read_only_postgresql_is_read_and_refuses_acts(read_only: Client) -> N
     before = Event.objects.count()
     for path in ("/", "/audit/", "/enforcement/", "/connections/inventory/", "/approvals/"):
         assert read_only.get(path).status_code == 200, path
-    given = {"act": "hold", "reason": "why", "instance": "", "severity": ""}
+    given = {"act": "hold", "reason": "why", "instance": "", "severity": "", "new": "on"}
     answer = read_only.post("/enforcement/skill/pdf-exfil/", given)
     assert (answer.status_code, answer["Retry-After"]) == (503, "30")
     assert (Event.objects.count(), Asset.objects.count()) == (before, 0)
