@@ -181,4 +181,4 @@ def test_a_manifest_is_declared_over_the_api_by_an_operator(
     assert caller.call("PUT", "/v1/manifests/mcp/standup-bot", body).status_code == 200
     assert EventRow.objects.filter(action="manifest.declared").count() == 2
     read = gateway("member2").call("GET", "/v1/manifests/mcp/standup-bot").json()
-    assert (read["connections"], read["decision"]) == (body["connections"], "none")
+    assert (read["connections"], read["decision"]) == (body["connections"], "allow")
