@@ -14,6 +14,7 @@ from typing import Final
 
 from django.db.models import Q, QuerySet
 
+from approvals import registry
 from approvals.perform import Refused
 from audit.actor import Actor, Target
 from audit.ledger import display
@@ -48,7 +49,8 @@ class UnknownTarget(Refused):
 
 def enforces(verb: str, target: Target) -> bool:
     """Whether a verb decides what gateways do with a thing."""
-    return target.kind in KINDS and verb.partition(".")[0] == target.kind
+    named = target.kind in KINDS and verb.partition(".")[0] == target.kind
+    return named and verb in registry.names()
 
 
 def check(actor: Actor, verb: str, target: Target, *, new: bool) -> None:

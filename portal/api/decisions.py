@@ -11,8 +11,9 @@ from django.http import HttpRequest, JsonResponse
 from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
+from approvals import registry
 from approvals.models import Approval, Effect, Status
-from approvals.perform import Performed, Refused, perform
+from approvals.perform import Performed, Refused, checked, perform
 from approvals.serializers import as_json, list_as_json
 from approvals.withdraw import cancel, visible_to
 from audit.actor import Actor, Target
@@ -70,7 +71,9 @@ def _perform(
     target = Target(body.target.kind, body.target.name, body.target.instance)
     params = dict(body.params)
     if known_names.enforces(body.verb, target):
-        known_names.check(actor, body.verb, target, new=_is_new(params))
+        new = _is_new(params)
+        checked(registry.get(body.verb), params)  # a request that is wrong says so first
+        known_names.check(actor, body.verb, target, new=new)
     if body.finding_id:
         params["finding_id"] = body.finding_id
     return perform(
