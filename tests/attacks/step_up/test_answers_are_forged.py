@@ -222,8 +222,8 @@ def _hidden_property(details: Details) -> Details:
     return details
 
 
-def _hash_not_shown(details: Details) -> Details:
-    details[0]["properties"]["intent_hash"]["display"] = False
+def _hash_displayed(details: Details) -> Details:
+    details[0]["properties"]["intent_hash"]["display"] = True
     return details
 
 
@@ -249,7 +249,7 @@ ALTERED: tuple[Callable[[Details], Details], ...] = (
     _other_type,
     _second_object,
     _hidden_property,
-    _hash_not_shown,
+    _hash_displayed,
     _homoglyph,
     _decomposed,
     _truthy,
