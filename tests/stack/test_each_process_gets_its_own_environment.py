@@ -14,7 +14,7 @@ from scripts.processes import commands, environment_of
 from tests.support.stack import CHECKOUT
 
 KEYS = {"SECRET_KEY", "EVIDENCE_KEY", "EVIDENCE_KEY_PREVIOUS", "DATABASE_URL", "CACHE_URL"}
-FOLDER = "/home/ata/var"
+FOLDER = "/srv/ata/var"
 NEEDED = {"PATH": os.environ["PATH"], "VAR_DIR": FOLDER, "ATA_UP_PID": "1"}
 TENANTS = {
     "AUTH0_CLIENT_SECRET": "web",
