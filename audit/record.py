@@ -26,7 +26,6 @@ from audit.ledger import entry as entries
 from audit.ledger.merkle import leaf_hash
 from audit.models import Event, EventRow, Openings
 from audit.projection import values_of, values_of_each
-from audit.uncollected import uncollected
 
 _FEW = 100  # events; of fewer, what is done for many takes longer than it saves
 _BESIDE = 64  # events that are made beside each other
@@ -158,9 +157,8 @@ def prepared(drafts: Iterable[Draft]) -> list[Prepared]:
     recorded_at, salts = clock.now(), entries.Salts()
     if isinstance(drafts, Sequence) and len(drafts) < _FEW:
         return [prepare(draft, recorded_at, salts) for draft in drafts]
-    with uncollected():
-        some = batched(drafts, _BESIDE)
-        return [one for each in some for one in _prepared(each, recorded_at, salts)]
+    some = batched(drafts, _BESIDE)
+    return [one for each in some for one in _prepared(each, recorded_at, salts)]
 
 
 def write(rows: Sequence[Prepared]) -> None:
