@@ -29,7 +29,8 @@ from tests.connections.town import (
 from tests.connections.visitor import Visitor
 from tests.support.pages import keep_the_shell
 
-NOT_OF_THE_PAGE = ("django_session", "identity_", "audit_", "enforcement_")
+# Of the shell: the session, the alarms, and how many approvals wait for this person, read live.
+NOT_OF_THE_PAGE = ("django_session", "identity_", "audit_", "enforcement_", "approvals_approval")
 
 
 @pytest.fixture

@@ -59,14 +59,16 @@ def test_a_request_appears_by_itself_and_is_approved_with_one_tap(
 
 def test_a_second_request_does_not_disturb_a_reason_being_typed(asker: Asker, phone: Page) -> None:
     first = asker.ask()
-    phone.locator(".ask").wait_for(timeout=20_000)
-    phone.get_by_text("Say why you deny").click()
-    phone.get_by_label("Reason, kept with a denial only").fill("not mi")
+    card = phone.locator(".ask").filter(has_text="42-17-08")
+    card.wait_for(timeout=20_000)
+    card.get_by_text("Say why you deny").click()
+    reason = card.get_by_label("Reason, kept with a denial only")
+    reason.fill("not mi")
     asker.ask(binding_message="11-22-33")
     phone.locator(".ask").nth(1).wait_for(timeout=20_000)
     phone.keyboard.type("ne")
-    assert phone.get_by_label("Reason, kept with a denial only").first.input_value() == "not mine"
-    phone.locator(".ask").first.get_by_role("button", name="Deny").click()
+    assert reason.input_value() == "not mine"
+    card.get_by_role("button", name="Deny").click()
     phone.get_by_text("“not mine”").first.wait_for()
     assert asker.poll(first).json()["error"] == "access_denied"
 
