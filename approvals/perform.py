@@ -273,7 +273,7 @@ def _judged_again(request: _Request) -> Actor:
     Raises:
         Refused: `not_permitted`: with those the decision is not theirs to take at once;
             `changed_meanwhile`: what it relaxes, how grave it is or the policy changed since it
-            was judged, so that somebody has to approve it.
+            was judged, so that it is not for them alone.
     """
     actor = people.with_current_roles(request.actor)
     target, params = request.target, request.params
@@ -291,8 +291,8 @@ def _judged_again(request: _Request) -> Actor:
     if policy.decide(actor, verb, target, severity).kind != "commit":
         raise Refused(
             "changed_meanwhile",
-            "What this decision is about changed in the meantime, and now somebody has to approve "
-            "it. Try again.",
+            "What this decision is about changed in the meantime, and you cannot decide it alone "
+            "as it is now. Try again.",
         )
     return actor
 

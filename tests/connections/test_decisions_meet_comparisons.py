@@ -141,7 +141,8 @@ def test_an_owner_who_resumes_waits_for_the_admin_who_suspends(mias: ConnectedAc
         resumes = elsewhere(lambda: refusal("member1", "resume", mias))
         now(_somebody_waits_for_a_lock)
         admin.goes_on()
-    assert resumes.result(60) == "restricted_by_another"
+    assert resumes.result(60) == "changed_meanwhile"
+    assert now(lambda: refusal("member1", "resume", mias)) == "not_permitted"
     row = now(lambda: fresh(mias))
     assert (row.state, row.state_by) == (State.SUSPENDED, subject("admin"))
     assert [one.by for one in restrictions.layers(row)][1:] == [
