@@ -96,6 +96,7 @@ class Load:
             "target": {"kind": kind, "name": name},
             "reason": "killed while it was decided",
             "severity": choose.choice(("CRITICAL", "HIGH", "HIGH", "LOW")),
+            "params": {"new": True},  # nobody has seen it before
         }
         person = self.people[choose.choice(("operator", "operator2"))]
         answer = choose.choices(_ANSWERS, _WEIGHTS)[0]
