@@ -122,6 +122,7 @@ _FIXES: Final = {
     "asked_too_often": "That is the portal's own limit: ask again{in_a}, or for fewer scopes.",
     "vault_unavailable": "Try again in a moment; the portal is fine, the vault did not answer.",
     "issuer_unreachable": "Try again once the issuer answers. " + _ADMIN,
+    "busy": "Try again in a few seconds; another process used the portal's database for too long.",
     "storage_unavailable": "Try again in a moment; the portal's disk or database takes no writes.",
 }
 """What to do, by the portal's code, where the portal itself says nothing of it."""

@@ -1,4 +1,5 @@
-"""Telling a disk that is full or read-only, or a database that takes no writes, from a mistake."""
+"""Telling a disk that is full or read-only, or a database that takes no writes or is busy, from a
+mistake."""
 
 from __future__ import annotations
 
@@ -15,11 +16,32 @@ _FILES: Final = frozenset(
 _SQLITE: Final = frozenset({8, 10, 13, 14})
 # read_only_sql_transaction, disk_full, io_error, and a server that is going or coming
 _POSTGRES: Final = frozenset({"25006", "53100", "58030", "57P01", "57P02", "57P03"})
+_SQLITE_BUSY: Final = frozenset({5, 6})  # SQLITE_BUSY, SQLITE_LOCKED
+# lock_not_available, query_canceled, deadlock_detected, serialization_failure,
+# idle_in_transaction_session_timeout
+_POSTGRES_BUSY: Final = frozenset({"55P03", "57014", "40P01", "40001", "25P03"})
 
 
 def is_failure(error: BaseException | None) -> bool:
     """Whether `error`, or what it came from, says that nothing can be stored just now."""
     return any(_one(found) for found in _chain(error))
+
+
+def is_busy(error: BaseException | None) -> bool:
+    """Whether `error`, or what it came from, is a wait for the database that took too long."""
+    return any(_is_given_up(found) for found in _chain(error))
+
+
+def is_not_stored(error: BaseException | None) -> bool:
+    """Whether `error` is one of both: it says nothing against the request."""
+    return is_failure(error) or is_busy(error)
+
+
+def _is_given_up(error: BaseException) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    if isinstance(code, int):
+        return code & 0xFF in _SQLITE_BUSY
+    return getattr(error, "sqlstate", None) in _POSTGRES_BUSY
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

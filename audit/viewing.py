@@ -11,7 +11,7 @@ from django.db import transaction
 from audit.actor import Actor
 from audit.ledger.query import EventQuery
 from audit.record import record
-from audit.storage import is_failure
+from audit.storage import is_not_stored
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def note(actor: Actor, query: EventQuery) -> bool:
                 private={"query": query.at("").to_bar(), "words": query.in_words()},
             )
     except Exception as error:
-        if not is_failure(error):
+        if not is_not_stored(error):
             raise
         cache.delete(f"audit.viewed:{who}")
         log.warning("a look at the trail could not be recorded: nothing can be stored")

@@ -8,11 +8,13 @@ from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
 from audit import idle, remembered
+from portal.databases import bound_waits
 from serving.private_files import keep_private
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 keep_private(settings.VAR_DIR)
+bound_waits(settings.DATABASES["default"])
 application = get_wsgi_application()
 
 request_started.connect(remembered.watch)

@@ -135,6 +135,17 @@ def nothing_stored() -> Problem:
     )
 
 
+def busy() -> Problem:
+    """A wait for the database was given up: another process held what was needed too long."""
+    return Problem(
+        503,
+        "busy",
+        "The database is busy: what this needed was held for too long, and the step that waited "
+        "was not stored. Try again.",
+        headers={"Retry-After": "5"},
+    )
+
+
 def register(api: NinjaAPI) -> None:
     """Every error of the API leaves as problem+json."""
 

@@ -23,7 +23,7 @@ from django.utils.crypto import salted_hmac
 from approvals import clock
 from audit.actor import Actor, Subject, Target
 from audit.record import record
-from audit.storage import is_failure
+from audit.storage import is_not_stored
 from portal.api.auth import Caller
 from portal.identity import sessions, strangers
 from portal.identity.models import SeenRefusal, SignedInSession, User
@@ -152,7 +152,7 @@ def _note_where_it_can_be(found: Refusal) -> None:
     try:
         note(found)
     except Exception as error:
-        if not is_failure(error):
+        if not is_not_stored(error):
             raise
         log.warning("refused and not recorded: %s at %s", found.code, found.address)
 

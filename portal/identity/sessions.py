@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from approvals import clock
 from audit.actor import Actor, EvidenceRef, Target
 from audit.record import record
-from audit.storage import is_failure
+from audit.storage import is_not_stored
 from auth0_client.id_token import LEEWAY_S
 from portal.identity.backend import SignIn
 from portal.identity.breakglass import trying
@@ -99,7 +99,7 @@ def _touch(session: SignedInSession, now: datetime) -> None:
     try:
         SignedInSession.objects.filter(pk=session.pk).update(last_seen=now)
     except DatabaseError as error:
-        if not is_failure(error):
+        if not is_not_stored(error):
             raise
 
 

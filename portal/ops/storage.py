@@ -13,7 +13,7 @@ from django.core.cache.backends.filebased import FileBasedCache
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 
-from audit.storage import is_failure
+from audit.storage import is_failure, is_not_stored
 
 log = logging.getLogger("portal.storage")
 
@@ -37,7 +37,7 @@ class SessionsThatOutliveTheDisk(SessionMiddleware):
         try:
             return super().process_response(request, response)
         except Exception as error:
-            if not is_failure(error):
+            if not is_not_stored(error):
                 raise
             if response.status_code >= 500:
                 return response

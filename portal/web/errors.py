@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
-from audit.storage import is_failure
-from portal.api.problems import Problem, answer, nothing_stored, printable
+from audit.storage import is_busy, is_failure
+from portal.api.problems import Problem, answer, busy, nothing_stored, printable
 from portal.ops import refused
 from portal.ops.request_id import request_id
 
@@ -40,9 +40,12 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """500; the reference id is in our log. Rendered without context processors: what broke may
-    be the database that they read. 503 when nothing can be stored."""
-    if is_failure(sys.exc_info()[1]):
+    be the database that they read. 503 when nothing can be stored, or the database is busy."""
+    error = sys.exc_info()[1]
+    if is_failure(error):
         return _nothing_is_stored(request)
+    if is_busy(error):
+        return _is_busy(request)
     if request.path.startswith("/v1/"):
         return _page(request, 500, "server_error", "Something went wrong on our side.")
     page = render_to_string("errors/500.html", {"reference": request_id(request)})
@@ -56,6 +59,15 @@ def _nothing_is_stored(request: HttpRequest) -> HttpResponse:
         return json
     page = render_to_string("errors/503.html", {"reference": request_id(request)})
     return HttpResponse(page, status=503, headers={"Retry-After": "30"})
+
+
+def _is_busy(request: HttpRequest) -> HttpResponse:
+    log.error("the database was busy for too long")
+    if request.path.startswith("/v1/"):
+        json: JsonResponse = answer(busy(), request)
+        return json
+    page = render_to_string("errors/busy.html", {"reference": request_id(request)})
+    return HttpResponse(page, status=503, headers={"Retry-After": "5"})
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

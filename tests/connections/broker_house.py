@@ -15,14 +15,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import httpx
-import psycopg
 
 from tests.support.forking import PORTAL
-from tests.support.migrated import migrated, migrated_on_server, on_server
+from tests.support.own_portal import database_in
 from tests.support.ports import free_port
 from tests.support.tenant import CHECKOUT
 from tests.support.vault import VaultElsewhere
@@ -197,7 +196,7 @@ def house_of[H: House](
     `before` are commands of Django that run before the portal does.
     """
     vault = (vault or VaultElsewhere()).start()
-    with _database(folder) as database:
+    with database_in(folder) as database:
         kept = {
             k: v for k, v in os.environ.items() if not k.startswith(("AUTH0_", "PORTAL_", "STEP_"))
         }
@@ -234,23 +233,6 @@ def house_of[H: House](
             server.terminate()
             server.wait(40)
             vault.stop()
-
-
-@contextmanager
-def _database(folder: Path) -> Iterator[str]:
-    """A migrated file in the folder, or a database of its own where tests have a server."""
-    given = os.environ.get("TEST_DATABASE_URL", "")
-    if not given:
-        migrated(folder / "portal.sqlite3")
-        yield f"sqlite:///{folder / 'portal.sqlite3'}"
-        return
-    made = f"{urlsplit(given).path[1:]}_{uuid4().hex[:12]}"
-    migrated_on_server(given, made)
-    try:
-        yield on_server(given, made)
-    finally:
-        with psycopg.connect(on_server(given, "postgres"), autocommit=True) as opened:
-            opened.execute(f'DROP DATABASE "{made}" WITH (FORCE)'.encode())
 
 
 def _wait(env: dict[str, str]) -> None:
