@@ -100,9 +100,10 @@ set -- $pythons
 [ $# -gt 1 ] || set -- "$1" "$1"
 
 # A full disk: both commands name the folder and what is missing; with room the next run goes on.
-if [ "$(id -u)" = 0 ] && mkdir "$base/small" && mount -t tmpfs -o size=40m none "$base/small" 2>/dev/null; then
+if [ "$(id -u)" = 0 ] && mkdir "$base/small" && mount -t tmpfs -o size=2g none "$base/small" 2>/dev/null; then
   mounted="$base/small"
   git clone -q . "$mounted/copy"
+  mount -o remount,size="$(($(du -sm "$mounted" | cut -f 1) + 8))m" "$mounted"
   chown -R 65534:65534 "$mounted/copy" "$base/home"
   for command in up test; do
     said=$(cd "$mounted/copy" && as_plain_user PORTAL_PYTHON="$1" make "$command" 2>&1) && {
