@@ -78,6 +78,7 @@ def approve(
     approval.answer = Answer.APPROVED
     approval.answered_by = actors.to_json(person)
     try:
+        registry.get(approval.verb).lock(_target(approval), approval.params)
         if broken := no_longer_true(approval, person):
             fail(approval, None, broken, "Approved, but what was approved is no longer true.")
             return

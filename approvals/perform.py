@@ -138,6 +138,7 @@ def _lock(request: _Request) -> None:
     target = request.target
     one_at_a_time(f"decide {target.kind} {target.name}")
     locking.lock_targets([target, *request.verb.parts(target, request.params)])
+    request.verb.lock(target, request.params)
     _check_needed(request)
 
 

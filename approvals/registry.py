@@ -109,6 +109,10 @@ def _never(_actor: Actor, _target: Target) -> bool:
     return False
 
 
+def _no_more_rows(_target: Target, _params: Mapping[str, Any]) -> None:
+    """Most decisions depend on their own target, which is locked."""
+
+
 def _needless(_actor: Actor, _target: Target, _params: Mapping[str, Any]) -> None:
     """Most verbs have nothing to do that takes long."""
 
@@ -147,6 +151,8 @@ class Verb:
     first: Callable[[Target], Subject | None] | None = None  # who approves before anybody else
     # Everything else that a commit decides on; requests about it are locked before its rows.
     parts: Callable[[Target, Mapping[str, Any]], Sequence[Target]] = _nothing_else
+    # Locks the rows of other targets on which `look` depends; called before it is judged again.
+    lock: Callable[[Target, Mapping[str, Any]], None] = _no_more_rows
     needs_fresh_sign_in: Callable[[Actor, Target], bool] = _never  # ten minutes, second factor
     needs_reason: Callable[[Actor, Target], bool] = _never
     recorded: Callable[[CommitContext, UUID], None] = _not_told  # the event that tells of a commit

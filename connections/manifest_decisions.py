@@ -77,7 +77,6 @@ def _clock(moment: datetime) -> str:
 
 
 def _declare(ctx: CommitContext) -> Committed:
-    _lock_manifests()
     gains = gains_of_declaration(ctx.target, ctx.params)
     _check_approved(ctx, gains)
     written = manifests.write(ctx.actor, ctx.target.kind, ctx.target.name, _declared(ctx.params))
@@ -88,18 +87,12 @@ def _declare(ctx: CommitContext) -> Committed:
 
 
 def _remove(ctx: CommitContext) -> Committed:
-    _lock_manifests()
     gains = _gains_of_removal(ctx.target, ctx.params)
     _check_approved(ctx, gains)
     before = manifests.remove(ctx.target.kind, ctx.target.name)
     if before is None:
         raise Refused("unknown_manifest", f"{ctx.target.kind} {ctx.target.name} has no manifest.")
     return Committed(data=_gained(gains), changes={"before": before, "after": None})
-
-
-def _lock_manifests() -> None:
-    """One change at a time: whether a manifest is the last of a connection depends on all."""
-    list(Manifest.objects.select_for_update().order_by("pk").values_list("pk", flat=True))
 
 
 def _check_approved(ctx: CommitContext, gains: Gains) -> None:
@@ -223,6 +216,7 @@ registry.register(
         relaxes=lambda target, params: bool(gains_of_declaration(target, params)),
         about_others=lambda _actor, _target: True,  # it may use everybody's accounts
         look=_look(gains_of_declaration),
+        lock=manifests.lock,
         severity=_severity_of_declaration,
         sentence=_sentence_of_declaration,
         if_approved="The component may use this from its next request on; owners are notified.",
@@ -243,6 +237,7 @@ registry.register(
         relaxes=lambda target, params: bool(_gains_of_removal(target, params)),
         about_others=lambda _actor, _target: True,
         look=_look(_gains_of_removal),
+        lock=manifests.lock,
         severity=_severity_of_removal,
         sentence=_sentence_of_removal,
         if_approved="Any caller gets tokens of a connection that no manifest names any more.",

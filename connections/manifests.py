@@ -121,6 +121,12 @@ def _needs_of(kind: str, name: str) -> QuerySet[ManifestNeed]:
     return ManifestNeed.objects.filter(manifest__kind=kind, manifest__name=name)
 
 
+def lock(_target: Target, _params: Mapping[str, Any]) -> None:
+    """One decision about manifests at a time: whether one is the last of a connection depends on
+    all."""
+    list(Manifest.objects.select_for_update().order_by("pk").values_list("pk", flat=True))
+
+
 def content(manifest: Manifest) -> dict[str, Any]:
     """The declaration as it was made, in canonical order."""
     return {

@@ -239,6 +239,7 @@ registry.register(
         first=_owner,
         about_others=lambda _actor, _target: True,  # the agent's owner is not who watches over it
         look=_look,
+        lock=manifests.lock,
         severity=_severity,
         sentence=_sentence,
         if_approved="The component may use these permissions too until the time is over.",

@@ -23,7 +23,7 @@ from tests.audit.own_database import own_database
 from tests.connections.campaign import connected
 from tests.connections.decided import decide, fresh, person, refusal
 from tests.connections.visitor import know, subject
-from tests.support.interleaved import elsewhere, held, reads
+from tests.support.interleaved import elsewhere, held, reads, somebody_waits_for_a_lock
 
 needs_row_locks = pytest.mark.skipif(
     "postgresql" not in str(settings.DATABASES["default"]["ENGINE"]),
@@ -139,7 +139,7 @@ def test_an_owner_who_resumes_waits_for_the_admin_who_suspends(mias: ConnectedAc
 
     with held(lambda: decide("admin", "suspend", mias, reason="odd use"), after=locks) as admin:
         resumes = elsewhere(lambda: refusal("member1", "resume", mias))
-        now(_somebody_waits_for_a_lock)
+        now(somebody_waits_for_a_lock)
         admin.goes_on()
     assert resumes.result(60) == "changed_meanwhile"
     assert now(lambda: refusal("member1", "resume", mias)) == "not_permitted"
@@ -149,15 +149,6 @@ def test_an_owner_who_resumes_waits_for_the_admin_who_suspends(mias: ConnectedAc
         subject("member1"),
         subject("admin"),
     ]
-
-
-def _somebody_waits_for_a_lock() -> None:
-    with connection.cursor() as cursor:
-        for _ in range(100_000):
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone()[0]:
-                return
-    raise AssertionError("nobody waits")
 
 
 # Gone at Auth0

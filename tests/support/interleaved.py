@@ -81,3 +81,13 @@ def reads(table: str) -> Callable[[str], bool]:
     return lambda sql: (
         sql.startswith("SELECT") and f'FROM "{table}"' in sql and "FOR UPDATE" not in sql
     )
+
+
+def somebody_waits_for_a_lock() -> None:
+    """Return once a transaction waits for another (PostgreSQL)."""
+    with connection.cursor() as cursor:
+        for _ in range(100_000):
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
+    raise AssertionError("nobody waits")
