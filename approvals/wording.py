@@ -33,7 +33,9 @@ def _who(event: PublicEvent) -> str:
 def requested(event: PublicEvent) -> str:
     """Somebody, or a finding by itself, asked a person."""
     if "asked" not in _data(event):
-        return f"{_who(event)} asked for an approval, and nobody could be asked yet: {_what(event)}"
+        return (
+            f"{_who(event)} asked for an approval, and nobody could be asked then: {_what(event)}"
+        )
     asked, actor = _data(event)["asked"], event.get("actor") or {}
     if isinstance(asked, Mapping) and asked.get("sub") == actor.get("sub"):
         return f"{person(actor)} was asked to approve on their own phone: {_what(event)}"
@@ -58,7 +60,7 @@ _HOW = {"ciba": "on the phone", "passkey": "with a passkey"}
 def denied(event: PublicEvent) -> str:
     """The asked person denied, as far as is known."""
     if _data(event).get("inferred"):
-        return f"{_asked(event)} is taken to have denied, not yet proven: {_what(event)}"
+        return f"{_asked(event)} was taken to have denied, without proof: {_what(event)}"
     return f"{person(event.get('actor'))} denied: {_what(event)}"
 
 
@@ -67,11 +69,11 @@ def expired(event: PublicEvent) -> str:
     data = _data(event)
     after = ""
     if data.get("next_person_asked"):
-        after = "; the next on call is asked"
+        after = "; the next on call was to be asked"
     elif data.get("others_asked"):
-        after = "; others may still answer"
+        after = "; others could still answer"
     elif data.get("hold_stays"):
-        after = "; the hold stays"
+        after = "; the hold stayed"
     return f"{_asked(event, 'Nobody')} did not answer in time: {_what(event)}{after}"
 
 
@@ -109,18 +111,18 @@ def policy_changed(event: PublicEvent) -> str:
 
 _BY_HAND = phrase("changed the approval policy")
 _NOT_TAKEN = {
-    "self_approval": "who asks cannot approve",
+    "self_approval": "who asked cannot approve",
     "wrong_subject": "somebody else was asked",
-    "wrong_channel": "it is answered another way",
-    "already_answered": "the answer is in already",
+    "wrong_channel": "it was to be answered another way",
+    "already_answered": "the answer was in already",
     "not_asked": "somebody else was asked",
-    "passkey_unknown": "the passkey is not enrolled",
+    "passkey_unknown": "the passkey was not enrolled",
     "passkey_of_another": "the passkey is another person’s",
-    "passkey_revoked": "the passkey is revoked",
-    "passkey_too_new": "the passkey is younger than the request",
-    "passkey_for_own_requests": "nobody confirmed the passkey for what others ask",
+    "passkey_revoked": "the passkey was revoked",
+    "passkey_too_new": "the passkey was younger than the request",
+    "passkey_for_own_requests": "nobody had confirmed the passkey for what others ask",
     "passkey_counter": "the passkey’s counter went back",
-    "passkey_signature": "the signature does not hold for this",
+    "passkey_signature": "the signature did not hold for this",
 }
 
 actions.reword("policy.changed", policy_changed)

@@ -58,7 +58,8 @@ def wait_for_gateways(
             told["effects"] = _read(portal, path, told)
     except KeyboardInterrupt as error:
         raise AtaError(
-            "Stopped waiting; the decision is committed, and the gateways are still being told.",
+            "Stopped waiting; the decision is committed. Not confirmed when last read: "
+            f"{', '.join(open_at(told))}.",
             code="interrupted",
             exit_code=ExitCode.INTERRUPTED,
         ) from error

@@ -160,7 +160,7 @@ selection.suspended | Selection suspended | suspended several connections | MEDI
 selection.held | Selection on hold | suspended several connections meanwhile | MEDIUM
 selection.released | Selection released | resumed several connections | MEDIUM
 connection.fell_asleep | Connection fell asleep | found {target} asleep | INFO
-connection.awake | Connection awake | found {target} awake again | INFO
+connection.awake | Connection awake | found that {target} woke | INFO
 connection.woken | Connection woken | woke {target} | LOW
 connection.restricted | Just-in-time setting tightened | restricted {target} | LOW
 connection.relaxed | Just-in-time setting loosened | relaxed {target} | MEDIUM

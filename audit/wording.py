@@ -19,7 +19,7 @@ _OUTCOMES = {
     "denied": " (denied)",
     "expired": " (expired)",
     "cancelled": " (cancelled)",
-    "pending": " (pending)",
+    "pending": " (not finished when recorded)",
     "unknown": " (outcome unknown)",
 }
 

@@ -30,14 +30,14 @@ GIVE_UP: Final = timedelta(hours=24)
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 5, 600
 _MOST: Final = 30  # lines of one letter
 _WORDS: Final = {
-    "suspended": "{by} suspended your {what}: agents get no token of it.",
-    "revoked": "{by} revoked your {what}: agents get no token of it. Auth0 deletes it at your next "
-    "visit to the portal.",
-    "resumed": "Your {what} works again ({by}).",
+    "suspended": "{by} suspended your {what}. From then on the portal refused agents its tokens.",
+    "revoked": "{by} revoked your {what}. From then on the portal refused agents its tokens. "
+    "Only you can delete it at Auth0: that is asked for at your next visit to the portal.",
+    "resumed": "{by} resumed your {what}.",
     "reduce": "{by} asks for fewer permissions on your {what}.",
     "scope_asked": "{by} asked for more than it declares on your {what}. Nothing was given out.",
-    "scope_repeated": "{by} keeps asking for more than it declares on your {what}. Nothing was "
-    "given out.",
+    "scope_repeated": "{by} asked repeatedly for more than it declares on your {what}. Nothing "
+    "was given out.",
     "scope_withdrawn": "{by} took back what was allowed on your {what}.",
     "manifest_widened": "{by} let a component use your {what} for more.",
 }

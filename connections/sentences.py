@@ -14,7 +14,7 @@ _TAILS = {
     "denied": " (denied)",
     "expired": " (expired)",
     "cancelled": " (cancelled)",
-    "pending": " (finishing)",
+    "pending": " (not finished when recorded)",
     "unknown": " (outcome unknown)",
 }
 _STEPS = {
@@ -25,10 +25,10 @@ _STEPS = {
 }
 _DRIFT = {
     "appeared": "Auth0-ATA found {whose} at Auth0",
-    "vanished": "Auth0-ATA found that {whose} is gone at Auth0",
-    "expired": "Auth0-ATA found that the provider's grant of {whose} has expired",
+    "vanished": "Auth0-ATA found that {whose} was gone at Auth0",
+    "expired": "Auth0-ATA found that the provider's grant of {whose} had expired",
     "scopes_changed": "Auth0-ATA found other scopes on {whose}",
-    "expiry_changed": "Auth0-ATA found that the grant of {whose} ends at another time",
+    "expiry_changed": "Auth0-ATA found another end of the grant of {whose}",
     "came_back": "Auth0-ATA found {whose} still at Auth0 after its revocation",
 }
 _EXPORTED = phrase("exported the inventory of connections")
@@ -38,20 +38,20 @@ _GAPS = {
     "silent": "the log stream stopped bringing what the reader finds",
 }
 _REFUSED = {
-    "frozen": "it is frozen",
+    "frozen": "it was frozen",
     "component_not_allowed": "nobody allowed it",
-    "undeclared_caller": "it is not declared",
+    "undeclared_caller": "it was not declared",
     "scope_not_declared": "it asked for undeclared scopes",
-    "scope_escalation_pending": "it asked for undeclared scopes, and somebody is asked",
+    "scope_escalation_pending": "it asked for undeclared scopes, and a person was asked",
     "scope_excess": "Auth0 returned undeclared scopes",
-    "connection_suspended": "the connection is suspended",
-    "wake_pending": "it is asleep, and its owner is asked to wake it",
-    "connection_revoked": "the connection is revoked",
-    "account_ambiguous": "several are connected and none was named",
-    "connection_not_linked": "nothing is connected",
-    "reconnect_required": "it has to be connected again",
-    "client_not_allowed": "the application may not ask",
-    "subject_token_expired": "the session is over",
+    "connection_suspended": "the connection was suspended",
+    "wake_pending": "it was asleep, and its owner was asked to wake it",
+    "connection_revoked": "the connection was revoked",
+    "account_ambiguous": "several were connected and none was named",
+    "connection_not_linked": "nothing was connected",
+    "reconnect_required": "it had to be connected again",
+    "client_not_allowed": "the application was not allowed to ask",
+    "subject_token_expired": "the session was over",
     "asked_too_often": "it asked for undeclared scopes too often",
     "rate_limited": "Auth0's rate limit was reached",
     "vault_unavailable": "Auth0 did not answer",
@@ -118,7 +118,7 @@ def resumed(event: PublicEvent) -> str:
     undone = bool(_data(event).get("undoes"))
     if _stays_suspended(event):
         words = "took back the revocation of" if undone else "lifted one suspension of"
-        return _act(words, event) + ", which stays suspended"
+        return _act(words, event) + ", which stayed suspended"
     return _act("took back the revocation of" if undone else "resumed", event)
 
 
@@ -137,8 +137,8 @@ def fell_asleep(event: PublicEvent) -> str:
 
 
 def awake(event: PublicEvent) -> str:
-    """`Mia Member's GitHub account octo is awake again: its setting changed, …`."""
-    return f"{_upper(_whose(event))} is awake again: {shown(_data(event).get('why'))}"
+    """`Mia Member's GitHub account octo woke: its setting changed, …`."""
+    return f"{_upper(_whose(event))} woke: {shown(_data(event).get('why'))}"
 
 
 def woken(event: PublicEvent) -> str:
@@ -168,7 +168,7 @@ def selected(event: PublicEvent) -> str:
 _SELECTED = {
     "revoked": "revoked {}",
     "suspended": "suspended {}",
-    "held": "suspended {} while their revocation waits",
+    "held": "suspended {} until their revocation was decided",
     "released": "resumed {}",
 }
 
@@ -213,9 +213,9 @@ def access_reconciled(event: PublicEvent) -> str:
     """A difference between what we knew of applications and Auth0."""
     words = {
         "appeared": "Auth0-ATA found {whose} at Auth0",
-        "vanished": "Auth0-ATA found that {whose} is gone at Auth0",
+        "vanished": "Auth0-ATA found that {whose} was gone at Auth0",
         "scopes_changed": "Auth0-ATA found other scopes on {whose}",
-        "apis_changed": "Auth0-ATA found that {whose} opens other APIs",
+        "apis_changed": "Auth0-ATA found that {whose} opened other APIs",
         "came_back": "Auth0-ATA found {whose} at Auth0 again",
     }.get(shown(_data(event).get("drift")), "Auth0-ATA compared {whose} with Auth0")
     return words.format(whose=_access(event))
@@ -252,11 +252,11 @@ def exchanged(event: PublicEvent) -> str:
 
 
 def refused(event: PublicEvent) -> str:
-    """`github-mcp was refused a GitHub token for Mia Member: the connection is suspended`."""
+    """`github-mcp was refused a GitHub token for Mia Member: the connection was suspended`."""
     code = shown(_data(event).get("code"))
     why = _REFUSED.get(code)
     if why is None and code.endswith(("_blocked", "_held")):
-        why = "it is blocked" if code.endswith("_blocked") else "it is on hold"
+        why = "it was blocked" if code.endswith("_blocked") else "it was on hold"
     told = f"{_user(event)} was refused a {_title(event) or 'provider'} token for {_for(event)}"
     return f"{told}: {why}" if why else told
 
@@ -270,7 +270,7 @@ def escalated(event: PublicEvent) -> str:
     if _data(event).get("returned_by"):
         return f"Auth0 gave {_user(event)} a {title} token with undeclared scopes: {names}{tail}"
     if event.get("outcome") == "pending":
-        tail = " (somebody is asked)"
+        tail = " (a person was asked)"
     return f"{_user(event)} asked {title} for more than its manifest declares: {names}{tail}"
 
 

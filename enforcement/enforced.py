@@ -95,7 +95,7 @@ def _at(instance: Instance, wanted: str, step: Effect | None, listed: _Listed) -
     if wanted == "none":
         return _undecided(instance, step, listed)
     if step is None:
-        words = "Not enforced: it was registered after the decision and has not been told."
+        words = "Not enforced: it was registered after the decision, which was not sent to it."
         return At(instance, wanted, NOT_ENFORCED, words)
     fresh = listed.at is not None and listed.at > step.updated
     if fresh and listed.state != _LIST_OF[wanted]:
@@ -109,13 +109,14 @@ def _unfinished(instance: Instance, wanted: str, step: Effect) -> At:
     lacks = "Not lifted" if step.kind in {"gateway.unblock", "gateway.release"} else "Not enforced"
     if step.state == EffectState.FAILED:
         return At(instance, wanted, NOT_ENFORCED, f"{lacks}: {step.detail}", step.updated)
-    words = f"{lacks} yet: {step.detail or 'the gateway is being told.'}"
+    words = f"{lacks} yet: {step.detail or 'the gateway has not acknowledged it.'}"
     return At(instance, wanted, NOT_ENFORCED, words, step.created, step.due, step.attempts)
 
 
 def _undecided(instance: Instance, step: Effect | None, listed: _Listed) -> At:
     if step is not None and listed.at is not None and listed.at <= step.updated:
-        return At(instance, "none", "none", "Nothing is enforced: the gateway acknowledged it.")
+        words = "No block and no hold: the gateway acknowledged that ours ended."
+        return At(instance, "none", "none", words)
     if listed.state in {"block", "allow"}:
         code = _WANTED[listed.state]
         said = f": “{listed.reason}”" if listed.reason else "."

@@ -27,12 +27,14 @@ def _where(event: PublicEvent) -> str:
     return f" on {target['instance']}" if target.get("instance") else ""
 
 
-def _told(event: PublicEvent) -> str:
-    """`; 2 gateways are being told`."""
-    count = _data(event).get("gateways")
-    if not count:
-        return "; no gateway could be told" if count == 0 else ""
-    return "; 1 gateway is being told" if count == 1 else f"; {count} gateways are being told"
+def _scope(event: PublicEvent) -> str:
+    """` on edge-1`, or ` at 2 gateways`: what was decided about; outcomes are other events."""
+    where, count = _where(event), _data(event).get("gateways")
+    if count == 0:
+        return f"{where}, where no gateway was registered"
+    if where or count is None:
+        return where
+    return " at 1 gateway" if count == 1 else f" at {count} gateways"
 
 
 def _by(event: PublicEvent) -> str:
@@ -47,8 +49,8 @@ def _failed(event: PublicEvent, wish: str) -> str:
     return f"{shown(event.get('instance'))} did not {wish}" + (f": {detail}" if detail else "")
 
 
-def decided(act: str, state: str) -> Sentence:
-    """For `blocked`, `unblocked`, `allowed`: `act` = "block", `state` = "is blocked"."""
+def decided(act: str) -> Sentence:
+    """For `blocked`, `unblocked`, `allowed`: `act` = "block"."""
 
     def sentence(event: PublicEvent) -> str:
         step, who, what = _data(event).get("step"), person(event.get("actor")), thing(event)
@@ -59,9 +61,9 @@ def decided(act: str, state: str) -> Sentence:
             return _failed(event, f"write {who} into its own audit log as who decided on {what}")
         if step:
             if ok:
-                return f"{instance} acknowledged: {what} {state} ({who})"
+                return f"{instance} acknowledged the {act} of {what} ({who})"
             return _failed(event, f"{act} {what} for {who}")
-        return f"{who} decided to {act} {what}{_where(event)}{_by(event)}{_told(event)}"
+        return f"{who} decided to {act} {what}{_scope(event)}{_by(event)}"
 
     return sentence
 
@@ -73,11 +75,11 @@ def held(event: PublicEvent) -> str:
     if step and event.get("outcome") != "success":
         return _failed(event, f"hold {what}")
     if step and _data(event).get("kept"):
-        return f"{instance} already blocks {what}; the hold changed nothing there"
+        return f"{instance} already blocked {what}; the hold changed nothing there"
     if step:
-        return f"{instance} acknowledged: {what} is on hold"
-    until = "" if _data(event).get("by_hand") else " while somebody decides"
-    return f"{who} put {what}{_where(event)} on hold{until}{_told(event)}"
+        return f"{instance} acknowledged the hold of {what}"
+    until = "" if _data(event).get("by_hand") else " until the request is answered"
+    return f"{who} decided to hold {what}{_scope(event)}{until}"
 
 
 def released(event: PublicEvent) -> str:
@@ -87,15 +89,15 @@ def released(event: PublicEvent) -> str:
     if step and event.get("outcome") != "success":
         return _failed(event, f"lift the hold on {what}")
     if step and _data(event).get("left"):
-        return f"{instance} keeps {what} blocked: somebody else's block had replaced the hold"
+        return f"{instance} kept {what} blocked: the block there was not our hold"
     if step:
-        return f"{instance} acknowledged: the hold on {what} is lifted"
-    return f"{who} ended the hold on {what}{_where(event)}{_by(event)}{_told(event)}"
+        return f"{instance} acknowledged the end of the hold on {what}"
+    return f"{who} decided to end the hold on {what}{_scope(event)}{_by(event)}"
 
 
 def overridden(event: PublicEvent) -> str:
     """A person refused an automatic block: the override that is logged."""
-    return f"{person(event.get('actor'))} refused to block {thing(event)}; the override is logged"
+    return f"{person(event.get('actor'))} refused to block {thing(event)}; the override was logged"
 
 
 def found(event: PublicEvent) -> str:
@@ -121,9 +123,9 @@ def disposed(past: str) -> Sentence:
 
 
 for _kind in KINDS:
-    actions.reword(f"{_kind}.blocked", decided("block", "is blocked"))
-    actions.reword(f"{_kind}.unblocked", decided("unblock", "is no longer blocked"))
-    actions.reword(f"{_kind}.allowed", decided("allow", "is allowed"))
+    actions.reword(f"{_kind}.blocked", decided("block"))
+    actions.reword(f"{_kind}.unblocked", decided("unblock"))
+    actions.reword(f"{_kind}.allowed", decided("allow"))
     actions.reword(f"{_kind}.held", held)
     actions.reword(f"{_kind}.released", released)
     actions.reword(f"{_kind}.override_logged", overridden)

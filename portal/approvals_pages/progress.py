@@ -58,13 +58,13 @@ def _hold(approval: Approval, effects: Sequence[Effect]) -> list[Step]:
     if not effects:
         return [{"state": "done", "text": "Held", "when": approval.created}]
     done = sum(e.state == EffectState.DONE for e in effects)
-    places = "1 instance" if len(effects) == 1 else f"{len(effects)} instances"
+    places = "1 gateway" if len(effects) == 1 else f"{len(effects)} gateways"
     if done == len(effects):
-        return [{"state": "done", "text": f"Held on {places}", "when": _last(effects)}]
+        return [{"state": "done", "text": f"Hold acknowledged by {places}", "when": _last(effects)}]
     worst = next((e for e in effects if e.state == EffectState.FAILED), None)
     state = "failed" if worst else "doing"
     detail = f"{worst.instance}: {worst.detail}" if worst else f"{done} of {len(effects)} so far"
-    return [{"state": state, "text": f"Hold on {places}", "detail": detail}]
+    return [{"state": state, "text": f"Hold at {places}", "detail": detail}]
 
 
 def _ask_steps(approval: Approval, ask: Ask | None, viewer: Actor) -> list[Step]:
@@ -89,7 +89,7 @@ def _push(ask: Ask, name: str, closed: bool) -> Step:
         return {"state": state, "text": f"Send the push {to}", "detail": ask.detail}
     if ask.state == AskState.FAILED and ask.detail.startswith(("not_enrolled", "issuer_unreach")):
         return {"state": "failed", "text": f"Send the push {to}", "detail": ask.detail}
-    return {"state": "done", "text": f"Push sent {to}", "when": ask.started}
+    return {"state": "done", "text": f"Auth0 took the push {to}", "when": ask.started}
 
 
 def _answer(approval: Approval, ask: Ask, name: str, closed: bool) -> Step:

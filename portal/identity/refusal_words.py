@@ -18,7 +18,7 @@ WORDS: Final = {
     "not_permitted": "that is not for their role, or not theirs to do",
     "not_reviewer": "that account is not theirs to review",
     "not_yours": "that is not theirs to see",
-    "break_glass": "that waits until the issuer answers again",
+    "break_glass": "break-glass sign-ins read, hold and suspend only",
     "idempotency_mismatch": "that key was used for another call",
     "invalid_request": "the call is not as its schema says",
     "needs_another_person": "another person has to do that",
@@ -42,7 +42,7 @@ def refused(event: PublicEvent) -> str:
     of = event.get("on_behalf_of")
     session = f", in the session of {person(of)}" if of else ""
     if code == "many":
-        return f"{who} was refused more often than is told one by one{session}"
+        return f"{who} was refused more often than was recorded one by one{session}"
     why = WORDS.get(code, code.replace("_", " ") or "no reason was kept")
     if reason:
         why += f" ({_REASONS.get(reason, reason.replace('_', ' '))})"

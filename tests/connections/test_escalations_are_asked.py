@@ -117,7 +117,7 @@ def test_the_request_names_exactly_the_escalation(mcp: Gateway) -> None:
     assert (told.outcome, told.approval) == ("pending", str(approval.id))
     assert told.sentence == (
         "github-mcp asked GitHub for more than its manifest declares: "
-        "admin:org, delete_repo (somebody is asked)"
+        "admin:org, delete_repo (a person was asked)"
     )
     assert not events("token.exchanged")
 

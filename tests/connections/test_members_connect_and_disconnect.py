@@ -159,7 +159,7 @@ def test_after_a_disconnect_the_very_next_invocation_fails(
     refused = caller.exchange()
     assert (refused.status_code, refused.json()["code"]) == (403, "connection_revoked")
     assert sentences("token.refused") == [
-        "github-mcp was refused a GitHub token for Milo Member: the connection is revoked"
+        "github-mcp was refused a GitHub token for Milo Member: the connection was revoked"
     ]
 
 
@@ -181,7 +181,7 @@ def test_a_disconnect_is_deleted_at_auth0_with_the_members_own_token(
     sweep()
     assert Effect.objects.get().state == "done"
     assert sentences("connection.revoked") == [
-        "Milo Member revoked their own GitHub account octo-milo (finishing)",
+        "Milo Member revoked their own GitHub account octo-milo (not finished when recorded)",
         "A GitHub connection was deleted at Auth0",
     ]
     assert gateway("member2").exchange().json()["code"] == "connection_not_linked"

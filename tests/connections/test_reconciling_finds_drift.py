@@ -59,7 +59,7 @@ def test_an_account_deleted_elsewhere_is_gone_here_too(
     reconcile.one_person(iss, subject("member2"))
     row = ConnectedAccount.objects.get(sub=subject("member2"))
     assert row.state == State.GONE
-    assert drift()[-1].endswith("is gone at Auth0")
+    assert drift()[-1].endswith("was gone at Auth0")
 
 
 def test_other_scopes_at_auth0_are_drift(iss: str, portal_tenant: LocalTenant) -> None:

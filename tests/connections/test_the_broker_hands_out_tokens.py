@@ -106,7 +106,7 @@ def test_a_request_beyond_the_manifest_is_an_escalation(
     assert event.outcome == "pending"
     assert event.sentence == (
         "github-mcp asked GitHub for more than its manifest declares: "
-        "admin:org, delete_repo (somebody is asked)"
+        "admin:org, delete_repo (a person was asked)"
     )
 
 
@@ -144,7 +144,7 @@ def test_a_person_without_the_connection_is_told_to_connect_it(
     assert (answer.status_code, answer.json()["code"]) == (404, "connection_not_linked")
     assert "/connections/" in answer.json()["detail"]
     assert last("token.refused").sentence == (
-        "github-mcp was refused a GitHub token for Ada Auditor: nothing is connected"
+        "github-mcp was refused a GitHub token for Ada Auditor: nothing was connected"
     )
 
 

@@ -84,7 +84,7 @@ def test_the_item_is_held_everywhere_while_a_person_is_asked(
     for each in town.edges.values():
         assert each.blocked()["pdf-exfil"].startswith(f"ATA hold {approval.pk} until ")
     assert sentences("skill.held")[0] == (
-        "Auth0-ATA put skill pdf-exfil on hold while somebody decides; 2 gateways are being told"
+        "Auth0-ATA decided to hold skill pdf-exfil at 2 gateways until the request is answered"
     )
     opened = sentences("finding.opened")
     assert opened and all("edge-1 found “" in s and "in skill pdf-exfil" in s for s in opened)
@@ -103,7 +103,7 @@ def test_approval_blocks_it_with_the_operators_identity(
     for each in town.edges.values():
         assert each.blocked()["pdf-exfil"].startswith(f"[ATA {approval.operation}.")
     read = sentences("skill.blocked")
-    assert "edge-2 acknowledged: skill pdf-exfil is blocked (Olu Operator)" in read
+    assert "edge-2 acknowledged the block of skill pdf-exfil (Olu Operator)" in read
     decided = EventRow.objects.get(action="skill.blocked", outcome="pending")
     assert decided.human == "H2"
 
@@ -117,7 +117,7 @@ def test_denial_ends_the_hold_and_logs_an_override_with_the_name(
     assert (approval.outcome, approval.inferred) == ("denied", False)
     assert all(not each.blocked() for each in town.edges.values())
     assert sentences("skill.override_logged") == [
-        "Olu Operator refused to block skill pdf-exfil; the override is logged"
+        "Olu Operator refused to block skill pdf-exfil; the override was logged"
     ]
     assert not sentences("skill.blocked") and not sentences("skill.allowed")
     assert not edge.rows("SELECT 1 FROM actions WHERE target_name = 'pdf-exfil'")
@@ -132,9 +132,9 @@ def test_a_hold_that_somebody_replaced_is_left_when_the_ask_is_denied(
     answer("operator", "deny")
     assert edge.blocked() == {"pdf-exfil": "blocked at the gateway"}
     assert not town.edges["edge-2"].blocked()
-    assert (
-        "edge-1 keeps skill pdf-exfil blocked: somebody else's block had replaced the hold"
-    ) in sentences("skill.released")
+    assert ("edge-1 kept skill pdf-exfil blocked: the block there was not our hold") in sentences(
+        "skill.released"
+    )
 
 
 def test_when_nobody_answers_the_next_is_asked_and_then_the_hold_stays(

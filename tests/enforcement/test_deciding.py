@@ -37,9 +37,9 @@ def test_a_block_is_acknowledged_by_every_gateway_and_visible_there(
     asset = Asset.objects.get(kind="skill", name="pdf-exfil", instance="")
     assert (asset.decision, asset.decided_by) == ("block", "Olu Operator")
     read = sentences("skill.blocked")
-    assert read[0] == "Olu Operator decided to block skill pdf-exfil; 2 gateways are being told"
-    assert "edge-1 acknowledged: skill pdf-exfil is blocked (Olu Operator)" in read
-    assert "edge-2 acknowledged: skill pdf-exfil is blocked (Olu Operator)" in read
+    assert read[0] == "Olu Operator decided to block skill pdf-exfil at 2 gateways"
+    assert "edge-1 acknowledged the block of skill pdf-exfil (Olu Operator)" in read
+    assert "edge-2 acknowledged the block of skill pdf-exfil (Olu Operator)" in read
     assert EventRow.objects.filter(action="skill.blocked", outcome="pending").count() == 1
 
 
@@ -112,7 +112,7 @@ def test_a_hold_by_hand_commits_at_once_and_is_visible_as_a_hold(
     assert reason.startswith(f"ATA hold {done.operation} until released by hand [ATA ")
     assert Asset.objects.get(name="pdf-exfil").standing == "hold"
     assert sentences("skill.held")[0] == (
-        "Olu Operator put skill pdf-exfil on hold; 2 gateways are being told"
+        "Olu Operator decided to hold skill pdf-exfil at 2 gateways"
     )
 
 
@@ -123,7 +123,7 @@ def test_a_hold_leaves_a_block_of_somebody_else_as_it_is(
     perform(olu, "skill.hold", SKILL)
     do_due()
     assert edge.blocked() == {"pdf-exfil": "blocked at the gateway"}
-    assert "edge-1 already blocks skill pdf-exfil; the hold changed nothing there" in sentences(
+    assert "edge-1 already blocked skill pdf-exfil; the hold changed nothing there" in sentences(
         "skill.held"
     )
 
@@ -156,7 +156,7 @@ def test_without_a_gateway_a_decision_stands_and_says_that_nobody_enforces_it(
     done = perform(olu, "skill.block", SKILL)
     assert done.effects == () and Asset.objects.get().decision == "block"
     assert done.event_id is not None
-    assert "no gateway could be told" in EventRow.objects.get(event=done.event_id).sentence
+    assert "where no gateway was registered" in EventRow.objects.get(event=done.event_id).sentence
 
 
 def test_an_unreadable_gateway_file_stops_decisions_and_says_why(town: Town, olu: Actor) -> None:

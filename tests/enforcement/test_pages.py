@@ -55,7 +55,7 @@ def test_the_queue_shows_findings_gravest_first_and_filters_them(
 
 def test_an_empty_portal_says_so(town: Town, olu_web: Client) -> None:
     assert "No open finding" in text(olu_web, "/enforcement/")
-    for name, says in (("held", "Nothing is on hold"), ("blocked", "Nothing is blocked")):
+    for name, says in (("held", "Nothing is on hold"), ("blocked", "No block is listed")):
         assert says in text(olu_web, "/enforcement/", list=name)
     assert "Never scanned" in text(olu_web, PAGE)
     (town.folder / "instances.toml").unlink()
@@ -68,13 +68,13 @@ def test_deciding_on_a_page_tells_the_gateways_and_shows_their_answers(
 ) -> None:
     town.edges["edge-2"].stop()
     answer = olu_web.post(PAGE, NEW | {"act": "block", "reason": "steals PDFs"}, follow=True)
-    assert "2 gateways are being told" in answer.content.decode()
+    assert "decided to block skill pdf-exfil at 2 gateways" in answer.content.decode()
     do_due()
     shown = text(olu_web, PAGE)
     assert "Blocked: the gateway acknowledged it." in shown
     assert "Not enforced yet: edge-2 does not answer." in shown
     assert "not enforced everywhere" in shown and 'hx-trigger="every 2s"' in shown
-    assert "edge-1 acknowledged: skill pdf-exfil is blocked (Olu Operator)" in shown
+    assert "edge-1 acknowledged the block of skill pdf-exfil (Olu Operator)" in shown
     assert "by Olu Operator" in shown and "steals PDFs" in shown
     look()
     town.edges["edge-2"].start()

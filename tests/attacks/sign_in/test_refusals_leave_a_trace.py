@@ -149,7 +149,7 @@ def test_a_crowd_of_strangers_fills_twenty_lines_a_minute() -> None:
         crowd(60)
         most, within = strangers.MOST, strangers.WITHIN
         assert [e["data"]["code"] for e in told()] == ["token_refused"] * (most - 1) + ["many"]
-        assert "more often than is told one by one" in actions.sentence(told()[-1])
+        assert "more often than was recorded one by one" in actions.sentence(told()[-1])
         traveller.move_to(start + within)
         crowd(60)
         codes = [e["data"]["code"] for e in told()]
