@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
 from approvals import clock
