@@ -204,9 +204,10 @@ def erase_subject(subject_key: str) -> bool:
 
 def _empty_bodies(subject_key: str) -> None:
     """Leave of a person's bodies only which key sealed them: that tells erased from lost."""
+    current = _current(subject_key)
     for digest in EvidenceItem.objects.filter(subject=subject_key).values_list("digest", flat=True):
         path = _body_path(digest)
-        if not path.exists() or sealed_with(digest) == _current(subject_key):
+        if not path.exists() or sealed_with(digest) == current:
             continue  # one that was stored after an erasure, when the person came back
         with path.open("r+b") as handle:
             handle.seek(_KEY_ID)

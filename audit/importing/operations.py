@@ -6,12 +6,15 @@ the reason. A row that has only the id of an operation says nothing: anybody can
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from itertools import batched
 from uuid import UUID
 
 from audit.importing.decision_tags import Content
 from audit.models import EventRow
+
+_ASKED = 500  # ids in one query
 
 
 @dataclass(slots=True)
@@ -35,20 +38,25 @@ class Operation:
 
 
 class Operations:
-    """Operations recorded so far, read once."""
+    """Those of our operations that some rows name, looked up together."""
 
     def __init__(self) -> None:
         self._found: dict[str, Operation] = {}
-        rows = EventRow.objects.filter(source="portal").exclude(operation="")
+
+    def look_up(self, named: Collection[str]) -> None:
+        """Read the operations of these ids, in place of those before."""
+        self._found = {}
         columns = ("operation", "event", "target_kind", "target_name", "instance")
-        for operation, event, kind, name, instance in (
-            rows.order_by("recorded_at").values_list(*columns).iterator()
-        ):
-            known = self._found.setdefault(operation, Operation(event))
-            known.targets.add((kind, name))
-            if instance:
-                known.instances.add(instance)
+        for some in batched(named, _ASKED):
+            rows = EventRow.objects.filter(source="portal", operation__in=some)
+            for operation, event, kind, name, instance in rows.order_by("recorded_at").values_list(
+                *columns
+            ):
+                known = self._found.setdefault(operation, Operation(event))
+                known.targets.add((kind, name))
+                if instance:
+                    known.instances.add(instance)
 
     def find(self, operation: str) -> Operation | None:
-        """The operation of that id."""
+        """The operation of that id, among those looked up."""
         return self._found.get(operation)

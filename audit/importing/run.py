@@ -183,6 +183,7 @@ class _Work:
         batch = _Batch()
         named = [(row, event_id(self.report.instance, row.table, row.id)) for row in rows]
         seen = self._seen([event for row, event in named if row.id])
+        self.matches.look_up([row for row, event in named if event not in seen])
         for row, event in named:
             if not row.id:
                 batch.rejected.append(quarantine.without_id(row))
@@ -201,7 +202,8 @@ class _Work:
                 known.append(digest)
             batch.memory.append(self._remembered(row, event, digest))
         batch.misused = list(self.matches.alarms(self.actor))
-        batch.tags = self.matches.taken()
+        made = {draft.id for draft in batch.drafts}
+        batch.tags = [tag for tag in self.matches.taken() if tag.event in made]
         self.report.misused += len(batch.misused)
         return batch
 
@@ -228,6 +230,7 @@ class _Work:
                 batch.drafts.remove(draft)
                 batch.sources.remove(row)
                 batch.memory = [kept for kept in batch.memory if kept.event != draft.id]
+                batch.tags = [kept for kept in batch.tags if kept.event != draft.id]
                 batch.rejected.append(Rejected(row, "not_recordable", fault))
         for change, draft in zip(list(batch.changes), self._changes(batch), strict=True):
             if fault := _unrecordable(draft, self.now):

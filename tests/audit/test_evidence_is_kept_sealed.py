@@ -86,6 +86,28 @@ def test_erasing_one_person_leaves_the_others() -> None:
     assert evidence.erase_subject(OLU.key) is False
 
 
+def test_erasing_asks_for_the_persons_key_as_often_however_many_bodies_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    real = evidence._subject_key
+
+    def counted(subject_key: str, *, create: bool) -> bytes:
+        asked.append(subject_key)
+        return real(subject_key, create=create)
+
+    def unwrapped(bodies: int) -> int:
+        for number in range(bodies):
+            evidence.put("assertion", b"%d" % number, OLU.key)
+        asked.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(evidence, "_subject_key", counted)
+            evidence.erase_subject(OLU.key)
+        return len(asked)
+
+    assert unwrapped(3) == unwrapped(30) <= 2
+
+
 def test_what_was_erased_stays_erased_when_the_person_comes_back() -> None:
     before = evidence.put("assertion", b"before", OLU.key)
     evidence.erase_subject(OLU.key)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -13,8 +14,12 @@ import pytest
 from approvals.perform import perform
 from audit import importing
 from audit.actor import Actor, Target
-from audit.importing import decision_tags
+from audit.importing import decision_tags, operations
+from audit.importing.mapping import mapper
+from audit.importing.operations import Operation
 from audit.importing.report import ImportReport
+from audit.models import EventRow, RepeatedTag
+from audit.record import record
 from tests.audit import imports
 from tests.enforcement.gateways import TOKEN, Edge, Town, settle
 from tests.enforcement.wire import Wire, wire_to
@@ -227,3 +232,36 @@ def test_tags_are_bound_to_every_part_of_what_was_tried() -> None:
     for changed in (text.replace(".1-", ".2-"), re.sub("^0", "1", text)):
         assert not decision_tags.find(changed)[0].verifies(content)
     assert decision_tags.mint(operation, 1, content) != text
+
+
+def test_an_import_reads_only_the_operations_that_its_rows_name(
+    edge: Edge, blocked: str, olu: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(20):
+        record(olu, "mcp.blocked", target=SERVER, operation=str(uuid4()))
+    read: set[UUID] = set()
+
+    class Counted(Operation):
+        def __init__(self, event: UUID) -> None:
+            super().__init__(event)
+            read.add(event)
+
+    monkeypatch.setattr(operations, "Operation", Counted)
+    events = EventRow.objects.filter(source="portal", operation=blocked).count()
+    take(edge)
+    assert [row["data"]["repeats"] for row in rows("api-enforce-block")] == ["tag"]
+    assert len(read) == events
+
+
+def test_a_row_that_was_set_aside_leaves_no_tag_behind(
+    edge: Edge, blocked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> str:
+        raise mapper.Malformed("bad_time", "of the test")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(mapper, "_action", fails)
+        take(edge)
+    assert not RepeatedTag.objects.exists()
+    take(edge)
+    assert {row["data"].get("repeats") for row in rows("api-enforce-block")} == {"tag"}

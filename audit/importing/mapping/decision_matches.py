@@ -8,7 +8,7 @@ ours has a tag of its own, so it never looks like a copy.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -62,11 +62,20 @@ class Matches:
     _new: list[RepeatedTag] = field(default_factory=list)
     _alarms: list[tuple[SourceRow, Facts, Tag, UUID, str]] = field(default_factory=list)
 
+    def look_up(self, rows: Sequence[SourceRow]) -> None:
+        """Read which operations these rows name, before each is asked about."""
+        named: set[str] = set()
+        for row in rows:
+            if row.table == "audit_events":
+                named.update(tag.operation for tag in _tags(row))
+                named.update(_ids(row))
+        self.operations.look_up(named)
+
     def of(self, row: SourceRow, facts: Facts) -> Match | None:
         """The operation that a row repeats; a tag that was copied is kept for `alarms`."""
         if row.table != "audit_events" or facts.action == _REFUSED_CALL:
             return None
-        tags = find(f"{row.text('request_id')} {row.text('details')}")
+        tags = _tags(row)
         good = [tag for tag in tags if self._judge(tag, row, facts, alone=len(tags) == 1)]
         if good:
             return Match(good[0].operation, TAG)
@@ -156,6 +165,11 @@ class Matches:
                 data=data,
                 time=facts.time,
             )
+
+
+def _tags(row: SourceRow) -> list[Tag]:
+    """Tags in the places where we send one."""
+    return find(f"{row.text('request_id')} {row.text('details')}")
 
 
 def _targets(row: SourceRow, facts: Facts) -> set[tuple[str, str]]:
