@@ -23,7 +23,8 @@ FIRST_GUARDED = (  # since migration 0002
 )
 IMPORTS_GUARDED = ("audit_importedrow",)  # since migration 0003
 TIME_GUARDED = ("audit_timetoken",)  # since migration 0008
-GUARDED = (*FIRST_GUARDED, *IMPORTS_GUARDED, *TIME_GUARDED)
+TAGS_GUARDED = ("audit_repeatedtag",)  # since migration 0021
+GUARDED = (*FIRST_GUARDED, *IMPORTS_GUARDED, *TIME_GUARDED, *TAGS_GUARDED)
 THINNED = ("audit_checkpoint", "delete")  # since migration 0013
 """Old rows of this table may go (`audit.thinning`); younger ones are refused like all others.
 

@@ -30,6 +30,7 @@ from audit import (
     logkey,
     rowcheck,
     straycheck,
+    tagcheck,
     tree,
 )
 from audit.actor import SYSTEM
@@ -127,6 +128,7 @@ class Round:
             lambda: keycheck.check(self.findings),
             lambda: countcheck.check(self.findings),
             lambda: straycheck.rows(self.findings),
+            lambda: tagcheck.check_missing(self.findings),
             lambda: self._papers.check(self.findings),
             lambda: rowcheck.check(self.findings, pending=True),
             lambda: self._leaves.finish(whole=True),

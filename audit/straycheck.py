@@ -1,4 +1,4 @@
-"""Rows that belong to no entry; cosignatures and time tokens of trees that are not ours."""
+"""Rows that belong to no entry; cosignatures, time tokens and tags that are not what they say."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef
 
-from audit import stamping
+from audit import stamping, tagcheck
 from audit.ledger import cosignature, timestamp
 from audit.ledger.note import NoteError, VerifierKey, parse
 from audit.ledger.timestamp import TimestampError
@@ -21,13 +21,14 @@ from audit.models import (
     EventRow,
     ImportedRow,
     Openings,
+    RepeatedTag,
     TimeToken,
 )
 from audit.report import Findings
 from audit.witnesses.configuration import configured
 
 _SHOWN = 10
-_READ = 500  # cosignatures or tokens in memory
+_READ = 500  # of them in memory
 _NEWEST, _SHARE = 50, 200  # of them in one round
 _ARRIVES_S = 3600.0
 
@@ -49,7 +50,7 @@ def rows(findings: Findings) -> None:
 
 
 def papers(findings: Findings) -> None:
-    """Report cosignatures and time tokens that do not hold; all of them, a few in memory."""
+    """Report cosignatures, time tokens and decision tags that do not hold; a few in memory."""
     for model, problem in _PAPERS:
         rows = model.objects.order_by("id")
         _judge(findings, rows.iterator(chunk_size=_READ), problem())
@@ -57,7 +58,7 @@ def papers(findings: Findings) -> None:
 
 @dataclass(slots=True)
 class Share:
-    """The newest cosignatures and time tokens, and the next share of the older ones.
+    """The newest cosignatures, time tokens and decision tags, and the next share of the older.
 
     Each was verified when it arrived. Rounds go on from one share to the next, so that the work of
     one stays the same however many there are, and stay at one in which something does not hold.
@@ -82,8 +83,8 @@ class Share:
 def _judge(findings: Findings, rows: Iterable[Any], problem: Callable[[Any], str]) -> None:
     for row in rows:
         if wrong := problem(row):
-            name = "cosignature" if isinstance(row, Cosignature) else "time token"
-            findings.add(name.partition(" ")[0], f"{name} {row.pk} {wrong}")
+            code, name = _NAMES[type(row)]
+            findings.add(code, f"{name} {row.pk} {wrong}")
 
 
 def _witnesses() -> Collection[VerifierKey]:
@@ -144,4 +145,10 @@ def _cosignatures() -> Callable[[Cosignature], str]:
 _PAPERS: tuple[tuple[type[Any], Callable[[], Callable[[Any], str]]], ...] = (
     (Cosignature, _cosignatures),
     (TimeToken, lambda: _token),
+    (RepeatedTag, lambda: tagcheck.problem),
 )
+_NAMES = {
+    Cosignature: ("cosignature", "cosignature"),
+    TimeToken: ("time", "time token"),
+    RepeatedTag: ("import", "decision tag"),
+}

@@ -28,6 +28,7 @@ from audit import (
     rawread,
     rowcheck,
     straycheck,
+    tagcheck,
     tally,
     tree,
     walk,
@@ -217,6 +218,7 @@ class _Whole:
     def strays(self) -> None:
         if not self.alone:
             straycheck.rows(self.findings)
+        tagcheck.check_missing(self.findings)
         straycheck.papers(self.findings)
 
     def decisions(self) -> None:

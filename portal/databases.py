@@ -12,6 +12,7 @@ _SQLITE_INIT = (
     "PRAGMA journal_mode=WAL;"
     "PRAGMA synchronous=FULL;"  # an acknowledged decision survives a power cut (DESIGN 1.4)
     "PRAGMA foreign_keys=ON;"
+    "PRAGMA recursive_triggers=ON;"  # else REPLACE deletes evidence past its triggers
     "PRAGMA temp_store=MEMORY;"
     "PRAGMA mmap_size=268435456;"
     "PRAGMA cache_size=-65536;"

@@ -34,7 +34,7 @@ class RepeatedTag(models.Model):
     """The first imported row that had the tag of one of our tries at a gateway. Insert-only."""
 
     tag = models.TextField(unique=True)
-    event = models.UUIDField()
+    event = models.UUIDField(db_index=True)
     row_id = models.TextField()
 
     def __str__(self) -> str:

@@ -6,7 +6,15 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from audit import evidence, guards, sequencer, verify, watched
-from audit.models import Checkpoint, Cosignature, Entry, Event, EvidenceItem, Tile
+from audit.models import (
+    Checkpoint,
+    Cosignature,
+    Entry,
+    Event,
+    EvidenceItem,
+    RepeatedTag,
+    Tile,
+)
 from audit.record import record_many
 from connections.inventory import telling
 from tests.audit.factories import NOON, DraftFactory
@@ -20,6 +28,7 @@ CHANGES = {
     Checkpoint: "size",
     Cosignature: "size",
     EvidenceItem: "kind",
+    RepeatedTag: "row_id",
 }
 
 
@@ -30,6 +39,7 @@ def filled() -> None:
     sequencer.run_once()
     evidence.put("acknowledgement", b"{}")
     Cosignature.objects.create(size=256, root=b"\0" * 32, name="w", line="x", created=NOON)
+    RepeatedTag.objects.create(tag="x", event=Event.objects.earliest("recorded_at").id, row_id="r")
 
 
 def refuses(statement: str) -> None:
@@ -52,6 +62,14 @@ def test_an_update_is_refused(filled: None, model: type[Event]) -> None:
 @pytest.mark.parametrize("model", CHANGES)
 def test_a_delete_is_refused(filled: None, model: type[Event]) -> None:
     refuses(f"DELETE FROM {model._meta.db_table}")
+
+
+@pytest.mark.parametrize("model", CHANGES)
+def test_a_replacement_is_refused_where_the_engine_has_it(filled: None, model: type[Event]) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("only SQLite has REPLACE, which deletes without DELETE")
+    table = model._meta.db_table
+    refuses(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table} LIMIT 1")
 
 
 def test_truncating_is_refused_where_the_engine_has_it() -> None:

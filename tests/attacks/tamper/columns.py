@@ -45,8 +45,6 @@ MODELS: list[Model] = list(apps.get_app_config("audit").get_models())
 NOT_HELD: dict[Model, str] = {
     QuarantinedRow: "a list for a person to look at and delete; the event of the import commits to "
     "what was set aside",
-    RepeatedTag: "which row had a tag first, asked at a later import alone; what a row repeats is "
-    "in its event",
     ExportBlock: "a cache that may be deleted; a line counts only under its HMAC",
     SavedView: "no evidence: how somebody likes to look; sharing one is an event with its filter",
     LastChange: "no evidence: a random mark by which processes forget what they kept",
@@ -61,6 +59,7 @@ HARMLESS: dict[tuple[Model, str], str] = {
     (Rollup, "id"): "numbers the row; nothing refers to it",
     (Cosignature, "id"): "orders the lines of a note, which mean the same in any order",
     (TimeToken, "id"): "numbers the row; nothing refers to it",
+    (RepeatedTag, "id"): "numbers the row; nothing refers to it",
     (TimeToken, "authority"): "the address that was asked; who signed stands in the token",
     (ImportedRow, "seen"): "when the import began; shown nowhere, the event's recorded_at counts",
     (EvidenceItem, "created"): "when the body came; shown nowhere, a token's own iat counts",
@@ -86,6 +85,7 @@ CODES: dict[Model, set[str]] = {
     TimeToken: {"time"},
     EvidenceItem: {"evidence"},
     ImportedRow: {"import"},
+    RepeatedTag: {"import"},
     ExportJob: {"work"},
     VerificationRun: {"work"},
     EventRow: {"projection", "level"},
@@ -167,6 +167,7 @@ _VICTIMS: dict[Model, Callable[[], list[tuple[models.Model, int | None]]]] = {
     TimeToken: lambda: [(TimeToken.objects.get(), None)],
     EvidenceItem: _evidence,
     ImportedRow: _imported,
+    RepeatedTag: lambda: [(RepeatedTag.objects.get(), None)],
     ExportJob: lambda: _done(ExportJob, "audit.exported"),
     VerificationRun: lambda: _done(VerificationRun, "audit.verified"),
     EventRow: lambda: [(EventRow.objects.get(seq=1), 1)],

@@ -7,12 +7,15 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from audit import clock, erasure, evidence, exports, heads, importing, sequencer, verification
 from audit.actor import SYSTEM, EvidenceRef, Subject, Target
+from audit.importing import decision_tags
+from audit.importing.decision_tags import Content
 from audit.ledger import cosignature, timestamp
 from audit.ledger.query import EventQuery
 from audit.models import Cosignature, TimeToken
@@ -96,12 +99,30 @@ def _filled(drafts: list[Any]) -> None:
 
 def _import(folder: Path) -> None:
     path = imports.empty(folder / "audit.db", 7)
+    _repeat(path)
     imports.audit_row(path, severity="HIGH")
     imports.audit_row(path, "row-2", actor="cli:alice")
     imports.audit_row(path, "row-3", timestamp="never")  # set aside
     importing.run(path, "edge-1")
     imports.change(path, "UPDATE audit_events SET actor = 'cli:mallory' WHERE id = 'row-1'")
     importing.run(path, "edge-1")
+
+
+def _repeat(path: Path) -> None:
+    """A row of the gateway that repeats a decision by the tag of a try."""
+    operation = str(uuid4())
+    target = Target("mcp", "github", "edge-1")
+    record(OLU, "mcp.blocked", target=target, operation=operation)
+    tag = decision_tags.mint(operation, 1, Content("api-enforce-block", "mcp", "github", "edge-1"))
+    details = f"type=mcp reason=[ATA {tag}] "
+    imports.audit_row(
+        path,
+        "row-4",
+        action="api-enforce-block",
+        target="github",
+        details=details,
+        actor="defenseclaw",
+    )
 
 
 def authority_of(folder: Path) -> Path | None:
