@@ -209,6 +209,14 @@ def _oneself(actor: Actor, target: Target) -> bool:
     return target.kind == FrozenKind.PERSON and bool(actor.sub) and target.name == actor.sub
 
 
+def _is_of_others(actor: Actor, target: Target) -> bool:
+    """Whether unfreezing needs somebody else: it is a person, or another one's freeze."""
+    if target.kind == FrozenKind.PERSON:
+        return True
+    placed = Freeze.objects.filter(kind=target.kind, name=target.name)
+    return any(by != actor.sub for by in placed.values_list("by", flat=True))
+
+
 def _family(kind: FrozenKind) -> str:
     return "connection" if kind == FrozenKind.SERVICE else kind.value
 
@@ -246,7 +254,7 @@ def _verbs(kinds: Iterable[FrozenKind]) -> None:
                 target_kinds=targets,
                 commit=_commit_unfreeze,
                 already=_already_unfrozen,
-                about_others=lambda _actor, target: target.kind == FrozenKind.PERSON,
+                about_others=_is_of_others,
                 severity=_severity,
                 look=_look,
                 sentence=lambda target, _p: f"Unfreeze {title(target.kind, target.name)}",

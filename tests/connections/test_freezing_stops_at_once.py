@@ -107,6 +107,14 @@ def test_ending_a_grave_freeze_waits_for_another_admin(db: None, target: Target)
     assert done.approval.current.person.sub == subject("admin2")
 
 
+def test_ending_another_admins_freeze_waits_for_somebody_else(db: None) -> None:
+    know("admin", "admin2")
+    freeze("agent", "claw", by=person("admin2", "admin"))
+    done = perform(admin(), "agent.unfreeze", Target("agent", "claw"))
+    assert done.approval is not None and done.approval.current is not None
+    assert done.approval.current.person.sub == subject("admin2")
+
+
 def test_whom_the_directory_does_not_know_yet_is_frozen_by_their_account(db: None) -> None:
     with pytest.raises(Refused, match="Nobody of that subject"):
         freeze("person", "auth0|newcomer")  # or a typing mistake
