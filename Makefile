@@ -57,8 +57,9 @@ attacks: install-dev ## 10,000 random attempts at the step-up, 10,000 honest che
 	@$(PY) -m benchmarks.deciding.attempts $(or $(MANY),10000) $(or $(FIRST),0)
 	@CHECKPOINTS=$(or $(MANY),10000) $(PY) -m pytest -q tests/attacks/ledger/test_honest_logs_raise_no_alarm.py
 
-sequences: install-dev ## random decisions about accounts, on both engines (SEQUENCES=500 SEQUENCES_SEED=1)
-	@SEQUENCES=$(or $(SEQUENCES),500) SEQUENCES_SEED=$(or $(SEQUENCES_SEED),1) \
-	  $(PY) -m pytest -q -s tests/sequences
-	@SEQUENCES=$(or $(SEQUENCES),500) SEQUENCES_SEED=$(or $(SEQUENCES_SEED),1) \
-	  $(PY) -m scripts.on_postgres $(PY) -m pytest -q -s tests/sequences
+sequences: export SEQUENCES := $(or $(SEQUENCES),500)
+sequences: export SEQUENCES_SEED := $(or $(SEQUENCES_SEED),1)
+sequences: install-dev ## random decisions, on both engines in parallel (SEQUENCES=500 SEQUENCES_SEED=1)
+	@$(PY) -m scripts.on_postgres $(PY) -m pytest -q -s tests/sequences & other=$$!; \
+	  $(PY) -m pytest -q -s tests/sequences; failed=$$?; \
+	  wait $$other && exit $$failed

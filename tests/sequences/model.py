@@ -98,7 +98,7 @@ class Model:
         self.owner, self.admins, self.now = owner, admins, now
         self.accounts: dict[str, Account] = {}
         self.requests: dict[str, Request] = {}
-        self.wake_by_owner = False
+        self.wake_by_owner, self.frozen = False, False
         self.covered: set[tuple[str, str, str]] = set()
 
     # What people decide
@@ -148,7 +148,7 @@ class Model:
 
     def wake(self, who: str, account: Account) -> str:
         """Wake idle access, by its owner or for them."""
-        if not account.asleep(self.now):
+        if not self._sleeps(account):
             return "refused"
         by = "broker" if who == "broker" else "owner"
         self.covered.add(("setting" if self.wake_by_owner else "use", "owner", f"wake by {by}"))
@@ -167,6 +167,10 @@ class Model:
             account.barred = True
         self.requests[key] = Request(verb, account, who, account.shown())
 
+    def needs_another(self, key: str) -> bool:
+        """Whether who asked may not answer alone."""
+        return self.requests[key].verb != "wake"
+
     # How requests end
 
     def approve(self, key: str) -> bool:
@@ -179,7 +183,7 @@ class Model:
             self._end(account, asked.by, self.now)
             return True
         if asked.verb == "wake":
-            if not account.asleep(self.now) or asked.shown != account.shown():
+            if not self._sleeps(account) or asked.shown != account.shown():
                 return False
             account.since = self.now
             self._overtake(account)
@@ -260,6 +264,9 @@ class Model:
 
     # Inside
 
+    def _sleeps(self, account: Account) -> bool:
+        return account.asleep(self.now) and not self.frozen
+
     def _held(self, account: Account) -> bool:
         return any(one.hold in self.requests for one in account.restrictions)
 
@@ -287,7 +294,7 @@ class Model:
                 continue
             gone = account.is_over() if asked.verb == "revoke" else asked.shown != account.shown()
             if asked.verb == "wake":
-                gone = gone or not account.asleep(self.now)
+                gone = gone or not self._sleeps(account)
             if gone:
                 del self.requests[key]
 

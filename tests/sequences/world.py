@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,20 +21,13 @@ from connections import arrival, drift, observed
 from connections.just_in_time import waking
 from connections.models import ConnectedAccount
 from connections.refusals import TokenRefusal
+from tests.sequences.applications import Applications
+from tests.sequences.consents import Request as RevokesConsent
+from tests.sequences.freezing import Freezing
 from tests.sequences.model import Account, Model
+from tests.sequences.time import START, Time
 
 ADMINS = ("first", "second")
-START = datetime(2026, 6, 1, tzinfo=UTC)
-
-
-class Time:
-    """The clock of a sequence, in seconds since its start."""
-
-    def __init__(self) -> None:
-        self.at = 0.0
-
-    def now(self) -> datetime:
-        return START + timedelta(seconds=self.at)
 
 
 def people() -> None:
@@ -63,6 +56,9 @@ class World:
         self.model = Model(self.owner, set(ADMINS), 0.0)
         self.ids: dict[str, UUID] = {}
         self.stale: list[tuple[ConnectedAccount, float, bool]] = []
+        self.freezing = Freezing(self, set(ADMINS))
+        self.applications = Applications(self, set(ADMINS))
+        self.models = (self.model, self.freezing.model, self.applications.model)
         self.steps = self.committed = 0
         self.told: list[str] = []
 
@@ -71,29 +67,47 @@ class World:
         roles_ = frozenset({roles} if roles else ())
         return Actor(iss=settings.ENV.issuer, sub=who, roles=roles_, via=via, name=who)
 
+    def somebody(self, *, owner: int = 1) -> str:
+        """Who decides; `owner` is how often the owner does where each admin does twice."""
+        return self.choose.choice([*[self.owner] * owner, *ADMINS * 2, "operator"])
+
     def run(self, steps: int) -> None:
         """Take the steps; a difference between product and model is an AssertionError."""
         self._connect()
         self._idle("use")
         for _ in range(steps):
-            self.time.at += 1 + self.choose.randrange(3)
-            self.model.now = self.time.at
+            self.passes(1 + self.choose.randrange(3))
             self.steps += 1
             work = self.choose.choices(*zip(*self._likely(), strict=True))[0]
             self.committed += bool(work())
+            self.model.frozen = self.freezing.model.holds_accounts()
             self._same()
 
+    def passes(self, seconds: float) -> None:
+        """Later, for the product and the models."""
+        self.time.at += seconds
+        for model in self.models:
+            model.now = self.time.at
+
+    @property
+    def covered(self) -> set[tuple[str, str, str]]:
+        """Which pairs came up."""
+        return set().union(*(model.covered for model in self.models))
+
     def _likely(self) -> list[tuple[Callable[[], bool], int]]:
-        waits = 5 if self.model.requests else 0
+        waits = any(model.requests for model in self.models)
         return [
             (self._decides, 20),
-            (self._answers, waits * 2),
+            (self._answers, 12 * waits),
+            (self.freezing.decides, 7),
+            (self.applications.decides, 5),
+            (self.applications.compares, 3),
             (self._connects_again, 2),
             (self._appears, 1),
             (self._reads, 2),
             (self._compares, 4 if self.stale else 0),
             (self._broker, 3),
-            (self._sleeps, 0 if self.model.requests else 1),
+            (self._sleeps, 0 if waits else 2),
             (self._sets, 1),
             (self._waits, 1),
         ]  # fmt: skip
@@ -102,8 +116,10 @@ class World:
 
     def _decides(self) -> bool:
         account = self._any()
-        who = self.choose.choice([*[self.owner] * 4, *ADMINS * 2, "operator"])
+        who = self.somebody(owner=4)
         sensible = ["suspend", "suspend", "revoke"] if account.state == "connected" else ["resume"]
+        if account.state == "gone":
+            who, sensible = self.choose.choice(ADMINS), ["suspend", "suspend", "revoke"]
         verb = self.choose.choice(["suspend", "resume", "revoke", *sensible * 2])
         if account.asleep(self.time.at) and self.choose.random() < 0.3:
             who, verb = self.owner, "wake"
@@ -131,26 +147,30 @@ class World:
         return str(done.approval.pk) if done.approval else ""
 
     def _answers(self) -> bool:
-        key = self.choose.choice(sorted(self.model.requests))
-        yes = self.choose.random() < 0.6
+        model = self.choose.choice([one for one in self.models if one.requests])
+        key = self.choose.choice(sorted(model.requests))
+        asked, yes = model.requests[key], self.choose.random() < 0.6
         with transaction.atomic():
             approval = locking.locked(key)
             ask = approval.asks.order_by("-number").first()
             assert ask is not None
             person = self.actor(ask.person.sub)
+            alone = person.sub == asked.by
+            assert not (alone and model.needs_another(key)), f"{person.sub} is asked about it alone"
             if yes:
                 closing.approve(approval, ask, person, signed=True, evidence=())
             else:
                 closing.deny(approval, ask, person, inferred=False, source="x", now=self.time.now())
-        verb = self.model.requests[key].verb
         if not yes:
-            self.model.deny(key)
-            self.told.append(f"{verb} denied")
+            model.deny(key)
+            self.told.append(f"{asked.verb} denied")
             return True
-        expected = self.model.approve(key)
+        expected = model.approve(key)
         found = Approval.objects.get(pk=key)
-        self.told.append(f"{verb} approved: {found.outcome} {found.outcome_code}")
+        self.told.append(f"{asked.verb} approved: {found.outcome} {found.outcome_code}")
         assert (found.outcome == "approved") == expected, f"the model says {expected}"
+        if expected and isinstance(asked, RevokesConsent):
+            self.applications.begun(asked.consent, asked.by)
         return expected
 
     def _broker(self) -> bool:
@@ -159,7 +179,7 @@ class World:
         row = self._row(account)
         usable = row.state == "connected"
         assert usable == (account.state == "connected")
-        if not usable:
+        if self.freezing.stops() or not usable:
             return False
         asleep, by_owner = account.asleep(self.time.at), self.model.wake_by_owner
         expected = self.model.wake("broker", account) if asleep else "done"
@@ -212,6 +232,9 @@ class World:
     def _reads(self) -> bool:
         """A comparison reads a row; it is done with it only later."""
         account, listed = self._any(), self.choose.random() < 0.6
+        gone = [one for one in self.model.accounts.values() if one.state == "gone"]
+        if gone and self.choose.random() < 0.7:
+            account, listed = self.choose.choice(gone), True
         self.stale.append((self._row(account), self.time.at + 0.5, listed))
         return False
 
@@ -236,13 +259,11 @@ class World:
 
     def _sleeps(self) -> bool:
         """Nobody uses anything for eight days, and the owner is asked no more."""
-        self.time.at += 8 * 86_400
-        self.model.now = self.time.at
+        self.passes(8 * 86_400)
         return False
 
     def _waits(self) -> bool:
-        self.time.at += 12
-        self.model.now = self.time.at
+        self.passes(12)
         return False
 
     def _sets(self) -> bool:
@@ -271,18 +292,18 @@ class World:
 
     def _learn(self) -> None:
         rows = ConnectedAccount.objects.filter(sub=self.owner, connection=self.service)
-        self.ids = {row.auth0_id: row.pk for row in rows}
+        self.ids = dict(rows.values_list("auth0_id", "pk"))
 
     def _same(self) -> None:
         """Product and model say the same of every account and every request."""
         rows = ConnectedAccount.objects.filter(sub=self.owner, connection=self.service)
-        for row in rows:
-            account = self.model.accounts[row.auth0_id]
-            assert row.state == account.state, f"{row.auth0_id} is {row.state}, not {account.state}"
-            if account.hand:
-                assert row.state_by == account.hand, f"{row.auth0_id} by {row.state_by}"
-            assert row.barred == account.barred, f"{row.auth0_id} barred: {row.barred}"
-        ids = [str(pk) for pk in self.ids.values()]
-        open_ = Approval.objects.filter(target_name__in=ids, status=Status.PENDING)
-        waiting = {str(pk) for pk in open_.values_list("pk", flat=True)}
-        assert waiting == set(self.model.requests), "other requests wait"
+        for name, state, by, barred in rows.values_list("auth0_id", "state", "state_by", "barred"):
+            account = self.model.accounts[name]
+            assert state == account.state, f"{name} is {state}, not {account.state}"
+            assert not account.hand or by == account.hand, f"{name} by {by}"
+            assert barred == account.barred, f"{name} barred: {barred}"
+        waiting = {key for model in self.models for key in model.requests}
+        open_ = Approval.objects.filter(status=Status.PENDING).values_list("pk", flat=True)
+        assert {str(pk) for pk in open_} == waiting, "other requests wait"
+        self.freezing.check_same()
+        self.applications.check_same()
