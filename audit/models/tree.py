@@ -57,5 +57,8 @@ class Cosignature(models.Model):
     line = models.TextField()  # the signature line, without its newline
     created = models.DateTimeField()
 
+    class Meta:
+        indexes = [models.Index(fields=["name", "size"], name="audit_cosigned_by")]
+
     def __str__(self) -> str:
         return f"{self.name} on {self.size}"

@@ -386,3 +386,54 @@ def test_an_old_cosignature_that_does_not_hold_is_met_by_a_round_of_some(
     for _ in range(12):
         worker.turn(budget_s=60)
     assert "of a tree that we never signed" in rounds.alarm()
+
+
+def test_finding_the_witnessed_tree_does_not_grow_with_the_cosignatures_that_were_kept(
+    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("only SQLite counts the steps of a query")
+    one, two = witness("one.example/w"), witness("two.example/w")
+    trust(one, two)
+    head = grow(3)
+    assert witnesses.push_due() == 2
+    newest = grow(1)
+    pushed = {row.name: row for row in Cosignature.objects.filter(size=head.size)}
+    assert len(pushed) == 2
+
+    def kept(first: int, many: int) -> None:
+        """Older trees that both cosigned, and newer ones that only one did."""
+        for row in pushed.values():
+            rows = (
+                Cosignature(
+                    name=row.name, size=-n, root=row.root, line=row.line, created=row.created
+                )
+                for n in range(first, first + many)
+            )
+            Cosignature.objects.bulk_create(rows)
+        only = pushed[one.name]
+        Cosignature.objects.bulk_create(
+            Cosignature(
+                name=one.name,
+                size=newest.size + n,
+                root=only.root,
+                line=only.line,
+                created=only.created,
+            )
+            for n in range(first, first + many)
+        )
+
+    def steps() -> int:
+        counted = [0]
+        connection.connection.set_progress_handler(lambda: counted.append(0), 100)
+        try:
+            found = witnesses.witnessed_checkpoint()
+        finally:
+            connection.connection.set_progress_handler(None, 0)
+        assert found is not None and found.size == head.size
+        return len(counted)
+
+    kept(1, 20)
+    few = steps()
+    kept(100, 5000)
+    assert steps() <= 2 * few + 10
