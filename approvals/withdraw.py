@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
@@ -11,7 +12,12 @@ from approvals.answering import LIVE
 from approvals.asks import add_ask
 from approvals.models import Answer, Approval, Outcome, Person, Status
 from approvals.perform import Refused
+from audit import search
 from audit.actor import Actor
+from audit.models import EventRow
+from audit.wording import shown
+
+_IN_THE_PORTAL: Final = "the asked person, in the portal"
 
 
 class NotYours(Approval.DoesNotExist):
@@ -72,6 +78,8 @@ def send_again(actor: Actor, approval_id: str) -> Approval:
 def confirm_denial(actor: Actor, approval_id: str, reason: str = "") -> Approval:
     """The asked person says in the portal that it was they who denied, and why.
 
+    Where the denial is proven already, a first reason is kept all the same, in a further event.
+
     Raises:
         Refused: `not_permitted` for anybody else, `nothing_to_confirm`.
     """
@@ -80,10 +88,19 @@ def confirm_denial(actor: Actor, approval_id: str, reason: str = "") -> Approval
         answered = actors.from_json(approval.answered_by)
         if (answered.iss, answered.sub) != (actor.iss, actor.sub):
             raise Refused("not_permitted", "Only the person who was asked can confirm a denial.")
-        if approval.outcome != Outcome.DENIED or not approval.inferred:
+        if approval.outcome == Outcome.DENIED and approval.inferred:
+            closing.confirm_denial(approval, actor, _IN_THE_PORTAL, reason=reason)
+        elif reason and may_say_why(actor, approval):
+            recording.approval_denied(
+                approval,
+                approval.current,
+                actor,
+                inferred=False,
+                source=_IN_THE_PORTAL,
+                reason=reason,
+            )
+        else:
             raise Refused("nothing_to_confirm", "This denial needs no confirmation.")
-        source = "the asked person, in the portal"
-        closing.confirm_denial(approval, actor, source, reason=reason)
     return approval
 
 
@@ -121,6 +138,19 @@ def may_confirm_denial(actor: Actor, approval: Approval) -> bool:
     answered = actors.from_json(approval.answered_by)
     inferred = approval.outcome == Outcome.DENIED and approval.inferred
     return inferred and (answered.iss, answered.sub) == (actor.iss, actor.sub)
+
+
+def may_say_why(actor: Actor, approval: Approval) -> bool:
+    """Whether this is the person of a proven denial whose reason nobody recorded yet."""
+    answered = actors.from_json(approval.answered_by)
+    if approval.outcome != Outcome.DENIED or approval.inferred or not answered.sub:
+        return False
+    return (answered.iss, answered.sub) == (actor.iss, actor.sub) and not _has_reason(approval)
+
+
+def _has_reason(approval: Approval) -> bool:
+    rows = EventRow.objects.filter(approval=str(approval.pk), action="approval.denied")
+    return any(shown(event["reason"]) for event in search.publics(list(rows)))
 
 
 def _uuid(text: str) -> UUID:

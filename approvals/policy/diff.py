@@ -29,7 +29,7 @@ class Change:
             case "added":
                 return f"new {self.about}: {self.after}"
             case "removed":
-                return f"gone {self.about}: {self.before}"
+                return f"without {self.about}, which said: {self.before}"
             case "moved":
                 return f"moved {self.about}: {self.before}, now {self.after}"
             case _:

@@ -57,6 +57,7 @@ class Detail:
     can_cancel: bool
     can_send_again: bool
     can_confirm: bool
+    can_say_why: bool
     live: bool
     version: str
     by_passkey: Offer | None
@@ -142,6 +143,7 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
         and not words.is_over(ask)
         and withdraw.may_send_again(viewer, approval),
         can_confirm=withdraw.may_confirm_denial(viewer, approval),
+        can_say_why=withdraw.may_say_why(viewer, approval),
         live=_is_live(approval, effects),
         version=version_of(approval),
         by_passkey=offer(approval, asks, viewer),

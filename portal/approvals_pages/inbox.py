@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from approvals.models import Approval, Ask, AskState, Status
+from approvals.models import Approval, Ask, AskState, Outcome, Status
 from audit.actor import Actor
 from portal.approvals_pages import words
 from portal.approvals_pages.words import Standing
@@ -16,6 +16,8 @@ SEES_ALL = frozenset({"auditor", "operator", "admin"})
 OPEN_ASKS = (AskState.STARTING, AskState.WAITING)
 HISTORY_PAGE = 25
 _MOST_PENDING = 200
+STATUSES = (str(Status.PENDING), *Outcome.values)
+"""What `?status=` takes: what waits, or how a request ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +93,13 @@ def inbox(viewer: Actor) -> Inbox:
     return Inbox(for_me, by_me, [r for r in rest if r not in by_me])
 
 
-def closed(viewer: Actor, before: datetime | None) -> tuple[list[Row], datetime | None]:
+def closed(
+    viewer: Actor, before: datetime | None, outcome: str = ""
+) -> tuple[list[Row], datetime | None]:
     """A page of what is over, newest first, and where the next page begins."""
     found = visible(viewer).exclude(status=Status.PENDING)
+    if outcome:
+        found = found.filter(outcome=outcome)
     if before is not None:
         found = found.filter(created__lt=before)
     page = list(found.order_by("-created")[: HISTORY_PAGE + 1])

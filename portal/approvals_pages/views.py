@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -12,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from approvals import withdraw
-from approvals.models import Approval
+from approvals.models import Approval, Status
 from approvals.perform import Refused
 from connections.escalation import shown
 from portal.approvals_pages import inbox, policy
@@ -27,15 +28,21 @@ def index(request: HttpRequest) -> HttpResponse:
     """What waits for me, what I asked for, everything that waits, and what is over."""
     me = actor(request)
     before = _moment(request.GET.get("before", ""))
-    rows, older = inbox.closed(me, before)
+    status = request.GET.get("status", "")
+    unknown = bool(status) and status not in inbox.STATUSES
+    outcome = "" if status == Status.PENDING else status
+    rows, older = ([], None) if unknown else inbox.closed(me, before, outcome)
     context = {
         "inbox": inbox.inbox(me),
+        "status": status,
+        "unknown": unknown,
+        "statuses": inbox.STATUSES,
         "closed": rows,
         "older": older.isoformat() if older else "",
         "before": before,
         "sees_all": bool(me.roles & inbox.SEES_ALL),
     }
-    return render(request, "approvals/inbox.html", context)
+    return render(request, "approvals/inbox.html", context, status=422 if unknown else 200)
 
 
 @require_safe
@@ -46,7 +53,10 @@ def index_live(request: HttpRequest) -> HttpResponse:
     found = inbox.inbox(me)
     if request.GET.get("seen") == found.version:
         return HttpResponse(status=204)
-    context = {"inbox": found, "sees_all": bool(me.roles & inbox.SEES_ALL)}
+    context: dict[str, Any] = {"inbox": found, "sees_all": bool(me.roles & inbox.SEES_ALL)}
+    if "whole" in request.GET:
+        rows, older = inbox.closed(me, None)
+        context |= {"closed": rows, "older": older.isoformat() if older else "", "moved": True}
     return render(request, "approvals/_waiting.html", context)
 
 
@@ -110,7 +120,10 @@ def confirm_denial(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     try:
         reason = request.POST.get("reason", "").strip()[:500]
         withdraw.confirm_denial(actor(request), str(approval.pk), reason)
-        messages.success(request, f"You confirmed that you denied “{approval.sentence}”.")
+        if approval.inferred:
+            messages.success(request, f"You confirmed that you denied “{approval.sentence}”.")
+        else:
+            messages.success(request, f"You recorded why you denied “{approval.sentence}”.")
     except Refused as refused:
         tell(request, refused.code)
         messages.error(request, refused.detail)

@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from approvals import actors, clock, closing
-from approvals.models import Approval, Ask, AskState, Effect
+from approvals.models import Approval, Ask, AskState, Effect, Status
 from approvals.perform import perform
 from approvals.registry import EffectSpec
 from audit.actor import SYSTEM, Actor, Target
@@ -96,7 +96,7 @@ def test_without_scripts_the_page_reloads_itself_until_it_is_over(waiting: Appro
     assert b'<noscript><meta http-equiv="refresh"' in page(client, waiting).content
     closing.cancel(fresh(waiting), Actor(iss="i", sub="s"))
     over = page(client, waiting).content
-    assert b"http-equiv" not in over and b"hx-trigger" not in over
+    assert b"http-equiv" not in over and b'hx-trigger="every 2s"' not in over
 
 
 def test_a_remote_step_that_is_still_to_come_keeps_the_page_live(
@@ -107,10 +107,10 @@ def test_a_remote_step_that_is_still_to_come_keeps_the_page_live(
     perform(acting("operator", "operator"), "lamp.note", HALL)
     Effect.objects.update(operation=waiting.operation)
     body = page(signed_in("operator", "operator"), waiting).content
-    assert b"hx-trigger" in body and b"Tell edge-1" in body
+    assert b'hx-trigger="every 2s"' in body and b"Tell edge-1" in body
     Effect.objects.update(state="failed", detail="no such lamp there")
     body = page(signed_in("operator", "operator"), waiting).content
-    assert b"hx-trigger" not in body and b"no such lamp there" in body
+    assert b'hx-trigger="every 2s"' not in body and b"no such lamp there" in body
 
 
 # Who sees it.
@@ -334,6 +334,27 @@ def test_what_is_over_is_paged(lamps: Lamps) -> None:
     odd = ("yesterday", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00")
     for text in odd:  # the last two are of no year that UTC has
         assert client.get("/approvals/", {"before": text}).status_code == 200
+
+
+def test_requests_are_listed_by_how_they_stand(waiting: Approval) -> None:
+    client = signed_in("operator", "operator")
+    assert waiting.sentence in text(client.get("/approvals/?status=pending"))
+    assert waiting.sentence not in text(client.get("/approvals/?status=denied"))
+    Approval.objects.update(status=Status.CLOSED, outcome="denied", closed=clock.now())
+    assert waiting.sentence in text(client.get("/approvals/?status=denied"))
+    assert "No request ended so" in text(client.get("/approvals/?status=expired"))
+    answer = client.get("/approvals/?status=denid")
+    assert answer.status_code == 422
+    assert "There is no such status" in text(answer) and waiting.sentence not in text(answer)
+
+
+def test_what_was_closed_is_listed_as_over_without_a_reload(waiting: Approval) -> None:
+    client = signed_in("operator", "operator")
+    assert "&amp;whole" in client.get("/approvals/").content.decode()
+    Approval.objects.update(status=Status.CLOSED, outcome="denied", closed=clock.now())
+    part = client.get("/approvals/waiting/?seen=old&whole").content.decode()
+    over = part.partition('<div id="over-list" hx-swap-oob="true">')[2]
+    assert waiting.sentence in over
 
 
 def test_a_full_inbox_takes_few_queries(

@@ -15,6 +15,7 @@ from approvals.perform import Refused
 from audit import human, search, sequencer
 from audit.actor import SYSTEM, Actor
 from audit.ledger.query import EventQuery
+from portal.approvals_pages.history import history
 from tests.approvals.asking import actions, ask, code_of, fresh
 from tests.approvals.conftest import forget_issuer
 from tests.approvals.lamps import Lamps
@@ -178,6 +179,24 @@ def test_a_reason_is_never_taken_from_an_entry_that_may_be_of_another_request(
         phones.answer("operator2", code_of(approval), "deny", reason=f"of {approval.verb}")
     work()
     assert {event["reason"] for event in events("approval.denied")} == {""}
+
+
+def test_a_reason_that_arrives_after_the_proof_is_kept_once(
+    lamps: Lamps, phones: Phones, olu: Actor, oona: Actor, unread_log: None, work: Work
+) -> None:
+    approval = ask(olu)
+    work()
+    phones.answer("operator2", code_of(approval), "deny")
+    work()
+    withdraw.confirm_denial(oona, str(approval.pk))
+    assert withdraw.may_say_why(oona, fresh(approval))
+    assert not withdraw.may_say_why(olu, fresh(approval))
+    withdraw.confirm_denial(oona, str(approval.pk), "Needed on Monday")
+    assert events("approval.denied")[-1]["reason"] == "Needed on Monday"
+    assert history(fresh(approval), oona).denied_because == "Needed on Monday"
+    with pytest.raises(Refused) as refused:
+        withdraw.confirm_denial(oona, str(approval.pk), "Another one")
+    assert refused.value.code == "nothing_to_confirm"
 
 
 def test_the_person_who_denied_says_why_in_the_portal(

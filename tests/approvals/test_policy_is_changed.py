@@ -51,10 +51,10 @@ def test_another_admin_approves_and_the_new_policy_is_in_force(
     approval = change(amir)
     assert approval.severity == "CRITICAL"
     assert approval.sentence == (
-        "Change the approval policy to version 1: gone rule findings-ask: What a finding asks for "
-        "by itself: another person with the role approves by phone within 5 minutes; held "
-        "meanwhile; if nobody answers the next on call is asked, and after the last the hold "
-        "stays; a denial ends the hold, and 5 more"
+        "Change the approval policy to version 1: without rule findings-ask, which said: What a "
+        "finding asks for by itself: another person with the role approves by phone within 5 "
+        "minutes; held meanwhile; if nobody answers the next on call is asked, and after the last "
+        "the hold stays; a denial ends the hold, and 5 more"
     )
     work()
     phones.answer("member1", code_of(approval), "approve")

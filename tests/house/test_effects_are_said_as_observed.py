@@ -1,7 +1,7 @@
 """Every sentence that names an effect was looked at, and none of the trail's can become false.
 
-`effects_said.tsv` lists them all with a verdict. A new one fails here until somebody has judged
-whether it says no more than was observed, and when.
+`effects_said.tsv` lists them all: verdict, file and sentence between tabs, in order. A new one
+fails here until somebody has judged whether it says no more than was observed, and listed it.
 """
 
 from __future__ import annotations
