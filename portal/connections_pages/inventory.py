@@ -36,6 +36,7 @@ def inventory(request: HttpRequest) -> HttpResponseBase:
     """The inventory under the filter of the URL, put together as the URL says."""
     me, now = actor(request), clock.now()
     query, mistakes = everybody.parse(dict(request.GET.lists()))
+    unreadable = any(mistake.key != "after" for mistake in mistakes)  # a page is no filter
     found = everybody.look(me, query, now)
     status = _status()
     context = {
@@ -47,6 +48,7 @@ def inventory(request: HttpRequest) -> HttpResponseBase:
         "chips": narrowing.chips(found, query),
         "hidden": [(key, value) for key, value in query.at(None).params() if key != "q"],
         "errors": [_told(query, mistake) for mistake in mistakes],
+        "unreadable": unreadable,
         "groupings": narrowing.groupings(query),
         "older_url": url_of(query.at(found.next)) if found.next else "",
         "newer_url": url_of(query.at(None)) if query.after else "",
@@ -57,7 +59,7 @@ def inventory(request: HttpRequest) -> HttpResponseBase:
         "review_url": _review_url(query) if found.total and "admin" in me.roles else "",
         **status,
     }
-    return render(request, "connections/inventory.html", context)
+    return render(request, "connections/inventory.html", context, status=422 if unreadable else 200)
 
 
 def _review_url(query: Query) -> str:

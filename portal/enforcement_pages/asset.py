@@ -8,9 +8,10 @@ from approvals.models import Approval, Status
 from audit import search
 from audit.actor import Actor, Target
 from audit.ledger.query import EventQuery
+from audit.models import EventRow
 from enforcement import actions, enforced, known_names, severity
 from enforcement.kinds import SCANNED, called, noun
-from enforcement.models import Asset
+from enforcement.models import Asset, Finding
 from portal.enforcement_pages import decide
 
 _STORY = 30
@@ -64,12 +65,19 @@ def pending(kind: str, name: str) -> list[Approval]:
     return list(waiting.order_by("-created"))
 
 
-def story(kind: str, name: str) -> list[dict[str, Any]]:
-    """Its newest events, as sentences with a link to their evidence."""
-    query = EventQuery.from_params({"target": [name]})
-    if query.errors:
+def _events(names: list[str], kinds: set[str]) -> list[EventRow]:
+    query = EventQuery.from_params({"target": names})
+    if query.errors or not names:
         return []
-    rows = [row for row in search.page(query, limit=_STORY).rows if row.target_kind == kind]
+    return [row for row in search.page(query, limit=_STORY).rows if row.target_kind in kinds]
+
+
+def story(kind: str, name: str) -> list[dict[str, Any]]:
+    """Its newest events and those of its findings, as sentences with a link to their evidence."""
+    disposed = Finding.objects.filter(kind=kind, name=name).exclude(status_at=None)
+    ids = disposed.order_by("-status_at").values_list("finding_id", flat=True)[:_STORY]
+    found = [*_events([name], {kind}), *_events(list(ids), {"alert"})]
+    rows = sorted(found, key=lambda row: row.time, reverse=True)[:_STORY]
     return [
         {
             "text": row.sentence,

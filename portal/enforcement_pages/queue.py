@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,13 +25,13 @@ _FILTERS = ("severity", "kind", "instance", "status")
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a reader narrowed the findings down to; unknown values are dropped and said."""
+    """What a reader narrowed the findings down to; under a mistake nothing is shown."""
 
     list: str
     chosen: Mapping[str, str]
     q: str
     before: int
-    dropped: tuple[str, ...]
+    mistakes: tuple[dict[str, str], ...]
 
     @classmethod
     def read(cls, params: QueryDict) -> Filter:
@@ -42,14 +43,17 @@ class Filter:
             "status": set(FindingStatus.values),
         }
         given = {key: params.get(key, "") for key in _FILTERS if params.get(key)}
-        wrong = tuple(key for key, value in given.items() if value not in allowed[key])
-        page = params.get("page", "")
+        wrong = [key for key, value in given.items() if value not in allowed[key]]
+        mistakes = [_mistake(key, given[key], allowed[key]) for key in wrong]
+        named, page = params.get("list") or "findings", params.get("page", "")
+        if named not in LISTS:
+            mistakes.append(_mistake("list", named, set(LISTS)))
         return cls(
-            list=params.get("list", "") if params.get("list") in LISTS else "findings",
+            list=named if named in LISTS else "findings",
             chosen={k: v for k, v in given.items() if k not in wrong},
             q=params.get("q", "").strip()[:200],
             before=int(page) if page.isascii() and page.isdecimal() and len(page) < 6 else 0,
-            dropped=wrong,
+            mistakes=tuple(mistakes),
         )
 
     def url(self, **changes: str) -> str:
@@ -65,11 +69,24 @@ class Filter:
         if without != "status":
             chosen.setdefault("status", FindingStatus.OPEN)
         found = Finding.objects.filter(**chosen)
+        if self.mistakes:
+            return found.none()
         for word in self.q.split():
             found = found.filter(
                 Q(name__icontains=word) | Q(title__icontains=word) | Q(rule__icontains=word)
             )
         return found
+
+
+def _mistake(key: str, value: str, known: set[str]) -> dict[str, str]:
+    """For `components/query_bar.html`."""
+    values = ", ".join(sorted(known)) or "none is registered"
+    near = next(iter(difflib.get_close_matches(value.lower(), map(str.lower, known), n=1)), "")
+    return {
+        "key": key,
+        "message": f"there is no “{value[:60]}”. Use one of: {values}.",
+        "nearest": next((one for one in known if one.lower() == near), ""),
+    }
 
 
 def chips(by: Filter) -> list[dict[str, Any]]:

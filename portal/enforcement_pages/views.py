@@ -57,8 +57,9 @@ def index(request: HttpRequest) -> HttpResponse:
         "here": request.get_full_path(),
     }
     held = by.list == "held" and request.headers.get("HX-Request")
+    context["moved"] = bool(held)
     name = "enforcement/_held.html#list" if held else "enforcement/index.html"
-    answer = render(request, name, context)
+    answer = render(request, name, context, status=422 if by.mistakes else 200)
     patch_vary_headers(answer, ["HX-Request"])
     return answer
 

@@ -50,7 +50,32 @@ def test_the_queue_shows_findings_gravest_first_and_filters_them(
     assert "skill pdf-exfil" in only and "skill notes" not in only
     assert "skill notes" in text(olu_web, "/enforcement/", q="NOTES")
     assert "No finding matches" in text(olu_web, "/enforcement/", q="nothing-like-it")
-    assert "no such value: severity" in text(olu_web, "/enforcement/", severity="TERRIBLE")
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ({"severity": "hihg"}, "there is no “hihg”"),
+        ({"status": "opne"}, "Did you mean"),
+        ({"list": "hold"}, "there is no “hold”"),
+    ],
+)
+def test_a_filter_that_cannot_be_read_is_an_error_and_lists_nothing(
+    query: dict[str, str], says: str, edge: Edge, look: Look, olu_web: Client
+) -> None:
+    edge.scan("pdf-exfil", severity="HIGH")
+    look()
+    answer = olu_web.get("/enforcement/", query)
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert says in page and "skill pdf-exfil" not in page
+
+
+def test_the_tabs_move_with_the_list_of_holds(olu_web: Client) -> None:
+    olu_web.post(PAGE, NEW | {"act": "hold", "reason": "x"})
+    part = olu_web.get("/enforcement/", {"list": "held"}, HTTP_HX_REQUEST="true").content.decode()
+    assert '<div id="lists" hx-swap-oob="true">' in part
+    assert re.search(r'On hold<span class="count count-calm">1<', part)
 
 
 def test_an_empty_portal_says_so(town: Town, olu_web: Client) -> None:
@@ -326,6 +351,19 @@ def test_what_was_dismissed_is_not_the_highest_open_finding(
     Finding.objects.update(status="dismissed")
     page = text(olu_web, PAGE)
     assert "no open finding, counts as high by its latest scan" in page
+
+
+def test_what_was_decided_about_its_findings_is_in_its_story(
+    edge: Edge, look: Look, olu_web: Client
+) -> None:
+    edge.scan("pdf-exfil", severity="LOW")
+    look()
+    finding = Finding.objects.order_by("pk")[0]
+    olu_web.post(
+        f"/enforcement/findings/{finding.pk}/", {"act": "dismiss", "reason": "Known and harmless"}
+    )
+    story = text(olu_web, PAGE).partition('aria-label="Story"')[2]
+    assert f"Olu Operator dismissed “{finding.title}”" in story
 
 
 def test_the_field_that_is_wrong_has_the_focus(town: Town, olu_web: Client) -> None:
