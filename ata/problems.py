@@ -15,6 +15,7 @@ _SOON = "Try again in a moment."
 _CONNECT_AGAIN = "Connect the account again at {portal}/connections/."
 _REVIEWS = "`ata reviews list` and `ata reviews show` name those there are."
 _NAME = "Check the name or id."
+_OTHERWISE = "Check that ATA_PORTAL is the portal's own address."
 _ADMIN = "Tell whoever runs the portal; `manage.py check_auth0` names what is wrong."
 _FIXES: Final = {
     "token_missing": _SIGN_IN,
@@ -32,7 +33,7 @@ _FIXES: Final = {
     "reconnect_required": _CONNECT_AGAIN,
     "connection_revoked": _CONNECT_AGAIN,
     "not_connected": _CONNECT_AGAIN,
-    "connection_suspended": "Resume the connection at {portal}/connections/.",
+    "connection_suspended": "See who suspended it and who may resume it: {portal}/connections/.",
     "wake_pending": "Wait for it with `ata approvals wait {approval_id}`, then try again.",
     "not_asleep": "It is awake: nothing has to be done.",
     "outside_hours": "Wait until it opens; {portal}/connections/settings/ says when.",
@@ -149,7 +150,7 @@ _STATUS_CODES = {
 _STATUS_FIXES = {
     401: _SIGN_IN,
     403: "Your roles do not allow this; `ata status` shows them.",
-    404: _NAME,
+    404: _OTHERWISE,
     410: "It is gone: its time is over, or it was erased.",
     409: "It is not in a state for this: look at it in the portal, {portal}.",
     422: "Check what was given.",
@@ -159,7 +160,6 @@ _STATUS_FIXES = {
     503: _SOON,
     504: _SOON,
 }
-_OTHERWISE = "Check that ATA_PORTAL is the portal's own address."
 
 
 def problem(response: httpx.Response, portal: str) -> AtaError:

@@ -19,7 +19,7 @@ from portal.web.home_audit import decisions as decision_actions
 _MANY = 3  # values of one key that still get a chip each
 _SHOWN = 8  # values of a facet before "more"
 _LABELS = {
-    "outcome": "Outcome",
+    "outcome": "Outcome, as recorded",
     "actor": "Actor",
     "human": "Human evidence",
     "family": "Kind of event",

@@ -1,7 +1,7 @@
 """Events over time as one SVG: geometry is computed here, so that the page needs no inline style.
 
-Three series, told apart by pattern as well as colour: went through (solid), stayed open (sparse
-lines), stopped (dense stripes). Stripes are horizontal because the plot stretches sideways.
+Three series, told apart by pattern as well as colour: went through (solid), open when recorded
+(sparse lines), stopped (dense stripes). Stripes are horizontal because the plot stretches sideways.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ GAP = 2
 
 SERIES: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("ok", "went through", frozenset({"success", "approved"})),
-    ("open", "stayed open", frozenset({"expired", "cancelled", "pending", "unknown"})),
+    ("open", "open when recorded", frozenset({"expired", "cancelled", "pending", "unknown"})),
     ("bad", "stopped", frozenset({"denied", "failure", "failed"})),
 )
 

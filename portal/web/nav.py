@@ -109,6 +109,7 @@ def _item(place: Place, roles: frozenset[str], waiting: Waiting, here: str) -> d
         "icon": place.icon,
         "current": place.url == here,
         "count": count,
+        "counts": place.count,
         "calm": place.count == "held",
         "bar": place.bar is not None and (not place.bar or bool(place.bar & roles)),
     }

@@ -23,11 +23,16 @@ def home(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return render(request, "home/welcome.html", {"local": local_tenant.is_local()})
     me = actor(request)
-    if request.headers.get("HX-Request"):
-        answer = render(request, "home/home.html#waiting", {"home": homes.waiting(me), "me": me})
-    else:
+    if not request.headers.get("HX-Request"):
         answer = render(request, "home/home.html", {"home": homes.home(me), "me": me})
-    patch_vary_headers(answer, ["HX-Request"])
+    elif request.headers.get("HX-Target") == "home-now":
+        context = {"home": homes.home(me), "me": me, "moved": True}
+        answer = render(request, "home/home.html#now", context)
+    elif request.headers.get("HX-Target") == "counts":
+        answer = render(request, "components/counts.html")
+    else:
+        answer = render(request, "home/home.html#waiting", {"home": homes.waiting(me), "me": me})
+    patch_vary_headers(answer, ["HX-Request", "HX-Target"])
     return answer
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.cache import cache
 from django.test import Client
 
 from audit import sequencer
@@ -225,3 +226,23 @@ def test_what_waits_moves_without_a_reload() -> None:
     assert 'id="home-waiting" hx-get="/"' in client.get("/").content.decode()
     part = client.get("/", HTTP_HX_REQUEST="true").content.decode()
     assert part.startswith('<div id="home-waiting"') and "<html" not in part
+
+
+def test_tiles_panels_and_the_headline_move_without_a_reload() -> None:
+    client = signed_in("operator", "operator")
+    Asset.objects.create(kind="skill", name="pdf-exfil", holder="hand")
+    part = client.get("/", HTTP_HX_REQUEST="true", HTTP_HX_TARGET="home-now").content.decode()
+    assert part.startswith('<div id="home-now"') and "<html" not in part
+    assert 'id="home-said" hx-swap-oob="true"' in part and "pdf-exfil" in part
+
+
+def test_counts_of_menu_and_bar_move_on_every_page() -> None:
+    client = signed_in("operator", "operator")
+    page = client.get("/enforcement/fleet/").content.decode()
+    assert 'id="counts" hidden hx-get="/" hx-trigger="every 15s"' in page
+    assert re.search(r'<b id="nav-held"[^>]* hidden>0<', page)
+    cache.clear()
+    Asset.objects.create(kind="skill", name="pdf-exfil", holder="hand")
+    part = client.get("/", HTTP_HX_REQUEST="true", HTTP_HX_TARGET="counts").content.decode()
+    assert re.search(r'<b id="nav-held"[^>]*hx-swap-oob="true">1<', part)
+    assert 'id="nav-mine"' in part and 'id="bar-mine"' in part and "<html" not in part
