@@ -19,6 +19,7 @@ from approvals import issuer
 from outbound.client import Outbound
 from portal.env import BASE_DIR
 from tests.attacks.sign_in.doors import Door, doors
+from tests.attacks.sign_in.for_strangers import PAGES
 from tests.attacks.sign_in.production import PRODUCTION
 from tests.attacks.sign_in.visiting import HOST, Answer
 from tests.support.pages import signed_in
@@ -31,28 +32,7 @@ WITHOUT_CSRF = {
     "v1/": "a bearer token in a header",
 }
 # Who may come in without having signed in.
-FOR_STRANGERS = {
-    "",
-    "styleguide/",
-    "oidc/authenticate/",
-    "oidc/callback/",
-    "oidc/break-glass/",
-    "oidc/logout/",
-    "oidc/backchannel-logout/",
-    "healthz",
-    "readyz",
-    "metrics",
-    "log/checkpoint",
-    "log/key",
-    "log/keys",
-    "log/time/<int:size>",
-    "log/verify.html",
-    "log/<path:tile>",
-    "v1/docs",
-    "v1/openapi.json",
-    "v1/client-config",
-    "v1/",
-}
+FOR_STRANGERS = set(PAGES)
 ASKS_THE_ISSUER = {"oidc/authenticate/", "oidc/backchannel-logout/", "readyz"}  # nobody is there
 PUBLIC = ("get", "v1/openapi.json")  # the same document for everybody
 SHARED = ("log/", "healthz", "readyz", "metrics")  # what a cache may keep, or decides by itself
