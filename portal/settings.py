@@ -107,7 +107,7 @@ AUTHENTICATION_BACKENDS = ["portal.identity.backend.OperatorBackend"]
 LOGIN_URL = "oidc_authentication_init"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "portal.identity.session_store"
 # `__Host-` (RFC 6265bis section 4.1.3.2): browsers take it from this very host over https only, so
 # that no neighbour under the same domain can plant one.
 _host_only = "__Host-" if _https else ""

@@ -124,6 +124,7 @@ def signed_in_auditor() -> Client:
 
     from approvals import clock
     from portal.identity.models import SignedInSession, User
+    from portal.identity.session_store import stored_key
     from portal.identity.sessions import SESSION_ID
 
     user, _ = User.objects.update_or_create(
@@ -136,7 +137,7 @@ def signed_in_auditor() -> Client:
     now = clock.now()
     signed_in = SignedInSession.objects.create(
         user=user,
-        session_key=client.session.session_key or "",
+        session_key=stored_key(client.session.session_key),
         public_id=secrets.token_hex(8),
         auth_time=now,
         created=now,

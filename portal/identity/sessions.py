@@ -22,6 +22,7 @@ from portal.identity.breakglass import trying
 from portal.identity.breakglass.opening import open_until
 from portal.identity.fresh import is_fresh
 from portal.identity.models import SeenLogoutToken, SeenRefusal, SignedInSession, User
+from portal.identity.session_store import stored_key
 from portal.ops.request_id import request_id
 
 _TOUCH_EVERY = timedelta(minutes=1)
@@ -48,7 +49,7 @@ def begin(request: HttpRequest, user: User, sign_in: SignIn) -> SignedInSession:
     claims = sign_in.claims
     session = SignedInSession.objects.create(
         user=user,
-        session_key=key,
+        session_key=stored_key(key),
         public_id=secrets.token_hex(8),
         sid=claims.sid or "",
         auth_time=datetime.fromtimestamp(claims.auth_time or claims.issued_at, UTC),
@@ -83,7 +84,7 @@ def current(request: HttpRequest) -> SignedInSession | None:
     if not public_id:
         return None
     session = SignedInSession.objects.select_related("user").filter(public_id=public_id).first()
-    if session is None or session.session_key != request.session.session_key:
+    if session is None or session.session_key != stored_key(request.session.session_key):
         return None
     now = clock.now()
     if session.ends_at is not None and (now >= session.ends_at or open_until() is None):

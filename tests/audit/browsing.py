@@ -9,6 +9,7 @@ from django.test import Client
 from approvals import clock
 from audit.actor import Actor
 from portal.identity.models import SignedInSession, User
+from portal.identity.session_store import stored_key
 from portal.identity.sessions import SESSION_ID
 
 
@@ -24,7 +25,7 @@ def browser_of(person: Actor, *, csrf: bool = False) -> Client:
     now = clock.now()
     signed_in = SignedInSession.objects.create(
         user=user,
-        session_key=client.session.session_key or "",
+        session_key=stored_key(client.session.session_key),
         public_id=secrets.token_hex(8),
         auth_time=now,
         auth_time_said=True,

@@ -78,9 +78,7 @@ class Needles:
 
 SESSIONS = "sessions.txt"  # session files of command lines
 BROWSERS = "browsers.txt"  # what browsers were given, kind and value on a line
-OF_SESSIONS = frozenset(
-    {"session cookie", "CSRF secret", "state of a sign-in", "nonce of a sign-in"}
-)
+OF_SESSIONS = frozenset({"CSRF secret", "state of a sign-in", "nonce of a sign-in"})
 _CARRIED = {"state": "state of a sign-in", "nonce": "nonce of a sign-in", "code": "code"}
 _COOKIES = {"ata_session": "session cookie", "ata_csrf": "CSRF secret"}
 

@@ -94,8 +94,4 @@ def _at_home(where: str, what: str) -> bool:
     if what not in needles.OF_SESSIONS or not where.startswith("portal.sqlite3"):
         return False
     _, _, column = where.partition(": ")
-    return not column or column.removesuffix(" (unwrapped)") in {
-        "django_session.session_key",
-        "django_session.session_data",
-        "identity_signedinsession.session_key",
-    }
+    return not column or column.removesuffix(" (unwrapped)") == "django_session.session_data"

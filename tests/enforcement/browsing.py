@@ -8,6 +8,7 @@ from django.test import Client
 
 from approvals import people
 from portal.identity.models import SignedInSession, User
+from portal.identity.session_store import stored_key
 from portal.identity.sessions import SESSION_ID
 from tests.support.sign_in import SUBS
 
@@ -30,7 +31,7 @@ def browser(who: str, *roles: str, name: str = "", csrf: bool = False) -> Client
     session.save()
     SignedInSession.objects.create(
         user=user,
-        session_key=session.session_key or "",
+        session_key=stored_key(session.session_key),
         public_id=f"s-{who}",
         auth_time=now,
         created=now,

@@ -17,6 +17,7 @@ from django.test import Client
 from approvals import clock
 from portal.identity import sessions
 from portal.identity.models import SeenLogoutToken, SignedInSession
+from portal.identity.session_store import stored_key
 from tests.connections.visitor import Answer, Visitor
 from tests.identity.trail import events
 from tests.support.sign_in import SUBS
@@ -119,11 +120,13 @@ def test_a_stolen_session_id_under_another_key_is_refused(visitor: Visit) -> Non
 def test_a_session_that_ran_out_is_not_shown_as_live_and_is_forgotten(visitor: Visit) -> None:
     old, me = visitor("operator").sign_in(), visitor("operator").sign_in()
     user = SignedInSession.objects.first().user  # type: ignore[union-attr]
-    key = old.client.session.session_key
+    key = stored_key(old.client.session.session_key)
     Session.objects.filter(session_key=key).update(expire_date=clock.now() - timedelta(seconds=1))
-    assert [row.session_key for row in sessions.of(user)] == [me.client.session.session_key]
+    assert [row.session_key for row in sessions.of(user)] == [
+        stored_key(me.client.session.session_key)
+    ]
     sessions.tidy(clock.now() + timedelta(minutes=2))
-    assert SignedInSession.objects.get().session_key == me.client.session.session_key
+    assert SignedInSession.objects.get().session_key == stored_key(me.client.session.session_key)
     assert me.get("/account/").status_code == 200
     sessions.tidy(clock.now() + timedelta(hours=13))
     assert not SignedInSession.objects.exists() and not Session.objects.exists()
@@ -180,7 +183,7 @@ def send(token: str) -> Answer:
 
 def test_the_issuer_ends_exactly_the_session_that_it_names(visitor: Visit, sign: Sign) -> None:
     here, there = visitor("operator").sign_in(), visitor("operator").sign_in()
-    sid = SignedInSession.objects.get(session_key=here.client.session.session_key).sid
+    sid = SignedInSession.objects.get(session_key=stored_key(here.client.session.session_key)).sid
     [token] = sign([{"sid": sid, "sub": SUBS["operator"]}])
     answer = send(token)
     assert answer.status_code == 200
@@ -231,3 +234,15 @@ def test_a_logout_token_that_proves_nothing_ends_nothing(visitor: Visit, sign: S
 
 def test_back_channel_logout_takes_posts_only(client: Client) -> None:
     assert client.get("/oidc/backchannel-logout/", HTTP_HOST=HOST).status_code == 405
+
+
+def test_no_key_of_the_database_opens_a_session(visitor: Visit) -> None:
+    me = visitor("auditor").sign_in()
+    kept = [*Session.objects.values_list("session_key", flat=True)]
+    kept += SignedInSession.objects.values_list("session_key", flat=True)
+    assert kept and me.client.session.session_key not in kept
+    for key in kept:
+        reader = Client()
+        reader.cookies[settings.SESSION_COOKIE_NAME] = key
+        assert reader.get("/account/", HTTP_HOST=HOST).status_code == 302
+    assert me.get("/account/").status_code == 200

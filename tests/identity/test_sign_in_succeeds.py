@@ -13,6 +13,7 @@ from django.test import Client
 from approvals import people
 from audit import human
 from portal.identity.models import SignedInSession, User
+from portal.identity.session_store import stored_key
 from tests.connections.visitor import Visitor
 from tests.identity.trail import events
 from tests.support.sign_in import SUBS
@@ -46,7 +47,7 @@ def test_a_sign_in_makes_an_account_with_the_roles_that_the_issuer_says(
 def test_the_session_row_says_how_the_person_signed_in(visitor: Visit) -> None:
     me = visitor("operator").sign_in()
     row = SignedInSession.objects.get()
-    assert row.session_key == me.client.session.session_key
+    assert row.session_key == stored_key(me.client.session.session_key)
     assert row.amr == ["mfa"]
     assert row.sid
     assert row.ip == "127.0.0.1"
@@ -76,7 +77,7 @@ def test_the_session_key_changes_at_sign_in(visitor: Visit) -> None:
     me.follow(started)
     assert before
     assert me.client.session.session_key != before
-    assert not Session.objects.filter(session_key=before).exists()
+    assert not Session.objects.filter(session_key=stored_key(before)).exists()
 
 
 def test_the_person_returns_to_where_they_were_going(visitor: Visit) -> None:
@@ -140,7 +141,7 @@ def test_signing_in_again_in_the_same_browser_replaces_the_session(visitor: Visi
     me.follow(me.get("/oidc/authenticate/?fresh=1"))
     after = SignedInSession.objects.get()
     assert after.session_key != before.session_key
-    assert after.session_key == me.client.session.session_key
+    assert after.session_key == stored_key(me.client.session.session_key)
     assert not Session.objects.filter(session_key=before.session_key).exists()
     assert me.get("/account/").status_code == 200
 

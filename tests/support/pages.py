@@ -12,6 +12,7 @@ from django.test import Client
 
 from approvals import people
 from portal.identity.models import SignedInSession, User
+from portal.identity.session_store import stored_key
 from portal.identity.sessions import SESSION_ID
 from portal.web import context, ledger_facts, remotes
 from tests.support.sign_in import SUBS
@@ -43,7 +44,7 @@ def signed_in(who: str, *roles: str, csrf: bool = False, amr: tuple[str, ...] = 
     session.save()
     SignedInSession.objects.create(
         user=user,
-        session_key=session.session_key or "",
+        session_key=stored_key(session.session_key),
         public_id=session[SESSION_ID],
         auth_time=now,
         auth_time_said=True,

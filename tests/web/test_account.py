@@ -15,6 +15,7 @@ from audit.actor import Actor, Subject, Target
 from audit.models import ExportJob
 from audit.record import record
 from portal.identity.models import SignedInSession
+from portal.identity.session_store import stored_key
 from tests.identity.trail import events
 from tests.support.pages import signed_in
 from tests.support.sign_in import SUBS
@@ -86,7 +87,7 @@ def test_a_cursor_that_is_none_is_said(client: Client) -> None:
 
 def test_signing_out_another_browser_ends_it_and_is_recorded() -> None:
     here, there = signed_in("operator", "operator"), signed_in("operator", "operator")
-    other = SignedInSession.objects.get(session_key=there.session.session_key)
+    other = SignedInSession.objects.get(session_key=stored_key(there.session.session_key))
     answer = here.post(f"/account/sessions/{other.public_id}/end/", follow=True)
     assert b"was signed out" in answer.content
     assert there.get("/account/").status_code == 302
@@ -116,8 +117,8 @@ def end(client: Client, public_id: str) -> Any:
 
 def test_nobody_ends_the_session_of_somebody_else_or_their_own_here() -> None:
     mine, theirs = signed_in("operator", "operator"), signed_in("admin", "admin")
-    foreign = SignedInSession.objects.get(session_key=theirs.session.session_key)
-    own = SignedInSession.objects.get(session_key=mine.session.session_key)
+    foreign = SignedInSession.objects.get(session_key=stored_key(theirs.session.session_key))
+    own = SignedInSession.objects.get(session_key=stored_key(mine.session.session_key))
     assert end(mine, foreign.public_id).status_code == 404
     assert end(mine, own.public_id).status_code == 404
     assert end(mine, "nothing").status_code == 404

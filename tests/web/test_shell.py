@@ -20,6 +20,7 @@ from audit.models import VerificationRun
 from audit.record import record
 from enforcement.models import Asset
 from portal.identity.models import SignedInSession, User
+from portal.identity.session_store import stored_key
 from portal.web import context, nav
 from tests.support.pages import keep_the_shell, signed_in
 from tests.support.sign_in import SUBS
@@ -32,7 +33,7 @@ def shell(client: Client, path: str = "/") -> dict[str, Any]:
     cache.clear()
     request = RequestFactory().get(path)
     session = SignedInSession.objects.filter(
-        session_key=client.session.session_key if client.cookies else ""
+        session_key=stored_key(client.session.session_key) if client.cookies else ""
     ).first()
     if session:
         request.user = session.user

@@ -17,6 +17,7 @@ from portal.identity import sessions
 from portal.identity.breakglass import accounts
 from portal.identity.breakglass.opening import open_until
 from portal.identity.models import BreakGlassAccount, SignedInSession, User
+from portal.identity.session_store import stored_key
 
 LASTS = timedelta(minutes=30)
 ACR = "urn:ata:break-glass"
@@ -44,7 +45,7 @@ def begin(request: HttpRequest, account: BreakGlassAccount, factor: str) -> Sign
         request.session.save()
         session = SignedInSession.objects.create(
             user=user,
-            session_key=request.session.session_key or "",
+            session_key=stored_key(request.session.session_key),
             public_id=secrets.token_hex(8),
             auth_time=now,
             auth_time_said=False,  # it is we who say it

@@ -11,6 +11,7 @@ from django.test import Client
 
 from audit.models import Event
 from portal.identity.models import SeenLogoutToken, SignedInSession
+from portal.identity.session_store import stored_key
 from tests.attacks.sign_in.bending import with_times as common
 from tests.attacks.sign_in.forging import ABSENT, FORGERIES, Attack, Forge, claims, header
 from tests.attacks.sign_in.provider import CLIENT, EVENT, SUB, Page, Provider
@@ -46,7 +47,9 @@ def send(token: Any, **form: str) -> Answer:
 
 def sid_of(browser: Browser) -> str:
     """What the issuer calls the session of this browser."""
-    return SignedInSession.objects.get(session_key=browser.client.session.session_key).sid
+    return SignedInSession.objects.get(
+        session_key=stored_key(browser.client.session.session_key)
+    ).sid
 
 
 def an_id_token(forge: Forge) -> None:
