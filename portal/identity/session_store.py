@@ -10,6 +10,7 @@ import hashlib
 from typing import Any, Final
 
 from django.contrib.sessions.backends import db
+from django.utils import timezone
 
 _LENGTH: Final = 40  # of Django's column: 160 bits, as many as a key has
 
@@ -27,7 +28,7 @@ class SessionStore(db.SessionStore):
 
     def _get_session_from_db(self) -> Any:
         key = self.session_key
-        found = self._rows(key).filter(expire_date__gt=db.timezone.now()).first()
+        found = self._rows(key).filter(expire_date__gt=timezone.now()).first()
         if found is None:
             self._session_key = None
         return found

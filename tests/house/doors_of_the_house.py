@@ -511,6 +511,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "drops an erased person's account",
     ),
     "portal.identity.refusals": ("SeenRefusal instance", "which refusals are on the trail already"),
+    "portal.identity.session_store": ("instance", "sessions of browsers, by a digest of the key"),
     "portal.identity.strangers": ("SeenRefusal instance", "slots of a minute, for all strangers"),
     "portal.identity.sessions": (
         "SeenLogoutToken SeenRefusal Session SignedInSession instance",
