@@ -100,19 +100,29 @@ def _hold(ctx: CommitContext) -> Committed:
 
 def _release_own(ctx: CommitContext) -> Committed:
     """End the hold that this approval placed, and no other."""
-    return _lift(ctx, ctx.approval)
+    return _lift(ctx, [ctx.approval] if standing.release(ctx, ctx.approval) else [])
 
 
 def _release_by_hand(ctx: CommitContext) -> Committed:
-    """End whatever hold stands on this scope."""
-    return _lift(ctx, standing.holder_of(ctx.target.kind, ctx.target.name, ctx.target.instance))
+    """End every hold that stands on this scope."""
+    return _lift(ctx, standing.release_all(ctx))
 
 
-def _lift(ctx: CommitContext, holder: str) -> Committed:
-    if not holder:
+def _lift(ctx: CommitContext, holders: list[str]) -> Committed:
+    """Lift a hold at each gateway, but where another holds it still: there it says whose it is."""
+    if not holders:
         return Committed(data={"gateways": 0})
-    standing.release(ctx, holder)
-    told = _steps(ctx, "gateway.release", "Release at", holder=holder)
+    base = {"kind": ctx.target.kind, "name": ctx.target.name}
+    told = []
+    for instance in instances.fleet().scope(ctx.target.instance):
+        if stays := standing.hold_at(ctx.target.kind, ctx.target.name, instance.name):
+            payload = base | {"reason": hold_reason(stays.holder, stays.until)}
+            label = f"Keep on hold at {_at(instance)}"
+            told.append(EffectSpec("gateway.hold", payload, instance.name, label))
+        else:
+            lifted = base | {"holders": holders}
+            label = f"Release at {_at(instance)}"
+            told.append(EffectSpec("gateway.release", lifted, instance.name, label))
     return Committed(effects=told, data={"gateways": len(told)})
 
 
@@ -141,12 +151,12 @@ def _severity_of_release(target: Target, params: Mapping[str, Any]) -> str:
 
 
 def _is_held(target: Target) -> bool:
-    return bool(standing.holder_of(target.kind, target.name, target.instance))
+    return bool(standing.holders_of(target.kind, target.name, target.instance))
 
 
 def _look_before_release(target: Target, params: Mapping[str, Any]) -> dict[str, Any]:
     shown = severity.look_before_loosening(target, params)
-    return shown | {"holder": standing.holder_of(target.kind, target.name, target.instance)}
+    return shown | {"holders": standing.holders_of(target.kind, target.name, target.instance)}
 
 
 def _register(kind: str) -> None:

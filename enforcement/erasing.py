@@ -11,7 +11,7 @@ from audit.subjects import MARK, Store, Whose, register
 from enforcement.models import Asset, Finding, Scan, Watch
 
 _SCRUBBED: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
-    (Asset, ("decided_by", "decided_sub", "reason", "held_by", "hold_reason")),
+    (Asset, ("decided_by", "decided_sub", "reason", "held_by", "hold_reason", "holds_below")),
     (Finding, ("title", "location", "status_by", "status_reason")),
     (Scan, ("detail",)),
     (Watch, ("blocked", "allowed", "detail")),
@@ -29,6 +29,12 @@ def _erase(whose: Whose) -> int:
         decided_by=MARK, decided_sub=MARK, reason=""
     )
     Asset.objects.filter(held_by__in=names).update(held_by=MARK, hold_reason="")
+    for row in Asset.objects.exclude(holds_below=[]):
+        theirs = [one for one in row.holds_below if one["by"] in names]
+        for one in theirs:
+            one |= {"by": MARK, "reason": ""}
+        if theirs:
+            row.save(update_fields=["holds_below"])
     Finding.objects.filter(Q(status_by__in=names)).update(status_by=MARK, status_reason="")
     return sum(scrubbing.scrub(model, fields, whose) for model, fields in _SCRUBBED)
 

@@ -47,7 +47,7 @@ def hold(payload: dict[str, Any], run: EffectRun) -> EffectResult:
 
 @effect("gateway.release")
 def release(payload: dict[str, Any], run: EffectRun) -> EffectResult:
-    """Lift the hold of one holder; a block that replaced it belongs to somebody else and stays.
+    """Lift what these holders placed; a block that replaced it belongs to somebody else and stays.
 
     The gateway offers no conditional delete, so a block placed between our look and our delete
     would be lifted with the hold; the gap is one round trip.
@@ -55,10 +55,12 @@ def release(payload: dict[str, Any], run: EffectRun) -> EffectResult:
 
     def act(gateway: Gateway) -> EffectResult:
         kind, name = payload["kind"], payload["name"]
+        holders = payload.get("holders") or [payload["holder"]]  # one in steps of before
+        ours = tuple(f"{HOLD_MARK}{holder} " for holder in holders)
         there = _standing(gateway, kind, name)
         if there is None:
             return EffectResult("done", "nothing is held here")
-        if not there.reason.startswith(f"{HOLD_MARK}{payload['holder']} "):
+        if not there.reason.startswith(ours):
             return EffectResult(
                 "done", "somebody else's block replaced the hold; it stays", data={"left": True}
             )

@@ -46,9 +46,10 @@ def hold(target: Target, params: Mapping[str, Any]) -> str:
     if blocked := block(target, params):
         return blocked
     row = _rows(target).get(target.instance)
-    if row is None or not row.holder or _lost(_states(target)) or _waits(row.hold_approval):
+    stays = [one for one in row.holds if not _waits(one.approval)] if row else []
+    if not stays or _lost(_states(target)):
         return ""
-    held = _since(row.held_by, row.held_at)
+    held = _since(stays[0].by, stays[0].at)
     return f"{_named(target)} is already on hold {where(target.instance)}: {held}."
 
 

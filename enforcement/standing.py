@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.db.models import QuerySet
+
 from approvals import clock
 from approvals.models import Approval, Status
 from approvals.registry import CommitContext
 from enforcement import instances
-from enforcement.models import Asset, Decision
+from enforcement.models import Asset, Decision, Hold
 
-_NO_HOLD = {
+_HOLD = (
+    *("holder", "held_by", "held_at", "held_until", "hold_approval", "hold_reason"),
+    "holds_below",
+)
+
+
+_NOT_HELD: dict[str, Any] = {
     "holder": "",
     "held_by": "",
     "held_at": None,
     "held_until": "",
     "hold_approval": "",
     "hold_reason": "",
+    "holds_below": [],
 }
 
 
 def decide(ctx: CommitContext, decision: Decision) -> dict[str, str]:
-    """Set the standing decision, which ends a hold on the same scope. Returns before and after."""
+    """Set the standing decision, which ends every hold on the scope. Returns before and after."""
     before = standing_of(ctx)
-    rows = Asset.objects.filter(kind=ctx.target.kind, name=ctx.target.name)
     if not ctx.target.instance:
-        # A decision about every instance ends exceptions, but those of the DEMO world.
-        apart = instances.fleet().apart_from("")
-        rows.exclude(instance="").exclude(instance__in=apart).delete()
+        _exceptions(ctx).delete()
     Asset.objects.update_or_create(
         kind=ctx.target.kind,
         name=ctx.target.name,
@@ -38,7 +46,7 @@ def decide(ctx: CommitContext, decision: Decision) -> dict[str, str]:
             "reason": ctx.reason,
             "approval": ctx.approval,
             "operation": ctx.operation,
-            **_NO_HOLD,
+            **_NOT_HELD,
         },
     )
     _holds_are_settled(ctx)
@@ -46,41 +54,71 @@ def decide(ctx: CommitContext, decision: Decision) -> dict[str, str]:
 
 
 def hold(ctx: CommitContext, holder: str) -> None:
-    """Note a hold on top of whatever stands."""
-    Asset.objects.update_or_create(
-        kind=ctx.target.kind,
-        name=ctx.target.name,
-        instance=ctx.target.instance,
-        defaults={
-            "holder": holder,
-            "held_by": _name(ctx),
-            "held_at": clock.now(),
-            "held_until": ctx.expires_at,
-            "hold_approval": ctx.approval,
-            "hold_reason": ctx.reason,
-        },
+    """Note a hold on top of whatever stands, other holds included."""
+    row, _ = Asset.objects.select_for_update().get_or_create(
+        kind=ctx.target.kind, name=ctx.target.name, instance=ctx.target.instance
     )
+    placed = Hold(holder, _name(ctx), clock.now(), ctx.expires_at, ctx.approval, ctx.reason)
+    row.put_holds([placed, *(one for one in row.holds if one.holder != holder)])
+    row.save(update_fields=_HOLD)
 
 
-def release(ctx: CommitContext, holder: str) -> None:
-    """End the hold of that holder, if it is the one that stands.
+def release(ctx: CommitContext, holder: str) -> bool:
+    """End the hold of that holder alone; False where it holds nothing.
 
     The hold took the place of an allow at the gateway, and lifting it never writes an allow back
     (DESIGN 1.3): an allowed thing is undecided afterwards.
     """
-    rows = Asset.objects.filter(kind=ctx.target.kind, name=ctx.target.name, holder=holder)
-    held = list(rows.exclude(holder="").values_list("pk", flat=True))
-    if not held:
-        return
-    Asset.objects.filter(pk__in=held, decision=Decision.ALLOW).update(decision=Decision.NONE)
-    Asset.objects.filter(pk__in=held).update(**_NO_HOLD)
+    row = _own(ctx)
+    if row is None or holder not in {one.holder for one in row.holds}:
+        return False
+    _keep(row, [one for one in row.holds if one.holder != holder])
+    return True
+
+
+def release_all(ctx: CommitContext) -> list[str]:
+    """End every hold on this scope; the holders that were, the newest first."""
+    row = _own(ctx)
+    if row is None or not row.holder:
+        return []
+    ended = [one.holder for one in row.holds]
+    _keep(row, [])
     _holds_are_settled(ctx)
+    return ended
 
 
-def holder_of(kind: str, name: str, instance: str) -> str:
-    """Who holds it on exactly this scope; empty when nobody does."""
+def _own(ctx: CommitContext) -> Asset | None:
+    rows = Asset.objects.select_for_update().filter(kind=ctx.target.kind, name=ctx.target.name)
+    return rows.filter(instance=ctx.target.instance).first()
+
+
+def _keep(row: Asset, holds: list[Hold]) -> None:
+    row.put_holds(holds)
+    if not holds and row.decision == Decision.ALLOW:
+        row.decision = Decision.NONE
+    row.save(update_fields=[*_HOLD, "decision"])
+
+
+def hold_at(kind: str, name: str, instance: str) -> Hold | None:
+    """The hold in force at one instance: its own, else the one of the scope that covers it."""
+    rows = {row.instance: row for row in Asset.objects.filter(kind=kind, name=name)}
+    for scope in (instance, instances.fleet().scope_of(instance)):
+        if scope in rows and rows[scope].holds:
+            return rows[scope].holds[0]
+    return None
+
+
+def _exceptions(ctx: CommitContext) -> QuerySet[Asset]:
+    """What stands at single instances, which a decision about every instance ends; not that of the
+    DEMO world."""
+    rows = Asset.objects.filter(kind=ctx.target.kind, name=ctx.target.name)
+    return rows.exclude(instance="").exclude(instance__in=instances.fleet().apart_from(""))
+
+
+def holders_of(kind: str, name: str, instance: str) -> list[str]:
+    """Who holds it on exactly this scope, the newest first."""
     row = Asset.objects.filter(kind=kind, name=name, instance=instance).first()
-    return row.holder if row else ""
+    return [one.holder for one in row.holds] if row else []
 
 
 def scopes_on_hold(kind: str, name: str) -> list[str]:
@@ -111,12 +149,14 @@ def waiting_block(kind: str, name: str, instance: str = "") -> Approval | None:
 
 def _holds_are_settled(ctx: CommitContext) -> None:
     """Older requests no longer hold this: somebody decided."""
-    Approval.objects.filter(
-        target_kind=ctx.target.kind,
-        target_name=ctx.target.name,
-        target_instance=ctx.target.instance,
-        held=True,
-    ).update(held=False)
+    held = Approval.objects.filter(
+        target_kind=ctx.target.kind, target_name=ctx.target.name, held=True
+    )
+    if ctx.target.instance:
+        held = held.filter(target_instance=ctx.target.instance)
+    else:
+        held = held.exclude(target_instance__in=instances.fleet().apart_from(""))
+    held.update(held=False)
 
 
 def _name(ctx: CommitContext) -> str:

@@ -45,10 +45,10 @@ def _waiting_requests(target: Target, apart: Collection[str]) -> QuerySet[Approv
 def _holds(target: Target, apart: Collection[str]) -> set[str]:
     """Of each hold: the severity of the request that placed it, or of the hold by hand."""
     held = Asset.objects.filter(kind=target.kind, name=target.name).exclude(holder="")
-    holds = list(held.exclude(instance__in=apart).values_list("holder", "hold_approval"))
-    requests = Approval.objects.filter(pk__in=[request for _, request in holds if request])
+    holds = [hold for row in held.exclude(instance__in=apart) for hold in row.holds]
+    requests = Approval.objects.filter(pk__in=[hold.approval for hold in holds if hold.approval])
     by_hand = EventRow.objects.filter(
-        operation__in=[operation for operation, request in holds if not request],
+        operation__in=[hold.holder for hold in holds if not hold.approval],
         action=f"{target.kind}.held",
     )
     ranks = by_hand.values_list("severity", flat=True)

@@ -1,7 +1,7 @@
 """Working state of the room. The trail is the evidence; these rows say what holds now."""
 
-from enforcement.models.asset import Asset, Decision
+from enforcement.models.asset import Asset, Decision, Hold
 from enforcement.models.finding import AskNeed, Finding, FindingStatus, Scan
 from enforcement.models.watch import Watch
 
-__all__ = ["AskNeed", "Asset", "Decision", "Finding", "FindingStatus", "Scan", "Watch"]
+__all__ = ["AskNeed", "Asset", "Decision", "Finding", "FindingStatus", "Hold", "Scan", "Watch"]

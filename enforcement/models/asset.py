@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
 from django.db import models
+
+from audit.clock import rfc3339
 
 
 class Decision(models.TextChoices):
@@ -13,8 +20,41 @@ class Decision(models.TextChoices):
     ALLOW = "allow", "allowed"
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Who holds it, until when and why; `holder` is the approval or operation that placed it."""
+
+    holder: str
+    by: str
+    at: datetime | None
+    until: str = ""
+    approval: str = ""
+    reason: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        """As `Asset.holds_below` keeps it."""
+        return {
+            "holder": self.holder,
+            "by": self.by,
+            "at": rfc3339(self.at) if self.at else "",
+            "until": self.until,
+            "approval": self.approval,
+            "reason": self.reason,
+        }
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, str]) -> Self:
+        """What `as_json` made."""
+        at = datetime.fromisoformat(plain["at"]) if plain["at"] else None
+        return cls(**{**plain, "at": at})  # type: ignore[arg-type]
+
+
 class Asset(models.Model):
-    """One thing on one instance, or on every instance where `instance` is empty."""
+    """One thing on one instance, or on every instance where `instance` is empty.
+
+    Several may hold it: the columns tell of the newest hold, `holds_below` of those that it lies
+    on, the oldest first. Each ends by itself, so that nobody ends another's.
+    """
 
     kind = models.CharField(max_length=10)
     name = models.CharField(max_length=300)
@@ -32,6 +72,7 @@ class Asset(models.Model):
     held_until = models.CharField(max_length=40, blank=True)
     hold_approval = models.CharField(max_length=36, blank=True)
     hold_reason = models.TextField(blank=True)
+    holds_below = models.JSONField(default=list)  # as `Hold.as_json`, the oldest first
 
     class Meta:
         constraints = (
@@ -47,3 +88,26 @@ class Asset(models.Model):
     def standing(self) -> str:
         """`hold` while it is held, else the decision."""
         return "hold" if self.holder else self.decision
+
+    @property
+    def holds(self) -> list[Hold]:
+        """Every hold on this scope, the newest first; none where nobody holds it."""
+        if not self.holder:
+            return []
+        newest = Hold(
+            self.holder,
+            self.held_by,
+            self.held_at,
+            self.held_until,
+            self.hold_approval,
+            self.hold_reason,
+        )
+        return [newest, *map(Hold.from_json, reversed(self.holds_below))]
+
+    def put_holds(self, holds: list[Hold]) -> None:
+        """Set what holds it, the newest first (not saved)."""
+        newest, *below = holds or [Hold("", "", None)]
+        self.holder, self.held_by, self.held_at = newest.holder, newest.by, newest.at
+        self.held_until, self.hold_approval = newest.until, newest.approval
+        self.hold_reason = newest.reason
+        self.holds_below = [one.as_json() for one in reversed(below)]
