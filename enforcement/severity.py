@@ -123,9 +123,16 @@ def _decisions(target: Target) -> list[list[str]]:
 
 
 def look_before_blocking(target: Target, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Decision and severity. A further scan that is as grave joins the request that waits."""
-    graveness = found(target.kind, target.name, target.instance)
-    return {"decided": _decisions(target), "found": graveness}
+    """Decision and severity. A graver scan voids the request, one that is as grave joins it.
+
+    A milder one changes nothing: anybody with the gateway's token can report it, and could keep a
+    block that a person approves from ever being committed.
+    """
+    known = found(target.kind, target.name, target.instance) or "LOW"
+    return {
+        "decided": _decisions(target),
+        "found": gravest("LOW", known, *unsettled.replaced(target)),
+    }
 
 
 def look_before_loosening(target: Target, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,15 +21,24 @@ from enforcement.models import Asset, Decision, Finding, FindingStatus, Scan
 
 def severities(target: Target) -> set[str]:
     """Severities of requests to block that wait, of holds, and of findings nobody settled."""
-    fleet = instances.fleet()
-    apart = fleet.apart_from(target.instance)
-    if fleet.scope_of(target.instance):  # a DEMO gateway: decisions about all others leave it out
-        apart |= {""}
+    apart = _apart_from(target)
     return {
         *_waiting_requests(target, apart),
         *_holds(target, apart),
         *_replaced_findings(target, apart),
     }
+
+
+def replaced(target: Target) -> set[str]:
+    """Severities of findings that a later scan replaced and nobody settled."""
+    return _replaced_findings(target, _apart_from(target))
+
+
+def _apart_from(target: Target) -> Collection[str]:
+    fleet = instances.fleet()
+    apart = fleet.apart_from(target.instance)
+    # Decisions about all others leave a DEMO gateway out.
+    return apart | {""} if fleet.scope_of(target.instance) else apart
 
 
 def _waiting_requests(target: Target, apart: Collection[str]) -> QuerySet[Approval, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -113,13 +113,29 @@ def test_a_very_long_name_still_makes_one_request_a_scan(edge: Edge, look: Look)
     assert len(Approval.objects.get().folded) <= 200
 
 
-def test_a_clean_scan_voids_a_request_to_block(edge: Edge, look: Look, olu: Actor) -> None:
+@pytest.mark.parametrize("scans", [("CRITICAL", "INFO"), ("INFO",)], ids=["found", "never scanned"])
+def test_a_clean_scan_keeps_no_approved_block_from_being_committed(
+    edge: Edge, look: Look, olu: Actor, scans: Sequence[str]
+) -> None:
     from approvals.closing import no_longer_true
 
-    edge.scan("pdf-exfil")
-    look()
+    for severity in scans[:-1]:
+        edge.scan("pdf-exfil", severity=severity)
+        look()
+    if not Approval.objects.exists():
+        perform(olu, "skill.block", SKILL, reason="sure", severity="HIGH")
     approval = Approval.objects.get()
     assert no_longer_true(approval, olu) == ""
-    edge.scan("pdf-exfil", severity="INFO")
+    edge.scan("pdf-exfil", severity=scans[-1])
+    look()
+    assert no_longer_true(approval, olu) == ""
+
+
+def test_a_graver_scan_voids_a_request_to_block(edge: Edge, look: Look, olu: Actor) -> None:
+    from approvals.closing import no_longer_true
+
+    perform(olu, "skill.block", SKILL, reason="sure", severity="HIGH")
+    approval = Approval.objects.get()
+    edge.scan("pdf-exfil", severity="CRITICAL")
     look()
     assert no_longer_true(approval, olu) == "state_changed"
