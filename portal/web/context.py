@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
@@ -45,6 +46,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     person = user if isinstance(user, User) else None
     counts = counts_of(person) if person else Counts()
     session: SignedInSession | None = request.META.get("ATA_SESSION")
+    banners = [*_at_the_door(person, session), *_banners(person, counts)]
     return {
         "trust": {
             "tenant_local": local_tenant.is_local(),
@@ -56,7 +58,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "person": _person(person, session) if person else None,
             "holds": counts.held,
             "approvals_waiting": counts.mine,
-            "banners": [*_at_the_door(person, session), *_banners(person, counts)],
+            "banners": banners,
+            "banners_version": hashlib.sha256(repr(banners).encode()).hexdigest()[:8],
         },
         "nav": nav.groups(person.roles, counts, _place(request)) if person else [],
         "request_id": request_id(request),

@@ -29,7 +29,8 @@ def home(request: HttpRequest) -> HttpResponse:
         context = {"home": homes.home(me), "me": me, "moved": True}
         answer = render(request, "home/home.html#now", context)
     elif request.headers.get("HX-Target") == "counts":
-        answer = render(request, "components/counts.html")
+        seen = request.GET.get("seen", "")
+        answer = render(request, "components/counts.html", {"seen": seen})
     else:
         answer = render(request, "home/home.html#waiting", {"home": homes.waiting(me), "me": me})
     patch_vary_headers(answer, ["HX-Request", "HX-Target"])

@@ -239,10 +239,21 @@ def test_tiles_panels_and_the_headline_move_without_a_reload() -> None:
 def test_counts_of_menu_and_bar_move_on_every_page() -> None:
     client = signed_in("operator", "operator")
     page = client.get("/enforcement/fleet/").content.decode()
-    assert 'id="counts" hidden hx-get="/" hx-trigger="every 15s"' in page
+    assert re.search(r'id="counts" hidden hx-get="/\?seen=\w{8}" hx-trigger="every 15s"', page)
     assert re.search(r'<b id="nav-held"[^>]* hidden>0<', page)
     cache.clear()
     Asset.objects.create(kind="skill", name="pdf-exfil", holder="hand")
     part = client.get("/", HTTP_HX_REQUEST="true", HTTP_HX_TARGET="counts").content.decode()
     assert re.search(r'<b id="nav-held"[^>]*hx-swap-oob="true">1<', part)
     assert 'id="nav-mine"' in part and 'id="bar-mine"' in part and "<html" not in part
+
+
+def test_banners_are_sent_again_only_where_they_changed() -> None:
+    client = signed_in("operator", "operator")
+    page = client.get("/enforcement/fleet/").content.decode()
+    poll = re.search(r'hx-get="(/\?seen=\w{8})"', page)
+    assert poll
+    asks = {"HX-Request": "true", "HX-Target": "counts"}
+    assert 'id="banners"' not in client.get(poll[1], headers=asks).content.decode()
+    part = client.get("/?seen=00000000", headers=asks).content.decode()
+    assert '<div id="banners" hx-swap-oob="true">' in part and '<div id="counts"' in part
