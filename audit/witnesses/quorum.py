@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -55,22 +56,39 @@ def witnessed_checkpoint() -> Checkpoint | None:
 
 
 def _next_below(found: Configuration, above: int) -> int | None:
-    """The largest size below `above` (0: any) with as many cosigners as a quorum needs."""
+    """The largest size below `above` (0: any) with as many cosigners as a quorum needs.
+
+    A tree that so many cosigned is no larger than the newest of each of them: sizes between are
+    passed over, however many cosignatures there are.
+    """
     assert found.policy is not None
-    names = [key.name for key in found.policy.witnesses.values() if key.name not in found.ours]
-    rows = Cosignature.objects.filter(name__in=names)
-    if above:
-        rows = rows.filter(size__lt=above)
-    if found.policy.fewest <= 1:  # the usual case: one look into the index
+    names = {key.name for key in found.policy.witnesses.values() if key.name not in found.ours}
+    needed = max(1, found.policy.fewest)
+    while True:
+        newest = sorted(_newest_of(names, above), reverse=True)
+        if len(newest) < needed:
+            return None
+        size = newest[needed - 1]
+        if needed == 1 or _most_signers(names, size) >= needed:
+            return size
+        above = size
+
+
+def _newest_of(names: Collection[str], above: int) -> Iterator[int]:
+    """The largest size below `above` (0: any) that each of these witnesses cosigned, if any."""
+    for name in names:
+        rows = Cosignature.objects.filter(name=name)
+        rows = rows.filter(size__lt=above) if above else rows
         newest: int | None = rows.aggregate(newest=Max("size"))["newest"]
-        return newest
-    enough = (
-        rows.values("size", "root")
-        .annotate(signers=Count("name", distinct=True))
-        .filter(signers__gte=found.policy.fewest)
-        .order_by("-size")
-    )
-    return enough.values_list("size", flat=True).first()
+        if newest is not None:
+            yield newest
+
+
+def _most_signers(names: Collection[str], size: int) -> int:
+    """How many of these witnesses cosigned one tree of this size."""
+    trees = Cosignature.objects.filter(size=size, name__in=names).values("root")
+    signers = trees.annotate(signers=Count("name", distinct=True))
+    return max(signers.values_list("signers", flat=True), default=0)
 
 
 def _with_quorum(found: Configuration, size: int) -> Checkpoint | None:
