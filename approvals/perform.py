@@ -163,6 +163,13 @@ def _prepare(
     clean = checked(verb, params)
     verb = _as_it_relaxes(verb, target, clean)
     _check_session_and_reason(verb, actor, target, reason)
+    return _judged(verb, actor, target, clean, reason, raised)
+
+
+def _judged(
+    verb: Verb, actor: Actor, target: Target, clean: dict[str, Any], reason: str, raised: str | None
+) -> _Request:
+    """The decision with how grave it is, under the rule of the policy in force that applies."""
     severity = _severity(verb, target, clean, raised)
     under = policy.in_force()
     rule = policy.decide(actor, verb, target, severity, under)
@@ -239,24 +246,24 @@ def _intent(request: _Request, not_after_s: int, state_digest: str) -> intent.In
 def _commit(
     request: _Request, operation: str, before_commit: Callable[[Performed], None]
 ) -> Performed:
-    target = request.target
-    prepared = request.verb.prepare(request.actor, target, request.params)
+    prepared = request.verb.prepare(request.actor, request.target, request.params)
     sentence = display.short(_sentence(request), LONGEST_SENTENCE)  # nobody approves it
     with transaction.atomic(durable=True):
         _lock(request)
+        now = _judged_again(request)
         done = commit_now(
-            verb=request.verb,
-            actor=_judged_again(request),
-            target=request.target,
-            params=request.params,
-            reason=request.reason,
-            severity=request.severity,
+            verb=now.verb,
+            actor=now.actor,
+            target=now.target,
+            params=now.params,
+            reason=now.reason,
+            severity=now.severity,
             operation=operation,
-            intent_hash=_intent(request, settings.STEP_UP_EXPIRY_S, _state(request)).hash,
-            policy_digest=request.policy.digest,
+            intent_hash=_intent(now, settings.STEP_UP_EXPIRY_S, _state(now)).hash,
+            policy_digest=now.policy.digest,
             prepared=prepared,
         )
-        for about in (request.target, *done.parts):
+        for about in (now.target, *done.parts):
             overtaken.close(about)
         performed = Performed(
             operation=operation,
@@ -268,60 +275,63 @@ def _commit(
     return performed
 
 
-def _judged_again(request: _Request) -> Actor:
-    """The actor with the roles in force at the commit.
+def _judged_again(request: _Request) -> _Request:
+    """The decision as it is judged under its lock: with the roles, severity and rule in force.
 
     Raises:
-        Refused: `not_permitted`: with those the decision is not theirs to take at once;
-            `changed_meanwhile`: what it relaxes, how grave it is or the policy changed since it
-            was judged, so that it is not for them alone.
+        Refused: `not_permitted`: with the roles in force it is not theirs to take so;
+            `changed_meanwhile`: what it relaxes, how grave it is or the policy changed since it was
+            judged, so that it needs an approval, or none.
     """
-    actor = people.with_current_roles(request.actor)
-    target, params = request.target, request.params
-    if actor.roles != request.actor.roles:
-        rule = policy.decide(actor, request.verb, target, request.severity, request.policy)
-        if rule.kind != "commit":
-            lost = " and ".join(sorted(request.actor.roles - actor.roles))
-            raise Refused(
-                "not_permitted",
-                f"You no longer have the role {lost}: Auth0 or your last sign-in no longer lists "
-                "it. Sign in again if it was assigned to you since.",
-            )
+    actor, target, params = people.with_current_roles(request.actor), request.target, request.params
     verb = _as_it_relaxes(registry.get(request.verb.name), target, params)
-    severity = _severity(verb, target, params, request.severity)
-    if policy.decide(actor, verb, target, severity).kind != "commit":
+    now = _judged(verb, actor, target, params, request.reason, request.severity)
+    if now.rule.kind == request.rule.kind:
+        return now
+    if actor.roles != request.actor.roles:
+        lost = " and ".join(sorted(request.actor.roles - actor.roles))
         raise Refused(
-            "changed_meanwhile",
-            "What this decision is about changed in the meantime, and you cannot decide it alone "
-            "as it is now. Try again.",
+            "not_permitted",
+            f"You no longer have the role {lost}: Auth0 or your last sign-in no longer lists it. "
+            "Sign in again if it was assigned to you since.",
         )
-    return actor
+    raise Refused(
+        "changed_meanwhile",
+        "What this decision is about, or the policy, changed in the meantime, and with it whether "
+        "somebody has to approve. Try again.",
+    )
 
 
 def _ask(
     request: _Request, operation: str, folded: str, before_commit: Callable[[Performed], None]
 ) -> Performed:
-    now = clock.now()
-    state, rule = _state(request), request.rule
-    follow = not request.actor.sub or (rule.escalate and rule.approver == "another")
-    follow = follow or rule.first is not None
-    made = _intent(request, meant.open_for_s(rule.within_s, others_follow=follow), state)
-    single = possible_approvers.only_requester_can(rule, request.actor)
-    row = _row(request, made, state, now) | {"operation": operation, "single_person": single}
     with transaction.atomic(durable=True):
         _lock(request)
-        approval, is_new = _one_approval(folded, _open_key(request), row)
+        asked, now = _judged_again(request), clock.now()
+        asked.verb.bars(asked.actor, asked.target)
+        asked.verb.validate(asked.actor, asked.target, asked.params)
+        row = _row(asked, now) | {"operation": operation}
+        approval, is_new = _one_approval(folded, _open_key(asked), row)
         if is_new:
-            if rule.while_pending == "hold":
-                place_hold(approval, request.actor)
-            ask_next(approval, request.actor, now)
-            approval_requested(approval, request.actor)
+            if asked.rule.while_pending == "hold":
+                place_hold(approval, asked.actor)
+            ask_next(approval, asked.actor, now)
+            approval_requested(approval, asked.actor)
         performed = Performed(operation=approval.operation, approval=approval)
         before_commit(performed)
     return performed
 
 
-def _row(request: _Request, made: intent.Intent, state: str, now: datetime) -> dict[str, Any]:
+def _intent_to_approve(request: _Request, state: str) -> intent.Intent:
+    rule = request.rule
+    follow = not request.actor.sub or (rule.escalate and rule.approver == "another")
+    follow = follow or rule.first is not None
+    return _intent(request, meant.open_for_s(rule.within_s, others_follow=follow), state)
+
+
+def _row(request: _Request, now: datetime) -> dict[str, Any]:
+    state = _state(request)
+    made = _intent_to_approve(request, state)
     return {
         "id": uuid7(),
         "verb": request.verb.name,
@@ -337,6 +347,7 @@ def _row(request: _Request, made: intent.Intent, state: str, now: datetime) -> d
         "state_digest": state,
         "policy_digest": request.policy.digest,
         "rule": request.rule.as_json(),
+        "single_person": possible_approvers.only_requester_can(request.rule, request.actor),
         "requester": actors.to_json(request.actor) if request.actor.sub else {},
         "requester_iss": request.actor.iss,
         "requester_sub": request.actor.sub,
