@@ -21,6 +21,7 @@ from tests.attacks.sign_in.test_no_door_is_left_open import ASKS_THE_ISSUER, FOR
 from tests.attacks.sign_in.visiting import HOST
 
 ROOT: Final = Path(__file__).parents[3]
+TWENTY: Final = 20  # `strangers.MOST`, which the product had not before
 FORGED: Final = {"Authorization": "Bearer x"}
 
 pytestmark = pytest.mark.django_db
@@ -51,7 +52,7 @@ def test_all_routes_for_strangers_fifty_times_cause_twenty_events(settings: Any)
         for number in range(50):
             for path in sorted(recording if number else recording | paths):
                 _ask(path, number)
-    assert Event.objects.count() == strangers.MOST
+    assert Event.objects.count() == TWENTY
 
 
 def test_a_bad_token_at_every_route_from_every_address_causes_twenty_events() -> None:
@@ -60,6 +61,10 @@ def test_a_bad_token_at_every_route_from_every_address_causes_twenty_events() ->
             nobody = Actor(iss="", sub="", via="api", ip=f"10.0.0.{number % 250}")
             refusals.note(refusals.Refusal(nobody, None, "token_refused", "", f"GET {door}", 401))
     assert Event.objects.count() == strangers.MOST
+
+
+def test_the_bound_is_the_one_that_is_documented() -> None:
+    assert strangers.MOST == TWENTY
 
 
 def test_what_was_left_out_is_counted_on_the_next_event() -> None:
