@@ -1,7 +1,11 @@
 """Shows that the test of each fixed finding fails without its fix.
 
-`docs/findings.tsv` lists finding, class, test and fix commit. For each line the tests of the fix
-commit are laid over the product of its parent, and the test must fail there.
+`docs/findings.tsv` lists finding, class, test and fix commit. For each fix commit its tests are
+laid over the product of its parent, and of each finding one of them must fail there. A test that
+was written later names the fix in a trailer `Fix:`; its file is taken from its own commit.
+
+What a test does there is `fails`, `passes`, `is skipped` (on both engines) or `does not load`: it
+needs what the fix added even where names that are missing are replaced (`scripts.placeholders`).
 
     python -m scripts.findings                 # all
     python -m scripts.findings SEC-1 AUD-2     # some
@@ -12,44 +16,73 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from xml.etree import ElementTree
+
+from scripts.placeholders import USED
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "docs" / "findings.tsv"
 FIRST = "1ebce96"  # the reviewed commit
-_TRAILER = re.compile(r"^(Finding|Class|Test): (.+)$", re.MULTILINE)
+HEAD = "findings\tclass\ttest\tfix\ttest from"
+FAILS, LOADS_NOT, PASSES, SKIPPED = "fails", "does not load", "passes", "is skipped"
+_ENDS_S = 300.0
+_PLUGIN = "placeholders_of_findings"
+_NOT_IMPORTED = ("ImportError", "ModuleNotFoundError", "failed on setup with")
+NO_TEST = "-"  # a fix of a sentence
+_TRAILER = re.compile(r"^(Finding|Class|Test|Fix): (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fixed:
-    """One line of the file: `test` is a pytest node id, `commit` an abbreviated hash."""
+    """One line of the file: `test` is a pytest node id, the commits are abbreviated hashes."""
 
     findings: str
     kind: str
     test: str
-    commit: str
+    fix: str
+    tests_from: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a test does without the fix, and the first line of the reason."""
+
+    verdict: str
+    reason: str = ""
 
 
 def main(arguments: list[str]) -> int:
-    """0 where every test fails without its fix, or cannot even be loaded there."""
+    """0 where of each finding a test fails without the fix."""
     if arguments == ["--list"]:
-        lines = ["\t".join((f.findings, f.kind, f.test, f.commit)) for f in sorted(_from_log())]
-        FILE.write_text("findings\tclass\ttest\tfix\n" + "".join(f"{line}\n" for line in lines))
+        lines = [f"{f.findings}\t{f.kind}\t{f.test}\t{f.fix}\t{f.tests_from}" for f in from_log()]
+        FILE.write_text("".join(f"{line}\n" for line in (HEAD, *lines)))
         return 0
-    wrong = 0
-    for fixed in read():
-        if arguments and not set(arguments) & set(fixed.findings.split(", ")):
-            continue
-        found = outcome(fixed)
-        wrong += found not in {"fails", "does not load"}
-        print(f"{fixed.findings}\t{fixed.commit}\t{found}\t{fixed.test}", flush=True)  # noqa: T201
-    return 1 if wrong else 0
+    chosen = [f for f in read() if not arguments or set(arguments) & set(f.findings.split(", "))]
+    chosen = [f for f in chosen if f.test != NO_TEST]
+    chosen.sort(key=lambda f: (f.fix, f.tests_from))
+    seen: dict[str, set[str]] = {}  # verdicts by finding
+    for (fix, tests_from), group in groupby(chosen, key=lambda f: (f.fix, f.tests_from)):
+        rows = list(group)
+        found = outcomes(fix, tests_from, [row.test for row in rows])
+        for row in rows:
+            got = found[row.test]
+            for finding in row.findings.split(", "):
+                seen.setdefault(finding, set()).add(got.verdict)
+            line = (row.findings, row.fix, got.verdict, row.test, got.reason)
+            print("\t".join(line), flush=True)  # noqa: T201
+    without = sorted(finding for finding, verdicts in seen.items() if FAILS not in verdicts)
+    for finding in without:
+        print(f"{finding}\tno test of it fails without the fix")  # noqa: T201
+    return 1 if without else 0
 
 
 def read() -> list[Fixed]:
@@ -57,43 +90,89 @@ def read() -> list[Fixed]:
     return [Fixed(*line.split("\t")) for line in FILE.read_text().splitlines()[1:]]
 
 
-def outcome(fixed: Fixed) -> str:
-    """What the test does on the parent.
-
-    Returns:
-        `fails`; `does not load`, where it imports what the fix added; `passes`; `is skipped`.
-    """
+def outcomes(fix: str, tests_from: str, tests: Sequence[str]) -> dict[str, Outcome]:
+    """What each test does on the parent of the fix, SQLite first."""
     with tempfile.TemporaryDirectory(prefix="ata-finding-") as folder:
         copy = Path(folder) / "copy"
-        _git("worktree", "add", "--quiet", "--detach", str(copy), f"{fixed.commit}^")
+        _git("worktree", "add", "--quiet", "--detach", str(copy), f"{fix}^")
         try:
-            _git("checkout", "--quiet", fixed.commit, "--", "tests", at=copy)
+            _git("checkout", "--quiet", fix, "--", "tests", at=copy)
+            if tests_from != fix:
+                files = {test.partition("::")[0] for test in tests}
+                _git("checkout", "--quiet", tests_from, "--", *sorted(files), at=copy)
             (copy / ".venv").symlink_to(ROOT / ".venv")
-            found = _run(fixed.test, copy)
-            on_postgres = ("-m", "scripts.on_postgres", sys.executable)
-            return _run(fixed.test, copy, *on_postgres) if found == "is skipped" else found
+            found = _try(copy, tests)
+            if skipped := [test for test in tests if found[test].verdict == SKIPPED]:
+                found |= _try(copy, skipped, "-m", "scripts.on_postgres", sys.executable)
+            return found
         finally:
             _git("worktree", "remove", "--force", str(copy))
 
 
-def _run(test: str, copy: Path, *before: str) -> str:
+def _try(copy: Path, tests: Sequence[str], *before: str) -> dict[str, Outcome]:
+    """What each test does, run together where they all can be loaded, else one by one."""
+    found = _run(copy, tests, *before)
+    for test in tests:
+        if test not in found and len(tests) > 1:
+            found |= _run(copy, [test], *before)
+    # Names that the fix added keep others from being loaded: they are replaced.
+    shutil.copy(ROOT / "scripts" / "placeholders.py", copy / f"{_PLUGIN}.py")
+    for test in tests:
+        if test not in found or found[test].reason.startswith(_NOT_IMPORTED):
+            found |= _run(copy, [test], *before, plugin=_PLUGIN)
+    return {test: found.get(test, Outcome(LOADS_NOT)) for test in tests}
+
+
+def _run(
+    copy: Path, tests: Sequence[str], *before: str, plugin: str = "no:cacheprovider"
+) -> dict[str, Outcome]:
     report = copy / "var-report.xml"
-    subprocess.run(  # noqa: S603
-        [sys.executable, *before, "-m", "pytest", "-q", f"--junitxml={report}", test],
-        cwd=copy,
-        env=os.environ | {"PYTHONPATH": str(copy)},
-        capture_output=True,
-        check=False,
-    )
-    if not report.exists():
-        return "does not load"
-    suite = ElementTree.parse(report).getroot()[0]  # noqa: S314 - pytest wrote it
-    counted = {name: int(suite.get(name, 0)) for name in ("failures", "errors", "skipped", "tests")}
-    if counted["failures"]:
-        return "fails"
-    if counted["errors"] or not counted["tests"]:
-        return "does not load"
-    return "is skipped" if counted["skipped"] == counted["tests"] else "passes"
+    report.unlink(missing_ok=True)
+    with (copy / "var-output.txt").open("a") as output:
+        running = subprocess.Popen(  # noqa: S603
+            [sys.executable, *before, "-m", "pytest", "-p", plugin, f"--junitxml={report}", *tests],
+            cwd=copy,
+            env=os.environ | {"PYTHONPATH": str(copy)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            running.wait(_ENDS_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+            late = Outcome(FAILS, f"does not end within {_ENDS_S:.0f} s")
+            return {test: late for test in tests if len(tests) == 1}
+    cases: list[ElementTree.Element] = []
+    if report.exists():
+        cases = list(ElementTree.parse(report).iter("testcase"))  # noqa: S314 - pytest wrote it
+    each = {test: [case for case in cases if _is_of(case, test)] for test in tests}
+    return {test: _outcome(of) for test, of in each.items() if of}
+
+
+def _is_of(case: ElementTree.Element, test: str) -> bool:
+    path, *names = test.split("::")
+    module = path.removesuffix(".py").replace("/", ".")
+    name = f"{case.get('classname')}.{case.get('name')}"
+    wanted = ".".join((module, *names))
+    return name == wanted or name.startswith(f"{wanted}[")
+
+
+def _outcome(cases: Sequence[ElementTree.Element]) -> Outcome:
+    """The worst of a test's parameters."""
+    for tag, verdict in (("failure", FAILS), ("error", LOADS_NOT)):
+        for case in cases:
+            if (element := case.find(tag)) is not None:
+                reason = (element.get("message") or "").split("\n")[0][:160]
+                return Outcome(LOADS_NOT if USED in reason else verdict, reason)
+    every = all(case.find("skipped") is not None for case in cases)
+    return Outcome(SKIPPED if every else PASSES)
+
+
+def from_log() -> list[Fixed]:
+    """The lines of the file, from the trailers of every commit since the reviewed one."""
+    return sorted(_from_log())
 
 
 def _from_log() -> Iterator[Fixed]:
@@ -103,9 +182,11 @@ def _from_log() -> Iterator[Fixed]:
         named = [value for name, value in trailers if name == "Finding"]
         findings = ", ".join(dict.fromkeys(re.findall(r"[\w-]+", " ".join(named))))
         kind = next((value for name, value in trailers if name == "Class"), "")
-        for test in dict.fromkeys(value for name, value in trailers if name == "Test"):
+        fix = next((value for name, value in trailers if name == "Fix"), commit)
+        tests = dict.fromkeys(value for name, value in trailers if name == "Test")
+        for test in tests or (NO_TEST,):
             if findings:
-                yield Fixed(findings, kind, test, commit)
+                yield Fixed(findings, kind, test, fix, commit)
 
 
 def _git(*arguments: str, at: Path = ROOT) -> str:
