@@ -78,7 +78,7 @@ class Pack:
         """Evidence bodies by their hex SHA-256; a final line feed may have been added to one."""
         found: dict[str, bytes] = {}
         for item in self.bodies:
-            for body in (item.body, item.body.rstrip(b"\r\n")):
+            for body in _readings(item):
                 found[hashlib.sha256(body).hexdigest()] = body
         return found
 
@@ -99,6 +99,25 @@ class Pack:
             entry = self._entry_of(proof, entries)
             pairs.append(Pair(proof, entry, self._openings_of(entry, openings)))
         return pairs
+
+    def unused(self, pairs: Sequence[Pair], *, judged: bool) -> list[str]:
+        """Names of files that no check of these pairs reads, in the order in which they came.
+
+        Args:
+            judged: whether evidence is judged, that is with keys of issuers or passkeys.
+        """
+        openings = _by_stem(self.openings)
+        read = {pair.entry.name for pair in pairs}
+        read |= {item.name for pair in pairs if (item := self._openings_file(pair.entry, openings))}
+        if judged:
+            digests = {digest for pair in pairs for digest in _evidence_of(pair.entry)}
+            read |= {item.name for item in self.bodies if digests & _digests(item)}
+        return [
+            item.name
+            for items in (self.entries, self.openings, self.bodies)
+            for item in items
+            if item.name not in read
+        ]
 
     def _sort(self, item: Item) -> None:
         if item.body.startswith(_PROOF_HEADS):
@@ -126,10 +145,14 @@ class Pack:
         )
 
     def _openings_of(self, entry: Item, openings: Mapping[str, list[Item]]) -> tuple[Opening, ...]:
+        item = self._openings_file(entry, openings)
+        return _openings(item) if item else ()
+
+    def _openings_file(self, entry: Item, openings: Mapping[str, list[Item]]) -> Item | None:
         if len(self.openings) == len(self.entries) == 1:
-            return _openings(self.openings[0])
+            return self.openings[0]
         named = openings.get(_stem(entry.name), [])
-        return _openings(named[0]) if len(named) == 1 else ()
+        return named[0] if len(named) == 1 else None
 
 
 def evidence_packs(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
@@ -188,6 +211,22 @@ def _beside(proof: Path) -> Path | None:
     base = proof.with_suffix("") if proof.suffix else proof
     candidates = (base.with_name(base.name + suffix) for suffix in _ENTRY_SUFFIXES)
     return next((path for path in candidates if path != proof and path.is_file()), None)
+
+
+def _readings(item: Item) -> tuple[bytes, bytes]:
+    return item.body, item.body.rstrip(b"\r\n")
+
+
+def _digests(item: Item) -> set[str]:
+    return {hashlib.sha256(body).hexdigest() for body in _readings(item)}
+
+
+def _evidence_of(entry: Item) -> set[str]:
+    """Digests that an entry names as its evidence; none where it names them in no way we know."""
+    value = _json(entry.body)
+    named = value.get("evidence") if isinstance(value, dict) else None
+    found = named if isinstance(named, list) else []
+    return {str(one.get("digest")) for one in found if isinstance(one, dict)}
 
 
 def _openings(item: Item) -> tuple[Opening, ...]:

@@ -22,8 +22,8 @@ class Part:
     state: str
 
 
-def show_overall(screen: Screen, parts: Sequence[Part]) -> None:
-    """Print the one verdict of all parts, after their reports."""
+def show_overall(screen: Screen, parts: Sequence[Part], unused: Sequence[str]) -> None:
+    """Print the one verdict of all parts, after their reports, and the files that no check read."""
     unproven = [part.name for part in parts if part.state == UNPROVEN]
     failed = [part.name for part in parts if part.state not in {VERIFIED, UNPROVEN}]
     count = len(parts)
@@ -38,7 +38,16 @@ def show_overall(screen: Screen, parts: Sequence[Part]) -> None:
     else:
         line = paint(f"✓ Verified: each of {count} parts.", "green")
     value = {"ok": not failed + unproven, "parts": count, "not_verified": failed + unproven}
-    screen.result(value, line)
+    if unused:
+        value["not_checked"] = list(unused)
+    screen.result(value, *not_checked(unused), line)
+
+
+def not_checked(names: Sequence[str]) -> list[str]:
+    """Lines that name the files which no check read; none where each was read."""
+    if not names:
+        return []
+    return ["Not checked, no check reads these files:", *(f"  · {safe(name)}" for name in names)]
 
 
 def _names(names: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from ata.evidence_files import Pair, evidence_packs, read_file, read_pack
 from ata.export_files import find_export, verify_export
 from ata.log_files import is_log, verify_log
 from ata.options import Json, open_screen
-from ata.overall import FAILED, VERIFIED, Part, show_overall
+from ata.overall import FAILED, VERIFIED, Part, not_checked, show_overall
 from ata.review_files import is_result, verify_result
 from ata.screen import Screen, paint
 from ata.text import safe
@@ -108,14 +108,17 @@ def verify(
     packs, loose = evidence_packs(files)
     authorities = read_authorities(tsa_ca) if packs else ()
     pairs: list[Pair] = []
+    unused: list[str] = []
     if loose or not packs:  # read before any verdict is printed: one of them may be unusable
         pack = read_pack(loose, entry)
         found = _Brought(pack.evidence(), keys, enrolled, read_token(time_token, tsa_ca))
         pairs = pack.pairs()
+        unused = pack.unused(pairs, judged=found.judges)
+    alone = unused if len(packs) + len(pairs) == 1 else []
     parts = [_verify_pack(screen, path, trust, keys, enrolled, authorities) for path in packs]
-    parts += [_verify_one(screen, pair, trust, found) for pair in pairs]
+    parts += [_verify_one(screen, pair, trust, found, alone) for pair in pairs]
     if len(parts) > 1:
-        show_overall(screen, parts)
+        show_overall(screen, parts, unused)
     _ends(all(part.state == VERIFIED for part in parts))
 
 
@@ -161,7 +164,9 @@ class _Brought:
         return self.keys is not None or bool(self.passkeys)
 
 
-def _verify_one(screen: Screen, pair: Pair, trust: Policy, brought: _Brought) -> Part:
+def _verify_one(
+    screen: Screen, pair: Pair, trust: Policy, brought: _Brought, unused: Sequence[str]
+) -> Part:
     from audit.ledger import levels
     from audit.ledger.verify import verify_proof_file
 
@@ -181,6 +186,7 @@ def _verify_one(screen: Screen, pair: Pair, trust: Policy, brought: _Brought) ->
         "human": human and {"code": human.code, "reasons": list(human.reasons)},
         "time": timed and {"ok": timed.ok, "detail": timed.detail},
         "log": {"code": log.code, "reasons": list(log.reasons)},
+        "not_checked": list(unused),
         "not_proven": _not_proven(report, human),
     }
     lines = [f"{safe(pair.proof.name)} for {safe(pair.entry.name)}", *_step_lines(report)]
@@ -191,6 +197,7 @@ def _verify_one(screen: Screen, pair: Pair, trust: Policy, brought: _Brought) ->
         lines.append(_step_line(timed.ok, "An authority you trust saw the tree", timed.detail))
     lines += _level_lines(human, log)
     lines += ["Not proven:", *(f"  · {safe(limit)}" for limit in _not_proven(report, human))]
+    lines += not_checked(unused)
     lines.append(paint("✓ Verified.", "green") if ok else paint("✗ NOT verified.", "red"))
     screen.result(value, *lines)
     return Part(pair.proof.name, VERIFIED if ok else FAILED)

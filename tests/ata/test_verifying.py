@@ -227,3 +227,32 @@ def test_a_verifier_follows_from_the_key_it_has_to_newer_ones(ata: Ata, pack: Pa
     head = signed.partition("\n\n")[2]
     proof_file.write_text(signed + mldsa.sign(head, ORIGIN, two, 1_764_000_000))
     assert report(ata, asked[0], "--policy", str(pack.folder / "both.txt"))[0] == 0
+
+
+def test_files_that_no_check_reads_are_named(ata: Ata, pack: Pack) -> None:
+    stray, other = Path(pack.file("notes.txt")), Path(pack.file("other.entry"))
+    stray.write_text("approved by everybody")
+    other.write_bytes(Path(pack.file("blocked.entry")).read_bytes())
+    names = ("blocked.tlog-proof", "blocked.entry", "blocked.openings.json", "token.jwt")
+    files = [*(pack.file(name) for name in names), str(stray), str(other)]
+    roots = ["--policy", pack.policy, "--issuer-keys", pack.file("jwks.json")]
+    code, value = report(ata, *files, *roots)
+    assert (code, value["not_checked"]) == (0, [str(other), str(stray)])
+    done = ata("verify", *files, *roots)
+    assert "Not checked" in done.stdout and str(stray) in done.stdout
+    _, value = report(ata, *files[:4], *roots)
+    assert value["not_checked"] == []
+    _, value = report(ata, *files[:4], "--policy", pack.policy)
+    assert value["not_checked"] == [pack.file("token.jwt")], "nobody judged it"
+
+
+def test_of_several_parts_the_files_that_no_check_reads_are_named_once(
+    ata: Ata, pack: Pack
+) -> None:
+    again = Path(pack.file("again.tlog-proof"))
+    again.write_bytes(Path(pack.file("blocked.tlog-proof")).read_bytes())
+    Path(pack.file("again.entry")).write_bytes(Path(pack.file("blocked.entry")).read_bytes())
+    names = ("blocked.tlog-proof", "again.tlog-proof", "blocked.entry", "again.entry", "token.jwt")
+    files = [pack.file(name) for name in names]
+    done = ata("verify", *files, "--policy", pack.policy)
+    assert done.returncode == 0 and done.stdout.count(pack.file("token.jwt")) == 1
