@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from http.server import ThreadingHTTPServer
 from inspect import signature
@@ -34,6 +34,7 @@ from audit.ledger.verify import verify_proof_file
 from audit.models import Checkpoint, Cosignature, EventRow, WitnessState
 from audit.record import record_many
 from audit.sequencer import SequencerStopped
+from audit.witnesses import quorum
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, DraftFactory
 from tests.audit.signed import newest_checkpoint
@@ -437,3 +438,40 @@ def test_finding_the_witnessed_tree_does_not_grow_with_the_cosignatures_that_wer
     few = steps()
     kept(100, 5000)
     assert steps() <= 2 * few + 10
+
+
+def kept_of(row: Cosignature, sizes: Iterable[int]) -> None:
+    """More cosignatures of the same witness, of trees of these sizes."""
+    Cosignature.objects.bulk_create(
+        Cosignature(name=row.name, size=n, root=row.root, line=row.line, created=row.created)
+        for n in sizes
+    )
+
+
+def test_witnesses_that_sign_in_turns_do_not_make_the_search_long(
+    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+) -> None:
+    trust(witness("one.example/w"), witness("two.example/w"))
+    head = grow(3)
+    assert witnesses.push_due() == 2
+    one, two = Cosignature.objects.filter(size=head.size).order_by("name")
+    kept_of(one, range(head.size + 1, head.size + 2_001, 2))
+    kept_of(two, range(head.size + 2, head.size + 2_001, 2))
+    with CaptureQueriesContext(connection) as asked:
+        found = witnesses.witnessed_checkpoint()
+    assert found is not None and found.size == head.size
+    assert len(asked) <= 4 * quorum.MOST_STEPS
+
+
+def test_rows_that_no_witness_signed_do_not_make_the_search_long(
+    witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
+) -> None:
+    trust(witness("one.example/w"), witness("two.example/w"))
+    head = grow(3)
+    assert witnesses.push_due() == 2
+    planted = range(head.size + 1, head.size + 501)
+    for row in list(Cosignature.objects.filter(size=head.size)):
+        kept_of(row, planted)
+    with CaptureQueriesContext(connection) as asked:
+        assert witnesses.witnessed_checkpoint() is None
+    assert len(asked) <= 5 * quorum.MOST_TRIED
