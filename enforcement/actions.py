@@ -127,7 +127,7 @@ def _lift(ctx: CommitContext, holders: list[str]) -> Committed:
 
 
 def _severity_of_block(target: Target, params: Mapping[str, Any]) -> str:
-    found = severity.of_tightening(target, params)
+    found = severity.of_blocking(target, params)
     waiting = standing.waiting_block(target.kind, target.name, target.instance)
     if waiting is not None:
         raise Refused(

@@ -97,6 +97,15 @@ def of_tightening(target: Target, params: Mapping[str, Any]) -> str:
     return found(target.kind, target.name, target.instance) or "LOW"
 
 
+def of_blocking(target: Target, params: Mapping[str, Any]) -> str:
+    """What was found about it, and never milder than the holds and requests that a block ends.
+
+    Raises:
+        Refused: as `check_target`.
+    """
+    return gravest(of_tightening(target, params), *unsettled.severities(target))
+
+
 def of_loosening(target: Target, params: Mapping[str, Any]) -> str:
     """What was found about it; what the policy says, HIGH at least, when it was never scanned.
 

@@ -20,11 +20,12 @@ from enforcement.models import Asset, Decision, Finding, FindingStatus, Scan
 
 
 def severities(target: Target) -> set[str]:
-    """Severities of requests to block that wait, of holds, and of findings nobody settled."""
+    """Severities of what waits, holds or blocks, and of findings that nobody settled."""
     apart = _apart_from(target)
     return {
         *_waiting_requests(target, apart),
         *_holds(target, apart),
+        *_blocks(target, apart),
         *_replaced_findings(target, apart),
     }
 
@@ -56,12 +57,21 @@ def _holds(target: Target, apart: Collection[str]) -> set[str]:
     held = Asset.objects.filter(kind=target.kind, name=target.name).exclude(holder="")
     holds = [hold for row in held.exclude(instance__in=apart) for hold in row.holds]
     requests = Approval.objects.filter(pk__in=[hold.approval for hold in holds if hold.approval])
-    by_hand = EventRow.objects.filter(
-        operation__in=[hold.holder for hold in holds if not hold.approval],
-        action=f"{target.kind}.held",
-    )
-    ranks = by_hand.values_list("severity", flat=True)
-    return {*requests.values_list("severity", flat=True), *(SEVERITIES[rank] for rank in ranks)}
+    by_hand = _recorded(target, "held", [hold.holder for hold in holds if not hold.approval])
+    return {*requests.values_list("severity", flat=True), *by_hand}
+
+
+def _blocks(target: Target, apart: Collection[str]) -> set[str]:
+    """Of each block that stands: the severity at which it was decided."""
+    rows = Asset.objects.filter(kind=target.kind, name=target.name, decision=Decision.BLOCK)
+    operations = rows.exclude(instance__in=apart).values_list("operation", flat=True)
+    return _recorded(target, "blocked", list(operations))
+
+
+def _recorded(target: Target, past: str, operations: Collection[str]) -> set[str]:
+    """The severities of what these operations did, as the trail has them."""
+    done = EventRow.objects.filter(operation__in=operations, action=f"{target.kind}.{past}")
+    return {SEVERITIES[rank] for rank in done.values_list("severity", flat=True)}
 
 
 def _replaced_findings(target: Target, apart: Collection[str]) -> set[str]:
