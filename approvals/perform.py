@@ -98,11 +98,8 @@ def perform(
     request = _prepare(actor, verb, target, dict(params or {}), reason, severity)
     if why := breakglass.why_not(actor, request.verb):
         raise Refused(breakglass.CODE, why)
-    if request.rule.kind == "refuse":
-        raise Refused(
-            request.rule.code,
-            f"{request.verb.label} needs the role {_roles(request.verb)}.",
-        )
+    if request.rule.kind == "refuse":  # not theirs any more since it was prepared
+        raise _not_permitted(request.verb)
     request.verb.bars(actor, target)
     _check_needed(request)
     request.verb.validate(actor, target, request.params)
@@ -118,8 +115,6 @@ def _check_session_and_reason(verb: Verb, actor: Actor, target: Target, reason: 
     Raises:
         Refused: `fresh_sign_in_required`, `reason_required`.
     """
-    if not policy.may(actor, verb, target):
-        return  # the policy refuses it, whatever the sign-in
     if verb.needs_fresh_sign_in(actor, target) and not actor.fresh:
         words = f"{verb.label} needs a sign-in of the last ten minutes with a second factor."
         raise Refused(FRESH_SIGN_IN, words)
@@ -160,6 +155,7 @@ def _prepare(
     if target.kind not in verb.target_kinds or not target.name:
         kinds = " or ".join(sorted(verb.target_kinds))
         raise Refused("bad_target", f"{name} acts on a named {kinds}.", pointer="/target")
+    _refuse_who_may_not(actor, verb, target)
     clean = checked(verb, params)
     verb = _as_it_relaxes(verb, target, clean)
     _check_session_and_reason(verb, actor, target, reason)
@@ -174,6 +170,21 @@ def _judged(
     under = policy.in_force()
     rule = policy.decide(actor, verb, target, severity, under)
     return _Request(verb, actor, target, clean, reason, severity, rule, under)
+
+
+def _refuse_who_may_not(actor: Actor, verb: Verb, target: Target) -> None:
+    """Refuse before parameters, severity or state are read: that may take long, and what it finds
+    is not theirs to know. An automatic request (no subject) is for the policy to judge.
+
+    Raises:
+        Refused: `not_permitted`.
+    """
+    if actor.sub and not policy.may(actor, verb, target):
+        raise _not_permitted(verb)
+
+
+def _not_permitted(verb: Verb) -> Refused:
+    return Refused("not_permitted", f"{verb.label} needs the role {_roles(verb)}.")
 
 
 def _as_it_relaxes(verb: Verb, target: Target, params: Mapping[str, Any]) -> Verb:

@@ -90,6 +90,11 @@ def may_resume(actor: Actor, account: ConnectedAccount) -> bool:
     return account.state == State.SUSPENDED or can_undo(account)
 
 
+def _may_resume(actor: Actor, target: Target) -> bool:
+    account = lookup.by_id(target.name)
+    return account is not None and may_resume(actor, account)
+
+
 def can_undo(account: ConnectedAccount) -> bool:
     """Whether the deletion at Auth0 has not begun, so that a revocation can be taken back."""
     return (
@@ -386,9 +391,9 @@ registry.register(
         stance=Stance.LOOSEN,
         target_kinds=_KIND,
         commit=_resume,
-        owns=lambda actor, target: may_resume(actor, account_of(target)),
+        owns=_may_resume,
         # Also on one's own account: what somebody else restricted needs somebody else.
-        about_others=lambda actor, target: not may_resume(actor, account_of(target)),
+        about_others=lambda actor, target: not _may_resume(actor, target),
         severity=_severity,
         look=_look_at_restrictions,
         sentence=_says("Resume"),

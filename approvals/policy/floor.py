@@ -13,7 +13,7 @@ from typing import Final
 
 from approvals import registry
 from approvals.policy.document import Document, Rule
-from approvals.policy.matching import Situation, first_match
+from approvals.policy.matching import Situation, first_of, rules_about
 from approvals.registry import Stance
 from audit.ledger.vocabulary import SEVERITIES
 
@@ -55,31 +55,39 @@ def raised(approver: str, situation: Situation) -> str:
 def breaches(document: Document) -> list[Breach]:
     """Where a document would go below the floor, one for each rule, over every registered verb."""
     found: dict[int | None, Breach] = {}
-    for situation in situations():
-        place, rule = first_match(document, situation)
-        floor = least(situation)
-        said = rule.approver if rule else "none"
-        if STRENGTH[said] < STRENGTH[floor] and rule is not None and place not in found:
-            found[place] = Breach(place, _words(rule, situation, floor))
+    for verb in registry.names():
+        rules = rules_about(document, verb)
+        for situation in situations_of(verb):
+            place, rule = first_of(rules, situation)
+            if rule is None or place in found:
+                continue
+            floor = least(situation)
+            if STRENGTH[rule.approver] < STRENGTH[floor]:
+                found[place] = Breach(place, _words(rule, situation, floor))
     return list(found.values())
 
 
 def situations() -> Iterator[Situation]:
     """Every combination that a rule can tell apart, for the registered verbs."""
     for name in registry.names():
-        verb = registry.get(name)
-        for severity in SEVERITIES:
-            for automatic in (False, True):
-                for others in (False, True):
-                    for role in ("member", *sorted(verb.roles)):
-                        yield Situation(
-                            verb=name,
-                            stance=verb.stance,
-                            severity=severity,
-                            roles=frozenset() if automatic else frozenset({role}),
-                            automatic=automatic,
-                            others=others and not automatic,
-                        )
+        yield from situations_of(name)
+
+
+def situations_of(name: str) -> Iterator[Situation]:
+    """Every combination that a rule can tell apart, for one registered verb."""
+    verb = registry.get(name)
+    for severity in SEVERITIES:
+        for automatic in (False, True):
+            for others in (False, True):
+                for role in ("member", *sorted(verb.roles)):
+                    yield Situation(
+                        verb=name,
+                        stance=verb.stance,
+                        severity=severity,
+                        roles=frozenset() if automatic else frozenset({role}),
+                        automatic=automatic,
+                        others=others and not automatic,
+                    )
 
 
 def _words(rule: Rule, situation: Situation, floor: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from approvals.policy.document import Document, Rule
@@ -23,33 +24,55 @@ class Situation:
 
 def first_match(document: Document, situation: Situation) -> tuple[int | None, Rule | None]:
     """The first rule that applies and its place; `(None, None)` where none does."""
-    for place, rule in enumerate(document.rules):
-        if not mismatch(rule, situation):
+    return first_of(rules_about(document, situation.verb), situation)
+
+
+def rules_about(document: Document, verb: str) -> list[tuple[int, Rule]]:
+    """The rules that name a verb, with their places."""
+    return [(place, rule) for place, rule in enumerate(document.rules) if _is_about(rule, verb)]
+
+
+def first_of(
+    rules: Iterable[tuple[int, Rule]], situation: Situation
+) -> tuple[int | None, Rule | None]:
+    """The first that applies, among rules about the verb of the situation (`rules_about`)."""
+    for place, rule in rules:
+        if not _unmet(rule, situation):
             return place, rule
     return None, None
 
 
 def mismatch(rule: Rule, situation: Situation) -> str:
     """Why a rule does not apply, as the end of `it …`; empty when it does."""
-    if not any(_is(pattern, situation.verb) for pattern in rule.verbs):
+    if not _is_about(rule, situation.verb):
         return f"is about {', '.join(rule.verbs)}"
-    if rule.severities and situation.severity not in rule.severities:
-        return f"is for severity {' or '.join(rule.severities)}"
-    if rule.automatic is not None and rule.automatic != situation.automatic:
-        return "is for what a finding asks by itself" if rule.automatic else "is for what people do"
-    if rule.others is not None and rule.others != situation.others:
-        return "is for other people’s things" if rule.others else "is not for other people’s things"
-    held = situation.roles or frozenset({"member"})
-    if rule.roles and not situation.automatic and not held & set(rule.roles):
-        return f"is for requests by {' or '.join(rule.roles)}"
-    if rule.roles and situation.automatic:
-        return f"is for requests by {' or '.join(rule.roles)}"
+    match _unmet(rule, situation):
+        case "severities":
+            return f"is for severity {' or '.join(rule.severities)}"
+        case "automatic":
+            asks = "what a finding asks by itself" if rule.automatic else "what people do"
+            return f"is for {asks}"
+        case "others":
+            return f"is {'' if rule.others else 'not '}for other people’s things"
+        case "roles":
+            return f"is for requests by {' or '.join(rule.roles)}"
     return ""
 
 
-def _is(pattern: str, verb: str) -> bool:
-    if pattern == "*":
-        return True
-    wanted_kind, _, wanted_act = pattern.partition(".")
+def _is_about(rule: Rule, verb: str) -> bool:
     kind, _, act = verb.partition(".")
-    return wanted_kind in {"*", kind} and wanted_act in {"*", act}
+    return not {"*", verb, f"{kind}.*", f"*.{act}"}.isdisjoint(rule.verbs)
+
+
+def _unmet(rule: Rule, situation: Situation) -> str:
+    """The first condition of the rule, besides its verbs, that is not met; empty where all are."""
+    if rule.severities and situation.severity not in rule.severities:
+        return "severities"
+    if rule.automatic is not None and rule.automatic != situation.automatic:
+        return "automatic"
+    if rule.others is not None and rule.others != situation.others:
+        return "others"
+    held = situation.roles or {"member"}
+    if rule.roles and (situation.automatic or held.isdisjoint(rule.roles)):
+        return "roles"
+    return ""
