@@ -296,7 +296,7 @@ def test_a_refused_signature_reads_as_what_it_was(
     waiting, over = events("approval.failed")
     assert (waiting["data"]["still_waits"], over["data"]["still_waits"]) == (True, False)
     for event in (waiting, over):
-        assert "the signature does not hold for this" in actions.sentence(event)
+        assert "the signature did not hold for this" in actions.sentence(event)
 
 
 def test_an_answer_to_a_withdrawn_request_commits_nothing_and_is_recorded(
