@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -16,6 +17,7 @@ from approvals.models import Effect
 from approvals.sweep import sweep
 from audit.clock import uuid7
 from portal.lanes import ROOM, Lanes
+from portal.loops import loops
 from tests.audit.own_database import own_database
 
 LONG_S = 60.0
@@ -100,3 +102,24 @@ def test_one_gateway_is_never_called_twice_at_once() -> None:
     gate.set()
     lanes.wait()
     assert lanes.has_room("edge-1") and not lanes.full()
+
+
+def test_the_workers_loop_tells_a_healthy_gateway_while_another_one_hangs(
+    gateways: Gateways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("approvals.sweep.STEPS", ((Effect, gateways),))
+    stop = threading.Event()
+    with ThreadPoolExecutor(2) as worker:
+        worker.submit(due, "hangs", 150).result()
+        worker.submit(due, "healthy", 3).result()
+        looping = worker.submit(loops()["remote-steps"], stop)
+        try:
+            assert gateways.reached.wait(LONG_S)
+            assert gateways.healthy.wait(15), "it waited for the one that hangs"
+        finally:
+            stop.set()
+            gateways.gate.set()
+        looping.result()
+        claimed = Effect.objects.filter(lease__isnull=False)
+        while worker.submit(claimed.exists).result():  # what was started ends
+            time.sleep(0.05)
