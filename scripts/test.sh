@@ -37,6 +37,7 @@ fi
   .venv/bin/python -m pytest -p tests.support.one_engine -n "$(((workers + 1) / 2))" \
   tests/audit tests/approvals tests/connections tests/enforcement tests/identity \
   tests/attacks/tamper tests/attacks/step_up/test_workers_race.py tests/faults/test_storage.py \
+  tests/faults/test_the_database_is_busy.py \
   tests/callers tests/corpus \
   --ignore=tests/approvals/test_same_outcome_everywhere.py > "$said/postgres" 2>&1 &
 postgres=$!
