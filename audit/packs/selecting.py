@@ -18,7 +18,7 @@ from audit.terms import value_token
 _STORY = 200
 """Most other events of one approval and one operation that go into a pack."""
 _COUNTED = 2_000
-"""So many are counted as left out."""
+"""So many are listed of each; where there are more, what is left out is a lower bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class Selection:
 
     Attributes:
         ids: in no order.
-        about: how they were chosen, as the manifest says it: `{"event": id, "left_out": n}` or
-            `{"filter": bar}`.
+        about: how they were chosen, as the manifest says it: `{"event": id, "left_out": n}`, with
+            `"left_out_at_least": true` where n is a lower bound, or `{"filter": bar}`.
         words: the same as a sentence.
         more: whether the filter has more events than a pack holds.
         person: `subject_key` of the only person whose values these may be; "" is everybody's.
@@ -61,9 +61,12 @@ def of_event(event: dict[str, Any], *, person: str = "") -> Selection:
     kept = ids[: _STORY + 1]
     left_out = len(ids) - len(kept) + reported
     others = f" With {len(kept) - 1} other events of the same operation." if len(kept) > 1 else ""
-    missing = f" {left_out} events that name it were left out." if left_out else ""
+    about: dict[str, Any] = {"event": str(id), "left_out": left_out}
+    number = str(left_out)
+    if left_out >= _COUNTED - _STORY - 1:
+        about["left_out_at_least"], number = True, f"At least {left_out}"
+    missing = f" {number} events that name it were left out." if left_out else ""
     sentence = actions.sentence(event).rstrip(".")
-    about = {"event": str(id), "left_out": left_out}
     return Selection(kept, about, f"{sentence}.{others}{missing}", person=person)
 
 

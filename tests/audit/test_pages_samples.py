@@ -90,6 +90,7 @@ def test_a_sample_is_asked_for_then_drawn_then_shown_in_its_order() -> None:
         assert f"/audit/events/{EventRow.objects.get(seq=int(index)).event}/" in shown
     said = words(ada, page)
     assert "Sample of 5 events" in said and "14 events" in said
+    assert "9 of them were left out by the draw" in said
     assert "Nobody chose it: tree and filter give it" in said
     assert "This filter was drawn from once." in said
 

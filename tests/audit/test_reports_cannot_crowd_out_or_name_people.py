@@ -12,6 +12,7 @@ from audit.actor import Actor, Target
 from audit.external_names import FIELD
 from audit.importing.mapping.facts import opaque
 from audit.models import Event, EventRow
+from audit.packs import selecting
 from audit.record import record, record_many
 from portal.audit_pages import exhibit
 from tests.audit.factories import ADA, OLU, DraftFactory
@@ -110,6 +111,13 @@ def test_an_operation_of_more_events_than_a_pack_takes_says_how_many_are_missing
     selection = packs.of_event(event)
     assert UUID(event["id"]) in selection.ids
     assert selection.about["left_out"] == 230 - len(selection.ids) == 29
+
+
+def test_more_than_are_counted_is_said_as_a_lower_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selecting, "_COUNTED", 210)
+    selection = packs.of_event(_operation_with_reports(own=5, reports=230))
+    assert selection.about["left_out"] == 210 and selection.about["left_out_at_least"] is True
+    assert "At least 210 events that name it were left out" in selection.words
 
 
 def test_the_page_of_an_event_shows_its_own_operation_and_says_what_is_left_out() -> None:
