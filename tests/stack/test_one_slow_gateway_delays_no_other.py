@@ -107,6 +107,7 @@ def test_one_gateway_is_never_called_twice_at_once() -> None:
 def test_the_workers_loop_tells_a_healthy_gateway_while_another_one_hangs(
     gateways: Gateways, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Needs a test next to it that is marked: without one nobody makes the database it copies."""
     monkeypatch.setattr("approvals.sweep.STEPS", ((Effect, gateways),))
     stop = threading.Event()
     with ThreadPoolExecutor(2) as worker:
