@@ -45,9 +45,10 @@ ANY: Final = Wanted()
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """The account to use; `hint` is the vault's `login_hint`, empty where there is no choice.
+    """The account to use; `hint` is the vault's `login_hint`, empty where Auth0 reported none.
 
-    It is the provider's user id as Auth0 reported it, never what only the caller claims.
+    It is the provider's user id as Auth0 reported it, never what only the caller claims. It is sent
+    for the only account too: another one may be connected while Auth0 is asked.
     """
 
     account: ConnectedAccount
@@ -88,13 +89,11 @@ def _only(newest: Sequence[ConnectedAccount], connection: str) -> Picked:
     live = [account for account in newest if account.state == State.CONNECTED]
     if not live:
         raise refusal_of(newest[0])
-    if len(newest) == 1:
-        return Picked(live[0])
     if len(live) > 1:
         raise _ambiguous(live, connection, "Say which one you mean")
-    if live[0].provider_user:
-        return Picked(live[0], hint=live[0].provider_user)
-    return Picked(live[0], ambiguous=True)
+    [only] = live
+    unnamed = not only.provider_user and len(newest) > 1
+    return Picked(only, hint=only.provider_user, ambiguous=unnamed)
 
 
 def _wanted(newest: Sequence[ConnectedAccount], connection: str, wanted: Wanted) -> Picked:

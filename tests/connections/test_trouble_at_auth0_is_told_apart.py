@@ -212,6 +212,20 @@ def test_beside_a_restricted_account_that_is_gone_the_vault_chooses_nothing(want
     assert pick([live, gone], "github").hint == "1"
 
 
+def test_an_account_connected_past_us_does_not_answer_for_the_known_one(
+    milos: ConnectedAccount, gateway: Gateways, portal_tenant: LocalTenant
+) -> None:
+    """The vault gives the newest where no user id is named."""
+    fill_vault(portal_tenant, "member2", "github", "octo-other", "read:user", "repo")
+    answer = gateway("member2").exchange()
+    assert answer.status_code == 200
+    me = httpx.get(
+        f"{portal_tenant.url}/providers/github/user",
+        headers={"Authorization": f"Bearer {answer.json()['access_token']}"},
+    )
+    assert me.json()["login"] == "octo-milo"
+
+
 def test_without_a_list_of_auth0_nothing_passes_what_others_restricted(
     milos: ConnectedAccount, gateway: Gateways, monkeypatch: pytest.MonkeyPatch
 ) -> None:
