@@ -61,7 +61,6 @@ def card(
     `standing` is given where many accounts share one read of settings and freezes.
     """
     own, admin = lookup.is_owner(actor, account), "admin" in actor.roles
-    live = account.state in {State.CONNECTED, State.NEEDS_RECONNECT}
     stands = standing or grounds.of(account)
     undo = actions.can_undo(account) and actions.may_resume(actor, account)
     asleep = account.state == State.SUSPENDED
@@ -72,7 +71,7 @@ def card(
         used_by=user_names(account),
         can_undo=undo,
         can_resume=asleep and (admin or actions.may_resume(actor, account)),
-        can_revoke=(own or admin) and (live or asleep),
+        can_revoke=(own or admin) and not actions.is_revoked_for(actor, account),
         can_suspend=(own or admin) and actions.may_be_suspended(actor, account),
         can_wake=(own or admin) and stands.code == Code.ASLEEP and stands.opens is None,
         standing=stands,

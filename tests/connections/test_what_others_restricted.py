@@ -16,7 +16,7 @@ from approvals.registry import CommitContext
 from audit.actor import Target
 from audit.clock import uuid7
 from auth0_client.my_account import ConnectedAccount as Told
-from connections import arrival, drift, grounds, lookup, selection
+from connections import arrival, drift, grounds, lookup, overview, selection
 from connections.just_in_time import waking
 from connections.models import ConnectedAccount, Notice, State
 from connections.refusals import TokenRefusal
@@ -210,6 +210,23 @@ def test_a_request_to_revoke_holds_what_is_gone(mias: ConnectedAccount, bulk: bo
     assert hand(is_back(mias))[:2] == (State.SUSPENDED, subject("admin"))
     assert approve(asked, "admin2").outcome == Outcome.APPROVED
     assert hand(mias)[:2] == (State.REVOCATION_PENDING, subject("admin"))
+
+
+@pytest.mark.parametrize("who", ["admin", "member1", "member2"])
+@pytest.mark.parametrize("before", ["", "vanished", "suspended", "revoked", "revoked by its owner"])
+def test_a_page_offers_to_revoke_what_may_be_revoked(
+    mias: ConnectedAccount, before: str, who: str
+) -> None:
+    if before == "vanished":
+        drift.vanished(mias, "a wrong answer")
+    elif before == "suspended":
+        decide("admin", "suspend", mias)
+    elif before == "revoked":
+        approve(decide("admin", "revoke", mias), "admin2")
+    elif before:
+        decide("member1", "revoke", mias)
+    offered = overview.card(fresh(mias), person(who)).can_revoke
+    assert offered == (refusal(who, "revoke", mias) == "")
 
 
 # Connecting again
