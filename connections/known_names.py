@@ -1,4 +1,5 @@
-"""Which connections and scopes the tenant, an account, a manifest or the catalogue knows."""
+"""Which connections and scopes the tenant, an account, a manifest or the catalogue knows, and which
+agents were seen."""
 
 from __future__ import annotations
 
@@ -7,10 +8,48 @@ from difflib import get_close_matches
 from typing import Final
 
 from approvals.perform import Refused
+from audit.actor import Actor, Target
+from audit.ledger import display
+from audit.models import EventRow
 from connections import scopes
-from connections.models import ConnectedAccount, ConnectionSetting, ManifestNeed
+from connections.models import ConnectedAccount, ConnectionSetting, ManifestNeed, Use
 
+FREEZE_AGENT: Final = "agent.freeze"
+_COMPARED: Final = 2000
+"""Names that a typo is compared with: comparing takes time for each."""
+_OFFERED: Final = 3
 _OIDC: Final = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
+
+
+class UnknownAgent(Refused):
+    """No caller ever had the name. `nearest` are the known names most like it."""
+
+    def __init__(self, name: str, nearest: tuple[str, ...]) -> None:
+        hint = f" Did you mean {' or '.join(map(display.short, nearest))}?" if nearest else ""
+        super().__init__(
+            "unknown_target",
+            f"No agent was seen with the name {display.short(name)}.{hint} "
+            "If the name is right, confirm that it is new.",
+            pointer="/target/name",
+        )
+        self.nearest = nearest
+
+
+def check_agent(actor: Actor, verb: str, target: Target, *, new: bool) -> None:
+    """Ask for a confirmation (`new`) where an admin freezes an agent that nobody saw.
+
+    Raises:
+        UnknownAgent: no event and no use has the name, and `new` is not set.
+    """
+    name = target.name
+    if new or verb != FREEZE_AGENT or "admin" not in actor.roles or name != name.strip():
+        return
+    if Use.objects.filter(agent=name).exists() or EventRow.objects.filter(agent=name).exists():
+        return
+    known = Use.objects.filter(first_of_agent=True).values_list("agent", flat=True)[:_COMPARED]
+    by_letters = {one.casefold(): one for one in known}
+    near = get_close_matches(name.casefold(), by_letters, n=_OFFERED, cutoff=0.7)
+    raise UnknownAgent(name, tuple(by_letters[one] for one in near))
 
 
 def check(wanted: Mapping[str, Collection[str]]) -> None:

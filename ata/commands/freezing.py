@@ -30,6 +30,9 @@ Name = Annotated[
         help="The agent's name, the connection's, or the person's subject (auth0|…).",
     ),
 ]
+New = Annotated[
+    bool, typer.Option("--new", help="The agent's name is right, although none was seen with it.")
+]
 
 
 def freeze(
@@ -37,10 +40,13 @@ def freeze(
     what: Kind,
     name: Name = "",
     reason: Reason = "",
+    new: New = False,
     json_output: Json = False,
 ) -> None:
     """Freeze an agent, a connection, a person or everything: no token from the next request on."""
-    _decide(ctx, "freeze", what, name, reason, wait=True, json_output=json_output)
+    if new and what != What.AGENT:
+        raise usage_error("--new confirms the name of an agent.", "ata freeze agent NAME --new")
+    _decide(ctx, "freeze", what, name, reason, wait=True, json_output=json_output, new=new)
 
 
 def unfreeze(
@@ -64,6 +70,7 @@ def _decide(
     *,
     wait: bool,
     json_output: bool,
+    new: bool = False,
 ) -> None:
     from ata.decisions import decide
 
@@ -81,6 +88,8 @@ def _decide(
     else:
         family, target = what.value, {"kind": _TARGETS[what], "name": name}
     body: dict[str, object] = {"verb": f"{family}.{act}", "target": target, "reason": reason}
+    if new:
+        body["params"] = {"new": True}
     decide(screen, body, wait=wait)
 
 

@@ -17,6 +17,7 @@ from approvals.perform import Performed, Refused, checked, perform
 from approvals.serializers import as_json, list_as_json
 from approvals.withdraw import cancel, visible_to
 from audit.actor import Actor, Target
+from connections import known_names as agents
 from enforcement import known_names
 from portal.api import contract, keyed, shapes
 from portal.api.auth import caller
@@ -70,10 +71,12 @@ def _perform(
 ) -> Performed:
     target = Target(body.target.kind, body.target.name, body.target.instance)
     params = dict(body.params)
-    if known_names.enforces(body.verb, target):
+    freezes = body.verb == agents.FREEZE_AGENT
+    if freezes or known_names.enforces(body.verb, target):
         new = _is_new(params)
         checked(registry.get(body.verb), params)  # a request that is wrong says so first
-        known_names.check(actor, body.verb, target, new=new)
+        check = agents.check_agent if freezes else known_names.check
+        check(actor, body.verb, target, new=new)
     if body.finding_id:
         params["finding_id"] = body.finding_id
     return perform(

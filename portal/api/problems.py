@@ -14,6 +14,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from approvals.models import Approval
 from approvals.perform import FRESH_SIGN_IN, Refused
 from approvals.withdraw import NotYours
+from connections.known_names import UnknownAgent
 from enforcement.known_names import UnknownTarget
 from portal.identity.fresh import WITHIN_S
 from portal.ops import refused
@@ -120,7 +121,7 @@ def refusal(refused: Refused) -> Problem:
         return not_fresh(refused.detail, ", or do it on the page in a browser")
     status = _STATUS_OF_REFUSAL.get(refused.code, 409)
     members: dict[str, Any] = {"pointer": refused.pointer} if refused.pointer else {}
-    if isinstance(refused, UnknownTarget):
+    if isinstance(refused, UnknownAgent | UnknownTarget):
         members["nearest"] = list(refused.nearest)
     return Problem(status, refused.code, refused.detail, **members)
 

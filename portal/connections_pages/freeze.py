@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from approvals.models import Approval, Status
 from approvals.perform import Performed, Refused, perform
 from audit.actor import Actor, Target
-from connections import freezing
+from connections import freezing, known_names
 from connections.models import Freeze, FrozenKind
 from connections.standing import EVERYTHING
 from portal.identity.current import actor, needs_role
@@ -34,7 +34,9 @@ def frozen(request: HttpRequest) -> HttpResponseBase:
     return _page(request, {})
 
 
-def _page(request: HttpRequest, given: dict[str, str], *, status: int = 200) -> HttpResponse:
+def _page(
+    request: HttpRequest, given: dict[str, str], *, status: int = 200, unknown: bool = False
+) -> HttpResponse:
     waiting = {
         (one.target_kind, one.target_name): one
         for one in Approval.objects.filter(
@@ -56,6 +58,7 @@ def _page(request: HttpRequest, given: dict[str, str], *, status: int = 200) -> 
         "may": "admin" in actor(request).roles,
         "suggestions": freezing.suggestions(),
         "given": given,
+        "unknown": unknown,
         "everything": freezing.everything_is(),
     }
     return render(request, "connections/freeze.html", context, status=status)
@@ -76,7 +79,14 @@ def freeze(request: HttpRequest) -> HttpResponseBase:
     if kind not in _KINDS or not name:
         messages.error(request, "Nothing was frozen: say what, and which one.")
         return _page(request, request.POST.dict(), status=422)
-    return _perform(request, actor(request), "freeze", kind, name)
+    me, target = actor(request), Target(kind, name)
+    try:
+        confirmed = request.POST.get("new") == "on"
+        known_names.check_agent(me, freezing.verb_of(kind, "freeze"), target, new=confirmed)
+    except known_names.UnknownAgent as unknown:
+        messages.error(request, f"Nothing was frozen. {unknown.detail}")
+        return _page(request, request.POST.dict(), status=422, unknown=True)
+    return _perform(request, me, "freeze", kind, name)
 
 
 def _other(request: HttpRequest, kind: str) -> str:

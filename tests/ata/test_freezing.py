@@ -37,6 +37,14 @@ def test_each_is_one_decision(
     assert all(one.headers["idempotency-key"] for one in sent)
 
 
+def test_the_name_of_an_agent_is_confirmed_with_an_option(signed_in: Ata, portal: StandIn) -> None:
+    portal.on("POST", "/v1/decisions", Reply(201, {"event_id": "e1"}))
+    assert signed_in.here("freeze", "agent", "claw", "--new").exit_code == 0
+    [sent] = portal.seen("POST", "/v1/decisions")
+    assert sent.json["params"] == {"new": True}
+    assert signed_in.here("freeze", "me", "--new").exit_code == 2
+
+
 def test_oneself_is_who_is_signed_in(signed_in: Ata, portal: StandIn) -> None:
     portal.on("POST", "/v1/decisions", Reply(201, {"event_id": "e1"}))
     assert signed_in.here("freeze", "me").exit_code == 0

@@ -123,7 +123,8 @@ class House:
     def decide(self, verb: str, kind: str, name: str, role: str = "admin") -> Any:
         """A decision over `/v1/decisions`."""
         target = {"kind": kind, "name": name}
-        said = {"verb": verb, "target": target, "reason": "a test"}
+        params = {"new": True} if verb == "agent.freeze" else {}
+        said = {"verb": verb, "target": target, "reason": "a test", "params": params}
         return self.api("POST", "/v1/decisions", "auth0|0000000000000000000000ad", role, said)
 
     def ships(self, kind: str, name: str, **declared: Any) -> None:

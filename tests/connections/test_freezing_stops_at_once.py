@@ -172,7 +172,8 @@ def test_an_admin_freezes_and_asks_for_the_end_on_the_page(db: None) -> None:
     signed_in("admin2", "admin")
     client = signed_in("admin", "admin")
     answer = client.post(
-        "/connections/freeze/now/", {"kind": "agent", "name_agent": "claw", "reason": "odd"}
+        "/connections/freeze/now/",
+        {"kind": "agent", "name_agent": "claw", "reason": "odd", "new": "on"},
     )
     assert answer.status_code == 302
     page = client.get("/connections/freeze/").content.decode()
@@ -232,3 +233,28 @@ def test_a_name_that_no_caller_can_have_is_not_frozen(db: None) -> None:
         freeze("agent", "codex ")
     assert not Freeze.objects.exists()
     freeze("service", "github")
+
+
+def test_an_agent_that_nobody_saw_is_frozen_once_the_name_is_confirmed(
+    db: None, gateway: Gateways
+) -> None:
+    account = make("member1")
+    observed.count([observed.Seen(account, "release-bot", "", clock.now(), None)])
+    amir, about = gateway("admin"), {"kind": "agent", "name": "relase-bot"}
+    said: dict[str, Any] = {"verb": "agent.freeze", "target": about, "reason": "odd"}
+    no = amir.call("POST", "/v1/decisions", said)
+    assert (no.status_code, no.json()["code"]) == (409, "unknown_target")
+    assert no.json()["nearest"] == ["release-bot"] and not Freeze.objects.exists()
+    known = said | {"target": {"kind": "agent", "name": "release-bot"}}
+    assert amir.call("POST", "/v1/decisions", known).status_code == 201
+    assert amir.call("POST", "/v1/decisions", said | {"params": {"new": True}}).status_code == 201
+
+
+def test_the_page_asks_whether_the_name_of_an_agent_is_right(db: None) -> None:
+    client, path = signed_in("admin", "admin"), "/connections/freeze/now/"
+    given = {"kind": "agent", "name_agent": "claw", "reason": "typed at length"}
+    answer = client.post(path, given)
+    shown = answer.content.decode()
+    assert answer.status_code == 422 and 'name="new"' in shown and "typed at length" in shown
+    assert client.post(path, given | {"new": "on"}).status_code == 302
+    assert Freeze.objects.get().name == "claw"
