@@ -96,9 +96,9 @@ class Applications:
 
         def told() -> Iterator[reading.Told]:
             for name in listed:
-                if known and choose.random() < 0.3:
+                if known and choose.random() < 0.4:
                     world.passes(1)
-                    self.decides()
+                    _ = world.answers(self.model) if self.model.requests else self.decides()
                 yield reading.Told(AccessKind.GRANT, name, "app", (), ("read:a",))
                 self.model.listed(name, as_of)
 

@@ -22,6 +22,7 @@ from connections.just_in_time import waking
 from connections.models import ConnectedAccount
 from connections.refusals import TokenRefusal
 from tests.sequences.applications import Applications
+from tests.sequences.consents import Consents
 from tests.sequences.consents import Request as RevokesConsent
 from tests.sequences.freezing import Freezing
 from tests.sequences.model import Account, Model
@@ -96,9 +97,10 @@ class World:
 
     def _likely(self) -> list[tuple[Callable[[], bool], int]]:
         waits = any(model.requests for model in self.models)
+        sleeps = any(one.asleep(self.time.at) for one in self.model.accounts.values())
         return [
             (self._decides, 20),
-            (self._answers, 12 * waits),
+            (self.answers, 12 * waits),
             (self.freezing.decides, 7),
             (self.applications.decides, 5),
             (self.applications.compares, 3),
@@ -106,9 +108,9 @@ class World:
             (self._appears, 1),
             (self._reads, 2),
             (self._compares, 4 if self.stale else 0),
-            (self._broker, 3),
-            (self._sleeps, 0 if waits else 2),
-            (self._sets, 1),
+            (self._broker, 9 if sleeps else 3),
+            (self._sleeps, 0 if waits else 3),
+            (self._sets, 2),
             (self._waits, 1),
         ]  # fmt: skip
 
@@ -146,8 +148,9 @@ class World:
     def _key(self, done: Performed) -> str:
         return str(done.approval.pk) if done.approval else ""
 
-    def _answers(self) -> bool:
-        model = self.choose.choice([one for one in self.models if one.requests])
+    def answers(self, about: Consents | None = None) -> bool:
+        """Somebody answers a request, of all that wait or of those about consents."""
+        model = about or self.choose.choice([one for one in self.models if one.requests])
         key = self.choose.choice(sorted(model.requests))
         asked, yes = model.requests[key], self.choose.random() < 0.6
         with transaction.atomic():
@@ -175,7 +178,8 @@ class World:
 
     def _broker(self) -> bool:
         """A gateway asks for a token in the owner's name."""
-        account = self._any()
+        asleep = [one for one in self.model.accounts.values() if one.asleep(self.time.at)]
+        account = self.choose.choice(asleep) if asleep else self._any()
         row = self._row(account)
         usable = row.state == "connected"
         assert usable == (account.state == "connected")
