@@ -14,6 +14,8 @@ from ata.portal import Portal
 
 CHANGED = "manifest_changed"
 """The code where a manifest is no longer what the server was started with."""
+ASK_AGAIN_S = 5.0
+"""After so long the broker is asked again before more is passed on."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 # Variables that change which code a process runs, whom it trusts or where it connects to.
 _DANGEROUS = re.compile(

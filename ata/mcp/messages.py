@@ -3,62 +3,143 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, NoReturn
 
 from ata.errors import AtaError
 
-INVOCATIONS = frozenset({"tools/call", "resources/read", "prompts/get"})
-"""The requests that make a server act with its credential."""
+UNASKED = frozenset(
+    {
+        "initialize",
+        "notifications/cancelled",
+        "notifications/initialized",
+        "notifications/progress",
+        "ping",
+        "server/discover",
+    }
+)
+"""The handshake, signs of life and what ends a request: all else may use the credential."""
+MAX_LINE = 8 * 1024 * 1024
+"""Longest line of an agent, in bytes."""
+UNREADABLE = -32700
+"""JSON-RPC error code of what is no message (JSON-RPC 2.0 section 5.1, parse error)."""
 REFUSED = -32001
 """JSON-RPC error code of a refused invocation (server-defined range, JSON-RPC 2.0 section 5.1)."""
 RESTARTED = -32002
 """JSON-RPC error code of a request whose answer was lost in a restart."""
+_MEMBERS = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
 
 type Id = str | int
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the pipe: its exact bytes and what it says, if it is JSON-RPC.
+    """One line of an agent, as it was read.
 
     Attributes:
-        raw: the line with its line feed; forwarded unchanged.
+        raw: the same messages in our own spelling, with a line feed; this is forwarded.
         requests: ids of the requests in it, in order.
-        answers: ids that it answers.
-        methods: methods of its requests and notifications.
+        asks: whether the credential may be used because of this line.
+        opens: whether this is the request that opens an MCP session.
     """
 
     raw: bytes
-    requests: tuple[Id, ...] = ()
-    answers: tuple[Id, ...] = ()
-    methods: frozenset[str] = frozenset()
-
-    @property
-    def invokes(self) -> bool:
-        """Whether the credential may be used because of this line."""
-        return not self.methods.isdisjoint(INVOCATIONS)
-
-    @property
-    def opens(self) -> bool:
-        """Whether this is the request that opens an MCP session."""
-        return "initialize" in self.methods
+    requests: tuple[Id, ...]
+    asks: bool
+    opens: bool
 
 
 def read_line(raw: bytes) -> Line:
-    """Understand one line; anything that is not JSON-RPC is passed on as it is."""
+    """Read one line of an agent so that no server can read anything else in it.
+
+    It is forwarded as written here, in ASCII: parsers differ in where a line ends, which of two
+    members counts, whether the case of a name matters and how long a number may be.
+
+    Raises:
+        ValueError: it is not one JSON-RPC message or a list of them.
+    """
+    if len(raw) > MAX_LINE:
+        raise ValueError("the line is too long")
+    try:
+        value = json.loads(
+            raw.decode(),
+            object_pairs_hook=_each_once,
+            parse_constant=_no_number,
+            parse_float=_finite,
+        )
+        said = _encode(value, ascii_only=True)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    messages = value if isinstance(value, list) else [value]
+    if not messages or not all(map(_is_message, messages)):
+        raise ValueError("it is not a JSON-RPC message")
+    methods = {one["method"] for one in messages if "method" in one}
+    return Line(
+        said,
+        requests=tuple(_ids(one for one in messages if "method" in one)),
+        asks=not methods <= UNASKED,
+        opens=isinstance(value, dict) and "initialize" in methods,
+    )
+
+
+def _is_message(value: object) -> bool:
+    """Whether it is a request, a notification or an answer, with the members of JSON-RPC only."""
+    if not isinstance(value, dict) or not value.keys() <= _MEMBERS:
+        return False
+    if not isinstance(value.get("id"), str | int | None):
+        return False
+    if "method" in value:
+        return isinstance(value["method"], str)
+    return "result" in value or "error" in value
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member is there twice")
+    return members
+
+
+def _no_number(_text: str) -> NoReturn:
+    raise ValueError("it is not a JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
+
+
+def requests_in(raw: bytes) -> tuple[Id, ...]:
+    """Ids of the requests in what was sent, as far as it can be read."""
+    return tuple(_ids(one for one in _objects(raw) if "method" in one))
+
+
+def answered_in(raw: bytes) -> tuple[Id, ...]:
+    """Ids that a line of a server answers, as far as it can be read."""
+    return tuple(_ids(one for one in _objects(raw) if "method" not in one))
+
+
+def _objects(raw: bytes) -> list[dict[str, object]]:
     try:
         value = json.loads(raw)
     except (ValueError, RecursionError):
-        return Line(raw)
-    messages = [
-        one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)
-    ]
-    return Line(
-        raw,
-        requests=tuple(_ids(one for one in messages if "method" in one)),
-        answers=tuple(_ids(one for one in messages if "method" not in one)),
-        methods=frozenset(one["method"] for one in messages if isinstance(one.get("method"), str)),
+        return []
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
+
+
+def unreadable() -> bytes:
+    """The answer to a line that was not forwarded because it cannot be read."""
+    return _error(
+        None,
+        UNREADABLE,
+        "This line is not a JSON-RPC message that can be read, so it was not passed on.",
+        {
+            "code": "unreadable",
+            "fix": f"Send UTF-8 JSON of at most {MAX_LINE:,} bytes: one message or a list of them "
+            "a line, with the members of JSON-RPC, each once.",
+        },
     )
 
 
@@ -88,7 +169,7 @@ def initialized() -> bytes:
 
 def with_id(raw: bytes, request: Id) -> bytes:
     """The same request under another id."""
-    return _encode({**json.loads(raw), "id": request})
+    return _encode({**json.loads(raw), "id": request}, ascii_only=True)
 
 
 def _ids(messages: Iterable[dict[str, object]]) -> list[Id]:
@@ -96,10 +177,10 @@ def _ids(messages: Iterable[dict[str, object]]) -> list[Id]:
     return [one for one in found if isinstance(one, str | int) and not isinstance(one, bool)]
 
 
-def _error(request: Id, code: int, message: str, data: dict[str, object]) -> bytes:
+def _error(request: Id | None, code: int, message: str, data: dict[str, object]) -> bytes:
     error = {"code": code, "message": message, "data": data}
     return _encode({"jsonrpc": "2.0", "id": request, "error": error})
 
 
-def _encode(message: dict[str, object]) -> bytes:
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+def _encode(message: object, *, ascii_only: bool = False) -> bytes:
+    return json.dumps(message, ensure_ascii=ascii_only, separators=(",", ":")).encode() + b"\n"

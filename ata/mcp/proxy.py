@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from ata.errors import AtaError, usage_error
 from ata.http import CONNECT_TIMEOUT_S, answering, check_url, is_loopback, open_client
 from ata.mcp import messages
-from ata.mcp.credentials import CHANGED, Broker
+from ata.mcp.credentials import ASK_AGAIN_S, CHANGED, Broker
 from ata.mcp.hanging_up import HangingUp
 from ata.mcp.redaction import Redactor
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 MAX_BODY = 8 * 1024 * 1024
 """Longest request or non-streamed answer that is passed on, in bytes."""
-ASK_AGAIN_S = 5.0
-"""After so long the broker is asked again before more of a stream of events is passed on."""
 _TO_SERVER = (
     "accept", "content-type", "last-event-id", "mcp-session-id", "mcp-protocol-version",
     "mcp-method", "mcp-name",
@@ -244,7 +242,7 @@ def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _refuse(request: BaseHTTPRequestHandler, body: bytes, error: AtaError) -> None:
-    answers = [messages.refusal(one, error) for one in messages.read_line(body).requests]
+    answers = [messages.refusal(one, error) for one in messages.requests_in(body)]
     if not answers:
         _respond(request, 502, error.as_dict())
     elif body.lstrip().startswith(b"["):

@@ -1,7 +1,9 @@
 """`ata mcp run`: between an agent and its MCP server, with the credential on one side only.
 
-Before each invocation the broker is asked again, so that a block, a hold or a disconnect makes
-the very next one fail, and ends the server that still holds a credential. When the token changed,
+Before each request that may use the credential the broker is asked again, and every few seconds
+while anything is said, so that a block, a hold or a disconnect makes the very next one fail, and
+ends the server that still holds a credential. A line that cannot be read is refused, and what is
+forwarded is spelled here, so that a server reads no more in it than we did. When the token changed,
 the server is restarted with the new one after its open requests are answered, and the handshake
 is replayed; what a server keeps in memory between calls is lost then.
 """
@@ -22,7 +24,7 @@ from threading import Thread
 from ata.errors import AtaError
 from ata.mcp import messages
 from ata.mcp.child import Child
-from ata.mcp.credentials import CHANGED, Broker, Credentials
+from ata.mcp.credentials import ASK_AGAIN_S, CHANGED, Broker, Credentials
 from ata.mcp.messages import Id, Line
 from ata.mcp.redaction import Redactor
 from ata.screen import Screen
@@ -97,6 +99,7 @@ class Supervisor:
         self._open: dict[Id, None] = {}
         self._deferred: deque[Line] = deque()
         self._drain_until = 0.0
+        self._asked = 0.0
         self._agent_closed = False
         self._restarts = 0
 
@@ -113,7 +116,7 @@ class Supervisor:
         for number in _FORWARDED:
             signal.signal(number, self._on_signal)
         try:
-            self._start(self._broker.credentials())
+            self._start(self._ask())
         except AtaError as error:
             if error.code in {"command_failed", "usage"} or sys.stdin.isatty():
                 raise
@@ -133,7 +136,7 @@ class Supervisor:
             event = self._next_event()
             match event:
                 case _FromAgent(raw):
-                    self._from_agent(messages.read_line(raw))
+                    self._read(raw)
                 case _FromChild(child, raw) if child is self._child:
                     self._from_child(raw)
                 case _ChildEnded(child) if child is self._child:
@@ -161,18 +164,44 @@ class Supervisor:
         except Empty:
             return None
 
-    def _from_agent(self, line: Line) -> None:
-        if self._deferred and line.requests:
-            self._deferred.append(line)
-        elif (line.invokes or self._child is None) and not self._admit(line):
+    def _read(self, raw: bytes) -> None:
+        if raw.isspace():
             return
+        try:
+            line = messages.read_line(raw)
+        except ValueError:
+            self._to_agent(messages.unreadable())
         else:
-            self._forward(line)
+            self._from_agent(line)
+
+    def _from_agent(self, line: Line) -> None:
+        if self._deferred and (line.requests or line.asks):
+            self._deferred.append(line)
+            return
+        if not line.asks:
+            self._ask_again()
+        if (line.asks or self._child is None) and not self._admit(line):
+            return
+        self._forward(line)
+
+    def _ask(self) -> Credentials:
+        self._asked = time.monotonic()
+        return self._broker.credentials()
+
+    def _ask_again(self) -> None:
+        """Ask while a server holds a credential; a refusal that does not pass ends it."""
+        if self._child is None or time.monotonic() - self._asked < ASK_AGAIN_S:
+            return
+        try:
+            self._ask()
+        except AtaError as error:
+            self._screen.error(error, stream=sys.stderr)
+            self._heed(error)
 
     def _admit(self, line: Line) -> bool:
         """Ask the broker; False when the line was answered or has to wait for a restart."""
         try:
-            credentials = self._broker.credentials()
+            credentials = self._ask()
             if self._child is None and (self._handshake is None or line.opens):
                 self._start(credentials)
             elif self._child is None or credentials != self._credentials:
@@ -183,12 +212,16 @@ class Supervisor:
                 self._restart(credentials)
         except AtaError as error:
             self._refuse(line, error)
-            if error.code in SAID_NO:
-                self._end_server(error)
-            if error.code == CHANGED:
-                self._events.put(_Stop(1))
+            self._heed(error)
             return False
         return True
+
+    def _heed(self, error: AtaError) -> None:
+        """End the server, and with a changed manifest ourselves, where the refusal says so."""
+        if error.code in SAID_NO:
+            self._end_server(error)
+        if error.code == CHANGED:
+            self._events.put(_Stop(1))
 
     def _end_server(self, error: AtaError) -> None:
         """Take the credential out of the world; what is asked next starts a server anew."""
@@ -214,8 +247,11 @@ class Supervisor:
         self._child.send(line.raw)
 
     def _from_child(self, raw: bytes) -> None:
+        self._ask_again()
+        if self._child is None:
+            return
         clean = self._redactor.clean(raw)
-        answers = messages.read_line(clean).answers
+        answers = messages.answered_in(clean)
         if any(str(answer).startswith(_REPLAY_PREFIX) for answer in answers):
             return
         for answer in answers:
@@ -275,7 +311,7 @@ class Supervisor:
         return (
             isinstance(event, _FromChild)
             and event.child is self._child
-            and request in messages.read_line(event.raw).answers
+            and request in messages.answered_in(event.raw)
         )
 
     def _to_agent(self, raw: bytes) -> None:
@@ -297,6 +333,7 @@ def _read_agent(descriptor: int, answers: int, events: SimpleQueue[_Event]) -> N
         *lines, rest = (rest + piece).split(b"\n")
         for line in lines:
             events.put(_FromAgent(line + b"\n"))
+        rest = rest[: messages.MAX_LINE + 1]  # it is refused for its length, however long
     if rest:
         events.put(_FromAgent(rest))
     events.put(_AgentClosed())

@@ -199,10 +199,16 @@ def test_accounts_that_fit_no_connection_are_a_usage_error(
     assert broker.seen("GET", "/v1/auth/token") == []
 
 
+def asked_for(broker: StandIn, times: int) -> None:
+    """Wait until the broker was asked so often and has answered."""
+    seen = "GET", "/v1/auth/token"
+    eventually(lambda: len(broker.seen(*seen)) >= times, "the question to the broker")
+
+
 def test_each_invocation_asks_the_broker_again(broker: StandIn, run: Callable[[], Agent]) -> None:
     agent = run()
     agent.call(1, "initialize")
-    agent.call(2, "tools/list")
+    agent.call(2, "ping")
     assert len(broker.seen("GET", "/v1/auth/token")) == 1
     first = agent.call(3)["result"]["pid"]
     second = agent.call(4)["result"]["pid"]
@@ -233,8 +239,9 @@ def test_a_refusal_ends_the_server_that_still_holds_a_credential(
 ) -> None:
     agent = run()
     opened = agent.call(1, "initialize")["result"]
-    broker.on("GET", "/v1/auth/token", Reply(403, {"code": "frozen"}))
     agent.send("slow", 2, seconds=30)
+    asked_for(broker, 2)
+    broker.on("GET", "/v1/auth/token", Reply(403, {"code": "frozen"}))
     agent.send("tools/call", 3)
     answers = [agent.receive(), agent.receive()]
     assert {one["id"] for one in answers} == {2, 3}
@@ -256,7 +263,7 @@ def test_a_refusal_that_passes_leaves_the_server_alone(
     opened = agent.call(1, "initialize")["result"]
     broker.on("GET", "/v1/auth/token", Reply(429, {"code": "rate_limited"}))
     assert agent.call(2)["error"]["data"]["code"] == "rate_limited"
-    assert agent.call(3, "tools/list")["result"]["pid"] == opened["pid"]
+    assert agent.call(3, "ping")["result"]["pid"] == opened["pid"]
     agent.close()
 
 
@@ -318,7 +325,8 @@ def test_a_new_token_restarts_the_server_and_replays_the_handshake(
 def test_a_restart_waits_for_open_requests(broker: StandIn, run: Callable[[], Agent]) -> None:
     agent = run()
     agent.call(1, "initialize")
-    agent.send("slow", 2, seconds=1.0)
+    agent.send("slow", 2, seconds=3.0)
+    asked_for(broker, 2)
     broker.on("GET", "/v1/auth/token", token_reply("gho_another-token-0002"))
     agent.send("tools/call", 3)
     slow, fast = agent.receive(), agent.receive()
@@ -374,10 +382,11 @@ def plain(ata: Ata, *command: str, stdin: str = "") -> subprocess.CompletedProce
 
 
 def test_bytes_and_the_exit_code_pass_through(broker: StandIn, signed_in: Ata) -> None:
-    script = "cat; printf %s ${#GITHUB_TOKEN}; echo oops >&2; exit 7"
-    done = plain(signed_in, "sh", "-c", script, stdin="not json\nat all")
+    script = "cat; printf 'no json, %s' ${#GITHUB_TOKEN}; echo oops >&2; exit 7"
+    ping = '{"jsonrpc":"2.0","id":1,"method":"ping"}'
+    done = plain(signed_in, "sh", "-c", script, stdin=f"{ping}\n{ping}")
     assert done.returncode == 7
-    assert done.stdout == f"not json\nat all{len(TOKEN)}"
+    assert done.stdout == f"{ping}\n{ping}\nno json, {len(TOKEN)}"
     assert done.stderr == "oops\n"
 
 

@@ -1,0 +1,233 @@
+"""An agent that was taken over writes its calls so that `ata mcp run` might not see them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.ata.ata_process import Ata
+from tests.ata.portal_stand_in import Reply, StandIn
+from tests.support.stack import eventually
+
+MANIFEST: Final = {
+    "kind": "mcp",
+    "name": "repo-reader",
+    "connections": [{"connection": "github", "scopes": ["repo"]}],
+    "env": {"github": "GITHUB_TOKEN"},
+    "decision": "allow",
+}
+GIVEN: Final = Reply(200, {"access_token": "gho_0123456789abcdef", "expires_in": 3600})
+FROZEN: Final = Reply(403, {"code": "frozen"})
+# Reads as the parser does that its argument names, and passes over what it cannot read.
+SERVER: Final = """
+import io, json, os, sys, threading, time
+
+reader = sys.argv[1]
+
+def lines():
+    # Universal newlines: those of the official SDK for Python, and of readline in Node.
+    for line in io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8"):
+        yield from line.split("\\u2028") if reader == "node" else [line]
+
+def first_wins(pairs):
+    return dict(reversed(pairs))
+
+OPTIONS = {"node": {"parse_int": float}, "first wins": {"object_pairs_hook": first_wins}}
+
+def tick(seconds):
+    for _ in range(seconds * 5):
+        time.sleep(0.2)
+        print('{"jsonrpc":"2.0","method":"notifications/message"}', flush=True)
+
+for line in lines():
+    try:
+        message = json.loads(line, **OPTIONS.get(reader, {}))
+    except Exception:
+        continue
+    if not isinstance(message, dict):
+        continue
+    if reader == "go":  # encoding/json matches names whatever their case
+        message = {name.lower(): value for name, value in message.items()}
+    if message.get("method") == "tick":
+        threading.Thread(target=tick, args=[60], daemon=True).start()
+    if "id" in message and "method" in message:
+        result = {"pid": os.getpid(), "method": message["method"], "params": message.get("params")}
+        print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}), flush=True)
+"""
+CALL: Final = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"delete_repo"}'
+PING: Final = '{"jsonrpc":"2.0","id":7,"method":"ping","params":{"x":"'
+WAYS: Final = {
+    "plain": ("python", CALL + "}"),
+    "in a list": ("python", f"[{CALL}}}]"),
+    "after a carriage return": ("python", "x\r" + CALL + "}"),
+    "in UTF-16": ("python", (CALL + "}").encode("utf-16")),
+    "after a byte order mark": ("python", "\N{ZERO WIDTH NO-BREAK SPACE}" + CALL + "}"),
+    "next to a long number": ("node", CALL + ',"x":' + "1" * 5000 + "}"),
+    "next to many lists": ("node", CALL + ',"x":' + "[" * 20_000 + "]" * 20_000 + "}"),
+    "next to no number": ("node", CALL + ',"x":NaN}'),
+    "between line separators in a ping": ("node", f'{PING}\u2028{CALL}}}\u2028"}}}}'),
+    "with another case": ("go", CALL.replace('"method"', '"Method"') + "}"),
+    "with two methods": ("first wins", CALL + ',"method":"ping"}'),
+    "longer than a line may be": ("node", CALL + ',"x":"' + "x" * 9_000_000 + '"}'),
+}
+
+
+class Agent:
+    """An agent at its end of the pipe."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+
+    def write(self, line: str | bytes) -> None:
+        assert self.process.stdin
+        self.process.stdin.write((line if isinstance(line, bytes) else line.encode()) + b"\n")
+        self.process.stdin.flush()
+
+    def receive(self) -> dict[str, Any]:
+        assert self.process.stdout
+        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return answer
+
+    def call(self, method: str, request: int = 1, **params: Any) -> dict[str, Any]:
+        said = {"jsonrpc": "2.0", "id": request, "method": method, "params": params}
+        self.write(json.dumps(said))
+        return self.receive()
+
+
+@pytest.fixture
+def broker(portal: StandIn) -> StandIn:
+    portal.on("GET", "/v1/manifests/mcp/repo-reader", Reply(200, MANIFEST))
+    portal.on("GET", "/v1/auth/token", GIVEN)
+    return portal
+
+
+@pytest.fixture
+def reader() -> str:
+    return "python"
+
+
+@pytest.fixture
+def agent(broker: StandIn, signed_in: Ata, tmp_path: Path, reader: str) -> Iterator[Agent]:
+    path = tmp_path / "server.py"
+    path.write_text(SERVER)
+    command = ("mcp", "run", "repo-reader", "--", sys.executable, str(path), reader)
+    process = signed_in.start(*command)
+    yield Agent(process)
+    process.kill()
+    process.communicate()
+
+
+def asked(broker: StandIn) -> int:
+    return len(broker.seen("GET", "/v1/auth/token"))
+
+
+@pytest.mark.parametrize(("reader", "line"), WAYS.values(), ids=WAYS)
+def test_a_call_is_refused_however_it_is_written(
+    agent: Agent, broker: StandIn, line: str | bytes
+) -> None:
+    assert "result" in agent.call("initialize")
+    broker.on("GET", "/v1/auth/token", FROZEN)
+    agent.write(line)
+    agent.write(PING.replace('"id":7', '"id":8') + '"}}')  # a server answers in order
+    answers = [agent.receive()]
+    while answers[-1]["id"] != 8:
+        answers.append(agent.receive())
+    results = [one["result"]["method"] for one in answers if "result" in one]
+    assert "tools/call" not in results
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "not json",
+        "7",
+        "[]",
+        "[[]]",
+        '{"jsonrpc":"2.0","id":7,"method":7}',
+        '{"jsonrpc":"2.0","id":[7],"method":"ping"}',
+        '{"jsonrpc":"2.0","id":7}',
+        '{"jsonrpc":"2.0","id":7,"method":"ping","more":1}',
+        '{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":1e999}}',
+        b'{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":"\xff"}}',
+    ],
+)
+def test_a_line_that_cannot_be_read_is_a_parse_error_and_nothing_ends(
+    agent: Agent, line: str | bytes
+) -> None:
+    opened = agent.call("initialize")["result"]
+    agent.write(line)
+    answer = agent.receive()
+    assert (answer["id"], answer["error"]["code"]) == (None, -32700)
+    assert agent.call("tools/call")["result"]["pid"] == opened["pid"]
+
+
+def test_what_can_be_read_arrives_as_it_was_meant(agent: Agent) -> None:
+    sent = {
+        "text": "é\u2028\x85\ud800 end",
+        "number": 2**70,
+        "half": 0.5,
+        "none": None,
+        "deep": [[{}]],
+    }
+    agent.call("initialize")
+    agent.write(b"\r")
+    assert agent.call("tools/call", 2, **sent)["result"]["params"] == sent
+    agent.write(json.dumps({"jsonrpc": "2.0", "id": "a", "method": "ping"}) + "\r")
+    assert agent.receive()["id"] == "a"
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "tools/call",
+        "tools/list",
+        "resources/list",
+        "resources/subscribe",
+        "prompts/get",
+        "completion/complete",
+        "tasks/result",
+        "subscriptions/listen",
+        "a/method/of/the/server",
+    ],
+)
+def test_every_request_that_may_use_the_credential_is_asked_for(
+    agent: Agent, broker: StandIn, method: str
+) -> None:
+    agent.call("initialize")
+    before = asked(broker)
+    assert "result" in agent.call(method)
+    assert asked(broker) == before + 1
+    broker.on("GET", "/v1/auth/token", FROZEN)
+    assert agent.call(method)["error"]["data"]["code"] == "frozen"
+
+
+def test_handshake_ping_progress_and_answers_pass_without_a_question(
+    agent: Agent, broker: StandIn
+) -> None:
+    agent.call("initialize")
+    before = asked(broker)
+    for method in ("initialized", "cancelled", "progress"):
+        agent.write(json.dumps({"jsonrpc": "2.0", "method": f"notifications/{method}"}))
+    agent.write('{"jsonrpc":"2.0","id":1,"result":{"roots":[]}}')
+    assert "result" in agent.call("ping")
+    assert "result" in agent.call("server/discover")
+    assert asked(broker) == before
+
+
+def test_a_server_that_goes_on_speaking_is_ended_within_seconds_of_a_refusal(
+    agent: Agent, broker: StandIn
+) -> None:
+    opened = agent.call("tick")["result"]
+    broker.on("GET", "/v1/auth/token", FROZEN)
+    gone = f"/proc/{opened['pid']}"
+    eventually(lambda: not Path(gone).exists(), "the end of the server", 30)
+    heard = agent.call("ping", 2)
+    while "method" in heard:
+        heard = agent.receive()
+    assert (heard["id"], heard["error"]["data"]["code"]) == (2, "frozen")
