@@ -282,6 +282,8 @@ def _members(data: bytes) -> dict[str, bytes]:
         members[name] = body
         if len(members) > MAX_MEMBERS:
             raise PackError(ARCHIVE_CHECK, f"it has more than {MAX_MEMBERS:,} members")
+    if len({name.partition(".")[0] for name in members if name.startswith("events/")}) > MAX_EVENTS:
+        raise PackError(ARCHIVE_CHECK, f"it has more than {MAX_EVENTS:,} events")
     if list(members)[:2] != [MANIFEST, SIGNATURE]:
         raise PackError(ARCHIVE_CHECK, f"it does not begin with {MANIFEST} and {SIGNATURE}")
     if not _is_archive_of(members, data):

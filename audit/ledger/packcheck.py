@@ -12,9 +12,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from . import assertion, keyhistory, levels, note
+from . import assertion, keyhistory, levels, note, tokens
 from . import entry as entries
 from . import pack as packs
 from . import packvalues as values
@@ -149,16 +150,17 @@ class _Told:
     def part(self, index: int, part: str) -> bytes:
         return self.pack.members.get(packs.event_name(index, part), b"")
 
+    @cached_property
     def issuer_keys(self) -> dict[str, Any]:
-        """Key sets that came in the pack."""
-        found: dict[str, Any] = {}
+        """Key sets that came in the pack, bounded."""
+        found: dict[str, list[list[Any]]] = {}
         for body in self.pack.of_kind("issuer_keys").values():
             value = _json(body)
             if isinstance(value, dict) and isinstance(value.get("keys"), list):
-                kept = found.setdefault(str(value.get("iss")), {"keys": []})
-                kept["keys"] += value["keys"]
-        return found
+                found.setdefault(str(value.get("iss")), []).append(value["keys"])
+        return {iss: {"keys": tokens.distinct_keys(sets)} for iss, sets in found.items()}
 
+    @cached_property
     def passkeys(self) -> dict[str, assertion.Passkey]:
         """The passkeys that came in the pack."""
         try:
@@ -230,7 +232,7 @@ def _check_event(told: _Told, index: int, roots: Roots) -> EventReport:
     human = levels.human(event, told.bodies, trusted, roots.passkeys)
     claimed = None
     if any(one.state == "unknown" for one in judged):
-        own = levels.human(event, told.bodies, told.issuer_keys(), told.passkeys())
+        own = levels.human(event, told.bodies, told.issuer_keys, told.passkeys)
         claimed = own if own.code > human.code else None
     said, claim = words.said(event, judged, human), _claim(event, judged, told.pack)
     return EventReport(index, str(event["id"]), said, tuple(checks), human, log, claimed, claim)

@@ -25,6 +25,7 @@ from tests.packs.bending import BENDS, FORGED, members_of, resigned
 from tests.packs.outside import timed, witnessed
 from tests.packs.renamed import UNFIT, trusting
 from tests.packs.test_a_forged_approval_stays_asserted import FORGERIES, signed_anew
+from tests.packs.test_a_hostile_pack_is_checked_in_bounds import checked, hostile, too_many
 from tests.packs.test_a_pack_carries_the_certificate import erase_ben
 from tests.packs.test_a_pack_in_another_form_is_refused import CHANGES, zipped
 from tests.support import authority
@@ -179,6 +180,14 @@ def test_a_good_pack_is_verified_and_read_in_plain_words(act: Act, reader: Reade
     assert page.get_by_text("Olu Operator (auth0|olu at").count() >= 1
     assert page.get_by_text("What is not proven").is_visible()
     shots(page, "verifier-good")
+
+
+def test_the_page_has_the_bounds_of_the_command_line(reader: Reader) -> None:
+    packs = {"events": too_many(), "keys": hostile(3, 200)}
+    found = reader.drops(**packs)
+    assert [told_by_page(one) for one in found] == [told(checked(one)[0]) for one in packs.values()]
+    refused = next(one for one in found[0]["checks"] if one["state"] == "failed")
+    assert refused["name"] == ARCHIVE_CHECK and "more than 1,000 events" in refused["detail"]
 
 
 def test_of_five_packs_the_tampered_one_is_named(act: Act, reader: Reader) -> None:

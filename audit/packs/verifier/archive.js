@@ -23,6 +23,9 @@ const kinds = [
 ];
 const places = ['README.txt', 'log', 'events', 'evidence', 'issuer', 'passkeys.json', 'verify.html'];
 const longest = 64 * 1024 * 1024;
+const longestManifest = 8 * 1024 * 1024;
+const mostMembers = 20_000;
+const mostEvents = 1_000;
 
 class PackRefused extends Refused {
   constructor(check, message) {
@@ -81,8 +84,12 @@ function readArchive(bytes) {
     }
     if (members.has(name)) throw wrong(`${name} is there twice`);
     members.set(name, body);
+    if (members.size > mostMembers) throw wrong('it has more than 20,000 members');
     at = start + size;
   }
+  const parts = [...members.keys()].filter((name) => name.startsWith('events/'));
+  const events = new Set(parts.map((name) => name.split('.')[0]));
+  if (events.size > mostEvents) throw wrong('it has more than 1,000 events');
   const first = [...members.keys()].slice(0, 2);
   if (first[0] !== manifestName || first[1] !== signatureName) {
     throw wrong(`it does not begin with ${manifestName} and ${signatureName}`);
@@ -128,6 +135,7 @@ function directoryOf(members, offset) {
 
 function readManifest(raw) {
   const wrong = (message) => new PackRefused('manifest', message);
+  if (raw.length > longestManifest) throw wrong('it is longer than a manifest may be');
   let manifest;
   try {
     manifest = parsed(raw, 'it');
@@ -170,7 +178,8 @@ async function compareMembers(manifest, members) {
   const held = [...members.keys()];
   const missing = named.find((name) => !members.has(name));
   if (missing) throw wrong(`${missing} is missing`);
-  const unknown = held.find((name) => !named.includes(name));
+  const known = new Set(named);
+  const unknown = held.find((name) => !known.has(name));
   if (unknown) throw wrong(`the manifest does not name ${unknown}`);
   const sorted = [...named].sort(before).join('\n');
   if (held.join('\n') !== named.join('\n') || named.join('\n') !== sorted) {

@@ -258,25 +258,29 @@ async function checkPeople(told, event, roots, report) {
   report.said = said(event, judged, report.human);
   report.claim = claimOf(event, judged, told);
   if (judged.some((one) => one.state === 'unknown')) {
-    const own = await judge(event, told.bodies, packKeys(told), packPasskeys(told));
+    told.ownKeys ??= packKeys(told);
+    told.ownPasskeys ??= packPasskeys(told);
+    const own = await judge(event, told.bodies, told.ownKeys, told.ownPasskeys);
     const claimed = humanLevel(event, own);
     if (claimed.code > report.human.code) report.claimed = claimed;
   }
 }
 
 function packKeys(told) {
-  const found = {};
+  const found = new Map();
   for (const [name, body] of told.pack.members) {
     if (kindOf(name) !== 'issuer_keys') continue;
     try {
       const value = parsed(body, 'it');
-      found[value.iss] ??= { keys: [] };
-      found[value.iss].keys.push(...value.keys);
+      if (!Array.isArray(value.keys)) continue;
+      if (!found.has(value.iss)) found.set(value.iss, []);
+      found.get(value.iss).push(value.keys);
     } catch {
       continue;
     }
   }
-  return found;
+  const sets = [...found].map(([issuer, one]) => [issuer, { keys: distinctKeys(one) }]);
+  return Object.fromEntries(sets);
 }
 
 function packPasskeys(told) {

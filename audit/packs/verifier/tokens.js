@@ -1,6 +1,10 @@
 // Issuer-signed tokens: RS256 JWTs against key sets that the verifier trusts. Expiry is no matter:
 // a token is released after it expired, and proves that the issuer signed it.
 
+const mostKeys = 50;
+const mostKeyBytes = 16 * 1024;
+const mostKeysOfAName = 4;
+
 async function claimsOf(body, issuerKeys) {
   let parts, header, claims;
   try {
@@ -12,7 +16,9 @@ async function claimsOf(body, issuerKeys) {
   }
   const keys = issuerKeys[claims.iss];
   if (!keys) throw new Refused(`no keys of the issuer '${claims.iss}' are trusted`, 'unchecked');
-  const candidates = (keys.keys ?? []).filter((key) => key?.kid === header.kid && isStrongRsa(key));
+  const candidates = (keys.keys ?? [])
+    .filter((key) => key?.kid === header.kid && isStrongRsa(key))
+    .slice(0, mostKeysOfAName);
   if (!header.kid || !candidates.length) {
     const words = `the issuer's key set has no RSA key '${header.kid}' of 2048 bits or more`;
     throw new Refused(words, 'unchecked');
@@ -22,6 +28,23 @@ async function claimsOf(body, issuerKeys) {
     if (header.alg === 'RS256' && (await signedBy(candidate, parts[2], signed))) return claims;
   }
   throw new Refused(`no key '${header.kid}' of the issuer verifies its RS256 signature`);
+}
+
+// The first keys of several key sets of an issuer, each once.
+function distinctKeys(sets) {
+  const found = new Map();
+  for (const key of sets.flat()) {
+    let spelled;
+    try {
+      spelled = canonical(key);
+    } catch {
+      continue;
+    }
+    const fits = utf8.encode(spelled).length <= mostKeyBytes;
+    if (fits && !found.has(spelled)) found.set(spelled, key);
+    if (found.size === mostKeys) break;
+  }
+  return [...found.values()];
 }
 
 function isStrongRsa(key) {

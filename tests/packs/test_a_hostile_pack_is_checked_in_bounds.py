@@ -1,0 +1,120 @@
+"""A small pack of a stranger, with many keys or many events, keeps nobody busy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from time import process_time
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+
+from audit.ledger import checkpoint, entry, pack, packcheck, proof, tokens
+from audit.ledger.canonical import canonical
+from audit.ledger.packreport import PackReport
+from audit.ledger.policy import Policy
+from audit.ledger.tokens import MOST_KEYS, TokenError, distinct_keys
+
+ISS: Final = "https://issuer.example/"
+LOG: Final = "log.example/hostile"
+SEED: Final = bytes(32)
+NOW: Final = datetime(2026, 11, 28, tzinfo=UTC)
+MODULUS: Final = (1 << 2047) + 1
+
+
+def b64(value: bytes) -> str:
+    return urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def token(name: str = "k") -> bytes:
+    """A sign-in token that no key verifies."""
+    parts = {"alg": "RS256", "kid": name}, {"iss": ISS, "sub": "olu", "iat": 1}
+    return ".".join([*(b64(json.dumps(one).encode()) for one in parts), b64(b"x" * 256)]).encode()
+
+
+def key(number: int, name: str = "k") -> dict[str, Any]:
+    modulus = (MODULUS + 2 * number).to_bytes(256, "big")
+    return {"kty": "RSA", "kid": name, "e": "AQAB", "n": b64(modulus)}
+
+
+def written(members: Mapping[str, bytes], size: int) -> bytes:
+    about = {"tree": {"size": size}, "about": {}, "words": "w", "withheld": [], "build": "b"}
+    return pack.write(members, about, {}, LOG, SEED)
+
+
+def hostile(events: int, keys: int) -> bytes:
+    """A pack whose events all name a token that all these keys might have signed."""
+    signed_in = token()
+    digest = hashlib.sha256(signed_in).hexdigest()
+    fields = {
+        "time": NOW,
+        "recorded_at": NOW,
+        "action": "skill.blocked",
+        "actor": {"iss": ISS, "sub": "olu"},
+        "evidence": [{"kind": "id_token", "digest": digest}],
+    }
+    signed = checkpoint.sign(LOG, events, bytes(32), SEED)
+    members = {"log/checkpoint": signed.encode(), f"evidence/{digest}.id_token": signed_in}
+    for index in range(events):
+        built = entry.build(fields, id=UUID(int=index + 1))
+        openings = [
+            {"path": one.path, "subject": one.subject, "salt": one.salt.hex(), "value": one.value}
+            for one in built.openings
+        ]
+        members[pack.event_name(index, "entry")] = built.entry
+        members[pack.event_name(index, "openings.json")] = canonical({"openings": openings})
+        members[pack.event_name(index, "tlog-proof")] = proof.write(index, [], signed).encode()
+    key_set = canonical({"iss": ISS, "keys": [key(number) for number in range(keys)]})
+    members[f"issuer/{hashlib.sha256(key_set).hexdigest()}.issuer_keys"] = key_set
+    return written(members, events)
+
+
+def checked(data: bytes) -> tuple[PackReport, float]:
+    """The report, and how much processor time it took in seconds."""
+    tokens.forget()
+    begun = process_time()
+    report = packcheck.check(data, packcheck.Roots(Policy((), {}, {}, "none")))
+    return report, process_time() - begun
+
+
+def test_keys_of_a_pack_are_tried_a_few_times_and_not_for_each_event() -> None:
+    plain, usual = checked(hostile(20, 1))
+    report, taken = checked(hostile(20, 500))
+    assert [one.human.code for one in report.events] == ["H0"] * 20
+    assert [one.checks for one in report.events] == [one.checks for one in plain.events]
+    assert taken < 4 * usual + 1
+
+
+def too_many() -> bytes:
+    """A pack of one event more than a pack may have, in one member each."""
+    names = [pack.event_name(index, "tlog-proof") for index in range(pack.MAX_EVENTS + 1)]
+    return written(dict.fromkeys(names, b""), 1)
+
+
+def test_a_pack_of_more_events_than_a_pack_may_have_is_refused() -> None:
+    with pytest.raises(pack.PackError, match="more than 1,000 events"):
+        pack.read(too_many())
+    members = {pack.event_name(index, "tlog-proof"): b"" for index in range(pack.MAX_EVENTS)}
+    assert len(pack.read(written(members, 1)).members) == pack.MAX_EVENTS
+
+
+def test_a_token_that_no_key_verifies_is_remembered_as_one_that_verifies() -> None:
+    tokens.forget()
+    for _ in range(3):
+        with pytest.raises(TokenError, match="verifies"):
+            tokens.claims(token(), {ISS: {"keys": [key(1)]}})
+    assert tokens._verified.cache_info().misses == 1
+
+
+def test_of_several_key_sets_the_first_distinct_keys_count() -> None:
+    sets: list[list[Any]] = [
+        [key(1), key(2)],
+        [key(2), key(3)],
+        [{"kid": "x" * 20_000}, {"kid": float("nan")}],
+    ]
+    assert distinct_keys(sets) == [key(1), key(2), key(3)]
+    assert len(distinct_keys([[key(number) for number in range(200)]])) == MOST_KEYS
