@@ -9,7 +9,16 @@ from contextlib import suppress
 
 from django.core.cache import cache
 
-from audit import compacting, erasure, evidence, remembered, scrubbing, terms, unchanged
+from audit import (
+    actions,
+    compacting,
+    erasure,
+    evidence,
+    remembered,
+    scrubbing,
+    terms,
+    unchanged,
+)
 from audit.exports import forgetting
 from audit.ledger import commitment, tokens
 from audit.models import (
@@ -19,7 +28,7 @@ from audit.models import (
     VerificationRun,
 )
 from audit.saved import forgetting as saved_views
-from audit.subjects import Known, Store, Whose, knows, register
+from audit.subjects import Known, Store, Whose, knows, register, reserves
 
 LOG = "log"
 EVIDENCE = "evidence"
@@ -28,6 +37,12 @@ DATABASE = "database"
 
 _QUARANTINED = ("row_id", "detail", "content")
 _RUN = ("requested_by", "result")
+
+
+@reserves
+def from_events(_key: str) -> Iterator[str]:
+    """What events are called."""
+    yield from actions.names()
 
 
 @knows

@@ -15,7 +15,7 @@ from audit.models import EventRow, Openings
 from audit.subjects import Whose
 
 _BATCH = 500
-_WHO = ("actor.", "on_behalf_of.")
+_WHO = frozenset({"actor.sub", "on_behalf_of.sub"})
 
 Note = Callable[[Sequence[int]], None]
 """Called with the positions of events that lost values, in the transaction in which they do."""
@@ -143,8 +143,8 @@ def _drop_naming(events: Iterable[UUID], whose: Whose) -> None:
     for opening in others.select_for_update():
         named = {p for p, (_, v) in opening.values.items() if scrubbing.holds(v, pattern)}
         kept = {path: held for path, held in opening.values.items() if path not in named}
-        # Whoever acted under another key is the same person: the verifier asks whose values are.
-        if not kept or any(path.startswith(_WHO) for path in named):
+        # One subject under two keys is the same person: the verifier asks whose values are.
+        if not kept or any(opening.values[path][1] in whose.subs for path in named & _WHO):
             opening.delete()
         elif named:
             opening.values = kept

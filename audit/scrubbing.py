@@ -40,12 +40,19 @@ def count(model: type[models.Model], fields: Sequence[str], whose: Whose) -> int
     )
 
 
-def scrub(model: type[models.Model], fields: Sequence[str], whose: Whose) -> int:
-    """Replace the person's words in every row; returns in how many."""
-    pattern, changed = whose.pattern(), 0
-    if pattern is None:
+def scrub(
+    model: type[models.Model], fields: Sequence[str], whose: Whose, *, names: bool = True
+) -> int:
+    """Replace the person's words in every row that identifies them; returns in how many.
+
+    With `names` their names and labels go too, in these rows alone.
+    """
+    identity, pattern, changed = whose.pattern(), whose.pattern(beside=names), 0
+    if identity is None or pattern is None:
         return 0
     for row in list(naming(model._default_manager.all(), fields, whose)):
+        if not any(holds(getattr(row, name), identity) for name in fields):
+            continue
         changes = {}
         for name in fields:
             value = getattr(row, name)

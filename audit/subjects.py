@@ -26,7 +26,7 @@ _SHORTEST_ID: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What one row tells of a person; `also` are other words that name them, such as an account."""
+    """What one row tells of a person; `also` are labels that they chose, such as of an account."""
 
     iss: str
     sub: str
@@ -41,14 +41,18 @@ class Whose:
 
     Attributes:
         people: identities with that key; one, or none once everything is erased.
-        words: what names them wherever it stands; found as whole words, whatever their case.
-        short: names that are too short or common to be looked for in what others wrote.
+        words: what identifies them, looked for everywhere: subject and e-mail, as whole words,
+            whatever their case; an e-mail only where no other known person has it.
+        beside: names and labels, which people choose: looked for only in a row that one of
+            `words` identifies.
+        short: what is not looked for: too short, or also of somebody or something else.
         name, email: for display, on the page of whoever asks.
     """
 
     key: str
     people: tuple[tuple[str, str], ...] = ()
     words: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     short: tuple[str, ...] = ()
     name: str = ""
     email: str = ""
@@ -65,11 +69,15 @@ class Whose:
         """Their subjects, for columns that hold no issuer."""
         return [sub for _, sub in self.people]
 
-    def pattern(self) -> re.Pattern[str] | None:
-        """Finds any of the words as a whole; None where there is none."""
+    def pattern(self, *, beside: bool = False) -> re.Pattern[str] | None:
+        """Finds any of the words as a whole; None where there is none.
+
+        With `beside` names and labels too: for a row that is known to name the person.
+        """
         if not self.words:
             return None
-        longest_first = sorted(self.words, key=len, reverse=True)
+        words = self.words + self.beside if beside else self.words
+        longest_first = sorted(words, key=len, reverse=True)
         return re.compile(
             rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE
         )
@@ -125,8 +133,10 @@ class Store:
 
 
 Directory = Callable[[str], Iterable[Known]]
+Reserved = Callable[[str], Iterable[str]]
 _STORES: dict[str, Store] = {}
 _DIRECTORIES: list[Directory] = []
+_RESERVED: list[Reserved] = []
 
 
 def register(store: Store) -> Store:
@@ -147,6 +157,13 @@ def knows(directory: Directory) -> Directory:
     return directory
 
 
+def reserves(texts: Reserved) -> Reserved:
+    """Decorator: a function that lists what names others than the person of a key, or things: no
+    name of the person that lies within one of these texts is looked for."""
+    _RESERVED.append(texts)
+    return texts
+
+
 def stores() -> list[Store]:
     """All stores, in the order in which they are erased."""
     return sorted(_STORES.values(), key=lambda store: (store.order, store.name))
@@ -155,19 +172,26 @@ def stores() -> list[Store]:
 def identify(key: str) -> Whose:
     """The person of a key, from everything that any room still holds."""
     known = [each for directory in _DIRECTORIES for each in directory(key)]
+    known = [each for each in known if not each.iss or subject_key(each.iss, each.sub) == key]
+    reserved = [text.casefold() for texts in _RESERVED for text in texts(key) if text]
+
+    def is_another(name: str) -> bool:
+        return any(name.casefold() in text for text in reserved)
+
     people = dict.fromkeys(
         (each.iss, each.sub) for each in known if subject_key(each.iss, each.sub) == key
     )
     names = dict.fromkeys(text for each in known for text in (each.name, *each.also) if text)
-    certain = dict.fromkeys(
-        text for each in known for text in (each.sub, quote(each.sub, safe=""), each.email)
-    )
-    long = [name for name in names if _is_telling(name)]
+    subs = dict.fromkeys(text for each in known for text in (each.sub, quote(each.sub, safe="")))
+    emails = dict.fromkeys(each.email for each in known if "@" in each.email)
+    certain = [*subs, *(email for email in emails if not is_another(email))]
+    beside = [name for name in names if _is_telling(name) and not is_another(name)]
     return Whose(
         key=key,
         people=tuple(people),
-        words=tuple(dict.fromkeys([w for w in certain if len(w) >= _SHORTEST_ID] + long)),
-        short=tuple(name for name in names if not _is_telling(name)),
+        words=tuple(word for word in certain if len(word) >= _SHORTEST_ID),
+        beside=tuple(beside),
+        short=tuple(text for text in (*names, *emails) if text not in {*beside, *certain}),
         name=next((each.name for each in known if each.name), ""),
         email=next((each.email for each in known if each.email), ""),
     )

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from audit import remembered, scrubbing, subjects
-from audit.subjects import MARK, Known, Repeats, Sealed, Store, Whose, knows, register
+from audit.subjects import MARK, Known, Repeats, Sealed, Store, Whose, knows, register, reserves
 from connections.inventory import kept
 from connections.models import (
     Allowance,
@@ -87,6 +87,13 @@ def from_elsewhere(key: str) -> Iterator[Known]:
     for model in (AppAccess, LogFact, ReviewItem, OwnerLetter):
         for iss, sub in subjects.identities(model, key):
             yield Known(iss, sub)
+
+
+@reserves
+def from_manifests(_key: str) -> Iterator[str]:
+    """What components and connections are called."""
+    yield from Manifest.objects.order_by().values_list("name", flat=True).distinct()
+    yield from ConnectedAccount.objects.order_by().values_list("connection", flat=True).distinct()
 
 
 def _rows(whose: Whose) -> Iterator[QuerySet[Any]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import Q
 
 from audit import scrubbing
-from audit.subjects import MARK, Store, Whose, register
+from audit.subjects import MARK, Store, Whose, register, reserves
 from enforcement.models import Asset, Finding, Scan, Watch
 
 _SCRUBBED: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
@@ -18,13 +19,20 @@ _SCRUBBED: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
 )
 
 
+@reserves
+def from_assets(_key: str) -> Iterator[str]:
+    """What components are called."""
+    yield from Asset.objects.order_by().values_list("name", flat=True).distinct()
+
+
 def _count(whose: Whose) -> int:
     return sum(scrubbing.count(model, fields, whose) for model, fields in _SCRUBBED)
 
 
 def _erase(whose: Whose) -> int:
-    # What they wrote goes whole; where only a display name stands, the name tells whose it was.
-    names = [text for text in (whose.name, whose.email) if text]
+    # What they wrote goes whole. Where only a display name stands, it tells whose it was, unless
+    # somebody else has it too.
+    names = [text for text in (whose.name, whose.email) if text in {*whose.words, *whose.beside}]
     Asset.objects.filter(decided_sub__in=whose.subs).update(
         decided_by=MARK, decided_sub=MARK, reason=""
     )

@@ -28,6 +28,9 @@ OUT_OF_REACH: Final = {
     "gateways": "What DefenseClaw gateways hold in their own databases.",
     "witnesses": "Witnesses and time authorities: they hold hashes only, and no value.",
     "others": "Signed approvals of other people that name the person: theirs, sealed, and kept.",
+    "names": "Names and labels of the person in what others wrote, unless subject or e-mail of the "
+    "person is in the same row or the name alone says who held or dismissed something. People "
+    "choose them, also to be like others.",
     "memory": "Main memory, swap and core dumps: what was freed there and not yet used again.",
     "clear": "What entries say in clear: opaque ids, names of components and agents, public keys.",
     "wal": "The write-ahead log and replicas of PostgreSQL, until they are recycled.",

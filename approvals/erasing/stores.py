@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from approvals import idempotency, steps
+from approvals import idempotency, intent, registry, steps
 from approvals.intent import digest
 from approvals.models import (
     Approval,
@@ -25,10 +25,11 @@ from approvals.models import (
     PolicyVersion,
 )
 from approvals.policy import versions
+from approvals.policy.document import SCHEMA
 from audit import remembered, scrubbing, subjects
 from audit.actor import Actor
 from audit.ledger.commitment import subject_key
-from audit.subjects import MARK, Known, Repeats, Sealed, Store, Whose, knows, register
+from audit.subjects import MARK, Known, Repeats, Sealed, Store, Whose, knows, register, reserves
 
 NAME = "Erased person"
 _APPROVAL = (
@@ -41,7 +42,7 @@ _SCRUBBED: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (Effect, _EFFECT),
     (Ask, ("detail", "answers")),
     (Notice, ("detail",)),
-    (PolicyVersion, ("document", "author")),
+    (PolicyVersion, ("author",)),
     (LegalHold, ("matter", "reason", "placed_by", "placed_name", "lifted_by")),
 )
 _PERSON = ("sub", "name", "email", "roles", "listed_as")
@@ -65,12 +66,23 @@ def from_requests(key: str) -> Iterator[Known]:
             yield Known(iss, sub)
 
 
+@reserves
+def from_registry(key: str) -> Iterator[str]:
+    """What others, decisions and documents are called."""
+    yield from registry.names()
+    yield from (intent.SCHEMA, SCHEMA)
+    for person in Person.objects.iterator():
+        if subject_key(person.iss, person.sub) != key:
+            yield from (person.name, person.email, person.sub)
+
+
 def _requested(whose: Whose) -> QuerySet[Approval]:
     return Approval.objects.filter(whose.of("requester_iss", "requester_sub"))
 
 
 def _count_requests(whose: Whose) -> int:
     named = sum(scrubbing.count(model, fields, whose) for model, fields in _SCRUBBED[1:])
+    named += scrubbing.count(PolicyVersion, ("document",), whose)
     naming = scrubbing.naming(Approval.objects.all(), _APPROVAL, whose).values("pk")
     return (
         named
@@ -100,6 +112,8 @@ def _erase_requests(whose: Whose) -> int:
     Effect.objects.filter(operation__in=[a.operation for a in own]).update(detail="")
     gone, _ = LegalHold.objects.filter(subject=whose.key).exclude(lifted_at=None).delete()
     scrubbed = sum(scrubbing.scrub(m, fields, whose) for m, fields in _SCRUBBED)
+    # Identities alone: a name could be a word of the policy.
+    scrubbed += scrubbing.scrub(PolicyVersion, ("document",), whose, names=False)
     steps.reseal(whole)
     return len(own) + gone + scrubbed
 
@@ -171,7 +185,14 @@ register(
         30,
         _count_requests,
         _erase_requests,
-        [f"approvals.{model.__name__}.{name}" for model, fields in _SCRUBBED for name in fields],
+        [
+            *(
+                f"approvals.{model.__name__}.{name}"
+                for model, fields in _SCRUBBED
+                for name in fields
+            ),
+            "approvals.PolicyVersion.document",
+        ],
         _policies,
         _authors,
     )

@@ -93,6 +93,8 @@ def person(request: HttpRequest, subject: str) -> HttpResponse:
         "name": whose.name or whose.email or next(iter(whose.subs), ""),
         "more": [text for text in (whose.email, *whose.subs) if text],
         "stores": [{"label": label, "count": count} for label, count in rows if count],
+        "words": whose.words,
+        "beside": whose.beside,
         "short": whose.short,
         "left": certificate.out_of_reach().values(),
         "holds": holds.in_force(subject),

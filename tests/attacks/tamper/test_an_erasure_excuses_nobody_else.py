@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db
 ISS = "https://issuer.example/"
 MIA = Actor(iss=ISS, sub="auth0|canary-mia", name="Mia Canary-Member", email="mia@acme.example")
 OLU = Actor(iss=ISS, sub="auth0|olu", name="Olu Operator", email="olu@acme.example")
-SPRING = "Spring of Mia Canary-Member"
+SPRING = f"Spring of {MIA.email}"  # a name alone is no identity and would stay
 OPERATION = "op-erase-mia"
 
 

@@ -1,0 +1,128 @@
+"""A person who is called like somebody else, or names an account so, takes no one else's values
+along when they are erased."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.urls import reverse
+
+from approvals import clock
+from approvals.intent import digest
+from approvals.models import Person, PolicyVersion
+from approvals.policy import versions
+from approvals.policy.document import DEFAULT
+from audit import erasure, scrubbing, subjects
+from audit.actor import Subject, Target
+from audit.load import load
+from audit.record import record
+from connections.models import ConnectedAccount, Freeze
+from tests.approvals.people_of import acting
+from tests.audit.browsing import browser_of, text_of
+from tests.connections.campaign import connected
+from tests.connections.decided import person
+from tests.connections.visitor import know, subject
+
+pytestmark = pytest.mark.django_db
+
+
+def mia() -> Subject:
+    return Subject(settings.ENV.issuer, subject("member1"))
+
+
+def labelled(label: str) -> None:
+    """The member's own account, with a label as its form takes it."""
+    ConnectedAccount.objects.filter(pk=connected("member1").pk).update(label=label)
+
+
+def erase_values() -> None:
+    while erasure.erase_some(subjects.identify(mia().key), lambda _: None, placed_only=False):
+        pass
+
+
+def suspended(owner: Subject) -> Any:
+    """What the operator did, which names somebody."""
+    return record(
+        person("operator"),
+        "skill.blocked",
+        target=Target("skill", "pdf-exfil"),
+        reason="it steals",
+        private={
+            "intent": '{"schema":"ata.intent.v1","verb":"skill.block"}',
+            "owner": {"iss": owner.iss, "sub": owner.sub, "name": "Mia Member"},
+        },
+    )
+
+
+@pytest.mark.parametrize("label", ["Olu Operator", "ata.intent.v1", "skill.block", "it steals"])
+def test_what_others_did_outlives_a_member_who_chose_a_label(label: str) -> None:
+    know("operator", "member1")
+    labelled(label)
+    event = suspended(Subject(settings.ENV.issuer, subject("member2")))
+    before = load(event.id)
+    erase_values()
+    assert load(event.id) == before
+
+
+def test_a_value_that_identifies_the_person_goes_and_what_stands_beside_it_stays() -> None:
+    know("operator", "member1")
+    labelled("Olu Operator")
+    event = suspended(mia())
+    before = load(event.id)
+    erase_values()
+    after = load(event.id)
+    assert subject("member1") not in str(after) and subject("member1") in str(before)
+    for part in ("actor", "target", "reason"):
+        assert after[part] == before[part], part
+
+
+def test_an_e_mail_that_somebody_else_has_is_not_looked_for() -> None:
+    know("operator", "member1")
+    Person.objects.filter(sub=subject("member1")).update(email="operator@acme.example")
+    event = suspended(Subject(settings.ENV.issuer, subject("member2")))
+    before = load(event.id)
+    erase_values()
+    assert load(event.id) == before
+
+
+@pytest.mark.parametrize("label", ["ata.policy.v2", "keep_hold", "findings-ask"])
+def test_the_policy_in_force_outlives_the_erasure_of_a_member(label: str) -> None:
+    know("operator", "member1")
+    labelled(label)
+    document = {**DEFAULT, "number": 1}
+    PolicyVersion.objects.create(
+        digest=digest(document), document=document, created=clock.now(), author={}
+    )
+    assert not versions.in_force().broken
+    whose = subjects.identify(mia().key)
+    next(s for s in subjects.stores() if s.name == "requests").erase(whose)
+    versions.forget()
+    assert not versions.in_force().broken
+
+
+def test_a_name_goes_from_rows_that_identify_the_person_and_from_no_other() -> None:
+    know("member1")
+    now = clock.now()
+    for name, by in (("theirs", mia().sub), ("anothers", "auth0|another")):
+        Freeze.objects.create(kind="agent", name=name, by=by, by_name="Mia Member", since=now)
+    scrubbing.scrub(Freeze, ("reason", "by", "by_name"), subjects.identify(mia().key))
+    left = dict(Freeze.objects.values_list("name", "by_name"))
+    assert left == {"theirs": subjects.MARK, "anothers": "Mia Member"}
+
+
+def test_who_decides_is_shown_what_is_looked_for_where() -> None:
+    know("operator", "member1")
+    labelled("Olu Operator")
+    whose = subjects.identify(mia().key)
+    assert subject("member1") in whose.words and "Mia Member" not in whose.words
+    assert "Mia Member" in whose.beside and "Olu Operator" in whose.short
+    amir = acting("admin", "admin")
+    page = text_of(browser_of(amir).get(reverse("erasure-person", args=[mia().key])))
+    everywhere, beside, nowhere = (
+        page.index(words)
+        for words in ("Looked for everywhere", "Looked for only in rows", "Not looked for")
+    )
+    assert everywhere < page.index(mia().sub, everywhere) < beside
+    assert beside < page.index("Mia Member", beside) < nowhere < page.index("Olu Operator")
