@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -16,7 +17,20 @@ type Differs = Callable[[dict[str, Any]], str]
 
 LEVELS: Final = frozenset({"human", "log"})
 """Columns that the entries alone do not tell: they rest on evidence and on witnesses."""
-_MASKED: Final = "[masked: "
+_MASK: Final = re.compile(r"\[masked: [^\]\n]{1,60}\]")
+_MASKED_IN: Final = "data"
+"""The only member in which a file masks what looks like a secret."""
+_COMMITTED: Final = frozenset(
+    {
+        *(
+            f"{who}.{value}"
+            for who in ("actor", "on_behalf_of")
+            for value in ("sub", "name", "email")
+        ),
+        *("target.name", "reason", "changes"),
+    }
+)
+"""Values that an erasure can take away, beside the members of `data`."""
 
 
 class Unreadable(ValueError):
@@ -40,15 +54,27 @@ def read(format: str, file: bytes) -> Iterator[tuple[int, Differs]]:
 
 def _ndjson(file: bytes) -> Iterator[tuple[int, Differs]]:
     for raw in file.splitlines():
-        row = json.loads(raw)
+        row = _once(raw)
         yield int(row["index"]), _by_member(row)
 
 
 def _ocsf(file: bytes) -> Iterator[tuple[int, Differs]]:
     for raw in file.splitlines():
-        row = json.loads(raw)
+        row = _once(raw)
         whole = row["unmapped"]["ata"]
         yield int(whole["index"]), _by_schema(row, ocsf.of(whole), _by_member(whole))
+
+
+def _once(raw: bytes) -> Any:
+    """What a line says, if every reader of it reads the same: no member stands twice."""
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ValueError("a member stands twice in a row")
+        return found
+
+    return json.loads(raw, object_pairs_hook=members)
 
 
 def _by_schema(row: dict[str, Any], said: dict[str, Any], whole: Differs) -> Differs:
@@ -60,32 +86,60 @@ def _by_schema(row: dict[str, Any], said: dict[str, Any], whole: Differs) -> Dif
 def _by_member(row: dict[str, Any]) -> Differs:
     def differs(event: dict[str, Any]) -> str:
         for name in sorted(event.keys() | row.keys()):
-            if name not in LEVELS and not _same(event.get(name), row.get(name)):
+            if name not in LEVELS and not _same(event.get(name), row.get(name), name):
                 return name
         return ""
 
     return differs
 
 
-def _same(entry: Any, row: Any) -> bool:
+def _same(entry: Any, row: Any, at: str) -> bool:
     """Whether a row says what its entry says, as far as the entry's values are open.
 
     What is masked in the row looked like a secret; what is hidden here was erased or withheld; of
     a text that the row cuts it has the digest.
     """
-    if entry == row or entry == entries.ERASED or row == entries.ERASED:
+    if entry in (row, entries.ERASED) or (row == entries.ERASED and _erasable(at)):
         return True
     if isinstance(entry, Mapping) and isinstance(row, Mapping):
-        return entry.keys() == row.keys() and all(_same(entry[k], row[k]) for k in entry)
+        return entry.keys() == row.keys() and all(
+            _same(entry[key], row[key], f"{at}.{key}") for key in entry
+        )
     if isinstance(entry, list) and isinstance(row, list):
-        return len(entry) == len(row) and all(map(_same, entry, row))
+        return len(entry) == len(row) and all(
+            _same(ours, theirs, f"{at}[]") for ours, theirs in zip(entry, row, strict=True)
+        )
     if not isinstance(entry, str) or not isinstance(row, str):
         return False
-    return _MASKED in row or cut.is_cut_of(row, entry)
+    masked = at.partition(".")[0] == _MASKED_IN and _is_masked(row, entry)
+    return masked or cut.is_cut_of(row, entry)
+
+
+def _erasable(at: str) -> bool:
+    whole, _, member = at.partition(".")
+    return at in _COMMITTED or (whole == "data" and bool(member))
+
+
+def _is_masked(row: str, entry: str) -> bool:
+    """Whether a text is the entry's with parts of it masked: what stands between is the entry's."""
+    first, *others = _MASK.split(row)
+    if not others or not entry.startswith(first):
+        return False
+    *between, last = others
+    at = len(first)
+    for part in between:
+        if (found := entry.find(part, at)) < 0:
+            return False
+        at = found + len(part)
+    return len(entry) - len(last) >= at and entry.endswith(last)
 
 
 def _csv(file: bytes) -> Iterator[tuple[int, Differs]]:
-    for row in csv.DictReader(io.StringIO(file.decode(), newline="")):
+    reader = csv.DictReader(io.StringIO(file.decode(), newline=""))
+    columns = list(reader.fieldnames or ())
+    if len(columns) != len(set(columns)):
+        raise ValueError("a column stands twice")
+    for row in reader:
         if row.keys() - {"sentence"} != rows.COLUMNS.keys():
             raise ValueError("a row has other columns than this format")
         yield int(row["index"]), _by_column(row)
@@ -97,21 +151,24 @@ def _by_column(row: dict[str, str]) -> Differs:
             if name in LEVELS:
                 continue
             said = "" if (cell := rows.safe_cell(read(event))) is None else str(cell)
-            hidden = rows.ERASED in (said, row[name]) or '"erased":true' in said
-            changed = _MASKED in row[name] or cut.MARK in row[name]
-            if hidden or changed or _says(said, row[name]):
-                continue
-            return name
+            if not _cell_says(name, said, row[name]):
+                return name
         return ""
 
     return differs
 
 
-def _says(said: str, cell: str) -> bool:
-    """Whether a cell is that text or, in a file of before, the same members in another order."""
-    if said == cell or not said.startswith(("{", "[")):
-        return said == cell
+_ERASABLE_CELLS: Final = frozenset(path.replace(".", "_") for path in _COMMITTED)
+
+
+def _cell_says(name: str, said: str, cell: str) -> bool:
+    if rows.ERASED in (said, cell) and name in _ERASABLE_CELLS:
+        return True
+    if said == cell or cut.is_cut_of(cell, said):
+        return True
+    if not said.startswith(("{", "[")) or not cell.startswith(("{", "[")):
+        return False
     try:
-        return bool(json.loads(said) == json.loads(cell))
+        return _same(json.loads(said), _once(cell.encode()), name)
     except ValueError:
         return False

@@ -1,0 +1,117 @@
+"""Rows of an export that were altered are found: a doubled column or member, a mask in a cell."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from base64 import b64encode
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from audit.ledger import checkpoint, entriesfile, entry, exportcheck, merkle, note, rows
+from audit.ledger.canonical import canonical
+from audit.ledger.compact import CompactRange
+
+ORIGIN, SEED = "ledger.example/test", bytes(range(32))
+VKEY = note.vkey(ORIGIN, note.public_key(SEED))
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
+
+
+def built(n: int) -> entry.Built:
+    return entry.build(
+        {
+            "time": NOW, "recorded_at": NOW, "action": "skill.blocked", "outcome": "denied",
+            "actor": {"iss": "https://i/", "sub": "olu", "name": "Olu", "email": "o@x", "roles": []},
+            "target": {"kind": "skill", "name": "pdf-exfil"}, "reason": "it steals",
+            "data": {"verb": "skill.block", "token": "kept", "approved_by": "nobody"},
+        },
+        id=UUID(int=n + 1),
+    )  # fmt: skip
+
+
+BUILT = [built(n) for n in range(3)]
+TREE = CompactRange()
+for _one in BUILT:
+    TREE.append(merkle.leaf_hash(_one.entry))
+SIGNED = checkpoint.sign(ORIGIN, 3, TREE.root(), SEED)
+ENTRIES = [entriesfile.header(ORIGIN, 3, SIGNED)] + [
+    entriesfile.line(n, one.entry, one.openings, ()) for n, one in enumerate(BUILT)
+]
+
+
+def verified(file: bytes, format: str = "csv") -> exportcheck.ExportReport:
+    manifest = {
+        "schema": exportcheck.SCHEMA, "filter": {"words": "all", "params": {}},
+        "only_events_of": None,
+        "format": format, "range": {"first_index": 0, "end_index": 3}, "rows": 3,
+        "tree": {"size": 3, "root": b64encode(TREE.root()).decode(), "checkpoint": SIGNED},
+        "file": {"sha256": hashlib.sha256(file).hexdigest()}, "exporter": {"iss": "https://i/"},
+    }  # fmt: skip
+    manifest["signed"] = note.sign(exportcheck.statement(manifest), ORIGIN, SEED)
+    return exportcheck.check(manifest, file, ENTRIES, [VKEY])
+
+
+def honest() -> tuple[list[str], list[list[str]]]:
+    events = [one.event() | {"index": n} for n, one in enumerate(BUILT)]
+    header = list(rows.COLUMNS)
+    return header, [
+        ["" if (c := rows.safe_cell(read(e))) is None else str(c) for read in rows.COLUMNS.values()]
+        for e in events
+    ]
+
+
+def as_csv(header: list[str], lines: list[list[str]]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out).writerows([header, *lines])
+    return out.getvalue().encode()
+
+
+def test_the_honest_file_is_verified() -> None:
+    report = verified(as_csv(*honest()))
+    assert report.ok, report.steps
+
+
+def test_a_second_column_of_one_name_hides_no_forgery() -> None:
+    """The first `action`, `outcome` and `actor_name`, which people see, are forged."""
+    header, lines = honest()
+    forged = {
+        "action": "skill.allowed",
+        "outcome": "success",
+        "actor_name": "Mia Member",
+        "reason": "fine",
+    }
+    at = [header.index(name) for name in forged]
+    header = header + list(forged)
+    lines = [
+        [forged.get(header[i], cell) if i in at else cell for i, cell in enumerate(line)]
+        + [line[i] for i in at]
+        for line in lines
+    ]
+    assert not verified(as_csv(header, lines)).ok
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("action", "skill.allowed [masked: 3]"),
+        ("reason", "The CISO approved it. [masked: 3]"),
+        ("actor_sub", "mia [masked: 1]"),
+        ("data", '{"approved_by":"the CISO","token":"[masked: x]","verb":"skill.allow"}'),
+    ],
+)
+def test_a_mask_in_a_cell_hides_no_other_change_of_it(column: str, cell: str) -> None:
+    header, lines = honest()
+    lines[1][header.index(column)] = cell
+    assert not verified(as_csv(header, lines)).ok
+
+
+def test_a_member_that_stands_twice_hides_no_forgery() -> None:
+    events = [one.event() | {"index": n} for n, one in enumerate(BUILT)]
+    texts = [canonical(event) for event in events]
+    texts[1] = b'{"action":"skill.allowed","outcome":"success",' + texts[1][1:]
+    json.loads(texts[1])
+    assert not verified(b"\n".join(texts) + b"\n", "ndjson").ok
