@@ -236,16 +236,23 @@ def _suspend(ctx: CommitContext) -> Committed:
 
 
 def may_be_suspended(actor: Actor, account: ConnectedAccount) -> bool:
-    """Whether a suspension by this person restricts an account: one that works, or that its owner
-    alone suspended, who could resume it, or that is gone at Auth0 and may come back."""
-    if account.state in {State.SUSPENDED, State.GONE}:
-        return not (lookup.is_owner(actor, account) or restrictions.of_others(account))
-    return account.state in {State.CONNECTED, State.NEEDS_RECONNECT}
+    """Whether a suspension by this person restricts an account: one that works, that a request
+    holds or its owner alone suspended, who could end that, or that is gone at Auth0 or about to be
+    revoked and may come back."""
+    if account.state in {State.CONNECTED, State.NEEDS_RECONNECT}:
+        return True
+    placed = [one for one in restrictions.layers(account) if one.state == State.SUSPENDED]
+    stays = [one for one in placed if not one.held_by]
+    if lookup.is_owner(actor, account):
+        return account.state == State.SUSPENDED and not stays
+    may_end = account.state in {State.SUSPENDED, State.GONE} or can_undo(account)
+    return may_end and not any(one.by != account.sub for one in stays)
 
 
 def suspend_now(account: ConnectedAccount, ctx: CommitContext) -> None:
     """Refuse an account until somebody gives it back, also one that is gone, if it comes back."""
-    lay = restrictions.lay_below if account.state == State.GONE else restrictions.lay
+    ends = account.state in {State.GONE, State.REVOCATION_PENDING}
+    lay = restrictions.lay_below if ends else restrictions.lay
     lay(account, State.SUSPENDED, reason=ctx.reason, by=ctx.actor.sub, held_by=ctx.approval)
     restrictions.keep(account)
     if not lookup.is_owner(ctx.actor, account):

@@ -104,13 +104,14 @@ class Model:
     # What people decide
 
     def suspend(self, who: str, account: Account) -> str:
-        """Restrict."""
+        """Restrict, also what only a request holds, which its end lets go."""
+        stays = [one for one in account.restrictions if not one.hold]
         if who == self.owner:
-            able = account.state == "connected"
+            able = account.state in {"connected", "suspended"} and not stays
         elif who in self.admins:
-            able = account.state == "connected" or (
-                account.state in {"suspended", "gone"} and not account.others()
-            )
+            back = account.state in {"connected", "suspended", "gone"}
+            back |= account.ending == "revoking" and self.now < account.until
+            able = back and not any(one.hand != self.owner for one in stays)
         else:
             able = False
         if able:
