@@ -25,7 +25,8 @@ def built(n: int) -> entry.Built:
     return entry.build(
         {
             "time": NOW, "recorded_at": NOW, "action": "skill.blocked", "outcome": "denied",
-            "actor": {"iss": "https://i/", "sub": "olu", "name": "Olu", "email": "o@x", "roles": []},
+            "actor": {"iss": "https://i/", "sub": "olu", "name": "Olu", "email": "o@x",
+                      "roles": []},
             "target": {"kind": "skill", "name": "pdf-exfil"}, "reason": "it steals",
             "data": {"verb": "skill.block", "token": "kept", "approved_by": "nobody"},
         },
