@@ -32,7 +32,7 @@ def _count(whose: Whose) -> int:
 def _erase(whose: Whose) -> int:
     # What they wrote goes whole. Where only a display name stands, it tells whose it was, unless
     # somebody else has it too.
-    names = [text for text in (whose.name, whose.email) if text in {*whose.words, *whose.beside}]
+    names = {whose.name, whose.email} & {*whose.words, *whose.beside}
     Asset.objects.filter(decided_sub__in=whose.subs).update(
         decided_by=MARK, decided_sub=MARK, reason=""
     )

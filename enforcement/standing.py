@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from approvals import clock
 from approvals.models import Approval, Status
@@ -149,14 +149,12 @@ def waiting_block(kind: str, name: str, instance: str = "") -> Approval | None:
 
 def _holds_are_settled(ctx: CommitContext) -> None:
     """Older requests no longer hold this: somebody decided."""
-    held = Approval.objects.filter(
-        target_kind=ctx.target.kind, target_name=ctx.target.name, held=True
-    )
-    if ctx.target.instance:
-        held = held.filter(target_instance=ctx.target.instance)
-    else:
-        held = held.exclude(target_instance__in=instances.fleet().apart_from(""))
-    held.update(held=False)
+    scope = Q(target_instance=ctx.target.instance)
+    if not ctx.target.instance:
+        scope = ~Q(target_instance__in=instances.fleet().apart_from(""))
+    Approval.objects.filter(
+        scope, target_kind=ctx.target.kind, target_name=ctx.target.name, held=True
+    ).update(held=False)
 
 
 def _name(ctx: CommitContext) -> str:

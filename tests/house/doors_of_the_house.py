@@ -492,7 +492,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     ),
     "enforcement.asking": ("Scan", "which scan asked"),
     "enforcement.dispositions": ("instance", "commits of the verbs alert.*"),
-    "enforcement.erasing": ("Asset Finding", "takes an erased person out of who decided"),
+    "enforcement.erasing": ("Asset Finding instance", "takes an erased person out of who decided"),
     "enforcement.intake": ("Finding Scan instance", "scans and findings that arrived"),
     "enforcement.source": ("sql", "reads a gateway's database"),
     "enforcement.standing": ("Approval Asset instance", "commits of hold, release, block, allow …"),

@@ -185,8 +185,8 @@ class World:
         assert usable == (account.state == "connected")
         if self.freezing.stops() or not usable:
             return False
-        asleep, by_owner = account.asleep(self.time.at), self.model.wake_by_owner
-        expected = self.model.wake("broker", account) if asleep else "done"
+        sleeps, by_owner = account.asleep(self.time.at), self.model.wake_by_owner
+        expected = self.model.wake("broker", account) if sleeps else "done"
         try:
             setting = waking.check_hours(self.service)
             sleeping = waking.asleep(self.service, setting, [row])
