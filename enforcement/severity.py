@@ -59,7 +59,8 @@ def check_target(target: Target, params: Mapping[str, Any]) -> None:
     Raises:
         Refused: `bad_target`, `gateways_unreadable`, `unknown_instance`, `unknown_finding`.
     """
-    if not target.name.isprintable() or target.name != target.name.strip():
+    unlike = not target.name.isprintable() or target.name != target.name.strip()
+    if unlike and not _was_reported(target):
         raise Refused(
             "bad_target",
             "The name holds a character that no skill, server, plugin or tool has.",
@@ -85,6 +86,14 @@ def check_target(target: Target, params: Mapping[str, Any]) -> None:
                 "There is no such finding about this target.",
                 pointer="/params/finding_id",
             )
+
+
+def _was_reported(target: Target) -> bool:
+    """Whether a gateway named it so: who makes a skill chooses any name that a folder can have."""
+    return any(
+        model.objects.filter(kind=target.kind, name=target.name).exists()
+        for model in (Scan, Finding)
+    )
 
 
 def of_tightening(target: Target, params: Mapping[str, Any]) -> str:

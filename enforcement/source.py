@@ -14,12 +14,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 from audit.importing import severities
 from audit.ledger.vocabulary import gravest
 from enforcement.kinds import SCANNED
 
+_LONGEST_ID: Final = 100
 _GO_DRIVER = re.compile(
     r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d+)? ?(Z|[+-]\d\d:?\d\d)?( UTC)?"
 )
@@ -103,11 +105,18 @@ def opened(path: Path) -> Iterator[Source]:
             sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=2.0)
         ) as connection:
             connection.row_factory = sqlite3.Row
+            connection.text_factory = _text
             connection.execute("PRAGMA query_only=ON")
             connection.execute("BEGIN")  # one look sees one state
             yield Source(connection)
     except sqlite3.Error as error:
         raise SourceUnreadable(f"its audit database cannot be read: {error}") from error
+
+
+def _text(raw: bytes) -> str:
+    """A text as it can be kept: SQLite keeps any bytes in a text, and whoever names a folder or
+    writes a finding chooses them. What is no character is written out, as `\\xff`."""
+    return raw.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
 
 
 def _count(value: object) -> int:
@@ -147,7 +156,7 @@ class Source:
         row = self._db.execute(
             "SELECT rowid, id FROM scan_results ORDER BY rowid DESC LIMIT 1"
         ).fetchone()
-        return Position(row["rowid"], str(row["id"])) if row else Position()
+        return Position(row["rowid"], str(row["id"])[:_LONGEST_ID]) if row else Position()
 
     def still_has(self, position: Position) -> bool:
         """Whether the row at `position` is the one that was read; False after a purge."""
@@ -156,7 +165,7 @@ class Source:
         row = self._db.execute(
             "SELECT id FROM scan_results WHERE rowid = ?", (position.rowid,)
         ).fetchone()
-        return row is not None and str(row["id"]) == position.scan
+        return row is not None and str(row["id"])[:_LONGEST_ID] == position.scan
 
     def after(self, position: Position, now: datetime, limit: int = 200) -> list[SourceScan]:
         """Scans behind `position` in the order they were stored."""
@@ -183,7 +192,7 @@ class Source:
         worst = severity_of(row["max_severity"]) if expected or found else "INFO"
         return SourceScan(
             rowid=row["rowid"],
-            id=str(row["id"])[:100],
+            id=str(row["id"])[:_LONGEST_ID],
             scanner=str(row["scanner"])[:60],
             kind=kind,
             name=name,

@@ -125,8 +125,10 @@ def _read_from(source: Source, name: str, watch: Watch, now: datetime) -> int:
         position = Position()
         _moved(watch, position)
     new = 0
-    for found in source.after(position, now, 200 if known_until is None else 100_000):
-        if not found.complete and -_CLOCKS_DIFFER < now - found.at < _UNFINISHED_SCAN:
+    scans = source.after(position, now, 200 if known_until is None else 100_000)
+    for found in scans:
+        being_written = not found.complete and -_CLOCKS_DIFFER < now - found.at < _UNFINISHED_SCAN
+        if being_written and found is scans[-1]:  # none holds up those behind it
             break
         old = known_until is not None and found.at <= known_until
         with transaction.atomic(durable=True):
