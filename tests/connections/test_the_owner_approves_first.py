@@ -205,6 +205,6 @@ def test_two_requests_about_what_is_gone_do_not_keep_each_other_from_ending(db: 
     first = perform(AMIR, "agent.unfreeze", target).approval
     second = perform(anya, "agent.unfreeze", target).approval
     assert first is not None and second is not None
-    answer(first, AMIR)
+    answer(first, anya)
     second.refresh_from_db()
     assert (first.outcome, second.outcome_code) == (Outcome.APPROVED, "overtaken")

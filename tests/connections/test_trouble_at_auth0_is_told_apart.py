@@ -48,7 +48,7 @@ def test_a_grant_that_ended_at_the_provider_needs_a_reconnect(
     milos.refresh_from_db()
     assert (milos.state, milos.failures) == (State.NEEDS_RECONNECT, 1)
     assert EventRow.objects.get(action="token.refused").sentence.endswith(
-        "for Milo Member: it has to be connected again"
+        "for Milo Member: it had to be connected again"
     )
 
 

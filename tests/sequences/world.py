@@ -97,7 +97,9 @@ class World:
 
     def _likely(self) -> list[tuple[Callable[[], bool], int]]:
         waits = any(model.requests for model in self.models)
-        sleeps = any(one.asleep(self.time.at) for one in self.model.accounts.values())
+        accounts = self.model.accounts.values()
+        sleeps = any(one.asleep(self.time.at) for one in accounts)
+        gone = any(one.state == "gone" for one in accounts)
         return [
             (self._decides, 20),
             (self.answers, 12 * waits),
@@ -106,7 +108,7 @@ class World:
             (self.applications.compares, 3),
             (self._connects_again, 2),
             (self._appears, 1),
-            (self._reads, 2),
+            (self._reads, 6 if gone else 2),
             (self._compares, 4 if self.stale else 0),
             (self._broker, 9 if sleeps else 3),
             (self._sleeps, 0 if waits else 3),
@@ -120,7 +122,7 @@ class World:
         account = self._any()
         who = self.somebody(owner=4)
         sensible = ["suspend", "suspend", "revoke"] if account.state == "connected" else ["resume"]
-        if account.state == "gone":
+        if account.state == "gone" and self.choose.random() < 0.5:
             who, sensible = self.choose.choice(ADMINS), ["suspend", "suspend", "revoke"]
         verb = self.choose.choice(["suspend", "resume", "revoke", *sensible * 2])
         if account.asleep(self.time.at) and self.choose.random() < 0.3:
