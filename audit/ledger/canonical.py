@@ -7,6 +7,7 @@ everything else goes to `rfc8785`. A property test holds the two equal.
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any, Final
 
@@ -39,6 +40,24 @@ def canonical(value: Any) -> bytes:
             NaN or infinity, a lone surrogate, nesting deeper than 64, or a type JSON lacks.
     """
     return encode(value, simple=scan(value))
+
+
+def parsed(text: bytes | str) -> Any:
+    """What a JSON text says, if every reader of it reads the same: no member stands twice.
+
+    A signature over the canonical form of what was read says nothing of the other member.
+
+    Raises:
+        ValueError, RecursionError: it cannot be read, or a member stands twice.
+    """
+    return json.loads(text, object_pairs_hook=_members)
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a member stands twice")
+    return found
 
 
 def encode(value: Any, *, simple: bool) -> bytes:

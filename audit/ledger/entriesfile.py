@@ -12,14 +12,13 @@ opening fits its commitment.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from . import checkpoint as checkpoints
 from . import merkle
-from .canonical import canonical
+from .canonical import canonical, parsed
 from .checkpoint import Checkpoint
 from .commitment import Opening
 from .compact import CompactRange
@@ -156,7 +155,7 @@ def _kept(raw: bytes, index: int) -> Kept:
 
 def _document(raw: bytes, index: int | None) -> dict[str, Any]:
     try:
-        document = json.loads(raw)
+        document = parsed(raw)
     except (ValueError, RecursionError) as error:
         raise EntriesError(f"cannot be read: {error}", index) from error
     if not isinstance(document, dict):

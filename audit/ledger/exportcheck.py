@@ -7,7 +7,6 @@ run again by `EventQuery.matches`, without a database, and every row is compared
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,7 +14,7 @@ from typing import Any, Final
 from . import checkpoint as checkpoints
 from . import entry as entries
 from . import exportrows, keyhistory, note
-from .canonical import EntryError, canonical
+from .canonical import EntryError, canonical, parsed
 from .entriesfile import EntriesError, EntriesFile, Kept
 from .erasures import Account
 from .exportmatch import Wanted
@@ -97,7 +96,7 @@ def read_manifest(text: bytes) -> dict[str, Any]:
         ManifestError: it is none.
     """
     try:
-        manifest = json.loads(text)
+        manifest = parsed(text)
     except (ValueError, RecursionError):
         manifest = None
     if not isinstance(manifest, dict) or manifest.get("schema") not in SCHEMAS:

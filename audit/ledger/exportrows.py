@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from . import cut, ocsf, rows
 from . import entry as entries
+from .canonical import parsed
 
 type Differs = Callable[[dict[str, Any]], str]
 """Tells the first member in which a row differs from an event; empty where it does not."""
@@ -54,27 +55,15 @@ def read(format: str, file: bytes) -> Iterator[tuple[int, Differs]]:
 
 def _ndjson(file: bytes) -> Iterator[tuple[int, Differs]]:
     for raw in file.splitlines():
-        row = _once(raw)
+        row = parsed(raw)
         yield int(row["index"]), _by_member(row)
 
 
 def _ocsf(file: bytes) -> Iterator[tuple[int, Differs]]:
     for raw in file.splitlines():
-        row = _once(raw)
+        row = parsed(raw)
         whole = row["unmapped"]["ata"]
         yield int(whole["index"]), _by_schema(row, ocsf.of(whole), _by_member(whole))
-
-
-def _once(raw: bytes) -> Any:
-    """What a line says, if every reader of it reads the same: no member stands twice."""
-
-    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError("a member stands twice in a row")
-        return found
-
-    return json.loads(raw, object_pairs_hook=members)
 
 
 def _by_schema(row: dict[str, Any], said: dict[str, Any], whole: Differs) -> Differs:
@@ -169,6 +158,6 @@ def _cell_says(name: str, said: str, cell: str) -> bool:
     if not said.startswith(("{", "[")) or not cell.startswith(("{", "[")):
         return False
     try:
-        return _same(json.loads(said), _once(cell.encode()), name)
+        return _same(json.loads(said), parsed(cell), name)
     except ValueError:
         return False

@@ -9,7 +9,6 @@ there were lines is one document with its accounts in it (`ata.access-review.v1`
 from __future__ import annotations
 
 import hashlib
-import json
 from base64 import urlsafe_b64decode
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -20,7 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from . import keyhistory, note
-from .canonical import EntryError, canonical
+from .canonical import EntryError, canonical, parsed
 from .note import ED25519, NoteError, VerifierKey
 from .origins import Move
 from .policy import Policy
@@ -80,7 +79,9 @@ def head_of(line: bytes) -> dict[str, Any] | None:
     if not line.startswith(b'{"accounts":'):  # RFC 8785 sorts the members
         return None
     try:
-        head = json.loads(line)
+        head = parsed(line)
+        if canonical(head) != line.rstrip(b"\n"):  # as it was signed, and not what reads alike
+            return None
     except (ValueError, RecursionError):
         return None
     return head if isinstance(head, dict) and head.get("profile") in PROFILES else None
@@ -162,7 +163,7 @@ def _accounts(
         if problem:
             continue  # the digests are of everything all the same
         try:
-            one = json.loads(told) if isinstance(told, bytes) else told
+            one = parsed(told) if isinstance(told, bytes) else told
             facts = canonical({k: v for k, v in one.items() if k not in _DECIDED})
             counted[str(one["decision"])] += 1
         except (ValueError, RecursionError, AttributeError, KeyError, EntryError):

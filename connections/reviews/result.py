@@ -7,7 +7,6 @@ those is about one account. So neither who signs nor who checks has to hold the 
 from __future__ import annotations
 
 import hashlib
-import json
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +21,7 @@ from approvals import clock
 from approvals.erasing.restated import WHOLE, Standing, standing
 from audit.actor import Actor
 from audit.exports.manifest import key_statements
-from audit.ledger.canonical import canonical
+from audit.ledger.canonical import canonical, parsed
 from connections.ibom import signing
 from connections.models import Choice, Review, ReviewItem, ReviewLines
 from connections.reviews import remedy, scope, wanted
@@ -175,7 +174,7 @@ def verify(lines: Iterable[bytes], public_key: bytes) -> dict[str, Any]:
     """
     rest = iter(lines)
     try:
-        head: dict[str, Any] = json.loads(next(rest))
+        head: dict[str, Any] = parsed(next(rest))
     except (StopIteration, ValueError):
         raise signing.BadSignature("it has no first line that can be read") from None
     signing.verify(head, public_key)
