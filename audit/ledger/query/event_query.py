@@ -14,8 +14,11 @@ from .errors import InvalidQuery, QueryError
 from .keys import KEYS, MAX_VALUE, BadValue, Key, nearest_of
 from .matching import compile_clauses
 from .sentence import in_words
+from .text import terms
 
 MAX_PAIRS = 200
+MAX_WORDS = 100
+"""Of all values of `q` together: each is tested on its own against many events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,9 @@ class EventQuery:
             if key.paging and values and value not in values:
                 problems.append(QueryError(name, f"{name} can be given only once"))
             values[value] = None
+        texts = (text for excluded in (False, True) for text in found.get(("q", excluded), ()))
+        if sum(len(terms(text)) for text in texts) > MAX_WORDS:
+            problems.append(QueryError("q", f"a filter has at most {MAX_WORDS} words"))
         clauses = tuple(
             Clause(name, tuple(found[name, excluded]), excluded)
             for name, key in KEYS.items()

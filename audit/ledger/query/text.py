@@ -66,8 +66,9 @@ def words(text: str) -> list[str]:
 
 
 def terms(text: str) -> tuple[Term, ...]:
-    """Return the terms of a free-text filter; an event must have them all."""
-    return tuple(Term(word, bool(star)) for word, star in _TERM.findall(normalise(text)))
+    """Return the terms of a free-text filter, each once; an event must have them all."""
+    found = dict.fromkeys(_TERM.findall(normalise(text)))
+    return tuple(Term(word, bool(star)) for word, star in found)
 
 
 def search_words(event: dict[str, Any]) -> frozenset[str]:
