@@ -7,8 +7,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
-from auth0_client.errors import Auth0Error
+from auth0_client.errors import Auth0Error, Unavailable
 from outbound.errors import OutboundError
 
 log = logging.getLogger("auth0_client")
@@ -28,10 +29,15 @@ class Lifetimes:
     pause: float = 10.0
 
 
+_WAIT_S: Final = 5.0
+"""For somebody else's first fetch, where nothing is held and none has failed yet."""
+
+
 class Cached[T]:
     """One value; a slow source is asked by one thread at a time.
 
-    Whoever comes meanwhile is served what is held: one hanging call must not stop them all.
+    Whoever comes meanwhile is served what is held, or hears how the last attempt failed: one
+    hanging call must not stop them all.
     """
 
     def __init__(
@@ -43,7 +49,8 @@ class Cached[T]:
         self._clock = clock
         self._lock = threading.Lock()
         self._held: tuple[T, float] | None = None
-        self._tried_at = float("-inf")  # when the last attempt ended
+        self._failure: Auth0Error | OutboundError | None = None  # of the last attempt
+        self._tried_at = float("-inf")  # when that ended
 
     def get(self) -> T:
         """The value, fetched if there is none or it is no longer fresh.
@@ -56,17 +63,31 @@ class Cached[T]:
             return held[0]
         with self._asking() as mine:
             if not mine:
-                assert self._held is not None  # `_asking` waits where nothing is held
-                return self._held[0]
+                return self._young()
             held = self._good_enough()
             return held[0] if held is not None else self._refetch()
 
     def get_newer(self, floor: float) -> T:
         """As ``get``, but ask the source again unless it was asked within ``floor`` seconds."""
-        with self._lock:
+        with self._asking() as mine:
+            if not mine:
+                return self._young()
             if self._held is not None and self._clock() - self._tried_at < floor:
                 return self._held[0]
             return self._refetch()
+
+    def _young(self) -> T:
+        """What is held although somebody asks for a newer one.
+
+        Raises:
+            Auth0Error, OutboundError: nothing young enough.
+        """
+        held = self._held
+        if held is not None and self._clock() - held[1] < self._lifetimes.stale:
+            return held[0]
+        if self._failure is not None:
+            raise self._failure.with_traceback(None)
+        raise Unavailable(self._name, detail="it has not answered yet", maybe_delivered=False)
 
     def _good_enough(self) -> tuple[T, float] | None:
         """What is held, if the source need not be asked now."""
@@ -80,10 +101,11 @@ class Cached[T]:
 
     @contextmanager
     def _asking(self) -> Iterator[bool]:
-        """The right to ask the source; False where another thread has it and something is held."""
+        """The right to ask the source; False where another thread has it."""
         held = self._held
         young = held is not None and self._clock() - held[1] < self._lifetimes.stale
-        mine = self._lock.acquire(blocking=not young)
+        waits = 0.0 if young or self._failure is not None else _WAIT_S
+        mine = self._lock.acquire(timeout=waits)
         try:
             yield mine
         finally:
@@ -95,6 +117,7 @@ class Cached[T]:
         try:
             value = self._fetch()
         except (Auth0Error, OutboundError) as failure:
+            self._failure = failure
             if self._held is None or began - self._held[1] >= self._lifetimes.stale:
                 raise
             age = began - self._held[1]
@@ -102,5 +125,5 @@ class Cached[T]:
             return self._held[0]
         finally:
             self._tried_at = self._clock()
-        self._held = (value, began)
+        self._held, self._failure = (value, began), None
         return value

@@ -5,6 +5,7 @@ Pages read that row, so that each says since when Auth0 is away and no page has 
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import datetime, timedelta
 
@@ -19,6 +20,7 @@ from outbound import Guard, Outbound, OutboundError, Retries, Timeouts
 
 TENANT = "tenant"
 EVERY = timedelta(seconds=20)
+_asking = threading.Lock()
 _PATIENCE = Timeouts(connect=2.0, read=3.0, write=3.0, pool=2.0, total=4.0)
 
 
@@ -28,11 +30,16 @@ def run_due(now: datetime | None = None) -> int:
 
 
 def answers_now() -> bool:
-    """Ask once, for a few seconds at most."""
+    """Ask once, for a few seconds at most; no while somebody else is asking, so that one thread at
+    a time waits for what is away."""
+    if not _asking.acquire(blocking=False):
+        return False
     try:
         _ask()
     except (Auth0Error, OutboundError):
         return False
+    finally:
+        _asking.release()
     return True
 
 

@@ -254,3 +254,39 @@ def test_a_source_that_hangs_keeps_nobody_waiting_who_can_be_served_from_memory(
     other.join()
     assert served == [1], "the held value, at once"
     assert cached.get() == 2
+
+
+@pytest.mark.parametrize("newer", [False, True])
+def test_a_source_that_hangs_keeps_one_thread_waiting_where_nothing_is_held(newer: bool) -> None:
+    hung, let_go, calls = threading.Event(), threading.Event(), [0]
+
+    def fetch() -> int:
+        calls[0] += 1
+        if calls[0] > 1:
+            hung.set()
+            let_go.wait(60)
+        raise Unavailable("discovery", detail="it hangs")
+
+    cached = Cached("thing", fetch, Lifetimes(), lambda: 0.0)
+    refused: list[str] = []
+
+    def ask() -> None:
+        try:
+            _ = cached.get_newer(5) if newer else cached.get()
+        except Unavailable as error:
+            refused.append(str(error))
+
+    ask()
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert hung.wait(20)
+    others = [threading.Thread(target=ask) for _ in range(8)]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join(20)
+    at_once = len(refused)
+    let_go.set()
+    asking.join()
+    assert (at_once, calls[0]) == (9, 2), "the failure of before, at once"
+    assert len(set(refused)) == 1
