@@ -120,12 +120,19 @@ class House:
         assert answer.is_success, answer.text
         return answer.json()
 
-    def decide(self, verb: str, kind: str, name: str, role: str = "admin") -> Any:
+    def decide(
+        self,
+        verb: str,
+        kind: str,
+        name: str,
+        role: str = "admin",
+        who: str = "auth0|0000000000000000000000ad",
+    ) -> Any:
         """A decision over `/v1/decisions`."""
         target = {"kind": kind, "name": name}
         params = {"new": True} if verb == "agent.freeze" else {}
         said = {"verb": verb, "target": target, "reason": "a test", "params": params}
-        return self.api("POST", "/v1/decisions", "auth0|0000000000000000000000ad", role, said)
+        return self.api("POST", "/v1/decisions", who, role, said)
 
     def ships(self, kind: str, name: str, **declared: Any) -> None:
         """A manifest that came with the installation."""

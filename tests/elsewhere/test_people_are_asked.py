@@ -22,8 +22,8 @@ LOST: tuple[dict[str, Any], ...] = (
 
 
 def frozen(place: WholeHouse, name: str) -> str:
-    """A frozen agent, and Amir's request to end that."""
-    place.decide("agent.freeze", "agent", name)
+    """An agent that Amir froze, and his request to end that."""
+    place.decide("agent.freeze", "agent", name, who=SUBS["amir"])
     return place.asks_as("amir", "admin", "agent.unfreeze", "agent", name)
 
 
