@@ -29,8 +29,9 @@ class Lifetimes:
     pause: float = 10.0
 
 
-_WAIT_S: Final = 5.0
-"""For somebody else's first fetch, where nothing is held and none has failed yet."""
+_WAIT_S: Final = 15.0
+"""For what somebody else is fetching, unless an attempt failed lately."""
+_LATELY_S: Final = 60.0
 
 
 class Cached[T]:
@@ -69,7 +70,7 @@ class Cached[T]:
 
     def get_newer(self, floor: float) -> T:
         """As ``get``, but ask the source again unless it was asked within ``floor`` seconds."""
-        with self._asking() as mine:
+        with self._asking(newer=True) as mine:
             if not mine:
                 return self._young()
             if self._held is not None and self._clock() - self._tried_at < floor:
@@ -100,12 +101,13 @@ class Cached[T]:
         return held if fresh else None
 
     @contextmanager
-    def _asking(self) -> Iterator[bool]:
-        """The right to ask the source; False where another thread has it."""
-        held = self._held
-        young = held is not None and self._clock() - held[1] < self._lifetimes.stale
-        waits = 0.0 if young or self._failure is not None else _WAIT_S
-        mine = self._lock.acquire(timeout=waits)
+    def _asking(self, *, newer: bool = False) -> Iterator[bool]:
+        """The right to ask the source; False where another thread has it, after a while if that
+        may bring what is wanted."""
+        held, now = self._held, self._clock()
+        young = held is not None and now - held[1] < self._lifetimes.stale
+        failing = self._failure is not None and now - self._tried_at < _LATELY_S
+        mine = self._lock.acquire(timeout=0.0 if failing or (young and not newer) else _WAIT_S)
         try:
             yield mine
         finally:

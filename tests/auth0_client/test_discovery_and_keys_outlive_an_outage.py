@@ -290,3 +290,27 @@ def test_a_source_that_hangs_keeps_one_thread_waiting_where_nothing_is_held(newe
     asking.join()
     assert (at_once, calls[0]) == (9, 2), "the failure of before, at once"
     assert len(set(refused)) == 1
+
+
+def test_whoever_needs_a_newer_one_waits_for_the_one_that_is_being_fetched() -> None:
+    fetching, let_go, calls = threading.Event(), threading.Event(), [0]
+
+    def fetch() -> int:
+        calls[0] += 1
+        if calls[0] > 1:
+            fetching.set()
+            let_go.wait(60)
+        return calls[0]
+
+    cached = Cached("keys", fetch, Lifetimes(), lambda: float(calls[0] * 10))
+    assert cached.get() == 1
+    found: list[int] = []
+    threads = [threading.Thread(target=lambda: found.append(cached.get_newer(5))) for _ in range(4)]
+    threads[0].start()
+    assert fetching.wait(20)
+    for thread in threads[1:]:
+        thread.start()
+    let_go.set()
+    for thread in threads:
+        thread.join(20)
+    assert found == [2, 2, 2, 2]
