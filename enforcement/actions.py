@@ -9,11 +9,13 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from approvals import registry
+from approvals.models import Effect
 from approvals.perform import Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Stance, Verb
 from audit.actor import Target
-from enforcement import instances, needless, severity, stamping, standing
-from enforcement.holding import hold_reason
+from audit.ledger.vocabulary import gravest
+from enforcement import instances, needless, severity, stamping, standing, unsettled
+from enforcement.holding import hold_reason, holder_of
 from enforcement.kinds import KINDS, called, where
 from enforcement.models import Decision
 
@@ -68,6 +70,8 @@ class _Final:
     label: str
 
     def __call__(self, ctx: CommitContext) -> Committed:
+        if self.decision == Decision.BLOCK:
+            _check_nothing_graver(ctx)
         moved = standing.decide(ctx, self.decision)
         payload = {} if self.act == "unblock" else {"reason": ctx.reason.strip()[:400]}
         tell = _steps(ctx, f"gateway.{self.act}", f"{self.label} at", **payload)
@@ -86,6 +90,19 @@ class _Final:
             effects=[*tell, *stamps],
             data=data,
             changes={"decision": {"before": moved["before"], "after": moved["after"]}},
+        )
+
+
+def _check_nothing_graver(ctx: CommitContext) -> None:
+    """A block ends holds and requests, also those that came after it was asked for.
+
+    Raises:
+        Refused: `state_changed`: one of them is graver than the block.
+    """
+    if gravest(ctx.severity, *unsettled.severities(ctx.target)) != ctx.severity:
+        raise Refused(
+            "state_changed",
+            "Somebody held it, or asked to block it, at a graver severity meanwhile. Ask again.",
         )
 
 
@@ -120,10 +137,21 @@ def _lift(ctx: CommitContext, holders: list[str]) -> Committed:
             label = f"Keep on hold at {_at(instance)}"
             told.append(EffectSpec("gateway.hold", payload, instance.name, label))
         else:
-            lifted = base | {"holders": holders}
+            lifted = base | {"holders": _ever_told(ctx.target, instance.name, holders)}
             label = f"Release at {_at(instance)}"
             told.append(EffectSpec("gateway.release", lifted, instance.name, label))
-    return Committed(effects=told, data={"gateways": len(told)})
+    released = sum(step.kind == "gateway.release" for step in told)
+    return Committed(effects=told, data={"gateways": released})
+
+
+def _ever_told(target: Target, instance: str, holders: list[str]) -> list[str]:
+    """Whose hold may stand at a gateway where none of ours is wanted any more: the one that ends
+    last may never have been told there."""
+    told = Effect.objects.filter(
+        target_kind=target.kind, target_name=target.name, instance=instance, kind="gateway.hold"
+    )
+    earlier = (holder_of(payload["reason"]) for payload in told.values_list("payload", flat=True))
+    return list(dict.fromkeys([*holders, *earlier]))
 
 
 def _severity_of_block(target: Target, params: Mapping[str, Any]) -> str:

@@ -37,7 +37,7 @@ def _erase(whose: Whose) -> int:
         decided_by=MARK, decided_sub=MARK, reason=""
     )
     Asset.objects.filter(held_by__in=names).update(held_by=MARK, hold_reason="")
-    for row in Asset.objects.exclude(holds_below=[]):
+    for row in Asset.objects.select_for_update().exclude(holds_below=[]):
         theirs = [one for one in row.holds_below if one["by"] in names]
         for one in theirs:
             one |= {"by": MARK, "reason": ""}

@@ -16,6 +16,11 @@ def hold_reason(holder: str, until: str) -> str:
     return f"{HOLD_MARK}{holder} until {until or 'released by hand'}"
 
 
+def holder_of(reason: str) -> str:
+    """Whose hold such a reason tells of."""
+    return reason.removeprefix(HOLD_MARK).partition(" ")[0]
+
+
 def is_hold(reason: str) -> bool:
     """Whether a block at a gateway is a hold of a portal."""
     return reason.startswith(HOLD_MARK)

@@ -140,6 +140,12 @@ def _decisions(target: Target) -> list[list[str]]:
     return sorted([row.instance, row.decision, row.operation] for row in rows)
 
 
+def _holders(target: Target, apart: Collection[str]) -> list[list[str]]:
+    """Every hold that an approval of this would end."""
+    rows = Asset.objects.filter(kind=target.kind, name=target.name).exclude(instance__in=apart)
+    return sorted([row.instance, one.holder] for row in rows for one in row.holds)
+
+
 def look_before_blocking(target: Target, params: Mapping[str, Any]) -> dict[str, Any]:
     """Decision and severity. A graver scan voids the request, one that is as grave joins it.
 
@@ -164,6 +170,7 @@ def look_before_loosening(target: Target, params: Mapping[str, Any]) -> dict[str
     return {
         "decided": _decisions(target),
         "counted": _counted(target),
+        "holds": _holders(target, apart),
         "scans": [[s.instance, s.scan_id, s.severity] for s in scans],
         "findings": sorted(f.finding_id for f in findings),
     }

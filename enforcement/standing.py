@@ -81,10 +81,11 @@ def release_all(ctx: CommitContext) -> list[str]:
     row = _own(ctx)
     if row is None or not row.holder:
         return []
-    ended = [one.holder for one in row.holds]
+    ended = row.holds
     _keep(row, [])
-    _holds_are_settled(ctx)
-    return ended
+    requests = [one.approval for one in ended if one.approval]
+    Approval.objects.filter(pk__in=requests).update(held=False)
+    return [one.holder for one in ended]
 
 
 def _own(ctx: CommitContext) -> Asset | None:

@@ -70,7 +70,9 @@ def _blocks(target: Target, apart: Collection[str]) -> set[str]:
 
 def _recorded(target: Target, past: str, operations: Collection[str]) -> set[str]:
     """The severities of what these operations did, as the trail has them."""
-    done = EventRow.objects.filter(operation__in=operations, action=f"{target.kind}.{past}")
+    done = EventRow.objects.exclude(operation="").filter(  # as the index has it
+        operation__in=operations, action=f"{target.kind}.{past}"
+    )
     return {SEVERITIES[rank] for rank in done.values_list("severity", flat=True)}
 
 

@@ -127,8 +127,11 @@ def _read_from(source: Source, name: str, watch: Watch, now: datetime) -> int:
     new = 0
     scans = source.after(position, now, 200 if known_until is None else 100_000)
     for found in scans:
-        being_written = not found.complete and -_CLOCKS_DIFFER < now - found.at < _UNFINISHED_SCAN
-        if being_written and found is scans[-1]:  # none holds up those behind it
+        age = now - found.at
+        # One that is of a time ahead of ours could say so for long: it holds up none behind it.
+        lately = timedelta(0) <= age < _UNFINISHED_SCAN
+        ahead = -_CLOCKS_DIFFER < age < timedelta(0) and found is scans[-1]
+        if not found.complete and (lately or ahead):
             break
         old = known_until is not None and found.at <= known_until
         with transaction.atomic(durable=True):

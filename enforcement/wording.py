@@ -86,6 +86,12 @@ def released(event: PublicEvent) -> str:
     """A hold ended, or a gateway answered about it."""
     step, who, what = _data(event).get("step"), person(event.get("actor")), thing(event)
     instance = shown(event.get("instance"))
+    if step == "gateway.hold":  # another one's hold stays
+        if event.get("outcome") != "success":
+            return _failed(event, f"keep the hold on {what} in the name of another")
+        return (
+            f"{instance} acknowledged the hold on {what} in the name of another request or person"
+        )
     if step and event.get("outcome") != "success":
         return _failed(event, f"lift the hold on {what}")
     if step and _data(event).get("left"):

@@ -302,8 +302,10 @@ def test_whoever_needs_a_newer_one_waits_for_the_one_that_is_being_fetched() -> 
             let_go.wait(60)
         return calls[0]
 
-    cached = Cached("keys", fetch, Lifetimes(), lambda: float(calls[0] * 10))
+    now = [0.0]
+    cached = Cached("keys", fetch, Lifetimes(), lambda: now[0])
     assert cached.get() == 1
+    now[0] = 60.0
     found: list[int] = []
     threads = [threading.Thread(target=lambda: found.append(cached.get_newer(5))) for _ in range(4)]
     threads[0].start()

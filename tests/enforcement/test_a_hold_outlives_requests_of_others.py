@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 
-from approvals import withdraw
+from approvals import closing, locking, withdraw
 from approvals.models import Approval
 from approvals.perform import perform
 from audit.actor import Actor, Target
@@ -16,6 +17,17 @@ from tests.enforcement.gateways import Edge, known
 pytestmark = pytest.mark.django_db
 SKILL = Target("skill", "pdf-exfil")
 type Look = Callable[[], int]
+
+
+def approve(asked: Approval) -> Approval:
+    """Whoever is asked approves, signed."""
+    with transaction.atomic():
+        approval = locking.locked(asked.pk)
+        ask = approval.current
+        assert ask is not None
+        person = ask.person.as_actor(via="phone")
+        closing.approve(approval, ask, person, signed=True, evidence=())
+    return approval
 
 
 def standing() -> str:
@@ -80,3 +92,67 @@ def test_a_milder_request_on_top_does_not_make_the_release_milder(
     asked = perform(olu, "skill.release", SKILL, reason="x").approval
     assert asked is not None
     assert (asked.severity, asked.rule["approver"]) == ("CRITICAL", "another")
+
+
+def test_a_block_that_waits_at_a_milder_severity_ends_no_graver_hold(
+    edge: Edge, look: Look, olu: Actor
+) -> None:
+    edge.scan("pdf-exfil", severity="LOW")
+    look()
+    asked = perform(olu, "skill.block", SKILL, reason="x", severity="HIGH").approval
+    assert asked is not None
+    oona = known("operator2", "operator", name="Oona Operator").as_actor(via="web")
+    perform(oona, "skill.hold", SKILL, reason="incident 12", severity="CRITICAL")
+    answered = approve(asked)
+    assert (answered.outcome, answered.outcome_code) == ("failed", "state_changed")
+    assert standing() == "hold"
+
+
+def test_an_allow_ends_no_hold_that_its_approver_did_not_see(
+    edge: Edge, look: Look, olu: Actor
+) -> None:
+    edge.scan("pdf-exfil", severity="HIGH")
+    look()
+    Approval.objects.update(status="closed", outcome="expired")
+    asked = perform(olu, "skill.allow", SKILL, reason="x").approval
+    assert asked is not None
+    oona = known("operator2", "operator", name="Oona Operator").as_actor(via="web")
+    perform(oona, "skill.hold", SKILL, reason="incident 12", severity="HIGH")
+    asked.refresh_from_db()
+    if asked.status == "pending":
+        assert approve(asked).outcome == "failed"
+    assert standing() == "hold"
+
+
+def test_a_release_for_all_leaves_the_hold_of_a_request_at_one_gateway_to_it(
+    edge: Edge, look: Look, olu: Actor
+) -> None:
+    edge.scan("pdf-exfil", severity="LOW")
+    look()
+    at_one = Target("skill", "pdf-exfil", "edge-1")
+    asked = perform(olu, "skill.block", at_one, reason="x", severity="HIGH").approval
+    assert asked is not None
+    oona = known("operator2", "operator", name="Oona Operator").as_actor(via="web")
+    perform(oona, "skill.hold", SKILL, reason="incident 12", severity="LOW")
+    release = perform(oona, "skill.release", SKILL, reason="over").approval
+    if release is not None:
+        approve(release)
+    withdraw.cancel(olu, str(asked.id))
+    assert not Asset.objects.exclude(holder="").exists()
+
+
+def test_what_stays_at_a_gateway_is_lifted_whoever_of_us_it_names(
+    edge: Edge, look: Look, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    """The reason of the first hold was to be put back while the gateway was away, and never was."""
+    edge.scan("pdf-exfil", severity="LOW")
+    look()
+    oona = known("operator2", "operator", name="Oona Operator").as_actor(via="web")
+    perform(oona, "skill.hold", SKILL, reason="incident 12", severity="LOW")
+    asked = perform(olu, "skill.block", SKILL, reason="x", severity="HIGH").approval
+    assert asked is not None
+    do_due()
+    withdraw.cancel(olu, str(asked.id))
+    perform(oona, "skill.release", SKILL, reason="over")
+    do_due()
+    assert edge.blocked() == {}
