@@ -19,6 +19,7 @@ from audit import (
     terms,
     unchanged,
 )
+from audit.actor import SYSTEM
 from audit.exports import forgetting
 from audit.ledger import commitment, tokens
 from audit.models import (
@@ -41,8 +42,9 @@ _RUN = ("requested_by", "result")
 
 @reserves
 def from_events(_key: str) -> Iterator[str]:
-    """What events are called."""
+    """What events, and the portal itself, are called."""
     yield from actions.names()
+    yield SYSTEM.name
 
 
 @knows

@@ -137,6 +137,7 @@ Reserved = Callable[[str], Iterable[str]]
 _STORES: dict[str, Store] = {}
 _DIRECTORIES: list[Directory] = []
 _RESERVED: list[Reserved] = []
+_EMAILS_OF_OTHERS: list[Reserved] = []
 
 
 def register(store: Store) -> Store:
@@ -164,6 +165,13 @@ def reserves(texts: Reserved) -> Reserved:
     return texts
 
 
+def knows_emails_of_others(texts: Reserved) -> Reserved:
+    """Decorator: a function that lists the e-mails of everybody but the person of a key: one that
+    two people have identifies neither."""
+    _EMAILS_OF_OTHERS.append(texts)
+    return texts
+
+
 def stores() -> list[Store]:
     """All stores, in the order in which they are erased."""
     return sorted(_STORES.values(), key=lambda store: (store.order, store.name))
@@ -184,7 +192,8 @@ def identify(key: str) -> Whose:
     names = dict.fromkeys(text for each in known for text in (each.name, *each.also) if text)
     subs = dict.fromkeys(text for each in known for text in (each.sub, quote(each.sub, safe="")))
     emails = dict.fromkeys(each.email for each in known if "@" in each.email)
-    certain = [*subs, *(email for email in emails if not is_another(email))]
+    shared = {text.casefold() for texts in _EMAILS_OF_OTHERS for text in texts(key)}
+    certain = [*subs, *(email for email in emails if email.casefold() not in shared)]
     beside = [name for name in names if _is_telling(name) and not is_another(name)]
     return Whose(
         key=key,

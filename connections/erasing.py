@@ -54,11 +54,15 @@ _SCRUBBED: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (Manifest, ("declared_by",)),
     (Notice, ("by", "reason")),
     (OwnerLetter, ("detail",)),
-    (Review, ("title", "admins", "opened_by", "closed_by", "result")),
-    (ReviewLines, ("text",)),
+    (Review, ("title", "admins", "opened_by", "closed_by")),
     (ReviewItem, ("reason", "decided_sub", "uses", "sub")),
     (ReviewWork, ("actor", "params", "detail")),
 )
+_OF_MANY: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
+    (Review, ("result",)),
+    (ReviewLines, ("text",)),
+)
+"""Texts about many people: a name could be a word of them."""
 _OWN = {
     "ConnectedAccount": ("sub", "auth0_id", "label", "provider_user", "scopes", "state_reason"),
     "AppAccess": ("sub", "auth0_id", "client_id", "client_name", "detail"),
@@ -108,7 +112,8 @@ def _reviewed(whose: Whose) -> QuerySet[ReviewItem]:
 
 def _count(whose: Whose) -> int:
     own = sum(rows.count() for rows in _rows(whose)) + _reviewed(whose).count()
-    decided = [(m, tuple(f for f in fields if f != "sub")) for m, fields in _SCRUBBED]
+    scrubbed = (*_SCRUBBED, *_OF_MANY)
+    decided = [(m, tuple(f for f in fields if f != "sub")) for m, fields in scrubbed]
     return own + sum(scrubbing.count(model, fields, whose) for model, fields in decided)
 
 
@@ -159,8 +164,25 @@ def _erase(whose: Whose) -> int:
     Freeze.objects.filter(by__in=whose.subs).update(by=MARK, by_name="", reason="")
     whole = asked.sealed_now()
     gone += sum(scrubbing.scrub(model, fields, whose) for model, fields in _SCRUBBED)
+    gone += scrubbing.scrub(Review, ("result",), whose, names=False) + _scrub_lines(whose)
     asked.reseal(whole)
     return gone
+
+
+def _scrub_lines(whose: Whose) -> int:
+    """Take the person out of their own lines of signed results; in how many blocks."""
+    identity, pattern, changed = whose.pattern(), whose.pattern(beside=True), 0
+    if identity is None or pattern is None:
+        return 0
+    for block in list(scrubbing.naming(ReviewLines.objects.all(), ("text",), whose)):
+        lines = [
+            pattern.sub(MARK, line) if identity.search(line) else line
+            for line in block.text.split("\n")
+        ]
+        if (text := "\n".join(lines)) != block.text:
+            ReviewLines.objects.filter(pk=block.pk).update(text=text)
+            changed += 1
+    return changed
 
 
 remembered.register("the inventory", kept.forget)
@@ -172,7 +194,11 @@ register(
         _count,
         _erase,
         sorted(
-            {f"connections.{m.__name__}.{name}" for m, fields in _SCRUBBED for name in fields}
+            {
+                f"connections.{m.__name__}.{name}"
+                for m, fields in (*_SCRUBBED, *_OF_MANY)
+                for name in fields
+            }
             | {f"connections.{model}.{name}" for model, names in _OWN.items() for name in names}
         ),
         _reviews,

@@ -29,7 +29,18 @@ from approvals.policy.document import SCHEMA
 from audit import remembered, scrubbing, subjects
 from audit.actor import Actor
 from audit.ledger.commitment import subject_key
-from audit.subjects import MARK, Known, Repeats, Sealed, Store, Whose, knows, register, reserves
+from audit.subjects import (
+    MARK,
+    Known,
+    Repeats,
+    Sealed,
+    Store,
+    Whose,
+    knows,
+    knows_emails_of_others,
+    register,
+    reserves,
+)
 
 NAME = "Erased person"
 _APPROVAL = (
@@ -74,6 +85,14 @@ def from_registry(key: str) -> Iterator[str]:
     for person in Person.objects.iterator():
         if subject_key(person.iss, person.sub) != key:
             yield from (person.name, person.email, person.sub)
+
+
+@knows_emails_of_others
+def from_directory(key: str) -> Iterator[str]:
+    """The e-mails that the directory and sign-ins gave of others."""
+    for person in Person.objects.exclude(email="").iterator():
+        if subject_key(person.iss, person.sub) != key:
+            yield person.email
 
 
 def _requested(whose: Whose) -> QuerySet[Approval]:

@@ -179,7 +179,7 @@ def _ids(messages: Iterable[dict[str, object]]) -> list[Id]:
 
 def _error(request: Id | None, code: int, message: str, data: dict[str, object]) -> bytes:
     error = {"code": code, "message": message, "data": data}
-    return _encode({"jsonrpc": "2.0", "id": request, "error": error})
+    return _encode({"jsonrpc": "2.0", "id": request, "error": error}, ascii_only=True)
 
 
 def _encode(message: object, *, ascii_only: bool = False) -> bytes:

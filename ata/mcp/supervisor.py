@@ -10,6 +10,7 @@ is replayed; what a server keeps in memory between calls is lost then.
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
@@ -185,8 +186,10 @@ class Supervisor:
         self._forward(line)
 
     def _ask(self) -> Credentials:
-        self._asked = time.monotonic()
-        return self._broker.credentials()
+        try:
+            return self._broker.credentials()
+        finally:
+            self._asked = time.monotonic()
 
     def _ask_again(self) -> None:
         """Ask while a server holds a credential; a refusal that does not pass ends it."""
@@ -197,6 +200,9 @@ class Supervisor:
         except AtaError as error:
             self._screen.error(error, stream=sys.stderr)
             self._heed(error)
+            # No more of these until the agent asks for something: each could wait for a portal
+            # that hangs, or ask a person anew.
+            self._asked = math.inf
 
     def _admit(self, line: Line) -> bool:
         """Ask the broker; False when the line was answered or has to wait for a restart."""

@@ -42,7 +42,14 @@ def label(text: str) -> str:
     return f" {MARK}{len(text):,} characters in all, SHA-256 {digest}]"
 
 
-def is_cut_of(shown: str, text: str) -> bool:
-    """Whether what is shown is a text that was cut, and this one."""
+def start_shown(shown: str, text: str) -> str | None:
+    """What is shown of a text that was cut; None where it is no cut of this one."""
     found = _LABEL.search(shown, max(0, len(shown) - _LABEL_SIZE))
-    return found is not None and shown.endswith(found[0]) and found[0] == label(text)
+    if found is None or not shown.endswith(found[0]) or found[0] != label(text):
+        return None
+    return shown[: found.start()]
+
+
+def is_cut_of(shown: str, text: str) -> bool:
+    """Whether what is shown is labelled as a cut of this text."""
+    return start_shown(shown, text) is not None

@@ -15,10 +15,11 @@ from approvals.models import Person, PolicyVersion
 from approvals.policy import versions
 from approvals.policy.document import DEFAULT
 from audit import erasure, scrubbing, subjects
-from audit.actor import Subject, Target
+from audit.actor import SYSTEM, Subject, Target
 from audit.load import load
 from audit.record import record
-from connections.models import ConnectedAccount, Freeze
+from connections.models import ConnectedAccount, Freeze, Review, ReviewLines
+from enforcement.models import Asset
 from tests.approvals.people_of import acting
 from tests.audit.browsing import browser_of, text_of
 from tests.connections.campaign import connected
@@ -126,3 +127,38 @@ def test_who_decides_is_shown_what_is_looked_for_where() -> None:
     )
     assert everywhere < page.index(mia().sub, everywhere) < beside
     assert beside < page.index("Mia Member", beside) < nowhere < page.index("Olu Operator")
+
+
+def test_lines_of_others_in_a_signed_review_outlive_a_label() -> None:
+    know("member1")
+    labelled("decision")
+    review = Review.objects.create(
+        title="Q4", opened_by="x", due=clock.now(), opened_at=clock.now(), digest="0" * 64
+    )
+    hers = f'{{"account":"a","decision":"keep","owner":{{"sub":"{subject("member1")}"}}}}'
+    his = '{"account":"b","decision":"keep","owner":{"sub":"auth0|bob"}}'
+    lines = ReviewLines.objects.create(review=review, first=1, text=f"{hers}\n{his}\n")
+    store = next(one for one in subjects.stores() if one.name == "connections")
+    store.erase(subjects.identify(mia().key))
+    lines.refresh_from_db()
+    assert lines.text.splitlines()[1] == his and subject("member1") not in lines.text
+
+
+def test_an_e_mail_is_looked_for_although_something_is_called_like_it() -> None:
+    know("member1")
+    email = Person.objects.get(sub=subject("member1")).email
+    know("member2")
+    Person.objects.filter(sub=subject("member2")).update(name=email, email=f"jo{email}")
+    Asset.objects.create(kind="skill", name=email)
+    assert email in subjects.identify(mia().key).words
+
+
+def test_nobody_called_like_the_portal_takes_its_holds_along() -> None:
+    know("member1")
+    Person.objects.filter(sub=subject("member1")).update(name=SYSTEM.name)
+    Asset.objects.create(
+        kind="skill", name="x", holder="op", held_by=SYSTEM.name, held_at=clock.now()
+    )
+    store = next(one for one in subjects.stores() if one.name == "enforcement")
+    store.erase(subjects.identify(mia().key))
+    assert Asset.objects.get(name="x").held_by == SYSTEM.name

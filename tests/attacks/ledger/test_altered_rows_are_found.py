@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from audit.ledger import checkpoint, entriesfile, entry, exportcheck, merkle, note, rows
+from audit.ledger import checkpoint, cut, entriesfile, entry, exportcheck, merkle, note, rows
 from audit.ledger.canonical import canonical
 from audit.ledger.compact import CompactRange
 
@@ -101,6 +101,9 @@ def test_a_second_column_of_one_name_hides_no_forgery() -> None:
         ("action", "skill.allowed [masked: 3]"),
         ("reason", "The CISO approved it. [masked: 3]"),
         ("actor_sub", "mia [masked: 1]"),
+        ("action", "skill.allowed" + cut.label("skill.blocked")),
+        ("outcome", "success" + cut.label("denied")),
+        ("reason", "The CISO approved it." + cut.label("it steals")),
         ("data", '{"approved_by":"the CISO","token":"[masked: x]","verb":"skill.allow"}'),
     ],
 )
