@@ -54,7 +54,8 @@ def test_a_critical_finding_is_held_and_an_approved_block_stays(house: House) ->
     )
     page.goto(house.url(f"/enforcement/skill/{skill}/"))
     expect(page.locator("#state")).to_contain_text("blocked")
-    expect(page.get_by_text(re.compile(r"[Bb]lock.* by (Olu|Oona) Operator")).first).to_be_visible()
+    decided = re.compile(r"Decided by (Olu|Oona) Operator .*: block at every gateway")
+    expect(page.get_by_text(decided).first).to_be_visible()
     shots(page, "4-operator-blocked")
 
 
