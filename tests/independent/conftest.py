@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,9 @@ _INSTALL = {
     "spicy": _GO.format("spicy"),
 }
 
+_BESIDE = {"litewitness": "witnessctl"}
+"""What a program is told its log with."""
+
 
 @pytest.fixture
 def program(request: pytest.FixtureRequest) -> str:
@@ -28,7 +32,9 @@ def program(request: pytest.FixtureRequest) -> str:
     assert mark is not None
     names: tuple[str, ...] = mark.args
     for name in names:
-        if found := shutil.which(name):
+        found = shutil.which(name)
+        beside = Path(found).with_name(_BESIDE[name]) if found and name in _BESIDE else None
+        if found and (beside is None or beside.exists()):
             return found
     words = " or ".join(f"{name} ({_INSTALL[name]})" for name in names)
     assert not os.environ.get("INDEPENDENT"), f"not installed: {words}"

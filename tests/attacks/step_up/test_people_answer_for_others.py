@@ -194,14 +194,17 @@ def test_roles_in_a_request_are_not_the_roles_that_count_at_the_commit(
     lamps: Lamps, provider: PhoneProvider, oona: Actor, work: Work
 ) -> None:
     """A session that still says operator, for a person who is none any more."""
-    known("operator")  # the issuer's newest word: no role
     stale = replace(acting("member1"), roles=frozenset({"operator"}))
-    people.note_person(iss=stale.iss, sub=stale.sub, roles=[])
+    known("member1", "operator")
     approval = ask(stale)
+    people.note_person(iss=stale.iss, sub=stale.sub, roles=[])  # the issuer's newest word
     work()
     approve(provider, approval)
     work()
     assert_failed(approval, "requester_lost_role")
+    with pytest.raises(Refused) as refused:
+        ask(stale)
+    assert refused.value.code == "not_permitted"
 
 
 @pytest.mark.parametrize("roles", [[], ["auditor"], ["admin"], ["auditor", "admin"], ["Operator"]])
