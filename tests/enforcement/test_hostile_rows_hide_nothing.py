@@ -20,7 +20,7 @@ type Look = Callable[[], int]
 BAD = {
     "a folder's name that is no UTF-8": "target = CAST(x'2f736b696c6c732f7064662dff' AS TEXT)",
     "NUL in a name": "target = '/skills/pdf' || char(0) || 'x'",
-    "a long id": "id = 'scan-' || hex(zeroblob(100))",
+    "a long id": "id = 'scan-' || hex(zeroblob(100)), finding_count = 0",
 }
 
 

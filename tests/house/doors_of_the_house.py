@@ -432,7 +432,10 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "connections.arrival": ("instance", "commit of the verb connection.connect"),
     "connections.deletion": ("instance", "remote steps of connection.revoke"),
     "connections.drift": ("instance", "what Auth0 says about an account"),
-    "connections.erasing": ("Freeze ReviewItem instance", "drops what is an erased person's"),
+    "connections.erasing": (
+        "Freeze ReviewItem ReviewLines instance",
+        "drops what is an erased person's",
+    ),
     "connections.escalation.actions": (
         "Allowance ScopeRule instance",
         "commits of the verbs scope.*",
