@@ -1,33 +1,22 @@
-"""A request to block that its requester withdraws ends the hold that somebody else placed."""
+"""A request that is withdrawn, or a milder decision, ends no hold that somebody else placed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import pytest
-from django.db import transaction
 
-from approvals import closing, locking, withdraw
+from approvals import withdraw
 from approvals.models import Approval
 from approvals.perform import perform
 from audit.actor import Actor, Target
 from enforcement.models import Asset
+from tests.enforcement.answering import approve
 from tests.enforcement.gateways import Edge, known
 
 pytestmark = pytest.mark.django_db
 SKILL = Target("skill", "pdf-exfil")
 type Look = Callable[[], int]
-
-
-def approve(asked: Approval) -> Approval:
-    """Whoever is asked approves, signed."""
-    with transaction.atomic():
-        approval = locking.locked(asked.pk)
-        ask = approval.current
-        assert ask is not None
-        person = ask.person.as_actor(via="phone")
-        closing.approve(approval, ask, person, signed=True, evidence=())
-    return approval
 
 
 def standing() -> str:
