@@ -3,7 +3,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help up test contract bench lint types machines picture reset tamper-demo install install-dev torture attacks elsewhere sequences
+.PHONY: help up test contract bench lint types machines check structure picture reset tamper-demo install install-dev torture attacks elsewhere sequences
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ up: install ## set up and run everything; Ctrl-C stops it, data stays in var/
 test: install-dev ## set up and pass all tests
 	@sh scripts/test.sh
 
+check: install-dev ## lint, types and the tests nearest to what changed, in a minute and a half
+	@sh scripts/check.sh
+
 lint: install-dev ## ruff, templates, import contracts
 	@sh scripts/lint.sh
 
@@ -29,6 +32,9 @@ contract: install-dev ## hold the running server to its OpenAPI document, as eve
 
 types: install-dev ## mypy --strict
 	@$(PY) -m mypy .
+
+structure: install-dev ## print the measures of the structure, and what exceeds them
+	@$(PY) -m scripts.structure
 
 machines: ## try both commands as a plain user, without Chromium, in a path with spaces, two at once
 	@bash scripts/machines.sh
