@@ -7,7 +7,7 @@ import errno
 from collections.abc import Iterator
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 _FILES: Final = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM}
@@ -21,6 +21,9 @@ _SQLITE_BUSY: Final = frozenset({5, 6})  # SQLITE_BUSY, SQLITE_LOCKED
 # idle_in_transaction_session_timeout
 _POSTGRES_BUSY: Final = frozenset({"55P03", "57014", "40P01", "40001", "25P03"})
 
+_ADDRESS: Final = ("host", "hostaddr", "port", "dbname", "user", "sslmode")
+_ASKED_S: Final = 2
+
 
 def is_failure(error: BaseException | None) -> bool:
     """Whether `error`, or what it came from, says that nothing can be stored just now."""
@@ -28,7 +31,8 @@ def is_failure(error: BaseException | None) -> bool:
 
 
 def is_busy(error: BaseException | None) -> bool:
-    """Whether `error`, or what it came from, is a wait for the database that took too long."""
+    """Whether `error`, or what it came from, is a wait for the database that took too long: for a
+    lock, for an answer, or for a connection of the pool while the server takes connections."""
     return any(_is_given_up(found) for found in _chain(error))
 
 
@@ -41,6 +45,8 @@ def _is_given_up(error: BaseException) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
     if isinstance(code, int):
         return code & 0xFF in _SQLITE_BUSY
+    if _waited_for_the_pool(error):
+        return _server_accepts()
     return getattr(error, "sqlstate", None) in _POSTGRES_BUSY
 
 
@@ -68,9 +74,31 @@ def _one(error: BaseException) -> bool:
 def _says_nothing(error: BaseException) -> bool:
     """PostgreSQL's driver gives no code for a server that it cannot reach at all."""
     cause = error.__cause__
+    if _waited_for_the_pool(cause):
+        return not _server_accepts()
     return (
         cause is not None
         and not isinstance(cause, DatabaseError)
         and getattr(cause, "sqlite_errorcode", None) is None
         and getattr(cause, "sqlstate", None) is None
     )
+
+
+def _waited_for_the_pool(error: BaseException | None) -> bool:
+    if connection.vendor != "postgresql":
+        return False
+    from psycopg_pool import PoolTimeout
+
+    return isinstance(error, PoolTimeout)
+
+
+def _server_accepts() -> bool:
+    """Whether the server takes connections, asked now; a pool says the same of one that is busy and
+    of one that is gone."""
+    from psycopg.conninfo import make_conninfo
+    from psycopg.pq import PGconn, Ping
+
+    settings = connection.get_connection_params()
+    address = {name: settings[name] for name in _ADDRESS if settings.get(name)}
+    asked = make_conninfo("", **address, connect_timeout=_ASKED_S)
+    return PGconn.ping(asked.encode()) == Ping.OK

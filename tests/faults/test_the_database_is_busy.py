@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,13 @@ import httpx
 import psycopg
 import pytest
 from django.db import connection, transaction
-from django.db.utils import OperationalError
+from django.db.utils import ConnectionHandler, OperationalError
 from django.test import RequestFactory
+from pytest_django.plugin import DjangoDbBlocker
 
 from approvals import clock
+from audit import queueing
+from audit.queueing import in_turn
 from audit.storage import is_busy, is_failure
 from portal.databases import bound_waits, database
 from portal.identity import sessions
@@ -26,8 +32,12 @@ from portal.liveness import check_and_bound, check_if_in_doubt
 from portal.web.errors import server_error
 from tests.support.own_portal import database_in, portal_in
 from tests.support.pages import signed_in
+from tests.support.ports import free_port
 
 WITHIN_S = 30
+SQLITE = "django.db.backends.sqlite3"
+POOL = "pool-of-one"  # Django keeps pools by alias
+ON_POSTGRESQL = bool(os.environ.get("TEST_DATABASE_URL"))
 
 
 @pytest.fixture
@@ -144,3 +154,95 @@ def test_a_page_is_shown_though_its_visit_could_not_be_noted(
     with transaction.atomic(), connection.execute_wrapper(busy):
         sessions._touch(session, clock.now())
         transaction.set_rollback(False)
+
+
+@pytest.mark.skipif(ON_POSTGRESQL, reason="turns are of SQLite files")
+def test_a_turn_that_another_process_keeps_is_not_waited_for_longer_than_a_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, django_db_blocker: DjangoDbBlocker
+) -> None:
+    path = tmp_path / "portal.sqlite3"
+    sqlite3.connect(path).execute("CREATE TABLE t (a)").connection.close()
+    own = ConnectionHandler(
+        {"default": {"ENGINE": SQLITE, "NAME": path, "OPTIONS": {"timeout": 0}}}
+    )
+    monkeypatch.setattr(queueing, "connection", own["default"])
+    monkeypatch.setattr(queueing, "TURN_WITHIN_S", 0.2)
+    kept = (tmp_path / "portal.sqlite3-turn").open("w")
+    fcntl.flock(kept, fcntl.LOCK_EX)
+
+    def write() -> BaseException | None:
+        try:
+            with in_turn(), own["default"].cursor() as cursor:
+                cursor.execute("INSERT INTO t VALUES (1)")
+        except OperationalError as error:
+            return error
+        finally:
+            own.close_all()
+        return None
+
+    with django_db_blocker.unblock(), ThreadPoolExecutor(1) as pool:
+        try:
+            assert pool.submit(write).result(WITHIN_S) is None, "the file itself was free"
+            with closing(sqlite3.connect(path, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                assert is_busy(pool.submit(write).result(WITHIN_S))
+        finally:
+            kept.close()  # who still waits, goes on
+
+
+@pytest.fixture
+def pool_of_one(
+    on_postgresql: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[Callable[..., OperationalError]]:
+    """What a request meets that gets no connection of the pool, with other settings as named."""
+    made: list[ConnectionHandler] = []
+
+    def ask(*, held: int, **changes: Any) -> OperationalError:
+        pool = {"min_size": 0, "max_size": 1, "timeout": 0.3}
+        settings = database(on_postgresql, base_dir=tmp_path, var_dir=tmp_path) | changes
+        settings["OPTIONS"] = {**settings["OPTIONS"], "pool": pool}
+        made.append(own := ConnectionHandler({"default": {}, POOL: settings}))
+        monkeypatch.setattr("audit.storage.connection", own[POOL])
+        with ThreadPoolExecutor(1) as elsewhere:
+            for _ in range(held):
+                elsewhere.submit(lambda: own[POOL].ensure_connection()).result()
+            try:
+                with pytest.raises(OperationalError) as caught:
+                    own[POOL].ensure_connection()
+            finally:
+                elsewhere.submit(own.close_all).result()
+        return caught.value
+
+    with django_db_blocker.unblock():
+        yield ask
+        for one in made:
+            one[POOL].close_pool()  # type: ignore[attr-defined]
+
+
+def test_a_pool_whose_connections_are_all_in_use_is_busy(
+    pool_of_one: Callable[..., OperationalError],
+) -> None:
+    error = pool_of_one(held=1)
+    assert is_busy(error) and not is_failure(error)
+    assert said_of(error) == "busy"
+
+
+def test_a_server_that_is_away_is_no_busy_pool(
+    pool_of_one: Callable[..., OperationalError],
+) -> None:
+    error = pool_of_one(held=0, HOST="127.0.0.1", PORT=str(free_port()))
+    assert is_failure(error) and not is_busy(error)
+    assert said_of(error) == "storage_unavailable"
+
+
+def said_of(error: Exception) -> str:
+    """The code of the answer to a request that ended with `error`."""
+    try:
+        raise error
+    except OperationalError:
+        answer = server_error(RequestFactory().post("/v1/decisions"))
+    assert answer.status_code == 503 and int(answer["Retry-After"]) > 0
+    return str(json.loads(answer.content)["code"])
