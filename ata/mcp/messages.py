@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ata.errors import AtaError
+from ata.mcp.agent_lines import MAX_LINE, Id
 
 UNASKED = frozenset(
     {
@@ -21,17 +22,19 @@ UNASKED = frozenset(
     }
 )
 """The handshake, signs of life and what ends a request: all else may use the credential."""
-MAX_LINE = 8 * 1024 * 1024
-"""Longest line of an agent, in bytes."""
 UNREADABLE = -32700
-"""JSON-RPC error code of what is no message (JSON-RPC 2.0 section 5.1, parse error)."""
+"""JSON-RPC error code of what cannot be read (JSON-RPC 2.0 section 5.1, parse error)."""
+NO_MESSAGE = -32600
+"""JSON-RPC error code of JSON that is no message (section 5.1, invalid request)."""
 REFUSED = -32001
 """JSON-RPC error code of a refused invocation (server-defined range, JSON-RPC 2.0 section 5.1)."""
 RESTARTED = -32002
 """JSON-RPC error code of a request whose answer was lost in a restart."""
 _MEMBERS = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
 
-type Id = str | int
+
+class NoMessage(ValueError):
+    """It is JSON, and not one JSON-RPC message or a list of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,9 @@ def read_line(raw: bytes) -> Line:
     members counts, whether the case of a name matters and how long a number may be.
 
     Raises:
-        ValueError: it is not one JSON-RPC message or a list of them.
+        NoMessage: it is JSON of something else.
+        ValueError: it is not JSON, or can be read in two ways.
     """
-    if len(raw) > MAX_LINE:
-        raise ValueError("the line is too long")
     try:
         value = json.loads(
             raw.decode(),
@@ -74,7 +76,7 @@ def read_line(raw: bytes) -> Line:
         raise ValueError("it is nested too deeply") from None
     messages = value if isinstance(value, list) else [value]
     if not messages or not all(map(_is_message, messages)):
-        raise ValueError("it is not a JSON-RPC message")
+        raise NoMessage("it is not a JSON-RPC message")
     methods = {one["method"] for one in messages if "method" in one}
     return Line(
         said,
@@ -88,7 +90,8 @@ def _is_message(value: object) -> bool:
     """Whether it is a request, a notification or an answer, with the members of JSON-RPC only."""
     if not isinstance(value, dict) or not value.keys() <= _MEMBERS:
         return False
-    if not isinstance(value.get("id"), str | int | None):
+    request = value.get("id")
+    if not isinstance(request, str | int | None) or isinstance(request, bool):
         return False
     if "method" in value:
         return isinstance(value["method"], str)
@@ -129,11 +132,11 @@ def _objects(raw: bytes) -> list[dict[str, object]]:
     return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
 
 
-def unreadable() -> bytes:
-    """The answer to a line that was not forwarded because it cannot be read."""
+def unreadable(request: Id | None, code: int) -> bytes:
+    """The answer to a line that was not forwarded; `request` is None where no id was found."""
     return _error(
-        None,
-        UNREADABLE,
+        request,
+        code,
         "This line is not a JSON-RPC message that can be read, so it was not passed on.",
         {
             "code": "unreadable",

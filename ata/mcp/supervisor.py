@@ -24,9 +24,10 @@ from threading import Thread
 
 from ata.errors import AtaError
 from ata.mcp import messages
+from ata.mcp.agent_lines import MAX_LINE, AgentLine, Id, Reader
 from ata.mcp.child import Child
 from ata.mcp.credentials import ASK_AGAIN_S, CHANGED, Broker, Credentials
-from ata.mcp.messages import Id, Line
+from ata.mcp.messages import Line
 from ata.mcp.redaction import Redactor
 from ata.screen import Screen
 
@@ -56,7 +57,7 @@ _REPLAY_PREFIX = "ata-restart-"
 
 @dataclass(frozen=True, slots=True)
 class _FromAgent:
-    raw: bytes
+    line: AgentLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +137,8 @@ class Supervisor:
         while True:
             event = self._next_event()
             match event:
-                case _FromAgent(raw):
-                    self._read(raw)
+                case _FromAgent(line):
+                    self._read(line)
                 case _FromChild(child, raw) if child is self._child:
                     self._from_child(raw)
                 case _ChildEnded(child) if child is self._child:
@@ -165,15 +166,30 @@ class Supervisor:
         except Empty:
             return None
 
-    def _read(self, raw: bytes) -> None:
-        if raw.isspace():
-            return
-        try:
-            line = messages.read_line(raw)
-        except ValueError:
-            self._to_agent(messages.unreadable())
-        else:
-            self._from_agent(line)
+    def _read(self, line: AgentLine) -> None:
+        if line.outline is not None:
+            self._refuse_unreadable(line, messages.UNREADABLE)
+        elif line.whole.strip():
+            try:
+                read = messages.read_line(line.whole)
+            except messages.NoMessage:
+                self._refuse_unreadable(line, messages.NO_MESSAGE)
+            except ValueError:
+                self._refuse_unreadable(line, messages.UNREADABLE)
+            else:
+                self._from_agent(read)
+
+    def _refuse_unreadable(self, line: AgentLine, code: int) -> None:
+        """Answer who waits for an answer; where that cannot be known, a line too long ends us."""
+        waiting = line.waiting()
+        for request in (waiting and waiting.requests) or (None,):
+            self._to_agent(messages.unreadable(request, code))
+        if waiting is None and line.outline is not None:
+            self._screen.error(_too_long(), stream=sys.stderr)
+            self._events.put(_Stop(1))
+        elif waiting and self._child:
+            for question in waiting.questions:
+                self._child.send(messages.unreadable(question, code))
 
     def _from_agent(self, line: Line) -> None:
         if self._deferred and (line.requests or line.asks):
@@ -334,14 +350,12 @@ class Supervisor:
 
 def _read_agent(descriptor: int, answers: int, events: SimpleQueue[_Event]) -> None:
     # Not through sys.stdin: its lock must be free when the interpreter ends.
-    rest = b""
-    while piece := os.read(descriptor, 65_536):
-        *lines, rest = (rest + piece).split(b"\n")
-        for line in lines:
-            events.put(_FromAgent(line + b"\n"))
-        rest = rest[: messages.MAX_LINE + 1]  # it is refused for its length, however long
-    if rest:
-        events.put(_FromAgent(rest))
+    reader = Reader()
+    while part := os.read(descriptor, 65_536):
+        for line in reader.add(part):
+            events.put(_FromAgent(line))
+    for line in reader.end():
+        events.put(_FromAgent(line))
     events.put(_AgentClosed())
     # The server may take its time to answer what was asked; nobody waits for it once the agent
     # has also closed the pipe that answers go into.
@@ -349,3 +363,11 @@ def _read_agent(descriptor: int, answers: int, events: SimpleQueue[_Event]) -> N
     watch.register(answers, 0)  # errors are always told
     watch.poll()
     events.put(_Stop(1))
+
+
+def _too_long() -> AtaError:
+    return AtaError(
+        f"The agent sent more than {MAX_LINE:,} bytes in one line, without an id that can be read.",
+        code="line_too_long",
+        fix="Nothing of it was passed on, and the agent has to start the server again.",
+    )

@@ -38,6 +38,7 @@ def lines():
 def first_wins(pairs):
     return dict(reversed(pairs))
 
+heard = []
 OPTIONS = {"node": {"parse_int": float}, "first wins": {"object_pairs_hook": first_wins}}
 
 def tick(seconds):
@@ -54,10 +55,13 @@ for line in lines():
         continue
     if reader == "go":  # encoding/json matches names whatever their case
         message = {name.lower(): value for name, value in message.items()}
+    if "error" in message:
+        heard.append(message)
     if message.get("method") == "tick":
         threading.Thread(target=tick, args=[60], daemon=True).start()
     if "id" in message and "method" in message:
-        result = {"pid": os.getpid(), "method": message["method"], "params": message.get("params")}
+        result = {"pid": os.getpid(), "method": message["method"], "heard": heard}
+        result["params"] = message.get("params")
         print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}), flush=True)
 """
 CALL: Final = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"delete_repo"}'
@@ -142,29 +146,82 @@ def test_a_call_is_refused_however_it_is_written(
     assert "tools/call" not in results
 
 
+PARSE, INVALID = -32700, -32600  # JSON-RPC 2.0 section 5.1
+LONG: Final = "x" * 9_000_000
+
+
 @pytest.mark.parametrize(
-    "line",
+    ("line", "request_id", "code"),
     [
-        "not json",
-        "7",
-        "[]",
-        "[[]]",
-        '{"jsonrpc":"2.0","id":7,"method":7}',
-        '{"jsonrpc":"2.0","id":[7],"method":"ping"}',
-        '{"jsonrpc":"2.0","id":7}',
-        '{"jsonrpc":"2.0","id":7,"method":"ping","more":1}',
-        '{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":1e999}}',
-        b'{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":"\xff"}}',
+        ("not json", None, PARSE),
+        ('{"jsonrpc":"2.0","id":7,"method":"ping"', None, PARSE),
+        ('{"jsonrpc":"2.0","id":7,"id":8,"method":"ping"}', None, PARSE),
+        ('{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":1e999}}', 7, PARSE),
+        (b'{"jsonrpc":"2.0","id":"a","method":"ping","params":{"a":"\xff"}}', "a", PARSE),
+        ('{"params":{"id":1,"a":NaN,"b":"\\"}{"},"jsonrpc":"2.0","id":7,"method":"x"}', 7, PARSE),
+        ('{"jsonrpc":"2.0","id":7,"method":"x","params":' + "[" * 9999, None, PARSE),
+        (CALL + ',"x":' + "[" * 9999 + "]" * 9999 + "}", 7, PARSE),
+        ('{"jsonrpc":"2.0","\\u0069d":"\\u0061","method":"x","params":{"a":1,"a":2}}', "a", PARSE),
+        ("7", None, INVALID),
+        ("[]", None, INVALID),
+        ("[[]]", None, INVALID),
+        ('{"jsonrpc":"2.0","id":[7],"method":"ping"}', None, INVALID),
+        ('{"jsonrpc":"2.0","id":true,"method":"ping"}', None, INVALID),
+        ('{"jsonrpc":"2.0","id":7,"method":7}', 7, INVALID),
+        ('{"jsonrpc":"2.0","id":7}', 7, INVALID),
+        ('{"jsonrpc":"2.0","id":7,"method":"ping","more":1}', 7, INVALID),
+        ('[{"jsonrpc":"2.0","id":7,"method":"ping","more":[1]}]', 7, INVALID),
+        ('{"jsonrpc":"2.0","id":7,"method":"x","params":{"a":"' + LONG + '"}}', 7, PARSE),
+        ('{"method":"x","params":{"id":1,"a":"' + LONG + '"},"jsonrpc":"2.0","id":7}', 7, PARSE),
+        ('{"method":"notifications/x","params":{"a":"' + LONG + '"}}', None, PARSE),
     ],
-)
-def test_a_line_that_cannot_be_read_is_a_parse_error_and_nothing_ends(
-    agent: Agent, line: str | bytes
+)  # fmt: skip
+def test_a_line_that_cannot_be_read_is_answered_to_its_caller_and_nothing_ends(
+    agent: Agent, line: str | bytes, request_id: int | str | None, code: int
 ) -> None:
     opened = agent.call("initialize")["result"]
     agent.write(line)
     answer = agent.receive()
-    assert (answer["id"], answer["error"]["code"]) == (None, -32700)
+    assert (answer["id"], answer["error"]["code"]) == (request_id, code)
     assert agent.call("tools/call")["result"]["pid"] == opened["pid"]
+
+
+def test_each_request_of_a_list_that_cannot_be_read_is_answered(agent: Agent) -> None:
+    agent.call("initialize")
+    agent.write('[{"id":1,"method":"a","x":0},{"id":2,"result":{}},{"id":3,"method":"b"}]')
+    answers = [agent.receive() for _ in range(2)]
+    assert [(one["id"], one["error"]["code"]) for one in answers] == [(1, INVALID), (3, INVALID)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"id":7,"method":"x","params":{"a":"' + LONG,
+        '{"id":7,"id":8,"method":"x","params":{"a":"' + LONG + '"}}',
+        '{"id":"' + LONG + '","method":"x"}',
+        '{"method":"x",' + ",".join(f'"a{n}":0' for n in range(900_000)) + ',"id":7}',
+    ],
+    ids=["broken off", "two ids", "an id that is too long", "too many members"],
+)
+def test_after_a_line_too_long_to_find_its_id_nobody_is_left_waiting(
+    agent: Agent, line: str
+) -> None:
+    opened = agent.call("initialize")["result"]
+    agent.write(line)
+    answer = agent.receive()
+    assert (answer["id"], answer["error"]["code"]) == (None, PARSE)
+    output, errors = agent.process.communicate(timeout=30)
+    assert (output, agent.process.returncode) == (b"", 1)
+    assert b"8,388,608 bytes" in errors
+    assert not Path(f"/proc/{opened['pid']}").exists()
+
+
+def test_a_server_whose_question_is_answered_unreadably_waits_no_longer(agent: Agent) -> None:
+    agent.call("initialize")
+    agent.write('{"jsonrpc":"2.0","id":"question","result":{"a":NaN}}')
+    assert agent.receive()["id"] is None
+    heard = agent.call("heard")["result"]["heard"]
+    assert [(one["id"], one["error"]["code"]) for one in heard] == [("question", PARSE)]
 
 
 def test_what_can_be_read_arrives_as_it_was_meant(agent: Agent) -> None:
