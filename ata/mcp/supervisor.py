@@ -367,7 +367,7 @@ def _read_agent(descriptor: int, answers: int, events: SimpleQueue[_Event]) -> N
 
 def _too_long() -> AtaError:
     return AtaError(
-        f"The agent sent more than {MAX_LINE:,} bytes in one line, without an id that can be read.",
+        f"A line of the agent has more than {MAX_LINE:,} bytes and no id that can be read.",
         code="line_too_long",
         fix="Nothing of it was passed on, and the agent has to start the server again.",
     )
