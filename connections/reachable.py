@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -20,8 +21,20 @@ from outbound import Guard, Outbound, OutboundError, Retries, Timeouts
 
 TENANT = "tenant"
 EVERY = timedelta(seconds=20)
-_asking = threading.Lock()
+PROMPT_S = 1.0
+"""How long threads wait for what another one finds, from when that one asked."""
 _PATIENCE = Timeouts(connect=2.0, read=3.0, write=3.0, pool=2.0, total=4.0)
+
+
+@dataclass(slots=True)
+class _Question:
+    prompt_until: float  # of time.monotonic
+    over: threading.Event = field(default_factory=threading.Event)
+    answered: bool = False
+
+
+_lock = threading.Lock()
+_under_way: list[_Question] = []  # one at most
 
 
 def run_due(now: datetime | None = None) -> int:
@@ -30,17 +43,26 @@ def run_due(now: datetime | None = None) -> int:
 
 
 def answers_now() -> bool:
-    """Ask once, for a few seconds at most; no while somebody else is asking, so that one thread at
-    a time waits for what is away."""
-    if not _asking.acquire(blocking=False):
-        return False
+    """Ask once, for a few seconds at most. While another thread asks: what it finds, or no if it
+    found nothing in `PROMPT_S`, so that one thread at a time waits for what is away."""
+    with _lock:
+        mine = not _under_way
+        if mine:
+            _under_way.append(_Question(time.monotonic() + PROMPT_S))
+        question = _under_way[0]
+    if not mine:
+        question.over.wait(max(0.0, question.prompt_until - time.monotonic()))
+        return question.answered
     try:
         _ask()
+        question.answered = True
     except (Auth0Error, OutboundError):
-        return False
+        pass
     finally:
-        _asking.release()
-    return True
+        with _lock:
+            _under_way.clear()
+        question.over.set()
+    return question.answered
 
 
 def _look(_progress: Progress) -> None:
