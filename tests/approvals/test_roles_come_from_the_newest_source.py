@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from approvals import people, registry
+from approvals import issuer, people, registry
 from approvals.models import Person
 from approvals.perform import Refused, perform
 from audit.actor import Actor
+from connections import directory
 from tests.approvals.asking import HALL
 from tests.approvals.lamps import Lamps
 from tests.identity.trail import events
@@ -26,6 +28,26 @@ def minutes(number: float) -> datetime:
 
 def directory_reads(*roles: str, at: datetime) -> None:
     people.note_person(iss=ISS, sub=SUB, name="Anya", roles=roles, read_at=at)
+
+
+class Directory:
+    """Auth0's directory, in which Anya, or who else is named, has no role any more."""
+
+    budget = SimpleNamespace(remaining=None, limit=None, reset_at=None)
+
+    def __init__(self, sub: str = SUB) -> None:
+        self._users = [SimpleNamespace(user_id=sub, name="Anya", email="", created_at=NOON)]
+
+    def has_members(self, _roles: object) -> bool:
+        return True
+
+    def users_created(self, _since: object, _page: int) -> tuple[list[Any], int]:
+        return self._users, 1
+
+    def roles(self, _sub: str) -> list[Any]:
+        return []
+
+    authentication_methods = roles
 
 
 def signs_in(*roles: str, issued_at: datetime) -> None:
@@ -105,8 +127,13 @@ def test_a_token_gives_no_role_that_was_lost_after_it_was_issued(
 ANYA = Actor(iss=ISS, sub=SUB, roles=frozenset({"operator"}))
 
 
-def test_a_session_that_still_has_the_role_decides_nothing_at_once(lamps: Lamps) -> None:
-    directory_reads(at=NOON)
+def test_a_session_that_still_has_the_role_decides_nothing_at_once(
+    lamps: Lamps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people.note_person(iss=ISS, sub=SUB, name="Anya", roles=["operator"])
+    monkeypatch.setattr(issuer, "auth0", lambda: SimpleNamespace(issuer=ISS))
+    monkeypatch.setattr(issuer, "management", Directory)
+    assert directory.sync_people().people == 1
     with pytest.raises(Refused) as refused:
         perform(ANYA, "lamp.hold", HALL)
     assert refused.value.code == "not_permitted"

@@ -13,7 +13,9 @@ from approvals import clock, issuer, people
 from approvals.models import Person
 from audit.actor import Actor
 from auth0_client.device import Granted
+from connections import directory
 from portal.identity.models import CommandLineSignIn
+from tests.approvals.test_roles_come_from_the_newest_source import Directory
 from tests.connections.visitor import Gateway, Visitor, know
 from tests.support.sign_in import API, SUBS
 from tests.support.tenant import LocalTenant
@@ -61,10 +63,13 @@ def test_a_person_without_a_phone_cannot_be_asked_by_phone(granted: Any) -> None
     assert assurance(granted.access_token)["step_up"] == []
 
 
-def test_a_kept_sign_in_does_not_restore_a_role_that_the_directory_took(granted: Any) -> None:
+def test_a_kept_sign_in_does_not_restore_a_role_that_the_directory_took(
+    granted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Role removed at Auth0, the directory read it; the tokens of before still say operator."""
     who: Any = {"iss": settings.ENV.issuer, "sub": SUBS["operator"]}
-    people.note_person(**who, roles=[], read_at=clock.now())
+    monkeypatch.setattr(issuer, "management", lambda: Directory(SUBS["operator"]))
+    assert directory.sync_people().people == 1
     gateway = Gateway(granted.access_token)
     kept = gateway.call("POST", "/v1/session", {"id_token": granted.id_token})
     assert kept.status_code == 200, kept.content
