@@ -22,6 +22,7 @@ MOST_KIB: Final = 256 * 1024
 MOST_S: Final = 30
 _MEASURED: Final = (
     "import resource, subprocess, sys\n"
+    f"resource.setrlimit(resource.RLIMIT_CPU, ({MOST_S + 1}, {MOST_S + 2}))\n"
     "done = subprocess.run(sys.argv[1:], capture_output=True)\n"
     "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
     "print(done.returncode, used.ru_maxrss, used.ru_utime + used.ru_stime)\n"
@@ -29,9 +30,9 @@ _MEASURED: Final = (
 )
 
 
-def _bomb(into: Path) -> None:
+def _bomb(into: Path, members: int = 30) -> None:
     with zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as made:
-        for number in range(30):
+        for number in range(members):
             made.writestr(f"{number}.json", b"\0" * (64 * MIB))
 
 
@@ -142,11 +143,21 @@ def test_a_hostile_file_is_refused_within_bounds(
 ) -> None:
     path = tmp_path / "hostile.zip"
     make(path)
+    _assert_refused_within_bounds(path, tmp_path)
+
+
+def test_an_archive_is_not_unpacked_to_whatever_it_says(tmp_path: Path) -> None:
+    path = tmp_path / "hostile.zip"
+    _bomb(path, members=5)  # more than the bound of memory, and soon unpacked without one
+    _assert_refused_within_bounds(path, tmp_path)
+
+
+def _assert_refused_within_bounds(path: Path, home: Path) -> None:
     assert path.stat().st_size < 64 * MIB
     command = [sys.executable, "-m", "ata", "verify", "--vkey", KEY, str(path)]
     measured = subprocess.run(
         [sys.executable, "-c", _MEASURED, *command],
-        capture_output=True, text=True, check=True, env=os.environ | {"HOME": str(tmp_path)},
+        capture_output=True, text=True, check=True, env=os.environ | {"HOME": str(home)},
     )  # fmt: skip
     numbers, _, words = measured.stdout.partition("\n")
     code, memory, seconds = numbers.split()
