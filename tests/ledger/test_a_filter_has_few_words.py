@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from audit.ledger.query.event_query import MAX_WORDS, EventQuery
+from audit.ledger.query.event_query import EventQuery
 from audit.ledger.query.text import terms
 
 
 @pytest.mark.parametrize("key", ["q", "-q"])
 def test_more_words_than_a_filter_may_have_are_a_mistake(key: str) -> None:
-    few = EventQuery.from_params({key: [f"a{n} b{n}" for n in range(MAX_WORDS // 2)]}, {})
+    few = EventQuery.from_params({key: [f"a{n} b{n}" for n in range(50)]}, {})
     more = {key: [*few.clauses[0].values, "one more"]}
     many = EventQuery.from_params(more, {})
     assert few.errors == ()
