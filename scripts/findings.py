@@ -36,6 +36,7 @@ HEAD = "findings\tclass\ttest\tfix\ttest from"
 FAILS, LOADS_NOT, PASSES, SKIPPED = "fails", "does not load", "passes", "is skipped"
 _ENDS_S = 300.0
 _PLUGIN = "placeholders_of_findings"
+_NEEDS_FIX = (USED, "'_Added'", "got an unexpected keyword argument")
 _NOT_IMPORTED = ("ImportError", "ModuleNotFoundError", "failed on setup with")
 NO_TEST = "-"  # a fix of a sentence
 _TRAILER = re.compile(r"^(Finding|Class|Test|Fix): (.+)$", re.MULTILINE)
@@ -131,9 +132,12 @@ def _run(
 ) -> dict[str, Outcome]:
     report = copy / "var-report.xml"
     report.unlink(missing_ok=True)
+    options = ["-p", plugin, f"--junitxml={report}"]
+    if len(tests) == 1:
+        options.append("--exitfirst")  # after one of its parameters the others change nothing
     with (copy / "var-output.txt").open("a") as output:
         running = subprocess.Popen(  # noqa: S603
-            [sys.executable, *before, "-m", "pytest", "-p", plugin, f"--junitxml={report}", *tests],
+            [sys.executable, *before, "-m", "pytest", *options, *tests],
             cwd=copy,
             env=os.environ | {"PYTHONPATH": str(copy)},
             stdout=output,
@@ -168,7 +172,8 @@ def _outcome(cases: Sequence[ElementTree.Element]) -> Outcome:
         for case in cases:
             if (element := case.find(tag)) is not None:
                 reason = (element.get("message") or "").split("\n")[0][:160]
-                return Outcome(LOADS_NOT if USED in reason else verdict, reason)
+                needs_fix = any(sign in reason for sign in _NEEDS_FIX)
+                return Outcome(LOADS_NOT if needs_fix else verdict, reason)
     every = all(case.find("skipped") is not None for case in cases)
     return Outcome(SKIPPED if every else PASSES)
 
