@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from ata.errors import AtaError, usage_error
+from ata.sample_files import left_out
 from ata.text import safe
 
 if TYPE_CHECKING:
@@ -83,12 +84,8 @@ def _said(told: dict[str, Any], output: Path | None) -> list[str]:
         f"{len(sample['indices'])} of {sample['population']:,} events, by the seed {seed}.",
         f"Tree of {sample['tree_size']:,} entries of {safe(sample['origin'])}, "
         f"root {safe(sample['root'])}.",
+        *left_out(sample),
     ]
-    if sample["undecided"]:
-        said.append(
-            f"{sample['undecided']:,} more may belong to them: values that the filter asks about "
-            "are erased or withheld."
-        )
     if others := told.get("others"):
         said.append(f"Other draws of this filter: {len(others)}.")
     for event in told.get("events", ()):

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ata.options import Json, open_screen
-
-if TYPE_CHECKING:
-    from audit.ledger.policy import Policy
-    from audit.ledger.query import EventQuery
-    from audit.ledger.sampling import Sample
 
 
 def sample(
@@ -93,79 +87,19 @@ def _offline(
     json_output: bool,
 ) -> None:
     from ata.errors import ExitCode, usage_error
-    from ata.evidence_files import read_file
     from ata.filters import read_filters
-    from ata.screen import paint
-    from ata.text import safe
+    from ata.sample_files import draw_from, told_of, verify_sample
     from ata.trust import read_trust
-    from audit.ledger.sampling import SampleError, differences, parameters
 
     screen = open_screen(ctx, json_output)
     trust = read_trust(*trusted)
     if check is None:
         if not seed:
             raise usage_error("A sample needs a seed.", "Name one before you have the log.")
-        drawn = _draw(log, trust, read_filters(filters), seed, size)
-        screen.result(drawn.to_dict(), *_told(drawn))
+        drawn = draw_from(log, trust, read_filters(filters), seed, size)
+        screen.result(drawn.to_dict(), *told_of(drawn))
         return
     if filters or seed:
         raise usage_error("The file says filter and seed.", "Leave them out beside --check.")
-    try:
-        document: Any = json.loads(read_file(check))
-        query, seed, size = parameters(document)
-    except (ValueError, RecursionError) as error:
-        why = error if isinstance(error, SampleError) else "it is no JSON"
-        raise usage_error(f"{check} cannot be used: {why}.") from None
-    again = _draw(log, trust, query, seed, size)
-    wrong = differences(document, again)
-    said = (
-        f"{paint('✗', 'red')} Drawn again, the sample differs in {safe(', '.join(wrong))}."
-        if wrong
-        else f"{paint('✓', 'green')} Drawn again from the log: the same {len(again.indices)}."
-    )
-    tree = again.draw.seed_of_tree
-    more = ["Nobody chose the seed: the tree and the filter give it."] if tree else []
-    told = {"ok": not wrong, "differs": wrong, "seed_of_tree": tree, "sample": again.to_dict()}
-    screen.result(told, said, *more)
-    if wrong:
+    if not verify_sample(screen, check, log, trust):
         raise typer.Exit(ExitCode.FAILED)
-
-
-def _draw(log: Path, trust: Policy, query: EventQuery, seed: str, size: int) -> Sample:
-    from ata.errors import AtaError, usage_error
-    from audit.ledger.canonical import EntryError
-    from audit.ledger.entriesfile import EntriesError, EntriesFile
-    from audit.ledger.sampling import SampleError, draw
-
-    try:
-        with log.open("rb") as lines:
-            return draw(EntriesFile(lines, trust.logs), query, seed, size)
-    except SampleError as error:
-        raise usage_error(f"No sample: {error}.") from error
-    except (EntriesError, EntryError) as error:
-        raise AtaError(
-            f"{log} is not the log that was signed: {error}.", code="not_verified"
-        ) from error
-    except OSError as error:
-        raise usage_error(f"{log} cannot be read: {error.strerror}.") from error
-
-
-def _told(drawn: Sample) -> list[str]:
-    from ata.text import safe
-
-    draw = drawn.draw
-    said = [
-        f"{len(drawn.indices)} of {drawn.population:,} events, by the seed {safe(draw.seed)}.",
-        f"Tree of {draw.tree_size:,} entries of {safe(draw.origin)}, root {draw.root.hex()}.",
-    ]
-    if drawn.undecided:
-        said.append(
-            f"{drawn.undecided:,} more may belong to them: values that the filter asks about are "
-            "erased or withheld."
-        )
-    for index in drawn.indices:
-        event = drawn.events[index]
-        said.append(
-            "  ".join(safe(event[name]) for name in ("index", "time", "action", "outcome", "id"))
-        )
-    return said

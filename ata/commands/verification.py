@@ -17,6 +17,7 @@ from ata.log_files import is_log, verify_log
 from ata.options import Json, open_screen
 from ata.overall import FAILED, VERIFIED, Part, not_checked, show_overall
 from ata.review_files import is_result, verify_result
+from ata.sample_files import is_sample, verify_sample
 from ata.screen import Screen, paint
 from ata.text import safe
 from ata.time_tokens import Token, read_authorities, read_token
@@ -40,7 +41,7 @@ def verify(
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help="Evidence packs; the log; results; or proofs with what belongs to them.",
+            help="Evidence packs; the log; results; samples; or proofs with what belongs to them.",
         ),
     ],
     policy: Annotated[
@@ -76,7 +77,9 @@ def verify(
     ] = None,
     entries: Annotated[
         Path | None,
-        typer.Option("--entries", help="The whole log (`ata audit entries`), for an export."),
+        typer.Option(
+            "--entries", help="The whole log (`ata audit entries`), for an export or a sample."
+        ),
     ] = None,
     since: Annotated[
         list[Path] | None,
@@ -98,6 +101,13 @@ def verify(
     if results := [path for path in files if is_result(path)]:
         _alone(files, "The result of a review is verified alone.", "ata verify RESULT.ndjson.")
         _ends(verify_result(screen, results[0], trust))
+        return
+    if samples := [path for path in files if is_sample(path)]:
+        how = "ata verify SAMPLE.json --entries LOG.ndjson."
+        _alone(files, "A sample is verified alone.", how)
+        if entries is None:
+            raise usage_error("A sample is drawn again from the whole log.", how)
+        _ends(verify_sample(screen, samples[0], entries, trust))
         return
     if since:
         raise usage_error(

@@ -12,7 +12,15 @@ from django.db import IntegrityError, transaction
 from audit import clock
 from audit.actor import Actor
 from audit.ledger import checkpoint as checkpoints
-from audit.ledger.sampling import Draw, Sample, SampleError, canonical_filter, tree_seed
+from audit.ledger.sampling import (
+    Draw,
+    Sample,
+    SampleError,
+    canonical_filter,
+    sample_of,
+    source_of,
+    tree_seed,
+)
 from audit.models import Checkpoint
 from audit.record import record
 from audit.samples import reading
@@ -79,15 +87,15 @@ def _draw(ask: Ask, tree: Checkpoint) -> Sample:
     seed = ask.seed or tree_seed(origin, tree.size, root, chosen)
     named = Draw(origin, tree.size, root, chosen, seed)
     population = Population(ask.query, tree.size)
-    picked, count = named.pick(population, ask.size)
-    indices = tuple(index for index, _ in picked)
-    events = opened(indices)
-    for index in indices:
-        if index not in events or not population.takes(events[index]):
+    picked = named.pick(population, ask.size)
+    events = opened(tuple(one.index for one in picked.events))
+    for one in picked.events:
+        event = events.get(one.index)
+        if event is None or not population.takes(event) or source_of(event) != one.source:
             raise SampleError(
-                f"entry {index} says otherwise than its search row: verify the ledger first"
+                f"entry {one.index} says otherwise than its search row: verify the ledger first"
             )
-    return Sample(named, ask.size, count, population.undecided, indices, events)
+    return sample_of(named, ask.size, picked, population.undecided)
 
 
 def _tell(actor: Actor, ask: Ask, sample: Sample) -> None:
@@ -100,11 +108,14 @@ def _tell(actor: Actor, ask: Ask, sample: Sample) -> None:
         data={
             "asked": str(ask.id),
             "filter": ask.filter,
+            "schema": draw.schema,
             "origin": draw.origin,
             "tree_size": draw.tree_size,
             "root": draw.root.hex(),
             "size": sample.size,
             "population": sample.population,
+            "reporters": sample.reporters,
+            "most": sample.most,
             "undecided": sample.undecided,
             "seed_of_tree": draw.seed_of_tree,
             "indices": list(sample.indices),

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import batched
 from typing import Any, Final
 
 from audit.exports import reading
+from audit.importing.masking import mask
 from audit.ledger import entry as entries
 from audit.ledger.exportmatch import PERSONAL, Wanted
 from audit.ledger.query import EventQuery
+from audit.ledger.sampling import Source, source_from, source_of
 from audit.load import openings_of
-from audit.models import Entry
+from audit.models import Entry, EventRow, Openings
 from audit.takeout import released_of
 
 _BATCH: Final = 500
+_LOOKED_UP: Final = 2_000
+_REPORTER: Final = "private.reported_by"
+_OF_SOURCE: Final = ("source", "instance", "actor_key", "actor_sub")
+_NUL: Final = "\N{SYMBOL FOR NULL}"
+"""What a search row has where a subject has NUL, so that its key is another."""
 
 
 class Population:
@@ -33,18 +40,19 @@ class Population:
         self._wanted = Wanted(query, None, "")
         self.undecided = 0
 
-    def __iter__(self) -> Iterator[tuple[int, None]]:
+    def __iter__(self) -> Iterator[tuple[int, Source, None]]:
         """Positions; while they come, `undecided` counts those of whom nobody can tell."""
         found = reading.positions(plain_of(self._query), size=self._size)
         if not opens(self._query):
-            yield from ((seq, None) for seq in found)
+            for some in batched(found, _LOOKED_UP):
+                yield from ((seq, source, None) for seq, source in _sources(some))
             return
         for some in batched(found, _BATCH):
             for seq, event in opened(some).items():
                 belongs = self._wanted.has(event)
                 self.undecided += belongs is None
                 if belongs:
-                    yield seq, None
+                    yield seq, source_of(event), None
 
     def takes(self, event: Mapping[str, Any]) -> bool:
         """Whether the filter takes an event for certain."""
@@ -77,3 +85,32 @@ def opened(positions: tuple[int, ...]) -> dict[int, dict[str, Any]]:
         seq: entries.reveal(entry, released_of(held[event]), index=seq)
         for seq, (event, entry) in sorted(found.items())
     }
+
+
+def _sources(positions: tuple[int, ...]) -> Iterator[tuple[int, Source]]:
+    """The sources of events by their search rows, and by their entries where a row cannot say."""
+    rows = EventRow.objects.filter(seq__in=positions)
+    found = {seq: row for seq, *row in rows.values_list("seq", *_OF_SOURCE)}
+    reporters = _reporters([seq for seq, row in found.items() if row[0] == "external"])
+    subs = {sub for *_, sub in found.values()}
+    clear = {sub for sub in subs if mask(sub) == sub and _NUL not in sub}
+    unclear = []
+    for seq in positions:
+        source, instance, actor, sub = found.get(seq, ("", "", "", None))
+        if sub in clear:
+            yield seq, source_from(source, instance, actor, reporters.get(seq))
+        else:
+            unclear.append(seq)
+    for some in batched(unclear, _BATCH):
+        yield from ((seq, source_of(event)) for seq, event in opened(some).items())
+
+
+def _reporters(positions: Sequence[int]) -> dict[int, Any]:
+    """Who reported each event, where that is neither erased nor withheld."""
+    if not positions:
+        return {}
+    rows = EventRow.objects.filter(seq__in=positions).values_list("event", "seq")
+    events = {event: seq for event, seq in rows if seq is not None}
+    held = Openings.objects.filter(event__in=list(events)).values_list("event", "values")
+    named = {events[event]: values[_REPORTER][1] for event, values in held if _REPORTER in values}
+    return {seq: one for seq, one in named.items() if mask(one) == one}

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from audit import load, search
 from audit.ledger.query import EventQuery
-from audit.ledger.sampling import Draw, Sample, canonical_filter, tree_seed
+from audit.ledger.sampling import SCHEMA_1, Draw, Sample, canonical_filter, tree_seed
 from audit.models import Event
 from audit.wording import person
 
@@ -31,6 +31,7 @@ class Drawn:
     Attributes:
         event: of the draw.
         index: its position in the log, None before it has one.
+        reporters, most: as in `Sample`.
         sha256: of the sample as a file, as the event has it.
     """
 
@@ -41,11 +42,23 @@ class Drawn:
     tree_size: int
     root: bytes
     population: int
+    reporters: int | None
+    most: int | None
     undecided: int
     indices: tuple[int, ...]
     sha256: str
     seed_of_tree: bool
     sample: Sample | None
+
+    @property
+    def left_out(self) -> int:
+        """Events of the population that were not drawn."""
+        return self.population - len(self.indices)
+
+    @property
+    def reporters_left_out(self) -> int | None:
+        """Reporters of whom nothing was drawn; None in format v1."""
+        return None if self.reporters is None else max(0, self.reporters - len(self.indices))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +148,13 @@ def _with(ask: Ask, event: Mapping[str, Any]) -> Ask:
     data = event["data"]
     origin, size, root = data["origin"], data["tree_size"], bytes.fromhex(data["root"])
     indices, sample = tuple(data["indices"]), None
+    reporters, most = data.get("reporters"), data.get("most")
     if ask.query is not None:
         chosen = canonical_filter(ask.query)
         seed = ask.seed or tree_seed(origin, size, root, chosen)
-        named = Draw(origin, size, root, chosen, seed)
-        sample = Sample(named, ask.size, data["population"], data["undecided"], indices, {})
+        named = Draw(origin, size, root, chosen, seed, data.get("schema", SCHEMA_1))
+        counts = (data["population"], reporters, most, data["undecided"])
+        sample = Sample(named, ask.size, *counts, indices, {})
     drawn = Drawn(
         event=UUID(event["id"]),
         index=event["index"],
@@ -148,6 +163,8 @@ def _with(ask: Ask, event: Mapping[str, Any]) -> Ask:
         tree_size=size,
         root=root,
         population=data["population"],
+        reporters=reporters,
+        most=most,
         undecided=data["undecided"],
         indices=indices,
         sha256=data["sha256"],

@@ -16,7 +16,7 @@ from audit.ledger.sampling import LONGEST_SEED, MOST, SampleError, check_seed
 from audit.models import EventRow
 from audit.samples import asking, drawing
 from audit.samples import reading as samples
-from audit.samples.reading import Ask, NoSample
+from audit.samples.reading import Ask, Drawn, NoSample
 from portal.api import contract, shapes
 from portal.api.auth import caller
 from portal.api.filtering import check, filter_schema
@@ -38,9 +38,12 @@ class SampleIn(Schema):
 
 
 class SampleFile(shapes.Closed):
-    """The sample as `ata audit sample --check` reads it: its RFC 8785 form and a line feed."""
+    """The sample as `ata audit sample --check` reads it: its RFC 8785 form and a line feed.
 
-    file_schema: Literal["ata.sample.v1"] = Field(alias="schema")
+    `reporters` and `most` (events of one reporter) are members of v2 only.
+    """
+
+    file_schema: Literal["ata.sample.v1", "ata.sample.v2"] = Field(alias="schema")
     origin: str
     tree_size: int
     root: str = Field(pattern=shapes.HASH)
@@ -50,6 +53,8 @@ class SampleFile(shapes.Closed):
     population: int
     undecided: int
     indices: list[int]
+    reporters: int | None = None
+    most: int | None = None
 
 
 class SampledEvent(shapes.Closed):
@@ -72,6 +77,16 @@ class OtherSample(shapes.Closed):
     tree_size: int | None
 
 
+class LeftOut(shapes.Closed):
+    """What the draw left out: events of the population, and reporters of whom it has none.
+
+    A reporter is a signed-in person, a gateway, or who reports events of other systems. Null in v1.
+    """
+
+    events: int
+    reporters: int | None
+
+
 class SampleOut(shapes.Closed):
     """A sample. `id` is also that of the event that asked.
 
@@ -91,6 +106,7 @@ class SampleOut(shapes.Closed):
     seed_of_tree: bool | None
     sample: SampleFile | None
     sha256: str | None
+    left_out: LeftOut | None
     events: list[SampledEvent]
     others: list[OtherSample]
 
@@ -173,6 +189,7 @@ def _json(ask: Ask) -> dict[str, Any]:
         "seed_of_tree": drawn.seed_of_tree if drawn else None,
         "sample": sample.to_dict() if sample else None,
         "sha256": drawn.sha256 if drawn else None,
+        "left_out": _left_out(drawn) if drawn else None,
         "events": _events(drawn.indices) if drawn else [],
         "others": [_other(each) for each in others if each.id != ask.id],
     }
@@ -184,6 +201,10 @@ def _status(ask: Ask) -> str:
     if ask.query is None:
         return "erased"
     return "lapsed" if drawing.lapsed(ask) else "waiting"
+
+
+def _left_out(drawn: Drawn) -> dict[str, Any]:
+    return {"events": drawn.left_out, "reporters": drawn.reporters_left_out}
 
 
 def _events(indices: tuple[int, ...]) -> list[dict[str, Any]]:

@@ -98,7 +98,6 @@ def sample(request: HttpRequest, sample_id: UUID) -> HttpResponse:
     context = _line(ask) | {
         "ask": ask,
         "drawn": ask.drawn,
-        "left_out": ask.drawn.population - len(ask.drawn.indices) if ask.drawn else 0,
         "problem": problem,
         "waiting": not (ask.drawn or problem or drawing.lapsed(ask) or ask.query is None),
         "words": _without_order(ask.words) or "A filter whose values are erased",

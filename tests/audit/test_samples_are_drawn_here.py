@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,11 +13,12 @@ import pytest
 from typer.testing import CliRunner
 
 from ata.cli import app
-from audit import fulltext, load, logkey, sequencer, takeout
+from audit import external, fulltext, load, logkey, projection, sequencer, takeout
+from audit.actor import Actor
 from audit.ledger.query import EventQuery, InvalidQuery
-from audit.ledger.sampling import SampleError
+from audit.ledger.sampling import SCHEMA_1, Draw, SampleError, Source, sample_of
 from audit.models import Event, EventRow, Openings
-from audit.record import record_many
+from audit.record import record, record_many
 from audit.samples import asking, drawing, reading
 from audit.samples.drawing import NoSample
 from audit.samples.reading import Ask
@@ -31,7 +33,8 @@ def happens(count: int = 40, **fields: Any) -> None:
     list(
         record_many(
             DraftFactory.build(
-                action=ACTIONS[n % 3], actor=(OLU, MIA)[n % 2], reason=f"number {n % 5}", **fields
+                **{"action": ACTIONS[n % 3], "actor": (OLU, MIA)[n % 2]} | fields,
+                reason=f"number {n % 5}",
             )
             for n in range(count)
         )
@@ -82,6 +85,105 @@ def test_what_is_drawn_here_is_what_a_stranger_draws(bar: str, seed: str, tmp_pa
     assert done.exit_code == 0, done.output
     assert "the same 7" in done.output
     assert ("Nobody chose the seed" in done.output) is (not seed)
+
+
+def reports(who: Actor, count: int) -> None:
+    """Events of another system that `who` reports, each of somebody else."""
+    some = [{"action": "deploy.started", "actor": {"sub": f"p{n}"}} for n in range(count)]
+    assert all(result.id for result in external.report(who, some))
+
+
+def gateway(count: int) -> None:
+    """Rows of a gateway that name another operator each."""
+    nobody = replace(OLU, iss="", roles=frozenset())
+    drafts = [
+        DraftFactory.build(
+            actor=replace(nobody, sub=f"x{n}"), source="defenseclaw", instance="edge"
+        )
+        for n in range(count)
+    ]
+    list(record_many(drafts))
+
+
+@pytest.mark.parametrize(("bar", "asks"), [("", 1), ("-source:auth0", 1), ("-q:nothing", 0)])
+def test_nobody_fills_a_sample_with_events_of_their_own(
+    bar: str, asks: int, tmp_path: Path
+) -> None:
+    happens(200, source="portal")  # Olu and Mia
+    gateway(150)
+    reports(MIA, 150)
+    reports(ADA, 2)
+    sequencer.run_once()
+    ask = asked(bar, 12)
+    assert ask.drawn is not None
+    rows = {row.seq: row for row in EventRow.objects.all()}
+    picked = [rows[index] for index in ask.drawn.indices]
+    gateways = sum(row.source == "defenseclaw" for row in picked)
+    assert gateways in (2, 3), "a turn as everybody"
+    reported = {
+        load.load(row.event)["data"]["reported_by"]["sub"]
+        for row in picked
+        if row.source == "external"
+    }
+    assert reported == {MIA.sub, ADA.sub}
+    assert {row.actor_sub for row in picked} >= {OLU.sub, MIA.sub}
+    assert (ask.drawn.reporters, ask.drawn.most, ask.drawn.reporters_left_out) == (5 + asks, 150, 0)
+    assert ask.drawn.left_out == ask.drawn.population - 12 == 502 + asks - 12
+    done = offline(ask, tmp_path)
+    assert done.exit_code == 0, done.output
+
+
+def test_the_draw_says_of_how_many_it_has_nothing() -> None:
+    for n in range(9):
+        happens(4, actor=replace(OLU, sub=f"auth0|{n}"))
+    ask = asked(size=3)
+    assert ask.drawn is not None
+    assert (ask.drawn.reporters, ask.drawn.most, ask.drawn.reporters_left_out) == (10, 4, 7)
+
+
+def test_who_is_withheld_erased_or_has_no_row_counts_as_in_the_log(tmp_path: Path) -> None:
+    happens(4, actor=replace(OLU, sub="token ghp_" + "a1B2" * 9))
+    happens(4, actor=replace(OLU, sub="a\0b"))
+    happens(4)
+    mine = EventRow.objects.filter(actor_sub=MIA.sub)
+    Openings.objects.filter(event__in=mine.values("event"), subject=MIA.key).delete()
+    projection.refresh([row.event for row in mine])
+    EventRow.objects.filter(seq=0).delete()
+    ask = asked(size=12)
+    assert offline(ask, tmp_path).exit_code == 0
+
+
+def test_a_search_row_with_another_actor_draws_nothing() -> None:
+    happens(30)
+    row = EventRow.objects.get(seq=3)
+    EventRow.objects.filter(seq=3).update(actor_key="ab" * 32)
+    ask = asking.ask(ADA, EventQuery(), 200)
+    sequencer.run_once()
+    with pytest.raises(SampleError, match=f"entry {row.seq} says otherwise than its search row"):
+        drawing.drawn(ADA, ask)
+
+
+def test_a_sample_from_before_this_format_is_read_and_drawn_again(tmp_path: Path) -> None:
+    happens()
+    id = asking.ask(ADA, EventQuery(), 7, "room 4")
+    sequencer.run_once()
+    tree = takeout.checkpoint_of(None)
+    draw = Draw(logkey.origin(), tree.size, bytes(tree.root), {}, "room 4", SCHEMA_1)
+    events = ((seq, Source("", ""), None) for seq in range(tree.size))
+    sample = sample_of(draw, 7, draw.pick(events, 7), 0)
+    data = sample.to_dict() | {
+        "asked": str(id), "filter": reading.find(id).filter, "seed_of_tree": False,
+        "sha256": hashlib.sha256(sample.to_bytes()).hexdigest(),
+    }  # fmt: skip
+    for name in ("schema", "seed"):
+        del data[name]
+    record(ADA, "audit.sampled", id=reading.drawn_id(id), operation=str(id), data=data)
+    sequencer.run_once()
+    ask = reading.find(id)
+    assert ask.drawn is not None and ask.drawn.sample is not None
+    assert ask.drawn.sample.to_bytes() == sample.to_bytes()
+    assert (ask.drawn.reporters, ask.drawn.reporters_left_out) == (None, None)
+    assert offline(ask, tmp_path).exit_code == 0
 
 
 def test_nobody_knows_the_tree_when_they_ask() -> None:

@@ -15,11 +15,19 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from ata.cli import app
-from audit.ledger import checkpoint, entriesfile, entry, merkle, note
+from audit.ledger import checkpoint, entriesfile, entry, merkle, note, sampling
 from audit.ledger.entriesfile import EntriesError, EntriesFile
 from audit.ledger.entry import Built
 from audit.ledger.query import EventQuery
-from audit.ledger.sampling import Draw, Sample, SampleError, canonical_filter, draw
+from audit.ledger.sampling import (
+    Draw,
+    Sample,
+    SampleError,
+    Source,
+    canonical_filter,
+    draw,
+    source_from,
+)
 
 LOG = note.new_key("log.example/x")
 WHEN = datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC)
@@ -58,13 +66,13 @@ def drawn(bar: str = "", seed: str = SEED, n: int = 7, gone: int = -1) -> Sample
     return draw(EntriesFile(lines(gone), [LOG.vkey]), EventQuery.from_bar(bar), seed, n)
 
 
-def by_hand(filter: str, population: list[int], n: int) -> list[int]:
-    """The draw as docs/ledger-format.md says it, with nothing of ours."""
+def by_hand(filter: str, population: list[int], n: int, version: int = 2) -> list[int]:
+    """The draw as docs/ledger-format.md says it for events of one source, with nothing of ours."""
     named = (
         f'{{"filter":{filter},"origin":"log.example/x","root":"{ROOT.hex()}",'
         f'"seed":"{SEED}","tree_size":{SIZE}}}'
     )
-    prefix = hashlib.sha256(b"ata.sample.v1\n" + named.encode()).digest()
+    prefix = hashlib.sha256(f"ata.sample.v{version}\n".encode() + named.encode()).digest()
 
     def score(index: int) -> str:
         return hashlib.sha256(prefix + index.to_bytes(8, "big")).hexdigest()
@@ -107,10 +115,109 @@ def test_another_seed_filter_or_tree_is_another_draw() -> None:
 def test_a_larger_sample_begins_with_the_smaller_one(
     population: set[int], n: int, more: int
 ) -> None:
-    small, count = DRAW.pick(((index, None) for index in population), n)
-    large, _ = DRAW.pick(((index, None) for index in sorted(population)), n + more)
-    assert large[:n] == small
-    assert (count, len(small)) == (len(population), min(n, len(population)))
+    small = DRAW.pick(((index, some(index), None) for index in population), n)
+    large = DRAW.pick(((index, some(index), None) for index in sorted(population)), n + more)
+    assert large.events[:n] == small.events
+    assert (small.population, len(small.events)) == (len(population), min(n, len(population)))
+
+
+def some(index: int) -> Source:
+    """One of six sources, two of them of one gateway."""
+    at = index % 6
+    return Source("gateway a" if at < 2 else f"{at}", f"{at}")
+
+
+@given(st.sets(st.integers(0, 2**63 - 1), max_size=60), st.integers(1, 20), st.integers(1, 30))
+def test_candidates_that_were_dropped_on_the_way_were_not_in_the_sample(
+    population: set[int], n: int, kept: int
+) -> None:
+    whole = DRAW.pick(((index, some(index), None) for index in population), n)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sampling, "_KEPT", kept - 2 * n)
+        pruned = DRAW.pick(((index, some(index), None) for index in population), n)
+    assert pruned == whole
+
+
+def turns(population: dict[int, Source], n: int) -> list[int]:
+    """The rounds by hand: a turn for each reporter, who gives turns to the actors."""
+    waiting: dict[str, dict[str, list[int]]] = {}
+    for index in sorted(population, key=DRAW.scores()):
+        source = population[index]
+        waiting.setdefault(source.reporter, {}).setdefault(source.actor, []).append(index)
+    orders = [in_turns(list(actors.values())) for actors in waiting.values()]
+    return in_turns(orders)[:n]
+
+
+def in_turns(lists: list[list[int]]) -> list[int]:
+    rounds: list[int] = []
+    while any(lists):
+        rounds += sorted((some.pop(0) for some in lists if some), key=DRAW.scores())
+    return rounds
+
+
+@given(
+    st.dictionaries(
+        st.integers(0, 2**63 - 1),
+        st.builds(Source, st.sampled_from("abc"), st.sampled_from("xyz")),
+        max_size=60,
+    ),
+    st.integers(1, 20),
+)
+def test_each_reporter_and_each_actor_of_one_has_turns(
+    population: dict[int, Source], n: int
+) -> None:
+    picked = DRAW.pick(((index, by, None) for index, by in population.items()), n)
+    assert [one.index for one in picked.events] == turns(population, n)
+    assert picked.reporters == len({by.reporter for by in population.values()})
+
+
+@pytest.mark.parametrize("of", ["one person", "one gateway that names many", "one reporter"])
+def test_whoever_makes_thousands_of_events_pushes_nobody_out(of: str) -> None:
+    def crowd(n: int) -> Source:
+        return {
+            "one person": source_from("portal", "", "mallory", None),
+            "one gateway that names many": source_from("defenseclaw", "gw", f"mallory {n}", None),
+            "one reporter": source_from("external", f"{n}", f"{n}", {"iss": "i", "sub": "mallory"}),
+        }[of]
+
+    others = {n: source_from("portal", "", f"person {n}", None) for n in range(9)}
+    events = others | {n: crowd(n) for n in range(9, 5_000)}
+    picked = DRAW.pick(((index, by, None) for index, by in events.items()), 25)
+    assert set(others) < {one.index for one in picked.events}
+    assert (picked.population, picked.reporters, picked.most) == (5_000, 10, 4_991)
+
+
+def test_a_sample_of_format_v1_is_still_drawn_again(log: Path, tmp_path: Path) -> None:
+    indices = by_hand("{}", list(range(SIZE)), 7, version=1)
+    assert indices != list(drawn().indices)
+    old = {
+        "schema": "ata.sample.v1", "origin": "log.example/x", "tree_size": SIZE,
+        "root": ROOT.hex(), "filter": {}, "seed": SEED, "size": 7, "population": SIZE,
+        "undecided": 0, "indices": indices,
+    }  # fmt: skip
+    again = run(log, "--check", changed(old, tmp_path / "s.json"))
+    assert (again.exit_code, "the same 7" in again.stdout) == (0, True), again.output
+    assert run(log, "--check", changed(old, tmp_path / "s.json", schema="ata.sample.v2")).exit_code
+
+
+def verify(sample: Path, *args: str | Path) -> Result:
+    return CliRunner().invoke(app, ["verify", str(sample), *map(str, args), "--vkey", LOG.vkey])
+
+
+def test_ata_verify_draws_a_sample_again(log: Path, tmp_path: Path) -> None:
+    path = changed(drawn("action:skill.*", n=5).to_dict(), tmp_path / "s.json")
+    good = verify(path, "--entries", log)
+    assert good.exit_code == 0 and "Drawn again from the log: the same 5" in good.stdout
+    assert verify(path).exit_code == 2
+    assert verify(path, log, "--entries", log).exit_code == 2
+    bad = verify(changed(drawn(n=5).to_dict(), path, most=SIZE - 1), "--entries", log)
+    assert bad.exit_code == 1 and "differs in most" in bad.output
+
+
+def test_a_member_that_stands_twice_is_no_sample(log: Path, tmp_path: Path) -> None:
+    path = tmp_path / "s.json"
+    path.write_text('{"size": 3, ' + json.dumps(drawn(n=5).to_dict())[1:])
+    assert run(log, "--check", path).exit_code == 2
 
 
 def test_what_cannot_be_decided_is_counted_and_takes_no_part() -> None:
@@ -193,7 +300,7 @@ def test_a_sample_that_was_bent_is_named(
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("{", "no JSON"), ("[]", "no ata.sample.v1"), ('{"schema": "x"}', "no ata.sample.v1")],
+    [("{", "no JSON"), ("[]", "no ata.sample.v2"), ('{"schema": "x"}', "no ata.sample.v2")],
 )
 def test_what_is_no_sample_is_said(log: Path, tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "s.json").write_text(text)
@@ -206,7 +313,9 @@ def test_the_command_says_the_population_the_tree_and_the_events(log: Path) -> N
     told = run(log, "--seed", SEED, "--size", "2").stdout.splitlines()
     assert told[0] == f"2 of {SIZE} events, by the seed {SEED}."
     assert ROOT.hex() in told[1]
-    assert [line.split("  ")[0] for line in told[2:]] == [str(n) for n in drawn(n=2).indices]
+    assert told[2] == f"Left out by the draw: {SIZE - 2} of them."
+    assert told[3] == f"Reported by 1 person, gateway or system, {SIZE} at most by one."
+    assert [line.split("  ")[0] for line in told[4:]] == [str(n) for n in drawn(n=2).indices]
 
 
 def test_a_seed_has_to_be_named(log: Path) -> None:
