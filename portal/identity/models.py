@@ -123,7 +123,7 @@ class CommandLineSignIn(models.Model):
 
 
 class BreakGlassTries(models.Model):
-    """How many break-glass sign-ins were tried in a minute: from one address, and from all.
+    """How many break-glass sign-ins failed in a minute: from one address, and from all.
 
     `whose` is an HMAC under EVIDENCE_KEY, `minute` since 1970.
     """

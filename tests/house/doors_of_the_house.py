@@ -506,7 +506,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "portal.connections_pages.connect": ("instance", "the connect flow in the session"),
     "portal.identity.backchannel": ("SeenLogoutToken", "logout tokens that were used"),
     "portal.identity.backend": ("User", "the account of a person who signed in"),
-    "portal.identity.breakglass.accounts": ("BreakGlassAccount", "who may use it"),
+    "portal.identity.breakglass.accounts": ("BreakGlassAccount BreakGlassTries", "who may use it"),
     "portal.identity.breakglass.sessions": ("SignedInSession User instance", "a session"),
     "portal.identity.breakglass.trying": ("BreakGlassTries instance", "attempts"),
     "portal.identity.erasing": (

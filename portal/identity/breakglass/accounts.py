@@ -24,7 +24,7 @@ from django.db import transaction
 from approvals import clock
 from audit.actor import SYSTEM, Target
 from audit.record import record
-from portal.identity.models import BreakGlassAccount
+from portal.identity.models import BreakGlassAccount, BreakGlassTries
 
 RECOVERY_CODES = 8
 ROLES = ("auditor", "operator")
@@ -86,10 +86,11 @@ def remove(name: str) -> bool:
 
 
 def unlock(name: str) -> bool:
-    """Let an account try again; whether there is one."""
+    """Let an account try again, and forget the failures of this minute; whether there is one."""
     with transaction.atomic():
         found = BreakGlassAccount.objects.filter(name=name).update(failures=0, locked_until=None)
         if found:
+            BreakGlassTries.objects.all().delete()
             _changed(name, "unlocked")
     return bool(found)
 

@@ -1,12 +1,14 @@
-"""One try at the door: what was given, held against the account, with its locks.
+"""One try at the break-glass page: what was given, checked against the account, with its locks.
 
-The answer to a stranger is always the same; the trail has the code of what was wrong.
+What is right is always let in, however often others fail: only failures are counted for a minute,
+and what they are answered depends on that count alone, never on whether there is such an account.
+The trail has the code of what was wrong.
 """
 
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pyotp
@@ -21,7 +23,7 @@ LOCK_AFTER = 5
 LOCK_FOR = timedelta(minutes=15)
 LOCK_FOR_GOOD_AFTER = 20
 """Failures without a success after which only `manage.py breakglass unlock` helps."""
-TRIES_A_MINUTE = 10
+FAILURES_A_MINUTE = 10
 """From one address; three times as many from all of them."""
 STEP_S = 30
 _WINDOW = 1
@@ -29,40 +31,46 @@ _WINDOW = 1
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """`account` when it succeeded; `code` says what was wrong, `factor` what was shown."""
+    """`account` when it succeeded; `code` says what was wrong, `factor` what was shown.
+
+    `too_many` says that there were more than a minute's failures before it.
+    """
 
     code: str
     account: BreakGlassAccount | None = None
     factor: str = ""
+    too_many: bool = False
 
 
-def allowed(ip: str) -> tuple[bool, bool]:
-    """Whether this address may try now, and whether this is its first refusal in this minute."""
-    minute = int(clock.now().timestamp() // 60)
-    everybody, limit = _count("", minute), TRIES_A_MINUTE
-    if everybody > 3 * limit:
-        return False, everybody == 3 * limit + 1
-    mine = _count(ip, minute)
-    return mine <= limit, mine == limit + 1
+def attempt(ip: str, name: str, secret: str, code: str) -> Tried:
+    """Check a try from an address against the account, and count it where it fails.
 
-
-def attempt(name: str, secret: str, code: str) -> Tried:
-    """Hold a try against the account; tries at once are judged one after the other, so that each
-    failure counts and each code opens once."""
+    Tries at once are judged one after the other, so that each failure counts and each code opens
+    once. An unknown name costs the same write as a wrong secret.
+    """
     with transaction.atomic():
-        account = BreakGlassAccount.objects.select_for_update().filter(name=name).first()
-        if account is None:
-            return Tried("unknown_account")
-        now = clock.now()
-        if _locked(account, now):
-            return Tried("locked")
-        if not accounts.knows_secret(account, secret):
-            return _failed(account, "wrong_secret", now)
-        wrong, factor = _second_factor(account, code, now)
-        if wrong:
-            return _failed(account, wrong, now)
-        account.failures, account.locked_until = 0, None
-        account.save(update_fields=["failures", "locked_until"])
+        tried = _judged(name, secret, code) if name and secret and code else Tried("incomplete")
+        if tried.account is not None:
+            return tried
+        minute = int(clock.now().timestamp() // 60)
+        crowd = _count("", minute) > 3 * FAILURES_A_MINUTE
+        return replace(tried, too_many=crowd or _count(ip, minute) > FAILURES_A_MINUTE)
+
+
+def _judged(name: str, secret: str, code: str) -> Tried:
+    account = BreakGlassAccount.objects.select_for_update().filter(name=name).first()
+    if account is None:
+        return Tried("unknown_account")
+    now = clock.now()
+    if _locked(account, now):
+        return Tried("locked")
+    if not accounts.knows_secret(account, secret):
+        return _failed(account, "wrong_secret", now)
+    wrong, factor = _second_factor(account, code, now)
+    if wrong:
+        return _failed(account, wrong, now)
+    account.failures, account.locked_until = 0, None
+    account.save(update_fields=["failures", "locked_until"])
     return Tried("", account, factor)
 
 
@@ -113,14 +121,13 @@ def _recovery(account: BreakGlassAccount, code: str) -> str:
 
 
 def _count(ip: str, minute: int) -> int:
-    """How often this was counted in its minute, this time included; "" is all addresses."""
-    with transaction.atomic():
-        tries, _ = BreakGlassTries.objects.select_for_update().get_or_create(
-            whose=accounts.address_mac(ip), defaults={"minute": minute}
-        )
-        tries.count = tries.count + 1 if tries.minute == minute else 1
-        tries.minute = minute
-        tries.save(update_fields=["minute", "count"])
+    """How many failures there were in its minute, this one included; "" is all addresses."""
+    tries, _ = BreakGlassTries.objects.select_for_update().get_or_create(
+        whose=accounts.address_mac(ip), defaults={"minute": minute}
+    )
+    tries.count = tries.count + 1 if tries.minute == minute else 1
+    tries.minute = minute
+    tries.save(update_fields=["minute", "count"])
     return tries.count
 
 

@@ -24,7 +24,7 @@ _NOT_ACCEPTED = (
     "of this server agree; each code counts once. After five failures an account rests for fifteen "
     "minutes; `manage.py breakglass unlock` on the portal's machine ends that."
 )
-_TOO_OFTEN = "Too many tries within this minute. Nothing was checked; wait a minute."
+_TOO_OFTEN = f"Too many tries failed within this minute. {_NOT_ACCEPTED}"
 
 
 class Door(forms.Form):
@@ -45,24 +45,17 @@ def break_glass(request: HttpRequest) -> HttpResponse:
         raise Http404
     if request.method != "POST":
         return _page(request)
-    may_try, first = trying.allowed(request.META.get("REMOTE_ADDR", ""))
-    if not may_try:
-        if first:
-            _record_failure(request, "", "rate_limited")
-        answer = _page(request, error=_TOO_OFTEN, status=429)
-        answer["Retry-After"] = "60"
-        return answer
     form = Door(request.POST)
     given = form.cleaned_data if form.is_valid() else {}
-    name = str(given.get("name", ""))
-    tried = (
-        trying.attempt(name, given["secret"], given["code"])
-        if given
-        else trying.Tried("incomplete")
-    )
+    name, secret, code = (str(given.get(field, "")) for field in ("name", "secret", "code"))
+    tried = trying.attempt(request.META.get("REMOTE_ADDR", ""), name, secret, code)
     if tried.account is None:
         _record_failure(request, name, tried.code)
-        return _page(request, error=_NOT_ACCEPTED, name=name, status=403)
+        if not tried.too_many:
+            return _page(request, error=_NOT_ACCEPTED, name=name, status=403)
+        answer = _page(request, error=_TOO_OFTEN, name=name, status=429)
+        answer["Retry-After"] = "60"
+        return answer
     sessions.begin(request, tried.account, tried.factor)
     return redirect("home")
 
