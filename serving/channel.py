@@ -9,7 +9,7 @@ from typing import Any
 
 from waitress.channel import ClientDisconnected, HTTPChannel
 
-from serving.answering import Answer, Refusal
+from serving.answering import Answer, Busy, Refusal
 from serving.limits import (
     HEADERS_WITHIN_S,
     IDLE_S,
@@ -33,6 +33,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     lingers = False  # a refusal was said while a body may still come in
     lingering_until = 0.0
     answering_since = 0.0
+    turn: object = None  # a stranger's, to be given back (`admission`)
     taken = 0  # bytes of this answer that the other side took
 
     def received(self, data: bytes) -> bool:
@@ -44,11 +45,19 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def service(self) -> None:
         """Answer one request; runs in a thread."""
+        turn = self.turn  # of this request: the next one may have its own before this returns
         self.answering_since, self.taken = time.time(), 0
         if is_unread(self.requests[0]):
             self.lingers = True
-        with self.server.turns, suppress(ClientDisconnected):  # while a next request waited
-            super().service()
+        try:
+            with self.server.turns, suppress(ClientDisconnected):  # while a next request waited
+                super().service()
+        finally:
+            self.server.task_dispatcher.ended(turn)
+
+    def refuse_as_busy(self) -> None:
+        """Have the next request refused with 503."""
+        self.requests[0].error = Busy("")
 
     def send(self, data: bytes, do_close: bool = True) -> int:
         """Hand bytes to the socket; returns how many it took."""

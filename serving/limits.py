@@ -26,6 +26,15 @@ SPARE_THREADS: Final = 12
 # Threads more while as many answers wait for somebody else; they hold no database connection then.
 LENT_THREADS: Final = 100
 
+# Requests whose credentials nobody vouched for (`admission`).
+STRANGERS_AT_ONCE: Final = 2
+STRANGER_S: Final = 1.0  # then it waits for somebody else, and another one begins
+RESERVED: Final = 4  # one thread of so many is for proven callers only
+OVERTAKEN_S: Final = 1.0  # a stranger who waited for longer goes before proven callers
+PATIENT_S: Final = 5.0  # a stranger who waited for longer is refused with 503
+PROVEN_S: Final = 300.0  # since the application vouched for them
+PROVEN: Final = 10_000
+
 STOP_WITHIN_S: Final = 8  # answers that are under way; `make up` kills after 10 to 15
 SHORT_LIFE_S: Final = 5.0  # a process that ends sooner would only end again
 STARVED_S: Final = 20.0  # of the interpreter: no Python thread but one had a turn (`watchdog`)

@@ -20,9 +20,36 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
 from serving import limits, watchdog
+from serving.admission import Proven, Queue
 from serving.channel import Channel
 
 log = logging.getLogger(__name__)
+
+
+class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
+    """Threads that take requests in the order of `admission`."""
+
+    def __init__(self, threads: int, proven: Proven) -> None:
+        super().__init__()
+        self.queue = Queue(threads, proven)
+        self.set_thread_count(threads)
+
+    def ended(self, turn: object) -> None:
+        """Note that a request was served, and wake a thread for who waited for that."""
+        with self.lock:
+            if self.queue.ended(turn):
+                self.queue_cv.notify()
+
+    def look_again(self) -> None:
+        """Wake threads: a stranger who has been served for long makes room by the clock alone."""
+        with self.lock:
+            self.queue_cv.notify(len(self.queue))
+
+    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
+        """End all threads; requests that wait are cancelled."""
+        with self.lock:
+            self.queue.open()
+        return bool(super().shutdown(cancel_pending, timeout))
 
 
 class Server(TcpWSGIServer):  # type: ignore[misc]
@@ -41,14 +68,13 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         self.kept = 0  # as many more are kept, since the next wait comes soon
         self._waiting_lock = threading.Lock()
         self._stopping = False
-        dispatcher = ThreadedTaskDispatcher()
-        dispatcher.set_thread_count(threads)
+        self.proven = Proven()
         host = listening.getsockname()[0]
         super().__init__(
             application,
             _sock=listening,
             bind_socket=False,
-            dispatcher=dispatcher,
+            dispatcher=Dispatcher(threads, self.proven),
             sockinfo=(listening.family, listening.type, listening.proto, listening.getsockname()),
             adj=Adjustments(
                 threads=threads,
@@ -72,6 +98,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             if channel.is_overdue(now):
                 channel.lingers = False
                 channel.will_close = True
+        self.task_dispatcher.look_again()
         with self._waiting_lock:
             if self.kept > self.lent:
                 self.kept -= 1
@@ -97,7 +124,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
                 slowest.give_up()
             self.waiting.add(channel)
             self._set_threads()
-        self.turns.release()
+        self._step_aside(channel)
         try:
             yield
         finally:
@@ -107,7 +134,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             self.turns.acquire()
 
     @contextmanager
-    def lent_thread(self) -> Iterator[None]:
+    def lent_thread(self, channel: Channel) -> Iterator[None]:
         """A thread more while this one waits for an answer of somebody else's.
 
         For the application, as `serving.waiting` of the WSGI environment: whoever waits within it
@@ -118,13 +145,17 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             if self.kept < min(self.lent, limits.LENT_THREADS):
                 self.kept += 1
                 self._set_threads()
-        self.turns.release()
+        self._step_aside(channel)
         try:
             yield
         finally:
             with self._waiting_lock:
                 self.lent -= 1
             self.turns.acquire()
+
+    def _step_aside(self, channel: Channel) -> None:
+        self.turns.release()
+        self.task_dispatcher.ended(channel.turn)
 
     def _set_threads(self) -> None:
         self.task_dispatcher.set_thread_count(self.threads + self.kept + len(self.waiting))

@@ -20,6 +20,7 @@ from portal.api.problems import Problem
 from portal.identity.backend import known_roles
 from portal.identity.fresh import what_a_token_lacks
 from portal.identity.models import CommandLineSignIn
+from portal.ops.admission import vouch_for
 from portal.ops.request_id import request_id
 
 type Verified = Callable[[AccessClaims], object]
@@ -55,6 +56,7 @@ def bearer(request: HttpRequest, verified: Verified = lambda _: None) -> Caller 
     if scheme.lower() == "dpop":  # RFC 9449 section 7.1: the scheme promises a proof
         raise _no_dpop("DPoP is not offered here yet: present the token as Bearer.")
     request.META["ATA_CALLER"] = caller
+    vouch_for(request)
     return caller
 
 

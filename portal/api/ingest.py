@@ -13,6 +13,7 @@ from connections.models import Feed
 from connections.tenant_log import items, recorder
 from portal.api import contract
 from portal.api.problems import Problem
+from portal.ops.admission import vouch_for
 
 router = Router(tags=["Ingest"])
 
@@ -94,3 +95,4 @@ def _authorise(request: HttpRequest) -> None:
             "Authorization is not the value of AUTH0_LOG_STREAM_TOKEN.",
             headers={"WWW-Authenticate": 'Bearer realm="auth0-ata"'},
         )
+    vouch_for(request)

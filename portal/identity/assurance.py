@@ -15,6 +15,7 @@ from django.urls import reverse
 from portal.identity import sessions
 from portal.identity.breakglass.limits import hold_to_limits
 from portal.identity.fresh import page_behind
+from portal.ops.admission import vouch_for
 
 
 class PagesNeedSignIn(LoginRequiredMiddleware):
@@ -47,6 +48,7 @@ class SessionAssuranceMiddleware:
                 auth.logout(request)
                 return self._ended(request)
             request.META["ATA_SESSION"] = session
+            vouch_for(request)
         return self.get_response(request)
 
     def process_view(

@@ -36,7 +36,7 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     """`/stream/N` sends N pieces, else an echo: `/slow/N?FILE` makes that file, then takes a while.
 
     N is in tenths of a second. `/together/N` waits until so many do, as the server lets it.
-    `/stuck` never releases the interpreter lock.
+    `/vouch` vouches for its caller. `/stuck` never releases the interpreter lock.
     """
     what, _, count = environ["PATH_INFO"].strip("/").partition("/")
     if what == "stream":
@@ -47,6 +47,8 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
         time.sleep(int(count) / 10)
     if what == "stuck":
         re.match(r"(a+)+$", "a" * 64 + "b")
+    if what == "vouch":
+        environ["serving.vouch"]()
     if what == "together":
         with environ["serving.waiting"]():
             meeting.wait(int(count))

@@ -11,8 +11,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -275,6 +275,61 @@ def test_answers_that_wait_for_somebody_else_take_no_thread_from_others(serve: S
         assert httpx.get(served.url, timeout=20).status_code == 200
         assert httpx.get(f"{served.url}/together/20", timeout=60).status_code == 200
         assert [one.result().status_code for one in waiting] == [200] * 19
+
+
+PERSON = {"Authorization": "Bearer of a person"}
+FORGED = {"Authorization": "Bearer of nobody", "Cookie": "session=of-nobody"}
+
+
+@contextmanager
+def slow_strangers(served: Served, folder: Path, tenths: int) -> Iterator[list[Future[int]]]:
+    """Two of them are being answered, for so long; a person was vouched for before."""
+    assert httpx.get(f"{served.url}/vouch", headers=PERSON, timeout=20).status_code == 200
+    begun = [folder / "first", folder / "second"]
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(status_of, f"{served.url}/slow/{tenths}?{file}") for file in begun]
+        eventually(lambda: all(file.exists() for file in begun), "both are being answered")
+        yield asked
+
+
+def status_of(url: str, headers: dict[str, str] | None = None) -> int:
+    return httpx.get(url, headers=headers, timeout=60).status_code
+
+
+def test_who_was_vouched_for_goes_before_strangers(serve: Serve, tmp_path: Path) -> None:
+    served = serve("--threads", "4", STRANGER_S=60, PATIENT_S=60)
+    with slow_strangers(served, tmp_path, 50) as slow, ThreadPoolExecutor(3) as pool:
+        waiting = [pool.submit(status_of, served.url, more) for more in (None, FORGED, FORGED)]
+        for _ in range(10):
+            assert status_of(served.url, PERSON) == status_of(f"{served.url}/healthz") == 200
+        assert not any(one.done() for one in [*slow, *waiting]), "two strangers at a time"
+        assert [one.result() for one in [*slow, *waiting]] == [200] * 5
+
+
+def test_strangers_who_are_served_for_long_keep_nobody_out(serve: Serve, tmp_path: Path) -> None:
+    served = serve("--threads", "4", STRANGER_S=0.2)
+    with slow_strangers(served, tmp_path, 50) as slow:
+        assert status_of(served.url) == 200
+        assert not any(one.done() for one in slow), "another one was served meanwhile"
+
+
+def test_a_stranger_who_waited_too_long_is_told_to_come_again(serve: Serve, tmp_path: Path) -> None:
+    served = serve("--threads", "4", STRANGER_S=60, PATIENT_S=0.5)
+    with slow_strangers(served, tmp_path, 20):
+        answer = httpx.get(served.url, timeout=60)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert status_of(served.url) == 200
+
+
+def test_where_nobody_was_vouched_for_strangers_have_all_threads(
+    serve: Serve, tmp_path: Path
+) -> None:
+    served = serve("--threads", "4", STRANGER_S=60)
+    begun = [tmp_path / str(number) for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(status_of, f"{served.url}/slow/50?{file}") for file in begun]
+        eventually(lambda: all(file.exists() for file in begun), "all four are being answered")
+        assert not any(one.done() for one in asked)
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
