@@ -294,7 +294,7 @@ class _Comparing:
             self._problem(kept.index, "matches the filter and is missing in the file")
         elif not belongs and row is not None:
             self._problem(kept.index, "stands in the file and does not match the filter")
-        if row is not None and (differs := row(event)):
+        if row is not None and (differs := row(event, exportrows.hideable(document))):
             self._problem(kept.index, f"stands in the file with another {differs}")
         return int(row is not None)
 

@@ -6,36 +6,33 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
-from . import cut, ocsf, rows
+from . import cut, erasures, ocsf, rows
 from . import entry as entries
 from .canonical import parsed
 
-type Differs = Callable[[dict[str, Any]], str]
+type Differs = Callable[[dict[str, Any], Hideable], str]
 """Tells the first member in which a row differs from an event; empty where it does not."""
+type Hideable = Collection[str]
+"""Paths of an event whose values an erasure can take away (`hideable`)."""
 
 LEVELS: Final = frozenset({"human", "log"})
 """Columns that the entries alone do not tell: they rest on evidence and on witnesses."""
 _MASK: Final = re.compile(r"\[masked: [^\]\n]{1,60}\]")
 _MASKED_IN: Final = "data"
 """The only member in which a file masks what looks like a secret."""
-_COMMITTED: Final = frozenset(
-    {
-        *(
-            f"{who}.{value}"
-            for who in ("actor", "on_behalf_of")
-            for value in ("sub", "name", "email")
-        ),
-        *("target.name", "reason", "changes"),
-    }
-)
-"""Values that an erasure can take away, beside the members of `data`."""
 
 
 class Unreadable(ValueError):
     """The file has no such rows as its format says."""
+
+
+def hideable(document: Mapping[str, Any]) -> Hideable:
+    """What an entry (as `entry.parse` returns it) commits to, by the paths of its event."""
+    paths = erasures.committed(document)
+    return {path.replace("private.", "data.", 1) for path in paths}
 
 
 def read(format: str, file: bytes) -> Iterator[tuple[int, Differs]]:
@@ -69,43 +66,39 @@ def _ocsf(file: bytes) -> Iterator[tuple[int, Differs]]:
 def _by_schema(row: dict[str, Any], said: dict[str, Any], whole: Differs) -> Differs:
     """The event inside is held to its entry, and what stands around it to the event inside."""
     around = next((key for key in sorted(row | said) if row.get(key) != said.get(key)), "")
-    return lambda event: whole(event) or around
+    return lambda event, hidden: whole(event, hidden) or around
 
 
 def _by_member(row: dict[str, Any]) -> Differs:
-    def differs(event: dict[str, Any]) -> str:
+    def differs(event: dict[str, Any], hidden: Hideable) -> str:
         for name in sorted(event.keys() | row.keys()):
-            if name not in LEVELS and not _same(event.get(name), row.get(name), name):
+            if name not in LEVELS and not _same(event.get(name), row.get(name), name, hidden):
                 return name
         return ""
 
     return differs
 
 
-def _same(entry: Any, row: Any, at: str) -> bool:
+def _same(entry: Any, row: Any, at: str, hidden: Hideable) -> bool:
     """Whether a row says what its entry says, as far as the entry's values are open.
 
     What is masked in the row looked like a secret; what is hidden here was erased or withheld; of
     a text that the row cuts it has the digest.
     """
-    if entry in (row, entries.ERASED) or (row == entries.ERASED and _erasable(at)):
+    if entry == row or (entries.ERASED in (entry, row) and at in hidden):
         return True
+    within = () if "." in at else hidden  # values are erased whole
     if isinstance(entry, Mapping) and isinstance(row, Mapping):
         return entry.keys() == row.keys() and all(
-            _same(entry[key], row[key], f"{at}.{key}") for key in entry
+            _same(entry[key], row[key], f"{at}.{key}", within) for key in entry
         )
     if isinstance(entry, list) and isinstance(row, list):
         return len(entry) == len(row) and all(
-            _same(ours, theirs, f"{at}[]") for ours, theirs in zip(entry, row, strict=True)
+            _same(ours, theirs, f"{at}.[]", ()) for ours, theirs in zip(entry, row, strict=True)
         )
     if not isinstance(entry, str) or not isinstance(row, str):
         return False
     return at.partition(".")[0] == _MASKED_IN and _is_shown_of(row, entry)
-
-
-def _erasable(at: str) -> bool:
-    whole, _, member = at.partition(".")
-    return at in _COMMITTED or (whole == "data" and bool(member))
 
 
 def _is_shown_of(row: str, entry: str) -> bool:
@@ -143,29 +136,26 @@ def _csv(file: bytes) -> Iterator[tuple[int, Differs]]:
 
 
 def _by_column(row: dict[str, str]) -> Differs:
-    def differs(event: dict[str, Any]) -> str:
+    def differs(event: dict[str, Any], hidden: Hideable) -> str:
         for name, read in rows.COLUMNS.items():
             if name in LEVELS:
                 continue
             said = "" if (cell := rows.safe_cell(read(event))) is None else str(cell)
-            if not _cell_says(name, said, row[name]):
+            if not _cell_says(name, said, row[name], hidden):
                 return name
         return ""
 
     return differs
 
 
-_ERASABLE_CELLS: Final = frozenset(path.replace(".", "_") for path in _COMMITTED)
-
-
-def _cell_says(name: str, said: str, cell: str) -> bool:
-    if rows.ERASED in (said, cell) and name in _ERASABLE_CELLS:
+def _cell_says(name: str, said: str, cell: str, hidden: Hideable) -> bool:
+    if rows.ERASED in (said, cell) and name in {path.replace(".", "_") for path in hidden}:
         return True
     if said == cell:
         return True
     if not said.startswith(("{", "[")) or not cell.startswith(("{", "[")):
         return False
     try:
-        return _same(json.loads(said), parsed(cell), name)
+        return _same(json.loads(said), parsed(cell), name, hidden)
     except ValueError:
         return False

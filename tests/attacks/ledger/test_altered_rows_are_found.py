@@ -28,7 +28,9 @@ def built(n: int) -> entry.Built:
             "actor": {"iss": "https://i/", "sub": "olu", "name": "Olu", "email": "o@x",
                       "roles": []},
             "target": {"kind": "skill", "name": "pdf-exfil"}, "reason": "it steals",
-            "data": {"verb": "skill.block", "token": "kept", "approved_by": "nobody"},
+            "data": {"verb": "skill.block", "token": "kept", "approved_by": "nobody",
+                     "verdict": {"by": "scanner"}, "odd": {"erased": True}},
+            "private": {"query": {"actor": "mia"}},
         },
         id=UUID(int=n + 1),
     )  # fmt: skip
@@ -111,6 +113,40 @@ def test_a_mask_in_a_cell_hides_no_other_change_of_it(column: str, cell: str) ->
     header, lines = honest()
     lines[1][header.index(column)] = cell
     assert not verified(as_csv(header, lines)).ok
+
+
+@pytest.mark.parametrize("format", ["csv", "ndjson"])
+@pytest.mark.parametrize(
+    "member",
+    [
+        {"approved_by": {"erased": True}},
+        {"verdict": {"erased": True}},
+        {"verdict": {"by": {"erased": True}}},
+        {"query": {"actor": {"erased": True}}},
+        {"odd": "the CISO approved it"},
+    ],
+)
+def test_what_stands_in_clear_was_never_erased(format: str, member: dict[str, object]) -> None:
+    assert verified(with_member({"query": {"erased": True}}, format), format).ok
+    assert not verified(with_member(member, format), format).ok
+
+
+@pytest.mark.parametrize("name", ["changes", "on_behalf_of_email"])
+def test_a_cell_without_a_value_was_never_erased(name: str) -> None:
+    header, lines = honest()
+    lines[1][header.index(name)] = rows.ERASED
+    assert not verified(as_csv(header, lines)).ok
+
+
+def with_member(member: dict[str, object], format: str) -> bytes:
+    """The honest file, but for members of `data` of its second row."""
+    events = [one.event() | {"index": n} for n, one in enumerate(BUILT)]
+    events[1]["data"] = events[1]["data"] | member
+    if format == "ndjson":
+        return b"\n".join(map(canonical, events)) + b"\n"
+    header, lines = honest()
+    lines[1][header.index("data")] = json.dumps(events[1]["data"])
+    return as_csv(header, lines)
 
 
 def test_a_member_that_stands_twice_hides_no_forgery() -> None:
