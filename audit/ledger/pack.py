@@ -142,6 +142,7 @@ def write(
         seed: of that key.
 
     Raises:
+        PackError: no verifier would read it: more members, or more bytes than a pack may have.
         ValueError: a name that no pack has.
     """
     if strange := [one for one in members if not kind_of(one)]:
@@ -164,8 +165,16 @@ def write(
             ],
         }
     )
+    if len(manifest) > MAX_MANIFEST_BYTES:
+        said = f"its manifest would be longer than {MAX_MANIFEST_BYTES:,} bytes"
+        raise PackError(MANIFEST_CHECK, said)
+    if len(ordered) + 2 > MAX_MEMBERS:
+        raise PackError(ARCHIVE_CHECK, f"it would have more than {MAX_MEMBERS:,} members")
     signed = note.sign(statement(manifest), name, seed).encode()
-    return archive({MANIFEST: manifest, SIGNATURE: signed} | ordered)
+    body = archive({MANIFEST: manifest, SIGNATURE: signed} | ordered)
+    if len(body) > MAX_PACK_BYTES:
+        raise PackError(ARCHIVE_CHECK, f"it would be larger than {MAX_PACK_BYTES:,} bytes")
+    return body
 
 
 def archive(members: Mapping[str, bytes]) -> bytes:

@@ -41,6 +41,7 @@ EVIDENCE_CHECKS: Final = {
     "assertion": "A passkey signed this very act",
 }
 _STATES: Final = {"counts": "ok", "aside": "aside", "refused": "failed", "unknown": "unchecked"}
+_SAID: Final = 50  # of what is not in a pack
 _BODIES: Final = ("id_token", "approval_token", "assertion", "acknowledgement")
 
 
@@ -321,7 +322,10 @@ def _not_proven(pack: Pack, events: Iterable[EventReport], roots: Roots) -> Iter
     yield from moved_unproven(str(pack.manifest["origin"]), roots.policy.moves)
     if not roots.policy.witnessed:
         yield SAME_FOR_ALL_UNPROVEN
-    yield from dict.fromkeys(words.withheld(one) for one in _withheld(pack))
+    absent = list(dict.fromkeys(words.withheld(one) for one in _withheld(pack)))
+    yield from absent[:_SAID]
+    if (more := len(absent) - _SAID) > 0:
+        yield f"{more:,} more are not in it, as its manifest names them."
     unchecked = {
         check.name for event in events for check in event.checks if check.state == "unchecked"
     }

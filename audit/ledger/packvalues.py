@@ -63,17 +63,25 @@ def judge(
         withheld: what the manifest says is not in the pack.
         told: certificates in the pack.
     """
-    held = {str(one.get("name")).partition(":")[2] for one in withheld if _is_of(one, index)}
-    gone = erasures.missing(entries.parse(entry), {one.path for one in opened} | held)
-    if not gone:
+    said = list(withheld)
+    held = {str(one.get("name")).partition(":")[2] for one in said if _is_of(one, index)}
+    gone = len(erasures.missing(entries.parse(entry), {one.path for one in opened} | held))
+    gone -= sum(counted(one) for one in said if one.get("name") == str(index))
+    if gone <= 0:
         return None
-    count = f"{len(gone)} {'value' if len(gone) == 1 else 'values'}"
+    count = f"{gone} {'value' if gone == 1 else 'values'}"
     covering = next((one for one in told if one.covers(index)), None)
     if covering is None:
         return "unchecked", (
             f"{count} missing, and no certificate of erasure in the pack accounts for it: ask why."
         )
     return "ok", f"{count} erased, as entry {covering.index} certifies."
+
+
+def counted(one: Mapping[str, Any]) -> int:
+    """How many values of an entry something withheld stands for; 0 where it names one thing."""
+    count = one.get("count")
+    return max(count, 0) if one.get("kind") == "values" and type(count) is int else 0
 
 
 def _is_of(one: Mapping[str, Any], index: int) -> bool:

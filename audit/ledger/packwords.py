@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from .levels import Judged, Level
+from .packvalues import counted
 from .verify import TIME_UNPROVEN
 
 EARLIER: Final = "Not checked, because an earlier check failed."
@@ -108,6 +109,11 @@ def withheld(one: Mapping[str, Any]) -> str:
     """Why something the entries name is not in the pack."""
     what = f"The {str(one.get('kind')).replace('_', ' ')} {str(one.get('name'))[:12]}…"
     why = one.get("why")
+    if number := counted(one):
+        those = "they hold something like a secret"
+        if why == "not_permitted":
+            those = "they are not for whoever made the pack"
+        return f"{count(number, 'value')} of entry {one.get('name')} are not in it: {those}."
     if one.get("kind") == "value" and why == "not_permitted":
         return f"The value {one.get('name')} is not in it: it is not for whoever made the pack."
     if why == "not_released":

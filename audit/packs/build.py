@@ -39,6 +39,8 @@ type MayRead = Callable[[EvidenceItem], bool]
 
 _TOKENS = ("id_token", "approval_token")
 _BODIES = (*_TOKENS, "assertion", "acknowledgement")
+_NAMED = 20
+"""So many values of one entry that stay out of a pack are named."""
 
 
 def _nobody() -> dict[str, Any]:
@@ -92,6 +94,15 @@ class _Draft:
     def add(self, name: str, body: bytes, indices: Iterable[int] = ()) -> None:
         self.members[name] = body
         self.entries_of[name] = list(indices)
+
+    def hold_back_values(self, index: int, paths: Sequence[str], why: str) -> None:
+        """Values of one entry, by their paths; of many only how many they are."""
+        if len(paths) <= _NAMED:
+            for path in paths:
+                self.hold_back("value", f"{index}:{path}", why, [index], "")
+        else:
+            self.hold_back("values", str(index), why, [index], "")
+            self.withheld[-1]["count"] = len(paths)
 
     def hold_back(self, kind: str, name: str, why: str, indices: Iterable[int], until: str) -> None:
         self.withheld.append(
@@ -147,13 +158,18 @@ def build(selection: Selection, now: datetime, may_read: MayRead) -> Built:
         "tree": {"size": checkpoint.size, "root": b64encode(bytes(checkpoint.root)).decode()},
         "about": selection.about,
         "words": selection.words,
-        "withheld": sorted(draft.withheld, key=lambda one: (one["kind"], one["name"])),
+        "withheld": sorted(draft.withheld, key=_counts_first),
         "build": version(),
     }
-    body = pack.write(draft.members, about, draft.entries_of, logkey.origin(), logkey.seed())
-    if len(body) > pack.MAX_PACK_BYTES:
-        raise TooMany(f"it would be larger than {pack.MAX_PACK_BYTES:,} bytes; narrow the filter")
+    try:
+        body = pack.write(draft.members, about, draft.entries_of, logkey.origin(), logkey.seed())
+    except pack.PackError as error:
+        raise TooMany(f"{error}; narrow the filter") from error
     return Built(body, checkpoint.size, tuple(documents), tuple(bodies))
+
+
+def _counts_first(one: Mapping[str, Any]) -> tuple[bool, str, str]:
+    return "count" not in one, one["kind"], one["name"]
 
 
 def _lines(texts: Iterable[str]) -> bytes:
@@ -185,10 +201,8 @@ def _add_events(
         documents[index] = entries.reveal(entry, held, index=index)
         shown = [] if index in hidden else held
         released = [one for one in shown if mask(one.value) == one.value]
-        for one in held:
-            if one not in released:
-                why = "not_permitted" if index in hidden else "secret"
-                draft.hold_back("value", f"{index}:{one.path}", why, [index], "")
+        paths = sorted({one.path for one in held} - {one.path for one in released})
+        draft.hold_back_values(index, paths, "not_permitted" if index in hidden else "secret")
         hashes = tiles.inclusion_proof(tile, index, checkpoint.size)
         draft.add(pack.event_name(index, "entry"), entry, [index])
         draft.add(pack.event_name(index, "openings.json"), _openings(released), [index])

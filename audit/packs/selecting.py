@@ -49,17 +49,18 @@ def of_event(event: dict[str, Any], *, person: str = "") -> Selection:
         person: `subject_key` of the only person whose events these may be; "" is everybody's.
     """
     id = UUID(event["id"])
-    found, reported = [id], 0
+    found = [id]
+    reported: set[UUID] = set()
     reports = event["source"] == "external"
     if event["approval"]:
         some, more = _of_approval(event["approval"], person, reports=reports)
-        found, reported = found + some, reported + more
+        found, reported = found + some, reported.union(more)
     if event["operation"]:
         some, more = _of_operation(event["operation"], person, reports=reports)
-        found, reported = found + some, reported + more
+        found, reported = found + some, reported.union(more)
     ids = tuple(dict.fromkeys(found))
     kept = ids[: _STORY + 1]
-    left_out = len(ids) - len(kept) + reported
+    left_out = len(ids) - len(kept) + len(reported)
     others = f" With {len(kept) - 1} other events of the same operation." if len(kept) > 1 else ""
     about: dict[str, Any] = {"event": str(id), "left_out": left_out}
     number = str(left_out)
@@ -70,24 +71,24 @@ def of_event(event: dict[str, Any], *, person: str = "") -> Selection:
     return Selection(kept, about, f"{sentence}.{others}{missing}", person=person)
 
 
-def _of_approval(id: str, person: str, *, reports: bool) -> tuple[list[UUID], int]:
+def _of_approval(id: str, person: str, *, reports: bool) -> tuple[list[UUID], list[UUID]]:
     """Its events, the oldest first and enough to see how many are left out, and its reports.
 
     Versions before let a report name an approval or an operation: it belongs to none of ours.
     """
     query = EventQuery().including("approval", id).including("order", "oldest")
     if reports:
-        return _ids(query, person), 0
+        return _ids(query, person), []
     reported = _ids(query.including("source", "external"), person)
     own = query.including("source", "external", excluded=True)
-    return _ids(own, person), len(reported)
+    return _ids(own, person), reported
 
 
 def _ids(query: EventQuery, person: str) -> list[UUID]:
     return [row.event for row in search.page(query, _COUNTED, person=person).rows]
 
 
-def _of_operation(name: str, person: str, *, reports: bool) -> tuple[list[UUID], int]:
+def _of_operation(name: str, person: str, *, reports: bool) -> tuple[list[UUID], list[UUID]]:
     """As `_of_approval`, by the index of the operations: the page of an event asks for it too."""
     rows = EventRow.objects.exclude(operation="").filter(operation=name)
     if person:
@@ -95,7 +96,10 @@ def _of_operation(name: str, person: str, *, reports: bool) -> tuple[list[UUID],
     own = rows if reports else rows.exclude(source="external")
     ordered = own.order_by(F("seq").asc(nulls_last=True), "event")
     ids = list(ordered.values_list("event", flat=True)[:_COUNTED])
-    return ids, 0 if reports else rows.filter(source="external")[:_COUNTED].count()
+    if reports:
+        return ids, []
+    reported = rows.filter(source="external").values_list("event", flat=True)
+    return ids, list(reported[:_COUNTED])
 
 
 def of_query(query: EventQuery, *, person: str = "") -> Selection:

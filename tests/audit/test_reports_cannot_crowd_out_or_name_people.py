@@ -97,6 +97,19 @@ def test_reports_take_no_place_in_a_pack_and_are_said_to_be_left_out() -> None:
     assert "300 events that name it were left out" in selection.words
 
 
+def test_a_report_of_approval_and_operation_is_left_out_once() -> None:
+    [id] = record_many([DraftFactory.build(operation="op-1", approval="a-1")])
+    noise = [
+        DraftFactory.build(
+            operation=operation, approval=approval, source="external", action="external.noise.n"
+        )
+        for operation, approval in (("op-1", "a-1"), ("op-1", "a-1"), ("op-1", ""), ("", "a-1"))
+    ]
+    list(record_many(noise))
+    sequencer.run_once()
+    assert packs.of_event(load.load(id)).about["left_out"] == 4
+
+
 def test_a_pack_of_one_person_has_only_their_events_of_the_operation() -> None:
     mine = DraftFactory.build(actor=OLU, operation="op-1", source="portal")
     others = DraftFactory.build(actor=ADA, operation="op-1", source="portal")

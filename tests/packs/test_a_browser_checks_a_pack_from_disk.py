@@ -14,7 +14,7 @@ import pytest
 from django.db import connections
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
-from audit import logkey, proofs
+from audit import clock, logkey, packs, proofs
 from audit.ledger import packcheck, packvalues
 from audit.ledger.pack import ARCHIVE_CHECK
 from audit.ledger.packreport import PackReport
@@ -27,6 +27,7 @@ from tests.packs.renamed import UNFIT, trusting
 from tests.packs.test_a_forged_approval_stays_asserted import FORGERIES, signed_anew
 from tests.packs.test_a_hostile_pack_is_checked_in_bounds import checked, hostile, too_many
 from tests.packs.test_a_pack_carries_the_certificate import erase_ben
+from tests.packs.test_a_pack_convinces_without_us import full_of_secrets
 from tests.packs.test_a_pack_in_another_form_is_refused import CHANGES, zipped
 from tests.support import authority
 from tests.support.chrome import PATIENCE_MS, Person, chromium, person, shots
@@ -143,6 +144,15 @@ def test_missing_values_are_told_from_erased_ones_as_the_command_line_does(
         if check["name"] == packvalues.VALUES_CHECK
     }
     assert states == {"ok" if certified else "unchecked"}
+
+
+def test_both_verifiers_count_values_that_stay_inside(act: Act, reader: Reader) -> None:
+    made = (full_of_secrets(400), *(full_of_secrets(15) for _ in range(6)))
+    body = packs.build(packs.Selection(made), clock.now(), lambda item: True).body
+    reader.trusts_everything()
+    (report,) = reader.drops(one=body)
+    assert told_by_page(report) == told(act.check(body))
+    assert any("400 values of entry" in one for one in report["not_proven"])
 
 
 def test_the_page_says_before_any_pack_what_a_browser_cannot_check(reader: Reader) -> None:

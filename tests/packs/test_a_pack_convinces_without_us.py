@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from io import BytesIO
 from pathlib import Path
+from uuid import UUID
 from zipfile import ZIP_STORED, ZipFile
 
 import pytest
 
-from audit import clock, erasure, packs
+from audit import clock, erasure, packs, sequencer
 from audit.ledger import pack as pack_files
 from audit.ledger import packcheck
 from audit.ledger.packreport import EventReport
+from audit.ledger.packvalues import VALUES_CHECK
 from audit.ledger.policy import NONE, Policy
 from audit.ledger.query import EventQuery
+from audit.models import Openings
+from audit.record import record
 from tests.ata.ata_process import Ata
 from tests.audit.factories import OLU
 from tests.packs.act import BEN, LATER, Act, directory, jwks, token
@@ -135,9 +139,6 @@ def test_who_may_not_read_bodies_gets_a_pack_without_them(act: Act) -> None:
 
 
 def test_a_value_that_looks_like_a_secret_stays_inside(act: Act) -> None:
-    from audit import sequencer
-    from audit.record import record
-
     event = record(OLU, "operator.signed_in", reason="used ghp_" + "a" * 36).id
     sequencer.run_once()
     built = act.pack(about=event)
@@ -145,6 +146,63 @@ def test_a_value_that_looks_like_a_secret_stays_inside(act: Act) -> None:
     report = act.check(built.body)
     assert report.intact
     assert any("something like a secret" in limit for limit in report.not_proven)
+
+
+def full_of_secrets(keys: int) -> UUID:
+    """An event with so many values that look like secrets."""
+    secrets = {f"key{n}": "ghp_" + "a" * 36 for n in range(keys)}
+    id = record(OLU, "operator.signed_in", private=secrets).id
+    sequencer.run_once()
+    return id
+
+
+def test_of_many_values_that_stay_inside_a_pack_says_how_many(act: Act) -> None:
+    built = act.pack(about=full_of_secrets(400))
+    manifest = json.loads(ZipFile(BytesIO(built.body)).read("manifest.json"))
+    [one] = [one for one in manifest["withheld"] if one["kind"] == "values"]
+    assert (one["count"], one["why"]) == (400, "secret")
+    assert len(json.dumps(manifest["withheld"])) < 2_000
+    report = act.check(built.body)
+    assert report.intact
+    assert not any(VALUES_CHECK in each for each in report.not_proven)
+    said = f"400 values of entry {one['name']} are not in it: they hold something like a secret."
+    assert said in report.not_proven
+
+
+def test_a_count_of_values_that_stay_inside_excuses_no_more(act: Act) -> None:
+    event = full_of_secrets(400)
+    row = Openings.objects.filter(event=event).exclude(values={}).latest("pk")
+    body = act.pack(about=event).body
+    values = dict(row.values)
+    for path in [path for path in values if path.startswith("private.")][:3]:
+        del values[path]
+    Openings.objects.filter(pk=row.pk).update(values=values)
+    again = act.pack(about=event).body
+    assert body != again
+    missing = [c for one in act.check(again).events for c in one.checks if c.name == VALUES_CHECK]
+    assert [one.state for one in missing] == ["unchecked"] and "3 values missing" in missing[
+        0
+    ].detail
+
+
+def test_a_report_names_some_of_what_is_not_in_a_pack_and_counts_the_rest(act: Act) -> None:
+    made = [full_of_secrets(15) for _ in range(6)]
+    built = packs.build(packs.Selection(tuple(made)), clock.now(), lambda item: True)
+    said = act.check(built.body).not_proven
+    assert sum("something like a secret" in one for one in said) == 50
+    assert "40 more are not in it, as its manifest names them." in said
+
+
+def test_a_pack_that_no_verifier_would_read_is_not_made(
+    act: Act, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pack_files, "MAX_MANIFEST_BYTES", 2_000)
+    with pytest.raises(packs.TooMany, match="manifest"):
+        act.pack()
+    monkeypatch.undo()
+    monkeypatch.setattr(pack_files, "MAX_MEMBERS", 5)
+    with pytest.raises(packs.TooMany, match="members"):
+        act.pack()
 
 
 def test_more_events_than_a_pack_holds_are_refused(act: Act) -> None:

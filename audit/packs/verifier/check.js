@@ -1,6 +1,7 @@
 // All checks of a pack in order: the report has the shape that `ata verify --json` prints.
 
 const bodyKinds = ['id_token', 'approval_token', 'assertion', 'acknowledgement'];
+const saidAtMost = 50; // of what is not in a pack
 const stateOf = { counts: 'ok', aside: 'aside', refused: 'failed', unknown: 'unchecked' };
 
 function check(name, state, detail) {
@@ -301,11 +302,15 @@ function notProven(told, events, moves) {
   for (const event of events) {
     for (const one of event.checks) if (one.state === 'unchecked') unchecked.add(one.name);
   }
+  const absent = [...new Set(told.withheld.map(withheldWords))];
   return [
     ...always,
     ...wayTo(moves, told.pack.manifest.origin).map(movedUnproven),
     sameForAll,
-    ...new Set(told.withheld.map(withheldWords)),
+    ...absent.slice(0, saidAtMost),
+    ...(absent.length > saidAtMost
+      ? [`${count(absent.length - saidAtMost, 'more', 'more')} are not in it, as its manifest names them.`]
+      : []),
     ...[...unchecked].sort().map((name) => `${name}: not checked here.`),
     ...(events.some((event) => event.claimed) ? [ownClaim] : []),
   ];

@@ -116,8 +116,21 @@ function shown(value) {
   return typeof value === 'string' ? value : '';
 }
 
+// How many values of an entry something withheld stands for; 0 where it names one thing.
+function countedValues(one) {
+  return one.kind === 'values' && Number.isInteger(one.count) ? Math.max(one.count, 0) : 0;
+}
+
 function withheldWords(one) {
   const what = `The ${String(one.kind).replaceAll('_', ' ')} ${String(one.name).slice(0, 12)}…`;
+  const number = countedValues(one);
+  if (number) {
+    const those =
+      one.why === 'not_permitted'
+        ? 'they are not for whoever made the pack'
+        : 'they hold something like a secret';
+    return `${count(number, 'value')} of entry ${one.name} are not in it: ${those}.`;
+  }
   if (one.why === 'not_released') {
     return `${what} is not in it: the token is released after ${one.until}.`;
   }
