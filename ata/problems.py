@@ -35,6 +35,7 @@ _FIXES: Final = {
     "not_connected": _CONNECT_AGAIN,
     "connection_suspended": "See who suspended it and who may resume it: {portal}/connections/.",
     "wake_pending": "Wait for it with `ata approvals wait {approval_id}`, then try again.",
+    "interaction_required": "Use it: then its people are asked for approval.",
     "not_asleep": "It is awake: nothing has to be done.",
     "outside_hours": "Wait until it opens; {portal}/connections/settings/ says when.",
     "relaxes": "That is the decision connection.relax, which waits for an approval.",

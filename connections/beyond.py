@@ -28,7 +28,8 @@ def check_asked(
     have to be asked. Asks nobody.
 
     Raises:
-        TokenRefusal: `scope_escalation_pending`, `scope_not_declared`, `asked_too_often`.
+        TokenRefusal: `scope_escalation_pending`, `scope_not_declared`, `asked_too_often`,
+            `interaction_required`.
     """
     if not declared.excess or ask.component is None:
         return frozenset()
@@ -40,7 +41,9 @@ def check_asked(
         )
     with unchanged.afresh():
         return asking.check(
-            asking.Tried(ask.actor, picked.account, ask.component, declared.excess, ask.agent)
+            asking.Tried(
+                ask.actor, picked.account, ask.component, declared.excess, ask.agent, ask.prompt
+            )
         )
 
 

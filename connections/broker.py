@@ -20,7 +20,7 @@ from audit.at_once import Part
 from audit.record import Draft
 from audit.together import Together
 from auth0_client.vault import VaultToken
-from connections import beyond, exchanging, freezing, observed, restrictions
+from connections import beyond, exchanging, freezing, observed, restrictions, scopes
 from connections.caller_rules import Component, Declared, check_decision, check_declared
 from connections.escalation.asking import Unasked
 from connections.just_in_time import waking
@@ -43,6 +43,7 @@ class Ask:
     skill: str = ""
     scopes: tuple[str, ...] = ()
     wanted: Wanted = ANY
+    prompt: bool = True  # whether people may be asked, and what sleeps may be woken
 
     @property
     def component(self) -> Component | None:
@@ -131,6 +132,9 @@ def _admit(ask: Ask, picked: Picked | None, setting: Setting, declared: Declared
     sleeping = waking.asleep(ask.connection, setting, accounts)
     allowed = beyond.check_asked(ask, picked, declared)
     unasked = allowed if isinstance(allowed, Unasked) else None
+    if sleeping and not ask.prompt:
+        title = scopes.title(ask.connection)
+        raise TokenRefusal.unprompted(f"{title} is asleep.", sleeping[0])
     if sleeping and (unasked is None or setting.wake == OWNER):
         waking.wake(ask.actor, sleeping, ask.skill or ask.agent or "an agent")
     if isinstance(allowed, Unasked):

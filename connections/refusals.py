@@ -39,6 +39,12 @@ class TokenRefusal(Exception):
         self.choices: tuple[dict[str, str], ...] = ()  # accounts to name one of; for the owner only
         self.event_id = ""
 
+    @classmethod
+    def unprompted(cls, what: str, account: ConnectedAccount) -> TokenRefusal:
+        """Somebody would have to be asked about `what`, and the caller wants nobody asked."""
+        detail = f"{what} Nobody was asked, because of prompt=none."
+        return cls(403, "interaction_required", detail, account=account)
+
     def again(self) -> TokenRefusal:
         """The same refusal for somebody else, who gets an event of their own."""
         return TokenRefusal(

@@ -46,6 +46,7 @@ _REFUSED = {
     "scope_excess": "Auth0 returned undeclared scopes",
     "connection_suspended": "the connection was suspended",
     "wake_pending": "it was asleep, and its owner was asked to wake it",
+    "interaction_required": "a person had to approve it, and it was asked that nobody be asked",
     "connection_revoked": "the connection was revoked",
     "account_ambiguous": "several were connected and none was named",
     "connection_not_linked": "nothing was connected",

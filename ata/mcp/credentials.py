@@ -14,6 +14,8 @@ from ata.portal import Portal
 
 CHANGED = "manifest_changed"
 """The code where a manifest is no longer what the server was started with."""
+UNPROMPTED = "interaction_required"
+"""The code where people would have to be asked, and were not."""
 ASK_AGAIN_S = 5.0
 """After so long the broker is asked again before more is passed on."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -123,16 +125,18 @@ class Broker:
         _check_decision(manifest)
         return manifest
 
-    def credentials(self) -> Credentials:
+    def credentials(self, *, prompt: bool = True) -> Credentials:
         """Tokens for every connection of the manifest, fetched now.
+
+        `prompt`: whether people may be asked for approval.
 
         Raises:
             AtaError: as `manifest`, or the broker's code.
         """
-        return self.tokens(self.manifest())
+        return self.tokens(self.manifest(), prompt=prompt)
 
-    def tokens(self, manifest: Manifest) -> Credentials:
-        """Tokens for every connection of a manifest that was just read.
+    def tokens(self, manifest: Manifest, *, prompt: bool = True) -> Credentials:
+        """Tokens for every connection of a manifest that was just read; `prompt` as there.
 
         Raises:
             AtaError: the broker's code; `usage` for scopes of a connection that it does not name.
@@ -141,7 +145,7 @@ class Broker:
         self._check_beyond(manifest)
         given = Credentials(
             {
-                need.variable: self._exchange(need, chosen.get(need.connection, ""))
+                need.variable: self._exchange(need, chosen.get(need.connection, ""), prompt)
                 for need in manifest.needs
             }
         )
@@ -170,7 +174,7 @@ class Broker:
                 "with that permission."
             )
 
-    def _exchange(self, need: Need, account: str) -> str:
+    def _exchange(self, need: Need, account: str, prompt: bool) -> str:
         headers = {
             "ATA-Agent": self._agent,
             "ATA-Skill": f"mcp:{self._name}",
@@ -179,6 +183,8 @@ class Broker:
             ),
         }
         params = {"connection": [need.connection]} | ({"account": [account]} if account else {})
+        if not prompt:
+            params["prompt"] = ["none"]
         body = self._portal.get("/v1/auth/token", params=params, headers=headers).body
         token = body.get("access_token")
         self._warn_of_lack(need, str(body.get("scope") or ""))

@@ -114,6 +114,15 @@ def _finite(text: str) -> float:
     return number if math.isfinite(number) else _no_number(text)
 
 
+def may_use_credential(raw: bytes) -> bool:
+    """Whether the credential may be used because of this; what cannot be read may use it."""
+    try:
+        line = read_line(raw)
+    except ValueError:
+        return True
+    return line.asks or line.opens
+
+
 def requests_in(raw: bytes) -> tuple[Id, ...]:
     """Ids of the requests in what was sent, as far as it can be read."""
     return tuple(_ids(one for one in _objects(raw) if "method" in one))

@@ -44,7 +44,7 @@ class Proxy:
         self._broker = broker
         self._redactor = Redactor()
         self._path = f"/{secrets.token_urlsafe(16)}/mcp"
-        self._token()
+        self._token(prompt=True)
         try:
             self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         except OSError as error:
@@ -91,8 +91,10 @@ class Proxy:
 
         return Handler
 
-    def _token(self) -> tuple[str, str]:
+    def _token(self, *, prompt: bool) -> tuple[str, str]:
         """Ask the broker now: the server's address and its token ("" when it needs none).
+
+        `prompt`: whether people may be asked for approval.
 
         Raises:
             AtaError: the broker's code, or `bad_manifest` when there is no address or more than
@@ -108,7 +110,7 @@ class Proxy:
                 "server that talks over stdio.",
             )
         check_url(manifest.url, "The MCP server")
-        values = list(self._broker.tokens(manifest).environment.values())
+        values = list(self._broker.tokens(manifest, prompt=prompt).environment.values())
         self._redactor.learn(values)
         return manifest.url, values[0] if values else ""
 
@@ -121,7 +123,8 @@ class Proxy:
             _respond(request, 413, {"error": f"A request has at most {MAX_BODY:,} bytes."})
             return
         try:
-            url, token = self._token()
+            prompt = request.command == "POST" and messages.may_use_credential(body)
+            url, token = self._token(prompt=prompt)
             self._forward(request, body, url, token)
         except AtaError as error:
             _refuse(request, body, error)
@@ -183,7 +186,7 @@ class Proxy:
         for line in lines:
             if time.monotonic() - asked > ASK_AGAIN_S:
                 try:
-                    self._token()
+                    self._token(prompt=False)
                 except AtaError as error:
                     self._end_if_changed(error)
                     return

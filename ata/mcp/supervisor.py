@@ -26,7 +26,7 @@ from ata.errors import AtaError
 from ata.mcp import messages
 from ata.mcp.agent_lines import MAX_LINE, AgentLine, Id, Reader
 from ata.mcp.child import Child
-from ata.mcp.credentials import ASK_AGAIN_S, CHANGED, Broker, Credentials
+from ata.mcp.credentials import ASK_AGAIN_S, CHANGED, UNPROMPTED, Broker, Credentials
 from ata.mcp.messages import Line
 from ata.mcp.redaction import Redactor
 from ata.screen import Screen
@@ -118,7 +118,7 @@ class Supervisor:
         for number in _FORWARDED:
             signal.signal(number, self._on_signal)
         try:
-            self._start(self._ask())
+            self._start(self._ask(prompt=True))
         except AtaError as error:
             if error.code in {"command_failed", "usage"} or sys.stdin.isatty():
                 raise
@@ -201,9 +201,10 @@ class Supervisor:
             return
         self._forward(line)
 
-    def _ask(self) -> Credentials:
+    def _ask(self, *, prompt: bool) -> Credentials:
+        """Ask the broker; only for what the agent wants people are asked for approval."""
         try:
-            return self._broker.credentials()
+            return self._broker.credentials(prompt=prompt)
         finally:
             self._asked = time.monotonic()
 
@@ -212,18 +213,19 @@ class Supervisor:
         if self._child is None or time.monotonic() - self._asked < ASK_AGAIN_S:
             return
         try:
-            self._ask()
+            self._ask(prompt=False)
         except AtaError as error:
-            self._screen.error(error, stream=sys.stderr)
+            if error.code != UNPROMPTED:
+                self._screen.error(error, stream=sys.stderr)
             self._heed(error)
             # No more of these until the agent asks for something: each could wait for a portal
-            # that hangs, or ask a person anew.
+            # that hangs.
             self._asked = math.inf
 
     def _admit(self, line: Line) -> bool:
         """Ask the broker; False when the line was answered or has to wait for a restart."""
         try:
-            credentials = self._ask()
+            credentials = self._ask(prompt=line.asks or line.opens)
             if self._child is None and (self._handshake is None or line.opens):
                 self._start(credentials)
             elif self._child is None or credentials != self._credentials:

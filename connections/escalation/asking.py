@@ -40,6 +40,7 @@ class Tried:
     component: Component
     scopes: tuple[str, ...]
     agent: str = ""
+    prompt: bool = True  # whether people may be asked
 
     @property
     def title(self) -> str:
@@ -65,13 +66,15 @@ def check(tried: Tried) -> frozenset[str] | Unasked:
 
     Raises:
         TokenRefusal: `scope_escalation_pending`, `scope_not_declared` or `asked_too_often`, where
-            it is refused whoever would be asked now.
+            it is refused whoever would be asked now; `interaction_required`.
     """
     allowed = allowances.scopes_of(tried.account, tried.component)
     missing = scope_sets.beyond(tried.account.connection, tried.scopes, allowed)
     if not missing:
         return allowed
     tried, now = replace(tried, scopes=missing), clock.now()
+    if not tried.prompt:  # counted neither: nobody asked for anything
+        raise TokenRefusal.unprompted(_what(tried), tried.account)
     noted = attempts.note(tried.account, tried.component, tried.scopes, tried.agent, now)
     if noted.turned_critical:
         _tell(tried, "scope_repeated", f"{noted.within_hour} tries within an hour")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from contextlib import nullcontext
-from typing import Annotated
+from typing import Annotated, Literal
 
 from django.http import HttpRequest, JsonResponse
 from ninja import Field, Router
@@ -64,10 +64,14 @@ def token(
     connection: str,
     account: Annotated[str, Field(max_length=_MAX_ACCOUNT)] = "",
     login_hint: Annotated[str, Field(max_length=_MAX_ACCOUNT)] = "",
+    prompt: Literal["none"] | None = None,
 ) -> JsonResponse:
     """For registered gateway clients. `ATA-Agent`, `ATA-Skill` (`kind:name`) and `ATA-Scopes` say
     who asks for what; they are asserted, and every answer is an event. Of several accounts,
-    `account` (label, id or the provider's user id) or `login_hint` (the latter) chooses one."""
+    `account` (label, id or the provider's user id) or `login_hint` (the latter) chooses one.
+
+    With `prompt=none` nobody is asked for approval and nothing is woken: 403
+    `interaction_required` where that would be needed."""
     who = caller(request)
     if not _CONNECTION.fullmatch(connection):
         raise Problem(422, "invalid_request", "connection: name one, such as github.")
@@ -82,6 +86,7 @@ def token(
         skill=_header(request, "ATA-Skill", 200),
         scopes=_scopes(request),
         wanted=Wanted(account, login_hint),
+        prompt=prompt is None,
     )
     try:
         given = broker.token_for(ask, request.META.get("serving.waiting", nullcontext))

@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 
 from tests.ata.ata_process import Ata
-from tests.ata.portal_stand_in import Reply, StandIn
+from tests.ata.portal_stand_in import Reply, Request, StandIn
 from tests.support.stack import eventually
 
 MANIFEST: Final = {
@@ -275,6 +275,46 @@ def test_handshake_ping_progress_and_answers_pass_without_a_question(
     assert "result" in agent.call("ping")
     assert "result" in agent.call("server/discover")
     assert asked(broker) == before
+
+
+def needs_approval(request: Request) -> Reply:
+    """Of what people allowed, the time is over: they are asked, or with prompt=none nobody is."""
+    nobody = request.query.get("prompt") == ["none"]
+    code = "interaction_required" if nobody else "scope_escalation_pending"
+    return Reply(403, {"code": code, "approval_id": "" if nobody else "5"})
+
+
+def prompts(broker: StandIn) -> list[bool]:
+    """Of each token request, whether people may be asked."""
+    return ["prompt" not in one.query for one in broker.seen("GET", "/v1/auth/token")]
+
+
+def test_nobody_is_asked_for_approval_until_the_agent_wants_something(
+    agent: Agent, broker: StandIn
+) -> None:
+    opened = agent.call("tick")["result"]
+    broker.on("GET", "/v1/auth/token", needs_approval)
+    before = asked(broker)
+    eventually(lambda: asked(broker) > before, "a question of its own accord", 30)
+    agent.call("ping")
+    assert prompts(broker)[before:] == [False]
+    while "method" in (heard := agent.call("tools/call", 2)):
+        pass
+    assert heard["error"]["data"]["code"] == "scope_escalation_pending"
+    assert prompts(broker)[before:] == [False, True]
+    assert Path(f"/proc/{opened['pid']}").exists(), "what was given was given"
+
+
+def test_a_ping_to_a_server_that_was_ended_asks_nobody_for_approval(
+    agent: Agent, broker: StandIn
+) -> None:
+    agent.call("initialize")
+    broker.on("GET", "/v1/auth/token", FROZEN)
+    assert "error" in agent.call("tools/call")
+    broker.on("GET", "/v1/auth/token", needs_approval)
+    before = asked(broker)
+    assert agent.call("ping")["error"]["data"]["code"] == "interaction_required"
+    assert prompts(broker)[before:] == [False]
 
 
 def test_a_server_that_goes_on_speaking_is_ended_within_seconds_of_a_refusal(

@@ -116,6 +116,32 @@ def test_a_stream_ends_soon_after_the_broker_says_no(
     process.communicate(timeout=20)
 
 
+def test_people_are_asked_for_approval_only_for_what_the_agent_calls(
+    signed_in: Ata, broker: StandIn, streaming: str
+) -> None:
+    needs = [{"connection": "github", "scopes": ["repo"]}]
+    manifest = {"kind": "mcp", "name": "issues", "connections": needs, "url": streaming}
+    broker.on("GET", "/v1/manifests/mcp/issues", Reply(200, manifest))
+    process = signed_in.start("mcp", "proxy", "issues", "--json")
+    assert process.stdout
+    address = json.loads(process.stdout.readline())["url"]
+    call(address, "ping")
+    call(address, "tools/call")
+    httpx.post(address, content=b"no JSON", trust_env=False)
+
+    def prompts() -> list[bool]:
+        return ["prompt" not in one.query for one in broker.seen("GET", "/v1/auth/token")]
+
+    assert prompts() == [True, False, True, True]
+    with httpx.stream("GET", address, timeout=60, trust_env=False) as events:
+        lines = events.iter_lines()
+        while next(lines) and len(prompts()) < 6:
+            pass
+    assert prompts()[4:] == [False, False], "the stream, and its renewal"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+
+
 @pytest.fixture
 def streaming() -> Iterator[str]:
     """A server whose answer is a minute of events."""

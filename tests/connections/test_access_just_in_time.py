@@ -115,6 +115,17 @@ def test_with_step_up_its_owner_wakes_it_on_their_phone(
     assert events("token.refused")[0]["data"]["approval_id"] == told["approval_id"]
 
 
+def test_with_prompt_none_its_owner_is_not_asked(caller: Gateway) -> None:
+    restrict(**OWNER)
+    unused(days=8)
+    quietly = "/v1/auth/token?connection=github&prompt=none"
+    answer = caller.call("GET", quietly, ata_skill="mcp:github-mcp")
+    assert (answer.status_code, answer.json()["code"]) == (403, "interaction_required")
+    assert not Approval.objects.exists()
+    assert events("token.refused")[0]["data"]["code"] == "interaction_required"
+    assert caller.call("GET", quietly[:-4] + "login").status_code == 422
+
+
 def test_whoever_said_no_is_left_in_peace_for_a_while(
     caller: Gateway, travel: Travel, phone: Phone
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations
 from typing import Any
@@ -169,6 +170,23 @@ def test_one_person_is_asked_where_nothing_refuses(case: Case, asks: str) -> Non
         broker.token_for(case.ask())
     assert refused.value.code in {"scope_escalation_pending", "wake_pending"}
     assert Approval.objects.count() == 1
+
+
+@pytest.mark.parametrize("asks", ASKS)
+@pytest.mark.parametrize("wake", ["owner", "use"])
+def test_with_prompt_none_nobody_is_asked_and_nothing_is_counted_or_woken(
+    case: Case, asks: str, wake: str
+) -> None:
+    for prepare in ASKS[asks]:
+        prepare(case)
+    if case.rule:
+        case.rule["wake"] = wake
+    with pytest.raises(TokenRefusal) as refused:
+        broker.token_for(replace(case.ask(), prompt=False))
+    assert (refused.value.status, refused.value.code) == (403, "interaction_required")
+    assert not Approval.objects.exists() and not Attempts.objects.exists()
+    woken = ConnectedAccount.objects.get(pk=case.account.pk)
+    assert woken.state_since == case.account.state_since
 
 
 def too_often(case: Case) -> None:
