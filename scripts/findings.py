@@ -2,7 +2,8 @@
 
 `docs/findings.tsv` lists finding, class, test and fix commit. For each fix commit its tests are
 laid over the product of its parent, and of each finding one of them must fail there. A test that
-was written later names the fix in a trailer `Fix:`; its file is taken from its own commit.
+was written or changed later names the fix in a trailer `Fix:`; its file is taken from the newest
+such commit.
 
 What a test does there is `fails`, `passes`, `is skipped` (on both engines) or `does not load`: it
 needs what the fix added even where names that are missing are replaced (`scripts.placeholders`).
@@ -36,7 +37,7 @@ HEAD = "findings\tclass\ttest\tfix\ttest from"
 FAILS, LOADS_NOT, PASSES, SKIPPED = "fails", "does not load", "passes", "is skipped"
 _ENDS_S = 300.0
 _PLUGIN = "placeholders_of_findings"
-_NEEDS_FIX = (USED, "'_Added'", "got an unexpected keyword argument")
+_NEEDS_FIX = (USED, "'_Added'", "got an unexpected keyword argument", "AttributeError: <module ")
 _NOT_IMPORTED = ("ImportError", "ModuleNotFoundError", "failed on setup with")
 NO_TEST = "-"  # a fix of a sentence
 _TRAILER = re.compile(r"^(Finding|Class|Test|Fix): (.+)$", re.MULTILINE)
@@ -185,6 +186,7 @@ def from_log() -> list[Fixed]:
 
 def _from_log() -> Iterator[Fixed]:
     commits = _git("log", "--format=%h%x00%B%x01", f"{FIRST}..HEAD").split("\x01")
+    seen: set[tuple[str, str, str]] = set()
     for commit, _, body in (each.strip().partition("\0") for each in commits if each.strip()):
         trailers = _TRAILER.findall(body)
         named = [value for name, value in trailers if name == "Finding"]
@@ -193,7 +195,8 @@ def _from_log() -> Iterator[Fixed]:
         fix = next((value for name, value in trailers if name == "Fix"), commit)
         tests = dict.fromkeys(value for name, value in trailers if name == "Test")
         for test in tests or (NO_TEST,):
-            if findings:
+            if findings and (findings, fix, test) not in seen:
+                seen.add((findings, fix, test))
                 yield Fixed(findings, kind, test, fix, commit)
 
 
