@@ -63,22 +63,23 @@ def create_statements(vendor: str, tables: Sequence[str] = GUARDED) -> list[str]
 
 def thinning_statements(vendor: str) -> list[str]:
     """SQL that lets rows of `THINNED` go once they are a week old."""
-    return [_drop(vendor, *THINNED), _now_wanted(vendor, *THINNED)]
+    return [drop_statement(vendor, *THINNED), create_statement(vendor, *THINNED)]
 
 
 def no_thinning_statements(vendor: str) -> list[str]:
     """SQL that lets none go (migrating backwards only)."""
     of_engine = _sqlite_trigger if vendor == "sqlite" else _postgresql_trigger
-    return [_drop(vendor, *THINNED), of_engine(*THINNED)]
+    return [drop_statement(vendor, *THINNED), of_engine(*THINNED)]
 
 
-def _now_wanted(vendor: str, table: str, verb: str) -> str:
+def create_statement(vendor: str, table: str, verb: str) -> str:
     """The trigger as it has to be after all migrations."""
     of_engine = _sqlite_trigger if vendor == "sqlite" else _postgresql_trigger
     return of_engine(table, verb, _YOUNG[vendor] if (table, verb) == THINNED else "")
 
 
-def _drop(vendor: str, table: str, verb: str) -> str:
+def drop_statement(vendor: str, table: str, verb: str) -> str:
+    """SQL that removes one trigger, for a migration that makes it again."""
     on = f" ON {table}" if vendor == "postgresql" else ""
     return f"DROP TRIGGER IF EXISTS {trigger_name(table, verb)}{on}"
 
@@ -102,7 +103,7 @@ def _postgresql_trigger(table: str, verb: str, when: str = "") -> str:
 
 def drop_statements(vendor: str) -> list[str]:
     """SQL that removes every trigger again (migrating backwards only)."""
-    drops = [_drop(vendor, table, verb) for table in GUARDED for verb in _VERBS[vendor]]
+    drops = [drop_statement(vendor, table, verb) for table in GUARDED for verb in _VERBS[vendor]]
     return drops if vendor == "sqlite" else [*drops, f"DROP FUNCTION IF EXISTS {_FUNCTION}()"]
 
 
@@ -138,7 +139,7 @@ def _wanted() -> dict[triggers.Key, str]:
     """Definition of each trigger by its table and name, as the engine spells it."""
     vendor = connection.vendor
     return {
-        (table, trigger_name(table, verb)): _now_wanted(vendor, table, verb)
+        (table, trigger_name(table, verb)): create_statement(vendor, table, verb)
         for table in GUARDED
         for verb in _VERBS[vendor]
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -103,7 +103,6 @@ class _Batch:
     """What one batch of rows turns into."""
 
     drafts: list[Draft] = field(default_factory=list)
-    sources: list[SourceRow] = field(default_factory=list)
     memory: list[ImportedRow] = field(default_factory=list)
     changes: list[Changed] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
@@ -140,7 +139,8 @@ class _Work:
         try:
             events = self._prepared(batch)
         except EntryError:
-            self._refuse_unrecordable(batch)
+            batch = self._sort_recordable(rows, batch)
+            self._refuse_changes(batch)
             events = self._prepared(batch)
 
         def written() -> None:
@@ -150,6 +150,7 @@ class _Work:
             counts.quarantined += len(batch.rejected)
             self._tally(batch.drafts)
             self.report.changed.update(batch.kinds)
+            self.report.misused += len(batch.misused)
             told()
 
         self._write(batch, events, written)
@@ -178,8 +179,12 @@ class _Work:
             along()
         written()
 
-    def _sort(self, rows: Sequence[SourceRow]) -> _Batch:
-        """Tell new rows, duplicates, changed rows and unusable ones apart."""
+    def _sort(self, rows: Sequence[SourceRow], refused: Mapping[UUID, str] = {}) -> _Batch:
+        """Tell new rows, duplicates, changed rows and unusable ones apart.
+
+        Args:
+            refused: what the ledger refuses of them, with why.
+        """
         batch = _Batch()
         named = [(row, event_id(self.report.instance, row.table, row.id)) for row in rows]
         seen = self._seen([event for row, event in named if row.id])
@@ -191,7 +196,7 @@ class _Work:
             digest = content_digest(row)
             known = seen.get(event)
             if known is None:
-                if not self._new(row, digest, batch):
+                if not self._new(row, event, digest, batch, refused):
                     continue
                 seen[event] = [digest]
             else:
@@ -204,17 +209,25 @@ class _Work:
         batch.misused = list(self.matches.alarms(self.actor))
         made = {draft.id for draft in batch.drafts}
         batch.tags = [tag for tag in self.matches.taken() if tag.event in made]
-        self.report.misused += len(batch.misused)
         return batch
 
-    def _new(self, row: SourceRow, digest: bytes, batch: _Batch) -> bool:
+    def _new(
+        self,
+        row: SourceRow,
+        event: UUID,
+        digest: bytes,
+        batch: _Batch,
+        refused: Mapping[UUID, str],
+    ) -> bool:
         rejected = quarantine.fault(row)
+        if event in refused:
+            rejected = Rejected(row, "not_recordable", refused[event])
         if rejected is None:
             try:
                 batch.drafts.append(self.mapper.draft(row, digest))
-                batch.sources.append(row)
                 return True
             except Malformed as error:
+                self.matches.forget({event})
                 rejected = Rejected(row, error.reason, error.detail)
         batch.rejected.append(rejected)
         return False
@@ -223,15 +236,15 @@ class _Work:
         # By place: names cost Django twice as much.
         return ImportedRow(None, event, digest, self.report.instance, row.table, row.id, self.now)
 
-    def _refuse_unrecordable(self, batch: _Batch) -> None:
-        """Set aside what the ledger refuses, which only building the entry can show."""
-        for draft, row in list(zip(batch.drafts, batch.sources, strict=True)):
-            if fault := _unrecordable(draft, self.now):
-                batch.drafts.remove(draft)
-                batch.sources.remove(row)
-                batch.memory = [kept for kept in batch.memory if kept.event != draft.id]
-                batch.tags = [kept for kept in batch.tags if kept.event != draft.id]
-                batch.rejected.append(Rejected(row, "not_recordable", fault))
+    def _sort_recordable(self, rows: Sequence[SourceRow], batch: _Batch) -> _Batch:
+        """Sort again without what the ledger refuses, which only building the entry can show."""
+        drafts = {draft.id: draft for draft in batch.drafts if draft.id is not None}
+        faults = {id: _unrecordable(draft, self.now) for id, draft in drafts.items()}
+        self.matches.forget(drafts.keys())
+        return self._sort(rows, {id: fault for id, fault in faults.items() if fault})
+
+    def _refuse_changes(self, batch: _Batch) -> None:
+        """Set aside changes that the ledger refuses."""
         for change, draft in zip(list(batch.changes), self._changes(batch), strict=True):
             if fault := _unrecordable(draft, self.now):
                 batch.changes.remove(change)

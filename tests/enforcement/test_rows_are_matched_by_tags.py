@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from django.apps import apps
+from django.db import IntegrityError, connection, transaction
 
 from approvals.perform import perform
-from audit import importing
+from audit import guards, importing
 from audit.actor import Actor, Target
 from audit.importing import decision_tags, operations
 from audit.importing.mapping import mapper
 from audit.importing.operations import Operation
 from audit.importing.report import ImportReport
+from audit.importing.rows import SourceRow
 from audit.models import EventRow, RepeatedTag
-from audit.record import record
+from audit.record import Draft, record
 from tests.audit import imports
 from tests.enforcement.gateways import TOKEN, Edge, Town, settle
 from tests.enforcement.wire import Wire, wire_to
@@ -265,3 +271,50 @@ def test_a_row_that_was_set_aside_leaves_no_tag_behind(
     assert not RepeatedTag.objects.exists()
     take(edge)
     assert {row["data"].get("repeats") for row in rows("api-enforce-block")} == {"tag"}
+
+
+@pytest.mark.parametrize("fault", ["malformed", "not recordable"])
+def test_a_row_that_was_set_aside_makes_no_other_one_a_copy(
+    edge: Edge, blocked: str, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    body = {"target_type": "mcp", "target_name": "github", "reason": "again"}
+    tag = tag_at(edge)
+    call(edge, "POST", "/enforce/block", body, tag)
+    whole, refused = mapper.Mapper.draft, list[str]()
+
+    def draft(self: mapper.Mapper, row: SourceRow, digest: bytes) -> Draft:
+        made = whole(self, row, digest)
+        if made.action != "defenseclaw.api-enforce-block" or refused not in ([], [row.id]):
+            return made
+        refused[:] = [row.id]
+        if fault == "malformed":
+            raise mapper.Malformed("bad_time", "of the test")
+        return replace(made, data={"long": "x" * 70_000})
+
+    monkeypatch.setattr(mapper.Mapper, "draft", draft)
+    report = take(edge)
+    assert sum(report.reasons.values()) == 1
+    (second,) = rows("api-enforce-block")
+    assert second["data"]["repeats"] == "tag"
+    assert report.misused == 0 and rows("tag_misused") == []
+    kept = RepeatedTag.objects.get(tag=tag)
+    assert kept.event == UUID(second["id"])
+
+
+def test_tags_of_rows_that_are_no_events_go_with_the_upgrade(edge: Edge, blocked: str) -> None:
+    """Versions before kept the tag of a row that was set aside, and accused the next one."""
+    take(edge)
+    kept = set(RepeatedTag.objects.values_list("tag", flat=True))
+    RepeatedTag.objects.create(tag=f"{blocked}.1-00000000.{'a' * 22}", event=uuid4(), row_id="x")
+    migration = importlib.import_module("audit.migrations.0023_tags_without_events")
+
+    def execute(sql: str, params: None) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, params)
+
+    editor = SimpleNamespace(connection=connection, execute=execute)
+    migration.drop_tags_without_events(apps, editor)
+    assert set(RepeatedTag.objects.values_list("tag", flat=True)) == kept != set()
+    assert guards.problems() == []
+    with pytest.raises(IntegrityError), transaction.atomic():
+        RepeatedTag.objects.all().delete()

@@ -8,7 +8,7 @@ ours has a tag of its own, so it never looks like a copy.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -134,6 +134,11 @@ class Matches:
     def _remember(self, tag: Tag, event: UUID, row_id: str) -> None:
         self._first[str(tag)] = (event, row_id)
         self._new.append(RepeatedTag(tag=str(tag), event=event, row_id=row_id))
+
+    def forget(self, events: Collection[UUID]) -> None:
+        """Let go of the tags of rows that were not taken, so that no other one is their copy."""
+        self._first = {tag: one for tag, one in self._first.items() if one[0] not in events}
+        self._new = [one for one in self._new if one.event not in events]
 
     def taken(self) -> list[RepeatedTag]:
         """What has to be remembered of the rows so far, once."""
