@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from approvals import actors, registry, stages
+from approvals import actors, policy, registry, stages
 from approvals.models import Ask
 from audit.actor import Actor
 from audit.ledger.display import visible
@@ -62,19 +62,15 @@ def for_ask(ask: Ask) -> list[Detail]:
     requester = actors.from_json(approval.requester)
     first, rest = _halves(approval.sentence)
     verb = registry.get(approval.verb)
-    held = approval.rule.get("while_pending") == "hold"
-    stays = " The hold stays." if held else ""
     shown: list[Shown] = [
         *([("sentence_2", "(continued)", rest)] if rest else []),
         ("risk", "Risk", approval.severity.capitalize()),
         ("reason", "Reason", _one_line(approval.reason) or "No reason was given"),
         ("requester", "Requested by", _one_line(_requester(requester))),
         ("if_approved", "If approved", _one_line(verb.if_approved or "It takes effect at once.")),
-        ("if_denied", "If denied", _one_line(verb.if_denied or "Nothing changes.")),
+        ("if_denied", "If denied", policy.if_denied(approval.rule, verb)),
         ("request", "Request", _request(ask)),
     ]
-    if not verb.if_denied:
-        shown[-2] = ("if_denied", "If denied or unanswered", f"Nothing is committed.{stays}")
     hidden = {
         "verb": approval.verb,
         "target": f"{approval.target_kind} {approval.target_name}"[:MAX_TEXT],

@@ -371,7 +371,7 @@ registry.register(
         severity=_severity,
         sentence=_says("Revoke"),
         if_approved="The broker keeps refusing it and Auth0 deletes it with its owner's own token.",
-        if_denied="It is resumed and works as before.",
+        if_denied="It is not revoked, and any other suspension of it stays.",
         if_expired="It stays suspended until somebody decides.",
     )
 )

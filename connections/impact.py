@@ -39,8 +39,10 @@ class Impact:
         told = [f"The broker refuses {title} tokens of this account from the first moment."]
         users = sorted({overview.user_name(use) for use in self.uses})
         if users:
-            whose = "its next call fails" if len(users) == 1 else "the next call of each fails"
-            told.append(f"{', '.join(users)} used it; {whose}.")
+            whose = (
+                "its next token request" if len(users) == 1 else "the next token request of each"
+            )
+            told.append(f"{', '.join(users)} used it; {whose} is refused.")
         else:
             told.append("No agent used it through our broker since we watch.")
         if self.past_us:
@@ -52,7 +54,7 @@ class Impact:
             )
         if self.token_dies:
             until = f"{self.token_dies:%d %b %H:%M} UTC"
-            told.append(f"A token that is out already works at {title} until {until}.")
+            told.append(f"Tokens already issued work at {title} until {until}.")
         return told
 
 

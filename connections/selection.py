@@ -221,7 +221,7 @@ registry.register(
         severity=_severity,
         sentence=_says("Revoke"),
         if_approved="The broker keeps refusing them and Auth0 deletes each with its owner's token.",
-        if_denied="They are resumed and work as before.",
+        if_denied="They are not revoked, and any other suspension of them stays.",
         if_expired="They stay suspended until somebody decides.",
     )
 )

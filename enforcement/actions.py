@@ -204,7 +204,7 @@ def _register(kind: str) -> None:
             hold=_hold,
             release=_release_own,
             if_approved="Each gateway is asked to block it until somebody unblocks it.",
-            if_denied="Nothing is blocked; the hold that this request placed ends.",
+            if_denied="Nothing is blocked.",
             if_expired="Nothing is blocked for good; the hold stays until somebody decides.",
             **common,
         )

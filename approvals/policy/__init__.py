@@ -10,7 +10,7 @@ from approvals.policy import deciding, versions
 from approvals.policy.deciding import Decision, may
 from approvals.policy.document import Document
 from approvals.policy.versions import InForce, in_force
-from approvals.policy.words import if_nobody_answers, in_words, who_approves
+from approvals.policy.words import duration, if_denied, if_nobody_answers, in_words, who_approves
 from approvals.registry import Verb
 from audit.actor import Actor, Target
 
@@ -19,6 +19,8 @@ __all__ = [
     "InForce",
     "current",
     "decide",
+    "duration",
+    "if_denied",
     "if_nobody_answers",
     "in_force",
     "in_words",

@@ -29,7 +29,7 @@ def first_match(document: Document, situation: Situation) -> tuple[int | None, R
 
 def rules_about(document: Document, verb: str) -> list[tuple[int, Rule]]:
     """The rules that name a verb, with their places."""
-    return [(place, rule) for place, rule in enumerate(document.rules) if _is_about(rule, verb)]
+    return [(place, rule) for place, rule in enumerate(document.rules) if is_about(rule, verb)]
 
 
 def first_of(
@@ -44,7 +44,7 @@ def first_of(
 
 def mismatch(rule: Rule, situation: Situation) -> str:
     """Why a rule does not apply, as the end of `it …`; empty when it does."""
-    if not _is_about(rule, situation.verb):
+    if not is_about(rule, situation.verb):
         return f"is about {', '.join(rule.verbs)}"
     match _unmet(rule, situation):
         case "severities":
@@ -59,7 +59,8 @@ def mismatch(rule: Rule, situation: Situation) -> str:
     return ""
 
 
-def _is_about(rule: Rule, verb: str) -> bool:
+def is_about(rule: Rule, verb: str) -> bool:
+    """Whether a rule names a decision, such as `skill.block`, itself or by a pattern."""
     kind, _, act = verb.partition(".")
     return not {"*", verb, f"{kind}.*", f"*.{act}"}.isdisjoint(rule.verbs)
 

@@ -53,6 +53,11 @@ def _kept(name: str) -> InForce | None:
     return None
 
 
+def exists(name: str) -> bool:
+    """Whether there is a version of that digest."""
+    return name == _DEFAULT.digest or PolicyVersion.objects.filter(digest=name).exists()
+
+
 def forget() -> None:
     """Read every version anew."""
     _kept.cache_clear()

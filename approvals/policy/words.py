@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from approvals import registry
 from approvals.policy.document import PUSH_UP_TO_S, Document, Group, Rule
-from approvals.registry import Verb
+from approvals.policy.matching import is_about
+from approvals.registry import Stance, Verb
 
 _KINDS: Final = {
     "skill": "a skill",
@@ -19,6 +20,7 @@ _KINDS: Final = {
     "tool": "a tool",
     "alert": "an alert",
     "connection": "a connection",
+    "selection": "a connection",
     "policy": "the policy",
     "passkey": "a passkey",
     "manifest": "a manifest",
@@ -173,22 +175,53 @@ def _matches(pattern: str, name: str) -> bool:
     return name.partition(".")[0] == kind and act in {"*", name.partition(".")[2]}
 
 
+def _about(rule: Rule) -> list[Verb]:
+    """The registered decisions that a rule can apply to."""
+    found = [registry.get(name) for name in registry.names() if is_about(rule, name)]
+    return [verb for verb in found if verb.stance in {Stance.FINAL, Stance.LOOSEN}]
+
+
 def _holds(rule: Rule) -> bool:
     """Whether anything that the rule is about can be held, and is."""
-    if any("*" in pattern.partition(".")[0] for pattern in rule.verbs):
-        return rule.while_pending == "hold"
-    about = (n for n in registry.names() for p in rule.verbs if _matches(p, n))
-    return rule.while_pending == "hold" and any(registry.get(name).hold for name in about)
+    return rule.while_pending == "hold" and any(verb.hold for verb in _about(rule))
+
+
+def _holds_only_some(rule: Rule) -> bool:
+    return not all(verb.hold for verb in _about(rule))
 
 
 def _meanwhile(rule: Rule) -> str:
-    return "held meanwhile" if _holds(rule) else "nothing changes meanwhile"
+    if not _holds(rule):
+        return "nothing changes meanwhile"
+    if not _holds_only_some(rule):
+        return "held meanwhile"
+    return f"{_what_is_held(rule)} is on hold meanwhile, and nothing else changes"
+
+
+def _what_is_held(rule: Rule) -> str:
+    """`what is to be blocked`, by kinds where an act holds only those."""
+    kinds: dict[str, list[str]] = {}
+    others = set()
+    for verb in _about(rule):
+        kind, _, act = verb.name.partition(".")
+        if verb.hold:
+            kinds.setdefault(act, []).append(_KINDS.get(kind, f"a {kind}"))
+        else:
+            others.add(act)
+    parts = []
+    for act, named in kinds.items():
+        which = listing(list(dict.fromkeys(named)), "or") if act in others else "what is"
+        parts.append(f"{which} to be {act.removesuffix('e')}ed")
+    return listing(parts, "or")
+
+
+def _hold_of(rule: Rule) -> str:
+    return "that hold" if _holds_only_some(rule) else "the hold"
 
 
 def _silence(rule: Rule) -> str:
-    held = _holds(rule)
-    end = "the hold stays" if rule.on_expiry == "keep_hold" else "the hold ends"
-    end = end if held else "nothing is committed"
+    end = f"{_hold_of(rule)} {'stays' if rule.on_expiry == 'keep_hold' else 'ends'}"
+    end = end if _holds(rule) else "nothing is committed"
     if rule.approver == "another" and rule.escalate:
         return f"if nobody answers the next on call is asked, and after the last {end}"
     return f"if nobody answers {end}"
@@ -196,8 +229,8 @@ def _silence(rule: Rule) -> str:
 
 def _denied(rule: Rule) -> str:
     if not _holds(rule):
-        return "a denial ends it"
-    return "a denial ends the hold" if rule.on_denial == "release" else "a denial keeps the hold"
+        return "a denial ends the request"
+    return f"a denial {'ends' if rule.on_denial == 'release' else 'keeps'} {_hold_of(rule)}"
 
 
 def _article(word: str) -> str:
@@ -253,6 +286,15 @@ def if_nobody_answers(rule: Mapping[str, Any]) -> str:
     else:
         ending = "the hold ends"
     return f"If nobody answers, {following}{ending}."
+
+
+def if_denied(rule: Mapping[str, Any], verb: Verb | None) -> str:
+    """What a denial does: to the thing, and to the hold that the request placed."""
+    said = (verb.if_denied if verb else "") or "Nothing is committed."
+    if rule.get("while_pending") != "hold":
+        return said
+    ends = rule.get("on_denial") == "release"
+    return f"{said} The hold of this request {'ends' if ends else 'stays'}."
 
 
 def names(people: Iterable[Mapping[str, str]]) -> list[str]:

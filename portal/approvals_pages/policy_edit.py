@@ -112,11 +112,13 @@ def _trying(request: HttpRequest, draft: Draft) -> Any:
 @needs_fresh_sign_in()
 def review(request: HttpRequest) -> HttpResponse:
     """Going back: what proposing the version `?from=` again would change."""
-    now = policy.in_force()
-    earlier = versions.load(request.GET.get("from", ""))
-    again = earlier.document.model_copy(update={"number": now.document.number + 1})
-    if earlier.broken or earlier.digest == now.digest:
+    now, name = policy.in_force(), request.GET.get("from", "")
+    if not versions.exists(name) or name == now.digest:
         return redirect("approvals-policy")
+    earlier = versions.load(name)
+    if earlier.digest != name:  # altered, so another one would be proposed
+        return redirect("approvals-policy")
+    again = earlier.document.model_copy(update={"number": now.document.number + 1})
     return _review(request, again, undo=earlier.document.number)
 
 

@@ -11,7 +11,6 @@ from approvals.registry import Verb
 from audit.actor import Actor
 from portal.web.times import duration
 
-_ROUNDED_FROM_S = 55
 CHANNELS = {
     "web": "on the web",
     "cli": "with ata",
@@ -199,10 +198,7 @@ def if_approved(approval: Approval, verb: Verb | None) -> str:
 
 def if_denied(approval: Approval, verb: Verb | None) -> str:
     """What denying does."""
-    keeps = approval.rule.get("on_denial") == "keep_hold"
-    held = approval.rule.get("while_pending") == "hold"
-    ending = " The hold stays." if keeps else " The hold ends."
-    words = (verb.if_denied if verb else "") or f"Nothing is committed.{ending if held else ''}"
+    words = policy.if_denied(approval.rule, verb)
     if approval.requester_sub:
         return words
     return f"{words} The override is logged under the name of whoever denies."
@@ -217,13 +213,9 @@ def if_nobody(approval: Approval, verb: Verb | None) -> str:
 
 
 def policy_sentence(approval: Approval, ask: Ask | None) -> str:
-    """The rule that applied, with the time it gave."""
-    given = total_s(approval, ask)
-    if ask is not None and turns.waits(ask):  # its clock stands still, so its end moves away
-        given = int(approval.rule.get("within_s") or given)
-    # The issuer may take a second off; people are told the round figure.
-    whole = round(given / 60) * 60 if given >= _ROUNDED_FROM_S else given
-    said = policy.in_words(approval.rule, verb_of(approval), duration(whole))
+    """The rule that applied, with the time that it gives."""
+    given = int(approval.rule.get("within_s") or total_s(approval, ask))
+    said = policy.in_words(approval.rule, verb_of(approval), policy.duration(given))
     # A finding asks in nobody's name, so there is nobody to be other than.
     return said if approval.requester_sub else said.replace(" other than the one who asked", "")
 

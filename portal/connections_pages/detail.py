@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from approvals import policy, registry
 from approvals.models import Outcome, Status
 from approvals.perform import Refused, perform
 from audit.actor import Actor, Target
@@ -151,7 +152,18 @@ def revoke(request: HttpRequest, account_id: UUID) -> HttpResponse:
         return _perform(request, me, account, "connection.revoke", params)
     if not overview.card(account, me).can_revoke:
         return redirect("connections:detail", account_id=account.id)
-    return render(request, "connections/revoke.html", _context(me, account))
+    context = _context(me, account) | _asking(me, account)
+    return render(request, "connections/revoke.html", context)
+
+
+def _asking(me: Actor, account: ConnectedAccount) -> dict[str, str]:
+    """What the policy asks for before this person may revoke, and what a denial does, in words."""
+    verb, target = registry.get("connection.revoke"), Target("connection", str(account.id))
+    rule = policy.decide(me, verb, target, verb.severity(target, {})).as_json()
+    return {
+        "asks": policy.in_words(rule, verb, policy.duration(int(rule["within_s"]))),
+        "if_denied": policy.if_denied(rule, verb),
+    }
 
 
 @require_POST

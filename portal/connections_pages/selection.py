@@ -47,7 +47,7 @@ def _page(
     dies = [row.account.last_token_expires_at for row in rows if row.account.last_token_expires_at]
     context: dict[str, Any] = {
         "rows": [(row, str(row.account.id) in (ticked or ())) for row in rows],
-        "people": len({row.account.owner for row in rows}),
+        "people": len({row.account.owner for row in rows if row.card.used_by}),
         "agents": sorted({name for row in rows for name in row.card.used_by}),
         "dies": max(dies) if dies and max(dies) > clock.now() else None,
         "total": total,

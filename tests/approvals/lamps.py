@@ -102,7 +102,7 @@ def furnish(monkeypatch: pytest.MonkeyPatch) -> Lamps:
         hold=room.hold,
         release=room.release,
         if_approved="The lamp stays dark.",
-        if_denied="Nothing happens; the hold ends.",
+        if_denied="Nothing happens.",
     )
     others: Callable[[Actor, Target], bool] = lambda actor, target: actor.sub != room.owner  # noqa: E731
     verbs = (

@@ -124,9 +124,10 @@ def test_a_rule_reads_as_one_sentence() -> None:
         "last the hold stays; a denial ends the hold.",
         "Allowing a skill or an MCP server, asked for by an operator: two of the admins "
         "(security), all asked at once, approve by phone and with a passkey within 2 minutes; "
-        "nothing changes meanwhile; if nobody answers nothing is committed; a denial ends it.",
-        "Unblocking anything: the one who asks approves by e-mail within 1 hour; held meanwhile; "
-        "if nobody answers the hold stays; a denial ends the hold.",
+        "nothing changes meanwhile; if nobody answers nothing is committed; a denial ends the "
+        "request.",
+        "Unblocking anything: the one who asks approves by e-mail within 1 hour; nothing changes "
+        "meanwhile; if nobody answers nothing is committed; a denial ends the request.",
         "Anything final or loosening at severity LOW: committed at once.",
     ]
 
@@ -150,8 +151,8 @@ def test_every_difference_is_told_before_and_after() -> None:
     high = by_name["rule high"]
     assert "within 5 minutes" in high.before and "within 1 minute;" in high.after
     assert high.sentence == (
-        "changed rule high: “phone within 5 minutes; held meanwhile;” becomes "
-        "“phone within 1 minute; held meanwhile;”"
+        "changed rule high: “phone within 5 minutes; a connection” becomes "
+        "“phone within 1 minute; a connection”"
     )
     assert by_name["loosening what was never scanned"].after == "CRITICAL"
     gone = before.model_copy(update={"rules": before.rules[:4]})

@@ -84,10 +84,8 @@ def test_the_impact_is_shown_before_anything_happens(
 ) -> None:
     assert gateway("member2").exchange().status_code == 200
     page = amir.get(f"/connections/{theirs.id}/revoke/").content.decode()
-    assert "github-mcp used it; its next call fails." in page
-    assert re.search(
-        r"A token that is out already works at GitHub until \d\d \w{3} \d\d:\d\d UTC", page
-    )
+    assert "github-mcp used it; its next token request is refused." in page
+    assert re.search(r"Tokens already issued work at GitHub until \d\d \w{3} \d\d:\d\d UTC", page)
     assert "lets nobody but the owner delete it" in page
     assert 'name="end_sessions" value="1"' in page
     assert 'name="end_sessions" value="1" checked' not in page

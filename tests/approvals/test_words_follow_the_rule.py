@@ -1,0 +1,89 @@
+"""What pages say about a policy is what the rule does: its time, its hold, its version."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from approvals import details, policy
+from approvals.models import Approval, Ask, PolicyVersion
+from approvals.policy import words
+from approvals.policy.document import DEFAULT, Rule, read
+from portal.approvals_pages.words import policy_sentence
+from tests.approvals.asking import ask
+from tests.approvals.lamps import Lamps
+from tests.approvals.people_of import acting, known
+from tests.approvals.policies import in_force, rule
+from tests.support.pages import signed_in
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_time_of_a_request_is_that_of_its_rule_however_long_the_issuer_gave(
+    lamps: Lamps,
+) -> None:
+    olu = acting("operator", "operator")
+    known("operator2", "operator")
+    approval = ask(olu)
+    push = approval.asks.get()
+    Ask.objects.update(
+        started=approval.created, expires_at=approval.created + timedelta(seconds=19)
+    )
+    push.refresh_from_db()
+    assert "within 5 minutes" in policy_sentence(approval, push)
+
+
+@pytest.mark.parametrize("place", [0, 2, 3, 4])
+def test_a_rule_about_anything_says_which_requests_hold(place: int) -> None:
+    document = read(DEFAULT)
+    said = words.sentence(document.rules[place], document, 300)
+    held = "a connection to be revoked or what is to be blocked is on hold meanwhile"
+    assert f"{held}, and nothing else changes" in said
+    assert "a denial ends that hold" in said and "; held meanwhile" not in said
+
+
+def test_a_rule_that_holds_nothing_says_that_a_denial_ends_the_request() -> None:
+    document = read(DEFAULT)
+    said = words.sentence(document.rules[1], document, 300)
+    assert "nothing changes meanwhile" in said and said.endswith("a denial ends the request.")
+
+
+@pytest.mark.parametrize("pattern", ["connection.resume", "*.resume", "access.revoke"])
+def test_what_cannot_be_held_is_not_said_to_be(pattern: str) -> None:
+    made = Rule.model_validate({"id": "a", "verbs": [pattern], "approver": "another"})
+    assert "hold" not in words.sentence(made, read(DEFAULT), 300)
+
+
+@pytest.mark.parametrize(("on_denial", "said"), [("release", "ends"), ("keep_hold", "stays")])
+def test_phone_and_page_say_the_same_about_a_denial(
+    lamps: Lamps, on_denial: str, said: str
+) -> None:
+    in_force(rule("all", on_denial=on_denial))
+    olu = acting("operator", "operator")
+    known("operator2", "operator")
+    approval = ask(olu)
+    [sent] = details.for_ask(approval.asks.get())
+    assert sent["properties"]["if_denied"]["value"] == (
+        f"Nothing happens. The hold of this request {said}."
+    )
+    client = signed_in("operator", "operator")
+    page = client.get(f"/approvals/{approval.pk}/").content.decode()
+    assert f"Nothing happens. The hold of this request {said}." in page
+
+
+@pytest.fixture
+def admin(db: None) -> Client:
+    acting("operator2", "admin")
+    return signed_in("admin", "admin")
+
+
+def test_going_back_to_no_version_offers_none_and_raises_no_alarm(
+    admin: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    for asked in ("", "?from=", "?from=0000", f"?from={policy.policy_digest()}"):
+        answer = admin.get(f"/approvals/policy/review/{asked}")
+        assert (answer.status_code, answer["Location"]) == (302, "/approvals/policy/")
+    assert "the safest is used" not in caplog.text
+    assert not Approval.objects.exists() and not PolicyVersion.objects.exists()
