@@ -61,6 +61,7 @@ class Progress:
         done: when the last whole round ended; None before the first.
         done_size: entries that it covered.
         done_s: seconds that it took.
+        done_found: how many things it found wrong, the first time or again.
         at, size: entries that the present round has behind it, and all that it covers.
         recent: entries that were checked when they were signed; the log up to there is covered.
         alarm: what was found, and found again; empty while everything holds.
@@ -69,6 +70,7 @@ class Progress:
     done: datetime | None = None
     done_size: int = 0
     done_s: int = 0
+    done_found: int = 0
     at: int = 0
     size: int = 0
     recent: int = 0
@@ -225,8 +227,10 @@ class Rounds:
         self._newest = self._newest and Newest(self._newest.upto)  # nothing it cached grows old
         self._judge(round.findings.kept)
         took = int(time.monotonic() - round.began)
+        found = round.findings.count
         said: dict[str, Any] = {"done": clock.now(), "done_size": round.size, "done_s": took}
-        if not round.findings.count:
+        said["done_found"] = found
+        if not found:
             said["alarm"] = ""
         self._tell(**said)
 

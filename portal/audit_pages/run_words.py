@@ -15,7 +15,7 @@ _STATE = VerificationRun.State
 _CHECKS: tuple[tuple[str, str, frozenset[str]], ...] = (
     (
         "Events",
-        "every entry's bytes hash to its leaf, none is missing",
+        "every entry's bytes hash to its leaf, and no entry number is missing",
         frozenset({"entry", "event", "gap", "leaf"}),
     ),
     (
@@ -36,10 +36,14 @@ _CHECKS: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("Tree", "every stored hash follows from the leaves", frozenset({"tile", "root"})),
     (
         "Checkpoints",
-        "every tree head ever signed is a part of today's tree",
+        "every signed checkpoint that is kept is part of the tree",
         frozenset({"checkpoint", "truncated", "state"}),
     ),
-    ("Guards", "the database still refuses to change or delete events", frozenset({"trigger"})),
+    (
+        "Guards",
+        "the triggers that refuse to change or delete events are in place",
+        frozenset({"trigger"}),
+    ),
 )
 
 
@@ -51,6 +55,7 @@ class RunWords:
         live: it is not over; ask again.
         ok: everything held.
         said: one sentence.
+        size: entries that it covered; 0 before it ended.
         steps: for components/steps.html, one a kind of check.
         problems: what did not hold, by index and reason.
     """
@@ -65,6 +70,7 @@ class RunWords:
     finished: datetime | None
     checked: int
     total: int
+    size: int
     steps: list[dict[str, Any]]
     problems: list[dict[str, Any]]
     more: int
@@ -88,6 +94,7 @@ def in_words(run: VerificationRun, now: datetime) -> RunWords:
         finished=run.finished,
         checked=run.checked,
         total=run.total,
+        size=int(result.get("size", 0)),
         steps=[_step(check, problems, result) for check in _CHECKS] if result.get("size") else [],
         problems=problems,
         more=max(0, result.get("problem_count", 0) - len(problems)),

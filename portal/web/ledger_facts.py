@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.core.cache import cache
@@ -37,11 +38,12 @@ def broken() -> str:
 def _read() -> dict[str, Any]:
     signed = newest_checkpoint()
     run = VerificationRun.objects.filter(state__in=_OVER).order_by("-finished").first()
+    verified_to, verified_at = _verified(run)
     found: dict[str, Any] = {
         "size": signed.size if signed else 0,
         "signed_at": signed.created if signed else None,
-        "verified_to": int(run.result.get("size", 0)) if run else 0,
-        "verified_at": run.finished if run else None,
+        "verified_to": verified_to,
+        "verified_at": verified_at,
         "url": "/audit/ledger/",
         **_witnesses(),
     }
@@ -54,6 +56,16 @@ def _read() -> dict[str, Any]:
     if reason := stopped():
         found |= {"state": "bad", "words": f"signing has stopped: {reason}"}
     return found
+
+
+def _verified(run: VerificationRun | None) -> tuple[int, datetime | None]:
+    """How many entries were last verified as a whole, on request or by a round that found
+    nothing, and when that ended."""
+    asked = (int(run.result.get("size", 0)), run.finished) if run else (0, None)
+    round_ = rounds.Progress.read()
+    if round_.done is None or round_.done_found or (asked[1] and asked[1] >= round_.done):
+        return asked
+    return round_.done_size, round_.done
 
 
 _OBJECTS = (WitnessState.State.REFUSES, WitnessState.State.CONFLICT)
