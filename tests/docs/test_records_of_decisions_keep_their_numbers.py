@@ -1,0 +1,85 @@
+"""The bounds that ADRs state in the present tense are those of the code."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from approvals import telling
+from approvals.passkeys import enrolment
+from audit import fulltext, known, rawread, remembered, sequencer, stamping, thinning, treecheck
+from audit.ledger import note, sampling
+from audit.samples import asking
+from audit.witnesses import pushing
+from connections import letters
+from connections.ibom import moments
+from connections.inventory import kept
+from connections.reviews import alive, work
+from portal.identity.breakglass import accounts, sessions, trying
+from scripts import seed_demo
+from serving import limits
+from tests.docs.test_documents_keep_their_word import ROOT
+
+WORDS = {2: "two", 3: "three", 5: "five", 7: "seven", 8: "eight", 9: "nine", 10: "ten"} | {
+    12: "12", 15: "fifteen", 20: "twenty", 60: "sixty"
+}  # fmt: skip
+
+
+def minutes(delta: object) -> str:
+    return WORDS[int(delta.total_seconds() // 60)]  # type: ignore[attr-defined]
+
+
+SAID = {
+    7: [f"take {WORDS[seed_demo.DECISIONS]} decisions"],
+    10: [
+        f"{limits.HEADERS_WITHIN_S} s for headers, {limits.REQUEST_WITHIN_S} s for the whole",
+        f"{limits.IDLE_S} s between two",
+        f"{limits.CONNECTIONS:,} connections; the {limits.ROOM} last",
+        f"up to {limits.SPARE_THREADS} spare",
+        f"after {limits.READ_NOTHING_S} s whoever takes nothing",
+        f"within {limits.PROVEN_S / 60:.0f} minutes",
+        f"waited {limits.PATIENT_S:.0f} s hears 503",
+        f"have {limits.STOP_WITHIN_S} s to end",
+    ],
+    12: [f"sealed for {minutes(enrolment._KEPT_FOR)} minutes"],
+    13: ["limited to a megabyte"] if note.MAX_NOTE_BYTES == 10**6 else ["?"],
+    14: [
+        f"{WORDS[accounts.RECOVERY_CODES]} recovery codes",
+        f"{WORDS[trying.LOCK_AFTER].capitalize()} failures rest an account for "
+        f"{minutes(trying.LOCK_FOR)} minutes",
+        f"{WORDS[trying.LOCK_FOR_GOOD_AFTER]} until it is unlocked",
+        "Half an hour, no renewal" if sessions.LASTS.total_seconds() == 1800 else "?",
+    ],
+    15: [
+        f"at most {WORDS[telling.PER_MINUTE]} a minute and person",
+        f"within {WORDS[letters.GATHER.seconds]} seconds is one letter",
+    ],
+    16: [
+        f"{WORDS[pushing._FIRST_WAIT_S]} seconds to a minute",
+        f"every {minutes(stamping.EVERY)} minutes",
+    ],
+    19: [f"every {WORDS[int(remembered._EVERY_S)]} seconds"],
+    20: [
+        f"{known.SPAN} events that held",
+        f"keeps {rawread._READ_ONCE['cache_size'] // -1024} MiB",
+    ],
+    23: [
+        f"{WORDS[thinning.AGE.days]} days ago stay",
+        f"newest {treecheck._NEWEST} and a share of at most {treecheck._SHARE:,}",
+    ],
+    24: [f"those of {fulltext._WORTH_GATHERING} and more", fulltext._FEW.replace("kB", " kB")],
+    25: [f"more than {kept.MOST:,} accounts"],
+    27: [f"{minutes(moments._SKEW)} minutes before it"],
+    29: [f"After {minutes(alive.SILENT)} silent minutes"],
+    31: [f"At most {asking.MOST_OPENED:,} are", f"larger than {sampling.MOST}"],
+    34: [f"more than {work.AT_ONCE:,} accounts"],
+    35: [f"at most {minutes(sequencer._REPEAT)} minutes before now"],
+}
+
+
+@pytest.mark.parametrize("number", SAID)
+def test_a_bound_in_an_adr_is_that_of_the_code(number: int) -> None:
+    [path] = (ROOT / "docs" / "adr").glob(f"{number:04}-*.md")
+    text = re.sub(r"\s+", " ", path.read_text())
+    assert [words for words in SAID[number] if words not in text] == []
