@@ -22,7 +22,7 @@ class BadMoment(ValueError):
 def size_at(moment: datetime) -> int:
     """How many entries had been recorded by a moment, in the log's own order."""
     start = _signed_by(moment - _SKEW)
-    # Nobody signs a checkpoint's time: where the entry before it is later, it was bent.
+    # A checkpoint's time is what a clock showed: where the entry before it is later, that counts.
     if EventRow.objects.filter(seq=start - 1, recorded_at__gt=moment).exists():
         start = 0
     later = EventRow.objects.filter(recorded_at__gt=moment, seq__gte=start)

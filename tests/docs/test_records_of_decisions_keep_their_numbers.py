@@ -30,6 +30,10 @@ def minutes(delta: object) -> str:
     return WORDS[int(delta.total_seconds() // 60)]  # type: ignore[attr-defined]
 
 
+def so(words: str, *, where: bool) -> str:
+    return words if where else f"not so any more: {words}"
+
+
 SAID = {
     7: [f"take {WORDS[seed_demo.DECISIONS]} decisions"],
     10: [
@@ -43,13 +47,13 @@ SAID = {
         f"have {limits.STOP_WITHIN_S} s to end",
     ],
     12: [f"sealed for {minutes(enrolment._KEPT_FOR)} minutes"],
-    13: ["limited to a megabyte"] if note.MAX_NOTE_BYTES == 10**6 else ["?"],
+    13: [so("limited to a megabyte", where=note.MAX_NOTE_BYTES == 10**6)],
     14: [
         f"{WORDS[accounts.RECOVERY_CODES]} recovery codes",
         f"{WORDS[trying.LOCK_AFTER].capitalize()} failures rest an account for "
         f"{minutes(trying.LOCK_FOR)} minutes",
         f"{WORDS[trying.LOCK_FOR_GOOD_AFTER]} until it is unlocked",
-        "Half an hour, no renewal" if sessions.LASTS.total_seconds() == 1800 else "?",
+        so("Half an hour, no renewal", where=sessions.LASTS.total_seconds() == 1800),
     ],
     15: [
         f"at most {WORDS[telling.PER_MINUTE]} a minute and person",
