@@ -36,7 +36,8 @@ class Impact:
     def sentences(self, account: ConnectedAccount) -> list[str]:
         """Each consequence in words, most immediate first."""
         title = scopes.title(account.connection)
-        told = [f"The broker refuses {title} tokens of this account from the first moment."]
+        refused = "already" if account.state == State.SUSPENDED else "from the first moment"
+        told = [f"The broker refuses {title} tokens of this account {refused}."]
         users = sorted({overview.user_name(use) for use in self.uses})
         if users:
             whose = (

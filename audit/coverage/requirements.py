@@ -66,7 +66,8 @@ _OVERSIGHT = _actions("approval.*", *(f"{k}.override_logged" for k in _KINDS))
 _ADMIN = _actions(
     "policy.*", "gateway.*", "agent.*", "person.*", "connection.frozen", "connection.unfrozen",
     "subject.*", "legal_hold.*", "breakglass.*", "scope.configured", "ledger.key_changed",
-    "evidence.key_changed", "selection.*",
+    "evidence.key_changed", "selection.*", "connection.suspended", "connection.resumed",
+    "connection.revoked", "connection.restricted", "connection.relaxed", "component.configured",
 )  # fmt: skip
 _READ = _actions("audit.viewed", "audit.exported", "evidence.read")
 _REFUSED = _actions("operator.sign_in_failed", "access.refused", "token.refused")
@@ -112,7 +113,12 @@ FRAMEWORKS: Final = (
                 _TOKENS,
                 "The tokens by which agents reach data. What they read is its owner's to log.",
             ),
-            Requirement("10.2.1.2", "acts with administrative access", _ADMIN),
+            Requirement(
+                "10.2.1.2",
+                "acts with administrative access",
+                _ADMIN,
+                "What is suspended, resumed or revoked counts here whoever did it, an owner too.",
+            ),
             Requirement("10.2.1.3", "access to audit logs", _READ),
             Requirement("10.2.1.4", "invalid access attempts", _REFUSED),
             Requirement(
@@ -151,7 +157,8 @@ FRAMEWORKS: Final = (
                 "10.3.4",
                 "change of logs is detected",
                 _VERIFIED,
-                "The worker verifies without being asked, and leaves an event only when it fails.",
+                "A verification that somebody asked for is an event. The worker’s own rounds "
+                "are one only when something does not hold.",
             ),
             Requirement(
                 "10.4.1",

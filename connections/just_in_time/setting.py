@@ -67,7 +67,7 @@ class Setting:
     def in_words(self, title: str) -> str:
         """`GitHub sleeps after 7 idle days and wakes at the next use.`"""
         if self.open_always:
-            return f"{title} never sleeps: agents may use it at any time."
+            return f"{title} accounts never fall asleep, and no hours are set."
         told = []
         if self.idle_h is not None:
             told.append(

@@ -32,7 +32,7 @@ _SOURCES = (
     ("portal", "This portal", "people and the worker"),
     ("broker", "Token broker", "agents that ask for tokens"),
     ("defenseclaw", "DefenseClaw", "all gateways together, as they were read or imported"),
-    ("auth0", "Auth0", "what differs from it, and its tenant log"),
+    ("auth0", "Auth0", "its tenant log, sessions that it ended, applications that differ"),
     ("external", "External reporters", "asserted; each event names who reported it"),
 )
 _FEEDS = {"checkpoint": "Auth0 tenant log, read", "stream": "Auth0 tenant log, streamed"}
@@ -44,7 +44,7 @@ _GAPS = {
     "audit.quarantined": "Input set aside",
     "defenseclaw.row_changed": "Imported rows that changed afterwards",
     "bypass.found": "Acts around the broker",
-    "connection.reconciled": "Differences of accounts to Auth0",
+    "connection.reconciled": "Differences of accounts to Auth0, found by this portal",
     "access.reconciled": "Differences of applications to Auth0",
 }
 

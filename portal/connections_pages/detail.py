@@ -15,7 +15,17 @@ from approvals import policy, registry
 from approvals.models import Outcome, Status
 from approvals.perform import Refused, perform
 from audit.actor import Actor, Target
-from connections import actions, grounds, impact, lookup, names, overview, scopes, told
+from connections import (
+    actions,
+    grounds,
+    impact,
+    lookup,
+    names,
+    overview,
+    restrictions,
+    scopes,
+    told,
+)
 from connections.escalation import shown
 from connections.models import ConnectedAccount, State
 from portal.connections_pages.links import provider_settings
@@ -89,6 +99,7 @@ def _context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:
         "account": account,
         "card": overview.card(account, me),
         "title": scopes.title(account.connection),
+        "suspension": _suspension(me, account),
         "sleeps": grounds.setting_of(account.connection).in_words(scopes.title(account.connection)),
         "owner": names.owner(account),
         "own": own,
@@ -103,6 +114,19 @@ def _context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:
             {"text": scopes.title(account.connection)},
         ],
     }
+
+
+def _suspension(me: Actor, account: ConnectedAccount) -> dict[str, str]:
+    """Who suspended an account, and who can end that, in words."""
+    you = "You" if lookup.is_owner(me, account) else "Its owner"
+    if restrictions.waits(account):
+        ends = "It is decided with the request about it."
+    elif actions.may_resume(me, account) or account.state_by == account.sub:
+        ends = f"{you} can resume it."
+    else:
+        ends = "An admin can resume it, which needs an approval."
+    by = "you" if account.state_by == me.sub else names.person_name(account.iss, account.state_by)
+    return {"by": by, "ends": ends}
 
 
 def _steps(account: ConnectedAccount) -> list[dict[str, object]]:

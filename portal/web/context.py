@@ -97,7 +97,7 @@ def counts_of(person: User) -> Counts:
         common = (
             Approval.objects.filter(status=Status.PENDING).count(),
             Asset.objects.exclude(holder="").count(),
-            Approval.objects.filter(status=Status.CLOSED, held=True).count(),
+            Approval.objects.filter(status=Status.CLOSED, held=True, inferred=False).count(),
             freezing.everything_is(),
         )
         cache.set(key, common, _FOR_S)
@@ -159,11 +159,13 @@ def _banners(person: User | None, counts: Counts) -> list[dict[str, str]]:
             }
         )
     if counts.stuck:
-        things = "1 thing stays" if counts.stuck == 1 else f"{counts.stuck} things stay"
+        are = "1 request is over and its hold stays"
+        if counts.stuck > 1:
+            are = f"{counts.stuck} requests are over and their holds stay"
         found.append(
             {
                 "level": "hold",
-                "text": f"{things} on hold because nobody decided.",
+                "text": f"{are} until somebody decides.",
                 "url": "/enforcement/?list=held",
                 "action": "Decide" if "operator" in person.roles else "Look",
             }

@@ -87,3 +87,41 @@ def test_what_a_denial_does_to_the_hold_is_said_by_the_rule() -> None:
     assert "approves with a passkey within 5 minutes" in shown
     assert "after the last one the hold ends" in shown
     assert "The hold of this request stays." in shown and "by phone" not in shown
+
+
+@pytest.mark.parametrize(
+    ("by", "ends"),
+    [
+        ("admin", "An admin can resume it, which needs an approval."),
+        ("member1", "You can resume it."),
+    ],
+)
+def test_the_page_of_a_suspended_account_says_by_whom_why_and_who_can_end_it(
+    by: str, ends: str
+) -> None:
+    know("admin", "member1")
+    account = connected("member1", "google", "openid")
+    assert "Agents can" in page("member1", f"/connections/{account.pk}/")
+    decide(by, "suspend", account, reason="")
+    for path in (f"/connections/{account.pk}/", f"/connections/{account.pk}/revoke/"):
+        shown = page("member1", path)
+        assert f"Suspended by {'you' if by == 'member1' else 'Amir Admin'}" in shown
+        assert "no reason was given. No agent gets a new token of it" in shown and ends in shown
+        assert "Agents can" not in shown and "from the first moment" not in shown
+    assert "Agents can" not in page("member1", "/connections/")
+
+
+def test_a_suspension_that_a_request_placed_is_said_to_end_with_it() -> None:
+    know("admin", "admin2", "member1")
+    account = connected("member1", "google", "openid")
+    decide("admin", "revoke", account)
+    shown = page("member1", f"/connections/{account.pk}/")
+    assert "It is decided with the request about it." in shown
+
+
+def test_a_setting_without_limits_does_not_say_that_agents_may_use_an_account() -> None:
+    know("admin", "member1")
+    decide("admin", "suspend", connected("member1", "slack", "chat:write"))
+    shown = page("admin", "/connections/settings/", "admin")
+    assert "Slack accounts never fall asleep, and no hours are set." in shown
+    assert "at any time" not in shown

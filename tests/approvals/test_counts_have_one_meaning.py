@@ -1,0 +1,64 @@
+"""A count on one page is explained so that another count elsewhere does not contradict it."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.cache import cache
+
+from approvals import clock
+from approvals.models import Approval
+from audit.coverage.requirements import FRAMEWORKS
+from tests.approvals.asking import ask
+from tests.approvals.lamps import Lamps
+from tests.approvals.people_of import acting, known
+from tests.support.pages import signed_in
+
+pytestmark = pytest.mark.django_db
+
+
+def closed(lamps: Lamps, outcome: str, *, inferred: bool = False) -> None:
+    """A request that is over while its hold stays."""
+    asked = ask(acting("operator", "operator"))
+    Approval.objects.filter(pk=asked.pk).update(
+        status="closed", outcome=outcome, held=True, inferred=inferred, closed=clock.now()
+    )
+
+
+def banner(path: str = "/account/") -> str:
+    cache.clear()
+    return signed_in("operator", "operator").get(path).content.decode()
+
+
+def test_the_banner_counts_requests_that_are_over_and_not_what_is_on_hold(lamps: Lamps) -> None:
+    known("operator2", "operator")
+    closed(lamps, "expired")
+    shown = banner()
+    assert "1 request is over and its hold stays until somebody decides." in shown
+    assert "stays on hold because" not in shown
+
+
+def test_a_denial_that_waits_for_its_evidence_is_not_counted_as_nobody_decided(
+    lamps: Lamps,
+) -> None:
+    known("operator2", "operator")
+    closed(lamps, "denied", inferred=True)
+    assert "its hold stays" not in banner()
+
+
+def test_an_admin_who_suspends_an_account_acted_with_administrative_access() -> None:
+    [wanted] = [r for f in FRAMEWORKS for r in f.requirements if r.number == "10.2.1.2"]
+    assert wanted.query is not None
+    for action in ("connection.suspended", "connection.resumed", "connection.revoked"):
+        assert f"action:{action}" in (wanted.filter or "").split()
+    assert "an owner too" in wanted.note
+
+
+def test_a_verification_that_was_asked_for_is_said_to_be_an_event() -> None:
+    [wanted] = [r for f in FRAMEWORKS for r in f.requirements if r.number == "10.3.4"]
+    assert "A verification that somebody asked for is an event." in wanted.note
+    assert "action:audit.verified" in (wanted.filter or "").split()
+
+
+def test_unfinished_lists_requests_too_and_says_so(db: None) -> None:
+    shown = signed_in("admin", "admin").get("/connections/remediations/").content.decode()
+    assert "Decisions and requests about connections that wait for somebody" in shown
