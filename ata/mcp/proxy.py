@@ -118,6 +118,10 @@ class Proxy:
         if not self._is_for_us(request):
             _respond(request, 403, {"error": "This address is not for you."})
             return
+        if "Transfer-Encoding" in request.headers:
+            request.close_connection = True  # what follows is no request
+            _respond(request, 411, {"error": "Send a request with its Content-Length."})
+            return
         body = _read_body(request)
         if body is None:
             _respond(request, 413, {"error": f"A request has at most {MAX_BODY:,} bytes."})

@@ -202,6 +202,18 @@ def test_a_length_that_is_none_is_refused_in_words(address: str, length: str) ->
     assert said.startswith(b"HTTP/1.1 413 ")
 
 
+def test_a_body_that_is_not_taken_in_is_refused_while_it_still_arrives(
+    address: str, broker: StandIn, upstream: StandIn
+) -> None:
+    message = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"a":"%s"}}'
+    long = httpx.post(address, content=message % (b"x" * 40_000_000), trust_env=False, timeout=30)
+    assert (long.status_code, "8,388,608 bytes" in long.text) == (413, True)
+    parts = httpx.post(address, content=iter([message % b"x"]), trust_env=False, timeout=30)
+    assert (parts.status_code, "Content-Length" in parts.text) == (411, True)
+    assert upstream.requests == []
+    assert len(broker.seen("GET", "/v1/auth/token")) == 1, "at its start"
+
+
 def test_a_server_without_an_address_cannot_be_proxied(signed_in: Ata, portal: StandIn) -> None:
     manifest = {"kind": "mcp", "name": "issues", "connections": [], "decision": "none"}
     portal.on("GET", "/v1/manifests/mcp/issues", Reply(200, manifest))
