@@ -8,7 +8,7 @@ joins the gateway's audit row to our decision.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -54,6 +54,25 @@ class Listed:
     kind: str
     name: str
     reason: str
+
+
+def listed(items: Iterable[Any]) -> tuple[Listed, ...]:
+    """The lines of a list as they can be kept."""
+    return tuple(
+        Listed(
+            _text(item.get("target_type", "")),
+            _text(item.get("target_name", "")),
+            _text(item.get("reason") or ""),
+        )
+        for item in items
+        if isinstance(item, dict)
+    )
+
+
+def _text(value: object) -> str:
+    """What no database keeps, half a character and NUL, is written out, as `enforcement.source`."""
+    text = str(value).encode("utf-8", "backslashreplace").decode()
+    return text.replace("\0", "\\x00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,15 +200,7 @@ class Gateway:
             return ()
         if not isinstance(items, list):
             raise NotAnswering(f"{self.instance.name} sent no readable list.", maybe_done=False)
-        return tuple(
-            Listed(
-                str(item.get("target_type", "")),
-                str(item.get("target_name", "")),
-                str(item.get("reason") or ""),
-            )
-            for item in items
-            if isinstance(item, dict)
-        )
+        return listed(items)
 
     def _call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, tag: str = ""

@@ -7,21 +7,26 @@ is kept beside its rowid, so that a purged or rebuilt database is noticed.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from audit.importing import severities
+from audit.importing.rows import SourceRow
+from audit.ledger import cut
 from audit.ledger.vocabulary import gravest
 from enforcement.kinds import SCANNED
+from enforcement.unreadable import Unreadable
 
 _LONGEST_ID: Final = 100
+_LONGEST_NAME: Final = 300
 _GO_DRIVER = re.compile(
     r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d+)? ?(Z|[+-]\d\d:?\d\d)?( UTC)?"
 )
@@ -89,7 +94,25 @@ def asset_of(scanner: str, target: str) -> tuple[str, str]:
     """Kind and name of what was scanned: a skill or plugin is named by its folder."""
     kind = next((k for k in SCANNED if scanner.startswith(k)), "code")
     name = target if kind == "mcp" else target.rstrip("/").rpartition("/")[2] or target
-    return kind, name[:300]
+    return kind, short_name(name)
+
+
+def short_name(name: str) -> str:
+    """A name of at most 300 characters: of a longer one its start, length and SHA-256.
+
+    No other name gives the same: one that is called like that is given a label as well.
+    """
+    if len(name) <= _LONGEST_NAME and cut.MARK not in name:
+        return name
+    label = cut.label(name)
+    return name[: _LONGEST_NAME - len(label)] + label
+
+
+def short_id(id: str) -> str:
+    """An id of at most 100 characters: of a longer one its start and SHA-256."""
+    if len(id) <= _LONGEST_ID:
+        return id
+    return f"{id[:35]}~{hashlib.sha256(id.encode()).hexdigest()}"
 
 
 @contextmanager
@@ -139,6 +162,27 @@ def _check_file(path: Path) -> None:
         raise SourceUnreadable(f"its audit database cannot be opened ({error.strerror})") from None
 
 
+def _unreadable(row: sqlite3.Row) -> Unreadable | None:
+    """The row as one to set aside, where it names no scan or nothing that was scanned."""
+    for column in ("id", "scanner", "target"):
+        if not isinstance(row[column], str):
+            why = f"its {column} is no text"
+        elif not row[column].strip("/ "):
+            why = f"its {column} names nothing"
+        else:
+            continue
+        reason = "unusable_id" if column == "id" else "not_recordable"
+        return unreadable(row, reason, why)
+    return None
+
+
+def unreadable(row: Mapping[str, Any] | sqlite3.Row, reason: str, why: str) -> Unreadable:
+    """A row of scan_results as one to set aside."""
+    values = {column: row[column] for column in row.keys() if row[column] is not None}  # noqa: SIM118
+    of_table = SourceRow("scan_results", int(values.pop("rowid")), values)
+    return Unreadable(of_table.number, short_id(str(row["id"])), of_table, reason, why)
+
+
 class Source:
     """Scans and findings of one opened database."""
 
@@ -156,7 +200,7 @@ class Source:
         row = self._db.execute(
             "SELECT rowid, id FROM scan_results ORDER BY rowid DESC LIMIT 1"
         ).fetchone()
-        return Position(row["rowid"], str(row["id"])[:_LONGEST_ID]) if row else Position()
+        return Position(row["rowid"], short_id(str(row["id"]))) if row else Position()
 
     def still_has(self, position: Position) -> bool:
         """Whether the row at `position` is the one that was read; False after a purge."""
@@ -165,9 +209,11 @@ class Source:
         row = self._db.execute(
             "SELECT id FROM scan_results WHERE rowid = ?", (position.rowid,)
         ).fetchone()
-        return row is not None and str(row["id"])[:_LONGEST_ID] == position.scan
+        return row is not None and short_id(str(row["id"])) == position.scan
 
-    def after(self, position: Position, now: datetime, limit: int = 200) -> list[SourceScan]:
+    def after(
+        self, position: Position, now: datetime, limit: int = 200
+    ) -> list[SourceScan | Unreadable]:
         """Scans behind `position` in the order they were stored."""
         rows = self._db.execute(
             "SELECT rowid, id, scanner, target, timestamp, finding_count, max_severity "
@@ -176,7 +222,7 @@ class Source:
         ).fetchall()
         return [self._scan(row, now) for row in rows]
 
-    def latest_of_each(self, now: datetime, limit: int = 2000) -> list[SourceScan]:
+    def latest_of_each(self, now: datetime, limit: int = 2000) -> list[SourceScan | Unreadable]:
         """The newest stored scan of each target, oldest first."""
         rows = self._db.execute(
             "SELECT max(rowid) AS rowid, id, scanner, target, timestamp, finding_count, "
@@ -185,14 +231,16 @@ class Source:
         ).fetchall()
         return [self._scan(row, now) for row in reversed(rows)]
 
-    def _scan(self, row: sqlite3.Row, now: datetime) -> SourceScan:
+    def _scan(self, row: sqlite3.Row, now: datetime) -> SourceScan | Unreadable:
+        if unreadable := _unreadable(row):
+            return unreadable
         found = tuple(self._findings(str(row["id"])))
         kind, name = asset_of(str(row["scanner"]), str(row["target"]))
         expected = _count(row["finding_count"])
         worst = severity_of(row["max_severity"]) if expected or found else "INFO"
         return SourceScan(
             rowid=row["rowid"],
-            id=str(row["id"])[:_LONGEST_ID],
+            id=short_id(str(row["id"])),
             scanner=str(row["scanner"])[:60],
             kind=kind,
             name=name,
@@ -238,7 +286,7 @@ class Source:
         if row["line"] and ":" not in location:
             location = f"{location}:{row['line']}"
         return SourceFinding(
-            id=str(row["id"])[:100],
+            id=short_id(str(row["id"])),
             alert_id=self._alert(str(row["id"])),
             rule=str(row["rule"] or "")[:200],
             title=str(row["title"] or "untitled finding")[:500],

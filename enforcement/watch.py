@@ -14,17 +14,20 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 from django.db.models import Max, Q, QuerySet
+from django.db.models.functions import Least
 
 from approvals import clock, leases
 from approvals.models import Effect, EffectState
 from audit.compiled import compiled, compiled_update
-from enforcement import asking, instances, intake
+from enforcement import asking, instances, intake, unreadable
+from enforcement import source as sources
 from enforcement.gateway import Gateway, GatewayError, Health, Listed
 from enforcement.instances import Instance
 from enforcement.models import Scan, Watch
 from enforcement.source import Position, Source, SourceScan, SourceUnreadable, opened
+from enforcement.unreadable import Unreadable
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,8 @@ _NOTED_EVERY = timedelta(seconds=10)
 _UNFINISHED_SCAN = timedelta(seconds=30)
 _CLOCKS_DIFFER = timedelta(minutes=10)
 _ASKING = ""
+_REFUSED = (ValueError, TypeError, DataError, IntegrityError)
+"""What a row of its own making raises; that the database is away is none of them."""
 
 
 def poll_due() -> int:
@@ -121,12 +126,17 @@ def _read_from(source: Source, name: str, watch: Watch, now: datetime) -> int:
         # Purged or rebuilt (retention, DefenseClaw's migration 33). It is read again from its
         # start, where everything up to the newest scan that we know of is history.
         log.warning("the audit database of %s lost rows that were read before", name)
-        known_until = Scan.objects.filter(instance=name).aggregate(Max("at"))["at__max"]
+        # The gateway says when a scan was; that it was known to us by then is what we saw.
+        newest = Scan.objects.filter(instance=name).aggregate(at=Max(Least("at", "seen")))
+        known_until = newest["at"]
         position = Position()
         _moved(watch, position)
     new = 0
     scans = source.after(position, now, 200 if known_until is None else 100_000)
     for found in scans:
+        if isinstance(found, Unreadable):
+            _set_aside(name, watch, found, now)
+            continue
         age = now - found.at
         # One that is of a time ahead of ours could say so for long: it holds up none behind it.
         lately = timedelta(0) <= age < _UNFINISHED_SCAN
@@ -134,19 +144,45 @@ def _read_from(source: Source, name: str, watch: Watch, now: datetime) -> int:
         if not found.complete and (lately or ahead):
             break
         old = known_until is not None and found.at <= known_until
-        with transaction.atomic(durable=True):
-            new += intake.take(name, found, now, history=old) is not None and not old
-            _moved(watch, Position(found.rowid, found.id))
+        try:
+            with transaction.atomic(durable=True):
+                new += intake.take(name, found, now, history=old) is not None and not old
+                _moved(watch, Position(found.rowid, found.id))
+        except _REFUSED as error:
+            log.exception("a scan of %s cannot be stored", name)
+            _set_aside(name, watch, _refused(found, error), now)
     return new
+
+
+def _set_aside(name: str, watch: Watch, one: Unreadable, now: datetime) -> None:
+    with transaction.atomic(durable=True):
+        unreadable.set_aside(name, [one], now)
+        _moved(watch, Position(one.rowid, one.id))
+
+
+def _refused(found: SourceScan, error: Exception) -> Unreadable:
+    told = {name: getattr(found, name) for name in ("rowid", "id", "scanner", "kind", "name")}
+    return sources.unreadable(
+        told, "not_recordable", f"it cannot be stored ({type(error).__name__})"
+    )
 
 
 def _begin(source: Source, name: str, watch: Watch, now: datetime) -> int:
     """First look: start behind the newest scan and learn how grave things were last found."""
     end = source.end()
-    history: list[SourceScan] = source.latest_of_each(now)
+    history, aside = [], []
+    for found in source.latest_of_each(now):
+        if isinstance(found, Unreadable):
+            aside.append(found)
+        else:
+            history.append(found)
     with transaction.atomic(durable=True):
-        for found in history:
-            intake.take(name, found, now, history=True)
+        for scan in history:
+            try:
+                intake.take(name, scan, now, history=True)
+            except _REFUSED as error:
+                aside.append(_refused(scan, error))
+        unreadable.set_aside(name, aside, now)
         Watch.objects.filter(pk=watch.pk).update(started=True)
         _moved(watch, end)
     return 0
@@ -191,7 +227,10 @@ def _probe_due(registered: tuple[Instance, ...], now: datetime) -> None:
         return
     with ThreadPoolExecutor(min(8, len(due)), thread_name_prefix="probe") as pool:
         for instance, said in zip(due, pool.map(probe, due), strict=True):
-            _note_probe(instance, said, clock.now())
+            try:
+                _note_probe(instance, said, clock.now())
+            except Exception:
+                log.exception("what %s answered cannot be kept", instance.name)
 
 
 def _note_probe(instance: Instance, said: Probe, now: datetime) -> None:

@@ -216,6 +216,20 @@ def test_a_purged_database_is_read_again_without_asking_about_history(
     asked(edge, look, do_due, name="new-skill")
 
 
+def test_a_row_of_the_far_future_makes_no_later_scan_history(
+    edge: Edge, look: Look, do_due: Do, on_call: None
+) -> None:
+    look()
+    with closing(sqlite3.connect(edge.database)) as database, database:
+        database.execute(
+            "INSERT INTO scan_results (id, scanner, target, timestamp, finding_count, max_severity)"
+            " VALUES ('odd', 'skill-scanner', '/x/skills/odd', '9998-12-31T00:00:00Z', 0, 'INFO')"
+        )
+    look()
+    edge.purge()
+    asked(edge, look, do_due, name="new-skill")
+
+
 def test_only_critical_scans_ask(edge: Edge, look: Look, db: None) -> None:
     edge.scan("notes", severity="HIGH")
     assert look() == 1

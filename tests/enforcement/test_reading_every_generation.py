@@ -6,18 +6,21 @@ import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
 from demo import sample
 from enforcement.source import (
     Position,
+    SourceScan,
     SourceUnreadable,
     asset_of,
     moment,
     opened,
     severity_of,
 )
+from enforcement.unreadable import Unreadable
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -28,7 +31,7 @@ def test_scans_with_their_findings_come_in_stored_order(tmp_path: Path, generati
     assert sample.main([str(path), "--events", "300", "--generation", generation]) == 0
     before = path.read_bytes()
     with opened(path) as source:
-        scans = source.after(Position(), NOW, limit=10_000)
+        scans = [s for s in source.after(Position(), NOW, limit=10_000) if is_read(s)]
         end = source.end()
         assert source.still_has(end) and not source.still_has(Position(end.rowid, "another"))
         rest = source.after(Position(scans[9].rowid, scans[9].id), NOW, limit=10_000)
@@ -44,6 +47,10 @@ def test_scans_with_their_findings_come_in_stored_order(tmp_path: Path, generati
     assert all(linked) if generation == "8" else not any(linked)
 
 
+def is_read(scan: SourceScan | Unreadable) -> TypeGuard[SourceScan]:
+    return isinstance(scan, SourceScan)
+
+
 def test_a_scan_whose_findings_are_still_missing_is_not_complete(tmp_path: Path) -> None:
     path = tmp_path / "audit.db"
     assert sample.main([str(path), "--events", "60", "--generation", "7"]) == 0
@@ -55,6 +62,7 @@ def test_a_scan_whose_findings_are_still_missing_is_not_complete(tmp_path: Path)
         )
     with opened(path) as source:
         scan = source.after(Position(), NOW, limit=10_000)[-1]
+    assert is_read(scan)
     assert (scan.id, scan.name, scan.complete) == ("s1", "slow", False)
 
 

@@ -319,6 +319,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         "use by other applications, once a day each",
     ),
     "enforcement.intake": (frozenset({"finding.opened"}), "a finding arrived"),
+    "enforcement.unreadable": (
+        frozenset({"audit.quarantined"}),
+        "a scan that cannot be read or stored",
+    ),
     "portal.api.who": (frozenset({"operator.signed_in"}), "the command line signed in"),
     "portal.identity.backchannel": (frozenset({"session.revoked"}), "the issuer ended it"),
     "portal.identity.breakglass.accounts": (frozenset({"breakglass.changed"}), "who may use it"),
@@ -499,6 +503,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "enforcement.intake": ("Finding Scan instance", "scans and findings that arrived"),
     "enforcement.source": ("sql", "reads a gateway's database"),
     "enforcement.standing": ("Approval Asset instance", "commits of hold, release, block, allow …"),
+    "enforcement.unreadable": ("instance", "scans that cannot be read or stored"),
     "enforcement.watch": ("Effect Watch instance", "how a gateway is; wakes its steps"),
     "portal.api.manifests": ("instance", "a route that is called delete, no row"),
     "portal.api.audit_views": ("instance", "a method of the API, no row"),

@@ -40,7 +40,6 @@ BOUNDED: Final[dict[str, str]] = {
     "audit/adoption.py:problems:made": "adoptions, each made by hand",
     "audit/ledger/handover.py:follow:ready": "at most MAX_STATEMENTS; a stranger's never get there",
     "audit/ledger/origins.py:trail:ready": "at most MAX_STATEMENTS; a stranger's never get there",
-    "audit/packs/build.py:_add_events:released": "values of one event, whose entry has 64 KiB",
     "audit/searchsql.py:_keys:wide": "groups of one query, whose terms have a limit",
     "connections/inventory/asking.py:_judged:good": "at most MOST values of a key",
     "connections/inventory/looking.py:_agents:wanted": "at most MOST values of a key",

@@ -1,0 +1,73 @@
+"""Rows of a gateway that cannot be read or stored: set aside, with an alarm that names each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from audit.actor import SYSTEM, Target
+from audit.importing.quarantine import Quarantine, Rejected
+from audit.importing.rows import SourceRow, content_digest
+from audit.models import QuarantinedRow
+from audit.record import record
+
+_LISTED: Final = 100
+"""So many rows are named in one alarm; it counts all, and all of them are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A row that says nothing that can be decided about.
+
+    Attributes:
+        rowid, id: where it stands, as `SourceScan` has them.
+        reason: a code of `audit.importing.quarantine`.
+        detail: why, in words.
+    """
+
+    rowid: int
+    id: str
+    row: SourceRow
+    reason: str
+    detail: str
+
+
+def set_aside(instance: str, found: Sequence[Unreadable], now: datetime) -> None:
+    """Keep the rows and record one alarm, in the caller's transaction; each row is told of once."""
+    fresh = [one for one in found if not _is_kept(instance, one)]
+    if not fresh:
+        return
+    aside = Quarantine(instance, now)
+    aside.keep([Rejected(one.row, one.reason, one.detail) for one in fresh])
+    told = record(
+        SYSTEM,
+        "audit.quarantined",
+        severity="HIGH",
+        source="defenseclaw",
+        instance=instance,
+        target=Target("table", "scan_results", instance),
+        data={
+            "rows": len(fresh),
+            "reasons": dict(sorted(Counter(one.reason for one in fresh).items())),
+            "rows_digest": aside.digest,
+            "listed": min(len(fresh), _LISTED),
+        },
+        private={"listing": [_line(one) for one in fresh[:_LISTED]]},
+    )
+    digests = [content_digest(one.row) for one in fresh]
+    kept = QuarantinedRow.objects.filter(instance=instance, digest__in=digests, event=None)
+    kept.update(event=told.id)
+
+
+def _is_kept(instance: str, one: Unreadable) -> bool:
+    rows = QuarantinedRow.objects.filter(instance=instance, table=one.row.table)
+    return rows.filter(digest=content_digest(one.row), reason=one.reason).exists()
+
+
+def _line(one: Unreadable) -> dict[str, object]:
+    return {
+        "row": one.row.label, "number": one.rowid, "reason": one.reason, "detail": one.detail,
+    }  # fmt: skip
