@@ -17,6 +17,14 @@ from enforcement.models import Asset, Watch
 from enforcement.order import STEPS
 
 NOT_ENFORCED = "not_enforced"
+NOT_OBSERVED = "What it does at the next use was not observed."
+REACH = (
+    "A hold or a block is an entry of the block list of each gateway that it covers, and the "
+    "broker refuses new tokens to callers that name the component. It does not reach tokens "
+    "already issued, nor what runs past a gateway; whether a gateway stops what runs already is "
+    "not known here."
+)
+"""What a hold stops and what not, for the page of a component."""
 _WANTED = {"hold": "held", "block": "blocked", "allow": "allowed"}
 _LIST_OF = {"hold": "block", "block": "block", "allow": "allow"}
 
@@ -101,7 +109,7 @@ def _at(instance: Instance, wanted: str, step: Effect | None, listed: _Listed) -
     if fresh and listed.state != _LIST_OF[wanted]:
         words = f"Not enforced: it acknowledged, but its own list no longer has it {_past(wanted)}."
         return At(instance, wanted, NOT_ENFORCED, words, since=listed.at)
-    words = f"{_past(wanted).capitalize()}: the gateway acknowledged it."
+    words = f"{_past(wanted).capitalize()}: the gateway acknowledged it. {NOT_OBSERVED}"
     return At(instance, wanted, _WANTED[wanted], words, since=step.updated)
 
 
@@ -128,6 +136,13 @@ def _undecided(instance: Instance, step: Effect | None, listed: _Listed) -> At:
 
 def _past(wanted: str) -> str:
     return "on hold" if wanted == "hold" else _WANTED[wanted]
+
+
+def counts_in_answer(at: At | None) -> str:
+    """That a decision of this portal is part of what a gateway answers; empty where none is."""
+    if at is None or at.code != _WANTED.get(at.wanted):
+        return ""
+    return f"A decision of this portal counts in this answer: it is {_past(at.wanted)} there."
 
 
 def not_enforced(states: Sequence[At]) -> int:

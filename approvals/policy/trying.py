@@ -86,7 +86,7 @@ def _always(verb: Verb, owns: bool) -> str:
     if owns:
         return "What is your own you decide about at once; no rule is asked."
     if verb.stance == Stance.TIGHTEN:
-        return "Tightening is immediate and can be undone; no rule is asked."
+        return "Tightening is immediate; no rule is asked."
     return "It only takes note; no rule is asked."
 
 

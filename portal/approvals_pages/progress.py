@@ -18,6 +18,7 @@ from approvals.models import (
 )
 from audit.actor import Actor
 from portal.approvals_pages.words import awaited, person_name, whose
+from portal.web import local_tenant
 
 Step = dict[str, Any]
 _HOLDS = (".held", ".suspended")
@@ -89,7 +90,7 @@ def _push(ask: Ask, name: str, closed: bool) -> Step:
         return {"state": state, "text": f"Send the push {to}", "detail": ask.detail}
     if ask.state == AskState.FAILED and ask.detail.startswith(("not_enrolled", "issuer_unreach")):
         return {"state": "failed", "text": f"Send the push {to}", "detail": ask.detail}
-    return {"state": "done", "text": f"Auth0 took the push {to}", "when": ask.started}
+    return {"state": "done", "text": f"{_issuer()} took the push {to}", "when": ask.started}
 
 
 def _answer(approval: Approval, ask: Ask, name: str, closed: bool) -> Step:
@@ -111,8 +112,12 @@ def _answer(approval: Approval, ask: Ask, name: str, closed: bool) -> Step:
     return {"state": "doing", "text": text, "detail": said}
 
 
+def _issuer() -> str:
+    """Who takes a push and signs its answer."""
+    return "DEMO: the local tenant" if local_tenant.is_local() else "Auth0"
+
+
 _SIGNATURES: dict[str, str] = {
-    Channel.CIBA: "Auth0’s signature",
     Channel.PASSKEY: "the passkey’s signature",
     Channel.BOTH: "both signatures",
     Channel.EITHER: "the signature",
@@ -123,10 +128,10 @@ def _signature(approval: Approval, ask: Ask | None) -> Step:
     by = Channel(ask.channel) if ask else Channel.CIBA
     if by == Channel.EITHER and ask and len(ask.answers) == 1:
         by = Channel(next(iter(ask.answers)))
-    text = f"Check {_SIGNATURES[by]}"
+    whose_ = f"{_issuer()}’s signature" if by == Channel.CIBA else _SIGNATURES[by]
+    text = f"Check {whose_.removeprefix('DEMO: ')}"
     if approval.answer == Answer.APPROVED:
-        done = _SIGNATURES[by]
-        return {"state": "done", "text": f"{done[:1].upper()}{done[1:]} checked"}
+        return {"state": "done", "text": f"{whose_[:1].upper()}{whose_[1:]} checked"}
     if approval.status != Status.CLOSED:
         return {"state": "todo", "text": text}
     broken = approval.outcome == Outcome.FAILED and approval.outcome_code in _UNPROVEN

@@ -34,6 +34,7 @@ def context(
         "noun": noun(kind),
         "called": called(kind, name),
         "states": states,
+        "reach": enforced.REACH,
         "live": any(state.waits for state in states),
         "lacking": enforced.not_enforced(states),
         "found": found,

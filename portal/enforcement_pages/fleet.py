@@ -10,7 +10,7 @@ from django.db.models import Count
 
 from approvals import clock
 from approvals.models import Effect, EffectState
-from enforcement import instances, reachability
+from enforcement import instances, reachability, watch
 from enforcement.instances import Instance
 from enforcement.models import Finding, FindingStatus, Watch
 from enforcement.order import STEPS
@@ -39,12 +39,12 @@ class Line:
             return f"Not read: {why}."
         if self.watch is None or self.watch.read_at is None:
             return "About to be read."
-        return "Read every 2 seconds."
+        return f"Set to be read every {int(watch.EVERY.total_seconds())} seconds."
 
     @property
     def last_read(self) -> datetime | None:
-        """When findings last reached us, where they no longer do."""
-        return self.watch.read_at if self.watch and self.reads.startswith("Not read") else None
+        """When its findings were last read, give or take ten seconds."""
+        return self.watch.read_at if self.watch else None
 
 
 def context() -> dict[str, Any]:

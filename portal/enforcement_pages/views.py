@@ -16,9 +16,10 @@ from django.views.decorators.http import (
     require_safe,
 )
 
+from approvals import clock
 from approvals.perform import NothingToDo, Performed, Refused, perform
 from audit.actor import Target
-from enforcement import instances, known_names, severity
+from enforcement import enforced, instances, known_names, severity
 from enforcement.gateway import Gateway, GatewayError
 from enforcement.kinds import called
 from enforcement.models import Decision, Finding
@@ -182,18 +183,22 @@ def _back(path: str) -> str:
 @never_cache
 @reads
 def preview(request: HttpRequest, kind: str, name: str) -> HttpResponse:
-    """What each gateway's own policy would decide about the latest scan; changes nothing."""
+    """What each gateway would do now, by its lists and its policy; changes nothing."""
     latest = {scan.instance: scan for scan in severity.latest_scans(kind, name)}
-    said = []
+    states = {at.instance.name: at for at in enforced.everywhere(kind, name)}
+    asked, said = clock.now(), []
     for instance in instances.fleet().instances:
+        ours = enforced.counts_in_answer(states.get(instance.name))
         scan = latest.get(instance.name)
         try:
             known = (scan.severity, scan.findings) if scan else ("", -1)
             answer = Gateway(instance).preview(kind, name, *known)
-            said.append({"at": instance, "verdict": answer.verdict, "reason": answer.reason})
+            told = {"verdict": answer.verdict, "reason": answer.reason, "ours": ours}
+            said.append({"at": instance, **told})
         except GatewayError as trouble:
             said.append({"at": instance, "verdict": "", "reason": trouble.detail})
-    context = {"said": said, "called": called(kind, name), "kind": kind, "name": name}
+    context = {"said": said, "asked": asked, "kind": kind, "name": name}
+    context["called"] = called(kind, name)
     name_ = "#verdicts" if request.headers.get("HX-Request") else ""
     answer_ = render(request, f"enforcement/preview.html{name_}", context)
     patch_vary_headers(answer_, ["HX-Request"])

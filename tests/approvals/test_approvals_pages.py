@@ -53,8 +53,8 @@ def test_the_page_says_what_will_happen_and_shows_the_code_big(waiting: Approval
         "The lamp stays dark. Who asked and who approved are on the record.",
         "Nothing happens. The hold of this request ends.",
         "an operator other than the one who asked approves by phone within 5 min",
-        "Auth0 took the push to Oona Operator’s device",
-        "Check Auth0’s signature",
+        "DEMO: the local tenant took the push to Oona Operator’s device",
+        "Check the local tenant’s signature",
         waiting.intent_hash,
     ):
         assert words in shown, words

@@ -59,7 +59,7 @@ def test_the_form_says_what_is_drawn_from_and_that_nobody_chooses_the_seed() -> 
     page = words(browser_of(ADA), "/audit/sample/?action=skill.blocked")
     assert "3 events of 9 to draw from now" in page
     assert "nobody chooses it" in page and "recorded before anybody sees it" in page
-    assert "Nobody asked for a sample of this filter before." in page
+    assert "No sample of exactly this filter was asked for before." in page
     assert not EventRow.objects.filter(action__startswith="audit.sample").exists()
 
 

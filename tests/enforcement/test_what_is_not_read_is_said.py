@@ -77,7 +77,7 @@ def test_a_gateway_that_can_no_longer_be_read_says_so_and_since_when(
     town: Town, edge: Edge, look: Look, page: Callable[[], str]
 ) -> None:
     look()
-    assert "Read every 2 seconds." in page()
+    assert "Set to be read every 2 seconds." in page()
     assert "gateway edge-1" not in warnings()
     text = (town.folder / "instances.toml").read_text()
     long = edge.database.with_name("x" * 300)  # ENAMETOOLONG: an OSError that root meets, too
@@ -105,7 +105,7 @@ def test_a_row_with_an_impossible_count_stops_no_reading(
     connection.close()
     edge.scan("pdf-exfil")
     look()
-    assert "Read every 2 seconds." in page()
+    assert "Set to be read every 2 seconds." in page()
     assert set(Scan.objects.values_list("name", flat=True)) == {"x", "pdf-exfil"}
 
 

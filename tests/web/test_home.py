@@ -35,7 +35,7 @@ def shown(client: Client) -> str:
 
 def test_a_stranger_reads_what_this_is_and_how_to_enter(client: Client, settings: Any) -> None:
     welcome = shown(client)
-    assert "A verified human decides" in welcome and "Sign in" in welcome
+    assert "the record says how well each decision is proven" in welcome and "Sign in" in welcome
     assert "LOCAL TENANT" in welcome
     settings.ENV = settings.ENV.model_copy(update={"AUTH0_ISSUER": "https://acme.auth0.com/"})
     assert "LOCAL TENANT" not in shown(client)

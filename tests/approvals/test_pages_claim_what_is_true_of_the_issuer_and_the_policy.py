@@ -1,0 +1,81 @@
+"""DEMO stands where the local tenant is the issuer; the policy page names its exceptions."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from approvals import closing, registry
+from approvals.models import Approval, Ask, AskState
+from approvals.policy import trying
+from approvals.policy.document import DEFAULT, read
+from portal.approvals_pages import policy_words
+from portal.web import local_tenant
+from tests.approvals.asking import ask
+from tests.approvals.lamps import Lamps
+from tests.approvals.people_of import acting, known
+from tests.support.pages import signed_in
+
+pytestmark = pytest.mark.django_db
+
+
+def approved_page(lamps: Lamps) -> str:
+    """The page of a request that a phone approved."""
+    olu = acting("operator", "operator")
+    known("operator2", "operator")
+    approval = ask(olu)
+    Ask.objects.update(state=AskState.WAITING, started=approval.created)
+    one = approval.asks.get()
+    closing.approve(
+        Approval.objects.get(pk=approval.pk), one, acting("operator2", "operator"),
+        signed=True, evidence=(),
+    )  # fmt: skip
+    return signed_in("operator", "operator").get(f"/approvals/{approval.pk}/").content.decode()
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_what_the_local_tenant_did_is_labelled_demo_and_not_said_of_auth0(
+    lamps: Lamps, monkeypatch: pytest.MonkeyPatch, local: bool
+) -> None:
+    monkeypatch.setattr(local_tenant, "is_local", lambda: local)
+    shown = approved_page(lamps)
+    by = "DEMO: the local tenant" if local else "Auth0"
+    assert f"{by} took the push to Oona Operator’s device" in shown
+    assert f"{by}’s signature checked" in shown
+    assert ("Auth0 took the push" in shown) != local
+
+
+def test_that_nobody_else_holds_the_role_is_said_where_the_floor_is() -> None:
+    [said] = [one for one in policy_words.ALWAYS if "No policy can go below that" in one]
+    assert "Where nobody else holds the role, the one who asks may approve" in said
+
+
+def test_what_restricts_is_not_said_to_be_undone_where_it_cannot(lamps: Lamps) -> None:
+    titles = [group.title for group in policy_words.verb_groups()]
+    assert "Tightening: at once" in titles and not any("undone" in one for one in titles)
+    verb = registry.get("passkey.revoke")
+    tried = trying.what_if(read(DEFAULT), verb, "HIGH", roles=frozenset({"admin"}))
+    assert tried.why == ("Tightening is immediate; no rule is asked.",)
+
+
+def test_scope_watch_says_what_is_refused_and_what_a_rule_decides(client: Client) -> None:
+    shown = signed_in("admin", "admin").get("/connections/scopes/").content.decode()
+    assert "What a component asks for beyond its manifest is refused until" in shown
+    assert "is issued or dropped by the rules of each connection" in shown
+
+
+def test_a_stranger_reads_no_more_than_what_every_decision_has(client: Client) -> None:
+    shown = client.get("/").content.decode()
+    assert "the record says how well each decision is proven" in shown
+    assert "it can be proven" not in shown and "without trusting us" not in shown
+    assert "Whoever signs alone could show two logs" in shown
+
+
+def test_exports_and_samples_say_what_they_list(client: Client) -> None:
+    auditor = signed_in("auditor", "auditor")
+    shown = auditor.get("/audit/exports/").content.decode()
+    assert "Files that were asked for here are kept" in shown and "Every file" not in shown
+    assert "?action=audit.exported" in shown
+    drawn = auditor.get("/audit/sample/").content.decode()
+    assert "No sample of exactly this filter was asked for before." in drawn
+    assert "?action=audit.sample_asked" in drawn and "nobody picked" not in drawn
