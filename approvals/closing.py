@@ -41,6 +41,7 @@ from audit.actor import Actor, EvidenceRef, Target
 from audit.record import record
 
 EVIDENCE_SOUGHT_FOR = timedelta(hours=24)
+STATE_CHANGED = "state_changed"
 
 
 def approve(
@@ -80,7 +81,7 @@ def approve(
     try:
         registry.get(approval.verb).lock(_target(approval), approval.params)
         if broken := no_longer_true(approval, person):
-            fail(approval, None, broken, "Approved, but what was approved is no longer true.")
+            fail(approval, None, *_why(approval, broken))
             return
         with transaction.atomic():
             done = _commit(approval, person, approved)
@@ -91,6 +92,14 @@ def approve(
         return
     approval.held = False  # what stays is the committed decision, not the hold
     _close(approval, Outcome.APPROVED, event_id=done.event_id)
+
+
+def _why(approval: Approval, broken: str) -> tuple[str, str]:
+    """Code and sentence of what is no longer true."""
+    words = "Approved, but what was approved is no longer true."
+    if broken == STATE_CHANGED:
+        return overtaken.why(approval, broken, words)
+    return broken, words
 
 
 def _go_on(approval: Approval, ask: Ask) -> None:
@@ -142,7 +151,7 @@ def no_longer_true(approval: Approval, approver: Actor) -> str:
     if approval.policy_digest != policy.policy_digest():
         return "policy_changed"
     if approval.state_digest != intent.digest(dict(verb.look(target, approval.params))):
-        return "state_changed"
+        return STATE_CHANGED
     if approval.requester_sub:
         asked = people.find(approval.requester_iss, approval.requester_sub)
         if asked is None or not policy.may(_requester_now(approval), verb, target):

@@ -8,6 +8,8 @@ about fails as `overtaken`, rather than at its own answer, so that nobody approv
 from __future__ import annotations
 
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import Max
 
 from approvals import intent, registry
 from approvals.models import Approval, Status
@@ -16,6 +18,11 @@ from audit.actor import Target
 CODE = "overtaken"
 _WORDS = (
     "Another decision about the same thing was committed first. Ask again if it is still wanted."
+)
+_BEFORE_UPDATE = "asked_before_update"
+_BEFORE_UPDATE_WORDS = (
+    "It was asked for before the portal was updated, and what its requester was shown then cannot "
+    "be compared with what stands now. Ask again if it is still wanted."
 )
 
 
@@ -36,9 +43,18 @@ def close(target: Target, winner: Approval | None = None) -> int:
     for approval in waiting:
         if approval.state_digest == _state_now(approval):
             continue
-        closing.fail(approval, None, CODE, _WORDS)
+        closing.fail(approval, None, *why(approval, CODE, _WORDS))
         closed += 1
     return closed
+
+
+def why(approval: Approval, code: str, words: str) -> tuple[str, str]:
+    """Code and sentence of a request whose target is not as it was shown: these, or others where
+    an update of the portal came between, since a later version may describe the same otherwise."""
+    updated = MigrationRecorder.Migration.objects.aggregate(at=Max("applied"))["at"]
+    if updated is not None and approval.created < updated:
+        return _BEFORE_UPDATE, _BEFORE_UPDATE_WORDS
+    return code, words
 
 
 def _state_now(approval: Approval) -> str:
