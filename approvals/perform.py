@@ -124,7 +124,8 @@ def _check_session_and_reason(verb: Verb, actor: Actor, target: Target, reason: 
 
 def _check_needed(request: _Request) -> None:
     """Raise `NothingToDo` where it is so already."""
-    if so := request.verb.already(request.target, request.params):
+    verb, target = request.verb, request.target
+    if so := verb.already(request.actor, target, request.params, request.severity):
         raise NothingToDo(so)
 
 

@@ -88,6 +88,8 @@ class CommitContext:
 
 
 CommitFn = Callable[[CommitContext], Committed]
+AlreadyFn = Callable[[Actor, Target, Mapping[str, Any], str], str]
+"""Since when it is so already, for this actor at this severity; empty where it is not."""
 
 
 def _not_told(_ctx: CommitContext, _event: UUID) -> None:
@@ -147,7 +149,7 @@ class Verb:
     validate: Callable[[Actor, Target, Mapping[str, Any]], None] = lambda _a, _t, _p: None
     # Whether these parameters relax anything. Where not, they are recorded at once: RECORD.
     relaxes: Callable[[Target, Mapping[str, Any]], bool] = _always
-    already: Callable[[Target, Mapping[str, Any]], str] = lambda _t, _p: ""  # it is so: since when
+    already: AlreadyFn = lambda _a, _t, _p, _s: ""  # it is so: since when and by whom
     first: Callable[[Target], Subject | None] | None = None  # who approves before anybody else
     # Everything else that a commit decides on; requests about it are locked before its rows.
     parts: Callable[[Target, Mapping[str, Any]], Sequence[Target]] = _nothing_else

@@ -236,17 +236,17 @@ def _suspend(ctx: CommitContext) -> Committed:
 
 
 def may_be_suspended(actor: Actor, account: ConnectedAccount) -> bool:
-    """Whether a suspension by this person restricts an account: one that works, that a request
-    holds or its owner alone suspended, who could end that, or that is gone at Auth0 or about to be
-    revoked and may come back."""
+    """Whether a suspension by this person restricts an account: one that works, that only others
+    or a request suspended, or, where it is another person's, one that is gone at Auth0 or about to
+    be revoked and may come back."""
     if account.state in {State.CONNECTED, State.NEEDS_RECONNECT}:
         return True
     placed = [one for one in restrictions.layers(account) if one.state == State.SUSPENDED]
-    stays = [one for one in placed if not one.held_by]
+    if any(one.by == actor.sub and not one.held_by for one in placed):
+        return False
     if lookup.is_owner(actor, account):
-        return account.state == State.SUSPENDED and not stays
-    may_end = account.state in {State.SUSPENDED, State.GONE} or can_undo(account)
-    return may_end and not any(one.by != account.sub for one in stays)
+        return account.state == State.SUSPENDED
+    return account.state in {State.SUSPENDED, State.GONE} or can_undo(account)
 
 
 def suspend_now(account: ConnectedAccount, ctx: CommitContext) -> None:

@@ -48,7 +48,7 @@ _SCRUBBED: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (AppAccess, ("client_name", "detail")),
     (Allowance, ("ended_by",)),
     (Freeze, ("reason", "by", "by_name")),
-    (JustInTime, ("changed_by", "changed_name")),
+    (JustInTime, ("changed_by", "changed_name", "also_by")),
     (ScopeRule, ("changed_by",)),
     (AllowRule, ("changed_by",)),
     (Manifest, ("declared_by",)),

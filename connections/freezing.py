@@ -127,19 +127,26 @@ def _commit_freeze(ctx: CommitContext) -> Committed:
     if kind == FrozenKind.PERSON and not _is_somebody(name, ctx.actor):
         raise Refused("unknown_person", "Nobody of that subject is known.", pointer="/target/name")
     _check_name(kind, name)
-    freeze, fresh = Freeze.objects.get_or_create(
+    if own := _freeze_of(ctx.actor, ctx.target):
+        raise NothingToDo(_frozen_since(own))
+    Freeze.objects.create(
         kind=kind,
         name=name,
-        defaults={
-            "reason": ctx.reason[:500],
-            "by": ctx.actor.sub,
-            "by_name": (ctx.actor.name or ctx.actor.email)[:254],
-            "since": clock.now(),
-        },
+        reason=ctx.reason[:500],
+        by=ctx.actor.sub,
+        by_name=(ctx.actor.name or ctx.actor.email)[:254],
+        since=clock.now(),
     )
-    if not fresh:
-        raise NothingToDo(_frozen_since(freeze))
     return _told(ctx)
+
+
+def _placed(target: Target) -> QuerySet[Freeze]:
+    """What everybody placed on it, the oldest first."""
+    return Freeze.objects.filter(kind=target.kind, name=target.name).order_by("since", "id")
+
+
+def _freeze_of(actor: Actor, target: Target) -> Freeze | None:
+    return _placed(target).filter(by=actor.sub).first()
 
 
 def _check_name(kind: FrozenKind, name: str) -> None:
@@ -152,12 +159,11 @@ def _check_name(kind: FrozenKind, name: str) -> None:
 
 
 def _commit_unfreeze(ctx: CommitContext) -> Committed:
-    placed = Freeze.objects.filter(kind=ctx.target.kind, name=ctx.target.name)
-    freeze = placed.select_for_update().first()
-    if freeze is None:
+    freezes = list(_placed(ctx.target).select_for_update())
+    if not freezes:
         raise NothingToDo(_not_frozen(ctx.target))
-    restrictions.check(ctx, freeze.by)
-    freeze.delete()
+    restrictions.check(ctx, *(one.by for one in freezes))
+    _placed(ctx.target).delete()
     return _told(ctx)
 
 
@@ -176,14 +182,18 @@ def _minute(moment: datetime) -> str:
     return f"{moment:%d %b %Y, %H:%M} UTC"
 
 
-def _already_frozen(target: Target, _params: Mapping[str, Any]) -> str:
-    freeze = Freeze.objects.filter(kind=target.kind, name=target.name).first()
-    return _frozen_since(freeze) if freeze else ""
+def _already_frozen(
+    actor: Actor, target: Target, _params: Mapping[str, Any], _severity: str
+) -> str:
+    """Since when this person freezes it; what only others froze they freeze as well."""
+    own = _freeze_of(actor, target)
+    return _frozen_since(own) if own else ""
 
 
-def _already_unfrozen(target: Target, _params: Mapping[str, Any]) -> str:
-    frozen = Freeze.objects.filter(kind=target.kind, name=target.name).exists()
-    return "" if frozen else _not_frozen(target)
+def _already_unfrozen(
+    _actor: Actor, target: Target, _params: Mapping[str, Any], _severity: str
+) -> str:
+    return "" if _placed(target).exists() else _not_frozen(target)
 
 
 def _told(ctx: CommitContext) -> Committed:
@@ -197,8 +207,8 @@ def _told(ctx: CommitContext) -> Committed:
 
 
 def _look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
-    freeze = Freeze.objects.filter(kind=target.kind, name=target.name).first()
-    return {"frozen_since": clock.stamp(freeze.since) if freeze else ""}
+    """Every freeze that an unfreeze would end."""
+    return {"frozen": [[one.by, clock.stamp(one.since)] for one in _placed(target)]}
 
 
 def _severity(target: Target, _params: Mapping[str, Any]) -> str:
@@ -213,8 +223,7 @@ def _is_of_others(actor: Actor, target: Target) -> bool:
     """Whether unfreezing needs somebody else: it is a person, or another one's freeze."""
     if target.kind == FrozenKind.PERSON:
         return True
-    placed = Freeze.objects.filter(kind=target.kind, name=target.name)
-    return any(by != actor.sub for by in placed.values_list("by", flat=True))
+    return any(by != actor.sub for by in _placed(target).values_list("by", flat=True))
 
 
 def _family(kind: FrozenKind) -> str:

@@ -40,8 +40,8 @@ def _set_for(connection: str) -> QuerySet[JustInTime]:
 
 
 def frozen() -> dict[tuple[str, str], Frozen]:
-    """The freezes that are about accounts."""
-    found = Freeze.objects.filter(kind__in=_OF_ACCOUNTS)
+    """The freezes that are about accounts; of several of the same, the one placed first."""
+    found = Freeze.objects.filter(kind__in=_OF_ACCOUNTS).order_by("-since", "-id")
     return {(row.kind, row.name): Frozen(row.since, row.reason) for row in found}
 
 

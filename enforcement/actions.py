@@ -12,12 +12,12 @@ from approvals import registry
 from approvals.models import Effect
 from approvals.perform import Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Stance, Verb
-from audit.actor import Target
+from audit.actor import Actor, Target
 from audit.ledger.vocabulary import gravest
-from enforcement import instances, needless, severity, stamping, standing, unsettled
+from enforcement import instances, needless, restrictions, severity, stamping, standing, unsettled
 from enforcement.holding import hold_reason, holder_of
 from enforcement.kinds import KINDS, called, where
-from enforcement.models import Decision
+from enforcement.models import Asset, Decision
 
 OPERATOR = frozenset({"operator"})
 
@@ -72,6 +72,8 @@ class _Final:
     def __call__(self, ctx: CommitContext) -> Committed:
         if self.decision == Decision.BLOCK:
             _check_nothing_graver(ctx)
+        else:
+            _check_no_hold_for_all(ctx.target)
         moved = standing.decide(ctx, self.decision)
         payload = {} if self.act == "unblock" else {"reason": ctx.reason.strip()[:400]}
         tell = _steps(ctx, f"gateway.{self.act}", f"{self.label} at", **payload)
@@ -106,6 +108,26 @@ def _check_nothing_graver(ctx: CommitContext) -> None:
         )
 
 
+def _check_no_hold_for_all(target: Target) -> None:
+    """An exception from a hold on every instance is none: nothing lifts that at one gateway.
+
+    Raises:
+        Refused: `on_hold`.
+    """
+    covering = instances.fleet().scope_of(target.instance)
+    if covering != target.instance and standing.holders_of(target.kind, target.name, covering):
+        raise Refused(
+            "on_hold",
+            f"{called(target.kind, target.name)} is on hold {where(covering)}, which nothing lifts "
+            f"{where(target.instance)} alone: release it first.",
+            pointer="/target/instance",
+        )
+
+
+def _validate_lifting(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> None:
+    _check_no_hold_for_all(target)
+
+
 def _hold(ctx: CommitContext) -> Committed:
     """Hold under the approval that waits, or by hand under the operation."""
     holder = ctx.approval or ctx.operation
@@ -126,7 +148,8 @@ def _release_by_hand(ctx: CommitContext) -> Committed:
 
 
 def _lift(ctx: CommitContext, holders: list[str]) -> Committed:
-    """Lift a hold at each gateway, but where another holds it still: there it says whose it is."""
+    """Lift a hold at each gateway, but where another holds it still: there it says whose it is.
+    Where a block stands below, that is in force again."""
     if not holders:
         return Committed(data={"gateways": 0})
     base = {"kind": ctx.target.kind, "name": ctx.target.name}
@@ -136,12 +159,21 @@ def _lift(ctx: CommitContext, holders: list[str]) -> Committed:
             payload = base | {"reason": hold_reason(stays.holder, stays.until)}
             label = f"Keep on hold at {_at(instance)}"
             told.append(EffectSpec("gateway.hold", payload, instance.name, label))
+        elif block := _block_at(ctx.target, instance.name):
+            payload = base | {"reason": block.reason.strip()[:400]}
+            label = f"Keep blocked at {_at(instance)}"
+            told.append(EffectSpec("gateway.block", payload, instance.name, label))
         else:
             lifted = base | {"holders": _ever_told(ctx.target, instance.name, holders)}
             label = f"Release at {_at(instance)}"
             told.append(EffectSpec("gateway.release", lifted, instance.name, label))
     released = sum(step.kind == "gateway.release" for step in told)
     return Committed(effects=told, data={"gateways": released})
+
+
+def _block_at(target: Target, instance: str) -> Asset | None:
+    row = standing.decided_at(target.kind, target.name, instance)
+    return row if row is not None and row.decision == Decision.BLOCK else None
 
 
 def _ever_told(target: Target, instance: str, holders: list[str]) -> list[str]:
@@ -220,6 +252,8 @@ def _register(kind: str) -> None:
             look=severity.look_before_loosening,
             severity=severity.of_loosening,
             already=needless.unblock,
+            about_others=restrictions.lifts_others,
+            validate=_validate_lifting,
             if_approved="Each gateway is asked to lift its block and to scan it again before use.",
             if_denied="It stays as it is.",
             if_expired="It stays as it is.",
@@ -237,6 +271,8 @@ def _register(kind: str) -> None:
             look=severity.look_before_loosening,
             severity=severity.of_loosening,
             already=needless.allow,
+            about_others=restrictions.lifts_others,
+            validate=_validate_lifting,
             if_approved="Each gateway is asked to admit it unscanned until somebody blocks it.",
             if_denied="It stays as it is.",
             if_expired="It stays as it is.",
@@ -267,6 +303,7 @@ def _register(kind: str) -> None:
             look=_look_before_release,
             severity=_severity_of_release,
             already=needless.release,
+            about_others=restrictions.releases_others,
             if_approved="Each gateway where the hold still stands is asked to lift it.",
             if_denied="The hold stays.",
             if_expired="The hold stays.",

@@ -8,13 +8,14 @@ digest of what was previewed (`internal/gateway/alert_acknowledgement_v8.go`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from approvals import clock, registry
 from approvals.perform import Refused
 from approvals.registry import (
+    AlreadyFn,
     CommitContext,
     Committed,
     EffectResult,
@@ -24,7 +25,7 @@ from approvals.registry import (
     Verb,
     effect,
 )
-from audit.actor import Target
+from audit.actor import Actor, Target
 from audit.ledger import display
 from enforcement import instances, tags
 from enforcement.actions import OPERATOR
@@ -66,10 +67,10 @@ def _severity_of_dismissal(target: Target, params: Mapping[str, Any]) -> str:
     return finding.severity
 
 
-def _disposed_as(*so: FindingStatus) -> Callable[[Target, Mapping[str, Any]], str]:
+def _disposed_as(*so: FindingStatus) -> AlreadyFn:
     """Says since when a finding has one of these states; empty where it has another."""
 
-    def already(target: Target, params: Mapping[str, Any]) -> str:
+    def already(_actor: Actor, target: Target, _params: Mapping[str, Any], _severity: str) -> str:
         finding = _finding(target)
         if finding.status not in so:
             return ""

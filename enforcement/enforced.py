@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from approvals.models import Effect, EffectState
-from enforcement import instances
+from enforcement import instances, standing
 from enforcement.instances import Instance
 from enforcement.models import Asset, Watch
 from enforcement.order import STEPS
@@ -73,11 +73,10 @@ def everywhere(kind: str, name: str) -> list[At]:
 
 def wanted_at(rows: Mapping[str, Asset], instance: str, scope: str = "") -> str:
     """What the portal wants there: the instance's own row counts before the one for `scope`."""
-    own, general = rows.get(instance), rows.get(scope)
-    for row in (own, general):
+    for row in (rows.get(instance), rows.get(scope)):
         if row is not None and row.holder:
             return "hold"
-    row = own or general
+    row = standing.decisive(rows, instance, scope)
     return row.decision if row is not None else "none"
 
 

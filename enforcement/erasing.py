@@ -12,7 +12,13 @@ from audit.subjects import MARK, Store, Whose, register, reserves
 from enforcement.models import Asset, Finding, Scan, Watch
 
 _SCRUBBED: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
-    (Asset, ("decided_by", "decided_sub", "reason", "held_by", "hold_reason", "holds_below")),
+    (
+        Asset,
+        (
+            *("decided_by", "decided_sub", "reason", "also_by"),
+            *("held_by", "hold_reason", "holds_below"),
+        ),
+    ),
     (Finding, ("title", "location", "status_by", "status_reason")),
     (Scan, ("detail",)),
     (Watch, ("blocked", "allowed", "detail")),

@@ -12,48 +12,57 @@ from typing import Any
 from uuid import UUID
 
 from approvals.models import Approval, Status
-from audit.actor import Target
+from audit.actor import Actor, Target
 from audit.ledger import display
-from enforcement import enforced
+from audit.ledger.vocabulary import severity_rank
+from enforcement import enforced, restrictions, standing
 from enforcement.enforced import At
 from enforcement.kinds import called, where
 from enforcement.models import Asset, Decision, Watch
+from enforcement.restrictions import Restriction
 
 
-def block(target: Target, _params: Mapping[str, Any]) -> str:
-    """Why a block is not needed; empty where it is."""
-    return _decided(target, Decision.BLOCK)
+def block(actor: Actor, target: Target, _params: Mapping[str, Any], severity: str) -> str:
+    """Why a block is not needed; empty where it is, as by a second person or at a graver severity.
+
+    A finding asks nobody about what any person blocked.
+    """
+    blocked = _decided(target, Decision.BLOCK)
+    if not blocked or not actor.sub:
+        return blocked
+    return blocked if _is_theirs(actor, _blocks(target), severity) else ""
 
 
-def allow(target: Target, _params: Mapping[str, Any]) -> str:
+def allow(_actor: Actor, target: Target, _params: Mapping[str, Any], _severity: str) -> str:
     """Why an allow is not needed; empty where it is."""
     return _decided(target, Decision.ALLOW)
 
 
-def unblock(target: Target, _params: Mapping[str, Any]) -> str:
+def unblock(_actor: Actor, target: Target, _params: Mapping[str, Any], _severity: str) -> str:
     """Why nothing has to be lifted; empty where something stands, or a list was never read."""
     rows, states = _rows(target), _states(target)
     stands = any(row.holder or row.decision != Decision.NONE for row in rows.values())
     if stands or any(state.code != "none" for state in states) or _unread(states):
         return ""
-    lifted = rows.get(target.instance) or rows.get("")
+    lifted = standing.decisive(rows, target.instance, "")
     by = f" {_since(lifted.decided_by, lifted.decided_at)}" if lifted and lifted.decided_at else ""
     return f"{_named(target)} is neither blocked nor allowed {where(target.instance)}{by}."
 
 
-def hold(target: Target, params: Mapping[str, Any]) -> str:
-    """Why a hold is not needed: a block stops it already, or a hold that no request can end."""
-    if blocked := block(target, params):
+def hold(actor: Actor, target: Target, params: Mapping[str, Any], severity: str) -> str:
+    """Why a hold is not needed: this person blocks or holds it already, and not at a milder
+    severity. What only somebody else restricted, or a request can still end, they hold as well."""
+    if blocked := block(actor, target, params, severity):
         return blocked
-    row = _rows(target).get(target.instance)
-    stays = [one for one in row.holds if not _waits(one.approval)] if row else []
-    if not stays or _lost(_states(target)):
+    holds = restrictions.holds_on(restrictions.on_scope(target))
+    stays = [one for one in holds if one.sub == actor.sub and not _waits(one.approval)]
+    if not _is_theirs(actor, stays, severity) or _lost(_states(target)):
         return ""
     held = _since(stays[0].by, stays[0].at)
     return f"{_named(target)} is already on hold {where(target.instance)}: {held}."
 
 
-def release(target: Target, _params: Mapping[str, Any]) -> str:
+def release(_actor: Actor, target: Target, _params: Mapping[str, Any], _severity: str) -> str:
     """Why nothing has to be released; empty where a hold stands on this scope."""
     row = _rows(target).get(target.instance)
     if row is not None and row.holder:
@@ -63,14 +72,25 @@ def release(target: Target, _params: Mapping[str, Any]) -> str:
 
 def _decided(target: Target, decision: Decision) -> str:
     rows = _rows(target)
-    row = rows.get(target.instance) or rows.get("")
-    stands = [row] if row and target.instance else list(rows.values())
+    row = standing.decisive(rows, target.instance, "")
+    stands = [row] if row and target.instance else [row for row in rows.values() if row.is_decided]
     differs = any(one.decision != decision for one in stands)
     held = any(one.holder for one in rows.values())
     if row is None or differs or held or _lost(_states(target)):
         return ""
     since = _since(row.decided_by, row.decided_at)
     return f"{_named(target)} is already {decision.label} {where(row.instance)}: {since}."
+
+
+def _blocks(target: Target) -> list[Restriction]:
+    row = standing.decisive(_rows(target), target.instance, "")
+    return restrictions.blocks_on([row] if row else [])
+
+
+def _is_theirs(actor: Actor, placed: Sequence[Restriction], severity: str) -> bool:
+    """Whether one of these is the actor's, and not milder than this severity."""
+    own = [one.severity for one in placed if one.sub == actor.sub and one.severity]
+    return any(severity_rank(one) >= severity_rank(severity) for one in own)
 
 
 def _rows(target: Target) -> dict[str, Asset]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from approvals import clock
 from approvals.models import Approval, Status
 from approvals.registry import CommitContext
-from enforcement import instances
+from enforcement import instances, restrictions
 from enforcement.models import Asset, Decision, Hold
 
 _HOLD = (
@@ -32,8 +33,10 @@ _NOT_HELD: dict[str, Any] = {
 def decide(ctx: CommitContext, decision: Decision) -> dict[str, str]:
     """Set the standing decision, which ends every hold on the scope. Returns before and after."""
     before = standing_of(ctx)
+    blocks = decision == Decision.BLOCK
+    also_by = restrictions.replaced(ctx.actor, ctx.target) if blocks else []
     if not ctx.target.instance:
-        _exceptions(ctx).delete()
+        restrictions.replaced_by(ctx.target).exclude(instance="").delete()
     Asset.objects.update_or_create(
         kind=ctx.target.kind,
         name=ctx.target.name,
@@ -46,6 +49,7 @@ def decide(ctx: CommitContext, decision: Decision) -> dict[str, str]:
             "reason": ctx.reason,
             "approval": ctx.approval,
             "operation": ctx.operation,
+            "also_by": also_by,
             **_NOT_HELD,
         },
     )
@@ -109,11 +113,16 @@ def hold_at(kind: str, name: str, instance: str) -> Hold | None:
     return None
 
 
-def _exceptions(ctx: CommitContext) -> QuerySet[Asset]:
-    """What stands at single instances, which a decision about every instance ends; not that of the
-    DEMO world."""
-    rows = Asset.objects.filter(kind=ctx.target.kind, name=ctx.target.name)
-    return rows.exclude(instance="").exclude(instance__in=instances.fleet().apart_from(""))
+def decided_at(kind: str, name: str, instance: str) -> Asset | None:
+    """The row whose decision is in force on a scope: its own, else that of what covers it."""
+    rows = {row.instance: row for row in Asset.objects.filter(kind=kind, name=name)}
+    return decisive(rows, instance, instances.fleet().scope_of(instance))
+
+
+def decisive(rows: Mapping[str, Asset], instance: str, scope: str) -> Asset | None:
+    """As `decided_at`, of rows by instance; a row on which nobody decided hides no other."""
+    found = (rows[one] for one in (instance, scope) if one in rows)
+    return next((row for row in found if row.is_decided), None)
 
 
 def holders_of(kind: str, name: str, instance: str) -> list[str]:
@@ -130,10 +139,8 @@ def scopes_on_hold(kind: str, name: str) -> list[str]:
 
 def standing_of(ctx: CommitContext) -> str:
     """The decision in force on the scope of an act: its own, else the one for every instance."""
-    rows = Asset.objects.filter(kind=ctx.target.kind, name=ctx.target.name)
-    scope = instances.fleet().scope_of(ctx.target.instance)
-    own = rows.filter(instance=ctx.target.instance).first() or rows.filter(instance=scope).first()
-    return own.decision if own else str(Decision.NONE)
+    row = decided_at(ctx.target.kind, ctx.target.name, ctx.target.instance)
+    return row.decision if row else str(Decision.NONE)
 
 
 def waiting_block(kind: str, name: str, instance: str = "") -> Approval | None:

@@ -13,9 +13,7 @@ from django.db.models import QuerySet
 
 from approvals.models import Approval, Status
 from audit.actor import Target
-from audit.ledger.vocabulary import SEVERITIES
-from audit.models import EventRow
-from enforcement import instances
+from enforcement import instances, restrictions
 from enforcement.models import Asset, Decision, Finding, FindingStatus, Scan
 
 
@@ -24,8 +22,7 @@ def severities(target: Target) -> set[str]:
     apart = _apart_from(target)
     return {
         *_waiting_requests(target, apart),
-        *_holds(target, apart),
-        *_blocks(target, apart),
+        *_restrictions(target, apart),
         *_replaced_findings(target, apart),
     }
 
@@ -52,28 +49,13 @@ def _waiting_requests(target: Target, apart: Collection[str]) -> QuerySet[Approv
     return requests.exclude(target_instance__in=apart).values_list("severity", flat=True)
 
 
-def _holds(target: Target, apart: Collection[str]) -> set[str]:
-    """Of each hold: the severity of the request that placed it, or of the hold by hand."""
-    held = Asset.objects.filter(kind=target.kind, name=target.name).exclude(holder="")
-    holds = [hold for row in held.exclude(instance__in=apart) for hold in row.holds]
-    requests = Approval.objects.filter(pk__in=[hold.approval for hold in holds if hold.approval])
-    by_hand = _recorded(target, "held", [hold.holder for hold in holds if not hold.approval])
-    return {*requests.values_list("severity", flat=True), *by_hand}
-
-
-def _blocks(target: Target, apart: Collection[str]) -> set[str]:
-    """Of each block that stands: the severity at which it was decided."""
-    rows = Asset.objects.filter(kind=target.kind, name=target.name, decision=Decision.BLOCK)
-    operations = rows.exclude(instance__in=apart).values_list("operation", flat=True)
-    return _recorded(target, "blocked", list(operations))
-
-
-def _recorded(target: Target, past: str, operations: Collection[str]) -> set[str]:
-    """The severities of what these operations did, as the trail has them."""
-    done = EventRow.objects.exclude(operation="").filter(  # as the index has it
-        operation__in=operations, action=f"{target.kind}.{past}"
-    )
-    return {SEVERITIES[rank] for rank in done.values_list("severity", flat=True)}
+def _restrictions(target: Target, apart: Collection[str]) -> set[str]:
+    """Of each hold: the severity of the request that placed it, or of the hold by hand; of each
+    block that stands: the severity at which it was decided."""
+    stands = Asset.objects.filter(kind=target.kind, name=target.name)
+    rows = list(stands.exclude(instance__in=apart))
+    placed = [*restrictions.holds_on(rows), *restrictions.blocks_on(rows)]
+    return {one.severity for one in placed} - {""}
 
 
 def _replaced_findings(target: Target, apart: Collection[str]) -> set[str]:

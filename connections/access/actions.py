@@ -75,7 +75,9 @@ def _sentence(target: Target, _params: Mapping[str, Any]) -> str:
     return f"Revoke {who}'s {row.get_kind_display()} of {row.application}"
 
 
-def _already_ended(target: Target, _params: Mapping[str, Any]) -> str:
+def _already_ended(
+    _actor: Actor, target: Target, _params: Mapping[str, Any], _severity: str
+) -> str:
     row = find(target)
     return "" if row.state == AccessState.LIVE else _ended_since(row)
 

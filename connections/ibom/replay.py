@@ -227,7 +227,8 @@ class Inventory:
         if name == ERASED:
             return
         if event["action"].endswith(".frozen"):
-            self.frozen[kind, name] = Frozen(moment(event["time"]), text(event["reason"]))
+            first = Frozen(moment(event["time"]), text(event["reason"]))
+            self.frozen.setdefault((kind, name), first)
         else:
             self.frozen.pop((kind, name), None)
 

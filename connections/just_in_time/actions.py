@@ -84,14 +84,34 @@ def _checked(target: Target, params: Mapping[str, Any]) -> tuple[Setting, Settin
     if not manifests.is_connection(target.name):
         raise Refused("bad_target", "Name a connection, such as github.", pointer="/target/name")
     known_names.check_connection(target.name)
-    old, new = grounds.setting_of(target.name), wanted(params)
+    return grounds.setting_of(target.name), wanted(params)
+
+
+def _changing(target: Target, params: Mapping[str, Any]) -> tuple[Setting, Setting]:
+    old, new = _checked(target, params)
     if old == new:
         raise Refused("nothing_changes", "That is set already.")
     return old, new
 
 
+def _set_by(target: Target) -> list[str]:
+    """The subjects whose limits are in force, sorted."""
+    row = JustInTime.objects.filter(name=target.name).first()
+    if row is None or row.setting.open_always:
+        return []
+    return sorted({row.changed_by, *row.also_by})
+
+
+def _is_of_others(actor: Actor, target: Target) -> bool:
+    """Whether relaxing it needs somebody else: another person's limit is in force."""
+    return any(sub != actor.sub for sub in _set_by(target))
+
+
 def _restrict(ctx: CommitContext) -> Committed:
+    """Also what is set so already by others alone: then it is this person's limit as well."""
     old, new = _checked(ctx.target, ctx.params)
+    if old == new and (new.open_always or ctx.actor.sub in _set_by(ctx.target)):
+        raise Refused("nothing_changes", "That is set already.")
     if not tightens(old, new):
         raise Refused(
             "relaxes",
@@ -102,11 +122,12 @@ def _restrict(ctx: CommitContext) -> Committed:
 
 
 def _relax(ctx: CommitContext) -> Committed:
-    return _set(ctx, *_checked(ctx.target, ctx.params))
+    return _set(ctx, *_changing(ctx.target, ctx.params))
 
 
 def _set(ctx: CommitContext, old: Setting, new: Setting) -> Committed:
     name, plain = ctx.target.name, new.as_json()
+    also_by = [] if new.open_always else [s for s in _set_by(ctx.target) if s != ctx.actor.sub]
     JustInTime.objects.update_or_create(
         name=name,
         defaults={
@@ -114,6 +135,7 @@ def _set(ctx: CommitContext, old: Setting, new: Setting) -> Committed:
             "changed_at": clock.now(),
             "changed_by": ctx.actor.sub,
             "changed_name": (ctx.actor.name or ctx.actor.email)[:254],
+            "also_by": also_by,
         },
     )
     return Committed(
@@ -128,12 +150,12 @@ def _sentence(target: Target, params: Mapping[str, Any]) -> str:
 
 
 def _in_force(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"setting": grounds.setting_of(target.name).as_json()}
+    return {"setting": grounds.setting_of(target.name).as_json(), "set_by": _set_by(target)}
 
 
 def _relaxing(target: Target, params: Mapping[str, Any]) -> str:
     """HIGH; what could not be set is refused before anybody is asked."""
-    _checked(target, params)
+    _changing(target, params)
     return "HIGH"
 
 
@@ -218,6 +240,7 @@ for _name, _event, _label, _stance, _commit in (
             commit=_commit,
             params=SettingParams,
             look=_in_force,
+            about_others=_is_of_others,
             severity=_relaxing if _name == RELAX else lambda _t, _p: "MEDIUM",
             sentence=_sentence,
             if_approved="It holds from the next request for a token on.",

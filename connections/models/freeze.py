@@ -14,7 +14,8 @@ class FrozenKind(models.TextChoices):
 
 
 class Freeze(models.Model):
-    """A freeze in force. Who placed it and why is on the trail; ended ones are only there."""
+    """A freeze in force by one person; several people may freeze the same, and it ends for all of
+    them at once. Who placed it and why is on the trail; ended ones are only there."""
 
     kind = models.CharField(max_length=10, choices=FrozenKind)
     name = models.CharField(max_length=255)  # agent name, subject, or Auth0 connection
@@ -24,7 +25,7 @@ class Freeze(models.Model):
     since = models.DateTimeField()
 
     class Meta:
-        constraints = (models.UniqueConstraint(fields=["kind", "name"], name="one_freeze_each"),)
+        indexes = (models.Index(fields=["kind", "name"], name="freeze_by_name"),)
         ordering = ("-since", "id")
 
     def __str__(self) -> str:

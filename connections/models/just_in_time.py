@@ -17,6 +17,7 @@ class JustInTime(models.Model):
     changed_at = models.DateTimeField()
     changed_by = models.CharField(max_length=255)  # subject
     changed_name = models.CharField(max_length=254, blank=True)
+    also_by = models.JSONField(default=list)  # subjects of others whose limits it keeps
 
     class Meta:
         ordering = ("name",)

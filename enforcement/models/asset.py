@@ -73,6 +73,7 @@ class Asset(models.Model):
     hold_approval = models.CharField(max_length=36, blank=True)
     hold_reason = models.TextField(blank=True)
     holds_below = models.JSONField(default=list)  # as `Hold.as_json`, the oldest first
+    also_by = models.JSONField(default=list)  # subjects whose holds or blocks this block replaced
 
     class Meta:
         constraints = (
@@ -88,6 +89,11 @@ class Asset(models.Model):
     def standing(self) -> str:
         """`hold` while it is held, else the decision."""
         return "hold" if self.holder else self.decision
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether somebody decided on this scope: a hold that ended is no decision."""
+        return self.decision != Decision.NONE or self.decided_at is not None
 
     @property
     def holds(self) -> list[Hold]:

@@ -43,15 +43,13 @@ def _page(
             status=Status.PENDING, target_kind__in=_KINDS, verb__endswith=".unfreeze"
         )
     }
-    freezes = list(Freeze.objects.all())
-    titles = freezing.titles(freezes)
+    freezes: dict[tuple[str, str], list[Freeze]] = {}
+    for one in Freeze.objects.all():
+        freezes.setdefault((one.kind, one.name), []).append(one)
+    titles = freezing.titles(several[0] for several in freezes.values())
     rows = [
-        {
-            "freeze": freeze,
-            "title": titles[freeze.kind, freeze.name],
-            "asked": waiting.get((freeze.kind, freeze.name)),
-        }
-        for freeze in freezes
+        {"freezes": several, "what": several[0], "title": titles[key], "asked": waiting.get(key)}
+        for key, several in freezes.items()
     ]
     context = {
         "rows": rows,

@@ -131,11 +131,6 @@ def test_an_admin_suspends_what_its_owner_suspended(mias: ConnectedAccount) -> N
     assert (resumed.outcome, fresh(mias).state) == (Outcome.APPROVED, State.CONNECTED)
 
 
-def test_an_owner_adds_nothing_to_an_admins_suspension(mias: ConnectedAccount) -> None:
-    decide("admin", "suspend", mias)
-    assert refusal("member1", "suspend", mias) == "not_connected"
-
-
 def test_nobody_resumes_what_a_request_holds(mias: ConnectedAccount) -> None:
     asked = decide("admin", "revoke", mias)
     resume = decide("admin2", "resume", mias)

@@ -39,7 +39,7 @@ def test_a_block_of_something_blocked_everywhere_asks_nobody_and_holds_nothing(
     look()
     settle(olu, SKILL, "block")
     do_due()
-    said = needless(olu, "skill.block", severity="CRITICAL")
+    said = needless(olu, "skill.block", severity="HIGH")
     assert said.startswith("skill pdf-exfil is already blocked on every instance: by Olu Operator")
     assert not Asset.objects.exclude(holder="").exists()
     assert "already blocked on every instance" in needless(
