@@ -105,16 +105,19 @@ class Model:
 
     def suspend(self, who: str, account: Account) -> str:
         """Restrict, also what only a request holds, which its end lets go."""
-        stays = [one for one in account.restrictions if not one.hold]
+        own = any(one.hand == who and not one.hold for one in account.restrictions)
         if who == self.owner:
-            able = account.state in {"connected", "suspended"} and not stays
+            able = account.state in {"connected", "suspended"} and not own
         elif who in self.admins:
             back = account.state in {"connected", "suspended", "gone"}
             back |= account.ending == "revoking" and self.now < account.until
-            able = back and not any(one.hand != self.owner for one in stays)
+            able = back and not own
         else:
             able = False
         if able:
+            for one in account.restrictions:
+                if not one.hold:
+                    self.covered.add((self._role(one.hand), self._role(who), "suspend"))
             account.restrictions.append(Restriction(who, self.now))
             self._turned(account)
         return "done" if able else "refused"

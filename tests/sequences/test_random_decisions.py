@@ -1,6 +1,7 @@
-"""Random decisions by an owner, two admins, an operator, comparisons and the broker, in sequence.
+"""Random decisions by an owner, admins, operators, comparisons and the broker, in sequence.
 
-They are about accounts, consents to applications and freezes.
+They are about accounts, consents to applications, freezes, limits of a connection, and holds and
+blocks of a component at every gateway or at one.
 
 `SEQUENCES` is how many (40), `SEQUENCES_SEED` where they begin; what differs is named with its seed
 and its steps. `make sequences` runs 500 on each engine, and `.ci/run` so with every run.
@@ -23,12 +24,25 @@ from approvals import clock, issuer, registry
 from audit.actor import Target
 from connections import actions, drift, restrictions
 from connections.access import reading
-from connections.models import AccessState, AppAccess, ConnectedAccount, State
+from connections.just_in_time import actions as limits
+from connections.models import (
+    AccessState,
+    AppAccess,
+    ConnectedAccount,
+    Freeze,
+    JustInTime,
+    State,
+)
+from enforcement import actions as acts
+from enforcement import instances, needless, standing
+from enforcement import restrictions as component_restrictions
+from enforcement.models import Asset, Decision
+from tests.sequences.stopping import FLEET
 from tests.sequences.world import World, people
 
 NUMBER = int(os.environ.get("SEQUENCES", "40"))
 SEED = int(os.environ.get("SEQUENCES_SEED", "1"))
-STEPS = 25
+STEPS = 30
 TOGETHER = 20
 """So many share a transaction: in SQLite each savepoint rolled back makes the next one slower."""
 ALL = 500
@@ -39,10 +53,25 @@ FREEZES = {
     ("owner", "person"),
 }
 WHO = ("owner", "first", "second", "operator")
+BOTH = (("first", "second"), ("second", "first"))
+PEERS = (("operator", "colleague"), ("colleague", "operator"))
 PAIRS = {
     *((by, who, f"unfreeze {what}") for by, what in FREEZES for who in WHO),
     *(("approval", by, f"unfreeze {what}") for by, what in FREEZES),
     *((by, "broker", f"use of {what}") for by, what in FREEZES),
+    *((by, who, f"freeze {what}") for by, who in BOTH for what in FREEZABLE),
+    *((by, who, "suspend") for by, who in BOTH),
+    *((by, who, act) for by, who in BOTH for act in ("limit", "relax a limit")),
+    *(
+        (by, who, act)
+        for by, who in PEERS
+        for act in ("hold", "block", "release", "unblock", "allow")
+    ),
+    *(
+        (by, who, f"{act} one under a hold of all")
+        for by, who in PEERS
+        for act in ("unblock", "allow")
+    ),
     *((state, who, "revoke consent") for state in ("live", "revoking", "gone") for who in WHO),
     *((by, "sync", "consent back") for by in ("owner", "first", "second", "-")),
     *(
@@ -84,6 +113,7 @@ def sequence(seed: str, monkeypatch: pytest.MonkeyPatch) -> World:
     world = World(seed)
     monkeypatch.setattr(clock, "now", world.time.now)
     monkeypatch.setattr(issuer, "management", lambda: world.applications.management)
+    monkeypatch.setattr(instances, "fleet", lambda: FLEET)
     try:
         world.run(STEPS)
     except Exception as differs:
@@ -223,6 +253,74 @@ def a_person_unfreezes_themselves() -> Any:
     return _set(registry.get("person.unfreeze"), "owns", registry.get("person.freeze").owns)
 
 
+def a_second_freeze_is_needless() -> Any:
+    def already(_actor: Any, target: Target, *_rest: Any) -> str:
+        return "frozen" if Freeze.objects.filter(kind=target.kind, name=target.name) else ""
+
+    return _set(registry.get("agent.freeze"), "already", already)
+
+
+def a_second_suspension_is_refused() -> Any:
+    may = actions.may_be_suspended
+
+    def may_be_suspended(actor: Any, account: ConnectedAccount) -> bool:
+        placed = [one for one in restrictions.layers(account) if one.state == State.SUSPENDED]
+        by_another = any(one.by != account.sub and not one.held_by for one in placed)
+        return may(actor, account) and not by_another
+
+    return _set(actions, "may_be_suspended", may_be_suspended)
+
+
+def a_second_hold_is_needless() -> Any:
+    def already(_actor: Any, target: Target, *_rest: Any) -> str:
+        return "held" if standing.holders_of(target.kind, target.name, target.instance) else ""
+
+    return _set(registry.get("skill.hold"), "already", already)
+
+
+def a_second_block_is_needless() -> Any:
+    def already(_actor: Any, target: Target, *_rest: Any) -> str:
+        return needless._decided(target, Decision.BLOCK)
+
+    return _set(registry.get("skill.block"), "already", already)
+
+
+def operators_release_alone_what_another_held() -> Any:
+    return _set(registry.get("skill.release"), "about_others", lambda _actor, _target: False)
+
+
+def operators_unblock_alone_what_another_blocked() -> Any:
+    return _set(registry.get("skill.unblock"), "about_others", lambda _actor, _target: False)
+
+
+def a_block_forgets_whose_holds_it_ended() -> Any:
+    return _set(component_restrictions, "replaced", lambda _actor, _target: [])
+
+
+def one_gateway_is_excepted_from_a_hold_for_all() -> Any:
+    return _set(acts, "_check_no_hold_for_all", lambda _target: None)
+
+
+def a_hold_that_ended_hides_a_block_for_all() -> Any:
+    def decisive(rows: dict[str, Asset], instance: str, scope: str) -> Asset | None:
+        return rows.get(instance) or rows.get(scope)
+
+    return _set(standing, "decisive", decisive)
+
+
+def admins_relax_alone_what_another_limited() -> Any:
+    return _set(registry.get("connection.relax"), "about_others", lambda _actor, _target: False)
+
+
+def a_limit_is_of_who_set_it_last() -> Any:
+    def set_by(target: Target) -> list[str]:
+        return list(
+            JustInTime.objects.filter(name=target.name).values_list("changed_by", flat=True)
+        )
+
+    return _set(limits, "_set_by", set_by)
+
+
 DEFECTS = (
     undo_returns_to_connected,
     resuming_begins_the_idle_clock,
@@ -235,6 +333,17 @@ DEFECTS = (
     a_reading_of_applications_saves_the_whole_row,
     admins_unfreeze_alone_what_another_froze,
     a_person_unfreezes_themselves,
+    a_second_freeze_is_needless,
+    a_second_suspension_is_refused,
+    a_second_hold_is_needless,
+    a_second_block_is_needless,
+    operators_release_alone_what_another_held,
+    operators_unblock_alone_what_another_blocked,
+    a_block_forgets_whose_holds_it_ended,
+    one_gateway_is_excepted_from_a_hold_for_all,
+    a_hold_that_ended_hides_a_block_for_all,
+    admins_relax_alone_what_another_limited,
+    a_limit_is_of_who_set_it_last,
 )
 
 

@@ -25,15 +25,18 @@ from tests.sequences.applications import Applications
 from tests.sequences.consents import Consents
 from tests.sequences.consents import Request as RevokesConsent
 from tests.sequences.freezing import Freezing
+from tests.sequences.limiting import Limiting
 from tests.sequences.model import Account, Model
+from tests.sequences.stopping import OPERATORS, Stopping
 from tests.sequences.time import START, Time
 
 ADMINS = ("first", "second")
 
 
 def people() -> None:
-    """Two admins and an operator, once for all sequences."""
-    for name, role in (*((one, "admin") for one in ADMINS), ("operator", "operator")):
+    """Two admins and two operators, once for all sequences."""
+    admins, operators = ((one, "admin") for one in ADMINS), ((one, "operator") for one in OPERATORS)
+    for name, role in (*admins, *operators):
         _know(name, role)
 
 
@@ -59,12 +62,19 @@ class World:
         self.stale: list[tuple[ConnectedAccount, float, bool]] = []
         self.freezing = Freezing(self, set(ADMINS))
         self.applications = Applications(self, set(ADMINS))
-        self.models = (self.model, self.freezing.model, self.applications.model)
+        self.limiting, self.stopping = Limiting(self, set(ADMINS)), Stopping(self)
+        self.models = (
+            self.model,
+            self.freezing.model,
+            self.applications.model,
+            self.limiting.model,
+            self.stopping.model,
+        )
         self.steps = self.committed = 0
         self.told: list[str] = []
 
     def actor(self, who: str, via: str = "web") -> Actor:
-        roles = {"first": "admin", "second": "admin", "operator": "operator"}.get(who)
+        roles = "admin" if who in ADMINS else "operator" if who in OPERATORS else ""
         roles_ = frozenset({roles} if roles else ())
         return Actor(iss=settings.ENV.issuer, sub=who, roles=roles_, via=via, name=who)
 
@@ -103,7 +113,9 @@ class World:
         return [
             (self._decides, 20),
             (self.answers, 12 * waits),
-            (self.freezing.decides, 7),
+            (self.freezing.decides, 8),
+            (self.limiting.decides, 3),
+            (self.stopping.decides, 10),
             (self.applications.decides, 5),
             (self.applications.compares, 3),
             (self._connects_again, 2),
@@ -313,3 +325,5 @@ class World:
         assert {str(pk) for pk in open_} == waiting, "other requests wait"
         self.freezing.check_same()
         self.applications.check_same()
+        self.limiting.check_same()
+        self.stopping.check_same()

@@ -1,0 +1,86 @@
+"""Steps of a sequence that hold, block and relax a component, at every gateway or at one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from approvals.models import Effect
+from approvals.perform import Refused, perform
+from audit.actor import Target
+from enforcement.holding import holder_of, is_hold
+from enforcement.instances import Fleet, Instance
+from enforcement.models import Asset, Scan
+from tests.sequences.stopped import GATEWAYS, RELAXING, SCOPES, Stopped
+
+if TYPE_CHECKING:
+    from tests.sequences.world import World
+
+OPERATORS = ("operator", "colleague")
+FLEET = Fleet(tuple(Instance(name, "http://127.0.0.1:1", Path("none")) for name in GATEWAYS))
+
+
+class Stopping:
+    """The component of one sequence, in the product and in the model."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.model = world, Stopped(set(OPERATORS))
+        self.name = f"skill of {world.service}"
+        now = world.time.now()
+        for name in GATEWAYS:  # never scanned would count as HIGH
+            Scan.objects.create(
+                instance=name, scan_id=self.name, scanner="s", kind="skill", name=self.name,
+                severity="LOW", at=now, seen=now,
+            )  # fmt: skip
+
+    def decides(self) -> bool:
+        """An operator, or an admin who may not, restricts or relaxes."""
+        choose = self.world.choose
+        who = choose.choice([*OPERATORS * 6, "first"])
+        held = [name for name, one in self.model.scopes.items() if one.holds]
+        decided = [name for name, one in self.model.scopes.items() if one.decided == "block"]
+        acts = ["hold", "hold", "block", *["release"] * len(held), *RELAXING[1:]]
+        acts += ["unblock"] * 2 * len(decided)
+        act = choose.choice(acts)
+        scope = choose.choice([*SCOPES, *(held if act == "release" else decided) * 2])
+        expected = self.model.decide(who, act, scope)
+        key, found = self._performs(who, act, scope)
+        self.world.told.append(f"{who} {act} {scope or 'all'}: {found}")
+        assert found == expected, f"{found}, and the model says {expected}"
+        if found == "asked":
+            self.model.asked(key, who, act, scope)
+        return found == "done"
+
+    def _performs(self, who: str, act: str, scope: str) -> tuple[str, str]:
+        target = Target("skill", self.name, scope)
+        try:
+            done = perform(self.world.actor(who), f"skill.{act}", target, reason=f"by {who}")
+        except Refused:
+            return "", "refused"
+        return (str(done.approval.pk), "asked") if done.approval else ("", "done")
+
+    def check_same(self) -> None:
+        """Product and model say the same of holds, blocks, and what the gateways are asked for."""
+        rows = {row.instance: row for row in Asset.objects.filter(name=self.name)}
+        for scope, one in self.model.scopes.items():
+            row = rows.get(scope) or Asset()
+            assert len(row.holds) == len(one.holds), f"holds of {scope or 'all'}: {row.holds}"
+            assert row.decision == (one.decided or "none"), f"{scope or 'all'}: {row.decision}"
+            hands = {row.decided_sub, *row.also_by} if row.decision == "block" else set()
+            assert hands == one.hands, f"block of {scope or 'all'} by {hands}"
+        for gateway in GATEWAYS:
+            stopped, expected = self._is_stopped(gateway), self.model.is_stopped(gateway)
+            assert stopped == expected, f"{gateway} stopped: {stopped}"
+
+    def _is_stopped(self, gateway: str) -> bool:
+        """As a gateway that carries out every step ends: by what stands on its list."""
+        reason = ""
+        steps = Effect.objects.filter(target_name=self.name, instance=gateway).order_by("id")
+        for kind, payload in steps.values_list("kind", "payload"):
+            ours = is_hold(reason) or not reason
+            if kind == "gateway.block" or (kind == "gateway.hold" and ours):
+                reason = payload["reason"]
+            lifts = kind == "gateway.release" and holder_of(reason) in payload["holders"]
+            if lifts or kind in {"gateway.unblock", "gateway.allow"}:
+                reason = ""
+        return bool(reason)
