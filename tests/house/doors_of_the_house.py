@@ -66,7 +66,6 @@ ROUTES: Final[Doors] = {
     "audit/coverage/download": ("records", "that a coverage report was taken away"),
     "connections/inventory/ibom/": ("records", "that the inventory was taken away"),
     "connections/access/<uuid:access_id>/revoke/": ("decides", "access.revoke"),
-    "connections/freeze/": ("decides", "the page from which people freeze and unfreeze"),
     "connections/freeze/now/": ("decides", "person.freeze, connection.freeze, agent.freeze"),
     "connections/freeze/me/": ("decides", "person.freeze, of oneself"),
     "connections/freeze/<str:kind>/<path:name>/unfreeze/": ("decides", "the verbs *.unfreeze"),
