@@ -48,7 +48,9 @@ def _shown_otherwise(approval: Approval) -> bool:
 
     No intent holds them; the event of the asking does. What an erasure took may be missing.
     """
-    asked = EventRow.objects.filter(approval=str(approval.pk), action="approval.requested")
+    asked = EventRow.of_operation(approval.operation).filter(
+        approval=str(approval.pk), action="approval.requested"
+    )
     first = asked.order_by("event").values_list("event", flat=True).first()
     if first is None:
         return True

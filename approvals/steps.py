@@ -77,7 +77,7 @@ def problems() -> Iterator[Wrong]:
     """Steps that wait or failed and are not what was committed; part of `verify_ledger`."""
     for effect in _unfinished():
         if not is_sealed(effect):
-            rows = EventRow.objects.filter(operation=effect.operation, outcome="pending")
+            rows = EventRow.of_operation(effect.operation).filter(outcome="pending")
             index = rows.exclude(action="approval.requested").values_list("seq", flat=True).first()
             yield Wrong(f"the remote step {effect.pk} is not one that was committed", index)
 

@@ -149,7 +149,9 @@ def may_say_why(actor: Actor, approval: Approval) -> bool:
 
 
 def _has_reason(approval: Approval) -> bool:
-    rows = EventRow.objects.filter(approval=str(approval.pk), action="approval.denied")
+    rows = EventRow.of_operation(approval.operation).filter(
+        approval=str(approval.pk), action="approval.denied"
+    )
     return any(shown(event["reason"]) for event in search.publics(list(rows)))
 
 

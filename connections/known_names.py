@@ -8,9 +8,10 @@ from difflib import get_close_matches
 from typing import Final
 
 from approvals.perform import Refused
+from audit import search
 from audit.actor import Actor, Target
 from audit.ledger import display
-from audit.models import EventRow
+from audit.ledger.query import EventQuery
 from connections import scopes
 from connections.models import ConnectedAccount, ConnectionSetting, ManifestNeed, Use
 
@@ -44,12 +45,18 @@ def check_agent(actor: Actor, verb: str, target: Target, *, new: bool) -> None:
     name = target.name
     if new or verb != FREEZE_AGENT or "admin" not in actor.roles or name != name.strip():
         return
-    if Use.objects.filter(agent=name).exists() or EventRow.objects.filter(agent=name).exists():
+    if Use.objects.filter(agent=name).exists() or _is_in_an_event(name):
         return
     known = Use.objects.filter(first_of_agent=True).values_list("agent", flat=True)[:_COMPARED]
     by_letters = {one.casefold(): one for one in known}
     near = get_close_matches(name.casefold(), by_letters, n=_OFFERED, cutoff=0.7)
     raise UnknownAgent(name, tuple(by_letters[one] for one in near))
+
+
+def _is_in_an_event(agent: str) -> bool:
+    """By the index of search: at 200,000 events the rows themselves take 130 to 300 ms."""
+    query = EventQuery().including("agent", agent)
+    return not query.errors and bool(search.page(query, 1).rows)
 
 
 def check(wanted: Mapping[str, Collection[str]]) -> None:

@@ -79,14 +79,14 @@ def recent(most: int = 20) -> list[ReconcileRun]:
 
 def report(run: ReconcileRun, most: int = 100) -> Report:
     """What it found, newest first, from the trail: each difference is an event."""
-    found = EventRow.objects.filter(operation=str(run.pk), action="connection.reconciled")
+    found = EventRow.of_operation(str(run.pk)).filter(action="connection.reconciled")
     rows = tuple(found.order_by("-time", "-event")[:most])
     return Report(run, rows, max(0, run.differences - len(rows)))
 
 
 def page(run: ReconcileRun, after: UUID | None, limit: int) -> tuple[list[EventRow], bool]:
     """Differences that it found behind an event of its own, newest first; whether more follow."""
-    found = EventRow.objects.filter(operation=str(run.pk), action="connection.reconciled")
+    found = EventRow.of_operation(str(run.pk)).filter(action="connection.reconciled")
     if after is not None:
         found = found.filter(event__lt=after)
     rows = list(found.order_by("-event")[: limit + 1])

@@ -109,7 +109,7 @@ def decision(erasure: Erasure) -> dict[str, Any]:
         NotYet: it is in none.
         ValueError: the entry is not in the tree, or the tree is not signed by our keys.
     """
-    rows = EventRow.objects.filter(operation=erasure.operation, action="subject.erased")
+    rows = EventRow.of_operation(erasure.operation).filter(action="subject.erased")
     found = rows.filter(outcome="pending").values_list("event", "seq").first()
     signed = heads.newest_checkpoint()
     event, index = found or (None, None)

@@ -26,9 +26,9 @@ def refuse(found: Erasure | None, operation: str) -> EffectResult:
         found: the row, where there is one.
         operation: of the decision that was to be carried out.
     """
-    decided = EventRow.objects.filter(operation=operation, action="subject.erased")
+    decided = EventRow.of_operation(operation).filter(action="subject.erased")
     index = decided.filter(outcome="pending").values_list("seq", flat=True).first()
-    told = EventRow.objects.filter(operation=operation, action="ledger.alarm")
+    told = EventRow.of_operation(operation).filter(action="ledger.alarm")
     with transaction.atomic():
         if found is not None and found.operation == operation:
             Erasure.objects.filter(pk=found.pk).update(

@@ -94,7 +94,7 @@ def as_data(erasure: Erasure) -> dict[str, Any]:
 
 def ends(erasure: Erasure) -> list[tuple[UUID, int | None]]:
     """Events that tell of its end, with their places; none while it is under way."""
-    rows = EventRow.objects.filter(operation=erasure.operation, action__in=ENDS)
+    rows = EventRow.of_operation(erasure.operation).filter(action__in=ENDS)
     return list(rows.exclude(outcome="pending").values_list("event", "seq"))
 
 

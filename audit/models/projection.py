@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 ACCESS = ("access.reconciled", "access.revoked")
 """What tells of consents and refresh tokens of applications. They have an index of their own, by
@@ -100,6 +100,14 @@ class EventRow(models.Model):
 
     def __str__(self) -> str:
         return self.sentence
+
+    @classmethod
+    def of_operation(cls, operation: str) -> QuerySet[EventRow]:
+        """The rows of one operation, by their index; none of "".
+
+        SQLite takes a partial index only where its condition is in the query.
+        """
+        return cls.objects.exclude(operation="").filter(operation=operation)
 
 
 class Rollup(models.Model):

@@ -90,7 +90,7 @@ def _ids(query: EventQuery, person: str) -> list[UUID]:
 
 def _of_operation(name: str, person: str, *, reports: bool) -> tuple[list[UUID], list[UUID]]:
     """As `_of_approval`, by the index of the operations: the page of an event asks for it too."""
-    rows = EventRow.objects.exclude(operation="").filter(operation=name)
+    rows = EventRow.of_operation(name)
     if person:
         rows = rows.filter(terms__contains=f" {value_token('person', person)} ")
     own = rows if reports else rows.exclude(source="external")

@@ -153,7 +153,7 @@ def _decided(item: ReviewItem, event: Event, excuses: Excuses) -> Iterator[str]:
 def _was_asked(item: ReviewItem) -> bool:
     """Whether entries tell of the revocation that the row names, of this very account."""
     names = [str(item.account), ""]  # without a name where whoever asked was erased
-    asked = EventRow.objects.filter(operation=item.operation, target_name__in=names)
+    asked = EventRow.of_operation(item.operation).filter(target_name__in=names)
     rows = asked.filter(approval=item.approval) if item.approval else asked
     return item.choice == Choice.REVOKE and rows.exists()
 

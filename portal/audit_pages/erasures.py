@@ -206,7 +206,7 @@ def _on_paper(
 
 
 def _certificate_of(found: Erasure) -> EventRow | None:
-    ends = EventRow.objects.filter(operation=found.operation, action__in=restated.ENDS)
+    ends = EventRow.of_operation(found.operation).filter(action__in=restated.ENDS)
     return ends.filter(outcome="success").order_by("-event").first()
 
 

@@ -316,7 +316,7 @@ def _not_proven(human: Level, log: Level) -> list[str]:
 
 def rows_of(operation: str) -> QuerySet[EventRow]:
     """The rows of one operation, by the index that leaves out those without one."""
-    return EventRow.objects.exclude(operation="").filter(operation=operation)
+    return EventRow.of_operation(operation)
 
 
 def _story(event: dict[str, Any]) -> list[dict[str, Any]]:
