@@ -21,7 +21,7 @@ from django.db.models.functions import Least
 from approvals import clock, leases
 from approvals.models import Effect, EffectState
 from audit.compiled import compiled, compiled_update
-from enforcement import asking, instances, intake, unreadable
+from enforcement import asking, instances, intake, reachability, unreadable
 from enforcement import source as sources
 from enforcement.gateway import Gateway, GatewayError, Health, Listed
 from enforcement.instances import Instance
@@ -115,7 +115,9 @@ def _note_read(watch: Watch, problem: str, now: datetime) -> None:
         if problem != watch.source:
             Watch.objects.filter(pk=watch.pk).update(source=problem)
     elif watch.source or watch.read_at is None or now - watch.read_at >= _NOTED_EVERY:
-        Watch.objects.filter(pk=watch.pk).update(source="", read_at=now)
+        went_on = not watch.source and watch.read_at and now - watch.read_at <= reachability.STALE
+        since = watch.read_since if went_on and watch.read_since else now
+        Watch.objects.filter(pk=watch.pk).update(source="", read_at=now, read_since=since)
 
 
 def _read_from(source: Source, name: str, watch: Watch, now: datetime) -> int:

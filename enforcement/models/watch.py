@@ -16,6 +16,7 @@ class Watch(models.Model):
     last_scan = models.CharField(max_length=100, blank=True)
     source = models.CharField(max_length=300, blank=True)  # why the audit database is not readable
     read_at = models.DateTimeField(null=True)  # when it was last read, give or take ten seconds
+    read_since = models.DateTimeField(null=True)  # since when without a break
     probe_due = models.DateTimeField(null=True)
     reachable = models.BooleanField(null=True)  # None: never asked
     detail = models.CharField(max_length=300, blank=True)

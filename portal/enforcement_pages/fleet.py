@@ -35,7 +35,7 @@ class Line:
     @property
     def reads(self) -> str:
         """How its scanner's findings reach us, in words."""
-        if why := reachability.why_not_read(self.instance, self.watch, clock.now()):
+        if why := self.not_read:
             return f"Not read: {why}."
         if self.watch is None or self.watch.read_at is None:
             return "About to be read."
@@ -45,6 +45,16 @@ class Line:
     def last_read(self) -> datetime | None:
         """When its findings were last read, give or take ten seconds."""
         return self.watch.read_at if self.watch else None
+
+    @property
+    def read_since(self) -> datetime | None:
+        """Since when its findings are read without a break; None while they are not."""
+        return None if self.watch is None or self.not_read else self.watch.read_since
+
+    @property
+    def not_read(self) -> str:
+        """Why its findings are not read now; empty where they are, or will be soon."""
+        return reachability.why_not_read(self.instance, self.watch, clock.now())
 
 
 def context() -> dict[str, Any]:

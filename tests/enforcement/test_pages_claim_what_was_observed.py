@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.test import Client
 
 from enforcement import enforced
-from enforcement.models import Finding
+from enforcement.models import Finding, Watch
 from portal.approvals_pages.policy_words import ALWAYS
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge
@@ -65,6 +66,26 @@ def test_a_gateway_is_said_to_be_set_to_be_read_and_when_it_was(
     shown = text(olu_web, "/enforcement/fleet/")
     assert re.search(r"Set to be read every 2 seconds\.\s+Last read", re.sub("<[^>]+>", "", shown))
     assert "Read every" not in shown
+
+
+def test_a_gateway_says_since_when_it_is_read_without_a_break(edge: Edge, look: Look) -> None:
+    def watched() -> Watch:
+        return Watch.objects.get(name=edge.name)
+
+    look()
+    began = watched().read_since
+    assert began is not None and began == watched().read_at
+    Watch.objects.update(read_at=began + timedelta(seconds=-15))
+    look()
+    assert watched().read_since == began, "it went on"
+    Watch.objects.update(source="the file is not there")
+    look()
+    again = watched().read_since
+    assert again is not None and again > began, "it could not be read in between"
+    Watch.objects.update(read_at=again - timedelta(minutes=2))
+    look()
+    last = watched().read_since
+    assert last is not None and last > again, "no worker read it in between"
 
 
 def test_dismissing_says_that_it_ends_no_hold_and_the_policy_says_by_what_it_counts(
