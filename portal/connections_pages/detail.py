@@ -118,15 +118,16 @@ def _context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:
 
 def _suspension(me: Actor, account: ConnectedAccount) -> dict[str, str]:
     """Who suspended an account, and who can end that, in words."""
-    you = "You" if lookup.is_owner(me, account) else "Its owner"
+    placed = [one for one in restrictions.layers(account) if one.state == State.SUSPENDED]
     if restrictions.waits(account):
         ends = "It is decided with the request about it."
-    elif actions.may_resume(me, account) or account.state_by == account.sub:
-        ends = f"{you} can resume it."
+    elif all(one.by == account.sub for one in placed):
+        ends = f"{'You' if lookup.is_owner(me, account) else 'Its owner'} can resume it."
     else:
         ends = "An admin can resume it, which needs an approval."
-    by = "you" if account.state_by == me.sub else names.person_name(account.iss, account.state_by)
-    return {"by": by, "ends": ends}
+    subs = list(dict.fromkeys(one.by for one in placed if one.by))
+    by = ["you" if sub == me.sub else names.person_name(account.iss, sub) for sub in subs]
+    return {"by": " and ".join(by), "ends": ends}
 
 
 def _steps(account: ConnectedAccount) -> list[dict[str, object]]:

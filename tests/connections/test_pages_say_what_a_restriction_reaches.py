@@ -125,3 +125,14 @@ def test_a_setting_without_limits_does_not_say_that_agents_may_use_an_account() 
     shown = page("admin", "/connections/settings/", "admin")
     assert "Slack accounts never fall asleep, and no hours are set." in shown
     assert "at any time" not in shown
+
+
+def test_everybody_who_suspended_an_account_is_named_and_its_owner_alone_cannot_end_it() -> None:
+    know("admin", "admin2", "member1")
+    account = connected("member1", "google", "openid")
+    decide("admin", "suspend", account)
+    decide("member1", "suspend", account)
+    shown = page("member1", f"/connections/{account.pk}/")
+    assert "Suspended by Amir Admin and you" in shown
+    assert "An admin can resume it, which needs an approval." in shown
+    assert "You can resume it." not in shown
