@@ -10,9 +10,8 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from audit import remembered, scrubbing, subjects
+from audit import scrubbing, subjects
 from audit.subjects import MARK, Known, Repeats, Sealed, Store, Whose, knows, register, reserves
-from connections.inventory import kept
 from connections.models import (
     Allowance,
     AllowRule,
@@ -185,7 +184,6 @@ def _scrub_lines(whose: Whose) -> int:
     return changed
 
 
-remembered.register("the inventory", kept.forget)
 register(
     Store(
         "connections",

@@ -38,7 +38,7 @@ fi
   tests/audit tests/approvals tests/connections tests/enforcement tests/identity \
   tests/attacks/tamper tests/attacks/step_up/test_workers_race.py tests/faults/test_storage.py \
   tests/faults/test_the_database_is_busy.py \
-  tests/callers tests/corpus \
+  tests/callers tests/corpus tests/compatibility \
   --ignore=tests/approvals/test_same_outcome_everywhere.py > "$said/postgres" 2>&1 &
 postgres=$!
 

@@ -4,9 +4,8 @@
 
 Prints one JSON object a line. Each time is that of one request through the whole portal, as a
 signed-in auditor, caches emptied before: wall, and processor time with that of the PostgreSQL
-process that served it. Before each of them an account changes, so that a page pays for bringing
-what is kept up to date; `first of a process` is one that reads all of it. `queries` are those of
-the page itself: not who is signed in, not the frame.
+process that served it. Before each of them an account changes. `queries` are those of the page
+itself: not who is signed in, not the frame.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ def main(rounds: int) -> int:
     """Measure the database of the environment; 1 where a bound is missed."""
     browser = signed_in_auditor()
     pages = {name: f"/connections/inventory/{query}" for name, query in MIX.items()}
-    print(json.dumps({"name": "first of a process", **_first(browser)}), flush=True)
+    look(browser, "everything", "/connections/inventory/")  # templates are read once
     lines = list(_measured(browser, pages, rounds, before=_change))
     for line in lines:
         print(json.dumps(line), flush=True)
@@ -113,15 +112,6 @@ def _change() -> None:
         else:
             account.state = {"connected": "suspended"}.get(account.state, "connected")
         account.save(update_fields=["state", "last_used_at"])
-
-
-def _first(browser: Client) -> dict[str, float]:
-    from connections.inventory import kept
-
-    times = look(browser, "everything", "/connections/inventory/")  # templates are read once too
-    kept._newest = None
-    times = look(browser, "everything", "/connections/inventory/")
-    return {"wall": round(times.wall), "cpu": round(times.cpu)}
 
 
 def _queries(browser: Client, url: str) -> int:

@@ -1,4 +1,4 @@
-"""What a query comes to: from what is kept where that can be used, else from the database."""
+"""Answers a query with counts from the database: totals, facets, owners and users."""
 
 from __future__ import annotations
 
@@ -7,34 +7,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol
 
 from django.db.models import Q
 
 from audit.actor import Actor
 from connections import grounds
-from connections.inventory import counting, grouping, keeping, matching
+from connections.inventory import counting, grouping, matching
 from connections.inventory.asking import Query
-from connections.inventory.counting import Counts, How, Tally
-from connections.inventory.fitting import Fit
-from connections.inventory.kept import Kept
+from connections.inventory.counting import How, Tally
 from connections.inventory.matching import Conditions, Found, Owners
 from connections.standing import Ground
 
 MANY = 2_000
 """Accounts whose owners and users the database counts one by one."""
-
-
-class Sums(Protocol):
-    """How many accounts each facet's value has: `counting.Tally`, `keeping.KeptTally`."""
-
-    @property
-    def fits(self) -> Mapping[tuple[str, str], Fit]: ...
-    def total(self) -> int: ...
-    def by(self, key: str) -> Counter[str]: ...
-    def with_show(self, value: str) -> int: ...
-    def unseen(self) -> int: ...
-    def tiles(self) -> Counts: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,33 +53,19 @@ class Answer:
             counted.
         used: accounts by agent and by component.
         loose: of `used`, those that are of all accounts and not of those that match.
-        where: the condition of the query, for whoever asks the database on.
+        where: the condition of the query, for further queries.
     """
 
-    sums: Sums
+    sums: Tally
     owners: Mapping[tuple[str, str], int] | None
     used: Mapping[str, Counter[str]]
     loose: frozenset[str]
-    read: grouping.Read[Any]
+    read: grouping.Read
     where: Callable[[], Q]
 
 
-def from_kept(wanted: Wanted, kept: Kept) -> Answer:
-    """From memory; one query for what manifests declare, two more for grants not seen before."""
-    query = wanted.query
-    fits = counting.fits_of(kept.by["grant"])
-    sets = keeping.sets(kept, fits, wanted.ground, wanted.now)
-    tally = sets.of(query, wanted.owners, tuple(wanted.found.ids) if wanted.found else None)
-    used = {key: kept.by[key].count(tally.under(key)) for key in ("agent", "skill")}
-
-    def where() -> Q:
-        return _say(wanted)(fits).all()
-
-    return Answer(tally, tally.owners(), used, frozenset(), tally.reader(query.group), where)
-
-
-def from_database(wanted: Wanted) -> Answer:
-    """By asking; at most five queries."""
+def answer(wanted: Wanted) -> Answer:
+    """Ask the database; at most five queries."""
     query, found, owners = wanted.query, wanted.found, wanted.owners
     tally, told = told_by(wanted.query, wanted.ground, wanted.now, _say(wanted))
     tight = found is not None or owners is not None

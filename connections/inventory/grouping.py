@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
 from uuid import UUID
 
 from django.db.models import Q, prefetch_related_objects
@@ -23,21 +22,7 @@ NOBODY = "\0"
 """The bucket of accounts that no agent was seen using."""
 
 
-class Keyed(Protocol):
-    """An account, or what names one."""
-
-    @property
-    def id(self) -> Any: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Ref:
-    """Names an account whose row is read later."""
-
-    id: UUID
-
-
-type Found[K: Keyed] = dict[tuple[str, ...], list[K]]
+type Found = dict[tuple[str, ...], list[ConnectedAccount]]
 """Accounts by the key of their bucket."""
 
 
@@ -52,41 +37,39 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
-class Slice[K: Keyed]:
+class Slice:
     """What one page shows of a bucket, newest account first."""
 
     bucket: Bucket
-    rows: tuple[K, ...]
+    rows: tuple[ConnectedAccount, ...]
     resumed: bool  # the pages before it showed some of it already
 
 
 @dataclass(frozen=True, slots=True)
-class Page[K: Keyed]:
+class Page:
     """Slices in order; `next` is where the next page begins, None on the last."""
 
-    slices: tuple[Slice[K], ...]
+    slices: tuple[Slice, ...]
     next: Place | None
 
     @property
-    def accounts(self) -> list[K]:
+    def accounts(self) -> list[ConnectedAccount]:
         """Every account of the page, each once."""
         return list({row.id: row for part in self.slices for row in part.rows}.values())
 
 
-type Read[K: Keyed] = Callable[[Sequence[Bucket], UUID | None, int], Found[K]]
+type Read = Callable[[Sequence[Bucket], UUID | None, int], Found]
 """Finds the newest accounts of some buckets: below an id, at most so many."""
 
 
-def reader(group: str, told: Conditions) -> Read[ConnectedAccount]:
+def reader(group: str, told: Conditions) -> Read:
     """Reads those that match from the database."""
     return partial(_by_agent if group == "agent" else _by_column, group, told)
 
 
-def page[K: Keyed](
-    read: Read[K], buckets: Sequence[Bucket], after: Place | None, size: int
-) -> Page[K]:
+def page(read: Read, buckets: Sequence[Bucket], after: Place | None, size: int) -> Page:
     """The page of `size` rows behind a place; buckets come in order, from that of the place on."""
-    wanted, found, rest = size + 1, list[Slice[K]](), buckets
+    wanted, found, rest = size + 1, list[Slice](), buckets
     if after is not None and rest and rest[0].sort == after.sort:
         ids = read(rest[:1], UUID(after.account), wanted)
         found += _slices(rest[:1], ids, resumed=True)
@@ -116,9 +99,7 @@ def _chunks(buckets: Sequence[Bucket], wanted: int, size: int) -> Iterator[Seque
         yield buckets[: fitting + 1]
 
 
-def _slices[K: Keyed](
-    buckets: Sequence[Bucket], found: Found[K], *, resumed: bool
-) -> list[Slice[K]]:
+def _slices(buckets: Sequence[Bucket], found: Found, *, resumed: bool) -> list[Slice]:
     parts = []
     for bucket in buckets:
         rows = {row.id: row for key in bucket.keys for row in found.get(key, ())}
@@ -127,8 +108,8 @@ def _slices[K: Keyed](
     return parts
 
 
-def _cut[K: Keyed](found: list[Slice[K]], size: int) -> Page[K]:
-    kept, left = list[Slice[K]](), size
+def _cut(found: list[Slice], size: int) -> Page:
+    kept, left = list[Slice](), size
     for part in found:
         if not left:
             break
@@ -145,10 +126,10 @@ _COLUMNS = {"service": ("connection",), "connection": ("connection",), "person":
 
 def _by_column(
     group: str, told: Conditions, buckets: Sequence[Bucket], below: UUID | None, limit: int
-) -> Found[ConnectedAccount]:
+) -> Found:
     columns = _COLUMNS[group]
     where = told.all() & _one_of(columns, [key for bucket in buckets for key in bucket.keys])
-    found: Found[ConnectedAccount] = {}
+    found: Found = {}
     for row in _newest(where, below, limit):
         found.setdefault(tuple(str(getattr(row, name)) for name in columns), []).append(row)
     return found
@@ -170,9 +151,9 @@ def _one_of(columns: Sequence[str], keys: Sequence[tuple[str, ...]]) -> Q:
 
 def _by_agent(
     group: str, told: Conditions, buckets: Sequence[Bucket], below: UUID | None, limit: int
-) -> Found[ConnectedAccount]:
+) -> Found:
     names = [key[0] for bucket in buckets for key in bucket.keys if key != (NOBODY,)]
-    found: Found[ConnectedAccount] = {}
+    found: Found = {}
     if names:
         users = Use.objects.filter(agent__in=names)
         rows = _newest(told.all() & Q(pk__in=users.values("account")), below, limit)

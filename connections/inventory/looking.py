@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.core.cache import cache
@@ -14,13 +13,13 @@ from django.db.models import Q, prefetch_related_objects
 
 from audit.actor import Actor
 from connections import overview, scopes, standing
-from connections.inventory import answering, grouping, kept
+from connections.inventory import answering, grouping
 from connections.inventory import people as persons
-from connections.inventory.answering import Answer, Wanted, from_database, from_kept
+from connections.inventory.answering import Answer, Wanted
 from connections.inventory.asking import SHOWS, UNNAMED, Place, Query
 from connections.inventory.counting import Counts
 from connections.inventory.fitting import Fit, is_idle
-from connections.inventory.grouping import NOBODY, Bucket, Keyed, Slice
+from connections.inventory.grouping import NOBODY, Bucket, Slice
 from connections.inventory.people import People
 from connections.models import ConnectedAccount, ConnectionSetting
 from connections.overview import Card
@@ -99,20 +98,19 @@ class Inventory:
 def look(actor: Actor, query: Query, now: datetime, *, size: int = PAGE) -> Inventory:
     """The inventory under a query; a fixed number of database queries for any number of rows."""
     wanted = Wanted.of(actor, query, now)
-    with kept.looking() as known:
-        answer = from_database(wanted) if known is None else from_kept(wanted, known)
-        total = answer.sums.total()
-        people: People = {}
-        if query.group != "person":
-            buckets = _from(query.after, _buckets(wanted, answer))
-        elif answer.owners is None or total > answering.MANY:
-            buckets = persons.walk(answer.where(), query.after, size)
-        else:
-            mine = _mine(wanted, answer.owners)
-            people = _all_people(answer.owners)
-            buckets = _from(query.after, persons.buckets_of(mine, people))
-        page = grouping.page(answer.read, buckets, query.after, size)
-    accounts = _rows_of(page.accounts)
+    answer = answering.answer(wanted)
+    total = answer.sums.total()
+    people: People = {}
+    if query.group != "person":
+        buckets = _from(query.after, _buckets(wanted, answer))
+    elif answer.owners is None or total > answering.MANY:
+        buckets = persons.walk(answer.where(), query.after, size)
+    else:
+        people = _all_people(answer.owners)
+        buckets = _from(query.after, persons.buckets_of(_mine(wanted, answer.owners), people))
+    page = grouping.page(answer.read, buckets, query.after, size)
+    accounts = {one.id: one for one in page.accounts}
+    prefetch_related_objects(list(accounts.values()), "uses")
     facets = _facets(answer)
     named = {account.sub for account in accounts.values()}
     named |= set(wanted.owners.subs) if wanted.owners else set()
@@ -130,15 +128,6 @@ def look(actor: Actor, query: Query, now: datetime, *, size: int = PAGE) -> Inve
         next=page.next,
         cut=wanted.found is not None and wanted.found.more,
     )
-
-
-def _rows_of(found: Iterable[Keyed]) -> dict[UUID, ConnectedAccount]:
-    """The rows of a page's accounts with what used them; those that were only named are read."""
-    rows = {one.id: one for one in found if isinstance(one, ConnectedAccount)}
-    if missing := [one.id for one in found if one.id not in rows]:
-        rows |= ConnectedAccount.objects.in_bulk(missing)
-    prefetch_related_objects(list(rows.values()), "uses")
-    return rows
 
 
 def _facets(answer: Answer) -> dict[str, Counter[str]]:
@@ -228,6 +217,6 @@ def _row(
     )
 
 
-def _group(part: Slice[Any], rows: Mapping[UUID, Row]) -> Group:
+def _group(part: Slice, rows: Mapping[UUID, Row]) -> Group:
     shown = tuple(rows[one.id] for one in part.rows if one.id in rows)
     return Group(part.bucket.title, part.bucket.count, shown, part.resumed)

@@ -14,7 +14,6 @@ from audit.samples import asking
 from audit.witnesses import pushing
 from connections import letters
 from connections.ibom import moments
-from connections.inventory import kept
 from connections.reviews import alive, work
 from portal.identity.breakglass import accounts, sessions, trying
 from scripts import seed_demo
@@ -73,7 +72,6 @@ SAID = {
         f"newest {treecheck._NEWEST} and a share of at most {treecheck._SHARE:,}",
     ],
     24: [f"those of {fulltext._WORTH_GATHERING} and more", fulltext._FEW.replace("kB", " kB")],
-    25: [f"more than {kept.MOST:,} accounts"],
     27: [f"{minutes(moments._SKEW)} minutes before it"],
     29: [f"After {minutes(alive.SILENT)} silent minutes"],
     31: [f"At most {asking.MOST_OPENED:,} are", f"larger than {sampling.MOST}"],

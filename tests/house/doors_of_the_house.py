@@ -453,7 +453,6 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "AccountChange sql",
         "the beginning of the list of changed accounts, which triggers write",
     ),
-    "connections.inventory.reading": ("sql", "reads accounts"),
     "connections.looks": ("PersonLook", "people to compare with Auth0 soon"),
     "connections.just_in_time.actions": (
         "JustInTime",

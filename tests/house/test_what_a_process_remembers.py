@@ -25,7 +25,6 @@ OTHERS: Final = {
     "addresses that Python parsed",
     "patterns that Python compiled",
     "rows that seldom change",
-    "the inventory",
 }
 """What is kept otherwise than by a decorator."""
 

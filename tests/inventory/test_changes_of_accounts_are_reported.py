@@ -1,4 +1,4 @@
-"""What a process keeps of the inventory is never older than the database, whoever changes it."""
+"""Triggers report every change of an account, and the inventory counts it on its next page."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
-from django.test.utils import CaptureQueriesContext
 from pytest_django.plugin import DjangoDbBlocker
 
 from approvals import clock
 from audit.actor import SYSTEM
 from audit.clock import uuid7
 from connections import inventory, manifests
-from connections.inventory import journal, kept, telling
+from connections.inventory import journal, telling
 from connections.models import AccountChange, ConnectedAccount, Freeze, JustInTime, Use
+from connections.models.derived import mark_firsts
 from tests.audit.own_database import own_database
 from tests.connections.town import (
     QUERIES,
@@ -42,7 +43,6 @@ def own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[None]:
     """A database whose changes are committed, in a process that starts now."""
-    monkeypatch.setattr(kept, "_newest", None)
     monkeypatch.setattr(journal, "_told_here", {})
     with django_db_blocker.unblock(), own_database(tmp_path):
         yield
@@ -75,7 +75,7 @@ def town() -> None:
 
 
 def same(now: datetime, *, pages: bool = False) -> dict[str, int]:
-    """A look is what a plain walk finds; what the facets of everything were."""
+    """The inventory's pages are what a plain walk finds; returns the facets of everything."""
     known, told = known_at(now), dict[str, int]()
     for given in QUERIES:
         for group in inventory.GROUPS if pages else ("service",):
@@ -83,38 +83,12 @@ def same(now: datetime, *, pages: bool = False) -> dict[str, int]:
             found = inventory.look(SYSTEM, query, now, size=7)
             meant = {pk for pk, values in known.items() if matches(values, query)}
             assert found.total == len(meant), given
-            assert not found.loose and found.people is not None, "not from what is kept"
             same_facets(found, query, known)
             if pages:
                 same_pages(query, now, known, meant)
             told |= {f"{given}": found.total}
             told |= {f"{given}{k}{v}": n for k, c in found.facets.items() for v, n in c.items()}
     return told
-
-
-def test_counts_groups_and_pages_are_those_of_a_plain_walk(own: None) -> None:
-    def work() -> None:
-        town()
-        now = clock.now()
-        same(now, pages=True)
-        fill_more()
-        same(now, pages=True)  # those that came later stand behind the others
-        for days in (3, 9, 40, 200):
-            same(now + timedelta(days=days))
-
-    elsewhere(work)
-
-
-@transaction.atomic
-def fill_more() -> None:
-    """Accounts whose ids are not the highest."""
-    for account in ConnectedAccount.objects.filter(connection="slack").order_by("pk")[:5]:
-        used, before = list(account.uses.all()), account.pk
-        account.pk, account.auth0_id = type(before)(int=before.int - 1), f"{account.auth0_id}-2"
-        account.save(force_insert=True)
-        for use in used:
-            use.pk, use.account = None, account
-            use.save(force_insert=True)
 
 
 def one(**but: Any) -> Any:
@@ -203,16 +177,30 @@ CHANGES: dict[str, Callable[[datetime], object]] = {
 }
 
 
-def test_every_kind_of_change_is_seen_at_the_next_look(own: None) -> None:
+ELSEWHERE = {"person frozen", "idle threshold", "manifest", "everything frozen"}
+"""Changes of other tables: the inventory reads them with every page."""
+
+
+def _reported() -> frozenset[UUID]:
+    told = journal.read(0)
+    assert told is not None
+    return told.accounts
+
+
+def test_every_kind_of_change_is_reported_and_counted_on_the_next_page(own: None) -> None:
     def work() -> None:
         town()
         now = clock.now()
-        before = same(now)
+        before = same(now, pages=True)
         for name, change in CHANGES.items():
+            AccountChange.objects.exclude(account=telling.NOBODY).delete()
+            assert not _reported()
             if connection.vendor == "sqlite":
                 change(now)
             else:
                 elsewhere(lambda change=change: change(now))  # type: ignore[misc]
+            assert bool(_reported()) is (name not in ELSEWHERE), name
+            mark_firsts(Use)  # as its recorder does for each use that it writes
             after = same(now)
             assert after != before, f"{name} changed nothing"
             before = after
@@ -220,53 +208,33 @@ def test_every_kind_of_change_is_seen_at_the_next_look(own: None) -> None:
     elsewhere(work)
 
 
-def test_only_what_changed_is_read_again(own: None) -> None:
+def test_what_no_facet_counts_is_not_reported(own: None) -> None:
     def work() -> None:
         town()
-        same(clock.now())
-        made = id(kept._newest and kept._newest.kept)
-        update(state="suspended")(clock.now())
-        Use.objects.update(count=7, last=clock.now())  # said by no facet
+        AccountChange.objects.exclude(account=telling.NOBODY).delete()
+        Use.objects.update(count=7, last=clock.now())
         one().update(seen_at=clock.now(), failures=3)
-        told = journal.read(kept._newest.upto if kept._newest else 0)
-        assert told and len(told.accounts) <= (1 if connection.vendor == "sqlite" else 1_000)
-        with CaptureQueriesContext(connection) as seen:
-            inventory.look(SYSTEM, inventory.Query(), clock.now())
-        assert len(seen) <= 12, [query["sql"][:80] for query in seen]
-        assert id(kept._newest and kept._newest.kept) == made
+        assert not _reported()
 
     elsewhere(work)
 
 
-def test_uses_within_an_hour_keep_an_account_awake(own: None) -> None:
-    """They are not told; who could have fallen asleep meanwhile is asked for."""
-
+def test_uses_within_an_hour_are_reported_once(own: None) -> None:
     def work() -> None:
         town()
         hour = datetime(2026, 3, 3, 10, tzinfo=clock.now().tzinfo)
-        ConnectedAccount.objects.update(
-            state="connected", state_since=hour - timedelta(days=9), connection="slack",
-            watched_since=hour - timedelta(days=9), expires_at=None, last_used_at=hour,
-            elsewhere_on=None,
-        )  # fmt: skip
-        JustInTime.objects.update(idle_h=24)
-        Freeze.objects.all().delete()
-        now = hour + timedelta(hours=24, minutes=20)
-        asleep = same(now)["{'state': ['asleep', 'frozen']}"]
-        upto = kept._newest.upto if kept._newest else 0
-        ConnectedAccount.objects.filter(sub="p1").update(last_used_at=hour + timedelta(minutes=40))
-        if connection.vendor == "sqlite":
-            told = journal.read(upto)
-            assert told and not told.accounts, "a use within the hour was told"
-        awake = ConnectedAccount.objects.filter(sub="p1").count()
-        assert same(now)["{'state': ['asleep', 'frozen']}"] == asleep - awake
-        assert same(now + timedelta(minutes=20))["{'state': ['asleep', 'frozen']}"] == asleep
+        ConnectedAccount.objects.update(last_used_at=hour)
+        AccountChange.objects.exclude(account=telling.NOBODY).delete()
+        ConnectedAccount.objects.update(last_used_at=hour + timedelta(minutes=40))
+        assert not _reported()
+        ConnectedAccount.objects.update(last_used_at=hour + timedelta(minutes=70))
+        assert len(_reported()) == ConnectedAccount.objects.count()
 
     elsewhere(work)
 
 
 def test_a_transaction_that_commits_late_is_not_missed(own: None) -> None:
-    """On PostgreSQL it began before others that were seen already."""
+    """On PostgreSQL it began before others that were read already."""
     if connection.vendor == "sqlite":
         pytest.skip("SQLite has one writer at a time")
     begun, go_on = threading.Event(), threading.Event()
@@ -279,73 +247,46 @@ def test_a_transaction_that_commits_late_is_not_missed(own: None) -> None:
 
     def work() -> None:
         town()
-        before = same(clock.now())
         thread = threading.Thread(target=lambda: elsewhere(late))
         thread.start()
         assert begun.wait(30)
-        elsewhere(lambda: Use.objects.create(
-            account=one()[5], agent="n", skill="n", count=1, first=clock.now(), last=clock.now()
-        ))  # fmt: skip
-        assert same(clock.now()) != before
+        elsewhere(lambda: one().filter(sub="p1").update(connection="jira"))
+        read = journal.read(0)
+        assert read is not None
+        suspended = ConnectedAccount.objects.filter(state="suspended")
+        before = set(suspended.values_list("pk", flat=True))
         go_on.set()
         thread.join(30)
-        same(clock.now())
+        new = set(suspended.values_list("pk", flat=True)) - before
+        after = journal.read(read.upto)
+        assert new and after is not None and new <= after.accounts
 
     elsewhere(work)
 
 
-def test_what_is_undone_is_not_kept_and_a_transaction_sees_its_own(own: None) -> None:
+def test_a_missing_trigger_is_named(own: None) -> None:
     def work() -> None:
-        town()
-        now = clock.now()
-        before = same(now)
-        with pytest.raises(ZeroDivisionError), transaction.atomic():
-            ConnectedAccount.objects.all().delete()
-            with kept.looking() as known:
-                assert known is None
-            assert inventory.look(SYSTEM, inventory.Query(), now).total == 0
-            raise ZeroDivisionError
-        assert same(now) == before
-
-    elsewhere(work)
-
-
-def test_nothing_is_kept_where_a_trigger_is_missing(own: None) -> None:
-    def work() -> None:
-        town()
-        assert telling.problems() == []
+        assert telling.problems() == [] and journal.is_told()
         name, (table, _) = next(iter(telling._triggers(connection.vendor).items()))
         _sql(f"DROP TRIGGER {name}" + ("" if connection.vendor == "sqlite" else f" ON {table}"))
         assert [name in problem for problem in telling.problems()] == [True]
-        with kept.looking() as known:
-            assert known is None
 
     elsewhere(work)
 
 
-def test_all_is_read_anew_where_changes_may_have_been_lost(
-    own: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_mark_says_that_changes_may_have_been_lost(own: None) -> None:
     def work() -> None:
         town()
-        same(clock.now())
-        fill_more()
+        before = journal.read(0)
         AccountChange.objects.all().delete()  # as emptying all tables at once does
-        same(clock.now())
-        monkeypatch.setattr(kept, "_AGAIN", 3)
-        ConnectedAccount.objects.filter(connection="github").update(state="suspended")
-        same(clock.now())
-        if connection.vendor == "postgresql":
-            _sql("TRUNCATE connections_connectedaccount CASCADE")
-            assert same(clock.now())["{}"] == 0
-        monkeypatch.setattr(kept, "MOST", -1)
-        monkeypatch.setattr(kept, "_newest", None)
-        with kept.looking() as known:
-            assert known is None
+        after = journal.read(0)
+        assert before is not None and after is not None and before.mark != after.mark
 
     elsewhere(work)
 
 
-def test_within_a_transaction_nothing_is_kept(db: None) -> None:
-    with kept.looking() as known:
-        assert known is None
+def test_a_transaction_counts_its_own_changes(db: None) -> None:
+    town()
+    before = inventory.look(SYSTEM, inventory.Query(), clock.now()).total
+    one()[0].delete()
+    assert inventory.look(SYSTEM, inventory.Query(), clock.now()).total == before - 1
