@@ -48,6 +48,10 @@ def _know(name: str, *roles: str) -> None:
     )
 
 
+SUBJECTS = ("accounts", "freezes", "limits", "components", "consents")
+"""Each sequence decides about one of them three times as often: rare orders come up so."""
+
+
 class World:
     """One sequence. `owner` is a member of its own, or an admin with an account."""
 
@@ -70,6 +74,7 @@ class World:
             self.limiting.model,
             self.stopping.model,
         )
+        self.subject = self.choose.choice(SUBJECTS)
         self.steps = self.committed = 0
         self.told: list[str] = []
 
@@ -110,18 +115,22 @@ class World:
         accounts = self.model.accounts.values()
         sleeps = any(one.asleep(self.time.at) for one in accounts)
         gone = any(one.state == "gone" for one in accounts)
+
+        def near(subject: str) -> int:
+            return 3 if subject == self.subject else 1
+
         return [
-            (self._decides, 20),
+            (self._decides, 20 * near("accounts")),
             (self.answers, 12 * waits),
-            (self.freezing.decides, 8),
-            (self.limiting.decides, 3),
-            (self.stopping.decides, 10),
-            (self.applications.decides, 5),
-            (self.applications.compares, 3),
+            (self.freezing.decides, 8 * near("freezes")),
+            (self.limiting.decides, 3 * near("limits")),
+            (self.stopping.decides, 10 * near("components")),
+            (self.applications.decides, 5 * near("consents")),
+            (self.applications.compares, 3 * near("consents")),
             (self._connects_again, 2),
             (self._appears, 1),
-            (self._reads, 6 if gone else 2),
-            (self._compares, 4 if self.stale else 0),
+            (self._reads, 6 * near("accounts") if gone else 2),
+            (self._compares, 4 * near("accounts") if self.stale else 0),
             (self._broker, 9 if sleeps else 3),
             (self._sleeps, 0 if waits else 3),
             (self._sets, 2),
@@ -132,6 +141,9 @@ class World:
 
     def _decides(self) -> bool:
         account = self._any()
+        gone = [one for one in self.model.accounts.values() if one.state == "gone"]
+        if gone and self.choose.random() < 0.3:
+            account = self.choose.choice(gone)
         who = self.somebody(owner=4)
         sensible = ["suspend", "suspend", "revoke"] if account.state == "connected" else ["resume"]
         if account.state == "gone" and self.choose.random() < 0.5:
