@@ -4,6 +4,10 @@ httpx and its pool look at every connection they keep, before and after each cal
 piece of an answer several times; with fifty calls under way that is most of what a call costs.
 What is kept of them here is the end of the wire (`outbound.transport`), with the same limits and
 the same exceptions.
+
+It stays for what httpcore 1.0.9 does not refuse: a second answer that arrived with the first one is
+given there to the next request on that connection, which may be another person's. Here such a
+connection ends (`test_one_that_ended_or_says_more_than_was_asked_is_not_used_again`).
 """
 
 from __future__ import annotations
