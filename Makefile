@@ -3,7 +3,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help up test contract bench lint types machines check structure picture reset tamper-demo install install-dev torture attacks elsewhere sequences
+.PHONY: help up test contract bench lint types machines check structure reset tamper-demo install install-dev torture attacks elsewhere sequences
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,9 +42,6 @@ machines: ## try both commands as a plain user, without Chromium, in a path with
 bench: ## measure at volume beside named baselines (benchmarks/README.md); long the first time
 	@sh scripts/install.sh requirements-bench.txt
 	@$(PY) -m benchmarks.run
-
-picture: install-dev ## draw docs/img/imports.svg from the code
-	@$(PY) -m scripts.draw_imports
 
 reset: ## delete var/ (all data of the embedded mode)
 	@sh scripts/reset.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Format, lint, template lint, import contracts and their picture, migrations not written yet.
+# Format, lint, template lint, import contracts, migrations not written yet.
 set -eu
 cd "$(dirname "$0")/.."
 bin=.venv/bin
@@ -8,5 +8,4 @@ $bin/ruff check .
 find templates tenant -name '*.html' -print0 | xargs -0 $bin/djade --target-version 6.1 --check
 $bin/djlint templates tenant --lint --quiet
 $bin/lint-imports
-$bin/python -m scripts.draw_imports --check
 $bin/python manage.py makemigrations --check --dry-run
