@@ -7,6 +7,7 @@ an approval. Nothing lifts at one gateway what is on hold at all of them.
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
 
 ALL = ""
@@ -54,6 +55,21 @@ class Stopped:
         self.requests: dict[str, Request] = {}
         self.covered: set[tuple[str, str, str]] = set()
         self._number = 0
+
+    def likely(self, choose: random.Random) -> tuple[str, str]:
+        """What somebody does next and where: what stands is what is decided on more often."""
+        held = [name for name, one in self.scopes.items() if one.holds]
+        blocked = [name for name, one in self.scopes.items() if one.decided == "block"]
+        act = choose.choice(
+            [
+                *("hold", "hold", "block", "unblock", "allow"),
+                *["release"] * 3 * len(held),
+                *["unblock", "hold"] * 2 * len(blocked),
+            ]
+        )
+        under = GATEWAYS if ALL in blocked else ()
+        often = {"release": held, "unblock": blocked, "hold": under}.get(act, ())
+        return act, choose.choice([*SCOPES, *[one for one in often for _ in range(3)]])
 
     def decide(self, who: str, act: str, scope: str) -> str:
         """Restrict or relax; where the answer is asked, a request has to wait."""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from approvals.models import Effect
 from approvals.perform import Refused, perform
 from audit.actor import Target
+from enforcement import enforced
 from enforcement.holding import holder_of, is_hold
 from enforcement.instances import Fleet, Instance
 from enforcement.models import Asset, Scan
-from tests.sequences.stopped import GATEWAYS, RELAXING, SCOPES, Stopped
+from tests.sequences.stopped import GATEWAYS, Stopped
 
 if TYPE_CHECKING:
     from tests.sequences.world import World
@@ -37,12 +38,7 @@ class Stopping:
         """An operator, or an admin who may not, restricts or relaxes."""
         choose = self.world.choose
         who = choose.choice([*OPERATORS * 6, "first"])
-        held = [name for name, one in self.model.scopes.items() if one.holds]
-        decided = [name for name, one in self.model.scopes.items() if one.decided == "block"]
-        acts = ["hold", "hold", "block", *["release"] * len(held), *RELAXING[1:]]
-        acts += ["unblock"] * 2 * len(decided)
-        act = choose.choice(acts)
-        scope = choose.choice([*SCOPES, *(held if act == "release" else decided) * 2])
+        act, scope = self.model.likely(choose)
         expected = self.model.decide(who, act, scope)
         key, found = self._performs(who, act, scope)
         self.world.told.append(f"{who} {act} {scope or 'all'}: {found}")
@@ -71,6 +67,8 @@ class Stopping:
         for gateway in GATEWAYS:
             stopped, expected = self._is_stopped(gateway), self.model.is_stopped(gateway)
             assert stopped == expected, f"{gateway} stopped: {stopped}"
+            wanted = enforced.wanted_at(rows, gateway)
+            assert (wanted in {"hold", "block"}) == expected, f"wanted at {gateway}: {wanted}"
 
     def _is_stopped(self, gateway: str) -> bool:
         """As a gateway that carries out every step ends: by what stands on its list."""

@@ -42,7 +42,7 @@ from tests.sequences.world import World, people
 
 NUMBER = int(os.environ.get("SEQUENCES", "40"))
 SEED = int(os.environ.get("SEQUENCES_SEED", "1"))
-STEPS = 30
+STEPS = 35
 TOGETHER = 20
 """So many share a transaction: in SQLite each savepoint rolled back makes the next one slower."""
 ALL = 500
