@@ -1,5 +1,7 @@
 """Events that strangers cause: at most MOST a minute for all of them together.
 
+Beyond these are only failures at break-glass accounts, each of which its account counts and bounds.
+
 Whoever proves no identity could otherwise fill an append-only log. The last event of a full minute
 is `access.refused` with the code `many`; what is left out is counted, and the next event that is
 recorded has the number as `left_out`.
@@ -37,36 +39,40 @@ def record_stranger(
     outcome: str = "failure",
     severity: str = "",
     target: Target | None = None,
+    always: bool | None = None,
 ) -> bool:
     """Record an event of somebody who proved no identity; False when it was only counted.
 
-    `private` is for what `audit.record.record` says; the other arguments too.
+    `private` is for what `audit.record.record` says; the other arguments too. `always` is for what
+    its caller bounds elsewhere: True records it beyond the share too. False does not, and costs as
+    much as if it did, so that the time that it takes does not say which of both it was.
     """
     now = clock.now()
-    if _are_all_taken(now):  # a look, so that a crowd waits for no lock
+    full = _are_all_taken(now)  # a look, so that a crowd waits for no lock
+    if full and always is None:
         leave_out()
         return False
     with transaction.atomic():
-        if _take(now, range(MOST - 1)):
-            data = {**data, **_left_out()}
-            record(
-                actor,
-                action,
-                outcome=outcome,
-                severity=severity,
-                target=target,
-                data=data,
-                private=private,
-            )
-            return True
-        if _take(now, range(MOST - 1, MOST)):
+        recorded = (not full and _take(now, range(MOST - 1))) or bool(always)
+        if not recorded and not full and _take(now, range(MOST - 1, MOST)):
             within = int(WITHIN.total_seconds())
             data = {"code": MANY, "status": 429, "at_least": 1, "within_s": within, **_left_out()}
             record(actor, "access.refused", outcome="denied", data=data, private=private)
-            leave_out()
-            return False
-    leave_out()
-    return False
+        elif recorded or always is not None:
+            with transaction.atomic():
+                record(
+                    actor,
+                    action,
+                    outcome=outcome,
+                    severity=severity,
+                    target=target,
+                    data={**data, **(_left_out() if recorded else {})},
+                    private=private,
+                )
+                transaction.set_rollback(not recorded)
+    if not recorded:
+        leave_out()
+    return recorded
 
 
 def leave_out() -> None:

@@ -511,7 +511,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "portal.identity.backend": ("User", "the account of a person who signed in"),
     "portal.identity.breakglass.accounts": ("BreakGlassAccount BreakGlassTries", "who may use it"),
     "portal.identity.breakglass.sessions": ("SignedInSession User instance", "a session"),
-    "portal.identity.breakglass.trying": ("BreakGlassTries instance", "attempts"),
+    "portal.identity.breakglass.trying": ("BreakGlassAccount BreakGlassTries instance", "attempts"),
     "portal.identity.erasing": (
         "CommandLineSignIn Session User",
         "drops an erased person's account",

@@ -33,12 +33,14 @@ _WINDOW = 1
 class Tried:
     """`account` when it succeeded; `code` says what was wrong, `factor` what was shown.
 
+    `counted`: it failed and counts against its account, which bounds how often that happens.
     `too_many` says that there were more than a minute's failures before it.
     """
 
     code: str
     account: BreakGlassAccount | None = None
     factor: str = ""
+    counted: bool = False
     too_many: bool = False
 
 
@@ -46,7 +48,7 @@ def attempt(ip: str, name: str, secret: str, code: str) -> Tried:
     """Check a try from an address against the account, and count it where it fails.
 
     Tries at once are judged one after the other, so that each failure counts and each code opens
-    once. An unknown name costs the same write as a wrong secret.
+    once. An unknown name and a locked account cost the same statements as a wrong secret.
     """
     with transaction.atomic():
         tried = _judged(name, secret, code) if name and secret and code else Tried("incomplete")
@@ -58,34 +60,38 @@ def attempt(ip: str, name: str, secret: str, code: str) -> Tried:
 
 
 def _judged(name: str, secret: str, code: str) -> Tried:
-    account = BreakGlassAccount.objects.select_for_update().filter(name=name).first()
-    if account is None:
-        return Tried("unknown_account")
+    found = BreakGlassAccount.objects.select_for_update().filter(name=name).first()
+    account = found or BreakGlassAccount(name=name)  # what is not there is compared as well
     now = clock.now()
+    tried = _checked(account, accounts.knows_secret(account, secret), code, now)
+    if found is None:
+        tried = Tried("unknown_account")
+    elif tried.account is not None:
+        account.failures, account.locked_until = 0, None
+    elif tried.counted:
+        account.failures += 1
+        if account.failures % LOCK_AFTER == 0:
+            account.locked_until = now + LOCK_FOR
+    # Written by its name, so that a name of nobody costs this statement too.
+    BreakGlassAccount.objects.filter(name=name).update(
+        failures=account.failures, locked_until=account.locked_until
+    )
+    return tried
+
+
+def _checked(account: BreakGlassAccount, knows_secret: bool, code: str, now: datetime) -> Tried:
     if _locked(account, now):
         return Tried("locked")
-    if not accounts.knows_secret(account, secret):
-        return _failed(account, "wrong_secret", now)
+    if not knows_secret:
+        return Tried("wrong_secret", counted=True)
     wrong, factor = _second_factor(account, code, now)
-    if wrong:
-        return _failed(account, wrong, now)
-    account.failures, account.locked_until = 0, None
-    account.save(update_fields=["failures", "locked_until"])
-    return Tried("", account, factor)
+    return Tried(wrong, counted=True) if wrong else Tried("", account, factor)
 
 
 def _locked(account: BreakGlassAccount, now: datetime) -> bool:
     if account.failures >= LOCK_FOR_GOOD_AFTER:
         return True
     return account.locked_until is not None and now < account.locked_until
-
-
-def _failed(account: BreakGlassAccount, code: str, now: datetime) -> Tried:
-    account.failures += 1
-    if account.failures % LOCK_AFTER == 0:
-        account.locked_until = now + LOCK_FOR
-    account.save(update_fields=["failures", "locked_until"])
-    return Tried(code)
 
 
 def _second_factor(account: BreakGlassAccount, given: str, now: datetime) -> tuple[str, str]:

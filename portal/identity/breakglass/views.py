@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.decorators import login_not_required
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -48,9 +49,11 @@ def break_glass(request: HttpRequest) -> HttpResponse:
     form = Door(request.POST)
     given = form.cleaned_data if form.is_valid() else {}
     name, secret, code = (str(given.get(field, "")) for field in ("name", "secret", "code"))
-    tried = trying.attempt(request.META.get("REMOTE_ADDR", ""), name, secret, code)
+    with transaction.atomic():  # what counts against an account is recorded, or does not count
+        tried = trying.attempt(request.META.get("REMOTE_ADDR", ""), name, secret, code)
+        if tried.account is None:
+            _record_failure(request, name, tried)
     if tried.account is None:
-        _record_failure(request, name, tried.code)
         if not tried.too_many:
             return _page(request, error=_NOT_ACCEPTED, name=name, status=403)
         answer = _page(request, error=_TOO_OFTEN, name=name, status=429)
@@ -72,12 +75,13 @@ def _page(
     return render(request, "breakglass/sign_in.html", context, status=status)
 
 
-def _record_failure(request: HttpRequest, name: str, code: str) -> None:
+def _record_failure(request: HttpRequest, name: str, tried: trying.Tried) -> None:
     record_stranger(
         Actor(iss="", sub="", via="web", request=request_id(request)),
         "breakglass.used",
         outcome="failure",
         target=Target(accounts.KIND, display.visible(name)[:60] or "not named"),
-        data={"code": code},
+        data={"code": tried.code},
         private={"ip": request.META.get("REMOTE_ADDR", "")},
+        always=tried.counted,
     )
