@@ -217,11 +217,8 @@ def checked(verb: Verb, params: Mapping[str, Any]) -> dict[str, Any]:
 def _sentence(request: _Request) -> str:
     """What is asked, as page, phone and command line say it: safe to read, with a warning where
     the name could pass for another. The intent holds the exact name."""
-    name = request.target.name
     words = request.verb.sentence(request.target, request.params)
-    if len(name) > display.LONGEST:
-        words = words.replace(name, display.short(name))
-    warning = display.warning(name)
+    warning = display.warning(request.target.name)
     return display.visible(words) + (f" ⚠ The name {warning}" if warning else "")
 
 
@@ -259,7 +256,7 @@ def _commit(
     request: _Request, operation: str, before_commit: Callable[[Performed], None]
 ) -> Performed:
     prepared = request.verb.prepare(request.actor, request.target, request.params)
-    sentence = display.short(_sentence(request), LONGEST_SENTENCE)  # nobody approves it
+    sentence = display.shortened(_sentence(request), LONGEST_SENTENCE)  # nobody approves it
     with transaction.atomic(durable=True):
         _lock(request)
         now = _judged_again(request)

@@ -132,7 +132,7 @@ def _says(verb: str) -> Any:
     def sentence(target: Target, params: Mapping[str, Any]) -> str:
         account = account_of(target)
         more = " and end all their sessions" if params.get("end_sessions") else ""
-        return f"{verb} {names.owner_name(account)}'s {names.in_words(account)}{more}"
+        return f"{verb} {names.to_approve(account)}{more}"
 
     return sentence
 
@@ -183,7 +183,7 @@ def is_revoked_for(actor: Actor, account: ConnectedAccount) -> bool:
 def _revoked_since(account: ConnectedAccount) -> str:
     by = names.person_name(account.iss, account.state_by)
     since = f" since {account.state_since:%d %b %Y, %H:%M} UTC" if account.state_since else ""
-    who = f"{names.owner_name(account)}'s {names.in_words(account)}"
+    who = names.to_approve(account)
     if account.state == State.GONE:
         return f"Auth0 no longer holds {who}{since}."
     return f"{who} is already revoked{f' by {by}' if by else ''}{since}."

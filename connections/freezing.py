@@ -71,10 +71,10 @@ def everything_is() -> bool:
 def title(kind: str, name: str) -> str:
     """`agent claw`, `Mia Member`, `GitHub` or `everything`, as people read it."""
     if kind == FrozenKind.SERVICE:
-        return "everything" if name == EVERYTHING else scopes.title(name)
+        return "everything" if name == EVERYTHING else display.short(scopes.title(name))
     if kind == FrozenKind.PERSON:
         person = _person(name)
-        return (person.name or person.email or person.sub) if person else name
+        return display.short(str(person) if person else name)
     return f"agent {display.short(name)}"
 
 
@@ -84,7 +84,7 @@ def titles(freezes: Iterable[Freeze]) -> dict[tuple[str, str], str]:
     subs = [name for kind, name in listed if kind == FrozenKind.PERSON]
     people = {one.sub: str(one) for one in Person.objects.filter(sub__in=subs)}
     return {
-        (kind, name): people.get(name, name) if kind == FrozenKind.PERSON else title(kind, name)
+        (kind, name): display.short(people[name]) if name in people else title(kind, name)
         for kind, name in listed
     }
 

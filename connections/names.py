@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from approvals import people
 from approvals.models import Person
 from audit.actor import Actor, Subject
 from audit.clock import rfc3339
+from audit.ledger import display
 from connections import scopes
 from connections.models import ConnectedAccount
+
+_LONGEST_TITLE: Final = 60
 
 
 def owner(account: ConnectedAccount) -> Subject:
@@ -26,6 +31,13 @@ def whose(account: ConnectedAccount, viewer: Actor) -> str:
     """Such as `your GitHub account octo-dev` or `Mia Member’s GitHub account octo-dev`."""
     own = (account.iss, account.sub) == (viewer.iss, viewer.sub)
     return f"{'your' if own else f'{owner_name(account)}’s'} {in_words(account)}"
+
+
+def to_approve(account: ConnectedAccount, longest: int = display.LONGEST) -> str:
+    """Such as `Mia Member's GitHub account octo-dev`, each name in at most `longest` characters."""
+    title = display.short(scopes.title(account.connection), _LONGEST_TITLE)
+    whose = f"{display.short(owner_name(account), longest)}'s {title} account"
+    return f"{whose} {display.short(account.named, longest)}" if account.named else whose
 
 
 def person_name(iss: str, sub: str) -> str:

@@ -131,7 +131,7 @@ def _steps(account: ConnectedAccount, ctx: CommitContext, *, end: bool) -> tuple
     delete = EffectSpec(
         deletion.DELETE,
         payload,
-        label=f"Delete {whose}'s {names.in_words(account)} at Auth0"[:200],
+        label=f"Delete {names.to_approve(account, 55)} at Auth0",
     )
     if not end:
         return (delete,)
@@ -196,7 +196,8 @@ def _says(verb: str) -> Any:
         services = sorted({scopes.title(account.connection) for account in rows})
         more = " and end all their sessions" if params.get("end_sessions") else ""
         accounts = f"{len(rows)} account{'s' if len(rows) != 1 else ''}"
-        whose = f"{len(people)} people" if len(people) != 1 else names.owner_name(rows[0])
+        owner = display.short(names.owner_name(rows[0])) if len(people) == 1 else ""
+        whose = owner or f"{len(people)} people"
         return f"{verb} {accounts} ({_short_list(services)}) of {whose}{more}"
 
     return sentence

@@ -13,6 +13,7 @@ from approvals.models import Effect
 from approvals.perform import Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Stance, Verb
 from audit.actor import Actor, Target
+from audit.ledger import display
 from audit.ledger.vocabulary import gravest
 from enforcement import instances, needless, restrictions, severity, stamping, standing, unsettled
 from enforcement.holding import hold_reason, holder_of
@@ -43,7 +44,7 @@ def needs(target: Target) -> list[str]:
 
 def _reads(words: str) -> Callable[[Target, Mapping[str, Any]], str]:
     def sentence(target: Target, params: Mapping[str, Any]) -> str:
-        thing = called(target.kind, target.name)
+        thing = called(target.kind, display.short(target.name))
         return f"{words.format(thing=thing)} {where(target.instance)}"
 
     return sentence

@@ -91,7 +91,7 @@ def _sentence(word: str) -> Any:
     def sentence(target: Target, params: Mapping[str, Any]) -> str:
         finding = find_finding(target.name, target.instance)
         if finding is None:
-            return f"{word} finding {target.name}"
+            return f"{word} finding {display.short(target.name)}"
         about = called(finding.kind, display.short(finding.name))
         return f"{word} “{display.short(finding.title, 200)}” in {about} on {finding.instance}"
 

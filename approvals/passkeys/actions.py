@@ -21,6 +21,7 @@ from approvals.passkeys import enrolment, keys, party
 from approvals.perform import Refused
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.actor import Actor, Target
+from audit.ledger import display
 
 OWN = "passkey"
 APPROVER = "approver_key"
@@ -171,16 +172,19 @@ def _severity(target: Target, _params: Mapping[str, Any]) -> str:
 def _enrol_sentence(target: Target, params: Mapping[str, Any]) -> str:
     key = keys.find(target.name)
     if target.kind == APPROVER and key is not None:
-        named = f"{key.person}'s passkey “{key.name}” ({party.short(key.handle)})"
-        return f"Let {named} approve what others ask for"
-    return f"Enrol the passkey “{params.get('name') or 'Passkey'}”"
+        return f"Let {_named(key)} approve what others ask for"
+    return f"Enrol the passkey “{display.short(params.get('name') or 'Passkey')}”"
 
 
 def _revoke_sentence(target: Target, _params: Mapping[str, Any]) -> str:
     key = keys.find(target.name)
     if key is None:
         return "Revoke a passkey"
-    return f"Revoke {key.person}'s passkey “{key.name}” ({party.short(key.handle)})"
+    return f"Revoke {_named(key)}"
+
+
+def _named(key: Passkey) -> str:
+    return f"{display.short(str(key.person))}'s passkey “{key.name}” ({party.short(key.handle)})"
 
 
 registry.register(

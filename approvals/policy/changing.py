@@ -25,6 +25,7 @@ from approvals.policy.document import BadDocument, Document, read
 from approvals.policy.matching import Situation
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.actor import Target
+from audit.ledger import display
 
 VERB: Final = "policy.change"
 TARGET: Final = Target("policy", "approvals")
@@ -125,7 +126,7 @@ def _sentence(_target: Target, params: Mapping[str, Any]) -> str:
     more = f", and {len(found) - 1} more" if len(found) > 1 else ""
     # Groups and the order on call name people by subject; the page shows them by name.
     whole = first.sentence if first.about.startswith("rule ") else f"{first.kind} {first.about}"
-    said = shorten(whole.rstrip("."), _SAID_MAX, placeholder=" …")
+    said = shorten(display.visible(whole.rstrip(".")), _SAID_MAX, placeholder=" …")
     return f"Change the approval policy to version {made.number}: {said}{more}"
 
 

@@ -8,10 +8,32 @@ matter for ASCII names; no dependency, for the table of UTS 39 is large and most
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from itertools import groupby
 from typing import Final
 
 LONGEST: Final = 120
 """Characters of a name that are shown in a sentence or a heading."""
+
+_ROOM: Final = 30
+"""Characters for the words between the ends of what is shortened."""
+_RUN: Final = 3
+"""From so many on, the same hidden character is written once with its number."""
+_WRITTEN_OUT: Final = frozenset({" ", "⟨", "⟩", *map(chr, range(0x2400, 0x2440))})
+"""What marks written-out characters is written out in a name, or it could pass for one."""
+_IGNORED: Final = (
+    range(0x034F, 0x0350),
+    range(0x115F, 0x1161),
+    range(0x17B4, 0x17B6),
+    range(0x180B, 0x1810),
+    range(0x2800, 0x2801),
+    range(0x3164, 0x3165),
+    range(0xFE00, 0xFE10),
+    range(0xFFA0, 0xFFA1),
+    range(0xE0100, 0xE01F0),
+)
+"""Letters and marks without a glyph (Default_Ignorable_Code_Point, and the empty Braille one)."""
 
 _LOOKALIKES: Final = dict(
     zip(
@@ -33,17 +55,92 @@ _SCRIPTS: Final = (
 
 
 def visible(text: str) -> str:
-    """The text with every character that has no glyph written out: ␀, ␛, ⟨U+202E⟩.
+    """The text with every character that has no glyph written out: ␀, ␛, ⟨U+202E⟩, and a run of
+    the same one with its length: ⟨U+200B×65⟩.
 
-    Line breaks and tabs are among them: a name is one line.
+    Line breaks and tabs are among them: a name is one line. What is written out already stays.
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(map(_shown, text))
+    return "".join(shown for shown, _ in _units(text, frozenset()))
 
 
-def _shown(char: str) -> str:
+def short(name: str, longest: int = LONGEST) -> str:
+    """A name in at most `longest` characters: no other name is shown alike.
+
+    What has no glyph is written out, as is what could pass for that: brackets and pictures of
+    controls, and spaces at an end or next to each other. A long name is shown by both ends, the
+    number of characters between them and, from `LONGEST` on, the first half of its SHA-256 (below,
+    two that differ only in the middle are shown alike).
+    """
+    plain = name.isascii() and name.isprintable() and "  " not in name and name == name.strip()
+    if plain and len(name) <= longest:
+        return name
+    units = list(_units(name, _WRITTEN_OUT))
+    if sum(len(shown) for shown, _ in units) <= longest:
+        return "".join(shown for shown, _ in units)
+    digest = f", SHA-256 {_digest(name)}" if longest >= LONGEST else ""
+    half = (longest - _ROOM - len(digest)) // 2
+    start, end = _fitting(units, half), _fitting(units[::-1], half)[::-1]
+    left_out = len(name) - sum(count for _, count in (*start, *end))
+    between = f" … ⟨{left_out:,} characters{digest}⟩ … "
+    return between.join("".join(shown for shown, _ in some) for some in (start, end))
+
+
+def shortened(sentence: str, longest: int) -> str:
+    """A sentence, `visible`, with the middle of a long one left out and said so."""
+    text = visible(sentence)
+    if len(text) <= longest:
+        return text
+    half = (longest - _ROOM) // 2
+    return f"{text[:half]} … {len(text) - 2 * half:,} characters … {text[-half:]}"
+
+
+type _Unit = tuple[str, int]
+"""What is shown, and of how many characters."""
+
+
+def _units(text: str, also: frozenset[str]) -> Iterator[_Unit]:
+    """The text in parts that are shown whole or not at all: a character, or a run of a hidden one.
+
+    `also` are characters that are written out although they have a glyph.
+    """
+    last = len(text)
+    at = 0
+    for char, same in groupby(text):
+        count = len(list(same))
+        at += count
+        written = _written_out(char, also)
+        if char == " " and " " in also and (count > 1 or at in (count, last)):
+            written = "⟨U+0020⟩"
+        if not written:
+            yield from ((char, 1) for _ in range(count))
+        elif count < _RUN:
+            yield from ((written, 1) for _ in range(count))
+        else:
+            yield f"⟨U+{ord(char):04X}×{count}⟩", count
+
+
+def _fitting(units: Iterable[_Unit], room: int) -> list[_Unit]:
+    """As many of the first units as fit into so many characters."""
+    kept: list[_Unit] = []
+    for shown, count in units:
+        room -= len(shown)
+        if room < 0:
+            break
+        kept.append((shown, count))
+    return kept
+
+
+def _digest(name: str) -> str:
+    return sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _written_out(char: str, also: frozenset[str]) -> str:
+    """How a character without a glyph is shown; empty for one that has a glyph."""
     code = ord(char)
+    if char in also and char != " ":
+        return f"⟨U+{code:04X}⟩"
     if code < 0x20:
         return chr(0x2400 + code)
     if code == 0x7F:
@@ -51,18 +148,9 @@ def _shown(char: str) -> str:
     # Cf holds the bidirectional and zero-width controls; Zl and Zp break lines.
     if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"}:
         return f"⟨U+{code:04X}⟩"
-    if char != " " and char.isspace():
+    if (char != " " and char.isspace()) or any(code in some for some in _IGNORED):
         return f"⟨U+{code:04X}⟩"
-    return char
-
-
-def short(text: str, longest: int = LONGEST) -> str:
-    """`visible`, with the middle of a long text left out and said so."""
-    if len(text) > longest:
-        half = (longest - 30) // 2
-        left_out = len(text) - 2 * half
-        text = f"{text[:half]} … {left_out:,} characters … {text[-half:]}"
-    return visible(text)
+    return ""
 
 
 def warning(name: str) -> str:

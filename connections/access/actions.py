@@ -23,6 +23,7 @@ from approvals.registry import (
     Verb,
 )
 from audit.actor import Actor, Target
+from audit.ledger.display import short
 from auth0_client.errors import Auth0Error, Forbidden, RateLimited
 from auth0_client.management import Management
 from connections.access import reading
@@ -72,7 +73,7 @@ def _sentence(target: Target, _params: Mapping[str, Any]) -> str:
     row = find(target)
     person = people.find(row.iss, row.sub)
     who = (person.name or person.email if person else "") or row.sub
-    return f"Revoke {who}'s {row.get_kind_display()} of {row.application}"
+    return f"Revoke {short(who)}'s {row.get_kind_display()} of {short(row.application)}"
 
 
 def _already_ended(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -25,6 +25,9 @@ from connections.caller_rules import Component
 from connections.escalation import allowances, asking, rules
 from connections.escalation.rules import Rules
 from connections.models import NOT_HELD, Allowance, ConnectedAccount, Escalation, ScopeRule, State
+
+_LONGEST_NAME: Final = 60
+"""Characters of the owner's and the account's name, beside the permissions."""
 
 _SECURITY = frozenset({"operator", "admin"})
 _ACCOUNT = frozenset({"connection"})
@@ -127,7 +130,7 @@ def _sentence(target: Target, params: Mapping[str, Any]) -> str:
     """What is wanted of the account; by name alone where the words take too much room."""
     account = _account(target)
     component = display.short(str(params["component"]).partition(":")[2])
-    whose = f"{names.owner_name(account)}'s {names.in_words(account)}"
+    whose = names.to_approve(account, _LONGEST_NAME)
     begin = f"Let {component} for {duration(params['for_s'])} on {whose}"
     said = [
         fitting.permissions(account.connection, params["scopes"], words=words, separator="; ")
@@ -219,7 +222,7 @@ def _rules_sentence(target: Target, params: Mapping[str, Any]) -> str:
     excess = "refuse" if params["excess"] == "refuse" else "flag"
     nameless = "give" if params["anonymous"] else "refuse"
     return (
-        f"For {scopes.title(target.name)}: {excess} tokens with undeclared scopes, {nameless} "
+        f"For {fitting.title(target.name)}: {excess} tokens with undeclared scopes, {nameless} "
         f"tokens to callers without manifest, let approved escalations last "
         f"{duration(params['allow_for_s'])}"
     )
@@ -259,8 +262,7 @@ registry.register(
         params=WithdrawParams,
         owns=_owns,
         sentence=lambda target, _p: (
-            f"Withdraw what was allowed on {names.owner_name(_account(target))}'s "
-            f"{names.in_words(_account(target))}"
+            f"Withdraw what was allowed on {names.to_approve(_account(target))}"
         ),
     )
 )

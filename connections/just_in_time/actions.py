@@ -25,6 +25,7 @@ from connections import (
     restrictions,
     scopes,
 )
+from connections import fitting_sentences as fitting
 from connections.just_in_time import quiet
 from connections.just_in_time.hours import BadHours
 from connections.just_in_time.setting import LONGEST_IDLE_H, OWNER, Setting, tightens
@@ -146,7 +147,7 @@ def _set(ctx: CommitContext, old: Setting, new: Setting) -> Committed:
 
 
 def _sentence(target: Target, params: Mapping[str, Any]) -> str:
-    return f"Set: {wanted(params).in_words(scopes.title(target.name))}"
+    return f"Set: {wanted(params).in_words(fitting.title(target.name))}"
 
 
 def _in_force(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -264,8 +265,7 @@ registry.register(
         look=_sleeps,
         severity=lambda _t, _p: "HIGH",
         sentence=lambda target, _p: (
-            f"Wake {names.owner_name(actions.account_of(target))}'s "
-            f"{names.in_words(actions.account_of(target))} for agents"
+            f"Wake {names.to_approve(actions.account_of(target))} for agents"
         ),
         if_approved="Agents get its tokens again; the caller tries once more.",
         if_denied="It sleeps on.",

@@ -277,7 +277,7 @@ def _decided(ctx: CommitContext, event: UUID) -> None:
 def _about(target: Target, params: Mapping[str, Any]) -> str:
     item = _found(target)
     account = lookup.by_id(str(item.account))
-    what = f"{names.owner_name(account)}'s {names.in_words(account)}" if account else "an account"
+    what = names.to_approve(account) if account else "an account"
     return f"Decide to {params.get('choice', 'keep')} {what}"
 
 
