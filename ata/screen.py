@@ -87,13 +87,15 @@ class Screen:
     def error(self, error: AtaError, *, stream: TextIO | None = None) -> None:
         """Say what went wrong, its code, and what to do; JSON goes to `stream` where it is named,
         else to standard output."""
+        _write((stream or sys.stdout) if self.json_output else sys.stderr, self.error_text(error))
+
+    def error_text(self, error: AtaError) -> str:
+        """What `error` writes, without the last line feed."""
         if self.json_output:
-            _write(stream or sys.stdout, _json(error.as_dict()))
-            return
+            return _json(error.as_dict())
         mark = paint("✗", "red", stream=sys.stderr)
-        _write(sys.stderr, f"{mark} {safe(error.message)} ({safe(error.code)})")
-        if error.fix:
-            _write(sys.stderr, f"  {safe(error.fix)}")
+        said = f"{mark} {safe(error.message)} ({safe(error.code)})"
+        return f"{said}\n  {safe(error.fix)}" if error.fix else said
 
 
 def paint(text: str, style: str, *, stream: TextIO | None = None) -> str:

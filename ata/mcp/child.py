@@ -13,6 +13,7 @@ from typing import IO
 
 from ata.errors import AtaError
 from ata.mcp.credentials import Credentials
+from ata.mcp.outbox import ROOM, Outbox, Room
 from ata.mcp.redaction import Redactor
 
 STOP_STEP_S = 3.0
@@ -28,6 +29,9 @@ class Child:
         command: the program and its arguments.
         credentials: what its environment gets on top of ours.
         redactor: cleans what it writes to standard error.
+        input: counts what waits until the server reads it.
+        output: counts what the server wrote; while it is full, no more is read. Who gets a line
+            gives its room back.
         on_line: called from a thread with the child and each line of its output.
         on_exit: called from a thread once it has ended and its output is read.
 
@@ -41,6 +45,8 @@ class Child:
         credentials: Credentials,
         redactor: Redactor,
         *,
+        input: Room,
+        output: Room,
         on_line: Callable[[Child, bytes], None],
         on_exit: Callable[[Child], None],
     ) -> None:
@@ -61,20 +67,19 @@ class Child:
                 fix="Check the command after `--`.",
             ) from error
         self._on_line, self._on_exit, self._redactor = on_line, on_exit, redactor
-        output = self._thread(self._pump_output)
-        errors = self._thread(self._pump_errors)
-        self._thread(self._watch, output, errors)
+        stdin = _pipe(self._process.stdin)
+        self._input = Outbox(stdin.fileno(), input, on_end=stdin.close)
+        self._output = output
+        pumps = self._thread(self._pump_output), self._thread(self._pump_errors)
+        self._thread(self._watch, *pumps)
 
     def send(self, raw: bytes) -> None:
-        """Write one line to the server; a server that has ended takes none."""
-        with contextlib.suppress(OSError, ValueError):
-            _pipe(self._process.stdin).write(raw)
-            _pipe(self._process.stdin).flush()
+        """Write one line to the server as soon as it reads; one that has ended takes none."""
+        self._input.add(raw)
 
     def close_input(self) -> None:
-        """Tell the server that nothing more will come."""
-        with contextlib.suppress(OSError, ValueError):
-            _pipe(self._process.stdin).close()
+        """Tell the server that nothing more will come after what was sent."""
+        self._input.finish()
 
     def signal(self, number: int) -> None:
         """Pass a signal on to the server and everything it started."""
@@ -83,8 +88,11 @@ class Child:
                 os.killpg(self._process.pid, number)
 
     def stop(self) -> None:
-        """End the server: close its input, then SIGTERM, then SIGKILL."""
-        self.close_input()
+        """End the server: close its input, then SIGTERM, then SIGKILL.
+
+        What it did not read yet is dropped, and no pipe is waited for.
+        """
+        self._input.drop()
         for number in (signal.SIGTERM, signal.SIGKILL):
             try:
                 self._process.wait(STOP_STEP_S)
@@ -105,6 +113,8 @@ class Child:
 
     def _pump_output(self) -> None:
         for line in _pipe(self._process.stdout):
+            self._output.wait()
+            self._output.take(line)
             self._on_line(self, line)
 
     def _pump_errors(self) -> None:
@@ -117,6 +127,8 @@ class Child:
         # What it started may hold the pipes open for ever; what it wrote itself is here by now.
         for pump in pumps:
             pump.join(_LAST_OUTPUT_S)
+            while pump.is_alive() and self._output.used >= ROOM:
+                pump.join(_LAST_OUTPUT_S)
         self._on_exit(self)
 
 

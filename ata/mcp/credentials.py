@@ -17,7 +17,10 @@ CHANGED = "manifest_changed"
 UNPROMPTED = "interaction_required"
 """The code where people would have to be asked, and were not."""
 ASK_AGAIN_S = 5.0
-"""After so long the broker is asked again before more is passed on."""
+"""After so long the broker is asked again while anything is said."""
+UNKNOWN_LIFE_S = 3600.0
+"""How long a token is taken to be good of which the broker gave no time."""
+_LONGEST_LIFE_S = 10**9
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 # Variables that change which code a process runs, whom it trusts or where it connects to.
 _DANGEROUS = re.compile(
@@ -63,9 +66,14 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Environment variables for one server process; values never show in `repr`."""
+    """Environment variables for one server process; values never show in `repr`.
+
+    Attributes:
+        expires_in: seconds until the first of the tokens expires.
+    """
 
     environment: Mapping[str, str] = field(repr=False)
+    expires_in: float = field(default=UNKNOWN_LIFE_S, compare=False)
 
     def for_child(self) -> dict[str, str]:
         """The whole environment of the child process."""
@@ -143,14 +151,15 @@ class Broker:
         """
         chosen = _chosen(manifest, self._accounts)
         self._check_beyond(manifest)
-        given = Credentials(
-            {
-                need.variable: self._exchange(need, chosen.get(need.connection, ""), prompt)
-                for need in manifest.needs
-            }
-        )
+        given = {
+            need.variable: self._exchange(need, chosen.get(need.connection, ""), prompt)
+            for need in manifest.needs
+        }
         self._pin = manifest.pin
-        return given
+        return Credentials(
+            {variable: token for variable, (token, _) in given.items()},
+            min((life for _, life in given.values()), default=UNKNOWN_LIFE_S),
+        )
 
     def _check_beyond(self, manifest: Manifest) -> None:
         """No scope that was asked for on the command line is left out without a word."""
@@ -174,7 +183,8 @@ class Broker:
                 "with that permission."
             )
 
-    def _exchange(self, need: Need, account: str, prompt: bool) -> str:
+    def _exchange(self, need: Need, account: str, prompt: bool) -> tuple[str, float]:
+        """A token, and in how many seconds it expires."""
         headers = {
             "ATA-Agent": self._agent,
             "ATA-Skill": f"mcp:{self._name}",
@@ -194,7 +204,10 @@ class Broker:
                 code="unexpected_answer",
                 fix="Check the portal's log.",
             )
-        return token
+        life = body.get("expires_in")
+        if not isinstance(life, int) or isinstance(life, bool):
+            return token, UNKNOWN_LIFE_S
+        return token, float(max(0, min(life, _LONGEST_LIFE_S)))
 
 
 def _chosen(manifest: Manifest, accounts: Sequence[str]) -> dict[str, str]:

@@ -1,8 +1,11 @@
 """`ata mcp run`: between an agent and its MCP server, with the credential on one side only.
 
 Before each request that may use the credential the broker is asked again, and every few seconds
-while anything is said, so that a block, a hold or a disconnect makes the very next one fail, and
-ends the server that still holds a credential. A line that cannot be read is refused, and what is
+while anything is said or waits in a pipe, so that a block, a hold or a disconnect makes the very
+next one fail, and ends the server that still holds a credential. A failure that may pass is tried
+again after 5 to 30 s; a server whose credential expired meanwhile is ended. Neither asking nor
+ending waits for somebody who does not read: other threads write, and while much waits to be
+written, no more is read. A line that cannot be read is refused, and what is
 forwarded is spelled here, so that a server reads no more in it than we did. When the token changed,
 the server is restarted with the new one after its open requests are answered, and the handshake
 is replayed; what a server keeps in memory between calls is lost then.
@@ -20,7 +23,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 
 from ata.errors import AtaError
 from ata.mcp import messages
@@ -28,12 +31,18 @@ from ata.mcp.agent_lines import MAX_LINE, AgentLine, Id, Reader
 from ata.mcp.child import Child
 from ata.mcp.credentials import ASK_AGAIN_S, CHANGED, UNPROMPTED, Broker, Credentials
 from ata.mcp.messages import Line
+from ata.mcp.outbox import ROOM, Outbox, Room
 from ata.mcp.redaction import Redactor
 from ata.screen import Screen
 
 DRAIN_S = 30.0
 """How long open requests may hold up a restart."""
 HANDSHAKE_S = 30.0
+LONGEST_PAUSE_S = 30.0
+"""At most so long after a question that failed the next is asked."""
+_FLUSH_S = 5.0
+_LONGEST_WAIT_S = 3600.0
+_ERRORS_AT_ONCE = 64 * 1024
 SAID_NO = frozenset(
     {
         "client_not_allowed",
@@ -77,11 +86,17 @@ class _ChildEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    child: Child
+    answer: Credentials | AtaError
+
+
+@dataclass(frozen=True, slots=True)
 class _Stop:
     code: int
 
 
-type _Event = _FromAgent | _AgentClosed | _FromChild | _ChildEnded | _Stop
+type _Event = _FromAgent | _AgentClosed | _FromChild | _ChildEnded | _Asked | _Stop
 
 
 class Supervisor:
@@ -92,8 +107,12 @@ class Supervisor:
         self._command = command
         self._redactor = Redactor()
         self._screen = screen
-        # Unbounded on purpose: with bounds, two full pipes could wait for each other.
-        self._events: SimpleQueue[_Event] = SimpleQueue()
+        self._events: SimpleQueue[_Event] = SimpleQueue()  # bounded by the rooms of its readers
+        self._agent_room, self._server_room, self._error_room = Room(), Room(), Room()
+        self._answers_out = Outbox(
+            sys.stdout.fileno(), self._agent_room, on_broken=lambda: self._events.put(_Stop(1))
+        )
+        self._errors_out = Outbox(sys.stderr.fileno(), self._error_room)
         self._backlog: deque[_Event] = deque()
         self._child: Child | None = None
         self._credentials: Credentials | None = None
@@ -101,7 +120,14 @@ class Supervisor:
         self._open: dict[Id, None] = {}
         self._deferred: deque[Line] = deque()
         self._drain_until = 0.0
+        self._broker_lock = Lock()
+        self._asking = False
         self._asked = 0.0
+        self._heard = False  # anything since then
+        self._failed: AtaError | None = None
+        self._pause = ASK_AGAIN_S
+        self._good_until = 0.0
+        self._last_asking: Thread | None = None
         self._agent_closed = False
         self._restarts = 0
 
@@ -122,47 +148,63 @@ class Supervisor:
         except AtaError as error:
             if error.code in {"command_failed", "usage"} or sys.stdin.isatty():
                 raise
-            self._screen.error(error, stream=sys.stderr)
+            self._report(error)
         pipes = (sys.stdin.fileno(), sys.stdout.fileno())
-        Thread(target=_read_agent, args=(*pipes, self._events), daemon=True).start()
+        Thread(target=self._read_agent, args=pipes, daemon=True).start()
         try:
             return self._loop()
-        except BrokenPipeError:
-            return 1
         finally:
             if self._child:
                 self._child.stop()
+            if self._last_asking:  # it may be storing a session that was refreshed
+                self._last_asking.join(_FLUSH_S)
+            self._answers_out.flush(_FLUSH_S)
+            self._errors_out.flush(_FLUSH_S)
 
     def _loop(self) -> int:
         while True:
             event = self._next_event()
             match event:
-                case _FromAgent(line):
-                    self._read(line)
-                case _FromChild(child, raw) if child is self._child:
-                    self._from_child(raw)
                 case _ChildEnded(child) if child is self._child:
                     return child.exit_code()
                 case _Stop(code):
                     return code
                 case _AgentClosed():
                     self._agent_closed = True
+                case _FromAgent(line):
+                    self._heard = True
+                    self._read(line)
+                    self._server_room.give_back(line.whole)
                 case _:
-                    pass
+                    self._hear(event)
             if self._deferred and (not self._open or time.monotonic() >= self._drain_until):
                 self._finish_draining()
+            self._ask_if_due()
             if self._agent_closed and not self._deferred:
                 if self._child is None:
                     return 1
                 self._child.close_input()
 
+    def _hear(self, event: _Event | None) -> None:
+        """Heed what the server wrote and what was asked about it; of one that was ended nothing."""
+        match event:
+            case _FromChild(child, raw):
+                if child is self._child:
+                    self._heard = True
+                    self._from_child(raw)
+                self._agent_room.give_back(raw)
+            case _Asked(child, answer):
+                self._asking = False
+                if child is self._child:
+                    self._take_answer(answer)
+
     def _next_event(self) -> _Event | None:
         if self._backlog:
             return self._backlog.popleft()
-        if not self._deferred:
-            return self._events.get()
+        until = min(self._ask_at(), self._drain_until if self._deferred else math.inf)
+        left = None if until == math.inf else max(0.0, until - time.monotonic())
         try:
-            return self._events.get(timeout=max(0.0, self._drain_until - time.monotonic()))
+            return self._events.get(timeout=left if left is None else min(left, _LONGEST_WAIT_S))
         except Empty:
             return None
 
@@ -185,7 +227,7 @@ class Supervisor:
         for request in (waiting and waiting.requests) or (None,):
             self._to_agent(messages.unreadable(request, code))
         if waiting is None and line.outline is not None:
-            self._screen.error(_too_long(), stream=sys.stderr)
+            self._report(_too_long())
             self._events.put(_Stop(1))
         elif waiting and self._child:
             for question in waiting.questions:
@@ -193,10 +235,8 @@ class Supervisor:
 
     def _from_agent(self, line: Line) -> None:
         if self._deferred and (line.requests or line.asks):
-            self._deferred.append(line)
+            self._defer(line)
             return
-        if not line.asks:
-            self._ask_again()
         if (line.asks or self._child is None) and not self._admit(line):
             return
         self._forward(line)
@@ -204,23 +244,69 @@ class Supervisor:
     def _ask(self, *, prompt: bool) -> Credentials:
         """Ask the broker; only for what the agent wants people are asked for approval."""
         try:
-            return self._broker.credentials(prompt=prompt)
-        finally:
-            self._asked = time.monotonic()
-
-    def _ask_again(self) -> None:
-        """Ask while a server holds a credential; a refusal that does not pass ends it."""
-        if self._child is None or time.monotonic() - self._asked < ASK_AGAIN_S:
-            return
-        try:
-            self._ask(prompt=False)
+            with self._broker_lock:
+                credentials = self._broker.credentials(prompt=prompt)
         except AtaError as error:
-            if error.code != UNPROMPTED:
-                self._screen.error(error, stream=sys.stderr)
-            self._heed(error)
-            # No more of these until the agent asks for something: each could wait for a portal
-            # that hangs.
-            self._asked = math.inf
+            self._note(error)
+            raise
+        self._note(credentials)
+        return credentials
+
+    def _note(self, answer: Credentials | AtaError) -> None:
+        """Decide by an answer when to ask next."""
+        self._asked, self._heard = time.monotonic(), False
+        if isinstance(answer, Credentials):
+            self._failed, self._pause = None, ASK_AGAIN_S
+            self._good_until = self._asked + answer.expires_in
+        else:
+            self._pause = min(2 * self._pause, LONGEST_PAUSE_S) if self._failed else ASK_AGAIN_S
+            self._failed = answer
+
+    def _ask_at(self) -> float:
+        """When to ask what no agent wants, on the monotonic clock; infinity for not at all."""
+        if self._child is None:
+            return math.inf
+        expiry = self._good_until if self._failed else math.inf
+        if self._asking:
+            return expiry
+        if self._failed:
+            return min(self._asked + self._pause, expiry)
+        if self._heard or self._agent_room.used or self._server_room.used:
+            return self._asked + ASK_AGAIN_S
+        return math.inf
+
+    def _ask_if_due(self) -> None:
+        """Ask while a server holds a credential; end it where that expired without an answer."""
+        now = time.monotonic()
+        if self._child is None or now < self._ask_at():
+            return
+        if self._failed and now >= self._good_until:
+            self._report(self._failed)
+            self._end_server(self._failed)
+        elif not self._asking:
+            self._asking = True
+            self._last_asking = Thread(target=self._ask_apart, args=(self._child,), daemon=True)
+            self._last_asking.start()
+
+    def _ask_apart(self, child: Child) -> None:
+        """Ask in a separate thread: a portal that hangs holds up nothing that is said."""
+        answer: Credentials | AtaError = _not_asked()
+        try:
+            with self._broker_lock:
+                answer = self._broker.credentials(prompt=False)
+        except AtaError as error:
+            answer = error
+        finally:
+            self._events.put(_Asked(child, answer))
+
+    def _take_answer(self, answer: Credentials | AtaError) -> None:
+        """Heed what was asked apart; a failure that stays the same is reported once."""
+        before = self._failed.code if self._failed else UNPROMPTED
+        self._note(answer)
+        if isinstance(answer, AtaError):
+            if answer.code not in {UNPROMPTED, before}:
+                self._report(answer)
+            self._heed(answer)
 
     def _admit(self, line: Line) -> bool:
         """Ask the broker; False when the line was answered or has to wait for a restart."""
@@ -230,7 +316,7 @@ class Supervisor:
                 self._start(credentials)
             elif self._child is None or credentials != self._credentials:
                 if self._open:
-                    self._deferred.append(line)
+                    self._defer(line)
                     self._drain_until = time.monotonic() + DRAIN_S
                     return False
                 self._restart(credentials)
@@ -258,7 +344,7 @@ class Supervisor:
         child.stop()
 
     def _refuse(self, line: Line, error: AtaError) -> None:
-        self._screen.error(error, stream=sys.stderr)
+        self._report(error)
         for request in line.requests:
             self._to_agent(messages.refusal(request, error))
 
@@ -271,9 +357,6 @@ class Supervisor:
         self._child.send(line.raw)
 
     def _from_child(self, raw: bytes) -> None:
-        self._ask_again()
-        if self._child is None:
-            return
         clean = self._redactor.clean(raw)
         answers = messages.answered_in(clean)
         if any(str(answer).startswith(_REPLAY_PREFIX) for answer in answers):
@@ -288,7 +371,13 @@ class Supervisor:
         self._open.clear()
         waiting, self._deferred = self._deferred, deque()
         for line in waiting:
+            self._server_room.give_back(line.raw)
             self._from_agent(line)
+
+    def _defer(self, line: Line) -> None:
+        """Keep a line until the server was restarted."""
+        self._server_room.take(line.raw)
+        self._deferred.append(line)
 
     def _start(self, credentials: Credentials) -> None:
         self._redactor.learn(credentials.environment.values())
@@ -296,6 +385,8 @@ class Supervisor:
             self._command,
             credentials,
             self._redactor,
+            input=self._server_room,
+            output=self._agent_room,
             on_line=lambda child, raw: self._events.put(_FromChild(child, raw)),
             on_exit=lambda child: self._events.put(_ChildEnded(child)),
         )
@@ -320,7 +411,8 @@ class Supervisor:
                 event = self._events.get(timeout=left)
             except Empty:
                 break
-            if self._answers(event, request):
+            if isinstance(event, _FromChild) and self._answers(event, request):
+                self._agent_room.give_back(event.raw)
                 return
             self._backlog.append(event)
             if isinstance(event, _ChildEnded) and event.child is self._child:
@@ -331,17 +423,16 @@ class Supervisor:
             fix="Call it again, or restart the server.",
         )
 
-    def _answers(self, event: _Event, request: Id) -> bool:
-        return (
-            isinstance(event, _FromChild)
-            and event.child is self._child
-            and request in messages.answered_in(event.raw)
-        )
+    def _answers(self, event: _FromChild, request: Id) -> bool:
+        return event.child is self._child and request in messages.answered_in(event.raw)
 
     def _to_agent(self, raw: bytes) -> None:
-        view = memoryview(raw)
-        while view:
-            view = view[os.write(sys.stdout.fileno(), view) :]
+        self._answers_out.add(raw)
+
+    def _report(self, error: AtaError) -> None:
+        """Write it to standard error; left out where nobody reads that."""
+        if self._error_room.used < _ERRORS_AT_ONCE:
+            self._errors_out.add(f"{self._screen.error_text(error)}\n".encode())
 
     def _on_signal(self, number: int, _frame: object) -> None:
         if self._child:
@@ -349,22 +440,38 @@ class Supervisor:
         else:
             self._events.put(_Stop(128 + number))
 
+    def _read_agent(self, descriptor: int, answers: int) -> None:
+        # Not through sys.stdin: its lock must be free when the interpreter ends.
+        gone = select.poll()
+        gone.register(answers, 0)  # errors are always told
+        reader = Reader()
+        while part := os.read(descriptor, 65_536):
+            for line in reader.add(part):
+                # The server may fill the agent's room; the rest is for answers of our own.
+                while not (
+                    self._server_room.wait(timeout_s=1) and self._agent_room.wait(2 * ROOM, 1)
+                ):
+                    if gone.poll(0):
+                        self._events.put(_Stop(1))
+                        return
+                self._take_line(line)
+        for line in reader.end():
+            self._take_line(line)
+        self._events.put(_AgentClosed())
+        # The server may take its time to answer what was asked; nobody waits for it once the agent
+        # has also closed the pipe that answers go into.
+        gone.poll()
+        self._events.put(_Stop(1))
 
-def _read_agent(descriptor: int, answers: int, events: SimpleQueue[_Event]) -> None:
-    # Not through sys.stdin: its lock must be free when the interpreter ends.
-    reader = Reader()
-    while part := os.read(descriptor, 65_536):
-        for line in reader.add(part):
-            events.put(_FromAgent(line))
-    for line in reader.end():
-        events.put(_FromAgent(line))
-    events.put(_AgentClosed())
-    # The server may take its time to answer what was asked; nobody waits for it once the agent
-    # has also closed the pipe that answers go into.
-    watch = select.poll()
-    watch.register(answers, 0)  # errors are always told
-    watch.poll()
-    events.put(_Stop(1))
+    def _take_line(self, line: AgentLine) -> None:
+        self._server_room.take(line.whole)
+        self._events.put(_FromAgent(line))
+
+
+def _not_asked() -> AtaError:
+    return AtaError(
+        "The broker could not be asked.", code="unexpected_answer", fix="Check the portal's log."
+    )
 
 
 def _too_long() -> AtaError:
