@@ -2,7 +2,8 @@
 
 Opened `mode=ro` with `query_only`, journal mode untouched; columns are found by looking, never by
 a version number (facts/defenseclaw §2). Rows are read in rowid order; the id of the last row read
-is kept beside its rowid, so that a purged or rebuilt database is noticed.
+is kept beside its rowid, so that a purged or rebuilt database is noticed. Rows whose rowid SQLite
+gives nobody in order (`Strays`) are known by their ids alone.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +28,14 @@ from enforcement.unreadable import Unreadable
 
 _LONGEST_ID: Final = 100
 _LONGEST_NAME: Final = 300
+_IN_ORDER: Final = 2**40
+"""Beyond so many rows nobody counts: behind the highest rowid, 2^63-1, SQLite gives any that is
+free, and where it does the order of rowids is not the order of rows."""
+_STRAYS: Final = 10_000
+_UNREADABLE: Final = 10_000
+_UNREADABLE_BYTES: Final = 16 * 2**20
+"""So many rows that cannot be read, and bytes of them, are taken up beside those that can."""
+_COLUMNS: Final = "rowid, id, scanner, target, timestamp, finding_count, max_severity"
 _GO_DRIVER = re.compile(
     r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d+)? ?(Z|[+-]\d\d:?\d\d)?( UTC)?"
 )
@@ -69,6 +78,29 @@ class Position:
 
     rowid: int = 0
     scan: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Strays:
+    """Rows of scan_results with a rowid below 1 or from _IN_ORDER on: rowid and id of each.
+
+    `more`: there are others, which are not listed.
+    """
+
+    rows: tuple[tuple[int, str], ...] = ()
+    more: bool = False
+
+    @property
+    def problem(self) -> str:
+        """What they keep from being read, as it follows "not read"; empty where there are none."""
+        if not self.rows:
+            return ""
+        text = (
+            f"the order of its scans, since the number (rowid) of {'more than ' * self.more}"
+            f"{len(self.rows):,} of them is none that rows get in order. These are known by their "
+            "ids"
+        )
+        return f"{text}, and not all of them are read" if self.more else text
 
 
 def severity_of(text: object) -> str:
@@ -196,9 +228,11 @@ class Source:
             raise SourceUnreadable("its audit database has no scan_results; is it DefenseClaw's?")
 
     def end(self) -> Position:
-        """Behind the newest scan."""
+        """Behind the newest scan, strays apart."""
         row = self._db.execute(
-            "SELECT rowid, id FROM scan_results ORDER BY rowid DESC LIMIT 1"
+            "SELECT rowid, id FROM scan_results WHERE rowid BETWEEN 1 AND ? "
+            "ORDER BY rowid DESC LIMIT 1",
+            (_IN_ORDER - 1,),
         ).fetchone()
         return Position(row["rowid"], short_id(str(row["id"]))) if row else Position()
 
@@ -206,6 +240,8 @@ class Source:
         """Whether the row at `position` is the one that was read; False after a purge."""
         if not position.rowid:
             return True
+        if not 0 < position.rowid < _IN_ORDER:
+            return False
         row = self._db.execute(
             "SELECT id FROM scan_results WHERE rowid = ?", (position.rowid,)
         ).fetchone()
@@ -214,13 +250,50 @@ class Source:
     def after(
         self, position: Position, now: datetime, limit: int = 200
     ) -> list[SourceScan | Unreadable]:
-        """Scans behind `position` in the order they were stored."""
+        """Scans behind `position` in the order they were stored, strays apart: at most `limit`.
+
+        Rows that cannot be read come on top: they keep no scan from being read.
+        """
         rows = self._db.execute(
-            "SELECT rowid, id, scanner, target, timestamp, finding_count, max_severity "
-            "FROM scan_results WHERE rowid > ? ORDER BY rowid LIMIT ?",
-            (position.rowid, limit),
+            f"SELECT {_COLUMNS} FROM scan_results "  # noqa: S608  # fixed names
+            "WHERE rowid > ? AND rowid < ? ORDER BY rowid LIMIT ?",
+            (position.rowid, _IN_ORDER, limit + _UNREADABLE),
+        )
+        return self._taken(rows, now, limit)
+
+    def strays(self) -> Strays:
+        """Every row whose rowid is not one of those that rows get in order."""
+        found = self._db.execute(
+            "SELECT rowid, id FROM (SELECT rowid, id FROM scan_results WHERE rowid < 1 "
+            "UNION ALL SELECT rowid, id FROM scan_results WHERE rowid >= ?) LIMIT ?",
+            (_IN_ORDER, _STRAYS + 1),
         ).fetchall()
-        return [self._scan(row, now) for row in rows]
+        rows = tuple((row["rowid"], short_id(str(row["id"]))) for row in found[:_STRAYS])
+        return Strays(rows, more=len(found) > _STRAYS)
+
+    def at(
+        self, rowids: Iterable[int], now: datetime, limit: int = 200
+    ) -> list[SourceScan | Unreadable]:
+        """The rows at these places, as `after` gives them."""
+        sql = f"SELECT {_COLUMNS} FROM scan_results WHERE rowid = ?"  # noqa: S608  # fixed names
+        rows = (row for rowid in rowids for row in self._db.execute(sql, (rowid,)))
+        return self._taken(rows, now, limit)
+
+    def _taken(
+        self, rows: Iterable[sqlite3.Row], now: datetime, limit: int
+    ) -> list[SourceScan | Unreadable]:
+        taken: list[SourceScan | Unreadable] = []
+        scans = size = 0
+        for row in rows:
+            one = self._scan(row, now)
+            taken.append(one)
+            if isinstance(one, Unreadable):
+                size += sum(len(value) for value in row if isinstance(value, str | bytes))
+            else:
+                scans += 1
+            if scans == limit or size > _UNREADABLE_BYTES:
+                break
+        return taken
 
     def latest_of_each(self, now: datetime, limit: int = 2000) -> list[SourceScan | Unreadable]:
         """The newest stored scan of each target, oldest first."""

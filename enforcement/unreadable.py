@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import batched
 from typing import Final
 
 from audit.actor import SYSTEM, Target
@@ -37,7 +38,8 @@ class Unreadable:
 
 def set_aside(instance: str, found: Sequence[Unreadable], now: datetime) -> None:
     """Keep the rows and record one alarm, in the caller's transaction; each row is told of once."""
-    fresh = [one for one in found if not _is_kept(instance, one)]
+    kept = _kept(instance, found)
+    fresh = [one for one in found if (content_digest(one.row), one.reason) not in kept]
     if not fresh:
         return
     aside = Quarantine(instance, now)
@@ -57,14 +59,22 @@ def set_aside(instance: str, found: Sequence[Unreadable], now: datetime) -> None
         },
         private={"listing": [_line(one) for one in fresh[:_LISTED]]},
     )
-    digests = [content_digest(one.row) for one in fresh]
-    kept = QuarantinedRow.objects.filter(instance=instance, digest__in=digests, event=None)
-    kept.update(event=told.id)
+    for digests in _digests(fresh):
+        rows = QuarantinedRow.objects.filter(instance=instance, digest__in=digests, event=None)
+        rows.update(event=told.id)
 
 
-def _is_kept(instance: str, one: Unreadable) -> bool:
-    rows = QuarantinedRow.objects.filter(instance=instance, table=one.row.table)
-    return rows.filter(digest=content_digest(one.row), reason=one.reason).exists()
+def _kept(instance: str, found: Sequence[Unreadable]) -> set[tuple[bytes, str]]:
+    """Digest and reason of those that were set aside before."""
+    kept = set()
+    for digests in _digests(found):
+        rows = QuarantinedRow.objects.filter(instance=instance, digest__in=digests)
+        kept |= {(bytes(digest), why) for digest, why in rows.values_list("digest", "reason")}
+    return kept
+
+
+def _digests(found: Sequence[Unreadable]) -> Iterator[tuple[bytes, ...]]:
+    return batched((content_digest(one.row) for one in found), 500)
 
 
 def _line(one: Unreadable) -> dict[str, object]:

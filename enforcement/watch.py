@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import batched
 from typing import Any
 
 from django.db import DataError, IntegrityError, transaction
@@ -26,7 +27,7 @@ from enforcement import source as sources
 from enforcement.gateway import Gateway, GatewayError, Health, Listed
 from enforcement.instances import Instance
 from enforcement.models import Scan, Watch
-from enforcement.source import Position, Source, SourceScan, SourceUnreadable, opened
+from enforcement.source import Position, Source, SourceScan, SourceUnreadable, Strays, opened
 from enforcement.unreadable import Unreadable
 
 log = logging.getLogger(__name__)
@@ -98,31 +99,33 @@ def _read(instance: Instance, now: datetime, watch: Watch) -> int:
         return 0
     try:
         with opened(instance.audit_db) as source:
-            new = _read_from(source, instance.name, watch, now)
-        problem = ""
+            strays = source.strays()
+            new = _read_from(source, strays, instance.name, watch, now)
+        problem, read = strays.problem, True
     except SourceUnreadable as trouble:
-        new, problem = 0, str(trouble)
+        new, problem, read = 0, str(trouble), False
     except Exception as error:
         # Whatever keeps us from reading has to be seen: nobody looks into a log for it.
         log.exception("reading the audit database of %s failed", instance.name)
-        new, problem = 0, f"reading its audit database failed ({type(error).__name__})"
-    _note_read(watch, problem[:300], now)
+        new, read = 0, False
+        problem = f"reading its audit database failed ({type(error).__name__})"
+    _note_read(watch, problem[:300], now, read=read)
     return new
 
 
-def _note_read(watch: Watch, problem: str, now: datetime) -> None:
-    if problem:
+def _note_read(watch: Watch, problem: str, now: datetime, *, read: bool) -> None:
+    if not read:
         if problem != watch.source:
             Watch.objects.filter(pk=watch.pk).update(source=problem)
-    elif watch.source or watch.read_at is None or now - watch.read_at >= _NOTED_EVERY:
+    elif watch.source != problem or watch.read_at is None or now - watch.read_at >= _NOTED_EVERY:
         went_on = not watch.source and watch.read_at and now - watch.read_at <= reachability.STALE
         since = watch.read_since if went_on and watch.read_since else now
-        Watch.objects.filter(pk=watch.pk).update(source="", read_at=now, read_since=since)
+        Watch.objects.filter(pk=watch.pk).update(source=problem, read_at=now, read_since=since)
 
 
-def _read_from(source: Source, name: str, watch: Watch, now: datetime) -> int:
+def _read_from(source: Source, strays: Strays, name: str, watch: Watch, now: datetime) -> int:
     if not watch.started:
-        return _begin(source, name, watch, now)
+        return _begin(source, strays, name, watch, now)
     position, known_until = Position(watch.last_rowid, watch.last_scan), None
     if not source.still_has(position):
         # Purged or rebuilt (retention, DefenseClaw's migration 33). It is read again from its
@@ -133,33 +136,71 @@ def _read_from(source: Source, name: str, watch: Watch, now: datetime) -> int:
         known_until = newest["at"]
         position = Position()
         _moved(watch, position)
-    new = 0
     scans = source.after(position, now, 200 if known_until is None else 100_000)
+    new, aside = 0, list[Unreadable]()
     for found in scans:
-        if isinstance(found, Unreadable):
-            _set_aside(name, watch, found, now)
-            continue
-        age = now - found.at
+        behind = Position(found.rowid, found.id)
         # One that is of a time ahead of ours could say so for long: it holds up none behind it.
-        lately = timedelta(0) <= age < _UNFINISHED_SCAN
-        ahead = -_CLOCKS_DIFFER < age < timedelta(0) and found is scans[-1]
-        if not found.complete and (lately or ahead):
+        if _is_unfinished(found, now, ahead=found is scans[-1]):
             break
-        old = known_until is not None and found.at <= known_until
-        try:
-            with transaction.atomic(durable=True):
-                new += intake.take(name, found, now, history=old) is not None and not old
-                _moved(watch, Position(found.rowid, found.id))
-        except _REFUSED as error:
-            log.exception("a scan of %s cannot be stored", name)
-            _set_aside(name, watch, _refused(found, error), now)
+        # Rows that cannot be read are set aside after those that can: until then they are ahead.
+        new += _take(found, name, known_until, now, aside, None if aside else (watch, behind))
+        position = behind
+    for found in source.at(_unknown(strays, name), now):
+        if not _is_unfinished(found, now, ahead=True):
+            new += _take(found, name, known_until, now, aside, None)
+    if aside:
+        with transaction.atomic(durable=True):
+            unreadable.set_aside(name, aside, now)
+            _moved(watch, position)
     return new
 
 
-def _set_aside(name: str, watch: Watch, one: Unreadable, now: datetime) -> None:
-    with transaction.atomic(durable=True):
-        unreadable.set_aside(name, [one], now)
-        _moved(watch, Position(one.rowid, one.id))
+def _is_unfinished(found: SourceScan | Unreadable, now: datetime, *, ahead: bool) -> bool:
+    """Whether a scan is still being written; `ahead`: also if its time is ahead of ours."""
+    if isinstance(found, Unreadable) or found.complete:
+        return False
+    age = now - found.at
+    return timedelta(0) <= age < _UNFINISHED_SCAN or (
+        ahead and -_CLOCKS_DIFFER < age < timedelta(0)
+    )
+
+
+def _take(
+    found: SourceScan | Unreadable,
+    name: str,
+    known_until: datetime | None,
+    now: datetime,
+    aside: list[Unreadable],
+    moves: tuple[Watch, Position] | None,
+) -> int:
+    """Take in one row, or put it to those that are set aside; 1 where it is a new scan.
+
+    `moves`: how far it was read with it, where that is known now.
+    """
+    if isinstance(found, Unreadable):
+        aside.append(found)
+        return 0
+    old = known_until is not None and found.at <= known_until
+    try:
+        with transaction.atomic(durable=True):
+            new = intake.take(name, found, now, history=old) is not None and not old
+            if moves is not None:
+                _moved(*moves)
+    except _REFUSED as error:
+        log.exception("a scan of %s cannot be stored", name)
+        aside.append(_refused(found, error))
+        return 0
+    return int(new)
+
+
+def _unknown(strays: Strays, name: str) -> list[int]:
+    """Where the strays are that were not taken in."""
+    known = set[str]()
+    for some in batched((id for _, id in strays.rows), 500):
+        scans = Scan.objects.filter(instance=name, scan_id__in=some)
+        known.update(scans.values_list("scan_id", flat=True))
+    return [rowid for rowid, id in strays.rows if id not in known]
 
 
 def _refused(found: SourceScan, error: Exception) -> Unreadable:
@@ -169,11 +210,12 @@ def _refused(found: SourceScan, error: Exception) -> Unreadable:
     )
 
 
-def _begin(source: Source, name: str, watch: Watch, now: datetime) -> int:
+def _begin(source: Source, strays: Strays, name: str, watch: Watch, now: datetime) -> int:
     """First look: start behind the newest scan and learn how grave things were last found."""
     end = source.end()
     history, aside = [], []
-    for found in source.latest_of_each(now):
+    before = source.at((rowid for rowid, _ in strays.rows), now, len(strays.rows))
+    for found in {one.rowid: one for one in (*before, *source.latest_of_each(now))}.values():
         if isinstance(found, Unreadable):
             aside.append(found)
         else:
