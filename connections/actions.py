@@ -274,6 +274,7 @@ def _resume(ctx: CommitContext) -> Committed:
         )
     restrictions.check(ctx, account.state_by)
     undoes = account.operation if account.state == State.REVOCATION_PENDING else ""
+    before = restrictions.of_others(account)
     if undoes:
         deletion.forget(account)
         restrictions.lift(account)
@@ -281,7 +282,8 @@ def _resume(ctx: CommitContext) -> Committed:
         restrictions.lift_suspensions(account, of=None if ctx.approval else ctx.actor.sub)
     restrictions.keep(account)
     if ctx.approval:
-        restrictions.let_in_again(account)
+        stays = restrictions.of_others(account)
+        restrictions.let_in_again(account, [one for one in before if one not in stays])
     if not lookup.is_owner(ctx.actor, account):
         notices.tell_owner(account, "resumed", ctx.actor, ctx.reason)
     return _told(account, data={"undoes": undoes} if undoes else {})

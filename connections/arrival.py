@@ -86,7 +86,7 @@ def _written(pk: str, arrived: Arrived, now: datetime) -> ConnectedAccount:
     rows = ConnectedAccount.objects.filter(**whose).select_for_update().order_by("pk")
     account = next((row for row in rows if row.auth0_id == arrived.auth0_id), None)
     barriers = restrictions.of_others(account) if account else []
-    barriers = barriers or restrictions.barring(**whose)
+    barriers += restrictions.barring(**whose)
     if account is None:
         account = ConnectedAccount(
             id=pk, auth0_id=arrived.auth0_id, watched_since=now, state_since=now, **whose

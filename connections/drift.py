@@ -142,11 +142,11 @@ def vanished(account: ConnectedAccount, how: str, run: UUID | None = None) -> bo
         row = ConnectedAccount.objects.select_for_update().get(pk=account.pk)
         if row.state in NOT_HELD or row.seen_at > account.seen_at:
             return False
-        before, why = row.state, f"gone at Auth0: {how}"
+        before = row.state
         if before == State.REVOCATION_PENDING:
-            row.turn(State.REVOKED, clock.now(), reason=why, by=row.state_by)
+            row.turn(State.REVOKED, clock.now(), reason=row.state_reason, by=row.state_by)
         else:
-            restrictions.lay(row, State.GONE, reason=why)
+            restrictions.lay(row, State.GONE, reason=f"gone at Auth0: {how}")
         restrictions.keep(row)
         deletion.hint(row)
         _record(row, {"drift": "vanished", "how": how, "before": before}, run)

@@ -164,21 +164,28 @@ def waits(account: ConnectedAccount) -> bool:
 
 
 def barring(iss: str, sub: str, connection: str) -> list[Layer]:
-    """What others restricted on a person's accounts of one connection, and nobody relaxed.
+    """What others restricted on a person's accounts of one connection, and nobody relaxed; the
+    oldest first.
 
     An account that is connected again, here or elsewhere, arrives under it.
     """
-    rows = _accounts(iss, sub, connection).filter(barred=True)
-    newest = max(rows, key=lambda row: (row.state_since, row.pk), default=None)
-    return of_others(newest) if newest is not None else []
+    rows = _accounts(iss, sub, connection).filter(barred=True).order_by("pk")
+    return sorted((one for row in rows for one in of_others(row)), key=lambda one: one.since)
 
 
-def let_in_again(account: ConnectedAccount) -> None:
-    """An approval resumed one account: ended ones of that connection bar its owner no longer."""
-    ended = _accounts(account.iss, account.sub, account.connection)
-    ended.filter(state__in=ENDED, barred=True).exclude(delete_after__gt=clock.now()).update(
-        barred=False
+def let_in_again(account: ConnectedAccount, ended: list[Layer]) -> None:
+    """An approval ended these restrictions on one account: an ended account of that connection on
+    which others placed only these bars its owner no longer."""
+    shown = {_identity(one) for one in ended}
+    rows = _accounts(account.iss, account.sub, account.connection).filter(
+        state__in=ENDED, barred=True
     )
+    let_in = [
+        row.pk
+        for row in rows.exclude(delete_after__gt=clock.now())
+        if {_identity(one) for one in of_others(row)} <= shown
+    ]
+    rows.filter(pk__in=let_in).update(barred=False)
 
 
 def _accounts(iss: str, sub: str, connection: str) -> QuerySet[ConnectedAccount]:
@@ -189,12 +196,15 @@ ENDED: Final = frozenset({*_ENDS, State.GONE})
 
 
 def arrive(account: ConnectedAccount, barriers: list[Layer]) -> None:
-    """Put on a connected account what others restricted (not saved)."""
-    for one in barriers:
-        if account.held_by and account.held_by == one.held_by:
-            continue
-        reason = one.reason if one.state == State.SUSPENDED else f"It was revoked. {one.reason}"
-        lay(account, State.SUSPENDED, reason=reason.strip(), by=one.by, held_by=one.held_by)
+    """Put on a connected account what others restricted, each restriction once (not saved)."""
+    for by, reason, held_by in dict.fromkeys(map(_identity, barriers)):
+        lay(account, State.SUSPENDED, reason=reason, by=by, held_by=held_by)
+
+
+def _identity(one: Layer) -> tuple[str, str, str]:
+    """Hand, reason and request: the same of a restriction and of its copies on other accounts."""
+    revoked = "" if one.state == State.SUSPENDED else "It was revoked. "
+    return one.by, f"{revoked}{one.reason}".strip()[:200], one.held_by
 
 
 def _put(account: ConnectedAccount, layer: Layer) -> None:

@@ -6,7 +6,7 @@ by somebody's hand, and may be ending: being revoked, revoked, or gone at Auth0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 UNDO_S = 10.0
 IDLE_S = 7 * 86_400.0
@@ -14,11 +14,18 @@ IDLE_S = 7 * 86_400.0
 
 @dataclass
 class Restriction:
-    """A suspension by a hand; `hold` is the request whose hold it is."""
+    """A suspension by a hand; `hold` is the request whose hold it is, `why` what it stands for
+    where it is no plain suspension: revoked, still held."""
 
     hand: str
     since: float
     hold: str = ""
+    why: str = ""
+
+    @property
+    def same(self) -> tuple[str, str, str]:
+        """What it has in common with its copies on other accounts."""
+        return self.hand, self.hold, self.why
 
 
 @dataclass
@@ -62,7 +69,7 @@ class Account:
         """What somebody else restricted."""
         found = [one for one in self.restrictions if one.hand != self.owner]
         if self.ending in {"revoking", "revoked"} and self.ended_by != self.owner:
-            found.append(Restriction(self.ended_by, self.ended))
+            found.append(Restriction(self.ended_by, self.ended, why="revoked"))
         return found
 
     def is_over(self) -> bool:
@@ -198,11 +205,13 @@ class Model:
         if not undoable and self._held(account):
             return False
         self.covered.add(("approval", self._role(account.hand), "resume"))
+        before = {one.same for one in account.others()}
         self._lift(account, everything=True)
         self._turned(account)
+        ended = before - {one.same for one in account.others()}
         for one in self.accounts.values():
             if one.ending and not (one.ending == "revoking" and self.now < one.until):
-                one.barred = False
+                one.barred &= bool({other.same for other in one.others()} - ended)
         return True
 
     def deny(self, key: str) -> None:
@@ -221,18 +230,19 @@ class Model:
     def connected(self, name: str, owner: bool) -> Account:
         """An account arrives, connected here by its owner or found by a comparison."""
         known = self.accounts.get(name)
-        barriers = known.others() if known else []
-        if not barriers:
-            barred = [one for one in self.accounts.values() if one.barred]
-            newest = max(barred, key=lambda one: one.changed, default=None)
-            barriers = newest.others() if newest else []
-        for one in barriers:
+        barred = [one for one in self.accounts.values() if one.barred]
+        placed = sorted((one for each in barred for one in each.others()), key=lambda o: o.since)
+        own = known.others() if known else []
+        barriers: dict[tuple[str, str, str], Restriction] = {}
+        for one in (*own, *placed):
+            barriers.setdefault(one.same, one)
+        for one in barriers.values():
             self.covered.add((self._role(one.hand), "owner" if owner else "sync", "connect"))
         if known and known.ending == "revoking" and known.ended_by != self.owner:
             known.seen = self.now
             return known
         account = Account(name, self.owner, self.now, self.now)
-        account.restrictions = [Restriction(one.hand, self.now, one.hold) for one in barriers]
+        account.restrictions = [replace(one, since=self.now) for one in barriers.values()]
         account.barred = bool(barriers)
         self.accounts[name] = account
         for asked in list(self.requests.values()):
@@ -262,7 +272,7 @@ class Model:
             account.ending = ""
             account.barred = bool(account.others())
         elif account.ending == "revoked":
-            account.restrictions.append(Restriction(account.ended_by, self.now))
+            account.restrictions.append(Restriction(account.ended_by, self.now, why="still held"))
             account.ending = account.ended_by = ""
             account.barred = bool(account.others())
 

@@ -1,0 +1,118 @@
+"""Every restriction of somebody else bars an account that arrives, and each ends alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from approvals import clock, withdraw
+from approvals.models import Outcome
+from approvals.perform import perform
+from connections import drift, restrictions, selection
+from connections.models import ConnectedAccount, State
+from tests.connections.campaign import connected
+from tests.connections.decided import approve, decide, deny, fresh, person
+from tests.connections.test_what_others_restricted import arrives, hand
+from tests.connections.visitor import know, subject
+
+
+@pytest.fixture
+def first(_own_ground: None) -> ConnectedAccount:
+    """An account that an admin suspended and its owner removed at Auth0."""
+    know("admin", "admin2", "member1")
+    account = connected("member1", "github", "read:user")
+    decide("admin", "suspend", account, reason="incident 12")
+    assert drift.vanished(fresh(account), "deleted by its owner")
+    return account
+
+
+@pytest.fixture
+def second(first: ConnectedAccount) -> ConnectedAccount:
+    """Another account of the same person and connection."""
+    return connected("member1", "github", "read:user")
+
+
+def asks(account: ConnectedAccount, *, bulk: bool) -> Any:
+    """Another admin asks to revoke it, which holds it."""
+    if not bulk:
+        return decide("admin2", "revoke", account)
+    ids = [str(account.pk)]
+    target = selection.target_of(ids)
+    return perform(person("admin2"), selection.REVOKE, target, params={"accounts": ids}, reason="x")
+
+
+def appears() -> ConnectedAccount:
+    fact = drift.Fact("cac_elsewhere", "github", ("repo",), clock.now(), None)
+    return drift.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
+
+
+@pytest.mark.parametrize("end", ["withdrawn", "denied"])
+@pytest.mark.parametrize("bulk", [False, True])
+@pytest.mark.parametrize("how", ["connected", "same account", "appeared"])
+def test_a_request_about_another_account_that_ends_opens_no_suspension(
+    second: ConnectedAccount, how: str, bulk: bool, end: str
+) -> None:
+    asked = asks(second, bulk=bulk)
+    if how == "appeared":
+        third = appears()
+    else:
+        third = arrives("cac_new" if how == "connected" else second.auth0_id)
+    if end == "withdrawn":
+        withdraw.cancel(person("admin2"), str(asked.approval.pk))
+    else:
+        deny(asked, "admin")
+    assert hand(third) == (State.SUSPENDED, subject("admin"), "incident 12")
+
+
+def test_a_newer_suspension_of_another_account_hides_no_older_one(second: ConnectedAccount) -> None:
+    decide("admin2", "suspend", second, reason="other")
+    third = arrives("cac_new")
+    placed = [(one.by, one.reason) for one in restrictions.of_others(third)]
+    assert placed == [(subject("admin"), "incident 12"), (subject("admin2"), "other")]
+
+
+def test_however_often_it_is_connected_again_each_restriction_lies_on_it_once(
+    second: ConnectedAccount,
+) -> None:
+    asked = decide("admin", "revoke", second, reason="laptop lost")
+    for n in range(4):
+        newest = arrives(f"cac_{n}")
+        assert len(restrictions.of_others(newest)) == 2, n
+    deny(asked, "admin2")
+    assert hand(newest) == (State.SUSPENDED, subject("admin"), "incident 12")
+    assert len(restrictions.of_others(fresh(newest))) == 1
+
+
+def test_an_approval_lets_in_only_past_the_restrictions_that_it_ends(
+    second: ConnectedAccount, first: ConnectedAccount
+) -> None:
+    decide("admin", "suspend", second, reason="other")
+    assert approve(decide("admin", "resume", second), "admin2").outcome == Outcome.APPROVED
+    assert (fresh(second).state, fresh(first).barred) == (State.CONNECTED, True)
+    third = arrives("cac_new")
+    assert hand(third) == (State.SUSPENDED, subject("admin"), "incident 12")
+    assert approve(decide("admin", "resume", third), "admin2").outcome == Outcome.APPROVED
+    assert (fresh(third).state, fresh(first).barred) == (State.CONNECTED, False)
+    assert fresh(arrives("cac_fourth")).state == State.CONNECTED
+
+
+def test_an_approved_undo_of_an_owners_revocation_lets_in_past_nothing_else(
+    second: ConnectedAccount, first: ConnectedAccount
+) -> None:
+    decide("member1", "revoke", second)
+    assert approve(decide("admin", "resume", second), "admin2").outcome == Outcome.APPROVED
+    assert (fresh(second).state, fresh(first).barred) == (State.CONNECTED, True)
+
+
+def test_who_is_let_in_past_a_revocation_stays_so_when_auth0_has_deleted_it(
+    second: ConnectedAccount, first: ConnectedAccount
+) -> None:
+    approve(decide("admin2", "revoke", second, reason="laptop lost"), "admin")
+    third = arrives("cac_new")
+    assert drift.vanished(fresh(second), "deleted")
+    assert fresh(second).state == State.REVOKED
+    assert approve(decide("admin", "resume", third), "admin2").outcome == Outcome.APPROVED
+    assert (fresh(first).barred, fresh(second).barred) == (False, False)
+    assert fresh(arrives("cac_fourth")).state == State.CONNECTED
