@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from approvals import actors, registry
+from uuid import UUID
+
+from django.db import transaction
+
+from approvals import actors, locking, registry
 from approvals.commit import add_effects, record_part
-from approvals.models import Approval
+from approvals.models import Approval, Status
 from approvals.registry import CommitContext, Committed
-from audit.actor import Actor, Target
+from audit.actor import SYSTEM, Actor, Target
 from audit.record import record
 
 
@@ -35,6 +39,20 @@ def place_hold(approval: Approval, actor: Actor) -> None:
     approval.held = True
     approval.save(update_fields=["held"])
     _record(approval, actor, done, "held")
+
+
+def place_hold_again(approval_id: UUID) -> bool:
+    """Hold again what a waiting request holds no longer, because of something found since.
+
+    False where it holds still, is answered, or its rule holds nothing.
+    """
+    with transaction.atomic():
+        approval = locking.locked(approval_id)
+        waits = approval.status == Status.PENDING and approval.rule.get("while_pending") == "hold"
+        if approval.held or not waits:
+            return False
+        place_hold(approval, SYSTEM)
+    return True
 
 
 def release_hold(approval: Approval, actor: Actor) -> None:

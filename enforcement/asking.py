@@ -9,6 +9,7 @@ from itertools import batched
 
 from django.db.models import Min
 
+from approvals import holds
 from approvals.models import Approval, Outcome, Status
 from approvals.perform import Refused, perform
 from audit.actor import SYSTEM, Target
@@ -68,6 +69,8 @@ def _settle(scan: Scan) -> None:
     waiting = standing.waiting_block(scan.kind, scan.name, scope)
     if waiting is not None:
         mine = waiting.folded == folded(scan)
+        if not mine:
+            holds.place_hold_again(waiting.pk)  # somebody may have released it since
         _note(scan, AskNeed.ASKED if mine else AskNeed.JOINED, str(waiting.pk))
     elif Asset.objects.filter(
         kind=scan.kind, name=scan.name, instance=scope, decision=Decision.BLOCK

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from approvals import closing, locking
+from approvals import clock, closing, locking
 from approvals.models import Approval
 
 
@@ -16,4 +16,15 @@ def approve(asked: Approval) -> Approval:
         assert ask is not None
         person = ask.person.as_actor(via="phone")
         closing.approve(approval, ask, person, signed=True, evidence=())
+    return approval
+
+
+def deny(asked: Approval) -> Approval:
+    """Whoever is asked denies."""
+    with transaction.atomic():
+        approval = locking.locked(asked.pk)
+        ask = approval.current
+        assert ask is not None
+        person = ask.person.as_actor(via="phone")
+        closing.deny(approval, ask, person, inferred=False, source="phone", now=clock.now())
     return approval
