@@ -78,13 +78,29 @@ def verify_sample(screen: Screen, path: Path, log: Path, trust: Policy) -> bool:
     said = (
         f"{paint('✗', 'red')} Drawn again, the sample differs in {safe(', '.join(wrong))}."
         if wrong
-        else f"{paint('✓', 'green')} Drawn again from the log: the same {len(again.indices)}."
+        else f"{_mark(again)} Drawn again from the log: the same {len(again.indices)}."
     )
     tree = again.draw.seed_of_tree
     more = ["Nobody chose the seed: the tree and the filter give it."] if tree else []
     told = {"ok": not wrong, "differs": wrong, "seed_of_tree": tree, "sample": again.to_dict()}
-    screen.result(told, said, *left_out(again.to_dict()), *more)
+    told["hidden"] = again.hidden
+    screen.result(told, said, *hidden_of(again), *left_out(again.to_dict()), *more)
     return not wrong
+
+
+def _mark(drawn: Sample) -> str:
+    return paint("!", "yellow") if drawn.hidden else paint("✓", "green")
+
+
+def hidden_of(drawn: Sample) -> list[str]:
+    """How many events took turns without a known account; empty when none did."""
+    if not drawn.hidden:
+        return []
+    return [
+        f"{drawn.hidden:,} of {drawn.population:,} events are of accounts that are erased or "
+        "withheld in this log. They were drawn as if one account had made them, so fewer of them "
+        "may be in the sample."
+    ]
 
 
 def told_of(drawn: Sample) -> list[str]:
@@ -93,6 +109,7 @@ def told_of(drawn: Sample) -> list[str]:
     said = [
         f"{len(drawn.indices)} of {drawn.population:,} events, by the seed {safe(draw.seed)}.",
         f"Tree of {draw.tree_size:,} entries of {safe(draw.origin)}, root {draw.root.hex()}.",
+        *hidden_of(drawn),
         *left_out(drawn.to_dict()),
     ]
     for index in drawn.indices:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from . import entry as entries
@@ -61,6 +61,14 @@ def source_of(event: Mapping[str, Any]) -> Source:
     actor = person_of(event["actor"]["iss"], event["actor"]["sub"])
     reported_by = event["data"].get("reported_by")
     return source_from(event["source"], event["instance"], actor, reported_by)
+
+
+def is_source_hidden(event: Mapping[str, Any]) -> bool:
+    """Whether the subject that an event takes turns by is erased or withheld."""
+    hidden = [event["actor"]["sub"]]
+    if event["source"] == "external" and (by := event["data"].get("reported_by")):
+        hidden += [by, by.get("sub")] if isinstance(by, Mapping) else []
+    return any(isinstance(one, Mapping) and one.get("erased") is True for one in hidden)
 
 
 def source_from(source: str, instance: str, actor: str, reported_by: Any) -> Source:
@@ -181,6 +189,8 @@ class Sample:
         undecided: how many more it may take: values that it asks about are erased or withheld.
         indices: of the sample, in the order of the draw.
         events: of the sample by index, as far as they are open.
+        hidden: events of the population for which `is_source_hidden`, which took turns as if they
+            were of one person; counted where a log is drawn from, and no member of the file.
     """
 
     draw: Draw
@@ -191,6 +201,7 @@ class Sample:
     undecided: int
     indices: tuple[int, ...]
     events: Mapping[int, Mapping[str, Any]] = field(compare=False)
+    hidden: int = field(default=0, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """As a file has it: all that drawing again needs, and nothing of what events say."""
@@ -273,18 +284,21 @@ def draw(log: EntriesFile, query: EventQuery, seed: str, n: int, schema: str = S
     chosen = canonical_filter(query)
     head = log.checkpoint
     named = Draw(head.origin, head.size, head.root, chosen, seed, schema)
-    wanted, undecided = Wanted(EventQuery.from_params(chosen), None, ""), 0
+    wanted = Wanted(EventQuery.from_params(chosen), None, "")
+    undecided = hidden = 0
 
     def population() -> Iterator[tuple[int, Source, Mapping[str, Any]]]:
-        nonlocal undecided
+        nonlocal undecided, hidden
         for kept in log:
             event = entries.reveal(kept.entry, kept.openings, index=kept.index)
             belongs = wanted.has(event)
             undecided += belongs is None
             if belongs:
+                hidden += is_source_hidden(event)
                 yield kept.index, source_of(event), event
 
-    return sample_of(named, n, named.pick(population(), n), undecided)
+    sample = sample_of(named, n, named.pick(population(), n), undecided)
+    return sample if schema == SCHEMA_1 else replace(sample, hidden=hidden)
 
 
 def sample_of(draw: Draw, n: int, picked: Picked[Any], undecided: int) -> Sample:

@@ -200,6 +200,53 @@ def test_a_sample_of_format_v1_is_still_drawn_again(log: Path, tmp_path: Path) -
     assert run(log, "--check", changed(old, tmp_path / "s.json", schema="ata.sample.v2")).exit_code
 
 
+def by_many(withheld: str) -> list[bytes]:
+    """A log of 20 people with 3 events each; the openings of a part of them are withheld."""
+    made = []
+    for n in range(SIZE):
+        event: dict[str, Any] = {
+            "time": WHEN + timedelta(minutes=n),
+            "recorded_at": WHEN,
+            "action": "skill.blocked",
+            "source": "external" if withheld == "private.reported_by" else "portal",
+            "actor": {"iss": "https://a.example/", "sub": f"person {n % 20}", "name": "x"},
+            "private": {"reported_by": {"iss": "https://a.example/", "sub": f"{n % 20}"}},
+        }
+        made.append(entry.build(event, id=UUID(int=0x01890000_0000_7000_8000_000000000000 + n)))
+    root = merkle.root([merkle.leaf_hash(one.entry) for one in made])
+    rest = (
+        entriesfile.line(
+            n,
+            one.entry,
+            [each for each in one.openings if n % 20 > 9 or each.path != withheld],
+            [],
+        )
+        for n, one in enumerate(made)
+    )
+    head = checkpoint.sign(LOG.name, SIZE, root, LOG.seed)
+    return [entriesfile.header(LOG.name, SIZE, head), *rest]
+
+
+@pytest.mark.parametrize("withheld", ["actor.sub", "private.reported_by"])
+def test_events_whose_account_is_withheld_are_counted_and_spoil_the_check_mark(
+    tmp_path: Path, withheld: str
+) -> None:
+    log, path = tmp_path / "log.ndjson", tmp_path / "s.json"
+    log.write_bytes(b"".join(by_many(withheld)))
+    sample = json.loads(run(log, "--seed", SEED, "--size", "5", "--json").stdout)
+    done = verify(changed(sample, path), "--entries", log)
+    assert done.exit_code == 0, done.output
+    assert "✓" not in done.stdout and "! Drawn again from the log: the same 5." in done.stdout
+    assert f"30 of {SIZE} events are of accounts that are erased or withheld" in done.stdout
+    assert json.loads(verify(path, "--entries", log, "--json").stdout)["hidden"] == 30
+    assert "30 of" in run(log, "--seed", SEED).stdout
+
+
+def test_where_every_account_is_open_the_check_mark_stays(log: Path, tmp_path: Path) -> None:
+    done = verify(changed(drawn(n=5).to_dict(), tmp_path / "s.json"), "--entries", log)
+    assert "✓ Drawn again" in done.stdout and "erased or withheld" not in done.stdout
+
+
 def verify(sample: Path, *args: str | Path) -> Result:
     return CliRunner().invoke(app, ["verify", str(sample), *map(str, args), "--vkey", LOG.vkey])
 
