@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from enforcement.unreadable import Unreadable
 
 _LONGEST_ID: Final = 100
 _LONGEST_NAME: Final = 300
+_OF_CODE: Final = "codeguard"
 _IN_ORDER: Final = 2**40
 """Beyond so many rows nobody counts: behind the highest rowid, 2^63-1, SQLite gives any that is
 free, and where it does the order of rowids is not the order of rows."""
@@ -124,9 +126,21 @@ def moment(text: object, otherwise: datetime) -> datetime:
 
 def asset_of(scanner: str, target: str) -> tuple[str, str]:
     """Kind and name of what was scanned: a skill or plugin is named by its folder."""
-    kind = next((k for k in SCANNED if scanner.startswith(k)), "code")
+    plain = _plain(scanner)
+    kind = next((k for k in SCANNED if plain.startswith(k)), "code")
     name = target if kind == "mcp" else target.rstrip("/").rpartition("/")[2] or target
     return kind, short_name(name)
+
+
+def is_of_code(scanner: str) -> bool:
+    """Whether it is a scanner of code, in which no gateway can hold anything."""
+    return _plain(scanner).startswith(_OF_CODE)
+
+
+def _plain(scanner: str) -> str:
+    """Its letters, digits and hyphens, whatever their case and width, and whatever is between."""
+    text = unicodedata.normalize("NFKC", scanner).casefold()
+    return "".join(one for one in text if one.isalnum() or one == "-")
 
 
 def short_name(name: str) -> str:

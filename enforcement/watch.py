@@ -26,6 +26,7 @@ from enforcement import asking, instances, intake, reachability, unreadable
 from enforcement import source as sources
 from enforcement.gateway import Gateway, GatewayError, Health, Listed
 from enforcement.instances import Instance
+from enforcement.kinds import SCANNED
 from enforcement.models import Scan, Watch
 from enforcement.source import Position, Source, SourceScan, SourceUnreadable, Strays, opened
 from enforcement.unreadable import Unreadable
@@ -182,6 +183,10 @@ def _take(
         aside.append(found)
         return 0
     old = known_until is not None and found.at <= known_until
+    if not old and _asks_nobody(found):
+        moves = None  # not before it is set aside
+        why = "it is CRITICAL, and its scanner is none that is known: nobody was asked about it"
+        aside.append(_as_aside(found, why))
     try:
         with transaction.atomic(durable=True):
             new = intake.take(name, found, now, history=old) is not None and not old
@@ -203,11 +208,19 @@ def _unknown(strays: Strays, name: str) -> list[int]:
     return [rowid for rowid, id in strays.rows if id not in known]
 
 
+def _asks_nobody(found: SourceScan) -> bool:
+    """Whether it is as grave as what asks by itself, and of a scanner that is unknown."""
+    grave = found.severity == "CRITICAL"
+    return grave and found.kind not in SCANNED and not sources.is_of_code(found.scanner)
+
+
 def _refused(found: SourceScan, error: Exception) -> Unreadable:
+    return _as_aside(found, f"it cannot be stored ({type(error).__name__})")
+
+
+def _as_aside(found: SourceScan, why: str) -> Unreadable:
     told = {name: getattr(found, name) for name in ("rowid", "id", "scanner", "kind", "name")}
-    return sources.unreadable(
-        told, "not_recordable", f"it cannot be stored ({type(error).__name__})"
-    )
+    return sources.unreadable(told, "not_recordable", why)
 
 
 def _begin(source: Source, strays: Strays, name: str, watch: Watch, now: datetime) -> int:
