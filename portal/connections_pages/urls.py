@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
 from portal.connections_pages import (
     access,
@@ -21,6 +22,15 @@ from portal.connections_pages import (
     settings,
 )
 
+
+class NameConverter(StringConverter):
+    """Any name that is frozen, slashes and line breaks included."""
+
+    regex = r"[\s\S]{1,300}"
+
+
+register_converter(NameConverter, "frozen_name")
+
 app_name = "connections"
 urlpatterns = [
     path("connections/", mine.mine, name="mine"),
@@ -34,7 +44,11 @@ urlpatterns = [
     path("connections/freeze/", freeze.frozen, name="freeze"),
     path("connections/freeze/now/", freeze.freeze, name="freeze-now"),
     path("connections/freeze/me/", freeze.freeze_me, name="freeze-me"),
-    path("connections/freeze/<str:kind>/<path:name>/unfreeze/", freeze.unfreeze, name="unfreeze"),
+    path(
+        "connections/freeze/<str:kind>/<frozen_name:name>/unfreeze/",
+        freeze.unfreeze,
+        name="unfreeze",
+    ),
     path("connections/remediations/", remediations.unfinished, name="remediations"),
     path(
         "connections/remediations/<uuid:step>/retry/", remediations.retry, name="remediation-retry"

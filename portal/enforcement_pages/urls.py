@@ -23,9 +23,9 @@ class KindConverter:
 
 
 class NameConverter(KindConverter):
-    """A name may hold slashes (`@codex/shell`), but is never longer than we keep."""
+    """Any name, with slashes (`@codex/shell`) and line breaks; never longer than we keep."""
 
-    regex = r"[^\n\r]{1,300}?"
+    regex = r"[\s\S]{1,300}?"
 
 
 register_converter(KindConverter, "kind")
