@@ -7,9 +7,10 @@ another name is stopped by freezing its person or service.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import Q, QuerySet
 
@@ -26,6 +27,10 @@ from connections.refusals import TokenRefusal
 from connections.standing import EVERYTHING
 
 _ADMIN = frozenset({"admin"})
+LONGEST_AGENT: Final = 100
+LONGEST_SERVICE: Final = 128
+_AGENT: Final = re.compile(r"[ -~]+")
+"""What the broker takes as `ATA-Agent`."""
 
 
 def in_force(agent: str, sub: str, connection: str) -> Freeze | None:
@@ -155,6 +160,15 @@ def _check_name(kind: FrozenKind, name: str) -> None:
         known_names.check_connection(name)
     if name != name.strip():  # the broker strips what callers send
         words = "A name has no space at its beginning or end."
+        raise Refused("bad_target", words, pointer="/target/name")
+    if kind == FrozenKind.SERVICE and len(name) > LONGEST_SERVICE:
+        words = f"A connection has at most {LONGEST_SERVICE} characters."
+        raise Refused("bad_target", words, pointer="/target/name")
+    if kind == FrozenKind.AGENT and not (len(name) <= LONGEST_AGENT and _AGENT.fullmatch(name)):
+        words = (
+            f"The name of an agent has at most {LONGEST_AGENT} printable ASCII characters: no "
+            "caller can have this one."
+        )
         raise Refused("bad_target", words, pointer="/target/name")
 
 

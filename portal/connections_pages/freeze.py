@@ -68,7 +68,7 @@ def freeze(request: HttpRequest) -> HttpResponseBase:
     """Freeze it now. What was typed stays when it cannot be done."""
     kind = request.POST.get("kind", "")
     kind = kind if kind in _WORDS else ""
-    name = request.POST.get(f"name_{kind}", "").strip()[:255]
+    name = request.POST.get(f"name_{kind}", "").strip()
     if kind == "everything":
         kind, name = FrozenKind.SERVICE, EVERYTHING
     if other := _other(request, kind):
