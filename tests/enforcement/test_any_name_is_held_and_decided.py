@@ -9,6 +9,7 @@ import pytest
 from approvals.models import Approval, Outcome
 from approvals.perform import perform
 from audit.actor import Actor, Target
+from enforcement import enforced
 from enforcement.models import Asset
 from tests.enforcement.answering import approve
 from tests.enforcement.gateways import Edge, known
@@ -56,3 +57,15 @@ def test_a_component_of_any_name_on_hold_by_hand_is_blocked_and_released(
     assert asked is not None and len(asked.sentence) <= 500
     approve(asked)
     assert not Asset.objects.exclude(holder="").exists()
+
+
+def test_a_hold_of_a_shortened_name_is_not_said_to_be_enforced(
+    edge: Edge, look: Look, olu: Actor, do_due: Callable[[], None]
+) -> None:
+    edge.scan("odd", severity="CRITICAL")
+    change_newest(edge, "target = ?", f"/skills/{'b' * 400}")
+    look()
+    do_due()
+    states = enforced.everywhere("skill", Asset.objects.exclude(holder="").get().name)
+    assert {at.code for at in states} == {enforced.NOT_ENFORCED}
+    assert all("not the name of the component" in at.words for at in states)
