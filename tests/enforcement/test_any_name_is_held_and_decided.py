@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from approvals.models import Approval, Outcome
-from approvals.perform import perform
+from approvals.perform import Refused, perform
 from audit.actor import Actor, Target
-from enforcement import enforced
+from audit.models import EventRow
+from enforcement import asking, enforced
 from enforcement.models import Asset
 from tests.enforcement.answering import approve
 from tests.enforcement.gateways import Edge, known
@@ -69,3 +70,17 @@ def test_a_hold_of_a_shortened_name_is_not_said_to_be_enforced(
     states = enforced.everywhere("skill", Asset.objects.exclude(holder="").get().name)
     assert {at.code for at in states} == {enforced.NOT_ENFORCED}
     assert all("not the name of the component" in at.words for at in states)
+
+
+def test_what_nobody_can_be_asked_about_is_held_and_listed_with_the_reason(
+    edge: Edge, look: Look, olu: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_given: object, **_more: object) -> None:
+        raise Refused("too_much_to_show", "Too long to show.")
+
+    monkeypatch.setattr(asking, "perform", refuses)
+    edge.scan("odd", severity="CRITICAL")
+    look()
+    held = Asset.objects.exclude(holder="").get()
+    assert "Nobody was asked to block it: Too long to show." in held.hold_reason
+    assert EventRow.objects.filter(action="skill.held").exists()
