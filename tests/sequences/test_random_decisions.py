@@ -200,6 +200,14 @@ def connecting_again_lets_in() -> Any:
     return _set(restrictions, "barring", lambda *_whose, **_more: [])
 
 
+def an_approval_lets_in_past_what_it_does_not_end() -> Any:
+    def let_in_again(account: ConnectedAccount, _ended: list[restrictions.Layer]) -> None:
+        ended = restrictions._accounts(account.iss, account.sub, account.connection)
+        ended.filter(state__in=restrictions.ENDED).update(barred=False)
+
+    return _set(restrictions, "let_in_again", let_in_again)
+
+
 def an_own_revocation_closes_other_requests() -> Any:
     def look(target: Any, _params: Any) -> Any:
         account = actions.account_of(target)
@@ -326,6 +334,7 @@ DEFECTS = (
     resuming_begins_the_idle_clock,
     a_hold_passes_over_what_is_suspended,
     connecting_again_lets_in,
+    an_approval_lets_in_past_what_it_does_not_end,
     an_own_revocation_closes_other_requests,
     a_comparison_saves_the_whole_row,
     what_came_back_counts_as_revoked,
