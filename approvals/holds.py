@@ -7,10 +7,12 @@ from uuid import UUID
 from django.db import transaction
 
 from approvals import actors, locking, registry
-from approvals.commit import add_effects, record_part
+from approvals.commit import add_effects, commit_now, record_part
 from approvals.models import Approval, Status
 from approvals.registry import CommitContext, Committed
 from audit.actor import SYSTEM, Actor, Target
+from audit.clock import uuid7
+from audit.locks import one_at_a_time
 from audit.record import record
 
 
@@ -53,6 +55,26 @@ def place_hold_again(approval_id: UUID) -> bool:
             return False
         place_hold(approval, SYSTEM)
     return True
+
+
+def hold_without_request(target: Target, reason: str) -> None:
+    """Hold something CRITICAL about which nobody can be asked, until somebody releases it.
+
+    For the automatic request alone: the policy lets nothing automatic pass without a person, and
+    a hold is what the request itself would have placed. Records `<kind>.held`.
+    """
+    with transaction.atomic(durable=True):
+        one_at_a_time(f"decide {target.kind} {target.name}")  # as every decision about it
+        commit_now(
+            verb=registry.get(f"{target.kind}.hold"),
+            actor=SYSTEM,
+            target=target,
+            params={},
+            reason=reason,
+            severity="CRITICAL",
+            operation=str(uuid7()),
+            intent_hash="",
+        )
 
 
 def release_hold(approval: Approval, actor: Actor) -> None:

@@ -7,16 +7,12 @@ from collections.abc import Iterator
 from hashlib import sha256
 from itertools import batched
 
-from django.db import transaction
 from django.db.models import Min
 
-from approvals import holds, registry
-from approvals.commit import commit_now
+from approvals import holds
 from approvals.models import Approval, Outcome, Status
 from approvals.perform import Refused, perform
 from audit.actor import SYSTEM, Target
-from audit.clock import uuid7
-from audit.locks import one_at_a_time
 from enforcement import instances, standing
 from enforcement.models import AskNeed, Asset, Decision, Scan
 
@@ -98,26 +94,13 @@ def _ask(scan: Scan, scope: str) -> None:
         if refused.code == "already_asked":
             return  # somebody asked meanwhile: it joins at the next look
         log.error("scan %s cannot ask by itself: %s", scan.scan_id, refused.code)
-        with transaction.atomic(durable=True):
-            _hold_anyway(scan, scope, refused)
-            _note(scan, AskNeed.REFUSED, detail=refused.detail)
+        holds.hold_without_request(
+            Target(scan.kind, scan.name, scope),
+            f"{_reason(scan)}. Nobody was asked to block it: {refused.detail}",
+        )
+        _note(scan, AskNeed.REFUSED, detail=refused.detail)
         return
     _note(scan, AskNeed.ASKED, str(done.approval.pk) if done.approval else "")
-
-
-def _hold_anyway(scan: Scan, scope: str, refused: Refused) -> None:
-    """Hold what nobody can be asked about, with the reason: it is listed until it is released."""
-    one_at_a_time(f"decide {scan.kind} {scan.name}")
-    commit_now(
-        verb=registry.get(f"{scan.kind}.hold"),
-        actor=SYSTEM,
-        target=Target(scan.kind, scan.name, scope),
-        params={},
-        reason=f"{_reason(scan)}. Nobody was asked to block it: {refused.detail}",
-        severity="CRITICAL",
-        operation=str(uuid7()),
-        intent_hash="",
-    )
 
 
 def folded(scan: Scan) -> str:

@@ -68,7 +68,10 @@ ROUTES: Final[Doors] = {
     "connections/access/<uuid:access_id>/revoke/": ("decides", "access.revoke"),
     "connections/freeze/now/": ("decides", "person.freeze, connection.freeze, agent.freeze"),
     "connections/freeze/me/": ("decides", "person.freeze, of oneself"),
-    "connections/freeze/<str:kind>/<path:name>/unfreeze/": ("decides", "the verbs *.unfreeze"),
+    "connections/freeze/<str:kind>/<frozen_name:name>/unfreeze/": (
+        "decides",
+        "the verbs *.unfreeze",
+    ),
     "connections/remediations/<uuid:step>/retry/": (
         "keeps",
         "a remote step of what was decided is due now",
@@ -532,7 +535,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
 """Modules that write rows: through which models (`instance`: rows they hold), and what."""
 
 ONLY: Final[dict[str, tuple[str, ...]]] = {
-    "approvals.commit.commit_now": ("approvals.closing", "approvals.perform"),
+    "approvals.commit.commit_now": ("approvals.closing", "approvals.holds", "approvals.perform"),
     "approvals.commit.add_effects": ("approvals.holds",),
     "approvals.closing.approve": ("approvals.answering",),
     "approvals.closing.deny": ("approvals.answering",),
@@ -540,6 +543,7 @@ ONLY: Final[dict[str, tuple[str, ...]]] = {
     "approvals.closing.confirm_denial": ("approvals.unanswered", "approvals.withdraw"),
     "approvals.answering.give": ("approvals.answers", "approvals.passkeys.answers"),
     "approvals.holds.place_hold": ("approvals.perform",),
+    "approvals.holds.hold_without_request": ("enforcement.asking",),
     "approvals.holds.release_hold": ("approvals.closing",),
     "approvals.recording.approval_approved": ("approvals.answering", "approvals.closing"),
     "audit.record.prepare": ("audit.external", "audit.importing.run"),
