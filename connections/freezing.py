@@ -89,7 +89,9 @@ def titles(freezes: Iterable[Freeze]) -> dict[tuple[str, str], str]:
     subs = [name for kind, name in listed if kind == FrozenKind.PERSON]
     people = {one.sub: str(one) for one in Person.objects.filter(sub__in=subs)}
     return {
-        (kind, name): display.short(people[name]) if name in people else title(kind, name)
+        (kind, name): display.short(people.get(name, name))
+        if kind == FrozenKind.PERSON
+        else title(kind, name)
         for kind, name in listed
     }
 
