@@ -68,7 +68,7 @@ def test_a_stranger_reads_no_more_than_what_every_decision_has(client: Client) -
     shown = client.get("/").content.decode()
     assert "the record says how well each decision is proven" in shown
     assert "it can be proven" not in shown and "without trusting us" not in shown
-    assert "Whoever signs alone could show two logs" in shown
+    assert "An operator who signs alone could show two logs" in shown
 
 
 def test_exports_and_samples_say_what_they_list(client: Client) -> None:
