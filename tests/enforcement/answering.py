@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.db import transaction
 
 from approvals import clock, closing, locking
-from approvals.models import Approval
+from approvals.models import Approval, Ask
+from audit.actor import Actor
 
 
 def approve(asked: Approval) -> Approval:
-    """Whoever is asked approves, signed."""
-    with transaction.atomic():
-        approval = locking.locked(asked.pk)
-        ask = approval.current
-        assert ask is not None
-        person = ask.person.as_actor(via="phone")
-        closing.approve(approval, ask, person, signed=True, evidence=())
-    return approval
+    """The person who is asked approves, signed."""
+    return _answer(
+        asked, lambda one, ask, who: closing.approve(one, ask, who, signed=True, evidence=())
+    )
 
 
 def deny(asked: Approval) -> Approval:
-    """Whoever is asked denies."""
+    """The person who is asked denies."""
+    return _answer(
+        asked,
+        lambda one, ask, who: closing.deny(
+            one, ask, who, inferred=False, source="phone", now=clock.now()
+        ),
+    )
+
+
+def _answer(asked: Approval, give: Callable[[Approval, Ask, Actor], object]) -> Approval:
     with transaction.atomic():
         approval = locking.locked(asked.pk)
         ask = approval.current
         assert ask is not None
-        person = ask.person.as_actor(via="phone")
-        closing.deny(approval, ask, person, inferred=False, source="phone", now=clock.now())
+        give(approval, ask, ask.person.as_actor(via="phone"))
     return approval

@@ -99,3 +99,9 @@ def asked_at(quick_tenant: LocalTenant, settings: LazySettings) -> Iterator[Loca
     yield quick_tenant
     for cached in (issuer.auth0, issuer.outbound):
         cached.cache_clear()
+
+
+@pytest.fixture
+def oona() -> Actor:
+    """A second operator."""
+    return known("operator2", "operator", name="Oona Operator").as_actor(via="web")

@@ -15,17 +15,12 @@ from approvals.perform import NothingToDo, perform
 from audit.actor import Actor, Target
 from enforcement.models import Asset
 from tests.enforcement.answering import approve
-from tests.enforcement.gateways import Edge, Town, known
+from tests.enforcement.gateways import Edge, Town
 
 pytestmark = pytest.mark.django_db
 SKILL = Target("skill", "pdf-exfil")
 AT_ONE = Target("skill", "pdf-exfil", "edge-1")
 type Do = Callable[[], None]
-
-
-@pytest.fixture
-def oona() -> Actor:
-    return known("operator2", "operator", name="Oona Operator").as_actor(via="web")
 
 
 @pytest.fixture(autouse=True)

@@ -11,17 +11,12 @@ from audit.actor import Actor, Target
 from enforcement import enforced
 from enforcement.models import Asset
 from tests.enforcement.answering import approve
-from tests.enforcement.gateways import Town, known, settle
+from tests.enforcement.gateways import Town, settle
 
 pytestmark = pytest.mark.django_db
 SKILL = Target("skill", "pdf-exfil")
 AT_ONE = Target("skill", "pdf-exfil", "edge-1")
 type Do = Callable[[], None]
-
-
-@pytest.fixture
-def oona() -> Actor:
-    return known("operator2", "operator", name="Oona Operator").as_actor(via="web")
 
 
 @pytest.fixture(autouse=True)
