@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ata.errors import AtaError
+
 MAX_LINE = 8 * 1024 * 1024
 """Longest line of an agent, in bytes without its line feed."""
 _MAX_OUTLINE = 64 * 1024
@@ -143,3 +145,12 @@ class Reader:
         self._kept.clear()
         self._outline = None
         return line
+
+
+def too_long() -> AtaError:
+    """The error of a line that nobody can be answered about."""
+    return AtaError(
+        f"A line of the agent has more than {MAX_LINE:,} bytes and no id that can be read.",
+        code="line_too_long",
+        fix="Nothing of it was passed on, and the agent has to start the server again.",
+    )

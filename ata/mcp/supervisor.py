@@ -21,82 +21,29 @@ import sys
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 
 from ata.errors import AtaError
 from ata.mcp import messages
-from ata.mcp.agent_lines import MAX_LINE, AgentLine, Id, Reader
+from ata.mcp.agent_lines import AgentLine, Id, Reader, too_long
 from ata.mcp.child import Child
-from ata.mcp.credentials import ASK_AGAIN_S, CHANGED, UNPROMPTED, Broker, Credentials
+from ata.mcp.credentials import CHANGED, UNPROMPTED, Broker, Credentials
+from ata.mcp.events import AgentClosed, Asked, ChildEnded, Event, FromAgent, FromChild, Stop
 from ata.mcp.messages import Line
 from ata.mcp.outbox import ROOM, Outbox, Room
 from ata.mcp.redaction import Redactor
+from ata.mcp.renewal import SAID_NO, Renewal, not_asked
 from ata.screen import Screen
 
 DRAIN_S = 30.0
 """How long open requests may hold up a restart."""
 HANDSHAKE_S = 30.0
-LONGEST_PAUSE_S = 30.0
-"""At most so long after a question that failed the next is asked."""
 _FLUSH_S = 5.0
 _LONGEST_WAIT_S = 3600.0
 _ERRORS_AT_ONCE = 64 * 1024
-SAID_NO = frozenset(
-    {
-        "client_not_allowed",
-        "component_not_allowed",
-        "connection_not_linked",
-        "connection_revoked",
-        "connection_suspended",
-        "frozen",
-        CHANGED,
-        "mcp_blocked",
-        "mcp_held",
-        "reconnect_required",
-        "undeclared",
-        "undeclared_caller",
-    }
-)
-"""Refusals that end the server at once: the credential it holds in memory is no longer its own."""
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _REPLAY_PREFIX = "ata-restart-"
-
-
-@dataclass(frozen=True, slots=True)
-class _FromAgent:
-    line: AgentLine
-
-
-@dataclass(frozen=True, slots=True)
-class _AgentClosed:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class _FromChild:
-    child: Child
-    raw: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _ChildEnded:
-    child: Child
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    child: Child
-    answer: Credentials | AtaError
-
-
-@dataclass(frozen=True, slots=True)
-class _Stop:
-    code: int
-
-
-type _Event = _FromAgent | _AgentClosed | _FromChild | _ChildEnded | _Asked | _Stop
 
 
 class Supervisor:
@@ -107,13 +54,13 @@ class Supervisor:
         self._command = command
         self._redactor = Redactor()
         self._screen = screen
-        self._events: SimpleQueue[_Event] = SimpleQueue()  # bounded by the rooms of its readers
+        self._events: SimpleQueue[Event] = SimpleQueue()  # bounded by the rooms of its readers
         self._agent_room, self._server_room, self._error_room = Room(), Room(), Room()
         self._answers_out = Outbox(
-            sys.stdout.fileno(), self._agent_room, on_broken=lambda: self._events.put(_Stop(1))
+            sys.stdout.fileno(), self._agent_room, on_broken=lambda: self._events.put(Stop(1))
         )
         self._errors_out = Outbox(sys.stderr.fileno(), self._error_room)
-        self._backlog: deque[_Event] = deque()
+        self._backlog: deque[Event] = deque()
         self._child: Child | None = None
         self._credentials: Credentials | None = None
         self._handshake: Line | None = None
@@ -121,12 +68,7 @@ class Supervisor:
         self._deferred: deque[Line] = deque()
         self._drain_until = 0.0
         self._broker_lock = Lock()
-        self._asking = False
-        self._asked = 0.0
-        self._heard = False  # anything since then
-        self._failed: AtaError | None = None
-        self._pause = ASK_AGAIN_S
-        self._good_until = 0.0
+        self._renewal = Renewal()
         self._last_asking: Thread | None = None
         self._agent_closed = False
         self._restarts = 0
@@ -165,14 +107,14 @@ class Supervisor:
         while True:
             event = self._next_event()
             match event:
-                case _ChildEnded(child) if child is self._child:
+                case ChildEnded(child) if child is self._child:
                     return child.exit_code()
-                case _Stop(code):
+                case Stop(code):
                     return code
-                case _AgentClosed():
+                case AgentClosed():
                     self._agent_closed = True
-                case _FromAgent(line):
-                    self._heard = True
+                case FromAgent(line):
+                    self._renewal.heard = True
                     self._read(line)
                     self._server_room.give_back(line.whole)
                 case _:
@@ -185,20 +127,20 @@ class Supervisor:
                     return 1
                 self._child.close_input()
 
-    def _hear(self, event: _Event | None) -> None:
+    def _hear(self, event: Event | None) -> None:
         """Heed what the server wrote and what was asked about it; of one that was ended nothing."""
         match event:
-            case _FromChild(child, raw):
+            case FromChild(child, raw):
                 if child is self._child:
-                    self._heard = True
+                    self._renewal.heard = True
                     self._from_child(raw)
                 self._agent_room.give_back(raw)
-            case _Asked(child, answer):
-                self._asking = False
+            case Asked(child, answer):
+                self._renewal.asking = False
                 if child is self._child:
                     self._take_answer(answer)
 
-    def _next_event(self) -> _Event | None:
+    def _next_event(self) -> Event | None:
         if self._backlog:
             return self._backlog.popleft()
         until = min(self._ask_at(), self._drain_until if self._deferred else math.inf)
@@ -227,8 +169,8 @@ class Supervisor:
         for request in (waiting and waiting.requests) or (None,):
             self._to_agent(messages.unreadable(request, code))
         if waiting is None and line.outline is not None:
-            self._report(_too_long())
-            self._events.put(_Stop(1))
+            self._report(too_long())
+            self._events.put(Stop(1))
         elif waiting and self._child:
             for question in waiting.questions:
                 self._child.send(messages.unreadable(question, code))
@@ -247,62 +189,46 @@ class Supervisor:
             with self._broker_lock:
                 credentials = self._broker.credentials(prompt=prompt)
         except AtaError as error:
-            self._note(error)
+            self._renewal.note(error)
             raise
-        self._note(credentials)
+        self._renewal.note(credentials)
         return credentials
-
-    def _note(self, answer: Credentials | AtaError) -> None:
-        """Decide by an answer when to ask next."""
-        self._asked, self._heard = time.monotonic(), False
-        if isinstance(answer, Credentials):
-            self._failed, self._pause = None, ASK_AGAIN_S
-            self._good_until = self._asked + answer.expires_in
-        else:
-            self._pause = min(2 * self._pause, LONGEST_PAUSE_S) if self._failed else ASK_AGAIN_S
-            self._failed = answer
 
     def _ask_at(self) -> float:
         """When to ask what no agent wants, on the monotonic clock; infinity for not at all."""
         if self._child is None:
             return math.inf
-        expiry = self._good_until if self._failed else math.inf
-        if self._asking:
-            return expiry
-        if self._failed:
-            return min(self._asked + self._pause, expiry)
-        if self._heard or self._agent_room.used or self._server_room.used:
-            return self._asked + ASK_AGAIN_S
-        return math.inf
+        waiting = bool(self._agent_room.used or self._server_room.used)
+        return self._renewal.due_at(waiting=waiting)
 
     def _ask_if_due(self) -> None:
         """Ask while a server holds a credential; end it where that expired without an answer."""
-        now = time.monotonic()
-        if self._child is None or now < self._ask_at():
+        if self._child is None or time.monotonic() < self._ask_at():
             return
-        if self._failed and now >= self._good_until:
-            self._report(self._failed)
-            self._end_server(self._failed)
-        elif not self._asking:
-            self._asking = True
+        if failure := self._renewal.expired():
+            self._report(failure)
+            self._end_server(failure)
+        elif not self._renewal.asking:
+            self._renewal.asking = True
             self._last_asking = Thread(target=self._ask_apart, args=(self._child,), daemon=True)
             self._last_asking.start()
 
     def _ask_apart(self, child: Child) -> None:
         """Ask in a separate thread: a portal that hangs holds up nothing that is said."""
-        answer: Credentials | AtaError = _not_asked()
+        answer: Credentials | AtaError = not_asked()
         try:
             with self._broker_lock:
                 answer = self._broker.credentials(prompt=False)
         except AtaError as error:
             answer = error
         finally:
-            self._events.put(_Asked(child, answer))
+            self._events.put(Asked(child, answer))
 
     def _take_answer(self, answer: Credentials | AtaError) -> None:
         """Heed what was asked apart; a failure that stays the same is reported once."""
-        before = self._failed.code if self._failed else UNPROMPTED
-        self._note(answer)
+        failed = self._renewal.failed
+        before = failed.code if failed else UNPROMPTED
+        self._renewal.note(answer)
         if isinstance(answer, AtaError):
             if answer.code not in {UNPROMPTED, before}:
                 self._report(answer)
@@ -331,7 +257,7 @@ class Supervisor:
         if error.code in SAID_NO:
             self._end_server(error)
         if error.code == CHANGED:
-            self._events.put(_Stop(1))
+            self._events.put(Stop(1))
 
     def _end_server(self, error: AtaError) -> None:
         """Take the credential out of the world; what is asked next starts a server anew."""
@@ -387,8 +313,8 @@ class Supervisor:
             self._redactor,
             input=self._server_room,
             output=self._agent_room,
-            on_line=lambda child, raw: self._events.put(_FromChild(child, raw)),
-            on_exit=lambda child: self._events.put(_ChildEnded(child)),
+            on_line=lambda child, raw: self._events.put(FromChild(child, raw)),
+            on_exit=lambda child: self._events.put(ChildEnded(child)),
         )
         self._credentials = credentials
 
@@ -411,11 +337,11 @@ class Supervisor:
                 event = self._events.get(timeout=left)
             except Empty:
                 break
-            if isinstance(event, _FromChild) and self._answers(event, request):
+            if isinstance(event, FromChild) and self._answers(event, request):
                 self._agent_room.give_back(event.raw)
                 return
             self._backlog.append(event)
-            if isinstance(event, _ChildEnded) and event.child is self._child:
+            if isinstance(event, ChildEnded) and event.child is self._child:
                 return
         raise AtaError(
             "The server did not come back after a restart with a new credential.",
@@ -423,7 +349,7 @@ class Supervisor:
             fix="Call it again, or restart the server.",
         )
 
-    def _answers(self, event: _FromChild, request: Id) -> bool:
+    def _answers(self, event: FromChild, request: Id) -> bool:
         return event.child is self._child and request in messages.answered_in(event.raw)
 
     def _to_agent(self, raw: bytes) -> None:
@@ -438,7 +364,7 @@ class Supervisor:
         if self._child:
             self._child.signal(number)
         else:
-            self._events.put(_Stop(128 + number))
+            self._events.put(Stop(128 + number))
 
     def _read_agent(self, descriptor: int, answers: int) -> None:
         # Not through sys.stdin: its lock must be free when the interpreter ends.
@@ -452,31 +378,17 @@ class Supervisor:
                     self._server_room.wait(timeout_s=1) and self._agent_room.wait(2 * ROOM, 1)
                 ):
                     if gone.poll(0):
-                        self._events.put(_Stop(1))
+                        self._events.put(Stop(1))
                         return
                 self._take_line(line)
         for line in reader.end():
             self._take_line(line)
-        self._events.put(_AgentClosed())
+        self._events.put(AgentClosed())
         # The server may take its time to answer what was asked; nobody waits for it once the agent
         # has also closed the pipe that answers go into.
         gone.poll()
-        self._events.put(_Stop(1))
+        self._events.put(Stop(1))
 
     def _take_line(self, line: AgentLine) -> None:
         self._server_room.take(line.whole)
-        self._events.put(_FromAgent(line))
-
-
-def _not_asked() -> AtaError:
-    return AtaError(
-        "The broker could not be asked.", code="unexpected_answer", fix="Check the portal's log."
-    )
-
-
-def _too_long() -> AtaError:
-    return AtaError(
-        f"A line of the agent has more than {MAX_LINE:,} bytes and no id that can be read.",
-        code="line_too_long",
-        fix="Nothing of it was passed on, and the agent has to start the server again.",
-    )
+        self._events.put(FromAgent(line))

@@ -1,0 +1,55 @@
+"""What the supervisor of `ata mcp run` reacts to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ata.errors import AtaError
+from ata.mcp.agent_lines import AgentLine
+from ata.mcp.child import Child
+from ata.mcp.credentials import Credentials
+
+
+@dataclass(frozen=True, slots=True)
+class FromAgent:
+    """The agent wrote a line."""
+
+    line: AgentLine
+
+
+@dataclass(frozen=True, slots=True)
+class AgentClosed:
+    """The agent closed its side."""
+
+
+@dataclass(frozen=True, slots=True)
+class FromChild:
+    """The server wrote a line."""
+
+    child: Child
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ChildEnded:
+    """The server ended."""
+
+    child: Child
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The broker answered what was asked about a server in the background."""
+
+    child: Child
+    answer: Credentials | AtaError
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop with this exit code."""
+
+    code: int
+
+
+type Event = FromAgent | AgentClosed | FromChild | ChildEnded | Asked | Stop
