@@ -109,6 +109,8 @@ def test_the_page_of_a_suspended_account_says_by_whom_why_and_who_can_end_it(
         assert "no reason was given. No agent gets a new token of it" in shown and ends in shown
         assert "Agents can" not in shown and "from the first moment" not in shown
     assert "Agents can" not in page("member1", "/connections/")
+    again = page("member1", f"/connections/{account.pk}/")
+    assert ("Suspend as well" in again) is (by == "admin"), "only what another person suspended"
 
 
 def test_a_suspension_that_a_request_placed_is_said_to_end_with_it() -> None:

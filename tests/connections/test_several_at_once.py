@@ -199,7 +199,9 @@ def test_the_page_takes_what_the_filter_takes_and_what_is_ticked(ids: list[str])
     signed_in("admin2", "admin")
     client = signed_in("admin", "admin")
     page = client.get("/connections/inventory/selection/?connection=github").content.decode()
-    assert page.count('name="account"') == 3 and "Each owner of a ticked account is notified" in page
+    assert (
+        page.count('name="account"') == 3 and "Each owner of a ticked account is notified" in page
+    )
     assert (
         client.get("/connections/inventory/selection/?connection=slack")
         .content.decode()
