@@ -3,7 +3,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 
-.PHONY: help up test contract bench lint types machines check structure reset tamper-demo install install-dev torture attacks elsewhere sequences
+.PHONY: help up test contract bench lint types machines check structure reset tamper-demo install install-dev torture attacks elsewhere longer sequences
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ elsewhere: install-dev ## the flows of connections against another Auth0-shaped 
 attacks: install-dev ## 10,000 random attempts at the step-up, 10,000 honest checkpoints (MANY=500)
 	@$(PY) -m benchmarks.deciding.attempts $(or $(MANY),10000) $(or $(FIRST),0)
 	@CHECKPOINTS=$(or $(MANY),10000) $(PY) -m pytest -q tests/attacks/ledger/test_honest_logs_raise_no_alarm.py
+
+longer: install-dev ## the tests that compare times, with nothing else running
+	@$(PY) -m pytest -m longer --ignore=tests/sequences
 
 sequences: export SEQUENCES := $(or $(SEQUENCES),500)
 sequences: export SEQUENCES_SEED := $(or $(SEQUENCES_SEED),1)

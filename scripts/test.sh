@@ -6,8 +6,10 @@
 # prepare for longer than they help. tests/elsewhere waits for nearly all of its time, for the limits
 # of its provider by the clock: it holds up nobody, and a worker of another run would stand still.
 # That every door comes to the same outcome is told by one engine: none has doors of its own.
+# What compares times waits for quiet: tests marked `longer` run in `make longer` and `make sequences`.
 # Arguments go to pytest (`make test ARGS=…` is not needed for the whole suite).
 set -eu
+set -- -m "not longer" "$@"
 cd "$(dirname "$0")/.."
 sh scripts/space.sh "${TMPDIR:-/tmp}" 2000 "make test"
 sh scripts/chromium.sh
@@ -34,7 +36,7 @@ if [ ! -e "$compiled" ] || [ -n "$(find tests -name '*.py' -newer "$compiled" | 
 fi
 
 .venv/bin/python -m scripts.on_postgres \
-  .venv/bin/python -m pytest -p tests.support.one_engine -n "$(((workers + 1) / 2))" \
+  .venv/bin/python -m pytest -m "not longer" -p tests.support.one_engine -n "$(((workers + 1) / 2))" \
   tests/audit tests/approvals tests/connections tests/enforcement tests/identity \
   tests/attacks/tamper tests/attacks/step_up/test_workers_race.py tests/faults/test_storage.py \
   tests/faults/test_the_database_is_busy.py \

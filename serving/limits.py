@@ -27,8 +27,8 @@ SPARE_THREADS: Final = 12
 LENT_THREADS: Final = 100
 
 # Requests whose credentials nobody vouched for (`admission`).
-STRANGERS_AT_ONCE: Final = 2
-STRANGER_S: Final = 1.0  # then it waits for somebody else, and another one begins
+STRANGERS_AT_ONCE: Final = 1
+STRANGER_S: Final = 0.5  # then it waits for somebody else, and another one begins
 RESERVED: Final = 4  # one thread of so many is for proven callers only
 OVERTAKEN_S: Final = 1.0  # a stranger who waited for longer goes before proven callers
 PATIENT_S: Final = 5.0  # a stranger who waited for longer is refused with 503

@@ -1,6 +1,6 @@
 """Sixteen strangers in a loop: pages of a person who is signed in stay quick, probes answer.
 
-Both times are of one run, on the same processes and machine.
+Both times are of one run, on the same processes and machine, with nothing else running.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from tests.contract.running import Portal, beside
 from tests.support.sign_in import SUBS
 
 STRANGERS = 16
-ROUNDS = 40
+ROUNDS = 60
+TRIES = 3  # what is slow by chance, or by other work, is not so each time
 AT_MOST = 3.0  # times what the same page takes without them, as p95
 PROBE_WITHIN_S = 1.0
 PAGES = ("/", "/audit/", "/enforcement/", "/approvals/", "/connections/", "/account/")
@@ -86,22 +87,34 @@ def slowest_probe(portal: Portal, tries: int = 20) -> float:
     return slowest
 
 
+def found_of(alone: dict[str, float], among: dict[str, float], over: float = 0.0) -> dict[str, str]:
+    """Both times of each page that takes more than so many times as long, and how many times."""
+    return {
+        path: f"{1000 * alone[path]:.0f} ms -> {1000 * among[path]:.0f} ms"
+        f" ({among[path] / alone[path]:.1f}x)"
+        for path in alone
+        if among[path] > over * alone[path]
+    }
+
+
+@pytest.mark.longer
 def test_sixteen_strangers_make_no_page_of_a_person_three_times_as_slow(portal: Portal) -> None:
+    slow: dict[str, str] | None = None  # each time so far
     with (
         closing(signed_in(portal, "operator")) as person,
         httpx.Client(base_url=portal.url, timeout=60) as call,
     ):
         call.headers["Authorization"] = f"Bearer {portal.token('operator')}"
         measured(person, call, 3)  # what is loaded once
-        alone = measured(person, call)
-        with strangers(portal, STRANGERS) as found:
-            among = measured(person, call)
-            probe = slowest_probe(portal)
-    shown = {
-        path: f"{1000 * alone[path]:.0f} ms -> {1000 * among[path]:.0f} ms"
-        f" ({among[path] / alone[path]:.1f}x)"
-        for path in alone
-    }
-    print(shown, f"/healthz {1000 * probe:.0f} ms", dict(sorted(found.items())), sep="\n")
-    assert probe <= PROBE_WITHIN_S
-    assert [path for path in alone if among[path] > AT_MOST * alone[path]] == [], shown
+        for _ in range(TRIES):
+            alone = measured(person, call)
+            with strangers(portal, STRANGERS) as found:
+                among = measured(person, call)
+                probe = slowest_probe(portal)
+            print(found_of(alone, among), f"/healthz {1000 * probe:.0f} ms", found, sep="\n")
+            assert probe <= PROBE_WITHIN_S
+            late = found_of(alone, among, AT_MOST)
+            slow = late if slow is None else {path: slow[path] for path in slow if path in late}
+            if not slow:
+                return
+    pytest.fail(str(slow))

@@ -356,6 +356,7 @@ DEFECTS = (
 )
 
 
+@pytest.mark.longer
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_each_defect_that_was_found_would_be_found_again(
     db: None, monkeypatch: pytest.MonkeyPatch, defect: Callable[[], Any]
