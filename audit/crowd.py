@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import secrets
 import threading
@@ -132,7 +131,6 @@ _state: dict[str, Any] = {}
 
 def _begin(start: int, tree_only: bool, since: int, known: int) -> None:
     django.setup()  # of one that was forked, done
-    gc.freeze()  # who looks through what was there copies all of it: 60 MB of pages
     from audit.known import Memory
     from audit.leafcheck import LeafChecker
     from audit.rawread import little_cache

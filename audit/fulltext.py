@@ -69,12 +69,11 @@ def unlimited_statements(vendor: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def gathering(many: int, *, to_the_end: bool = True) -> Iterator[None]:
+def gathering(many: int) -> Iterator[None]:
     """Within a transaction: so many rows get their positions in the block.
 
     Few rows may wait in the list of PostgreSQL's index, because each search reads all of it. Those
-    of a large batch all do, and go into the index together at the end, or when the caller empties
-    the list after its commit.
+    of a large batch all do, and go into the index together at the end.
     """
     if connection.vendor != "postgresql":
         yield
@@ -83,11 +82,11 @@ def gathering(many: int, *, to_the_end: bool = True) -> Iterator[None]:
     with connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL gin_pending_list_limit = '{_MANY if worth else _FEW}'")
         yield
-        if worth and to_the_end:
-            empty_list(cursor)
+        if worth:
+            _empty_list(cursor)
 
 
-def empty_list(cursor: Any) -> None:
+def _empty_list(cursor: Any) -> None:
     """Put what gathered into PostgreSQL's index; only its owner may, else the next row does."""
     cursor.execute(
         "SELECT gin_clean_pending_list(oid) FROM pg_class "

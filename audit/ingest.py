@@ -12,14 +12,12 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
-from typing import Any, Self
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from audit import bulk, fulltext, locks, logkey, projection, rollups
-from audit.beside import Beside
-from audit.gathered import Tidier
 from audit.heads import SequencerStopped
 from audit.ledger.growing import GrowingTree
 from audit.models import Entry, Event, EventRow, Openings
@@ -33,7 +31,6 @@ _ID = itemgetter(0)
 _number = attrgetter("id.int")
 
 type Along = Callable[[], None]
-type Then = Callable[[], None]
 type Rows = list[tuple[Any, ...]]
 
 
@@ -66,60 +63,6 @@ def made(prepared: Sequence[Prepared]) -> Made:
 class Ingest(Sequencer):
     """Writes batches of events; keeps the right edge of the tree between them."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._tidier = Tidier()
-        self._beside = Beside("ingest")
-        self._then: Then | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            self.settle()
-        except Exception:
-            if kind is None:
-                raise
-            _log.exception("the last batch was not written")  # beside what ended the block
-
-    def begin(self, rows: Made, along: Along | None = None, then: Then | None = None) -> None:
-        """As `write`, beside what the caller does next, where the server is another process.
-
-        The batch before is durable when this returns. `then` is called when this one is: by the
-        caller's thread, in the next call of `begin`, `wait` or `settle`; `along` by another.
-
-        Raises:
-            Exception: what writing the batch before raised; this one is not begun then.
-        """
-        self.wait()
-        if connection.vendor == "postgresql" and not connection.in_atomic_block:
-            self._beside.begin(lambda: self._written(rows, along))
-            self._then = then
-            return
-        self._written(rows, along)
-        if then:
-            then()
-
-    def wait(self) -> None:
-        """Return when the last batch is durable.
-
-        Raises:
-            Exception: what writing it raised.
-        """
-        then, self._then = self._then, None
-        self._beside.wait()
-        if then:
-            then()
-
-    def settle(self) -> None:
-        """After the last batch: as `wait`, and all words are at their places in the index."""
-        try:
-            self.wait()
-        finally:
-            self._beside.end()
-            self._tidier.end()
-
     def write(self, rows: Made, along: Along | None = None) -> bool:
         """Write events, and what `along` writes, durably and in one transaction.
 
@@ -129,10 +72,6 @@ class Ingest(Sequencer):
         Raises:
             IntegrityError: an event exists. Nothing is written then, whatever is raised.
         """
-        self.wait()
-        return self._written(rows, along)
-
-    def _written(self, rows: Made, along: Along | None) -> bool:
         if not self._here():
             _plainly(rows, along)
             return False
@@ -145,7 +84,6 @@ class Ingest(Sequencer):
             except BaseException:
                 self._tree = None  # it may be ahead of what the database kept
                 raise
-            self._tidier.begin()
             self._sign(growing)
         return True
 
@@ -187,8 +125,7 @@ class Ingest(Sequencer):
     ) -> None:
         first = growing.size
         full = growing.extend(rows.leaves)
-        gathering = fulltext.gathering(len(rows.ids), to_the_end=False)
-        with transaction.atomic(durable=True), gathering:
+        with transaction.atomic(durable=True), fulltext.gathering(len(rows.ids)):
             bulk.insert_values(Event, rows.events)
             bulk.insert_values(Entry, list(enumerate(map(_ID, rows.events), first)))
             bulk.insert_values(Openings, rows.openings)

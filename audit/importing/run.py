@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -121,20 +120,19 @@ class _Work:
     actor: Actor
     now: datetime
     writer: Ingest = field(default_factory=Ingest)
-    under_way: _Batch = field(default_factory=_Batch)
 
     def all(self, source: Source, progress: Progress, size: int) -> None:
         total = sum(source.count(table) for table in source.tables)
         done = 0
         progress(done, total)
-        with self.writer:
-            for table in source.tables:
-                counts = self.report.by_table[table] = Counts()
-                for rows in source.batches(table, size):
-                    done += len(rows)
-                    self._take(rows, counts, partial(progress, done, total))
+        for table in source.tables:
+            counts = self.report.by_table[table] = Counts()
+            for rows in source.batches(table, size):
+                self._take(rows, counts)
+                done += len(rows)
+                progress(done, total)
 
-    def _take(self, rows: Sequence[SourceRow], counts: Counts, told: Callable[[], None]) -> None:
+    def _take(self, rows: Sequence[SourceRow], counts: Counts) -> None:
         batch = self._sort(rows)
         try:
             events = self._prepared(batch)
@@ -142,42 +140,31 @@ class _Work:
             batch = self._sort_recordable(rows, batch)
             self._refuse_changes(batch)
             events = self._prepared(batch)
-
-        def written() -> None:
-            counts.rows += len(rows)
-            counts.imported += len(batch.drafts)
-            counts.duplicates += batch.duplicates
-            counts.quarantined += len(batch.rejected)
-            self._tally(batch.drafts)
-            self.report.changed.update(batch.kinds)
-            self.report.misused += len(batch.misused)
-            told()
-
-        self._write(batch, events, written)
+        self._write(batch, events)
+        counts.rows += len(rows)
+        counts.imported += len(batch.drafts)
+        counts.duplicates += batch.duplicates
+        counts.quarantined += len(batch.rejected)
+        self._tally(batch.drafts)
+        self.report.changed.update(batch.kinds)
+        self.report.misused += len(batch.misused)
 
     def _prepared(self, batch: _Batch) -> list[Prepared]:
         changes = list(self._changes(batch))
         batch.kinds = Counter(str((draft.data or {})["change"]) for draft in changes)
         return recording.prepared([*batch.drafts, *changes, *batch.misused])
 
-    def _write(
-        self, batch: _Batch, events: Sequence[Prepared], written: Callable[[], None]
-    ) -> None:
-        """Begin to write; the batch before is durable then."""
-
+    def _write(self, batch: _Batch, events: Sequence[Prepared]) -> None:
         def along() -> None:
             bulk.insert(batch.memory)
             RepeatedTag.objects.bulk_create(batch.tags, ignore_conflicts=True)
             self.aside.keep(batch.rejected)
 
         if events:
-            self.writer.begin(made(events), along, written)
-            self.under_way = batch
+            self.writer.write(made(events), along)
             return
-        self.writer.wait()
         with transaction.atomic():
             along()
-        written()
 
     def _sort(self, rows: Sequence[SourceRow], refused: Mapping[UUID, str] = {}) -> _Batch:
         """Tell new rows, duplicates, changed rows and unusable ones apart.
@@ -187,7 +174,7 @@ class _Work:
         """
         batch = _Batch()
         named = [(row, event_id(self.report.instance, row.table, row.id)) for row in rows]
-        seen = self._seen([event for row, event in named if row.id])
+        seen = _remembered([event for row, event in named if row.id])
         self.matches.look_up([row for row, event in named if event not in seen])
         for row, event in named:
             if not row.id:
@@ -255,20 +242,7 @@ class _Work:
                 ]
                 batch.rejected.append(Rejected(change.row, "not_recordable", fault))
 
-    def _seen(self, events: Sequence[UUID]) -> dict[UUID, list[bytes]]:
-        """Digests of rows that were imported before, the first-seen one first."""
-        seen = _remembered(events)
-        asked = set(events)
-        for one in self.under_way.memory:  # which may be durable by now, or not yet
-            if one.event in asked:
-                known, digest = seen.setdefault(one.event, []), bytes(one.digest)
-                if digest not in known:
-                    known.append(digest)
-        return seen
-
     def _changes(self, batch: _Batch) -> Iterable[Draft]:
-        if batch.changes:
-            self.writer.wait()  # it may hold what a row first was
         return changed.drafts(
             list(batch.changes), instance=self.report.instance, actor=self.actor, now=self.now
         )

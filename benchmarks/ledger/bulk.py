@@ -214,9 +214,8 @@ def _ingested(writer: Ingest, some: list[Draft]) -> Callable[[], None]:
     from audit.record import prepared
 
     def work() -> None:
-        with writer:  # one batch is made while the one before is written
-            for few in batched(some, STEP):
-                writer.begin(made(prepared(few)))
+        for few in batched(some, STEP):
+            writer.write(made(prepared(few)))
 
     return work
 

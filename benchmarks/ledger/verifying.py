@@ -71,7 +71,6 @@ def _fill(size: int) -> None:
         with _measured() as (work, family):
             for some in batched(drafts(there, size, size), _STEP):
                 writer.write(made(prepared(some)))
-            writer.settle()
         _say("filled", **work.line(size - there), memory_mib=round(family.peak))
         _tidy()
     with _measured() as (work, family):

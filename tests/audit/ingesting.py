@@ -12,10 +12,9 @@ from audit.record import Draft, prepared
 
 def ingest(drafts: Iterable[Draft], *, batch: int = 2000) -> list[UUID]:
     """The ids, in the order of the drafts."""
-    ids = list[UUID]()
-    with Ingest() as writer:
-        for some in batched(drafts, batch):
-            rows = made(prepared(some))
-            writer.begin(rows)
-            ids += rows.ids
+    ids, writer = list[UUID](), Ingest()
+    for some in batched(drafts, batch):
+        rows = made(prepared(some))
+        writer.write(rows)
+        ids += rows.ids
     return ids

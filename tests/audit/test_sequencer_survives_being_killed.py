@@ -33,7 +33,8 @@ from audit.record import Draft, prepared
 writer, drafts = Ingest(), [Draft(actor=SYSTEM, action="audit.imported", data={"n": 2})] * 300
 while True:
     rows = made(prepared(drafts))
-    writer.begin(rows, then=lambda ids=rows.ids: print(*ids, sep="\\n", flush=True))
+    writer.write(rows)
+    print(*rows.ids, sep="\\n", flush=True)
 """
 SEQUENCER = """
 import django, threading; django.setup()

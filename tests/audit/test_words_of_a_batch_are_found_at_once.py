@@ -1,4 +1,4 @@
-"""Words of a batch go into PostgreSQL's index beside what the writer does next."""
+"""Words of a batch are found once it is written, and none wait in PostgreSQL's pending list."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
 from audit import fulltext, search, sequencer
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def _django_db_helper(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """No transaction of the test's: what other connections do is looked at."""
+    """No transaction of the test's: batches are durable when they are written."""
     with django_db_blocker.unblock():
         yield
 
@@ -58,12 +58,12 @@ def pages_in_the_list() -> int:
     if connection.vendor != "postgresql":
         return 0
     with connection.cursor() as cursor:
-        fulltext.empty_list(cursor)
+        cursor.execute("SELECT gin_clean_pending_list(%s::regclass)", [fulltext.PG_INDEX])
         (pages,) = cursor.fetchone()
         return int(pages)
 
 
-def test_what_was_written_is_found_at_once_and_settled_words_left_the_list(
+def test_what_was_written_is_found_at_once_and_no_words_wait_in_the_list(
     alone: Callable[[Callable[[], None]], None],
 ) -> None:
     def job() -> None:
@@ -72,30 +72,7 @@ def test_what_was_written_is_found_at_once_and_settled_words_left_the_list(
         for reason in ("zanzibar", "pemba"):
             ingested(writer, reason)
             assert found(reason) == 300
-        writer.settle()
-        assert pages_in_the_list() == 0
+            assert pages_in_the_list() == 0
         assert found("zanzibar pemba") == 0 and found("zanzibar") == 300
-
-    alone(job)
-
-
-def test_where_the_list_cannot_be_emptied_nothing_is_lost(
-    alone: Callable[[Callable[[], None]], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = fulltext.empty_list
-
-    def fails(cursor: object) -> None:
-        raise OperationalError("the server went away")
-
-    def job() -> None:
-        sequencer.run_once()
-        writer = Ingest()
-        monkeypatch.setattr(fulltext, "empty_list", fails)
-        ingested(writer, "zanzibar")
-        writer.settle()
-        assert found("zanzibar") == 300
-        monkeypatch.setattr(fulltext, "empty_list", real)
-        assert (pages_in_the_list() > 0) is (connection.vendor == "postgresql")
-        assert found("zanzibar") == 300
 
     alone(job)
