@@ -31,7 +31,6 @@ class _Form[M: models.Model]:
     """One compiled query."""
 
     sql: str
-    sql_with_mark: str
     params: tuple[Any, ...]
     places: _Places
     model: type[M]
@@ -42,18 +41,7 @@ class _Form[M: models.Model]:
 
     def rows(self, given: Sequence[Any]) -> list[M]:
         """Ask with these values, prepared for the database."""
-        return self._read(self._asked(self.sql, given))
-
-    def rows_and_mark(self, given: Sequence[Any]) -> tuple[list[M], str | None]:
-        """The same, with the mark of `audit.unchanged` as it stands at that moment."""
-        found = self._asked(self.sql_with_mark, given)
-        rows = [row[2:] for row in found if row[1]]
-        return self._read(rows), str(found[0][0]) if found else None
-
-    def _asked(self, sql: str, given: Sequence[Any]) -> list[Any]:
-        return prepared.rows(sql, _filled(self.params, self.places, given))
-
-    def _read(self, found: list[Any]) -> list[M]:
+        found = prepared.rows(self.sql, _filled(self.params, self.places, given))
         if found and self.converters:
             found = self.compiler.apply_converters(found, self.converters)
         return [self._made(row) for row in found]
@@ -85,10 +73,7 @@ class Compiled[M: models.Model, **P]:
         Raises:
             TypeError: an argument is of another kind, or the query does not hold it as it is.
         """
-        look = unchanged.look()
-        if look is not None and (ahead := look.take((self, given))) is not None:
-            return ahead
-        kept = look.kept() if look is not None else None
+        kept = unchanged.current()
         if kept is not None and (found := kept.find((self, given))) is not None:
             return list(found)
         form = self._form(given)
@@ -96,17 +81,6 @@ class Compiled[M: models.Model, **P]:
         if kept is not None and unchanged.are_watched(form.tables):
             kept.keep((self, given), tuple(rows))
         return rows
-
-    def ahead(self, *given: P.args, **_: P.kwargs) -> None:
-        """Ask in one turn with the mark, where a look begins; who asks so within it is answered.
-
-        Raises:
-            TypeError: as a call.
-        """
-        if (look := unchanged.look()) is not None:
-            rows, mark = self._form(given).rows_and_mark([_prepared(value) for value in given])
-            if mark is not None:
-                look.begin(mark, (self, given), rows)
 
     def _form(self, given: Sequence[object]) -> _Form[M]:
         form = self._forms.get(connection.vendor)
@@ -124,13 +98,8 @@ class Compiled[M: models.Model, **P]:
         names = tuple(one.target.attname for one in columns)
         if names != tuple(field.attname for field in model._meta.concrete_fields):
             raise TypeError("a query to be compiled reads whole rows")
-        with_mark = (
-            f"SELECT m.mark, q.* FROM ({unchanged.SQL}) m "  # noqa: S608
-            f"LEFT JOIN (SELECT 1 AS found, r.* FROM ({sql}) r) q ON true"
-        )
         return _Form(
             sql=prepared.text(sql),
-            sql_with_mark=prepared.text(with_mark),
             params=tuple(params),
             places=_places(params, marks),
             model=model,

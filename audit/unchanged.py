@@ -47,26 +47,16 @@ class Kept:
 
 
 class Look:
-    """A look that is under way. The mark is read with its first question, or just before it."""
+    """A look that is under way. The mark is read with its first question."""
 
     def __init__(self) -> None:
         self._kept: Kept | None = None
-        self._ahead: dict[Any, list[Any]] = {}
 
     def kept(self) -> Kept | None:
         """What is kept while the mark stands; None where there is no mark."""
         if self._kept is None:
             self._kept = _kept(mark())
         return self._kept
-
-    def begin(self, mark: str, question: Any, rows: list[Any]) -> None:
-        """Begin with a mark that was read together with what answers a question."""
-        self._kept = self._kept or _kept(mark)
-        self._ahead[question] = rows
-
-    def take(self, question: Any) -> list[Any] | None:
-        """What was read ahead, once: whoever asks again wants to know how it is then."""
-        return self._ahead.pop(question, None)
 
 
 _newest: Kept | None = None

@@ -34,11 +34,6 @@ def held_accounts(iss: str, sub: str, connection: str) -> list[ConnectedAccount]
     return [one for one in accounts_of(iss, sub, connection) if one.state not in NOT_HELD]
 
 
-def ask_ahead(iss: str, sub: str, connection: str) -> None:
-    """Read them with the mark of the look that begins (`audit.unchanged`)."""
-    _accounts.ahead(iss, sub, connection)
-
-
 @compiled
 def _accounts(iss: str, sub: str, connection: str) -> QuerySet[ConnectedAccount]:
     found = ConnectedAccount.objects.filter(iss=iss, sub=sub, connection=connection)

@@ -63,7 +63,6 @@ MIDDLEWARE = [
     "portal.ops.bodies.BodyLimits",
     "portal.ops.texts.TextsWithoutNul",
     "portal.api.methods.MethodsInWords",
-    "portal.api.token_door.TokenDoor",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Compressed pages that repeat what was asked could give secrets away letter by letter
     # (BREACH): this adds random length to each, and Django masks the CSRF token anew each time.

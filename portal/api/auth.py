@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -23,8 +22,6 @@ from portal.identity.models import CommandLineSignIn
 from portal.ops.admission import vouch_for
 from portal.ops.request_id import request_id
 
-type Verified = Callable[[AccessClaims], object]
-
 _INVALID = {"WWW-Authenticate": 'Bearer realm="auth0-ata", error="invalid_token"'}
 
 
@@ -40,10 +37,8 @@ class Caller:
         return f"Caller({self.claims.client_id})"
 
 
-def bearer(request: HttpRequest, verified: Verified = lambda _: None) -> Caller | None:
+def bearer(request: HttpRequest) -> Caller | None:
     """The caller of a `/v1` request; None when it sent no token at all.
-
-    `verified` is told the claims before anything is read about whom they name.
 
     Raises:
         Problem: 401 with the code of the first check that failed, 503 when keys are unreachable.
@@ -52,7 +47,7 @@ def bearer(request: HttpRequest, verified: Verified = lambda _: None) -> Caller 
     token = rest.strip()
     if not token or scheme.lower() not in {"bearer", "dpop"}:
         return None
-    caller = check(request, token, verified)
+    caller = check(request, token)
     if scheme.lower() == "dpop":  # RFC 9449 section 7.1: the scheme promises a proof
         raise _no_dpop("DPoP is not offered here yet: present the token as Bearer.")
     request.META["ATA_CALLER"] = caller
@@ -60,8 +55,8 @@ def bearer(request: HttpRequest, verified: Verified = lambda _: None) -> Caller 
     return caller
 
 
-def check(request: HttpRequest, token: str, verified: Verified = lambda _: None) -> Caller:
-    """Verify a token for our API; `verified` as in `bearer`.
+def check(request: HttpRequest, token: str) -> Caller:
+    """Verify a token for our API.
 
     Raises:
         Problem: see `bearer`.
@@ -88,7 +83,6 @@ def check(request: HttpRequest, token: str, verified: Verified = lambda _: None)
         ) from None
     if claims.dpop_thumbprint:
         raise _no_dpop("This token is bound to a key: DPoP is not offered here yet.")
-    verified(claims)
     return Caller(claims, _actor(request, claims), token)
 
 

@@ -10,8 +10,7 @@ from typing import Annotated, Literal
 from django.http import HttpRequest, JsonResponse
 from ninja import Field, Router
 
-from auth0_client.access_token import AccessClaims
-from connections import broker, manifests, observed
+from connections import broker, manifests
 from connections.picking import Wanted
 from connections.refusals import TokenRefusal
 from portal.api import connection_shapes, contract
@@ -26,14 +25,8 @@ _MAX_ACCOUNT = 255
 
 def subject(request: HttpRequest) -> Caller | None:
     """`bearer`, with the code that this endpoint promises for a session that is over."""
-
-    def ask_ahead(claims: AccessClaims) -> None:
-        connection = request.GET.get("connection", "")
-        if _CONNECTION.fullmatch(connection):
-            observed.ask_ahead(claims.issuer, claims.subject, connection)
-
     try:
-        return bearer(request, ask_ahead)
+        return bearer(request)
     except Problem as problem:
         if problem.code == "token_expired":
             problem.code = "subject_token_expired"

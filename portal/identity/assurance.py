@@ -44,11 +44,12 @@ class SessionAssuranceMiddleware:
         request.META["ATA_SESSION"] = None
         if request.user.is_authenticated:
             session = sessions.current(request)
-            if session is None:
+            if session is not None:
+                request.META["ATA_SESSION"] = session
+                vouch_for(request)
+            elif not _bears_token(request):
                 auth.logout(request)
                 return self._ended(request)
-            request.META["ATA_SESSION"] = session
-            vouch_for(request)
         return self.get_response(request)
 
     def process_view(
@@ -81,6 +82,11 @@ class SessionAssuranceMiddleware:
                 content_type="application/problem+json",
             )
         return redirect(sign_in_url(request.get_full_path()))
+
+
+def _bears_token(request: HttpRequest) -> bool:
+    """Whether the bearer token of a `/v1` request decides, whatever cookie came with it."""
+    return request.path.startswith("/v1/") and "Authorization" in request.headers
 
 
 def sign_in_url(back: str) -> str:

@@ -129,43 +129,6 @@ def test_what_another_connection_commits_is_seen_at_the_next_look(shared: None) 
     elsewhere(work)
 
 
-def test_what_is_asked_ahead_comes_with_the_mark_and_answers_once(shared: None) -> None:
-    def work() -> None:
-        with CaptureQueriesContext(connection) as seen, unchanged.looking():
-            freezes.ahead("ahead")
-            assert unchanged.current() is not None
-            assert freezes("ahead") == []
-            assert len(seen) == 1
-            frozen("ahead").save()
-            assert [freeze.name for freeze in freezes("ahead")] == ["ahead"]
-        with unchanged.looking():
-            freezes.ahead("ahead")
-            elsewhere(lambda: Freeze.objects.all().delete())
-            assert [freeze.name for freeze in freezes("ahead")] == ["ahead"]
-            assert freezes("ahead") == []
-        freezes.ahead("ahead")  # no look is under way
-        with transaction.atomic(), unchanged.looking():
-            freezes.ahead("ahead")
-            frozen("ahead").save()
-            assert len(freezes("ahead")) == 1
-
-    elsewhere(work)
-
-
-def test_what_is_kept_is_of_the_mark_that_came_with_it(shared: None) -> None:
-    def look() -> list[str]:
-        with unchanged.looking():
-            freezes.ahead("other")
-            return [freeze.name for freeze in freezes("claw")]
-
-    def work() -> None:
-        assert look() == []
-        elsewhere(lambda: frozen("claw").save())
-        assert look() == ["claw"]
-
-    elsewhere(work)
-
-
 def test_rolled_back_changes_are_not_kept_and_transactions_see_their_own(shared: None) -> None:
     def work() -> None:
         with unchanged.looking():

@@ -12,8 +12,10 @@ import pytest
 from audit.models import Event, EventRow
 from connections import decisions, manifests
 from connections.models import ConnectedAccount, State, Use
+from portal.identity.models import SignedInSession
 from tests.connections.tables import everything_stored
 from tests.connections.visitor import Gateway, subject
+from tests.support.pages import signed_in
 from tests.support.tenant import LocalTenant
 
 type Gateways = Callable[[str], Gateway]
@@ -204,17 +206,17 @@ def test_an_unknown_connection_is_not_linked(
     assert (answer.status_code, answer.json()["code"]) == (404, "connection_not_linked")
 
 
-def test_the_short_way_has_the_guards_of_every_other_answer(
+def test_a_token_is_returned_with_the_headers_of_every_other_answer_and_no_cookie(
     gateway: Gateways, github_mcp: manifests.Declaration
 ) -> None:
-    """It goes past what is for browsers and past nothing that guards."""
     caller = gateway("operator")
-    short, long = caller.exchange(), caller.call("GET", "/v1/whoami")
-    assert (short.status_code, long.status_code) == (200, 200)
-    browsers = {"Vary", "Content-Length", "Content-Language"}
-    assert {name for name in long.headers if name not in browsers} <= set(short.headers)
+    answer, other = caller.exchange(), caller.call("GET", "/v1/whoami")
+    assert (answer.status_code, other.status_code) == (200, 200)
+    assert set(other.headers) <= set(answer.headers)
     for name in ("Content-Security-Policy", "X-Frame-Options", "X-Content-Type-Options"):
-        assert short[name] == long[name]
+        assert answer[name] == other[name]
+    assert answer["Content-Length"] == str(len(answer.content))
+    assert not answer.cookies
     foreign = caller.client.get(
         "/v1/auth/token?connection=github",
         HTTP_HOST="evil.example",
@@ -222,3 +224,16 @@ def test_the_short_way_has_the_guards_of_every_other_answer(
     )
     assert foreign.status_code == 400
     assert caller.call("POST", "/v1/auth/token?connection=github", {}).status_code == 405
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_browsers_session_decides_nothing_about_a_bearer_token(
+    gateway: Gateways, github_mcp: manifests.Declaration, ended: bool
+) -> None:
+    caller = Gateway(gateway("operator").token, signed_in("member1", "member"))
+    if ended:
+        SignedInSession.objects.all().delete()
+    answer = caller.exchange()
+    assert answer.status_code == 200, answer.content
+    assert not answer.cookies
+    assert last("token.exchanged").actor_sub == subject("operator")

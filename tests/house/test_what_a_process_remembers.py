@@ -68,7 +68,6 @@ HOLD_NOBODY: Final = {
     "portal.api.docs._schema": "our own document",
     "portal.api.docs.document": "our own document",
     "portal.api.docs.operations": "our own document",
-    "portal.api.token_door._match": "an address of our own",
     "portal.env._names": _SETTINGS,
     "portal.web.context.version": "our version",
     "portal.web.icons.symbols": "our own drawings",
