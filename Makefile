@@ -24,7 +24,7 @@ test: install-dev ## set up and pass all tests
 check: install-dev ## lint, types and the tests nearest to what changed, in a minute and a half
 	@sh scripts/check.sh
 
-lint: install-dev ## ruff, templates, import contracts
+lint: install-dev ## ruff, unused code, templates, import contracts
 	@sh scripts/lint.sh
 
 contract: install-dev ## hold the running server to its OpenAPI document, as everybody

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,8 +16,6 @@ from approvals.models.person import HasRole, HasRoles
 from audit.actor import Actor
 from audit.compiled import compiled
 from auth0_client.id_token import LEEWAY_S
-
-log = logging.getLogger(__name__)
 
 LEEWAY: Final = timedelta(seconds=LEEWAY_S)
 """How far the issuer's clock may be ahead of ours."""

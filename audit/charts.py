@@ -15,7 +15,6 @@ FACETS = (
     "family", "source", "outcome", "severity", "human", "instance", "connection", "via", "actor",
 )  # fmt: skip
 KEYS = {"family": "action"}  # filter key of a facet, where it has another name
-_HOUR = timedelta(hours=1)
 _WEEK = timedelta(days=7)
 STEPS = (
     *(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720, 1440)),
@@ -48,11 +47,6 @@ class Bucket:
     def count(self) -> int:
         """All of them."""
         return sum(self.counts.values())
-
-    @property
-    def unsuccessful(self) -> int:
-        """Those with another outcome than success."""
-        return self.count - self.counts.get("success", 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,11 +107,6 @@ def drop_statements(vendor: str) -> list[str]:
     return drops if vendor == "sqlite" else [*drops, f"DROP FUNCTION IF EXISTS {_FUNCTION}()"]
 
 
-def missing_triggers() -> list[str]:
-    """Names of triggers that should refuse changes and are absent or switched off; sorted."""
-    return sorted(name for _, name in _wanted().keys() - triggers.firing_on("audit_").keys())
-
-
 def problems() -> list[str]:
     """What is wrong with the triggers, one sentence each: missing, changed, or not ours.
 

@@ -132,22 +132,6 @@ def _write_alone(rows: Prepared) -> None:
         write([rows])
 
 
-def record_many(drafts: Iterable[Draft], *, batch: int = 1000) -> Iterator[UUID]:
-    """Write many events, `batch` per transaction (or all in the caller's), and yield their ids.
-
-    The iterator must be consumed: nothing is written ahead of it. A batch is written whole or not
-    at all; batches before a failing one stay.
-
-    Raises:
-        UnknownAction, EntryError, IntegrityError: as `record`.
-    """
-    for some in batched(drafts, batch):
-        rows = prepared(some)
-        with transaction.atomic():
-            write(rows)
-        yield from (one.id for one in rows)
-
-
 def prepared(drafts: Iterable[Draft]) -> list[Prepared]:
     """The rows of drafts that are recorded now, without touching the database.
 

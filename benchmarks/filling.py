@@ -18,8 +18,8 @@ def main(size: int) -> None:
     """Bring the trail to `size` events, all of them in the signed log."""
     from audit import sequencer, tree
     from audit.models import EventRow
-    from audit.record import record_many
     from benchmarks.events import drafts
+    from tests.support.recording import record_many
 
     worker, began = sequencer.Sequencer(), time.monotonic()
     worker.run_once(sweep=False)

@@ -55,7 +55,7 @@ KINDS_NOT_COUNTED: Final = {"models", "migrations", "middleware"}
 # Where a name moved, its new place is listed before its old one: `--of` reads both.
 NAMES: Final = {
     "record": ("audit.record:record",),
-    "record_many": ("audit.record:record_many",),
+    "record_many": ("tests.support.recording:record_many", "audit.record:record_many"),
     "Actor": ("audit.actor:Actor",),
     "Target": ("audit.actor:Target",),
     "sequence": ("audit.sequencer:run_once",),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from django.db.models import Case, CharField, Count, Q, QuerySet, Value, When
+from django.db.models import Case, CharField, Q, QuerySet, Value, When
 from django.db.models.lookups import In
 
 from approvals import clock
@@ -88,14 +88,6 @@ def _might(wanted: Iterable[str], ground: Ground, moment: datetime) -> Q:
     for code in wanted:
         found |= turned.get(Code(code), Q(pk__in=()))
     return found
-
-
-def counted(
-    found: QuerySet[ConnectedAccount], ground: Ground, moment: datetime
-) -> Mapping[str, int]:
-    """How many stand in which way; one read."""
-    told = found.order_by().annotate(standing=code_of(ground, moment)).values("standing")
-    return dict(told.annotate(number=Count("pk")).values_list("standing", "number"))
 
 
 def code_of(ground: Ground, moment: datetime) -> Case:

@@ -238,8 +238,3 @@ def needs_by_connection() -> dict[str, list[ManifestNeed]]:
 def scopes_of(needs: Iterable[ManifestNeed]) -> list[str]:
     """All scopes of these needs, each once."""
     return list(dict.fromkeys(scope for need in needs for scope in need.scopes))
-
-
-def scopes_wanted(connection: str) -> list[str]:
-    """All scopes that any manifest asks of a connection, each once."""
-    return scopes_of(naming(connection))

@@ -36,12 +36,6 @@ def due(iss: str, sub: str, now: datetime) -> QuerySet[ConnectedAccount]:
     )
 
 
-def waiting(iss: str, sub: str) -> list[ConnectedAccount]:
-    """Revoked accounts of a person that Auth0 still holds, undo window or not."""
-    found = ConnectedAccount.objects.filter(iss=iss, sub=sub, state=State.REVOCATION_PENDING)
-    return list(found.order_by("delete_after"))
-
-
 def delete_due(iss: str, sub: str, token: str) -> list[Deletion]:
     """Delete what is due with the owner's own token; what fails stays due and says why."""
     return [delete(account, token) for account in due(iss, sub, clock.now())]

@@ -60,21 +60,6 @@ def redact_text(text: str, secrets: Iterable[str] = ()) -> str:
     return _PAIR.sub(rf"\g<name>\g<quote>{HIDDEN}", text)
 
 
-def redact_mapping(values: Mapping[str, object]) -> dict[str, object]:
-    """A copy of headers, form fields or log fields with every secret value replaced."""
-    clean: dict[str, object] = {}
-    for name, value in values.items():
-        if name.lower() in SECRET_NAMES:
-            clean[name] = HIDDEN
-        elif isinstance(value, str):
-            clean[name] = redact_text(value)
-        elif isinstance(value, Mapping):
-            clean[name] = redact_mapping(value)
-        else:
-            clean[name] = value
-    return clean
-
-
 def secret_values(values: Mapping[str, str]) -> list[str]:
     """The values in ``values`` whose names say that they are secret."""
     return [value for name, value in values.items() if name.lower() in SECRET_NAMES]

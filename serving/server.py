@@ -23,8 +23,6 @@ from serving import limits, watchdog
 from serving.admission import Proven, Queue
 from serving.channel import Channel
 
-log = logging.getLogger(__name__)
-
 
 class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
     """Threads that take requests in the order of `admission`."""

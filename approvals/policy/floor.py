@@ -67,12 +67,6 @@ def breaches(document: Document) -> list[Breach]:
     return list(found.values())
 
 
-def situations() -> Iterator[Situation]:
-    """Every combination that a rule can tell apart, for the registered verbs."""
-    for name in registry.names():
-        yield from situations_of(name)
-
-
 def situations_of(name: str) -> Iterator[Situation]:
     """Every combination that a rule can tell apart, for one registered verb."""
     verb = registry.get(name)

@@ -21,11 +21,6 @@ class Trial:
     place: int  # 1 = first; 0 = no rule
     why: tuple[str, ...]
 
-    @property
-    def commits(self) -> bool:
-        """Whether it would be committed at once."""
-        return self.decision.kind == "commit"
-
 
 def what_if(
     document: Document,

@@ -5,7 +5,7 @@ The page, the phone's instruction, the audit trail and the dry run all speak fro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from approvals import registry
@@ -54,13 +54,6 @@ def sentence(rule: Rule, document: Document, expiry_s: int) -> str:
         f"{what}: {_who(rule, document)} {_verb_of(rule)} {channel(rule.channel, within_s)} "
         f"within {duration(within_s)}; {_meanwhile(rule)}; {_silence(rule)}; {_denied(rule)}."
     )
-
-
-def short(rule: Rule, document: Document) -> str:
-    """Who approves, without what happens meanwhile and after."""
-    if rule.approver == "none":
-        return f"{_what(rule)}{_severities(rule)}: committed at once"
-    return f"{_what(rule)}{_severities(rule)}: {_who(rule, document)} {_verb_of(rule)}"
 
 
 def group_sentence(name: str, group: Group, named: Mapping[tuple[str, str], str]) -> str:
@@ -295,8 +288,3 @@ def if_denied(rule: Mapping[str, Any], verb: Verb | None) -> str:
         return said
     ends = rule.get("on_denial") == "release"
     return f"{said} The hold of this request {'ends' if ends else 'stays'}."
-
-
-def names(people: Iterable[Mapping[str, str]]) -> list[str]:
-    """Subjects of people, for lists that show no names."""
-    return [p["sub"] for p in people]

@@ -90,7 +90,6 @@ _ANOMALIES = _actions(
     "finding.opened", "scope.escalated", "bypass.found", "connection.use_seen", "ledger.alarm"
 )
 _HANDLED = _actions("alert.*", "approval.*")
-_REVIEWS = _actions("review.*")
 _VERIFIED = _actions("audit.verified", "ledger.alarm")
 _TOKENS = _actions("token.*", "connection.use_seen")
 

@@ -53,8 +53,3 @@ def start_shown(shown: str, text: str) -> str | None:
 def is_cut(shown: str) -> bool:
     """Whether a text ends in the label of a longer one."""
     return any(found.end() == len(shown) for found in _LABEL.finditer(shown))
-
-
-def is_cut_of(shown: str, text: str) -> bool:
-    """Whether what is shown is labelled as a cut of this text."""
-    return start_shown(shown, text) is not None

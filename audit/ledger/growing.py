@@ -126,14 +126,6 @@ class GrowingTree:
                 self._edge.append(bytearray())
             self._edge[level] += root
 
-    def partial_tiles(self) -> list[Tile]:
-        """Return the unfilled tiles of the right edge, lowest level first."""
-        return [
-            Tile(level, (self._size >> HEIGHT * level) // WIDTH, bytes(edge))
-            for level, edge in enumerate(self._edge)
-            if edge
-        ]
-
     def root(self) -> bytes:
         """Return the tree head; SHA-256 of nothing while empty."""
         if not self._size:

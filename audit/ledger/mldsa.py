@@ -7,7 +7,6 @@ but a tree can be signed this way, so manifests and statements stay with Ed25519
 
 from __future__ import annotations
 
-import secrets
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -24,11 +23,6 @@ SIGNATURE_SIZE: Final = 2420
 _LABEL: Final = b"subtree/v1\n\0"
 _TIME_SIZE: Final = 8
 _MAX_NAME: Final = 255  # opaque <1..2^8-1>
-
-
-def new_seed() -> bytes:
-    """32 fresh random bytes: the secret of a key pair (FIPS 204 section 3.6.3)."""
-    return secrets.token_bytes(SEED_SIZE)
 
 
 def public_key(seed: bytes) -> bytes:

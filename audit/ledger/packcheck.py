@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from . import assertion, keyhistory, levels, note, tokens
+from . import assertion, keyhistory, levels, tokens
 from . import entry as entries
 from . import pack as packs
 from . import packvalues as values
@@ -25,7 +25,7 @@ from .levels import IssuerKeys, Judged
 from .note import NoteError
 from .pack import Pack, PackError
 from .packreport import WHO_ACTED, WHO_APPROVED, Check, Claim, EventReport, PackReport
-from .policy import NONE, Policy
+from .policy import Policy
 from .verify import SAME_FOR_ALL_UNPROVEN, Step, moved, moved_unproven, verify_proof_file
 
 if TYPE_CHECKING:
@@ -353,12 +353,3 @@ def _json(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
-
-
-def claimed_log_key(data: bytes) -> Policy:
-    """A policy that trusts what the pack says its log's keys are: its own claim, and no more."""
-    try:
-        text = packs.read(data).members.get("log/vkey", b"").decode()
-        return Policy(tuple(map(note.parse_vkey, text.split())), {}, {}, NONE)
-    except (PackError, NoteError, UnicodeDecodeError):
-        return Policy((), {}, {}, NONE)

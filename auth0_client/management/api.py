@@ -112,14 +112,6 @@ class Management:
         found = self._api.checkpoint_pages("mgmt.sessions", path, "sessions")
         return [read_session(item) for item in found]
 
-    def delete_sessions(self, user_id: str) -> None:
-        """End every tenant session of a user; the tenant does it a little later."""
-        self._delete("mgmt.delete_sessions", f"users/{segment(user_id)}/sessions")
-
-    def delete_session(self, session_id: str) -> bool:
-        """End one tenant session; False if it was gone already."""
-        return self._delete("mgmt.delete_session", f"sessions/{segment(session_id)}")
-
     def revoke_access(
         self,
         user_id: str,
@@ -145,10 +137,6 @@ class Management:
         found = self._api.checkpoint_pages("mgmt.refresh_tokens", path, "tokens")
         return [read_refresh_token(item) for item in found]
 
-    def delete_refresh_tokens(self, user_id: str) -> None:
-        """Revoke every refresh token of a user."""
-        self._delete("mgmt.delete_refresh_tokens", f"users/{segment(user_id)}/refresh-tokens")
-
     def delete_refresh_token(self, token_id: str) -> bool:
         """Revoke one refresh token by its record id; False if it was gone already."""
         return self._delete("mgmt.delete_refresh_token", f"refresh-tokens/{segment(token_id)}")
@@ -162,13 +150,11 @@ class Management:
         """Withdraw one consent; False if it was gone already."""
         return self._delete("mgmt.delete_grant", f"grants/{segment(grant_id)}")
 
-    def logs_after(self, log_id: str, *, take: int = 100) -> LogPage:
-        """Tenant log events after ``log_id``, by checkpoint; ``take`` at most 100."""
-        params = {"from": log_id, "take": str(take)}
-        return read_page(self._api.send("GET", "mgmt.logs", "logs", params=params), log_id)
-
     def log_items_after(self, log_id: str, *, take: int = 100) -> LogPage:
-        """As ``logs_after``, with entries that are not as described left in for the caller."""
+        """Tenant log events after ``log_id``, by checkpoint; ``take`` at most 100.
+
+        Entries that are not as described are left in for the caller.
+        """
         params = {"from": log_id, "take": str(take)}
         return read_items(self._api.send("GET", "mgmt.logs", "logs", params=params), log_id)
 
@@ -182,7 +168,7 @@ class Management:
         params = {"sort": "date:-1", "page": str(page), "per_page": str(per_page)}
         if query:
             params["q"] = query
-        return read_page(self._api.send("GET", "mgmt.search_logs", "logs", params=params), None)
+        return read_page(self._api.send("GET", "mgmt.search_logs", "logs", params=params))
 
     def client(self, client_id: str) -> Fields:
         """An application's settings, for the configuration doctor."""

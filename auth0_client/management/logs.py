@@ -18,39 +18,31 @@ _NEXT: Final = re.compile(r'<([^<>]{1,4096})>\s*;[^,<]*\brel="?next"?', re.IGNOR
 class LogPage:
     """One page of raw log events, oldest first in checkpoint mode.
 
-    ``next_from`` is where to go on; after an empty page it repeats the old place.
+    ``next_from`` is where to go on in checkpoint mode; an empty page repeats the old place.
     """
 
     entries: tuple[Mapping[str, object], ...] = field(repr=False)
     next_from: str | None
     budget: Budget
 
-    @property
-    def caught_up(self) -> bool:
-        """Whether there was nothing after the checkpoint."""
-        return not self.entries
 
-
-def read_page(answer: Answer, asked_from: str | None) -> LogPage:
-    """Type a page; each entry must at least have a ``log_id`` (or ``_id``) and a ``type``.
-
-    The next checkpoint is the Link header's, else the last entry's id, else ``asked_from``.
-    """
+def read_page(answer: Answer) -> LogPage:
+    """A page of a search; each entry must have at least a ``log_id`` (or ``_id``), a ``type``."""
     items = answer.items()
     ids = [item.optional_text("log_id", limit=256) or item.text("_id", limit=256) for item in items]
     for item in items:
         item.text("type", limit=128)
-    following = _link_from(answer) or (ids[-1] if ids else asked_from)
     entries = tuple(
         {**item.values, "log_id": log_id} for item, log_id in zip(items, ids, strict=True)
     )
-    return LogPage(entries, following, budget(answer))
+    return LogPage(entries, None, budget(answer))
 
 
 def read_items(answer: Answer, asked_from: str) -> LogPage:
     """A page whose entries are handed on as they came, so that one odd entry hides no other.
 
-    The next checkpoint as in `read_page`, from the last entry that has an id.
+    The next checkpoint is the Link header's, else the id of the last entry that has one, else
+    ``asked_from``.
     """
     items = answer.items()
     ids = [i for item in items if isinstance(i := item.values.get("log_id"), str) and i]

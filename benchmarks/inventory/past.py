@@ -48,8 +48,8 @@ def main(entries: int) -> None:
 def _fill(size: int) -> None:
     from audit import sequencer
     from audit.models import Entry
-    from audit.record import record_many
     from benchmarks.filling import tidy
+    from tests.support.recording import record_many
 
     worker, there = sequencer.Sequencer(), Entry.objects.count()
     while there < size:

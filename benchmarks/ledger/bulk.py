@@ -198,7 +198,7 @@ def _bulk_create(some: list[Draft]) -> Callable[[], None]:
 
 
 def _recorded(writer: Ingest, some: list[Draft]) -> Callable[[], None]:
-    from audit.record import record_many
+    from tests.support.recording import record_many
 
     def work() -> None:
         for few in batched(some, STEP):

@@ -104,7 +104,7 @@ def _one_by_one(worker: Any, many: int) -> None:
 def _commit_to_proof(worker: Any, many: int) -> None:
     """Seconds from a commit to the moment at which the event has a proof, while others write."""
     from audit import proofs, sequencer
-    from audit.record import record_many
+    from tests.support.recording import record_many
 
     stop = threading.Event()
     thread = threading.Thread(target=sequencer.loop, args=(stop,), daemon=True)

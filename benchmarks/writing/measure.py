@@ -120,7 +120,7 @@ def _record(drafts: Sequence[Draft]) -> None:
 def _record_many(drafts: Sequence[Draft]) -> None:
     from dataclasses import replace
 
-    from audit.record import record_many
+    from tests.support.recording import record_many
 
     for _ in record_many((replace(draft, id=None) for draft in drafts), batch=_BATCH):
         pass

@@ -14,7 +14,6 @@ from connections.just_in_time.hours import Hours
 
 NEXT_USE: Final = "use"
 OWNER: Final = "owner"
-WAKES: Final = (NEXT_USE, OWNER)
 LONGEST_IDLE_H: Final = 8760  # a year
 
 

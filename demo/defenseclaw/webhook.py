@@ -28,21 +28,6 @@ _LONGEST_WAIT_S: Final = 120
 _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def category_of(action: str) -> str:
-    """Return the category endpoints subscribe to; an action without one is its own."""
-    named = (
-        (("gateway-down", "gateway-recovered", "guardrail-degraded"), "health"),
-        (("guardrail",), "guardrail"),
-        (("drift", "rescan"), "drift"),
-        (("block", "quarantine", "disable"), "block"),
-        (("scan",), "scan"),
-    )
-    for parts, category in named:
-        if any(part in action for part in parts):
-            return category
-    return action
-
-
 def body_of(action: str, target: str, actor: str, details: str, severity: str) -> bytes:
     """Return the JSON body of one notification, with a fresh event id and the present time."""
     stamp = go_text(now_ns())

@@ -12,7 +12,7 @@ from pydantic import ConfigDict
 
 from audit.exports.xlsx import MEDIA_TYPE
 from audit.proofs import NotSequenced
-from connections import inventory, listing, lookup, manifests
+from connections import inventory, listing, lookup
 from connections.access import exporting as applications
 from connections.access import listing as listing_of_access
 from connections.ibom import document, export, facts
@@ -29,8 +29,6 @@ router = Router(tags=["Connections"])
 
 MOST = 500
 """Accounts in one answer."""
-
-NAME = rf"{manifests.CONNECTION}|^$"
 
 
 class RevokeIn(Schema):

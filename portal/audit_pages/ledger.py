@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -38,7 +38,6 @@ from portal.audit_pages.run_words import RunWords, in_words
 from portal.identity.current import actor
 
 _SHOWN = 10
-_STALE = timedelta(seconds=5)
 
 
 @require_safe

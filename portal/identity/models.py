@@ -10,14 +10,6 @@ from django.db import models
 ROLES = ("auditor", "operator", "admin")
 
 
-class UserManager(BaseUserManager["User"]):
-    """Finds and makes accounts by issuer and subject."""
-
-    def by_identity(self, iss: str, sub: str) -> User | None:
-        """The account of a subject at an issuer, or None."""
-        return self.filter(iss=iss, sub=sub).first()
-
-
 class User(AbstractBaseUser):
     """One person at one issuer, as last seen in an ID token."""
 
@@ -30,7 +22,7 @@ class User(AbstractBaseUser):
     last_seen = models.DateTimeField(null=True)
     password = None  # type: ignore[assignment]  # nobody signs in here with a password
 
-    objects: ClassVar[UserManager] = UserManager()
+    objects = BaseUserManager["User"]()
     USERNAME_FIELD = "id"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 

@@ -12,7 +12,6 @@ from datetime import datetime
 
 HEIGHT = 72
 BAR = 10
-GAP = 2
 
 SERIES: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("ok", "went through", frozenset({"success", "approved"})),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import zipfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -214,7 +215,7 @@ def test_a_verifier_follows_from_the_key_it_has_to_newer_ones(ata: Ata, pack: Pa
     done = ata("verify", *asked[:1], "--vkey", older.vkey, "--key-history", str(history))
     assert done.returncode == 2 and "does not verify" in done.stderr
     # Two keys in one file, as `/log/key` serves them; a policy that asks for both kinds.
-    two = mldsa.new_seed()
+    two = secrets.token_bytes(mldsa.SEED_SIZE)
     keys = f"{LOG.vkey}\n{mldsa.vkey(ORIGIN, mldsa.public_key(two))}\n"
     (pack.folder / "log.key").write_text(keys)
     assert report(ata, asked[0], "--vkey", str(pack.folder / "log.key"))[0] == 0

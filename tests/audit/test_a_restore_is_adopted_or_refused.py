@@ -27,7 +27,8 @@ pytestmark = pytest.mark.stack
 TOGETHER = """
 import sys, django; django.setup()
 from audit.actor import SYSTEM
-from audit.record import Draft, record_many
+from audit.record import Draft
+from tests.support.recording import record_many
 draft = Draft(actor=SYSTEM, action="audit.imported", data={"n": 1})
 drafts = [draft] * int(sys.argv[1])
 assert len(list(record_many(drafts))) == len(drafts)

@@ -15,9 +15,9 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from audit import rowcheck, sequencer, verification
 from audit.models import VerificationRun
-from audit.record import record_many
 from tests.audit.factories import ADA, DraftFactory
 from tests.audit.own_database import own_database
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 PATIENCE_S = 60.0

@@ -19,9 +19,10 @@ from audit.ledger import exportcheck, note
 from audit.ledger.exportcheck import ExportReport
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
-from audit.record import record, record_many
+from audit.record import record
 from tests.audit.calling import actor_of, caller
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
+from tests.support.recording import record_many
 from tests.support.tenant import LocalTenant
 
 pytestmark = pytest.mark.django_db

@@ -18,9 +18,10 @@ from audit.actor import Subject, Target
 from audit.ledger import merkle, tiles
 from audit.ledger.verify import verify_proof_file
 from audit.models import Event, EventRow
-from audit.record import record, record_many
+from audit.record import record
 from tests.audit.calling import Caller, actor_of, caller
 from tests.audit.factories import OLU, DraftFactory
+from tests.support.recording import record_many
 from tests.support.sign_in import SUBS
 from tests.support.tenant import LocalTenant
 

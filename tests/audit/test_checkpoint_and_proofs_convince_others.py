@@ -15,9 +15,9 @@ from audit.ledger import cosignature, merkle, note, proof, tiles
 from audit.ledger.merkle import ProofError
 from audit.load import load
 from audit.models import Cosignature, Event
-from audit.record import record_many
 from tests.audit.factories import NOON, DraftFactory
 from tests.audit.signed import newest_checkpoint
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 

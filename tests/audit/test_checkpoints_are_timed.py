@@ -17,12 +17,12 @@ from audit import clock, loglevels, proofs, sequencer, stamping, verify
 from audit.ledger import cosignature, levels, note, timestamp
 from audit.ledger.timestamp import TimestampError
 from audit.models import Checkpoint, Cosignature, EventRow, TimeToken
-from audit.record import record_many
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, DraftFactory
 from tests.audit.signed import newest_checkpoint
 from tests.support import authority
 from tests.support.authority import Authority
+from tests.support.recording import record_many
 
 pytestmark = [
     pytest.mark.django_db,

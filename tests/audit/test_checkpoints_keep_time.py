@@ -12,9 +12,10 @@ import time_machine
 
 from audit import clock, sequencer, thinning, verify
 from audit.models import Checkpoint, EventRow
-from audit.record import record, record_many
+from audit.record import record
 from tests.audit.factories import NOON, OLU, DraftFactory
 from tests.audit.signed import newest_checkpoint
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 11, 28, 12, tzinfo=UTC)

@@ -15,8 +15,8 @@ from audit.ledger.query import EventQuery
 from audit.loglevels import LogSizes
 from audit.models import EventRow, Rollup
 from audit.plan import plan_of
-from audit.record import record_many
 from tests.audit.factories import DraftFactory
+from tests.support.recording import record_many
 
 NOW = datetime(2026, 11, 26, 10, 47, 3, tzinfo=UTC)
 NAMES = (

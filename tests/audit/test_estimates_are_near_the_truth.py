@@ -13,9 +13,9 @@ from audit import exports, sampling, search, searchsql, sequencer
 from audit.charts import Facet
 from audit.ledger.query import EventQuery
 from audit.loglevels import current
-from audit.record import record_many
 from benchmarks.events import drafts
 from tests.audit.factories import ADA
+from tests.support.recording import record_many
 
 SIZE = 1500
 FACTOR = 2

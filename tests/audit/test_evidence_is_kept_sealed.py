@@ -19,8 +19,8 @@ from audit.ledger import proof
 from audit.ledger.query import EventQuery
 from audit.load import load
 from audit.models import EventRow, EvidenceItem
-from audit.record import record_many
 from tests.audit.factories import MIA, OLU, DraftFactory
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 

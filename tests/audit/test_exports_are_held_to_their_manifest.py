@@ -30,11 +30,12 @@ from audit.ledger import entry as entries
 from audit.ledger.query import EventQuery
 from audit.ledger.rows import safe_cell
 from audit.models import Event, EventRow, ExportJob
-from audit.record import record, record_many
+from audit.record import record
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.calling import Caller, actor_of, caller
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
 from tests.support.legible import legible
+from tests.support.recording import record_many
 from tests.support.tenant import LocalTenant
 
 pytestmark = pytest.mark.django_db

@@ -21,8 +21,9 @@ from audit.ledger import entry as entries
 from audit.ledger.query import EventQuery
 from audit.models import EventRow, ExportBlock, ExportJob, Openings
 from audit.projection import SPAN
-from audit.record import record, record_many
+from audit.record import record
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
+from tests.support.recording import record_many
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
     [

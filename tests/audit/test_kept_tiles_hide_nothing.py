@@ -10,8 +10,8 @@ from audit import heads, kepttiles, sequencer, tree, verify
 from audit.ledger import tiles
 from audit.ledger.merkle import verify_inclusion
 from audit.models import Checkpoint, Event, Tile
-from audit.record import record_many
 from tests.audit.factories import DraftFactory
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 SIZES = (300, 257, 43)

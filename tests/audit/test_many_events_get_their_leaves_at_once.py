@@ -13,9 +13,10 @@ from audit.ledger import merkle
 from audit.ledger.query import EventQuery
 from audit.load import load
 from audit.models import Checkpoint, Entry, Event, EventRow, QuarantinedRow
-from audit.record import Draft, prepared, record_many
+from audit.record import Draft, prepared
 from tests.audit.factories import DraftFactory
 from tests.audit.ingesting import ingest
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 

@@ -74,8 +74,8 @@ def test_a_long_text_becomes_its_start_with_length_and_digest() -> None:
     assert text.startswith(start) and len(shown) <= cut.BOUND and len(start) > 250 * KIB
     assert label == f"307,200 characters in all, SHA-256 {digest}]"
     assert mask(shown) == shown
-    assert cut.is_cut_of(shown, text)
-    assert not cut.is_cut_of(shown, text + ".")
+    assert cut.start_shown(shown, text) == start
+    assert cut.start_shown(shown, text + ".") is None
 
 
 def test_a_secret_that_the_cut_would_halve_is_not_shown() -> None:
@@ -105,7 +105,7 @@ def test_a_row_of_three_mebibytes_is_imported_with_its_long_text_cut(tmp_path: P
     report = importing.run(path, "edge-1")
     assert imports.counts(report)["imported"] == 1 and not QuarantinedRow.objects.exists()
     raw = imports.event(source="defenseclaw")["data"]["raw"]
-    assert cut.is_cut_of(raw["columns"]["details"], text)
+    assert cut.start_shown(raw["columns"]["details"], text) is not None
     assert len(raw["digest"]) == 64
 
 

@@ -13,9 +13,9 @@ from django.db import connection, models
 from audit import clock, rawread, sequencer
 from audit.importing.rows import event_id
 from audit.models import Entry, Event, EventRow, ImportedRow, Openings
-from audit.record import record_many
 from tests.attacks.tamper.columns import bends
 from tests.audit.factories import DraftFactory
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 

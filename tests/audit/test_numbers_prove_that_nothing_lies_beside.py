@@ -11,9 +11,9 @@ from django.db import connection
 from audit import clock, erasure, sequencer, straycheck, tally, tree, verify
 from audit.ledger.merkle import leaf_hash
 from audit.models import Event, EventRow, ImportedRow, Openings
-from audit.record import record_many
 from audit.report import Findings
 from tests.audit.factories import OLU, DraftFactory
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 SIZE = 300

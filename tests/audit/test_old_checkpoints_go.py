@@ -12,10 +12,11 @@ from audit import clock, guards, heads, proofs, sequencer, thinning, verify
 from audit.ledger import entry as entries
 from audit.ledger.tiles import consistency_proof
 from audit.models import Checkpoint, Cosignature, Event, EventRow, TimeToken
-from audit.record import record, record_many
+from audit.record import record
 from audit.thinning import Old, superfluous
 from audit.tree import read_tile
 from tests.audit.factories import ADA, DraftFactory
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 

@@ -10,9 +10,9 @@ from audit import decisions, rollups, search, sequencer
 from audit.actor import Subject
 from audit.ledger.query import EventQuery
 from audit.models import Rollup
-from audit.record import record_many
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
 from tests.support.pages import signed_in
+from tests.support.recording import record_many
 
 DECIDED = ("skill.blocked", "skill.allowed", "connection.revoked")
 pytestmark = pytest.mark.django_db

@@ -29,13 +29,13 @@ from audit.ledger import coveragecheck, exportcheck, note
 from audit.load import load
 from audit.logkey import vkey
 from audit.models import EventRow, QuarantinedRow
-from audit.record import record_many
 from connections.models import Feed, LogFeed, ReconcileRun
 from enforcement.models import Watch
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.calling import Caller, caller
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
 from tests.support.pages import keep_the_shell
+from tests.support.recording import record_many
 from tests.support.tenant import LocalTenant
 
 pytestmark = pytest.mark.django_db

@@ -34,11 +34,12 @@ from audit.ledger import checkpoint as checkpoints
 from audit.ledger import merkle, tiles
 from audit.ledger.verify import verify_proof_file
 from audit.models import Checkpoint, Event, EventRow, VerificationRun
-from audit.record import record, record_many
+from audit.record import record
 from portal.audit_pages.path_picture import picture
 from tests.attacks.ledger.world import undone
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 

@@ -28,10 +28,11 @@ from audit import bulk, clock, matching, rollups, sampling, search, searchsql, s
 from audit.ledger.growing import GrowingTree
 from audit.ledger.query import EventQuery
 from audit.models import Event, EventRow, Openings
-from audit.record import Draft, Prepared, prepared, record, record_many, write
+from audit.record import Draft, Prepared, prepared, record, write
 from tests.audit.factories import DraftFactory
 from tests.audit.ingesting import ingest
 from tests.audit.own_database import own_database
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 WALKS = ("", "exfil* -instance:edge-2", "order:oldest", "order:oldest documents")

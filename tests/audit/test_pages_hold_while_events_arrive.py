@@ -17,8 +17,8 @@ from django.db import connection
 from audit import matching, sampling, search, searchsql, sequencer
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
-from audit.record import record_many
 from tests.audit.factories import DraftFactory
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 FILTERS = ("", "exfil* -instance:edge-2")

@@ -13,11 +13,11 @@ from django.test.utils import CaptureQueriesContext
 
 from audit import sampling, searchsql, sequencer
 from audit.models import EventRow
-from audit.record import record_many
 from portal.audit_pages import exhibit
 from tests.audit.browsing import browser_of
 from tests.audit.factories import ADA, DraftFactory
 from tests.support.pages import keep_the_shell
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 NOT_OF_THE_PAGE = ("django_session", "identity_", "approvals_", "enforcement_", "connections_")

@@ -17,10 +17,11 @@ from django.test.utils import CaptureQueriesContext
 from audit import clock, sequencer
 from audit.actor import Target
 from audit.models import EventRow
-from audit.record import record, record_many
+from audit.record import record
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, MIA, NOON, OLU, DraftFactory
 from tests.support.pages import keep_the_shell
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 

@@ -17,9 +17,10 @@ from pytest_django.plugin import DjangoDbBlocker
 from audit import erasure, locks, projection, search, sequencer, verify
 from audit.ledger.query import EventQuery
 from audit.models import Entry, Event, EventRow, Rollup
-from audit.record import record, record_many
+from audit.record import record
 from tests.audit.factories import OLU, DraftFactory
 from tests.audit.own_database import own_database
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 PATIENCE_S = 60

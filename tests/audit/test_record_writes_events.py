@@ -21,10 +21,11 @@ from audit.ledger.commitment import Opening
 from audit.ledger.merkle import leaf_hash
 from audit.load import load, openings_of
 from audit.models import Event, EventRow, Openings
-from audit.record import Draft, Prepared, prepare, prepared, record, record_many
+from audit.record import Draft, Prepared, prepare, prepared, record
 from audit.wording import phrase
 from tests.audit.factories import ADA, MIA, NOON, OLU, DraftFactory
 from tests.support.legible import legible
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 

@@ -13,9 +13,10 @@ from audit.external_names import FIELD
 from audit.importing.mapping.facts import opaque
 from audit.models import Event, EventRow
 from audit.packs import selecting
-from audit.record import record, record_many
+from audit.record import record
 from portal.audit_pages import exhibit
 from tests.audit.factories import ADA, OLU, DraftFactory
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 

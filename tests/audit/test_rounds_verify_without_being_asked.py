@@ -12,10 +12,10 @@ from django.test import Client
 
 from audit import clock, erasure, known, rounds, sequencer
 from audit.models import Event, EventRow, Rollup, Tile
-from audit.record import record_many
 from audit.rounds import Progress, Rounds
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 SIZE = 600

@@ -13,9 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from approvals import meant, withdraw
 from audit import sequencer
 from audit.models import EventRow
-from audit.record import record_many
 from connections import known_names
 from tests.audit.factories import DraftFactory
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 APPROVAL: Any = SimpleNamespace(pk="a-1", operation="op-1", reason="", sentence="")

@@ -18,11 +18,12 @@ from audit.actor import Actor
 from audit.ledger.query import EventQuery, InvalidQuery
 from audit.ledger.sampling import SCHEMA_1, Draw, SampleError, Source, sample_of
 from audit.models import Event, EventRow, Openings
-from audit.record import record, record_many
+from audit.record import record
 from audit.samples import asking, drawing, reading
 from audit.samples.drawing import NoSample
 from audit.samples.reading import Ask
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 

@@ -18,9 +18,10 @@ from audit.ledger.query import EventQuery, InvalidQuery, search_words
 from audit.ledger.vocabulary import OUTCOMES, SEVERITIES, SOURCES
 from audit.models import Checkpoint, EventRow, Openings
 from audit.projection import refresh
-from audit.record import Draft, record_many
+from audit.record import Draft
 from audit.terms import _time_tokens, range_tokens, terms_of, word_token
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 PEOPLE = (OLU, ADA, MIA, SYSTEM, Actor(iss="", sub="", name="Ｆｕｌｌ ﬁne", via="import"))

@@ -25,11 +25,12 @@ from audit.ledger import checkpoint as checkpoints
 from audit.ledger import merkle
 from audit.load import load
 from audit.models import Checkpoint, Entry, Event, EventRow, Rollup, Tile
-from audit.record import record, record_many
+from audit.record import record
 from audit.sequencer import Sequencer
 from tests.audit.factories import DraftFactory
 from tests.audit.own_database import own_database
 from tests.audit.signed import newest_checkpoint
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 

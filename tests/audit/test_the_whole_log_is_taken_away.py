@@ -15,9 +15,9 @@ from ata.cli import app
 from audit import exports, sequencer
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
-from audit.record import record_many
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, MIA, DraftFactory
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 

@@ -28,9 +28,9 @@ from audit.models import (
     Tile,
     VerificationRun,
 )
-from audit.record import record_many
 from tests.audit.factories import ADA, OLU, DraftFactory
 from tests.audit.signed import newest_checkpoint
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 SIZE = 600

@@ -22,9 +22,9 @@ from audit import (
     verify,
 )
 from audit.models import EventRow, Rollup
-from audit.record import record_many
 from audit.report import Findings
 from tests.audit.factories import OLU, DraftFactory
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 SIZE, MORE = 344, 100

@@ -17,9 +17,9 @@ from django.db import connection
 
 from audit import erasure, known, rawread, rawrows, sequencer, verify
 from audit.models import Event, EventRow, Openings
-from audit.record import record_many
 from tests.audit.factories import MIA, OLU, DraftFactory
 from tests.support.migrated import migrated
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 SIZE = 600
@@ -120,7 +120,8 @@ if __name__ == "__main__":
     from django.db import connection
     from audit import sequencer, verify
     from audit.actor import SYSTEM
-    from audit.record import record, record_many
+    from audit.record import record
+    from tests.support.recording import record_many
     from tests.audit.factories import DraftFactory
     for _ in range(3):
         list(record_many([DraftFactory.build() for _ in range(500)]))

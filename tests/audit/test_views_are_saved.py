@@ -17,7 +17,6 @@ from audit import clock, due, filters, load, sampling, searchsql, sequencer
 from audit.actor import Actor
 from audit.ledger.query import EventQuery
 from audit.models import EventRow, SavedView
-from audit.record import record_many
 from audit.saved import counting, forgetting, keeping
 from audit.saved.keeping import NotSaved, Wanted
 from audit.search import total
@@ -26,6 +25,7 @@ from portal.audit_pages.shipped_views import shipped
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
 from tests.support.pages import keep_the_shell
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 

@@ -32,12 +32,12 @@ from audit.ledger import checkpoint as checkpoints
 from audit.ledger import cosignature, merkle, note, policy
 from audit.ledger.verify import verify_proof_file
 from audit.models import Checkpoint, Cosignature, EventRow, WitnessState
-from audit.record import record_many
 from audit.sequencer import SequencerStopped
 from audit.witnesses import quorum
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, DraftFactory
 from tests.audit.signed import newest_checkpoint
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 

@@ -223,13 +223,11 @@ def test_bent_lists_are_bad_answers(world: World, body: Any) -> None:
 def test_ending_access_says_whether_there_was_any(world: World) -> None:
     api = machine(world)
     gone = {"statusCode": 404, "error": "Not Found", "message": "x"}
-    world.routes.delete(f"{API}/sessions/s%2F1").respond(404, json=gone)
-    world.routes.delete(f"{USER}/sessions").respond(202)
+    world.routes.delete(f"{API}/refresh-tokens/t%2F1").respond(404, json=gone)
     world.routes.delete(f"{API}/grants/g").respond(204)
     route = world.routes.post(f"{USER}/revoke-access").respond(204)
-    assert api.delete_session("s/1") is False
+    assert api.delete_refresh_token("t/1") is False
     assert api.delete_grant("g") is True
-    api.delete_sessions(SUB)
     api.revoke_access(SUB)
     assert json.loads(route.calls.last.request.content) == {"preserve_refresh_tokens": False}
 
@@ -258,17 +256,18 @@ def test_logs_go_on_where_the_link_says(world: World) -> None:
         json=[{"log_id": "L1", "type": "seta"}, {"_id": "L2", "type": "feta"}],
         headers={"Link": link, "X-RateLimit-Remaining": "9", "X-RateLimit-Limit": "10"},
     )
-    page = api.logs_after("L0")
-    assert [entry["log_id"] for entry in page.entries] == ["L1", "L2"]
-    assert (page.next_from, page.caught_up) == ("L9", False)
+    page = api.log_items_after("L0")
+    assert [entry["type"] for entry in page.entries] == ["seta", "feta"]
+    assert page.next_from == "L9"
+    assert [entry["log_id"] for entry in api.search_logs("").entries] == ["L1", "L2"]
     assert (page.budget.limit, page.budget.remaining) == (10, 9)
 
 
 def test_an_empty_page_stays_where_it_was(world: World) -> None:
     api = machine(world)
     logs(world).respond(json=[])
-    page = api.logs_after("L0")
-    assert (page.next_from, page.caught_up) == ("L0", True)
+    page = api.log_items_after("L0")
+    assert (page.next_from, page.entries) == ("L0", ())
     assert api.latest_log_id() is None
 
 
@@ -278,7 +277,7 @@ def test_an_empty_page_stays_where_it_was(world: World) -> None:
 def test_a_useless_link_falls_back_to_the_last_id(world: World, link: str) -> None:
     api = machine(world)
     logs(world).respond(json=[{"log_id": "L1", "type": "s"}], headers={"Link": link})
-    assert api.logs_after("L0").next_from == "L1"
+    assert api.log_items_after("L0").next_from == "L1"
 
 
 @pytest.mark.parametrize(
@@ -288,4 +287,4 @@ def test_bent_logs_are_bad_answers(world: World, body: Any) -> None:
     api = machine(world)
     logs(world).respond(json=body)
     with pytest.raises(BadAnswer):
-        api.logs_after("L0")
+        api.search_logs("")

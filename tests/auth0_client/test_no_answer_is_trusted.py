@@ -59,7 +59,7 @@ CALLS: dict[str, Callable[[Auth0], object]] = {
     "refresh tokens": lambda a: a.management.refresh_tokens("auth0|x"),
     "grants": lambda a: a.management.grants("auth0|x"),
     "log items": lambda a: a.management.log_items_after("L0"),
-    "logs": lambda a: a.management.logs_after("L0"),
+    "logs": lambda a: a.management.search_logs('type:"s"'),
 }
 
 

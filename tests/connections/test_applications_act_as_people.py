@@ -44,7 +44,8 @@ def milos(portal_tenant: LocalTenant) -> list[AppAccess]:
     know("member2", "admin", "admin2")
     management = issuer.management()
     assert management is not None
-    management.delete_refresh_tokens(subject("member2"))
+    for old in management.refresh_tokens(subject("member2")):
+        management.delete_refresh_token(old.id)
     device_token(portal_tenant, "member2")
     portal_tenant.execute(_CONSENT.format(sub=subject("member2")))
     reading.read_person(management, settings.ENV.issuer, subject("member2"))

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from demo import finding
-from demo.defenseclaw.webhook import Notifier, category_of
+from demo.defenseclaw.webhook import Notifier
 from tests.demo.gateway_client import GOOD, Running, running
 
 CLI = "/api/v1/observability/cli"
@@ -274,23 +274,6 @@ def test_a_notification_is_sent_again_on_5xx_but_not_on_4xx() -> None:
     with _receiver(500) as (url, got):
         assert Notifier(url, b"k", backoff_s=0, report=lambda _: None).send(b"{}") is False
         assert len(got) == 4
-
-
-@pytest.mark.parametrize(
-    ("action", "category"),
-    [
-        ("watcher-block", "block"),
-        ("quarantine", "block"),
-        ("guardrail-block", "guardrail"),
-        ("guardrail-degraded", "health"),
-        ("drift", "drift"),
-        ("rescan", "drift"),
-        ("scan", "scan"),
-        ("doctor", "doctor"),
-    ],
-)
-def test_notifications_have_the_categories_of_the_code(action: str, category: str) -> None:
-    assert category_of(action) == category
 
 
 def test_the_finding_command_writes_to_the_database_or_asks_the_gateway(

@@ -547,7 +547,6 @@ ONLY: Final[dict[str, tuple[str, ...]]] = {
     "approvals.holds.release_hold": ("approvals.closing",),
     "approvals.recording.approval_approved": ("approvals.answering", "approvals.closing"),
     "audit.record.prepare": ("audit.external", "audit.importing.run"),
-    "audit.record.record_many": (),
     "audit.record.prepared": ("audit.importing.run", "audit.together"),
     "audit.record.write": ("audit.external", "audit.together"),
     "audit.record.parts": ("audit.together",),

@@ -34,7 +34,6 @@ from tests.house.doors_of_the_house import (
 COMMIT = "approvals.commit.commit_now"
 RECORD = {
     "audit.record.record",
-    "audit.record.record_many",
     "audit.record.write",
     "audit.ingest.Ingest",
 }

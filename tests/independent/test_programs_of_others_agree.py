@@ -26,10 +26,10 @@ from audit.ledger import checkpoint as checkpoints
 from audit.ledger import merkle, note, policy
 from audit.ledger.verify import verify_proof_file
 from audit.models import EventRow, WitnessState
-from audit.record import record_many
 from tests.audit.factories import DraftFactory
 from tests.audit.signed import newest_checkpoint
 from tests.support.ports import free_port
+from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
 _SEED = bytes(range(32))

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlencode
-from uuid import UUID
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from audit.ledger import entry
 from audit.ledger.query import (
     KEYS,
     TEXT_FIELDS,
@@ -130,20 +128,6 @@ def test_a_member_is_a_known_person_without_roles() -> None:
 
 def test_an_event_without_levels_matches_no_level() -> None:
     assert not matches("human:H0", human=None) and matches("-log:L0", log=None)
-
-
-def test_matching_an_entry_opens_it_first() -> None:
-    fields = {
-        "time": EVENT["time"],
-        "recorded_at": EVENT["time"],
-        "action": "skill.blocked",
-        "reason": "needle",
-    }
-    built = entry.build(fields, id=UUID(EVENT["id"]))
-    query = EventQuery.from_bar("needle")
-    assert query.matches_entry(built.entry, built.openings)
-    assert not query.matches_entry(built.entry, [])
-    assert EventQuery.from_bar("human:H1").matches_entry(built.entry, [], human="H1")
 
 
 def test_words_are_runs_of_letters_and_digits_after_folding() -> None:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from ..commitment import Opening
-from ..entry import reveal
 from . import bar
 from .bar import Pair
 from .errors import InvalidQuery, QueryError
@@ -200,22 +198,6 @@ class EventQuery:
             object.__setattr__(self, "_test", compile_clauses(clauses))
         assert self._test is not None
         return self._test(event)
-
-    def matches_entry(
-        self,
-        entry: bytes | dict[str, Any],
-        openings: Iterable[Opening],
-        *,
-        human: str | None = None,
-        log: str | None = None,
-    ) -> bool:
-        """Return whether an entry with its remaining openings passes.
-
-        Raises:
-            InvalidQuery: the query has errors.
-            EntryError: the entry or an opening is not what it claims to be.
-        """
-        return self.matches(reveal(entry, openings, human=human, log=log))
 
     def _pairs(self) -> list[Pair]:
         pairs = [(c.key, c.excluded, value) for c in self.clauses for value in c.values]

@@ -100,16 +100,6 @@ def _paths(fields: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     return tuple((name, member) for name, _, member in parts)
 
 
-def texts(event: dict[str, Any], field: str) -> list[str]:
-    """Return every string and number, as text, in one field such as `actor.name`."""
-    value: Any = event
-    for part in field.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    found: list[str] = []
-    _leaves(_spoken(value) if field == "data" else value, found)
-    return found
-
-
 def _spoken(data: Any) -> Any:
     if isinstance(data, dict) and _VERBATIM in data:
         return {key: member for key, member in data.items() if key != _VERBATIM}

@@ -20,13 +20,14 @@ from audit.models import (
     Openings,
     Rollup,
 )
-from audit.record import record, record_many
+from audit.record import record
 from tests.attacks.ledger.detecting import STATE, VERIFY
 from tests.attacks.ledger.table import DATABASE, attack
 from tests.attacks.ledger.world import World
 from tests.attacks.tamper import owner
 from tests.audit.factories import MIA, OLU, DraftFactory
 from tests.audit.signed import newest_checkpoint
+from tests.support.recording import record_many
 
 
 def _bent(world: World, index: int) -> bytes:

@@ -18,11 +18,11 @@ from audit import erasure, rounds, verify
 from audit.ledger import checkpoint, merkle, note, tiles
 from audit.ledger.growing import GrowingTree
 from audit.models import Checkpoint, EventRow
-from audit.record import record_many
 from audit.rounds import Progress, Rounds
 from audit.sequencer import Sequencer
 from tests.attacks.ledger.world import World
 from tests.audit.factories import MIA, OLU, DraftFactory
+from tests.support.recording import record_many
 
 MANY = int(os.environ.get("CHECKPOINTS", "500"))
 OURS = int(os.environ.get("CHECKPOINTS", "60"))

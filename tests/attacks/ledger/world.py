@@ -18,13 +18,14 @@ from audit.ledger import checkpoint, note, timestamp
 from audit.ledger.query import EventQuery
 from audit.load import load
 from audit.models import Checkpoint, Cosignature, Entry, Event, TimeToken
-from audit.record import record, record_many
+from audit.record import record
 from audit.witnesses.exchange import request_body
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
 from tests.audit.signed import newest_checkpoint
 from tests.packs.act import jwks, token
 from tests.support import authority
 from tests.support.authority import Authority
+from tests.support.recording import record_many
 
 ORIGIN = "ledger.example/attacked"
 KEPT = 6

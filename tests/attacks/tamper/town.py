@@ -19,11 +19,12 @@ from audit.importing.decision_tags import Content
 from audit.ledger import cosignature, timestamp
 from audit.ledger.query import EventQuery
 from audit.models import Cosignature, TimeToken
-from audit.record import record, record_many
+from audit.record import record
 from tests.audit import imports
 from tests.audit.factories import ADA, ISSUER, MIA, OLU, ActorFactory, DraftFactory
 from tests.support import authority
 from tests.support.authority import Authority
+from tests.support.recording import record_many
 
 INTENT = "ab" * 32
 MILO = ActorFactory.build(sub="auth0|milo", name="Milo Member", email="milo@acme.example")
