@@ -208,10 +208,14 @@ def _configure(ctx: CommitContext) -> Committed:
     )
 
 
-def _rules_severity(target: Target, params: Mapping[str, Any]) -> str:
-    """Letting more through waits for somebody; letting less through is done at once."""
+def _rules_relax(target: Target, params: Mapping[str, Any]) -> bool:
+    """Whether these rules let through anything that those in force do not."""
     wanted = Rules(params["excess"], params["anonymous"], params["allow_for_s"])
-    return "HIGH" if wanted.looser_than(rules.of(target.name)) else "LOW"
+    return wanted.looser_than(rules.of(target.name))
+
+
+def _rules_severity(target: Target, params: Mapping[str, Any]) -> str:
+    return "HIGH" if _rules_relax(target, params) else "LOW"
 
 
 def _rules_look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -276,6 +280,8 @@ registry.register(
         target_kinds=frozenset({"service"}),
         commit=_configure,
         params=RulesParams,
+        relaxes=_rules_relax,
+        about_others=lambda _actor, _target: True,  # everybody's accounts of the connection
         look=_rules_look,
         severity=_rules_severity,
         sentence=_rules_sentence,

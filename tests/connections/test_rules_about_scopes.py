@@ -89,7 +89,7 @@ def test_letting_less_through_holds_at_once_and_more_waits(
     )
     sweep()
     browser = portal_tenant.browser()
-    phone = Phone(browser, "admin")
+    phone = Phone(browser, "admin2")
     phone.pick_up()
     phone.approve(approval)
     travel(6)
@@ -97,6 +97,27 @@ def test_letting_less_through_holds_at_once_and_more_waits(
     browser.http.close()
     assert rules.of("github") == Rules("flag", True, 3600)
     assert EventRow.objects.filter(action="scope.configured").count() == 2
+
+
+@pytest.mark.parametrize("who", ["admin", "admin2"])
+@pytest.mark.parametrize(
+    "more", [{"excess": "flag"}, {"anonymous": "1"}, {"allow_for_s": "3600"}], ids=str
+)
+def test_what_lets_more_through_needs_another_person(
+    visitor: Visitors, who: str, more: dict[str, str]
+) -> None:
+    know("admin", "admin2")
+    visitor("admin2").post("/connections/scopes/github/", STRICT)
+    visitor(who).post("/connections/scopes/github/", {**STRICT, **more})
+    assert rules.of("github") == Rules("refuse", False, 900)
+    assert Approval.objects.get().rule["approver"] == "another"
+
+
+def test_no_admin_opens_a_connection_to_undeclared_callers_alone(visitor: Visitors) -> None:
+    know("admin", "admin2")
+    visitor("admin").post("/connections/scopes/github/", LOOSE)
+    assert not rules.of("github").anonymous
+    assert Approval.objects.get().rule["approver"] == "another"
 
 
 @pytest.mark.parametrize(
