@@ -15,7 +15,6 @@ from typing import Any
 
 from django.db import connection, models
 
-from audit.at_once import Part
 from audit.models.fields import ExactJSONField
 
 _WORTH_COPY = 8  # rows; of fewer, plain inserts take fewer turns with the server
@@ -55,7 +54,7 @@ def insert_values(
     if vendor == "sqlite" or len(rows) < _WORTH_COPY:
         with connection.cursor() as cursor:
             values = list(_converted(rows, _converters(model, vendor), columns))
-            cursor.executemany(_insert(model, vendor), values)
+            cursor.executemany(_insert(model), values)
         return
     types, converters = _binary(model)
     statement = f"COPY {_table(model)} ({_columns(model)}) FROM STDIN (FORMAT BINARY)"
@@ -69,26 +68,10 @@ def insert_values(
             copy.write_row(row)
 
 
-def parts(
-    given: Sequence[tuple[type[models.Model], Sequence[tuple[Any, ...]]]],
-) -> list[Part]:
-    """Insertion of few rows of several models, given as `insert_values` takes them, at once."""
-    vendor = connection.vendor
-    return [
-        Part(
-            _insert(model, vendor, len(rows)),
-            [value for row in _converted(rows, _converters(model, vendor)) for value in row],
-        )
-        for model, rows in given
-        if rows
-    ]
-
-
 @cache
-def _insert(model: type[models.Model], vendor: str, many: int = 1) -> str:
-    row = f"({', '.join(['%s'] * len(_fields(model)))})"
-    values = ", ".join([row] * many)
-    return f"INSERT INTO {_table(model)} ({_columns(model)}) VALUES {values}"  # noqa: S608
+def _insert(model: type[models.Model]) -> str:
+    values = ", ".join(["%s"] * len(_fields(model)))
+    return f"INSERT INTO {_table(model)} ({_columns(model)}) VALUES ({values})"  # noqa: S608
 
 
 def _table(model: type[models.Model]) -> str:

@@ -20,8 +20,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, models
 from django.db.models.base import ModelState
 from django.db.models.sql import UpdateQuery
 
-from audit import prepared, unchanged
-from audit.at_once import Part
+from audit import unchanged
 
 type _Places = tuple[tuple[int, int], ...]  # position among the parameters, of which argument
 
@@ -41,7 +40,9 @@ class _Form[M: models.Model]:
 
     def rows(self, given: Sequence[Any]) -> list[M]:
         """Ask with these values, prepared for the database."""
-        found = prepared.rows(self.sql, _filled(self.params, self.places, given))
+        with connection.cursor() as cursor:
+            cursor.execute(self.sql, _filled(self.params, self.places, given))
+            found = cursor.fetchall()
         if found and self.converters:
             found = self.compiler.apply_converters(found, self.converters)
         return [self._made(row) for row in found]
@@ -99,7 +100,7 @@ class Compiled[M: models.Model, **P]:
         if names != tuple(field.attname for field in model._meta.concrete_fields):
             raise TypeError("a query to be compiled reads whole rows")
         return _Form(
-            sql=prepared.text(sql),
+            sql=sql,
             params=tuple(params),
             places=_places(params, marks),
             model=model,
@@ -128,30 +129,6 @@ class CompiledUpdate[M: models.Model, **P]:
         with connection.cursor() as cursor:
             cursor.execute(sql, _filled(params, places, [_prepared(value) for value in given]))
             return int(cursor.rowcount)
-
-    def each(self, given: Sequence[Sequence[Any]]) -> int:
-        """The same once for each of several arguments, in one turn; how many rows in all.
-
-        Raises:
-            TypeError: as `Compiled`.
-        """
-        if not given:
-            return 0
-        sql, params, places = self._form(given[0])
-        filled = [_filled(params, places, [_prepared(v) for v in one]) for one in given]
-        with connection.cursor() as cursor:
-            cursor.executemany(sql, filled)
-            return int(cursor.rowcount)
-
-    def part(self, *given: P.args, **_: P.kwargs) -> Part:
-        """The same as part of what is done at once; it is expected to change one row.
-
-        Raises:
-            TypeError: as `Compiled`.
-        """
-        sql, params, places = self._form(given)
-        filled = _filled(params, places, [_prepared(value) for value in given])
-        return Part(f"{sql} RETURNING 1", filled, rows=1)
 
     def _form(self, given: Sequence[object]) -> tuple[str, tuple[Any, ...], _Places]:
         form = self._forms.get(connection.vendor)

@@ -20,7 +20,6 @@ from django.db import connection
 
 from audit import rawrows
 from audit.known import SPAN
-from audit.prepared import psycopg
 
 type Row = tuple[Any, ...]
 
@@ -210,7 +209,9 @@ def _rows(question: str, first: int, end: int) -> list[Row] | None:
     # with a sequence.
     asked = question.format(first=int(first), end=int(end))
     if connection.vendor == "postgresql":
-        with psycopg().Cursor(connection.connection) as cursor:
+        from psycopg import Cursor  # SQLite need not load the driver
+
+        with Cursor(connection.connection) as cursor:
             return list(cursor.execute(asked, binary=True).fetchall())
     cursor = connection.connection.cursor()
     try:

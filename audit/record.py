@@ -16,12 +16,10 @@ from itertools import batched
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
-from django.db.models import Model
+from django.db import transaction
 
-from audit import actions, at_once, bulk, clock, human
+from audit import actions, bulk, clock, human
 from audit.actor import Actor, EvidenceRef, Subject, Target
-from audit.at_once import Part
 from audit.ledger import entry as entries
 from audit.ledger.merkle import leaf_hash
 from audit.models import Event, EventRow, Openings
@@ -118,18 +116,11 @@ def record(
         id=id,
     )
     rows = prepare(draft, clock.now())
-    _write_alone(rows)
-    id, entry, leaf, recorded_at = rows.event
-    return Event(id, entry, leaf, recorded_at)
-
-
-def _write_alone(rows: Prepared) -> None:
-    if connection.vendor == "postgresql" and not connection.in_atomic_block:
-        write([rows])  # one statement, which is a transaction
-        return
     # Without a savepoint: no decision goes on without its event. Who may, opens one of their own.
     with transaction.atomic(savepoint=False):
         write([rows])
+    id, entry, leaf, recorded_at = rows.event
+    return Event(id, entry, leaf, recorded_at)
 
 
 def prepared(drafts: Iterable[Draft]) -> list[Prepared]:
@@ -151,24 +142,9 @@ def write(rows: Sequence[Prepared]) -> None:
     Raises:
         IntegrityError: as `record`.
     """
-    if len(rows) == 1 and connection.vendor == "postgresql":
-        at_once.done(parts(rows))
-        return
-    for model, values in _by_table(rows):
-        bulk.insert_values(model, values)
-
-
-def parts(rows: Sequence[Prepared]) -> list[Part]:
-    """What `write` does, as parts of what is done at once."""
-    return bulk.parts(_by_table(rows))
-
-
-def _by_table(rows: Sequence[Prepared]) -> list[tuple[type[Model], list[tuple[Any, ...]]]]:
-    return [
-        (Event, [one.event for one in rows]),
-        (Openings, [opening for one in rows for opening in one.openings]),
-        (EventRow, [one.row for one in rows]),
-    ]
+    bulk.insert_values(Event, [one.event for one in rows])
+    bulk.insert_values(Openings, [opening for one in rows for opening in one.openings])
+    bulk.insert_values(EventRow, [one.row for one in rows])
 
 
 @dataclass(frozen=True, slots=True)

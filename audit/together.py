@@ -13,12 +13,10 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 from uuid import UUID
 
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, close_old_connections, connection, transaction
 
-from audit import at_once
-from audit.at_once import Part
 from audit.queueing import in_turn
-from audit.record import Draft, Prepared, parts, prepared, write
+from audit.record import Draft, Prepared, prepared, write
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +25,6 @@ MOST: Final = 64
 
 type Waiting = Callable[[], AbstractContextManager[None]]
 type Change[T] = Callable[[Sequence[T]], Sequence[Exception | None]]
-type Hope[T] = Callable[[Sequence[T]], Sequence[Part] | None]
 
 
 class _Piece[T]:
@@ -52,15 +49,10 @@ class Together[T]:
     `change` makes the changes that belong to the events, for all items of a transaction at once,
     and answers for each of them, in order, with the error by which it is not to be written after
     all, or None. It has changed nothing for those that it declines; the others go on.
-
-    `hope` says how the same is done where nothing is in the way, as parts of what is done at once
-    (`audit.at_once`); None where something may be. It is asked first, and `change` where one of its
-    parts did not do what was expected.
     """
 
-    def __init__(self, change: Change[T], hope: Hope[T] | None = None) -> None:
+    def __init__(self, change: Change[T]) -> None:
         self._change = change
-        self._hope = hope
         self._lock = threading.Lock()
         self._waiting: list[_Piece[T]] = []
         self._led = False
@@ -88,6 +80,7 @@ class Together[T]:
             self._waiting.append(piece)
             piece.leads, self._led = not self._led, True
         if not piece.leads:
+            close_old_connections()  # the leader may need the last one of the pool
             with waiting():
                 piece.told.wait()
         if piece.leads:
@@ -120,8 +113,6 @@ class Together[T]:
         return batch
 
     def _write(self, batch: Sequence[_Piece[T]]) -> None:
-        if self._hoped(batch):
-            return
         if len(batch) == 1:
             self._alone(batch[0])
             return
@@ -136,24 +127,6 @@ class Together[T]:
             for piece in batch:
                 piece.error = None
                 self._alone(piece)
-
-    def _hoped(self, batch: Sequence[_Piece[T]]) -> bool:
-        """Whether all of it was settled at once."""
-        if self._hope is None or not at_once.possible():
-            return False
-        try:
-            changes = self._hope([piece.item for piece in batch if piece.item is not None])
-            if changes is None:
-                return False
-            rows = parts([rows for piece in batch for rows in piece.rows])
-            return at_once.done([*changes, *rows])
-        except OperationalError as error:  # see `_write`
-            for piece in batch:
-                piece.error = error
-            return True
-        except Exception:
-            log.info("%d writes at once failed; they are made step by step", len(batch))
-            return False
 
     def _alone(self, piece: _Piece[T]) -> None:
         try:

@@ -17,8 +17,7 @@ from typing import Any, Final
 
 from django.db import connection
 
-from audit import prepared, watched
-from audit.at_once import Part
+from audit import watched
 
 log = logging.getLogger(__name__)
 
@@ -69,13 +68,10 @@ def mark() -> str | None:
 
     Two equal marks say that no watched table changed between them.
     """
-    found = prepared.rows(SQL)
-    return str(found[0][0]) if found else None
-
-
-def still(mark: str) -> Part:
-    """For what is done at once: no watched table changed since `mark` was read."""
-    return Part(f"{SQL} AND mark = %s", [mark], rows=1)
+    with connection.cursor() as cursor:
+        cursor.execute(SQL)
+        found = cursor.fetchone()
+    return str(found[0]) if found else None
 
 
 @contextmanager

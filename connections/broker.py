@@ -12,11 +12,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import close_old_connections, connection
 
 from approvals import clock
 from audit import unchanged
 from audit.actor import Actor, Subject, Target
-from audit.at_once import Part
 from audit.record import Draft
 from audit.together import Together
 from auth0_client.vault import VaultToken
@@ -104,6 +104,8 @@ def token_for(ask: Ask, waiting: Waiting = nullcontext) -> Given:
             setting, declared = _check_rules(ask)
             picked = _picked(ask)
             admitted = _admit(ask, picked, setting, declared)
+        if not connection.in_atomic_block:
+            close_old_connections()  # none of the pool is held while Auth0 is asked
         with unchanged.afresh():
             token, shared = exchanging.exchange(
                 ask.actor, ask.subject_token, ask.connection, picked, ask.wanted.login_hint, waiting
@@ -242,15 +244,18 @@ def _hand_out(handed: _Handing, shared: bool, waiting: Waiting) -> Given:
 
 
 def _last_look(handed: Sequence[_Handing]) -> list[TokenRefusal | None]:
-    """Those whom somebody refused while Auth0 was asked; the uses of the others are counted."""
+    """Those whom somebody refused while Auth0 was asked; the uses of the others are counted.
+
+    Accounts are locked in one order, so that no two transactions wait for each other.
+    """
     mark = unchanged.mark()
     refused = [_refused_meanwhile(one, mark) for one in handed]
-    uses = [one.use for one, no in zip(handed, refused, strict=True) if no is None and one.use]
-    if uses:
+    uses = [(n, one.use) for n, one in enumerate(handed) if refused[n] is None and one.use]
+    for n, use in sorted(uses, key=lambda use: (use[1].account.pk, use[1].at)):
         try:
-            observed.count(uses)
-        except TokenRefusal as refusal:  # then there is one
-            return [refusal]
+            observed.count(use)
+        except TokenRefusal as refusal:
+            refused[n] = refusal
     return refused
 
 
@@ -273,30 +278,7 @@ def _refused_meanwhile(one: _Handing, mark: str | None) -> TokenRefusal | None:
     return None
 
 
-def _hoped(handed: Sequence[_Handing]) -> list[Part] | None:
-    """The last look where nothing changed: the mark is read in the transaction, and uses count."""
-    marks = {one.admitted.mark for one in handed}
-    if None in marks or len(marks) > 1 or not all(map(_is_plain, handed)):
-        return None
-    uses = observed.counting([one.use for one in handed if one.use])
-    return [*(unchanged.still(mark) for mark in marks if mark), *uses]
-
-
-def _is_plain(one: _Handing) -> bool:
-    """Whether only an unchanged mark is needed: the account is known, no allowance counts, and no
-    time is over."""
-    if one.admitted.picked is None:
-        return False
-    if beyond.relies_on_allowance(one.ask, one.admitted.declared, one.token):
-        return False
-    try:
-        waking.check_still_awake(one.ask.connection, one.admitted.setting, one.admitted.accounts)
-    except TokenRefusal:
-        return False
-    return True
-
-
-_together = Together(_last_look, _hoped)
+_together = Together(_last_look)
 
 
 def _record_refusal(ask: Ask, refusal: TokenRefusal) -> None:

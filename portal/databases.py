@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from portal.liveness import check_and_bound, check_if_in_doubt
-
 _SQLITE_INIT = (
     "PRAGMA journal_mode=WAL;"
     "PRAGMA synchronous=FULL;"  # an acknowledged decision survives a power cut (DESIGN 1.4)
@@ -54,11 +52,9 @@ def _sqlite(path: Path) -> dict[str, Any]:
 def _postgres(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     options: dict[str, Any] = dict(parse_qsl(parts.query))
-    options.setdefault(
-        "pool", {"min_size": 1, "max_size": 20, "timeout": 15, "check": check_if_in_doubt}
-    )
-    # Of statements that ask for it (`audit.prepared`) the server keeps the plan.
-    options["prepare_threshold"] = int(options.get("prepare_threshold", 5))
+    options.setdefault("pool", {"min_size": 1, "max_size": 20, "timeout": 15})
+    if "prepare_threshold" in options:
+        options["prepare_threshold"] = int(options["prepare_threshold"])
     # Compiling a query takes longer than ours take (PostgreSQL manual, "When to JIT?").
     options.setdefault("options", "-c jit=off")
     return {
@@ -74,19 +70,26 @@ def _postgres(url: str) -> dict[str, Any]:
     }
 
 
+_BOUNDS = {"lock_timeout": "5s", "statement_timeout": "15s"}
+
+
 def bound_waits(entry: dict[str, Any]) -> None:
     """Have a process that answers requests wait less for the database; changes `entry`.
 
     On PostgreSQL 10 s for a connection of the pool, 5 s for a lock and 15 s for a statement, on
     SQLite 10 s for a transaction: whoever waits for one thing hears of it within 30 s. Workers,
-    migrations and commands keep their long statements.
+    migrations and commands keep their long statements. A bound that the operator names in the
+    `options` of DATABASE_URL stays.
 
     Args:
         entry: one of `DATABASES`, as `database` made it.
     """
     options = entry["OPTIONS"]
     if "pool" in options:
-        options["pool"] = {**options["pool"], "timeout": 10, "check": check_and_bound}
+        options["pool"] = {**options["pool"], "timeout": 10}
+        for name, bound in _BOUNDS.items():
+            if name not in options["options"]:
+                options["options"] += f" -c {name}={bound}"
     else:
         options["timeout"] = 10
 

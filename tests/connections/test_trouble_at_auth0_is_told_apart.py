@@ -131,7 +131,7 @@ def test_whoever_suspends_while_auth0_answers_wins(milos: ConnectedAccount) -> N
     now = datetime.now(UTC)
     use = observed.Seen(milos, "agent", "mcp:x", now, now + timedelta(hours=1))
     with pytest.raises(TokenRefusal) as raised:
-        observed.count([use])
+        observed.count(use)
     refused = raised.value
     assert refused is not None
     assert refused.code == "connection_suspended"

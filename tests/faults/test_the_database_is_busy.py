@@ -28,7 +28,6 @@ from audit.storage import is_busy, is_failure
 from portal.databases import bound_waits, database
 from portal.identity import sessions
 from portal.identity.models import SignedInSession
-from portal.liveness import check_and_bound, check_if_in_doubt
 from portal.web.errors import server_error
 from tests.support.own_portal import database_in, portal_in
 from tests.support.pages import signed_in
@@ -75,9 +74,11 @@ def test_a_bound_of_the_operators_own_stays(on_postgresql: str, tmp_path: Path) 
         assert page.status_code == 503 and 1 <= waited < 4
 
 
-def test_a_statement_that_runs_too_long_is_ended(on_postgresql: str) -> None:
-    with psycopg.connect(on_postgresql, autocommit=True) as one:
-        check_and_bound(one)
+def test_a_statement_that_runs_too_long_is_ended(on_postgresql: str, tmp_path: Path) -> None:
+    entry = database(on_postgresql, base_dir=tmp_path, var_dir=tmp_path)
+    bound_waits(entry)
+    options = entry["OPTIONS"]["options"]
+    with psycopg.connect(on_postgresql, options=options, autocommit=True) as one:
         shown = {name: one.execute(f"SHOW {name}".encode()).fetchone() for name in BOUNDS}
         assert shown == BOUNDS
         one.execute("SET statement_timeout = '50ms'")
@@ -94,12 +95,13 @@ def test_only_processes_that_answer_requests_wait_less(tmp_path: Path) -> None:
         database(url, base_dir=tmp_path, var_dir=tmp_path)
         for url in ("postgres://somebody@nowhere/portal", "")
     ]
-    checks = [one["OPTIONS"]["pool"]["check"] for one in made[:1]]
-    assert checks == [check_if_in_doubt] and made[1]["OPTIONS"]["timeout"] == 20
+    assert made[0]["CONN_HEALTH_CHECKS"] and "timeout" not in made[0]["OPTIONS"]["options"]
+    assert made[1]["OPTIONS"]["timeout"] == 20
     for one in made:
         bound_waits(one)
     pool = made[0]["OPTIONS"]["pool"]
-    assert (pool["check"], pool["max_size"]) == (check_and_bound, 20)
+    assert pool["max_size"] == 20
+    assert made[0]["OPTIONS"]["options"].endswith("-c lock_timeout=5s -c statement_timeout=15s")
     assert pool["timeout"] + 15 <= WITHIN_S and made[1]["OPTIONS"]["timeout"] <= WITHIN_S
 
 

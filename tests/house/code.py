@@ -205,7 +205,7 @@ def _written(call: ast.Call, func: ast.Attribute) -> str:
         return root or "instance"
     if name == "update" and not call.args and call.keywords:
         return root or "instance"
-    if name in {"execute", "executemany", "executescript"} or ast.unparse(func) == "prepared.rows":
+    if name in {"execute", "executemany", "executescript"}:
         return "sql"
     return ""
 

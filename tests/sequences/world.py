@@ -226,7 +226,7 @@ class World:
             return False
         self.told.append("broker: token")
         assert expected == "done", "a token of what sleeps until its owner approves"
-        observed.count([observed.Seen(self._row(account), "a", "", self.time.now(), None)])
+        observed.count(observed.Seen(self._row(account), "a", "", self.time.now(), None))
         account.used = self.time.at
         return True
 

@@ -1,4 +1,4 @@
-"""What belongs to an exchange is done at once, or the long way where it must."""
+"""What changed while Auth0 was asked decides whether a token is returned; each use is counted."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from typing import Any
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import DatabaseError, connection
-from django.test.utils import CaptureQueriesContext
+from django.db import connection, transaction
 from pytest_django.plugin import DjangoDbBlocker
 
 from approvals import clock
-from audit import at_once, prepared, unchanged
+from audit import unchanged
 from audit.actor import Actor
-from audit.at_once import Part
 from audit.models import EventRow
 from audit.record import Draft
 from auth0_client.vault import VaultToken
@@ -29,7 +27,6 @@ from connections.models import ConnectedAccount, Freeze, FrozenKind, State, Use
 from connections.observed import Seen
 from connections.picking import Picked
 from connections.refusals import TokenRefusal
-from portal import liveness
 from tests.audit.own_database import own_database
 
 ISS, SUB = "https://issuer/", "auth0|somebody"
@@ -97,42 +94,38 @@ def exchanged() -> int:
     return EventRow.objects.filter(action="token.exchanged").count()
 
 
-def test_a_known_use_takes_one_message(
-    postgresql: None, elsewhere: Callable[[Callable[[], Any]], Any]
-) -> None:
-    def work() -> int:
-        account = connected()
-        hand_out(handing(account))  # the first goes the long way: its row of uses is new
-        one = handing(account)
-        with CaptureQueriesContext(connection) as said:
-            hand_out(one)
-        assert counted() == [2]
-        assert exchanged() == 2
-        return len(said)
-
-    assert elsewhere(work) == 1
-
-
 def test_uses_of_one_moment_are_counted_each(
     elsewhere: Callable[[Callable[[], Any]], Any],
 ) -> None:
     def work() -> None:
         one, other = connected(), connected("cac_2")
-        hand_out(handing(one))
-        hand_out(handing(other, lasts=False))
         uses = [(one, True), (other, False), (one, False), (one, True)]
         handed = [handing(account, lasts=lasts) for account, lasts in uses]
-        parts = broker._hoped(handed[::-1])
-        assert parts is not None
-        assert at_once.done(parts)
-        assert not connection.in_atomic_block
+        with transaction.atomic():
+            assert broker._last_look(handed[::-1]) == [None] * 4
         found = {use.account_id: (use.count, use.last) for use in Use.objects.all()}
         last = [one.use.at for one in handed if one.use]
-        assert found == {one.pk: (4, last[3]), other.pk: (2, last[1])}
+        assert found == {one.pk: (3, last[3]), other.pk: (1, last[1])}
         for account in (one, other):
             account.refresh_from_db()
         assert (one.last_used_at, one.last_token_expires_at) == (last[3], last[3])
         assert (other.last_used_at, other.last_token_expires_at) == (last[1], None)
+
+    elsewhere(work)
+
+
+def test_an_account_suspended_meanwhile_stops_no_other_of_the_moment(
+    elsewhere: Callable[[Callable[[], Any]], Any],
+) -> None:
+    def work() -> None:
+        one, other = connected(), connected("cac_2")
+        handed = [handing(one), handing(other)]
+        ConnectedAccount.objects.filter(pk=one.pk).update(state=State.SUSPENDED)
+        with transaction.atomic():
+            first, second = broker._last_look(handed)
+        assert isinstance(first, TokenRefusal) and first.code == "connection_suspended"
+        assert second is None
+        assert list(Use.objects.values_list("account", "count")) == [(other.pk, 1)]
 
     elsewhere(work)
 
@@ -183,41 +176,27 @@ def test_another_change_meanwhile_lets_it_leave(
     elsewhere(work)
 
 
-def test_who_listens_is_told_of_each_statement(
+def test_no_connection_is_held_while_auth0_is_asked(
+    postgresql: None,
     elsewhere: Callable[[Callable[[], Any]], Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def work() -> None:
-        hand_out(handing(connected()))
-        one = handing(ConnectedAccount.objects.get())
-        with CaptureQueriesContext(connection) as said:
-            hand_out(one)
-        told = " ".join(query["sql"] for query in said)
-        assert "audit_lastchange" in told
-        assert 'INSERT INTO "audit_event"' in told
-        assert (counted(), exchanged()) == ([2], 2)
+    held: list[object] = []
 
-    elsewhere(work)
+    def exchange(*_: object) -> tuple[VaultToken, bool]:
+        held.append(connection.connection)
+        return one.token, False
 
-
-def test_a_turn_gives_its_connection_back(
-    postgresql: None, elsewhere: Callable[[Callable[[], Any]], Any]
-) -> None:
-    def work() -> None:
-        account = connected()
-        hand_out(handing(account))
-        connection.close()
-        hand_out(handing(account))
-        assert connection.connection is None
-        assert (counted(), exchanged()) == ([2], 2)
-
-    elsewhere(work)
+    monkeypatch.setattr("connections.exchanging.exchange", exchange)
+    one = elsewhere(lambda: handing(connected()))
+    assert elsewhere(lambda: broker.token_for(one.ask)).access_token == "secret"
+    assert held == [None]
+    assert elsewhere(exchanged) == 1
 
 
 def test_two_processes_write_one_after_the_other(
     elsewhere: Callable[[Callable[[], Any]], Any],
 ) -> None:
-    """Whoever finds the file taken waits for it, here as in Django's own transaction."""
-
     def work() -> None:
         account = connected()
         hand_out(handing(account))
@@ -236,39 +215,10 @@ def test_two_processes_write_one_after_the_other(
     elsewhere(work)
 
 
-def test_what_fails_on_the_way_leaves_nothing_and_a_connection_that_works(
-    elsewhere: Callable[[Callable[[], Any]], Any],
-) -> None:
-    wrong = {
-        "postgresql": "SELECT 1 WHERE 'x'::text::int = 1",
-        "sqlite": "SELECT 1 WHERE abs(-9223372036854775808) = 1",
-    }
-
-    def work() -> None:
-        account = connected()
-        reason = 'UPDATE "connections_connectedaccount" SET "state_reason" = %s'
-        changes = Part(f"{reason} RETURNING 1", ["changed"], rows=1)
-        assert not at_once.done([changes, Part("SELECT 1 WHERE %s = 2", [1], rows=1)])
-        assert not at_once.done([changes, Part(f"{reason} WHERE false RETURNING 1", ["x"], 1)])
-        with pytest.raises(DatabaseError):
-            at_once.done([changes, Part(wrong[connection.vendor], rows=1)])
-        account.refresh_from_db()
-        assert account.state_reason != "changed"
-        strange = Part("SELECT 1 WHERE '%%s; ''' = %s", ["%s; '"], rows=1)
-        assert at_once.done([changes, strange])
-        account.refresh_from_db()
-        assert account.state_reason == "changed"
-
-    elsewhere(work)
-
-
-@pytest.mark.parametrize("shortly", [False, True])
 def test_a_connection_that_the_server_ended_is_not_handed_out_again(
-    postgresql: None, elsewhere: Callable[[Callable[[], Any]], Any], shortly: bool
+    postgresql: None, elsewhere: Callable[[Callable[[], Any]], Any]
 ) -> None:
     def asked() -> tuple[int]:
-        if shortly:
-            return prepared.rows("SELECT 1")[0]
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
@@ -297,24 +247,6 @@ def test_a_connection_that_the_server_ended_is_not_handed_out_again(
         assert asked() == (1,)
 
     elsewhere(work)
-
-
-def test_what_nobody_doubts_is_not_asked(postgresql: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-    with psycopg.connect(**_parameters(), autocommit=True) as one:
-        execute = one.execute
-
-        def note(sql: str) -> Any:
-            asked.append(sql)
-            return execute(sql)
-
-        monkeypatch.setattr(one, "execute", note)
-        for _ in range(3):
-            liveness.check_if_in_doubt(one)
-        assert len(asked) == 1  # it was not known
-        monkeypatch.setattr(liveness, "DOUBTED_AFTER_S", 0.0)
-        liveness.check_if_in_doubt(one)
-        assert len(asked) == 2
 
 
 def _parameters() -> dict[str, Any]:
