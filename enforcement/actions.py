@@ -87,8 +87,9 @@ class _Final:
         if self.act == "allow":
             if missing := needs(ctx.target):
                 data["needs"] = missing
-            for tell_room in when_allowed:
-                tell_room(ctx.target)
+            if instances.fleet().counts_for_credentials(ctx.target.instance, Decision.ALLOW):
+                for tell_room in when_allowed:
+                    tell_room(ctx.target)
         return Committed(
             effects=[*tell, *stamps],
             data=data,

@@ -79,6 +79,20 @@ class Fleet:
             return frozenset(i.name for i in self.instances if not i.demo)
         return self.demo_names
 
+    def counts_for_credentials(self, name: str, decision: str) -> bool:
+        """Whether a decision at an instance counts for credentials, which are of no one instance.
+
+        Nothing of a DEMO gateway does once one other gateway is registered. An allow counts only at
+        a registered instance, and at a DEMO gateway only where the file of the others can be read;
+        a hold or block at one that is no longer registered still restricts.
+        """
+        if not name:
+            return True
+        if name in self.apart_from(""):
+            return False
+        at = self.named(name)
+        return decision != "allow" or (at is not None and not (at.demo and self.problem))
+
     def _is_apart(self, name: str) -> bool:
         return name in self.demo_names and any(not i.demo for i in self.instances)
 

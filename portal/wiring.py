@@ -9,7 +9,7 @@ from audit import human, packs
 from audit.actor import Target
 from audit.compiled import compiled
 from connections import decisions, manifests, needs, scopes
-from enforcement import actions, known_names
+from enforcement import actions, instances, known_names
 from enforcement.models import Asset
 
 _STRICTEST = ("hold", "block", "allow")
@@ -27,8 +27,12 @@ def wire() -> None:
 
 
 def decision_of(kind: str, name: str) -> str:
-    """The strictest standing of a component over all instances; `none` when nobody decided."""
-    standing = {asset.standing for asset in _assets(kind, name)}
+    """The strictest standing of a component that counts for credentials; `none` without one."""
+    decided = {(asset.instance, asset.standing) for asset in _assets(kind, name)}
+    if any(instance for instance, _ in decided):
+        counts = instances.fleet().counts_for_credentials
+        decided = {(instance, word) for instance, word in decided if counts(instance, word)}
+    standing = {word for _, word in decided}
     return next((word for word in _STRICTEST if word in standing), "none")
 
 

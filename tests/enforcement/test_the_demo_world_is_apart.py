@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 from django.conf import LazySettings
+from django.conf import settings as django_settings
 
 from approvals.models import Approval
 from approvals.perform import perform
 from audit.actor import Actor, Target
-from enforcement import enforced, instances, severity
+from connections import decisions
+from enforcement import actions, enforced, instances, severity
 from enforcement.models import Asset, Decision
+from portal import wiring
 from tests.enforcement.gateways import Edge, Town, settle
 from tests.support.own_gateway import OwnGateway, own_gateway
 
@@ -51,6 +54,65 @@ def test_a_decision_about_a_demo_gateway_reaches_no_other(
     do_due()
     assert list(edge.blocked()) == ["shell.exec"]
     assert mine.changes == []
+
+
+@pytest.mark.parametrize("act", ["allow", "hold", "block"])
+def test_a_decision_at_a_demo_gateway_counts_for_no_credential(
+    mine: OwnGateway, olu: Actor, act: str
+) -> None:
+    settle(olu, Target("mcp", "files-mcp", "edge-1"), act)
+    assert wiring.decision_of("mcp", "files-mcp") == decisions.NONE
+    settle(olu, Target("mcp", "files-mcp", "mine"), "allow")
+    assert wiring.decision_of("mcp", "files-mcp") == decisions.ALLOW
+
+
+def test_an_allow_at_a_demo_gateway_asks_no_member_to_connect(
+    mine: OwnGateway, olu: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Target] = []
+    monkeypatch.setattr(actions, "when_allowed", [asked.append])
+    settle(olu, Target("mcp", "files-mcp", "edge-1"), "allow")
+    assert not asked
+    settle(olu, Target("mcp", "files-mcp", "mine"), "allow")
+    assert asked == [Target("mcp", "files-mcp", "mine")]
+
+
+@pytest.mark.parametrize("act", ["allow", "hold", "block"])
+def test_where_only_demo_gateways_are_registered_their_decisions_count(
+    town: Town, olu: Actor, act: str
+) -> None:
+    settle(olu, Target("mcp", "files-mcp", "edge-1"), act)
+    assert wiring.decision_of("mcp", "files-mcp") == act
+
+
+def test_an_allow_ends_with_the_registration_of_its_gateway_and_a_hold_does_not(
+    mine: OwnGateway, olu: Actor
+) -> None:
+    settle(olu, Target("mcp", "files-mcp", "mine"), "allow")
+    settle(olu, Target("mcp", "held-mcp", "mine"), "hold")
+    rename(mine)
+    assert wiring.decision_of("mcp", "files-mcp") == decisions.NONE
+    assert wiring.decision_of("mcp", "held-mcp") == decisions.HOLD
+
+
+def test_a_demo_allow_opens_nothing_while_the_file_of_other_gateways_cannot_be_read(
+    mine: OwnGateway, olu: Actor
+) -> None:
+    settle(olu, Target("mcp", "files-mcp", "edge-1"), "allow")
+    configured().write_text("not TOML")
+    instances._cache.clear()
+    assert wiring.decision_of("mcp", "files-mcp") == decisions.NONE
+
+
+def configured() -> Path:
+    path: Path = django_settings.ENV.DEFENSECLAW_INSTANCES_FILE
+    return path
+
+
+def rename(mine: OwnGateway) -> None:
+    """The gateway is registered under another name."""
+    configured().write_text(mine.block(configured().parent, "renamed"))
+    instances._cache.clear()
 
 
 def test_what_a_demo_scanner_finds_is_held_at_that_demo_gateway_alone(
