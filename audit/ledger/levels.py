@@ -104,12 +104,14 @@ class Judged:
         state: `counts` · `aside` (verifies, and bears not on this) · `refused` (does not verify, or
             says something else) · `unknown` (the verifier has no key for it, or no body).
         sentence: why.
+        person: issuer and subject of whom it proves; both "" where it does not count.
     """
 
     kind: str
     digest: str
     state: str
     sentence: str
+    person: tuple[str, str] = ("", "")
 
     @property
     def counts(self) -> bool:
@@ -131,12 +133,12 @@ def judge(
             continue
         try:
             if kind == "id_token":
-                said = _sign_in(event, body, issuer_keys)
+                person, said = _sign_in(event, body, issuer_keys)
             elif kind == "approval_token":
-                said = _issuer_approval(event, body, issuer_keys)
+                person, said = _issuer_approval(event, body, issuer_keys)
             else:
-                said = _passkey_decision(event, body, passkeys or {})
-            yield Judged(kind, digest, "counts", said)
+                person, said = _passkey_decision(event, body, passkeys or {})
+            yield Judged(kind, digest, "counts", said, person)
         except (TokenError, AssertionFailed) as error:
             state = _STATES.get(type(error), "refused")
             yield Judged(kind, digest, state, f"The {_KINDS[kind]} does not count: {error}.")
@@ -171,7 +173,11 @@ def _bodies(
             yield kind, digest, body, ""
 
 
-def _sign_in(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys) -> str:
+type _Proven = tuple[tuple[str, str], str]
+"""Issuer and subject of whom evidence proves, and a sentence."""
+
+
+def _sign_in(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys) -> _Proven:
     claims = tokens.claims(body, issuer_keys)
     actor = event["actor"]
     if not _same_person(claims, actor):
@@ -181,10 +187,11 @@ def _sign_in(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys) -> str
             raise Aside("it is of another person than the actor, or the actor has been erased")
         raise TokenError("it is of another person than the actor, or the actor has been erased")
     issued = _issued(claims, event)
-    return f"{claims['iss']} signed that this person signed in, at {issued:%Y-%m-%d %H:%M:%S} UTC."
+    said = f"{claims['iss']} signed that this person signed in, at {issued:%Y-%m-%d %H:%M:%S} UTC."
+    return (claims["iss"], claims["sub"]), said
 
 
-def _issuer_approval(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys) -> str:
+def _issuer_approval(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys) -> _Proven:
     claims = tokens.claims(body, issuer_keys)
     if is_refusal(event):
         raise Aside("it proves an approval, and this event is a refusal")
@@ -199,13 +206,15 @@ def _issuer_approval(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys
     if not intents.has_text(event) and not {"verb", "target"} <= signed.keys():
         raise Aside("nothing at hand says which act the intent is")
     issued = _issued(claims, event)
-    return (
+    return (claims["iss"], claims["sub"]), (
         f"{claims['iss']} signed that the approver accepted this very intent, "
         f"at {issued:%Y-%m-%d %H:%M:%S} UTC."
     )
 
 
-def _passkey_decision(event: dict[str, Any], body: bytes, passkeys: Mapping[str, Passkey]) -> str:
+def _passkey_decision(
+    event: dict[str, Any], body: bytes, passkeys: Mapping[str, Passkey]
+) -> _Proven:
     if not event["intent_hash"]:
         raise AssertionFailed("this event names no intent")
     at = datetime.fromisoformat(event["recorded_at"])
@@ -225,7 +234,8 @@ def _passkey_decision(event: dict[str, Any], body: bytes, passkeys: Mapping[str,
         raise AssertionFailed("no second person had confirmed its passkey for what others ask")
     revoked = found.passkey.revoked_at
     since = f" It was revoked later, at {revoked:%Y-%m-%d %H:%M:%S} UTC." if revoked else ""
-    return f"The person's own passkey, after verifying its user, signed this very intent.{since}"
+    said = f"The person's own passkey, after verifying its user, signed this very intent.{since}"
+    return (owner["iss"], owner["sub"]), said
 
 
 def _erased(event: dict[str, Any]) -> bool:
@@ -234,6 +244,11 @@ def _erased(event: dict[str, Any]) -> bool:
 
 def _deciders(event: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield event["actor"]
+    yield from approvers(event)
+
+
+def approvers(event: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Whom an event names as its approvers; their issuer is the actor's where they have none."""
     data = event["data"]
     others = data.get("approvers")
     for approver in (data.get("approver"), *(others if isinstance(others, list) else ())):

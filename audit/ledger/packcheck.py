@@ -21,12 +21,13 @@ from . import pack as packs
 from . import packvalues as values
 from . import packwords as words
 from .canonical import EntryError, canonical
-from .levels import IssuerKeys, Judged
+from .levels import IssuerKeys, Judged, Level
 from .note import NoteError
 from .pack import Pack, PackError
-from .packreport import WHO_ACTED, WHO_APPROVED, Check, Claim, EventReport, PackReport
+from .packreport import WHO_ACTED, WHO_APPROVED, Check, Claim, EventReport, Named, PackReport
 from .policy import Policy
 from .verify import SAME_FOR_ALL_UNPROVEN, Step, moved, moved_unproven, verify_proof_file
+from .vocabulary import IMPORTED
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -235,18 +236,35 @@ def _check_event(told: _Told, index: int, roots: Roots) -> EventReport:
     if any(one.state == "unknown" for one in judged):
         own = levels.human(event, told.bodies, told.issuer_keys, told.passkeys)
         claimed = own if own.code > human.code else None
-    said, claim = words.said(event, judged, human), _claim(event, judged, told.pack)
+    said, claim = words.said(event, judged, human), _claim(event, judged, human, told.pack)
     return EventReport(index, str(event["id"]), said, tuple(checks), human, log, claimed, claim)
 
 
-def _claim(event: dict[str, Any], judged: Iterable[Judged], pack: Pack) -> Claim:
-    actor, approver = event["actor"], event["data"].get("approver")
+def _claim(event: dict[str, Any], judged: Sequence[Judged], human: Level, pack: Pack) -> Claim:
+    actor = event["actor"]
     named = words.text(actor["sub"]) or (event["via"] != "task" and words.text(actor["name"]))
-    approved = isinstance(approver, dict) and not levels.is_refusal(event)
+    approved = () if levels.is_refusal(event) else levels.approvers(event)
+    imported = event["source"] in IMPORTED
     acts = frozenset(str(event[key]) for key in ("approval", "operation") if event[key])
-    gaps = tuple(_gaps(tuple(judged), pack))
-    by = words.person(approver) if approved else ""
-    return Claim(words.person(actor) if named else "", by, acts, gaps)
+    counted = [one for one in judged if one.counts]
+    signatures = counted if human.code >= "H2" else []
+    return Claim(
+        actor=_person(actor) if named else None,
+        approvers=tuple(dict.fromkeys(map(_person, approved))),
+        signed_in=frozenset(one.person for one in counted if one.kind == "id_token"),
+        signed=frozenset(one.person for one in signatures if one.kind != "id_token"),
+        acts=frozenset() if imported else acts,
+        intent=event["intent_hash"],
+        imported=imported,
+        gaps=tuple(_gaps(judged, pack)),
+    )
+
+
+def _person(who: Mapping[str, Any]) -> Named:
+    iss, sub = who.get("iss"), who.get("sub")
+    if isinstance(iss, str) and isinstance(sub, str):
+        return Named(words.person(who), (iss, sub))
+    return Named(words.person(who), ("", ""))
 
 
 def _gaps(judged: Sequence[Judged], pack: Pack) -> Iterable[tuple[str, str]]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,9 @@ UNPROVEN: Final = "unproven"
 VERIFIED: Final = "verified"
 WHO_ACTED: Final = "who acted"
 WHO_APPROVED: Final = "who approved"
+
+type Identity = tuple[str, str]
+"""Issuer and subject of a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +39,41 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """What an entry says about people, and what of it could not be checked.
+class Named:
+    """A person whom an entry names.
 
     Attributes:
-        person: the actor in words; empty where no person is named.
-        approver: the approver in words; empty where the entry names none, or nobody signs it.
-        acts: ids of the approval and the operation that it belongs to.
+        words: name, subject and issuer, as far as the entry opens them.
+        identity: issuer and subject; the subject is "" where there is none or it was erased.
+    """
+
+    words: str
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What an entry says about people, what proves it, and what could not be checked.
+
+    Attributes:
+        actor: who acted; None where no person is named.
+        approvers: who approved; empty where the entry names nobody, or nobody signs it.
+        signed_in: people whose sign-in its own evidence proves.
+        signed: people whose signature over its intent its own evidence proves.
+        acts: ids of the approval and the operation that it belongs to; none for an import.
+        intent: hash of the intent; "" where there is none.
+        imported: whether another system reported it.
         gaps: what is not proven (`WHO_ACTED`, `WHO_APPROVED`) and why, for each token or assertion
             that it names, that was not checked and that nothing else stands in for.
     """
 
-    person: str = ""
-    approver: str = ""
+    actor: Named | None = None
+    approvers: tuple[Named, ...] = ()
+    signed_in: frozenset[Identity] = frozenset()
+    signed: frozenset[Identity] = frozenset()
     acts: frozenset[str] = frozenset()
+    intent: str = ""
+    imported: bool = False
     gaps: tuple[tuple[str, str], ...] = ()
 
 
@@ -181,18 +205,28 @@ def _verdict(report: PackReport) -> Verdict:
 
 
 def _gaps(events: Sequence[EventReport]) -> Iterator[tuple[str, str]]:
-    """What is not proven of people, and why; an entry may rest on the others of its act."""
-    signed_in, approved = _proven_acts(events, "H1"), _proven_acts(events, "H2")
+    """What is not proven of people, and why.
+
+    What an entry does not prove itself another entry of its approval or operation may: that the
+    same person signed in, or signed the same intent.
+    """
+    claims = [event.claim for event in events]
+    signed = {(act, one.intent, who) for one in claims for act in one.acts for who in one.signed}
+    present = {
+        (act, who) for one in claims for act in one.acts for who in one.signed_in | one.signed
+    }
     for event in events:
         claim, entry = event.claim, f"Entry {event.index}"
-        if claim.gaps:
-            yield from claim.gaps
-        elif claim.approver and event.human.code < "H2" and not claim.acts & approved:
-            yield WHO_APPROVED, f"{entry}: no signature shows that {claim.approver} approved."
-        elif claim.person and event.human.code < "H1" and not claim.acts & signed_in:
-            yield WHO_ACTED, f"{entry}: nothing but the record shows that it was {claim.person}."
-
-
-def _proven_acts(events: Iterable[EventReport], least: str) -> frozenset[str]:
-    proven = (event.claim.acts for event in events if event.human.code >= least)
-    return frozenset().union(*proven)
+        yield from claim.gaps
+        open_already = {what for what, _ in claim.gaps}
+        for one in claim.approvers if WHO_APPROVED not in open_already else ():
+            by_others = any((act, claim.intent, one.identity) in signed for act in claim.acts)
+            if one.identity not in claim.signed and not by_others:
+                yield WHO_APPROVED, f"{entry}: no signature shows that {one.words} approved."
+        if claim.actor is None or WHO_ACTED in open_already:
+            continue
+        who = claim.actor.identity
+        own = who in claim.signed_in | claim.signed
+        if not own and not any((act, who) in present for act in claim.acts):
+            only = "a report of another system" if claim.imported else "the record"
+            yield WHO_ACTED, f"{entry}: nothing but {only} shows that it was {claim.actor.words}."

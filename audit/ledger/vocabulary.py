@@ -13,6 +13,9 @@ SEVERITIES: Final = ("INFO", "LOW", "MEDIUM", "HIGH", "CRITICAL")
 SOURCES: Final = ("portal", "defenseclaw", "auth0", "broker", "external")
 """Which system told us."""
 
+IMPORTED: Final = ("defenseclaw", "external")
+"""Sources whose events another system wrote: whoever holds its token chose what they say."""
+
 VIAS: Final = ("web", "api", "cli", "task", "import", "tenant", "broker", "phone")
 """Through which door the act came."""
 

@@ -12,6 +12,7 @@ from django.db.models import F
 from audit import actions, heads, search
 from audit.ledger.pack import MAX_EVENTS
 from audit.ledger.query import EventQuery, InvalidQuery
+from audit.ledger.vocabulary import IMPORTED
 from audit.models import EventRow
 from audit.terms import value_token
 
@@ -51,7 +52,7 @@ def of_event(event: dict[str, Any], *, person: str = "") -> Selection:
     id = UUID(event["id"])
     found = [id]
     reported: set[UUID] = set()
-    reports = event["source"] == "external"
+    reports = event["source"] in IMPORTED
     if event["approval"]:
         some, more = _of_approval(event["approval"], person, reports=reports)
         found, reported = found + some, reported.union(more)
@@ -66,22 +67,25 @@ def of_event(event: dict[str, Any], *, person: str = "") -> Selection:
     number = str(left_out)
     if left_out >= _COUNTED - _STORY - 1:
         about["left_out_at_least"], number = True, f"At least {left_out}"
-    missing = f" {number} events that name it were left out." if left_out else ""
+    were = "event that names it was" if number == "1" else "events that name it were"
+    missing = f" {number} {were} left out." if left_out else ""
     sentence = actions.sentence(event).rstrip(".")
     return Selection(kept, about, f"{sentence}.{others}{missing}", person=person)
 
 
 def _of_approval(id: str, person: str, *, reports: bool) -> tuple[list[UUID], list[UUID]]:
-    """Its events, the oldest first and enough to see how many are left out, and its reports.
+    """Its events, the oldest first and enough to see how many are left out, and its imports.
 
-    Versions before let a report name an approval or an operation: it belongs to none of ours.
+    An import never names an approval; versions before let a report do so.
     """
     query = EventQuery().including("approval", id).including("order", "oldest")
     if reports:
         return _ids(query, person), []
-    reported = _ids(query.including("source", "external"), person)
-    own = query.including("source", "external", excluded=True)
-    return _ids(own, person), reported
+    imported, own = query, query
+    for source in IMPORTED:
+        imported = imported.including("source", source)
+        own = own.including("source", source, excluded=True)
+    return _ids(own, person), _ids(imported, person)
 
 
 def _ids(query: EventQuery, person: str) -> list[UUID]:
@@ -89,17 +93,20 @@ def _ids(query: EventQuery, person: str) -> list[UUID]:
 
 
 def _of_operation(name: str, person: str, *, reports: bool) -> tuple[list[UUID], list[UUID]]:
-    """As `_of_approval`, by the index of the operations: the page of an event asks for it too."""
+    """As `_of_approval`, by the index of the operations: the page of an event asks for it too.
+
+    A row of a gateway may have the operation of a decision, by a tag that the gateway can read.
+    """
     rows = EventRow.of_operation(name)
     if person:
         rows = rows.filter(terms__contains=f" {value_token('person', person)} ")
-    own = rows if reports else rows.exclude(source="external")
+    own = rows if reports else rows.exclude(source__in=IMPORTED)
     ordered = own.order_by(F("seq").asc(nulls_last=True), "event")
     ids = list(ordered.values_list("event", flat=True)[:_COUNTED])
     if reports:
         return ids, []
-    reported = rows.filter(source="external").values_list("event", flat=True)
-    return ids, list(reported[:_COUNTED])
+    imported = rows.filter(source__in=IMPORTED).values_list("event", flat=True)
+    return ids, list(imported[:_COUNTED])
 
 
 def of_query(query: EventQuery, *, person: str = "") -> Selection:

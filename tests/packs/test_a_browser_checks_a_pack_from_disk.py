@@ -29,6 +29,7 @@ from tests.packs.test_a_hostile_pack_is_checked_in_bounds import checked, hostil
 from tests.packs.test_a_pack_carries_the_certificate import erase_ben
 from tests.packs.test_a_pack_convinces_without_us import full_of_secrets
 from tests.packs.test_a_pack_in_another_form_is_refused import CHANGES, zipped
+from tests.packs.unproven import UNPROVEN, pack_of
 from tests.support import authority
 from tests.support.chrome import PATIENCE_MS, Person, chromium, person, shots
 
@@ -255,6 +256,20 @@ def test_both_verifiers_say_the_same_of_every_forged_approval(act: Act, reader: 
     found = dict(zip(forged, reader.drops(**forged), strict=True))
     for how, pack in forged.items():
         assert told_by_page(found[how]) == told(act.check(pack)), how
+
+
+def test_both_verifiers_say_the_same_of_every_person_whom_nothing_proves(
+    act: Act, reader: Reader, tmp_path: Path
+) -> None:
+    made = {}
+    for number, (make, _) in enumerate(UNPROVEN.values()):
+        (tmp_path / str(number)).mkdir()
+        made[f"pack {number}"] = pack_of(make, tmp_path / str(number))
+    reader.trusts_everything()
+    found = dict(zip(made, reader.drops(**made), strict=True))
+    for how, pack in made.items():
+        assert told_by_page(found[how]) == told(act.check(pack)), how
+        assert found[how]["verdict"]["state"] == "unproven", how
 
 
 def test_both_verifiers_say_the_same_of_a_log_that_changed_its_name(

@@ -20,6 +20,7 @@ from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, OLU
 from tests.packs.act import BEN, LATER, Act, approval_token, decide, token
 from tests.packs.test_a_pack_convinces_without_us import brought
+from tests.packs.unproven import UNPROVEN, decided_with_a_row_of_a_gateway, pack_of
 
 pytestmark = pytest.mark.django_db
 LIVE = 600
@@ -163,3 +164,26 @@ def test_the_requester_is_not_proven_by_the_approvers_signature(act: Act) -> Non
     built = packs.build(packs.Selection((id,)), clock.now(), lambda item: True)
     verdict = act.check(built.body).verdict
     assert verdict.words == "Log entry verified. Person NOT proven: who acted."
+
+
+@pytest.mark.parametrize("what", UNPROVEN)
+def test_a_person_is_proven_by_evidence_of_that_person_alone(
+    act: Act, tmp_path: Path, what: str
+) -> None:
+    make, why = UNPROVEN[what]
+    report = act.check(pack_of(make, tmp_path))
+    assert report.intact, report.to_dict()
+    assert report.verdict.state == "unproven"
+    (reason,) = report.verdict.reasons
+    assert why in reason
+
+
+def test_a_row_of_a_gateway_with_the_tag_of_a_decision_stays_out_of_its_pack(
+    act: Act, tmp_path: Path
+) -> None:
+    act.blocked = decided_with_a_row_of_a_gateway(tmp_path)
+    built = act.pack()
+    report = act.check(built.body)
+    assert report.verdict.state == "verified", report.verdict
+    assert not any("mallory" in dict(event.said)["Who"] for event in report.events)
+    assert "1 event that names it was left out." in report.words

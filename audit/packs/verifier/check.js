@@ -190,7 +190,7 @@ async function checkEvent(told, index, roots) {
   const missing =
     revealed && missingValues(index, revealed, told.withheld, told.certificates);
   if (missing) checks.push(check('values', ...missing));
-  const claim = { person: '', approver: '', acts: [], gaps: [] };
+  const claim = { actor: null, approvers: [], signedIn: [], signed: [], acts: [], gaps: [] };
   const report = { index, id: '', said: {}, checks, human: unnamed(), log, claimed: null, claim };
   if (revealed) await checkPeople(told, revealed.event, roots, report);
   report.ok = checks.every((one) => one.state !== 'failed');
@@ -257,7 +257,7 @@ async function checkPeople(told, event, roots, report) {
   report.id = event.id;
   report.human = humanLevel(event, judged);
   report.said = said(event, judged, report.human);
-  report.claim = claimOf(event, judged, told);
+  report.claim = claimOf(event, judged, report.human, told);
   if (judged.some((one) => one.state === 'unknown')) {
     told.ownKeys ??= packKeys(told);
     told.ownPasskeys ??= packPasskeys(told);

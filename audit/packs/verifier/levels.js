@@ -26,8 +26,8 @@ async function judge(event, bodies, issuerKeys, passkeys) {
     try {
       const checks = { id_token: signIn, approval_token: approval, assertion: passkeyDecision };
       const roots = kind === 'assertion' ? passkeys : issuerKeys;
-      const sentence = await checks[kind](event, body, roots);
-      found.push({ kind, digest, state: 'counts', sentence });
+      const { sentence, person } = await checks[kind](event, body, roots);
+      found.push({ kind, digest, state: 'counts', sentence, person });
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       const state = { unchecked: 'unknown', aside: 'aside' }[error.state] ?? 'refused';
@@ -68,7 +68,8 @@ async function signIn(event, body, issuerKeys) {
       erased ? 'aside' : 'failed',
     );
   }
-  return `${claims.iss} signed that this person signed in, at ${momentOf(issuedAt(claims, event))}.`;
+  const at = momentOf(issuedAt(claims, event));
+  return { sentence: `${claims.iss} signed that this person signed in, at ${at}.`, person: claims };
 }
 
 async function approval(event, body, issuerKeys) {
@@ -91,7 +92,8 @@ async function approval(event, body, issuerKeys) {
     throw new Refused('nothing at hand says which act the intent is', 'aside');
   }
   const at = momentOf(issuedAt(claims, event));
-  return `${claims.iss} signed that the approver accepted this very intent, at ${at}.`;
+  const sentence = `${claims.iss} signed that the approver accepted this very intent, at ${at}.`;
+  return { sentence, person: claims };
 }
 
 async function passkeyDecision(event, body, passkeys) {
@@ -117,13 +119,18 @@ async function passkeyDecision(event, body, passkeys) {
     throw new Refused('no second person had confirmed its passkey for what others ask');
   }
   const later = passkey.revoked_at ? ` It was revoked later, at ${moment(passkey.revoked_at)}.` : '';
-  return `The person's own passkey, after verifying its user, signed this very intent.${later}`;
+  const sentence = `The person's own passkey, after verifying its user, signed this very intent.${later}`;
+  return { sentence, person: passkey };
 }
 
 function deciders(event) {
+  return [event.actor, ...approversOf(event)];
+}
+
+function approversOf(event) {
   const { approver, approvers } = event.data;
-  const others = [approver, ...(Array.isArray(approvers) ? approvers : [])].filter(isObject);
-  return [event.actor, ...others.map((one) => ({ iss: event.actor.iss, ...one }))];
+  const named = [approver, ...(Array.isArray(approvers) ? approvers : [])].filter(isObject);
+  return named.map((one) => ({ iss: event.actor.iss, ...one }));
 }
 
 function samePerson(claims, person) {

@@ -3,17 +3,34 @@
 const whoActed = 'who acted';
 const whoApproved = 'who approved';
 
-function claimOf(event, judged, told) {
-  const { actor, via, approval, operation } = event;
-  const { approver } = event.data;
+const importedFrom = ['defenseclaw', 'external'];
+
+function claimOf(event, judged, human, told) {
+  const { actor, via, approval, operation, source } = event;
   const nobody = !shown(actor.sub) && (via === 'task' || !shown(actor.name));
-  const approved = isObject(approver) && !isRefusal(event);
+  const counted = judged.filter((one) => one.state === 'counts');
+  const signatures = human.code >= 'H2' ? counted.filter((one) => one.kind !== 'id_token') : [];
+  const imported = importedFrom.includes(source);
   return {
-    person: nobody ? '' : personOf(actor),
-    approver: approved ? personOf(approver) : '',
-    acts: [approval, operation].filter(Boolean),
+    actor: nobody ? null : namedPerson(actor),
+    approvers: isRefusal(event) ? [] : approversOf(event).map(namedPerson),
+    signedIn: counted.filter((one) => one.kind === 'id_token').map((one) => identityOf(one.person)),
+    signed: signatures.map((one) => identityOf(one.person)),
+    acts: imported ? [] : [approval, operation].filter(Boolean),
+    intent: event.intent_hash,
+    imported,
     gaps: evidenceGaps(judged, told),
   };
+}
+
+function namedPerson(who) {
+  return { words: personOf(who), identity: identityOf(who) };
+}
+
+// One text for issuer and subject; nobody signs as who has none or was erased.
+function identityOf({ iss, sub }) {
+  const texts = typeof iss === 'string' && typeof sub === 'string';
+  return JSON.stringify(texts ? [iss, sub] : ['', '']);
 }
 
 // Of two signatures one is enough; nothing stands in for the actor's sign-in.
@@ -55,25 +72,34 @@ function verdictOf(checks, events) {
   return { state: 'verified', words, reasons };
 }
 
+// What an entry does not prove itself another entry of its approval or operation may: that the same
+// person signed in, or signed the same intent.
 function gapsOf(events) {
-  const signedIn = provenActs(events, 'H1');
-  const approved = provenActs(events, 'H2');
-  return events.flatMap((event) => {
-    const { claim, human, index } = event;
-    if (claim.gaps.length) return claim.gaps;
-    const rests = (acts) => claim.acts.some((act) => acts.has(act));
-    if (claim.approver && human.code < 'H2' && !rests(approved)) {
-      return [[whoApproved, `Entry ${index}: no signature shows that ${claim.approver} approved.`]];
+  const signed = new Set();
+  const present = new Set();
+  for (const { claim } of events) {
+    for (const act of claim.acts) {
+      for (const who of claim.signed) signed.add(JSON.stringify([act, claim.intent, who]));
+      for (const who of [...claim.signedIn, ...claim.signed]) present.add(JSON.stringify([act, who]));
     }
-    if (claim.person && human.code < 'H1' && !rests(signedIn)) {
-      const why = `Entry ${index}: nothing but the record shows that it was ${claim.person}.`;
-      return [[whoActed, why]];
+  }
+  return events.flatMap(({ claim, index }) => {
+    const found = [...claim.gaps];
+    const open = new Set(claim.gaps.map(([what]) => what));
+    for (const { words, identity } of open.has(whoApproved) ? [] : claim.approvers) {
+      const among = (act) => signed.has(JSON.stringify([act, claim.intent, identity]));
+      if (claim.signed.includes(identity) || claim.acts.some(among)) continue;
+      found.push([whoApproved, `Entry ${index}: no signature shows that ${words} approved.`]);
     }
-    return [];
+    if (claim.actor && !open.has(whoActed)) {
+      const { words, identity } = claim.actor;
+      const among = (act) => present.has(JSON.stringify([act, identity]));
+      const own = [...claim.signedIn, ...claim.signed].includes(identity);
+      if (!own && !claim.acts.some(among)) {
+        const only = claim.imported ? 'a report of another system' : 'the record';
+        found.push([whoActed, `Entry ${index}: nothing but ${only} shows that it was ${words}.`]);
+      }
+    }
+    return found;
   });
-}
-
-function provenActs(events, least) {
-  const proven = events.filter((event) => event.human.code >= least);
-  return new Set(proven.flatMap((event) => event.claim.acts));
 }
