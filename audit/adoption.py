@@ -4,7 +4,7 @@ A restore or a failover loses entries that others may have seen signed. Adopting
 what the database holds and lets it sign again only above every size that was signed before: so no
 two trees of one size are signed, and whoever holds a checkpoint of the lost part can still prove
 that the two do not agree. What was adopted is kept in `VAR_DIR/ledger/adopted.json` and told in
-the log as `ledger.adopted`. Going on under another name is in `audit.renaming`.
+the log as `ledger.adopted`.
 """
 
 from __future__ import annotations

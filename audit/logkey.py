@@ -55,13 +55,12 @@ def origin() -> str:
         names = _names_on_file()
         if wanted in names and kept in names:
             raise LedgerIdentityError(
-                f"LEDGER_ORIGIN still names {wanted}, and this log goes on as {kept} since "
-                f"ledger_adopt --new-origin: set LEDGER_ORIGIN={kept}, or unset it"
+                f"LEDGER_ORIGIN still names {wanted}, and this log goes on as {kept}: "
+                f"set LEDGER_ORIGIN={kept}, or unset it"
             )
         raise LedgerIdentityError(
             f"LEDGER_ORIGIN is {wanted!r} but this log began as {kept!r}. Set LEDGER_ORIGIN={kept} "
-            f"to go back; a new origin is a new log and needs an empty database and no {kept_at}. "
-            "To go on in this database see manage.py ledger_adopt --new-origin"
+            f"to go back; a new origin is a new log and needs an empty database and no {kept_at}"
         )
     return kept
 
@@ -72,11 +71,6 @@ def kept_origin() -> str:
         return (folder() / "origin").read_text().strip()
     except FileNotFoundError:
         return ""
-
-
-def change_origin(name: str) -> None:
-    """Give the log another name: the one step that makes a prepared change true."""
-    write_durably(folder() / "origin", f"{name}\n".encode())
 
 
 def succession() -> Succession | None:

@@ -1,9 +1,9 @@
-"""A change of the log's name that was prepared: one file that says all of it, seeds included.
+"""A change of the log's name that an earlier version prepared: one file, seeds included.
 
-The file (`VAR_DIR/ledger/next-origin`, mode 0600) is written whole first. What makes the change
-true is one rename: of the file that keeps the origin. From then on keys, seeds and adoptions are
-read with what stands here, until it is put into its places (`audit.renamed`) and the file removed.
-So a crash at any moment leaves the log wholly under the one name or wholly under the other.
+No log is renamed any more (ADR 36). The file (`VAR_DIR/ledger/next-origin`) was written whole
+first; the change became true with the file that keeps the origin. From then on keys, seeds and
+adoptions are read with what stands here, until `audit.renamed` has put it into its places and
+removed the file. So a crash left the log wholly under the one name or wholly under the other.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from audit.files import write_durably
 
 
 class Damaged(ValueError):
@@ -64,8 +62,3 @@ def read(folder: Path) -> Succession | None:
         return None
     except (OSError, ValueError, TypeError) as error:
         raise Damaged(f"{path(folder)} is damaged ({error}); restore it from a backup") from None
-
-
-def write(folder: Path, one: Succession) -> None:
-    """Prepare it, durably."""
-    write_durably(path(folder), json.dumps(asdict(one), indent=1).encode())

@@ -1,4 +1,4 @@
-"""`ledger_adopt --new-origin`: the drill, a crash at each step, refusals, and who lies about it."""
+"""A log that was renamed before ADR 36: the drill, a crash at each step, and who lies about it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.test import Client
 from typer.testing import CliRunner
 
@@ -31,13 +29,11 @@ from audit import (
     loglevels,
     packs,
     renamed,
-    renaming,
     sequencer,
     takeout,
     witnesses,
 )
 from audit.actor import SYSTEM
-from audit.adoption import AdoptionRefused
 from audit.heads import SequencerStopped
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import exportcheck, note, origins
@@ -51,6 +47,7 @@ from tests.attacks.ledger.world import undone
 from tests.attacks.tamper import owner
 from tests.audit.factories import ADA
 from tests.audit.signed import newest_checkpoint
+from tests.support import renamed_log
 
 pytestmark = pytest.mark.django_db
 OLD, NEW = "ledger.example/test", "ledger.example/again"
@@ -79,10 +76,8 @@ def findings() -> dict[str, str]:
     return said
 
 
-def rename(name: str = NEW) -> str:
-    said = StringIO()
-    call_command("ledger_adopt", "--new-origin", name, "--yes", "--reason", "why", stdout=said)
-    return said.getvalue()
+def rename(name: str = NEW) -> None:
+    renamed_log.rename(name, "why", "me")
 
 
 @pytest.fixture(autouse=True)
@@ -140,8 +135,7 @@ def test_the_whole_drill(
     with pytest.raises(SequencerStopped, match="ledger_adopt"):
         sequencer.run_once()
 
-    said = rename()
-    assert f"Now set LEDGER_ORIGIN={NEW}" in said
+    rename()
     with pytest.raises(logkey.LedgerIdentityError, match=f"still names {OLD}.*LEDGER_ORIGIN={NEW}"):
         sequencer.run_once()
     settings.LEDGER_ORIGIN = NEW
@@ -224,8 +218,6 @@ def test_an_objection_to_the_old_name_holds_up_nothing_under_the_new_one_and_sta
 ) -> None:
     head = grow(3)
     old_key = logkey.vkey()
-    with pytest.raises(AdoptionRefused, match="no witness objects"):
-        renaming.rename(NEW, "why", "me")
     witness(old_key)
     with undone():
         grow(2)
@@ -282,9 +274,6 @@ def test_a_new_name_that_loses_entries_too_is_adopted_or_renamed_again() -> None
     grow()
     assert findings() == {}
     assert keyring.read().names == (OLD, NEW, "ledger.example/third")
-    for name in (OLD, NEW, "ledger.example/third"):
-        with pytest.raises(AdoptionRefused, match=r"is or was .* already"):
-            renaming.rename(name, "why", "me")
 
 
 def test_a_database_of_before_the_new_name_is_not_signed_silently() -> None:
@@ -318,59 +307,6 @@ def test_a_change_of_keys_under_way_ends_with_the_old_name() -> None:
     }
     grow()
     assert findings() == {}
-
-
-def test_what_is_refused_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(AdoptionRefused, match="nothing asks"):
-        renaming.rename(NEW, "why", "me")
-    grow(2)
-    with pytest.raises(CommandError, match="nothing asks for a new name"):
-        rename()
-    lose(2)
-    before = {one.name: one.read_bytes() for one in logkey.folder().iterdir() if one.is_file()}
-    for name, why in (
-        ("two words", "not a key name"),
-        ("a+b", "not a key name"),
-        ("", "not a key name"),
-        ("tab\tbed", "not a key name"),
-        (OLD, "is or was"),
-    ):
-        with pytest.raises(CommandError, match=why):
-            rename(name)
-    for missing in (["--reason", "why"], ["--yes"], ["--yes", "--reason", " "]):
-        with pytest.raises(CommandError, match="Nothing was changed"):
-            call_command("ledger_adopt", "--new-origin", NEW, *missing, stdout=StringIO())
-
-    @contextmanager
-    def busy() -> Iterator[bool]:
-        yield False
-
-    with monkeypatch.context() as patch:
-        patch.setattr("audit.renaming.locks.sequencer_lock", busy)
-        with pytest.raises(CommandError, match="The sequencer is busy"):
-            rename()
-    with monkeypatch.context() as patch:
-        patch.setattr("audit.keyrotation.os.access", lambda *_: False)
-        with pytest.raises(CommandError, match="cannot be written"):
-            rename()
-    after = {one.name: one.read_bytes() for one in logkey.folder().iterdir() if one.is_file()}
-    assert after == before and logkey.origin() == OLD
-
-
-@pytest.mark.usefixtures("unguarded")
-def test_a_forged_database_gets_no_new_name() -> None:
-    grow(2)
-    row = grow(2)
-    lose(2)
-    owner.overwrite(Checkpoint, row.pk, "note", Checkpoint.objects.earliest("id").note)
-    forged = checkpoints.sign(OLD, 4, bytes(32), logkey.seed())
-    owner.overwrite(Checkpoint, row.pk, "note", forged)
-    with pytest.raises(CommandError, match="not of this log's keys"):
-        rename()
-    keys = keyring.signers()
-    owner.overwrite(Checkpoint, row.pk, "note", keyring.sign(keys, 4, bytes(32), clock.now()))
-    with pytest.raises(CommandError, match="does not agree with its own newest checkpoint"):
-        rename()
 
 
 # A crash between any two steps
@@ -434,7 +370,7 @@ def test_a_crash_at_any_step_leaves_the_log_under_one_name_or_the_other(
         with undone():
             with dying_at(step, monkeypatch) as done:
                 try:
-                    renaming.rename(NEW, "why", "me")
+                    rename()
                 except Killed:
                     killed = True
             ended[now := logkey.origin()] += 1
@@ -450,13 +386,10 @@ def test_a_crash_at_any_step_leaves_the_log_under_one_name_or_the_other(
                 with pytest.raises(SequencerStopped, match="ledger_adopt"):
                     sequencer.run_once()
                 assert "truncated" in findings()
-            elif step % 2:  # the worker starts, or the command is run again
+            elif step % 2:  # the worker starts, or the change is ended first
                 assert sequencer.run_once().signed
             if now == OLD or not step % 2:
-                try:
-                    renaming.rename(NEW, "why", "me")
-                except AdoptionRefused as refused:
-                    assert "already" in str(refused)  # it had been told before
+                rename()
                 assert sequencer.run_once().signed
             grow()
             assert findings() == {}, done

@@ -25,7 +25,6 @@ from audit import (
     keyrotation,
     logkey,
     proofs,
-    renaming,
     sequencer,
     verification,
 )
@@ -39,6 +38,7 @@ from portal.audit_pages.path_picture import picture
 from tests.attacks.ledger.world import undone
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
+from tests.support import renamed_log
 from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
@@ -202,7 +202,7 @@ def test_the_ledger_page_tells_of_a_new_name_and_what_a_witness_had_objected(
     with undone():
         record(SYSTEM, "external.happened")
         lost = sequencer.run_once().size
-    renaming.rename("ledger.example/again", "the disk <b>failed</b>", "root")
+    renamed_log.rename("ledger.example/again", "the disk <b>failed</b>", "root")
     sequencer.run_once()
     page = unescape(text_of(ada.get("/audit/ledger/")))
     told = page[page.index("Adopted after a restore") :]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from audit import logkey, renaming, sequencer
+from audit import logkey, sequencer
 from audit.actor import SYSTEM
 from audit.ledger import keyhistory, note, origins
 from audit.ledger.origins import Tree
@@ -12,6 +12,7 @@ from audit.ledger.policy import NONE, Policy
 from audit.record import record
 from tests.attacks.ledger.world import undone
 from tests.packs.bending import Members
+from tests.support import renamed_log
 
 OLD, NEW = "ledger.example/test", "ledger.example/again"
 MEMBER = "log/key-history"
@@ -25,7 +26,7 @@ def trusting(*vkeys: str) -> Policy:
 def named_on_file(settings: object) -> None:
     """The log has its name on file, as in the embedded mode."""
     settings.LEDGER_ORIGIN = ""  # type: ignore[attr-defined]
-    logkey.change_origin(OLD)
+    renamed_log.change_origin(OLD)
 
 
 def gone_on(settings: object) -> str:
@@ -36,7 +37,7 @@ def gone_on(settings: object) -> str:
         for _ in range(3):
             record(SYSTEM, "external.happened")
         sequencer.run_once()
-    renaming.rename(NEW, "the disk is gone", "me")
+    renamed_log.rename(NEW, "the disk is gone", "me")
     sequencer.run_once()
     return before
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from audit import keyring, keyrotation, logkey, renaming, sequencer
+from audit import keyring, keyrotation, logkey, sequencer
 from audit.actor import SYSTEM
 from audit.ledger import keyhistory, note, origins, pack, packcheck
 from audit.ledger.packreport import PackReport
@@ -19,6 +19,7 @@ from tests.attacks.ledger.world import undone
 from tests.packs.act import Act
 from tests.packs.bending import members_of, resigned
 from tests.packs.renamed import MEMBER, NEW, OLD, UNFIT, named_on_file, says, trusting
+from tests.support import renamed_log
 
 
 def check(body: bytes, act: Act, *vkeys: str) -> PackReport:
@@ -64,7 +65,7 @@ def test_the_same_content_gives_the_same_bytes_and_a_log_that_kept_its_name_brin
     with undone():
         record(SYSTEM, "external.happened")
         sequencer.run_once()
-    renaming.rename(NEW, "why", "me")
+    renamed_log.rename(NEW, "why", "me")
     sequencer.run_once()
     body = act.pack().body
     assert body == act.pack().body
@@ -78,7 +79,7 @@ def test_a_pack_of_before_stays_valid_by_the_key_of_before(act: Act, settings: o
     with undone():
         record(SYSTEM, "external.happened")
         sequencer.run_once()
-    renaming.rename(NEW, "why", "me")
+    renamed_log.rename(NEW, "why", "me")
     assert check(body, act, key).intact
 
 
@@ -95,7 +96,7 @@ def test_keys_that_changed_before_and_after_the_name_are_followed_too(
         with undone():
             record(SYSTEM, "external.happened")
             sequencer.run_once()
-        renaming.rename(name, "why", "me")
+        renamed_log.rename(name, "why", "me")
         sequencer.run_once()
     keyrotation.start()
     sequencer.run_once()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import getpass
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from audit import adoption, renaming, sequencer
+from audit import adoption, sequencer
 from audit.adopted import Adoption
 from audit.adoption import AdoptionRefused, Found
 from audit.logkey import LedgerIdentityError
@@ -20,34 +19,24 @@ class Command(BaseCommand):
 
     help = (
         "Compare the database with what was signed. With --yes and --reason, adopt the database: "
-        "signing goes on above every size that was signed before, and the log tells of it. With "
-        "--new-origin the log goes on under another name, of which no size was ever signed."
+        "signing goes on above every size that was signed before, and the log tells of it."
     )
     requires_system_checks = OF_DATA
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--yes", action="store_true", help="adopt it")
-        parser.add_argument(
-            "--new-origin", metavar="NAME", help="go on under this name, where no witness follows"
-        )
         parser.add_argument("--reason", default="", help="why, in words; stands in the log")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        name, reason = options["new_origin"], options["reason"].strip()
+        reason = options["reason"].strip()
         try:
             found = adoption.find()
             self._say(found)
-            if not found.why and name is None:
+            if not found.why:
                 return
             if not options["yes"] or not reason:
-                how = (
-                    "--yes --reason WHY" if name is None else f"--new-origin {name} --yes --reason"
-                )
-                raise CommandError(f"Nothing was changed. To adopt it: {how}.")
-            if name is None:
-                self._adopted(adoption.adopt(reason, getpass.getuser()))
-            else:
-                self._renamed(renaming.rename(name, reason, getpass.getuser()))
+                raise CommandError("Nothing was changed. To adopt it: --yes --reason WHY.")
+            self._adopted(adoption.adopt(reason, getpass.getuser()))
         except (AdoptionRefused, LedgerIdentityError, sequencer.SequencerStopped) as error:
             raise CommandError(str(error)) from None
 
@@ -58,27 +47,14 @@ class Command(BaseCommand):
             "part: who holds one can prove it, and witnesses will refuse this log."
         )
 
-    def _renamed(self, made: Adoption) -> None:
-        self.stdout.write(
-            f"This log goes on as {made.new_origin} with {made.size} entries; {made.signed_size} "
-            f"had been signed as {made.old_origin}. Its first entry tells of it, and the old keys "
-            "have signed for the new ones: /log/keys. Give /log/key to verifiers, and to those who "
-            "run witnesses; the old seeds are gone from here."
-        )
-        if settings.LEDGER_ORIGIN not in ("", made.new_origin):
-            self.stdout.write(
-                f"Now set LEDGER_ORIGIN={made.new_origin}, or unset it, and start everything "
-                "again: until then every process refuses."
-            )
-
     def _say(self, found: Found) -> None:
         for head in (found.database, found.signed):
             if head is not None:
                 self.stdout.write(f"{head.told_by}: {head.size} entries, root {head.root.hex()}")
         if found.objection:
             self.stdout.write(
-                f"Signing is stopped: {found.objection}. Adopting does not change that; the "
-                "witness has to agree, or the log goes on under a new name (--new-origin)."
+                f"Signing is stopped: {found.objection}. Adopting does not change that: nothing "
+                "is signed until the witness agrees."
             )
         if found.why:
             self.stdout.write(f"They do not agree: {found.why}.")

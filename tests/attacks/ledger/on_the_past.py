@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from django.conf import settings
 
-from audit import clock, heads, keyring, packs, projection, renaming, sequencer
+from audit import clock, heads, keyring, packs, projection, sequencer
 from audit.ledger import keyhistory, note, origins
 from audit.load import load
 from audit.models import Entry, Event, EventRow, Openings
@@ -25,6 +25,7 @@ from tests.attacks.ledger.world import World, undone
 from tests.attacks.tamper import owner
 from tests.audit.factories import OLU
 from tests.packs.bending import resigned
+from tests.support import renamed_log
 
 
 def _files_back(world: World) -> None:
@@ -234,7 +235,7 @@ def _renamed(world: World) -> None:
     """The log goes on under a new name, with a witness's objection as the reason."""
     settings.LEDGER_ORIGIN = ""
     (world.var / "ledger" / "witness-conflict").write_text(json.dumps({"message": "it objects"}))
-    renaming.rename("ledger.example/attacked/again", "an objection", "mallory")
+    renamed_log.rename("ledger.example/attacked/again", "an objection", "mallory")
     sequencer.run_once()
 
 
