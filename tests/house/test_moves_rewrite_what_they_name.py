@@ -1,0 +1,108 @@
+"""`scripts.moves` rewrites imports, uses, strings and documents, and its inverse restores them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from scripts.moves import moves_of, new_path, read_map, rewritten
+
+MAP = """
+| old | new |
+|---|---|
+| `post` | `mail` |
+| `post.letters` | `mail.messages` |
+| `post.letters.Letter` | `mail.messages.MailMessage` |
+| `shop.told` | `shop.notifications.service` |
+"""
+FILES = {
+    "post/__init__.py": "from post.letters import Letter\n\n__all__ = ['Letter']\n",
+    "post/letters.py": 'class Letter:\n    """In `post.letters`."""\n\n\nstamp = Letter()\n',
+    "post/text.txt": "plain\n",
+    "shop/__init__.py": "",
+    "shop/told.py": "from post import Letter as L\n\ntold = L()\n",
+    "shop/views.py": (
+        "import post.letters\n"
+        "from post import Letter, letters\n"
+        "from shop import told, views\n"
+        "\n"
+        "NAMES = ('post', 'shop')\n"
+        "LOGGER = 'post'\n"
+        "PATCHED = 'post.letters.stamp'  # see post/letters.py\n"
+        "\n"
+        "\n"
+        "def send(stamp: str) -> Letter:\n"
+        "    told.told(letters.stamp, post.letters.Letter(), views)\n"
+        "    return letters.Letter()\n"
+    ),
+    "docs/mail.md": "`post` is in [letters](post/letters.py); one is a `post.letters.Letter`.\n",
+}
+
+
+def after(files: dict[str, str], rows: list[tuple[str, str]]) -> dict[str, str]:
+    moves = moves_of(rows, files)
+    packages = frozenset(path.split("/")[0] for path in files if path.endswith(".py"))
+    return {
+        new_path(path, moves): rewritten(path, text, moves, packages)
+        for path, text in files.items()
+    }
+
+
+def test_every_way_of_naming_a_module_is_rewritten() -> None:
+    found = after(FILES, read_map(MAP))
+    assert sorted(found) == [
+        "docs/mail.md",
+        "mail/__init__.py",
+        "mail/messages.py",
+        "mail/text.txt",
+        "shop/__init__.py",
+        "shop/notifications/service.py",
+        "shop/views.py",
+    ]
+    assert found["mail/__init__.py"] == (
+        'from mail.messages import MailMessage\n\n__all__ = ["MailMessage"]\n'
+    )
+    assert found["shop/notifications/service.py"] == (
+        "from mail import MailMessage as L\n\ntold = L()\n"
+    )
+    assert found["shop/views.py"].splitlines() == [
+        "import mail.messages",
+        "from mail import MailMessage, messages",
+        "from shop.notifications import service; from shop import views",
+        "",
+        "NAMES = (\"mail\", 'shop')",
+        "LOGGER = 'post'",
+        "PATCHED = 'mail.messages.stamp'  # see mail/messages.py",
+        "",
+        "",
+        "def send(stamp: str) -> MailMessage:",
+        "    service.told(messages.stamp, mail.messages.MailMessage(), views)",
+        "    return messages.MailMessage()",
+    ]
+    assert found["docs/mail.md"] == (
+        "`mail` is in [letters](mail/messages.py); one is a `mail.messages.MailMessage`.\n"
+    )
+
+
+def formatted(path: str, text: str) -> str:
+    """As ruff leaves it, which joins and sorts imports."""
+    if not path.endswith(".py"):
+        return text
+    for command in (["check", "-q", "--isolated", "--select=I", "--fix"], ["format", "-q"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "--stdin-filename", path, "-"],
+            input=text,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        text = done.stdout
+    return text
+
+
+def test_the_inverse_restores_every_file() -> None:
+    rows = read_map(MAP)
+    back = after(after(FILES, rows), [(new, old) for old, new in reversed(rows)])
+    assert {path: formatted(path, text) for path, text in back.items()} == {
+        path: formatted(path, text) for path, text in FILES.items()
+    }
