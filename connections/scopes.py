@@ -1,18 +1,25 @@
 """Provider permissions as sentences: what an agent could do with them, and which are risky.
 
-A scope that is not in the catalogue is shown as it is: a guess would be worse than a code. A
-connection is called as its service where its name says which that is; scopes that are addresses
+The catalogue is `scopes.csv`: service, scope, what it allows, and `high` where it can change, send
+or delete at large. A scope that is not in it is shown as it is: a guess would be worse than a code.
+A connection is called as its service where its name says which that is; scopes that are addresses
 name their service themselves.
+
+Sources of the catalogue: GitHub "Scopes for OAuth apps", Slack "Permission scopes", Google "OAuth
+2.0 scopes", "Microsoft Graph permissions reference" (delegated), Atlassian "Jira scopes" and
+"Confluence scopes" (OAuth 2.0, classic), and the OAuth pages of the others. Notion has no scopes:
+what its integration may do is set at Notion, and Auth0 names nothing.
 """
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
-from connections.catalogue import main, others
-
+CATALOGUE: Final = Path(__file__).with_suffix(".csv")
 _TITLES: Final = {
     "github": "GitHub",
     "slack": "Slack",
@@ -64,14 +71,11 @@ class Scope:
 
 
 def _read() -> dict[tuple[str, str], Scope]:
-    found: dict[tuple[str, str], Scope] = {}
-    for line in (main.TABLE + others.TABLE).splitlines():
-        if not line:
-            continue
-        service, short, words, mark = (part.strip() for part in line.split("|"))
-        name = short.replace("@", _GOOGLE, 1) if service == "google" else short
-        found[service, name] = Scope(name, words, "high" if mark else "")
-    return found
+    with CATALOGUE.open(newline="", encoding="utf-8") as file:
+        return {
+            (row["service"], row["scope"]): Scope(row["scope"], row["allows"], row["risk"])
+            for row in csv.DictReader(file)
+        }
 
 
 _KNOWN = _read()

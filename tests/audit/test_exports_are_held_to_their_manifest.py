@@ -189,6 +189,12 @@ def test_a_workbook_holds_the_rows_of_the_csv(
     assert exports.manifest_of(job)["file"]["sha256"] == hashlib.sha256(body).hexdigest()
 
 
+def test_a_text_that_reads_like_markup_of_a_sheet_stays_a_text() -> None:
+    markup = '<r></is></c><c r="B1"><f>1+1</f></c><c r="C1" t="inlineStr"><is></r>'
+    body = b"".join(xlsx.workbook(["a"], iter([(xlsx.row([markup]), 1)])))
+    assert sheets(body)[0] == [["a"], [markup]]
+
+
 def test_a_cell_says_where_it_was_cut() -> None:
     body = b"".join(xlsx.workbook(["a"], iter([(xlsx.row(["x" * 40_000, 7, None]), 1)])))
     [_, [text, number, _]] = sheets(body)[0]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+
 import pytest
 
 from connections import scope_sets, scopes
-from connections.catalogue import main, others
-
-LINES = [line.split("|") for line in (main.TABLE + others.TABLE).splitlines() if line]
 
 
 @pytest.mark.parametrize(
@@ -44,10 +43,12 @@ def test_connections_are_called_as_their_service_where_their_name_says_so() -> N
 
 
 def test_the_catalogue_is_well_formed() -> None:
-    cells = [[cell.strip() for cell in line] for line in LINES]
+    header, *cells = csv.reader(scopes.CATALOGUE.read_text().splitlines())
+    assert header == ["service", "scope", "allows", "risk"]
     assert {len(line) for line in cells} == {4}
     assert all(service and scope and words for service, scope, words, _ in cells)
-    assert {mark for *_, mark in cells} == {"", "!"}
+    assert cells == [[cell.strip() for cell in line] for line in cells]
+    assert {risk for *_, risk in cells} == {"", "high"}
     keys = [(service, scope) for service, scope, *_ in cells]
     assert len(set(keys)) == len(keys) > 300
     assert {scopes.title(service) for service, _ in keys}.isdisjoint({s for s, _ in keys})
