@@ -27,6 +27,7 @@ from audit.actor import Actor, EvidenceRef
 from audit.clock import rfc3339
 from audit.exports import reading
 from audit.exports.formats import FORMATS
+from audit.exports.manifest import words_of
 from audit.ledger.query import EventQuery, InvalidQuery
 from audit.models import ExportJob
 from audit.record import record
@@ -75,13 +76,14 @@ def request(actor: Actor, query: EventQuery, format_name: str, *, person: str = 
         raise NothingSigned("the log has signed nothing yet; start the worker and try again")
     query, now = query.at(""), clock.now()
     expected = search.expected(query, size=newest.size, person=person)
+    requester = _requester(actor)
     return ExportJob.objects.create(
         owner=actor.key,
-        requester=_requester(actor),
+        requester=requester,
         person=person,
         format=format_name,
         params=query.to_params(),
-        words=query.in_words(),
+        words=words_of(query, requester, own=bool(person)),
         tree_size=newest.size,
         root=bytes(newest.root),
         checkpoint=proofs.signed_note(newest),

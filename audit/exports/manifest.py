@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -38,13 +39,14 @@ def manifest_of(job: ExportJob) -> dict[str, Any]:
 
 
 def _unsigned(job: ExportJob) -> dict[str, Any]:
+    query = EventQuery.from_params(job.params)
     return {
         "schema": SCHEMA,
         "export": str(job.id),
         "filter": {
-            "words": job.words,
+            "words": _words(job, query),
             "params": job.params,
-            "bar": EventQuery.from_params(job.params).to_bar(),
+            "bar": query.to_bar(),
         },
         "only_events_of": job.requester["sub"] if job.person else None,
         "format": job.format,
@@ -70,6 +72,17 @@ def _unsigned(job: ExportJob) -> dict[str, Any]:
             "compare sha256 with the file and with `data.sha256` of the event named above."
         ),
     }
+
+
+def _words(job: ExportJob, query: EventQuery) -> str:
+    return job.words if job.erased else words_of(query, job.requester, own=bool(job.person))
+
+
+def words_of(query: EventQuery, requester: Mapping[str, Any], *, own: bool) -> str:
+    """Which events an export has, in one sentence; `own` is whether only the requester's."""
+    if not own:
+        return exportcheck.words_of(query)
+    return exportcheck.words_of(query, requester["sub"], requester["iss"])
 
 
 def key_statements() -> dict[str, Any]:

@@ -126,7 +126,11 @@ def check(
     trusted = list(vkeys)
     tree = _tree(manifest, trusted, required)
     origin = signer_of(manifest)
-    steps = [signed_by(manifest, trusted), tree, *moved(origin, moves), same_file(manifest, file)]
+    words, said = _words(manifest)
+    steps = [
+        *(signed_by(manifest, trusted), tree, *moved(origin, moves)),
+        *(same_file(manifest, file), said),
+    ]
     undecided: list[int] = []
     unproven, account = [*UNPROVEN, *moved_unproven(origin, moves)], Account()
     if lines is None:
@@ -138,8 +142,59 @@ def check(
         unproven += comparing.unproven()
     else:
         steps.append(Step(_ROWS, False, "Not checked, because an earlier step failed.", True))
-    words = str(_get(manifest, "filter", "words", default=""))
     return ExportReport(words, tuple(steps), tuple(undecided), tuple(unproven), account)
+
+
+def words_of(query: EventQuery, person: str = "", iss: str = "") -> str:
+    """Which events an export has, in one sentence without a full stop.
+
+    Args:
+        query: without errors.
+        person: subject of the only person whose events it has; "" is everybody's.
+        iss: their issuer.
+    """
+    words = query.in_words()
+    if not person:
+        return words
+    return f"Only events of {person}{f' at {iss}' if iss else ''}: {words[:1].lower()}{words[1:]}"
+
+
+def _words(manifest: Mapping[str, Any]) -> tuple[str, Step]:
+    """What the file has by the manifest's own parameters, and whether its words say so."""
+    name = "The words of the manifest are those of its filter"
+    try:
+        query = _query(manifest)
+    except ManifestError as error:
+        return "", Step(name, False, f"The filter cannot be read: {error}.")
+    person, iss = _get(manifest, "only_events_of"), _get(manifest, "exporter", "iss", default="")
+    if not isinstance(iss, str) or not isinstance(person, str | None) or person == "":
+        return "", Step(name, False, "It does not say whose events the file has.")
+    words, bar = words_of(query, person or "", iss), query.to_bar()
+    claimed = (_get(manifest, "filter", "words"), _get(manifest, "filter", "bar"))
+    if claimed == (words, bar):
+        return words, Step(name, True, f"{words}.")
+    other = claimed[0] if claimed[0] != words else claimed[1]
+    return words, Step(name, False, f"It says “{other}”, and by its parameters it is: {words}.")
+
+
+def _query(manifest: Mapping[str, Any]) -> EventQuery:
+    """The filter by its parameters.
+
+    Raises:
+        ManifestError: they are none.
+    """
+    params = _get(manifest, "filter", "params", default={})
+    if not isinstance(params, Mapping) or not all(map(_is_text, params.values())):
+        raise ManifestError("a parameter is a text or a list of texts")
+    query = EventQuery.from_params(params)
+    if query.errors:
+        raise ManifestError(query.errors[0].message)
+    return query
+
+
+def _is_text(value: object) -> bool:
+    texts = value if isinstance(value, list) else [value]
+    return all(isinstance(text, str) for text in texts)
 
 
 def followed(manifest: Mapping[str, Any], trust: Policy) -> tuple[Policy, list[Step]]:
@@ -227,11 +282,9 @@ class _Comparing:
     def run(self, lines: Iterable[bytes], vkeys: list[str | VerifierKey]) -> list[Step]:
         """The steps, in order."""
         name = "The entries are all those of that tree"
-        query = EventQuery.from_params(_get(self.manifest, "filter", "params", default={}))
-        if query.errors:
-            return [Step(_ROWS, False, f"The filter cannot be read: {query.errors[0].message}.")]
+        query = _query(self.manifest)
         try:
-            found = self._rows()
+            found = self._rows(newest_first=query.order == "newest")
         except Unreadable as error:
             return [Step(_ROWS, False, f"{error}.")]
         iss = str(_get(self.manifest, "exporter", "iss", default=""))
@@ -311,7 +364,7 @@ class _Comparing:
             return Step(_ROWS, False, f"The manifest says {said} rows, the file has {matched}.")
         return Step(_ROWS, True, f"{matched} rows, each as its entry says.")
 
-    def _rows(self) -> dict[int, Differs]:
+    def _rows(self, *, newest_first: bool) -> dict[int, Differs]:
         found: dict[int, Differs] = {}
         order: list[int] = []
         for index, differs in exportrows.read(str(_get(self.manifest, "format")), self.file):
@@ -319,8 +372,8 @@ class _Comparing:
                 self._problem(index, "stands in the file twice")
             found[index] = differs
             order.append(index)
-        if order not in (sorted(order), sorted(order, reverse=True)):
-            raise Unreadable("the rows are not in the order of the log")
+        if order != sorted(order, reverse=newest_first):
+            raise Unreadable("the rows are not in the order that the filter names")
         return found
 
 

@@ -25,7 +25,8 @@ Check it without asking anybody
 What is not in it
   A pack about one event has the events of its approval and its operation, 200 at most, and none
   that others reported. manifest.json says how many that leaves out: about.left_out, and words;
-  with about.left_out_at_least there can be more.
+  with about.left_out_at_least there can be more. Where words say "Only events of the person who
+  made the pack", those of others are not counted either.
 
 What is in it
   manifest.json manifest.note   what belongs to it, signed

@@ -70,7 +70,8 @@ def of_event(event: dict[str, Any], *, person: str = "") -> Selection:
     were = "event that names it was" if number == "1" else "events that name it were"
     missing = f" {number} {were} left out." if left_out else ""
     sentence = actions.sentence(event).rstrip(".")
-    return Selection(kept, about, f"{sentence}.{others}{missing}", person=person)
+    own = " Only events of the person who made the pack." if person else ""
+    return Selection(kept, about, f"{sentence}.{others}{missing}{own}", person=person)
 
 
 def _of_approval(id: str, person: str, *, reports: bool) -> tuple[list[UUID], list[UUID]]:
@@ -109,7 +110,7 @@ def _of_operation(name: str, person: str, *, reports: bool) -> tuple[list[UUID],
     return ids, list(imported[:_COUNTED])
 
 
-def of_query(query: EventQuery, *, person: str = "") -> Selection:
+def of_query(query: EventQuery) -> Selection:
     """The first events of a filter in the signed tree, at most `MAX_EVENTS`, in its order.
 
     Raises:
@@ -119,9 +120,9 @@ def of_query(query: EventQuery, *, person: str = "") -> Selection:
         raise InvalidQuery(query.errors)
     newest = heads.newest_checkpoint()
     size = newest.size if newest else 0
-    events = search.iterate(query.at(""), size=size, person=person)
+    events = search.iterate(query.at(""), size=size)
     found = [UUID(event["id"]) for event in islice(events, MAX_EVENTS + 1)]
     plain = query.at("")
     ids = tuple(found[:MAX_EVENTS])
     more = len(found) > MAX_EVENTS
-    return Selection(ids, {"filter": plain.to_bar()}, plain.in_words(), more, person)
+    return Selection(ids, {"filter": plain.to_bar()}, plain.in_words(), more)

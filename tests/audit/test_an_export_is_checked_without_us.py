@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from typer.testing import CliRunner
 
 from ata.cli import app
@@ -20,6 +21,7 @@ from audit.ledger.exportcheck import ExportReport
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
 from audit.record import record
+from tests.audit.browsing import browser_of, text_of
 from tests.audit.calling import actor_of, caller
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
 from tests.support.recording import record_many
@@ -27,6 +29,7 @@ from tests.support.tenant import LocalTenant
 
 pytestmark = pytest.mark.django_db
 ROWS = "No row is missing, added or altered"
+WORDS = "The words of the manifest are those of its filter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ BENDS: dict[str, tuple[Callable[[list[bytes]], Iterable[bytes]], str]] = {
     "a row stands twice": (lambda rows: [rows[0], *rows], "twice"),
     "the order is another": (
         lambda rows: [rows[1], rows[0], *rows[2:]],
-        "not in the order of the log",
+        "not in the order that the filter names",
     ),
     "a row of no entry is added": (
         lambda rows: [rows[0].replace(b'"index":11', b'"index":99'), *rows],
@@ -185,6 +188,66 @@ def test_a_manifest_that_was_changed_is_refused(trail: None) -> None:
     assert not honest.check(vkey=note.new_key("ledger.example/test").vkey).ok
     fewer = honest.signed_again(honest.file, rows=4).check()
     assert "says 4 rows" in fewer.steps[-1].detail
+
+
+def test_words_other_than_those_of_the_parameters_are_refused_whoever_signed(trail: None) -> None:
+    honest = taken("action:token.*")
+    assert honest.check().ok
+    everything = EventQuery()
+    for filter, said in (
+        (honest.manifest["filter"] | {"words": everything.in_words(), "bar": ""}, "“All events"),
+        (honest.manifest["filter"] | {"words": "", "bar": ""}, "“”"),
+        (honest.manifest["filter"] | {"bar": "action:skill.*"}, "“action:skill.*”"),
+        (honest.manifest["filter"] | {"params": {"action": ["skill.*"]}}, "token.*"),
+        (honest.manifest["filter"] | {"params": {"action": [1]}}, "cannot be read"),
+        (honest.manifest["filter"] | {"params": ["action"]}, "cannot be read"),
+        (honest.manifest["filter"] | {"params": {"actoin": "x"}}, "cannot be read"),
+    ):
+        signed = honest.signed_again(honest.file, filter=filter)
+        report = signed.check()
+        (step,) = (one for one in report.steps if one.name == WORDS)
+        assert not report.ok and not step.ok and said in step.detail, step
+        assert not exportcheck.check(signed.manifest, signed.file, None, [signed.vkey]).ok
+
+
+def test_rows_in_another_order_than_the_filter_names_are_refused(trail: None) -> None:
+    honest = taken("action:token.*")
+    turned = honest.signed_again(b"".join(reversed(lines_of(honest.file)))).check()
+    assert not turned.ok and "order that the filter names" in turned.steps[-1].detail
+
+
+def test_an_export_of_one_persons_events_says_whose_they_are(trail: None) -> None:
+    files = taken(person=MIA.key, who=MIA)
+    whose = f"Only events of {MIA.sub} at {MIA.iss}: all events, newest first"
+    report = files.check()
+    assert report.ok and report.words == files.manifest["filter"]["words"] == whose
+    assert 0 < files.manifest["rows"] < 12
+    claimed = files.manifest["filter"] | {"words": "All events, newest first"}
+    for members in (
+        {"filter": claimed},
+        {"only_events_of": ""},
+        {"only_events_of": [MIA.sub]},
+        {"only_events_of": OLU.sub},
+        {"exporter": {"iss": "https://elsewhere.example/"}},
+        {"exporter": {"iss": 1}},
+    ):
+        signed = files.signed_again(files.file, **members)
+        assert not signed.check().ok, members
+        assert not exportcheck.check(signed.manifest, signed.file, None, [signed.vkey]).ok, members
+
+
+def test_the_command_line_and_the_page_say_whose_events_an_export_has(
+    trail: None, tmp_path: Path
+) -> None:
+    job = exports.request(MIA, EventQuery(), "ndjson", person=MIA.key)
+    (tmp_path / "f.ndjson").write_bytes(b"".join(exports.stream(job.id)))
+    job.refresh_from_db()
+    (tmp_path / "m.json").write_text(json.dumps(exports.manifest_of(job)))
+    files = [str(tmp_path / "m.json"), str(tmp_path / "f.ndjson")]
+    done = CliRunner().invoke(app, ["verify", *files, "--vkey", proofs.vkey()])
+    whose = f"Only events of {MIA.sub} at"
+    assert done.exit_code == 0 and whose in done.output, done.output
+    assert whose in text_of(browser_of(ADA).get(reverse("export", args=[job.id])))
 
 
 def test_entries_that_were_changed_left_out_or_of_another_tree_are_refused(trail: None) -> None:

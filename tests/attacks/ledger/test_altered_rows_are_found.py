@@ -46,9 +46,12 @@ ENTRIES = [entriesfile.header(ORIGIN, 3, SIGNED)] + [
 ]
 
 
+FILTER = {"words": "All events, oldest first", "params": {"order": "oldest"}, "bar": "order:oldest"}
+
+
 def verified(file: bytes, format: str = "csv") -> exportcheck.ExportReport:
     manifest = {
-        "schema": exportcheck.SCHEMA, "filter": {"words": "all", "params": {}},
+        "schema": exportcheck.SCHEMA, "filter": FILTER,
         "only_events_of": None,
         "format": format, "range": {"first_index": 0, "end_index": 3}, "rows": 3,
         "tree": {"size": 3, "root": b64encode(TREE.root()).decode(), "checkpoint": SIGNED},
