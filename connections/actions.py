@@ -197,7 +197,7 @@ def begin_revocation(account: ConnectedAccount, ctx: CommitContext) -> bool:
     own = lookup.is_owner(ctx.actor, account)
     now = clock.now()
     if account.state == State.REVOCATION_PENDING:
-        account.turn(State.REVOCATION_PENDING, now, reason=ctx.reason, by=ctx.actor.sub)
+        restrictions.replace(account, State.REVOCATION_PENDING, reason=ctx.reason, by=ctx.actor.sub)
         deletion.forget(account)
     else:
         if account.state == State.GONE:

@@ -97,7 +97,8 @@ def _written(pk: str, arrived: Arrived, now: datetime) -> ConnectedAccount:
         return account
     deletion.forget(account)
     account.turn(State.CONNECTED, now, by=arrived.sub)
-    account.earlier, account.held_by, account.operation = [], "", ""
+    account.earlier, account.held_by, account.restriction = [], "", ""
+    account.operation = ""
     account.delete_after, account.asleep_told = None, None
     restrictions.arrive(account, barriers)
     return _kept(account)

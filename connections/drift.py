@@ -112,7 +112,7 @@ def _came_back(held: ConnectedAccount) -> str:
         restrictions.lift(held)
     else:
         why = "Auth0 still holds it after its revocation"
-        held.turn(State.SUSPENDED, clock.now(), reason=why, by=held.state_by)
+        restrictions.replace(held, State.SUSPENDED, reason=why, by=held.state_by)
     return "came_back"
 
 

@@ -5,7 +5,8 @@ The rule, for every verb that relaxes (resume, undo of a revocation, connect aga
 under the lock of the row, since the right was judged before the row was locked.
 
 An account keeps what each restriction covers in `earlier`, the oldest first, so that lifting one
-returns to what stood before: the state, since when, why and by whose hand.
+returns to what stood before: the state, since when, why and by whose hand. Each has an id that its
+copies on other accounts carry: an approval ends what it showed, and nothing that resembles it.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ from approvals import clock, intent, registry
 from approvals.models import Approval, Status
 from approvals.perform import Refused
 from approvals.registry import CommitContext
-from audit.clock import rfc3339
+from audit.clock import rfc3339, uuid7
 from connections.models import ConnectedAccount, State
 
 A_SETTING: Final = ""
 """Whose hand a restriction is that a setting places; nobody is this subject."""
 COLUMNS: Final = (
     *("state", "state_since", "state_reason", "state_by", "earlier", "barred", "held_by"),
+    "restriction",
     *("operation", "delete_after", "deletion_detail", "asleep_told"),
 )
 """What a decision about an account writes, and no comparison with Auth0 does."""
@@ -36,18 +38,21 @@ _ENDS: Final = frozenset({State.REVOCATION_PENDING, State.REVOKED})
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A state of an account with its reason; `by` is the subject whose hand it was."""
+    """A state of an account with its reason; `by` is the subject whose hand it was, and `id` is
+    empty where it was placed before restrictions had one."""
 
     state: State
     since: datetime
     reason: str = ""
     by: str = ""
     held_by: str = ""
+    id: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """As `ConnectedAccount.earlier` keeps it."""
         plain = {"state": str(self.state), "since": rfc3339(self.since), "reason": self.reason}
-        return plain | {"by": self.by, "held_by": self.held_by}
+        plain |= {"by": self.by, "held_by": self.held_by}
+        return plain | ({"id": self.id} if self.id else {})
 
 
 def check(ctx: CommitContext, *hands: str) -> None:
@@ -80,6 +85,7 @@ def current(account: ConnectedAccount) -> Layer:
         account.state_reason,
         account.state_by,
         account.held_by,
+        account.restriction,
     )
 
 
@@ -91,7 +97,8 @@ def layers(account: ConnectedAccount) -> list[Layer]:
 def _earlier(account: ConnectedAccount) -> Iterator[Layer]:
     for plain in account.earlier:
         since = datetime.fromisoformat(plain["since"])
-        yield Layer(State(plain["state"]), since, plain["reason"], plain["by"], plain["held_by"])
+        by, held_by, id_ = plain["by"], plain["held_by"], plain.get("id", "")
+        yield Layer(State(plain["state"]), since, plain["reason"], by, held_by, id_)
 
 
 def of_others(account: ConnectedAccount) -> list[Layer]:
@@ -108,16 +115,20 @@ def lay(
     account: ConnectedAccount, state: State, *, reason: str = "", by: str = "", held_by: str = ""
 ) -> None:
     """Put a state over the one in force (not saved); `lift` returns to that one."""
-    account.earlier = [one.as_json() for one in layers(account)]
-    _put(account, Layer(state, clock.now(), reason[:200], by, held_by))
+    _cover(account, Layer(state, clock.now(), reason[:200], by, held_by, str(uuid7())))
 
 
 def lay_below(
     account: ConnectedAccount, state: State, *, reason: str = "", by: str = "", held_by: str = ""
 ) -> None:
     """Put a state under the one in force (not saved), which returns to it when it is lifted."""
-    below = Layer(state, clock.now(), reason[:200], by, held_by)
+    below = Layer(state, clock.now(), reason[:200], by, held_by, str(uuid7()))
     account.earlier = [*account.earlier, below.as_json()]
+
+
+def replace(account: ConnectedAccount, state: State, *, reason: str, by: str) -> None:
+    """Put another state in the place of the one in force (not saved)."""
+    _put(account, Layer(state, clock.now(), reason[:200], by, account.held_by, str(uuid7())))
 
 
 def lift(account: ConnectedAccount) -> None:
@@ -197,16 +208,31 @@ ENDED: Final = frozenset({*_ENDS, State.GONE})
 
 def arrive(account: ConnectedAccount, barriers: list[Layer]) -> None:
     """Put on a connected account what others restricted, each restriction once (not saved)."""
-    for by, reason, held_by in dict.fromkeys(map(_identity, barriers)):
-        lay(account, State.SUSPENDED, reason=reason, by=by, held_by=held_by)
+    each: dict[tuple[str, ...], Layer] = {}
+    for one in barriers:
+        each.setdefault(_identity(one), one)
+    now = clock.now()
+    for one in each.values():
+        copy = Layer(State.SUSPENDED, now, _reason_of_copies(one), one.by, one.held_by, one.id)
+        _cover(account, copy)
 
 
-def _identity(one: Layer) -> tuple[str, str, str]:
-    """Hand, reason and request: the same of a restriction and of its copies on other accounts."""
+def _identity(one: Layer) -> tuple[str, ...]:
+    """What a restriction has in common with its copies on other accounts: its id; of one without
+    an id, its hand, reason and request."""
+    return (one.id,) if one.id else (one.by, _reason_of_copies(one), one.held_by)
+
+
+def _reason_of_copies(one: Layer) -> str:
     revoked = "" if one.state == State.SUSPENDED else "It was revoked. "
-    return one.by, f"{revoked}{one.reason}".strip()[:200], one.held_by
+    return f"{revoked}{one.reason}".strip()[:200]
+
+
+def _cover(account: ConnectedAccount, layer: Layer) -> None:
+    account.earlier = [one.as_json() for one in layers(account)]
+    _put(account, layer)
 
 
 def _put(account: ConnectedAccount, layer: Layer) -> None:
     account.turn(layer.state, layer.since, reason=layer.reason, by=layer.by)
-    account.held_by = layer.held_by
+    account.held_by, account.restriction = layer.held_by, layer.id

@@ -54,6 +54,7 @@ class ConnectedAccount(models.Model):
     state_since = models.DateTimeField()
     asleep_told = models.DateTimeField(null=True)  # when the trail was told that it fell asleep
     held_by = models.CharField(max_length=36, blank=True)  # the approval whose hold this is
+    restriction = models.CharField(max_length=36, blank=True)  # its id; none before 0022
     operation = models.CharField(max_length=36, blank=True)  # of the revocation under way
     delete_after = models.DateTimeField(null=True)  # end of the undo window
     deletion_detail = models.CharField(max_length=300, blank=True)  # why it is not deleted yet

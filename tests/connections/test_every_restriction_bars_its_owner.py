@@ -116,3 +116,47 @@ def test_who_is_let_in_past_a_revocation_stays_so_when_auth0_has_deleted_it(
     assert approve(decide("admin", "resume", third), "admin2").outcome == Outcome.APPROVED
     assert (fresh(first).barred, fresh(second).barred) == (False, False)
     assert fresh(arrives("cac_fourth")).state == State.CONNECTED
+
+
+def suspended_for_one_reason(*accounts: ConnectedAccount) -> None:
+    ids = [str(one.pk) for one in accounts]
+    target = selection.target_of(ids)
+    perform(person("admin"), selection.SUSPEND, target, params={"accounts": ids}, reason="leak")
+
+
+def test_an_approval_lets_in_no_other_account_that_was_suspended_for_the_same_reason(
+    second: ConnectedAccount, first: ConnectedAccount
+) -> None:
+    third = connected("member1", "github", "repo")
+    suspended_for_one_reason(second, third)
+    assert drift.vanished(fresh(third), "deleted by its owner")
+    assert approve(decide("admin", "resume", second), "admin2").outcome == Outcome.APPROVED
+    assert fresh(third).barred
+    assert hand(arrives("cac_new")) == (State.SUSPENDED, subject("admin"), "leak")
+
+
+def test_what_came_under_each_of_several_suspensions_is_let_in_past_all_of_them(
+    second: ConnectedAccount,
+) -> None:
+    third = connected("member1", "github", "repo")
+    suspended_for_one_reason(second, third)
+    for one in (second, third):
+        assert drift.vanished(fresh(one), "deleted by its owner")
+    for n in range(3):
+        newest = arrives(f"cac_{n}")
+        assert len(restrictions.of_others(newest)) == 3, n
+        assert drift.vanished(fresh(newest), "deleted by its owner")
+    newest = arrives("cac_last")
+    assert approve(decide("admin", "resume", newest), "admin2").outcome == Outcome.APPROVED
+    assert not any(row.barred for row in ConnectedAccount.objects.all())
+    assert fresh(arrives("cac_after")).state == State.CONNECTED
+
+
+def test_a_restriction_from_before_ids_is_relaxed_as_it_was(first: ConnectedAccount) -> None:
+    row = fresh(first)
+    earlier = [{k: v for k, v in one.items() if k != "id"} for one in row.earlier]
+    ConnectedAccount.objects.filter(pk=row.pk).update(earlier=earlier, restriction="")
+    newest = arrives("cac_new")
+    assert hand(newest) == (State.SUSPENDED, subject("admin"), "incident 12")
+    assert approve(decide("admin", "resume", newest), "admin2").outcome == Outcome.APPROVED
+    assert (fresh(newest).state, fresh(first).barred) == (State.CONNECTED, False)

@@ -105,7 +105,8 @@ def test_a_demo_allow_opens_nothing_while_the_file_of_other_gateways_cannot_be_r
 
 
 def configured() -> Path:
-    path: Path = django_settings.ENV.DEFENSECLAW_INSTANCES_FILE
+    path = django_settings.ENV.DEFENSECLAW_INSTANCES_FILE
+    assert path is not None
     return path
 
 

@@ -7,9 +7,11 @@ by somebody's hand, and may be ending: being revoked, revoked, or gone at Auth0.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 UNDO_S = 10.0
 IDLE_S = 7 * 86_400.0
+_next_id = count(1).__next__
 
 
 @dataclass
@@ -21,11 +23,7 @@ class Restriction:
     since: float
     hold: str = ""
     why: str = ""
-
-    @property
-    def same(self) -> tuple[str, str, str]:
-        """What it has in common with its copies on other accounts."""
-        return self.hand, self.hold, self.why
+    id: int = field(default_factory=_next_id)  # of its copies on other accounts, too
 
 
 @dataclass
@@ -40,6 +38,7 @@ class Account:
     ending: str = ""  # revoking, revoked, gone
     ended_by: str = ""
     ended: float = 0.0  # when that began
+    ended_id: int = 0  # of the restriction that a revocation is
     until: float = 0.0  # the end of the undo window
     barred: bool = False
     used: float = -1.0
@@ -69,7 +68,7 @@ class Account:
         """What somebody else restricted."""
         found = [one for one in self.restrictions if one.hand != self.owner]
         if self.ending in {"revoking", "revoked"} and self.ended_by != self.owner:
-            found.append(Restriction(self.ended_by, self.ended, why="revoked"))
+            found.append(Restriction(self.ended_by, self.ended, why="revoked", id=self.ended_id))
         return found
 
     def is_over(self) -> bool:
@@ -205,13 +204,13 @@ class Model:
         if not undoable and self._held(account):
             return False
         self.covered.add(("approval", self._role(account.hand), "resume"))
-        before = {one.same for one in account.others()}
+        before = {one.id for one in account.others()}
         self._lift(account, everything=True)
         self._turned(account)
-        ended = before - {one.same for one in account.others()}
+        ended = before - {one.id for one in account.others()}
         for one in self.accounts.values():
             if one.ending and not (one.ending == "revoking" and self.now < one.until):
-                one.barred &= bool({other.same for other in one.others()} - ended)
+                one.barred &= bool({other.id for other in one.others()} - ended)
         return True
 
     def deny(self, key: str) -> None:
@@ -233,9 +232,9 @@ class Model:
         barred = [one for one in self.accounts.values() if one.barred]
         placed = sorted((one for each in barred for one in each.others()), key=lambda o: o.since)
         own = known.others() if known else []
-        barriers: dict[tuple[str, str, str], Restriction] = {}
+        barriers: dict[int, Restriction] = {}
         for one in (*own, *placed):
-            barriers.setdefault(one.same, one)
+            barriers.setdefault(one.id, one)
         for one in barriers.values():
             self.covered.add((self._role(one.hand), "owner" if owner else "sync", "connect"))
         if known and known.ending == "revoking" and known.ended_by != self.owner:
@@ -294,7 +293,7 @@ class Model:
 
     def _end(self, account: Account, who: str, until: float) -> None:
         account.ending, account.ended_by, account.until = "revoking", who, until
-        account.ended = self.now
+        account.ended, account.ended_id = self.now, _next_id()
         self._turned(account)
 
     def _turned(self, account: Account) -> None:
