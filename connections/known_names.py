@@ -106,9 +106,12 @@ def nearest(scope: str, connection: str) -> str:
 
 def _connections() -> frozenset[str]:
     """Every known connection; empty as long as the tenant listed none."""
-    listed = set(ConnectionSetting.objects.values_list("name", flat=True))
-    if not listed:
-        return frozenset()
+    return every_connection() if ConnectionSetting.objects.exists() else frozenset()
+
+
+def every_connection() -> frozenset[str]:
+    """Every connection that the tenant listed, an account is of or a manifest names."""
+    listed = ConnectionSetting.objects.values_list("name", flat=True)
     accounts = ConnectedAccount.objects.values_list("connection", flat=True).distinct()
     declared = ManifestNeed.objects.values_list("connection", flat=True).distinct()
     return frozenset({*listed, *accounts, *declared})

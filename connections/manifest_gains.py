@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from connections import manifests, scope_sets, scopes
+from connections import known_names, manifests, scope_sets, scopes
 from connections.manifests import Declaration
 from connections.models import Manifest, ManifestNeed
 
 PLAIN_ENDINGS: Final = ("TOKEN", "KEY", "PAT", "SECRET", "CREDENTIALS")
 """How a variable ends that programs read credentials from and nothing else."""
+_ABBREVIATED: Final = {"GH_": "github"}
+"""How variables of a service begin otherwise: GitHub's command line reads `GH_TOKEN`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +79,44 @@ def _changed_variables(
 ) -> dict[str, str]:
     """Variables that differ, but for new plain ones; of connections declared already.
 
-    A variable that held another connection's token is never plain: the server would send this
-    token to the other provider.
+    A variable that is called after another service, or ever held another connection's token, is
+    never plain: the server would send this token to the other provider.
     """
-    held = _variables(known.env if known else {}, before)
-    wanted = _variables(
-        declared.env, before.keys() & {one.connection for one in declared.connections}
-    )
+    if known is None:
+        return {}
+    kept = before.keys() & {one.connection for one in declared.connections}
+    held, ever = manifests.variables_of(known.env, kept), manifests.variables_held(known)
+    changed = {
+        connection: variable
+        for connection, variable in manifests.variables_of(declared.env, kept).items()
+        if variable != held[connection]
+    }
+    named = _services_by_prefix(before) if changed else {}
     return {
         connection: variable
-        for connection, variable in wanted.items()
-        if variable != held[connection]
-        and (not variable.endswith(PLAIN_ENDINGS) or variable in held.values())
+        for connection, variable in changed.items()
+        if not variable.endswith(PLAIN_ENDINGS)
+        or {*ever.get(variable, ())} - {connection}
+        or _is_called_after_another(variable, connection, named)
     }
 
 
-def _variables(named: Mapping[str, str], connections: Iterable[str]) -> dict[str, str]:
-    """The variable that holds each connection's token."""
-    return {one: named.get(one) or manifests.default_variable(one) for one in sorted(connections)}
+def _services_by_prefix(declared: Iterable[str]) -> dict[str, set[str]]:
+    """How variables of each known connection begin, with the services that this may be."""
+    found: dict[str, set[str]] = {prefix: {of} for prefix, of in _ABBREVIATED.items()}
+    for name in {*scopes.catalogued(), *known_names.every_connection(), *declared}:
+        prefix = manifests.default_variable(name).removesuffix("TOKEN")
+        found.setdefault(prefix, set()).add(scopes.service(name))
+    return found
+
+
+def _is_called_after_another(
+    variable: str, connection: str, named: Mapping[str, Collection[str]]
+) -> bool:
+    """Whether the longest beginning that a service has is another service's."""
+    begins = [prefix for prefix in named if variable.upper().startswith(prefix)]
+    longest = max(begins, key=len, default="")
+    return bool(longest) and scopes.service(connection) not in named[longest]
 
 
 def _opened(kind: str, name: str, dropped: Iterable[str]) -> tuple[str, ...]:

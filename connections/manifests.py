@@ -50,6 +50,21 @@ def default_variable(connection: str) -> str:
     return re.sub(r"[^A-Z0-9]", "_", connection.upper()) + "_TOKEN"
 
 
+def variables_of(env: Mapping[str, str], connections: Iterable[str]) -> dict[str, str]:
+    """The variable that holds each connection's token."""
+    return {one: env.get(one) or default_variable(one) for one in sorted(connections)}
+
+
+def variables_held(manifest: Manifest) -> dict[str, list[str]]:
+    """Which connections' tokens each variable holds, or held since the manifest was first in force;
+    sorted."""
+    found = {name: set(connections) for name, connections in manifest.held_variables.items()}
+    needed = (need.connection for need in manifest.needs.all())
+    for connection, variable in variables_of(manifest.env, needed).items():
+        found.setdefault(variable, set()).add(connection)
+    return {name: sorted(connections) for name, connections in sorted(found.items())}
+
+
 def is_connection(name: str) -> bool:
     """Whether a text can name a connection of Auth0."""
     return _CONNECTION.fullmatch(name) is not None
@@ -159,6 +174,7 @@ def write(actor: Actor, kind: str, name: str, declared: Declaration) -> Written:
             "env": declared.env,
             "url": declared.url,
             "digest": wanted,
+            "held_variables": variables_held(known) if known else {},
             "declared_by": actor.sub,
             "declared_at": clock.now(),
         },

@@ -91,6 +91,11 @@ def service(connection: str) -> str:
     return _ALSO.get(connection, connection)
 
 
+def catalogued() -> tuple[str, ...]:
+    """The names of connections whose service the catalogue has."""
+    return (*_TITLES, *_ALSO)
+
+
 def describe(connection: str, scope: str) -> Scope:
     """One scope in words; the bare code where the catalogue does not have it."""
     of, name = service(connection), scope

@@ -13,6 +13,7 @@ class Manifest(models.Model):
     kind = models.CharField(max_length=30)
     name = models.CharField(max_length=200)
     env = models.JSONField(default=dict)  # connection -> environment variable
+    held_variables = models.JSONField(default=dict)  # before now: variable -> connections
     url = models.CharField(max_length=500, blank=True)  # of an HTTP server
     digest = models.CharField(max_length=64)  # hex SHA-256 of the canonical declaration
     declared_by = models.CharField(max_length=255, blank=True)  # subject; empty = shipped with us

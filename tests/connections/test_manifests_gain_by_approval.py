@@ -151,6 +151,34 @@ def test_a_variable_of_another_connection_is_no_plain_one() -> None:
     assert declare(**both, env={"slack": "GITHUB_TOKEN", "github": "GH_PAT"}).approval is not None
 
 
+def test_variables_are_not_swapped_in_several_steps() -> None:
+    both: dict[str, Any] = {"connections": [GITHUB, SLACK]}
+    answer(declare(**both, env={"github": "ONE_TOKEN", "slack": "OTHER_TOKEN"}))
+    assert declare(**both, env={"github": "A_TOKEN", "slack": "B_TOKEN"}).approval is None
+    swapped = {"github": "OTHER_TOKEN", "slack": "ONE_TOKEN"}
+    assert declare(**both, env=swapped).approval is not None
+    assert declare(**both, env={"github": "ONE_TOKEN", "slack": "OTHER_TOKEN"}).approval is None
+
+
+def test_a_variable_of_a_connection_that_is_no_longer_declared_is_no_plain_one() -> None:
+    both: dict[str, Any] = {"connections": [GITHUB, SLACK]}
+    answer(declare(**both, env={"github": "ONE_TOKEN", "slack": "OTHER_TOKEN"}))
+    declare(env={"github": "ONE_TOKEN"})
+    declare(env={"github": "THIRD_TOKEN"})
+    assert declare(env={"github": "OTHER_TOKEN"}).approval is not None
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["SLACK_TOKEN", "slack_TOKEN", "SLACK_BOT_TOKEN", "GOOGLE_OAUTH2_TOKEN", "ACME_CRM_KEY"],
+)
+def test_a_variable_that_is_called_after_another_service_is_no_plain_one(variable: str) -> None:
+    ConnectionSetting.objects.create(name="acme-crm", connectable=True, seen_at=clock.now())
+    done = declare(env={"github": variable})
+    assert done.approval is not None
+    assert in_force()["env"] == {"github": "GITHUB_TOKEN"}
+
+
 @pytest.mark.parametrize(
     "variable",
     ["HTTPS_PROXY", "https_proxy", "HOME", "GIT_SSH_COMMAND", "JAVA_TOOL_OPTIONS", "SSL_CERT_FILE",
