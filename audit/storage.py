@@ -9,6 +9,8 @@ from typing import Final
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
+from audit.database_time import WaitedTooLong
+
 _FILES: Final = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM}
 )
@@ -32,7 +34,8 @@ def is_failure(error: BaseException | None) -> bool:
 
 def is_busy(error: BaseException | None) -> bool:
     """Whether `error`, or what it came from, is a wait for the database that took too long: for a
-    lock, for an answer, or for a connection of the pool while the server takes connections."""
+    lock, for an answer, for a connection of the pool while the server takes connections, or for all
+    that a request needs."""
     return any(_is_given_up(found) for found in _chain(error))
 
 
@@ -42,6 +45,8 @@ def is_not_stored(error: BaseException | None) -> bool:
 
 
 def _is_given_up(error: BaseException) -> bool:
+    if isinstance(error, WaitedTooLong):
+        return True
     code = getattr(error, "sqlite_errorcode", None)
     if isinstance(code, int):
         return code & 0xFF in _SQLITE_BUSY

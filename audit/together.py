@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.db import OperationalError, close_old_connections, connection, transaction
 
+from audit import database_time
 from audit.queueing import in_turn
 from audit.record import Draft, Prepared, prepared, write
 
@@ -89,6 +90,7 @@ class Together[T]:
 
     def _lead(self) -> None:
         batch: Sequence[_Piece[T]] = ()
+        database_time.restart()  # others have no part in what this thread waited for
         try:
             with in_turn():
                 batch = self._take()  # whoever came while other processes wrote is among them

@@ -22,8 +22,9 @@ import httpcore
 import httpx
 
 from outbound.answer import Answer
-from outbound.deadline import ends_at
-from outbound.errors import BadAnswer, OutboundRefused
+from outbound.budget import spending
+from outbound.deadline import ends_at, remaining
+from outbound.errors import BadAnswer, OutboundRefused, OutboundTimeout
 from outbound.failures import translate
 from outbound.guard import Forbidden, Guard
 from outbound.lines import Headers, Lines, TooLarge
@@ -185,7 +186,8 @@ class Outbound:
             max_bytes=self._max_bytes if max_bytes is None else max_bytes,
             timeouts=timeouts or self._timeouts,
         )
-        return with_retries(self._retries, method, once)
+        with spending():
+            return with_retries(self._retries, method, once)
 
     def _once(
         self,
@@ -200,10 +202,11 @@ class Outbound:
     ) -> Answer:
         host = _host(url)
         started = time.monotonic()
+        if remaining() <= 0:
+            raise OutboundTimeout(operation, host, "its request has no time left for it")
         try:
             checked = self._checked(url)
-            deadline = started + timeouts.total
-            with ends_at(deadline):
+            with ends_at(started + timeouts.total) as deadline:
                 status, said, body = self._say(
                     method, checked, headers, content, timeouts, max_bytes, deadline
                 )

@@ -22,6 +22,7 @@ import h11
 import httpcore
 import httpx
 
+from outbound.deadline import left
 from outbound.patience import Timeouts
 from outbound.transport import GuardedBackend
 
@@ -114,7 +115,7 @@ class Lines:
             outbound.guard.Forbidden: as httpcore's own pool.
         """
         timeouts: Timeouts = request.extensions["timeouts"]
-        if not self._free.acquire(timeout=timeouts.pool):
+        if not self._free.acquire(timeout=left(timeouts.pool, httpcore.PoolTimeout)):
             raise httpcore.PoolTimeout
         try:
             return self._exchanged(request, timeouts)

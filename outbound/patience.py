@@ -10,6 +10,7 @@ from typing import Final
 import stamina
 
 from outbound.answer import Answer
+from outbound.deadline import remaining
 from outbound.errors import BadAnswer, OutboundError, OutboundRefused
 
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "DELETE"})
@@ -18,7 +19,10 @@ _WORTH_ANOTHER_TRY: Final = frozenset({429, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. ``total`` bounds one attempt, however slowly its bytes arrive."""
+    """Seconds. ``total`` bounds one attempt, however slowly its bytes arrive.
+
+    The calls of a request have a bound together (`outbound.budget`).
+    """
 
     connect: float = 2.0
     read: float = 10.0
@@ -84,8 +88,10 @@ def with_retries(policy: Retries, method: str, once: Callable[[], Answer]) -> An
 
 def wait_before_retry(policy: Retries, idempotent: bool, failure: Exception) -> bool | float:
     """Whether ``failure`` deserves another attempt: False, True, or after how many seconds."""
+    asked = failure.answer.retry_after() if isinstance(failure, _TryAgain) else None
+    if remaining() <= (policy.longest_wait if asked is None else asked):
+        return False  # it would begin when nothing is left for it
     if isinstance(failure, _TryAgain):
-        asked = failure.answer.retry_after()
         if asked is None:
             return True
         return asked if asked <= policy.retry_after_cap else False

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import httpcore
 
-from outbound.deadline import BoundedStream
+from outbound.deadline import BoundedStream, left
 from outbound.guard import Forbidden, Guard
 
 type SocketOption = (
@@ -38,8 +38,9 @@ class GuardedBackend(httpcore.NetworkBackend):
         last: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
         for address in self._admitted(host, port):
             try:
+                within = left(timeout, httpcore.ConnectTimeout)
                 return BoundedStream(
-                    self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+                    self._inner.connect_tcp(address, port, within, local_address, socket_options)
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as failure:
                 last = failure

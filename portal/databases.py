@@ -76,8 +76,8 @@ _BOUNDS = {"lock_timeout": "5s", "statement_timeout": "15s"}
 def bound_waits(entry: dict[str, Any]) -> None:
     """Have a process that answers requests wait less for the database; changes `entry`.
 
-    On PostgreSQL 10 s for a connection of the pool, 5 s for a lock and 15 s for a statement, on
-    SQLite 10 s for a transaction: whoever waits for one thing hears of it within 30 s. Workers,
+    On PostgreSQL 5 s for a connection of the pool, 5 s for a lock and 15 s for a statement, on
+    SQLite 10 s for a transaction. A request has a bound in all (`audit.database_time`). Workers,
     migrations and commands keep their long statements. A bound that the operator names in the
     `options` of DATABASE_URL stays.
 
@@ -86,7 +86,7 @@ def bound_waits(entry: dict[str, Any]) -> None:
     """
     options = entry["OPTIONS"]
     if "pool" in options:
-        options["pool"] = {**options["pool"], "timeout": 10}
+        options["pool"] = {**options["pool"], "timeout": 5}
         for name, bound in _BOUNDS.items():
             if name not in options["options"]:
                 options["options"] += f" -c {name}={bound}"

@@ -1,13 +1,15 @@
 """WSGI entry point of the portal."""
 
 import os
+from typing import Any
 
 from django.conf import settings
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
-from audit import idle, remembered
+from audit import database_time, idle, remembered
+from outbound import budget
 from portal.databases import bound_waits
 from serving.private_files import keep_private
 
@@ -15,7 +17,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 keep_private(settings.VAR_DIR)
 bound_waits(settings.DATABASES["default"])
-application = get_wsgi_application()
+_django = get_wsgi_application()
+
+
+def application(environ: dict[str, Any], start_response: Any) -> Any:
+    """Answer one request, whose waits have a bound in all. What is streamed later has none."""
+    with budget.bounded(), database_time.bounded():
+        return _django(environ, start_response)
+
 
 request_started.connect(remembered.watch)
 request_started.connect(idle.begin)

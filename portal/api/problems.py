@@ -137,11 +137,11 @@ def nothing_stored() -> Problem:
 
 
 def busy() -> Problem:
-    """A wait for the database was given up: another process held what was needed too long."""
+    """A wait for the database was given up: for a lock, an answer, or all that a request needs."""
     return Problem(
         503,
         "busy",
-        "The database is busy: what this needed was held for too long, and the step that waited "
+        "The database is busy: it took too long for what this needed, and the step that waited "
         "was not stored. Try again.",
         headers={"Retry-After": "5"},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from django.db import connection, transaction
 from pytest_django.plugin import DjangoDbBlocker
 
+from audit import database_time
 from audit.actor import SYSTEM
 from audit.ledger.canonical import EntryError
 from audit.models import EventRow
@@ -118,6 +120,29 @@ def test_what_gathers_during_a_commit_is_committed_at_once(
     written = rows()
     assert [written[id] for id in ids] == [str(n) for n in range(7)]
     assert len(written) == 8
+
+
+def test_who_writes_for_others_is_not_refused_for_what_it_waited_before(shared: None) -> None:
+    def write() -> UUID:
+        with database_time.bounded(0.5):
+            with connection.execute_wrapper(lasting(0.6)):
+                EventRow.objects.exists()
+            with pytest.raises(database_time.WaitedTooLong):
+                EventRow.objects.exists()
+            return Together(each).write(willing, viewed("for all"))
+
+    [written] = in_threads([write])
+    assert rows() == {written: "for all"}
+
+
+def lasting(seconds: float) -> Callable[..., Any]:
+    """An execute wrapper whose statements take so long."""
+
+    def execute(run: Callable[..., Any], *args: Any) -> Any:
+        time.sleep(seconds)
+        return run(*args)
+
+    return execute
 
 
 def test_a_piece_that_declines_or_fails_takes_no_other_with_it(shared: None) -> None:

@@ -41,7 +41,9 @@ def database_in(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def portal_in(folder: Path, database: str, **more: str) -> Iterator[str]:
+def portal_in(
+    folder: Path, database: str, *, application: str = "portal.wsgi:application", **more: str
+) -> Iterator[str]:
     """The address of a portal with its files in `folder`; `more` is environment."""
     port = free_port()
     env = {name: value for name, value in os.environ.items() if not name.startswith(_OTHERS)} | {
@@ -50,7 +52,7 @@ def portal_in(folder: Path, database: str, **more: str) -> Iterator[str]:
         "PORTAL_PORT": str(port),
         **more,
     }
-    command = [sys.executable, "-m", "serving", "portal.wsgi:application", "--port", str(port)]
+    command = [sys.executable, "-m", "serving", application, "--port", str(port)]
     with (folder / "portal.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=CHECKOUT, env=env, stdout=log, stderr=log)
     try:
