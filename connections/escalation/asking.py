@@ -140,8 +140,8 @@ def _requests(account: ConnectedAccount, component: Component) -> QuerySet[Appro
 def quiet_until(
     account: ConnectedAccount, component: Component, wanted: Collection[str], now: datetime
 ) -> datetime | None:
-    """Until when nobody is asked for these scopes, because somebody denied or took back (a part
-    of) them; None where somebody may be asked."""
+    """Until when nobody is asked for these scopes, because somebody denied or took back a part of
+    them, or what one of them contains; None where somebody may be asked."""
     since = now - QUIET
     denied = _requests(account, component).filter(outcome=Outcome.DENIED, closed__gt=since)
     ended = Allowance.objects.filter(
@@ -151,14 +151,19 @@ def quiet_until(
         *((one.params["scopes"], one.closed) for one in denied),
         *((one.scopes, one.ended_at) for one in ended),
     ]
-    moments = [at + QUIET for scopes_, at in over if at is not None and {*scopes_} <= {*wanted}]
+    moments = [
+        at + QUIET
+        for refused, at in over
+        if at is not None and not scope_sets.beyond(account.connection, refused, wanted)
+    ]
     return max(moments, default=None)
 
 
 def denied_until(
     requester: Actor, component: Component, gained: Mapping[str, Collection[str]], now: datetime
 ) -> datetime | None:
-    """Until when somebody who was denied one of these scopes may not declare them either.
+    """Until when somebody who was denied one of these scopes, or what one of them contains, may not
+    declare them either.
 
     `gained` are the scopes of a declaration by connection.
     """
@@ -173,8 +178,11 @@ def denied_until(
     over = []
     for one in denied:
         account = lookup.by_id(one.target_name)
-        wanted = gained.get(account.connection, ()) if account else ()
-        if one.closed is not None and {*one.params["scopes"]} & {*wanted}:
+        if one.closed is None or account is None:
+            continue
+        refused = {*one.params["scopes"]}
+        wanted = gained.get(account.connection, ())
+        if len(scope_sets.beyond(account.connection, refused, wanted)) < len(refused):
             over.append(one.closed + QUIET)
     return max(over, default=None)
 

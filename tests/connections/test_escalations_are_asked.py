@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from django.conf import settings as django_settings
+from django.db import transaction
 
-from approvals import clock
+from approvals import clock, closing, locking
 from approvals.models import Approval, Notice, Outcome
 from approvals.sweep import sweep
 from audit.ledger.vocabulary import SEVERITIES
@@ -179,6 +180,28 @@ def test_a_denial_by_either_ends_it_and_nobody_is_asked_again_for_a_day(
     assert not Allowance.objects.exists()
     travel(24 * 3600 + 60)
     assert code(mcp.exchange(scopes=BEYOND)) == (403, "scope_escalation_pending")
+
+
+@pytest.mark.parametrize(
+    ("denied", "wanted", "answered"),
+    [
+        ("read:org", "admin:org", "scope_not_declared"),
+        ("read:org", "admin:org gist", "scope_not_declared"),
+        ("read:org", "gist", "scope_escalation_pending"),
+        ("admin:org", "read:org", "scope_escalation_pending"),
+    ],
+)
+def test_nobody_is_asked_for_a_day_for_what_contains_what_was_denied(
+    mcp: Gateway, denied: str, wanted: str, answered: str
+) -> None:
+    approval = asked(mcp, denied)
+    with transaction.atomic():
+        ask = approval.asks.get()
+        closing.deny(
+            locking.locked(approval.pk), ask, ask.person.as_actor(via="web"),
+            inferred=False, source="a test", now=ask.expires_at,
+        )  # fmt: skip
+    assert code(mcp.exchange(scopes=wanted)) == (403, answered)
 
 
 def test_silence_of_the_owner_ends_it_without_asking_security(mcp: Gateway, travel: Travel) -> None:

@@ -289,6 +289,22 @@ def test_who_was_denied_an_escalation_cannot_declare_it(travel: Travel) -> None:
     assert declare(connections=WIDER).approval is not None
 
 
+@pytest.mark.parametrize(
+    ("denied", "wanted", "refused"),
+    [("read:org", "admin:org", True), ("admin:org", "read:org", False), ("gist", "user", False)],
+)
+def test_who_was_denied_a_scope_cannot_declare_one_that_contains_it(
+    denied: str, wanted: str, refused: bool
+) -> None:
+    denied_escalation(OLU, [denied])
+    more = [{"connection": "github", "scopes": ["read:user", "repo", wanted]}]
+    if refused:
+        with pytest.raises(Refused, match="denied"):
+            declare(connections=more)
+    else:
+        assert declare(connections=more).approval is not None
+
+
 def test_removing_first_does_not_get_around_a_denial() -> None:
     answer(declare(target=Target("skill", "other")))
     denied_escalation(OLU, ["delete_repo"])
