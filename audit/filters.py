@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from audit import actions
@@ -29,16 +29,11 @@ class _Actions(Collection[str]):
 VOCABULARY: Mapping[str, Collection[str]] = {"action": _Actions()}
 
 
-def from_params(params: Mapping[str, str | Sequence[str]]) -> EventQuery:
-    """Read URL parameters; mistakes land in `errors`, an unknown action is one."""
-    return EventQuery.from_params(params, VOCABULARY)
-
-
 def from_dict(filter: Mapping[str, Any]) -> EventQuery:
-    """Read the API's filter object; see `from_params`."""
+    """Read the API's filter object; mistakes land in `errors`, an unknown action is one."""
     return EventQuery.from_dict(filter, VOCABULARY)
 
 
 def from_bar(text: str) -> EventQuery:
-    """Read the text of a query bar; see `from_params`."""
+    """Read the text of a query bar; mistakes as in `from_dict`."""
     return EventQuery.from_bar(text, VOCABULARY)

@@ -9,7 +9,6 @@ ones vouch for the new ones, the new ones claim no log that is not theirs.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -29,11 +28,6 @@ class Tree:
 
     size: int
     root: bytes
-
-    @property
-    def line(self) -> str:
-        """As it stands in a statement."""
-        return f"{self.size} {b64encode(self.root).decode()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,39 +83,6 @@ class Trail:
 def is_move(statement: str) -> bool:
     """Whether a statement is about a change of name."""
     return statement.startswith(f"{SCHEMA}\n")
-
-
-def write(
-    origins: tuple[str, str],
-    kept: Tree,
-    last: Tree,
-    keys: tuple[Sequence[str], Sequence[str]],
-    seeds: Mapping[str, bytes],
-    *,
-    held: bool,
-) -> str:
-    """Return the signed statement.
-
-    Args:
-        origins: the old and the new name.
-        kept: the tree with which the log goes on.
-        last: the largest one that was signed under the old name.
-        keys: verifier keys in force before, and from then on.
-        seeds: Ed25519 seed of each Ed25519 key of either side, by its verifier key.
-        held: whether the kept tree has all of the last one.
-
-    Raises:
-        NoteError: a name or key that cannot be used, or a key without its seed.
-    """
-    old, new = keys
-    lines = [SCHEMA, *origins, f"kept {kept.line}", f"last {last.line} {_HELD[held]}"]
-    text = "\n".join([*lines, *(f"old {k}" for k in old), *(f"new {k}" for k in new)]) + "\n"
-    said = parse(text)
-    signing = [key for key in (*said.old, *said.new) if key.key_type == ED25519]
-    if missing := [str(key) for key in signing if str(key) not in seeds]:
-        raise NoteError(f"the seed of {missing[0]} is needed")
-    signed = [note.parse(note.sign(text, key.name, seeds[str(key)])) for key in signing]
-    return str(note.Note(text, tuple(line for one in signed for line in one.signatures)))
 
 
 def parse(text: str) -> Move:

@@ -17,6 +17,7 @@ from ata.witness import Witness
 from audit.ledger import checkpoint, merkle, note, origins, tiles
 from audit.ledger.origins import Tree
 from tests.ata.ata_process import Ata
+from tests.support.origin_statements import write_statement
 
 KEY = note.new_key("ata.example/log")
 TRUSTED = [note.parse_vkey(KEY.vkey)]
@@ -227,7 +228,7 @@ def tree(leaves: list[bytes]) -> Tree:
 def goes_on(log: Log, kept: int, last: Tree, *, held: bool = False) -> origins.Trail:
     """The log came back with so many entries and says so; what follows is other than it was."""
     log.leaves = log.leaves[:kept]
-    statement = origins.write(
+    statement = write_statement(
         (KEY.name, NEXT.name),
         tree(log.leaves),
         last,

@@ -15,6 +15,7 @@ from audit.ledger.note import NoteError, SigningKey
 from audit.ledger.origins import Tree
 from audit.ledger.verify import MOVED
 from tests.ledger.test_a_whole_log_is_checked import built, history
+from tests.support.origin_statements import write_statement, written
 
 OLD, OTHER = note.new_key("log.example/x"), note.new_key("log.example/x")
 NEW, LATER = note.new_key("log.example/y"), note.new_key("log.example/z")
@@ -39,7 +40,7 @@ def says(
     *,
     held: bool = False,
 ) -> str:
-    return origins.write(
+    return write_statement(
         (old.name, new.name),
         kept or tree([*LOST[:6]]),
         last or tree([*LOST]),
@@ -137,7 +138,7 @@ def test_a_forged_statement_leads_nowhere() -> None:
 
 def test_what_is_no_statement_is_named() -> None:
     text = note.parse(says()).text
-    size, root = tree([*LOST[:6]]).line.split()
+    size, root = written(tree([*LOST[:6]])).split()
     for bent, why in (
         (text.replace(origins.SCHEMA, "ata.ledger-origin.v2"), "it is no statement"),
         (text.replace(f"kept {size}", "kept 06"), "plain decimal"),

@@ -13,6 +13,7 @@ from audit.record import record
 from tests.attacks.ledger.world import undone
 from tests.packs.bending import Members
 from tests.support import renamed_log
+from tests.support.origin_statements import write_statement
 
 OLD, NEW = "ledger.example/test", "ledger.example/again"
 MEMBER = "log/key-history"
@@ -48,7 +49,7 @@ def says(old: str, new: str) -> str:
     tree = Tree(1, bytes(32))
     seeds = {one.vkey: one.seed, two.vkey: two.seed}
     keys = ([one.vkey], [two.vkey])
-    return origins.write((old, new), tree, tree, keys, seeds, held=True)
+    return write_statement((old, new), tree, tree, keys, seeds, held=True)
 
 
 def _with(change: Callable[[list[str]], list[str]]) -> Callable[[Members], Members]:

@@ -18,11 +18,12 @@ from audit import adoption, clock, heads, keychanges, keyring, logkey, renamed, 
 from audit.adopted import Adoption, made_so_far
 from audit.adoption import Found
 from audit.files import write_durably
-from audit.ledger import mldsa, note, origins, tiles
+from audit.ledger import mldsa, note, tiles
 from audit.ledger.note import ED25519
 from audit.ledger.origins import Tree
 from audit.succession import Succession
 from audit.tree import read_tile
+from tests.support.origin_statements import write_statement
 
 
 def rename(name: str, reason: str, by: str) -> Adoption:
@@ -99,4 +100,4 @@ def _statement(name: str, kept: Tree, last: Tree, fresh: dict[str, bytes], *, he
     signers = [one for one in keyring.signers(ring) if one.key.key_type == ED25519]
     seeds = {str(one.key): one.seed for one in signers} | fresh
     keys = ([one.vkey for one in ring.current], [*fresh])
-    return origins.write((logkey.origin(), name), kept, last, keys, seeds, held=held)
+    return write_statement((logkey.origin(), name), kept, last, keys, seeds, held=held)

@@ -26,6 +26,7 @@ from tests.attacks.tamper import owner
 from tests.audit.factories import OLU
 from tests.packs.bending import resigned
 from tests.support import renamed_log
+from tests.support.origin_statements import write_statement
 
 
 def _files_back(world: World) -> None:
@@ -301,7 +302,7 @@ def a_pack_brings_a_strangers_statement(world: World) -> None:
         one, two = note.new_key(said.old_origin), note.new_key(said.new_origin)
         seeds = {one.vkey: one.seed, two.vkey: two.seed}
         keys, names = ([one.vkey], [two.vkey]), (one.name, two.name)
-        return origins.write(names, said.kept, said.kept, keys, seeds, held=True)
+        return write_statement(names, said.kept, said.kept, keys, seeds, held=True)
 
     _pack_again(world, forged)
 
