@@ -21,7 +21,7 @@ from audit.ledger.levels import Level
 from audit.ledger.policy import NONE, Policy
 from audit.ledger.query import EventQuery
 from audit.ledger.verify import ALWAYS_UNPROVEN, SAME_FOR_ALL_UNPROVEN, TIME_UNPROVEN
-from audit.ledger.vocabulary import HUMAN_WORDS
+from audit.ledger.vocabulary import HUMAN_WORDS, IMPORTED
 from audit.load import Recorded
 from audit.logkey import vkey
 from audit.models import EventRow
@@ -75,6 +75,7 @@ class Exhibit:
     facts: tuple[Fact, ...]
     changes: tuple[dict[str, Any], ...]
     data: str
+    data_label: str
     human: Level
     log: Level
     demo: bool
@@ -124,6 +125,7 @@ def exhibit_of(recorded: Recorded) -> Exhibit:
         facts=tuple(_facts(event, outcome)),
         changes=tuple(_changes(event["changes"])),
         data=pretty(mask(event["data"])) if event["data"] else "",
+        data_label=_data_label(event),
         human=human_level,
         log=log_level,
         demo=bool(issuer) and settings.ENV.local_tenant and issuer == settings.ENV.issuer,
@@ -162,6 +164,12 @@ def bodies_of(event: dict[str, Any], reader: Actor) -> list[dict[str, Any]]:
     ]
 
 
+def _data_label(event: dict[str, Any]) -> str:
+    if event["source"] not in IMPORTED:
+        return "Details as recorded"
+    return f"Claims of {_reporter(event)}, not checked here"
+
+
 def pretty(value: Any) -> str:
     """Indented JSON for people."""
     return json.dumps(value, indent=2, ensure_ascii=False)
@@ -198,18 +206,31 @@ def _who(event: dict[str, Any]) -> list[Fact]:
         Fact("On behalf of", person(behalf, "") if behalf else "", note=_contact(behalf)),
         Fact("Agent", event["agent"], note=event["skill"] and f"skill {event['skill']}"),
         Fact("Via", _VIA.get(event["via"], event["via"])),
-        Fact("Address", shown(event["data"].get("ip")), "mono"),
+        Fact("Address", shown(_own_data(event).get("ip")), "mono"),
     ]
 
 
+def _own_data(event: dict[str, Any]) -> dict[str, Any]:
+    """The details, where this portal wrote them; those of others are shown as their claims."""
+    found: dict[str, Any] = {} if event["source"] in IMPORTED else event["data"]
+    return found
+
+
 def _doubt(event: dict[str, Any]) -> str:
-    """Rows imported before tags existed took the name of the operation whose id they repeat."""
+    """Why the actor may be somebody else.
+
+    Rows imported before tags existed took the name of the operation whose id they repeat.
+    """
+    if event["source"] == "external":
+        return "claimed by who reported it" if person(event["actor"], "") else ""
     named = event["data"].get("actor_provenance") == "portal-verified"
     return "taken from an operation id that anybody can read" if named else ""
 
 
 def _repeats(event: dict[str, Any]) -> Fact:
-    """How a row of a gateway refers to a decision of ours."""
+    """How a row of a gateway refers to a decision of ours, as the import found."""
+    if event["source"] != "defenseclaw":
+        return Fact("Decision", "")
     data = event["data"]
     operation = shown(data.get("repeats_operation")) or event["operation"]
     if data.get("repeats") == "tag":
@@ -242,7 +263,7 @@ def _what(event: dict[str, Any]) -> list[Fact]:
         Fact("When", event["time"], "time"),
         Fact("Recorded", recorded if late else "", "time", note="later than it happened"),
         Fact("Reported by", _reporter(event)),
-        Fact("Asked by", shown(event["data"].get("requested_by"))),
+        Fact("Asked by", shown(_own_data(event).get("requested_by"))),
     ]
 
 
@@ -253,8 +274,8 @@ def _reporter(event: dict[str, Any]) -> str:
 
 
 def _why(event: dict[str, Any]) -> list[Fact]:
-    data = event["data"]
-    approval = event["approval"]
+    data = _own_data(event)
+    approval = event["approval"] if event["source"] not in IMPORTED else ""
     finding = shown(data.get("finding")) or shown(data.get("finding_title"))
     return [
         Fact("Reason", shown(event["reason"])),

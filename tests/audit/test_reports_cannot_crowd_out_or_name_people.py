@@ -9,12 +9,14 @@ import pytest
 
 from audit import external, load, packs, sequencer
 from audit.actor import Actor, Target
+from audit.clock import uuid7
 from audit.external_names import FIELD
 from audit.importing.mapping.facts import opaque
 from audit.models import Event, EventRow
 from audit.packs import selecting
 from audit.record import record
 from portal.audit_pages import exhibit
+from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, OLU, DraftFactory
 from tests.support.recording import record_many
 
@@ -147,3 +149,50 @@ def test_the_page_of_an_event_shows_its_own_operation_and_says_what_is_left_out(
 )
 def test_an_imported_id_in_clear_is_code_and_no_address(text: str, kept: bool) -> None:
     assert opaque(text) == (text if kept else "")
+
+
+CLAIMED = {
+    "repeats": "tag",
+    "code": "42-17-08",
+    "requested_by": "Olu Operator",
+    "policy_words": "Approved by two admins",
+    "policy": "ab" * 32,
+    "finding": "CRITICAL exfiltration",
+    "ip": "192.0.2.7",
+    "actor_provenance": "portal-verified",
+    "approver": {"sub": OLU.sub, "name": "Olu Operator"},
+}
+
+
+def test_what_a_report_claims_is_no_fact_of_its_page() -> None:
+    decided = uuid7().hex
+    record(OLU, "skill.allowed", target=Target("skill", "x", "edge-1"), operation=decided)
+    data = CLAIMED | {"repeats_operation": decided}
+    event = _reported(actor={"name": "Olu Operator"}, data=data)
+    sequencer.run_once()
+    shown = exhibit.exhibit_of(load.load_recorded(UUID(event["id"])))
+    facts = {fact.label: fact for fact in shown.facts}
+    assert not {
+        "Decision",
+        "Policy",
+        "Policy version",
+        "Code",
+        "Finding",
+        "Asked by",
+        "Address",
+    } & (facts.keys())
+    assert (
+        facts["Who"].value == "Olu Operator" and facts["Who"].note == "claimed by who reported it"
+    )
+    assert "Approved by two admins" in shown.data
+    assert shown.data_label == "Claims of ci, not checked here"
+    assert "matches the decision of" not in text_of(browser_of(ADA).get(shown.url))
+
+
+def test_the_facts_of_our_own_events_stand_on_their_page() -> None:
+    data = {"code": "42-17-08", "requested_by": "Olu Operator"}
+    id = record(OLU, "skill.allowed", target=Target("skill", "x", "edge-1"), data=data).id
+    shown = exhibit.exhibit_of(load.load_recorded(id))
+    facts = {fact.label: fact.value for fact in shown.facts}
+    assert (facts["Code"], facts["Asked by"]) == ("42-17-08", "Olu Operator")
+    assert shown.data_label == "Details as recorded"
