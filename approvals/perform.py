@@ -322,6 +322,7 @@ def _ask(
         row = _row(asked, now) | {"operation": operation}
         approval, is_new = _one_approval(folded, _open_key(asked), row)
         if is_new:
+            asked.verb.count_request(asked.target, asked.params)
             if asked.rule.while_pending == "hold":
                 place_hold(approval, asked.actor)
             ask_next(approval, asked.actor, now)

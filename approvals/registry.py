@@ -106,6 +106,10 @@ def _nothing_else(_target: Target, _params: Mapping[str, Any]) -> Sequence[Targe
     return ()
 
 
+def _without_limit(_target: Target, _params: Mapping[str, Any]) -> None:
+    """Most decisions may be asked for as often as somebody likes."""
+
+
 def _never(_actor: Actor, _target: Target) -> bool:
     """Most verbs take any session, and no reason."""
     return False
@@ -149,6 +153,8 @@ class Verb:
     validate: Callable[[Actor, Target, Mapping[str, Any]], None] = lambda _a, _t, _p: None
     # Whether these parameters relax anything. Where not, they are recorded at once: RECORD.
     relaxes: Callable[[Target, Mapping[str, Any]], bool] = _always
+    # Counts a new request, in its transaction; raises Refused where it is one too many.
+    count_request: Callable[[Target, Mapping[str, Any]], None] = _without_limit
     already: AlreadyFn = lambda _a, _t, _p, _s: ""  # it is so: since when and by whom
     first: Callable[[Target], Subject | None] | None = None  # who approves before anybody else
     # Everything else that a commit decides on; requests about it are locked before its rows.

@@ -22,7 +22,7 @@ from audit.ledger import display
 from connections import fitting_sentences as fitting
 from connections import known_names, lookup, manifests, names, notices, scopes
 from connections.caller_rules import Component
-from connections.escalation import allowances, asking, rules
+from connections.escalation import allowances, asking, attempts, rules
 from connections.escalation.rules import Rules
 from connections.models import NOT_HELD, Allowance, ConnectedAccount, Escalation, ScopeRule, State
 
@@ -159,6 +159,13 @@ def _grant(ctx: CommitContext) -> Committed:
     return _told(made)
 
 
+def _count_request(target: Target, params: Mapping[str, Any]) -> None:
+    """Every new request counts, whoever makes it and whether or not it is withdrawn."""
+    component = Component.parse(str(params["component"]))
+    if component is not None:
+        attempts.count_ask(_account(target), component, clock.now())
+
+
 def _withdraw(ctx: CommitContext) -> Committed:
     made = allowances.by_id(str(ctx.params["allowance"]))
     if made is None or str(made.account_id) != str(_account(ctx.target).id):
@@ -246,6 +253,7 @@ registry.register(
         first=_owner,
         about_others=lambda _actor, _target: True,  # the agent's owner is not who watches over it
         look=_look,
+        count_request=_count_request,
         lock=manifests.lock,
         severity=_severity,
         sentence=_sentence,

@@ -198,7 +198,6 @@ def _ask(tried: Tried, noted: Noted, now: datetime) -> TokenRefusal:
         mine = Escalation.objects.filter(pk=noted.row.pk, approval=before)
         if not mine.update(approval=str(done.approval.id), asked_at=now):
             raise _Overtaken
-        attempts.count_ask(tried.account, tried.component, now)
         _tell(tried, "scope_asked", ", ".join(tried.scopes))
 
     try:

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import F
 
 from approvals.intent import digest
+from approvals.perform import Refused
 from audit.ledger.vocabulary import severity_rank
 from connections import scopes
 from connections.caller_rules import Component
@@ -41,11 +42,16 @@ class Noted:
         return self.within_hour == CRITICAL_FROM
 
 
-class TooManyAsks(Exception):
+class TooManyAsks(Refused):
     """Enough people were asked for this hour."""
 
     def __init__(self, retry_after_s: int) -> None:
-        super().__init__(f"again in {retry_after_s} s")
+        super().__init__(
+            "asked_too_often",
+            f"The portal asks people about a component {ASKS_PER_HOUR} times an hour at most, and "
+            f"about all components of one person {ASKS_PER_PERSON} times, so nobody is asked now. "
+            f"Ask again in {retry_after_s} seconds.",
+        )
         self.retry_after_s = retry_after_s
 
 

@@ -1,16 +1,25 @@
-"""The time after a denial in which an owner is not asked again to wake an account."""
+"""The time after a request to wake an account in which its owner is not asked again."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Final
 
-from approvals import clock
+from django.db.models import Q
+
+from approvals import clock, overtaken
 from approvals.models import Approval, Outcome, Status
 from audit.actor import Target
 
 QUIET: Final = timedelta(minutes=15)
 """Who said no, or did not answer, is left in peace for so long: the broker asks nobody to death."""
+
+
+_WHY: Final = {
+    Outcome.DENIED: "Its owner said no",
+    Outcome.EXPIRED: "Its owner did not answer",
+    Outcome.CANCELLED: "The request was withdrawn",
+}
 
 
 def why_nobody_is_asked(verb: str, target: Target) -> str:
@@ -21,13 +30,13 @@ def why_nobody_is_asked(verb: str, target: Target) -> str:
             target_kind=target.kind,
             target_name=target.name,
             status=Status.CLOSED,
-            outcome__in=[Outcome.DENIED, Outcome.EXPIRED],
             closed__gt=clock.now() - QUIET,
         )
+        .filter(Q(outcome__in=_WHY) | Q(outcome=Outcome.FAILED, outcome_code=overtaken.CODE))
         .order_by("-closed")
         .first()
     )
     if last is None or last.closed is None:
         return ""
-    why = "Its owner said no" if last.outcome == Outcome.DENIED else "Its owner did not answer"
+    why = _WHY.get(Outcome(last.outcome), "Another decision ended the request")
     return f"{why}; they are asked again from {clock.stamp(last.closed + QUIET)} on."

@@ -14,6 +14,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from approvals.models import Approval
 from approvals.perform import FRESH_SIGN_IN, Refused
 from approvals.withdraw import NotYours
+from connections.escalation.attempts import TooManyAsks
 from connections.known_names import UnknownAgent
 from enforcement.known_names import UnknownTarget
 from portal.identity.fresh import WITHIN_S
@@ -33,6 +34,7 @@ _STATUS_OF_REFUSAL = {
     "bad_params": 422,
     "bad_policy": 422,
     "too_much_to_show": 422,
+    "asked_too_often": 429,
     "no_approver": 409,
     "closed": 409,
     "nobody_asked": 409,
@@ -123,7 +125,8 @@ def refusal(refused: Refused) -> Problem:
     members: dict[str, Any] = {"pointer": refused.pointer} if refused.pointer else {}
     if isinstance(refused, UnknownAgent | UnknownTarget):
         members["nearest"] = list(refused.nearest)
-    return Problem(status, refused.code, refused.detail, **members)
+    wait = {"Retry-After": str(refused.retry_after_s)} if isinstance(refused, TooManyAsks) else None
+    return Problem(status, refused.code, refused.detail, headers=wait, **members)
 
 
 def nothing_stored() -> Problem:

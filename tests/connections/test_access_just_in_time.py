@@ -165,6 +165,29 @@ def test_after_a_denial_the_owners_token_rings_no_phone_by_the_decision_itself(
     assert caller.call("POST", "/v1/decisions", wake).status_code == 202
 
 
+@pytest.mark.parametrize("how", ["withdrawn", "overtaken"])
+def test_a_request_to_wake_that_its_requester_ends_is_not_followed_by_another(
+    caller: Gateway, travel: Travel, how: str
+) -> None:
+    restrict(**OWNER)
+    unused(days=8)
+    approval = refused(caller)["approval_id"]
+    target = {"kind": "connection", "name": str(account().id)}
+    wake = {"verb": "connection.wake", "target": target, "reason": "an agent wants it"}
+    if how == "withdrawn":
+        assert caller.call("POST", f"/v1/approvals/{approval}/cancel", {}).status_code == 200
+    else:
+        for verb in ("connection.suspend", "connection.resume"):
+            ended = caller.call("POST", "/v1/decisions", {"verb": verb, "target": target})
+            assert ended.status_code == 201, ended.content
+    answer = caller.call("POST", "/v1/decisions", wake)
+    assert (answer.status_code, answer.json()["code"]) == (409, "denied_lately")
+    assert refused(caller)["code"] == "connection_suspended"
+    assert Approval.objects.count() == 1
+    travel(16 * 60)
+    assert caller.call("POST", "/v1/decisions", wake).status_code == 202
+
+
 def test_an_undeclared_caller_wakes_nothing(caller: Gateway) -> None:
     restrict(**WEEK)
     unused(days=8)

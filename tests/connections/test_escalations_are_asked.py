@@ -10,7 +10,7 @@ from django.conf import settings as django_settings
 from django.db import transaction
 
 from approvals import clock, closing, locking
-from approvals.models import Approval, Notice, Outcome
+from approvals.models import Approval, Notice, Outcome, Status
 from approvals.sweep import sweep
 from audit.ledger.vocabulary import SEVERITIES
 from audit.models import EventRow
@@ -236,6 +236,28 @@ def test_few_new_requests_an_hour_are_made_for_one_component(mcp: Gateway, trave
     assert len(Attempts.objects.get().asks) == 3
     travel(3601)
     assert code(mcp.exchange(scopes="read:project")) == (403, "scope_escalation_pending")
+
+
+def test_a_request_that_was_withdrawn_counts_also_when_it_is_asked_for_over_the_api(
+    mcp: Gateway,
+) -> None:
+    params = asked(mcp, "gist").params
+    grant = {
+        "verb": "scope.grant",
+        "target": {"kind": "connection", "name": str(account().id)},
+        "params": params,
+    }
+    for _ in range(2):
+        waiting = Approval.objects.get(status=Status.PENDING)
+        assert mcp.call("POST", f"/v1/approvals/{waiting.id}/cancel", {}).status_code == 200
+        assert mcp.call("POST", "/v1/decisions", grant).status_code == 202
+    assert mcp.call("POST", "/v1/decisions", grant).status_code == 202, "the one that waits"
+    waiting = Approval.objects.get(status=Status.PENDING)
+    assert mcp.call("POST", f"/v1/approvals/{waiting.id}/cancel", {}).status_code == 200
+    answer = mcp.call("POST", "/v1/decisions", grant)
+    assert code(answer) == (429, "asked_too_often")
+    assert 3500 < int(answer["Retry-After"]) <= 3600
+    assert Approval.objects.count() == 3
 
 
 def test_one_person_is_asked_about_all_components_only_so_often(mcp: Gateway) -> None:
