@@ -16,10 +16,8 @@ from django.db import connection
 from audit.ledger.growing import Joined
 
 if TYPE_CHECKING:
-    from audit.countcheck import Counted
-    from audit.indexcheck import Looked
+    from audit.indexcheck import Held
     from audit.keycheck import Told
-    from audit.knownwhole import Whole
     from audit.leafcheck import Told as Seen
     from audit.report import Findings
     from audit.tally import Beside, Tally
@@ -30,9 +28,7 @@ class Checked:
     """What a process found in a range: hashes of its leaves, None where anything is wrong."""
 
     leaves: Joined | None
-    known: int
     told: Seen
-    digests: list[bytes]
     beside: Beside
 
 
@@ -44,12 +40,9 @@ class Crowd:
     sums of postings that they make can be compared.
     """
 
-    def __init__(
-        self, many: int, *, start: int, tree_only: bool, since: int, known: Whole | None
-    ) -> None:
+    def __init__(self, many: int, *, start: int, tree_only: bool) -> None:
         self._many = many
         self._tree_only = tree_only
-        self._known = known
         before = os.environ.get("PYTHONHASHSEED")
         if not (forked := _alone()):
             os.environ["PYTHONHASHSEED"] = str(secrets.randbelow(2**32 - 1) + 1)
@@ -58,7 +51,7 @@ class Crowd:
                 many,
                 get_context("fork" if forked else "spawn"),
                 initializer=_begin,
-                initargs=(start, tree_only, since, known.size if known else 0),
+                initargs=(start, tree_only),
             )
             self._stages: dict[str, Future[Any]] = {}
             # A process starts when work comes to it, and has to find the seed then.
@@ -75,9 +68,8 @@ class Crowd:
         if self._tree_only:
             return
         if connection.vendor == "sqlite":
-            first = max(start, self._known.size if self._known else 0)
-            self._stages["index"] = self._pool.submit(_postings, first, size, self._known)
-        self._stages["counts"] = self._pool.submit(_counts, self._known, size)
+            self._stages["index"] = self._pool.submit(_postings, start, size)
+        self._stages["counts"] = self._pool.submit(_counts)
         self._stages["tally"] = self._pool.submit(_tally, size)
 
     @property
@@ -99,12 +91,12 @@ class Crowd:
         counted: Tally = self._stages["tally"].result()
         return counted
 
-    def counts(self) -> tuple[Findings, Counted]:
-        """What the counts are, and what was found."""
-        found: tuple[Findings, Counted] = self._stages["counts"].result()
+    def counts(self) -> Findings:
+        """What is wrong with the counts."""
+        found: Findings = self._stages["counts"].result()
         return found
 
-    def postings(self) -> Looked | None:
+    def postings(self) -> Held | None:
         """What the full-text index holds, to compare with the rows; None where it is no table."""
         return self._stages["index"].result() if "index" in self._stages else None
 
@@ -129,21 +121,13 @@ def _alone() -> bool:
 _state: dict[str, Any] = {}
 
 
-def _begin(start: int, tree_only: bool, since: int, known: int) -> None:
+def _begin(start: int, tree_only: bool) -> None:
     django.setup()  # of one that was forked, done
-    from audit.known import Memory
     from audit.leafcheck import LeafChecker
-    from audit.rawread import little_cache
     from audit.report import Findings
-    from audit.spancheck import checker_of
 
-    _state["cache"] = kept = little_cache()  # as long as the process lives
-    kept.__enter__()
     findings = Findings()
-    leaves = LeafChecker(findings)
-    leaves.index.since = known
-    checker = checker_of(findings, leaves, Memory(since), tree_only=tree_only)
-    _state["here"] = (start, findings, leaves, checker)
+    _state["here"] = (start, tree_only, findings, LeafChecker(findings))
 
 
 def _hello(_: int) -> None:
@@ -151,15 +135,13 @@ def _hello(_: int) -> None:
 
 
 def _check(first: int, end: int) -> Checked:
-    start, findings, leaves, checker = _state["here"]
-    before, known = findings.count, checker.known
-    hashes = checker.check(first, end, examine_from=start)
+    start, tree_only, findings, leaves = _state["here"]
+    before = findings.count
+    hashes, beside = leaves.check_range(first, end, examine_from=start, tree_only=tree_only)
     # One value, folded here: handing over each hash costs the other side as much as reading them.
     joined = Joined.of(first, hashes) if findings.count == before else None
     findings.kept.clear()
-    digests, checker.digests = checker.digests, []
-    beside, checker.beside = checker.beside, (0, 0)
-    return Checked(joined, checker.known - known, leaves.told(), digests, beside)
+    return Checked(joined, leaves.told(), beside)
 
 
 def _told() -> Told:
@@ -174,15 +156,16 @@ def _tally(size: int) -> Tally:
     return tally.take(size)
 
 
-def _counts(known: Whole | None, size: int) -> tuple[Findings, Counted]:
+def _counts() -> Findings:
     from audit import countcheck
     from audit.report import Findings
 
     found = Findings()
-    return found, countcheck.check(found, known, size)
+    countcheck.check(found)
+    return found
 
 
-def _postings(first: int, size: int, known: Whole | None) -> Looked:
+def _postings(first: int, size: int) -> Held:
     from audit import indexcheck
 
-    return indexcheck.look(first, size, known)
+    return indexcheck.look(first, size)

@@ -173,29 +173,21 @@ class Postings:
 
     cursor: Any
 
-    def write(self) -> None:
-        """Let FTS5 write what this transaction changed: it keeps it in memory until asked."""
-        self.cursor.execute(f"SELECT term FROM temp.{_VOCABULARY} LIMIT 1")  # noqa: S608
-        self.cursor.fetchall()
-
     def between(self, first: int, end: int) -> Iterator[tuple[str, int]]:
         """Postings of positions `first <= seq < end`."""
         self.cursor.execute(
-            f"SELECT term, doc FROM temp.{_VOCABULARY} WHERE doc >= ? AND doc < ?",  # noqa: S608
+            f"SELECT term, doc FROM temp.{_VOCABULARY} WHERE doc >= %s AND doc < %s",  # noqa: S608
             (first, end),
         )
-        return self.cursor  # type: ignore[no-any-return]
+        yield from self.cursor
 
-    def lists(self) -> Iterator[tuple[str, str, int]]:
-        """Each token with its positions, ascending, as the engine writes them: `3,17,20`.
-
-        With it the highest position that an entry has at that moment, -1 if there is none.
-        """
+    def beyond(self) -> int:
+        """How many postings are at positions that no entry has."""
         self.cursor.execute(
-            "SELECT term, group_concat(doc), (SELECT coalesce(max(seq), -1) FROM audit_entry) "  # noqa: S608
-            f"FROM temp.{_VOCABULARY} GROUP BY term"
+            f"SELECT count(*) FROM temp.{_VOCABULARY} "  # noqa: S608
+            "WHERE doc < 0 OR doc > (SELECT coalesce(max(seq), -1) FROM audit_entry)"
         )
-        return self.cursor  # type: ignore[no-any-return]
+        return int(self.cursor.fetchone()[0])
 
 
 _VOCABULARY = "audit_fts_vocabulary"
@@ -203,17 +195,10 @@ _VOCABULARY = "audit_fts_vocabulary"
 
 @contextmanager
 def postings() -> Iterator[Postings]:
-    """Read the index itself, through a vocabulary table of this connection alone.
-
-    Past Django's cursor, whose conversion of rows would cost more than all the rest.
-    """
-    connection.ensure_connection()
-    cursor = connection.connection.cursor()
-    cursor.execute(
-        f"CREATE VIRTUAL TABLE IF NOT EXISTS temp.{_VOCABULARY} "
-        f"USING fts5vocab('main', '{TABLE}', 'instance')"
-    )
-    try:
+    """Read the index itself, through a vocabulary table of this connection alone."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE VIRTUAL TABLE IF NOT EXISTS temp.{_VOCABULARY} "
+            f"USING fts5vocab('main', '{TABLE}', 'instance')"
+        )
         yield Postings(cursor)
-    finally:
-        cursor.close()

@@ -52,11 +52,6 @@ def _origin(one: Examined) -> UUID:
     return UUID(one.document["data"]["first_event"])
 
 
-def tells_of(document: dict[str, Any]) -> bool:
-    """Whether an entry tells of a row that an earlier entry was made from."""
-    return _imported(document) and document["action"] == changed.ACTION
-
-
 def _imported(document: dict[str, Any]) -> bool:
     return (
         document["source"] == "defenseclaw"

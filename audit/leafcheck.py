@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from audit import evidence, human, workcheck
+from audit import evidence, human, tally
 from audit.clock import rfc3339
 from audit.evidencecheck import EvidenceChecker
-from audit.importcheck import ImportChecker, tells_of
+from audit.importcheck import ImportChecker
 from audit.indexcheck import IndexChecker
 from audit.ledger import entry as entries
 from audit.ledger.commitment import subject_key
@@ -59,7 +59,6 @@ class LeafChecker:
 
     Attributes:
         index: the checker of the full-text index, which the rows are added to as they pass.
-        beside: indices of entries of the last `check` that hang on more than their own rows.
         pending: how many events without a leaf were checked.
     """
 
@@ -70,24 +69,27 @@ class LeafChecker:
         self._imports = ImportChecker(findings)
         self._work = WorkChecker(findings)
         self.index = IndexChecker(findings)
-        self.beside: set[int] = set()
         self.pending = 0
+
+    def check_range(
+        self, first: int, end: int, *, examine_from: int, tree_only: bool
+    ) -> tuple[Sequence[bytes | None], tally.Beside]:
+        """As `check`, and how many rows the tables beside the entries have of them.
+
+        Args:
+            tree_only: compute hashes alone, and no number, where each is that of its leaf.
+        """
+        if tree_only:
+            hashes = _hashes(first, end)
+            return hashes or self.check(first, end, examine_from=examine_from), tally.NONE
+        return self.check(first, end, examine_from=examine_from), tally.of(first, end)
 
     def check(self, first: int, end: int, *, examine_from: int) -> list[bytes | None]:
         """Check `first <= seq < end`; before `examine_from` only hashes are computed.
 
         Returns the hash of each entry; None where there is no entry.
         """
-        return self._check(range(first, end), examine_from)
-
-    def open(self, indices: Sequence[int]) -> None:
-        """Check single entries, ascending, whose rows are known to be whole."""
-        self._check(indices, 0, indexed=True)
-
-    def _check(
-        self, indices: Sequence[int], examine_from: int, *, indexed: bool = False
-    ) -> list[bytes | None]:
-        self.beside = set()
+        indices = range(first, end)
         order, _ = each(indices, _order)
         ids = list(order.values())
         events, _ = each(ids, _events)
@@ -102,7 +104,7 @@ class LeafChecker:
             leaves.append(leaf_hash(events[id][0]))
             if index >= examine_from:
                 wanted.append((index, id, events[id]))
-        self._examine(wanted, indexed=indexed)
+        self._examine(wanted)
         return leaves
 
     def check_pending(self, ids: Sequence[UUID]) -> None:
@@ -131,9 +133,7 @@ class LeafChecker:
         if whole:
             self._work.finish()
 
-    def _examine(
-        self, wanted: Sequence[tuple[int | None, UUID, Row]], *, indexed: bool = False
-    ) -> None:
+    def _examine(self, wanted: Sequence[tuple[int | None, UUID, Row]]) -> None:
         ids = [id for _, id, _ in wanted]
         openings, torn = each(ids, openings_of)
         rows, unreadable = each(ids, _rows)
@@ -143,7 +143,7 @@ class LeafChecker:
             if id in unreadable:
                 message = f"the search row cannot be read: {unreadable[id]}"
                 self._findings.add("projection", message, index, id)
-            elif index is not None and id in rows and not indexed:
+            elif index is not None and id in rows:
                 self.index.add(index, rows[id][_TERMS])
             if id in torn:
                 self._findings.add("opening", f"cannot be read: {torn[id]}", index, id)
@@ -160,9 +160,6 @@ class LeafChecker:
 
     def _check_beside(self, good: Sequence[Examined]) -> None:
         """Check what other tables and files hold about entries that are right themselves."""
-        self.beside.update(
-            one.index for one in good if one.index is not None and _hangs_on_more(one.document)
-        )
         for checker in (self._evidence, self._imports, self._work):
             try:
                 checker.take(good)
@@ -241,23 +238,28 @@ class LeafChecker:
             self._findings.add("projection", _told(row, expected), index, id)
 
 
-def _hangs_on_more(document: dict[str, Any]) -> bool:
-    return (
-        bool(document["evidence"]) or document["action"] in workcheck.ACTIONS or tells_of(document)
-    )
-
-
 _SEQ = COLUMNS.index("seq")
 _TERMS = COLUMNS.index("terms")
 _HUMAN = COLUMNS.index("human")
 
 
 def _order(indices: Sequence[int]) -> dict[int, UUID]:
-    if isinstance(indices, range):
-        found = Entry.objects.filter(seq__gte=indices[0], seq__lte=indices[-1])
-    else:
-        found = Entry.objects.filter(seq__in=indices).order_by("seq")
+    found = Entry.objects.filter(seq__gte=indices[0], seq__lte=indices[-1])
     return dict(found.values_list("seq", "event_id"))
+
+
+def _hashes(first: int, end: int) -> list[bytes] | None:
+    """Hashes of the entries; None where one is missing or is not that of its leaf."""
+    rows = Entry.objects.filter(seq__gte=first, seq__lt=end).order_by("seq")
+    found: list[bytes] = []
+    try:
+        for seq, entry, leaf in rows.values_list("seq", "event__entry", "event__leaf_hash"):
+            if seq != first + len(found) or leaf_hash(bytes(entry)) != bytes(leaf):
+                return None
+            found.append(bytes(leaf))
+    except UNREADABLE:
+        return None
+    return found if len(found) == end - first else None
 
 
 def _events(ids: Sequence[UUID]) -> dict[UUID, tuple[bytes, bytes, datetime]]:

@@ -131,19 +131,19 @@ def cover(
         yield from cover(high, end, finer[0])
 
 
-def counted(vendor: str, condition: str, late: str = "0") -> str:
+def _counted(vendor: str, condition: str) -> str:
     """SQL, to stand behind WITH, of a table `c`: cells of the rows for which `condition` holds.
 
-    Beside `n` and the lowest `seq` it has `late`, the sum of an aggregate over those rows.
+    Beside `n` it has their lowest `seq`.
     """
     grains = " UNION ALL ".join(f"SELECT {grain} AS grain" for grain in GRAINS)
     start = _floor("x.hour", "g.grain")
     return (
         f"x AS (SELECT {_hour(vendor)} AS hour, {_FACETS}, count(*) AS n, "  # noqa: S608 - constant names
-        f"min(seq) AS seq, {late} AS late FROM audit_eventrow WHERE {condition} "
+        f"min(seq) AS seq FROM audit_eventrow WHERE {condition} "
         f"GROUP BY 1, {_FACETS}), "
-        f"c AS (SELECT g.grain, {start} AS start, {_FACETS}, sum(x.n) AS n, min(x.seq) AS seq, "
-        f"sum(x.late) AS late FROM x CROSS JOIN ({grains}) g GROUP BY g.grain, {start}, {_FACETS})"
+        f"c AS (SELECT g.grain, {start} AS start, {_FACETS}, sum(x.n) AS n, min(x.seq) AS seq "
+        f"FROM x CROSS JOIN ({grains}) g GROUP BY g.grain, {start}, {_FACETS})"
     )
 
 
@@ -152,7 +152,7 @@ def differences(most: int) -> list[tuple[int | None, str, int, int]]:
     same = " AND ".join(f"s.{name} = c.{name}" for name in CELL)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH {counted(connection.vendor, 'seq IS NOT NULL')} "  # noqa: S608
+            f"WITH {_counted(connection.vendor, 'seq IS NOT NULL')} "  # noqa: S608
             "SELECT c.seq, coalesce(s.start, c.start), coalesce(s.n, 0), coalesce(c.n, 0) "
             f"FROM c FULL JOIN audit_rollup s ON {same} "
             "WHERE coalesce(s.n, 0) <> coalesce(c.n, 0) ORDER BY 1, 2 "

@@ -36,7 +36,6 @@ from audit import (
 from audit.actor import SYSTEM
 from audit.clock import rfc3339
 from audit.files import write_durably
-from audit.known import SPAN, Memory
 from audit.leafcheck import LeafChecker
 from audit.ledger import tiles
 from audit.ledger.merkle import ProofError
@@ -44,12 +43,12 @@ from audit.models import Checkpoint, Event
 from audit.reading import UNREADABLE
 from audit.record import record
 from audit.report import Findings, Problem, nearest
-from audit.spancheck import SpanChecker
 from audit.treecheck import TreeChecker
 
 SHARE = 0.1  # of the worker's time
 REST = timedelta(minutes=1)  # between two rounds
 _TOLD_EVERY = timedelta(seconds=5)
+_STEP = 256  # entries at a time
 _log = logging.getLogger(__name__)
 
 
@@ -107,7 +106,6 @@ class Round:
         self.size, self.at = size, 0
         self.findings = Findings()
         self._leaves = LeafChecker(self.findings)
-        self._spans = SpanChecker(self.findings, self._leaves, Memory(), words=False)
         last = Checkpoint.objects.order_by("-id").values_list("id", flat=True).first() or 0
         self._papers = papers
         self._trees = TreeChecker(
@@ -115,17 +113,16 @@ class Round:
         )
 
     def step(self) -> None:
-        """Check the next 256 entries."""
-        end = min(self.at + SPAN, self.size)
-        self._trees.extend(self.at, self._spans.check(self.at, end, examine_from=0))
-        self._spans.digests.clear()
+        """Check the next entries."""
+        end = min(self.at + _STEP, self.size)
+        self._trees.extend(self.at, self._leaves.check(self.at, end, examine_from=0))
         self.at = end
 
     def finish(self) -> None:
         """Check what only the whole can tell."""
         waiting = Event.objects.filter(leaf__isnull=True).values_list("id", flat=True)
         beside: tuple[Callable[[], object], ...] = (
-            lambda: self._leaves.check_pending(list(waiting[:SPAN])),
+            lambda: self._leaves.check_pending(list(waiting[:_STEP])),
             self._trees.finish,
             lambda: keycheck.check(self.findings),
             lambda: countcheck.check(self.findings),
@@ -150,15 +147,14 @@ class Newest:
     def __init__(self, upto: int) -> None:
         self.upto = upto
         self.findings = Findings()
-        self._spans = SpanChecker(self.findings, LeafChecker(self.findings), Memory(), words=False)
+        self._leaves = LeafChecker(self.findings)
 
     def follow(self, signed: Checkpoint, until: float) -> None:
         """Check what was signed since the last call, until the clock says `until`."""
         behind = self.upto
         while self.upto < signed.size and time.monotonic() < until:
-            end = min(self.upto - self.upto % SPAN + SPAN, signed.size)
-            self._spans.check(self.upto, end, examine_from=self.upto)
-            self._spans.digests.clear()
+            end = min(self.upto + _STEP, signed.size)
+            self._leaves.check(self.upto, end, examine_from=self.upto)
             self.upto = end
         if behind < self.upto == signed.size:
             self._meet(signed)

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import batched
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Max
 
 from audit import (
@@ -24,8 +23,6 @@ from audit import (
     evidence,
     guards,
     keycheck,
-    knownwhole,
-    rawread,
     rowcheck,
     straycheck,
     tagcheck,
@@ -34,14 +31,10 @@ from audit import (
     walk,
 )
 from audit.crowd import Crowd
-from audit.indexcheck import Right
-from audit.known import SPAN, Memory
-from audit.knownwhole import Chain, Whole
 from audit.leafcheck import LeafChecker
 from audit.models import Checkpoint, Entry, Event
 from audit.reading import UNREADABLE
 from audit.report import Findings, Problem, Report
-from audit.spancheck import checker_of
 from audit.treecheck import TreeChecker
 
 __all__ = ["OutsideLog", "Problem", "Report", "run"]
@@ -65,12 +58,8 @@ def run(
     batch: int = BATCH,
     processes: int = 1,
     tree_only: bool = False,
-    since: int = 0,
 ) -> Report:
     """Verify entries from `start` to the current end, and everything about the whole.
-
-    Every entry is hashed and the whole tree computed. Rows beside the entries that were verified
-    before and have not changed since are recognised (`audit.known`), not opened again.
 
     Args:
         start: first leaf to check; the tree below it is taken from stored tiles, and its root is
@@ -79,7 +68,6 @@ def run(
         batch: leaves in memory at a time.
         processes: how many share the work, where there is enough of it.
         tree_only: check entries, tree and checkpoints, and nothing beside them.
-        since: open everything again that was verified before this moment (seconds since 1970).
 
     Raises:
         OutsideLog: `start` is negative or beyond the log.
@@ -94,22 +82,17 @@ def run(
     for problem in guards.problems():
         findings.add("trigger", problem)
     leaves = LeafChecker(findings)
-    known = None if start or tree_only else knownwhole.recall(since)
-    known = known if known and known.size <= size else None
-    leaves.index.since = known.size if known else 0
-    chain = Chain(known)
-    checker = checker_of(findings, leaves, Memory(since), tree_only=tree_only)
     trees = TreeChecker(findings, start=start, size=size, last_checkpoint=last_checkpoint)
     crowd = None
     # Entries are counted: somebody may have forged one of a large index.
     if processes > 1 and Entry.objects.filter(seq__gte=start).count() >= _WORTH_PROCESSES:
-        crowd = Crowd(processes, start=start, tree_only=tree_only, since=since, known=known)
+        crowd = Crowd(processes, start=start, tree_only=tree_only)
     ranges = walk.ranges(trees.start, size, BATCH if crowd else batch)
-    recognised, beside, problems = 0, tally.NONE, findings.count
-    with rawread.little_cache(), closing(crowd) if crowd else nullcontext():
+    beside, problems = tally.NONE, findings.count
+    with closing(crowd) if crowd else nullcontext():
         if crowd is not None:
             crowd.begin(start, size)
-        for one in walk.walk(ranges, checker, leaves, crowd, examine_from=start):
+        for one in walk.walk(ranges, leaves, crowd, examine_from=start, tree_only=tree_only):
             if one.leaves is None:  # nobody counts to a forged index
                 missing = f"the entries {one.first} to {one.there - 1} are missing"
                 findings.add("gap", missing, one.first)
@@ -117,13 +100,11 @@ def run(
             else:
                 # The tree begins at a tile boundary, a little before the first leaf asked for.
                 trees.extend(one.first, one.leaves)
-            chain.take(one.digests)
-            recognised += one.recognised
             beside = tally.added(beside, one.beside)
             if progress is not None:
                 progress(max(0, one.end - start), size - start)
         walked = None if start or findings.count > problems else beside
-        whole = _Whole(findings, leaves, crowd, known, chain, start, size, walked)
+        whole = _Whole(findings, leaves, crowd, start, size, walked)
         _finish(findings, leaves, trees, whole, tree_only=tree_only)
     return Report(
         start=start,
@@ -134,7 +115,6 @@ def run(
         root=trees.root,
         problems=tuple(findings.kept),
         problem_count=findings.count,
-        recognised=recognised,
         notes=tuple(findings.notes),
     )
 
@@ -165,42 +145,31 @@ def _finish(
             check()
         except UNREADABLE as error:
             findings.add("unreadable", f"{what} cannot be read: {type(error).__name__}: {error}")
-    if not tree_only:
-        whole.remember()
 
 
 @dataclass
 class _Whole:
-    """Checks of whole tables, here or by other processes, and what is known of them."""
+    """Checks of whole tables, here or by other processes."""
 
     findings: Findings
     leaves: LeafChecker
     crowd: Crowd | None
-    known: Whole | None
-    chain: Chain
     start: int
     size: int
     walked: tally.Beside | None  # what belongs to the entries; None unless all of them hold
-    right_index: Right = field(default_factory=Right)
-    right_counts: bytes = b""
 
     def keys(self) -> None:
         keycheck.check(self.findings, self.crowd.told() if self.crowd else None)
 
     def index(self) -> None:
-        looked = self.crowd.postings() if self.crowd else None
-        known = self.known if self.chain.met else None
-        self.right_index = self.leaves.index.finish(self.start, self.size, looked, known)
+        held = self.crowd.postings() if self.crowd else None
+        self.leaves.index.finish(self.start, self.size, held)
 
     def counts(self) -> None:
-        found, counted = Findings(), None
         if self.crowd:
-            found, counted = self.crowd.counts()
-        if counted is None or (counted.recognised and not self.chain.met):
-            known = self.known if self.chain.met else None
-            counted = countcheck.check(found, known, self.size)
-        self.findings.take(found)
-        self.right_counts = counted.upto
+            self.findings.take(self.crowd.counts())
+        else:
+            countcheck.check(self.findings)
 
     @cached_property
     def alone(self) -> bool:
@@ -224,16 +193,6 @@ class _Whole:
     def decisions(self) -> None:
         if self.start == 0:
             rowcheck.check(self.findings)
-
-    def remember(self) -> None:
-        """Note what held, with the rows that it was compared with."""
-        upto = self.size // SPAN * SPAN
-        rows = self.chain.upto(upto)
-        right = self.right_index
-        words = right.words or connection.vendor == "postgresql"
-        if self.start or not (upto and rows and words and self.right_counts):
-            return
-        knownwhole.remember(Whole(upto, rows, right.words, self.right_counts, right.index))
 
 
 def _waiting() -> Iterator[UUID]:

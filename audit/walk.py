@@ -11,7 +11,6 @@ from audit import tally, tree
 from audit.crowd import Checked, Crowd
 from audit.leafcheck import LeafChecker
 from audit.ledger.growing import Joined
-from audit.spancheck import EntryChecker, SpanChecker
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +35,6 @@ class Walked:
     end: int
     there: int
     leaves: Sequence[bytes | None] | Joined | None
-    recognised: int = 0
-    digests: Sequence[bytes] = ()
     beside: tally.Beside = tally.NONE
 
 
@@ -54,34 +51,28 @@ def ranges(first: int, size: int, step: int) -> Iterator[Range]:
 
 def walk(
     ranges: Iterable[Range],
-    checker: SpanChecker | EntryChecker,
     leaves: LeafChecker,
     crowd: Crowd | None,
     *,
     examine_from: int,
+    tree_only: bool,
 ) -> Iterator[Walked]:
     """Check ranges, in their order."""
     if crowd is not None:
-        yield from _with(crowd, ranges, checker, leaves, examine_from)
+        yield from _with(crowd, ranges, leaves, examine_from)
         return
     for one in ranges:
         if one.missing:
             yield Walked(one.first, one.end, one.there, None)
             continue
-        known = checker.known
-        found = checker.check(one.first, one.end, examine_from=examine_from)
-        digests, checker.digests = checker.digests, []
-        beside, checker.beside = checker.beside, tally.NONE
-        known = checker.known - known
-        yield Walked(one.first, one.end, one.there, found, known, digests, beside)
+        found, beside = leaves.check_range(
+            one.first, one.end, examine_from=examine_from, tree_only=tree_only
+        )
+        yield Walked(one.first, one.end, one.there, found, beside)
 
 
 def _with(
-    crowd: Crowd,
-    ranges: Iterable[Range],
-    checker: SpanChecker | EntryChecker,
-    leaves: LeafChecker,
-    examine_from: int,
+    crowd: Crowd, ranges: Iterable[Range], leaves: LeafChecker, examine_from: int
 ) -> Iterator[Walked]:
     waiting: deque[tuple[Range, Future[Checked] | None]] = deque()
 
@@ -97,11 +88,9 @@ def _with(
         else:
             # Said by one voice, which knows all that came before: what others only suspect.
             total = leaves.index.total + checked.told.postings
-            found = checker.check(one.first, one.end, examine_from=examine_from)
+            found = leaves.check(one.first, one.end, examine_from=examine_from)
             leaves.index.total = total  # of sums that are made with their seed, not with ours
-        checker.digests, checker.beside = [], tally.NONE
-        known, digests = checked.known, checked.digests
-        return Walked(one.first, one.end, one.there, found, known, digests, checked.beside)
+        return Walked(one.first, one.end, one.there, found, checked.beside)
 
     for one in ranges:
         future = None if one.missing else crowd.check(one.first, one.end)

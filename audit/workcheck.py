@@ -27,7 +27,6 @@ _DONE: dict[str, tuple[Any, tuple[str, ...]]] = {
     _EXPORTED: (ExportJob, (ExportJob.State.READY, ExportJob.State.EXPIRED)),
     _VERIFIED: (VerificationRun, (VerificationRun.State.PASSED, VerificationRun.State.FAILED)),
 }
-ACTIONS = frozenset(_DONE)
 
 type Pair = tuple[str, Any, Any]
 """A column's name, what the row says, what the event says (None: the event does not tell)."""

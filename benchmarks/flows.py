@@ -41,8 +41,7 @@ from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
 ENTRIES: Final = 500
-"""Of the log that is verified; more than one span (256), so that some entries are recognised from
-the verification before and some are opened."""
+"""Of the log that is verified."""
 WARM_RUNS: Final = 2
 OWNERS: Final = ("operator2", "member1", "member2")
 """Whose account is revoked in each run; the last one is measured."""

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from django.test import Client
 
-from audit import clock, erasure, known, rounds, sequencer
+from audit import clock, erasure, rounds, sequencer
 from audit.models import Event, EventRow, Rollup, Tile
 from audit.rounds import Progress, Rounds
 from tests.audit.browsing import browser_of, text_of
@@ -130,4 +130,3 @@ def test_nothing_is_told_from_a_file_that_is_damaged(var_dir: Path) -> None:
     (var_dir / "ledger").mkdir(exist_ok=True)
     (var_dir / "ledger" / "rounds").write_text("{")
     assert Progress.read() == Progress() and rounds.alarm() == ""
-    assert known.begun() == 0

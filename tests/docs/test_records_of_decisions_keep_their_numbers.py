@@ -8,7 +8,7 @@ import pytest
 
 from approvals import telling
 from approvals.passkeys import enrolment
-from audit import fulltext, known, rawread, remembered, sequencer, stamping, thinning, treecheck
+from audit import fulltext, remembered, sequencer, stamping, thinning, treecheck
 from audit.ledger import note, sampling
 from audit.samples import asking
 from audit.witnesses import pushing
@@ -63,10 +63,6 @@ SAID = {
         f"every {minutes(stamping.EVERY)} minutes",
     ],
     19: [f"every {WORDS[int(remembered._EVERY_S)]} seconds"],
-    20: [
-        f"{known.SPAN} events that held",
-        f"keeps {rawread._READ_ONCE['cache_size'] // -1024} MiB",
-    ],
     23: [
         f"{WORDS[thinning.AGE.days]} days ago stay",
         f"newest {treecheck._NEWEST} and a share of at most {treecheck._SHARE:,}",

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from approvals import registry
-from audit import actions, decisions, known, sequencer, thinning, verify
+from audit import actions, decisions, sequencer, thinning, verify
 from audit.ledger import (
     canonical,
     entry,
@@ -62,7 +62,6 @@ def test_bounds_of_the_format_are_those_of_the_code() -> None:
         f"nesting deeper than {canonical.MAX_DEPTH}": section(1),
         f"at most {proof.MAX_HASHES}": section(5),
         f"{tokens.MIN_MODULUS_BITS:,} bits": section(7),
-        f"{known.SPAN} events that held": section(9),
         f"From {verify._WORTH_PROCESSES:,} entries": section(9),
         f"{pack.MAX_PACK_BYTES // 2**20} MiB, {pack.MAX_EVENTS:,} events": section(10),
         f"{pack.MAX_MEMBERS:,} members and {pack.MAX_MANIFEST_BYTES // 2**20} MiB": section(10),

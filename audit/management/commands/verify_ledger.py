@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from audit import known, verify
+from audit import verify
 from audit.management.of_data import OF_DATA
 
 
@@ -32,14 +32,6 @@ class Command(BaseCommand):
             "--tree", action="store_true", help="only entries, tree and checkpoints, all hashed"
         )
         parser.add_argument(
-            "--anew",
-            action="store_true",
-            help="open every event again, also those that held before and have not changed since",
-        )
-        parser.add_argument(
-            "--resume", action="store_true", help="go on with --anew where it was stopped"
-        )
-        parser.add_argument(
             "--processes",
             type=int,
             default=len(os.sched_getaffinity(0)),
@@ -49,11 +41,6 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        since = 0
-        if options["resume"]:
-            since = known.begun()
-        elif options["anew"]:
-            since = known.begin()
         try:
             with _Bar(unit="entry", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
 
@@ -66,7 +53,6 @@ class Command(BaseCommand):
                     progress=progress,
                     processes=options["processes"],
                     tree_only=options["tree"],
-                    since=since,
                 )
         except verify.OutsideLog as error:
             raise CommandError(str(error), returncode=2) from None
@@ -88,11 +74,6 @@ class Command(BaseCommand):
             f"{report.checked} of {report.size} entries and {report.checkpoints} checkpoints "
             f"checked, {report.pending} events wait for a leaf."
         )
-        if report.recognised:
-            counted += (
-                f" {report.recognised} entries had been opened before and have not changed since; "
-                "--anew opens them again."
-            )
         if report.ok:
             self.stdout.write(self.style.SUCCESS(f"Everything holds: {counted}"))
         else:
