@@ -15,7 +15,7 @@ from ata.evidence_files import Pair, evidence_packs, read_file, read_pack
 from ata.export_files import find_export, verify_export
 from ata.log_files import is_log, verify_log
 from ata.options import Json, open_screen
-from ata.overall import FAILED, VERIFIED, Part, not_checked, show_overall
+from ata.overall import FAILED, UNPROVEN, VERIFIED, Part, not_checked, show_overall
 from ata.review_files import is_result, verify_result
 from ata.sample_files import is_sample, verify_sample
 from ata.screen import Screen, paint
@@ -182,16 +182,20 @@ def _verify_one(
 
     report = verify_proof_file(pair.proof.body, pair.entry.body, policy=trust)
     problem, event = _reveal(pair)
-    human = _human_level(event, brought) if event else None
+    human, refused, gaps = _judged(event, brought) if event and brought.judges else (None, [], [])
     timed = brought.token.judge(pair.proof.body) if brought.token else None
-    ok = report.ok and not problem and (timed is None or timed.ok)
+    intact = report.ok and not problem and not refused and (timed is None or timed.ok)
+    state = FAILED if not intact else UNPROVEN if gaps else VERIFIED
     moment = timed.moment if timed else None
     log = levels.log(pair.entry.body, pair.proof.body, trust, external_time=moment)
     value = {
         "proof": pair.proof.name,
         "entry": pair.entry.name,
         **report.to_dict(),
-        "ok": ok,
+        "ok": state == VERIFIED,
+        "verdict": state,
+        "refused": refused,
+        "unproven": gaps,
         "openings": {"given": len(pair.openings), "ok": not problem, "detail": problem},
         "human": human and {"code": human.code, "reasons": list(human.reasons)},
         "time": timed and {"ok": timed.ok, "detail": timed.detail},
@@ -205,12 +209,21 @@ def _verify_one(
         lines.append(_step_line(not problem, "The openings match the entry", detail))
     if timed:
         lines.append(_step_line(timed.ok, "An authority you trust saw the tree", timed.detail))
+    lines += [_step_line(False, "The evidence is of this event", one) for one in refused]
     lines += _level_lines(human, log)
     lines += ["Not proven:", *(f"  · {safe(limit)}" for limit in _not_proven(report, human))]
     lines += not_checked(unused)
-    lines.append(paint("✓ Verified.", "green") if ok else paint("✗ NOT verified.", "red"))
+    lines.append(_verdict(state, gaps))
     screen.result(value, *lines)
-    return Part(pair.proof.name, VERIFIED if ok else FAILED)
+    return Part(pair.proof.name, state)
+
+
+def _verdict(state: str, gaps: Sequence[str]) -> str:
+    if state == VERIFIED:
+        return paint("✓ Verified.", "green")
+    if state == FAILED:
+        return paint("✗ NOT verified.", "red")
+    return paint(f"– Log entry verified. Person NOT proven: {' and '.join(gaps)}.", "yellow")
 
 
 def _issuer_keys(path: Path | None) -> dict[str, object] | None:
@@ -252,16 +265,20 @@ def _reveal(pair: Pair) -> tuple[str, dict[str, object] | None]:
         return (f"{error}." if pair.openings else ""), None
 
 
-def _human_level(event: dict[str, object], brought: _Brought) -> Level | None:
+def _judged(event: dict[str, object], brought: _Brought) -> tuple[Level, list[str], list[str]]:
+    """The level of the person, why evidence is refused, and what stays open, as in a pack."""
     from audit.ledger import levels
+    from audit.ledger.packcheck import unproven
 
-    if not brought.judges:
-        return None
     actor = event.get("actor")
     issuer = str(actor.get("iss") or "") if isinstance(actor, dict) else ""
     keys = brought.keys or {}
     named = {(name or issuer): value for name, value in keys.items() if isinstance(value, dict)}
-    return levels.human(event, brought.evidence, named, brought.passkeys)
+    judged = tuple(levels.judge(event, brought.evidence, named, brought.passkeys))
+    human = levels.human(event, brought.evidence, named, brought.passkeys)
+    refused = [one.sentence for one in judged if one.state == "refused"]
+    gaps = sorted({what for what, _ in unproven(judged)}, reverse=True)
+    return human, refused, gaps
 
 
 def _not_proven(report: Report, human: Level | None) -> list[str]:

@@ -268,13 +268,18 @@ def _person(who: Mapping[str, Any]) -> Named:
 
 
 def _gaps(judged: Sequence[Judged], pack: Pack) -> Iterable[tuple[str, str]]:
+    for what, one in unproven(judged):
+        yield what, _evidence_detail(one, pack)
+
+
+def unproven(judged: Sequence[Judged]) -> Iterable[tuple[str, Judged]]:
     """What the evidence that was not checked leaves open; of two signatures one is enough."""
     signed = any(one.counts and one.kind != "id_token" for one in judged)
     for one in judged:
         if one.state == "unknown" and one.kind == "id_token":
-            yield WHO_ACTED, _evidence_detail(one, pack)
+            yield WHO_ACTED, one
         elif one.state == "unknown" and not signed:
-            yield WHO_APPROVED, _evidence_detail(one, pack)
+            yield WHO_APPROVED, one
 
 
 def _timed(told: _Told, roots: Roots) -> tuple[list[Check], datetime | None]:

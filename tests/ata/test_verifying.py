@@ -161,6 +161,30 @@ def test_a_sign_in_signed_by_the_issuer_raises_the_person_to_h1(ata: Ata, pack: 
     assert not any("Who acted" in limit for limit in value["not_proven"])
 
 
+def test_a_sign_in_that_the_issuer_did_not_sign_fails_as_in_a_pack(ata: Ata, pack: Pack) -> None:
+    other = RSAKey.generate_key(2048, {"kid": "k1"})
+    keys = pack.folder / "other.json"
+    keys.write_text(json.dumps({"keys": [other.as_dict(private=False)]}))
+    files = [pack.file(n) for n in ("token.jwt", "blocked.openings.json", "blocked.tlog-proof")]
+    roots = ["--policy", pack.policy, "--issuer-keys", str(keys)]
+    code, value = report(ata, *files, *roots)
+    assert (code, value["ok"], value["verdict"]) == (1, False, "failed")
+    assert any("sign-in token does not count" in one for one in value["refused"])
+    done = ata("verify", *files, *roots)
+    assert done.returncode == 1 and "✗ NOT verified." in done.stdout
+    assert "✓ Verified." not in done.stdout
+
+
+def test_a_sign_in_that_is_not_given_leaves_the_person_unproven(ata: Ata, pack: Pack) -> None:
+    files = [pack.file(n) for n in ("blocked.openings.json", "blocked.tlog-proof")]
+    roots = ["--policy", pack.policy, "--issuer-keys", pack.file("jwks.json")]
+    code, value = report(ata, *files, *roots)
+    assert (code, value["ok"], value["verdict"]) == (1, False, "unproven")
+    assert value["unproven"] == ["who acted"] and value["refused"] == []
+    done = ata("verify", *files, *roots)
+    assert "– Log entry verified. Person NOT proven: who acted." in done.stdout
+
+
 def test_without_the_openings_nobody_is_named(ata: Ata, pack: Pack) -> None:
     files = [pack.file("token.jwt"), pack.file("blocked.tlog-proof")]
     roots = ["--policy", pack.policy, "--issuer-keys", pack.file("jwks.json")]
