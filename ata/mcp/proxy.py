@@ -172,6 +172,12 @@ class Proxy:
 
     def _answer(self, request: BaseHTTPRequestHandler, answer: httpx.Response) -> None:
         headers = _pick(answer.headers.items(), _TO_AGENT)
+        if self._redactor.finds(headers.values()):
+            raise AtaError(
+                "The MCP server answered with a credential in a header.",
+                code="credential_in_header",
+                fix="Do not allow this server: it hands what it is given to the agent.",
+            )
         if answer.headers.get("content-type", "").startswith(_EVENT_STREAM):
             _start(request, answer.status_code, {**headers, "Connection": "close"})
             request.close_connection = True

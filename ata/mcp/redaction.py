@@ -39,6 +39,10 @@ class Redactor:
             line = line.replace(spelling, REDACTED)
         return line
 
+    def finds(self, texts: Iterable[str]) -> bool:
+        """Whether one of the texts has a credential in it."""
+        return any(self.clean(raw) != raw for raw in (text.encode() for text in texts))
+
 
 def _spellings(secret: str) -> set[bytes]:
     in_json = json.dumps(secret)[1:-1]

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -72,6 +73,25 @@ def test_the_credential_is_added_on_the_way(address: str, upstream: StandIn) -> 
     assert request.headers["authorization"] == f"Bearer {TOKEN}"
     assert "cookie" not in request.headers
     assert TOKEN not in response.text
+
+
+@pytest.mark.parametrize("spelled", [TOKEN, f"Bearer {TOKEN}", b64encode(TOKEN.encode()).decode()])
+@pytest.mark.parametrize("name", ["Mcp-Session-Id", "Cache-Control", "Allow"])
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+def test_an_answer_with_the_credential_in_a_header_is_refused(
+    address: str, upstream: StandIn, spelled: str, name: str, kind: str
+) -> None:
+    reply = Reply(200, raw=b"{}", content_type=kind, headers=((name, spelled),))
+    upstream.on("POST", "/mcp", reply)
+    response = call(address)
+    assert spelled not in str(response.headers)
+    assert response.json()["error"]["data"]["code"] == "credential_in_header"
+
+
+def test_the_session_of_a_server_is_passed_on(address: str, upstream: StandIn) -> None:
+    headers = (("Mcp-Session-Id", "5f0c"),)
+    upstream.on("POST", "/mcp", Reply(200, {"jsonrpc": "2.0", "id": 1}, headers=headers))
+    assert call(address).headers["mcp-session-id"] == "5f0c"
 
 
 def test_a_proxy_whose_manifest_names_another_address_sends_nothing_there_and_ends(
