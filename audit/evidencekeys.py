@@ -6,7 +6,6 @@ the old one is retired and opens nothing, whoever still names it.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import secrets
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
-from audit.files import write_durably
+from audit.files import lock, write_durably
 
 COMMON = "common"  # key name of bodies that are about nobody
 _NONCE = 12
@@ -100,11 +99,18 @@ def _retired_file() -> Path:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Be the only one that replaces or destroys keys of persons."""
+    """Be the only one that replaces or destroys keys of persons.
+
+    Raises:
+        EvidenceError: another process did so all the time.
+    """
     place = path_of(".lock")
     place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with place.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            lock(handle)
+        except TimeoutError as error:
+            raise EvidenceError(str(error)) from None
         yield
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
+import time
 from pathlib import Path
+from typing import IO, Any, Final
+
+LOCK_WITHIN_S: Final = 10.0
+_LOOK_EVERY_S: Final = 0.02
 
 
 def write_durably(path: Path, content: bytes, *, replace: bool = True) -> bool:
@@ -31,6 +37,25 @@ def write_durably(path: Path, content: bytes, *, replace: bool = True) -> bool:
         draft.unlink(missing_ok=True)
     sync_folder(path.parent)
     return True
+
+
+def lock(handle: IO[Any]) -> None:
+    """Hold an open file alone until it is closed; a blocking flock(2) would wait without end.
+
+    Raises:
+        TimeoutError: another process held it for LOCK_WITHIN_S.
+    """
+    until = time.monotonic() + LOCK_WITHIN_S
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise TimeoutError(
+                    f"another process held {handle.name} for {LOCK_WITHIN_S:g} s; try again"
+                ) from None
+            time.sleep(_LOOK_EVERY_S)
 
 
 def sync_folder(folder: Path) -> None:

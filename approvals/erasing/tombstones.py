@@ -7,7 +7,6 @@ it. So nobody without EVIDENCE_KEY adds a person, or takes one out of the middle
 
 from __future__ import annotations
 
-import fcntl
 import hmac
 import json
 import os
@@ -19,7 +18,7 @@ from django.conf import settings
 
 from approvals import clock
 from audit import evidencekeys, logkey
-from audit.files import sync_folder, write_durably
+from audit.files import lock, sync_folder, write_durably
 from audit.ledger.canonical import canonical
 
 _LABEL = b"ata.erasures.v1"
@@ -49,11 +48,11 @@ def add(subject: str, index: int) -> None:
 
     Raises:
         TombstonesDamaged: the list is not what was written.
-        OSError: it cannot be written.
+        OSError: it cannot be written, or another process held it for too long.
     """
     path().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with os.fdopen(os.open(path(), os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        lock(file)
         whole = _whole(file.read())
         secret, listed = _opened(whole)
         if any((stone.subject, stone.index) == (subject, index) for stone, _ in listed):
