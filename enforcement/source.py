@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from urllib.parse import quote
 
 from audit.importing import severities
 from audit.importing.rows import SourceRow
+from audit.importing.targets import plain_scanner
 from audit.ledger import cut
 from audit.ledger.vocabulary import gravest
 from enforcement.kinds import SCANNED
@@ -126,7 +126,7 @@ def moment(text: object, otherwise: datetime) -> datetime:
 
 def asset_of(scanner: str, target: str) -> tuple[str, str]:
     """Kind and name of what was scanned: a skill or plugin is named by its folder."""
-    plain = _plain(scanner)
+    plain = plain_scanner(scanner)
     kind = next((k for k in SCANNED if plain.startswith(k)), "code")
     name = target if kind == "mcp" else target.rstrip("/").rpartition("/")[2] or target
     return kind, short_name(name)
@@ -134,13 +134,7 @@ def asset_of(scanner: str, target: str) -> tuple[str, str]:
 
 def is_of_code(scanner: str) -> bool:
     """Whether it is a scanner of code, in which no gateway can hold anything."""
-    return _plain(scanner).startswith(_OF_CODE)
-
-
-def _plain(scanner: str) -> str:
-    """Its letters, digits and hyphens, whatever their case and width, and whatever is between."""
-    text = unicodedata.normalize("NFKC", scanner).casefold()
-    return "".join(one for one in text if one.isalnum() or one == "-")
+    return plain_scanner(scanner).startswith(_OF_CODE)
 
 
 def short_name(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -61,10 +62,17 @@ def of_scan(scanner: str, target: str) -> tuple[str, str]:
     """Kind and name of what a scanner looked at; a skill or plugin is named by its folder."""
     if (at := _PATH.search(target)) is not None:
         return at[1], at[2]
-    kind = next((k for k in ASSETS if scanner.startswith(k)), "")
+    plain = plain_scanner(scanner)
+    kind = next((k for k in ASSETS if plain.startswith(k)), "")
     if kind in {"skill", "plugin"}:
         return kind, target.rstrip("/\\").rpartition("/")[2] or target
     return kind or "scanned", target
+
+
+def plain_scanner(name: str) -> str:
+    """Its letters, digits and hyphens, whatever their case and width, and whatever is between."""
+    text = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(one for one in text if one.isalnum() or one == "-")
 
 
 def _known(kind: str) -> str:

@@ -154,6 +154,11 @@ def test_a_target_has_kind_and_name(
     assert targets.of_event(action, name, details, {}, {}) == expected
 
 
+@pytest.mark.parametrize("scanner", ["skill-scanner", "Skill-Scanner", " SKILL\t", "\uff53kill"])
+def test_a_scan_is_of_a_skill_however_its_scanner_is_spelled(scanner: str) -> None:
+    assert targets.of_scan(scanner, "/opt/evil/") == ("skill", "evil")
+
+
 @pytest.mark.parametrize(
     ("action", "record_", "told", "expected"),
     [
