@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from approvals.models import Effect
 from approvals.registry import EffectResult, EffectRun, effect
 from enforcement import tags
 from enforcement.gateway import Gateway, Listed
@@ -30,14 +31,27 @@ def _standing(gateway: Gateway, kind: str, name: str) -> Listed | None:
     return next((b for b in gateway.blocked() if (b.kind, b.name) == (kind, name)), None)
 
 
+def _is_told_by_us(there: Listed, run: EffectRun) -> bool:
+    """Whether a hold at a gateway is one that this portal sent there."""
+    sent = Effect.objects.filter(
+        target_kind=there.kind,
+        target_name=there.name,
+        instance=run.instance,
+        kind="gateway.hold",
+        payload__reason__startswith=f"{HOLD_MARK}{holder_of(there.reason)} ",
+    )
+    return is_hold(there.reason) and sent.exists()
+
+
 @effect("gateway.hold")
 def hold(payload: dict[str, Any], run: EffectRun) -> EffectResult:
-    """Block with a reason that says it is a hold; a block of somebody else is left as it is."""
+    """Block with a reason that says it is a hold; a block of somebody else, and the hold of another
+    portal, are left as they are."""
 
     def act(gateway: Gateway) -> EffectResult:
         kind, name = payload["kind"], payload["name"]
         there = _standing(gateway, kind, name)
-        if there is not None and not is_hold(there.reason):
+        if there is not None and not _is_told_by_us(there, run):
             return EffectResult("done", "already blocked here; left as it is", data={"kept": True})
         if there is not None and tags.is_ours(there, run, tags.BLOCK, payload["reason"]):
             return EffectResult("done", "on hold, as read back from the gateway")

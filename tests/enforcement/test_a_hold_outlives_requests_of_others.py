@@ -12,7 +12,7 @@ from approvals.perform import perform
 from audit.actor import Actor, Target
 from enforcement.models import Asset
 from tests.enforcement.answering import approve
-from tests.enforcement.gateways import Edge, known
+from tests.enforcement.gateways import Edge, known, lift
 
 pytestmark = pytest.mark.django_db
 SKILL = Target("skill", "pdf-exfil")
@@ -145,3 +145,35 @@ def test_what_stays_at_a_gateway_is_lifted_whoever_of_us_it_names(
     perform(oona, "skill.release", SKILL, reason="over")
     do_due()
     assert edge.blocked() == {}
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_the_hold_of_another_portal_stays_through_ours(
+    edge: Edge, olu: Actor, do_due: Callable[[], None], again: bool
+) -> None:
+    if again:  # it took the place of ours
+        perform(olu, "skill.hold", SKILL, reason="me first")
+        do_due()
+        edge.forget("pdf-exfil")
+    theirs = "ATA hold 01900000-0000-7000-8000-0000000000aa until released by hand"
+    edge.block("skill", "pdf-exfil", theirs)
+    perform(olu, "skill.hold", SKILL, reason="me too", severity="HIGH")
+    do_due()
+    assert edge.blocked() == {"pdf-exfil": theirs}
+    lift(olu, SKILL)
+    do_due()
+    assert edge.blocked() == {"pdf-exfil": theirs}
+
+
+def test_a_newer_hold_of_ours_takes_the_place_of_ours(
+    edge: Edge, olu: Actor, oona: Actor, do_due: Callable[[], None]
+) -> None:
+    perform(olu, "skill.hold", SKILL, reason="me first")
+    do_due()
+    first = edge.blocked()
+    perform(oona, "skill.hold", SKILL, reason="me too", severity="HIGH")
+    do_due()
+    assert edge.blocked() != first
+    lift(olu, SKILL)
+    do_due()
+    assert not edge.blocked()
