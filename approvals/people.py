@@ -14,7 +14,6 @@ from approvals import clock
 from approvals.models import Passkey, Person
 from approvals.models.person import HasRole, HasRoles
 from audit.actor import Actor
-from audit.compiled import compiled
 from auth0_client.id_token import LEEWAY_S
 
 LEEWAY: Final = timedelta(seconds=LEEWAY_S)
@@ -124,12 +123,7 @@ def _save(person: Person, values: dict[str, Any]) -> Person:
 
 def find(iss: str, sub: str) -> Person | None:
     """The person of that identity, or None."""
-    return next(iter(_of_identity(iss, sub)), None)
-
-
-@compiled
-def _of_identity(iss: str, sub: str) -> QuerySet[Person]:
-    return Person.objects.filter(iss=iss, sub=sub)
+    return Person.objects.filter(iss=iss, sub=sub).first()
 
 
 def with_roles() -> QuerySet[Person]:

@@ -10,14 +10,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any, Protocol
 
 from django.db import models
 
 from approvals import clock, effects, idempotency, leases, polling, secret_box, telling, unanswered
 from approvals.models import Approval, Ask, Effect, Notice
-from audit.compiled import Compiled, compiled
 
 log = logging.getLogger(__name__)
 
@@ -101,22 +99,11 @@ def tidy(now: datetime) -> None:
     idempotency.drop_expired(now)
 
 
-@cache
-def _due_rows(model: _Row) -> Compiled[Any, [datetime]]:
-    """Asked twice a second, nearly always for nothing: compiled once, as that costs the most."""
-
-    @compiled
-    def due(now: datetime) -> models.QuerySet[Any]:
-        return model._default_manager.filter(leases.free(now)).order_by("due", "pk")[:_BATCH]
-
-    return due
-
-
 def _due(model: _Row, now: datetime, full: Collection[str] = ()) -> list[Any]:
+    rows = model._default_manager.filter(leases.free(now))
     if full and hasattr(model, "instance"):
-        rows = model._default_manager.filter(leases.free(now)).exclude(instance__in=full)
-        return list(rows.order_by("due", "pk")[:_BATCH])
-    return list(_due_rows(model)(now))
+        rows = rows.exclude(instance__in=full)
+    return list(rows.order_by("due", "pk")[:_BATCH])
 
 
 def _claim(model: _Row, pk: Any, now: datetime) -> bool:

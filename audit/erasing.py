@@ -17,7 +17,6 @@ from audit import (
     remembered,
     scrubbing,
     terms,
-    unchanged,
 )
 from audit.actor import SYSTEM
 from audit.exports import forgetting
@@ -192,6 +191,5 @@ for _name, _each in {
     "words and filter values": terms.forget,
     "sign-in tokens that were verified": tokens.forget,
     "evidence that was read": evidence.forget_read,
-    "rows that seldom change": unchanged.forget,
 }.items():
     remembered.register(_name, _each)

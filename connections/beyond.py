@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from audit import unchanged
 from auth0_client.vault import VaultToken
 from connections import scope_sets, scopes
 from connections.caller_rules import Declared
@@ -39,18 +38,16 @@ def check_asked(
             declared.excess,
             "Nobody was asked, because Auth0 could not say whose account it is.",
         )
-    with unchanged.afresh():
-        return asking.check(
-            asking.Tried(
-                ask.actor, picked.account, ask.component, declared.excess, ask.agent, ask.prompt
-            )
+    return asking.check(
+        asking.Tried(
+            ask.actor, picked.account, ask.component, declared.excess, ask.agent, ask.prompt
         )
+    )
 
 
 def people(unasked: asking.Unasked) -> TokenRefusal:
     """Ask people about what goes beyond the manifest; the refusal names the approval."""
-    with unchanged.afresh():
-        return asking.ask(unasked)
+    return asking.ask(unasked)
 
 
 def check_given(
@@ -96,14 +93,6 @@ def check_still(
     strict = rules.of(ask.connection).excess != "flag"
     if set(beyond) - set(flagged) or (beyond and strict):
         raise _dropped(ask, beyond, token)
-
-
-def relies_on_allowance(ask: Ask, declared: Declared, token: VaultToken) -> bool:
-    """Whether an allowance may cover something of the request or of the token."""
-    if declared.need is None:
-        return False
-    wide = scope_sets.beyond(ask.connection, token.scope, declared.need.scopes)
-    return bool(declared.excess or wide)
 
 
 def _excess(

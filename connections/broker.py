@@ -15,7 +15,6 @@ from django.conf import settings
 from django.db import close_old_connections, connection
 
 from approvals import clock
-from audit import unchanged
 from audit.actor import Actor, Subject, Target
 from audit.record import Draft
 from audit.together import Together
@@ -58,15 +57,11 @@ class _Admitted:
     Attributes:
         accounts: those that the exchange may use; empty where the inventory knows none.
         allowed: scopes beyond the manifest that people allowed and that are asked for.
-        mark: of what was read; None where nothing says that it is unchanged.
     """
 
     picked: Picked | None
     accounts: tuple[ConnectedAccount, ...]
-    declared: Declared
     allowed: frozenset[str]
-    setting: Setting
-    mark: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +95,16 @@ def token_for(ask: Ask, waiting: Waiting = nullcontext) -> Given:
     """
     picked: Picked | None = None
     try:
-        with unchanged.looking():
-            setting, declared = _check_rules(ask)
-            picked = _picked(ask)
-            admitted = _admit(ask, picked, setting, declared)
+        setting, declared = _check_rules(ask)
+        picked = _picked(ask)
+        admitted = _admit(ask, picked, setting, declared)
         if not connection.in_atomic_block:
             close_old_connections()  # none of the pool is held while Auth0 is asked
-        with unchanged.afresh():
-            token, shared = exchanging.exchange(
-                ask.actor, ask.subject_token, ask.connection, picked, ask.wanted.login_hint, waiting
-            )
-            excess = beyond.check_given(ask, picked, declared, token, admitted.allowed)
-            return _hand_out(_Handing(ask, None, admitted, token, excess), shared, waiting)
+        token, shared = exchanging.exchange(
+            ask.actor, ask.subject_token, ask.connection, picked, ask.wanted.login_hint, waiting
+        )
+        excess = beyond.check_given(ask, picked, declared, token, admitted.allowed)
+        return _hand_out(_Handing(ask, None, admitted, token, excess), shared, waiting)
     except TokenRefusal as refusal:
         refusal.account = refusal.account or (picked.account if picked else None)
         _record_refusal(ask, refusal)
@@ -141,10 +134,7 @@ def _admit(ask: Ask, picked: Picked | None, setting: Setting, declared: Declared
         waking.wake(ask.actor, sleeping, ask.skill or ask.agent or "an agent")
     if isinstance(allowed, Unasked):
         raise beyond.people(allowed)
-    kept = unchanged.current()
-    return _Admitted(
-        picked, tuple(accounts), declared, allowed, setting, kept.mark if kept else None
-    )
+    return _Admitted(picked, tuple(accounts), allowed)
 
 
 def _check_client(ask: Ask) -> None:
@@ -248,8 +238,7 @@ def _last_look(handed: Sequence[_Handing]) -> list[TokenRefusal | None]:
 
     Accounts are locked in one order, so that no two transactions wait for each other.
     """
-    mark = unchanged.mark()
-    refused = [_refused_meanwhile(one, mark) for one in handed]
+    refused = [_refused_meanwhile(one) for one in handed]
     uses = [(n, one.use) for n, one in enumerate(handed) if refused[n] is None and one.use]
     for n, use in sorted(uses, key=lambda use: (use[1].account.pk, use[1].at)):
         try:
@@ -259,20 +248,16 @@ def _last_look(handed: Sequence[_Handing]) -> list[TokenRefusal | None]:
     return refused
 
 
-def _refused_meanwhile(one: _Handing, mark: str | None) -> TokenRefusal | None:
-    ask, admitted = one.ask, one.admitted
-    same = mark is not None and admitted.mark == mark
-    setting, declared, accounts = admitted.setting, admitted.declared, admitted.accounts
+def _refused_meanwhile(one: _Handing) -> TokenRefusal | None:
+    ask, picked = one.ask, one.admitted.picked
     try:
-        if admitted.picked is None:  # no account that is counted below shows what was restricted
+        if picked is None:  # no account that is counted below shows what was restricted
             _check_unseen(ask)
-        if not same:  # something changed of all that says no
-            setting, declared = _check_rules(ask)
-            held = ConnectedAccount.objects.filter(pk__in=[one.pk for one in accounts])
-            accounts = tuple(held) if accounts else ()
-        waking.check_still_awake(ask.connection, setting, accounts)
-        if not same or beyond.relies_on_allowance(ask, declared, one.token):
-            beyond.check_still(ask, admitted.picked, declared, one.token, one.excess)
+        setting, declared = _check_rules(ask)
+        known = [account.pk for account in one.admitted.accounts]
+        accounts = ConnectedAccount.objects.filter(pk__in=known) if known else ()
+        waking.check_still_awake(ask.connection, setting, tuple(accounts))
+        beyond.check_still(ask, picked, declared, one.token, one.excess)
     except TokenRefusal as refusal:
         return refusal
     return None

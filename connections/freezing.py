@@ -19,7 +19,6 @@ from approvals.models import Person
 from approvals.perform import NothingToDo, Refused
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.actor import Actor, Target
-from audit.compiled import compiled
 from audit.ledger import display
 from connections import known_names, restrictions, scopes
 from connections.models import ConnectedAccount, Freeze, FrozenKind, Use
@@ -35,13 +34,12 @@ _AGENT: Final = re.compile(r"[ -~]+")
 
 def in_force(agent: str, sub: str, connection: str) -> Freeze | None:
     """The freeze that stops this request, the widest first; one indexed read."""
-    found = _touching(agent, sub, connection)
+    found = list(_touching(agent, sub, connection))
     order = [FrozenKind.SERVICE, FrozenKind.PERSON, FrozenKind.AGENT]
     found.sort(key=lambda freeze: (freeze.name != EVERYTHING, order.index(FrozenKind(freeze.kind))))
     return found[0] if found else None
 
 
-@compiled
 def _touching(agent: str, sub: str, connection: str) -> QuerySet[Freeze]:
     wanted = Q(kind=FrozenKind.SERVICE, name__in=[EVERYTHING, connection])
     wanted |= Q(kind=FrozenKind.PERSON, name=sub)

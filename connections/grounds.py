@@ -9,7 +9,6 @@ from django.db.models import Case, CharField, Q, QuerySet, Value, When
 from django.db.models.lookups import In
 
 from approvals import clock
-from audit.compiled import compiled
 from connections import standing
 from connections.just_in_time.setting import OWNER, Setting
 from connections.models import ConnectedAccount, Freeze, FrozenKind, JustInTime, State
@@ -30,13 +29,8 @@ def settings() -> dict[str, Setting]:
 
 def setting_of(connection: str) -> Setting:
     """The setting of a connection; one where everything is open when nothing is set."""
-    row = next(iter(_set_for(connection)), None)
+    row = JustInTime.objects.filter(name=connection).first()
     return row.setting if row else Setting()
-
-
-@compiled
-def _set_for(connection: str) -> QuerySet[JustInTime]:
-    return JustInTime.objects.filter(name=connection)
 
 
 def frozen() -> dict[tuple[str, str], Frozen]:

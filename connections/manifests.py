@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
 from django.db import transaction
-from django.db.models import QuerySet
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -21,7 +20,6 @@ from pydantic import (
 from approvals import clock
 from approvals.intent import digest
 from audit.actor import SYSTEM, Actor, Target
-from audit.compiled import compiled
 from audit.record import record
 from connections.models import Manifest, ManifestNeed
 
@@ -120,20 +118,7 @@ class Written:
 
 def find(kind: str, name: str) -> Manifest | None:
     """The manifest in force, or None."""
-    found = next(iter(_of_name(kind, name)), None)
-    if found is not None and "needs" not in getattr(found, "_prefetched_objects_cache", ()):
-        found.needs_are(_needs_of(kind, name))
-    return found
-
-
-@compiled
-def _of_name(kind: str, name: str) -> QuerySet[Manifest]:
-    return Manifest.objects.filter(kind=kind, name=name)
-
-
-@compiled
-def _needs_of(kind: str, name: str) -> QuerySet[ManifestNeed]:
-    return ManifestNeed.objects.filter(manifest__kind=kind, manifest__name=name)
+    return Manifest.objects.prefetch_related("needs").filter(kind=kind, name=name).first()
 
 
 def lock(_target: Target, _params: Mapping[str, Any]) -> None:

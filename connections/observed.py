@@ -8,11 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Greatest
 
 from approvals import clock
-from audit.compiled import compiled
 from connections import reconcile
 from connections.models import NOT_HELD, ConnectedAccount, State, Use
 from connections.picking import refusal_of
@@ -23,18 +22,13 @@ LOOK_AGAIN_AFTER_S = 20
 def accounts_of(iss: str, sub: str, connection: str) -> list[ConnectedAccount]:
     """Accounts of a person that Auth0 still holds, as far as we know, and the ended ones that
     others restricted."""
-    return _accounts(iss, sub, connection)
+    found = ConnectedAccount.objects.filter(iss=iss, sub=sub, connection=connection)
+    return list(found.filter(~Q(state__in=NOT_HELD) | Q(barred=True)))
 
 
 def held_accounts(iss: str, sub: str, connection: str) -> list[ConnectedAccount]:
     """Those of them that Auth0 still holds."""
     return [one for one in accounts_of(iss, sub, connection) if one.state not in NOT_HELD]
-
-
-@compiled
-def _accounts(iss: str, sub: str, connection: str) -> QuerySet[ConnectedAccount]:
-    found = ConnectedAccount.objects.filter(iss=iss, sub=sub, connection=connection)
-    return found.filter(~Q(state__in=NOT_HELD) | Q(barred=True))
 
 
 def look_again(iss: str, sub: str) -> bool:

@@ -13,15 +13,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import batched
-from typing import Any
 
 from django.db import DataError, IntegrityError, transaction
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, Q
 from django.db.models.functions import Least
 
 from approvals import clock, leases
 from approvals.models import Effect, EffectState
-from audit.compiled import compiled, compiled_update
 from enforcement import asking, instances, intake, reachability, unreadable
 from enforcement import source as sources
 from enforcement.gateway import Gateway, GatewayError, Health, Listed
@@ -61,29 +59,18 @@ def poll_due() -> int:
 
 def _ensure_rows(registered: tuple[Instance, ...], now: datetime) -> None:
     wanted = {_ASKING, *(i.name for i in registered)}
-    missing = wanted - {watch.name for watch in _watched()}
+    missing = wanted - set(Watch.objects.values_list("name", flat=True))
     Watch.objects.bulk_create(
         [Watch(name=name, due=now, probe_due=now if name else None) for name in sorted(missing)],
         ignore_conflicts=True,
     )
 
 
-@compiled
-def _watched() -> QuerySet[Watch]:
-    return Watch.objects.all()
-
-
-@compiled_update
-def _claim(
-    name: str, now: datetime, lease: datetime, due: datetime
-) -> tuple[QuerySet[Watch], dict[str, Any]]:
-    return Watch.objects.filter(leases.free(now), name=name), {"lease": lease, "due": due}
-
-
 def _claimed(name: str, now: datetime, work: Callable[[Watch], int]) -> int:
     """Run `work` on the row of that name if it is due and nobody else has it."""
     every, until = EVERY if name else timedelta(seconds=1), now + _LEASE
-    if not _claim(name, now, until, now + every):
+    free = Watch.objects.filter(leases.free(now), name=name)
+    if not free.update(lease=until, due=now + every):
         return 0
     try:
         return work(Watch.objects.get(name=name))
@@ -272,14 +259,10 @@ def probe(instance: Instance) -> Probe:
         return Probe(at, trouble=f"asking it failed ({type(error).__name__})")
 
 
-@compiled_update
-def _claim_probe(name: str, now: datetime, due: datetime) -> tuple[QuerySet[Watch], dict[str, Any]]:
-    free = Q(name=name) & (Q(probe_due=None) | Q(probe_due__lte=now))
-    return Watch.objects.filter(free), {"probe_due": due}
-
-
 def _probe_due(registered: tuple[Instance, ...], now: datetime) -> None:
-    due = [i for i in registered if _claim_probe(i.name, now, now + PROBE_EVERY)]
+    free = Watch.objects.filter(Q(probe_due=None) | Q(probe_due__lte=now))
+    until = now + PROBE_EVERY
+    due = [i for i in registered if free.filter(name=i.name).update(probe_due=until)]
     if not due:
         return
     with ThreadPoolExecutor(min(8, len(due)), thread_name_prefix="probe") as pool:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
-
 from approvals.passkeys import directory
 from audit import human, packs
 from audit.actor import Target
-from audit.compiled import compiled
 from connections import decisions, manifests, needs, scopes
 from enforcement import actions, instances, known_names
 from enforcement.models import Asset
@@ -28,17 +25,13 @@ def wire() -> None:
 
 def decision_of(kind: str, name: str) -> str:
     """The strictest standing of a component that counts for credentials; `none` without one."""
-    decided = {(asset.instance, asset.standing) for asset in _assets(kind, name)}
+    found = Asset.objects.filter(kind=kind, name=name)
+    decided = {(asset.instance, asset.standing) for asset in found}
     if any(instance for instance, _ in decided):
         counts = instances.fleet().counts_for_credentials
         decided = {(instance, word) for instance, word in decided if counts(instance, word)}
     standing = {word for _, word in decided}
     return next((word for word in _STRICTEST if word in standing), "none")
-
-
-@compiled
-def _assets(kind: str, name: str) -> QuerySet[Asset]:
-    return Asset.objects.filter(kind=kind, name=name)
 
 
 def missing_connections(target: Target) -> list[str]:

@@ -4,7 +4,6 @@ from audit.models.event import Event, Openings
 from audit.models.evidence import EvidenceItem
 from audit.models.export import ExportBlock, ExportJob
 from audit.models.imported import ImportedRow, QuarantinedRow, RepeatedTag
-from audit.models.last_change import LastChange
 from audit.models.projection import EventRow, Rollup
 from audit.models.saved_view import SavedView
 from audit.models.time_token import TimeToken
@@ -22,7 +21,6 @@ __all__ = [
     "ExportBlock",
     "ExportJob",
     "ImportedRow",
-    "LastChange",
     "Openings",
     "QuarantinedRow",
     "RepeatedTag",

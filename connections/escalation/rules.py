@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 
-from django.db.models import QuerySet
-
-from audit.compiled import compiled
 from connections.models import ScopeRule
 
 type Excess = Literal["flag", "refuse"]
@@ -52,13 +49,8 @@ class Rules:
 
 def of(connection: str) -> Rules:
     """The rules of a connection; one indexed read."""
-    row = next(iter(_rows_of(connection)), None)
+    row = ScopeRule.objects.filter(name=connection).first()
     return _read(row) if row else Rules()
-
-
-@compiled
-def _rows_of(connection: str) -> QuerySet[ScopeRule]:
-    return ScopeRule.objects.filter(name=connection)
 
 
 def of_all() -> dict[str, Rules]:

@@ -12,7 +12,6 @@ from datetime import datetime
 
 from approvals import clock
 from approvals.perform import Performed, Refused, perform
-from audit import unchanged
 from audit.actor import Actor, Target
 from connections import grounds, scopes, standing
 from connections.just_in_time import quiet
@@ -61,10 +60,9 @@ def wake(actor: Actor, accounts: Sequence[ConnectedAccount], user: str) -> None:
     Raises:
         TokenRefusal: `wake_pending` with the approval.
     """
-    with unchanged.afresh():
-        for account in accounts:
-            _wake(actor, account, user)
-            account.refresh_from_db()
+    for account in accounts:
+        _wake(actor, account, user)
+        account.refresh_from_db()
 
 
 def check_still_awake(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import models
 
 
@@ -25,12 +23,6 @@ class Manifest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}"
-
-    def needs_are(self, needs: list[ManifestNeed]) -> None:
-        """What `needs.all()` is to answer, as prefetching would have it."""
-        answer: Any = self.needs.all()
-        answer._result_cache = needs
-        self._prefetched_objects_cache = {"needs": answer}
 
 
 class AllowRule(models.Model):

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from approvals import issuer, people
 from audit.actor import Actor, EvidenceRef
-from audit.compiled import compiled
 from auth0_client.access_token import AccessClaims
 from auth0_client.errors import Auth0Error, TokenRefused
 from outbound.errors import OutboundError
@@ -110,13 +108,8 @@ def _actor(request: HttpRequest, claims: AccessClaims) -> Actor:
 
 
 def _evidence(claims: AccessClaims) -> tuple[EvidenceRef, ...]:
-    kept = _sign_ins(claims.issuer, claims.subject)
+    kept = CommandLineSignIn.objects.filter(iss=claims.issuer, sub=claims.subject)
     return tuple(EvidenceRef("id_token", one.id_token_digest) for one in kept)
-
-
-@compiled
-def _sign_ins(iss: str, sub: str) -> QuerySet[CommandLineSignIn]:
-    return CommandLineSignIn.objects.filter(iss=iss, sub=sub)
 
 
 def caller(request: HttpRequest) -> Caller:

@@ -15,14 +15,11 @@ from django.db import connection, transaction
 from pytest_django.plugin import DjangoDbBlocker
 
 from approvals import clock
-from audit import unchanged
 from audit.actor import Actor
 from audit.models import EventRow
 from audit.record import Draft
 from auth0_client.vault import VaultToken
 from connections import broker, drift
-from connections.caller_rules import Declared
-from connections.just_in_time.setting import Setting
 from connections.models import ConnectedAccount, Freeze, FrozenKind, State, Use
 from connections.observed import Seen
 from connections.picking import Picked
@@ -70,9 +67,7 @@ def handing(account: ConnectedAccount, *, lasts: bool = True) -> broker._Handing
     ask = broker.Ask(actor, "token", client, "github", agent="claw")
     now = clock.now()
     use = Seen(account, "claw", "", now, now if lasts else None)
-    admitted = broker._Admitted(
-        Picked(account), (account,), Declared(None), frozenset(), Setting(), unchanged.mark()
-    )
+    admitted = broker._Admitted(Picked(account), (account,), frozenset())
     token = VaultToken("secret", "Bearer", frozenset({"repo"}), 300, "5f")
     return broker._Handing(ask, use, admitted, token, ())
 

@@ -55,7 +55,6 @@ KEPT: Final[tuple[tuple[str, str, str], ...]] = (
     ("audit.Checkpoint", "root note", LOG),
     ("audit.Cosignature", "root name line", NOBODY),
     ("audit.VerificationRun", "state", IDS),
-    ("audit.LastChange", "mark", "random"),
     ("audit.WitnessState", "url name state detail", NOBODY),
     ("approvals.Approval", "operation verb target_kind target_instance severity", IDS),
     ("approvals.Approval", "intent_hash state_digest policy_digest requester_iss", IDS),

@@ -24,7 +24,6 @@ OTHERS: Final = {
     "connections to the database",
     "addresses that Python parsed",
     "patterns that Python compiled",
-    "rows that seldom change",
 }
 """What is kept otherwise than by a decorator."""
 
@@ -33,7 +32,6 @@ _SHAPES = "names of tables and columns"
 HOLD_NOBODY: Final = {
     "approvals.issuer.auth0": _SETTINGS,
     "approvals.issuer.outbound": _SETTINGS,
-    "approvals.sweep._due_rows": _SHAPES,
     "approvals.webhook._http": _SETTINGS,
     "audit.bulk._insert": _SHAPES,
     "audit.bulk._binary": _SHAPES,

@@ -31,8 +31,8 @@ _PRODUCT = ("approvals", "audit", "connections", "enforcement", "portal", "auth0
 _FRAMES = 3
 ON_BOTH = re.compile(
     r"tests/attacks|tests/callers|tests/faults"
-    r"|tests/audit/test_(a_restore|compiled|estimates|import|old_checkpoints|pages_hold|pages_read"
-    r"|record|rounds|search|sequencer|triggers|verify|what_did_not_change|writes_become)"
+    r"|tests/audit/test_(a_restore|estimates|import|old_checkpoints|pages_hold|pages_read"
+    r"|record|rounds|search|sequencer|triggers|verify|writes_become)"
     # Several connections or processes, many rows, and rows that are refused as second ones.
     r"|tests/approvals/test_(policy_is_changed|who_approves)|tests/identity/test_sessions_end"
     r"|tests/connections/test_(comparing_many|escalations_are_asked|several_at_once"

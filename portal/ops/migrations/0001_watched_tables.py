@@ -1,18 +1,6 @@
-"""Changes of what the token broker goes by are told from now on (`audit.watched`)."""
+"""Made triggers that are gone again (`0003_unwatched_tables`)."""
 
 from django.db import migrations
-
-from audit import watched
-
-
-def watch(apps, schema_editor):
-    for statement in watched.create_statements(schema_editor.connection.vendor, *watched.FIRST):
-        schema_editor.execute(statement, params=None)
-
-
-def watch_no_more(apps, schema_editor):
-    for statement in watched.drop_statements(schema_editor.connection.vendor, *watched.FIRST):
-        schema_editor.execute(statement, params=None)
 
 
 class Migration(migrations.Migration):
@@ -24,4 +12,4 @@ class Migration(migrations.Migration):
         ("identity", "0005_seen_refusals"),
     ]
 
-    operations = [migrations.RunPython(watch, watch_no_more)]
+    operations = []

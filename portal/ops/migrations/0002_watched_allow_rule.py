@@ -1,20 +1,6 @@
-"""Whether components need an allow is watched, as all that the broker goes by."""
+"""Made triggers that are gone again (`0003_unwatched_tables`)."""
 
 from django.db import migrations
-
-from audit import watched
-
-TABLE = "connections_allowrule"
-
-
-def watch(apps, schema_editor):
-    for statement in watched.create_statements(schema_editor.connection.vendor, TABLE):
-        schema_editor.execute(statement, params=None)
-
-
-def watch_no_more(apps, schema_editor):
-    for statement in watched.drop_statements(schema_editor.connection.vendor, TABLE):
-        schema_editor.execute(statement, params=None)
 
 
 class Migration(migrations.Migration):
@@ -23,4 +9,4 @@ class Migration(migrations.Migration):
         ("connections", "0019_allow_rule"),
     ]
 
-    operations = [migrations.RunPython(watch, watch_no_more)]
+    operations = []

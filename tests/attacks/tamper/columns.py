@@ -23,7 +23,6 @@ from audit.models import (
     ExportBlock,
     ExportJob,
     ImportedRow,
-    LastChange,
     Openings,
     QuarantinedRow,
     RepeatedTag,
@@ -47,7 +46,6 @@ NOT_HELD: dict[Model, str] = {
     "what was set aside",
     ExportBlock: "a cache that may be deleted; a line counts only under its HMAC",
     SavedView: "no evidence: how somebody likes to look; sharing one is an event with its filter",
-    LastChange: "no evidence: a random mark by which processes forget what they kept",
     WitnessState: "what a witness answered last; what counts are cosignatures, and what "
     "stops the signing is a file",
 }
