@@ -5,20 +5,24 @@ Who removed or rewrote such a row would let a second gateway row pass for the fi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import batched
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Exists, OuterRef
 
 from audit.importing import decision_tags
 from audit.importing.rows import event_id
 from audit.ledger.entry import EntryError
-from audit.load import load
+from audit.load import load, load_many
 from audit.models import Event, EventRow, RepeatedTag
-from audit.reading import UNREADABLE
+from audit.reading import each
 from audit.report import Findings
 
 _TABLE = "audit_events"  # the only one whose rows have tags
 _SHOWN = 10
+_BATCH = 500
 _CHANGED_BY_MASKING = ("[masked", "[cut")
 
 
@@ -28,12 +32,16 @@ def check_missing(findings: Findings) -> None:
     # An imported event belongs to an operation of ours by a tag; in former versions by its id.
     matched = EventRow.objects.filter(~Exists(remembered), source="defenseclaw")
     found = 0
-    for seq, id in matched.exclude(operation="").values_list("seq", "event").iterator():
-        if _repeats(id).get("repeats") == "tag":
+    rows = matched.exclude(operation="").values_list("seq", "event").iterator()
+    for some in batched(rows, _BATCH):
+        data, _ = each([id for _, id in some], _data)  # others: reported where entries are checked
+        for seq, id in some:
+            if data.get(id, {}).get("repeats") != "tag":
+                continue
             findings.add("import", "the tag of its decision is no longer remembered", seq, id)
             found += 1
-        if found == _SHOWN:
-            return
+            if found == _SHOWN:
+                return
 
 
 def problem(row: RepeatedTag) -> str:
@@ -58,12 +66,16 @@ def problem(row: RepeatedTag) -> str:
     return ""
 
 
-def _repeats(id: Any) -> dict[str, Any]:
-    try:
-        data: dict[str, Any] = load(id)["data"]
-    except (Event.DoesNotExist, *UNREADABLE):  # reported where entries are checked
-        return {}
-    return data
+def _data(ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """What events have as `data`.
+
+    Raises:
+        LookupError: one of them is missing.
+    """
+    events = load_many(ids)
+    if len(events) < len(ids):
+        raise LookupError("an event is missing")
+    return {id: event["data"] for id, event in zip(ids, events, strict=True)}
 
 
 def _said(raw: Any) -> str:
