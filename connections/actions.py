@@ -6,7 +6,8 @@ revocation and the resumption of it wait for another admin (DESIGN 1.3.2).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from approvals import clock, registry
 from approvals.perform import NothingToDo, Refused
-from approvals.registry import CommitContext, Committed, EffectSpec, Stance, Verb
+from approvals.registry import CommitContext, Committed, EffectSpec, Part, Stance, Verb
 from audit.actor import Actor, Target
 from connections import arrival, deletion, lookup, names, notices, restrictions, scopes
 from connections.models import NOT_HELD, ConnectedAccount, State
@@ -148,6 +149,24 @@ def _told(
         connection=account.connection,
         data={**names.facts_of(account), **(data or {})},
         private=names.private_of(account),
+    )
+
+
+def part(
+    verb: str,
+    account: ConnectedAccount,
+    *,
+    effects: Sequence[EffectSpec] = (),
+    data: Mapping[str, Any] | None = None,
+) -> Part:
+    """One account of a decision that is about several, with the state that it has now."""
+    return Part(
+        verb=verb,
+        target=Target("connection", str(account.id)),
+        effects=effects,
+        data={**names.facts_of(account), **(data or {})},
+        private=names.private_of(account),
+        connection=account.connection,
     )
 
 
@@ -313,21 +332,38 @@ def _release(ctx: CommitContext) -> Committed:
     """Undo exactly what `_hold` did: a suspension by another hand stays."""
     lock_connections([account_of(ctx.target)])
     account = _locked(ctx.target)
-    release_now(account, ctx)
-    return _told(account)
+    others = [row for row in release_holds([account], ctx) if row.pk != account.pk]
+    parts = [part("connection.resume", row) for row in others]
+    return replace(_told(account), parts=parts)
 
 
-def release_now(account: ConnectedAccount, ctx: CommitContext) -> bool:
-    """End the hold of a request, also on what was connected again meanwhile; True where that
-    changed how the account stands."""
-    before, theirs = account.state_since, lookup.is_owner(ctx.actor, account)
-    for row in (account, *_connected_meanwhile(account)):
+def release_holds(
+    accounts: Sequence[ConnectedAccount], ctx: CommitContext
+) -> list[ConnectedAccount]:
+    """End the hold of a request on accounts, also on what was connected again meanwhile.
+
+    Returns every account whose state that changed: each needs an event, which says its state.
+    """
+    rows = {account.pk: account for account in accounts}
+    for account in accounts:
+        for row in _connected_meanwhile(account):
+            rows.setdefault(row.pk, row)
+    changed = []
+    for row in rows.values():
+        before = _standing(row)
         if not restrictions.lift_hold(row, ctx.approval):
             continue
         restrictions.keep(row)
+        if _standing(row) != before:
+            changed.append(row)
+        theirs = lookup.is_owner(ctx.actor, row)
         if row.state in {State.CONNECTED, State.NEEDS_RECONNECT} and not theirs:
             notices.tell_owner(row, "resumed", ctx.actor, "The revocation was not approved.")
-    return account.state_since != before
+    return changed
+
+
+def _standing(account: ConnectedAccount) -> tuple[object, ...]:
+    return account.state, account.state_since, account.state_reason, account.state_by
 
 
 def _connected_meanwhile(account: ConnectedAccount) -> list[ConnectedAccount]:

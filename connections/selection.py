@@ -80,29 +80,11 @@ def listed(params: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(str(row.id), f"{names.owner_name(row)}’s {names.in_words(row)}") for row in rows]
 
 
-def _part(
-    verb: str,
-    account: ConnectedAccount,
-    *,
-    effects: Sequence[EffectSpec] = (),
-    data: Mapping[str, Any] | None = None,
-) -> Part:
-    return Part(
-        verb=verb,
-        target=Target("connection", str(account.id)),
-        effects=effects,
-        data={**names.facts_of(account), **(data or {})},
-        private=names.private_of(account),
-        connection=account.connection,
-    )
-
-
 def _whole(ctx: CommitContext, parts: Sequence[Part]) -> Committed:
     listed = ctx.params["accounts"]
-    return Committed(
-        parts=parts,
-        data={"accounts": listed, "number": len(parts), "left_alone": len(listed) - len(parts)},
-    )
+    left = set(map(str, listed)) - {part.target.name for part in parts}
+    data = {"accounts": listed, "number": len(parts), "left_alone": len(left)}
+    return Committed(parts=parts, data=data)
 
 
 def _revoke(ctx: CommitContext) -> Committed:
@@ -115,7 +97,7 @@ def _revoke(ctx: CommitContext) -> Committed:
         end = bool(ctx.params.get("end_sessions")) and account.owner not in ended
         ended.add(account.owner)
         steps = _steps(account, ctx, end=end)
-        parts.append(_part("connection.revoke", account, effects=steps, data={"own": own}))
+        parts.append(actions.part("connection.revoke", account, effects=steps, data={"own": own}))
     if not parts:
         raise NothingToDo("All of these connections are already revoked.")
     return _whole(ctx, parts)
@@ -146,7 +128,7 @@ def _suspend(ctx: CommitContext) -> Committed:
     for account in _accounts(ctx.target, ctx.params, lock=True):
         if actions.may_be_suspended(ctx.actor, account):
             actions.suspend_now(account, ctx)
-            parts.append(_part("connection.suspend", account))
+            parts.append(actions.part("connection.suspend", account))
     if not parts:
         raise Refused("not_connected", "None of these connections can be suspended.")
     return _whole(ctx, parts)
@@ -158,18 +140,15 @@ def _hold(ctx: CommitContext) -> Committed:
     for account in _accounts(ctx.target, ctx.params, lock=True):
         if not actions.is_revoked_for(ctx.actor, account):
             actions.hold_now(account, ctx)
-            parts.append(_part("connection.suspend", account))
+            parts.append(actions.part("connection.suspend", account))
     return _whole(ctx, parts)
 
 
 def _release(ctx: CommitContext) -> Committed:
     """Undo exactly what `_hold` did: a suspension by another hand stays."""
     actions.lock_connections(_accounts(ctx.target, ctx.params))
-    parts = []
-    for account in _accounts(ctx.target, ctx.params, lock=True):
-        if actions.release_now(account, ctx):
-            parts.append(_part("connection.resume", account))
-    return _whole(ctx, parts)
+    released = actions.release_holds(_accounts(ctx.target, ctx.params, lock=True), ctx)
+    return _whole(ctx, [actions.part("connection.resume", account) for account in released])
 
 
 def _look(target: Target, params: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -26,7 +26,7 @@ RELAXED_BY: Final = {
     },
     "connections.restrictions.lift_suspensions": {"connections.actions._resume": CHECKED},
     "connections.restrictions.let_in_again": {"connections.actions._resume": CHECKED},
-    "connections.restrictions.lift_hold": {"connections.actions.release_now": OWN},
+    "connections.restrictions.lift_hold": {"connections.actions.release_holds": OWN},
     "enforcement.standing.decide": {"enforcement.actions._Final.__call__": PIPELINE},
     "enforcement.standing.release": {"enforcement.actions._release_own": OWN},
     "enforcement.standing.release_all": {"enforcement.actions._release_by_hand": PIPELINE},

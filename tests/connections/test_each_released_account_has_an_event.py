@@ -1,0 +1,72 @@
+"""A hold that ends lets accounts go on; the log says so of each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from approvals import withdraw
+from approvals.perform import Performed, perform
+from audit.load import load
+from audit.models import EventRow
+from connections import selection
+from connections.ibom.replay import ACTIONS, walk
+from connections.models import ConnectedAccount, State
+from tests.connections.campaign import connected
+from tests.connections.decided import decide, deny, fresh, person
+from tests.connections.test_what_others_restricted import arrives
+from tests.connections.visitor import know
+
+pytestmark = pytest.mark.django_db
+
+type End = Callable[[Performed], object]
+
+
+def withdrawn(asked: Performed) -> None:
+    assert asked.approval is not None
+    withdraw.cancel(person("admin"), str(asked.approval.id))
+
+
+def denied(asked: Performed) -> None:
+    deny(asked, "admin2")
+
+
+def _revoke_all(*accounts: ConnectedAccount) -> Performed:
+    listed = [str(one.pk) for one in accounts]
+    target, params = selection.target_of(listed), {"accounts": listed}
+    return perform(person("admin"), "selection.revoke", target, params=params, reason="incident")
+
+
+def _in_the_log(account: ConnectedAccount) -> str:
+    rows = EventRow.objects.filter(action__in=ACTIONS).order_by("event")
+    events = [load(row.event) | {"index": index} for index, row in enumerate(rows)]
+    return walk(events).accounts[str(account.pk)].state
+
+
+@pytest.mark.parametrize("end", [denied, withdrawn])
+@pytest.mark.parametrize("several", [False, True])
+def test_an_account_that_came_back_under_a_hold_is_said_to_be_released(
+    end: End, several: bool
+) -> None:
+    know("admin", "admin2", "member1")
+    first = connected("member1", "github", "repo")
+    other = connected("member1", "slack", "chat:write")
+    asked = _revoke_all(first, other) if several else decide("admin", "revoke", first)
+    decide("member1", "revoke", first)
+    again = arrives("cac_again")
+    assert again.state == _in_the_log(again) == State.SUSPENDED
+    end(asked)
+    assert fresh(again).state == _in_the_log(again) == State.CONNECTED
+    told = [one for one in (first, other) if several or one == first]
+    assert [fresh(one).state for one in told] == [_in_the_log(one) for one in told]
+
+
+def test_two_held_accounts_of_one_connection_have_one_event_each() -> None:
+    know("admin", "admin2", "member1")
+    one, two = connected("member1", "github"), connected("member1", "github")
+    denied(_revoke_all(one, two))
+    resumed = EventRow.objects.filter(action="connection.resumed")
+    assert resumed.count() == 2
+    for account in (one, two):
+        assert fresh(account).state == _in_the_log(account) == State.CONNECTED
