@@ -1,0 +1,1 @@
+"""E-mails and webhook calls about approval requests."""

@@ -1,0 +1,1 @@
+"""Remote steps of committed decisions: run, read back, checked against their commit."""
