@@ -13,10 +13,10 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         """Both are registered at import, in every process."""
-        from approvals import wording  # noqa: F401
-        from approvals.erasing import actions as _erasing  # noqa: F401
-        from approvals.erasing import held as _held_erasures  # noqa: F401
-        from approvals.erasing import stores  # noqa: F401
-        from approvals.passkeys import actions  # noqa: F401
-        from approvals.passkeys import wording as _wording_of_passkeys  # noqa: F401
-        from approvals.policy import changing, held  # noqa: F401
+        from approvals import audit_messages  # noqa: F401
+        from approvals.erasure import decisions as _erasing  # noqa: F401
+        from approvals.erasure import integrity as _held_erasures  # noqa: F401
+        from approvals.erasure import stores  # noqa: F401
+        from approvals.passkeys import audit_messages as _wording_of_passkeys  # noqa: F401
+        from approvals.passkeys import decisions  # noqa: F401
+        from approvals.policy import integrity, policy_change  # noqa: F401

@@ -13,9 +13,9 @@ from audit.ledger.canonical import EntryError
 from auth0_client.client import Auth0
 from auth0_client.config import Tenant
 from auth0_client.management import Management
-from outbound.client import Outbound
-from outbound.guard import Guard
-from outbound.patience import Retries, Timeouts
+from http_client.address_guard import Guard
+from http_client.client import HttpClient
+from http_client.timeouts import Retries, Timeouts
 
 TIMEOUTS = Timeouts(connect=2.0, read=8.0, write=8.0, pool=5.0, total=12.0)
 """How long one call to the tenant may take: a step and its retries fit into a sweep's lease."""
@@ -43,9 +43,9 @@ def auth0() -> Auth0:
 
 
 @lru_cache(maxsize=1)
-def outbound() -> Outbound:
+def outbound() -> HttpClient:
     """The HTTP client for calls to the tenant, and to nothing else."""
-    return Outbound(guard=Guard.only(settings.ENV.issuer), timeouts=TIMEOUTS, retries=RETRIES)
+    return HttpClient(guard=Guard.only(settings.ENV.issuer), timeouts=TIMEOUTS, retries=RETRIES)
 
 
 def management() -> Management | None:
@@ -57,7 +57,7 @@ def keep_snapshots() -> None:
     """Keep the tenant's key set and discovery document as evidence; unchanged ones stay.
 
     Raises:
-        Auth0Error, OutboundError: they cannot be had.
+        Auth0Error, HttpClientError: they cannot be had.
     """
     tenant = auth0()
     evidence.put_issuer_keys(tenant.issuer, tenant.keys.snapshot().as_json())

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from approvals import clock, stages
+from approvals import clock
 from approvals.models import Approval, Ask, Effect, Status
+from approvals.step_up import stages
 
 
 def as_json(approval: Approval) -> dict[str, Any]:

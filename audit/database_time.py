@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from django.db import OperationalError, connection
 
-from outbound import budget
+from http_client import budget
 
 IN_ALL_S: Final = 10.0
 """With one more statement (15 s) and the wait for a connection (5 s) it ends within 30 s."""

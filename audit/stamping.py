@@ -22,10 +22,10 @@ from audit.ledger import timestamp
 from audit.ledger.timestamp import TimestampError
 from audit.models import Checkpoint, TimeToken
 from audit.witnesses import configured, witnessed_checkpoint
-from outbound.client import Outbound
-from outbound.errors import OutboundError
-from outbound.guard import Guard
-from outbound.patience import Retries, Timeouts
+from http_client.address_guard import Guard
+from http_client.client import HttpClient
+from http_client.errors import HttpClientError
+from http_client.timeouts import Retries, Timeouts
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def stamp_due(now: datetime) -> TimeToken | None:
     Where witnesses are asked for, the newest with a quorum is: time adds to their word.
 
     Raises:
-        OutboundError: the authority did not answer.
+        HttpClientError: the authority did not answer.
         TimestampError: its answer proves nothing.
     """
     if not settings.TSA_URL:
@@ -112,8 +112,8 @@ def _stamp(checkpoint: Checkpoint) -> TimeToken:
 
 
 @lru_cache(maxsize=4)
-def _http(url: str) -> Outbound:
-    return Outbound(
+def _http(url: str) -> HttpClient:
+    return HttpClient(
         guard=Guard.only(url),
         timeouts=Timeouts(connect=3.0, read=10.0, total=15.0),
         retries=Retries(attempts=1),
@@ -172,7 +172,7 @@ def loop(stop: threading.Event, *, pause_s: float = 5.0) -> None:
         wait = pause_s
         try:
             stamp_due(clock.now())
-        except (OutboundError, TimestampError) as error:
+        except (HttpClientError, TimestampError) as error:
             _log.warning("no time token: %s", error)
             wait = _AFTER_TROUBLE.total_seconds()
         stop.wait(wait)

@@ -1,7 +1,7 @@
 """Who an erasure is about, and every store of the house that holds values of theirs.
 
 Each room registers its stores and what it knows of a person; the erasure walks over all of them
-(`approvals.erasing.job`). A person is named by their subject key alone, so that nothing which
+(`approvals.erasure.job`). A person is named by their subject key alone, so that nothing which
 decides about an erasure says whom it is about.
 """
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from auth0_client.errors import Auth0Error, Unavailable
-from outbound.errors import OutboundError
+from http_client.errors import HttpClientError
 
 log = logging.getLogger("auth0_client")
 
@@ -50,14 +50,14 @@ class Cached[T]:
         self._clock = clock
         self._lock = threading.Lock()
         self._held: tuple[T, float] | None = None
-        self._failure: Auth0Error | OutboundError | None = None  # of the last attempt
+        self._failure: Auth0Error | HttpClientError | None = None  # of the last attempt
         self._tried_at = float("-inf")  # when that ended
 
     def get(self) -> T:
         """The value, fetched if there is none or it is no longer fresh.
 
         Raises:
-            Auth0Error, OutboundError: the source fails and nothing young enough is held.
+            Auth0Error, HttpClientError: the source fails and nothing young enough is held.
         """
         held = self._good_enough()
         if held is not None:
@@ -81,7 +81,7 @@ class Cached[T]:
         """What is held although somebody asks for a newer one.
 
         Raises:
-            Auth0Error, OutboundError: nothing young enough.
+            Auth0Error, HttpClientError: nothing young enough.
         """
         held = self._held
         if held is not None and self._clock() - held[1] < self._lifetimes.stale:
@@ -118,7 +118,7 @@ class Cached[T]:
         began = self._clock()
         try:
             value = self._fetch()
-        except (Auth0Error, OutboundError) as failure:
+        except (Auth0Error, HttpClientError) as failure:
             self._failure = failure
             if self._held is None or began - self._held[1] >= self._lifetimes.stale:
                 raise

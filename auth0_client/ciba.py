@@ -16,7 +16,7 @@ from auth0_client.endpoint import Endpoints, Reply
 from auth0_client.errors import Auth0Error, BadRequest
 from auth0_client.polling import DEFAULT_INTERVAL_S, Expired, Lost, Pending, SlowDown, slow_down
 from auth0_client.tokens import Tokens, read_tokens
-from outbound.shape import Fields
+from http_client.json_fields import Fields
 
 GRANT: Final = "urn:openid:params:grant-type:ciba"
 LONGEST_EXPIRY_S: Final = 259_200
@@ -111,7 +111,7 @@ class Ciba:
         ``BadAnswer``, that one answer may be gone: the next poll then says ``Lost``.
 
         Raises:
-            RateLimited, Unavailable: ask again later. Auth0Error, OutboundError: give up.
+            RateLimited, Unavailable: ask again later. Auth0Error, HttpClientError: give up.
         """
         reply = self._endpoints.post(
             "ciba.poll",

@@ -27,7 +27,7 @@ from auth0_client.management.transport import ManagementTransport
 from auth0_client.my_account import SCOPES, MyAccount
 from auth0_client.oauth import OAuth
 from auth0_client.vault import Vault
-from outbound.client import Outbound
+from http_client.client import HttpClient
 
 
 class Auth0:
@@ -40,7 +40,7 @@ class Auth0:
     def __init__(
         self,
         tenant: Tenant,
-        outbound: Outbound,
+        outbound: HttpClient,
         *,
         clock: Clock = time.time,
         lifetimes: Lifetimes | None = None,

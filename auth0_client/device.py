@@ -53,7 +53,7 @@ class DeviceFlow:
         """Ask for a device and a user code.
 
         Raises:
-            NotAllowed: the grant is not enabled for this client. Auth0Error, OutboundError.
+            NotAllowed: the grant is not enabled for this client. Auth0Error, HttpClientError.
         """
         reply = self._endpoints.post(
             "device.start",
@@ -77,7 +77,7 @@ class DeviceFlow:
         """Ask once whether the person has answered. ``Expired`` comes once, then ``Lost``.
 
         Raises:
-            RateLimited, Unavailable: ask again later. Auth0Error, OutboundError: give up.
+            RateLimited, Unavailable: ask again later. Auth0Error, HttpClientError: give up.
         """
         reply = self._endpoints.post(
             "device.poll",

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from auth0_client.cache import Cached, Clock, Lifetimes
 from auth0_client.errors import IssuerMismatch, NotOffered
 from auth0_client.failures import call, failure_of
-from outbound.client import Outbound
-from outbound.shape import Fields
+from http_client.client import HttpClient
+from http_client.json_fields import Fields
 
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")  # RFC 3986 section 2
 _PATH: Final = ".well-known/openid-configuration"
@@ -55,7 +55,7 @@ class Discovery:
     def __init__(
         self,
         issuer: str,
-        outbound: Outbound,
+        outbound: HttpClient,
         clock: Clock,
         lifetimes: Lifetimes | None = None,
     ) -> None:
@@ -69,7 +69,7 @@ class Discovery:
 
         Raises:
             IssuerMismatch: the document belongs to another issuer.
-            Unavailable, OutboundError: nothing held and nothing to be had.
+            Unavailable, HttpClientError: nothing held and nothing to be had.
         """
         return self._cached.get()
 

@@ -14,10 +14,10 @@ from auth0_client.config import Client
 from auth0_client.discovery import Discovery, ProviderDocument
 from auth0_client.errors import Auth0Error
 from auth0_client.failures import call, error_of, failure_of
-from outbound.answer import Answer
-from outbound.client import Outbound
-from outbound.redact import printable, redact_text, secret_values
-from outbound.shape import Fields
+from http_client.client import HttpClient
+from http_client.json_fields import Fields
+from http_client.redaction import printable, redact_text, secret_values
+from http_client.response import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Reply:
 class Endpoints:
     """The OAuth endpoints of one tenant."""
 
-    def __init__(self, discovery: Discovery, outbound: Outbound) -> None:
+    def __init__(self, discovery: Discovery, outbound: HttpClient) -> None:
         self._discovery = discovery
         self._outbound = outbound
 
@@ -72,7 +72,7 @@ class Endpoints:
         Raises:
             NotOffered: discovery does not name ``endpoint``.
             Unavailable: no answer; ``maybe_delivered`` says whether it may have been acted on.
-            OutboundRefused, BadAnswer: as in ``outbound``.
+            AddressRefused, BadAnswer: as in ``http_client``.
         """
         document = self._discovery.document()
         secret = client.secret

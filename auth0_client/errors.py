@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
-from outbound.errors import OutboundError
+from http_client.errors import HttpClientError
 
 
 class Auth0Error(Exception):
@@ -85,7 +85,7 @@ class RateLimited(Auth0Error):
 
 
 class Unavailable(Auth0Error):
-    """The tenant could not be reached or failed; ``maybe_delivered`` as in ``OutboundError``."""
+    """The tenant could not be reached or failed; ``maybe_delivered`` as in ``HttpClientError``."""
 
     advice = "The tenant did not answer properly; try again shortly."
 
@@ -157,4 +157,4 @@ class TokenRefused(Exception):
 
 
 #: Everything a call through this package may raise, for the places that must catch all of it.
-FAILURES: tuple[type[Exception], ...] = (Auth0Error, OutboundError, TokenRefused)
+FAILURES: tuple[type[Exception], ...] = (Auth0Error, HttpClientError, TokenRefused)

@@ -24,9 +24,9 @@ from auth0_client.errors import (
     ReauthenticationNeeded,
     Unavailable,
 )
-from outbound.answer import Answer
-from outbound.errors import BadAnswer, OutboundTimeout, OutboundUnreachable
-from outbound.redact import printable, redact_text
+from http_client.errors import BadAnswer, HostUnreachable, RequestTimedOut
+from http_client.redaction import printable, redact_text
+from http_client.response import Answer
 
 _BY_CODE: Final[dict[str, type[Auth0Error]]] = {
     "invalid_client": BadCredentials,
@@ -58,7 +58,7 @@ def call(operation: str, send: Callable[[], Answer]) -> Answer:
     """Send, turning silence of the tenant into ``Unavailable``; other errors pass unchanged."""
     try:
         return send()
-    except (OutboundTimeout, OutboundUnreachable) as failure:
+    except (RequestTimedOut, HostUnreachable) as failure:
         raise Unavailable(
             operation, detail=failure.reason, maybe_delivered=failure.maybe_delivered
         ) from failure

@@ -19,8 +19,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from auth0_client.errors import TokenRefused
-from outbound.redact import printable
-from outbound.shape import parse_json
+from http_client.json_fields import parse_json
+from http_client.redaction import printable
 
 ALGORITHM: Final = "RS256"
 LONGEST_TOKEN: Final = 64_000

@@ -15,9 +15,9 @@ from auth0_client.cache import Cached, Clock, Lifetimes
 from auth0_client.discovery import Discovery
 from auth0_client.errors import TokenRefused
 from auth0_client.failures import call, failure_of
-from outbound.client import Outbound
-from outbound.errors import BadAnswer
-from outbound.shape import Fields
+from http_client.client import HttpClient
+from http_client.errors import BadAnswer
+from http_client.json_fields import Fields
 
 SHORTEST_MODULUS: Final = 2048
 _MOST_KEYS: Final = 50
@@ -70,7 +70,7 @@ class SigningKeys:
     def __init__(
         self,
         discovery: Discovery,
-        outbound: Outbound,
+        outbound: HttpClient,
         clock: Clock,
         *,
         lifetimes: Lifetimes | None = None,
@@ -91,7 +91,7 @@ class SigningKeys:
 
         Raises:
             TokenRefused: ``unknown_key``, also after asking the tenant again.
-            Unavailable, OutboundError: no key set can be had.
+            Unavailable, HttpClientError: no key set can be had.
         """
         return self._found(kid, self._miss_floor)
 
@@ -102,7 +102,7 @@ class SigningKeys:
         there, and what cannot be judged now is lost.
 
         Raises:
-            TokenRefused, Unavailable, OutboundError: as ``find``.
+            TokenRefused, Unavailable, HttpClientError: as ``find``.
         """
         return self._found(kid, 0.0)
 

@@ -13,9 +13,9 @@ from urllib.parse import quote, urlencode
 
 from auth0_client.failures import call, done_without_words, error_of, failure_of
 from auth0_client.oauth import with_query
-from outbound.answer import Answer
-from outbound.client import Outbound
-from outbound.shape import Fields
+from http_client.client import HttpClient
+from http_client.json_fields import Fields
+from http_client.response import Answer
 
 SCOPES: Final = tuple(f"{verb}:me:connected_accounts" for verb in ("create", "read", "delete"))
 _PAGE: Final = "20"
@@ -59,7 +59,7 @@ class Connectable:
 class MyAccount:
     """The My Account API of one tenant; every call takes the person's own token."""
 
-    def __init__(self, base: str, outbound: Outbound) -> None:
+    def __init__(self, base: str, outbound: HttpClient) -> None:
         """``base`` is the issuer with its trailing slash."""
         self._base = f"{base}me/v1/connected-accounts"
         self._secure = base.startswith("https:")
@@ -80,7 +80,7 @@ class MyAccount:
 
         Raises:
             Conflict, BadRequest, NotFound (no such connection), Forbidden (scope missing),
-            InvalidGrant (token not accepted), RateLimited, Unavailable, OutboundError.
+            InvalidGrant (token not accepted), RateLimited, Unavailable, HttpClientError.
         """
         body: dict[str, object] = {
             "connection": connection,

@@ -98,7 +98,7 @@ class OAuth:
 
         Raises:
             InvalidGrant: unknown, expired or used code, or the wrong verifier.
-            Auth0Error, OutboundError: as everywhere.
+            Auth0Error, HttpClientError: as everywhere.
         """
         return self._grant(
             "oauth.code",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from auth0_client.endpoint import Reply
-from outbound.errors import BadAnswer
+from http_client.errors import BadAnswer
 
 DEFAULT_INTERVAL_S: Final = 5
 _LONGEST_INTERVAL_S: Final = 600

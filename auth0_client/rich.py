@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from auth0_client.errors import TokenRefused
-from outbound.shape import parse_json
+from http_client.json_fields import parse_json
 
 
 def read_authorization_details(value: object) -> tuple[Mapping[str, object], ...]:

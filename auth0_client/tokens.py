@@ -9,7 +9,7 @@ from typing import Final
 
 from auth0_client.errors import TokenRefused
 from auth0_client.rich import read_authorization_details
-from outbound.shape import Fields
+from http_client.json_fields import Fields
 
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
 

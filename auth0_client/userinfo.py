@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from auth0_client.discovery import Discovery
 from auth0_client.failures import call, failure_of
-from outbound.client import Outbound
-from outbound.redact import printable
+from http_client.client import HttpClient
+from http_client.redaction import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +19,11 @@ class UserInfo:
     email: str | None = field(repr=False)
 
 
-def fetch(discovery: Discovery, outbound: Outbound, access_token: str) -> UserInfo:
+def fetch(discovery: Discovery, outbound: HttpClient, access_token: str) -> UserInfo:
     """Ask the userinfo endpoint as the person whose access token this is.
 
     Raises:
-        NotOffered: discovery names no such endpoint. Auth0Error, OutboundError: as everywhere.
+        NotOffered: discovery names no such endpoint. Auth0Error, HttpClientError: as everywhere.
     """
     url = discovery.document().endpoint("userinfo_endpoint")
     headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json"}

@@ -84,7 +84,7 @@ class Vault:
         Raises:
             NotLinked, ReconnectRequired, SubjectExpired, NotEnabled, ReauthenticationNeeded,
             BadCredentials, RateLimited, Unavailable: each with advice.
-            OutboundError: as everywhere.
+            HttpClientError: as everywhere.
         """
         reply = self._endpoints.post(
             "vault.exchange",

@@ -48,7 +48,7 @@ OWNERS: Final = ("operator2", "member1", "member2")
 CONTROL: Final = "control-token-of-the-measurement"
 
 NOT_PRODUCT: Final = {"tests", "benchmarks", "scripts", "tenant", "demo", "local", "torture"}
-BELOW: Final = {"auth0_client", "http_client", "outbound"}
+BELOW: Final = {"auth0_client", "http_client"}
 KINDS_NOT_COUNTED: Final = {"models", "migrations", "middleware"}
 
 # Where a name moved, its new place is listed before its old one: `--of` reads both.
@@ -58,7 +58,7 @@ NAMES: Final = {
     "Actor": ("audit.actor:Actor",),
     "Target": ("audit.actor:Target",),
     "sequence": ("audit.sequencer:run_once",),
-    "sweep": ("approvals.sweep:sweep",),
+    "sweep": ("approvals.jobs:sweep",),
     "drafts": ("benchmarks.events:drafts",),
     "LocalTenant": ("tests.support.tenant:LocalTenant",),
     "Secrets": ("tests.support.tenant:Secrets",),

@@ -15,7 +15,7 @@ from django.db.models import Q
 from pydantic import BaseModel, ConfigDict
 
 from approvals import clock, registry
-from approvals.perform import NothingToDo, Refused
+from approvals.pipeline.service import NothingToDo, Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Part, Stance, Verb
 from audit.actor import Actor, Target
 from connections import arrival, deletion, lookup, names, notices, restrictions, scopes

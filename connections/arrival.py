@@ -10,8 +10,8 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from approvals import clock, secret_box
-from approvals.perform import Refused
+from approvals import clock, sealed_secrets
+from approvals.pipeline.service import Refused
 from approvals.registry import CommitContext, Committed
 from audit.actor import Actor, Target
 from auth0_client.my_account import ConnectedAccount as Told
@@ -48,13 +48,13 @@ def seal(actor: Actor, account_id: str, told: Told, label: str) -> None:
         "expires_at": told.expires_at.isoformat() if told.expires_at else "",
         "label": label,
     }
-    secret_box.keep(_BOX, account_id, json.dumps(value), expires=clock.now() + _KEPT_FOR)
+    sealed_secrets.keep(_BOX, account_id, json.dumps(value), expires=clock.now() + _KEPT_FOR)
 
 
 def _open(account_id: str) -> Arrived | None:
     try:
-        found = json.loads(secret_box.read(_BOX, account_id))
-    except secret_box.SecretGone:
+        found = json.loads(sealed_secrets.read(_BOX, account_id))
+    except sealed_secrets.SecretGone:
         return None
     return Arrived(**{**found, "scopes": tuple(found["scopes"])})
 
@@ -70,7 +70,7 @@ def commit(ctx: CommitContext) -> Committed:
     arrived = _open(ctx.target.name)
     if arrived is None or ctx.params.get("flow") != ctx.target.name:
         raise Refused("unknown_flow", "This connection was not completed here.")
-    secret_box.drop(_BOX, ctx.target.name)
+    sealed_secrets.drop(_BOX, ctx.target.name)
     now = clock.now()
     account = _written(ctx.target.name, arrived, now)
     needs.met(arrived.iss, arrived.sub, arrived.connection, now)

@@ -27,7 +27,7 @@ from connections.just_in_time.setting import OWNER, Setting
 from connections.models import NOT_HELD, ConnectedAccount, State
 from connections.picking import ANY, Picked, Wanted, pick
 from connections.refusals import TokenRefusal
-from outbound.waiting import Waiting
+from http_client.wait_hooks import Waiting
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from approvals import clock, issuer, secret_box
-from approvals.perform import perform
+from approvals import clock, issuer, sealed_secrets
+from approvals.pipeline.service import perform
 from audit.actor import Actor, Target
 from audit.record import record
 from auth0_client.errors import Auth0Error, Conflict, TokenRefused
@@ -21,7 +21,7 @@ from auth0_client.oauth import Authorization
 from auth0_client.pkce import Pkce, one_time_value
 from connections import arrival, lookup, reconcile
 from connections.models import ConnectedAccount
-from outbound.errors import OutboundError
+from http_client.errors import HttpClientError
 
 CREATE = "create:me:connected_accounts"
 DELETE = "delete:me:connected_accounts"
@@ -64,7 +64,7 @@ def ask_for_token(
     """A second authorization request, for the My Account API; first without any page.
 
     Raises:
-        Auth0Error, OutboundError: discovery could not be read.
+        Auth0Error, HttpClientError: discovery could not be read.
     """
     auth0 = issuer.auth0()
     return auth0.oauth.begin(
@@ -99,7 +99,7 @@ def redeem(
         raise ConnectFailed(
             refused.code, f"Auth0's token was not usable: {refused.detail}."
         ) from None
-    except (Auth0Error, OutboundError) as error:
+    except (Auth0Error, HttpClientError) as error:
         raise _failed(error) from None
     return tokens.access_token
 
@@ -120,7 +120,7 @@ def start(actor: Actor, token: str, wish: Wish, redirect_uri: str) -> Started:
             code_challenge=pkce.challenge,
             scopes=wish.scopes,
         )
-    except (Auth0Error, OutboundError) as error:
+    except (Auth0Error, HttpClientError) as error:
         raise _failed(error) from None
     expires = clock.now() + min(LIFETIME, timedelta(seconds=begun.expires_in))
     sealed = {
@@ -134,7 +134,7 @@ def start(actor: Actor, token: str, wish: Wish, redirect_uri: str) -> Started:
         "label": wish.label,
         "expires": expires.timestamp(),
     }
-    secret_box.keep(_BOX, _ref(state), json.dumps(sealed), expires=expires)
+    sealed_secrets.keep(_BOX, _ref(state), json.dumps(sealed), expires=expires)
     return Started(begun.url, state)
 
 
@@ -161,10 +161,10 @@ def take(actor: Actor, state: str) -> Session:
         ConnectFailed: `expired`, or it belongs to another person.
     """
     try:
-        found = json.loads(secret_box.read(_BOX, _ref(state)))
-    except secret_box.SecretGone:
+        found = json.loads(sealed_secrets.read(_BOX, _ref(state)))
+    except sealed_secrets.SecretGone:
         raise _expired() from None
-    secret_box.drop(_BOX, _ref(state))
+    sealed_secrets.drop(_BOX, _ref(state))
     if (found["iss"], found["sub"]) != (actor.iss, actor.sub):
         raise ConnectFailed("another_person", "This was started by somebody else.")
     if found["expires"] < clock.now().timestamp():
@@ -198,7 +198,7 @@ def complete(actor: Actor, session: Session, code: str, redirect_uri: str) -> Co
             "This very account is connected already. Disconnect it first if its permissions "
             "should change.",
         ) from None
-    except (Auth0Error, OutboundError) as error:
+    except (Auth0Error, HttpClientError) as error:
         if getattr(error, "maybe_delivered", False):
             reconcile.one_person(actor.iss, actor.sub)
             raise _unsure() from None

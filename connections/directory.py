@@ -19,7 +19,7 @@ from auth0_client.errors import Auth0Error, RateLimited, Unavailable
 from auth0_client.management import MOST_FOUND, USERS_A_PAGE, Management, User
 from connections import schedule
 from connections.schedule import Progress
-from outbound.errors import OutboundError
+from http_client.errors import HttpClientError
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def sync_people(progress: Progress | None = None) -> Synced:
     made by an Action) and the ones from the last sign-in stay.
 
     Raises:
-        RateLimited: the tenant wants us to wait. Auth0Error, OutboundError: the directory could
+        RateLimited: the tenant wants us to wait. Auth0Error, HttpClientError: the directory could
             not be listed. Either way it goes on from there.
     """
     management = issuer.management()
@@ -121,11 +121,11 @@ class _Walk:
             phone = _has_phone(self._management, user.user_id)
         except RateLimited:
             raise
-        except (Auth0Error, OutboundError) as error:
+        except (Auth0Error, HttpClientError) as error:
             log.info("one person not readable: %s", type(error).__name__)
             self.failed += 1
             self._say("Some people could not be read.")
-            unanswered = error if isinstance(error, Unavailable | OutboundError) else None
+            unanswered = error if isinstance(error, Unavailable | HttpClientError) else None
         else:
             self._note(user, roles if managed else None, phone, read_at)
         self.done += 1

@@ -11,7 +11,7 @@ from auth0_client.errors import Auth0Error, Forbidden, RateLimited
 from auth0_client.management import Management
 from connections import deletion, lookup, names
 from connections.models import State
-from outbound.errors import OutboundError
+from http_client.errors import HttpClientError
 
 OWNER_FINISHES = "finishes with the owner's own token at their next visit"
 _LONGEST_WAIT_S = 900.0  # Auth0 limits by the second and the minute; more is a mistake
@@ -60,12 +60,12 @@ def revoke_access(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         return EffectResult("failed", error.advice, data=facts)
     except Auth0Error as error:
         return EffectResult(_state_after(error), error.advice)
-    except OutboundError as error:
+    except HttpClientError as error:
         return EffectResult(_state_after(error), "Auth0 could not be reached")
     return EffectResult("done", "sessions and refresh tokens ended", data=facts)
 
 
-def _state_after(error: Auth0Error | OutboundError) -> str:
+def _state_after(error: Auth0Error | HttpClientError) -> str:
     ours = error.operation == "mgmt.revoke_access"
     return "unknown" if ours and getattr(error, "maybe_delivered", False) else "pending"
 

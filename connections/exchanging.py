@@ -19,8 +19,8 @@ from connections.flights import Flights
 from connections.models import ConnectedAccount
 from connections.picking import Picked
 from connections.refusals import TokenRefusal
-from outbound.errors import OutboundError
-from outbound.waiting import Waiting, waits_in
+from http_client.errors import HttpClientError
+from http_client.wait_hooks import Waiting, waits_in
 
 _flights: Flights[tuple[str, str, str, str], VaultToken] = Flights()
 
@@ -107,7 +107,7 @@ def _fetch(
         raise TokenRefusal(
             502, "vault_unavailable", error.advice, maybe_issued=_maybe_issued(error)
         ) from None
-    except OutboundError as error:
+    except HttpClientError as error:
         raise TokenRefusal(
             502,
             "vault_unavailable",
@@ -116,7 +116,7 @@ def _fetch(
         ) from None
 
 
-def _maybe_issued(error: Auth0Error | OutboundError) -> bool:
+def _maybe_issued(error: Auth0Error | HttpClientError) -> bool:
     """Whether the provider may have issued a token that nobody received."""
     ours = error.operation == "vault.exchange"
     return ours and bool(getattr(error, "maybe_delivered", False))

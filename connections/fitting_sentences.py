@@ -1,7 +1,7 @@
 """Sentences that a phone shows whole: what is risky always, of the rest as much as fits, counted.
 
 Nothing is cut here. What does not fit although only the risky is named stays too long, and
-`approvals.perform` refuses it.
+`approvals.pipeline.service` refuses it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from approvals.perform import LONGEST_SENTENCE
+from approvals.pipeline.service import LONGEST_SENTENCE
 from audit.ledger import display
 from connections import scopes
 from connections.scopes import Scope

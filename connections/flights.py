@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from contextlib import nullcontext
 
-from outbound.waiting import Waiting
+from http_client.wait_hooks import Waiting
 
 
 class Flights[K: Hashable, V]:

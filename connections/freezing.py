@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 
 from approvals import clock, registry
 from approvals.models import Person
-from approvals.perform import NothingToDo, Refused
+from approvals.pipeline.service import NothingToDo, Refused
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.actor import Actor, Target
 from audit.ledger import display

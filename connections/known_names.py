@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Final
 
-from approvals.perform import Refused
+from approvals.pipeline.service import Refused
 from audit import search
 from audit.actor import Actor, Target
 from audit.ledger import display

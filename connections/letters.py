@@ -15,13 +15,14 @@ from typing import Any, Final
 from django.conf import settings
 from django.urls import reverse
 
-from approvals import clock, people, telling, webhook
+from approvals import clock, people
 from approvals.models import NoticeState, NoticeWay, Person
+from approvals.notifications import service, webhook
 from audit.ledger import display
 from connections import names
 from connections.models import Notice, OwnerLetter
 from connections.reviews import reminding
-from outbound.errors import OutboundError
+from http_client.errors import HttpClientError
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ def work(letter: OwnerLetter) -> None:
         return
     try:
         _send(letter, told)
-    except (smtplib.SMTPException, OSError, OutboundError) as error:
+    except (smtplib.SMTPException, OSError, HttpClientError) as error:
         log.warning("letter %s was not sent: %s", letter.pk, type(error).__name__)
         wait = min(_FIRST_WAIT_S * 2 ** min(letter.attempts, 10), _LONGEST_WAIT_S)
         OwnerLetter.objects.filter(pk=letter.pk).update(
@@ -124,7 +125,7 @@ def _send(letter: OwnerLetter, told: Sequence[Notice]) -> None:
     person = people.find(letter.iss, letter.sub)
     if person is None or not person.email:
         return
-    telling.mail(str(letter.id), person.email, subject(told), text(told))
+    service.mail(str(letter.id), person.email, subject(told), text(told))
 
 
 def subject(told: Sequence[Notice]) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from approvals import clock, registry
-from approvals.perform import LONGEST_SENTENCE, Refused
+from approvals.pipeline.service import LONGEST_SENTENCE, Refused
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.actor import Actor, Target
 from audit.ledger import display

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from approvals import clock
-from approvals.intent import digest
+from approvals.pipeline.intent import digest
 from audit.actor import SYSTEM, Actor, Target
 from audit.record import record
 from connections.models import Manifest, ManifestNeed

@@ -12,7 +12,7 @@ from approvals import clock, issuer
 from auth0_client.errors import Auth0Error
 from connections import deletion, restrictions
 from connections.models import ConnectedAccount, State
-from outbound.errors import OutboundError
+from http_client.errors import HttpClientError
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def delete(account: ConnectedAccount, token: str) -> Deletion:
         issuer.auth0().my_account.delete(token, account.auth0_id)
     except Auth0Error as error:
         return _not_yet(account, f"{error.code}: {error.advice}")
-    except OutboundError:
+    except HttpClientError:
         return _not_yet(account, "Auth0 could not be reached; it is tried again at the next visit.")
     with transaction.atomic():
         row = ConnectedAccount.objects.select_for_update().get(pk=account.pk)

@@ -17,7 +17,7 @@ from auth0_client.discovery import Discovery
 from auth0_client.errors import Auth0Error
 from connections import schedule
 from connections.schedule import Progress
-from outbound import Guard, Outbound, OutboundError, Retries, Timeouts
+from http_client import Guard, HttpClient, HttpClientError, Retries, Timeouts
 
 TENANT = "tenant"
 EVERY = timedelta(seconds=20)
@@ -56,7 +56,7 @@ def answers_now() -> bool:
     try:
         _ask()
         question.answered = True
-    except (Auth0Error, OutboundError):
+    except (Auth0Error, HttpClientError):
         pass
     finally:
         with _lock:
@@ -72,5 +72,5 @@ def _look(_progress: Progress) -> None:
 def _ask() -> None:
     url = settings.ENV.issuer
     once = Retries(attempts=1)
-    with Outbound(guard=Guard.only(url), timeouts=_PATIENCE, retries=once) as line:
+    with HttpClient(guard=Guard.only(url), timeouts=_PATIENCE, retries=once) as line:
         Discovery(url, line, time.time).document()

@@ -27,7 +27,7 @@ from connections.models import (
     ReconcileRun,
 )
 from connections.schedule import Progress
-from outbound.errors import OutboundError
+from http_client.errors import HttpClientError
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def one_person(iss: str, sub: str) -> bool:
         return False
     try:
         _compare(management, iss, sub)
-    except (Auth0Error, OutboundError) as error:
+    except (Auth0Error, HttpClientError) as error:
         log.info("accounts of one person not readable: %s", type(error).__name__)
         return False
     return True
@@ -63,7 +63,7 @@ def everybody(progress: Progress) -> None:
 
     Raises:
         RateLimited: the tenant wants us to wait; the run goes on from there.
-        Auth0Error, OutboundError: person after person could not be read; it goes on before them.
+        Auth0Error, HttpClientError: person after person could not be read; it goes on before them.
     """
     management = issuer.management()
     if management is None:
@@ -73,7 +73,7 @@ def everybody(progress: Progress) -> None:
     if run is None:
         try:
             _offers(management)
-        except (Auth0Error, OutboundError) as error:
+        except (Auth0Error, HttpClientError) as error:
             progress.say(f"The list of connections could not be read: {_words(error)}")
         run = runs.begin(Person.objects.exclude(sub="").count())
     else:
@@ -121,7 +121,7 @@ class _Walk:
             raise
         except NotFound as error:
             self._gone(iss, sub, error)
-        except (Auth0Error, OutboundError) as error:
+        except (Auth0Error, HttpClientError) as error:
             self._unread.append(pk)
             self._progress.say(_words(error))
             if len(self._unread) < min(_GIVE_UP_AFTER, self._run.total):
@@ -222,7 +222,7 @@ def name_accounts(management: Management, sub: str, rows: Iterable[ConnectedAcco
     wanted = {row.auth0_id: row for row in rows if not row.provider_user}
     try:
         page = management.search_logs(f'type:"{_CONNECTED}" AND user_id:"{sub}"', per_page=50)
-    except (Auth0Error, OutboundError) as error:
+    except (Auth0Error, HttpClientError) as error:
         log.info("tenant log not readable: %s", type(error).__name__)
         return
     for entry in page.entries:

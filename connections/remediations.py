@@ -12,8 +12,8 @@ from uuid import UUID
 
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
-from approvals import effects
 from approvals.models import Approval, Ask, Effect, EffectState, Outcome, Person, Status
+from approvals.outbox import runner
 from connections import deletion, names, scopes
 from connections.models import NOT_HELD, Choice, ConnectedAccount, ReviewItem, State
 from connections.reviews import remedy
@@ -117,7 +117,7 @@ def _kind[M: Model](
 def try_again(step: str) -> bool:
     """Have a remote step of a connection tried at once; False where it is none, or is done."""
     found = Effect.objects.filter(pk=step, target_kind="connection", state__in=_UNDONE)
-    return found.exists() and effects.again(found)
+    return found.exists() and runner.again(found)
 
 
 def step_in_words(step: str) -> str:

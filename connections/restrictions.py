@@ -18,9 +18,10 @@ from typing import Any, Final
 
 from django.db.models import QuerySet
 
-from approvals import clock, intent, registry
+from approvals import clock, registry
 from approvals.models import Approval, Status
-from approvals.perform import Refused
+from approvals.pipeline import intent
+from approvals.pipeline.service import Refused
 from approvals.registry import CommitContext
 from audit.clock import rfc3339, uuid7
 from connections.models import ConnectedAccount, State

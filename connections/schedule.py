@@ -14,7 +14,7 @@ from approvals import clock, leases
 from auth0_client.errors import Auth0Error, RateLimited
 from auth0_client.management import Budget
 from connections.models import Schedule
-from outbound.errors import OutboundError
+from http_client.errors import HttpClientError
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ def _run(name: str, job: Job, every: timedelta, progress: Progress) -> None:
     except RateLimited as error:
         due, finished = _patience(error), False
         progress.say(error.advice)
-    except (Auth0Error, OutboundError) as error:
+    except (Auth0Error, HttpClientError) as error:
         due, finished = soon, False
         progress.say(getattr(error, "advice", "Auth0 could not be reached."))
     except LeaseLost as lost:

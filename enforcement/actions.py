@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from approvals import registry
 from approvals.models import Effect
-from approvals.perform import Refused
+from approvals.pipeline.service import Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Stance, Verb
 from audit.actor import Actor, Target
 from audit.ledger import display

@@ -9,9 +9,9 @@ from itertools import batched
 
 from django.db.models import Min
 
-from approvals import holds
 from approvals.models import Approval, Outcome, Status
-from approvals.perform import Refused, perform
+from approvals.pipeline import holds
+from approvals.pipeline.service import Refused, perform
 from audit.actor import SYSTEM, Target
 from enforcement import instances, standing
 from enforcement.models import AskNeed, Asset, Decision, Scan

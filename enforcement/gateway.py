@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from enforcement.instances import Instance
-from outbound import Answer, Guard, Outbound, OutboundError, Retries, Timeouts
+from http_client import Answer, Guard, HttpClient, HttpClientError, Retries, Timeouts
 
 _CLIENT = "auth0-ata"
 _TOKEN_RETRY_S = 60.0
@@ -93,8 +93,8 @@ class Preview:
 
 
 @lru_cache(maxsize=64)
-def _http(base_url: str) -> Outbound:
-    return Outbound(
+def _http(base_url: str) -> HttpClient:
+    return HttpClient(
         guard=Guard.only(base_url),
         timeouts=TIMEOUTS,
         retries=Retries(attempts=1),
@@ -194,7 +194,7 @@ class Gateway:
         answer = self._call("GET", path)
         try:
             items = answer.json()
-        except OutboundError:
+        except HttpClientError:
             items = ""
         if items is None:  # Go encodes an empty list as null
             return ()
@@ -214,7 +214,7 @@ class Gateway:
                 headers=self._headers(tag),
                 content=b"" if body is None else json.dumps(body, allow_nan=False).encode(),
             )
-        except OutboundError as error:
+        except HttpClientError as error:
             maybe = error.maybe_delivered and method != "GET"
             raise NotAnswering(f"{name} does not answer.", maybe_done=maybe) from error
         if answer.ok:
@@ -256,7 +256,7 @@ def _target(kind: str, name: str, reason: str | None = None) -> dict[str, str]:
 def _object(answer: Answer) -> dict[str, Any]:
     try:
         return dict(answer.fields().values)
-    except OutboundError as error:
+    except HttpClientError as error:
         raise NotAnswering("The gateway's answer is not readable.", maybe_done=True) from error
 
 

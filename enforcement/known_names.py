@@ -15,7 +15,7 @@ from typing import Final
 from django.db.models import Q, QuerySet
 
 from approvals import registry
-from approvals.perform import Refused
+from approvals.pipeline.service import Refused
 from audit.actor import Actor, Target
 from audit.ledger import display
 from enforcement.actions import OPERATOR

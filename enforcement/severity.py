@@ -9,7 +9,7 @@ from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
 
 from approvals import policy
-from approvals.perform import Refused
+from approvals.pipeline.service import Refused
 from audit.actor import Target
 from audit.ledger.vocabulary import gravest
 from enforcement import instances, unsettled

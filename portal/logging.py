@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from outbound.redact import redact_text
+from http_client.redaction import redact_text
 
 _SECRET_KEYS = re.compile(
     r"(?i)^(authorization|cookie|set-cookie|.*secret.*|.*password.*|.*_token|token|code|code_verifier"

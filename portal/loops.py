@@ -43,8 +43,8 @@ def repeat(work: Callable[[], object], every_s: float) -> Loop:
 def loops() -> dict[str, Loop]:
     """Name and loop of everything the worker does unasked."""
     from approvals import clock
-    from approvals.erasing import replay
-    from approvals.sweep import ASKING, LETTERS, STEPS, sweep
+    from approvals.erasure import replay
+    from approvals.jobs import ASKING, LETTERS, STEPS, sweep
     from audit import (
         due,
         remembered,
@@ -95,7 +95,7 @@ def loops() -> dict[str, Loop]:
 
 def _tidy() -> None:
     from approvals import clock
-    from approvals.sweep import tidy
+    from approvals.jobs import tidy
     from connections.reviews import closing, opening
 
     for what in (tidy, opening.tidy, closing.tidy):

@@ -9,7 +9,7 @@ from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
 from audit import database_time, idle, remembered
-from outbound import budget
+from http_client import budget
 from portal.databases import bound_waits
 from serving.private_files import keep_private
 

@@ -20,7 +20,7 @@ import grimp
 ROOT = Path(__file__).resolve().parent.parent
 APPS = (
     "portal", "accounts", "ui", "audit", "approvals", "connections", "enforcement",
-    "auth0_client", "http_client", "outbound", "ata", "serving", "torture", "scripts",
+    "auth0_client", "http_client", "ata", "serving", "torture", "scripts",
     "local", "tenant", "demo",
 )  # fmt: skip
 LOCAL = ("local", "tenant", "demo")  # plays the world: imports are checked, sizes are not

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.support.running_house"]
 
 # Pretended answers stand where httpcore's pool stands, and that is where our own lines do.
-HTTPCoreMocker.add_targets("outbound.lines.Lines")
+HTTPCoreMocker.add_targets("http_client.connection_pool.Lines")
 
 # No tenant fails that a loaded machine lets answer after httpx's five seconds. This is only
 # what a test waits for that says nothing else: the product always says how long it waits.

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from approvals.models import Passkey
-from approvals.passkeys import keys
+from approvals.passkeys import queries
 from audit.ledger import assertion
 from audit.models import EventRow
 
@@ -20,7 +20,7 @@ SCHEMA: Final = "ata.passkeys.v1"
 
 def trusted() -> dict[str, assertion.Passkey]:
     """Every passkey that was ever enrolled, by credential id."""
-    return {key.credential_id: as_trusted(key) for key in keys.everybody()}
+    return {key.credential_id: as_trusted(key) for key in queries.everybody()}
 
 
 def as_trusted(key: Passkey) -> assertion.Passkey:
@@ -39,7 +39,7 @@ def as_trusted(key: Passkey) -> assertion.Passkey:
 
 def document() -> dict[str, Any]:
     """The trust file as JSON, oldest key first. Times are RFC 3339 in UTC."""
-    found = list(keys.everybody())
+    found = list(queries.everybody())
     events = _events(found)
     return {"schema": SCHEMA, "passkeys": [_entry(key, events) for key in found]}
 

@@ -11,9 +11,9 @@ from base64 import b64decode, b64encode
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
-from approvals import clock, secret_box
-from approvals.intent import digest
-from approvals.passkeys import party
+from approvals import clock, sealed_secrets
+from approvals.passkeys import relying_party
+from approvals.pipeline.intent import digest
 from audit.actor import Actor
 from audit.record import record
 
@@ -53,17 +53,17 @@ class Pending:
 def seal(actor: Actor, registered: Registered) -> str:
     """Keep a registration for the decision that follows at once; returns its digest."""
     value = {"iss": actor.iss, "sub": actor.sub, "registered": _plain(registered)}
-    handle = party.handle_of(registered.credential_id)
+    handle = relying_party.handle_of(registered.credential_id)
     expires = clock.now() + _KEPT_FOR
-    secret_box.keep(_BOX, handle, json.dumps(value), expires=expires)
+    sealed_secrets.keep(_BOX, handle, json.dumps(value), expires=expires)
     return digest(value["registered"])
 
 
 def opened(handle: str) -> Pending | None:
     """What was sealed under this handle; None when nothing was, or too long ago."""
     try:
-        found = json.loads(secret_box.read(_BOX, handle))
-    except secret_box.SecretGone:
+        found = json.loads(sealed_secrets.read(_BOX, handle))
+    except sealed_secrets.SecretGone:
         return None
     plain = found["registered"]
     public_key = b64decode(plain["public_key"])
@@ -73,7 +73,7 @@ def opened(handle: str) -> Pending | None:
 
 def forget(handle: str) -> None:
     """The seal is used up."""
-    secret_box.drop(_BOX, handle)
+    sealed_secrets.drop(_BOX, handle)
 
 
 def digest_of(pending: Pending) -> str:

@@ -34,7 +34,7 @@ from fido2.webauthn import (
 )
 
 from approvals.models import Passkey
-from approvals.passkeys import party
+from approvals.passkeys import relying_party
 from approvals.passkeys.enrolment import Registered
 from audit.actor import Actor
 
@@ -85,7 +85,7 @@ def verify(answer: Mapping[str, Any], challenge: bytes) -> Registered:
     """
     credential, data = _parsed(answer)
     state = {
-        "challenge": party.b64url(challenge),
+        "challenge": relying_party.b64url(challenge),
         "user_verification": UserVerificationRequirement.REQUIRED,
     }
     if credential.response.client_data.cross_origin:
@@ -105,7 +105,7 @@ def verify(answer: Mapping[str, Any], challenge: bytes) -> Registered:
     if not 0 < len(attested.credential_id) <= LONGEST_ID:
         raise NotRegistered("malformed", "Its credential id is empty or too long.")
     return Registered(
-        credential_id=party.b64url(attested.credential_id),
+        credential_id=relying_party.b64url(attested.credential_id),
         public_key=_public_key(attested.public_key),
         algorithm=attested.public_key[3],
         transports=_transports(answer),
@@ -117,13 +117,13 @@ def verify(answer: Mapping[str, Any], challenge: bytes) -> Registered:
 
 def _server() -> Fido2Server:
     server = Fido2Server(
-        PublicKeyCredentialRpEntity(id=party.rp_id(), name=party.NAME),
+        PublicKeyCredentialRpEntity(id=relying_party.rp_id(), name=relying_party.NAME),
         attestation=AttestationConveyancePreference.NONE,
-        verify_origin=lambda origin: origin == party.origin(),
+        verify_origin=lambda origin: origin == relying_party.origin(),
     )
     server.allowed_algorithms = [
         PublicKeyCredentialParameters(type=PublicKeyCredentialType.PUBLIC_KEY, alg=number)
-        for number in party.ALGORITHMS
+        for number in relying_party.ALGORITHMS
     ]
     return server
 
@@ -131,7 +131,7 @@ def _server() -> Fido2Server:
 def _descriptor(key: Passkey) -> PublicKeyCredentialDescriptor:
     return PublicKeyCredentialDescriptor(
         type=PublicKeyCredentialType.PUBLIC_KEY,
-        id=party.unb64url(key.credential_id),
+        id=relying_party.unb64url(key.credential_id),
         transports=key.transports or None,
     )
 
@@ -195,15 +195,15 @@ def _public_key(cose: CoseKey) -> bytes:
 def _key(cose: CoseKey) -> Any:
     """RFC 9053 sections 2 and 7; RFC 8230 section 4."""
     number = cose.get(3)
-    if number == party.ES256 and cose[1] == 2 and cose[-1] == 1:
+    if number == relying_party.ES256 and cose[1] == 2 and cose[-1] == 1:
         x, y = (int.from_bytes(cose[place]) for place in (-2, -3))
         return ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
-    if number == party.EDDSA and cose[1] == 1 and cose[-1] == 6:
+    if number == relying_party.EDDSA and cose[1] == 1 and cose[-1] == 6:
         return ed25519.Ed25519PublicKey.from_public_bytes(cose[-2])
-    if number == party.RS256 and cose[1] == 3:
+    if number == relying_party.RS256 and cose[1] == 3:
         key = rsa.RSAPublicNumbers(int.from_bytes(cose[-2]), int.from_bytes(cose[-1])).public_key()
         if key.key_size < _SHORTEST_RSA:
             raise NotRegistered("weak_key", f"Its RSA key is shorter than {_SHORTEST_RSA} bits.")
         return key
-    names = ", ".join(party.ALGORITHMS.values())
+    names = ", ".join(relying_party.ALGORITHMS.values())
     raise NotRegistered("algorithm", f"It signs with something other than {names}.")

@@ -6,11 +6,17 @@ how it reads, `diff` what a change changes, `trying` the dry run, `versions` the
 
 from __future__ import annotations
 
-from approvals.policy import deciding, versions
-from approvals.policy.deciding import Decision, may
+from approvals.policy import evaluation, versions
 from approvals.policy.document import Document
+from approvals.policy.evaluation import Decision, may
+from approvals.policy.sentences import (
+    duration,
+    if_denied,
+    if_nobody_answers,
+    in_words,
+    who_approves,
+)
 from approvals.policy.versions import InForce, in_force
-from approvals.policy.words import duration, if_denied, if_nobody_answers, in_words, who_approves
 from approvals.registry import Verb
 from audit.actor import Actor, Target
 
@@ -45,4 +51,4 @@ def decide(
 ) -> Decision:
     """Refuse, commit at once, or require a step-up, under the policy in force (or `under`)."""
     policy = under or versions.in_force()
-    return deciding.decide(policy.document, actor, verb, target, severity)
+    return evaluation.decide(policy.document, actor, verb, target, severity)

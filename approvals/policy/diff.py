@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from approvals.policy import words
+from approvals.policy import sentences
 from approvals.policy.document import Document, Group, PersonRef, Rule
 
 Kind = Literal["added", "removed", "changed", "moved"]
@@ -81,11 +81,11 @@ def _rules(before: Document, after: Document, expiry_s: int) -> Iterator[Change]
     kept_before = [rule.id for rule in before.rules if rule.id in new]
     kept_after = [rule.id for rule in after.rules if rule.id in old]
     for rule in after.rules:
-        now = words.sentence(rule, after, expiry_s)
+        now = sentences.sentence(rule, after, expiry_s)
         was = old.get(rule.id)
         if was is None:
             yield Change(f"rule {rule.id}", "added", after=now)
-        elif (said := words.sentence(was, before, expiry_s)) != now or was != rule:
+        elif (said := sentences.sentence(was, before, expiry_s)) != now or was != rule:
             same = said == now
             yield Change(
                 f"rule {rule.id}", "changed", _exact(was, said, same), _exact(rule, now, same)
@@ -99,7 +99,9 @@ def _rules(before: Document, after: Document, expiry_s: int) -> Iterator[Change]
             )
     for name, rule in old.items():
         if name not in new:
-            yield Change(f"rule {name}", "removed", before=words.sentence(rule, before, expiry_s))
+            yield Change(
+                f"rule {name}", "removed", before=sentences.sentence(rule, before, expiry_s)
+            )
 
 
 def _exact(rule: Rule, said: str, same: bool) -> str:

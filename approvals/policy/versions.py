@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from approvals.erasing.restated import ALTERED, WHOLE, Standing, standing
-from approvals.intent import digest
+from approvals.erasure.document_digests import ALTERED, WHOLE, Standing, standing
 from approvals.models import PolicyVersion
+from approvals.pipeline.intent import digest
 from approvals.policy.document import DEFAULT, SAFEST, BadDocument, Document, read
 
 log = logging.getLogger(__name__)

@@ -14,10 +14,10 @@ from audit.ledger.note import NoteError
 from audit.models import Checkpoint
 from audit.tree import read_tile
 from audit.witnesses.configuration import Target
-from outbound.client import Outbound
-from outbound.errors import OutboundError
-from outbound.guard import Guard
-from outbound.patience import Retries, Timeouts
+from http_client.address_guard import Guard
+from http_client.client import HttpClient
+from http_client.errors import HttpClientError
+from http_client.timeouts import Retries, Timeouts
 
 _PATIENCE = Timeouts(connect=1.5, read=3.0, write=3.0, total=4.0)
 _LONGEST_ANSWER = 65_536
@@ -52,8 +52,8 @@ class Said:
 
 
 @lru_cache(maxsize=32)
-def _http(url: str) -> Outbound:
-    return Outbound(
+def _http(url: str) -> HttpClient:
+    return HttpClient(
         guard=Guard.only(url),
         timeouts=_PATIENCE,
         retries=Retries(attempts=1),
@@ -88,7 +88,7 @@ def submit(target: Target, checkpoint: Checkpoint, body: bytes) -> Said:
             headers={"Content-Type": "text/plain; charset=utf-8"},
             content=body,
         )
-    except OutboundError as error:
+    except HttpClientError as error:
         return Said(Verdict.AWAY, f"It could not be reached: {error.reason}.")
     if answer.status == 200:
         return _cosigned(target, checkpoint, answer.body)

@@ -32,7 +32,7 @@ from auth0_client.management.transport import (
     items_or_member,
     segment,
 )
-from outbound.shape import Fields
+from http_client.json_fields import Fields
 
 USERS_A_PAGE: Final = 100
 MOST_FOUND: Final = 1000

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from auth0_client.management.transport import Budget, budget
-from outbound.answer import Answer
+from http_client.response import Answer
 
 _NEXT: Final = re.compile(r'<([^<>]{1,4096})>\s*;[^,<]*\brel="?next"?', re.IGNORECASE)
 

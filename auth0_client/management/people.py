@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from outbound.shape import Fields
+from http_client.json_fields import Fields
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from urllib.parse import quote, urlencode
 
 from auth0_client.failures import call, failure_of, reset_at
 from auth0_client.oauth import OAuth
-from outbound.answer import Answer
-from outbound.client import Outbound
-from outbound.errors import BadAnswer
-from outbound.shape import Fields
+from http_client.client import HttpClient
+from http_client.errors import BadAnswer
+from http_client.json_fields import Fields
+from http_client.response import Answer
 
 _MOST_PAGES: Final = 500
 
@@ -30,7 +30,7 @@ class Budget:
 class ManagementTransport:
     """Authenticated calls below ``{issuer}api/v2/``."""
 
-    def __init__(self, base: str, outbound: Outbound, oauth: OAuth) -> None:
+    def __init__(self, base: str, outbound: HttpClient, oauth: OAuth) -> None:
         """``base`` is the issuer with its trailing slash; ``oauth`` the machine client's."""
         self.audience = f"{base}api/v2/"
         self.budget = Budget(None, None, None)
@@ -50,7 +50,7 @@ class ManagementTransport:
 
         Raises:
             RateLimited (with ``reset_at``), NotFound, Forbidden (with ``missing_scopes``),
-            BadRequest, Conflict, InvalidGrant, BadCredentials, Unavailable, OutboundError.
+            BadRequest, Conflict, InvalidGrant, BadCredentials, Unavailable, HttpClientError.
         """
         token = self._oauth.client_credentials(self.audience)
         answer = self._once(method, operation, path, params, body, token)

@@ -11,14 +11,14 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from outbound.client import Outbound
-from outbound.guard import Guard
-from outbound.waiting import waits_in
+from http_client.address_guard import Guard
+from http_client.client import HttpClient
+from http_client.wait_hooks import waits_in
 from tests.support.vault_provider import TYPE, VAULT
 
 _URL = os.environ["BARE_URL"]
 _HEADERS = {"Authorization": os.environ["BARE_AUTHORIZATION"], "Accept": "application/json"}
-_outbound = Outbound(guard=Guard.only(_URL))
+_outbound = HttpClient(guard=Guard.only(_URL))
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

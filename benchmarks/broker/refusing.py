@@ -23,7 +23,7 @@ django.setup()
 from django.conf import settings  # noqa: E402
 from django.db.models import QuerySet  # noqa: E402
 
-from approvals.perform import perform  # noqa: E402
+from approvals.pipeline.service import perform  # noqa: E402
 from audit.actor import Actor, Target  # noqa: E402
 from connections.models import ConnectedAccount, Freeze, State  # noqa: E402
 

@@ -136,7 +136,7 @@ def _seconds(took: list[float]) -> dict[str, Any]:
 
 
 def _ask(olu: Any, name: str) -> Any:
-    from approvals.perform import perform
+    from approvals.pipeline.service import perform
     from audit.actor import Target
 
     done = perform(olu, "lamp.block", Target("lamp", name), severity="CRITICAL")
@@ -159,7 +159,7 @@ def _until(true: Callable[[], bool], began: float, at_most_s: float = 60.0) -> f
 @contextmanager
 def _worker() -> Iterator[None]:
     """The asking loop of one worker."""
-    from approvals.sweep import ASKING, sweep
+    from approvals.jobs import ASKING, sweep
     from portal.lanes import Lanes
     from portal.loops import repeat
 
@@ -177,8 +177,8 @@ def _worker() -> Iterator[None]:
 def _measure_many(tenant: LocalTenant, many: int) -> None:
     """Answers that all wait at once, committed by one worker: how many a second."""
     from approvals import clock
+    from approvals.jobs import ASKING, sweep
     from approvals.models import Approval, Ask
-    from approvals.sweep import ASKING, sweep
     from portal.lanes import Lanes
     from tests.approvals.people_of import Phones, acting
 

@@ -27,7 +27,7 @@ def main() -> None:
     """Measure the database of the environment."""
     browser = signed_in_auditor()
 
-    from approvals.perform import perform
+    from approvals.pipeline.service import perform
     from audit import sequencer
     from audit.actor import Actor, Target
     from audit.clock import uuid7

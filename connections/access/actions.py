@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import transaction
 
 from approvals import clock, issuer, people, registry
-from approvals.perform import NothingToDo, Refused
+from approvals.pipeline.service import NothingToDo, Refused
 from approvals.registry import (
     CommitContext,
     Committed,
@@ -28,7 +28,7 @@ from auth0_client.errors import Auth0Error, Forbidden, RateLimited
 from auth0_client.management import Management
 from connections.access import reading
 from connections.models import AccessKind, AccessState, AppAccess
-from outbound.errors import OutboundError
+from http_client.errors import HttpClientError
 
 DELETE: Final = "auth0.delete_access"
 _LONGEST_WAIT_S = 900.0
@@ -124,7 +124,7 @@ def delete(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         return _not_done(row, error.advice)
     except Auth0Error as error:
         return EffectResult("pending", error.advice)
-    except OutboundError:
+    except HttpClientError:
         return EffectResult("pending", "Auth0 could not be reached")
     reading.gone(row, "revoked")
     row.refresh_from_db()

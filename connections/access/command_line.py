@@ -13,7 +13,7 @@ from typing import Final
 from django.conf import settings
 from django.core.cache import cache
 
-from approvals.intent import digest
+from approvals.pipeline.intent import digest
 from connections.access import reading
 from connections.models import AccessKind, AccessState, AppAccess
 

@@ -20,7 +20,7 @@ from auth0_client.management import Management
 from connections import schedule
 from connections.models import AccessKind, AccessState, AppAccess, Schedule
 from connections.schedule import Progress
-from outbound.errors import OutboundError
+from http_client.errors import HttpClientError
 
 APPLICATIONS = "applications"
 EVERY = timedelta(hours=1)
@@ -50,7 +50,7 @@ def everybody(progress: Progress) -> None:
     """Person after person; a stopped run goes on after the last one that is done.
 
     Raises:
-        RateLimited, Auth0Error, OutboundError: it stops here and goes on later.
+        RateLimited, Auth0Error, HttpClientError: it stops here and goes on later.
     """
     management = issuer.management()
     if management is None:
@@ -78,7 +78,7 @@ def one_person(iss: str, sub: str) -> bool:
         return False
     try:
         read_person(management, iss, sub)
-    except (Auth0Error, OutboundError):
+    except (Auth0Error, HttpClientError):
         return False
     return True
 
@@ -199,7 +199,7 @@ def name_applications(management: Management) -> None:
             name = management.client(client_id).optional_text("name", limit=512) or ""
         except RateLimited:
             raise
-        except (Auth0Error, OutboundError):  # may not be read, or is no application any more
+        except (Auth0Error, HttpClientError):  # may not be read, or is no application any more
             continue
         unnamed.filter(client_id=client_id).update(client_name=name[:200])
 

@@ -14,8 +14,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from approvals import clock, registry
-from approvals.perform import LONGEST_SENTENCE, Refused
-from approvals.policy.words import duration
+from approvals.pipeline.service import LONGEST_SENTENCE, Refused
+from approvals.policy.sentences import duration
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.actor import Actor, Subject, Target
 from audit.ledger import display

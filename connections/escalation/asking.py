@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 
 from approvals import clock
 from approvals.models import Approval, Outcome, Status
-from approvals.perform import Performed, Refused, perform
+from approvals.pipeline.service import Performed, Refused, perform
 from audit.actor import Actor, Target
 from audit.ledger import display
 from connections import known_names, lookup, notices, scope_sets, scopes

@@ -11,8 +11,8 @@ from typing import Final
 from django.db import transaction
 from django.db.models import F
 
-from approvals.intent import digest
-from approvals.perform import Refused
+from approvals.pipeline.intent import digest
+from approvals.pipeline.service import Refused
 from audit.ledger.vocabulary import severity_rank
 from connections import scopes
 from connections.caller_rules import Component

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from approvals import clock
 from approvals.models import Approval, Outcome, Person, Status
-from approvals.policy.words import duration
+from approvals.policy.sentences import duration
 from audit.actor import Actor
 from connections import lookup, names, scopes
 from connections.escalation import allowances, listing

@@ -7,8 +7,9 @@ from typing import Final
 
 from django.db.models import Q
 
-from approvals import clock, overtaken
+from approvals import clock
 from approvals.models import Approval, Outcome, Status
+from approvals.pipeline import conflicts
 from audit.actor import Target
 
 QUIET: Final = timedelta(minutes=15)
@@ -32,7 +33,7 @@ def why_nobody_is_asked(verb: str, target: Target) -> str:
             status=Status.CLOSED,
             closed__gt=clock.now() - QUIET,
         )
-        .filter(Q(outcome__in=_WHY) | Q(outcome=Outcome.FAILED, outcome_code=overtaken.CODE))
+        .filter(Q(outcome__in=_WHY) | Q(outcome=Outcome.FAILED, outcome_code=conflicts.CODE))
         .order_by("-closed")
         .first()
     )

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from approvals import clock
-from approvals.perform import Performed, Refused, perform
+from approvals.pipeline.service import Performed, Refused, perform
 from audit.actor import Actor, Target
 from connections import grounds, scopes, standing
 from connections.just_in_time import quiet

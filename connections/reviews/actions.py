@@ -13,7 +13,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from approvals import clock, registry
-from approvals.perform import Refused, checked
+from approvals.pipeline.service import Refused, checked
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit import logkey
 from audit.actor import Actor, Target

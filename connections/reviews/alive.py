@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from approvals import clock
-from approvals.perform import Refused
+from approvals.pipeline.service import Refused
 from audit.queueing import in_turn
 from connections.models import Review
 

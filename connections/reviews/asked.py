@@ -1,6 +1,6 @@
 """What was asked of a worker, held to who asked: a row that somebody wrote or turned is not done.
 
-The row is sealed under EVIDENCE_KEY (`approvals.sealing`), since the worker goes by it as the
+The row is sealed under EVIDENCE_KEY (`approvals.integrity`), since the worker goes by it as the
 person it names.
 """
 
@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from approvals import sealing
+from approvals import integrity
 from audit import rowcheck
 from audit.actor import SYSTEM
 from audit.clock import rfc3339
@@ -33,14 +33,14 @@ _log = logging.getLogger(__name__)
 
 def seal(work: ReviewWork) -> ReviewWork:
     """Put a seal over what is asked."""
-    work.seal = sealing.seal(_LABEL, _said(work))
+    work.seal = integrity.seal(_LABEL, _said(work))
     return work
 
 
 def is_sealed(work: ReviewWork) -> bool:
     """Whether the row is as it was asked."""
     try:
-        return sealing.holds(_LABEL, _said(work), work.seal)
+        return integrity.holds(_LABEL, _said(work), work.seal)
     except UNREADABLE:
         return False
 

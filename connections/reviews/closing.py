@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from approvals import clock
-from approvals.perform import Refused
+from approvals.pipeline.service import Refused
 from connections.models import Review, ReviewLines
 from connections.reviews import alive, result
 from connections.reviews.result import Lines

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from approvals import clock
-from approvals.erasing.excused import Excuses
+from approvals.erasure.permitted_gaps import Excuses
 from audit import rowcheck
 from audit.models import EventRow
 from audit.rowcheck import Wrong, is_of, opened

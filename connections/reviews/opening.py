@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
 from approvals import clock
-from approvals.perform import Refused
+from approvals.pipeline.service import Refused
 from connections.inventory import journal
 from connections.models import Review, ReviewItem
 from connections.reviews import alive, reminding, scope

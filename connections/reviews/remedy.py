@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from approvals.models import Approval, Status
-from approvals.perform import Performed, Refused, perform
+from approvals.pipeline.service import Performed, Refused, perform
 from audit.actor import Actor, Target
 from connections.models import NOT_HELD, Choice, ConnectedAccount, ReviewItem, State
 

@@ -16,12 +16,13 @@ from typing import Final
 from django.conf import settings
 from django.urls import reverse
 
-from approvals import clock, telling
+from approvals import clock
 from approvals.models import NoticeState, Person
+from approvals.notifications import service
 from audit.ledger import display
 from connections.models import Review, Reviewers, ReviewLetter
 from connections.reviews import alive, rights
-from outbound.errors import OutboundError
+from http_client.errors import HttpClientError
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +83,8 @@ def work(letter: ReviewLetter) -> None:
         row.update(state=state, due=None)
         return
     try:
-        telling.mail(str(letter.id), person.email, subject(review, now), text(review, count))
-    except (smtplib.SMTPException, OSError, OutboundError) as error:
+        service.mail(str(letter.id), person.email, subject(review, now), text(review, count))
+    except (smtplib.SMTPException, OSError, HttpClientError) as error:
         log.warning("letter %s was not sent: %s", letter.pk, type(error).__name__)
         wait = min(_FIRST_WAIT_S * 2 ** min(letter.attempts, 10), _LONGEST_WAIT_S)
         row.update(attempts=letter.attempts + 1, due=now + timedelta(seconds=wait))

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db.models import Count, QuerySet
 
 from approvals import clock
-from approvals.erasing.restated import WHOLE, Standing, standing
+from approvals.erasure.document_digests import WHOLE, Standing, standing
 from audit.actor import Actor
 from audit.exports.manifest import key_statements
 from audit.ledger.canonical import canonical, parsed

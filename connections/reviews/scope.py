@@ -17,7 +17,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from approvals import clock
-from approvals.erasing.restated import Standing, standing
+from approvals.erasure.document_digests import Standing, standing
 from audit.ledger.canonical import canonical
 from connections import inventory
 from connections import standing as standings

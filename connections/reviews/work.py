@@ -18,8 +18,9 @@ from uuid import UUID
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import Max
 
-from approvals import actors, breakglass, clock, people, policy, registry
-from approvals.perform import Performed, Refused, perform
+from approvals import actors, clock, people, policy, registry
+from approvals.pipeline.service import Performed, Refused, perform
+from approvals.policy import break_glass
 from audit.actor import Actor, Target
 from connections.models import Review, ReviewItem, ReviewLines, ReviewWork
 from connections.reviews import actions, alive, asked
@@ -87,7 +88,7 @@ def _number(verb: str, target: Target, params: Mapping[str, Any]) -> int:
 def _may(actor: Actor, name: str, target: Target) -> bool:
     """Whether a worker may do it for them; who may not is refused by `perform`, in its words."""
     verb = registry.get(name)
-    return policy.may(actor, verb, target) and not breakglass.why_not(actor, verb)
+    return policy.may(actor, verb, target) and not break_glass.why_not(actor, verb)
 
 
 def cancel(review: UUID) -> bool:

@@ -36,7 +36,7 @@ def read(progress: Progress) -> None:
 
     Raises:
         RateLimited: the tenant wants us to wait; what was read is kept.
-        Auth0Error, OutboundError: the log cannot be read.
+        Auth0Error, HttpClientError: the log cannot be read.
     """
     management = issuer.management()
     if management is None:

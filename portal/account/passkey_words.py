@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from approvals.models import Approval, Passkey, Status
-from approvals.passkeys import party
-from approvals.passkeys.actions import APPROVER
+from approvals.passkeys import relying_party
+from approvals.passkeys.decisions import APPROVER
 
 _REACHED = {
     "internal": "built into a device",
@@ -30,7 +30,7 @@ class Row:
     @property
     def short(self) -> str:
         """What tells two keys of one name apart, and what a second person compares."""
-        return party.short(self.key.handle)
+        return relying_party.short(self.key.handle)
 
     @property
     def may_ask(self) -> bool:

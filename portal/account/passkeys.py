@@ -16,9 +16,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from approvals import clock
 from approvals.models import Passkey
-from approvals.passkeys import actions, directory, enrolment, keys, party, registration
+from approvals.passkeys import decisions, directory, enrolment, queries, registration, relying_party
 from approvals.passkeys.registration import NotRegistered
-from approvals.perform import Performed, Refused, perform
+from approvals.pipeline.service import Performed, Refused, perform
 from audit.actor import Actor, Target
 from portal.account.passkey_words import rows
 from portal.identity.current import actor, needs_role
@@ -39,12 +39,12 @@ def new(request: HttpRequest) -> HttpResponseBase:
         return _enrol(request)
     me, challenge = actor(request), registration.new_challenge()
     request.session[_CEREMONY] = [b64encode(challenge).decode(), clock.stamp(clock.now())]
-    options = registration.options(me, challenge, keys.usable(me))
+    options = registration.options(me, challenge, queries.usable(me))
     context = {
         "options": json.dumps(options),
         "suggested": f"{me.name or me.email}’s passkey"[:60],
-        "rp_id": party.rp_id(),
-        "origin": party.origin(),
+        "rp_id": relying_party.rp_id(),
+        "origin": relying_party.origin(),
     }
     return render(request, "account/passkey_new.html", context)
 
@@ -56,16 +56,16 @@ def _enrol(request: HttpRequest) -> HttpResponse:
         if challenge is None:
             raise NotRegistered("too_late", "That page was used or is too old. Begin again.")
         made = registration.verify(sent(request), challenge)
-        handle = party.handle_of(made.credential_id)
+        handle = relying_party.handle_of(made.credential_id)
         registered = enrolment.seal(me, made)
-        name = keys.clean_name(request.POST.get("name", ""))
+        name = queries.clean_name(request.POST.get("name", ""))
         params = {"name": name, "registration": registered}
-        perform(me, "passkey.enrol", Target(actions.OWN, handle), params=params)
+        perform(me, "passkey.enrol", Target(decisions.OWN, handle), params=params)
     except (NotRegistered, Refused) as refused:
         enrolment.note_refused(me, refused.code, refused.detail)
         messages.error(request, f"No passkey was enrolled. {refused.detail}")
         return redirect("account-passkey-new")
-    called = name or f"{party.short(handle)}"
+    called = name or f"{relying_party.short(handle)}"
     messages.success(request, f"Passkey {called} was enrolled for your own requests.")
     return redirect("account")
 
@@ -92,9 +92,9 @@ def sent(request: HttpRequest) -> dict[str, Any]:
 def rename(request: HttpRequest, handle: str) -> HttpResponse:
     """Call one of my passkeys something else."""
     typed = request.POST.get("name", "")
-    if keys.rename(actor(request), handle, typed):
-        messages.success(request, f"Passkey was renamed to {keys.clean_name(typed)}.")
-    elif keys.of(actor(request)).filter(handle=handle).exists():
+    if queries.rename(actor(request), handle, typed):
+        messages.success(request, f"Passkey was renamed to {queries.clean_name(typed)}.")
+    elif queries.of(actor(request)).filter(handle=handle).exists():
         messages.error(request, "The passkey was not renamed. Give it a name.")
     else:
         raise Http404
@@ -107,13 +107,13 @@ def rename(request: HttpRequest, handle: str) -> HttpResponse:
 def approver(request: HttpRequest, handle: str) -> HttpResponseBase:
     """Ask another person to confirm that a key of mine may approve what others ask for."""
     me = actor(request)
-    key = keys.usable(me).filter(handle=handle, approver_since=None).first()
+    key = queries.usable(me).filter(handle=handle, approver_since=None).first()
     if key is None:
         raise Http404
     if request.method != "POST":
-        context = {"key": key, "short": party.short(handle)}
+        context = {"key": key, "short": relying_party.short(handle)}
         return render(request, "account/passkey_approver.html", context)
-    done = _perform(request, me, "passkey.enrol", Target(actions.APPROVER, handle))
+    done = _perform(request, me, "passkey.enrol", Target(decisions.APPROVER, handle))
     if done is None or done.approval is None:
         return redirect("account")
     return redirect("approval", approval_id=done.approval.id)
@@ -123,7 +123,7 @@ def approver(request: HttpRequest, handle: str) -> HttpResponseBase:
 @never_cache
 def revoke(request: HttpRequest, handle: str) -> HttpResponseBase:
     """One's own key at once. Somebody else's is an admin's to revoke, freshly signed in."""
-    me, key = actor(request), keys.find(handle)
+    me, key = actor(request), queries.find(handle)
     if key is None or not (key.belongs_to(me) or "admin" in me.roles):
         raise Http404
     return _revoke(request, me, key) if key.belongs_to(me) else _revoke_for(request, me, key)
@@ -142,7 +142,7 @@ def _revoke(request: HttpRequest, me: Actor, key: Passkey) -> HttpResponse:
     if not own and not reason:
         messages.error(request, f"{key.name} was not revoked. Say why: its owner reads it.")
         return redirect("account-passkey-revoke", handle=key.handle)
-    done = _perform(request, me, "passkey.revoke", Target(actions.OWN, key.handle), reason)
+    done = _perform(request, me, "passkey.revoke", Target(decisions.OWN, key.handle), reason)
     if done is not None and done.approval is not None:
         return redirect("approval", approval_id=done.approval.id)
     if done is not None:
@@ -167,7 +167,7 @@ def _perform(
 @needs_role("auditor", "operator", "admin")
 def everyone(request: HttpRequest) -> HttpResponse:
     """Every passkey that was ever enrolled, and the file that verifiers read."""
-    context = {"rows": rows(keys.everybody()), "admin": "admin" in actor(request).roles}
+    context = {"rows": rows(queries.everybody()), "admin": "admin" in actor(request).roles}
     return render(request, "account/passkeys_everyone.html", context)
 
 

@@ -15,7 +15,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from approvals.passkeys import keys
+from approvals.passkeys import queries
 from audit import exports
 from portal.account import browsers, history
 from portal.account.assurance_words import NEEDS_IT, assurance
@@ -41,7 +41,7 @@ def account(request: HttpRequest) -> HttpResponse:
         "within": WITHIN_S // 60,
         "needs_fresh": f"{', '.join(NEEDS_IT[:-1])} and {NEEDS_IT[-1]}",
         "sessions": [(one, browsers.in_words(one.user_agent)) for one in _sessions(request)],
-        "passkeys": rows(keys.of(me)),
+        "passkeys": rows(queries.of(me)),
         "history": history.mine(me, request.GET.get("cursor", "")),
         "decides": bool(me.roles & {"operator", "admin"}),
         "readable": bool(me.roles & {"auditor", "operator", "admin"}),

@@ -12,7 +12,7 @@ from approvals import issuer, people
 from audit.actor import Actor, EvidenceRef
 from auth0_client.access_token import AccessClaims
 from auth0_client.errors import Auth0Error, TokenRefused
-from outbound.errors import OutboundError
+from http_client.errors import HttpClientError
 from portal.api.problems import Problem
 from portal.identity.backend import known_roles
 from portal.identity.fresh import what_a_token_lacks
@@ -72,7 +72,7 @@ def check(request: HttpRequest, token: str) -> Caller:
             headers=_INVALID,
             reason=refused.code,
         ) from None
-    except (Auth0Error, OutboundError):
+    except (Auth0Error, HttpClientError):
         raise Problem(
             503,
             "issuer_unreachable",

@@ -13,9 +13,9 @@ from pydantic import ConfigDict
 
 from approvals import registry
 from approvals.models import Approval, Effect, Status
-from approvals.perform import Performed, Refused, checked, perform
+from approvals.pipeline.service import Performed, Refused, checked, perform
+from approvals.requests import cancel, visible_to
 from approvals.serializers import as_json, list_as_json
-from approvals.withdraw import cancel, visible_to
 from audit.actor import Actor, Target
 from connections import known_names as agents
 from enforcement import known_names

@@ -9,7 +9,7 @@ from ninja import Router
 from pydantic import Field
 
 from approvals import clock
-from approvals.perform import Performed, perform
+from approvals.pipeline.service import Performed, perform
 from audit.actor import Target
 from connections import decisions, manifests
 from connections.models import Manifest

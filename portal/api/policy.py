@@ -10,8 +10,8 @@ from ninja import Router
 from pydantic import Field
 
 from approvals import policy, registry
-from approvals.policy import words
-from approvals.policy.trying import what_if
+from approvals.policy import sentences
+from approvals.policy.dry_run import what_if
 from audit.ledger.vocabulary import SEVERITIES
 from portal.api import contract, shapes
 from portal.api.problems import Problem
@@ -32,7 +32,7 @@ def in_force(request: HttpRequest) -> JsonResponse:
             "number": now.document.number,
             "document": now.document.as_json(),
             "sentences": [
-                words.sentence(rule, now.document, settings.STEP_UP_EXPIRY_S)
+                sentences.sentence(rule, now.document, settings.STEP_UP_EXPIRY_S)
                 for rule in now.document.rules
             ],
         }

@@ -12,8 +12,8 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from approvals.models import Approval
-from approvals.perform import FRESH_SIGN_IN, Refused
-from approvals.withdraw import NotYours
+from approvals.pipeline.service import FRESH_SIGN_IN, Refused
+from approvals.requests import NotYours
 from connections.escalation.attempts import TooManyAsks
 from connections.known_names import UnknownAgent
 from enforcement.known_names import UnknownTarget

@@ -9,7 +9,7 @@ from django.http import HttpRequest, JsonResponse
 from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
-from approvals.perform import Refused
+from approvals.pipeline.service import Refused
 from connections.models import ReviewItem
 from connections.reviews import remedy, rights
 from connections.reviews.remedy import Decided

@@ -12,7 +12,7 @@ from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
 from approvals import issuer, people
-from approvals.passkeys import keys
+from approvals.passkeys import queries
 from audit import evidence
 from audit.actor import Actor, EvidenceRef, Subject
 from audit.record import record
@@ -20,7 +20,7 @@ from auth0_client.errors import Auth0Error, TokenRefused
 from auth0_client.id_token import IdClaims, verify_id_token
 from connections.access import command_line
 from connections.models import AccessState
-from outbound.errors import OutboundError
+from http_client.errors import HttpClientError
 from portal.api import contract
 from portal.api.auth import caller
 from portal.api.problems import Problem
@@ -124,7 +124,7 @@ def _step_up(actor: Actor) -> list[Literal["phone", "passkey"]]:
     ways: list[Literal["phone", "passkey"]] = []
     if person is None or person.phone is not False:
         ways.append("phone")
-    if keys.usable(actor).exists():
+    if queries.usable(actor).exists():
         ways.append("passkey")
     return ways
 
@@ -190,7 +190,7 @@ def sign_in(request: HttpRequest, body: SignIn) -> Who:
         raise Problem(
             422, "id_token_refused", f"The ID token was not accepted: {refused.detail}."
         ) from None
-    except (Auth0Error, OutboundError):
+    except (Auth0Error, HttpClientError):
         raise Problem(
             503, "issuer_unreachable", "The issuer's keys cannot be read right now."
         ) from None

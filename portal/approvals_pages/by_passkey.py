@@ -13,17 +13,18 @@ from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from approvals import answering, clock
+from approvals import clock
 from approvals.models import Approval, Ask, Passkey, Status
-from approvals.passkeys import answers, keys, party
-from approvals.perform import Refused
-from approvals.withdraw import NotYours
+from approvals.passkeys import assertions, queries, relying_party
+from approvals.pipeline.service import Refused
+from approvals.requests import NotYours
+from approvals.step_up import answers
 from audit.actor import Actor
 from portal.account.passkeys import sent
 from portal.identity.current import actor
 from portal.ops.refused import mark, tell
 
-_SAID: Final[dict[str, answers.Said]] = {"approve": "approve", "deny": "deny"}
+_SAID: Final[dict[str, assertions.Said]] = {"approve": "approve", "deny": "deny"}
 _SIGNED: Final = {"approve": "an approval", "deny": "a denial"}
 _NONE: Final = "You have no passkey here. One that you add now counts for later requests."
 _ELSEWHERE: Final = "Your passkeys were made for another address of the portal."
@@ -49,9 +50,9 @@ def offer(approval: Approval, asks: list[Ask], viewer: Actor) -> Offer | None:
     if approval.status != Status.PENDING or not mine:
         return None
     ask = mine[-1]
-    if answering.refusal(approval, ask, viewer, channel="passkey"):
+    if answers.refusal(approval, ask, viewer, channel="passkey"):
         return None
-    usable = list(keys.usable(viewer))
+    usable = list(queries.usable(viewer))
     fits = [key for key in usable if not _why_not(approval, ask, key)]
     if not fits:
         return Offer(ask.code, problem=_why_not(approval, ask, usable[-1]) if usable else _NONE)
@@ -63,17 +64,17 @@ def offer(approval: Approval, asks: list[Ask], viewer: Actor) -> Offer | None:
 
 
 def _why_not(approval: Approval, ask: Ask, key: Passkey) -> str:
-    if key.rp_id != party.rp_id() or party.origin() not in key.origins:
+    if key.rp_id != relying_party.rp_id() or relying_party.origin() not in key.origins:
         return _ELSEWHERE
-    code = answers.why_not(approval, ask, key)
-    return answers.WORDS[code] if code else ""
+    code = assertions.why_not(approval, ask, key)
+    return assertions.WORDS[code] if code else ""
 
 
 def _options(approval: Approval, ask: Ask, decision: str, fits: list[Passkey]) -> str:
     left = max(0.0, (ask.expires_at - clock.now()).total_seconds())
     options: dict[str, Any] = {
-        "challenge": party.b64url(answers.challenge(approval, decision)),
-        "rpId": party.rp_id(),
+        "challenge": relying_party.b64url(assertions.challenge(approval, decision)),
+        "rpId": relying_party.rp_id(),
         "timeout": round(left * 1000),
         "userVerification": "required",
         "allowCredentials": [
@@ -93,7 +94,7 @@ def answer(request: HttpRequest, approval_id: UUID) -> HttpResponse:
         if said not in _SAID:
             raise Refused("malformed_passkey", "Say approve or deny.")
         reason = request.POST.get("reason", "").strip()[:500]
-        answers.give(actor(request), str(approval_id), _SAID[said], sent(request), reason)
+        assertions.give(actor(request), str(approval_id), _SAID[said], sent(request), reason)
         sentence = Approval.objects.values_list("sentence", flat=True).get(pk=approval_id)
         messages.success(request, f"You signed {_SIGNED[said]} of “{sentence}”.")
     except NotYours:

@@ -6,8 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from approvals import answering, clock, turns, withdraw
+from approvals import clock, requests
 from approvals.models import Approval, Ask, AskState, Effect, Notice, NoticeState, Status
+from approvals.step_up import answers, rate_limit
 from audit.actor import Actor
 from portal.approvals_pages import words
 from portal.approvals_pages.because import Because, because
@@ -76,15 +77,15 @@ class Detail:
         return (
             self.waiting
             and ask is not None
-            and answering.accepts(ask, "ciba")
+            and answers.accepts(ask, "ciba")
             and "ciba" not in ask.answers
-            and not turns.waits(ask)
+            and not rate_limit.waits(ask)
         )
 
     @property
     def its_turn(self) -> str:
         """When the push is sent, while its person has had enough of them for now."""
-        return words.how_to_answer(self.ask) if self.ask and turns.waits(self.ask) else ""
+        return words.how_to_answer(self.ask) if self.ask and rate_limit.waits(self.ask) else ""
 
 
 _OPEN = {AskState.STARTING, AskState.WAITING}
@@ -137,13 +138,13 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
         outcome=words.outcome_words(approval, viewer) if approval.outcome else "",
         phone_url=phone_url(ask.person.sub) if ask and pending else "",
         event_url=event_url,
-        can_cancel=pending and withdraw.may_cancel(viewer, approval),
+        can_cancel=pending and requests.may_cancel(viewer, approval),
         can_send_again=pending
         and ask is not None
         and not words.is_over(ask)
-        and withdraw.may_send_again(viewer, approval),
-        can_confirm=withdraw.may_confirm_denial(viewer, approval),
-        can_say_why=withdraw.may_say_why(viewer, approval),
+        and requests.may_send_again(viewer, approval),
+        can_confirm=requests.may_confirm_denial(viewer, approval),
+        can_say_why=requests.may_say_why(viewer, approval),
         live=_is_live(approval, effects),
         version=version_of(approval),
         by_passkey=offer(approval, asks, viewer),

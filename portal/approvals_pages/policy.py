@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 from approvals import policy
 from approvals.models import Approval, PolicyVersion, Status
 from approvals.policy import diff, document, versions
-from approvals.policy.changing import VERB
+from approvals.policy.policy_change import VERB
 from audit.actor import Actor
 from portal.approvals_pages import policy_words
 from portal.approvals_pages.policy_trying import trial

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.http import QueryDict
 
 from approvals import people as directory
-from approvals.policy import floor, words
+from approvals.policy import minimum, sentences
 from approvals.policy.document import SCHEMA, BadDocument, Document, PersonRef, Rule, read
 from audit.ledger.vocabulary import ROLES, SEVERITIES
 
@@ -127,7 +127,7 @@ class Draft:
                 self._note(where, said)
             made = None
         if made is not None:
-            for breach in floor.breaches(made):
+            for breach in minimum.breaches(made):
                 self._note(f"/rules/{breach.rule}/approver", breach.words)
         return None if self.errors or made is None else made
 
@@ -137,7 +137,7 @@ class Draft:
             try:
                 made = Rule.model_validate(rule.as_json())
                 document = read(self.as_json(0) | {"rules": [made.model_dump()]})
-                rule.sentence = words.sentence(made, document, settings.STEP_UP_EXPIRY_S)
+                rule.sentence = sentences.sentence(made, document, settings.STEP_UP_EXPIRY_S)
             except (BadDocument, ValueError):
                 rule.sentence = ""
 

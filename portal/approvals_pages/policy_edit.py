@@ -16,11 +16,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from approvals import policy
-from approvals.intent import digest
-from approvals.perform import Refused, perform
+from approvals.pipeline.intent import digest
+from approvals.pipeline.service import Refused, perform
 from approvals.policy import versions
-from approvals.policy.changing import TARGET, VERB
 from approvals.policy.document import BadDocument, Document, read
+from approvals.policy.policy_change import TARGET, VERB
 from audit.ledger.vocabulary import ROLES, SEVERITIES
 from portal.approvals_pages import policy_draft, policy_words
 from portal.approvals_pages.policy_draft import Draft

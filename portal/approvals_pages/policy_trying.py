@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from approvals import registry
 from approvals.policy.document import Document
-from approvals.policy.trying import Trial, what_if
+from approvals.policy.dry_run import Trial, what_if
 from audit.ledger.vocabulary import SEVERITIES
 
 WHO = {

@@ -12,9 +12,9 @@ from uuid import UUID
 from django.conf import settings
 
 from approvals import actors, policy, registry
-from approvals.erasing.restated import Standing
+from approvals.erasure.document_digests import Standing
 from approvals.models import Person, PolicyVersion
-from approvals.policy import diff, versions, words
+from approvals.policy import diff, sentences, versions
 from approvals.policy.document import Document
 from approvals.policy.versions import InForce
 from approvals.registry import Stance, Verb
@@ -102,7 +102,7 @@ def in_words(found: InForce) -> Policy:
     named = names(document)
     return Policy(
         rules=[
-            Shown(place, rule.id, words.sentence(rule, document, settings.STEP_UP_EXPIRY_S))
+            Shown(place, rule.id, sentences.sentence(rule, document, settings.STEP_UP_EXPIRY_S))
             for place, rule in enumerate(document.rules, start=1)
         ],
         otherwise=[
@@ -111,7 +111,7 @@ def in_words(found: InForce) -> Policy:
             f"{document.never_scanned_loosening}.",
         ],
         groups=[
-            words.group_sentence(name, group, named) for name, group in document.groups.items()
+            sentences.group_sentence(name, group, named) for name, group in document.groups.items()
         ],
         roster=[named.get((p.iss, p.sub), p.sub) for p in document.roster],
         number=document.number,

@@ -1,4 +1,4 @@
-"""Views about approvals. Who may see or do what is decided in `approvals.withdraw`."""
+"""Views about approvals. Who may see or do what is decided in `approvals.requests`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from approvals import withdraw
+from approvals import requests
 from approvals.models import Approval, Status
-from approvals.perform import Refused
+from approvals.pipeline.service import Refused
 from connections.escalation import shown
 from portal.approvals_pages import inbox, policy
 from portal.approvals_pages.detail import as_context, detail, version_of
@@ -92,7 +92,7 @@ def cancel(request: HttpRequest, approval_id: UUID) -> HttpResponse:
         found = detail(approval, actor(request))
         return render(request, "approvals/cancel.html", as_context(found))
     try:
-        withdraw.cancel(actor(request), str(approval.pk))
+        requests.cancel(actor(request), str(approval.pk))
         messages.success(request, f"You cancelled “{approval.sentence}”.")
     except Refused as refused:
         tell(request, refused.code)
@@ -105,7 +105,7 @@ def send_again(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     """Send the push again under a fresh code."""
     approval = _visible(request, approval_id)
     try:
-        withdraw.send_again(actor(request), str(approval.pk))
+        requests.send_again(actor(request), str(approval.pk))
         messages.success(request, f"You asked for a new code for “{approval.sentence}”.")
     except Refused as refused:
         tell(request, refused.code)
@@ -119,7 +119,7 @@ def confirm_denial(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     approval = _visible(request, approval_id)
     try:
         reason = request.POST.get("reason", "").strip()[:500]
-        withdraw.confirm_denial(actor(request), str(approval.pk), reason)
+        requests.confirm_denial(actor(request), str(approval.pk), reason)
         if approval.inferred:
             messages.success(request, f"You confirmed that you denied “{approval.sentence}”.")
         else:
@@ -132,8 +132,8 @@ def confirm_denial(request: HttpRequest, approval_id: UUID) -> HttpResponse:
 
 def _visible(request: HttpRequest, approval_id: UUID) -> Approval:
     try:
-        return withdraw.visible_to(actor(request), str(approval_id))
-    except withdraw.NotYours:
+        return requests.visible_to(actor(request), str(approval_id))
+    except requests.NotYours:
         mark(request, "not_yours", certain=True)
         raise Http404 from None
     except Approval.DoesNotExist:

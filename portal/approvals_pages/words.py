@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from approvals import actors, clock, policy, registry, stages, turns
+from approvals import actors, clock, policy, registry
 from approvals.models import Approval, Ask, AskState, Channel, Outcome, Person, Status
 from approvals.registry import Verb
+from approvals.step_up import rate_limit, stages
 from audit.actor import Actor
 from portal.web.times import duration
 
@@ -83,7 +84,7 @@ def standing(approval: Approval, ask: Ask | None, viewer: Actor | None = None) -
     if needed > 1:
         said = sum(one.state == AskState.APPROVED for one in approval.asks.all())
         return Standing("info", "users", f"{said} of {needed} approved")
-    if turns.waits(ask):
+    if rate_limit.waits(ask):
         return _ITS_TURN
     if is_over(ask):
         return Standing("info", "clock", "the time is over; being closed")
@@ -95,7 +96,7 @@ def standing(approval: Approval, ask: Ask | None, viewer: Actor | None = None) -
 
 def is_over(ask: Ask) -> bool:
     """Whether the time to answer is over, while the request is yet to be closed."""
-    return not turns.waits(ask) and clock.now() >= ask.expires_at
+    return not rate_limit.waits(ask) and clock.now() >= ask.expires_at
 
 
 def shown_ask(asks: Sequence[Ask], viewer: Actor) -> Ask | None:
@@ -124,7 +125,7 @@ _AWAITED: dict[str, str] = {
 
 def how_to_answer(ask: Ask) -> str:
     """What the asked person does, in one sentence."""
-    if turns.waits(ask):
+    if rate_limit.waits(ask):
         return f"{ask.detail[:1].upper()}{ask.detail[1:]}."
     waits = awaited(ask)
     if waits == "passkey":
@@ -246,4 +247,4 @@ def ask_standing(ask: Ask, approval: Approval) -> Standing:
         return Standing("warn", "help", "denied, inferred")
     if approval.status == Status.CLOSED and ask.state in {AskState.STARTING, AskState.WAITING}:
         return Standing("off", "circle-slash", "no longer needed")
-    return _ITS_TURN if turns.waits(ask) else _ASKS[ask.state]
+    return _ITS_TURN if rate_limit.waits(ask) else _ASKS[ask.state]

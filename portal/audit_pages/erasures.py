@@ -18,9 +18,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from approvals.erasing import actions, certificate, holds, restated
+from approvals.erasure import certificate, decisions, document_digests, legal_holds
 from approvals.models import Approval, Erasure, LegalHold, Person, Status
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from audit import proofs, subjects
 from audit.actor import Target
 from audit.ledger import checkpoint as checkpoints
@@ -97,9 +97,9 @@ def person(request: HttpRequest, subject: str) -> HttpResponse:
         "beside": whose.beside,
         "short": whose.short,
         "left": certificate.out_of_reach().values(),
-        "holds": holds.in_force(subject),
+        "holds": legal_holds.in_force(subject),
         "waiting": Approval.objects.filter(
-            verb__in=[actions.ERASE, actions.LIFT], target_name=subject
+            verb__in=[decisions.ERASE, decisions.LIFT], target_name=subject
         ).exclude(status=Status.CLOSED),
         "erasures": [_shown(one) for one in Erasure.objects.filter(subject=subject)],
         "may": "admin" in me.roles and me.key != subject,
@@ -114,15 +114,15 @@ def person(request: HttpRequest, subject: str) -> HttpResponse:
 def decide(request: HttpRequest, subject: str) -> HttpResponseBase:
     """Ask for the erasure, place a hold at once, or ask for the end of one."""
     verb = request.POST.get("verb", "")
-    if verb not in {actions.ERASE, actions.PLACE, actions.LIFT}:
+    if verb not in {decisions.ERASE, decisions.PLACE, decisions.LIFT}:
         raise Http404(verb)
     matter = request.POST.get("matter", "").strip()[:100]
     try:
         done = perform(
             actor(request),
             verb,
-            Target(actions.KIND, subject),
-            params={} if verb == actions.ERASE else {"matter": matter},
+            Target(decisions.KIND, subject),
+            params={} if verb == decisions.ERASE else {"matter": matter},
             reason=request.POST.get("reason", "").strip()[:2000],
         )
     except Refused as refused:
@@ -206,7 +206,7 @@ def _on_paper(
 
 
 def _certificate_of(found: Erasure) -> EventRow | None:
-    ends = EventRow.of_operation(found.operation).filter(action__in=restated.ENDS)
+    ends = EventRow.of_operation(found.operation).filter(action__in=document_digests.ENDS)
     return ends.filter(outcome="success").order_by("-event").first()
 
 

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from approvals import clock
 from approvals.models import Person
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from audit.actor import Actor, Target
 from connections.access import listing, reading
 from connections.access.actions import is_own

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from approvals.models import Approval, Status
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from audit.actor import Target
 from connections import allow_rule, lookup, manifests, scopes
 from connections.escalation import allowances, rules, shown

@@ -16,13 +16,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from approvals import clock
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from audit.actor import Actor, Target
 from auth0_client.errors import Auth0Error
 from connections import connecting, lookup, pending, scopes, wishes
 from connections.connecting import CREATE, DELETE, ConnectFailed
 from connections.models import ConnectedAccount, State
-from outbound.errors import OutboundError
+from http_client.errors import HttpClientError
 from portal.connections_pages import flows
 from portal.connections_pages.flows import TokenFlow
 from portal.identity.current import actor
@@ -84,7 +84,7 @@ def _scopes(flow: TokenFlow) -> tuple[str, ...]:
 def _authorize(request: HttpRequest, flow: TokenFlow, *, silently: bool = True) -> HttpResponse:
     try:
         begun = connecting.ask_for_token(_url("token-callback"), _scopes(flow), silently=silently)
-    except (Auth0Error, OutboundError):
+    except (Auth0Error, HttpClientError):
         unreachable = ConnectFailed("unreachable", "Auth0 could not be reached; try again shortly.")
         return _failed(request, flow, unreachable)
     kept = TokenFlow(

@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from approvals.models import Approval, Status
-from approvals.perform import Performed, Refused, perform
+from approvals.pipeline.service import Performed, Refused, perform
 from audit.actor import Actor, Target
 from connections import freezing, known_names
 from connections.models import Freeze, FrozenKind

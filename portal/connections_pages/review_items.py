@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from approvals import clock
-from approvals.perform import Refused
+from approvals.pipeline.service import Refused
 from audit.actor import Actor
 from connections import grounds, lookup, scopes
 from connections.models import Choice, Review, ReviewItem

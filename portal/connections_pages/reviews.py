@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from approvals import clock, people
 from approvals.models import Person
-from approvals.perform import Refused
+from approvals.pipeline.service import Refused
 from audit.actor import Actor, Target
 from audit.clock import uuid7
 from connections import scopes

@@ -9,8 +9,9 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
-from approvals import breakglass, policy, registry
-from approvals.perform import Refused
+from approvals import policy, registry
+from approvals.pipeline.service import Refused
+from approvals.policy import break_glass
 from audit.actor import Actor, Target
 from audit.ledger.vocabulary import SEVERITIES, gravest, severity_rank
 from enforcement import instances
@@ -83,7 +84,7 @@ def _sensible(states: Sequence[At]) -> list[str]:
 
 def _act(verb_name: str, act: str, target: Target, person: Actor, raised_to: str) -> Act | None:
     verb = registry.get(verb_name)
-    if breakglass.why_not(person, verb):
+    if break_glass.why_not(person, verb):
         return None
     try:
         severity = gravest(*filter(None, (verb.severity(target, {}), raised_to)))

@@ -17,7 +17,7 @@ from django.views.decorators.http import (
 )
 
 from approvals import clock
-from approvals.perform import NothingToDo, Performed, Refused, perform
+from approvals.pipeline.service import NothingToDo, Performed, Refused, perform
 from audit.actor import Target
 from enforcement import enforced, instances, known_names, severity
 from enforcement.gateway import Gateway, GatewayError

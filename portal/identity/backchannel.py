@@ -15,7 +15,7 @@ from audit.actor import Actor
 from audit.record import record
 from auth0_client.errors import Auth0Error, TokenRefused
 from auth0_client.logout_token import LogoutClaims
-from outbound.errors import OutboundError
+from http_client.errors import HttpClientError
 from portal.identity import sessions
 from portal.identity.models import SeenLogoutToken
 from portal.ops.refused import mark
@@ -33,7 +33,7 @@ def backchannel_logout(request: HttpRequest) -> HttpResponse:
     except TokenRefused as error:
         mark(request, "logout_token_refused", error.code, certain=True)
         return _answer(400, {"error": "invalid_request", "error_description": error.code})
-    except (Auth0Error, OutboundError):
+    except (Auth0Error, HttpClientError):
         return _answer(503, {"error": "temporarily_unavailable"})
     return _answer(200)
 

@@ -22,7 +22,7 @@ from audit.actor import EvidenceRef, Subject
 from auth0_client import userinfo
 from auth0_client.errors import Auth0Error, TokenRefused
 from auth0_client.id_token import IdClaims
-from outbound.errors import OutboundError
+from http_client.errors import HttpClientError
 from portal.identity.failing import SignInRefused, because_of
 from portal.identity.models import ROLES, User
 
@@ -81,7 +81,7 @@ class OperatorBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
                 raise SignInRefused("no_second_factor")
             profile = self._profile(claims, tokens.access_token)
             reference = self._keep(claims, tokens.id_token)
-        except (TokenRefused, Auth0Error, OutboundError) as error:
+        except (TokenRefused, Auth0Error, HttpClientError) as error:
             raise because_of(error) from error
         user = self._account(claims, profile)
         request.META["ATA_SIGN_IN"] = SignIn(claims, reference)

@@ -9,7 +9,7 @@ from django.shortcuts import render
 
 from audit.actor import Actor
 from auth0_client.errors import Auth0Error, TokenRefused, Unavailable
-from outbound.errors import BadAnswer, OutboundError
+from http_client.errors import BadAnswer, HttpClientError
 from portal.identity.breakglass.opening import open_until
 from portal.identity.strangers import record_stranger
 from portal.ops.request_id import request_id
@@ -47,7 +47,7 @@ class SignInRefused(Exception):
         self.status = status
 
 
-def because_of(error: TokenRefused | Auth0Error | OutboundError) -> SignInRefused:
+def because_of(error: TokenRefused | Auth0Error | HttpClientError) -> SignInRefused:
     """What a failure on the way to the issuer means for the person who is signing in."""
     if isinstance(error, TokenRefused):
         words = "The issuer's token did not verify."

@@ -18,7 +18,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from approvals import clock
-from approvals.perform import FRESH_SIGN_IN
+from approvals.pipeline.service import FRESH_SIGN_IN
 from auth0_client.access_token import AccessClaims
 from auth0_client.id_token import LEEWAY_S
 from portal.identity.models import SignedInSession

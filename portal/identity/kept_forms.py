@@ -18,7 +18,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from approvals import clock, secret_box
+from approvals import clock, sealed_secrets
 from portal.identity.fresh import needs_fresh_sign_in
 from portal.identity.models import User
 
@@ -54,15 +54,15 @@ def keep(request: HttpRequest) -> str:
     if not fields or len(text) > MOST:
         return ""
     handle = secrets.token_hex(16)
-    secret_box.keep(_KIND, _ref(request.user, handle), text, expires=until)
+    sealed_secrets.keep(_KIND, _ref(request.user, handle), text, expires=until)
     return handle
 
 
 def find(user: User, handle: str) -> KeptForm | None:
     """The form that this person sent; None when it is gone, or somebody else's."""
     try:
-        body = json.loads(secret_box.read(_KIND, _ref(user, handle)))
-    except secret_box.SecretGone:
+        body = json.loads(sealed_secrets.read(_KIND, _ref(user, handle)))
+    except sealed_secrets.SecretGone:
         return None
     if clock.now().timestamp() > body["until"]:  # and not swept away yet
         return None

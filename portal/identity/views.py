@@ -28,8 +28,8 @@ from audit.record import record
 from auth0_client.errors import Auth0Error, IssuerMismatch
 from auth0_client.oauth import with_query
 from connections import pending, reachable
-from outbound.errors import BadAnswer, OutboundError
-from outbound.redact import printable
+from http_client.errors import BadAnswer, HttpClientError
+from http_client.redaction import printable
 from portal.identity import sessions
 from portal.identity.backend import callback_url
 from portal.identity.failing import SignInRefused, because_of, failed
@@ -59,7 +59,7 @@ class SignIn(OIDCAuthenticationRequestView):  # type: ignore[misc]
             return failed(request, SignInRefused("cookies_blocked"))
         try:
             endpoint = issuer.auth0().discovery.document().authorization_endpoint
-        except (Auth0Error, OutboundError) as error:
+        except (Auth0Error, HttpClientError) as error:
             return failed(request, _unavailable(error))
         if remotes.health().tenant and not reachable.answers_now():
             return failed(request, _away())  # what is in memory would lead to a dead address
@@ -94,7 +94,7 @@ def _remember(request: HttpRequest, state: str) -> None:
     request.session.modified = True
 
 
-def _unavailable(error: Auth0Error | OutboundError) -> SignInRefused:
+def _unavailable(error: Auth0Error | HttpClientError) -> SignInRefused:
     """Discovery failed: nothing was asked yet."""
     if isinstance(error, IssuerMismatch):
         words = "The issuer describes itself as another one. Tell your admin."
@@ -188,7 +188,7 @@ def _issuer_logout(sid: str) -> str:
         return (
             issuer.auth0().oauth.end_session_url(settings.PORTAL_URL + "/", sid=sid or None) or ""
         )
-    except (Auth0Error, OutboundError):
+    except (Auth0Error, HttpClientError):
         return ""
 
 

@@ -16,7 +16,7 @@ from audit import guards
 from auth0_client.errors import Auth0Error
 from connections.inventory import telling
 from enforcement import reachability
-from outbound.errors import OutboundError
+from http_client.errors import HttpClientError
 from portal.ops import storage
 
 PREPARATION = "preparation"
@@ -91,6 +91,6 @@ def _preparation() -> str:
 def _issuer() -> str:
     try:
         issuer.auth0().discovery.document()
-    except (Auth0Error, OutboundError) as error:
+    except (Auth0Error, HttpClientError) as error:
         return str(error)
     return ""

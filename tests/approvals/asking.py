@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from approvals.models import Approval
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from audit.actor import Actor, Target
 from tests.identity.trail import events
 

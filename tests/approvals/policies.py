@@ -8,11 +8,11 @@ from typing import Any
 from django.db import transaction
 
 from approvals import actors, clock, people, policy, registry
-from approvals.commit import commit_now
-from approvals.intent import digest
 from approvals.models import Passkey, PolicyVersion
-from approvals.policy.changing import TARGET
+from approvals.pipeline.commit import commit_now
+from approvals.pipeline.intent import digest
 from approvals.policy.document import read
+from approvals.policy.policy_change import TARGET
 from approvals.policy.versions import InForce
 from audit.actor import SYSTEM, Actor
 from audit.clock import uuid7

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.urls import reverse
 
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from approvals.registry import EffectResult, EffectSpec
 from audit import sequencer
 from audit.actor import Actor, Target

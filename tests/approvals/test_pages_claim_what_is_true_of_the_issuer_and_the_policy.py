@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from approvals import closing, registry
+from approvals import registry
 from approvals.models import Approval, Ask, AskState
-from approvals.policy import trying
+from approvals.pipeline import outcomes
+from approvals.policy import dry_run
 from approvals.policy.document import DEFAULT, read
 from portal.approvals_pages import policy_words
 from portal.web import local_tenant
@@ -26,7 +27,7 @@ def approved_page(lamps: Lamps) -> str:
     approval = ask(olu)
     Ask.objects.update(state=AskState.WAITING, started=approval.created)
     one = approval.asks.get()
-    closing.approve(
+    outcomes.approve(
         Approval.objects.get(pk=approval.pk), one, acting("operator2", "operator"),
         signed=True, evidence=(),
     )  # fmt: skip
@@ -54,7 +55,7 @@ def test_what_restricts_is_not_said_to_be_undone_where_it_cannot(lamps: Lamps) -
     titles = [group.title for group in policy_words.verb_groups()]
     assert "Tightening: at once" in titles and not any("undone" in one for one in titles)
     verb = registry.get("passkey.revoke")
-    tried = trying.what_if(read(DEFAULT), verb, "HIGH", roles=frozenset({"admin"}))
+    tried = dry_run.what_if(read(DEFAULT), verb, "HIGH", roles=frozenset({"admin"}))
     assert tried.why == ("Tightening is immediate; no rule is asked.",)
 
 

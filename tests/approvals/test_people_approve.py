@@ -10,11 +10,13 @@ import httpx
 import pytest
 from django.db import OperationalError
 
-from approvals import closing, details, issuer, people, secret_box
-from approvals.codes import new_code
+from approvals import issuer, people, sealed_secrets
 from approvals.models import Approval, ShortLivedSecret
-from approvals.perform import Refused
-from approvals.polling import SECRET
+from approvals.pipeline import outcomes
+from approvals.pipeline.service import Refused
+from approvals.step_up import authorization_details
+from approvals.step_up.binding_codes import new_code
+from approvals.step_up.ciba import SECRET
 from audit import human
 from audit.actor import SYSTEM, Actor
 from tests.approvals.asking import ask, assert_failed, code_of, fresh
@@ -87,7 +89,7 @@ def test_no_secret_outlives_its_answer(
     approval = ask(olu)
     work()
     kept = ShortLivedSecret.objects.get()
-    plain = secret_box.read(SECRET, kept.ref)
+    plain = sealed_secrets.read(SECRET, kept.ref)
     assert plain.encode() not in bytes(kept.ciphertext)
     phones.answer("operator2", code_of(approval), "approve")
     work()
@@ -209,7 +211,7 @@ def test_a_denial_whose_commit_failed_is_the_denial_of_when_it_was_read(
         raise OperationalError("deadlock detected")
 
     with monkeypatch.context() as broken:
-        broken.setattr(closing, "deny", fails)
+        broken.setattr(outcomes, "deny", fails)
         work(1)
     assert fresh(approval).status == "pending"
     travel()  # by an hour: read now, it would be an expiry
@@ -229,7 +231,7 @@ def swap(approval: Approval, who: str, words: list[dict[str, Any]] | None) -> st
         requested_expiry=60,
         authorization_details=words or (),
     )
-    secret_box.keep(SECRET, str(ask_.pk), started.auth_req_id, expires=ask_.expires_at)
+    sealed_secrets.keep(SECRET, str(ask_.pk), started.auth_req_id, expires=ask_.expires_at)
     return code
 
 
@@ -239,7 +241,7 @@ def test_an_approval_of_something_else_is_not_ours(
     approval = ask(olu)
     work()
     assert approval.current is not None
-    other = details.for_ask(approval.current)
+    other = authorization_details.for_ask(approval.current)
     other[0]["properties"]["intent_hash"]["value"] = "0" * 64
     phones.answer("operator2", swap(approval, "operator2", other), "approve")
     work()
@@ -252,7 +254,7 @@ def test_an_approval_by_somebody_else_is_not_ours(
     approval = ask(olu)
     work()
     assert approval.current is not None
-    code = swap(approval, "admin", details.for_ask(approval.current))
+    code = swap(approval, "admin", authorization_details.for_ask(approval.current))
     phones.answer("admin", code, "approve")
     work()
     assert_failed(approval, "wrong_subject")

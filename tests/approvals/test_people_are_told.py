@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from approvals import clock, telling, webhook, withdraw
+from approvals import clock, requests
+from approvals.jobs import LETTERS, sweep
 from approvals.models import Notice, NoticeState, NoticeWay
-from approvals.perform import perform
-from approvals.sweep import LETTERS, sweep
+from approvals.notifications import service, webhook
+from approvals.pipeline.service import perform
 from audit.actor import Target
 from portal.env import EnvironmentRefused
 from portal.mailing import mailer
@@ -83,7 +84,7 @@ def test_sending_the_push_again_sends_no_second_letter(lamps: Lamps, mailbox: Ma
     acting("operator2", "operator")
     olu = acting("operator", "operator")
     approval = ask(olu)
-    withdraw.send_again(olu, str(approval.id))
+    requests.send_again(olu, str(approval.id))
     deliver()
     assert len(mailbox.letters) <= 1
 
@@ -109,7 +110,7 @@ def test_no_letter_leaves_after_the_end(lamps: Lamps, mailbox: Mailbox) -> None:
     acting("operator2", "operator")
     olu = acting("operator", "operator")
     approval = ask(olu)
-    withdraw.cancel(olu, str(approval.id))
+    requests.cancel(olu, str(approval.id))
     deliver()
     assert mailbox.letters == [] and the_notice().state == NoticeState.NEEDLESS
 
@@ -117,13 +118,13 @@ def test_no_letter_leaves_after_the_end(lamps: Lamps, mailbox: Mailbox) -> None:
 def test_a_storm_reaches_a_person_at_a_bearable_rate(lamps: Lamps, mailbox: Mailbox) -> None:
     acting("operator2", "operator")
     olu = acting("operator", "operator")
-    for number in range(telling.PER_MINUTE + 2):
+    for number in range(service.PER_MINUTE + 2):
         perform(olu, "lamp.block", Target("lamp", f"hall{number}"), severity="CRITICAL")
     deliver()
-    assert len(mailbox.letters) == telling.PER_MINUTE
+    assert len(mailbox.letters) == service.PER_MINUTE
     Notice.objects.filter(sent__isnull=False).update(sent=clock.now() - timedelta(minutes=2))
     deliver()
-    assert len(mailbox.letters) == telling.PER_MINUTE + 2
+    assert len(mailbox.letters) == service.PER_MINUTE + 2
 
 
 def test_the_team_gets_a_signed_webhook_that_names_nobody(lamps: Lamps, team: Receiver) -> None:

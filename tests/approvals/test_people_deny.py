@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from approvals import clock, withdraw
+from approvals import clock, requests
 from approvals.models import Ask
-from approvals.perform import Refused
+from approvals.pipeline.service import Refused
 from audit import human, search, sequencer
 from audit.actor import SYSTEM, Actor
 from audit.ledger.query import EventQuery
@@ -109,13 +109,13 @@ def test_the_asked_person_confirms_an_inferred_denial(
     phones.answer("operator2", code_of(approval), "deny")
     work()
     with pytest.raises(Refused, match="Only the person"):
-        withdraw.confirm_denial(olu, str(approval.pk))
-    withdraw.confirm_denial(oona, str(approval.pk))
+        requests.confirm_denial(olu, str(approval.pk))
+    requests.confirm_denial(oona, str(approval.pk))
     done = fresh(approval)
     assert (done.inferred, done.held) == (False, False)
     assert lamps.held == []
     with pytest.raises(Refused, match="no confirmation"):
-        withdraw.confirm_denial(oona, str(approval.pk))
+        requests.confirm_denial(oona, str(approval.pk))
 
 
 def test_an_inferred_denial_is_proven_when_the_log_can_be_read_again(
@@ -188,14 +188,14 @@ def test_a_reason_that_arrives_after_the_proof_is_kept_once(
     work()
     phones.answer("operator2", code_of(approval), "deny")
     work()
-    withdraw.confirm_denial(oona, str(approval.pk))
-    assert withdraw.may_say_why(oona, fresh(approval))
-    assert not withdraw.may_say_why(olu, fresh(approval))
-    withdraw.confirm_denial(oona, str(approval.pk), "Needed on Monday")
+    requests.confirm_denial(oona, str(approval.pk))
+    assert requests.may_say_why(oona, fresh(approval))
+    assert not requests.may_say_why(olu, fresh(approval))
+    requests.confirm_denial(oona, str(approval.pk), "Needed on Monday")
     assert events("approval.denied")[-1]["reason"] == "Needed on Monday"
     assert history(fresh(approval), oona).denied_because == "Needed on Monday"
     with pytest.raises(Refused) as refused:
-        withdraw.confirm_denial(oona, str(approval.pk), "Another one")
+        requests.confirm_denial(oona, str(approval.pk), "Another one")
     assert refused.value.code == "nothing_to_confirm"
 
 
@@ -207,5 +207,5 @@ def test_the_person_who_denied_says_why_in_the_portal(
     phones.answer("operator2", code_of(approval), "deny")
     work()
     assert fresh(approval).inferred
-    withdraw.confirm_denial(oona, str(approval.pk), "Needed on Monday")
+    requests.confirm_denial(oona, str(approval.pk), "Needed on Monday")
     assert events("approval.denied")[-1]["reason"] == "Needed on Monday"

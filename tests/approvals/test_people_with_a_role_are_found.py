@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from approvals import clock, people
 from approvals.models import Person
-from approvals.policy import changing
+from approvals.policy import policy_change
 from audit.actor import Actor
 from connections.reviews import rights
 from portal.approvals_pages import policy_draft
@@ -76,7 +76,7 @@ def test_an_index_knows_who_has_a_role(town: None, asked: Any) -> None:
     [
         rights.admins,
         policy_draft.people,
-        changing.admins,
+        policy_change.admins,
         lambda: people.roster(roles=("operator",), approver="another", requester=NOBODY),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 
 from approvals import clock, idempotency
 from approvals.models import Approval, Ask
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from audit.actor import SYSTEM, Actor, Target
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones, acting, known

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from approvals import clock, policy
-from approvals.intent import digest
 from approvals.models import PolicyVersion
+from approvals.pipeline.intent import digest
 from approvals.policy.document import read
 from audit import sequencer, verify
 from tests.approvals import policies

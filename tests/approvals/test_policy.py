@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from approvals import intent, policy, registry
+from approvals import policy, registry
+from approvals.pipeline import intent
 from audit.actor import SYSTEM, Actor, Target
 from audit.ledger.canonical import canonical
 from tests.approvals.lamps import Lamps

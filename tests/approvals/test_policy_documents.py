@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from approvals import policy, registry
 from approvals.models import PolicyVersion
-from approvals.policy import deciding, floor, versions, words
+from approvals.policy import evaluation, minimum, sentences, versions
+from approvals.policy.conditions import Situation, first_match
 from approvals.policy.diff import changes
 from approvals.policy.document import DEFAULT, BadDocument, Document, read
-from approvals.policy.matching import Situation, first_match
-from approvals.policy.trying import what_if
+from approvals.policy.dry_run import what_if
 from approvals.registry import Stance
 from audit.actor import Target
 from audit.ledger.vocabulary import SEVERITIES
@@ -24,7 +24,7 @@ from tests.approvals.policies import document, in_force, rule
 
 
 def test_the_document_that_is_delivered_is_above_the_floor(lamps: Lamps) -> None:
-    assert floor.breaches(read(DEFAULT)) == []
+    assert minimum.breaches(read(DEFAULT)) == []
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_rule_reads_as_one_sentence() -> None:
             ],
         }
     )
-    said = [words.sentence(one, made, 300) for one in made.rules]
+    said = [sentences.sentence(one, made, 300) for one in made.rules]
     assert said == [
         "Blocking a skill with a CRITICAL finding: another operator approves by phone within "
         "5 minutes; held meanwhile; if nobody answers the next on call is asked, and after the "
@@ -190,22 +190,22 @@ _DOCUMENTS = st.lists(_RULES, min_size=1, max_size=6).map(
 )
 @given(made=_DOCUMENTS)
 def test_no_document_passes_below_the_floor(lamps: Lamps, made: Document) -> None:
-    situations = [one for name in registry.names() for one in floor.situations_of(name)]
+    situations = [one for name in registry.names() for one in minimum.situations_of(name)]
     for situation in situations:
         if not situation.verb.startswith(("lamp.", "policy.")):
             continue
-        decided = deciding.by_rule(made, registry.get(situation.verb), situation)
+        decided = evaluation.by_rule(made, registry.get(situation.verb), situation)
         _check_floor(situation, decided)
     # What the form would say about it is what the floor had to lift.
     lifted = any(
-        floor.raised(_approver(made, situation), situation) != _approver(made, situation)
+        minimum.raised(_approver(made, situation), situation) != _approver(made, situation)
         for situation in situations
         if _matches(made, situation)
     )
-    assert bool(floor.breaches(made)) == lifted
+    assert bool(minimum.breaches(made)) == lifted
 
 
-def _check_floor(situation: Situation, decided: deciding.Decision) -> None:
+def _check_floor(situation: Situation, decided: evaluation.Decision) -> None:
     loosens = situation.stance in {Stance.FINAL, Stance.LOOSEN}
     grave = situation.severity in {"HIGH", "CRITICAL"}
     if situation.automatic or (loosens and (grave or situation.others)):
@@ -253,7 +253,7 @@ def test_a_stored_policy_that_was_altered_is_not_believed(lamps: Lamps) -> None:
     versions._kept.cache_clear()
     now = policy.in_force()
     assert now.broken and now.document.rules[0].id == "safest"
-    decided = deciding.by_rule(
+    decided = evaluation.by_rule(
         now.document,
         registry.get("lamp.allow"),
         Situation("lamp.allow", Stance.LOOSEN, "LOW", frozenset({"operator"})),

@@ -9,9 +9,9 @@ import pytest
 
 from approvals import policy
 from approvals.models import Approval, PolicyVersion
-from approvals.perform import Refused, perform
-from approvals.policy.changing import TARGET, VERB
+from approvals.pipeline.service import Refused, perform
 from approvals.policy.document import read
+from approvals.policy.policy_change import TARGET, VERB
 from audit.actor import Actor
 from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from approvals import clock, effects, registry
+from approvals import clock, registry
+from approvals.jobs import CLAIM, LEASE, STEPS, due_work, sweep
 from approvals.models import Effect
-from approvals.perform import perform
+from approvals.outbox import runner
+from approvals.pipeline.service import perform
 from approvals.registry import EffectResult, EffectRun, EffectSpec
-from approvals.sweep import CLAIM, LEASE, STEPS, due_work, sweep
 from audit import subjects
 from audit.actor import Actor, Target
 from tests.approvals.lamps import Lamps
@@ -82,7 +83,7 @@ def test_repeats_wait_longer_each_time(lamps: Lamps, olu: Actor) -> None:
     effect = started(lamps, olu)
     waits = []
     for attempt in (1, 2, 3, 4, 5, 6, 7, 20):
-        effects.settle(effect, EffectResult("pending", "away"), attempt)
+        runner.settle(effect, EffectResult("pending", "away"), attempt)
         assert effect.due is not None
         waits.append(round((effect.due - effect.updated).total_seconds()))
     assert waits == [1, 2, 5, 15, 60, 300, 900, 900]
@@ -104,7 +105,7 @@ def test_what_may_have_been_done_stays_unknown_until_somebody_could_look(
 
 def test_a_handler_may_say_when_to_try_again(lamps: Lamps, olu: Actor) -> None:
     effect = started(lamps, olu)
-    effects.settle(effect, EffectResult("pending", retry_in_s=77), 1)
+    runner.settle(effect, EffectResult("pending", retry_in_s=77), 1)
     assert effect.due is not None
     assert round((effect.due - effect.updated).total_seconds()) == 77
 
@@ -124,10 +125,10 @@ def test_a_handler_that_breaks_leaves_the_step_to_be_read_back(
 
 def test_nothing_is_tried_for_ever(lamps: Lamps, olu: Actor) -> None:
     effect = started(lamps, olu)
-    effects.settle(effect, EffectResult("unknown", "still away"), effects.MAX_ATTEMPTS)
+    runner.settle(effect, EffectResult("unknown", "still away"), runner.MAX_ATTEMPTS)
     assert effect.state == "unknown", "an outage over a weekend does not end a step"
-    effect.created -= effects.TRIED_FOR
-    effects.settle(effect, EffectResult("unknown", "still away"), effects.MAX_ATTEMPTS)
+    effect.created -= runner.TRIED_FOR
+    runner.settle(effect, EffectResult("unknown", "still away"), runner.MAX_ATTEMPTS)
     effect.refresh_from_db()
     assert (effect.state, effect.due) == ("failed", None)
     assert results()[-1] == ("failure", "edge-1")

@@ -11,7 +11,7 @@ import pytest
 
 from approvals import issuer, people, registry
 from approvals.models import Person
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from audit.actor import Actor
 from connections import directory
 from tests.approvals.asking import HALL

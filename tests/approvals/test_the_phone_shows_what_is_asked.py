@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from approvals import details
 from approvals.models import Approval, Ask
+from approvals.step_up import authorization_details
 from audit.actor import Actor
 from tests.approvals.asking import ask
 from tests.approvals.lamps import Lamps
@@ -24,7 +24,7 @@ def ask_of(approval: Approval) -> Ask:
     return current
 
 
-def rows(found: list[details.Detail]) -> list[tuple[str, str]]:
+def rows(found: list[authorization_details.Detail]) -> list[tuple[str, str]]:
     """Label and value of what is displayed, in display order."""
     shown = [one for one in found[0]["properties"].values() if one["display"]]
     return [(one["name"], one["value"]) for one in sorted(shown, key=lambda o: o["display_order"])]
@@ -34,13 +34,13 @@ def test_risk_reason_requester_and_which_of_how_many_stand_in_order(
     lamps: Lamps, olu: Actor, oona: Actor
 ) -> None:
     approval = ask(olu, reason="reads the clipboard")
-    shown = rows(details.for_ask(ask_of(approval)))
+    shown = rows(authorization_details.for_ask(ask_of(approval)))
     assert [label for label, _ in shown][:3] == ["Risk", "Reason", "Requested by"]
     assert shown[-1][0] == "Request" and shown[-1][1].endswith("1 of 1")
     assert dict(shown)["Risk"] == "Critical"
     assert dict(shown)["Reason"] == "reads the clipboard"
     assert dict(shown)["Requested by"] == "Olu Operator"
-    hidden = details.for_ask(ask_of(approval))[0]["properties"]["intent_hash"]
+    hidden = authorization_details.for_ask(ask_of(approval))[0]["properties"]["intent_hash"]
     assert hidden["value"] == approval.intent_hash and hidden["display"] is False
 
 
@@ -49,7 +49,7 @@ def test_no_sentence_is_cut(lamps: Lamps, olu: Actor, oona: Actor, length: int) 
     approval = ask(olu)
     words = ("https://www.googleapis.com/auth/drive.readonly " * 20)[: length - 1] + "."
     Approval.objects.filter(pk=approval.pk).update(sentence=words)
-    found = details.for_ask(ask_of(Approval.objects.get(pk=approval.pk)))
+    found = authorization_details.for_ask(ask_of(Approval.objects.get(pk=approval.pk)))
     rest = dict(rows(found)).get("(continued)", "")
     assert f"{found[0]['instruction']} {rest}".split() == words.split() or (
         found[0]["instruction"] + rest == words
@@ -59,7 +59,7 @@ def test_no_sentence_is_cut(lamps: Lamps, olu: Actor, oona: Actor, length: int) 
 def test_it_keeps_to_what_auth0_carries(lamps: Lamps, olu: Actor, oona: Actor) -> None:
     approval = ask(olu, reason="é" * 2000)
     Approval.objects.filter(pk=approval.pk).update(sentence="x" * 500)
-    found = details.for_ask(ask_of(Approval.objects.get(pk=approval.pk)))
+    found = authorization_details.for_ask(ask_of(Approval.objects.get(pk=approval.pk)))
     properties = found[0]["properties"]
     assert len(properties) <= 10
     assert all(len(one["value"]) <= 255 for one in properties.values())

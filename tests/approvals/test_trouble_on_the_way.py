@@ -11,11 +11,11 @@ import pytest
 import respx
 
 from approvals import clock, people
+from approvals.jobs import ASKING, due_work, sweep
 from approvals.models import Ask, AskState, Effect
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from approvals.registry import EffectSpec
 from approvals.serializers import as_json
-from approvals.sweep import ASKING, due_work, sweep
 from audit.actor import Actor
 from tests.approvals.asking import HALL, ask, assert_failed, code_of, fresh
 from tests.approvals.lamps import Lamps

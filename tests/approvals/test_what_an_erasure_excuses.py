@@ -7,8 +7,8 @@ import time
 import pytest
 
 from approvals import clock
-from approvals.erasing import bound, emptied, tombstones
-from approvals.erasing.excused import Excuses
+from approvals.erasure import approved_scope, erased_rows, tombstones
+from approvals.erasure.permitted_gaps import Excuses
 from approvals.models import Erasure, PolicyVersion
 from audit.clock import uuid7
 from audit.subjects import MARK
@@ -23,11 +23,11 @@ ROW = PolicyVersion(pk=7)
 @pytest.fixture
 def excuses() -> Excuses:
     """Those of an erasure that emptied one column of one row."""
-    rows = {emptied.name_of(ROW): ["author"]}
+    rows = {erased_rows.name_of(ROW): ["author"]}
     made = Erasure(
         id=uuid7(), subject=SUBJECT, operation="op", index=3, emptied=rows, begun=clock.now()
     )
-    bound.begin(made)
+    approved_scope.begin(made)
     tombstones.add(SUBJECT, 3)
     return Excuses()
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from approvals import answering
 from approvals.models import Approval, Ask
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
+from approvals.step_up import answers
 from audit.actor import SYSTEM, Actor
 from tests.approvals.asking import HALL, actions, ask, assert_failed, code_of, fresh
 from tests.approvals.lamps import Lamps
@@ -42,7 +42,7 @@ def passkey(approval: Approval, who: Actor, decision: Any = "approve") -> str:
         locked = Approval.objects.select_for_update().get(pk=approval.pk)
         asked = locked.asks.filter(person__sub=who.sub).order_by("-number").first()
         assert asked is not None
-        return answering.give(
+        return answers.give(
             locked, asked, who, channel="passkey", decision=decision, signed=True, evidence=()
         )
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from approvals import policy, registry
-from approvals.perform import Refused, perform
-from approvals.policy import floor
-from approvals.policy.changing import TARGET, VERB
+from approvals.pipeline.service import Refused, perform
+from approvals.policy import minimum
 from approvals.policy.document import read
+from approvals.policy.policy_change import TARGET, VERB
 from audit.actor import Actor, Target
 from audit.clock import uuid7
 from connections import actions
@@ -74,7 +74,7 @@ def test_what_is_there_and_what_is_not_is_refused_alike() -> None:
 
 
 def test_a_large_policy_of_a_member_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(floor, "breaches", lambda _made: pytest.fail("the policy was judged"))
+    monkeypatch.setattr(minimum, "breaches", lambda _made: pytest.fail("the policy was judged"))
     params = {"document": large(), "base": policy.policy_digest()}
     assert refusal(VERB, TARGET, params) == "not_permitted"
 
@@ -82,5 +82,5 @@ def test_a_large_policy_of_a_member_is_refused_at_once(monkeypatch: pytest.Monke
 def test_the_largest_policy_is_judged_in_a_moment() -> None:
     made = read(large())
     began = process_time()
-    assert floor.breaches(made) == []
+    assert minimum.breaches(made) == []
     assert process_time() - began < 1.0  # 3.3 s when each situation compared each pattern

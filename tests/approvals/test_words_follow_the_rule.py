@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from approvals import details, policy
+from approvals import policy
 from approvals.models import Approval, Ask, PolicyVersion
-from approvals.policy import words
+from approvals.policy import sentences
 from approvals.policy.document import DEFAULT, Rule, read
+from approvals.step_up import authorization_details
 from portal.approvals_pages.words import policy_sentence
 from tests.approvals.asking import ask
 from tests.approvals.lamps import Lamps
@@ -38,7 +39,7 @@ def test_the_time_of_a_request_is_that_of_its_rule_however_long_the_issuer_gave(
 @pytest.mark.parametrize("place", [0, 2, 3, 4])
 def test_a_rule_about_anything_says_which_requests_hold(place: int) -> None:
     document = read(DEFAULT)
-    said = words.sentence(document.rules[place], document, 300)
+    said = sentences.sentence(document.rules[place], document, 300)
     held = "a connection to be revoked or what is to be blocked is on hold meanwhile"
     assert f"{held}, and nothing else changes" in said
     assert "a denial ends that hold" in said and "; held meanwhile" not in said
@@ -46,14 +47,14 @@ def test_a_rule_about_anything_says_which_requests_hold(place: int) -> None:
 
 def test_a_rule_that_holds_nothing_says_that_a_denial_ends_the_request() -> None:
     document = read(DEFAULT)
-    said = words.sentence(document.rules[1], document, 300)
+    said = sentences.sentence(document.rules[1], document, 300)
     assert "nothing changes meanwhile" in said and said.endswith("a denial ends the request.")
 
 
 @pytest.mark.parametrize("pattern", ["connection.resume", "*.resume", "access.revoke"])
 def test_what_cannot_be_held_is_not_said_to_be(pattern: str) -> None:
     made = Rule.model_validate({"id": "a", "verbs": [pattern], "approver": "another"})
-    assert "hold" not in words.sentence(made, read(DEFAULT), 300)
+    assert "hold" not in sentences.sentence(made, read(DEFAULT), 300)
 
 
 @pytest.mark.parametrize(("on_denial", "said"), [("release", "ends"), ("keep_hold", "stays")])
@@ -64,7 +65,7 @@ def test_phone_and_page_say_the_same_about_a_denial(
     olu = acting("operator", "operator")
     known("operator2", "operator")
     approval = ask(olu)
-    [sent] = details.for_ask(approval.asks.get())
+    [sent] = authorization_details.for_ask(approval.asks.get())
     assert sent["properties"]["if_denied"]["value"] == (
         f"Nothing happens. The hold of this request {said}."
     )

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from approvals import clock
+from approvals.jobs import sweep
 from approvals.models import Approval, Ask, Effect, Status
-from approvals.sweep import sweep
 from tests.support.stack import eventually
 
 type Work = Callable[..., None]

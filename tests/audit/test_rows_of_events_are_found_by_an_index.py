@@ -10,7 +10,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from approvals import meant, withdraw
+from approvals import requests
+from approvals.pipeline import recheck
 from audit import sequencer
 from audit.models import EventRow
 from connections import known_names
@@ -22,8 +23,8 @@ APPROVAL: Any = SimpleNamespace(pk="a-1", operation="op-1", reason="", sentence=
 
 LOOKUPS: dict[str, Callable[[], Any]] = {
     "the events of an operation": lambda: list(EventRow.of_operation("op-1")),
-    "the reason of a denial": lambda: withdraw._has_reason(APPROVAL),
-    "what people were asked": lambda: meant._shown_otherwise(APPROVAL),
+    "the reason of a denial": lambda: requests._has_reason(APPROVAL),
+    "what people were asked": lambda: recheck._shown_otherwise(APPROVAL),
 }
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from joserfc.jwk import RSAKey
 
 from auth0_client import Auth0, Tenant
-from outbound import Guard, Outbound, Retries
+from http_client import Guard, HttpClient, Retries
 
 ISSUER = "http://localhost:8100/"
 NOW = 1_790_000_000.0
@@ -76,7 +76,7 @@ class World:
     auth0: Auth0 = field(init=False)
 
     def __post_init__(self) -> None:
-        quick = Outbound(guard=Guard.embedded(), retries=Retries(first_wait=0.001, attempts=2))
+        quick = HttpClient(guard=Guard.embedded(), retries=Retries(first_wait=0.001, attempts=2))
         self.auth0 = Auth0(tenant(), quick, clock=lambda: self.now)
         self.discovery = self.routes.get(
             "http://localhost:8100/.well-known/openid-configuration"

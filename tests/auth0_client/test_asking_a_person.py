@@ -18,7 +18,7 @@ from auth0_client.errors import (
     Unavailable,
 )
 from auth0_client.polling import Lost
-from outbound import BadAnswer
+from http_client import BadAnswer
 from tests.auth0_client.pretended_tenant import (
     DETAILS,
     ISSUER,

@@ -16,7 +16,7 @@ from joserfc.jwk import RSAKey
 from auth0_client import Auth0, TokenRefused
 from auth0_client.cache import Cached, Lifetimes
 from auth0_client.errors import IssuerMismatch, NotOffered, Unavailable
-from outbound import BadAnswer, Guard, Outbound, OutboundRefused, Retries
+from http_client import AddressRefused, BadAnswer, Guard, HttpClient, Retries
 from tests.auth0_client.pretended_tenant import (
     DETAILS,
     ISSUER,
@@ -31,7 +31,7 @@ from tests.auth0_client.pretended_tenant import (
 
 
 def auth0_at(issuer: str) -> Auth0:
-    client = Outbound(guard=Guard.embedded(), retries=Retries(attempts=1))
+    client = HttpClient(guard=Guard.embedded(), retries=Retries(attempts=1))
     return Auth0(tenant(issuer), client, clock=lambda: NOW)
 
 
@@ -102,7 +102,7 @@ def test_an_endpoint_at_a_metadata_address_is_never_called(world: World) -> None
     world.discovery.respond(
         json=discovery_document(token_endpoint="http://169.254.169.254/oauth/token")
     )
-    with pytest.raises(OutboundRefused):
+    with pytest.raises(AddressRefused):
         world.auth0.oauth.refresh("r-1")
 
 

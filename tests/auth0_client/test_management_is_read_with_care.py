@@ -20,7 +20,7 @@ from auth0_client.errors import (
     RateLimited,
     Unavailable,
 )
-from outbound import BadAnswer
+from http_client import BadAnswer
 from tests.auth0_client.pretended_tenant import ISSUER, SUB, World, endless, pages
 
 ME = f"{ISSUER}me/v1/connected-accounts"

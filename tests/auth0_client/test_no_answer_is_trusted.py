@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
 
 from auth0_client import FAILURES, Auth0
-from outbound import Guard, Outbound, Retries
+from http_client import Guard, HttpClient, Retries
 from tests.auth0_client.pretended_tenant import discovery_document, key_set, signed, tenant
 
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
@@ -69,7 +69,7 @@ class Liar:
     def __init__(self, key: RSAKey) -> None:
         self.keys = key_set(key)
         self.status, self.body = 200, b""
-        client = Outbound(
+        client = HttpClient(
             guard=Guard.embedded(),
             retries=Retries(attempts=1),
             transport=httpx.MockTransport(self.answer),

@@ -20,7 +20,7 @@ from auth0_client.errors import (
     ReauthenticationNeeded,
     Unavailable,
 )
-from outbound import BadAnswer, Guard, Outbound
+from http_client import BadAnswer, Guard, HttpClient
 from tests.auth0_client.pretended_tenant import (
     ISSUER,
     REQ_ID,
@@ -173,7 +173,7 @@ def test_signing_out_at_the_tenant_puts_no_token_in_the_url(world: World) -> Non
 
 def test_userinfo_is_asked_with_the_persons_own_token(world: World) -> None:
     route = world.routes.get(f"{ISSUER}userinfo").respond(json={"sub": SUB, "name": "Ada"})
-    client = Outbound(guard=Guard.embedded())
+    client = HttpClient(guard=Guard.embedded())
     info = userinfo.fetch(world.auth0.discovery, client, "at-1")
     assert route.calls.last.request.headers["authorization"] == "Bearer at-1"
     assert (info.subject, info.name, info.email) == (SUB, "Ada", None)

@@ -16,7 +16,7 @@ from auth0_client.errors import (
     Unavailable,
 )
 from auth0_client.vault import NotEnabled, NotLinked, ReconnectRequired, SubjectExpired
-from outbound import BadAnswer
+from http_client import BadAnswer
 from tests.auth0_client.pretended_tenant import (
     World,
     error,

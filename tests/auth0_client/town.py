@@ -6,7 +6,7 @@ import time
 
 from auth0_client import Auth0, Tenant
 from auth0_client.tokens import Tokens
-from outbound import Guard, Outbound
+from http_client import Guard, HttpClient
 from tests.support.sign_in import SUBS, callback
 from tests.support.tenant import LocalTenant
 from tests.tenant.actors import DETAILS
@@ -22,7 +22,7 @@ class Town:
     def __init__(self, tenant: LocalTenant) -> None:
         self.tenant = tenant
         self.offset = 0.0
-        self.outbound = Outbound(guard=Guard.embedded())
+        self.outbound = HttpClient(guard=Guard.embedded())
         config = Tenant(
             issuer=tenant.issuer,
             client_id="ata-web",

@@ -125,7 +125,7 @@ def jobs() -> Iterator[str]:
 def labels() -> Iterator[str]:
     """Each label that separates digests, MACs and derived keys, by how often it stands there."""
     found: set[str] = set()
-    for app in ("approvals", "audit", "connections", "enforcement", "portal", "ata", "outbound"):
+    for app in ("approvals", "audit", "connections", "enforcement", "portal", "ata", "http_client"):
         for path in (ROOT / app).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 value = getattr(node, "value", None) if isinstance(node, ast.Constant) else None

@@ -47,7 +47,7 @@ _BEGIN = """
 from datetime import timedelta
 from django.conf import settings
 from approvals import clock, people
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from audit.actor import Actor, Target
 from audit.clock import uuid7
 from connections.models import *

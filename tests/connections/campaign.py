@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 
 from approvals import clock
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from audit.actor import Actor, Target
 from audit.clock import uuid7
 from connections.manifests import Declaration

@@ -7,9 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from approvals import closing, locking
 from approvals.models import Approval
-from approvals.perform import Performed, Refused, perform
+from approvals.pipeline import locks, outcomes
+from approvals.pipeline.service import Performed, Refused, perform
 from audit.actor import Actor, Target
 from connections.models import ConnectedAccount
 from tests.connections.visitor import NAMES, subject
@@ -57,12 +57,12 @@ def deny(done: Performed, who: str) -> Approval:
 def _answer(done: Performed, who: str, *, approved: bool) -> Approval:
     assert done.approval is not None, "nothing waits"
     with transaction.atomic():
-        approval = locking.locked(done.approval.pk)
+        approval = locks.locked(done.approval.pk)
         ask = approval.asks.get(person__sub=subject(who))
         if approved:
-            closing.approve(approval, ask, person(who), signed=True, evidence=())
+            outcomes.approve(approval, ask, person(who), signed=True, evidence=())
         else:
-            closing.deny(
+            outcomes.deny(
                 approval, ask, person(who), inferred=False, source="a test", now=ask.expires_at
             )
     approval.refresh_from_db()

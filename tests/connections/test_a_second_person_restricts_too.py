@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from approvals.models import Approval
-from approvals.perform import Performed, Refused, perform
+from approvals.pipeline.service import Performed, Refused, perform
 from audit.actor import Target
 from connections import freezing, grounds
 from connections.models import ConnectedAccount, Freeze, JustInTime, State

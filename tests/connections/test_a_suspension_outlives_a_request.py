@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from approvals import withdraw
-from approvals.perform import perform
+from approvals import requests
+from approvals.pipeline.service import perform
 from connections import selection
 from connections.models import State
 from tests.connections.campaign import connected
@@ -30,7 +30,7 @@ def test_a_suspension_outlives_the_request_of_somebody_else(how: str, door: str)
         params = {"accounts": both}
         perform(person("admin2"), "selection.suspend", target, params=params, reason="incident")
     if how == "withdrawn":
-        withdraw.cancel(person("admin"), str(asked.approval.id))
+        requests.cancel(person("admin"), str(asked.approval.id))
     else:
         deny(asked, "admin2")
     assert fresh(one).state == State.SUSPENDED
@@ -43,7 +43,7 @@ def test_a_suspension_under_a_hold_is_its_own(who: str) -> None:
     asked = decide("admin", "revoke", one)
     decide(who, "suspend", one)
     assert asked.approval is not None
-    withdraw.cancel(person("admin"), str(asked.approval.id))
+    requests.cancel(person("admin"), str(asked.approval.id))
     assert fresh(one).state == State.SUSPENDED
 
 

@@ -10,9 +10,9 @@ import pytest
 from django.conf import settings
 
 from approvals import clock
+from approvals.jobs import sweep
 from approvals.models import Approval, Outcome
-from approvals.perform import Refused, perform
-from approvals.sweep import sweep
+from approvals.pipeline.service import Refused, perform
 from audit.actor import Actor, Target
 from connections import grounds, manifests
 from connections.just_in_time import dozing

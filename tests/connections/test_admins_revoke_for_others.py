@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from approvals import people
+from approvals.jobs import sweep
 from approvals.models import Approval, Effect, Outcome, Person
-from approvals.sweep import sweep
 from audit.models import EventRow
 from connections import manifests, notices, pending, reconcile
 from connections.models import ConnectedAccount, State

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from audit.actor import Target
 from connections.models import ConnectedAccount, Freeze
 from tests.connections.decided import person

@@ -11,7 +11,7 @@ from django.conf import settings
 from pytest_django.plugin import DjangoDbBlocker
 
 from approvals.models import Approval, Outcome
-from approvals.perform import Performed, Refused, perform
+from approvals.pipeline.service import Performed, Refused, perform
 from audit.actor import Target
 from connections import manifests
 from connections.manifests import Declaration

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from approvals.models import Person
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from audit.actor import Target
 from connections import selection
 from connections.models import ConnectedAccount

@@ -13,8 +13,8 @@ import respx
 from django.conf import settings
 
 from approvals import clock, issuer
+from approvals.jobs import sweep
 from approvals.models import Approval, Effect, Outcome
-from approvals.sweep import sweep
 from audit.models import EventRow
 from connections import schedule
 from connections.access import reading

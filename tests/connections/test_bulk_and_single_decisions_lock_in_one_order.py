@@ -15,9 +15,9 @@ import pytest
 from django.db import connection, transaction
 from pytest_django.plugin import DjangoDbBlocker
 
-from approvals import locking, overtaken
 from approvals.models import Approval, Status
-from approvals.perform import Refused, perform
+from approvals.pipeline import conflicts, locks
+from approvals.pipeline.service import Refused, perform
 from audit.actor import Target
 from connections import selection
 from connections.models import ConnectedAccount, State
@@ -87,7 +87,7 @@ def test_a_single_decision_waits_for_one_on_several_that_holds_its_account(
     """The bulk decision has the account's row, and has yet to close what it overtook."""
     with thread_of("bulk") as bulk, thread_of("single") as single:
         ids = bulk(two_accounts_and_a_request_about_one).result(60)
-        with paused_before(monkeypatch, overtaken, "close", thread="bulk") as pause:
+        with paused_before(monkeypatch, conflicts, "close", thread="bulk") as pause:
             first = bulk(suspend_both, ids)
             pause.wait_until_reached()
             second = single(suspend_one, ids)
@@ -105,7 +105,7 @@ def test_a_decision_on_several_waits_for_a_single_one_that_holds_a_request(
     """The single decision has the requests about the account, and has yet to take its row."""
     with thread_of("single") as single, thread_of("bulk") as bulk:
         ids = single(two_accounts_and_a_request_about_one).result(60)
-        with paused_before(monkeypatch, overtaken, "close", thread="single") as pause:
+        with paused_before(monkeypatch, conflicts, "close", thread="single") as pause:
             first = single(suspend_one, ids)
             pause.wait_until_reached()
             second = bulk(suspend_both, ids)
@@ -118,7 +118,7 @@ def test_a_decision_on_several_waits_for_a_single_one_that_holds_a_request(
 def lock_the_request_and_wait(pause_at: Any) -> str:
     """As an answer to the request does, before it takes the account."""
     with transaction.atomic():
-        approval = locking.locked(Approval.objects.get(status=Status.PENDING).pk)
+        approval = locks.locked(Approval.objects.get(status=Status.PENDING).pk)
         pause_at()
         list(ConnectedAccount.objects.select_for_update().filter(pk=approval.target_name))
     return "answered"
@@ -132,7 +132,7 @@ def test_an_answer_to_a_request_that_came_meanwhile_is_not_waited_for(
     with thread_of("bulk") as bulk, thread_of("answer") as answer:
         ids = bulk(two_accounts_and_a_request_about_one).result(60)
         bulk(lambda: Approval.objects.update(status=Status.CLOSED)).result(60)
-        with paused_before(monkeypatch, overtaken, "close", thread="bulk") as pause:
+        with paused_before(monkeypatch, conflicts, "close", thread="bulk") as pause:
             first = bulk(suspend_both, ids)
             pause.wait_until_reached()
             answer(lambda: Approval.objects.update(status=Status.PENDING)).result(60)

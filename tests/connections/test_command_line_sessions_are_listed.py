@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from approvals import issuer
-from approvals.sweep import sweep
+from approvals.jobs import sweep
 from connections.access import command_line, reading
 from connections.models import AppAccess
 from tests.connections.visitor import Gateway, device_token, know, subject

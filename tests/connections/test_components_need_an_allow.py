@@ -12,7 +12,7 @@ from django.apps import apps
 from django.conf import settings as django_settings
 from django.db import connection
 
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from audit.actor import Actor, Target
 from audit.models import EventRow
 from connections import allow_rule, decisions, manifests

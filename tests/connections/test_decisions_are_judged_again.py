@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings as django_settings
 
 from approvals import clock
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from audit.actor import Actor, Target
 from connections.escalation import rules
 from connections.models import ScopeRule

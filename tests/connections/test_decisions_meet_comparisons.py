@@ -12,7 +12,7 @@ from django.conf import settings
 from pytest_django.plugin import DjangoDbBlocker
 
 from approvals import clock
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from audit.actor import Target
 from auth0_client.management import ManagedAccount
 from connections import drift, reconcile, restrictions

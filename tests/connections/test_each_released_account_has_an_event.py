@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from approvals import withdraw
-from approvals.perform import Performed, perform
+from approvals import requests
+from approvals.pipeline.service import Performed, perform
 from audit.load import load
 from audit.models import EventRow
 from connections import selection
@@ -25,7 +25,7 @@ type End = Callable[[Performed], object]
 
 def withdrawn(asked: Performed) -> None:
     assert asked.approval is not None
-    withdraw.cancel(person("admin"), str(asked.approval.id))
+    requests.cancel(person("admin"), str(asked.approval.id))
 
 
 def denied(asked: Performed) -> None:

@@ -9,9 +9,10 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import transaction
 
-from approvals import clock, closing, locking
+from approvals import clock
+from approvals.jobs import sweep
 from approvals.models import Approval, Notice, Outcome, Status
-from approvals.sweep import sweep
+from approvals.pipeline import locks, outcomes
 from audit.ledger.vocabulary import SEVERITIES
 from audit.models import EventRow
 from connections import manifests, notices
@@ -197,8 +198,8 @@ def test_nobody_is_asked_for_a_day_for_what_contains_what_was_denied(
     approval = asked(mcp, denied)
     with transaction.atomic():
         ask = approval.asks.get()
-        closing.deny(
-            locking.locked(approval.pk), ask, ask.person.as_actor(via="web"),
+        outcomes.deny(
+            locks.locked(approval.pk), ask, ask.person.as_actor(via="web"),
             inferred=False, source="a test", now=ask.expires_at,
         )  # fmt: skip
     assert code(mcp.exchange(scopes=wanted)) == (403, answered)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from approvals import clock, withdraw
+from approvals import clock, requests
 from approvals.models import Outcome
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from connections import drift, restrictions, selection
 from connections.models import ConnectedAccount, State
 from tests.connections.campaign import connected
@@ -60,7 +60,7 @@ def test_a_request_about_another_account_that_ends_opens_no_suspension(
     else:
         third = arrives("cac_new" if how == "connected" else second.auth0_id)
     if end == "withdrawn":
-        withdraw.cancel(person("admin2"), str(asked.approval.pk))
+        requests.cancel(person("admin2"), str(asked.approval.pk))
     else:
         deny(asked, "admin")
     assert hand(third) == (State.SUSPENDED, subject("admin"), "incident 12")

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from approvals import clock
 from approvals.models import Approval
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from audit.actor import Actor, Target
 from connections import freezing, manifests, observed
 from connections.models import ConnectedAccount, ConnectionSetting, Freeze, FrozenKind

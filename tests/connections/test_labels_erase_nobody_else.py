@@ -10,8 +10,8 @@ from django.conf import settings
 from django.urls import reverse
 
 from approvals import clock
-from approvals.intent import digest
 from approvals.models import Person, PolicyVersion
+from approvals.pipeline.intent import digest
 from approvals.policy import versions
 from approvals.policy.document import DEFAULT
 from audit import erasure, scrubbing, subjects

@@ -12,7 +12,7 @@ from django.test import Client
 
 from approvals import clock
 from approvals.models import Person
-from approvals.perform import Refused
+from approvals.pipeline.service import Refused
 from audit import subjects
 from audit.actor import Target
 from audit.clock import uuid7
@@ -213,7 +213,7 @@ def test_one_that_was_done_otherwise_meanwhile_is_no_failure(verb: str) -> None:
     review = opened()
     written(review.pk, verb, PARAMS if verb == "review.open" else {})
     if verb == "review.close":
-        from approvals.perform import perform
+        from approvals.pipeline.service import perform
 
         perform(admin(), verb, Target("review", str(review.pk)))
     work.run_due()
@@ -344,7 +344,7 @@ def test_only_admins_stop_it() -> None:
 
 
 def test_a_member_decides_until_it_is_really_closed() -> None:
-    from approvals.perform import perform
+    from approvals.pipeline.service import perform
 
     review = opened()
     assert not work.begin(admin(), "review.close", Target("review", str(review.pk)), {})

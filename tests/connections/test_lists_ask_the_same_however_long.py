@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from approvals import clock
 from approvals.models import Approval
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from audit.actor import Target
 from connections import manifests
 from connections.manifests import Declaration

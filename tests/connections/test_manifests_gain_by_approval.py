@@ -10,9 +10,10 @@ from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.db import transaction
 
-from approvals import answering, clock
+from approvals import clock
 from approvals.models import Approval, Outcome
-from approvals.perform import Performed, Refused, perform
+from approvals.pipeline.service import Performed, Refused, perform
+from approvals.step_up import answers
 from audit.actor import Actor, Target
 from audit.ledger.vocabulary import SEVERITIES
 from audit.models import EventRow
@@ -60,7 +61,7 @@ def answer(done: Performed, by: Actor = OONA, decision: Any = "approve") -> Appr
     approval = Approval.objects.get(pk=done.approval.pk)
     ask = approval.asks.get(person__sub=by.sub)
     with transaction.atomic():
-        assert not answering.give(
+        assert not answers.give(
             approval, ask, by, channel="ciba", decision=decision, signed=True, evidence=()
         )
     approval.refresh_from_db()

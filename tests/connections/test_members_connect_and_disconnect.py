@@ -9,13 +9,13 @@ from collections.abc import Callable
 import httpcore
 import pytest
 
+from approvals.jobs import sweep
 from approvals.models import Effect, ShortLivedSecret
-from approvals.sweep import sweep
 from audit.actor import Target
 from audit.models import EventRow
 from connections import manifests, needs, pending
 from connections.models import ConnectedAccount, State
-from outbound.lines import Lines
+from http_client.connection_pool import Lines
 from tests.connections.conftest import Travel
 from tests.connections.tables import everything_stored
 from tests.connections.visitor import Gateway, Visitor, empty_vault, fill_vault, know, subject

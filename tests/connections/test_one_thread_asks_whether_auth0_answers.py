@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from connections import reachable
-from outbound import OutboundError
+from http_client import HttpClientError
 
 TOGETHER = 8
 
@@ -17,7 +17,7 @@ TOGETHER = 8
 class Issuer:
     """Answers, or fails, once `goes_on` is set; each call meets the others at `all_here`."""
 
-    def __init__(self, failure: OutboundError | None = None) -> None:
+    def __init__(self, failure: HttpClientError | None = None) -> None:
         self.failure = failure
         self.goes_on = threading.Event()
         self.is_asked = threading.Event()
@@ -63,7 +63,7 @@ def test_an_answer_counts_for_everybody_who_asked_meanwhile(
 def test_a_failure_counts_for_everybody_who_asked_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    issuer = Issuer(OutboundError("discovery", "auth0.example", "refused"))
+    issuer = Issuer(HttpClientError("discovery", "auth0.example", "refused"))
     assert ask_together(issuer, monkeypatch) == [False] * TOGETHER
     issuer.failure = None
     assert reachable.answers_now()

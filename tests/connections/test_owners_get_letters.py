@@ -11,8 +11,8 @@ import pytest
 from django.conf import settings as django_settings
 
 from approvals import clock
-from approvals.perform import perform
-from approvals.sweep import sweep
+from approvals.jobs import sweep
+from approvals.pipeline.service import perform
 from audit.actor import Actor, Target
 from connections import drift, letters, notices, selection
 from connections.models import ConnectedAccount, OwnerLetter

@@ -11,10 +11,11 @@ from unittest.mock import patch
 
 import pytest
 
-from approvals import breakglass, clock
-from approvals.intent import digest
+from approvals import clock
 from approvals.models import Approval, Person, PolicyVersion
-from approvals.perform import Performed, perform
+from approvals.pipeline.intent import digest
+from approvals.pipeline.service import Performed, perform
+from approvals.policy import break_glass
 from approvals.policy.document import DEFAULT, Document
 from approvals.registry import Verb
 from audit.actor import Actor, Target
@@ -44,14 +45,14 @@ def asked_while(work: Callable[[], Performed], meanwhile: Callable[[], object]) 
 
 
 def judged_while[T](work: Callable[[], T], meanwhile: Callable[[], object]) -> T:
-    why_not, left = breakglass.why_not, [meanwhile]
+    why_not, left = break_glass.why_not, [meanwhile]
 
     def right_after_judging(actor: Actor, verb: Verb) -> str:
         while left:
             now(left.pop())
         return why_not(actor, verb)
 
-    with patch.object(breakglass, "why_not", right_after_judging):
+    with patch.object(break_glass, "why_not", right_after_judging):
         return work()
 
 

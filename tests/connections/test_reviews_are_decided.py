@@ -6,7 +6,7 @@ import pytest
 
 from approvals import clock
 from approvals.models import Approval
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from audit import actions
 from audit.actor import Target
 from connections import notices

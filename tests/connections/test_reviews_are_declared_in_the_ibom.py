@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 
 from approvals import clock
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from audit import sequencer
 from audit.actor import Actor, Target
 from audit.clock import uuid7

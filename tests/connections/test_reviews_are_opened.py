@@ -13,7 +13,7 @@ from django.conf import settings
 from django.test import Client
 
 from approvals import clock
-from approvals.perform import Refused
+from approvals.pipeline.service import Refused
 from audit import actions
 from audit.actor import Target
 from audit.clock import uuid7

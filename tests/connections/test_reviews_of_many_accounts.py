@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 
 from approvals import clock
 from approvals.models import Person
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from audit import logkey, sequencer
 from audit.actor import Target
 from audit.ledger import note

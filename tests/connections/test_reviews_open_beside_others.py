@@ -20,7 +20,7 @@ from django.db import connection, transaction
 from pytest_django.plugin import DjangoDbBlocker
 
 from approvals import clock
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from audit.actor import Target
 from audit.clock import uuid7
 from connections.models import (
@@ -43,7 +43,7 @@ MANY = 2_000
 PROGRAM = """
 import sys, django
 django.setup()
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from audit.actor import Actor, Target
 from connections.reviews import scope, work
 verb, name, iss, sub, due = sys.argv[1:]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from django.conf import settings as django_settings
 
+from approvals.jobs import sweep
 from approvals.models import Approval
-from approvals.sweep import sweep
 from audit.ledger.vocabulary import SEVERITIES
 from audit.models import EventRow
 from connections import manifests

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from approvals import intent
+from approvals.jobs import sweep
 from approvals.models import Approval, Effect, Outcome
-from approvals.perform import Refused, perform
-from approvals.sweep import sweep
+from approvals.pipeline import intent
+from approvals.pipeline.service import Refused, perform
 from audit.actor import Actor, Target
 from connections import deletion, drift, selection
 from connections.models import ConnectedAccount, Notice, State

@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings as django_settings
 
 from approvals.models import Approval
-from approvals.perform import Performed, Refused, perform
+from approvals.pipeline.service import Performed, Refused, perform
 from audit.actor import Actor, Target
 from connections import manifests
 from tests.connections.visitor import know, subject

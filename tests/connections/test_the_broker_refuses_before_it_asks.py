@@ -14,9 +14,10 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import transaction
 
-from approvals import answering, clock
+from approvals import clock
 from approvals.models import Approval
-from approvals.perform import perform
+from approvals.pipeline.service import perform
+from approvals.step_up import answers
 from audit.actor import Actor, Target
 from connections import broker, decisions, exchanging, manifests
 from connections.broker import Ask
@@ -76,7 +77,7 @@ class Case:
         assert done.approval is not None
         approval = Approval.objects.get(pk=done.approval.pk)
         with transaction.atomic():
-            answering.give(
+            answers.give(
                 approval, approval.asks.get(), self.actor,
                 channel="ciba", decision="deny", signed=True, evidence=(),
             )  # fmt: skip

@@ -19,8 +19,8 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 
 from approvals import clock, registry
-from approvals.commit import commit_now
-from approvals.perform import Refused, perform
+from approvals.pipeline.commit import commit_now
+from approvals.pipeline.service import Refused, perform
 from audit import erasure, heads, logkey, proofs, sequencer
 from audit.actor import Actor, Subject, Target
 from audit.clock import uuid7

@@ -9,11 +9,12 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import transaction
 
-from approvals import answering, clock, policy, registry, withdraw
+from approvals import clock, policy, registry, requests
+from approvals.jobs import sweep
 from approvals.models import Approval, Ask, Outcome, Person
-from approvals.perform import Refused, perform
-from approvals.policy.trying import what_if
-from approvals.sweep import sweep
+from approvals.pipeline.service import Refused, perform
+from approvals.policy.dry_run import what_if
+from approvals.step_up import answers
 from audit.actor import Actor, Target
 from connections.caller_rules import Component
 from connections.escalation import attempts
@@ -66,7 +67,7 @@ def answer(approval: Approval, who: Actor, decision: Any = "approve") -> str:
     approval.refresh_from_db()
     own = approval.asks.filter(person__sub=who.sub).order_by("-number").first()
     with transaction.atomic():
-        return answering.give(
+        return answers.give(
             approval, own or ask_of(approval), who,
             channel="ciba", decision=decision, signed=True, evidence=(),
         )  # fmt: skip
@@ -188,7 +189,7 @@ def test_a_second_who_lost_the_role_does_not_count(mias: ConnectedAccount, phone
 
 def test_the_owners_agent_may_be_stopped_by_its_owner(mias: ConnectedAccount) -> None:
     approval = ask(mias)
-    assert withdraw.cancel(MIA, str(approval.id)).outcome == Outcome.CANCELLED
+    assert requests.cancel(MIA, str(approval.id)).outcome == Outcome.CANCELLED
 
 
 def test_the_policy_page_tries_it_with_the_owner_first() -> None:

@@ -15,7 +15,7 @@ from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
 from approvals import registry
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from audit.actor import Actor, Target
 from connections import manifests
 from connections.models import ManifestNeed

@@ -11,10 +11,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from approvals import clock, steps
+from approvals import clock
+from approvals.jobs import STEPS, sweep
 from approvals.models import Approval, Effect, EffectState, Outcome, Status
-from approvals.perform import perform
-from approvals.sweep import STEPS, sweep
+from approvals.outbox import seals
+from approvals.pipeline.service import perform
 from audit.actor import Actor, Target
 from audit.clock import uuid7
 from connections import deletion, drift, remediations
@@ -59,7 +60,7 @@ def step(account: ConnectedAccount, state: str, kind: str = deletion.END_ACCESS)
         due=None if state == EffectState.FAILED else now,
     )
     made.save(force_insert=True)
-    steps.reseal([made.pk])
+    seals.reseal([made.pk])
     return made
 
 

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from approvals import clock, registry
 from approvals.models import Approval, Outcome, Status
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from approvals.registry import CommitContext
 from audit.actor import Target
 from audit.clock import uuid7

@@ -26,7 +26,7 @@ IDENTITIES = ("operator", "auditor", "admin", "member1", "nobody")
 FURNISH = """
 from datetime import timedelta
 from approvals import clock
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from audit import sequencer
 from audit.actor import Actor, Target
 from audit.clock import uuid7

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.migrations.recorder import MigrationRecorder
 from approvals import clock, closing, locking, registry
 from approvals.models import Person
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from audit.actor import Target
 from enforcement import severity
 

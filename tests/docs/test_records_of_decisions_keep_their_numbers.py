@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from approvals import telling
+from approvals.notifications import service
 from approvals.passkeys import enrolment
 from audit import fulltext, remembered, sequencer, stamping, thinning, treecheck
 from audit.ledger import note, sampling
@@ -55,7 +55,7 @@ SAID = {
         so("Half an hour, no renewal", where=sessions.LASTS.total_seconds() == 1800),
     ],
     15: [
-        f"at most {WORDS[telling.PER_MINUTE]} a minute and person",
+        f"at most {WORDS[service.PER_MINUTE]} a minute and person",
         f"within {WORDS[letters.GATHER.seconds]} seconds is one letter",
     ],
     16: [

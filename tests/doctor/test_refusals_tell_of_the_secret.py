@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from auth0_client.endpoint import Reply
-from outbound.answer import Answer
+from http_client.response import Answer
 from portal.ops.doctor.credentials import judge
 from portal.ops.doctor.finding import Status
 

@@ -15,8 +15,8 @@ from django.core.management import call_command
 
 from approvals import issuer
 from auth0_client.client import Auth0
-from outbound.client import Outbound
-from outbound.guard import Guard
+from http_client.address_guard import Guard
+from http_client.client import HttpClient
 from portal.ops.doctor.examine import Portal, examine, failed
 from portal.ops.doctor.finding import Finding, Status
 from tests.support.ports import free_port
@@ -29,7 +29,7 @@ type Broken = Callable[[str], AbstractContextManager[None]]
 
 def look(portal_url: str = "", expiry: int = 300, **changed: Any) -> dict[str, Finding]:
     tenant = replace(issuer.auth0().tenant, **changed)
-    outbound = Outbound(guard=Guard.only(tenant.issuer))
+    outbound = HttpClient(guard=Guard.only(tenant.issuer))
     portal = Portal(portal_url or settings.ENV.portal_url, expiry)
     return {f.check: f for f in examine(Auth0(tenant, outbound), outbound, portal)}
 

@@ -6,15 +6,16 @@ from collections.abc import Callable
 
 from django.db import transaction
 
-from approvals import clock, closing, locking
+from approvals import clock
 from approvals.models import Approval, Ask
+from approvals.pipeline import locks, outcomes
 from audit.actor import Actor
 
 
 def approve(asked: Approval) -> Approval:
     """The person who is asked approves, signed."""
     return _answer(
-        asked, lambda one, ask, who: closing.approve(one, ask, who, signed=True, evidence=())
+        asked, lambda one, ask, who: outcomes.approve(one, ask, who, signed=True, evidence=())
     )
 
 
@@ -22,7 +23,7 @@ def deny(asked: Approval) -> Approval:
     """The person who is asked denies."""
     return _answer(
         asked,
-        lambda one, ask, who: closing.deny(
+        lambda one, ask, who: outcomes.deny(
             one, ask, who, inferred=False, source="phone", now=clock.now()
         ),
     )
@@ -30,7 +31,7 @@ def deny(asked: Approval) -> Approval:
 
 def _answer(asked: Approval, give: Callable[[Approval, Ask, Actor], object]) -> Approval:
     with transaction.atomic():
-        approval = locking.locked(asked.pk)
+        approval = locks.locked(asked.pk)
         ask = approval.current
         assert ask is not None
         give(approval, ask, ask.person.as_actor(via="phone"))

@@ -9,8 +9,8 @@ import pytest
 from django.conf import LazySettings, settings
 
 from approvals import clock, issuer
+from approvals.jobs import sweep
 from approvals.models import Approval, Effect
-from approvals.sweep import sweep
 from audit.actor import Actor
 from enforcement import watch
 from enforcement.models import Watch

@@ -12,8 +12,8 @@ from pathlib import Path
 from django.db import transaction
 
 from approvals import people, registry
-from approvals.commit import commit_now
 from approvals.models import Person
+from approvals.pipeline.commit import commit_now
 from audit.actor import Actor, Target
 from audit.clock import uuid7
 from audit.models import EventRow

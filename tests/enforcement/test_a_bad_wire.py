@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from approvals.models import Effect
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from audit.actor import Actor, Target
 from enforcement.models import Asset, Finding
 from tests.enforcement.gateways import Edge, Town, lift, settle

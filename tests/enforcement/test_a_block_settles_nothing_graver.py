@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from approvals.models import Approval
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from audit.actor import Actor, Target
 from enforcement.models import Asset
 from tests.enforcement.answering import approve

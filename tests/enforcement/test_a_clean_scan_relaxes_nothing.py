@@ -12,7 +12,7 @@ import pytest
 
 from approvals import clock
 from approvals.models import Approval
-from approvals.perform import Performed, Refused, perform
+from approvals.pipeline.service import Performed, Refused, perform
 from audit.actor import Actor, Target
 from enforcement import severity
 from enforcement.models import Asset, Finding, Scan
@@ -162,7 +162,7 @@ def test_a_backdated_scan_is_judged_by_when_the_portal_read_it(
 def test_an_allow_asked_for_before_a_graver_request_is_no_longer_true(
     edge: Edge, look: Look, olu: Actor
 ) -> None:
-    from approvals.closing import no_longer_true
+    from approvals.pipeline.outcomes import no_longer_true
 
     scanned(edge, look, "HIGH")
     allow = perform(olu, "skill.allow", SKILL, reason="fine").approval

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from approvals.models import Approval
-from approvals.perform import NothingToDo, perform
+from approvals.pipeline.service import NothingToDo, perform
 from audit.actor import Actor, Target
 from enforcement.models import Asset
 from tests.enforcement.answering import approve

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from approvals.models import Approval, Outcome
-from approvals.perform import Performed, Refused, perform
+from approvals.pipeline.service import Performed, Refused, perform
 from audit.actor import Actor, Target
 from audit.models import EventRow
 from enforcement import asking, enforced

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from approvals import clock, withdraw
+from approvals import clock, requests
 from approvals.models import Approval
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from audit.actor import Actor, Target
 from enforcement import asking
 from enforcement.models import Scan, Watch
@@ -66,7 +66,7 @@ def test_a_finding_that_joined_a_withdrawn_request_asks_by_itself(
     edge.scan("pdf-exfil")
     look()
     assert set(Scan.objects.values_list("ask", flat=True)) == {"joined"}
-    withdraw.cancel(olu, str(mine.pk))
+    requests.cancel(olu, str(mine.pk))
     look()
     asked = Approval.objects.get(status="pending")
     assert not asked.requester_sub and asked.held
@@ -117,7 +117,7 @@ def test_a_very_long_name_still_makes_one_request_a_scan(edge: Edge, look: Look)
 def test_a_clean_scan_keeps_no_approved_block_from_being_committed(
     edge: Edge, look: Look, olu: Actor, scans: Sequence[str]
 ) -> None:
-    from approvals.closing import no_longer_true
+    from approvals.pipeline.outcomes import no_longer_true
 
     for severity in scans[:-1]:
         edge.scan("pdf-exfil", severity=severity)
@@ -132,7 +132,7 @@ def test_a_clean_scan_keeps_no_approved_block_from_being_committed(
 
 
 def test_a_graver_scan_voids_a_request_to_block(edge: Edge, look: Look, olu: Actor) -> None:
-    from approvals.closing import no_longer_true
+    from approvals.pipeline.outcomes import no_longer_true
 
     perform(olu, "skill.block", SKILL, reason="sure", severity="HIGH")
     approval = Approval.objects.get()

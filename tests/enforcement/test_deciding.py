@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from approvals.models import Effect
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from audit.actor import Actor, Target
 from audit.load import load
 from audit.models import EventRow

@@ -11,7 +11,7 @@ import pytest
 from django.db import DataError
 
 from approvals.models import Approval
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from audit import load
 from audit.actor import Actor, Target
 from audit.ledger.vocabulary import severity_rank

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from approvals.models import Approval
-from approvals.perform import Refused
+from approvals.pipeline.service import Refused
 from audit.actor import Actor
 from audit.models import EventRow
 from enforcement import known_names

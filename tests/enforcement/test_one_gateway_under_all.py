@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from audit.actor import Actor, Target
 from enforcement import enforced
 from enforcement.models import Asset

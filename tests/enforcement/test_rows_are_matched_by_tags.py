@@ -16,7 +16,7 @@ import pytest
 from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from audit import guards, importing
 from audit.actor import Actor, Target
 from audit.importing import decision_tags, operations

@@ -10,7 +10,7 @@ from django.conf import LazySettings
 from django.conf import settings as django_settings
 
 from approvals.models import Approval
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from audit.actor import Actor, Target
 from connections import decisions
 from enforcement import actions, enforced, instances, severity

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from approvals.models import Approval, Effect
-from approvals.perform import NothingToDo, Refused, perform
+from approvals.pipeline.service import NothingToDo, Refused, perform
 from audit.actor import Actor, Target
 from audit.models import EventRow
 from enforcement.models import Asset, Finding

@@ -13,11 +13,11 @@ import pytest
 from django.db import connection
 
 from approvals import clock
-from approvals.erasing import bound, holds, job, replay, tombstones
-from approvals.erasing.actions import ERASE, LIFT, PLACE
+from approvals.erasure import approved_scope, job, legal_holds, replay, tombstones
+from approvals.erasure.decisions import ERASE, LIFT, PLACE
+from approvals.jobs import ASKING, sweep
 from approvals.models import Approval, Ask, Effect, Erasure, Person
-from approvals.perform import Refused, perform
-from approvals.sweep import ASKING, sweep
+from approvals.pipeline.service import Refused, perform
 from audit import evidence, sequencer, subjects, verify
 from audit.actor import Actor, Target
 from audit.clock import uuid7
@@ -236,7 +236,7 @@ def test_a_hold_forbids_it_at_the_asking_at_the_commit_and_while_it_runs(
         lift = perform(amir, LIFT, target, params=matter, reason="settled")
         assert lift.approval is not None, "lifting waits for another admin"
         answered(phones, lift.approval)
-        assert not holds.in_force(MIA.key).exists()
+        assert not legal_holds.in_force(MIA.key).exists()
         # Asked while nothing held her; a hold placed before the answer wins.
         asked = perform(amir, ERASE, target, reason="asked by letter").approval
         assert asked is not None and MIA.sub not in asked.intent + asked.sentence
@@ -296,14 +296,14 @@ def test_it_goes_on_after_a_kill_anywhere_and_whoever_it_is_about_does_not_decid
             perform(amir, ERASE, target, reason="she asked for something")
         assert waits.value.code == "requests_open"
         made = Erasure(id=uuid7(), subject=MIA.key, operation="op-1", begun=clock.now())
-        bound.begin(made)
+        approved_scope.begin(made)
         record(
             acting("admin", "admin"),
             "subject.erased",
             outcome="pending",
             operation="op-1",
             target=Target("subject", MIA.key),
-            data=bound.scope(made),
+            data=approved_scope.scope(made),
         )
         sequencer.run_once()
         # A call without time does nothing; between two stores the worker may die.

@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 from approvals import clock, policy
-from approvals.erasing.restated import standing
+from approvals.erasure.document_digests import standing
 from approvals.models import Erasure, PolicyVersion
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from approvals.policy import versions
 from audit import sequencer, verify
 from audit.actor import Target

@@ -14,7 +14,7 @@ from approvals import issuer
 from audit import evidence
 from audit.actor import Actor
 from enforcement import gateway
-from outbound.patience import Retries, Timeouts
+from http_client.timeouts import Retries, Timeouts
 from tests.approvals.conftest import forget_issuer
 from tests.approvals.people_of import CONTROL, Phones, acting
 from tests.approvals.working import Work, work

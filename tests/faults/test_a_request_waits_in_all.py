@@ -20,7 +20,7 @@ from audit import database_time
 from audit.database_time import WaitedTooLong
 from audit.storage import is_busy, is_failure
 from connections.models import Schedule
-from outbound import Guard, Outbound, budget
+from http_client import Guard, HttpClient, budget
 from tests.support.own_portal import database_in, portal_in
 
 ON_POSTGRESQL = bool(os.environ.get("TEST_DATABASE_URL"))
@@ -209,7 +209,7 @@ def test_the_outcome_of_a_call_is_written_however_long_was_waited_before(db: Non
         written()
         with pytest.raises(WaitedTooLong):
             written()
-        with Outbound(guard=Guard(), transport=answers) as client:
+        with HttpClient(guard=Guard(), transport=answers) as client:
             client.post_json("https://peer.example/", {}, operation="t.post")
         write("done there")
         with pytest.raises(WaitedTooLong):

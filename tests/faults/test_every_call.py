@@ -18,7 +18,7 @@ from auth0_client import FAILURES, Auth0, userinfo
 from auth0_client.pkce import Pkce
 from enforcement import instances
 from enforcement.gateway import Gateway, GatewayError, _http
-from outbound.patience import Retries
+from http_client.timeouts import Retries
 from tests.approvals.conftest import forget_issuer
 from tests.faults.conftest import HURRIED
 from tests.faults.fast import EVERY

@@ -12,7 +12,7 @@ import pytest
 
 from approvals import registry
 from approvals.models import Effect
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from audit.actor import Actor, Target
 from enforcement import order
 from enforcement.models import Finding

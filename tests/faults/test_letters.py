@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from approvals import clock
+from approvals.jobs import LETTERS, sweep
 from approvals.models import Notice, NoticeState, NoticeWay
-from approvals.sweep import LETTERS, sweep
 from tests.approvals.asking import ask, fresh
 from tests.approvals.lamps import furnish
 from tests.approvals.people_of import acting

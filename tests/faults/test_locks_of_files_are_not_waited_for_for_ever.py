@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from approvals.erasing import tombstones
+from approvals.erasure import tombstones
 from audit import evidencekeys
 from audit.evidencekeys import EvidenceError
 

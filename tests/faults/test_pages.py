@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from approvals import clock, people, policy
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from audit import evidence, sequencer
 from audit.actor import Target
 from audit.models import EventRow

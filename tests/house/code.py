@@ -9,7 +9,15 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("approvals", "audit", "connections", "enforcement", "portal", "outbound", "auth0_client")
+ROOMS = (
+    "approvals",
+    "audit",
+    "connections",
+    "enforcement",
+    "portal",
+    "http_client",
+    "auth0_client",
+)
 """What runs in the portal and its worker; the command line and the local tenant are other
 programs, which `lint-imports` holds apart."""
 
@@ -161,7 +169,7 @@ def reach(start: str) -> set[str]:
     """Every function and class of ours that `start` may lead to by the names it uses.
 
     A verb's own functions are found through the registry, not by name: what reaches a decision
-    reaches `approvals.commit.commit_now`.
+    reaches `approvals.pipeline.commit.commit_now`.
     """
     assert start in _inside(), f"there is no {start}"
     seen, todo = {start}, [start]

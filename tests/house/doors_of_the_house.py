@@ -1,8 +1,8 @@
 """What each way into the portal may do: one reason each.
 
-`decides` leads to a verb's commit, through `approvals.perform` or an answer; `records` leads to a
-named recorder of facts and to no commit; `keeps` writes neither, only what is the caller's own or
-can be made again; `reads` writes nothing although it takes any method.
+`decides` leads to a verb's commit, through `approvals.pipeline.service` or an answer; `records`
+leads to a named recorder of facts and to no commit; `keeps` writes neither, only what is the
+caller's own or can be made again; `reads` writes nothing although it takes any method.
 """
 
 from __future__ import annotations
@@ -181,8 +181,8 @@ TASKS: Final[Doors] = {
 }
 
 LOOPS: Final[dict[str, tuple[str, str, str]]] = {
-    "asking": ("approvals.sweep.ASKING", "decides", "commits what the asked person approved"),
-    "remote-steps": ("approvals.sweep.STEPS", "records", "what each remote step came to"),
+    "asking": ("approvals.jobs.ASKING", "decides", "commits what the asked person approved"),
+    "remote-steps": ("approvals.jobs.STEPS", "records", "what each remote step came to"),
     "sequencer": ("audit.sequencer.loop", "records", "an alarm when it refuses to sign"),
     "verifying": ("audit.rounds.loop", "records", "an alarm when the log does not hold"),
     "witnesses": ("audit.witnesses.pushing.loop", "keeps", "what witnesses signed or said"),
@@ -191,7 +191,7 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
     "audit-verify": ("audit.verification.run_due", "records", "verifications that are due"),
     "thinning": ("audit.thinning.run_due", "records", "which old checkpoints go"),
     "erasures": (
-        "approvals.erasing.replay.run_due",
+        "approvals.erasure.replay.run_due",
         "records",
         "erasures that a restored database lacks, done again",
     ),
@@ -211,28 +211,31 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
         "entries of Auth0's tenant log, and the people they are about",
     ),
     "owner-letters": ("connections.letters.LETTERS", "keeps", "letters to owners"),
-    "letters": ("approvals.sweep.LETTERS", "keeps", "letters about requests"),
+    "letters": ("approvals.jobs.LETTERS", "keeps", "letters about requests"),
     "reviews": (
         "connections.reviews.work.run_due",
         "decides",
         "review.open and review.close of many accounts, as admins asked for them",
     ),
-    "tidy": ("approvals.sweep.tidy", "keeps", "forgets what is past its time"),
+    "tidy": ("approvals.jobs.tidy", "keeps", "forgets what is past its time"),
     "sessions": ("portal.identity.sessions.tidy", "keeps", "forgets sessions that ran out"),
 }
 """Name of a loop, where it starts, what it may do."""
 
 RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
-    "approvals.closing": (frozenset({"*.override_logged"}), "a person refused a finding's request"),
-    "approvals.commit": (frozenset({"*"}), "THE commit: the verb's own event"),
-    "approvals.effects": (frozenset({"*"}), "the result of a remote step of a committed act"),
-    "approvals.erasing.replay": (
+    "approvals.pipeline.outcomes": (
+        frozenset({"*.override_logged"}),
+        "a person refused a finding's request",
+    ),
+    "approvals.pipeline.commit": (frozenset({"*"}), "THE commit: the verb's own event"),
+    "approvals.outbox.runner": (frozenset({"*"}), "the result of a remote step of a committed act"),
+    "approvals.erasure.replay": (
         frozenset({"erasure.replayed"}),
         "the certificate of an erasure that a restored database lacked",
     ),
-    "approvals.holds": (frozenset({"*"}), "the hold while an approval waits, and its end"),
+    "approvals.pipeline.holds": (frozenset({"*"}), "the hold while an approval waits, and its end"),
     "approvals.passkeys.enrolment": (frozenset({"passkey.refused"}), "an enrolment that was not"),
-    "approvals.recording": (frozenset({"*"}), "the room's own facts: approval.*"),
+    "approvals.audit_events": (frozenset({"*"}), "the room's own facts: approval.*"),
     "audit.disclosure": (
         frozenset({"audit.exported", "evidence.read"}),
         "evidence and packs that left the store",
@@ -251,11 +254,14 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
     ),
     "audit.adoption": (frozenset({"ledger.adopted"}), "a restore was adopted"),
     "audit.keychanges": (frozenset({"ledger.key_changed"}), "a key of the log began or ended"),
-    "approvals.erasing.refusing": (
+    "approvals.erasure.scope_alarm": (
         frozenset({"ledger.alarm"}),
         "an erasure is not the one that was approved",
     ),
-    "approvals.steps": (frozenset({"ledger.alarm"}), "a remote step is not what was committed"),
+    "approvals.outbox.seals": (
+        frozenset({"ledger.alarm"}),
+        "a remote step is not what was committed",
+    ),
     "connections.reviews.asked": (
         frozenset({"ledger.alarm"}),
         "what a worker was to do is not what was asked",
@@ -351,38 +357,53 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
 """Modules that may write an event, which ones (`*`: chosen at run time), and why."""
 
 WRITERS: Final[dict[str, tuple[str, str]]] = {
-    "approvals.answering": ("instance", "the answer on its ask"),
-    "approvals.asks": ("Ask Person instance", "whom a request was sent to, and when they were"),
-    "approvals.closing": ("instance", "how a request ended"),
-    "approvals.commit": ("Effect", "remote steps of what was just committed"),
-    "approvals.effects": ("Effect instance", "how far a remote step is"),
-    "approvals.erasing.actions": ("LegalHold instance", "commits of erasures and holds"),
-    "approvals.erasing.bound": ("instance", "writes and seals the row of an erasure"),
-    "approvals.erasing.emptied": ("instance", "which rows an erasure emptied before their events"),
-    "approvals.erasing.job": ("Erasure instance", "how far an erasure is"),
-    "approvals.erasing.refusing": ("Erasure", "that an erasure was refused"),
-    "approvals.erasing.replay": ("instance", "how far an erasure is that was taken up again"),
-    "approvals.erasing.restated": ("instance", "which sealed documents an erasure stated anew"),
-    "approvals.erasing.stores": (
+    "approvals.step_up.answers": ("instance", "the answer on its ask"),
+    "approvals.step_up.recipients": (
+        "Ask Person instance",
+        "whom a request was sent to, and when they were",
+    ),
+    "approvals.pipeline.outcomes": ("instance", "how a request ended"),
+    "approvals.pipeline.commit": ("Effect", "remote steps of what was just committed"),
+    "approvals.outbox.runner": ("Effect instance", "how far a remote step is"),
+    "approvals.erasure.decisions": ("LegalHold instance", "commits of erasures and holds"),
+    "approvals.erasure.approved_scope": ("instance", "writes and seals the row of an erasure"),
+    "approvals.erasure.erased_rows": (
+        "instance",
+        "which rows an erasure emptied before their events",
+    ),
+    "approvals.erasure.job": ("Erasure instance", "how far an erasure is"),
+    "approvals.erasure.scope_alarm": ("Erasure", "that an erasure was refused"),
+    "approvals.erasure.replay": ("instance", "how far an erasure is that was taken up again"),
+    "approvals.erasure.document_digests": (
+        "instance",
+        "which sealed documents an erasure stated anew",
+    ),
+    "approvals.erasure.stores": (
         "Ask Effect LegalHold Passkey instance",
         "takes an erased person out of requests and the directory",
     ),
-    "approvals.holds": ("instance", "that a request holds something"),
+    "approvals.pipeline.holds": ("instance", "that a request holds something"),
     "approvals.idempotency": ("IdempotencyRecord instance", "answers by their key, for a day"),
-    "approvals.passkeys.actions": ("Passkey instance", "commits of the verbs passkey.*"),
-    "approvals.passkeys.answers": ("instance", "when a passkey was last used"),
-    "approvals.passkeys.keys": ("instance", "the person's own name for their passkey"),
+    "approvals.passkeys.decisions": ("Passkey instance", "commits of the verbs passkey.*"),
+    "approvals.passkeys.assertions": ("instance", "when a passkey was last used"),
+    "approvals.passkeys.queries": ("instance", "the person's own name for their passkey"),
     "approvals.leases": ("instance", "who does a due row, and until when"),
     "approvals.people": ("instance", "what the issuer says about a person"),
-    "approvals.perform": ("Approval", "the request"),
-    "approvals.policy.changing": ("PolicyVersion", "commit of the verb policy.change"),
-    "approvals.polling": ("Approval Ask Person", "how far a push is"),
-    "approvals.secret_box": ("ShortLivedSecret", "secrets that polling needs"),
-    "approvals.steps": ("Effect instance", "seals of remote steps, and that one was refused"),
-    "approvals.sweep": ("instance", "leases of due rows"),
-    "approvals.telling": ("Notice", "letters that were sent"),
-    "approvals.turns": ("Approval Ask", "whose turn a push is, and until when the others wait"),
-    "approvals.unanswered": ("Approval", "when a request is looked at again"),
+    "approvals.pipeline.service": ("Approval", "the request"),
+    "approvals.policy.policy_change": ("PolicyVersion", "commit of the verb policy.change"),
+    "approvals.step_up.ciba": ("Approval Ask Person", "how far a push is"),
+    "approvals.sealed_secrets": ("ShortLivedSecret", "secrets that polling needs"),
+    "approvals.outbox.seals": (
+        "Effect instance",
+        "seals of remote steps, and that one was refused",
+    ),
+    "approvals.jobs": ("instance", "leases of due rows"),
+    "approvals.notifications.service": ("Notice", "letters that were sent"),
+    "approvals.step_up.rate_limit": (
+        "Approval Ask",
+        "whose turn a push is, and until when the others wait",
+    ),
+    "approvals.step_up.unassigned": ("Approval", "when a request is looked at again"),
     "audit.bulk": ("sql", "inserts of events, openings and search rows"),
     "audit.counted": ("sql", "reads counts"),
     "audit.erasure": ("instance", "openings of a person who is erased"),
@@ -527,17 +548,30 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
 """Modules that write rows: through which models (`instance`: rows they hold), and what."""
 
 ONLY: Final[dict[str, tuple[str, ...]]] = {
-    "approvals.commit.commit_now": ("approvals.closing", "approvals.holds", "approvals.perform"),
-    "approvals.commit.add_effects": ("approvals.holds",),
-    "approvals.closing.approve": ("approvals.answering",),
-    "approvals.closing.deny": ("approvals.answering",),
-    "approvals.closing.cancel": ("approvals.withdraw",),
-    "approvals.closing.confirm_denial": ("approvals.unanswered", "approvals.withdraw"),
-    "approvals.answering.give": ("approvals.answers", "approvals.passkeys.answers"),
-    "approvals.holds.place_hold": ("approvals.perform",),
-    "approvals.holds.hold_without_request": ("enforcement.asking",),
-    "approvals.holds.release_hold": ("approvals.closing",),
-    "approvals.recording.approval_approved": ("approvals.answering", "approvals.closing"),
+    "approvals.pipeline.commit.commit_now": (
+        "approvals.pipeline.outcomes",
+        "approvals.pipeline.holds",
+        "approvals.pipeline.service",
+    ),
+    "approvals.pipeline.commit.add_effects": ("approvals.pipeline.holds",),
+    "approvals.pipeline.outcomes.approve": ("approvals.step_up.answers",),
+    "approvals.pipeline.outcomes.deny": ("approvals.step_up.answers",),
+    "approvals.pipeline.outcomes.cancel": ("approvals.requests",),
+    "approvals.pipeline.outcomes.confirm_denial": (
+        "approvals.step_up.unassigned",
+        "approvals.requests",
+    ),
+    "approvals.step_up.answers.give": (
+        "approvals.step_up.ciba_answers",
+        "approvals.passkeys.assertions",
+    ),
+    "approvals.pipeline.holds.place_hold": ("approvals.pipeline.service",),
+    "approvals.pipeline.holds.hold_without_request": ("enforcement.asking",),
+    "approvals.pipeline.holds.release_hold": ("approvals.pipeline.outcomes",),
+    "approvals.audit_events.approval_approved": (
+        "approvals.step_up.answers",
+        "approvals.pipeline.outcomes",
+    ),
     "audit.record.prepare": ("audit.external", "audit.importing.run"),
     "audit.record.prepared": ("audit.importing.run", "audit.together"),
     "audit.record.write": ("audit.external", "audit.together"),

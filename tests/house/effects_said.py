@@ -20,7 +20,7 @@ PRODUCT: Final = (
     "auth0_client",
     "connections",
     "enforcement",
-    "outbound",
+    "http_client",
     "portal",
 )
 EFFECT: Final = re.compile(

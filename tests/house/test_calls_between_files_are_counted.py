@@ -105,7 +105,7 @@ def test_what_another_thread_calls_is_counted(shop: dict[str, ModuleType], calls
 def test_middleware_models_migrations_and_what_is_below_the_product_do_not_count(
     tmp_path: Path,
 ) -> None:
-    for app in ("audit", "portal", "outbound", "tests", "tenant"):
+    for app in ("audit", "portal", "http_client", "tests", "tenant"):
         (tmp_path / app).mkdir()
         (tmp_path / app / "__init__.py").touch()
     product = ProductFiles(tmp_path, ["portal/web/refusals.py"])
@@ -113,7 +113,7 @@ def test_middleware_models_migrations_and_what_is_below_the_product_do_not_count
         "audit/record.py", "portal/web/views.py", "audit/management/commands/verify_ledger.py",
         "audit/models/tree.py", "portal/models.py", "audit/migrations/0001_initial.py",
         "audit/ledger/note.py", "portal/middleware.py", "portal/web/refusals.py",
-        "outbound/client.py", "tests/conftest.py", "tenant/views.py", "manage.py",
+        "http_client/client.py", "tests/conftest.py", "tenant/views.py", "manage.py",
         "no_package/module.py", "audit/page.html",
     ]  # fmt: skip
     assert [path for path in paths if product.path_of(str(tmp_path / path))] == paths[:3]

@@ -25,8 +25,8 @@ VERDICTS: Final = {
     "code": "no sentence for people: SQL, a line of a log, a word list",
 }
 TRAIL: Final = (
-    "approvals/passkeys/wording.py",
-    "approvals/wording.py",
+    "approvals/passkeys/audit_messages.py",
+    "approvals/audit_messages.py",
     "audit/actions.py",
     "audit/wording.py",
     "connections/letters.py",

@@ -9,7 +9,7 @@ from tests.house import code
 
 RELEASES: Final = {
     "approvals.leases.release": "the helper: by the lease that its caller took",
-    "approvals.steps.refuse": "by the lease of the step that it was given",
+    "approvals.outbox.seals.refuse": "by the lease of the step that it was given",
     "audit.exports.jobs._finish": "by the lease of the job (`_ours`)",
     "audit.exports.jobs._write": "by the lease of the job (`_ours`)",
     "connections.reviews.alive.stop_all": "an erasure stops everybody on purpose",

@@ -19,7 +19,7 @@ PRODUCT: Final = (
     "auth0_client",
     "connections",
     "enforcement",
-    "outbound",
+    "http_client",
     "portal",
     "serving",
 )
@@ -31,7 +31,7 @@ _LISTS: Final = ("list[", "Sequence[", "Iterable[", "Iterator[")
 _MAKERS: Final = frozenset({"list", "sorted", "split", "splitlines", "tuple", "findall"})
 
 BOUNDED: Final[dict[str, str]] = {
-    "approvals/policy/changing.py:_locked_out:named": "a group has at most 100 people",
+    "approvals/policy/policy_change.py:_locked_out:named": "a group has at most 100 people",
     "ata/evidence_files.py:evidence_packs:packs": "files named on the command line",
     "ata/mcp/credentials.py:_chosen:names": "a manifest has at most 50 connections",
     "ata/mcp/credentials.py:_check_beyond:names": "a manifest has at most 50 connections",

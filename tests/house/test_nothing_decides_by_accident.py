@@ -102,7 +102,7 @@ def test_an_empty_form_at_a_door_that_does_not_decide_decides_nothing(
 
 def test_these_eyes_are_open(decided: list[str]) -> None:
     """A decision in the same process is seen."""
-    from approvals.perform import perform
+    from approvals.pipeline.service import perform
     from audit.actor import Target
 
     perform(person("everything"), "skill.hold", Target("skill", "pdf-exfil"))

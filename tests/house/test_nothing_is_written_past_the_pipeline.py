@@ -31,7 +31,7 @@ from tests.house.doors_of_the_house import (
     WRITERS,
 )
 
-COMMIT = "approvals.commit.commit_now"
+COMMIT = "approvals.pipeline.commit.commit_now"
 RECORD = {
     "audit.record.record",
     "audit.record.write",
@@ -218,7 +218,7 @@ def test_every_module_that_writes_rows_is_listed_with_what_it_writes() -> None:
 
 def test_a_verb_is_committed_held_and_released_by_the_pipeline_alone() -> None:
     """Nobody calls a verb's own functions past `commit_now`, `place_hold` and `release_hold`."""
-    allowed = {"approvals.commit", "approvals.holds"}
+    allowed = {"approvals.pipeline.commit", "approvals.pipeline.holds"}
     for module in code.modules():
         for place, node in code.walk(module):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
@@ -250,7 +250,7 @@ def test_these_rules_would_notice() -> None:
     assert does("portal.api.decisions.decide") == "decides"
     assert does("portal.identity.failing.failed") == "records"
     assert does("portal.audit_pages.log.checkpoint") == ""
-    assert "approvals.perform" in code.users(COMMIT)
+    assert "approvals.pipeline.service" in code.users(COMMIT)
     assert methods_of(dict(pages())["enforcement/fleet/"]) == SAFE
     assert methods_of(dict(pages())["account/sessions/end-others/"]) == {"POST"}
-    assert code.written("approvals.perform") == {"Approval"}
+    assert code.written("approvals.pipeline.service") == {"Approval"}

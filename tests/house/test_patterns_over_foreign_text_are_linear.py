@@ -28,7 +28,7 @@ PRODUCT: Final = (
     "auth0_client",
     "connections",
     "enforcement",
-    "outbound",
+    "http_client",
     "portal",
     "serving",
 )

@@ -14,7 +14,7 @@ from tests.house import code
 
 ASSIGNED: Final = {
     "approvals.people._write_roles": "lowers always, raises by the newest word",
-    "approvals.erasing.stores._erase_people": "an erased person has none",
+    "approvals.erasure.stores._erase_people": "an erased person has none",
 }
 NOTED: Final = {
     "note_person": {"connections.directory._Walk._note": "what the directory assigns"},

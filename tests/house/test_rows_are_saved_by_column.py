@@ -13,10 +13,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("approvals", "audit", "connections", "enforcement", "portal")
 _NAMES = {"update_fields", "force_insert"}
-_NO_MODEL = {("bound", "save"), ("session", "save")}
+_NO_MODEL = {("approved_scope", "save"), ("session", "save")}
 
 WHOLE = {
-    ("approvals/closing.py", "approval"): (2, "under `locking.locked`, which every answer takes"),
+    ("approvals/pipeline/outcomes.py", "approval"): (
+        2,
+        "under `locking.locked`, which every answer takes",
+    ),
     ("audit/verification.py", "run"): (2, "the one process that verifies; readers write nothing"),
     ("connections/reviews/actions.py", "review"): (2, "under select_for_update and its lease"),
     ("connections/reviews/actions.py", "item"): (1, "under select_for_update of review and item"),
@@ -56,4 +59,5 @@ def test_every_whole_save_is_listed_with_its_reason() -> None:
 
 def test_a_whole_save_is_seen() -> None:
     assert list(whole(ast.parse("account.save()\nother.row.save(using='x')"))) == ["account", "row"]
-    assert not list(whole(ast.parse("row.save(update_fields=['state'])\nbound.save(row, [])")))
+    calls = "row.save(update_fields=['state'])\napproved_scope.save(row, [])"
+    assert not list(whole(ast.parse(calls)))

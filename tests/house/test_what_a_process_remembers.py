@@ -32,7 +32,7 @@ _SHAPES = "names of tables and columns"
 HOLD_NOBODY: Final = {
     "approvals.issuer.auth0": _SETTINGS,
     "approvals.issuer.outbound": _SETTINGS,
-    "approvals.webhook._http": _SETTINGS,
+    "approvals.notifications.webhook._http": _SETTINGS,
     "audit.bulk._insert": _SHAPES,
     "audit.bulk._binary": _SHAPES,
     "audit.bulk._converters": _SHAPES,
@@ -56,7 +56,7 @@ HOLD_NOBODY: Final = {
     "audit.witnesses.configuration._read": _SETTINGS,
     "audit.witnesses.exchange._http": _SETTINGS,
     "enforcement.gateway._http": _SETTINGS,
-    "outbound.client._public_authorities": "certificates that everybody trusts",
+    "http_client.client._public_authorities": "certificates that everybody trusts",
     "portal.api.docs._schema": "our own document",
     "portal.api.docs.document": "our own document",
     "portal.api.docs.operations": "our own document",

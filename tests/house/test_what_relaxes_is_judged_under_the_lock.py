@@ -70,8 +70,8 @@ def test_what_is_said_to_check_locks_and_checks_before_it_relaxes(place: str) ->
 def test_the_pipeline_judges_after_its_locks_and_before_it_commits() -> None:
     """With an approval and without one."""
     for module, function, judges in (
-        ("approvals.perform", "_commit", "_judged_again"),
-        ("approvals.closing", "approve", "no_longer_true"),
+        ("approvals.pipeline.service", "_commit", "_judged_again"),
+        ("approvals.pipeline.outcomes", "approve", "no_longer_true"),
     ):
         calls = [
             (ast.unparse(node.func).rpartition(".")[2], node)

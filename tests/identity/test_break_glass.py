@@ -18,7 +18,7 @@ from django.test import Client
 
 from approvals import clock, issuer
 from approvals.models import Approval, Person
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from audit import human
 from audit.actor import Actor, Target
 from enforcement.models import Asset

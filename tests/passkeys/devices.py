@@ -6,11 +6,11 @@ from typing import Any
 
 from django.db import transaction
 
-from approvals import answering, details
 from approvals.models import Approval, Ask, Passkey, Person, PolicyVersion
-from approvals.passkeys import actions, answers, enrolment, party, registration
-from approvals.perform import Performed, perform
+from approvals.passkeys import assertions, decisions, enrolment, registration, relying_party
+from approvals.pipeline.service import Performed, perform
 from approvals.policy.document import DEFAULT, read
+from approvals.step_up import answers, authorization_details
 from audit import evidence
 from audit.actor import Actor, EvidenceRef, Target
 from audit.clock import now
@@ -23,7 +23,7 @@ from tests.support.authenticator import Authenticator
 
 def device(**more: Any) -> Authenticator:
     """A device that a browser at the portal reaches."""
-    return Authenticator(party.rp_id(), party.origin(), **more)
+    return Authenticator(relying_party.rp_id(), relying_party.origin(), **more)
 
 
 def registered(owner: Actor, at: Authenticator) -> dict[str, str]:
@@ -40,9 +40,9 @@ def enrol(owner: Actor, at: Authenticator | None = None) -> Authenticator:
     return at
 
 
-def target_of(at: Authenticator, kind: str = actions.OWN) -> Target:
+def target_of(at: Authenticator, kind: str = decisions.OWN) -> Target:
     """The target that names a device's key."""
-    return Target(kind, party.handle_of(at.id))
+    return Target(kind, relying_party.handle_of(at.id))
 
 
 def key_of(at: Authenticator) -> Passkey:
@@ -52,7 +52,7 @@ def key_of(at: Authenticator) -> Passkey:
 
 def confirmation(owner: Actor, at: Authenticator) -> Approval:
     """The request that another person confirms the key."""
-    approval = perform(owner, "passkey.enrol", target_of(at, actions.APPROVER)).approval
+    approval = perform(owner, "passkey.enrol", target_of(at, decisions.APPROVER)).approval
     assert approval is not None
     return approval
 
@@ -66,7 +66,7 @@ def say(approval: Approval, decision: Any, channel: Any = "ciba") -> str:
         ask.approval = locked
         person = ask.person.as_actor(via="phone")
         kept = [phone_token(ask, person)] if decision == "approve" else []
-        return answering.give(
+        return answers.give(
             locked, ask, person, channel=channel, decision=decision, signed=True, evidence=kept
         )
 
@@ -81,7 +81,7 @@ def phone_token(ask: Ask, person: Actor) -> EvidenceRef:
             "sub": person.sub,
             "iat": moment,
             "exp": moment + 600,
-            "authorization_details": details.for_ask(ask),
+            "authorization_details": authorization_details.for_ask(ask),
         }
     )
     return evidence.put("approval_token", token.token().encode(), subject_key=person.key)
@@ -113,7 +113,7 @@ def ask(actor: Actor, severity: str = "CRITICAL", name: str = "hall") -> Approva
 
 def answer(approval: Approval, at: Authenticator, decision: Any = "approve", **bent: Any) -> Any:
     """What the device answers to the challenge of this request; `bent` changes one thing."""
-    role = bent.pop("role", answers.APPROVER_ROLE)
+    role = bent.pop("role", assertions.APPROVER_ROLE)
     said = {
         "intent_hash": bent.pop("intent_hash", approval.intent_hash),
         "approval_id": bent.pop("approval_id", str(approval.id)),
@@ -124,7 +124,7 @@ def answer(approval: Approval, at: Authenticator, decision: Any = "approve", **b
 
 def give(person: Actor, approval: Approval, at: Authenticator, decision: Any = "approve") -> None:
     """Sign and send."""
-    answers.give(person, str(approval.id), decision, answer(approval, at, decision))
+    assertions.give(person, str(approval.id), decision, answer(approval, at, decision))
 
 
 def asked_of(approval: Approval) -> Person:

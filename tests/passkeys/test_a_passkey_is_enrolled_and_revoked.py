@@ -8,9 +8,9 @@ from base64 import b64encode
 import pytest
 
 from approvals.models import Passkey
-from approvals.passkeys import party
+from approvals.passkeys import relying_party
 from approvals.passkeys.directory import document, trusted
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from audit.actor import Actor
 from audit.ledger import assertion
 from tests.approvals.asking import fresh
@@ -41,7 +41,7 @@ def test_an_enrolment_can_be_followed_from_the_log_alone(olu: Actor) -> None:
     data = event["data"]
     assert (data["credential_id"], data["counts_for"]) == (made.id, "own")
     assert data["public_key"] == b64encode(made.spki).decode()
-    assert (data["rp_id"], data["origins"]) == (party.rp_id(), [party.origin()])
+    assert (data["rp_id"], data["origins"]) == (relying_party.rp_id(), [relying_party.origin()])
     assert data["owner"]["sub"] == olu.sub == event["actor"]["sub"]
     assert event["approval"] == ""
 
@@ -57,7 +57,7 @@ def test_another_person_makes_it_an_approver_key(olu: Actor, oona: Actor) -> Non
     assert key_of(made).approver_since is None
     assert (approval.severity, approval.single_person) == ("CRITICAL", False)
     assert approval.current and approval.current.person.sub == oona.sub
-    named = f"passkey “Laptop” ({party.short(key_of(made).handle)})"
+    named = f"passkey “Laptop” ({relying_party.short(key_of(made).handle)})"
     assert f"Let Olu Operator's {named} approve" in approval.sentence
     assert say(approval, "approve") == ""
     assert key_of(made).approver_since is not None

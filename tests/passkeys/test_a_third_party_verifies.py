@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from approvals.passkeys.directory import document
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from audit import clock, packs, proofs, sequencer
 from audit.actor import Actor
 from audit.ledger import assertion, note, packcheck

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from approvals import withdraw
+from approvals import requests
 from approvals.models import Approval, Ask
-from approvals.passkeys import answers
-from approvals.perform import Refused, perform
+from approvals.passkeys import assertions
+from approvals.pipeline.service import Refused, perform
 from audit import actions, evidence, human
 from audit.actor import Actor
 from audit.clock import now
@@ -53,7 +53,7 @@ def refused(approval: Approval, person: Actor, decision: Any, credential: Any) -
     """The code of why an answer is not taken; the request waits on and nothing is committed."""
     before = fresh(approval)
     with pytest.raises(Refused) as caught:
-        answers.give(person, str(approval.id), decision, credential)
+        assertions.give(person, str(approval.id), decision, credential)
     after = fresh(approval)
     assert (after.status, after.answer) == (before.status, before.answer)
     assert events("lamp.blocked") == []
@@ -173,7 +173,7 @@ def test_a_replay_of_what_was_taken_commits_nothing_more(
     answered_by("both")
     approval = ask(olu)
     credential = answer(approval, hers)
-    answers.give(oona, str(approval.id), "approve", credential)
+    assertions.give(oona, str(approval.id), "approve", credential)
     assert fresh(approval).status == "pending"  # the phone has yet to answer
     assert refused(approval, oona, "approve", credential) == "passkey_counter"
     told_of("passkey_counter")
@@ -265,7 +265,7 @@ def test_only_the_asked_person_answers(olu: Actor, oona: Actor, hers: Authentica
     assert events("approval.failed")[-1]["actor"]["sub"] == bystander.sub
     stranger = acting("member1")
     with pytest.raises(Approval.DoesNotExist):
-        answers.give(stranger, str(approval.id), "approve", answer(approval, hers))
+        assertions.give(stranger, str(approval.id), "approve", answer(approval, hers))
 
 
 def test_a_request_for_the_phone_takes_no_passkey(
@@ -291,7 +291,7 @@ def test_a_refused_signature_reads_as_what_it_was(
 ) -> None:
     approval = ask(olu)
     refused(approval, oona, "approve", answer(approval, hers, "deny"))
-    withdraw.cancel(olu, str(approval.id))
+    requests.cancel(olu, str(approval.id))
     refused(approval, oona, "approve", answer(approval, hers, "deny"))
     waiting, over = events("approval.failed")
     assert (waiting["data"]["still_waits"], over["data"]["still_waits"]) == (True, False)
@@ -303,7 +303,7 @@ def test_an_answer_to_a_withdrawn_request_commits_nothing_and_is_recorded(
     olu: Actor, oona: Actor, hers: Authenticator
 ) -> None:
     approval = ask(olu)
-    withdraw.cancel(olu, str(approval.id))
+    requests.cancel(olu, str(approval.id))
     assert refused(approval, oona, "approve", answer(approval, hers)) == "closed"
     assert events("approval.failed")[-1]["data"]["failure"] == "answered_after_close"
 
@@ -351,7 +351,7 @@ def test_what_is_kept_is_what_was_signed_and_nothing_else(
 ) -> None:
     approval = ask(olu)
     credential = answer(approval, hers) | {"clientExtensionResults": {"credProps": "x" * 99}}
-    answers.give(oona, str(approval.id), "approve", credential)
+    assertions.give(oona, str(approval.id), "approve", credential)
     reference = events("lamp.blocked")[0]["evidence"][-1]
     body = evidence.get(reference["digest"])
     assert b"clientExtensionResults" not in body and b"userHandle" not in body

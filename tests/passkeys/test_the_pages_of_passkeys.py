@@ -13,7 +13,7 @@ import pytest
 from django.test import Client
 
 from approvals.models import Approval, Passkey
-from approvals.passkeys import answers, party
+from approvals.passkeys import assertions, relying_party
 from audit.actor import Actor
 from audit.clock import now
 from portal.identity.models import SignedInSession
@@ -53,7 +53,7 @@ def options(page: Any) -> dict[str, Any]:
 
 def challenge_of(page: Any) -> bytes:
     """The challenge on the page."""
-    return party.unb64url(options(page)["challenge"])
+    return relying_party.unb64url(options(page)["challenge"])
 
 
 def enrol_in(client: Client, at: Authenticator, name: str = "Laptop") -> Any:
@@ -205,7 +205,7 @@ def test_the_confirmation_is_asked_for_on_the_page_and_shown_while_it_waits() ->
     client, at = browser("operator"), device()
     enrol_in(client, at)
     path = f"/account/passkeys/{key_of(at).handle}/approver/"
-    assert f"They are shown {party.short(key_of(at).handle)}" in said(client.get(path))
+    assert f"They are shown {relying_party.short(key_of(at).handle)}" in said(client.get(path))
     asked = client.post(path)
     assert asked["Location"].startswith("/approvals/")
     assert "confirmation asked" in said(client.get("/account/"))
@@ -254,8 +254,8 @@ def test_the_page_says_what_is_signed_and_takes_the_answer(olu: Actor, hers: Aut
     assert approval.sentence in words and approval.intent_hash in page.content.decode()
     assert "This browser has no passkeys here." in words
     asked = options(page)
-    assert challenge_of(page) == answers.challenge(approval, "approve")
-    assert asked["userVerification"] == "required" and asked["rpId"] == party.rp_id()
+    assert challenge_of(page) == assertions.challenge(approval, "approve")
+    assert asked["userVerification"] == "required" and asked["rpId"] == relying_party.rp_id()
     assert [one["id"] for one in asked["allowCredentials"]] == [hers.id]
     done = client.post(
         f"/approvals/{approval.id}/passkey/",
@@ -356,6 +356,6 @@ def test_the_request_to_confirm_reads_as_what_it_is(olu: Actor, oona: Actor) -> 
     at = enrol(olu)
     approval = confirmation(olu, at)
     words = said(browser("operator2").get(f"/approvals/{approval.id}/"))
-    short = party.short(key_of(at).handle)
+    short = relying_party.short(key_of(at).handle)
     assert f"Olu Operator's passkey “Laptop” ({short}) approve what others ask for" in words
     assert "own requests only" in words

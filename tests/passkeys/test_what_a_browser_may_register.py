@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from approvals.passkeys import party
+from approvals.passkeys import relying_party
 from approvals.passkeys.registration import NotRegistered, new_challenge, options, verify
 from audit.actor import Actor
 from tests.support.authenticator import BE, BS, UP, UV, Authenticator, b64url
@@ -17,7 +17,7 @@ CHALLENGE = new_challenge()
 
 def device(algorithm: str = "ES256", **more: Any) -> Authenticator:
     """A device that a browser at the portal reaches."""
-    return Authenticator(party.rp_id(), party.origin(), algorithm, **more)
+    return Authenticator(relying_party.rp_id(), relying_party.origin(), algorithm, **more)
 
 
 def refused(answer: Any, challenge: bytes = CHALLENGE) -> str:
@@ -29,8 +29,8 @@ def refused(answer: Any, challenge: bytes = CHALLENGE) -> str:
 
 
 def test_the_party_is_the_host_of_the_portal() -> None:
-    assert party.origin() == settings.PORTAL_URL
-    assert party.rp_id() in party.origin()
+    assert relying_party.origin() == settings.PORTAL_URL
+    assert relying_party.rp_id() in relying_party.origin()
 
 
 @pytest.mark.parametrize("algorithm", ["ES256", "EdDSA", "RS256"])
@@ -44,7 +44,7 @@ def test_each_algorithm_and_attestation_that_we_take(
     )
     assert found.public_key == made.spki
     assert (found.credential_id, found.attestation) == (made.id, told)
-    assert party.ALGORITHMS[found.algorithm] == algorithm
+    assert relying_party.ALGORITHMS[found.algorithm] == algorithm
     assert (found.backed_up, found.transports) == (True, ("internal",))
 
 
@@ -96,7 +96,7 @@ def test_the_credential_must_be_the_attested_one() -> None:
 
 def test_a_credential_id_of_the_longest_size_fits_and_one_more_byte_does_not() -> None:
     found = verify(device(credential_id=b"\7" * 1023).register(CHALLENGE), CHALLENGE)
-    assert len(party.handle_of(found.credential_id)) == 22
+    assert len(relying_party.handle_of(found.credential_id)) == 22
     assert refused(device(credential_id=b"\7" * 1024).register(CHALLENGE)) == "malformed"
     assert refused(device(credential_id=b"").register(CHALLENGE)) == "malformed"
 
@@ -122,10 +122,10 @@ def test_anything_else_is_no_answer_of_a_passkey(answer: Any) -> None:
 
 def test_the_browser_is_asked_for_a_verified_user_and_no_attestation() -> None:
     asked = options(Actor(iss="https://i/", sub="auth0|1", name="Olu"), CHALLENGE, [])
-    assert asked["rp"]["id"] == party.rp_id()
+    assert asked["rp"]["id"] == relying_party.rp_id()
     assert asked["authenticatorSelection"]["userVerification"] == "required"
     assert asked["attestation"] == "none"
-    assert [one["alg"] for one in asked["pubKeyCredParams"]] == list(party.ALGORITHMS)
+    assert [one["alg"] for one in asked["pubKeyCredParams"]] == list(relying_party.ALGORITHMS)
     assert asked["challenge"] == b64url(CHALLENGE)
     assert asked["excludeCredentials"] == []
     assert "auth0" not in asked["user"]["id"]

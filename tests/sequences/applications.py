@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from approvals.registry import EffectRun
 from audit.actor import Target
 from auth0_client.errors import Forbidden

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from approvals.models import Effect
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from audit.actor import Target
 from enforcement import enforced
 from enforcement.holding import holder_of, is_hold

@@ -11,9 +11,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from approvals import closing, locking
 from approvals.models import Approval, Person, Status
-from approvals.perform import Performed, Refused, perform
+from approvals.pipeline import locks, outcomes
+from approvals.pipeline.service import Performed, Refused, perform
 from audit.actor import Actor, Target
 from audit.clock import uuid7
 from auth0_client.my_account import ConnectedAccount as Told
@@ -180,16 +180,18 @@ class World:
         key = self.choose.choice(sorted(model.requests))
         asked, yes = model.requests[key], self.choose.random() < 0.6
         with transaction.atomic():
-            approval = locking.locked(key)
+            approval = locks.locked(key)
             ask = approval.asks.order_by("-number").first()
             assert ask is not None
             person = self.actor(ask.person.sub)
             alone = person.sub == asked.by
             assert not (alone and model.needs_another(key)), f"{person.sub} is asked about it alone"
             if yes:
-                closing.approve(approval, ask, person, signed=True, evidence=())
+                outcomes.approve(approval, ask, person, signed=True, evidence=())
             else:
-                closing.deny(approval, ask, person, inferred=False, source="x", now=self.time.now())
+                outcomes.deny(
+                    approval, ask, person, inferred=False, source="x", now=self.time.now()
+                )
         if not yes:
             model.deny(key)
             self.told.append(f"{asked.verb} denied")

@@ -13,8 +13,8 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from approvals import clock
+from approvals.jobs import sweep
 from approvals.models import Effect
-from approvals.sweep import sweep
 from audit.clock import uuid7
 from portal.lanes import ROOM, Lanes
 from portal.loops import loops
@@ -108,7 +108,7 @@ def test_the_workers_loop_tells_a_healthy_gateway_while_another_one_hangs(
     gateways: Gateways, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Needs a test next to it that is marked: without one nobody makes the database it copies."""
-    monkeypatch.setattr("approvals.sweep.STEPS", ((Effect, gateways),))
+    monkeypatch.setattr("approvals.jobs.STEPS", ((Effect, gateways),))
     stop = threading.Event()
     with ThreadPoolExecutor(2) as worker:
         worker.submit(due, "hangs", 150).result()

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from playwright.sync_api import Page, expect
 
-from approvals.intent import digest
+from approvals.pipeline.intent import digest
 from approvals.policy.document import DEFAULT
 from tests.stories.house import NAMES, House, code_on, fresh
 from tests.stories.operator import decide

@@ -191,7 +191,7 @@ def test_a_part_that_cannot_be_read_does_not_take_home_down(
 
 
 def test_what_waits_for_me_comes_first() -> None:
-    from approvals.perform import perform
+    from approvals.pipeline.service import perform
     from tests.approvals.lamps import furnish
     from tests.approvals.people_of import acting, known
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from approvals.erasing import replay, tombstones
+from approvals.erasure import replay, tombstones
 from audit.management.of_data import OF_DATA
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from auth0_client.config import Tenant
 from auth0_client.my_account import SCOPES as MY_ACCOUNT_SCOPES
-from outbound.shape import Fields
+from http_client.json_fields import Fields
 from portal.ops.doctor.finding import Finding, bad, equals, includes, ok, warn
 
 RAR_TYPE = "urn:auth0:schemas:authorization-details:v1:ata-intent"

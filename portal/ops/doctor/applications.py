@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from auth0_client import ciba, device, vault
-from outbound.shape import Fields
+from http_client.json_fields import Fields
 from portal.ops.doctor.finding import Finding, bad, equals, includes, ok, warn
 
 CALLBACKS = ("/oidc/callback/", "/connections/callback/", "/connections/token/callback/")

@@ -16,7 +16,7 @@ from auth0_client.config import Client
 from auth0_client.endpoint import Endpoints, Reply
 from auth0_client.errors import FAILURES
 from auth0_client.oauth import OAuth
-from outbound.client import Outbound
+from http_client.client import HttpClient
 from portal.ops.doctor.finding import Finding, bad, not_checked, ok, warn
 
 _NOBODYS = "ata-check-auth0-nobody-issued-this"
@@ -48,7 +48,7 @@ def broker(endpoints: Endpoints, client: Client) -> Finding:
     return _try("Broker", "AUTH0_VAULT_CLIENT", endpoints, client, form)
 
 
-def management(auth0: Auth0, outbound: Outbound) -> Finding:
+def management(auth0: Auth0, outbound: HttpClient) -> Finding:
     """A client-credentials token for the Management API is really issued, and dropped."""
     check, tenant = "Management credentials", auth0.tenant
     if not tenant.management.secret:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from auth0_client.client import Auth0
 from auth0_client.endpoint import Endpoints
 from auth0_client.management import Management
-from outbound.client import Outbound
+from http_client.client import HttpClient
 from portal.ops.doctor import apis, applications, credentials, issuer_checks
 from portal.ops.doctor.finding import Finding, Status, not_checked, ok
 from portal.ops.doctor.reading import application, judge
@@ -22,7 +22,7 @@ class Portal:
     log_stream_configured: bool = False
 
 
-def examine(auth0: Auth0, outbound: Outbound, portal: Portal) -> list[Finding]:
+def examine(auth0: Auth0, outbound: HttpClient, portal: Portal) -> list[Finding]:
     """Every finding; raises nothing that a tenant can cause. Changes nothing at the tenant."""
     document, first = issuer_checks.discovery(auth0)
     if document is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from auth0_client.errors import FAILURES, Forbidden, NotFound, RateLimited
 from auth0_client.management import Management
-from outbound.shape import Fields
+from http_client.json_fields import Fields
 from portal.ops.doctor.finding import Finding, bad, not_checked
 
 type Judge[T] = Callable[[T], list[Finding]]

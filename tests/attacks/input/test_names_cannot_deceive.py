@@ -8,7 +8,7 @@ import json
 import pytest
 from django.template import Context, Template
 
-from approvals.perform import _Request, _sentence
+from approvals.pipeline.service import _Request, _sentence
 from ata.screen import Screen
 from ata.text import safe
 from audit.actor import Target

@@ -11,9 +11,9 @@ from django.core.cache import cache
 
 from approvals import issuer
 from audit import evidence
-from outbound.client import Outbound
-from outbound.guard import Guard
-from outbound.patience import Retries, Timeouts
+from http_client.address_guard import Guard
+from http_client.client import HttpClient
+from http_client.timeouts import Retries, Timeouts
 from tests.attacks.sign_in.provider import CLIENT, ROLES, SECRET, Page, Provider
 from tests.attacks.sign_in.visiting import Browser
 
@@ -27,9 +27,9 @@ def listening() -> Iterator[Provider]:
 
 
 @pytest.fixture(scope="session")
-def patient() -> Iterator[Outbound]:
+def patient() -> Iterator[HttpClient]:
     """One connection pool that tries again at once instead of after a second."""
-    with Outbound(guard=Guard.only("http://localhost/"), retries=_AT_ONCE) as client:
+    with HttpClient(guard=Guard.only("http://localhost/"), retries=_AT_ONCE) as client:
         yield client
 
 
@@ -39,7 +39,7 @@ _AT_ONCE = Retries(attempts=2, first_wait=0.001, longest_wait=0.001)
 @pytest.fixture
 def provider(
     listening: Provider,
-    patient: Outbound,
+    patient: HttpClient,
     settings: Any,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -79,7 +79,7 @@ def slow(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     For what it asks before it has patience: a busy machine may take as long for any answer.
     """
     guard = Guard.only(provider.issuer)
-    with Outbound(guard=guard, retries=Retries(attempts=1)) as client:
+    with HttpClient(guard=guard, retries=Retries(attempts=1)) as client:
         monkeypatch.setattr(issuer, "outbound", lambda: client)
         issuer.auth0.cache_clear()
 

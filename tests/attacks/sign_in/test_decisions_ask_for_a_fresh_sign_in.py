@@ -13,11 +13,11 @@ import pytest
 from django.test import Client
 
 from approvals import clock, people, policy, registry
-from approvals.erasing import actions as erasing
+from approvals.erasure import decisions as erasing
 from approvals.models import Approval, Passkey
-from approvals.passkeys import actions as passkeys
-from approvals.perform import Refused, perform
-from approvals.policy.changing import TARGET
+from approvals.passkeys import decisions as passkeys
+from approvals.pipeline.service import Refused, perform
+from approvals.policy.policy_change import TARGET
 from audit import evidence
 from audit.actor import Actor, Target
 from portal.identity.models import SignedInSession

@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import resolve
 
 from approvals import issuer
-from outbound.client import Outbound
+from http_client.client import HttpClient
 from portal.env import BASE_DIR
 from tests.attacks.sign_in.doors import Door, doors
 from tests.attacks.sign_in.for_strangers import PAGES
@@ -43,7 +43,7 @@ def _no_issuer(
     db: None,
     settings: Any,
     tmp_path: Any,
-    patient: Outbound,
+    patient: HttpClient,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[None]:
     settings.VAR_DIR = tmp_path

@@ -18,11 +18,12 @@ from django.conf import settings
 from django.db import transaction
 from django.test import Client
 
-from approvals import answering, clock, people, withdraw
+from approvals import clock, people, requests
+from approvals.jobs import ASKING, sweep
 from approvals.models import Approval, Ask, AskState, Effect, Person, PolicyVersion
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
 from approvals.policy.document import BadDocument, read
-from approvals.sweep import ASKING, sweep
+from approvals.step_up import answers
 from audit.actor import SYSTEM, Actor, Target
 from audit.models import EventRow
 from tests.approvals import policies
@@ -371,7 +372,7 @@ class Attempt:
         """Somebody cancels; only the requester can."""
         actor = self.rng.choice([self.requester, self._anybody()])
         try:
-            withdraw.cancel(actor, str(approval.pk))
+            requests.cancel(actor, str(approval.pk))
         except (Refused, Approval.DoesNotExist):
             self.note("cancel refused", spoils=False)
         else:
@@ -380,7 +381,7 @@ class Attempt:
     def send_again(self, approval: Approval) -> None:
         """A new push under a new code; an older answer that was not read yet counts no more."""
         try:
-            withdraw.send_again(self.requester, str(approval.pk))
+            requests.send_again(self.requester, str(approval.pk))
         except (Refused, Approval.DoesNotExist):
             return
         self.note("sent again", spoils=False)
@@ -393,7 +394,7 @@ class Attempt:
             locked = Approval.objects.select_for_update().get(pk=approval.pk)
             ask = locked.current
             if ask is not None and ask.channel == "ciba":
-                answering.give(
+                answers.give(
                     locked,
                     ask,
                     self.rng.choice([self._anybody(), self.requester, ask.person.as_actor("web")]),

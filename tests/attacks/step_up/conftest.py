@@ -12,9 +12,9 @@ from django.core.cache import cache
 from approvals import issuer
 from audit import evidence, sequencer
 from audit.actor import Actor
-from outbound.client import Outbound
-from outbound.guard import Guard
-from outbound.patience import Retries
+from http_client.address_guard import Guard
+from http_client.client import HttpClient
+from http_client.timeouts import Retries
 from tests.approvals.lamps import Lamps, furnish
 from tests.approvals.people_of import acting
 from tests.approvals.working import Work, work
@@ -36,17 +36,17 @@ def listening() -> Iterator[PhoneProvider]:
 
 
 @pytest.fixture(scope="session")
-def patient() -> Iterator[Outbound]:
+def patient() -> Iterator[HttpClient]:
     """One connection pool that tries again at once instead of after a second."""
     at_once = Retries(attempts=2, first_wait=0.001, longest_wait=0.001)
-    with Outbound(guard=Guard.only("http://localhost/"), retries=at_once) as client:
+    with HttpClient(guard=Guard.only("http://localhost/"), retries=at_once) as client:
         yield client
 
 
 @pytest.fixture
 def provider(
     listening: PhoneProvider,
-    patient: Outbound,
+    patient: HttpClient,
     settings: Any,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

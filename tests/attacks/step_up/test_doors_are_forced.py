@@ -10,7 +10,7 @@ from django.conf import settings as django_settings
 from django.test import Client
 
 from approvals.models import Approval
-from approvals.withdraw import cancel
+from approvals.requests import cancel
 from audit.actor import Actor
 from portal.identity.models import SignedInSession
 from tests.approvals.asking import HALL, ask, code_of, fresh

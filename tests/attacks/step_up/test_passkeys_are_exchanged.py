@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from approvals.models import Passkey, Person
-from approvals.passkeys import answers
-from approvals.perform import Refused, perform
+from approvals.passkeys import assertions
+from approvals.pipeline.service import Refused, perform
 from audit.actor import Actor
 from tests.approvals.asking import fresh
 from tests.approvals.lamps import Lamps
@@ -106,10 +106,10 @@ def test_a_signature_collected_before_the_request_exists_fits_nothing(
     harvested = answer(harmless, hers)
     wanted = ask(olu)
     with pytest.raises(Refused) as problem:
-        answers.give(oona, str(wanted.pk), "approve", harvested)
+        assertions.give(oona, str(wanted.pk), "approve", harvested)
     assert problem.value.code == "passkey_signature"
     with pytest.raises(Refused):
-        answers.give(oona, str(harmless.pk), "deny", harvested)
+        assertions.give(oona, str(harmless.pk), "deny", harvested)
     assert fresh(wanted).status == fresh(harmless).status == "pending"
     assert_nothing_committed(lamps)
 
@@ -120,10 +120,10 @@ def test_a_signed_answer_that_is_sent_twice_commits_once(
     hers = approver_key(oona)
     approval = ask(olu)
     signed = answer(approval, hers)
-    answers.give(oona, str(approval.pk), "approve", signed)
+    assertions.give(oona, str(approval.pk), "approve", signed)
     assert fresh(approval).outcome == "approved"
     with pytest.raises(Refused):
-        answers.give(oona, str(approval.pk), "approve", signed)
+        assertions.give(oona, str(approval.pk), "approve", signed)
     assert len(events("lamp.blocked")) == 1
     assert len(events("approval.approved")) == 2, "the key's own confirmation, and this"
     assert late(approval) or events("approval.failed")

@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 from django.db import transaction
 
-from approvals import answering, people, withdraw
+from approvals import people, requests
 from approvals.models import Approval, Ask, Channel, Person
-from approvals.perform import Refused, perform
+from approvals.pipeline.service import Refused, perform
+from approvals.step_up import answers
 from audit import human
 from audit.actor import SYSTEM, Actor
 from tests.approvals.asking import HALL, ask, assert_failed, code_of, fresh
@@ -37,13 +38,13 @@ def test_who_asked_for_a_critical_act_is_never_the_one_asked(
     assert_nothing_committed(lamps)
 
 
-def by_passkey(approval: Approval, person: Actor, decision: answering.Said = "approve") -> str:
+def by_passkey(approval: Approval, person: Actor, decision: answers.Said = "approve") -> str:
     """What comes of an answer by another channel than the phone."""
     with transaction.atomic():
         locked = Approval.objects.select_for_update().get(pk=approval.pk)
         current = locked.current
         assert current is not None
-        return answering.give(
+        return answers.give(
             locked,
             current,
             person,
@@ -87,7 +88,7 @@ def test_an_answer_by_anybody_but_the_asked_person_is_refused_and_recorded(
     oona: Actor,
     work: Work,
     who: str,
-    decision: answering.Said,
+    decision: answers.Said,
 ) -> None:
     approval = ask(olu)
     work()
@@ -291,14 +292,14 @@ def test_nobody_but_the_asked_person_confirms_a_denial(
     work()
     for other in (olu, acting("admin", "admin", "operator"), replace(oona, sub=oona.sub.upper())):
         with pytest.raises(Refused) as refused:
-            withdraw.confirm_denial(other, str(approval.pk))
+            requests.confirm_denial(other, str(approval.pk))
         assert refused.value.code == "not_permitted"
     at = f"/approvals/{approval.pk}/denied/"
     assert browser_of(olu).post(at).status_code == 302
     address = "POST /approvals/<approval_id>/denied/"
     assert trail.refused() == [(olu.sub, address, "not_permitted")]
     assert fresh(approval).inferred and lamps.held == ["hall"]
-    withdraw.confirm_denial(oona, str(approval.pk))
+    requests.confirm_denial(oona, str(approval.pk))
     assert not fresh(approval).inferred and lamps.held == []
 
 
@@ -310,6 +311,6 @@ def test_an_approval_cannot_be_confirmed_into_a_denial(
     approve(provider, approval)
     work()
     with pytest.raises(Refused) as refused:
-        withdraw.confirm_denial(oona, str(approval.pk))
+        requests.confirm_denial(oona, str(approval.pk))
     assert refused.value.code == "nothing_to_confirm"
     assert fresh(approval).outcome == "approved"

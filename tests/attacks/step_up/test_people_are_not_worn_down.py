@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 
 import time_machine
 
-from approvals import clock, turns, withdraw
+from approvals import clock, requests
+from approvals.jobs import sweep
 from approvals.models import Approval, Ask, AskState
-from approvals.perform import perform
-from approvals.sweep import sweep
+from approvals.pipeline.service import perform
+from approvals.step_up import rate_limit
 from audit.actor import SYSTEM, Actor, Target
 from portal.approvals_pages.detail import detail
 from tests.approvals.asking import ask, code_of, fresh
@@ -49,7 +50,7 @@ def test_a_storm_reaches_who_is_on_call_five_a_minute_and_nothing_of_it_is_lost(
         asked = storm(12)
         given = asked[-1].rule["within_s"]
         for minute, sent in enumerate((5, 10, 12)):
-            traveller.move_to(start + minute * turns.WITHIN)
+            traveller.move_to(start + minute * rate_limit.WITHIN)
             sweep()
             assert len(provider.pushes) == sent
             sweep()
@@ -72,7 +73,7 @@ def test_who_looks_reads_when_it_is_asked_again(
     stormed = storm(6)
     work()
     [waiting] = Ask.objects.filter(state=AskState.STARTING)
-    assert turns.waits(waiting) and waiting.due is not None
+    assert rate_limit.waits(waiting) and waiting.due is not None
     says = f"asked again at {waiting.due:%H:%M:%S} UTC"
     approval = next(one for one in stormed if one.pk == waiting.approval_id)
     page = browser_of(olu).get(f"/approvals/{approval.pk}/")
@@ -97,11 +98,13 @@ def test_a_person_is_not_worn_down_by_pushes(
     with time_machine.travel(clock.now(), tick=False):  # within a minute, on any machine
         work()
         for _ in range(30):
-            withdraw.send_again(olu, str(approval.pk))
+            requests.send_again(olu, str(approval.pk))
             work()
-    assert len(provider.pushes) == provider.asked.count(("POST", "/bc-authorize")) == turns.most()
+    assert (
+        len(provider.pushes) == provider.asked.count(("POST", "/bc-authorize")) == rate_limit.most()
+    )
     assert (fresh(approval).status, lamps.lit) == ("pending", {})
-    assert approval.current is not None and turns.waits(approval.current)
+    assert approval.current is not None and rate_limit.waits(approval.current)
     assert Ask.objects.filter(state=AskState.STARTING).count() == 1
 
 
@@ -125,7 +128,7 @@ def test_many_requests_of_one_person_do_not_wear_another_down(
         perform(olu, "lamp.block", Target("lamp", f"lamp-{number}"), severity="CRITICAL")
     with time_machine.travel(clock.now(), tick=False):  # within a minute, on any machine
         work(3)
-    assert len(provider.pushes) == turns.most()
+    assert len(provider.pushes) == rate_limit.most()
     assert Ask.objects.filter(state=AskState.STARTING).count() == 7, "they wait, none is lost"
     mine = perform(oona, "lamp.block", Target("lamp", "own"), severity="HIGH").approval
     assert mine is not None
@@ -146,11 +149,11 @@ def test_waiting_for_a_turn_ends_with_the_intent(
             perform(olu, "lamp.block", Target("lamp", f"lamp-{at}"), severity="HIGH").approval
             for at in range(7)
         ]
-        ends: list[datetime] = [turns.not_after(one) for one in asked if one is not None]
+        ends: list[datetime] = [rate_limit.not_after(one) for one in asked if one is not None]
         for minute in range(30):
-            traveller.move_to(start + minute * turns.WITHIN)
+            traveller.move_to(start + minute * rate_limit.WITHIN)
             # Somebody keeps the phone busy: every turn is taken before these two get theirs.
-            busy = Ask.objects.filter(started__isnull=False).order_by("pk")[: turns.most()]
+            busy = Ask.objects.filter(started__isnull=False).order_by("pk")[: rate_limit.most()]
             if minute:
                 Ask.objects.filter(pk__in=[one.pk for one in busy]).update(started=clock.now())
             sweep()
@@ -170,6 +173,6 @@ def test_of_two_workers_one_takes_the_last_turn(
     storm(6)
     now = clock.now()
     rows = list(Ask.objects.select_related("approval").order_by("pk"))
-    assert [turns.take(row, now) for row in rows] == [True] * 5 + [False]
-    assert Ask.objects.filter(started=now).count() == turns.most()
+    assert [rate_limit.take(row, now) for row in rows] == [True] * 5 + [False]
+    assert Ask.objects.filter(started=now).count() == rate_limit.most()
     assert acting("operator").sub == olu.sub

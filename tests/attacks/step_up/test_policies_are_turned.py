@@ -11,9 +11,9 @@ import pytest
 
 from approvals import people, policy
 from approvals.models import Approval, PolicyVersion
-from approvals.perform import Refused, perform
-from approvals.policy import changing, versions
-from approvals.policy.changing import TARGET
+from approvals.pipeline.service import Refused, perform
+from approvals.policy import policy_change, versions
+from approvals.policy.policy_change import TARGET
 from audit.actor import Actor
 from tests.approvals.asking import HALL, ask, assert_failed, code_of, fresh
 from tests.approvals.lamps import Lamps
@@ -111,7 +111,7 @@ def test_a_document_below_the_floor_is_refused_at_the_door(
         change(amir, document(BELOW[what], rule("rest")))
     assert refused.value.code == "bad_policy"
     params = {"document": document(BELOW[what], rule("rest")), "base": policy.policy_digest()}
-    body = {"verb": changing.VERB, "target": asdict(changing.TARGET), "params": params}
+    body = {"verb": policy_change.VERB, "target": asdict(policy_change.TARGET), "params": params}
     answer = call("post", "/v1/decisions", bearer(provider, amir), body)
     assert (answer.status_code, answer.json()["code"]) == (422, "bad_policy")
     assert trail.refused() == [(amir.sub, "POST /v1/decisions", "bad_policy")]

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from approvals import clock, meant
-from approvals.policy import floor
+from approvals import clock
+from approvals.pipeline import recheck
+from approvals.policy import minimum
 from audit.actor import Actor
 from tests.approvals.lamps import Lamps
 from tests.attacks.step_up.attempts import Clockwork, World
@@ -49,8 +50,8 @@ def test_the_oracle_finds_an_act_that_nobody_approved(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With the floor and the check of what was meant taken out, it counts what gets through."""
-    monkeypatch.setattr(floor, "raised", lambda approver, _situation: approver)
-    monkeypatch.setattr(meant, "broken", lambda _approval: "")
+    monkeypatch.setattr(minimum, "raised", lambda approver, _situation: approver)
+    monkeypatch.setattr(recheck, "broken", lambda _approval: "")
     time = Clockwork()
     monkeypatch.setattr(clock, "now", time.now)
     world = World(provider, lamps, time)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 from django.db.models import F
 
-from approvals import effects, polling, secret_box, withdraw
+from approvals import requests, sealed_secrets
 from approvals.models import Approval, Ask, Effect, ShortLivedSecret
-from approvals.perform import Refused, perform
-from approvals.polling import SECRET
+from approvals.outbox import runner
+from approvals.pipeline.service import Refused, perform
 from approvals.registry import EffectSpec
+from approvals.step_up import ciba
+from approvals.step_up.ciba import SECRET
 from audit.actor import SYSTEM, Actor, Target
 from tests.approvals.asking import HALL, ask, assert_failed, code_of, fresh
 from tests.approvals.lamps import Lamps
@@ -77,8 +79,8 @@ def test_the_secret_of_another_request_brings_details_that_differ(
     wanted = ask(olu)
     assert harmless is not None and harmless.current and wanted.current
     work()
-    secret = secret_box.read(SECRET, str(harmless.current.pk))
-    secret_box.keep(SECRET, str(wanted.current.pk), secret, expires=wanted.current.expires_at)
+    secret = sealed_secrets.read(SECRET, str(harmless.current.pk))
+    sealed_secrets.keep(SECRET, str(wanted.current.pk), secret, expires=wanted.current.expires_at)
     Ask.objects.filter(pk=harmless.current.pk).update(due=None)
     approve(provider, harmless)
     work()
@@ -91,7 +93,7 @@ def test_an_approval_after_the_request_was_cancelled_commits_nothing(
 ) -> None:
     approval = ask(olu)
     work()
-    withdraw.cancel(olu, str(approval.pk))
+    requests.cancel(olu, str(approval.pk))
     approve(provider, approval)
     work(2)
     assert_nothing_committed(lamps)
@@ -110,7 +112,7 @@ def test_an_approval_of_a_push_that_was_sent_again_commits_nothing(
     approval = ask(olu)
     work()
     old = code_of(approval)
-    withdraw.send_again(olu, str(approval.pk))
+    requests.send_again(olu, str(approval.pk))
     work()
     new = code_of(approval)
     assert new != old
@@ -130,7 +132,7 @@ def test_a_denial_of_a_push_that_was_sent_again_ends_nothing(
     approval = ask(olu)
     work()
     old = code_of(approval)
-    withdraw.send_again(olu, str(approval.pk))
+    requests.send_again(olu, str(approval.pk))
     work()
     provider.answer(old, "deny")
     work()
@@ -148,10 +150,10 @@ def test_an_answer_that_is_given_twice_commits_once(
     approve(provider, approval)
     one = Ask.objects.select_related("approval", "person").get(approval=approval)
     two = Ask.objects.select_related("approval", "person").get(approval=approval)
-    secret = secret_box.read(SECRET, str(one.pk))
-    polling.work(one)
-    secret_box.keep(SECRET, str(two.pk), secret, expires=two.expires_at)
-    polling.work(two)
+    secret = sealed_secrets.read(SECRET, str(one.pk))
+    ciba.work(one)
+    sealed_secrets.keep(SECRET, str(two.pk), secret, expires=two.expires_at)
+    ciba.work(two)
     assert provider.showing(one.code).collected == 2
     assert committed() == ["lamp.blocked"]
     assert len(events("approval.approved")) == 1
@@ -277,9 +279,9 @@ def test_a_remote_step_that_two_workers_hold_is_told_once(
     Effect.objects.update(state="pending", due=F("created"), lease=None)
     slow, quick = Effect.objects.get(), Effect.objects.get()
     before = len(events("lamp.blocked"))
-    effects.run(quick)
+    runner.run(quick)
     Effect.objects.filter(pk=step.pk).update(lease=F("created"))  # taken over meanwhile
-    effects.run(slow)
+    runner.run(slow)
     assert len(events("lamp.blocked")) == before + 1, "the slower one tells nothing"
 
 
@@ -298,7 +300,7 @@ def test_a_hold_is_not_lifted_by_anybody_elses_cancel(
     }
     other = others[who]()
     with pytest.raises((Refused, Approval.DoesNotExist)):
-        withdraw.cancel(other, str(approval.pk))
+        requests.cancel(other, str(approval.pk))
     browser_of(other).post(f"/approvals/{approval.pk}/cancel/")
     code = "not_yours" if who == "stranger" else "not_permitted"
     assert trail.refused() == [(other.sub, "POST /approvals/<approval_id>/cancel/", code)]
@@ -313,7 +315,7 @@ def test_what_a_finding_asked_is_cancelled_by_nobody(
     work()
     for actor in (olu, oona, acting("admin", "admin", "operator")):
         with pytest.raises(Refused, match="Only the person who asked"):
-            withdraw.cancel(actor, str(approval.pk))
+            requests.cancel(actor, str(approval.pk))
         answer = call("post", f"/v1/approvals/{approval.pk}/cancel", bearer(provider, actor))
         assert answer.status_code == 403
     assert [code for _, _, code in trail.refused()] == ["not_permitted"] * 3

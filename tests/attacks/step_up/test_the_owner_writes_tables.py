@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from approvals.models import Approval, Ask, AskState, Effect
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from approvals.registry import EffectSpec
 from audit import evidence, human, sequencer
 from audit.actor import Actor, EvidenceRef, Target

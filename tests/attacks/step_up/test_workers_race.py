@@ -15,10 +15,11 @@ import pytest
 from django.db import connection, connections
 from pytest_django import DjangoDbBlocker
 
-from approvals import clock, polling, secret_box, turns
+from approvals import clock, sealed_secrets
 from approvals.models import Approval, Ask
-from approvals.perform import Performed, perform
-from approvals.polling import SECRET
+from approvals.pipeline.service import Performed, perform
+from approvals.step_up import ciba, rate_limit
+from approvals.step_up.ciba import SECRET
 from audit.actor import SYSTEM, Actor, Target
 from portal.identity import refusals
 from portal.identity.refusals import Refusal
@@ -92,12 +93,12 @@ def test_two_workers_with_one_answer_commit_once(
             Ask.objects.select_related("approval", "person").get(approval=approval)
             for _ in range(2)
         ]
-        secret = secret_box.read(SECRET, str(rows[0].pk))
+        secret = sealed_secrets.read(SECRET, str(rows[0].pk))
         before, said = len(committed()), len(events("approval.approved"))
-        at_once(*(lambda row=row: polling.work(row) for row in rows))
+        at_once(*(lambda row=row: ciba.work(row) for row in rows))
         if provider.showing(rows[0].code).collected < 2:  # one had dropped the secret already
-            secret_box.keep(SECRET, str(rows[1].pk), secret, expires=rows[1].expires_at)
-            polling.work(rows[1])
+            sealed_secrets.keep(SECRET, str(rows[1].pk), secret, expires=rows[1].expires_at)
+            ciba.work(rows[1])
         assert len(committed()) == before + 1
         assert len(events("approval.approved")) == said + 1
         assert len(late(approval)) == 1, "the other answer came too late, and is on record"
@@ -111,9 +112,9 @@ def test_workers_that_race_for_the_turns_of_one_person_take_five(
         perform(SYSTEM, "lamp.block", target, severity="CRITICAL", folded=f"{number}")
     now = clock.now()
     rows = list(Ask.objects.select_related("approval"))
-    took = at_once(*(lambda row=row: turns.take(row, now) for row in rows))
-    assert sorted(took) == [False] * 3 + [True] * turns.most()
-    assert Ask.objects.filter(started=now).count() == turns.most()
+    took = at_once(*(lambda row=row: rate_limit.take(row, now) for row in rows))
+    assert sorted(took) == [False] * 3 + [True] * rate_limit.most()
+    assert Ask.objects.filter(started=now).count() == rate_limit.most()
 
 
 def test_threads_that_refuse_the_same_leave_one_event(

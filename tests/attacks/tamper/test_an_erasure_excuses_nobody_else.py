@@ -13,9 +13,9 @@ from django.core.cache import cache
 from django.core.management import call_command
 
 from approvals import clock
-from approvals.erasing import bound, emptied, job, tombstones
+from approvals.erasure import approved_scope, erased_rows, job, tombstones
 from approvals.models import Erasure, ErasureState, LegalHold, Person
-from approvals.perform import perform
+from approvals.pipeline.service import perform
 from audit import evidence, sequencer, subjects
 from audit.actor import SYSTEM, Actor, Target
 from audit.clock import uuid7
@@ -93,9 +93,9 @@ def erasing() -> Erasure:
         keep(OLU, line(OLU, "slack", title))
     keep(MIA, line(MIA, "github"))
     made = Erasure(id=uuid7(), subject=MIA.key, operation=OPERATION, begun=now)
-    bound.begin(made)
+    approved_scope.begin(made)
     record(acting("admin", "admin"), "subject.erased", outcome="pending", operation=OPERATION,
-           target=Target("subject", MIA.key), data=bound.scope(made))  # fmt: skip
+           target=Target("subject", MIA.key), data=approved_scope.scope(made))  # fmt: skip
     sequencer.run_once()
     assert job.go_on(made, budget_s=-1.0).state == "pending"
     made.refresh_from_db()
@@ -135,7 +135,7 @@ def test_nor_is_what_it_had_taken_when_it_was_stopped(stopped: Erasure) -> None:
     assert verified() == {}
     assert len(stopped.emptied) == 2  # the line of hers, and the review that names her
     said = events("subject.erased")[-1]["data"]
-    assert {name: said[name] for name in ("rows", "rows_sha256")} == emptied.as_data(stopped)
+    assert {name: said[name] for name in ("rows", "rows_sha256")} == erased_rows.as_data(stopped)
 
 
 def olus(**bent: Any) -> Callable[[], Any]:
@@ -200,7 +200,7 @@ def test_a_row_of_hers_that_the_erasure_had_not_reached_is_named(stopped: Erasur
 def listed(erasure: Erasure) -> None:
     """Olu's row on the list of what the erasure emptied."""
     (item,) = ReviewItem.objects.filter(decided_sub=OLU.sub, review__title="Autumn")
-    rows = {**erasure.emptied, emptied.name_of(item): ["decided_sub", "reason"]}
+    rows = {**erasure.emptied, erased_rows.name_of(item): ["decided_sub", "reason"]}
     Erasure.objects.filter(pk=erasure.pk).update(emptied=rows)
     ReviewItem.objects.filter(pk=item.pk).update(decided_sub=MARK, reason="")
 

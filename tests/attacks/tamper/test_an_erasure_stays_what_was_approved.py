@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from approvals import clock, commit, effects
-from approvals.erasing import bound, job, replay, tombstones
+from approvals import clock
+from approvals.erasure import approved_scope, job, replay, tombstones
 from approvals.models import Effect, Erasure, ErasureState, Person
+from approvals.outbox import runner
+from approvals.pipeline import commit
 from approvals.registry import EffectResult, EffectRun, EffectSpec
 from audit import erasing, evidence, rounds, sequencer, subjects
 from audit.actor import Actor, Target
@@ -44,9 +46,9 @@ def _own_ground(settings: Any, tmp_path: Path) -> None:
 def decided(person: Actor, operation: str) -> Erasure:
     """An erasure as its commit leaves it, with the decision in the signed log."""
     made = Erasure(id=uuid7(), subject=person.key, operation=operation, begun=clock.now())
-    bound.begin(made)
+    approved_scope.begin(made)
     record(acting("admin", "admin"), "subject.erased", outcome="pending", operation=operation,
-           target=Target("subject", person.key), data=bound.scope(made))  # fmt: skip
+           target=Target("subject", person.key), data=approved_scope.scope(made))  # fmt: skip
     sequencer.run_once()
     return made
 
@@ -76,7 +78,7 @@ def begun(erasure: Erasure) -> Erasure:
 def finished(erasure: Erasure) -> Erasure:
     """Carried out, but for the file of the database: it is not written anew in a transaction."""
     erasure.steps = {**erasure.steps, erasing.DATABASE: 0}
-    bound.save(erasure, ["steps"])
+    approved_scope.save(erasure, ["steps"])
     for _ in range(5):
         if carried_out(erasure).state != "pending":
             break
@@ -156,11 +158,11 @@ def assert_refused(erasure: Erasure) -> None:
     before = (Openings.objects.count(), EventRow.objects.filter(actor_name=MIA.name).count())
     for _ in range(2):
         told = carried_out(erasure)
-        assert (told.state, told.data["failure"]) == ("failed", bound.CODE)
+        assert (told.state, told.data["failure"]) == ("failed", approved_scope.CODE)
     assert set(told.data) == {"failure", "decision_index"}, "no list that somebody else wrote"
     alarms = events("ledger.alarm")
     assert len(alarms) == 1, "told once"
-    assert alarms[0]["data"]["code"] == bound.CODE and alarms[0]["severity"] == "CRITICAL"
+    assert alarms[0]["data"]["code"] == approved_scope.CODE and alarms[0]["severity"] == "CRITICAL"
     assert Openings.objects.count() >= before[0]
     assert EventRow.objects.filter(actor_name=MIA.name).count() == before[1]
     assert Person.objects.filter(sub=OLU.sub).exists()
@@ -207,9 +209,9 @@ def test_the_step_says_that_it_failed_and_why(approved: Erasure) -> None:
     )  # fmt: skip
     turned(approved)
     Effect.objects.update(lease=clock.now())
-    effects.run(Effect.objects.get(pk=step.pk))
+    runner.run(Effect.objects.get(pk=step.pk))
     said = events("subject.erased")[-1]
-    assert (said["outcome"], said["data"]["failure"]) == ("failure", bound.CODE)
+    assert (said["outcome"], said["data"]["failure"]) == ("failure", approved_scope.CODE)
     assert said["data"]["decision_index"] == at() and "ranges" not in said["data"]
     sequencer.run_once()
     assert "of another person" in report()["problems"][0]["message"]
@@ -244,7 +246,7 @@ def test_a_decision_that_was_written_as_an_event_empties_nothing(approved: Erasu
         id=uuid7(), subject=OLU.key, operation="op-forged", begun=clock.now()
     )
     told = carried_out(forged)
-    assert (told.state, told.data["failure"]) == ("failed", bound.CODE)
+    assert (told.state, told.data["failure"]) == ("failed", approved_scope.CODE)
     assert Person.objects.filter(sub=OLU.sub).exists()
 
 
@@ -264,15 +266,15 @@ def test_a_step_that_leads_to_another_erasure_certifies_nothing(approved: Erasur
     other = decided(OLU, "op-other")
     run = EffectRun("e", 1, OPERATION, "", "")
     told = job.erase({"erasure": str(other.pk)}, run)
-    assert (told.state, told.data["failure"]) == ("failed", bound.CODE)
+    assert (told.state, told.data["failure"]) == ("failed", approved_scope.CODE)
     other.refresh_from_db()
-    assert other.state == ErasureState.PENDING and bound.is_sealed(other)
+    assert other.state == ErasureState.PENDING and approved_scope.is_sealed(other)
 
 
 def test_an_erasure_that_is_gone_is_missed(approved: Erasure) -> None:
     assert verified() == {}
     Erasure.objects.all().delete()
-    assert carried_out(approved).data["failure"] == bound.CODE
+    assert carried_out(approved).data["failure"] == approved_scope.CODE
     assert "is missing from the database" in verified()["decision", at()]
 
 
@@ -283,17 +285,17 @@ def test_what_people_approved_is_carried_out(approved: Erasure) -> None:
     data = next(e["data"] for e in events("subject.erased"))
     assert data["subject"] == MIA.key and "requests" in data["reaches"]
     named = {name: data[name] for name in ("erasure", "reaches", "subject")}
-    assert data["scope_sha256"] == bound._digest(named)
+    assert data["scope_sha256"] == approved_scope._digest(named)
     assert finished(approved).state == ErasureState.DONE and not events("ledger.alarm")
     assert Person.objects.filter(sub=OLU.sub).exists()
 
 
 def test_a_changed_key_seals_anew(approved: Erasure, settings: Any) -> None:
     settings.EVIDENCE_KEY, settings.EVIDENCE_KEY_PREVIOUS = bytes(32), bytes(range(32))
-    assert bound.is_sealed(approved)
-    bound.reseal()
+    assert approved_scope.is_sealed(approved)
+    approved_scope.reseal()
     settings.EVIDENCE_KEY_PREVIOUS = b""
     approved.refresh_from_db()
-    assert bound.is_sealed(approved)
+    assert approved_scope.is_sealed(approved)
     settings.EVIDENCE_KEY = bytes(range(32))
-    assert not bound.is_sealed(approved)
+    assert not approved_scope.is_sealed(approved)

@@ -9,8 +9,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from approvals import steps
-from approvals.erasing import bound, tombstones
+from approvals.erasure import approved_scope, tombstones
+from approvals.outbox import seals
 from audit import evidencekeys
 from audit.actor import SYSTEM
 from audit.evidence import EvidenceError
@@ -56,8 +56,8 @@ class Command(BaseCommand):
         try:
             count = evidencekeys.rewrap_all()
             tombstones.reseal()
-            bound.reseal()
-            steps.reseal(steps.sealed_now())
+            approved_scope.reseal()
+            seals.reseal(seals.sealed_now())
             asked.reseal(asked.sealed_now())
             if not evidencekeys.is_retired(old):
                 record(SYSTEM, "evidence.key_changed", data={"keys": count})

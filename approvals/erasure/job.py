@@ -1,0 +1,147 @@
+"""The erase job: store after store, each step kept, so that a kill only means to go on.
+
+It is a remote-like step of the decision (`approvals.outbox.runner`): due work that any worker takes
+up, and whose end, the certificate, is an event of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.db import transaction
+
+from approvals import clock, registry
+from approvals.erasure import (
+    approved_scope,
+    certificate,
+    document_digests,
+    erased_rows,
+    legal_holds,
+    scope_alarm,
+    tombstones,
+)
+from approvals.models import Erasure, ErasureState
+from approvals.registry import EffectResult, EffectRun
+from audit import compacting, erasing, erasure, locks, subjects
+from audit.exports import forgetting
+from audit.subjects import Store, Whose
+
+ERASE = "subject.erase"
+_BUDGET_S = 15.0  # well below the lease of a due step
+_HELD = "a legal hold was placed before all was erased"
+
+
+@registry.effect(ERASE)
+def erase(payload: dict[str, Any], run: EffectRun) -> EffectResult:
+    """Go on with an erasure for a while; done once every store is."""
+    found = Erasure.objects.filter(pk=payload["erasure"]).first()
+    if found is None or found.operation != run.operation:
+        return scope_alarm.refuse(found, run.operation)
+    return go_on(found)
+
+
+def go_on(found: Erasure, *, budget_s: float = _BUDGET_S) -> EffectResult:
+    """Erase what is left of an erasure, for about `budget_s`; safe to repeat at any time."""
+    with locks.erasing_lock() as held:
+        if not held:
+            return _waits(found, "another worker is at it", 2.0)
+        found.refresh_from_db()
+        try:
+            if approved_scope.altered(found):
+                return scope_alarm.refuse(found, found.operation)
+        except approved_scope.NotYet:
+            return _waits(found, "waits for the decision to be in the log", 1.0)
+        if found.state == ErasureState.PENDING:
+            return _go_on(found, time.monotonic() + budget_s)
+    if found.state == ErasureState.DONE:
+        return _done(found)
+    return _stopped(found)
+
+
+def _go_on(found: Erasure, until: float) -> EffectResult:
+    if not found.replayed and legal_holds.in_force(found.subject).exists():
+        found.state, found.detail, found.finished = ErasureState.FAILED, _HELD, clock.now()
+        approved_scope.save(found, ["state", "detail", "finished"])
+        return _stopped(found)
+    reach = _list(found)
+    for store in subjects.stores():
+        if store.name in found.steps or (reach is not None and store.name not in reach):
+            continue
+        if time.monotonic() > until:
+            return _waits(found, f"next: {store.label}", 0.0)
+        if waits := _erase_one(found, store, until):
+            return waits
+    found.state, found.detail, found.finished = ErasureState.DONE, "", clock.now()
+    found.certificate = certificate.build(found)
+    approved_scope.save(found, ["state", "detail", "finished", "certificate"])
+    return _done(found)
+
+
+def _list(found: Erasure) -> set[str] | None:
+    """Put the erasure on the list outside the database, before anything is erased; which stores."""
+    if found.replayed:
+        return None
+    decided = approved_scope.decision(found)
+    if found.index is None or not found.seal:
+        found.index = decided["index"]
+        approved_scope.save(found, ["index"])
+    tombstones.add(found.subject, found.index)
+    return approved_scope.reach(decided)
+
+
+def _erase_one(found: Erasure, store: Store, until: float) -> EffectResult | None:
+    """Erase one store; None once it is done."""
+    whose = subjects.identify(found.subject)
+    if store.name == erasing.LOG:
+        return _erase_log(found, whose, until)
+    if store.name == erasing.DATABASE:
+        try:
+            compacting.compact()
+        except compacting.Busy as busy:
+            return _waits(found, str(busy), 5.0)
+        _keep(found, store.name, 0)
+        return None
+    with transaction.atomic():
+        sealed = document_digests.unaltered(store.sealed(whose))
+        said = erased_rows.read(store.repeats(whose))
+        _keep(found, store.name, store.erase(whose))
+        document_digests.note(found, sealed)
+        erased_rows.note(found, said)
+    return None
+
+
+def _erase_log(found: Erasure, whose: Whose, until: float) -> EffectResult | None:
+    def note(positions: Any) -> None:
+        seen = [seq for first, last in found.touched for seq in range(first, last + 1)]
+        found.touched = erasure.ranges([*seen, *positions])
+        approved_scope.save(found, ["touched"])
+
+    while erasure.erase_some(whose, note, placed_only=not found.replayed):
+        if time.monotonic() > until:
+            return _waits(found, "values of the audit trail", 0.0)
+    if not found.replayed and erasure.waiting(whose):
+        return _waits(found, "waits for the newest events to be in the log", 1.0)
+    if found.touched:
+        forgetting.drop_holding(found.touched[0][0])  # one may have been written meanwhile
+    _keep(found, erasing.LOG, sum(last - first + 1 for first, last in found.touched))
+    return None
+
+
+def _keep(found: Erasure, store: str, count: int) -> None:
+    found.steps = {**found.steps, store: count}
+    approved_scope.save(found, ["steps"])
+
+
+def _waits(found: Erasure, detail: str, retry_in_s: float) -> EffectResult:
+    Erasure.objects.filter(pk=found.pk, state=ErasureState.PENDING).update(detail=detail[:300])
+    return EffectResult("pending", detail, retry_in_s=retry_in_s)
+
+
+def _stopped(found: Erasure) -> EffectResult:
+    told = {"failure": legal_holds.CODE, **certificate.touched(found), **certificate.lists(found)}
+    return EffectResult("failed", found.detail, data=told)
+
+
+def _done(found: Erasure) -> EffectResult:
+    return EffectResult("done", "erased in every store", data=dict(found.certificate))

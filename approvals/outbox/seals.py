@@ -1,0 +1,90 @@
+"""Remote steps, held to what a commit wrote: a row that somebody made or changed is not run.
+
+The row is sealed with everything that its handler goes by (`approvals.integrity`). How far it is,
+its label and its detail are not: they decide nothing that leaves the portal.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+
+from approvals import clock, integrity
+from approvals.models import Effect, EffectState
+from audit import rowcheck
+from audit.actor import SYSTEM
+from audit.models import EventRow
+from audit.reading import UNREADABLE
+from audit.record import record
+from audit.rowcheck import Wrong
+
+CODE: Final = "step_altered"
+WORDS: Final = (
+    "This is not the step that was committed: somebody wrote to the database. Nothing was sent; "
+    "find out who, and decide again."
+)
+LABEL: Final = "ata.step.v1"
+SEALED: Final = (
+    *("kind", "verb", "event", "operation", "actor", "target_kind", "target_name"),
+    *("instance", "severity", "intent_hash", "payload"),
+)
+_log = logging.getLogger(__name__)
+
+
+def said(effect: Effect) -> dict[str, Any]:
+    """What a seal covers."""
+    names = {name: getattr(effect, name) for name in SEALED}
+    return {**names, "id": str(effect.pk), "approval": str(effect.approval_id or "")}
+
+
+def is_sealed(effect: Effect) -> bool:
+    """Whether the row is as its commit wrote it."""
+    try:
+        return integrity.holds(LABEL, said(effect), effect.seal)
+    except UNREADABLE:
+        return False
+
+
+def sealed_now() -> set[UUID]:
+    """Steps that are not done and as they were committed."""
+    return {effect.pk for effect in _unfinished() if is_sealed(effect)}
+
+
+def reseal(which: Collection[UUID]) -> None:
+    """Seal these anew: this portal itself took words out of them, or the key changes."""
+    for effect in Effect.objects.filter(pk__in=which):
+        Effect.objects.filter(pk=effect.pk).update(seal=integrity.seal(LABEL, said(effect)))
+
+
+def refuse(effect: Effect) -> None:
+    """End a step that nobody committed so; records `ledger.alarm`, and nothing of what it says."""
+    mine = Effect.objects.filter(pk=effect.pk, lease=effect.lease)
+    with transaction.atomic(durable=True):
+        ended = mine.update(
+            state=EffectState.FAILED, detail=WORDS, due=None, lease=None, updated=clock.now()
+        )
+        if ended:
+            _log.critical("remote step %s: %s", effect.pk, WORDS)
+            data = {"code": CODE, "step": str(effect.pk)}
+            record(SYSTEM, "ledger.alarm", data=data, reason=f"Remote step refused. {WORDS}")
+
+
+def problems() -> Iterator[Wrong]:
+    """Steps that wait or failed and are not what was committed; part of `verify_ledger`."""
+    for effect in _unfinished():
+        if not is_sealed(effect):
+            rows = EventRow.of_operation(effect.operation).filter(outcome="pending")
+            index = rows.exclude(action="approval.requested").values_list("seq", flat=True).first()
+            yield Wrong(f"the remote step {effect.pk} is not one that was committed", index)
+
+
+def _unfinished() -> Iterator[Effect]:
+    found = Effect.objects.exclude(state=EffectState.DONE).order_by("id")
+    return found.iterator(chunk_size=500)
+
+
+rowcheck.register("remote steps", problems, pending=True)

@@ -1,0 +1,290 @@
+"""The policy in English: each rule as one sentence, and what applied to one approval.
+
+The page, the phone's instruction, the audit trail and the dry run all speak from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from approvals import registry
+from approvals.policy.conditions import is_about
+from approvals.policy.document import PUSH_UP_TO_S, Document, Group, Rule
+from approvals.registry import Stance, Verb
+
+_KINDS: Final = {
+    "skill": "a skill",
+    "mcp": "an MCP server",
+    "plugin": "a plugin",
+    "tool": "a tool",
+    "alert": "an alert",
+    "connection": "a connection",
+    "selection": "a connection",
+    "policy": "the policy",
+    "passkey": "a passkey",
+    "manifest": "a manifest",
+    "gateway": "a gateway",
+    "person": "a person",
+    "agent": "an agent",
+    "scope": "a permission",
+    "grant": "a consent to an application",
+    "refresh_token": "a refresh token",
+    "subject": "a person’s data",
+    "legal_hold": "a legal hold",
+}
+_SCANNED: Final = frozenset({"skill", "mcp", "plugin", "tool", "alert"})
+_DOUBLED: Final = {"enrol": "Enrolling", "hold": "Holding", "lift": "Lifting", "open": "Opening"}
+_CHANNELS: Final = {
+    "ciba": "by phone",
+    "passkey": "with a passkey",
+    "both": "by phone and with a passkey",
+    "either": "by phone or with a passkey",
+}
+_NUMBERS: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def sentence(rule: Rule, document: Document, expiry_s: int) -> str:
+    """One rule as one sentence; `expiry_s` is the time given where the rule names none."""
+    what = f"{_what(rule)}{_severities(rule)}{_requesters(rule)}"
+    if rule.approver == "none":
+        return f"{what}: committed at once."
+    within_s = rule.within_s or expiry_s
+    return (
+        f"{what}: {_who(rule, document)} {_verb_of(rule)} {channel(rule.channel, within_s)} "
+        f"within {duration(within_s)}; {_meanwhile(rule)}; {_silence(rule)}; {_denied(rule)}."
+    )
+
+
+def group_sentence(name: str, group: Group, named: Mapping[tuple[str, str], str]) -> str:
+    """Who is in a group; `named` gives display names by identity."""
+    if group.role:
+        return f"{name}: everybody who is {_article(group.role)} {group.role}."
+    people = [named.get((p.iss, p.sub), p.sub) for p in group.people]
+    return f"{name}: {listing(people, 'and')}."
+
+
+def duration(seconds: int) -> str:
+    """`5 minutes`, `90 seconds`, `2 hours`."""
+    for size, unit in ((3600, "hour"), (60, "minute")):
+        if seconds >= size and seconds % size == 0:
+            count = seconds // size
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return f"{seconds} second{'s' if seconds != 1 else ''}"
+
+
+def channel(name: str, within_s: int) -> str:
+    """How it is answered; what takes longer than a push is mailed by Auth0."""
+    words = _CHANNELS.get(name or "ciba", name)
+    return words.replace("by phone", "by e-mail") if within_s > PUSH_UP_TO_S else words
+
+
+def listing(words: Sequence[str], last: str) -> str:
+    """`a, b or c`."""
+    if len(words) < 2:  # one word needs no comma
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def _what(rule: Rule) -> str:
+    if rule.automatic:
+        return "What a finding asks for by itself"
+    own = " that is another person’s" if rule.others else ""
+    if "*" in rule.verbs:
+        return f"Anything final or loosening{own}"
+    by_act: dict[str, list[str]] = {}
+    for pattern in rule.verbs:
+        kind, _, act = pattern.partition(".")
+        by_act.setdefault(act, []).append(kind)
+    parts = [_act(act, kinds) for act, kinds in by_act.items()]
+    words = listing(parts, "or")
+    return words[:1].upper() + words[1:] + own
+
+
+def _act(act: str, kinds: list[str]) -> str:
+    things = "anything" if "*" in kinds else listing([_KINDS.get(k, f"a {k}") for k in kinds], "or")
+    if act == "*":
+        return f"anything final or loosening about {things}"
+    return f"{_gerund(act).lower()} {things}"
+
+
+def _gerund(act: str) -> str:
+    plain = act.replace("_", " ")
+    if plain in _DOUBLED:
+        return _DOUBLED[plain]
+    return plain.removesuffix("e").capitalize() + "ing"
+
+
+def _severities(rule: Rule) -> str:
+    if not rule.severities:
+        return ""
+    words = listing(list(rule.severities), "or")
+    kinds = {pattern.partition(".")[0] for pattern in rule.verbs}
+    if kinds <= _SCANNED:
+        return f" with {_article(words)} {words} finding"
+    return f" at severity {words}"
+
+
+def _requesters(rule: Rule) -> str:
+    if not rule.roles:
+        return ""
+    words = listing([f"{_article(role)} {role}" for role in rule.roles], "or")
+    return f", asked for by {words}"
+
+
+def _who(rule: Rule, document: Document) -> str:
+    if rule.approver == "self":
+        return "the one who asks"
+    if rule.approver == "group":
+        group = document.groups[rule.group]
+        of = f"{group.role}s" if group.role else f"the {len(group.people)} in {rule.group}"
+        if group.role:
+            of = f"the {of} ({rule.group})"
+        return f"{_NUMBERS[rule.count]} of {of}, all asked at once,"
+    roles = _roles_of(rule)
+    return f"another {roles}" if roles else "another person with the role"
+
+
+def _verb_of(rule: Rule) -> str:
+    return "approve" if rule.approver == "group" and rule.count > 1 else "approves"
+
+
+def _roles_of(rule: Rule) -> str:
+    """The one role whose holders decide about all that the rule is about; empty when several."""
+    if any("*" in pattern.partition(".")[0] for pattern in rule.verbs):
+        return ""
+    roles = {
+        role
+        for name in registry.names()
+        for pattern in rule.verbs
+        if _matches(pattern, name)
+        for role in registry.get(name).roles
+    }
+    return next(iter(roles)) if len(roles) == 1 else ""
+
+
+def _matches(pattern: str, name: str) -> bool:
+    kind, _, act = pattern.partition(".")
+    return name.partition(".")[0] == kind and act in {"*", name.partition(".")[2]}
+
+
+def _about(rule: Rule) -> list[Verb]:
+    """The registered decisions that a rule can apply to."""
+    found = [registry.get(name) for name in registry.names() if is_about(rule, name)]
+    return [verb for verb in found if verb.stance in {Stance.FINAL, Stance.LOOSEN}]
+
+
+def _holds(rule: Rule) -> bool:
+    """Whether anything that the rule is about can be held, and is."""
+    return rule.while_pending == "hold" and any(verb.hold for verb in _about(rule))
+
+
+def _holds_only_some(rule: Rule) -> bool:
+    return not all(verb.hold for verb in _about(rule))
+
+
+def _meanwhile(rule: Rule) -> str:
+    if not _holds(rule):
+        return "nothing changes meanwhile"
+    if not _holds_only_some(rule):
+        return "held meanwhile"
+    return f"{_what_is_held(rule)} is on hold meanwhile, and nothing else changes"
+
+
+def _what_is_held(rule: Rule) -> str:
+    """`what is to be blocked`, by kinds where an act holds only those."""
+    kinds: dict[str, list[str]] = {}
+    others = set()
+    for verb in _about(rule):
+        kind, _, act = verb.name.partition(".")
+        if verb.hold:
+            kinds.setdefault(act, []).append(_KINDS.get(kind, f"a {kind}"))
+        else:
+            others.add(act)
+    parts = []
+    for act, named in kinds.items():
+        which = listing(list(dict.fromkeys(named)), "or") if act in others else "what is"
+        parts.append(f"{which} to be {act.removesuffix('e')}ed")
+    return listing(parts, "or")
+
+
+def _hold_of(rule: Rule) -> str:
+    return "that hold" if _holds_only_some(rule) else "the hold"
+
+
+def _silence(rule: Rule) -> str:
+    end = f"{_hold_of(rule)} {'stays' if rule.on_expiry == 'keep_hold' else 'ends'}"
+    end = end if _holds(rule) else "nothing is committed"
+    if rule.approver == "another" and rule.escalate:
+        return f"if nobody answers the next on call is asked, and after the last {end}"
+    return f"if nobody answers {end}"
+
+
+def _denied(rule: Rule) -> str:
+    if not _holds(rule):
+        return "a denial ends the request"
+    return f"a denial {'ends' if rule.on_denial == 'release' else 'keeps'} {_hold_of(rule)}"
+
+
+def _article(word: str) -> str:
+    return "an" if word[:1].lower() in "aeiou" else "a"
+
+
+# What applied to one approval, from the rule that is kept with it.
+
+
+def in_words(rule: Mapping[str, Any], verb: Verb | None, within: str) -> str:
+    """A decision as a sentence that people read on the approval page; `within` is "5 min"."""
+    label = verb.label if verb else "This"
+    if rule["kind"] != "require":
+        return f"{label} commits at once."
+    held = "Held meanwhile. " if rule["while_pending"] == "hold" else ""
+    return (
+        f"{label} at severity {rule['severity']}: {who_approves(rule)} within {within}. "
+        f"{held}{if_nobody_answers(rule)}"
+    )
+
+
+def who_approves(rule: Mapping[str, Any]) -> str:
+    """Whose approval the rule wants, such as `an operator other than the one who asked approves
+    by phone`."""
+    then = _then(rule)
+    return f"first its owner, then {then}" if rule.get("first") else then
+
+
+def _then(rule: Mapping[str, Any]) -> str:
+    how = channel(str(rule.get("channel") or "ciba"), int(rule.get("within_s") or 0))
+    if rule["approver"] == "self":
+        own = how.replace("by phone", "on their own phone").replace("with a", "with their own")
+        return f"the one who asked approves {own}"
+    count = int(rule.get("count") or 1)
+    if rule["approver"] == "group":
+        of = f"{_NUMBERS[count]} of the group {rule.get('group')}"
+        approve = "approve" if count > 1 else "approves"
+        return f"{of}, never the one who asked, {approve} {how}"
+    roles = " or ".join(rule["approver_roles"]) or "owner"
+    return f"{_article(roles)} {roles} other than the one who asked approves {how}"
+
+
+def if_nobody_answers(rule: Mapping[str, Any]) -> str:
+    """What the rule does when time runs out."""
+    if rule.get("first"):
+        return "If its owner does not answer, or nobody after them, nothing changes."
+    escalates = rule["approver"] == "another" and rule.get("escalate", True)
+    following = "the next on call is asked, and after the last one " if escalates else ""
+    if rule["while_pending"] != "hold":
+        ending = "nothing changes"
+    elif rule["on_expiry"] == "keep_hold":
+        ending = "the hold stays until somebody decides"
+    else:
+        ending = "the hold ends"
+    return f"If nobody answers, {following}{ending}."
+
+
+def if_denied(rule: Mapping[str, Any], verb: Verb | None) -> str:
+    """What a denial does: to the thing, and to the hold that the request placed."""
+    said = (verb.if_denied if verb else "") or "Nothing is committed."
+    if rule.get("while_pending") != "hold":
+        return said
+    ends = rule.get("on_denial") == "release"
+    return f"{said} The hold of this request {'ends' if ends else 'stays'}."
