@@ -200,6 +200,15 @@ def connecting_again_lets_in() -> Any:
     return _set(restrictions, "barring", lambda *_whose, **_more: [])
 
 
+def an_arriving_account_takes_over_the_newest_restricted_account_alone() -> Any:
+    def barring(iss: str, sub: str, connection: str) -> list[restrictions.Layer]:
+        rows = restrictions._accounts(iss, sub, connection).filter(barred=True)
+        newest = max(rows, key=lambda row: (row.state_since, row.pk), default=None)
+        return restrictions.of_others(newest) if newest else []
+
+    return _set(restrictions, "barring", barring)
+
+
 def an_approval_lets_in_past_what_it_does_not_end() -> Any:
     def let_in_again(account: ConnectedAccount, _ended: list[restrictions.Layer]) -> None:
         ended = restrictions._accounts(account.iss, account.sub, account.connection)
@@ -341,6 +350,7 @@ DEFECTS = (
     resuming_begins_the_idle_clock,
     a_hold_passes_over_what_is_suspended,
     connecting_again_lets_in,
+    an_arriving_account_takes_over_the_newest_restricted_account_alone,
     an_approval_lets_in_past_what_it_does_not_end,
     an_approval_lets_in_past_what_resembles_what_it_ends,
     an_own_revocation_closes_other_requests,

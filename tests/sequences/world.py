@@ -17,7 +17,7 @@ from approvals.pipeline.service import Performed, Refused, perform
 from audit.actor import Actor, Target
 from audit.clock import uuid7
 from auth0_client.my_account import ConnectedAccount as Told
-from connections import arrival, drift, observed
+from connections import arrival, drift, observed, restrictions
 from connections.just_in_time import waking
 from connections.models import ConnectedAccount
 from connections.refusals import TokenRefusal
@@ -329,11 +329,14 @@ class World:
     def _same(self) -> None:
         """Product and model say the same of every account and every request."""
         rows = ConnectedAccount.objects.filter(sub=self.owner, connection=self.service)
-        for name, state, by, barred in rows.values_list("auth0_id", "state", "state_by", "barred"):
-            account = self.model.accounts[name]
-            assert state == account.state, f"{name} is {state}, not {account.state}"
-            assert not account.hand or by == account.hand, f"{name} by {by}"
-            assert barred == account.barred, f"{name} barred: {barred}"
+        for row in rows:
+            name, account = row.auth0_id, self.model.accounts[row.auth0_id]
+            assert row.state == account.state, f"{name} is {row.state}, not {account.state}"
+            assert not account.hand or row.state_by == account.hand, f"{name} by {row.state_by}"
+            assert row.barred == account.barred, f"{name} barred: {row.barred}"
+            others = {(one.by, one.held_by) for one in restrictions.of_others(row)}
+            expected = {(one.hand, one.hold) for one in account.others()}
+            assert others == expected, f"{name} restricted by {others}, not {expected}"
         waiting = {key for model in self.models for key in model.requests}
         open_ = Approval.objects.filter(status=Status.PENDING).values_list("pk", flat=True)
         assert {str(pk) for pk in open_} == waiting, "other requests wait"
