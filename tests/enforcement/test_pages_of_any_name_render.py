@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 from django.conf import settings as django_settings
@@ -41,6 +41,46 @@ def test_pages_of_a_component_of_any_name_render(
         reverse("enforcement-preview", args=["skill", found.name]),
     ):
         assert page.get(path, HTTP_HOST=HOST).status_code == 200, path
+
+
+DOTS = [
+    "..",
+    ".",
+    "../b",
+    "a/../b",
+    "a/.",
+    "%2E%2E",
+    ".%2e",
+    "%252E",
+    "a/%2e%2e/b",
+    "..a",
+    "a..",
+    "...",
+]
+
+
+@pytest.mark.parametrize("name", DOTS)
+def test_a_link_to_a_component_whose_name_has_dots_leads_to_its_page(olu: Actor, name: str) -> None:
+    page = browser("operator", "operator")
+    for view in ("enforcement-asset", "enforcement-preview"):
+        link = reverse(view, args=["skill", name])
+        asked = as_a_browser(link)
+        assert asked == link, f"a browser asks for {asked}"
+        found = resolve(unquote(asked))
+        assert (found.url_name, found.kwargs) == (view, {"kind": "skill", "name": name})
+        assert page.get(asked, HTTP_HOST=HOST).status_code == 200
+
+
+def as_a_browser(path: str) -> str:
+    """The path that a browser asks for (URL Standard, path state)."""
+    kept: list[str] = []
+    for one in path.split("/")[1:]:
+        dots = one.lower().replace("%2e", ".")
+        if dots == "..":
+            kept = kept[:-1]
+        elif dots != ".":
+            kept.append(one)
+    return "/" + "/".join(kept)
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\rb"], ids=ascii)
