@@ -217,13 +217,6 @@ def an_approval_lets_in_past_what_it_does_not_end() -> Any:
     return _set(restrictions, "let_in_again", let_in_again)
 
 
-def an_approval_lets_in_past_what_resembles_what_it_ends() -> Any:
-    def identity(one: restrictions.Layer) -> tuple[str, ...]:
-        return one.by, restrictions._reason_of_copies(one), one.held_by
-
-    return _set(restrictions, "_identity", identity)
-
-
 def an_own_revocation_closes_other_requests() -> Any:
     def look(target: Any, _params: Any) -> Any:
         account = actions.account_of(target)
@@ -352,7 +345,6 @@ DEFECTS = (
     connecting_again_lets_in,
     an_arriving_account_takes_over_the_newest_restricted_account_alone,
     an_approval_lets_in_past_what_it_does_not_end,
-    an_approval_lets_in_past_what_resembles_what_it_ends,
     an_own_revocation_closes_other_requests,
     a_comparison_saves_the_whole_row,
     what_came_back_counts_as_revoked,
