@@ -14,8 +14,9 @@ _ASKED_AND_APPROVED = """
 import json
 from django.db import transaction
 from django.db.migrations.recorder import MigrationRecorder
-from approvals import clock, closing, locking, registry
+from approvals import clock, registry
 from approvals.models import Person
+from approvals.pipeline import locks, outcomes
 from approvals.pipeline.service import perform
 from audit.actor import Target
 from enforcement import severity
@@ -39,10 +40,10 @@ def ends(name, look, updated):
         row.applied = clock.now()
         row.save()
     with transaction.atomic():
-        approval = locking.locked(asked.pk)
+        approval = locks.locked(asked.pk)
         ask = approval.current
         person = ask.person.as_actor(via="phone")
-        closing.approve(approval, ask, person, signed=True, evidence=())
+        outcomes.approve(approval, ask, person, signed=True, evidence=())
     return [approval.outcome, approval.outcome_code, approval.outcome_detail]
 
 print(json.dumps({
