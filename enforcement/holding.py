@@ -31,7 +31,7 @@ def _standing(gateway: Gateway, kind: str, name: str) -> Listed | None:
     return next((b for b in gateway.blocked() if (b.kind, b.name) == (kind, name)), None)
 
 
-def _is_told_by_us(there: Listed, run: EffectRun) -> bool:
+def _was_sent_by_us(there: Listed, run: EffectRun) -> bool:
     """Whether a hold at a gateway is one that this portal sent there."""
     sent = Effect.objects.filter(
         target_kind=there.kind,
@@ -51,7 +51,7 @@ def hold(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     def act(gateway: Gateway) -> EffectResult:
         kind, name = payload["kind"], payload["name"]
         there = _standing(gateway, kind, name)
-        if there is not None and not _is_told_by_us(there, run):
+        if there is not None and not _was_sent_by_us(there, run):
             return EffectResult("done", "already blocked here; left as it is", data={"kept": True})
         if there is not None and tags.is_ours(there, run, tags.BLOCK, payload["reason"]):
             return EffectResult("done", "on hold, as read back from the gateway")

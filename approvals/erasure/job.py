@@ -1,7 +1,7 @@
 """The erase job: store after store, each step kept, so that a kill only means to go on.
 
 It is a remote-like step of the decision (`approvals.outbox.runner`): due work that any worker takes
-up, and whose end, the certificate, is an event of its own.
+up, and its end, the certificate, is a separate event.
 """
 
 from __future__ import annotations
@@ -139,8 +139,8 @@ def _waits(found: Erasure, detail: str, retry_in_s: float) -> EffectResult:
 
 
 def _stopped(found: Erasure) -> EffectResult:
-    told = {"failure": legal_holds.CODE, **certificate.touched(found), **certificate.lists(found)}
-    return EffectResult("failed", found.detail, data=told)
+    data = {"failure": legal_holds.CODE, **certificate.touched(found), **certificate.lists(found)}
+    return EffectResult("failed", found.detail, data=data)
 
 
 def _done(found: Erasure) -> EffectResult:

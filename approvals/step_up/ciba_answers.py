@@ -151,7 +151,7 @@ def refused(ask: Ask, now: datetime) -> Settle:
     if now >= ask.expires_at - _CLOCKS_DIFFER:
         return expired(ask, now, source="our clock")
     person = ask.person.as_actor(via="phone")
-    seen = denial_evidence.rejection_seen(ask, told=True)
+    seen = denial_evidence.rejection_seen(ask, refused_by_auth0=True)
     return Settle(lambda approval, ask: _deny(approval, ask, person, seen))
 
 
@@ -182,14 +182,14 @@ def lost(ask: Ask) -> Settle:
 
     The tenant log is no proof of an approval; that it was refused is believed.
     """
-    told = denial_evidence.approval_seen(ask)
+    approved = denial_evidence.approval_seen(ask)
     # Where it may have been either, it is neither: a lost answer must put no word in a mouth.
-    seen = None if told else denial_evidence.rejection_seen(ask, told=False)
+    seen = None if approved else denial_evidence.rejection_seen(ask, refused_by_auth0=False)
     if seen is not None:
         person = ask.person.as_actor(via="phone")
         return Settle(lambda approval, ask: _deny(approval, ask, person, seen))
-    said = "The tenant log says that it was approved, but its" if told else "Auth0's"
-    detail = f"{said} answer came once and was lost. Nothing was committed; ask again."
+    whose = "The tenant log says that it was approved, but its" if approved else "Auth0's"
+    detail = f"{whose} answer came once and was lost. Nothing was committed; ask again."
     return Settle(lambda approval, ask: outcomes.fail(approval, ask, "answer_lost", detail))
 
 

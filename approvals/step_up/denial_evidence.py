@@ -30,17 +30,17 @@ class Rejection:
     reason: str = ""
 
 
-def rejection_seen(ask: Ask, *, told: bool) -> Rejection | None:
+def rejection_seen(ask: Ask, *, refused_by_auth0: bool) -> Rejection | None:
     """What the tenant log says of the asked person's rejection of this very push.
 
     Args:
-        told: Auth0 itself refused this request before it expired. Then only another refused request
-            can explain an entry; else every request that may have been refused can.
+        refused_by_auth0: Auth0 refused this request before it expired. Then only another refused
+            request can explain an entry; else every request that may have been refused can.
 
     None when it says nothing, cannot be read, or no Management API client is configured.
     """
     # One that ended as expired may have been refused while nobody asked Auth0.
-    rivals = {AskState.DENIED} if told else set(AskState) - {AskState.APPROVED}
+    rivals = {AskState.DENIED} if refused_by_auth0 else set(AskState) - {AskState.APPROVED}
     return _seen(REJECTED, ask, rivals)
 
 

@@ -44,7 +44,7 @@ def _seek_evidence(approval: Approval, now: datetime) -> None:
     if ask is None or (approval.evidence_sought_until or now) <= now:
         _again(approval, None)
         return
-    seen = denial_evidence.rejection_seen(ask, told=True)
+    seen = denial_evidence.rejection_seen(ask, refused_by_auth0=True)
     if seen is None:
         _again(approval, now + _LOOK_AGAIN)
         return
