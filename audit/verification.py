@@ -36,7 +36,7 @@ def perform(run_id: UUID) -> VerificationRun:
     """Verify the whole ledger, keeping progress in the row; records `audit.verified`.
 
     A failed verification records `ledger.alarm` too, and one for a human level that is not what the
-    evidence proves. A run is started once, so a repeated task message changes nothing.
+    evidence proves. A run is started once, whoever calls this twice.
 
     Raises:
         VerificationRun.DoesNotExist: there is no such run.
@@ -98,8 +98,8 @@ def _alive(run_id: UUID) -> Iterator[None]:
         noting.join()
 
 
-def run_due(*, grace: timedelta = timedelta(seconds=2)) -> int:
-    """Perform runs whose message nobody heard; returns how many there were.
+def run_due() -> int:
+    """Perform the runs that wait; returns how many there were.
 
     One whose verifier fell silent is closed as broken: its worker was stopped in the middle.
     """
@@ -111,9 +111,7 @@ def run_due(*, grace: timedelta = timedelta(seconds=2)) -> int:
         finished=now,
         result={"error": "the worker was stopped in the middle; verify again"},
     )
-    waiting = VerificationRun.objects.filter(
-        state=VerificationRun.State.WAITING, asked__lte=now - grace
-    )
+    waiting = VerificationRun.objects.filter(state=VerificationRun.State.WAITING)
     ids = list(waiting.values_list("id", flat=True))
     for run_id in ids:
         try:

@@ -108,20 +108,3 @@ def cache(url: str, *, var_dir: Path) -> dict[str, Any]:
         "BACKEND": "portal.ops.storage.ForgetfulCache",
         "LOCATION": var_dir / "cache",
     }
-
-
-def broker_options(url: str, *, var_dir: Path) -> dict[str, Any]:
-    """Kombu transport options; the filesystem broker keeps one folder for both directions."""
-    if not url.startswith("filesystem:"):
-        return {}
-    folder = var_dir / "broker"
-    for name in ("queue", "control", "processed"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    return {
-        "data_folder_in": str(folder / "queue"),
-        "data_folder_out": str(folder / "queue"),
-        "control_folder": str(folder / "control"),
-        "processed_folder": str(folder / "processed"),
-        "store_processed": False,
-        "polling_interval": 0.2,
-    }

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from django.utils.csp import CSP
 
-from portal.databases import broker_options, cache, database
+from portal.databases import cache, database
 from portal.env import BASE_DIR, env
 from portal.logging import logging_config
 from portal.mailing import mailer
@@ -165,17 +165,14 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 FORMAT_MODULE_PATH: list[str] = []
 
-# Kombu warns about a URL without a host, which a folder does not have.
-CELERY_BROKER_URL = env.CELERY_BROKER_URL.replace("filesystem://", "filesystem://localhost")
-if env.CELERY_BROKER_URL.startswith("filesystem:"):
-    CELERY_BROKER_TRANSPORT = "portal.broker:Transport"
-CELERY_BROKER_TRANSPORT_OPTIONS = broker_options(env.CELERY_BROKER_URL, var_dir=VAR_DIR)
+# No message is sent (ADR 4), but Celery's worker wants a broker; one in memory needs no folder.
+CELERY_BROKER_URL = env.CELERY_BROKER_URL
+if CELERY_BROKER_URL.startswith("filesystem:"):
+    CELERY_BROKER_URL = "memory://localhost"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "ata"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
-CELERY_TASK_ACKS_LATE = False
 CELERY_TIMEZONE = "UTC"
 # In memory: nothing is lost with it, and a file would be half written after a kill.
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from portal import celery  # noqa: F401  # pages send hints through its broker, from any thread
 from portal.api import docs
 from portal.api.app import api
 

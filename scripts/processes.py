@@ -48,7 +48,7 @@ def worker_command() -> list[str]:
         "-P",
         "threads",
         "-c",
-        "4",
+        "1",
         "--loglevel",
         "WARNING",
         "--without-gossip",

@@ -18,6 +18,7 @@ from audit.exports.jobs import (
     run,
     run_due,
     stream,
+    write,
 )
 from audit.exports.manifest import manifest_of
 
@@ -35,4 +36,5 @@ __all__ = [
     "run",
     "run_due",
     "stream",
+    "write",
 ]

@@ -53,7 +53,9 @@ class ExportGone(Exception):
     """The file is not there (any more): failed, expired, or being written by somebody else."""
 
 
-def request(actor: Actor, query: EventQuery, format_name: str, *, person: str = "") -> ExportJob:
+def request(
+    actor: Actor, query: EventQuery, format_name: str, *, person: str = "", streamed: bool = False
+) -> ExportJob:
     """Note an export of the events of `query` in the newest signed tree; the worker writes it.
 
     Args:
@@ -61,6 +63,7 @@ def request(actor: Actor, query: EventQuery, format_name: str, *, person: str = 
         query: its place (cursor) plays no part.
         format_name: a key of FORMATS.
         person: `subject_key` of the only person whose own events these may be; "" is everybody's.
+        streamed: the caller sends it now, by `write`; the worker begins it only if that stops.
 
     Raises:
         UnsupportedFormat, NothingSigned, InvalidQuery.
@@ -91,6 +94,8 @@ def request(actor: Actor, query: EventQuery, format_name: str, *, person: str = 
         estimated=not expected.exact,
         created=now,
         expires=now + KEPT_FOR,
+        state=_STATE.RUNNING if streamed else _STATE.WAITING,
+        lease=now + LEASE if streamed else None,
     )
 
 
@@ -103,7 +108,7 @@ def stream(job_id: UUID) -> Iterator[bytes]:
         ExportGone: there is nothing to hand out; the message says why.
     """
     if _claim(job_id, clock.now()):
-        return _write(ExportJob.objects.get(id=job_id))
+        return write(ExportJob.objects.get(id=job_id))
     job = ExportJob.objects.filter(id=job_id).first()
     if job is None or job.state == _STATE.EXPIRED:
         raise ExportGone("this export is no longer kept; make it again")
@@ -120,18 +125,13 @@ def stream(job_id: UUID) -> Iterator[bytes]:
 def run(job_id: UUID) -> None:
     """Write the file, unless somebody does."""
     if _claim(job_id, clock.now()):
-        for _ in _write(ExportJob.objects.get(id=job_id)):
+        for _ in write(ExportJob.objects.get(id=job_id)):
             pass
 
 
-def run_due(*, grace: timedelta = timedelta(seconds=2)) -> int:
-    """Write every export that waits or whose writer died; returns how many were tried.
-
-    Args:
-        grace: how long a fresh one is left to the download that asked for it.
-    """
-    now = clock.now()
-    due = ExportJob.objects.filter(_free(now), created__lte=now - grace).order_by("created")
+def run_due() -> int:
+    """Write every export that waits or whose writer died; returns how many were tried."""
+    due = ExportJob.objects.filter(_free(clock.now())).order_by("created")
     ids = list(due.values_list("id", flat=True)[:20])
     for job_id in ids:
         try:
@@ -177,7 +177,7 @@ def _claim(job_id: UUID, now: datetime) -> bool:
     return free.update(state=_STATE.RUNNING, lease=now + LEASE, error="", rows=0) == 1
 
 
-def _write(job: ExportJob) -> Iterator[bytes]:
+def write(job: ExportJob) -> Iterator[bytes]:
     """Write a claimed job's file, yielding what is written."""
     path = path_of(job)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")

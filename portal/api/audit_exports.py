@@ -20,7 +20,7 @@ from portal.api import contract, shapes
 from portal.api.auth import caller
 from portal.api.filtering import check, filter_schema
 from portal.api.problems import Problem
-from portal.audit_pages.exporting import hint, with_headers
+from portal.audit_pages.exporting import with_headers
 from portal.audit_pages.readers import may_download, person_filter
 
 router = Router(tags=["Audit"])
@@ -54,7 +54,6 @@ def create(request: HttpRequest, body: ExportIn) -> JsonResponse:
         ) from None
     except engine.NothingSigned as error:
         raise Problem(409, "nothing_signed", f"{error}.", headers={"Retry-After": "2"}) from None
-    hint(job)
     response = JsonResponse(as_json(job), status=202)
     response["Location"] = f"/v1/audit/exports/{job.id}"
     return response

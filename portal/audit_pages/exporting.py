@@ -18,7 +18,6 @@ from django.http import (
 )
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
-from kombu.exceptions import OperationalError
 
 from audit import clock, disclosure, packs, search, tree
 from audit import exports as engine
@@ -26,7 +25,6 @@ from audit.exports.manifest import file_name
 from audit.ledger.pack import MAX_EVENTS
 from audit.ledger.query import EventQuery
 from audit.models import ExportJob
-from audit.tasks import write_export
 from portal.audit_pages import narrowing
 from portal.audit_pages.readers import for_readers
 from portal.audit_pages.reading import read, url_of
@@ -88,23 +86,17 @@ def _pack_lacks(request: HttpRequest, query: EventQuery) -> str:
 
 
 def _make(request: HttpRequest, query: EventQuery) -> HttpResponseBase:
+    streamed = "download" in request.POST
     try:
-        job = engine.request(actor(request), query, request.POST.get("format", ""))
+        job = engine.request(
+            actor(request), query, request.POST.get("format", ""), streamed=streamed
+        )
     except (engine.UnsupportedFormat, engine.NothingSigned) as error:
         messages.error(request, f"Nothing was exported: {error}.")
         return HttpResponseRedirect(f"/audit/exports/new/?{request.GET.urlencode()}")
-    if "download" in request.POST:
-        return _stream(job)
-    hint(job)
+    if streamed:
+        return with_headers(StreamingHttpResponse(engine.write(job)), job)
     return HttpResponseRedirect(f"/audit/exports/{job.id}/")
-
-
-def hint(job: ExportJob) -> None:
-    """Tell the worker; where nobody hears it, the row waits for the worker's own look."""
-    try:
-        write_export.apply_async((str(job.id),), retry=False)
-    except (OperationalError, OSError):
-        return
 
 
 @require_safe

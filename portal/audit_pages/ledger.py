@@ -11,7 +11,6 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
-from kombu.exceptions import OperationalError
 
 from audit import (
     adopted,
@@ -31,7 +30,6 @@ from audit import (
 from audit.ledger import origins
 from audit.models import Cosignature, VerificationRun
 from audit.sequencer import stopped_reason
-from audit.tasks import verify_ledger
 from portal.audit_pages import whole_log
 from portal.audit_pages.readers import for_readers
 from portal.audit_pages.run_words import RunWords, in_words
@@ -82,17 +80,7 @@ def verify(request: HttpRequest) -> HttpResponse:
         state__in=(VerificationRun.State.WAITING, VerificationRun.State.RUNNING)
     ).first()
     run = waiting or verification.request(actor(request))
-    if waiting is None:
-        hint(run.id)
     return HttpResponseRedirect(f"/audit/ledger/runs/{run.id}/")
-
-
-def hint(run_id: UUID) -> None:
-    """Tell the worker; where nobody hears it, the row waits for the worker's own look."""
-    try:
-        verify_ledger.apply_async((str(run_id),), retry=False)
-    except (OperationalError, OSError):
-        return
 
 
 @require_safe

@@ -208,10 +208,20 @@ def test_a_broken_download_is_finished_by_the_worker(trail: None) -> None:
     pieces.close()  # type: ignore[attr-defined]  # a generator
     job.refresh_from_db()
     assert job.state == State.WAITING and not list(exports.path_of(job).parent.glob("*"))
-    assert exports.run_due(grace=timedelta(0)) == 1
+    assert exports.run_due() == 1
     job.refresh_from_db()
     assert (job.state, job.rows) == (State.READY, 12)
     assert EventRow.objects.filter(action="audit.exported").count() == 1
+
+
+def test_a_download_is_begun_by_no_worker_until_its_writer_is_dead(trail: None) -> None:
+    sent, left = (exports.request(ADA, EventQuery(), "csv", streamed=True) for _ in range(2))
+    assert exports.run_due() == 0
+    assert len(b"".join(exports.write(sent))) > 0
+    ExportJob.objects.filter(id=left.id).update(lease=left.created - timedelta(seconds=1))
+    assert exports.run_due() == 1
+    assert set(ExportJob.objects.values_list("state", "rows")) == {(State.READY, 12)}
+    assert EventRow.objects.filter(action="audit.exported").count() == 2
 
 
 def test_a_dead_writer_is_replaced_after_its_lease(
@@ -220,9 +230,9 @@ def test_a_dead_writer_is_replaced_after_its_lease(
     job = exports.request(ADA, EventQuery(), "csv")
     slow = exports.stream(job.id)
     next(slow)
-    assert exports.run_due(grace=timedelta(0)) == 0
+    assert exports.run_due() == 0
     ExportJob.objects.filter(id=job.id).update(lease=job.created - timedelta(seconds=1))
-    assert exports.run_due(grace=timedelta(0)) == 1
+    assert exports.run_due() == 1
     # The slow reader still gets the whole file, and records nothing twice.
     assert len(b"".join(slow)) > 0
     assert EventRow.objects.filter(action="audit.exported").count() == 1
@@ -249,7 +259,7 @@ def test_rows_that_a_killed_writer_counted_are_not_counted_twice(trail: None) ->
     job = exports.request(ADA, EventQuery(), "csv")
     killed = {"state": State.RUNNING, "rows": 5, "lease": job.created - timedelta(seconds=1)}
     ExportJob.objects.filter(id=job.id).update(**killed)
-    assert exports.run_due(grace=timedelta(0)) == 1
+    assert exports.run_due() == 1
     job.refresh_from_db()
     told = Event.objects.get(id=str(job.event))
     assert (job.rows, entries.parse(bytes(told.entry))["data"]["count"]) == (12, 12)
@@ -346,7 +356,7 @@ def test_in_the_background_it_waits_for_the_worker(trail: None, ada: Client) -> 
     answer = ada.post("/audit/exports/new/", {"format": "ndjson"})
     assert answer.status_code == 302
     assert "Waiting for the worker" in text_of(ada.get(answer["Location"]))
-    assert exports.run_due(grace=timedelta(0)) == 1
+    assert exports.run_due() == 1
     page = text_of(ada.get(answer["Location"]))
     assert "SHA-256" in page and "Manifest" in page
     manifest = ada.get(f"{answer['Location']}manifest")
@@ -389,7 +399,7 @@ def test_the_api_makes_waits_and_hands_out(trail: None, of: Callers) -> None:
     assert answer.status_code == 202
     job = answer.json()
     assert job["status"] == "waiting" and answer["Location"] == f"/v1/audit/exports/{job['id']}"
-    exports.run_due(grace=timedelta(0))
+    exports.run_due()
     ready = of("auditor").get(f"/exports/{job['id']}").json()
     assert (ready["status"], ready["rows"]) == ("ready", 7)
     file = b"".join(of("auditor").get(f"/exports/{job['id']}/download").streaming_content)

@@ -115,8 +115,6 @@ def test_a_secret_is_found_in_a_column_in_every_form(tmp_path: Path, form: str) 
 @pytest.mark.parametrize(
     "place",
     [
-        "broker/queue/1_a.ata.msg",
-        "broker/processed/1_a.ata.msg",
         "exports/one.csv",
         "portal.log",
         "cache/abc.djcache",

@@ -30,7 +30,7 @@ ROUTES: Final[Doors] = {
     "healthz": ("reads", "whether the process answers"),
     "readyz": ("reads", "whether the parts answer"),
     "audit/": ("records", "that the trail was read, once a person, query and ten minutes"),
-    "audit/ledger/verify/": ("records", "the verification that was asked for"),
+    "audit/ledger/verify/": ("keeps", "that a verification was asked for"),
     "audit/ledger/entries": ("records", "that the whole log was taken away"),
     "audit/erasures/": ("reads", "looks for a person by what is posted, so that no address has it"),
     "audit/erasures/<str:subject>/decide/": (
@@ -153,7 +153,7 @@ OPERATIONS: Final[Doors] = {
     "DELETE /v1/audit/views/{view_id}": ("records", "that everybody lost a view"),
     "POST /v1/audit/samples": ("records", "that a sample was asked for"),
     "GET /v1/audit/samples/{sample_id}": ("records", "what was drawn, and that it was looked at"),
-    "POST /v1/audit/exports": ("records", "the export that was asked for"),
+    "POST /v1/audit/exports": ("keeps", "that an export was asked for"),
     "GET /v1/audit/entries": ("records", "that the whole log was taken away"),
     "GET /v1/audit/exports/{export_id}/download": ("records", "the export, written when read"),
 }
@@ -173,11 +173,6 @@ COMMANDS: Final[Doors] = {
     "sequence": ("records", "an alarm when the log does not fit what was signed"),
     "tamper_demo": ("reads", "edits a copy of the database"),
     "verify_ledger": ("reads", "prints what does not hold"),
-}
-
-TASKS: Final[Doors] = {
-    "audit.verify_ledger": ("records", "the result of a verification"),
-    "audit.write_export": ("records", "an export that was written"),
 }
 
 LOOPS: Final[dict[str, tuple[str, str, str]]] = {

@@ -11,7 +11,7 @@ RELEASES: Final = {
     "approvals.leases.release": "the helper: by the lease that its caller took",
     "approvals.outbox.seals.refuse": "by the lease of the step that it was given",
     "audit.exports.jobs._finish": "by the lease of the job (`_ours`)",
-    "audit.exports.jobs._write": "by the lease of the job (`_ours`)",
+    "audit.exports.jobs.write": "by the lease of the job (`_ours`)",
     "connections.reviews.alive.stop_all": "an erasure stops everybody on purpose",
     "connections.reviews.closing._give_up": "under the row's lock, by who closes or after its end",
     "connections.reviews.opening.take_away": "of reviews whose writer is silent, conditionally",

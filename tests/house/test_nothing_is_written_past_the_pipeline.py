@@ -16,7 +16,6 @@ from django.core.management import get_commands
 
 from approvals import registry
 from portal.api.app import api
-from portal.celery import app as celery
 from portal.loops import loops
 from tests.attacks.sign_in.doors import doors
 from tests.house import code
@@ -27,7 +26,6 @@ from tests.house.doors_of_the_house import (
     OPERATIONS,
     RECORDERS,
     ROUTES,
-    TASKS,
     WRITERS,
 )
 
@@ -130,15 +128,6 @@ def test_every_command_is_listed_and_none_decides() -> None:
         start = f"{room}.management.commands.{name}.Command"
         assert does(start) != "decides", f"{name} commits what nobody was asked"
         assert_is(name, start, COMMANDS[name][0])
-
-
-@pytest.mark.django_db  # celery looks at the database when it imports tasks
-def test_every_task_is_listed_and_does_no_more_than_is_said() -> None:
-    celery.loader.import_default_modules()
-    found = {name: task for name, task in celery.tasks.items() if not name.startswith("celery.")}
-    assert found.keys() == TASKS.keys()
-    for name, task in found.items():
-        assert_is(name, f"{task.run.__module__}.{task.run.__name__}", TASKS[name][0])
 
 
 def test_every_loop_of_the_worker_is_listed_and_does_no_more_than_is_said() -> None:

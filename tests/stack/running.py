@@ -32,14 +32,6 @@ def _runs(folder: Path, program: bytes, mark: bytes) -> bool:
     return any(word.endswith(program) for word in command[:2]) and mark in environment
 
 
-def litter(queue: Path) -> None:
-    """What a crash, a full disk or a stranger could leave in the folder of messages."""
-    for number, content in enumerate((b"", b"{", b"\x00\xff" * 40, b"[]", b'{"body": 7}')):
-        (queue / f"{number}_0-0000.ata.msg").write_bytes(content)
-    (queue / "notes.txt").write_text("not a message")
-    (queue / "0_folder.ata.msg").mkdir(exist_ok=True)
-
-
 def test_a_killed_first_start_is_taken_up_where_it_stopped(house: House) -> None:
     assert house.stack.output.count("Sample history …") == 2
     (rows,) = house.stack.rows(

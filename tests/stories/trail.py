@@ -9,7 +9,6 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.stack.running import litter
 from tests.stories.house import CommandLine, House, code_on, fresh
 from tests.stories.operator import decide
 from tests.support.chrome import shots
@@ -96,7 +95,6 @@ def test_a_restart_loses_nothing_and_a_waiting_approval_goes_on(house: House) ->
     page.goto("about:blank")  # a page that polls would complain that nobody answers
 
     assert house.stack.stop() == 0
-    litter(house.stack.var_dir / "broker" / "queue")
     house.stack.start()
 
     page.goto(address)
