@@ -6,12 +6,12 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO
 
 from ata.errors import AtaError
+from ata.mcp.bounded_lines import MAX_LINE, BoundedLine, Reader
 from ata.mcp.credentials import Credentials
 from ata.mcp.outbox import ROOM, Outbox, Room
 from ata.mcp.redaction import Redactor
@@ -20,6 +20,8 @@ STOP_STEP_S = 3.0
 """How long a server may take after its input closed, and again after SIGTERM (MCP, lifecycle)."""
 _LAST_OUTPUT_S = 1.0
 _SIGNAL_BASE = 128
+_READ_AT_ONCE = 64 * 1024
+_LEFT_OUT = f"(ata: a line of more than {MAX_LINE:,} bytes is left out)\n".encode()
 
 
 class Child:
@@ -32,7 +34,9 @@ class Child:
         input: counts what waits until the server reads it.
         output: counts what the server wrote; while it is full, no more is read. Who gets a line
             gives its room back.
+        on_heard: called from a thread when it wrote anything, before that is a whole line.
         on_line: called from a thread with the child and each line of its output.
+        on_error_text: called from a thread with each line of its standard error, cleaned.
         on_exit: called from a thread once it has ended and its output is read.
 
     Raises:
@@ -47,7 +51,9 @@ class Child:
         *,
         input: Room,
         output: Room,
-        on_line: Callable[[Child, bytes], None],
+        on_heard: Callable[[], None],
+        on_line: Callable[[Child, BoundedLine], None],
+        on_error_text: Callable[[bytes], None],
         on_exit: Callable[[Child], None],
     ) -> None:
         try:
@@ -66,7 +72,8 @@ class Child:
                 code="command_failed",
                 fix="Check the command after `--`.",
             ) from error
-        self._on_line, self._on_exit, self._redactor = on_line, on_exit, redactor
+        self._on_heard, self._on_line, self._on_exit = on_heard, on_line, on_exit
+        self._on_error_text, self._redactor = on_error_text, redactor
         stdin = _pipe(self._process.stdin)
         self._input = Outbox(stdin.fileno(), input, on_end=stdin.close)
         self._output = output
@@ -112,15 +119,21 @@ class Child:
         return thread
 
     def _pump_output(self) -> None:
-        for line in _pipe(self._process.stdout):
+        for line in self._lines(_pipe(self._process.stdout)):
             self._output.wait()
-            self._output.take(line)
+            self._output.take(line.whole)
             self._on_line(self, line)
 
     def _pump_errors(self) -> None:
-        for line in _pipe(self._process.stderr):
-            with contextlib.suppress(OSError):
-                os.write(sys.stderr.fileno(), self._redactor.clean(line))
+        for line in self._lines(_pipe(self._process.stderr)):
+            self._on_error_text(_LEFT_OUT if line.outline else self._redactor.clean(line.raw))
+
+    def _lines(self, pipe: IO[bytes]) -> Iterator[BoundedLine]:
+        reader = Reader()
+        while part := os.read(pipe.fileno(), _READ_AT_ONCE):
+            self._on_heard()
+            yield from reader.add(part)
+        yield from reader.end()
 
     def _watch(self, *pumps: threading.Thread) -> None:
         self._process.wait()

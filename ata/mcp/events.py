@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ata.errors import AtaError
-from ata.mcp.agent_lines import AgentLine
+from ata.mcp.bounded_lines import BoundedLine
 from ata.mcp.child import Child
 from ata.mcp.credentials import Credentials
 
@@ -14,7 +14,7 @@ from ata.mcp.credentials import Credentials
 class FromAgent:
     """The agent wrote a line."""
 
-    line: AgentLine
+    line: BoundedLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,12 @@ class FromChild:
     """The server wrote a line."""
 
     child: Child
-    raw: bytes
+    line: BoundedLine
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The first bytes, whole lines or not, that the server wrote since the broker was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +57,4 @@ class Stop:
     code: int
 
 
-type Event = FromAgent | AgentClosed | FromChild | ChildEnded | Asked | Stop
+type Event = FromAgent | AgentClosed | FromChild | Heard | ChildEnded | Asked | Stop

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from ata.errors import AtaError, usage_error
 from ata.http import CONNECT_TIMEOUT_S, answering, check_url, is_loopback, open_client
 from ata.mcp import messages
+from ata.mcp.bounded_lines import MAX_LINE, Reader, answer_too_long
 from ata.mcp.credentials import ASK_AGAIN_S, CHANGED, Broker
 from ata.mcp.hanging_up import HangingUp
 from ata.mcp.redaction import Redactor
@@ -25,7 +26,7 @@ from ata.mcp.redaction import Redactor
 if TYPE_CHECKING:
     import httpx
 
-MAX_BODY = 8 * 1024 * 1024
+MAX_BODY = MAX_LINE
 """Longest request or non-streamed answer that is passed on, in bytes."""
 _TO_SERVER = (
     "accept", "content-type", "last-event-id", "mcp-session-id", "mcp-protocol-version",
@@ -181,36 +182,38 @@ class Proxy:
         if answer.headers.get("content-type", "").startswith(_EVENT_STREAM):
             _start(request, answer.status_code, {**headers, "Connection": "close"})
             request.close_connection = True
-            with _either_may_end():
-                for line in self._while_allowed(_lines(answer.iter_bytes())):
+            with self._ending_early():
+                for line in _lines(self._while_allowed(answer.iter_bytes())):
                     request.wfile.write(self._redactor.clean(line))
                     request.wfile.flush()
             return
-        body = self._redactor.clean(_whole(answer))
+        body = self._redactor.clean(_whole(self._while_allowed(answer.iter_bytes())))
         _start(request, answer.status_code, {**headers, "Content-Length": str(len(body))})
         request.wfile.write(body)
 
-    def _while_allowed(self, lines: Iterable[bytes]) -> Iterator[bytes]:
-        """What a stream brings until the broker says no; its beginning was asked for."""
+    @contextmanager
+    def _ending_early(self) -> Iterator[None]:
+        """End a stream where it breaks off or is refused; nothing can be put behind it."""
+        import httpx
+
+        with suppress(httpx.HTTPError, ConnectionError):
+            try:
+                yield
+            except AtaError as error:
+                self._end_if_changed(error)
+
+    def _while_allowed(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """What arrives of an answer until the broker says no; its beginning was asked for.
+
+        Raises:
+            AtaError: what the broker said.
+        """
         asked = time.monotonic()
-        for line in lines:
+        for piece in pieces:
             if time.monotonic() - asked > ASK_AGAIN_S:
-                try:
-                    self._token(prompt=False)
-                except AtaError as error:
-                    self._end_if_changed(error)
-                    return
+                self._token(prompt=False)
                 asked = time.monotonic()
-            yield line
-
-
-@contextmanager
-def _either_may_end() -> Iterator[None]:
-    """A stream that breaks off has said what it said; nothing can be put behind it."""
-    import httpx
-
-    with suppress(httpx.HTTPError, ConnectionError):
-        yield
+            yield piece
 
 
 def _patient() -> httpx.Timeout:
@@ -232,9 +235,9 @@ def _read_body(request: BaseHTTPRequestHandler) -> bytes | None:
     return request.rfile.read(int(length))
 
 
-def _whole(answer: httpx.Response) -> bytes:
-    body = b""
-    for piece in answer.iter_bytes():
+def _whole(pieces: Iterable[bytes]) -> bytes:
+    body = bytearray()
+    for piece in pieces:
         body += piece
         if len(body) > MAX_BODY:
             raise AtaError(
@@ -242,16 +245,24 @@ def _whole(answer: httpx.Response) -> bytes:
                 code="answer_too_long",
                 fix="Ask for less.",
             )
-    return body
+    return bytes(body)
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    rest = b""
+    """Lines with their line feeds.
+
+    Raises:
+        AtaError: `answer_too_long`, as soon as a line is.
+    """
+    reader = Reader()
     for piece in pieces:
-        *lines, rest = (rest + piece).split(b"\n")
-        yield from (line + b"\n" for line in lines)
-    if rest:
-        yield rest
+        for line in reader.add(piece):
+            if line.outline:
+                raise answer_too_long()
+            yield line.raw
+        if reader.is_too_long:
+            raise answer_too_long()
+    yield from (line.raw for line in reader.end())
 
 
 def _refuse(request: BaseHTTPRequestHandler, body: bytes, error: AtaError) -> None:

@@ -1,14 +1,14 @@
 """`ata mcp run`: between an agent and its MCP server, with the credential on one side only.
 
 Before each request that may use the credential the broker is asked again, and every few seconds
-while anything is said or waits in a pipe, so that a block, a hold or a disconnect makes the very
-next one fail, and ends the server that still holds a credential. A failure that may pass is tried
-again after 5 to 30 s; a server whose credential expired meanwhile is ended. Neither asking nor
-ending waits for somebody who does not read: other threads write, and while much waits to be
-written, no more is read. A line that cannot be read is refused, and what is
+while anything is written, in lines or not, or waits in a pipe, so that a block, a hold or a
+disconnect makes the very next one fail, and ends the server that still holds a credential. A
+failure that may pass is tried again after 5 to 30 s; a server whose credential expired meanwhile is
+ended. Neither asking nor ending waits for somebody who does not read: other threads write, and
+while much waits to be written, no more is read. A line that cannot be read is refused, and what is
 forwarded is spelled here, so that a server reads no more in it than we did. When the token changed,
-the server is restarted with the new one after its open requests are answered, and the handshake
-is replayed; what a server keeps in memory between calls is lost then.
+the server is restarted with the new one after its open requests are answered, and the handshake is
+replayed; what a server keeps in memory between calls is lost then.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from threading import Lock, Thread
 
 from ata.errors import AtaError
 from ata.mcp import messages
-from ata.mcp.agent_lines import AgentLine, Id, Reader, too_long
+from ata.mcp.bounded_lines import BoundedLine, Id, Reader, answer_too_long, too_long
 from ata.mcp.child import Child
 from ata.mcp.credentials import CHANGED, UNPROMPTED, Broker, Credentials
-from ata.mcp.events import AgentClosed, Asked, ChildEnded, Event, FromAgent, FromChild, Stop
+from ata.mcp.events import AgentClosed, Asked, ChildEnded, Event, FromAgent, FromChild, Heard, Stop
 from ata.mcp.messages import Line
 from ata.mcp.outbox import ROOM, Outbox, Room
 from ata.mcp.redaction import Redactor
@@ -41,7 +41,7 @@ DRAIN_S = 30.0
 HANDSHAKE_S = 30.0
 _FLUSH_S = 5.0
 _LONGEST_WAIT_S = 3600.0
-_ERRORS_AT_ONCE = 64 * 1024
+_ERRORS_AT_ONCE = 2 * ROOM + 64 * 1024  # a server's standard error takes up to two rooms
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _REPLAY_PREFIX = "ata-restart-"
 
@@ -130,11 +130,10 @@ class Supervisor:
     def _hear(self, event: Event | None) -> None:
         """Heed what the server wrote and what was asked about it; of one that was ended nothing."""
         match event:
-            case FromChild(child, raw):
+            case FromChild(child, line):
                 if child is self._child:
-                    self._renewal.heard = True
-                    self._from_child(raw)
-                self._agent_room.give_back(raw)
+                    self._from_child(line)
+                self._agent_room.give_back(line.whole)
             case Asked(child, answer):
                 self._renewal.asking = False
                 if child is self._child:
@@ -150,7 +149,7 @@ class Supervisor:
         except Empty:
             return None
 
-    def _read(self, line: AgentLine) -> None:
+    def _read(self, line: BoundedLine) -> None:
         if line.outline is not None:
             self._refuse_unreadable(line, messages.UNREADABLE)
         elif line.whole.strip():
@@ -163,7 +162,7 @@ class Supervisor:
             else:
                 self._from_agent(read)
 
-    def _refuse_unreadable(self, line: AgentLine, code: int) -> None:
+    def _refuse_unreadable(self, line: BoundedLine, code: int) -> None:
         """Answer who waits for an answer; where that cannot be known, a line too long ends us."""
         waiting = line.waiting()
         for request in (waiting and waiting.requests) or (None,):
@@ -198,7 +197,8 @@ class Supervisor:
         """When to ask what no agent wants, on the monotonic clock; infinity for not at all."""
         if self._child is None:
             return math.inf
-        waiting = bool(self._agent_room.used or self._server_room.used)
+        rooms = self._agent_room, self._server_room, self._error_room
+        waiting = any(room.used for room in rooms)
         return self._renewal.due_at(waiting=waiting)
 
     def _ask_if_due(self) -> None:
@@ -282,14 +282,31 @@ class Supervisor:
         self._open.update(dict.fromkeys(line.requests))
         self._child.send(line.raw)
 
-    def _from_child(self, raw: bytes) -> None:
-        clean = self._redactor.clean(raw)
+    def _from_child(self, line: BoundedLine) -> None:
+        if line.outline is not None:
+            self._leave_out(line)
+            return
+        clean = self._redactor.clean(line.raw)
         answers = messages.answered_in(clean)
         if any(str(answer).startswith(_REPLAY_PREFIX) for answer in answers):
             return
         for answer in answers:
             self._open.pop(answer, None)
         self._to_agent(clean)
+
+    def _leave_out(self, line: BoundedLine) -> None:
+        """Answer for a server whose line is too long; where no id can be read, it is ended."""
+        error, waiting = answer_too_long(), line.waiting()
+        self._report(error)
+        if waiting is None or self._child is None:
+            self._end_server(error)
+            return
+        for answered in waiting.questions:
+            if answered in self._open:
+                del self._open[answered]
+                self._to_agent(messages.refusal(answered, error))
+        for question in waiting.requests:
+            self._child.send(messages.unreadable(question, messages.UNREADABLE))
 
     def _finish_draining(self) -> None:
         for request in self._open:
@@ -313,7 +330,9 @@ class Supervisor:
             self._redactor,
             input=self._server_room,
             output=self._agent_room,
-            on_line=lambda child, raw: self._events.put(FromChild(child, raw)),
+            on_heard=self._note_heard,
+            on_line=lambda child, line: self._events.put(FromChild(child, line)),
+            on_error_text=self._to_errors,
             on_exit=lambda child: self._events.put(ChildEnded(child)),
         )
         self._credentials = credentials
@@ -338,7 +357,7 @@ class Supervisor:
             except Empty:
                 break
             if isinstance(event, FromChild) and self._answers(event, request):
-                self._agent_room.give_back(event.raw)
+                self._agent_room.give_back(event.line.whole)
                 return
             self._backlog.append(event)
             if isinstance(event, ChildEnded) and event.child is self._child:
@@ -350,10 +369,20 @@ class Supervisor:
         )
 
     def _answers(self, event: FromChild, request: Id) -> bool:
-        return event.child is self._child and request in messages.answered_in(event.raw)
+        return event.child is self._child and request in messages.answered_in(event.line.whole)
 
     def _to_agent(self, raw: bytes) -> None:
         self._answers_out.add(raw)
+
+    def _note_heard(self) -> None:
+        """From a thread: the server wrote something, so that it is asked about soon."""
+        if not self._renewal.heard:
+            self._renewal.heard = True
+            self._events.put(Heard())
+
+    def _to_errors(self, text: bytes) -> None:
+        self._error_room.wait()
+        self._errors_out.add(text)
 
     def _report(self, error: AtaError) -> None:
         """Write it to standard error; left out where nobody reads that."""
@@ -389,6 +418,6 @@ class Supervisor:
         gone.poll()
         self._events.put(Stop(1))
 
-    def _take_line(self, line: AgentLine) -> None:
+    def _take_line(self, line: BoundedLine) -> None:
         self._server_room.take(line.whole)
         self._events.put(FromAgent(line))

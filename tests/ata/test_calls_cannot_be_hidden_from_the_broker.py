@@ -334,6 +334,88 @@ def test_a_server_that_goes_on_speaking_is_ended_within_seconds_of_a_refusal(
     assert (heard["id"], heard["error"]["data"]["code"]) == (2, "frozen")
 
 
+# Answers once, and then writes what it is told to, five times a second.
+WRITER: Final = """
+import json, os, sys, time
+
+request = json.loads(sys.stdin.readline())
+answer = {"jsonrpc": "2.0", "id": request["id"], "result": {"pid": os.getpid()}}
+sys.stdout.write(json.dumps(answer) + "\\n")
+sys.stdout.flush()
+while True:
+    os.write(int(sys.argv[1]), sys.argv[2].encode())
+    time.sleep(0.2)
+"""
+
+
+def start_writer(signed_in: Ata, tmp_path: Path, program: str, *arguments: str) -> Agent:
+    path = tmp_path / "writer.py"
+    path.write_text(program)
+    command = ("mcp", "run", "repo-reader", "--", sys.executable, str(path), *arguments)
+    return Agent(signed_in.start(*command))
+
+
+@pytest.mark.parametrize(
+    ("descriptor", "written"),
+    [("2", "called the provider\n"), ("2", "."), ("1", " ")],
+    ids=["lines of standard error", "standard error without line ends", "one answer without end"],
+)
+def test_a_server_that_writes_anything_at_all_is_ended_within_seconds_of_a_refusal(
+    broker: StandIn, signed_in: Ata, tmp_path: Path, descriptor: str, written: str
+) -> None:
+    agent = start_writer(signed_in, tmp_path, WRITER, descriptor, written)
+    try:
+        opened = agent.call("tools/list")["result"]
+        time.sleep(6)  # what the answer itself had asked is over
+        broker.on("GET", "/v1/auth/token", FROZEN)
+        eventually(lambda: not exists(opened["pid"]), "the end of the server", 20)
+    finally:
+        agent.process.kill()
+        agent.process.communicate()
+
+
+def test_an_answer_longer_than_a_line_may_be_is_refused_under_its_id(
+    broker: StandIn, signed_in: Ata, tmp_path: Path
+) -> None:
+    agent = start_writer(signed_in, tmp_path, LONG_ANSWERS)
+    try:
+        refused = agent.call("resources/read")
+        assert (refused["id"], refused["error"]["data"]["code"]) == (1, "answer_too_long")
+        assert agent.call("ping", 2)["result"] == {}
+        refused = agent.call("endless", 3)
+        assert (refused["id"], refused["error"]["data"]["code"]) == (3, "answer_too_long")
+    finally:
+        agent.process.kill()
+        agent.process.communicate()
+
+
+# Answers to a reading what is too long, to "endless" what has no id that can be found.
+LONG_ANSWERS: Final = """
+import json, sys
+
+for line in sys.stdin:
+    request = json.loads(line)
+    result = "x" * 9_000_000 if request["method"] == "resources/read" else {}
+    answer = json.dumps({"jsonrpc": "2.0", "result": result, "id": request["id"]})
+    print("x" * 9_000_000 if request["method"] == "endless" else answer, flush=True)
+"""
+
+
+@pytest.mark.parametrize("descriptor", ["1", "2"])
+def test_a_line_without_end_takes_no_memory_without_end(
+    broker: StandIn, signed_in: Ata, tmp_path: Path, descriptor: str
+) -> None:
+    program = WRITER.replace("time.sleep(0.2)", "").replace("sys.argv[2]", "('x' * 1_000_000)")
+    agent = start_writer(signed_in, tmp_path, program, descriptor)
+    try:
+        agent.call("tools/list")
+        time.sleep(6)
+        assert resident_kb(agent.process.pid) < 150_000
+    finally:
+        agent.process.kill()
+        agent.process.communicate()
+
+
 def exists(pid: str) -> bool:
     return Path(f"/proc/{pid}").exists()
 
@@ -404,8 +486,20 @@ def resident_kb(pid: int) -> int:
 
 @pytest.mark.parametrize(
     ("floods", "before", "after"),
-    [(["1"], b"", b""), (["2"], b"", CALLS), (["1", "2"], BIG * 10, b""), ([], BIG * 10, b"")],
-    ids=["agent reads no answers", "agent reads no errors", "nobody reads", "server reads nothing"],
+    [
+        (["1"], b"", b""),
+        (["2"], b"", CALLS),
+        (["2"], b"", b""),
+        (["1", "2"], BIG * 10, b""),
+        ([], BIG * 10, b""),
+    ],
+    ids=[
+        "agent reads no answers",
+        "agent reads no errors",
+        "agent reads no errors and is silent",
+        "nobody reads",
+        "server reads nothing",
+    ],
 )
 def test_a_pipe_that_nobody_reads_keeps_no_server_alive(
     broker: StandIn, signed_in: Ata, tmp_path: Path, floods: list[str], before: bytes, after: bytes

@@ -119,9 +119,11 @@ def test_a_stream_of_events_is_cleaned_line_by_line(address: str, upstream: Stan
     assert response.text == 'event: message\ndata: {"said": "«redacted»"}\n\n'
 
 
+@pytest.mark.parametrize("line_end", ["\n", " "], ids=["lines", "one line without end"])
 def test_a_stream_ends_soon_after_the_broker_says_no(
-    signed_in: Ata, broker: StandIn, streaming: str
+    signed_in: Ata, broker: StandIn, streaming: str, line_end: str
 ) -> None:
+    streaming += "" if line_end == "\n" else "?endless"
     manifest = {"kind": "mcp", "name": "issues", "connections": [], "url": streaming}
     broker.on("GET", "/v1/manifests/mcp/issues", Reply(200, manifest))
     process = signed_in.start("mcp", "proxy", "issues", "--json")
@@ -129,11 +131,37 @@ def test_a_stream_ends_soon_after_the_broker_says_no(
     address = json.loads(process.stdout.readline())["url"]
     with httpx.stream("GET", address, timeout=60, trust_env=False) as events:
         lines = events.iter_lines()
-        assert next(lines) == "data: 0"
+        if line_end == "\n":
+            assert next(lines) == "data: 0"
         broker.on("GET", "/v1/manifests/mcp/issues", Reply(200, manifest | {"decision": "block"}))
-        assert list(lines)[-1] != "data: 300", "it went on to its end"
+        assert "data: 300" not in "".join(lines), "it went on to its end"
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=20)
+
+
+def test_an_answer_is_dropped_that_the_broker_refuses_while_it_still_arrives(
+    signed_in: Ata, broker: StandIn, streaming: str
+) -> None:
+    manifest = {"kind": "mcp", "name": "issues", "connections": [], "url": streaming + "?whole"}
+    broker.on("GET", "/v1/manifests/mcp/issues", Reply(200, manifest))
+    process = signed_in.start("mcp", "proxy", "issues", "--json")
+    assert process.stdout
+    address = json.loads(process.stdout.readline())["url"]
+    blocked = Reply(200, manifest | {"decision": "block"})
+    later = threading.Timer(2, broker.on, ("GET", "/v1/manifests/mcp/issues", blocked))
+    later.start()
+    response = httpx.get(address, timeout=30, trust_env=False)
+    assert (response.status_code, response.json()["error"]["code"]) == (502, "mcp_blocked")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+
+
+def test_a_stream_ends_whose_line_is_longer_than_an_answer_may_be(
+    address: str, upstream: StandIn
+) -> None:
+    events = b"data: 1\ndata: " + b"x" * 9_000_000 + b"\ndata: 3\n"
+    upstream.on("POST", "/mcp", Reply(200, raw=events, content_type="text/event-stream"))
+    assert call(address).content == b"data: 1\n"
 
 
 def test_people_are_asked_for_approval_only_for_what_the_agent_calls(
@@ -169,11 +197,14 @@ def streaming() -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream")
+            of_what = urlsplit(self.path).query
+            kind = "text/plain" if of_what == "whole" else "text/event-stream"
+            self.send_header("Content-Type", kind)
             self.end_headers()
             with suppress(OSError):
                 for number in range(301):
-                    self.wfile.write(f"data: {number}\n".encode())
+                    line = f"data: {number}{' ' if of_what == 'endless' else chr(10)}"
+                    self.wfile.write(line.encode())
                     time.sleep(0.2)
 
         def log_message(self, format: str, *args: object) -> None:

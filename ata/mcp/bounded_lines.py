@@ -1,4 +1,4 @@
-"""Lines of an agent, kept up to a bound, and which requests wait for what cannot be read.
+"""Lines of an agent or a server, up to a bound, and who waits for what cannot be read.
 
 The id of a request may be its last member, as the SDK for TypeScript writes it. So of a line that
 is too long what stands outside nested values is kept, to its end.
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ata.errors import AtaError
 
 MAX_LINE = 8 * 1024 * 1024
-"""Longest line of an agent, in bytes without its line feed."""
+"""Longest line that is read of either side, in bytes without its line feed."""
 _MAX_OUTLINE = 64 * 1024
 _MAX_TOKEN = 1024
 _CUT = b"\0"  # JSON has it only as an escape: nothing that was cut is taken for an id
@@ -95,11 +95,18 @@ def _is_id(value: object) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class AgentLine:
+class BoundedLine:
     """One line as it arrived, without its line feed; of one that is too long the outline."""
 
     whole: bytes
     outline: Outline | None = None
+    ended: bool = True
+    """Whether a line feed ended it."""
+
+    @property
+    def raw(self) -> bytes:
+        """With the line feed that ended it."""
+        return self.whole + b"\n" * self.ended
 
     def waiting(self) -> Waiting | None:
         """As `Outline.waiting`."""
@@ -117,7 +124,12 @@ class Reader:
         self._kept = bytearray()
         self._outline: Outline | None = None
 
-    def add(self, part: bytes) -> Iterator[AgentLine]:
+    @property
+    def is_too_long(self) -> bool:
+        """Whether the line that is being read is too long."""
+        return self._outline is not None
+
+    def add(self, part: bytes) -> Iterator[BoundedLine]:
         """The lines that end in this part."""
         first, *others = part.split(b"\n")
         self._extend(first)
@@ -125,10 +137,10 @@ class Reader:
             yield self._take()
             self._extend(other)
 
-    def end(self) -> Iterator[AgentLine]:
+    def end(self) -> Iterator[BoundedLine]:
         """The last line, where no line feed ends it."""
         if self._kept or self._outline:
-            yield self._take()
+            yield self._take(ended=False)
 
     def _extend(self, part: bytes) -> None:
         if self._outline is None and len(self._kept) + len(part) > MAX_LINE:
@@ -140,17 +152,26 @@ class Reader:
         else:
             self._outline.add(part)
 
-    def _take(self) -> AgentLine:
-        line = AgentLine(bytes(self._kept), self._outline)
+    def _take(self, *, ended: bool = True) -> BoundedLine:
+        line = BoundedLine(bytes(self._kept), self._outline, ended)
         self._kept.clear()
         self._outline = None
         return line
 
 
 def too_long() -> AtaError:
-    """The error of a line that nobody can be answered about."""
+    """The error of a line of the agent that nobody can be answered about."""
     return AtaError(
         f"A line of the agent has more than {MAX_LINE:,} bytes and no id that can be read.",
         code="line_too_long",
         fix="Nothing of it was passed on, and the agent has to start the server again.",
+    )
+
+
+def answer_too_long() -> AtaError:
+    """The error of a line of the server that is not passed on."""
+    return AtaError(
+        f"The MCP server wrote a line of more than {MAX_LINE:,} bytes.",
+        code="answer_too_long",
+        fix="Ask for less.",
     )
