@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +20,7 @@ from ata.review_files import is_result, verify_result
 from ata.sample_files import is_sample, verify_sample
 from ata.screen import Screen, paint
 from ata.text import safe
-from ata.time_tokens import Token, read_authorities, read_token
+from ata.time_tokens import Timed, Token, read_authorities, read_token
 from ata.trust import read_trust
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from audit.ledger.assertion import Passkey
     from audit.ledger.levels import Level
+    from audit.ledger.packreport import Claim
     from audit.ledger.policy import Policy
     from audit.ledger.verify import Report
 
@@ -126,7 +127,8 @@ def verify(
         unused = pack.unused(pairs, judged=found.judges)
     alone = unused if len(packs) + len(pairs) == 1 else []
     parts = [_verify_pack(screen, path, trust, keys, enrolled, authorities) for path in packs]
-    parts += [_verify_one(screen, pair, trust, found, alone) for pair in pairs]
+    if pairs:
+        parts += _verify_pairs(screen, pairs, trust, found, alone)
     if len(parts) > 1:
         show_overall(screen, parts, unused)
     _ends(all(part.state == VERIFIED for part in parts))
@@ -174,28 +176,83 @@ class _Brought:
         return self.keys is not None or bool(self.passkeys)
 
 
-def _verify_one(
-    screen: Screen, pair: Pair, trust: Policy, brought: _Brought, unused: Sequence[str]
-) -> Part:
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A proof and its entry, checked alone.
+
+    Attributes:
+        problem: why the openings do not fit, in a sentence; "" where they do.
+        human: None where the entry was not opened and no keys were given.
+        refused: why evidence that it names does not verify.
+        claim: what it says about people; empty where anything failed.
+    """
+
+    pair: Pair
+    report: Report
+    problem: str
+    human: Level | None
+    refused: tuple[str, ...]
+    timed: Timed | None
+    log: Level
+    claim: Claim
+
+    @property
+    def intact(self) -> bool:
+        held = self.timed is None or self.timed.ok
+        return self.report.ok and held and not self.problem and not self.refused
+
+    @property
+    def claimed(self) -> tuple[int | None, Claim]:
+        """Its index, and what counts of its claim."""
+        from audit.ledger.packreport import Claim
+
+        return self.report.index, self.claim if self.intact else Claim()
+
+
+def _verify_pairs(
+    screen: Screen, pairs: Sequence[Pair], trust: Policy, brought: _Brought, unused: Sequence[str]
+) -> list[Part]:
+    """Verify them together: one may prove the person of another of its operation, as in a pack."""
+    from audit.ledger.packreport import person_gaps
+
+    checked = [_check_one(pair, trust, brought) for pair in pairs]
+    gaps = person_gaps([one.claimed for one in checked])
+    return [_show_one(screen, *each, unused) for each in zip(checked, gaps, strict=True)]
+
+
+def _check_one(pair: Pair, trust: Policy, brought: _Brought) -> _Checked:
     from audit.ledger import levels
+    from audit.ledger.packreport import Claim
     from audit.ledger.verify import verify_proof_file
 
     report = verify_proof_file(pair.proof.body, pair.entry.body, policy=trust)
     problem, event = _reveal(pair)
-    human, refused, gaps = _judged(event, brought) if event and brought.judges else (None, [], [])
+    human: Level | None = None
+    refused, claim = tuple[str, ...](), Claim()
+    if event and (brought.judges or pair.openings):
+        human, refused, claim = _judged(event, brought, opened=bool(pair.openings))
     timed = brought.token.judge(pair.proof.body) if brought.token else None
-    intact = report.ok and not problem and not refused and (timed is None or timed.ok)
-    state = FAILED if not intact else UNPROVEN if gaps else VERIFIED
     moment = timed.moment if timed else None
     log = levels.log(pair.entry.body, pair.proof.body, trust, external_time=moment)
+    return _Checked(pair, report, problem, human, refused, timed, log, claim)
+
+
+def _show_one(
+    screen: Screen, one: _Checked, gaps: Sequence[tuple[str, str]], unused: Sequence[str]
+) -> Part:
+    pair, report, problem, human = one.pair, one.report, one.problem, one.human
+    refused, timed, log = one.refused, one.timed, one.log
+    state = FAILED if not one.intact else UNPROVEN if gaps else VERIFIED
+    unproven = sorted({what for what, _ in gaps}, reverse=True)
     value = {
         "proof": pair.proof.name,
         "entry": pair.entry.name,
         **report.to_dict(),
         "ok": state == VERIFIED,
         "verdict": state,
-        "refused": refused,
-        "unproven": gaps,
+        "refused": list(refused),
+        "unproven": unproven,
+        "reasons": [reason for _, reason in gaps],
         "openings": {"given": len(pair.openings), "ok": not problem, "detail": problem},
         "human": human and {"code": human.code, "reasons": list(human.reasons)},
         "time": timed and {"ok": timed.ok, "detail": timed.detail},
@@ -213,14 +270,16 @@ def _verify_one(
     lines += _level_lines(human, log)
     lines += ["Not proven:", *(f"  · {safe(limit)}" for limit in _not_proven(report, human))]
     lines += not_checked(unused)
-    lines.append(_verdict(state, gaps))
+    lines.append(_verdict(state, unproven, opened=bool(pair.openings)))
+    lines += [f"  {safe(reason)}" for _, reason in gaps]
     screen.result(value, *lines)
     return Part(pair.proof.name, state)
 
 
-def _verdict(state: str, gaps: Sequence[str]) -> str:
+def _verdict(state: str, gaps: Sequence[str], *, opened: bool) -> str:
     if state == VERIFIED:
-        return paint("✓ Verified.", "green")
+        closed = "✓ Log entry verified. It names nobody here: no openings were given."
+        return paint("✓ Verified." if opened else closed, "green")
     if state == FAILED:
         return paint("✗ NOT verified.", "red")
     return paint(f"– Log entry verified. Person NOT proven: {' and '.join(gaps)}.", "yellow")
@@ -265,10 +324,15 @@ def _reveal(pair: Pair) -> tuple[str, dict[str, object] | None]:
         return (f"{error}." if pair.openings else ""), None
 
 
-def _judged(event: dict[str, object], brought: _Brought) -> tuple[Level, list[str], list[str]]:
-    """The level of the person, why evidence is refused, and what stays open, as in a pack."""
+def _judged(
+    event: dict[str, object], brought: _Brought, *, opened: bool
+) -> tuple[Level, tuple[str, ...], Claim]:
+    """The level of the person, why evidence is refused, and the claim about people, as in a pack.
+
+    `opened`: whether openings were given; an entry that stays closed names nobody.
+    """
     from audit.ledger import levels
-    from audit.ledger.packcheck import unproven
+    from audit.ledger.packcheck import claim_of, unproven
 
     actor = event.get("actor")
     issuer = str(actor.get("iss") or "") if isinstance(actor, dict) else ""
@@ -276,9 +340,10 @@ def _judged(event: dict[str, object], brought: _Brought) -> tuple[Level, list[st
     named = {(name or issuer): value for name, value in keys.items() if isinstance(value, dict)}
     judged = tuple(levels.judge(event, brought.evidence, named, brought.passkeys))
     human = levels.human(event, brought.evidence, named, brought.passkeys)
-    refused = [one.sentence for one in judged if one.state == "refused"]
-    gaps = sorted({what for what, _ in unproven(judged)}, reverse=True)
-    return human, refused, gaps
+    refused = tuple(one.sentence for one in judged if one.state == "refused")
+    gaps = [(what, one.sentence) for what, one in unproven(judged)]
+    claim = claim_of(event, judged, human, gaps)
+    return human, refused, claim if opened else replace(claim, actor=None, approvers=())
 
 
 def _not_proven(report: Report, human: Level | None) -> list[str]:

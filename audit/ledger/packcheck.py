@@ -236,11 +236,18 @@ def _check_event(told: _Told, index: int, roots: Roots) -> EventReport:
     if any(one.state == "unknown" for one in judged):
         own = levels.human(event, told.bodies, told.issuer_keys, told.passkeys)
         claimed = own if own.code > human.code else None
-    said, claim = words.said(event, judged, human), _claim(event, judged, human, told.pack)
+    said, gaps = words.said(event, judged, human), _gaps(judged, told.pack)
+    claim = claim_of(event, judged, human, gaps)
     return EventReport(index, str(event["id"]), said, tuple(checks), human, log, claimed, claim)
 
 
-def _claim(event: dict[str, Any], judged: Sequence[Judged], human: Level, pack: Pack) -> Claim:
+def claim_of(
+    event: dict[str, Any],
+    judged: Sequence[Judged],
+    human: Level,
+    gaps: Iterable[tuple[str, str]],
+) -> Claim:
+    """What an event says about people, whose evidence was judged; `gaps` as `Claim.gaps`."""
     actor = event["actor"]
     named = words.text(actor["sub"]) or (event["via"] != "task" and words.text(actor["name"]))
     approved = () if levels.is_refusal(event) else levels.approvers(event)
@@ -256,7 +263,7 @@ def _claim(event: dict[str, Any], judged: Sequence[Judged], human: Level, pack: 
         acts=frozenset() if imported else acts,
         intent=event["intent_hash"],
         imported=imported,
-        gaps=tuple(_gaps(judged, pack)),
+        gaps=tuple(gaps),
     )
 
 

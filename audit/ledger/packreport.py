@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from .levels import Level
@@ -194,7 +195,8 @@ def _verdict(report: PackReport) -> Verdict:
         return Verdict(FAILED, f"NOT verified. Failed: {'; '.join(failed)}.")
     if not report.intact:
         return Verdict(UNSIGNED, "NOT verified: no log key that you trust signed it.")
-    if gaps := tuple(dict.fromkeys(_gaps(report.events))):
+    claims = [(event.index, event.claim) for event in report.events]
+    if gaps := tuple(dict.fromkeys(chain.from_iterable(person_gaps(claims)))):
         record = "Log entry verified." if len(report.events) == 1 else "Log entries verified."
         unproven = " and ".join(sorted({what for what, _ in gaps}, reverse=True))
         reasons = tuple(reason for _, reason in gaps)
@@ -204,29 +206,39 @@ def _verdict(report: PackReport) -> Verdict:
     )
 
 
-def _gaps(events: Sequence[EventReport]) -> Iterator[tuple[str, str]]:
-    """What is not proven of people, and why.
+def person_gaps(entries: Sequence[tuple[int | None, Claim]]) -> list[list[tuple[str, str]]]:
+    """What is not proven of people and why, for each entry: `WHO_ACTED` or `WHO_APPROVED`, reason.
 
     What an entry does not prove itself another entry of its approval or operation may: that the
     same person signed in, or signed the same intent.
+
+    Args:
+        entries: index in the log, and what the entry says about people.
     """
-    claims = [event.claim for event in events]
+    claims = [claim for _, claim in entries]
     signed = {(act, one.intent, who) for one in claims for act in one.acts for who in one.signed}
     present = {
         (act, who) for one in claims for act in one.acts for who in one.signed_in | one.signed
     }
-    for event in events:
-        claim, entry = event.claim, f"Entry {event.index}"
-        yield from claim.gaps
-        open_already = {what for what, _ in claim.gaps}
-        for one in claim.approvers if WHO_APPROVED not in open_already else ():
-            by_others = any((act, claim.intent, one.identity) in signed for act in claim.acts)
-            if one.identity not in claim.signed and not by_others:
-                yield WHO_APPROVED, f"{entry}: no signature shows that {one.words} approved."
-        if claim.actor is None or WHO_ACTED in open_already:
-            continue
-        who = claim.actor.identity
-        own = who in claim.signed_in | claim.signed
-        if not own and not any((act, who) in present for act in claim.acts):
-            only = "a report of another system" if claim.imported else "the record"
-            yield WHO_ACTED, f"{entry}: nothing but {only} shows that it was {claim.actor.words}."
+    return [list(_gaps(f"Entry {index}", claim, signed, present)) for index, claim in entries]
+
+
+def _gaps(
+    entry: str,
+    claim: Claim,
+    signed: Set[tuple[str, str, Identity]],
+    present: Set[tuple[str, Identity]],
+) -> Iterator[tuple[str, str]]:
+    yield from claim.gaps
+    open_already = {what for what, _ in claim.gaps}
+    for one in claim.approvers if WHO_APPROVED not in open_already else ():
+        by_others = any((act, claim.intent, one.identity) in signed for act in claim.acts)
+        if one.identity not in claim.signed and not by_others:
+            yield WHO_APPROVED, f"{entry}: no signature shows that {one.words} approved."
+    if claim.actor is None or WHO_ACTED in open_already:
+        return
+    who = claim.actor.identity
+    own = who in claim.signed_in | claim.signed
+    if not own and not any((act, who) in present for act in claim.acts):
+        only = "a report of another system" if claim.imported else "the record"
+        yield WHO_ACTED, f"{entry}: nothing but {only} shows that it was {claim.actor.words}."

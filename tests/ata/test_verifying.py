@@ -22,6 +22,7 @@ ORIGIN = "ata.example/log"
 ISSUER = "https://acme.example/"
 LOG = note.new_key(ORIGIN)
 STRANGER = note.new_key(ORIGIN)
+ENDINGS = ("tlog-proof", "entry", "openings.json")
 WHEN = datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC)
 
 
@@ -50,11 +51,44 @@ class Pack:
 
 @pytest.fixture
 def pack(tmp_path: Path) -> Pack:
+    token = id_token()
+    named = [{"kind": "id_token", "digest": hashlib.sha256(token).hexdigest()}]
+    return write_pack(tmp_path, token, blocked=named)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Pack:
+    """An entry that names a person and no evidence."""
+    return write_pack(tmp_path, id_token(), blocked=[])
+
+
+def write_pack(tmp_path: Path, token: bytes, **evidence: list[dict[str, str]]) -> Pack:
+    """Files of entries of one operation in one log, by the evidence of each."""
     folder = tmp_path / "pack"
     folder.mkdir()
-    token = id_token()
-    digest = hashlib.sha256(token).hexdigest()
-    built = entry.build(
+    leaves = [merkle.leaf_hash(bytes([n])) for n in range(6)]
+    events = {name: build(number, named) for number, (name, named) in enumerate(evidence.items())}
+    leaves[3:3] = [merkle.leaf_hash(built.entry) for built in events.values()]
+    root = merkle.root(leaves)
+    signed = checkpoint.sign(ORIGIN, len(leaves), root, LOG.seed)
+    for index, (name, built) in enumerate(events.items(), 3):
+        path = merkle.inclusion_proof(leaves, index, len(leaves))
+        (folder / f"{name}.tlog-proof").write_text(proof.write(index, path, signed))
+        (folder / f"{name}.entry").write_bytes(built.entry)
+        openings = [
+            {"path": o.path, "subject": o.subject, "salt": o.salt.hex(), "value": o.value}
+            for o in built.openings
+        ]
+        (folder / f"{name}.openings.json").write_text(json.dumps({"openings": openings}))
+    (folder / "policy.txt").write_text(f"log {LOG.vkey}\nquorum none\n")
+    (folder / "stranger.txt").write_text(f"log {STRANGER.vkey}\nquorum none\n")
+    (folder / "token.jwt").write_bytes(token + b"\n")
+    (folder / "jwks.json").write_text(json.dumps({"keys": [issuer_key().as_dict(private=False)]}))
+    return Pack(folder, token)
+
+
+def build(number: int, evidence: list[dict[str, str]]) -> entry.Built:
+    return entry.build(
         {
             "time": WHEN,
             "recorded_at": WHEN,
@@ -63,29 +97,13 @@ def pack(tmp_path: Path) -> Pack:
             "severity": "HIGH",
             "source": "portal",
             "via": "cli",
+            "operation": "01890000-0000-7000-8000-00000000000f",
             "actor": {"iss": ISSUER, "sub": "auth0|olu", "name": "Olu", "email": "", "roles": []},
             "target": {"kind": "skill", "name": "web-scraper", "instance": ""},
-            "evidence": [{"kind": "id_token", "digest": digest}],
+            "evidence": evidence,
         },
-        id=UUID("01890000-0000-7000-8000-000000000001"),
+        id=UUID(f"01890000-0000-7000-8000-{number + 1:012}"),
     )
-    leaves = [merkle.leaf_hash(bytes([n])) for n in range(6)]
-    leaves.insert(3, merkle.leaf_hash(built.entry))
-    root = merkle.root(leaves)
-    signed = checkpoint.sign(ORIGIN, len(leaves), root, LOG.seed)
-    path = merkle.inclusion_proof(leaves, 3, len(leaves))
-    (folder / "blocked.tlog-proof").write_text(proof.write(3, path, signed))
-    (folder / "blocked.entry").write_bytes(built.entry)
-    (folder / "policy.txt").write_text(f"log {LOG.vkey}\nquorum none\n")
-    (folder / "stranger.txt").write_text(f"log {STRANGER.vkey}\nquorum none\n")
-    (folder / "token.jwt").write_bytes(token + b"\n")
-    (folder / "jwks.json").write_text(json.dumps({"keys": [issuer_key().as_dict(private=False)]}))
-    openings = [
-        {"path": o.path, "subject": o.subject, "salt": o.salt.hex(), "value": o.value}
-        for o in built.openings
-    ]
-    (folder / "blocked.openings.json").write_text(json.dumps({"openings": openings}))
-    return Pack(folder, token)
 
 
 def report(ata: Ata, *args: str) -> tuple[int, dict[str, Any]]:
@@ -183,6 +201,40 @@ def test_a_sign_in_that_is_not_given_leaves_the_person_unproven(ata: Ata, pack: 
     assert value["unproven"] == ["who acted"] and value["refused"] == []
     done = ata("verify", *files, *roots)
     assert "– Log entry verified. Person NOT proven: who acted." in done.stdout
+
+
+@pytest.mark.parametrize("with_keys", [True, False])
+def test_a_person_whom_an_entry_names_without_evidence_is_unproven_as_in_a_pack(
+    ata: Ata, bare: Pack, with_keys: bool
+) -> None:
+    files = [bare.file(n) for n in ("blocked.openings.json", "blocked.tlog-proof")]
+    roots = ["--policy", bare.policy]
+    roots += ["--issuer-keys", bare.file("jwks.json")] if with_keys else []
+    code, value = report(ata, *files, *roots)
+    assert (code, value["ok"], value["verdict"]) == (1, False, "unproven")
+    assert value["unproven"] == ["who acted"]
+    done = ata("verify", *files, *roots)
+    assert "– Log entry verified. Person NOT proven: who acted." in done.stdout
+    assert "nothing but the record shows that it was Olu (auth0|olu" in done.stdout
+
+
+def test_the_sign_in_of_another_entry_of_the_operation_stands_in_for_one_that_is_missing(
+    ata: Ata, tmp_path: Path
+) -> None:
+    token = id_token()
+    named = [{"kind": "id_token", "digest": hashlib.sha256(token).hexdigest()}]
+    pack = write_pack(tmp_path, token, asked=named, blocked=[])
+    both = [pack.file(f"{name}.{end}") for name in ("asked", "blocked") for end in ENDINGS]
+    roots = ["--policy", pack.policy, "--issuer-keys", pack.file("jwks.json")]
+    assert ata("verify", *both, pack.file("token.jwt"), *roots).returncode == 0
+    alone = ata("verify", *both[3:], pack.file("token.jwt"), *roots)
+    assert alone.returncode == 1 and "Person NOT proven: who acted." in alone.stdout
+
+
+def test_a_verdict_about_an_entry_that_stays_closed_names_nobody(ata: Ata, bare: Pack) -> None:
+    done = ata("verify", bare.file("blocked.tlog-proof"), "--policy", bare.policy)
+    assert done.returncode == 0
+    assert "✓ Log entry verified. It names nobody here: no openings were given." in done.stdout
 
 
 def test_without_the_openings_nobody_is_named(ata: Ata, pack: Pack) -> None:
