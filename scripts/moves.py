@@ -11,14 +11,12 @@ ruff afterwards; lint, types and tests tell what is left.
 from __future__ import annotations
 
 import argparse
-import ast
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -26,76 +24,13 @@ from typing import Final
 import libcst as cst
 from libcst import metadata
 
+from scripts.moves_map import Moves, module_of, moves_of, read_map
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 MAP: Final = "docs/renames.md"
 NOT_REWRITTEN: Final = (MAP, "docs/findings.tsv", "CHANGELOG.md")
 TEXTS: Final = (".md", ".toml", ".tsv", ".sh", ".html", ".txt", ".yml", "Makefile", "run")
 _INNER_CAPITAL: Final = re.compile(r".[A-Z]")  # no word of a sentence
-_ROW: Final = re.compile(r"^\| `([\w.]+)` \| `([\w.]+)` \|", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Moves:
-    """What moves: `modules` with all that lie below a package, `names` by old module and name."""
-
-    modules: Mapping[str, str]
-    names: Mapping[str, str]
-    roots: Mapping[str, str]  # the rows themselves: what is moved on the disk
-
-    def new(self, old: str) -> str:
-        """The new dotted path of a module, or of a name in one."""
-        path, rest = old, ""
-        while path:
-            for known in (self.names, self.modules):
-                if path in known:
-                    return known[path] + rest
-            path, _, last = path.rpartition(".")
-            rest = f".{last}{rest}"
-        return old
-
-
-def read_map(text: str) -> list[tuple[str, str]]:
-    """The rows of the map, in their order."""
-    return [(found[1], found[2]) for found in _ROW.finditer(text)]
-
-
-def module_of(path: str) -> str:
-    """The dotted path of a file: `audit/models/__init__.py` is `audit.models`."""
-    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-
-
-def moves_of(rows: Iterable[tuple[str, str]], files: Mapping[str, str]) -> Moves:
-    """The rows that apply to these files: text by path from the root, with `/`.
-
-    A name that a package hands on from one of its modules is renamed there, too.
-    """
-    known = {module_of(path) for path in files if path.endswith(".py")}
-    folders = {str(up).replace("/", ".") for path in files for up in Path(path).parents}
-    modules, names, roots = {}, {}, {}
-    for old, new in sorted(rows, key=lambda row: row[0].count(".")):
-        if old in known or old in folders:
-            roots[old] = new
-            below = (one for one in known | folders if one == old or one.startswith(f"{old}."))
-            modules.update({one: new + one.removeprefix(old) for one in below})
-        elif old.rpartition(".")[0] in known:
-            names[old] = new
-    moves = Moves(modules, names, roots)
-    handed_on = {
-        f"{module_of(path)}.{name}": f"{moves.new(module_of(path))}.{new.rpartition('.')[2]}"
-        for path, text in files.items()
-        if path.endswith("/__init__.py")
-        for name, new in _imported_names(module_of(path), text, names)
-    }
-    return Moves(modules, {**names, **handed_on}, roots)
-
-
-def _imported_names(package: str, text: str, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.ImportFrom):
-            base = f"{package}.{node.module}" if node.level else node.module
-            for alias in node.names:
-                if (new := names.get(f"{base}.{alias.name}")) and not alias.asname:
-                    yield alias.name, new
 
 
 def _dotted(node: cst.BaseExpression) -> str:
@@ -203,9 +138,13 @@ class _Rewriting(cst.CSTTransformer):
         found = self.get_metadata(metadata.QualifiedNameProvider, node, set())
         return any(one.source is metadata.QualifiedNameSource.LOCAL for one in found)
 
-    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.Name:
+    def leave_Name(
+        self, original_node: cst.Name, updated_node: cst.Name
+    ) -> cst.Name | cst.Attribute:
         for name in self._imported(original_node):
             new = self._moves.new(name)
+            if new != name and name == original_node.value:  # by `import a`
+                return _expression(new)
             if new != name and name.rpartition(".")[2] == original_node.value:
                 return updated_node.with_changes(value=new.rpartition(".")[2])
         own = f"{self._module}.{original_node.value}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from scripts.moves import moves_of, new_path, read_map, rewritten
+from scripts.moves import new_path, rewritten
+from scripts.moves_map import moves_of, read_map
 
 MAP = """
 | old | new |
@@ -106,3 +107,16 @@ def test_the_inverse_restores_every_file() -> None:
     assert {path: formatted(path, text) for path, text in back.items()} == {
         path: formatted(path, text) for path, text in FILES.items()
     }
+
+
+def test_a_module_becomes_a_package_of_its_name_once() -> None:
+    rows = [("post", "post.service")]
+    files = {"post.py": "x = 1\n", "shop.py": "import post\n\npost.x\n"}
+    moved = after(files, rows)
+    assert moved == {
+        "post/service.py": "x = 1\n",
+        "shop.py": "import post.service\n\npost.service.x\n",
+    }
+    carried_out = {**moved, "post/__init__.py": ""}
+    assert after(carried_out, rows) == carried_out
+    assert after(moved, [("post.service", "post")]) == files
