@@ -132,7 +132,16 @@ class _Rewriting(cst.CSTTransformer):
 
     def _imported(self, node: cst.CSTNode) -> set[str]:
         found = self.get_metadata(metadata.QualifiedNameProvider, node, set())
-        return {one.name for one in found if one.source is metadata.QualifiedNameSource.IMPORT}
+        names = (one.name for one in found if one.source is metadata.QualifiedNameSource.IMPORT)
+        return {self._from_root(name) for name in names}
+
+    def _from_root(self, name: str) -> str:
+        """`..a.b` as the dotted path that it means here."""
+        relative = name.lstrip(".")
+        if relative == name:
+            return name
+        above = self._package.split(".")[: self._package.count(".") + 2 - len(name) + len(relative)]
+        return ".".join([*above, relative])
 
     def _is_local(self, node: cst.CSTNode) -> bool:
         found = self.get_metadata(metadata.QualifiedNameProvider, node, set())

@@ -120,3 +120,8 @@ def test_a_module_becomes_a_package_of_its_name_once() -> None:
     carried_out = {**moved, "post/__init__.py": ""}
     assert after(carried_out, rows) == carried_out
     assert after(moved, [("post.service", "post")]) == files
+
+
+def test_a_use_of_a_relative_import_is_rewritten() -> None:
+    files = {**FILES, "shop/near.py": "from . import told, views\n\nsaid = told.told(views)\n"}
+    assert after(files, read_map(MAP))["shop/near.py"].endswith("said = service.told(views)\n")
