@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from audit.actor import SYSTEM, Actor, EvidenceRef
+from audit.recording.actors import SYSTEM, Actor, EvidenceRef
 
 
 def to_json(actor: Actor) -> dict[str, Any]:

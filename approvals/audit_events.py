@@ -8,8 +8,8 @@ from uuid import UUID
 
 from approvals.models import Approval, Ask, Status
 from approvals.step_up import stages
-from audit.actor import SYSTEM, Actor, EvidenceRef, Subject, Target
-from audit.record import record
+from audit.recording.actors import SYSTEM, Actor, EvidenceRef, Subject, Target
+from audit.recording.record import record
 
 
 def approval_requested(approval: Approval, actor: Actor) -> UUID:

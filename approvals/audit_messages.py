@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from audit import actions
-from audit.wording import PublicEvent, person, phrase, shown, target
+from audit.recording import event_types
+from audit.recording.sentences import PublicEvent, person, phrase, shown, target
 
 
 def _data(event: PublicEvent) -> Mapping[str, Any]:
@@ -125,10 +125,10 @@ _NOT_TAKEN = {
     "passkey_signature": "the signature did not hold for this",
 }
 
-actions.reword("policy.changed", policy_changed)
-actions.reword("approval.requested", requested)
-actions.reword("approval.approved", approved)
-actions.reword("approval.denied", denied)
-actions.reword("approval.expired", expired)
-actions.reword("approval.failed", failed)
-actions.reword("approval.cancelled", cancelled)
+event_types.reword("policy.changed", policy_changed)
+event_types.reword("approval.requested", requested)
+event_types.reword("approval.approved", approved)
+event_types.reword("approval.denied", denied)
+event_types.reword("approval.expired", expired)
+event_types.reword("approval.failed", failed)
+event_types.reword("approval.cancelled", cancelled)

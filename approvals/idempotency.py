@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from approvals import clock
 from approvals.models import IdempotencyRecord
-from audit.actor import Actor
+from audit.recording.actors import Actor
 
 KEPT_FOR = timedelta(hours=24)
 # A call that has not answered by then has died; one that only was slow finds its claim gone.

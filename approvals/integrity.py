@@ -11,8 +11,8 @@ from typing import Any
 
 from django.conf import settings
 
-from audit import evidencekeys
-from audit.ledger.canonical import canonical
+from audit.evidence import subject_keys
+from audit.ledger.format.canonical import canonical
 
 
 def seal(label: str, said: Any) -> str:
@@ -33,7 +33,7 @@ def holds(label: str, said: Any, found: str) -> bool:
     """
     keys = [settings.EVIDENCE_KEY]
     previous: bytes = settings.EVIDENCE_KEY_PREVIOUS
-    if len(previous) == 32 and not evidencekeys.is_retired(previous):
+    if len(previous) == 32 and not subject_keys.is_retired(previous):
         keys.append(previous)
     return any(
         key and hmac.compare_digest(found.encode(), _seal(key, label, said).encode())

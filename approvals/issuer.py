@@ -8,8 +8,8 @@ from functools import lru_cache
 
 from django.conf import settings
 
-from audit import evidence
-from audit.ledger.canonical import EntryError
+from audit.evidence import storage
+from audit.ledger.format.canonical import EntryError
 from auth0_client.client import Auth0
 from auth0_client.config import Tenant
 from auth0_client.management import Management
@@ -60,7 +60,7 @@ def keep_snapshots() -> None:
         Auth0Error, HttpClientError: they cannot be had.
     """
     tenant = auth0()
-    evidence.put_issuer_keys(tenant.issuer, tenant.keys.snapshot().as_json())
+    storage.put_issuer_keys(tenant.issuer, tenant.keys.snapshot().as_json())
     with suppress(EntryError):  # a document beyond I-JSON is no reason to keep anybody out
         document = json.loads(tenant.discovery.document().raw)
-        evidence.put_issuer_discovery(tenant.issuer, document)
+        storage.put_issuer_discovery(tenant.issuer, document)

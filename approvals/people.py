@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet, Value
 from approvals import clock
 from approvals.models import Passkey, Person
 from approvals.models.person import HasRole, HasRoles
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from auth0_client.id_token import LEEWAY_S
 
 LEEWAY: Final = timedelta(seconds=LEEWAY_S)

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from audit.actor import Actor, Subject, Target
+from audit.recording.actors import Actor, Subject, Target
 
 
 class Stance(StrEnum):

@@ -13,10 +13,10 @@ from approvals.pipeline import locks, outcomes
 from approvals.pipeline.service import Refused
 from approvals.step_up.answers import LIVE
 from approvals.step_up.recipients import add_ask
-from audit import search
-from audit.actor import Actor
 from audit.models import EventRow
-from audit.wording import shown
+from audit.recording.actors import Actor
+from audit.recording.sentences import shown
+from audit.search import queries
 
 _IN_THE_PORTAL: Final = "the asked person, in the portal"
 
@@ -153,7 +153,7 @@ def _has_reason(approval: Approval) -> bool:
     rows = EventRow.of_operation(approval.operation).filter(
         approval=str(approval.pk), action="approval.denied"
     )
-    return any(shown(event["reason"]) for event in search.publics(list(rows)))
+    return any(shown(event["reason"]) for event in queries.publics(list(rows)))
 
 
 def _uuid(text: str) -> UUID:

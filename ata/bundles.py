@@ -9,9 +9,9 @@ from typing import Final
 
 from ata.durable import write_durably
 from ata.errors import AtaError
-from audit.ledger import entry as entries
 from audit.ledger import merkle
-from audit.ledger.canonical import EntryError
+from audit.ledger.format import entry as entries
+from audit.ledger.format.canonical import EntryError
 from audit.ledger.merkle import HASH_SIZE
 from audit.ledger.tiles import MAX_ENTRY_BYTES, WIDTH, entries_path, read_bundle, tile_width
 

@@ -18,7 +18,7 @@ from ata.archives import MAX_UNPACKED, is_archive, member_names, read_members
 from ata.errors import usage_error
 
 if TYPE_CHECKING:
-    from audit.ledger.commitment import Opening
+    from audit.ledger.format.commitment import Opening
 
 MAX_FILE = 64 * 1024 * 1024
 """Longest file that is read, in bytes."""
@@ -166,7 +166,7 @@ def evidence_packs(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _is_pack(path: Path) -> bool:
-    from audit.ledger.pack import has_member_of_a_pack, looks_like
+    from audit.ledger.packs.archive import has_member_of_a_pack, looks_like
 
     body = read_file(path)
     return looks_like(body) or has_member_of_a_pack(member_names(str(path), body))
@@ -230,7 +230,7 @@ def _evidence_of(entry: Item) -> set[str]:
 
 
 def _openings(item: Item) -> tuple[Opening, ...]:
-    from audit.ledger.commitment import Opening
+    from audit.ledger.format.commitment import Opening
 
     value = _json(item.body)
     assert isinstance(value, dict)

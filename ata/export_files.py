@@ -43,7 +43,7 @@ def find_export(files: Sequence[Path]) -> Export | None:
 
 
 def _manifest(path: Path) -> dict[str, Any] | None:
-    from audit.ledger.exportcheck import ManifestError, read_manifest
+    from audit.ledger.offline.export_files import ManifestError, read_manifest
 
     try:
         if not path.is_file() or path.stat().st_size > _LONGEST_MANIFEST:
@@ -59,17 +59,17 @@ def verify_export(screen: Screen, export: Export, entries: Path | None, trust: P
     Raises:
         AtaError: usage, when a file cannot be read.
     """
-    from audit.ledger import coveragecheck, inventorycheck
-    from audit.ledger.exportcheck import COVERAGE, INVENTORY, check, followed
+    from audit.ledger.offline import coverage, inventory
+    from audit.ledger.offline.export_files import COVERAGE, INVENTORY, check, followed
 
     trust, carried = followed(export.manifest, trust)
     trusted = (trust.logs, trust.required, trust.moves)
     try:
         body = export.file.read_bytes()
         if export.manifest["schema"] == INVENTORY:
-            report = inventorycheck.check(export.manifest, body, *trusted)
+            report = inventory.check(export.manifest, body, *trusted)
         elif export.manifest["schema"] == COVERAGE:
-            report = coveragecheck.check(export.manifest, body, *trusted)
+            report = coverage.check(export.manifest, body, *trusted)
         elif entries is None:
             report = check(export.manifest, body, None, *trusted)
         else:

@@ -19,12 +19,12 @@ from ata.errors import AtaError
 from ata.http import answering, check_url, open_client
 from ata.renames import contradiction, kept_of, lay_aside, told_by
 from audit.ledger import checkpoint as checkpoints
-from audit.ledger import origins
 from audit.ledger.checkpoint import Checkpoint
-from audit.ledger.compact import CompactRange
+from audit.ledger.compact_range import CompactRange
+from audit.ledger.key_transitions import origins
+from audit.ledger.key_transitions.origins import Move
 from audit.ledger.merkle import EMPTY_ROOT, HASH_SIZE, fold
 from audit.ledger.note import NoteError, VerifierKey
-from audit.ledger.origins import Move
 from audit.ledger.tiles import TILE_BYTES, WIDTH, tile_path, tile_width
 
 if TYPE_CHECKING:

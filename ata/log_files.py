@@ -22,7 +22,7 @@ _TIMED = "An authority you trust saw the tree"
 
 def is_log(path: Path) -> bool:
     """Whether a file is the entries of a log (`ata.entries.v1`)."""
-    from audit.ledger.entriesfile import SCHEMA
+    from audit.ledger.offline.log_file import SCHEMA
 
     try:
         with path.open("rb") as stream:
@@ -47,7 +47,7 @@ def verify_log(
     Raises:
         AtaError: usage, when a file cannot be read.
     """
-    from audit.ledger.historycheck import check
+    from audit.ledger.offline.history import check
 
     earlier = {str(one): read_file(one) for one in since}
     try:

@@ -10,7 +10,7 @@ from ata.text import safe
 
 if TYPE_CHECKING:
     from audit.ledger.levels import Level
-    from audit.ledger.packreport import Check, EventReport, PackReport, Verdict
+    from audit.ledger.packs.report import Check, EventReport, PackReport, Verdict
 
 _MARKS = {
     "ok": ("✓", "green"),

@@ -10,10 +10,10 @@ from typing import Final
 
 from ata.durable import write_durably
 from ata.errors import AtaError
-from audit.ledger import origins
 from audit.ledger.checkpoint import Checkpoint
+from audit.ledger.key_transitions import origins
+from audit.ledger.key_transitions.origins import Move, Tree
 from audit.ledger.note import NoteError, VerifierKey
-from audit.ledger.origins import Move, Tree
 
 FOLLOWED: Final = ("followed.note", "followed.leaves")
 

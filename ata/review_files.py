@@ -11,13 +11,13 @@ from ata.screen import Screen, paint
 from ata.text import safe
 
 if TYPE_CHECKING:
+    from audit.ledger.offline.proof_check import Step
     from audit.ledger.policy import Policy
-    from audit.ledger.verify import Step
 
 
 def is_result(path: Path) -> bool:
     """Whether a file is the result of a review."""
-    from audit.ledger.reviewcheck import LONGEST, head_of
+    from audit.ledger.offline.reviews import LONGEST, head_of
 
     try:
         with path.open("rb") as stream:
@@ -32,7 +32,7 @@ def verify_result(screen: Screen, path: Path, trust: Policy) -> bool:
     Raises:
         AtaError: usage, when the file cannot be read.
     """
-    from audit.ledger.reviewcheck import LONGEST, check, followed, head_of
+    from audit.ledger.offline.reviews import LONGEST, check, followed, head_of
 
     carried: list[Step] = []
     try:

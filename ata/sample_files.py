@@ -12,16 +12,16 @@ from ata.screen import Screen, paint
 from ata.text import safe
 
 if TYPE_CHECKING:
+    from audit.ledger.offline.samples import Sample
     from audit.ledger.policy import Policy
     from audit.ledger.query import EventQuery
-    from audit.ledger.sampling import Sample
 
 _LONGEST: Final = 1_000_000  # bytes
 
 
 def is_sample(path: Path) -> bool:
     """Whether a file is a sample of a log."""
-    from audit.ledger.sampling import SCHEMA, SCHEMA_1
+    from audit.ledger.offline.samples import SCHEMA, SCHEMA_1
 
     try:
         if not path.is_file() or path.stat().st_size > _LONGEST:
@@ -41,9 +41,9 @@ def draw_from(
         AtaError: usage, where it cannot be read or this is no sample; `not_verified`, where it is
             not the log that was signed.
     """
-    from audit.ledger.canonical import EntryError
-    from audit.ledger.entriesfile import EntriesError, EntriesFile
-    from audit.ledger.sampling import SampleError, draw
+    from audit.ledger.format.canonical import EntryError
+    from audit.ledger.offline.log_file import EntriesError, EntriesFile
+    from audit.ledger.offline.samples import SampleError, draw
 
     try:
         with log.open("rb") as lines:
@@ -64,8 +64,8 @@ def verify_sample(screen: Screen, path: Path, log: Path, trust: Policy) -> bool:
     Raises:
         AtaError: as `draw_from`, and usage where it is no sample.
     """
-    from audit.ledger.canonical import parsed
-    from audit.ledger.sampling import SampleError, differences, parameters
+    from audit.ledger.format.canonical import parsed
+    from audit.ledger.offline.samples import SampleError, differences, parameters
 
     try:
         document: Any = parsed(read_file(path))

@@ -65,7 +65,7 @@ def writable(output: Path | None) -> None:
 
 
 def _file(told: dict[str, Any]) -> bytes:
-    from audit.ledger.canonical import canonical
+    from audit.ledger.format.canonical import canonical
 
     sample = told.get("sample")
     file = canonical(sample) + b"\n"

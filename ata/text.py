@@ -9,7 +9,9 @@ def safe(value: object) -> str:
     text = text.replace("\r\n", " ").replace("\n", " ").replace("\t", " ")
     if text.isascii() and text.isprintable():
         return text
-    from audit.ledger.display import visible  # only where there is something to write out
+    from audit.ledger.format.safe_display import (
+        visible,  # only where there is something to write out
+    )
 
     return visible(text)
 

@@ -44,12 +44,12 @@ class Token:
 
     def judge_checkpoint(self, signed: bytes) -> Timed:
         """Whether a trusted authority stamped this checkpoint."""
-        from audit.ledger import timestamp
-        from audit.ledger.timestamp import TimestampError
+        from audit.ledger import time_tokens
+        from audit.ledger.time_tokens import TimestampError
 
         try:
             text = signed.decode()
-            moment = timestamp.verify(self.response, text, timestamp.read_roots(self.roots))
+            moment = time_tokens.verify(self.response, text, time_tokens.read_roots(self.roots))
         except UnicodeDecodeError:
             return Timed(False, "The checkpoint is not UTF-8.")
         except TimestampError as error:
@@ -65,8 +65,8 @@ def read_authorities(roots: Path | None) -> Sequence[Certificate]:
     """
     if roots is None:
         return ()
-    from audit.ledger.timestamp import TimestampError
-    from audit.ledger.timestamp import read_roots as read
+    from audit.ledger.time_tokens import TimestampError
+    from audit.ledger.time_tokens import read_roots as read
 
     try:
         return read(read_file(roots))

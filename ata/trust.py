@@ -12,8 +12,8 @@ from ata.errors import usage_error
 from ata.evidence_files import read_file
 
 if TYPE_CHECKING:
+    from audit.ledger.key_transitions.origins import Trail
     from audit.ledger.note import VerifierKey
-    from audit.ledger.origins import Trail
     from audit.ledger.policy import Policy
 
 
@@ -58,7 +58,7 @@ def follow_history(history: Path, logs: Sequence[VerifierKey]) -> Trail:
     Raises:
         AtaError: usage, when it cannot be read or a statement in it does not hold.
     """
-    from audit.ledger import origins
+    from audit.ledger.key_transitions import origins
     from audit.ledger.note import NoteError
 
     try:

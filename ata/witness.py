@@ -22,9 +22,9 @@ from ata.errors import AtaError, usage_error
 from ata.following import Following, LogLies, NotSeenYet
 from ata.renames import contradiction, first_of
 from audit.ledger import checkpoint, cosignature, merkle, note
+from audit.ledger.key_transitions.origins import Move
 from audit.ledger.merkle import EMPTY_ROOT, ProofError
 from audit.ledger.note import NoteError, VerifierKey
-from audit.ledger.origins import Move
 
 MAX_BODY: Final = 256 * 1024
 MAX_PROOF: Final = 63

@@ -15,4 +15,4 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         """Which values of a person lie here is registered at import, in every process."""
-        from audit import erasing  # noqa: F401
+        from audit.erasure import stores  # noqa: F401

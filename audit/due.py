@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from audit import clock, exports
 from audit.exports import blocks
-from audit.saved import keeping
+from audit.saved_views import changes
 
 
 def run() -> int:
@@ -15,4 +15,4 @@ def run() -> int:
     now = clock.now()
     looked_after = exports.run_due() + exports.drop_expired(now)
     blocks.fill()
-    return looked_after + keeping.purge(now)
+    return looked_after + changes.purge(now)

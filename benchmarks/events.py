@@ -14,9 +14,9 @@ from functools import cache
 from itertools import accumulate
 from uuid import UUID
 
-from audit.actor import Actor, Subject, Target
-from audit.ledger.vocabulary import OUTCOMES
-from audit.record import Draft
+from audit.ledger.format.vocabulary import OUTCOMES
+from audit.recording.actors import Actor, Subject, Target
+from audit.recording.record import Draft
 
 ISSUER = "https://acme.example/"
 START = datetime(2025, 10, 20, tzinfo=UTC)

@@ -53,11 +53,11 @@ KINDS_NOT_COUNTED: Final = {"models", "migrations", "middleware"}
 
 # Where a name moved, its new place is listed before its old one: `--of` reads both.
 NAMES: Final = {
-    "record": ("audit.record:record",),
-    "record_many": ("tests.support.recording:record_many", "audit.record:record_many"),
-    "Actor": ("audit.actor:Actor",),
-    "Target": ("audit.actor:Target",),
-    "sequence": ("audit.sequencer:run_once",),
+    "record": ("audit.recording.record:record",),
+    "record_many": ("tests.support.recording:record_many", "audit.recording.record:record_many"),
+    "Actor": ("audit.recording.actors:Actor",),
+    "Target": ("audit.recording.actors:Target",),
+    "sequence": ("audit.sequencing.sequencer:run_once",),
     "sweep": ("approvals.jobs:sweep",),
     "drafts": ("benchmarks.events:drafts",),
     "LocalTenant": ("tests.support.tenant:LocalTenant",),

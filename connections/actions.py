@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from approvals import clock, registry
 from approvals.pipeline.service import NothingToDo, Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Part, Stance, Verb
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections import arrival, deletion, lookup, names, notices, restrictions, scopes
 from connections.models import NOT_HELD, ConnectedAccount, State
 

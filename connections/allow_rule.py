@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from approvals import clock, registry
 from approvals.pipeline.service import Refused
 from approvals.registry import CommitContext, Committed, Stance, Verb
-from audit.actor import Target
+from audit.recording.actors import Target
 from connections.models import AllowRule
 
 EVERYTHING: Final = "*"

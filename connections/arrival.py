@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from approvals import clock, sealed_secrets
 from approvals.pipeline.service import Refused
 from approvals.registry import CommitContext, Committed
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from auth0_client.my_account import ConnectedAccount as Told
 from connections import deletion, names, needs, restrictions
 from connections.models import ConnectedAccount, State

@@ -15,9 +15,9 @@ from django.conf import settings
 from django.db import close_old_connections, connection
 
 from approvals import clock
-from audit.actor import Actor, Subject, Target
-from audit.record import Draft
-from audit.together import Together
+from audit.db.group_commit import Together
+from audit.recording.actors import Actor, Subject, Target
+from audit.recording.record import Draft
 from auth0_client.vault import VaultToken
 from connections import beyond, exchanging, freezing, observed, restrictions, scopes
 from connections.caller_rules import Component, Declared, check_decision, check_declared

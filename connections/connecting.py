@@ -14,8 +14,8 @@ from datetime import timedelta
 
 from approvals import clock, issuer, sealed_secrets
 from approvals.pipeline.service import perform
-from audit.actor import Actor, Target
-from audit.record import record
+from audit.recording.actors import Actor, Target
+from audit.recording.record import record
 from auth0_client.errors import Auth0Error, Conflict, TokenRefused
 from auth0_client.oauth import Authorization
 from auth0_client.pkce import Pkce, one_time_value

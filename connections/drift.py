@@ -11,8 +11,8 @@ from uuid import UUID
 from django.db import transaction
 
 from approvals import clock
-from audit.actor import SYSTEM, Target
-from audit.record import record
+from audit.recording.actors import SYSTEM, Target
+from audit.recording.record import record
 from connections import deletion, names, restrictions, runs
 from connections.models import NOT_HELD, ConnectedAccount, State
 

@@ -10,8 +10,18 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from audit import scrubbing, subjects
-from audit.subjects import MARK, Known, Repeats, Sealed, Store, Whose, knows, register, reserves
+from audit.erasure import subjects, working_rows
+from audit.erasure.subjects import (
+    MARK,
+    Known,
+    Repeats,
+    Sealed,
+    Store,
+    Whose,
+    knows,
+    register,
+    reserves,
+)
 from connections.models import (
     Allowance,
     AllowRule,
@@ -113,17 +123,17 @@ def _count(whose: Whose) -> int:
     own = sum(rows.count() for rows in _rows(whose)) + _reviewed(whose).count()
     scrubbed = (*_SCRUBBED, *_OF_MANY)
     decided = [(m, tuple(f for f in fields if f != "sub")) for m, fields in scrubbed]
-    return own + sum(scrubbing.count(model, fields, whose) for model, fields in decided)
+    return own + sum(working_rows.count(model, fields, whose) for model, fields in decided)
 
 
 def _reviews(whose: Whose) -> list[Sealed]:
     """Frozen lists that have the person, and signed results that name them."""
-    named = scrubbing.naming(ReviewItem.objects.all(), ("uses", "sub", "auth0_id"), whose)
+    named = working_rows.naming(ReviewItem.objects.all(), ("uses", "sub", "auth0_id"), whose)
     lists = set(_reviewed(whose).values_list("review", flat=True))
     lists |= set(named.values_list("review", flat=True))
     signed = Review.objects.exclude(result="")
-    blocks = scrubbing.naming(ReviewLines.objects.all(), ("text",), whose)
-    results = set(scrubbing.naming(signed, ("result",), whose)) | set(
+    blocks = working_rows.naming(ReviewLines.objects.all(), ("text",), whose)
+    results = set(working_rows.naming(signed, ("result",), whose)) | set(
         signed.filter(pk__in=blocks.values("review"))
     )
     frozen = Review.objects.filter(pk__in=lists)
@@ -137,9 +147,9 @@ def _repeated(whose: Whose) -> list[Repeats]:
     named = ("title", "admins", "opened_by", "closed_by")
     decided = ("reason", "decided_sub")
     theirs = whose.of() | whose.of("decided_iss", "decided_sub")
-    naming = scrubbing.naming(ReviewItem.objects.all(), decided, whose)
+    naming = working_rows.naming(ReviewItem.objects.all(), decided, whose)
     return [
-        Repeats(scrubbing.naming(Review.objects.all(), named, whose), named),
+        Repeats(working_rows.naming(Review.objects.all(), named, whose), named),
         Repeats(ReviewItem.objects.filter(theirs | Q(pk__in=naming.values("pk"))), decided),
     ]
 
@@ -162,8 +172,8 @@ def _erase(whose: Whose) -> int:
     )
     Freeze.objects.filter(by__in=whose.subs).update(by=MARK, by_name="", reason="")
     whole = asked.sealed_now()
-    gone += sum(scrubbing.scrub(model, fields, whose) for model, fields in _SCRUBBED)
-    gone += scrubbing.scrub(Review, ("result",), whose, names=False) + _scrub_lines(whose)
+    gone += sum(working_rows.scrub(model, fields, whose) for model, fields in _SCRUBBED)
+    gone += working_rows.scrub(Review, ("result",), whose, names=False) + _scrub_lines(whose)
     asked.reseal(whole)
     return gone
 
@@ -173,7 +183,7 @@ def _scrub_lines(whose: Whose) -> int:
     identity, pattern, changed = whose.pattern(), whose.pattern(beside=True), 0
     if identity is None or pattern is None:
         return 0
-    for block in list(scrubbing.naming(ReviewLines.objects.all(), ("text",), whose)):
+    for block in list(working_rows.naming(ReviewLines.objects.all(), ("text",), whose)):
         lines = [
             pattern.sub(MARK, line) if identity.search(line) else line
             for line in block.text.split("\n")

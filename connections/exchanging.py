@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection as database
 
 from approvals import clock, issuer
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from auth0_client.errors import Auth0Error, RateLimited, ReauthenticationNeeded
 from auth0_client.vault import NotLinked, ReconnectRequired, SubjectExpired, VaultToken
 from connections import drift, observed, scopes

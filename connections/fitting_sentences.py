@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from approvals.pipeline.service import LONGEST_SENTENCE
-from audit.ledger import display
+from audit.ledger.format import safe_display
 from connections import scopes
 from connections.scopes import Scope
 
@@ -22,7 +22,7 @@ _LONGEST_SCOPE: Final = 90
 
 def title(connection: str) -> str:
     """The connection's title, shortened where it is long."""
-    return display.short(scopes.title(connection), _LONGEST_TITLE)
+    return safe_display.short(scopes.title(connection), _LONGEST_TITLE)
 
 
 def permissions(
@@ -46,7 +46,7 @@ def _before_and(separator: str) -> str:
 
 
 def _said(scope: Scope, words: bool) -> str:
-    name = display.short(scope.name, _LONGEST_SCOPE)
+    name = safe_display.short(scope.name, _LONGEST_SCOPE)
     return f"{scope.words} ({name})" if scope.known and words else name
 
 
@@ -57,7 +57,7 @@ def fit(begin: str, always: Sequence[str], others: Sequence[str], end: Sequence[
     """
     for kept in range(len(others), -1, -1):
         said = _list(begin, always, others[:kept], len(others) - kept, end)
-        if len(display.visible(said)) <= LONGEST_SENTENCE:
+        if len(safe_display.visible(said)) <= LONGEST_SENTENCE:
             break
     return said
 

@@ -18,8 +18,8 @@ from approvals import clock, registry
 from approvals.models import Person
 from approvals.pipeline.service import NothingToDo, Refused
 from approvals.registry import CommitContext, Committed, Stance, Verb
-from audit.actor import Actor, Target
-from audit.ledger import display
+from audit.ledger.format import safe_display
+from audit.recording.actors import Actor, Target
 from connections import known_names, restrictions, scopes
 from connections.models import ConnectedAccount, Freeze, FrozenKind, Use
 from connections.refusals import TokenRefusal
@@ -57,7 +57,7 @@ def check(agent: str, sub: str, connection: str) -> None:
     if freeze is None:
         return
     what = {
-        FrozenKind.AGENT: f"The agent {display.short(agent)} is",
+        FrozenKind.AGENT: f"The agent {safe_display.short(agent)} is",
         FrozenKind.PERSON: "All connections of this person are",
         FrozenKind.SERVICE: f"All {scopes.title(connection)} connections are",
     }[FrozenKind(freeze.kind)]
@@ -74,11 +74,11 @@ def everything_is() -> bool:
 def title(kind: str, name: str) -> str:
     """`agent claw`, `Mia Member`, `GitHub` or `everything`, as people read it."""
     if kind == FrozenKind.SERVICE:
-        return "everything" if name == EVERYTHING else display.short(scopes.title(name))
+        return "everything" if name == EVERYTHING else safe_display.short(scopes.title(name))
     if kind == FrozenKind.PERSON:
         person = _person(name)
-        return display.short(str(person) if person else name)
-    return f"agent {display.short(name)}"
+        return safe_display.short(str(person) if person else name)
+    return f"agent {safe_display.short(name)}"
 
 
 def titles(freezes: Iterable[Freeze]) -> dict[tuple[str, str], str]:
@@ -87,7 +87,7 @@ def titles(freezes: Iterable[Freeze]) -> dict[tuple[str, str], str]:
     subs = [name for kind, name in listed if kind == FrozenKind.PERSON]
     people = {one.sub: str(one) for one in Person.objects.filter(sub__in=subs)}
     return {
-        (kind, name): display.short(people.get(name, name))
+        (kind, name): safe_display.short(people.get(name, name))
         if kind == FrozenKind.PERSON
         else title(kind, name)
         for kind, name in listed

@@ -8,10 +8,10 @@ from difflib import get_close_matches
 from typing import Final
 
 from approvals.pipeline.service import Refused
-from audit import search
-from audit.actor import Actor, Target
-from audit.ledger import display
+from audit.ledger.format import safe_display
 from audit.ledger.query import EventQuery
+from audit.recording.actors import Actor, Target
+from audit.search import queries
 from connections import scopes
 from connections.models import ConnectedAccount, ConnectionSetting, ManifestNeed, Use
 
@@ -26,10 +26,10 @@ class UnknownAgent(Refused):
     """No caller ever had the name. `nearest` are the known names most like it."""
 
     def __init__(self, name: str, nearest: tuple[str, ...]) -> None:
-        hint = f" Did you mean {' or '.join(map(display.short, nearest))}?" if nearest else ""
+        hint = f" Did you mean {' or '.join(map(safe_display.short, nearest))}?" if nearest else ""
         super().__init__(
             "unknown_target",
-            f"No agent was seen with the name {display.short(name)}.{hint} "
+            f"No agent was seen with the name {safe_display.short(name)}.{hint} "
             "If the name is right, confirm that it is new.",
             pointer="/target/name",
         )
@@ -56,7 +56,7 @@ def check_agent(actor: Actor, verb: str, target: Target, *, new: bool) -> None:
 def _is_in_an_event(agent: str) -> bool:
     """By the index of search: at 200,000 events the rows themselves take 130 to 300 ms."""
     query = EventQuery().including("agent", agent)
-    return not query.errors and bool(search.page(query, 1).rows)
+    return not query.errors and bool(queries.page(query, 1).rows)
 
 
 def check(wanted: Mapping[str, Collection[str]]) -> None:

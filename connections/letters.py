@@ -18,7 +18,7 @@ from django.urls import reverse
 from approvals import clock, people
 from approvals.models import NoticeState, NoticeWay, Person
 from approvals.notifications import service, webhook
-from audit.ledger import display
+from audit.ledger.format import safe_display
 from connections import names
 from connections.models import Notice, OwnerLetter
 from connections.reviews import reminding
@@ -158,11 +158,11 @@ def text(told: Sequence[Notice]) -> str:
 
 
 def _lines(notice: Notice) -> list[str]:
-    by = display.short(notice.by) or "An admin"
-    what = display.visible(names.in_words(notice.account))
+    by = safe_display.short(notice.by) or "An admin"
+    what = safe_display.visible(names.in_words(notice.account))
     said = _WORDS.get(notice.code, "Something about your {what} changed ({by}).")
     lines = [f"  - {notice.created:%d %b, %H:%M} UTC: {said.format(by=by, what=what)}"]
-    reason = display.visible(notice.reason).strip()
+    reason = safe_display.visible(notice.reason).strip()
     return [*lines, f"    Reason: {reason}"] if reason else lines
 
 

@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from approvals import clock
 from approvals.models import Person
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections import grounds, inventory, lookup, names, scopes, standing
 from connections.escalation import listing as allowed
 from connections.ibom.difference import Change

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections.models import ConnectedAccount
 
 SEES_ALL = frozenset({"admin", "auditor"})

@@ -13,8 +13,8 @@ from typing import Any
 from approvals import clock, registry
 from approvals.pipeline.service import LONGEST_SENTENCE, Refused
 from approvals.registry import CommitContext, Committed, Stance, Verb
-from audit.actor import Actor, Target
-from audit.ledger import display
+from audit.ledger.format import safe_display
+from audit.recording.actors import Actor, Target
 from connections import fitting_sentences as fitting
 from connections import known_names, manifest_gains, manifests, notices, scopes
 from connections.caller_rules import Component
@@ -124,10 +124,12 @@ def _notify_owners(ctx: CommitContext, gains: Gains, manifest: Manifest) -> None
 
 
 def _in_short(target: Target, gains: Gains) -> str:
-    name = display.short(target.name)
+    name = safe_display.short(target.name)
     gained = [scope for more in gains.scopes.values() for scope in more]
     where = f" at {gains.url}" if gains.url else ""
-    return display.visible(f"{name}{where}: {', '.join(gained)}" if gained else f"{name}{where}")
+    return safe_display.visible(
+        f"{name}{where}: {', '.join(gained)}" if gained else f"{name}{where}"
+    )
 
 
 def _look(gains_of: Any) -> Any:
@@ -183,7 +185,7 @@ def _of_gains(component: str, gains: Gains, *, words: bool) -> str:
 
 
 def _component(target: Target) -> str:
-    return f"{target.kind} {display.short(target.name)}"
+    return f"{target.kind} {safe_display.short(target.name)}"
 
 
 def _in_words(connection: str, gained: tuple[str, ...], *, words: bool) -> str:

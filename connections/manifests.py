@@ -19,8 +19,8 @@ from pydantic import (
 
 from approvals import clock
 from approvals.pipeline.intent import digest
-from audit.actor import SYSTEM, Actor, Target
-from audit.record import record
+from audit.recording.actors import SYSTEM, Actor, Target
+from audit.recording.record import record
 from connections.models import Manifest, ManifestNeed
 
 KINDS = frozenset({"skill", "mcp", "plugin", "tool"})

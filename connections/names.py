@@ -6,9 +6,9 @@ from typing import Final
 
 from approvals import people
 from approvals.models import Person
-from audit.actor import Actor, Subject
 from audit.clock import rfc3339
-from audit.ledger import display
+from audit.ledger.format import safe_display
+from audit.recording.actors import Actor, Subject
 from connections import scopes
 from connections.models import ConnectedAccount
 
@@ -33,11 +33,11 @@ def whose(account: ConnectedAccount, viewer: Actor) -> str:
     return f"{'your' if own else f'{owner_name(account)}’s'} {in_words(account)}"
 
 
-def to_approve(account: ConnectedAccount, longest: int = display.LONGEST) -> str:
+def to_approve(account: ConnectedAccount, longest: int = safe_display.LONGEST) -> str:
     """Such as `Mia Member's GitHub account octo-dev`, each name in at most `longest` characters."""
-    title = display.short(scopes.title(account.connection), _LONGEST_TITLE)
-    whose = f"{display.short(owner_name(account), longest)}'s {title} account"
-    return f"{whose} {display.short(account.named, longest)}" if account.named else whose
+    title = safe_display.short(scopes.title(account.connection), _LONGEST_TITLE)
+    whose = f"{safe_display.short(owner_name(account), longest)}'s {title} account"
+    return f"{whose} {safe_display.short(account.named, longest)}" if account.named else whose
 
 
 def person_name(iss: str, sub: str) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from approvals import clock
 from approvals.models import Person
-from audit.actor import Target
+from audit.recording.actors import Target
 from connections import manifests
 from connections.models import ConnectedAccount, Need, State
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from approvals import clock
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections import letters
 from connections.models import ConnectedAccount, Notice
 

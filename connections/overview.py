@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections import actions, grounds, lookup, scopes
 from connections.models import NOT_HELD, AppAccess, ConnectedAccount, SeenUse, State, Use
 from connections.scopes import Scope

@@ -16,9 +16,9 @@ from approvals import registry
 from approvals.pipeline.intent import digest
 from approvals.pipeline.service import NothingToDo, Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Part, Stance, Verb
-from audit.actor import Target
-from audit.ledger import display
-from audit.ledger.vocabulary import severity_rank
+from audit.ledger.format import safe_display
+from audit.ledger.format.vocabulary import severity_rank
+from audit.recording.actors import Target
 from connections import actions, deletion, names, scopes
 from connections.models import ConnectedAccount
 
@@ -164,7 +164,7 @@ def _severity(target: Target, params: Mapping[str, Any]) -> str:
 
 def _short_list(services: Sequence[str]) -> str:
     """At most six services by name, each shortened, and how many more."""
-    named = ", ".join(display.short(name, 40) for name in services[:6])
+    named = ", ".join(safe_display.short(name, 40) for name in services[:6])
     return f"{named} and {len(services) - 6} more" if len(services) > 6 else named
 
 
@@ -175,7 +175,7 @@ def _says(verb: str) -> Any:
         services = sorted({scopes.title(account.connection) for account in rows})
         more = " and end all their sessions" if params.get("end_sessions") else ""
         accounts = f"{len(rows)} account{'s' if len(rows) != 1 else ''}"
-        owner = display.short(names.owner_name(rows[0])) if len(people) == 1 else ""
+        owner = safe_display.short(names.owner_name(rows[0])) if len(people) == 1 else ""
         whose = owner or f"{len(people)} people"
         return f"{verb} {accounts} ({_short_list(services)}) of {whose}{more}"
 

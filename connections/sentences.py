@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from audit import actions
-from audit.wording import PublicEvent, person, phrase, shown, target
+from audit.recording import event_types
+from audit.recording.sentences import PublicEvent, person, phrase, shown, target
 from connections import scopes
 
 _TAILS = {
@@ -366,4 +366,4 @@ def register() -> None:
         ("review.decided", review_decided),
         ("review.closed", review_closed),
     ):
-        actions.reword(name, sentence)
+        event_types.reword(name, sentence)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audit.actor import Actor
 from audit.clock import uuid7
+from audit.recording.actors import Actor
 from connections import lookup, manifests, reconcile, scopes
 from connections.connecting import Wish
 from connections.models import NOT_HELD, ManifestNeed

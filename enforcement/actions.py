@@ -12,9 +12,9 @@ from approvals import registry
 from approvals.models import Effect
 from approvals.pipeline.service import Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Stance, Verb
-from audit.actor import Actor, Target
-from audit.ledger import display
-from audit.ledger.vocabulary import gravest
+from audit.ledger.format import safe_display
+from audit.ledger.format.vocabulary import gravest
+from audit.recording.actors import Actor, Target
 from enforcement import instances, needless, restrictions, severity, stamping, standing, unsettled
 from enforcement.holding import hold_reason, holder_of
 from enforcement.kinds import KINDS, called, where
@@ -44,7 +44,7 @@ def needs(target: Target) -> list[str]:
 
 def _reads(words: str) -> Callable[[Target, Mapping[str, Any]], str]:
     def sentence(target: Target, params: Mapping[str, Any]) -> str:
-        thing = called(target.kind, display.short(target.name))
+        thing = called(target.kind, safe_display.short(target.name))
         return f"{words.format(thing=thing)} {where(target.instance)}"
 
     return sentence

@@ -12,7 +12,7 @@ from django.db.models import Min
 from approvals.models import Approval, Outcome, Status
 from approvals.pipeline import holds
 from approvals.pipeline.service import Refused, perform
-from audit.actor import SYSTEM, Target
+from audit.recording.actors import SYSTEM, Target
 from enforcement import instances, standing
 from enforcement.models import AskNeed, Asset, Decision, Scan
 

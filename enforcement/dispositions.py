@@ -25,8 +25,8 @@ from approvals.registry import (
     Verb,
     effect,
 )
-from audit.actor import Actor, Target
-from audit.ledger import display
+from audit.ledger.format import safe_display
+from audit.recording.actors import Actor, Target
 from enforcement import instances, tags
 from enforcement.actions import OPERATOR
 from enforcement.gateway import Gateway, Refuses
@@ -91,9 +91,9 @@ def _sentence(word: str) -> Any:
     def sentence(target: Target, params: Mapping[str, Any]) -> str:
         finding = find_finding(target.name, target.instance)
         if finding is None:
-            return f"{word} finding {display.short(target.name)}"
-        about = called(finding.kind, display.short(finding.name))
-        return f"{word} “{display.short(finding.title, 200)}” in {about} on {finding.instance}"
+            return f"{word} finding {safe_display.short(target.name)}"
+        about = called(finding.kind, safe_display.short(finding.name))
+        return f"{word} “{safe_display.short(finding.title, 200)}” in {about} on {finding.instance}"
 
     return sentence
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from approvals.models import Effect, EffectState
-from audit.ledger import cut
+from audit.ledger.format import truncation
 from enforcement import instances, standing
 from enforcement.instances import Instance
 from enforcement.models import Asset, Watch
@@ -109,7 +109,7 @@ def _at(instance: Instance, wanted: str, step: Effect | None, listed: _Listed) -
     if fresh and listed.state != _LIST_OF[wanted]:
         words = f"Not enforced: it acknowledged, but its own list no longer has it {_past(wanted)}."
         return At(instance, wanted, NOT_ENFORCED, words, since=listed.at)
-    if cut.is_cut(step.target_name):
+    if truncation.is_cut(step.target_name):
         words = (
             "Not enforced: the portal has only a label of its name. The gateway acknowledged "
             "that label, which is not the name of the component."

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from django.db import transaction
 
-from audit.actor import SYSTEM, Target
-from audit.ledger.vocabulary import severity_rank
-from audit.record import record
+from audit.ledger.format.vocabulary import severity_rank
+from audit.recording.actors import SYSTEM, Target
+from audit.recording.record import record
 from enforcement.kinds import SCANNED
 from enforcement.models import AskNeed, Finding, FindingStatus, Scan
 from enforcement.models.finding import COUNTING

@@ -16,8 +16,8 @@ from django.db.models import Q, QuerySet
 
 from approvals import registry
 from approvals.pipeline.service import Refused
-from audit.actor import Actor, Target
-from audit.ledger import display
+from audit.ledger.format import safe_display
+from audit.recording.actors import Actor, Target
 from enforcement.actions import OPERATOR
 from enforcement.kinds import KINDS, called
 from enforcement.models import Asset, Decision, Finding, Scan, Watch
@@ -36,8 +36,8 @@ class UnknownTarget(Refused):
     """Nothing here knows the name. `nearest` are the known names most like it."""
 
     def __init__(self, target: Target, nearest: tuple[str, ...]) -> None:
-        thing = called(target.kind, display.short(target.name))
-        hint = f" Did you mean {' or '.join(map(display.short, nearest))}?" if nearest else ""
+        thing = called(target.kind, safe_display.short(target.name))
+        hint = f" Did you mean {' or '.join(map(safe_display.short, nearest))}?" if nearest else ""
         super().__init__(
             CODE,
             f"No gateway, scan, finding or manifest knows {thing}.{hint} "

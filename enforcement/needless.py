@@ -12,9 +12,9 @@ from typing import Any
 from uuid import UUID
 
 from approvals.models import Approval, Status
-from audit.actor import Actor, Target
-from audit.ledger import display
-from audit.ledger.vocabulary import severity_rank
+from audit.ledger.format import safe_display
+from audit.ledger.format.vocabulary import severity_rank
+from audit.recording.actors import Actor, Target
 from enforcement import enforced, restrictions, standing
 from enforcement.enforced import At
 from enforcement.kinds import called, where
@@ -125,7 +125,7 @@ def _waits(approval: str) -> bool:
 
 
 def _named(target: Target) -> str:
-    return called(target.kind, display.short(target.name))
+    return called(target.kind, safe_display.short(target.name))
 
 
 def _since(by: str, at: datetime | None) -> str:

@@ -15,9 +15,9 @@ from typing import Final
 from django.db.models import QuerySet
 
 from approvals.models import Approval
-from audit.actor import Actor, Target
-from audit.ledger.vocabulary import SEVERITIES
+from audit.ledger.format.vocabulary import SEVERITIES
 from audit.models import EventRow
+from audit.recording.actors import Actor, Target
 from enforcement import instances
 from enforcement.models import Asset, Decision
 

@@ -10,8 +10,8 @@ from django.db.models.functions import RowNumber
 
 from approvals import policy
 from approvals.pipeline.service import Refused
-from audit.actor import Target
-from audit.ledger.vocabulary import gravest
+from audit.ledger.format.vocabulary import gravest
+from audit.recording.actors import Target
 from enforcement import instances, unsettled
 from enforcement.models import Asset, Finding, Scan
 from enforcement.models.finding import COUNTING

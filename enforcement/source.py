@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from audit.importing import severities
+from audit.importing.mapping import severities
+from audit.importing.mapping.targets import plain_scanner
 from audit.importing.rows import SourceRow
-from audit.importing.targets import plain_scanner
-from audit.ledger import cut
-from audit.ledger.vocabulary import gravest
+from audit.ledger.format import truncation
+from audit.ledger.format.vocabulary import gravest
 from enforcement.kinds import SCANNED
 from enforcement.unreadable import Unreadable
 
@@ -142,9 +142,9 @@ def short_name(name: str) -> str:
 
     No other name gives the same: one that is called like that is given a label as well.
     """
-    if len(name) <= _LONGEST_NAME and cut.MARK not in name:
+    if len(name) <= _LONGEST_NAME and truncation.MARK not in name:
         return name
-    label = cut.label(name)
+    label = truncation.label(name)
     return name[: _LONGEST_NAME - len(label)] + label
 
 

@@ -9,11 +9,11 @@ from datetime import datetime
 from itertools import batched
 from typing import Final
 
-from audit.actor import SYSTEM, Target
 from audit.importing.quarantine import Quarantine, Rejected
 from audit.importing.rows import SourceRow, content_digest
 from audit.models import QuarantinedRow
-from audit.record import record
+from audit.recording.actors import SYSTEM, Target
+from audit.recording.record import record
 
 _LISTED: Final = 100
 """So many rows are named in one alarm; it counts all, and all of them are kept."""

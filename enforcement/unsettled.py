@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from approvals.models import Approval, Status
-from audit.actor import Target
+from audit.recording.actors import Target
 from enforcement import instances, restrictions
 from enforcement.models import Asset, Decision, Finding, FindingStatus, Scan
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from audit import actions
-from audit.wording import PublicEvent, person, shown
+from audit.recording import event_types
+from audit.recording.sentences import PublicEvent, person, shown
 from enforcement.kinds import KINDS, called
 
 Sentence = Callable[[PublicEvent], str]
@@ -129,12 +129,12 @@ def disposed(past: str) -> Sentence:
 
 
 for _kind in KINDS:
-    actions.reword(f"{_kind}.blocked", decided("block"))
-    actions.reword(f"{_kind}.unblocked", decided("unblock"))
-    actions.reword(f"{_kind}.allowed", decided("allow"))
-    actions.reword(f"{_kind}.held", held)
-    actions.reword(f"{_kind}.released", released)
-    actions.reword(f"{_kind}.override_logged", overridden)
-actions.reword("finding.opened", found)
-actions.reword("alert.acknowledged", disposed("acknowledged"))
-actions.reword("alert.dismissed", disposed("dismissed"))
+    event_types.reword(f"{_kind}.blocked", decided("block"))
+    event_types.reword(f"{_kind}.unblocked", decided("unblock"))
+    event_types.reword(f"{_kind}.allowed", decided("allow"))
+    event_types.reword(f"{_kind}.held", held)
+    event_types.reword(f"{_kind}.released", released)
+    event_types.reword(f"{_kind}.override_logged", overridden)
+event_types.reword("finding.opened", found)
+event_types.reword("alert.acknowledged", disposed("acknowledged"))
+event_types.reword("alert.dismissed", disposed("dismissed"))

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.db import close_old_connections
 
-from audit import idle
+from audit.erasure import idle_connections
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class Lanes:
 
 def _do(lane: str, work: Piece) -> None:
     try:
-        with idle.working():
+        with idle_connections.working():
             work()
     except Exception:
         log.exception("work of lane %r failed", lane)

@@ -16,7 +16,7 @@ from celery import bootsteps
 from django.conf import settings
 from django.db import close_old_connections
 
-from audit import idle
+from audit.erasure import idle_connections
 from portal.lanes import Lanes
 from serving import watchdog
 from serving.private_files import keep_private
@@ -32,7 +32,7 @@ def repeat(work: Callable[[], object], every_s: float) -> Loop:
     def loop(stop: threading.Event) -> None:
         while not stop.is_set():
             started = time.monotonic()
-            with idle.working():
+            with idle_connections.working():
                 work()
                 close_old_connections()
             stop.wait(max(0.05, every_s - (time.monotonic() - started)))
@@ -47,13 +47,21 @@ def loops() -> dict[str, Loop]:
     from approvals.jobs import ASKING, LETTERS, STEPS, sweep
     from audit import (
         due,
-        remembered,
-        rounds,
-        sequencer,
-        stamping,
-        thinning,
-        verification,
         witnesses,
+    )
+    from audit.erasure import (
+        process_caches,
+    )
+    from audit.proofs import (
+        timestamping,
+    )
+    from audit.sequencing import (
+        checkpoint_thinning,
+        sequencer,
+    )
+    from audit.verification import (
+        continuous,
+        requests,
     )
     from connections import letters as owners
     from connections import reachable, reconcile
@@ -74,13 +82,13 @@ def loops() -> dict[str, Loop]:
         "owner-letters": repeat(lambda: sweep(letters, owners.LETTERS), 2.0),
         "sequencer": sequencer.loop,
         "witnesses": witnesses.loop,
-        "time": stamping.loop,
-        "verifying": rounds.loop,
+        "time": timestamping.loop,
+        "verifying": continuous.loop,
         "audit-due": repeat(due.run, 1.0),
-        "audit-verify": repeat(verification.run_due, 1.0),
-        "thinning": repeat(thinning.run_due, 600.0),
+        "audit-verify": repeat(requests.run_due, 1.0),
+        "thinning": repeat(checkpoint_thinning.run_due, 600.0),
         "erasures": repeat(replay.run_due, 30.0),
-        "remembered": repeat(remembered.look, 2.0),
+        "remembered": repeat(process_caches.look, 2.0),
         "gateways": repeat(watch.poll_due, 1.0),
         "inventory": repeat(reconcile.run_due, 5.0),
         "dozing": repeat(dozing.run, 20.0),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from approvals.passkeys import directory
-from audit import human, packs
-from audit.actor import Target
+from audit import packs
+from audit.evidence import human_levels
+from audit.recording.actors import Target
 from connections import decisions, manifests, needs, scopes
 from enforcement import actions, instances, known_names
 from enforcement.models import Asset
@@ -19,7 +20,7 @@ def wire() -> None:
     actions.prerequisites.append(missing_connections)
     actions.when_allowed.append(needs.ask_members)
     known_names.declared_names.append(manifests.names_of)
-    human.use_passkeys(directory.trusted)
+    human_levels.use_passkeys(directory.trusted)
     packs.use_directory(directory.document)
 
 

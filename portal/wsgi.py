@@ -8,7 +8,8 @@ from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
-from audit import database_time, idle, remembered
+from audit.db import time_budget
+from audit.erasure import idle_connections, process_caches
 from http_client import budget
 from portal.databases import bound_waits
 from serving.private_files import keep_private
@@ -22,13 +23,13 @@ _django = get_wsgi_application()
 
 def application(environ: dict[str, Any], start_response: Any) -> Any:
     """Answer one request, whose waits have a bound in all. What is streamed later has none."""
-    with budget.bounded(), database_time.bounded():
+    with budget.bounded(), time_budget.bounded():
         return _django(environ, start_response)
 
 
-request_started.connect(remembered.watch)
-request_started.connect(idle.begin)
-request_finished.connect(idle.end)
+request_started.connect(process_caches.watch)
+request_started.connect(idle_connections.begin)
+request_finished.connect(idle_connections.end)
 
 # All pages and the API are loaded now: the first visitor need not wait for it, and processes that
 # are forked from this one share it.

@@ -24,7 +24,7 @@ django.setup()
 from django.conf import settings  # noqa: E402
 from django.db.models import Count, Max  # noqa: E402
 
-from audit import keyring  # noqa: E402
+from audit.keys import keyring  # noqa: E402
 from audit.models import Checkpoint, Entry, Event, EventRow  # noqa: E402
 from torture import judge_approvals, judge_files, tree  # noqa: E402
 

@@ -14,7 +14,7 @@ from django.db.models import Count
 
 from approvals import clock
 from approvals.models import Approval, Ask, Effect, EffectState, Outcome, Status
-from audit import evidence
+from audit.evidence import storage
 from audit.models import Event, EventRow
 from scripts.demo_world import ports
 
@@ -124,8 +124,8 @@ def evidence_of_approvals() -> Said:
             yield f"event {entry['id']} ({entry['action']}) names no approval token"
         for kind, digest in named.items():
             try:
-                evidence.get(digest)
-            except evidence.EvidenceError as gone:
+                storage.get(digest)
+            except storage.EvidenceError as gone:
                 yield f"event {entry['id']} names {kind} {digest[:12]}: {gone}"
 
 

@@ -15,15 +15,19 @@ from typing import Any, Final
 from approvals import integrity
 from approvals.erasure import tombstones
 from approvals.models import Erasure
-from audit import heads, human, kepttiles, keyring, subjects
-from audit.ledger import entry as entries
+from audit.erasure import subjects
+from audit.evidence import human_levels
+from audit.keys import keyring
 from audit.ledger import merkle
-from audit.ledger.canonical import canonical
+from audit.ledger.format import entry as entries
+from audit.ledger.format.canonical import canonical
 from audit.ledger.merkle import ProofError
 from audit.ledger.note import NoteError
-from audit.load import load
 from audit.models import Event, EventRow
-from audit.reading import UNREADABLE
+from audit.proofs import tile_cache
+from audit.recording.read_events import load
+from audit.sequencing import signed_state
+from audit.verification.unreadable_rows import UNREADABLE
 
 CODE: Final = "erasure_altered"
 WORDS: Final = (
@@ -111,7 +115,7 @@ def decision(erasure: Erasure) -> dict[str, Any]:
     """
     rows = EventRow.of_operation(erasure.operation).filter(action="subject.erased")
     found = rows.filter(outcome="pending").values_list("event", "seq").first()
-    signed = heads.newest_checkpoint()
+    signed = signed_state.newest_checkpoint()
     event, index = found or (None, None)
     if event is None or index is None or signed is None:
         raise NotYet
@@ -120,7 +124,7 @@ def decision(erasure: Erasure) -> dict[str, Any]:
         if index >= head.size:
             raise NotYet
         entry = bytes(Event.objects.get(pk=event).entry)
-        hashes = kepttiles.inclusion_proof(index, head.size, head.root)
+        hashes = tile_cache.inclusion_proof(index, head.size, head.root)
         merkle.verify_inclusion(merkle.leaf_hash(entry), index, head.size, hashes, head.root)
     except (ProofError, NoteError, Event.DoesNotExist) as error:
         raise ValueError(f"the decision is not in the signed tree: {error}") from error
@@ -141,7 +145,7 @@ def differs(erasure: Erasure, decided: dict[str, Any]) -> bool:
     if "scope_sha256" in data:
         row = {**scope(erasure), "reaches": data["reaches"]}
         return not erasure.seal or _digest(row) != data["scope_sha256"]
-    return human.explain(load(decided["id"])).code not in _PROVEN
+    return human_levels.explain(load(decided["id"])).code not in _PROVEN
 
 
 def _digest(scope: dict[str, Any]) -> str:

@@ -10,9 +10,9 @@ from django.db import connection
 
 from approvals.erasure import document_digests, erased_rows
 from approvals.models import Erasure
-from audit import evidence
 from audit.clock import rfc3339
-from audit.ledger.canonical import canonical
+from audit.evidence import storage
+from audit.ledger.format.canonical import canonical
 from audit.models import EventRow
 
 MOST_RANGES: Final = 1_000
@@ -46,7 +46,7 @@ def build(erasure: Erasure) -> dict[str, Any]:
         **touched(erasure),
         **lists(erasure),
         "stores": {name: int(count) for name, count in sorted(erasure.steps.items())},
-        "evidence_key": "destroyed" if not evidence.has_key(erasure.subject) else "new",
+        "evidence_key": "destroyed" if not storage.has_key(erasure.subject) else "new",
         "out_of_reach": list(out_of_reach()),
         "shipped": shipped,
         "shipped_count": count,

@@ -17,11 +17,11 @@ from approvals.erasure import approved_scope, job, legal_holds
 from approvals.models import Approval, Erasure, ErasureState, LegalHold, Status
 from approvals.pipeline.service import Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Stance, Verb
-from audit import subjects
-from audit.actor import Actor, Target
 from audit.clock import uuid7
-from audit.ledger.commitment import subject_key
+from audit.erasure import subjects
+from audit.ledger.format.commitment import subject_key
 from audit.models import EvidenceItem, Openings
+from audit.recording.actors import Actor, Target
 
 KIND = "subject"
 ERASE, PLACE, LIFT = "subject.erase", "legal_hold.place", "legal_hold.lift"

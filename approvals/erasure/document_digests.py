@@ -14,10 +14,10 @@ from uuid import UUID
 
 from approvals.erasure import approved_scope
 from approvals.models import Erasure
-from audit.ledger import entry as entries
-from audit.ledger.canonical import canonical
+from audit.erasure.subjects import Sealed
+from audit.ledger.format import entry as entries
+from audit.ledger.format.canonical import canonical
 from audit.models import Event, EventRow
-from audit.subjects import Sealed
 
 ENDS = ("subject.erased", "erasure.replayed")
 

@@ -17,8 +17,8 @@ from django.db.models import Model
 
 from approvals.erasure import approved_scope, document_digests, tombstones
 from approvals.models import Erasure
-from audit.ledger.canonical import canonical
-from audit.subjects import Repeats
+from audit.erasure.subjects import Repeats
+from audit.ledger.format.canonical import canonical
 
 _BATCH: Final = 500
 

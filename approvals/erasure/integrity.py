@@ -8,8 +8,8 @@ from typing import Any
 from approvals.erasure import approved_scope, tombstones
 from approvals.erasure.document_digests import ENDS
 from approvals.models import Erasure, ErasureState
-from audit import rowcheck
-from audit.rowcheck import Wrong
+from audit.verification.checks import registry
+from audit.verification.checks.registry import Wrong
 
 UNLISTED = "unlisted"
 """Code of a note: see `_unlisted`."""
@@ -19,7 +19,7 @@ _UNDER_WAY = "the erasure of this entry is under way and is not the one that was
 def problems() -> Iterator[Wrong]:
     """Erasures that nobody decided, that are not the ones decided, or that are gone."""
     rows = list(Erasure.objects.order_by("begun", "id"))
-    told = list(rowcheck.told(*ENDS))
+    told = list(registry.told(*ENDS))
     decided = {e["operation"]: e for e in told if e["outcome"] == "pending"}
     ended = {e["operation"]: e for e in told if e["outcome"] != "pending"}
     listed = _listed() if any(row.replayed for row in rows) else set()
@@ -116,4 +116,4 @@ def _listed() -> set[tuple[str, int]]:
         return set()
 
 
-rowcheck.register("erasures", problems, pending=True)
+registry.register("erasures", problems, pending=True)

@@ -23,9 +23,10 @@ from approvals.erasure import (
 )
 from approvals.models import Erasure, ErasureState
 from approvals.registry import EffectResult, EffectRun
-from audit import compacting, erasing, erasure, locks, subjects
-from audit.exports import forgetting
-from audit.subjects import Store, Whose
+from audit.db import locks
+from audit.erasure import openings, stores, subjects, vacuum
+from audit.erasure.subjects import Store, Whose
+from audit.exports import erasure
 
 ERASE = "subject.erase"
 _BUDGET_S = 15.0  # well below the lease of a due step
@@ -93,12 +94,12 @@ def _list(found: Erasure) -> set[str] | None:
 def _erase_one(found: Erasure, store: Store, until: float) -> EffectResult | None:
     """Erase one store; None once it is done."""
     whose = subjects.identify(found.subject)
-    if store.name == erasing.LOG:
+    if store.name == stores.LOG:
         return _erase_log(found, whose, until)
-    if store.name == erasing.DATABASE:
+    if store.name == stores.DATABASE:
         try:
-            compacting.compact()
-        except compacting.Busy as busy:
+            vacuum.compact()
+        except vacuum.Busy as busy:
             return _waits(found, str(busy), 5.0)
         _keep(found, store.name, 0)
         return None
@@ -114,17 +115,17 @@ def _erase_one(found: Erasure, store: Store, until: float) -> EffectResult | Non
 def _erase_log(found: Erasure, whose: Whose, until: float) -> EffectResult | None:
     def note(positions: Any) -> None:
         seen = [seq for first, last in found.touched for seq in range(first, last + 1)]
-        found.touched = erasure.ranges([*seen, *positions])
+        found.touched = openings.ranges([*seen, *positions])
         approved_scope.save(found, ["touched"])
 
-    while erasure.erase_some(whose, note, placed_only=not found.replayed):
+    while openings.erase_some(whose, note, placed_only=not found.replayed):
         if time.monotonic() > until:
             return _waits(found, "values of the audit trail", 0.0)
-    if not found.replayed and erasure.waiting(whose):
+    if not found.replayed and openings.waiting(whose):
         return _waits(found, "waits for the newest events to be in the log", 1.0)
     if found.touched:
-        forgetting.drop_holding(found.touched[0][0])  # one may have been written meanwhile
-    _keep(found, erasing.LOG, sum(last - first + 1 for first, last in found.touched))
+        erasure.drop_holding(found.touched[0][0])  # one may have been written meanwhile
+    _keep(found, stores.LOG, sum(last - first + 1 for first, last in found.touched))
     return None
 
 

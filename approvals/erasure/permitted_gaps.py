@@ -8,8 +8,8 @@ from typing import Any
 from django.db.models import Model
 
 from approvals.erasure import erased_rows
-from audit.ledger.commitment import subject_key
-from audit.subjects import MARK
+from audit.erasure.subjects import MARK
+from audit.ledger.format.commitment import subject_key
 
 
 class Excuses:

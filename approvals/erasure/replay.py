@@ -12,9 +12,9 @@ from django.db import transaction
 from approvals import clock
 from approvals.erasure import approved_scope, job, tombstones
 from approvals.models import Erasure, ErasureState
-from audit.actor import SYSTEM, Target
 from audit.clock import uuid7
-from audit.record import record
+from audit.recording.actors import SYSTEM, Target
+from audit.recording.record import record
 
 log = logging.getLogger(__name__)
 _ROUNDS = 10_000

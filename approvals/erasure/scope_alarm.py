@@ -10,9 +10,9 @@ from approvals import clock
 from approvals.erasure import approved_scope
 from approvals.models import Erasure, ErasureState
 from approvals.registry import EffectResult
-from audit.actor import SYSTEM
 from audit.models import EventRow
-from audit.record import record
+from audit.recording.actors import SYSTEM
+from audit.recording.record import record
 
 log = logging.getLogger(__name__)
 

@@ -28,10 +28,8 @@ from approvals.pipeline import intent
 from approvals.pipeline.intent import digest
 from approvals.policy import versions
 from approvals.policy.document import SCHEMA
-from audit import remembered, scrubbing, subjects
-from audit.actor import Actor
-from audit.ledger.commitment import subject_key
-from audit.subjects import (
+from audit.erasure import process_caches, subjects, working_rows
+from audit.erasure.subjects import (
     MARK,
     Known,
     Repeats,
@@ -43,6 +41,8 @@ from audit.subjects import (
     register,
     reserves,
 )
+from audit.ledger.format.commitment import subject_key
+from audit.recording.actors import Actor
 
 NAME = "Erased person"
 _APPROVAL = (
@@ -102,9 +102,9 @@ def _requested(whose: Whose) -> QuerySet[Approval]:
 
 
 def _count_requests(whose: Whose) -> int:
-    named = sum(scrubbing.count(model, fields, whose) for model, fields in _SCRUBBED[1:])
-    named += scrubbing.count(PolicyVersion, ("document",), whose)
-    naming = scrubbing.naming(Approval.objects.all(), _APPROVAL, whose).values("pk")
+    named = sum(working_rows.count(model, fields, whose) for model, fields in _SCRUBBED[1:])
+    named += working_rows.count(PolicyVersion, ("document",), whose)
+    naming = working_rows.naming(Approval.objects.all(), _APPROVAL, whose).values("pk")
     return (
         named
         + Approval.objects.filter(
@@ -132,20 +132,20 @@ def _erase_requests(whose: Whose) -> int:
     _answered(whose)
     Effect.objects.filter(operation__in=[a.operation for a in own]).update(detail="")
     gone, _ = LegalHold.objects.filter(subject=whose.key).exclude(lifted_at=None).delete()
-    scrubbed = sum(scrubbing.scrub(m, fields, whose) for m, fields in _SCRUBBED)
+    scrubbed = sum(working_rows.scrub(m, fields, whose) for m, fields in _SCRUBBED)
     # Identities alone: a name could be a word of the policy.
-    scrubbed += scrubbing.scrub(PolicyVersion, ("document",), whose, names=False)
+    scrubbed += working_rows.scrub(PolicyVersion, ("document",), whose, names=False)
     seals.reseal(whole)
     return len(own) + gone + scrubbed
 
 
 def _policies(whose: Whose) -> list[Sealed]:
-    named = scrubbing.naming(PolicyVersion.objects.all(), ("document",), whose)
+    named = working_rows.naming(PolicyVersion.objects.all(), ("document",), whose)
     return [Sealed(row.digest, partial(_digest_of, row.pk)) for row in named]
 
 
 def _authors(whose: Whose) -> list[Repeats]:
-    named = scrubbing.naming(PolicyVersion.objects.all(), ("author",), whose)
+    named = working_rows.naming(PolicyVersion.objects.all(), ("author",), whose)
     return [Repeats(named, ("author",))]
 
 
@@ -194,11 +194,11 @@ def _erase_people(whose: Whose) -> int:
 
 def _answers(whose: Whose) -> QuerySet[IdempotencyRecord]:
     own = [idempotency.subject_of(Actor(iss=iss, sub=sub)) for iss, sub in whose.people]
-    naming = scrubbing.naming(IdempotencyRecord.objects.all(), ("answer", "key"), whose)
+    naming = working_rows.naming(IdempotencyRecord.objects.all(), ("answer", "key"), whose)
     return IdempotencyRecord.objects.filter(Q(subject__in=own) | Q(pk__in=naming.values("pk")))
 
 
-remembered.register("versions of the policy", versions.forget)
+process_caches.register("versions of the policy", versions.forget)
 register(
     Store(
         "requests",

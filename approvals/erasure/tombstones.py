@@ -17,9 +17,10 @@ from pathlib import Path
 from django.conf import settings
 
 from approvals import clock
-from audit import evidencekeys, logkey
-from audit.files import lock, sync_folder, write_durably
-from audit.ledger.canonical import canonical
+from audit.db.files import lock, sync_folder, write_durably
+from audit.evidence import subject_keys
+from audit.keys import log_identity
+from audit.ledger.format.canonical import canonical
 
 _LABEL = b"ata.erasures.v1"
 _START = "0" * 64
@@ -40,7 +41,7 @@ class Tombstone:
 
 def path() -> Path:
     """Where the list is."""
-    return logkey.folder() / "erasures"
+    return log_identity.folder() / "erasures"
 
 
 def add(subject: str, index: int) -> None:
@@ -106,7 +107,7 @@ def _opened(raw: bytes) -> tuple[bytes, list[tuple[Tombstone, str]]]:
         return settings.EVIDENCE_KEY, list(_read(raw, settings.EVIDENCE_KEY))
     except TombstonesDamaged:
         previous: bytes = settings.EVIDENCE_KEY_PREVIOUS
-        if len(previous) != 32 or evidencekeys.is_retired(previous):
+        if len(previous) != 32 or subject_keys.is_retired(previous):
             raise
         return previous, list(_read(raw, previous))
 

@@ -17,7 +17,9 @@ class Erasure(models.Model):
     """One person's erasure, under way or done. Names them by their subject key alone."""
 
     id = models.UUIDField(primary_key=True, editable=False)
-    subject = models.CharField(max_length=64, db_index=True)  # audit.ledger.commitment.subject_key
+    subject = models.CharField(
+        max_length=64, db_index=True
+    )  # audit.ledger.format.commitment.subject_key
     operation = models.CharField(max_length=36, unique=True)
     approval = models.CharField(max_length=36, blank=True)
     state = models.CharField(max_length=10, choices=ErasureState, default=ErasureState.PENDING)

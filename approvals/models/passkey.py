@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from audit.actor import Actor
+from audit.recording.actors import Actor
 
 
 class Passkey(models.Model):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
-from audit.actor import Actor, Subject
+from audit.recording.actors import Actor, Subject
 
 if TYPE_CHECKING:
     _Text = models.CharField[Any, Any]

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from approvals import actors, clock
 from approvals.models import Approval, Ask
-from audit.ledger import display
+from audit.ledger.format import safe_display
 
 _SUBJECT = 120
 
@@ -33,7 +33,7 @@ def subject(ask: Ask) -> str:
 def text(ask: Ask) -> str:
     """The letter as plain text; values from elsewhere are written out, never obeyed."""
     approval = ask.approval
-    reason = display.visible(approval.reason).strip()
+    reason = safe_display.visible(approval.reason).strip()
     lines = [
         f"{_who(approval)} asks you to decide:",
         "",
@@ -75,5 +75,5 @@ def _who(approval: Approval) -> str:
     if not approval.requester_sub:
         return f"A {approval.severity} finding"
     requester = actors.from_json(approval.requester)
-    name = display.short(actors.requester_name(requester))
+    name = safe_display.short(actors.requester_name(requester))
     return name[:1].upper() + name[1:]

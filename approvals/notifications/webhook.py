@@ -17,7 +17,7 @@ from typing import Any
 from django.conf import settings
 
 from approvals import clock
-from audit.ledger.canonical import canonical
+from audit.ledger.format.canonical import canonical
 from http_client import BadAnswer, Guard, HttpClient, Retries, Timeouts
 
 _OPERATION = "approval.webhook"

@@ -13,8 +13,8 @@ from approvals import actors, clock, registry
 from approvals.models import Effect, EffectState
 from approvals.outbox import seals
 from approvals.registry import EffectResult, EffectRun
-from audit.actor import Target
-from audit.record import record
+from audit.recording.actors import Target
+from audit.recording.record import record
 
 log = logging.getLogger(__name__)
 

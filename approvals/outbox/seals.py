@@ -15,12 +15,12 @@ from django.db import transaction
 
 from approvals import clock, integrity
 from approvals.models import Effect, EffectState
-from audit import rowcheck
-from audit.actor import SYSTEM
 from audit.models import EventRow
-from audit.reading import UNREADABLE
-from audit.record import record
-from audit.rowcheck import Wrong
+from audit.recording.actors import SYSTEM
+from audit.recording.record import record
+from audit.verification.checks import registry
+from audit.verification.checks.registry import Wrong
+from audit.verification.unreadable_rows import UNREADABLE
 
 CODE: Final = "step_altered"
 WORDS: Final = (
@@ -87,4 +87,4 @@ def _unfinished() -> Iterator[Effect]:
     return found.iterator(chunk_size=500)
 
 
-rowcheck.register("remote steps", problems, pending=True)
+registry.register("remote steps", problems, pending=True)

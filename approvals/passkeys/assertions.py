@@ -18,11 +18,11 @@ from approvals.passkeys import directory, relying_party
 from approvals.pipeline import locks
 from approvals.pipeline.service import Refused
 from approvals.step_up import answers
-from audit import evidence
-from audit.actor import Actor
-from audit.ledger import assertion
-from audit.ledger.assertion import AssertionFailed
-from audit.ledger.canonical import canonical
+from audit.evidence import storage
+from audit.ledger import passkey_assertions
+from audit.ledger.format.canonical import canonical
+from audit.ledger.passkey_assertions import AssertionFailed
+from audit.recording.actors import Actor
 
 APPROVER_ROLE: Final = "approver"
 LONGEST: Final = 16_384  # bytes of an answer as evidence
@@ -45,7 +45,7 @@ class _Refusal(Exception):
 
 def challenge(approval: Approval, decision: str) -> bytes:
     """What the authenticator of the asked person signs for this answer."""
-    return assertion.challenge(
+    return passkey_assertions.challenge(
         intent_hash=approval.intent_hash,
         approval_id=str(approval.id),
         role=APPROVER_ROLE,
@@ -110,7 +110,7 @@ def _take(
     if clock.now() >= ask.expires_at:
         audit_events.answered_too_late(approval, ask, person, said)
         return _Refusal("expired", "The time to answer is over. Nothing was committed.")
-    kept = evidence.put("assertion", body, subject_key=person.key)
+    kept = storage.put("assertion", body, subject_key=person.key)
     code = answers.give(
         approval,
         ask,
@@ -185,7 +185,7 @@ def _check(
     )
     try:
         trusted = {key.credential_id: directory.as_trusted(key)}
-        assertion.verify(body, approval.intent_hash, trusted, at=clock.now())
+        passkey_assertions.verify(body, approval.intent_hash, trusted, at=clock.now())
     except AssertionFailed as failed:
         raise _Refusal(
             "passkey_signature", f"The passkey's answer does not count: {failed}."
@@ -198,7 +198,7 @@ def _check(
 
 def _count(body: bytes) -> int:
     """The signature counter of a body that was verified; 0 where the authenticator has none."""
-    data = assertion.authenticator_data(body)
+    data = passkey_assertions.authenticator_data(body)
     return int.from_bytes(data[_COUNTER])
 
 

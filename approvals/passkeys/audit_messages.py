@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from audit import actions
-from audit.wording import ERASED, PublicEvent, after_approval, person, shown
+from audit.recording import event_types
+from audit.recording.sentences import ERASED, PublicEvent, after_approval, person, shown
 
 
 def _data(event: PublicEvent) -> Mapping[str, Any]:
@@ -47,6 +47,8 @@ def refused(event: PublicEvent) -> str:
     return f"{words}: {why[:1].lower()}{why[1:]}" if why else words
 
 
-actions.reword("passkey.enrolled", enrolled)
-actions.reword("passkey.revoked", revoked)
-actions.register("passkey.refused", label="Passkey refused", sentence=refused, severity="MEDIUM")
+event_types.reword("passkey.enrolled", enrolled)
+event_types.reword("passkey.revoked", revoked)
+event_types.register(
+    "passkey.refused", label="Passkey refused", sentence=refused, severity="MEDIUM"
+)

@@ -20,8 +20,8 @@ from approvals.models import Passkey
 from approvals.passkeys import enrolment, queries, relying_party
 from approvals.pipeline.service import Refused
 from approvals.registry import CommitContext, Committed, Stance, Verb
-from audit.actor import Actor, Target
-from audit.ledger import display
+from audit.ledger.format import safe_display
+from audit.recording.actors import Actor, Target
 
 OWN = "passkey"
 APPROVER = "approver_key"
@@ -173,7 +173,7 @@ def _enrol_sentence(target: Target, params: Mapping[str, Any]) -> str:
     key = queries.find(target.name)
     if target.kind == APPROVER and key is not None:
         return f"Let {_named(key)} approve what others ask for"
-    return f"Enrol the passkey “{display.short(params.get('name') or 'Passkey')}”"
+    return f"Enrol the passkey “{safe_display.short(params.get('name') or 'Passkey')}”"
 
 
 def _revoke_sentence(target: Target, _params: Mapping[str, Any]) -> str:
@@ -185,7 +185,7 @@ def _revoke_sentence(target: Target, _params: Mapping[str, Any]) -> str:
 
 def _named(key: Passkey) -> str:
     handle = relying_party.short(key.handle)
-    return f"{display.short(str(key.person))}'s passkey “{key.name}” ({handle})"
+    return f"{safe_display.short(str(key.person))}'s passkey “{key.name}” ({handle})"
 
 
 registry.register(

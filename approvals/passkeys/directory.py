@@ -12,20 +12,20 @@ from typing import Any, Final
 
 from approvals.models import Passkey
 from approvals.passkeys import queries
-from audit.ledger import assertion
+from audit.ledger import passkey_assertions
 from audit.models import EventRow
 
 SCHEMA: Final = "ata.passkeys.v1"
 
 
-def trusted() -> dict[str, assertion.Passkey]:
+def trusted() -> dict[str, passkey_assertions.Passkey]:
     """Every passkey that was ever enrolled, by credential id."""
     return {key.credential_id: as_trusted(key) for key in queries.everybody()}
 
 
-def as_trusted(key: Passkey) -> assertion.Passkey:
+def as_trusted(key: Passkey) -> passkey_assertions.Passkey:
     """A row as the verifier knows it."""
-    return assertion.Passkey(
+    return passkey_assertions.Passkey(
         public_key=bytes(key.public_key),
         iss=key.person.iss,
         sub=key.person.sub,

@@ -14,8 +14,8 @@ from datetime import timedelta
 from approvals import clock, sealed_secrets
 from approvals.passkeys import relying_party
 from approvals.pipeline.intent import digest
-from audit.actor import Actor
-from audit.record import record
+from audit.recording.actors import Actor
+from audit.recording.record import record
 
 _BOX = "passkey"
 _KEPT_FOR = timedelta(minutes=2)

@@ -6,8 +6,8 @@ from django.db.models import QuerySet
 
 from approvals.models import Passkey
 from approvals.pipeline.service import Refused
-from audit.actor import Actor
-from audit.ledger import display
+from audit.ledger.format import safe_display
+from audit.recording.actors import Actor
 
 type Passkeys = QuerySet[Passkey]
 
@@ -65,4 +65,4 @@ def rename(owner: Actor, handle: str, name: str) -> bool:
 
 def clean_name(name: str) -> str:
     """A name in one visible line of at most 60 characters."""
-    return display.visible(" ".join(name.split()))[:60]
+    return safe_display.visible(" ".join(name.split()))[:60]

@@ -12,9 +12,9 @@ from approvals import actors, clock, integrity, policy, registry
 from approvals.models import Approval, Effect
 from approvals.outbox import seals
 from approvals.registry import CommitContext, EffectSpec, Part, Verb
-from audit.actor import Actor, EvidenceRef, Subject, Target
 from audit.clock import uuid7
-from audit.record import record
+from audit.recording.actors import Actor, EvidenceRef, Subject, Target
+from audit.recording.record import record
 
 
 @dataclass(frozen=True, slots=True)

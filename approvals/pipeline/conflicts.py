@@ -14,7 +14,7 @@ from django.db.models import Max
 from approvals import registry
 from approvals.models import Approval, Status
 from approvals.pipeline import intent
-from audit.actor import Target
+from audit.recording.actors import Target
 
 CODE = "overtaken"
 _WORDS = (

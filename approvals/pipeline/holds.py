@@ -11,10 +11,10 @@ from approvals.models import Approval, Status
 from approvals.pipeline import locks
 from approvals.pipeline.commit import add_effects, commit_now, record_part
 from approvals.registry import CommitContext, Committed
-from audit.actor import SYSTEM, Actor, Target
 from audit.clock import uuid7
-from audit.locks import one_at_a_time
-from audit.record import record
+from audit.db.locks import one_at_a_time
+from audit.recording.actors import SYSTEM, Actor, Target
+from audit.recording.record import record
 
 
 def context(approval: Approval, actor: Actor, approver: Actor | None = None) -> CommitContext:

@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from approvals.clock import stamp
-from audit.actor import Actor, Target
-from audit.ledger.canonical import canonical
+from audit.ledger.format.canonical import canonical
+from audit.recording.actors import Actor, Target
 
 SCHEMA = "ata.intent.v1"
 

@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from approvals import registry
 from approvals.models import Approval, Status
-from audit.actor import Target
+from audit.recording.actors import Target
 
 
 def lock_targets(targets: Sequence[Target]) -> None:

@@ -41,8 +41,8 @@ from approvals.step_up import (
     stages,
 )
 from approvals.step_up.recipients import ask_next
-from audit.actor import Actor, EvidenceRef, Target
-from audit.record import record
+from audit.recording.actors import Actor, EvidenceRef, Target
+from audit.recording.record import record
 
 EVIDENCE_SOUGHT_FOR = timedelta(hours=24)
 STATE_CHANGED = "state_changed"

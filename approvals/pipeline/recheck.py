@@ -12,9 +12,9 @@ from approvals import clock
 from approvals.models import Approval
 from approvals.pipeline import intent
 from approvals.step_up import rate_limit
-from audit.load import load
+from audit.erasure.subjects import MARK
 from audit.models import EventRow
-from audit.subjects import MARK
+from audit.recording.read_events import load
 
 READ_WITHIN = timedelta(minutes=10)
 """An answer that is read later than this after its time, as after a long outage, is not carried

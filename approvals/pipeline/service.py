@@ -41,11 +41,11 @@ from approvals.step_up import (
     possible_approvers,
 )
 from approvals.step_up.recipients import ask_next
-from audit.actor import Actor, Target
 from audit.clock import uuid7
-from audit.ledger import display
-from audit.ledger.vocabulary import severity_rank
-from audit.locks import one_at_a_time
+from audit.db.locks import one_at_a_time
+from audit.ledger.format import safe_display
+from audit.ledger.format.vocabulary import severity_rank
+from audit.recording.actors import Actor, Target
 
 LONGEST_SENTENCE: Final = 500
 """Characters of a request that every phone shows whole."""
@@ -224,8 +224,8 @@ def _sentence(request: _Request) -> str:
     """What is asked, as page, phone and command line say it: safe to read, with a warning where
     the name could pass for another. The intent holds the exact name."""
     words = request.verb.sentence(request.target, request.params)
-    warning = display.warning(request.target.name)
-    return display.visible(words) + (f" ⚠ The name {warning}" if warning else "")
+    warning = safe_display.warning(request.target.name)
+    return safe_display.visible(words) + (f" ⚠ The name {warning}" if warning else "")
 
 
 def _whole_sentence(request: _Request) -> str:
@@ -262,7 +262,7 @@ def _commit(
     request: _Request, operation: str, before_commit: Callable[[Performed], None]
 ) -> Performed:
     prepared = request.verb.prepare(request.actor, request.target, request.params)
-    sentence = display.shortened(_sentence(request), LONGEST_SENTENCE)  # nobody approves it
+    sentence = safe_display.shortened(_sentence(request), LONGEST_SENTENCE)  # nobody approves it
     with transaction.atomic(durable=True):
         _lock(request)
         now = _judged_again(request)

@@ -18,7 +18,7 @@ from approvals.policy.sentences import (
 )
 from approvals.policy.versions import InForce, in_force
 from approvals.registry import Verb
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 
 __all__ = [
     "Decision",

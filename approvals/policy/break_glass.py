@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from approvals.registry import Stance, Verb
-from audit.actor import Actor
+from audit.recording.actors import Actor
 
 CODE = "break_glass"
 

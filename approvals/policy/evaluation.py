@@ -15,7 +15,7 @@ from approvals.policy import minimum
 from approvals.policy.conditions import Situation, first_match
 from approvals.policy.document import Document, Rule
 from approvals.registry import Stance, Verb
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 
 Kind = Literal["refuse", "commit", "require"]
 Approver = Literal["self", "another", "group", ""]

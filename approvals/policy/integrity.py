@@ -11,13 +11,13 @@ from approvals.erasure.document_digests import standing
 from approvals.erasure.permitted_gaps import Excuses
 from approvals.models import PolicyVersion
 from approvals.pipeline.intent import digest
-from audit import rowcheck
-from audit.rowcheck import Wrong, is_of, opened
+from audit.verification.checks import registry
+from audit.verification.checks.registry import Wrong, is_of, opened
 
 
 def problems() -> Iterator[Wrong]:
     """Rows that no event made, events whose row is gone, and rows that say something else."""
-    changed = {UUID(one["id"]): one for one in rowcheck.told("policy.changed") if _made(one)}
+    changed = {UUID(one["id"]): one for one in registry.told("policy.changed") if _made(one)}
     rows = list(PolicyVersion.objects.order_by("id"))
     excuses = Excuses()
     for row in rows:
@@ -70,4 +70,4 @@ def _other_author(row: PolicyVersion, actor: dict[str, Any], excuses: Excuses) -
     )
 
 
-rowcheck.register("policies", problems)
+registry.register("policies", problems)

@@ -24,8 +24,8 @@ from approvals.policy.diff import Change, as_changes, changes
 from approvals.policy.document import BadDocument, Document, read
 from approvals.policy.evaluation import by_rule
 from approvals.registry import CommitContext, Committed, Stance, Verb
-from audit.actor import Target
-from audit.ledger import display
+from audit.ledger.format import safe_display
+from audit.recording.actors import Target
 
 VERB: Final = "policy.change"
 TARGET: Final = Target("policy", "approvals")
@@ -126,7 +126,7 @@ def _sentence(_target: Target, params: Mapping[str, Any]) -> str:
     more = f", and {len(found) - 1} more" if len(found) > 1 else ""
     # Groups and the order on call name people by subject; the page shows them by name.
     whole = first.sentence if first.about.startswith("rule ") else f"{first.kind} {first.about}"
-    said = shorten(display.visible(whole.rstrip(".")), _SAID_MAX, placeholder=" …")
+    said = shorten(safe_display.visible(whole.rstrip(".")), _SAID_MAX, placeholder=" …")
     return f"Change the approval policy to version {made.number}: {said}{more}"
 
 

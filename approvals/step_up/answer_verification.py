@@ -15,10 +15,10 @@ from typing import Any, Final
 from approvals.models import Approval, Ask, Channel
 from approvals.passkeys import directory
 from approvals.step_up import authorization_details, stages
-from audit import evidence
-from audit.ledger import assertion, tokens
-from audit.ledger.assertion import AssertionFailed
-from audit.ledger.tokens import TokenError
+from audit.evidence import storage
+from audit.ledger import issuer_tokens, passkey_assertions
+from audit.ledger.issuer_tokens import TokenError
+from audit.ledger.passkey_assertions import AssertionFailed
 
 UNPROVEN: Final = "approver_unproven"
 WORDS: Final = (
@@ -67,7 +67,7 @@ def _is_proven(approval: Approval, ask: Ask) -> bool:
 def _signers(approval: Approval, ask: Ask, channel: str) -> Iterable[Identity]:
     """Who signed that they approve this intent, by what the answer of a channel refers to."""
     references = {one["digest"]: one["kind"] for one in ask.answers[channel].get("evidence", ())}
-    for digest, body in evidence.bodies(references).items():
+    for digest, body in storage.bodies(references).items():
         found: Identity | None = None
         if channel == "ciba" and references[digest] == "approval_token":
             found = _by_issuer(body, ask)
@@ -79,7 +79,7 @@ def _signers(approval: Approval, ask: Ask, channel: str) -> Iterable[Identity]:
 
 def _by_issuer(body: bytes, ask: Ask) -> Identity | None:
     try:
-        claims = tokens.claims(body, evidence.IssuerKeys())
+        claims = issuer_tokens.claims(body, storage.IssuerKeys())
     except TokenError:
         return None
     if not authorization_details.same(_details(claims), authorization_details.for_ask(ask)):
@@ -99,7 +99,7 @@ def _details(claims: Mapping[str, Any]) -> Any:
 
 def _by_passkey(body: bytes, approval: Approval) -> Identity | None:
     try:
-        found = assertion.verify(body, approval.intent_hash, directory.trusted())
+        found = passkey_assertions.verify(body, approval.intent_hash, directory.trusted())
     except AssertionFailed:
         return None
     if (found.approval_id, found.decision) != (str(approval.pk), "approve"):

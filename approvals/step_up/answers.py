@@ -13,7 +13,7 @@ from approvals import audit_events, clock
 from approvals.models import Approval, Ask, AskState, Channel, Status
 from approvals.pipeline import outcomes
 from approvals.step_up import stages
-from audit.actor import Actor, EvidenceRef
+from audit.recording.actors import Actor, EvidenceRef
 
 type By = Literal["ciba", "passkey"]
 type Said = Literal["approve", "deny"]

@@ -12,8 +12,8 @@ from typing import Any, Final
 from approvals import actors, policy, registry
 from approvals.models import Ask
 from approvals.step_up import stages
-from audit.actor import Actor
-from audit.ledger.display import visible
+from audit.ledger.format.safe_display import visible
+from audit.recording.actors import Actor
 
 TYPE: Final = "urn:auth0:schemas:authorization-details:v1:ata-intent"
 MAX_PROPERTIES: Final = 10

@@ -15,8 +15,8 @@ from approvals import audit_events, clock, issuer
 from approvals.models import Approval, Ask, Person
 from approvals.pipeline import outcomes
 from approvals.step_up import answers, authorization_details, denial_evidence
-from audit import evidence
-from audit.actor import Actor, EvidenceRef
+from audit.evidence import storage
+from audit.recording.actors import Actor, EvidenceRef
 from auth0_client import ciba
 from auth0_client.errors import Auth0Error, TokenRefused
 from auth0_client.id_token import LEEWAY_S
@@ -126,7 +126,7 @@ def _signed_details(
     except TokenRefused as refused:
         if refused.code != "authorization_details":
             raise
-        if (evidence.claims_of(access_token.encode()) or {}).get("authorization_details"):
+        if (storage.claims_of(access_token.encode()) or {}).get("authorization_details"):
             raise NotOurs("details_differ", "What was approved cannot be read.") from None
         return ()
     kept.append(_keep("approval_token", access_token, person, token.expires_at))
@@ -138,7 +138,7 @@ def _asked_at(ask: Ask) -> float:
 
 
 def _keep(kind: str, token: str, person: Person, expires_at: float) -> EvidenceRef:
-    return evidence.put(
+    return storage.put(
         kind,
         token.encode(),
         subject_key=person.subject.key,

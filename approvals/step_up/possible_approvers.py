@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from approvals import people, policy
 from approvals.errors import Refused
-from audit.actor import Actor
+from audit.recording.actors import Actor
 
 
 def only_requester_can(rule: policy.Decision, actor: Actor) -> bool:

@@ -11,7 +11,7 @@ from approvals.models import Approval, Ask, AskState, Channel, Person
 from approvals.notifications import service
 from approvals.step_up import stages
 from approvals.step_up.binding_codes import new_code
-from audit.actor import Actor
+from audit.recording.actors import Actor
 
 
 def ask_next(approval: Approval, requester: Actor, now: datetime) -> Ask | None:

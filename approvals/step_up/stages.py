@@ -10,7 +10,7 @@ from typing import Any
 
 from approvals import people
 from approvals.models import Approval, AskState, Person
-from audit.actor import Actor
+from audit.recording.actors import Actor
 
 
 def identity(approval: Approval) -> tuple[str, str] | None:

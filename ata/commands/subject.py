@@ -86,7 +86,7 @@ def _key_of(key: str, iss: str, sub: str) -> str:
     Raises:
         AtaError: `usage` where it is neither of the two, or both.
     """
-    from audit.ledger.commitment import subject_key
+    from audit.ledger.format.commitment import subject_key
 
     if bool(key) == bool(iss or sub) or bool(iss) != bool(sub):
         raise usage_error(

@@ -26,11 +26,11 @@ from ata.trust import read_trust
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-    from audit.ledger.assertion import Passkey
     from audit.ledger.levels import Level
-    from audit.ledger.packreport import Claim
+    from audit.ledger.offline.proof_check import Report
+    from audit.ledger.packs.report import Claim
+    from audit.ledger.passkey_assertions import Passkey
     from audit.ledger.policy import Policy
-    from audit.ledger.verify import Report
 
 # What the shared report cannot know: whether evidence was given here and what it came to.
 _WHO = "Who acted:"
@@ -153,11 +153,11 @@ def _verify_pack(
     authorities: Sequence[Certificate],
 ) -> Part:
     from ata.pack_report import show
-    from audit.ledger import packcheck
+    from audit.ledger.packs import pack_check
 
     trusted = {name: value for name, value in (keys or {}).items() if isinstance(value, dict)}
-    roots = packcheck.Roots(trust, trusted, passkeys, authorities)
-    report = packcheck.check(read_file(path), roots)
+    roots = pack_check.Roots(trust, trusted, passkeys, authorities)
+    report = pack_check.check(read_file(path), roots)
     show(screen, str(path), report)
     return Part(str(path), report.verdict.state)
 
@@ -204,7 +204,7 @@ class _Checked:
     @property
     def claimed(self) -> tuple[int | None, Claim]:
         """Its index, and what counts of its claim."""
-        from audit.ledger.packreport import Claim
+        from audit.ledger.packs.report import Claim
 
         return self.report.index, self.claim if self.intact else Claim()
 
@@ -213,7 +213,7 @@ def _verify_pairs(
     screen: Screen, pairs: Sequence[Pair], trust: Policy, brought: _Brought, unused: Sequence[str]
 ) -> list[Part]:
     """Verify them together: one may prove the person of another of its operation, as in a pack."""
-    from audit.ledger.packreport import person_gaps
+    from audit.ledger.packs.report import person_gaps
 
     checked = [_check_one(pair, trust, brought) for pair in pairs]
     gaps = person_gaps([one.claimed for one in checked])
@@ -222,8 +222,8 @@ def _verify_pairs(
 
 def _check_one(pair: Pair, trust: Policy, brought: _Brought) -> _Checked:
     from audit.ledger import levels
-    from audit.ledger.packreport import Claim
-    from audit.ledger.verify import verify_proof_file
+    from audit.ledger.offline.proof_check import verify_proof_file
+    from audit.ledger.packs.report import Claim
 
     report = verify_proof_file(pair.proof.body, pair.entry.body, policy=trust)
     problem, event = _reveal(pair)
@@ -302,7 +302,7 @@ def _passkeys(path: Path | None) -> dict[str, Passkey]:
     """Passkeys by credential id; none where no file was given."""
     if path is None:
         return {}
-    from audit.ledger.assertion import read_directory
+    from audit.ledger.passkey_assertions import read_directory
 
     try:
         return read_directory(read_file(path))
@@ -315,8 +315,8 @@ def _passkeys(path: Path | None) -> dict[str, Passkey]:
 
 def _reveal(pair: Pair) -> tuple[str, dict[str, object] | None]:
     """The event with its values opened; or why it cannot be opened, in a sentence."""
-    from audit.ledger import entry as entries
-    from audit.ledger.canonical import EntryError
+    from audit.ledger.format import entry as entries
+    from audit.ledger.format.canonical import EntryError
 
     try:
         return "", entries.reveal(pair.entry.body, pair.openings)
@@ -332,7 +332,7 @@ def _judged(
     `opened`: whether openings were given; an entry that stays closed names nobody.
     """
     from audit.ledger import levels
-    from audit.ledger.packcheck import claim_of, unproven
+    from audit.ledger.packs.pack_check import claim_of, unproven
 
     actor = event.get("actor")
     issuer = str(actor.get("iss") or "") if isinstance(actor, dict) else ""

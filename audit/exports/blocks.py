@@ -18,14 +18,15 @@ from typing import Final
 from django.conf import settings
 from django.db import transaction
 
-from audit import loglevels, search
+from audit.evidence import log_levels
 from audit.exports.formats import COLUMNS, PACKED
 from audit.exports.lines import Lines, pack, unpack
 from audit.exports.manifest import build
 from audit.importing.masking import fingerprint
-from audit.ledger.entry import EntryError
+from audit.ledger.format.entry import EntryError
 from audit.models import EventRow, ExportBlock, Openings
-from audit.projection import SPAN, lock_rendered
+from audit.search import queries
+from audit.search.projection import SPAN, lock_rendered
 
 _LABEL: Final = b"ata.export.block.v1"
 _AGAIN_S = 600.0
@@ -40,7 +41,7 @@ def fill(*, budget_s: float = 1.0) -> int:
     """
     if not _key():
         return 0
-    signed = loglevels.current().signed
+    signed = log_levels.current().signed
     complete, until, packed = signed // SPAN, time.monotonic() + budget_s, 0
     if ExportBlock.objects.count() >= complete * len(PACKED):
         return 0
@@ -69,7 +70,7 @@ def _fill(first: int, formats: list[str]) -> None:
     rows = list(EventRow.objects.filter(seq__gte=first, seq__lt=first + SPAN).order_by("seq"))
     if len(rows) != SPAN:
         return  # the projection has a gap; the verifier tells of it
-    events = search.publics(rows)
+    events = queries.publics(rows)
     packed = pack(events, formats)
     with transaction.atomic():
         lock_rendered()

@@ -7,12 +7,12 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from audit import actions
 from audit.exports import xlsx
 from audit.importing.masking import mask
-from audit.ledger import ocsf, rows
-from audit.ledger.canonical import canonical
-from audit.ledger.rows import Cell, Event, safe_cell
+from audit.ledger.format import ocsf, table_cells
+from audit.ledger.format.canonical import canonical
+from audit.ledger.format.table_cells import Cell, Event, safe_cell
+from audit.recording import event_types
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,10 @@ def shown(event: Event) -> Event:
 def _columns() -> Mapping[str, Callable[[Event], Cell]]:
     """Those that follow from the event, with the sentence that the rooms make of it."""
     columns = {}
-    for name, read in rows.COLUMNS.items():
+    for name, read in table_cells.COLUMNS.items():
         columns[name] = read
         if name == "severity":
-            columns["sentence"] = actions.sentence
+            columns["sentence"] = event_types.sentence
     return columns
 
 

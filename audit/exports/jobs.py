@@ -22,16 +22,19 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q, QuerySet
 
-from audit import clock, heads, proofs, search
-from audit.actor import Actor, EvidenceRef
+from audit import clock
 from audit.clock import rfc3339
-from audit.exports import reading
+from audit.exports import blocks_in_order
 from audit.exports.formats import FORMATS
 from audit.exports.manifest import words_of
 from audit.ledger.query import EventQuery, InvalidQuery
 from audit.models import ExportJob
-from audit.record import record
-from audit.viewing import digest_of
+from audit.proofs import service
+from audit.recording.actors import Actor, EvidenceRef
+from audit.recording.record import record
+from audit.recording.view_events import digest_of
+from audit.search import queries
+from audit.sequencing import signed_state
 
 log = logging.getLogger(__name__)
 
@@ -74,11 +77,11 @@ def request(
         )
     if query.errors:
         raise InvalidQuery(query.errors)
-    newest = heads.newest_checkpoint()
-    if newest is None or heads.is_former(newest):
+    newest = signed_state.newest_checkpoint()
+    if newest is None or signed_state.is_former(newest):
         raise NothingSigned("the log has signed nothing yet; start the worker and try again")
     query, now = query.at(""), clock.now()
-    expected = search.expected(query, size=newest.size, person=person)
+    expected = queries.expected(query, size=newest.size, person=person)
     requester = _requester(actor)
     return ExportJob.objects.create(
         owner=actor.key,
@@ -89,7 +92,7 @@ def request(
         words=words_of(query, requester, own=bool(person)),
         tree_size=newest.size,
         root=bytes(newest.root),
-        checkpoint=proofs.signed_note(newest),
+        checkpoint=service.signed_note(newest),
         expected=expected.count,
         estimated=not expected.exact,
         created=now,
@@ -248,12 +251,12 @@ def _content(job: ExportJob) -> Iterator[bytes]:
 
 
 def _lines(job: ExportJob) -> Iterator[tuple[bytes, int]]:
-    found = reading.pieces(
+    found = blocks_in_order.pieces(
         EventQuery.from_params(job.params),
         job.format,
         size=job.tree_size,
         person=job.person,
-        few=job.expected <= search.CAP,
+        few=job.expected <= queries.CAP,
     )
     for piece, rows in found:
         job.rows += rows

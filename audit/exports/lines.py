@@ -14,7 +14,7 @@ from typing import Final
 import zstandard
 
 from audit.exports.formats import FORMATS, shown
-from audit.ledger.rows import Event
+from audit.ledger.format.table_cells import Event
 
 # Bytes that occur in no UTF-8 text (RFC 3629 §1).
 _LEVEL: Final = b"\xff"

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from audit import keyring, logkey
 from audit.clock import rfc3339
 from audit.exports.formats import FORMATS
-from audit.ledger import exportcheck, keyhistory, note
+from audit.keys import keyring, log_identity
+from audit.ledger import note
+from audit.ledger.key_transitions import key_history
+from audit.ledger.offline import export_files
 from audit.ledger.query import EventQuery
 from audit.models import ExportJob
 
@@ -29,12 +31,13 @@ def build() -> str:
 def manifest_of(job: ExportJob) -> dict[str, Any]:
     """Plain JSON. Times are UTC with Z; `sha256` is of the file as it was handed out.
 
-    Once the file is complete the log's key signs it (`signed`, see `audit.ledger.exportcheck`).
+    Once the file is complete the log's key signs it (`signed`, see
+    `audit.ledger.offline.export_files`).
     """
     manifest = _unsigned(job)
     if not job.finished:
         return manifest
-    signed = note.sign(exportcheck.statement(manifest), logkey.origin(), logkey.seed())
+    signed = note.sign(export_files.statement(manifest), log_identity.origin(), log_identity.seed())
     return {**manifest, "signed": signed}
 
 
@@ -81,14 +84,14 @@ def _words(job: ExportJob, query: EventQuery) -> str:
 def words_of(query: EventQuery, requester: Mapping[str, Any], *, own: bool) -> str:
     """Which events an export has, in one sentence; `own` is whether only the requester's."""
     if not own:
-        return exportcheck.words_of(query)
-    return exportcheck.words_of(query, requester["sub"], requester["iss"])
+        return export_files.words_of(query)
+    return export_files.words_of(query, requester["sub"], requester["iss"])
 
 
 def key_statements() -> dict[str, Any]:
     """What former keys signed, for a manifest of a log that changed its name; else nothing."""
-    carried = keyhistory.carried(keyring.read().statements)
-    return {exportcheck.KEY_STATEMENTS: carried} if carried else {}
+    carried = key_history.carried(keyring.read().statements)
+    return {export_files.KEY_STATEMENTS: carried} if carried else {}
 
 
 def file_name(job: ExportJob) -> str:

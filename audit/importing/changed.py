@@ -14,14 +14,14 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from audit import load
-from audit.actor import Actor, Target
 from audit.importing import jsontext
+from audit.importing.mapping.severities import ACKNOWLEDGED
 from audit.importing.masking import mask
 from audit.importing.rows import DERIVED_COLUMNS, SourceRow, change_id
-from audit.importing.severities import ACKNOWLEDGED
-from audit.ledger.canonical import canonical
-from audit.record import Draft
+from audit.ledger.format.canonical import canonical
+from audit.recording import read_events
+from audit.recording.actors import Actor, Target
+from audit.recording.record import Draft
 
 ACTION: Final = "defenseclaw.row_changed"
 IN_PLACE: Final = "acknowledged_in_place"
@@ -55,7 +55,7 @@ def drafts(
 def _first_seen(events: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
     """The columns as first imported, where they were not erased since."""
     found = {}
-    for event, openings in load.openings_of(events).items():
+    for event, openings in read_events.openings_of(events).items():
         for opening in openings:
             if opening.path == "private.raw":
                 found[event] = opening.value["columns"]

@@ -18,8 +18,8 @@ from typing import Final
 
 from django.conf import settings
 
-from audit import evidencekeys
-from audit.ledger.canonical import canonical
+from audit.evidence import subject_keys
+from audit.ledger.format.canonical import canonical
 
 _LABEL: Final = b"ata.decision-tag.v1"
 _TEXT: Final = (
@@ -55,7 +55,7 @@ class Tag:
         """Whether this portal made the tag for exactly this content."""
         keys = [settings.EVIDENCE_KEY]
         previous: bytes = settings.EVIDENCE_KEY_PREVIOUS
-        if len(previous) == 32 and not evidencekeys.is_retired(previous):
+        if len(previous) == 32 and not subject_keys.is_retired(previous):
             keys.append(previous)
         made = (_mac(key, self.operation, self.attempt, content) for key in keys)
         return any(hmac.compare_digest(self.mac, mac) for mac in made)

@@ -8,7 +8,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, Final
 
-from audit.ledger.canonical import MAX_SAFE_INTEGER
+from audit.ledger.format.canonical import MAX_SAFE_INTEGER
 
 _MAX_DEPTH: Final = 24
 _MAX_PARSED: Final = 4 * 2**20

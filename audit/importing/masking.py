@@ -2,8 +2,8 @@
 
 DefenseClaw stores what agents did, and agents are careless: command lines, headers and scan
 excerpts carry tokens. What looks like a secret is replaced by `[masked: <what it looked like>]`.
-A text beyond `cut.BOUND` characters is cut (`audit.ledger.cut`). The digest of the exact row is
-kept, so the source can still be compared. Every pattern takes time linear in the text:
+A text beyond `cut.BOUND` characters is cut (`audit.ledger.format.truncation`). The digest of the
+exact row is kept, so the source can still be compared. Every pattern takes time linear in the text:
 `tests/house/test_patterns_over_foreign_text_are_linear.py`.
 """
 
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import orjson
 
-from audit.ledger import cut
+from audit.ledger.format import truncation
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Masker:
         lower = _lowered(values)
         hints = _found(lower)
         self._shapes = [s for s in _SHAPES if hints.intersection(s.hints)] if hints else []
-        self._long = len(lower) > cut.BOUND
+        self._long = len(lower) > truncation.BOUND
         self.count = 0
 
     def __call__(self, value: Any) -> Any:
@@ -146,7 +146,7 @@ def mask(value: Any) -> Any:
 def fingerprint() -> str:
     """What tells this version's idea of a secret from another's."""
     shapes = "\n".join(f"{s.pattern.pattern} {s.replacement} {s.hints}" for s in _SHAPES)
-    return f"{shapes}\n{cut.BOUND}"
+    return f"{shapes}\n{truncation.BOUND}"
 
 
 def _found(lower: str) -> set[str]:
@@ -211,15 +211,15 @@ def _member(key: Any, value: Any, shapes: Sequence[_Shape]) -> tuple[Any, int]:
 
 
 def _mask_text(text: str, shapes: Sequence[_Shape]) -> tuple[str, int]:
-    start = cut.start_of(text)
+    start = truncation.start_of(text)
     masked, count = _legible(start) if shapes else start, 0
     for shape in shapes:
         masked, found = shape.pattern.subn(shape.replacement, masked)
         count += found
     if not count:
         masked = start
-    if start is not text or len(masked) > cut.BOUND:
-        masked = cut.cut(masked, text)
+    if start is not text or len(masked) > truncation.BOUND:
+        masked = truncation.cut(masked, text)
     return masked, count
 
 

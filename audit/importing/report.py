@@ -27,7 +27,8 @@ class ImportReport:
         not_imported: rows of the tables that hold no events.
         reasons: rows set aside, by reason (`audit.importing.quarantine.REASONS`).
         changed: rows that were noticed to have other content than when first imported, by kind.
-        integrity: newly imported rows by seal status (`audit.importing.integrity.STATUSES`).
+        integrity: newly imported rows by seal status
+            (`audit.importing.defenseclaw_seals.STATUSES`).
         mismatches: newly imported rows whose columns contradict their sealed record.
         provenance: newly imported rows by how well their actor is known.
         misused: newly imported rows with a tag of ours that was made for another row.

@@ -17,10 +17,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from audit import bulk, clock
-from audit import record as recording
-from audit.actor import Actor
-from audit.importing import changed, keys, quarantine, summary
+from audit import clock
+from audit.db import bulk_insert
+from audit.importing import changed, quarantine, seal_keys, summary
 from audit.importing.changed import Changed
 from audit.importing.lock import import_lock
 from audit.importing.mapping import Malformed, Mapper, Matches
@@ -29,10 +28,12 @@ from audit.importing.quarantine import Quarantine, Rejected
 from audit.importing.report import Counts, ImportReport
 from audit.importing.rows import SourceRow, content_digest, event_id
 from audit.importing.source import ImportRefused, Source, opened
-from audit.ingest import Ingest, made
-from audit.ledger.canonical import EntryError
+from audit.ingest.bulk import Ingest, made
+from audit.ledger.format.canonical import EntryError
 from audit.models import ImportedRow, RepeatedTag
-from audit.record import Draft, Prepared
+from audit.recording import record as recording
+from audit.recording.actors import Actor
+from audit.recording.record import Draft, Prepared
 
 IMPORTER = Actor(iss="", sub="", name="Auth0-ATA", via="import")
 BATCH = 2000
@@ -68,9 +69,9 @@ def run(
     instance = _name(instance or path.stem)
     started = time.monotonic()
     with opened(path) as source, import_lock(instance):
-        key = keys.find(path, instance, key_file)
+        key = seal_keys.find(path, instance, key_file)
         now = clock.now()
-        matches = Matches(instance, Operations(), keys.registered())
+        matches = Matches(instance, Operations(), seal_keys.registered())
         work = _Work(
             report=ImportReport(instance, key_id=key.id if key else ""),
             mapper=Mapper(instance, key, matches, now),
@@ -156,7 +157,7 @@ class _Work:
 
     def _write(self, batch: _Batch, events: Sequence[Prepared]) -> None:
         def along() -> None:
-            bulk.insert(batch.memory)
+            bulk_insert.insert(batch.memory)
             RepeatedTag.objects.bulk_create(batch.tags, ignore_conflicts=True)
             self.aside.keep(batch.rejected)
 

@@ -8,11 +8,11 @@ from uuid import UUID
 
 from django.db import transaction
 
-from audit.actor import Actor, Target
-from audit.importing import integrity
+from audit.importing import defenseclaw_seals
 from audit.importing.quarantine import Quarantine
 from audit.importing.report import ImportReport
-from audit.record import record
+from audit.recording.actors import Actor, Target
+from audit.recording.record import record
 
 
 def record_run(report: ImportReport, aside: Quarantine, file: str, actor: Actor) -> UUID:
@@ -21,7 +21,7 @@ def record_run(report: ImportReport, aside: Quarantine, file: str, actor: Actor)
     Broken seals raise the severity: somebody changed rows after DefenseClaw wrote them.
     """
     target = Target("database", file, report.instance)
-    broken = sum(report.integrity[status] for status in integrity.BROKEN)
+    broken = sum(report.integrity[status] for status in defenseclaw_seals.BROKEN)
     with transaction.atomic():
         if aside.reasons:
             told = record(

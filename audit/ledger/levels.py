@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from . import assertion, intents, proof, tokens
-from .assertion import AssertionFailed, Passkey, UnknownPasskey
+from audit.ledger.format.vocabulary import HUMAN_WORDS, LOG_WORDS
+from audit.ledger.issuer_tokens import Aside, TokenError, UnknownKey
+from audit.ledger.passkey_assertions import AssertionFailed, Passkey, UnknownPasskey
+
+from . import intent_match, issuer_tokens, passkey_assertions, proof
 from .merkle import ProofError
 from .note import NoteError
 from .policy import Policy
-from .tokens import Aside, TokenError, UnknownKey
-from .vocabulary import HUMAN_WORDS, LOG_WORDS
 
 CLOCK_SKEW: Final = timedelta(minutes=5)
 _REFUSALS: Final = ("denied", "expired")
@@ -178,7 +179,7 @@ type _Proven = tuple[tuple[str, str], str]
 
 
 def _sign_in(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys) -> _Proven:
-    claims = tokens.claims(body, issuer_keys)
+    claims = issuer_tokens.claims(body, issuer_keys)
     actor = event["actor"]
     if not _same_person(claims, actor):
         if any(_same_person(claims, person) for person in _deciders(event)):
@@ -192,7 +193,7 @@ def _sign_in(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys) -> _Pr
 
 
 def _issuer_approval(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys) -> _Proven:
-    claims = tokens.claims(body, issuer_keys)
+    claims = issuer_tokens.claims(body, issuer_keys)
     if is_refusal(event):
         raise Aside("it proves an approval, and this event is a refusal")
     if not any(_same_person(claims, person) for person in _deciders(event)):
@@ -201,9 +202,9 @@ def _issuer_approval(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys
     signed = _signed_details(claims)
     if not event["intent_hash"] or signed.get("intent_hash") != event["intent_hash"]:
         raise TokenError("it approves another intent")
-    if problem := intents.differs(event) or intents.names_another(event, signed):
+    if problem := intent_match.differs(event) or intent_match.names_another(event, signed):
         raise TokenError(problem)
-    if not intents.has_text(event) and not {"verb", "target"} <= signed.keys():
+    if not intent_match.has_text(event) and not {"verb", "target"} <= signed.keys():
         raise Aside("nothing at hand says which act the intent is")
     issued = _issued(claims, event)
     return (claims["iss"], claims["sub"]), (
@@ -218,7 +219,7 @@ def _passkey_decision(
     if not event["intent_hash"]:
         raise AssertionFailed("this event names no intent")
     at = datetime.fromisoformat(event["recorded_at"])
-    found = assertion.verify(body, event["intent_hash"], passkeys, at)
+    found = passkey_assertions.verify(body, event["intent_hash"], passkeys, at)
     owner = {"iss": found.passkey.iss, "sub": found.passkey.sub}
     if not any(_same_person(owner, person) for person in _deciders(event)):
         raise AssertionFailed("its passkey belongs to neither the actor nor the approver")
@@ -226,9 +227,9 @@ def _passkey_decision(
         raise AssertionFailed(f"it says {found.decision!r}, which is not what happened")
     if event["approval"] and found.approval_id != event["approval"]:
         raise AssertionFailed("it answers another approval")
-    if problem := intents.differs(event):
+    if problem := intent_match.differs(event):
         raise AssertionFailed(problem)
-    if not intents.has_text(event):
+    if not intent_match.has_text(event):
         raise UnknownPasskey("nothing at hand says which act the intent is")
     if not _same_person(owner, event["actor"]) and not found.passkey.approves_for_others(at):
         raise AssertionFailed("no second person had confirmed its passkey for what others ask")

@@ -11,12 +11,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from audit.ledger.key_transitions.origins import Move
+
 from . import checkpoint as checkpoints
 from . import cosignature, note
 from .checkpoint import Checkpoint
 from .cosignature import Cosignature
 from .note import Note, NoteError, VerifierKey
-from .origins import Move
 
 NONE: Final = "none"
 KINDS: Final = {"ed25519": note.ED25519, "ml-dsa-44": note.COSIGNATURE_MLDSA44}

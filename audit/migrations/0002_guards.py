@@ -2,12 +2,12 @@
 
 from django.db import migrations
 
-from audit import fulltext, guards
+from audit.search import fulltext; from audit.db import insert_only
 
 
 def forwards(apps, schema_editor):
     vendor = schema_editor.connection.vendor
-    for statement in guards.create_statements(vendor, guards.FIRST_GUARDED):
+    for statement in insert_only.create_statements(vendor, insert_only.FIRST_GUARDED):
         schema_editor.execute(statement, params=None)
     schema_editor.execute(fulltext.create_statement(vendor), params=None)
 
@@ -15,7 +15,7 @@ def forwards(apps, schema_editor):
 def backwards(apps, schema_editor):
     vendor = schema_editor.connection.vendor
     schema_editor.execute(fulltext.drop_statement(vendor), params=None)
-    for statement in guards.drop_statements(vendor):
+    for statement in insert_only.drop_statements(vendor):
         schema_editor.execute(statement, params=None)
 
 

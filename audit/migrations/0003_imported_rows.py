@@ -3,12 +3,12 @@
 import audit.models.fields
 from django.db import migrations, models
 
-from audit import guards
+from audit.db import insert_only
 
 
 def guard(apps, schema_editor):
     vendor = schema_editor.connection.vendor
-    for statement in guards.create_statements(vendor, guards.IMPORTS_GUARDED):
+    for statement in insert_only.create_statements(vendor, insert_only.IMPORTS_GUARDED):
         schema_editor.execute(statement, params=None)
 
 

@@ -5,7 +5,7 @@ On PostgreSQL the full-text index also knows in which block of the log a row lie
 
 from django.db import migrations, models
 
-from audit import fulltext, rollups
+from audit.search import fulltext, rollups
 
 
 def count_again(apps, schema_editor):

@@ -1,15 +1,15 @@
 from django.db import migrations
 
-from audit import guards
+from audit.db import insert_only
 
 
 def thin(apps, schema_editor):
-    for statement in guards.thinning_statements(schema_editor.connection.vendor):
+    for statement in insert_only.thinning_statements(schema_editor.connection.vendor):
         schema_editor.execute(statement, params=None)
 
 
 def never_thin(apps, schema_editor):
-    for statement in guards.no_thinning_statements(schema_editor.connection.vendor):
+    for statement in insert_only.no_thinning_statements(schema_editor.connection.vendor):
         schema_editor.execute(statement, params=None)
 
 

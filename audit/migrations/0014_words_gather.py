@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from audit import fulltext
+from audit.search import fulltext
 
 
 def take_limit(apps, schema_editor):

@@ -1,11 +1,11 @@
 from django.db import migrations, models
 
-from audit import guards
+from audit.db import insert_only
 
 
 def guard(apps, schema_editor):
     vendor = schema_editor.connection.vendor
-    for statement in guards.create_statements(vendor, guards.TAGS_GUARDED):
+    for statement in insert_only.create_statements(vendor, insert_only.TAGS_GUARDED):
         schema_editor.execute(statement, params=None)
 
 

@@ -27,7 +27,9 @@ class Openings(models.Model):
     """
 
     event = models.UUIDField()
-    subject = models.TextField(default="", blank=True)  # audit.actor.subject_key, "" = nobody known
+    subject = models.TextField(
+        default="", blank=True
+    )  # audit.recording.actors.subject_key, "" = nobody known
     values = ExactJSONField(default=dict)
 
     class Meta:

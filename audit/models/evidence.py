@@ -10,7 +10,9 @@ class EvidenceItem(models.Model):
 
     digest = models.CharField(max_length=64, primary_key=True)  # hex SHA-256 of the body
     kind = models.TextField()
-    subject = models.TextField(default="", blank=True)  # audit.actor.subject_key, "" = nobody's
+    subject = models.TextField(
+        default="", blank=True
+    )  # audit.recording.actors.subject_key, "" = nobody's
     name = models.TextField(default="", blank=True)  # issuer URL, for its snapshots
     not_before_release = models.DateTimeField(null=True)  # a token is shown only after its exp
     created = models.DateTimeField()

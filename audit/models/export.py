@@ -25,7 +25,9 @@ class ExportJob(models.Model):
         EXPIRED = "expired"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.CharField(max_length=64)  # audit.ledger.commitment.subject_key of the requester
+    owner = models.CharField(
+        max_length=64
+    )  # audit.ledger.format.commitment.subject_key of the requester
     requester: models.Field[Any, Any] = ExactJSONField(default=dict)
     person = models.CharField(max_length=64, default="", blank=True)  # only this one's own events
     format = models.CharField(max_length=8)

@@ -38,8 +38,8 @@ has an index of its own, so that an inventory of the past need not read past eve
 class EventRow(models.Model):
     """One event as people look for it. `seq` is null until the sequencer gave it a leaf.
 
-    `terms` holds every word and every filter value of the event as tokens (audit.terms); the
-    full-text index of either engine is built over it, so one index answers every filter.
+    `terms` holds every word and every filter value of the event as tokens (audit.search.tokens);
+    the full-text index of either engine is built over it, so one index answers every filter.
     """
 
     event = models.UUIDField(primary_key=True)
@@ -113,7 +113,8 @@ class EventRow(models.Model):
 class Rollup(models.Model):
     """How many sequenced events a stretch of event time holds for one combination of facets.
 
-    The stretch is `grain` hours long and begins `start` hours after 1970 began (`audit.rollups`).
+    The stretch is `grain` hours long and begins `start` hours after 1970 began
+    (`audit.search.rollups`).
     """
 
     grain = models.PositiveSmallIntegerField()

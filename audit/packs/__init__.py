@@ -1,8 +1,8 @@
 """Evidence packs: what proves an event, in one file that somebody else can check without us."""
 
 from audit.packs.build import Built, NothingToPack, TooMany, build, use_directory
-from audit.packs.outlook import Outlook, outlook
-from audit.packs.selecting import Selection, of_event, of_query
+from audit.packs.event_selection import Selection, of_event, of_query
+from audit.packs.preview import Outlook, outlook
 
 __all__ = [
     "Built",

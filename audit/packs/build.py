@@ -15,24 +15,29 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from audit import evidence, heads, keyring, logkey, proofs, stamping
 from audit.clock import rfc3339
-from audit.evidence import EvidenceErased, EvidenceError, NotReleasable
+from audit.evidence import storage
+from audit.evidence.storage import EvidenceErased, EvidenceError, NotReleasable
 from audit.exports.manifest import build as version
 from audit.importing.masking import mask
-from audit.ledger import entry as entries
-from audit.ledger import keyhistory, pack, tiles
+from audit.keys import keyring, log_identity
 from audit.ledger import proof as proof_files
-from audit.ledger.assertion import DIRECTORY
-from audit.ledger.canonical import canonical
-from audit.ledger.commitment import Opening
-from audit.load import openings_of
+from audit.ledger import tiles
+from audit.ledger.format import entry as entries
+from audit.ledger.format.canonical import canonical
+from audit.ledger.format.commitment import Opening
+from audit.ledger.key_transitions import key_history
+from audit.ledger.packs import archive
+from audit.ledger.passkey_assertions import DIRECTORY
 from audit.models import Checkpoint, Entry, EvidenceItem
 from audit.packs.assemble import verifier
 from audit.packs.erased import certificates_for
+from audit.packs.event_selection import Selection
 from audit.packs.readme import README
-from audit.packs.selecting import Selection
-from audit.tree import read_tile
+from audit.proofs import service, timestamping
+from audit.recording.read_events import openings_of
+from audit.sequencing import signed_state
+from audit.sequencing.tree_store import read_tile
 
 type Directory = Callable[[], dict[str, Any]]
 type MayRead = Callable[[EvidenceItem], bool]
@@ -127,10 +132,10 @@ def build(selection: Selection, now: datetime, may_read: MayRead) -> Built:
         TooMany: it would be larger than a pack may be.
         EntryError: an entry or an opening was altered.
     """
-    if len(selection.ids) > pack.MAX_EVENTS:
-        raise TooMany(f"a pack holds at most {pack.MAX_EVENTS:,} events; narrow the filter")
-    checkpoint = heads.newest_checkpoint()
-    if checkpoint is None or heads.is_former(checkpoint):
+    if len(selection.ids) > archive.MAX_EVENTS:
+        raise TooMany(f"a pack holds at most {archive.MAX_EVENTS:,} events; narrow the filter")
+    checkpoint = signed_state.newest_checkpoint()
+    if checkpoint is None or signed_state.is_former(checkpoint):
         raise NothingToPack("the log has signed nothing yet; try again in a second")
     leaves = _leaves(selection.ids, checkpoint.size)
     if not leaves:
@@ -139,8 +144,8 @@ def build(selection: Selection, now: datetime, may_read: MayRead) -> Built:
     extra = certificates_for(leaves, openings, checkpoint.size)
     openings |= openings_of([id for id, _ in extra.values()])
     leaves = dict(sorted((leaves | extra).items()))
-    checkpoint = proofs.best_for(max(leaves)) or checkpoint
-    note = proofs.signed_note(checkpoint)
+    checkpoint = service.best_for(max(leaves)) or checkpoint
+    note = service.signed_note(checkpoint)
     draft = _Draft()
     hidden = set(extra) if selection.person else set()
     documents = _add_events(draft, leaves, openings, checkpoint, note, hidden)
@@ -148,9 +153,9 @@ def build(selection: Selection, now: datetime, may_read: MayRead) -> Built:
     _add_roots(draft, documents)
     draft.add("README.txt", README.encode())
     draft.add("log/checkpoint", note.encode())
-    if statements := keyhistory.carried(keyring.read().statements):
-        draft.add("log/key-history", keyhistory.write(statements))
-    if (token := stamping.token_of(checkpoint)) is not None:
+    if statements := key_history.carried(keyring.read().statements):
+        draft.add("log/key-history", key_history.write(statements))
+    if (token := timestamping.token_of(checkpoint)) is not None:
         draft.add("log/time-token", token)
     draft.add("log/vkey", _lines(keyring.vkeys()))
     draft.add("verify.html", verifier())
@@ -162,8 +167,10 @@ def build(selection: Selection, now: datetime, may_read: MayRead) -> Built:
         "build": version(),
     }
     try:
-        body = pack.write(draft.members, about, draft.entries_of, logkey.origin(), logkey.seed())
-    except pack.PackError as error:
+        body = archive.write(
+            draft.members, about, draft.entries_of, log_identity.origin(), log_identity.seed()
+        )
+    except archive.PackError as error:
         raise TooMany(f"{error}; narrow the filter") from error
     return Built(body, checkpoint.size, tuple(documents), tuple(bodies))
 
@@ -204,10 +211,10 @@ def _add_events(
         paths = sorted({one.path for one in held} - {one.path for one in released})
         draft.hold_back_values(index, paths, "not_permitted" if index in hidden else "secret")
         hashes = tiles.inclusion_proof(tile, index, checkpoint.size)
-        draft.add(pack.event_name(index, "entry"), entry, [index])
-        draft.add(pack.event_name(index, "openings.json"), _openings(released), [index])
+        draft.add(archive.event_name(index, "entry"), entry, [index])
+        draft.add(archive.event_name(index, "openings.json"), _openings(released), [index])
         proof = proof_files.write(index, hashes, note).encode()
-        draft.add(pack.event_name(index, "tlog-proof"), proof, [index])
+        draft.add(archive.event_name(index, "tlog-proof"), proof, [index])
     return documents
 
 
@@ -248,7 +255,7 @@ def _released(
     if not may_read(item):
         return None, "not_permitted", ""
     try:
-        return evidence.release(item.digest, now), "", ""
+        return storage.release(item.digest, now), "", ""
     except NotReleasable:
         until = item.not_before_release
         return None, "not_released", rfc3339(until) if until else ""
@@ -264,7 +271,7 @@ def _add_roots(draft: _Draft, documents: Mapping[int, Mapping[str, Any]]) -> Non
     kinds = ("issuer_keys", "issuer_discovery")
     for item in EvidenceItem.objects.filter(kind__in=kinds, name__in=issuers):
         try:
-            draft.add(f"issuer/{item.digest}.{item.kind}", evidence.get(item.digest))
+            draft.add(f"issuer/{item.digest}.{item.kind}", storage.get(item.digest))
         except EvidenceError:
             continue
     used = _credentials(body for name, body in draft.members.items() if name.endswith(".assertion"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from audit.ledger import entry as entries
-from audit.ledger import erasures
-from audit.ledger.commitment import Opening
+from audit.ledger.format import entry as entries
+from audit.ledger.format.commitment import Opening
+from audit.ledger.offline import erasures
 from audit.models import Entry, EventRow
 
 type Leaves = dict[int, tuple[UUID, bytes]]

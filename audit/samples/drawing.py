@@ -10,9 +10,8 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from audit import clock
-from audit.actor import Actor
 from audit.ledger import checkpoint as checkpoints
-from audit.ledger.sampling import (
+from audit.ledger.offline.samples import (
     Draw,
     Sample,
     SampleError,
@@ -22,10 +21,11 @@ from audit.ledger.sampling import (
     tree_seed,
 )
 from audit.models import Checkpoint
-from audit.record import record
-from audit.samples import reading
+from audit.recording.actors import Actor
+from audit.recording.record import record
+from audit.samples import results
 from audit.samples.population import Population, opened
-from audit.samples.reading import Ask, NoSample
+from audit.samples.results import Ask, NoSample
 
 WITHIN: Final = timedelta(days=1)
 """How long after the ask a sample is drawn: later its tree need not be known any more."""
@@ -43,7 +43,7 @@ def drawn(actor: Actor, id: UUID) -> Ask:
         NoSample: nobody asked for it.
         SampleError: the search rows say otherwise than the entries.
     """
-    ask = reading.find(id)
+    ask = results.find(id)
     if ask.drawn or ask.query is None or lapsed(ask):
         return ask
     return settle(actor, ask)
@@ -63,9 +63,9 @@ def settle(actor: Actor, ask: Ask) -> Ask:
         with transaction.atomic():
             _tell(actor, ask, sample)
     except IntegrityError:
-        if not reading.exists(ask.id):  # else another request drew it meanwhile: the same sample
+        if not results.exists(ask.id):  # else another request drew it meanwhile: the same sample
             raise
-    return reading.find(ask.id)
+    return results.find(ask.id)
 
 
 def lapsed(ask: Ask) -> bool:
@@ -103,7 +103,7 @@ def _tell(actor: Actor, ask: Ask, sample: Sample) -> None:
     record(
         actor,
         "audit.sampled",
-        id=reading.drawn_id(ask.id),
+        id=results.drawn_id(ask.id),
         operation=str(ask.id),
         data={
             "asked": str(ask.id),

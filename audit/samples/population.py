@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import batched
 from typing import Any, Final
 
-from audit.exports import reading
+from audit.exports import blocks_in_order
+from audit.exports.full_log import released_of
 from audit.importing.masking import mask
-from audit.ledger import entry as entries
-from audit.ledger.exportmatch import PERSONAL, Wanted
+from audit.ledger.format import entry as entries
+from audit.ledger.offline.export_filter import PERSONAL, Wanted
+from audit.ledger.offline.samples import Source, source_from, source_of
 from audit.ledger.query import EventQuery
-from audit.ledger.sampling import Source, source_from, source_of
-from audit.load import openings_of
 from audit.models import Entry, EventRow, Openings
-from audit.takeout import released_of
+from audit.recording.read_events import openings_of
 
 _BATCH: Final = 500
 _LOOKED_UP: Final = 2_000
@@ -32,7 +32,7 @@ class Population:
     entries are opened, as who draws again has them.
 
     Args:
-        query: as `audit.ledger.sampling.canonical_filter` spells it; without levels.
+        query: as `audit.ledger.offline.samples.canonical_filter` spells it; without levels.
     """
 
     def __init__(self, query: EventQuery, size: int) -> None:
@@ -42,7 +42,7 @@ class Population:
 
     def __iter__(self) -> Iterator[tuple[int, Source, None]]:
         """Positions; while they come, `undecided` counts those of whom nobody can tell."""
-        found = reading.positions(plain_of(self._query), size=self._size)
+        found = blocks_in_order.positions(plain_of(self._query), size=self._size)
         if not opens(self._query):
             for some in batched(found, _LOOKED_UP):
                 yield from ((seq, source, None) for seq, source in _sources(some))

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from audit import keyring
+from audit.keys import keyring
 from audit.ledger import note, policy
 from audit.ledger.note import VerifierKey
 from audit.ledger.policy import Policy, PolicyError

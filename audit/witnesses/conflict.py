@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from audit import heads, logkey
-from audit.files import write_durably
+from audit.db.files import write_durably
+from audit.keys import log_identity
 from audit.models import WitnessState
+from audit.sequencing import signed_state
 from audit.witnesses.configuration import configured
 
 
 def _path() -> Path:
-    return logkey.folder() / "witness-conflict"
+    return log_identity.folder() / "witness-conflict"
 
 
 def reason() -> str:
@@ -26,7 +27,7 @@ def reason() -> str:
     """
     try:
         told = json.loads(_path().read_text())
-        name = logkey.kept_origin()
+        name = log_identity.kept_origin()
         return str(told["message"]) if told.get("origin", name) == name else ""
     except FileNotFoundError:
         return ""
@@ -36,8 +37,8 @@ def reason() -> str:
 
 def settle() -> None:
     """Hold the file to what the configured witnesses said last."""
-    newest = heads.newest_checkpoint()
-    if newest is not None and heads.is_former(newest):
+    newest = signed_state.newest_checkpoint()
+    if newest is not None and signed_state.is_former(newest):
         forget()  # nobody was asked under the present name yet
         return
     urls = [target.url for target in configured().targets]
@@ -51,7 +52,7 @@ def settle() -> None:
         "portal and restore the newest database; the witness is asked again every minute"
     )
     if reason() != message:
-        told = {"url": row.url, "message": message, "origin": logkey.kept_origin()}
+        told = {"url": row.url, "message": message, "origin": log_identity.kept_origin()}
         write_durably(_path(), json.dumps(told).encode())
 
 

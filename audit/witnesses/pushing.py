@@ -10,8 +10,11 @@ from datetime import UTC, datetime, timedelta
 from django.db import close_old_connections
 from django.db.models import Q
 
-from audit import clock, heads, idle, locks
+from audit import clock
+from audit.db import locks
+from audit.erasure import idle_connections
 from audit.models import Checkpoint, Cosignature, WitnessState
+from audit.sequencing import signed_state
 from audit.witnesses import conflict
 from audit.witnesses.configuration import Target, configured
 from audit.witnesses.exchange import Said, Verdict, request_body, submit
@@ -39,10 +42,10 @@ def push_due() -> int:
         conflict.settle()
         return 0
     with locks.witnesses_lock() as held:
-        head = heads.newest_checkpoint() if held else None
+        head = signed_state.newest_checkpoint() if held else None
         if head is None:
             return 0
-        if heads.is_former(head):  # nothing is signed under the present name yet
+        if signed_state.is_former(head):  # nothing is signed under the present name yet
             conflict.settle()
             return 0
         due = [target for target in targets if _is_due(target, head, clock.now())]
@@ -59,7 +62,7 @@ def push_due() -> int:
 def loop(stop: threading.Event, *, pause_s: float = 0.5) -> None:
     """Push until `stop` is set."""
     while not stop.is_set():
-        idle.rest()
+        idle_connections.rest()
         push_due()
         stop.wait(pause_s)
     close_old_connections()
@@ -87,7 +90,7 @@ def _asked_again(target: Target, head: Checkpoint, said: Said) -> tuple[Checkpoi
     if said.verdict is not Verdict.BEHIND:
         return head, said
     if said.size > head.size:  # it may know one that was signed since we looked
-        head = heads.newest_checkpoint() or head
+        head = signed_state.newest_checkpoint() or head
     if said.size <= head.size:
         return head, submit(target, head, request_body(head, said.size))
     ahead = (

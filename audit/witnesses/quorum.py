@@ -9,9 +9,9 @@ from typing import Final
 
 from django.db.models import Count, Max
 
-from audit.cosigned import signed_note
 from audit.ledger.note import NoteError
 from audit.models import Checkpoint, Cosignature, WitnessState
+from audit.proofs.cosigned_checkpoints import signed_note
 from audit.witnesses.configuration import Configuration, configured
 
 MOST_STEPS: Final = 64

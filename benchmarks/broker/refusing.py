@@ -24,7 +24,7 @@ from django.conf import settings  # noqa: E402
 from django.db.models import QuerySet  # noqa: E402
 
 from approvals.pipeline.service import perform  # noqa: E402
-from audit.actor import Actor, Target  # noqa: E402
+from audit.recording.actors import Actor, Target  # noqa: E402
 from connections.models import ConnectedAccount, Freeze, State  # noqa: E402
 
 STANDS_S = 0.6

@@ -137,7 +137,7 @@ def _seconds(took: list[float]) -> dict[str, Any]:
 
 def _ask(olu: Any, name: str) -> Any:
     from approvals.pipeline.service import perform
-    from audit.actor import Target
+    from audit.recording.actors import Target
 
     done = perform(olu, "lamp.block", Target("lamp", name), severity="CRITICAL")
     assert done.approval is not None

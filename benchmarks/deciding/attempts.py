@@ -41,7 +41,8 @@ def main(many: int, first: int) -> int:
 
 def _attempts(provider: object, many: int, first: int) -> int:
     from approvals import clock
-    from audit import sequencer, verify
+    from audit.sequencing import sequencer
+    from audit.verification import verify
     from tests.attacks.step_up.attempts import Clockwork, World
 
     clockwork = Clockwork()

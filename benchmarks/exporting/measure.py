@@ -36,10 +36,10 @@ _BASELINE = (
 
 def main(bar: str) -> None:
     """Measure."""
-    from audit import tree
     from audit.exports import blocks
+    from audit.sequencing import tree_store
 
-    size = tree.stored_size()
+    size = tree_store.stored_size()
     with spent() as packing:
         packed = blocks.fill(budget_s=1e9)
     if packed:
@@ -58,9 +58,9 @@ def main(bar: str) -> None:
 
 def _export(name: str, format: str, bar: str, size: int) -> None:
     from audit import exports
-    from audit.actor import Actor
     from audit.ledger.query import EventQuery
     from audit.models import ExportJob
+    from audit.recording.actors import Actor
 
     started = time.perf_counter()
     actor = Actor(iss="", sub="", name="benchmark")

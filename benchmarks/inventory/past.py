@@ -46,8 +46,8 @@ def main(entries: int) -> None:
 
 
 def _fill(size: int) -> None:
-    from audit import sequencer
     from audit.models import Entry
+    from audit.sequencing import sequencer
     from benchmarks.filling import tidy
     from tests.support.recording import record_many
 
@@ -61,8 +61,8 @@ def _fill(size: int) -> None:
 
 
 def _drafts(first: int) -> Iterator[Any]:
-    from audit.actor import Actor, Target
-    from audit.record import Draft
+    from audit.recording.actors import Actor, Target
+    from audit.recording.record import Draft
 
     choose, start = random.Random(first), datetime(2026, 1, 1, tzinfo=UTC)
     for n in range(first, first + _AT_ONCE):

@@ -28,9 +28,9 @@ def main() -> None:
     browser = signed_in_auditor()
 
     from approvals.pipeline.service import perform
-    from audit import sequencer
-    from audit.actor import Actor, Target
     from audit.clock import uuid7
+    from audit.recording.actors import Actor, Target
+    from audit.sequencing import sequencer
     from benchmarks.inventory.filling import ISSUER
     from connections.models import Review
     from connections.reviews import scope

@@ -36,8 +36,8 @@ from benchmarks.ledger.writers import with_children
 from benchmarks.resources import Spent
 
 if TYPE_CHECKING:
-    from audit.ingest import Ingest
-    from audit.record import Draft, Prepared
+    from audit.ingest.bulk import Ingest
+    from audit.recording.record import Draft, Prepared
 
 STEP = 2000  # a batch, as an import has it
 _TURN = 40_000  # events
@@ -77,7 +77,7 @@ def measure(turn: int, turns: int) -> None:
     """Measure in a database that is there."""
     from django.db import connection
 
-    from audit.ingest import Ingest
+    from audit.ingest.bulk import Ingest
 
     writer = Ingest()  # a sequencer, too: two would each read anew what the other did
     writer.run_once(sweep=False)
@@ -126,7 +126,7 @@ def _drafts(first: int, end: int) -> list[Draft]:
 
 
 def _batches(some: Sequence[Draft]) -> list[list[Prepared]]:
-    from audit.record import prepared
+    from audit.recording.record import prepared
 
     return [prepared(list(few)) for few in batched(some, STEP)]
 
@@ -140,7 +140,7 @@ def _together() -> Iterator[None]:
 
 
 def _alone(some: list[Draft]) -> Callable[[], None]:
-    from audit.record import write
+    from audit.recording.record import write
 
     batches = _batches(some)
 
@@ -154,28 +154,32 @@ def _alone(some: list[Draft]) -> Callable[[], None]:
 
 def _placed(some: list[Draft]) -> Callable[[], None]:
     """Who sequences next gives them the same positions, in the order of their ids."""
-    from audit import bulk, fulltext, tree
-    from audit.ingest import made
+    from audit.db import bulk_insert
+    from audit.ingest.bulk import made
     from audit.models import Event, EventRow, Openings
-    from audit.projection import COLUMNS
+    from audit.search import fulltext
+    from audit.search.projection import COLUMNS
+    from audit.sequencing import tree_store
 
     batches, place = [made(rows) for rows in _batches(some)], COLUMNS.index("seq")
-    first = tree.stored_size()
+    first = tree_store.stored_size()
 
     def work() -> None:
         at = first
         for rows in batches:
             with _together(), fulltext.gathering(len(rows.ids)):
-                bulk.insert_values(Event, rows.events)
-                bulk.insert_values(Openings, rows.openings)
-                bulk.insert_values(EventRow, rows.rows, {place: range(at, at + len(rows.ids))})
+                bulk_insert.insert_values(Event, rows.events)
+                bulk_insert.insert_values(Openings, rows.openings)
+                bulk_insert.insert_values(
+                    EventRow, rows.rows, {place: range(at, at + len(rows.ids))}
+                )
             at += len(rows.ids)
 
     return work
 
 
 def _bulk_create(some: list[Draft]) -> Callable[[], None]:
-    from audit.ingest import made
+    from audit.ingest.bulk import made
     from audit.models import Event, EventRow, Openings
 
     def objects(model: Any, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -210,8 +214,8 @@ def _recorded(writer: Ingest, some: list[Draft]) -> Callable[[], None]:
 
 
 def _ingested(writer: Ingest, some: list[Draft]) -> Callable[[], None]:
-    from audit.ingest import made
-    from audit.record import prepared
+    from audit.ingest.bulk import made
+    from audit.recording.record import prepared
 
     def work() -> None:
         for few in batched(some, STEP):

@@ -30,7 +30,7 @@ from benchmarks.ledger.writers import PROCESSES, THREADS, at_once, with_children
 from benchmarks.resources import Memory, Spent, spent
 
 if TYPE_CHECKING:
-    from audit.record import Draft, Prepared
+    from audit.recording.record import Draft, Prepared
 
 _TOTAL = 1_000_000  # the number that drafts are drawn from
 _PROOFS = 300
@@ -41,7 +41,7 @@ def main(singles: int, bulk: int) -> None:
     from django.core.management import call_command
     from django.db import connection
 
-    from audit import sequencer
+    from audit.sequencing import sequencer
 
     call_command("migrate", verbosity=0)
     _say("engine", engine=connection.vendor, processors=len(os.sched_getaffinity(0)))
@@ -66,7 +66,7 @@ def _drafts(first: int, end: int) -> list[Draft]:
 
 def _rows(some: Sequence[Draft]) -> list[Prepared]:
     from audit import clock
-    from audit.record import prepare
+    from audit.recording.record import prepare
 
     return [prepare(draft, clock.now()) for draft in some]
 
@@ -74,7 +74,7 @@ def _rows(some: Sequence[Draft]) -> list[Prepared]:
 def _insert(rows: Sequence[Prepared]) -> None:
     from django.db import connection, transaction
 
-    from audit.record import write
+    from audit.recording.record import write
 
     one_statement = connection.vendor == "postgresql" and len(rows) == 1
     with nullcontext() if one_statement else transaction.atomic():  # as `record` does
@@ -82,7 +82,7 @@ def _insert(rows: Sequence[Prepared]) -> None:
 
 
 def _one_by_one(worker: Any, many: int) -> None:
-    from audit.record import Draft, record
+    from audit.recording.record import Draft, record
 
     names = [field.name for field in fields(Draft) if field.name not in ("actor", "action")]
     some, prepared = _drafts(0, many), _rows(_drafts(many, 2 * many))
@@ -103,7 +103,8 @@ def _one_by_one(worker: Any, many: int) -> None:
 
 def _commit_to_proof(worker: Any, many: int) -> None:
     """Seconds from a commit to the moment at which the event has a proof, while others write."""
-    from audit import proofs, sequencer
+    from audit.proofs import service
+    from audit.sequencing import sequencer
     from tests.support.recording import record_many
 
     stop = threading.Event()
@@ -116,9 +117,9 @@ def _commit_to_proof(worker: Any, many: int) -> None:
         committed = time.perf_counter()
         while True:
             try:
-                proofs.proof_for(ids[-1])
+                service.proof_for(ids[-1])
                 break
-            except proofs.NotSequenced:
+            except service.NotSequenced:
                 time.sleep(0.01)
         waits.append(time.perf_counter() - committed)
     stop.set()
@@ -127,23 +128,25 @@ def _commit_to_proof(worker: Any, many: int) -> None:
 
 
 def _inclusion() -> None:
-    from audit import heads, proofs
+    from audit.proofs import service
+    from audit.sequencing import signed_state
 
-    newest = heads.newest_checkpoint()
+    newest = signed_state.newest_checkpoint()
     assert newest is not None
     times = []
     for _ in range(_PROOFS):
         began, cpu = time.perf_counter(), time.process_time()
-        proofs.proof_at(random.randrange(newest.size), newest)
+        service.proof_at(random.randrange(newest.size), newest)
         times.append(min(time.perf_counter() - began, max(time.process_time() - cpu, 1e-6)))
     _say("inclusion proof, processor time", size=newest.size, bound_s=0.002, **_quantiles(times))
 
 
 def _verify() -> None:
-    from audit import tree, verify
+    from audit.sequencing import tree_store
+    from audit.verification import verify
 
     processes = len(os.sched_getaffinity(0))
-    size = tree.stored_size()
+    size = tree_store.stored_size()
     ways: dict[str, dict[str, Any]] = {
         "bytes and tree": {"tree_only": True},
         "everything": {},
@@ -165,7 +168,7 @@ def _verify() -> None:
 
 
 def _leaves(size: int) -> list[bytes]:
-    from audit.tree import entry_bytes
+    from audit.sequencing.tree_store import entry_bytes
 
     return [entry for first in range(0, size, 5000) for entry in entry_bytes(first, first + 5000)]
 

@@ -47,15 +47,15 @@ def main(size: int, processes: int) -> None:
 
 def _fill(size: int) -> None:
     """Bring the log to `size` entries."""
-    from audit import tree
-    from audit.ingest import Ingest, made
-    from audit.record import prepared
+    from audit.ingest.bulk import Ingest, made
+    from audit.recording.record import prepared
+    from audit.sequencing import tree_store
     from benchmarks.events import drafts
     from benchmarks.filling import tidy
 
     writer = Ingest()
     writer.run_once(sweep=False)  # a log that was never signed takes no leaves with its rows
-    there = tree.stored_size()
+    there = tree_store.stored_size()
     if there < size:
         with _measured() as (work, family):
             for some in batched(drafts(there, size, size), _STEP):
@@ -68,28 +68,28 @@ def _peer() -> float:
     """Processor seconds of pymerkle for the tree of the same entries, read beforehand."""
     from pymerkle import InmemoryTree
 
-    from audit import tree
     from audit.ledger import tiles
+    from audit.sequencing import tree_store
 
-    size = tree.stored_size()
+    size = tree_store.stored_size()
     entries = [
         entry
         for first in range(0, size, _STEP)
-        for entry in tree.entry_bytes(first, min(first + _STEP, size))
+        for entry in tree_store.entry_bytes(first, min(first + _STEP, size))
     ]
     peer = InmemoryTree(algorithm="sha256")
     with spent() as work:
         for entry in entries:
             peer.append_entry(entry)
         root = peer.get_root()
-    assert root == tiles.root(tree.read_tile, size)
+    assert root == tiles.root(tree_store.read_tile, size)
     _say("pymerkle in memory", **work.line(size))
     return work.cpu
 
 
 def _verified(name: str, **how: Any) -> float:
     """Processor seconds."""
-    from audit import verify
+    from audit.verification import verify
 
     with _measured() as (work, family):
         report = verify.run(**how)

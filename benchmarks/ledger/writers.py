@@ -16,7 +16,7 @@ import django
 from benchmarks.resources import Spent, spent
 
 if TYPE_CHECKING:
-    from audit.record import Draft
+    from audit.recording.record import Draft
 
 PROCESSES = 2
 THREADS = 8
@@ -24,7 +24,7 @@ THREADS = 8
 
 def record_each(drafts: Sequence[Draft]) -> None:
     """Write events one by one, as a door of the portal does."""
-    from audit.record import Draft, record
+    from audit.recording.record import Draft, record
 
     names = [field.name for field in fields(Draft) if field.name not in ("actor", "action")]
     for draft in drafts:
@@ -33,9 +33,9 @@ def record_each(drafts: Sequence[Draft]) -> None:
 
 def at_once(drafts: Sequence[Draft]) -> Spent:
     """PROCESSES of THREADS write beside a sequencer, until all is signed; theirs and ours."""
-    from audit import sequencer, tree
+    from audit.sequencing import sequencer, tree_store
 
-    stop, end = threading.Event(), tree.stored_size() + len(drafts)
+    stop, end = threading.Event(), tree_store.stored_size() + len(drafts)
     loop = threading.Thread(target=sequencer.loop, args=(stop,), daemon=True)
     pool = ProcessPoolExecutor(PROCESSES, get_context("spawn"), initializer=django.setup)
     shares = [drafts[at::PROCESSES] for at in range(PROCESSES)]
@@ -45,7 +45,7 @@ def at_once(drafts: Sequence[Draft]) -> Spent:
     loop.start()
     with spent() as work:
         used = sum(pool.map(_from_threads, shares, chunksize=1))
-        while tree.stored_size() < end:
+        while tree_store.stored_size() < end:
             stop.wait(0.02)
     stop.set()
     loop.join()

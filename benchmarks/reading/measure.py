@@ -31,10 +31,10 @@ ROUNDS = 7
 
 def main(rounds: int, only: str = "") -> None:
     """Measure the database of the environment."""
-    from audit import tree
+    from audit.sequencing import tree_store
     from benchmarks.reading.mix import MIX
 
-    browser, size = signed_in_auditor(), tree.stored_size()
+    browser, size = signed_in_auditor(), tree_store.stored_size()
     pages = [(asked.name, asked.url(size)) for asked in MIX if only in asked.name]
     newest = _some_event()
     pages += [
@@ -107,7 +107,7 @@ def _settle() -> None:
     """As if nobody had looked before, and the worker had done its work."""
     from django.core.cache import cache
 
-    from audit import sequencer
+    from audit.sequencing import sequencer
 
     _worker.append(sequencer.Sequencer()) if not _worker else None
     _worker[0].run_once(sweep=False)

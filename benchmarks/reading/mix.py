@@ -31,8 +31,8 @@ class Asked:
 
     def url(self, size: int) -> str:
         """Address of the page in a trail of `size` events."""
-        from audit import filters
         from audit.ledger.query import EventQuery
+        from audit.search import filters
 
         query = EventQuery.from_bar(self.bar, filters.VOCABULARY)
         if query.errors:

@@ -22,7 +22,7 @@ import django
 from benchmarks.resources import Spent, spent
 
 if TYPE_CHECKING:
-    from audit.record import Draft
+    from audit.recording.record import Draft
 
 ROUNDS = 3
 _BATCH = 1000
@@ -110,7 +110,7 @@ def _in_bulk() -> dict[str, Writer]:
 def _record(drafts: Sequence[Draft]) -> None:
     from dataclasses import fields
 
-    from audit.record import Draft, record
+    from audit.recording.record import Draft, record
 
     names = [field.name for field in fields(Draft) if field.name not in ("actor", "action", "id")]
     for draft in drafts:

@@ -22,8 +22,8 @@ from approvals.registry import (
     Stance,
     Verb,
 )
-from audit.actor import Actor, Target
-from audit.ledger.display import short
+from audit.ledger.format.safe_display import short
+from audit.recording.actors import Actor, Target
 from auth0_client.errors import Auth0Error, Forbidden, RateLimited
 from auth0_client.management import Management
 from connections.access import reading

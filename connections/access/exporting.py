@@ -10,10 +10,10 @@ from django.db.models import QuerySet
 
 from approvals import clock
 from approvals.models import Person
-from audit.actor import Actor
 from audit.exports.manifest import build
-from audit.ledger.rows import Cell
-from audit.record import record
+from audit.ledger.format.table_cells import Cell
+from audit.recording.actors import Actor
+from audit.recording.record import record
 from connections import lookup
 from connections.access import listing
 from connections.ibom import facts

@@ -8,7 +8,7 @@ from typing import Final
 from django.db.models import Q, QuerySet
 
 from approvals.models import Person
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections.models import AccessState, AppAccess
 
 WHAT: Final = "applications"

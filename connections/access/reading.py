@@ -13,8 +13,8 @@ from django.db import transaction
 
 from approvals import clock, issuer, people
 from approvals.models import Person
-from audit.actor import SYSTEM, Target
-from audit.record import record
+from audit.recording.actors import SYSTEM, Target
+from audit.recording.record import record
 from auth0_client.errors import Auth0Error, Forbidden, NotFound, RateLimited
 from auth0_client.management import Management
 from connections import schedule

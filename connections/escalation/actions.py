@@ -17,8 +17,8 @@ from approvals import clock, registry
 from approvals.pipeline.service import LONGEST_SENTENCE, Refused
 from approvals.policy.sentences import duration
 from approvals.registry import CommitContext, Committed, Stance, Verb
-from audit.actor import Actor, Subject, Target
-from audit.ledger import display
+from audit.ledger.format import safe_display
+from audit.recording.actors import Actor, Subject, Target
 from connections import fitting_sentences as fitting
 from connections import known_names, lookup, manifests, names, notices, scopes
 from connections.caller_rules import Component
@@ -129,7 +129,7 @@ def _severity(target: Target, params: Mapping[str, Any]) -> str:
 def _sentence(target: Target, params: Mapping[str, Any]) -> str:
     """What is wanted of the account; by name alone where the words take too much room."""
     account = _account(target)
-    component = display.short(str(params["component"]).partition(":")[2])
+    component = safe_display.short(str(params["component"]).partition(":")[2])
     whose = names.to_approve(account, _LONGEST_NAME)
     begin = f"Let {component} for {duration(params['for_s'])} on {whose}"
     said = [

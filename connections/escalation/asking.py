@@ -17,8 +17,8 @@ from django.db.models import QuerySet
 from approvals import clock
 from approvals.models import Approval, Outcome, Status
 from approvals.pipeline.service import Performed, Refused, perform
-from audit.actor import Actor, Target
-from audit.ledger import display
+from audit.ledger.format import safe_display
+from audit.recording.actors import Actor, Target
 from connections import known_names, lookup, notices, scope_sets, scopes
 from connections.caller_rules import Component
 from connections.escalation import allowances, attempts, rules
@@ -231,7 +231,9 @@ def _params(tried: Tried, row: Escalation) -> dict[str, object]:
 def _tell(tried: Tried, code: str, what: str) -> None:
     by = f"{tried.component.name} ({tried.agent})" if tried.agent else tried.component.name
     asked = code == "scope_asked"  # who is asked gets the letter of that request
-    notices.tell(tried.account, code, display.short(by), display.visible(what), letter=not asked)
+    notices.tell(
+        tried.account, code, safe_display.short(by), safe_display.visible(what), letter=not asked
+    )
 
 
 def _pending(tried: Tried, approval: Approval) -> TokenRefusal:

@@ -13,7 +13,7 @@ from django.db.models import F
 
 from approvals.pipeline.intent import digest
 from approvals.pipeline.service import Refused
-from audit.ledger.vocabulary import severity_rank
+from audit.ledger.format.vocabulary import severity_rank
 from connections import scopes
 from connections.caller_rules import Component
 from connections.models import Attempts, ConnectedAccount, Escalation

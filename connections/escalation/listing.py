@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from approvals import clock
 from approvals.models import Person
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections import lookup, names, scopes
 from connections.models import Allowance
 

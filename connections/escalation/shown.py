@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from approvals import clock
 from approvals.models import Approval, Outcome, Person, Status
 from approvals.policy.sentences import duration
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections import lookup, names, scopes
 from connections.escalation import allowances, listing
 from connections.models import Allowance, ConnectedAccount, Escalation

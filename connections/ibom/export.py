@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from approvals.clock import stamp
-from audit.actor import Actor
-from audit.ledger.canonical import canonical
-from audit.record import record
+from audit.ledger.format.canonical import canonical
+from audit.recording.actors import Actor
+from audit.recording.record import record
 from connections.ibom import document, facts, signing
 
 

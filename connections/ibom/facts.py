@@ -12,9 +12,9 @@ from django.db.models import Max, QuerySet
 
 from approvals import clock
 from approvals.models import Person
-from audit import heads
-from audit.actor import Actor
 from audit.models import Checkpoint, Entry, EventRow
+from audit.recording.actors import Actor
+from audit.sequencing import signed_state
 from connections import grounds, lookup, reconcile, standing
 from connections.ibom import difference, reading
 from connections.ibom.difference import Change
@@ -90,7 +90,7 @@ def read(actor: Actor, *, own: bool = False) -> Facts:
             manifests=tuple(map(_declared, Manifest.objects.prefetch_related("needs"))),
             proofs=proofs([str(row.id) for row in rows])
             | proofs_of_access([one.id for one in access]),
-            checkpoint=heads.newest_checkpoint(),
+            checkpoint=signed_state.newest_checkpoint(),
             whole=not own and bool(actor.roles & lookup.SEES_ALL),
             compared=last.finished if last else None,
             unread=last.failed if last else 0,
@@ -112,7 +112,7 @@ def at(size: int, moment: datetime | None = None) -> Facts:
         accounts=tuple(accounts),
         manifests=tuple(inventory.manifests[key] for key in sorted(inventory.manifests)),
         proofs={name: Proof(event, index) for name, (event, index) in inventory.last.items()},
-        checkpoint=heads.newest_checkpoint(),
+        checkpoint=signed_state.newest_checkpoint(),
         whole=True,
         compared=None,
         unread=inventory.untold,

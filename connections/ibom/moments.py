@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from audit import heads
 from audit.models import Checkpoint, Entry, EventRow
+from audit.sequencing import signed_state
 
 _SKEW: Final = timedelta(minutes=10)
 """How far the clocks of our processes may be apart: an entry is signed after it was recorded."""
@@ -35,7 +35,7 @@ def _signed_by(moment: datetime) -> int:
 
     Looked for by halves: checkpoints have an index of their sizes, and there are many.
     """
-    newest = heads.newest_checkpoint()
+    newest = signed_state.newest_checkpoint()
     found, low, high = 0, 0, newest.size + 1 if newest else 0
     while high - low > 1:
         middle = (low + high) // 2

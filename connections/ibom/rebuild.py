@@ -20,10 +20,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from audit.ledger.canonical import EntryError
-from audit.ledger.entriesfile import EntriesError, EntriesFile
-from audit.ledger.entry import reveal
+from audit.ledger.format.canonical import EntryError
+from audit.ledger.format.entry import reveal
 from audit.ledger.note import NoteError
+from audit.ledger.offline.log_file import EntriesError, EntriesFile
 from connections.ibom.replay import ACTIONS, Inventory
 from connections.ibom.shape import Account
 

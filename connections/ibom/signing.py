@@ -13,9 +13,9 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from audit import logkey
+from audit.keys import log_identity
 from audit.ledger import note
-from audit.ledger.canonical import canonical
+from audit.ledger.format.canonical import canonical
 
 
 class BadSignature(ValueError):
@@ -28,10 +28,10 @@ def sign(document: dict[str, Any]) -> dict[str, Any]:
     Raises:
         LedgerIdentityError: the log has no key.
     """
-    seed = logkey.seed()
+    seed = log_identity.seed()
     head = {
         "algorithm": "Ed25519",
-        "keyId": logkey.vkey(),
+        "keyId": log_identity.vkey(),
         "publicKey": {"kty": "OKP", "crv": "Ed25519", "x": _text(note.public_key(seed))},
     }
     message = canonical(document | {"signature": head})

@@ -10,7 +10,7 @@ from functools import partial
 
 from django.db.models import Q
 
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections import grounds
 from connections.inventory import counting, grouping, matching
 from connections.inventory.asking import Query

@@ -17,7 +17,7 @@ from typing import IO, Any, Final
 from django.conf import settings
 
 from audit.exports import xlsx
-from audit.ledger.rows import Cell, safe_cell
+from audit.ledger.format.table_cells import Cell, safe_cell
 from connections.ibom.facts import Proof
 
 _IN_MEMORY: Final = 4 * 1024 * 1024  # bytes; larger files wait on the disk, unlinked

@@ -23,7 +23,7 @@ from uuid import UUID, uuid4
 from django.db import DatabaseError, connection
 from django.db.models import Max
 
-from audit.storage import is_failure
+from audit.db.storage_errors import is_failure
 from connections.inventory.telling import CHANGES, NOBODY, problems
 from connections.models import AccountChange
 

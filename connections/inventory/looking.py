@@ -11,7 +11,7 @@ from uuid import UUID
 from django.core.cache import cache
 from django.db.models import Q, prefetch_related_objects
 
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections import overview, scopes, standing
 from connections.inventory import answering, grouping
 from connections.inventory import people as persons

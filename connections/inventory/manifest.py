@@ -11,11 +11,14 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from audit import load, logkey, proofs
 from audit.exports.manifest import build, key_statements
-from audit.ledger import exportcheck, inventorycheck, note
-from audit.ledger.entry import ERASED
+from audit.keys import log_identity
+from audit.ledger import note
+from audit.ledger.format.entry import ERASED
+from audit.ledger.offline import export_files, inventory
 from audit.models import Event
+from audit.proofs import service
+from audit.recording import read_events
 from connections.access import listing
 from connections.inventory import asking
 
@@ -31,10 +34,10 @@ def event_of(event_id: UUID) -> dict[str, Any]:
         NoExport: there is none.
     """
     try:
-        event = load.load(event_id)
+        event = read_events.load(event_id)
     except Event.DoesNotExist:
         raise NoExport(str(event_id)) from None
-    if event["action"] != inventorycheck.ACTION or event["data"].get("format") not in _SUFFIXES:
+    if event["action"] != inventory.ACTION or event["data"].get("format") not in _SUFFIXES:
         raise NoExport(str(event_id))
     return event
 
@@ -46,12 +49,12 @@ def manifest_of(event: dict[str, Any]) -> dict[str, Any]:
     """Plain JSON, signed by the log's key. An erased filter is null.
 
     Raises:
-        audit.proofs.NotSequenced: the event has no place in the signed tree yet.
+        audit.proofs.service.NotSequenced: the event has no place in the signed tree yet.
     """
     event_id, data = UUID(event["id"]), event["data"]
-    what, proof = what_of(event), proofs.proof_for(event_id)
+    what, proof = what_of(event), service.proof_for(event_id)
     manifest = {
-        "schema": exportcheck.INVENTORY,
+        "schema": export_files.INVENTORY,
         "what": what,
         "filter": {
             "words": _opened(data.get("words")),
@@ -68,13 +71,13 @@ def manifest_of(event: dict[str, Any]) -> dict[str, Any]:
         "event": {
             "id": event["id"],
             "index": event["index"],
-            "entry": b64encode(proofs.entry_of(event_id)).decode(),
+            "entry": b64encode(service.entry_of(event_id)).decode(),
             "proof": proof,
         },
         **key_statements(),
         "how_to_check": "ata verify MANIFEST FILE --vkey KEY, without a server.",
     }
-    signed = note.sign(exportcheck.statement(manifest), logkey.origin(), logkey.seed())
+    signed = note.sign(export_files.statement(manifest), log_identity.origin(), log_identity.seed())
     return {**manifest, "signed": signed}
 
 
@@ -84,7 +87,7 @@ def _opened(value: Any) -> Any:
 
 def what_of(event: dict[str, Any]) -> str:
     """What its rows are: `connections` or `applications`."""
-    return str(event["data"].get("what", inventorycheck.ACCOUNTS))
+    return str(event["data"].get("what", inventory.ACCOUNTS))
 
 
 def _syntax(what: str, params: Any) -> str | None:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from audit import triggers
+from audit.db import triggers
 
 NOBODY: Final = UUID(int=0)
 CHANGES: Final = "connections_accountchange"

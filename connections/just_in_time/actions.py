@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from approvals import clock, registry
 from approvals.pipeline.service import Refused
 from approvals.registry import CommitContext, Committed, Stance, Verb
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections import (
     actions,
     grounds,

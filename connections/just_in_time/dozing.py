@@ -15,8 +15,8 @@ from django.db import transaction
 from django.db.models import Q
 
 from approvals import clock
-from audit.actor import SYSTEM, Target
-from audit.record import record
+from audit.recording.actors import SYSTEM, Target
+from audit.recording.record import record
 from connections import grounds, names, standing
 from connections.just_in_time.setting import Setting, span
 from connections.models import ConnectedAccount, State

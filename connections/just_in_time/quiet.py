@@ -10,7 +10,7 @@ from django.db.models import Q
 from approvals import clock
 from approvals.models import Approval, Outcome, Status
 from approvals.pipeline import conflicts
-from audit.actor import Target
+from audit.recording.actors import Target
 
 QUIET: Final = timedelta(minutes=15)
 """Who said no, or did not answer, is left in peace for so long: the broker asks nobody to death."""

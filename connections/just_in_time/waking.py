@@ -12,7 +12,7 @@ from datetime import datetime
 
 from approvals import clock
 from approvals.pipeline.service import Performed, Refused, perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections import grounds, scopes, standing
 from connections.just_in_time import quiet
 from connections.just_in_time.actions import WAKE

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
-from audit.actor import Subject
 from audit.clock import uuid7
+from audit.recording.actors import Subject
 
 
 class AccessKind(models.TextChoices):

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from django.db import models
 from django.db.models import Q
 
-from audit.actor import Subject
 from audit.clock import uuid7
+from audit.recording.actors import Subject
 from connections import standing
 from connections.models.derived import DayOf, FirstOf, GrantDigest
 

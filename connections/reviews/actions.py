@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from approvals import clock, registry
 from approvals.pipeline.service import Refused, checked
 from approvals.registry import CommitContext, Committed, Stance, Verb
-from audit import logkey
-from audit.actor import Actor, Target
-from audit.logkey import LedgerIdentityError
+from audit.keys import log_identity
+from audit.keys.log_identity import LedgerIdentityError
+from audit.recording.actors import Actor, Target
 from connections import lookup, names, notices
 from connections.models import Choice, Review, ReviewItem
 from connections.reviews import alive, closing, opening, result, rights
@@ -222,7 +222,7 @@ def _prepare_closing(_actor: Actor, target: Target, _params: Mapping[str, Any]) 
 
 def _no_key_is_no_result() -> None:
     try:
-        logkey.seed()
+        log_identity.seed()
     except LedgerIdentityError as missing:
         raise _no_key(missing) from None
 

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 
 from approvals import clock
 from approvals.pipeline.service import Refused
-from audit.queueing import in_turn
+from audit.db.write_queue import in_turn
 from connections.models import Review
 
 SILENT: Final = timedelta(minutes=3)

@@ -14,12 +14,12 @@ from uuid import UUID
 from django.db import transaction
 
 from approvals import integrity
-from audit import rowcheck
-from audit.actor import SYSTEM
 from audit.clock import rfc3339
-from audit.reading import UNREADABLE
-from audit.record import record
-from audit.rowcheck import Wrong
+from audit.recording.actors import SYSTEM
+from audit.recording.record import record
+from audit.verification.checks import registry
+from audit.verification.checks.registry import Wrong
+from audit.verification.unreadable_rows import UNREADABLE
 from connections.models import ReviewWork
 
 CODE: Final = "work_altered"
@@ -78,4 +78,4 @@ def _said(work: ReviewWork) -> dict[str, Any]:
     return {**named, "review": str(work.pk), "asked": rfc3339(work.asked)}
 
 
-rowcheck.register("work on reviews", problems, pending=True)
+registry.register("work on reviews", problems, pending=True)

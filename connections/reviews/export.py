@@ -6,8 +6,8 @@ import hashlib
 import tempfile
 from typing import IO, Final
 
-from audit.actor import Actor, Target
-from audit.record import record
+from audit.recording.actors import Actor, Target
+from audit.recording.record import record
 from connections.inventory.filing import File
 from connections.models import Review
 from connections.reviews import result

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from approvals import clock
 from approvals.erasure.permitted_gaps import Excuses
-from audit import rowcheck
 from audit.models import EventRow
-from audit.rowcheck import Wrong, is_of, opened
+from audit.verification.checks import registry
+from audit.verification.checks.registry import Wrong, is_of, opened
 from connections.models import Choice, Review, ReviewItem
 from connections.reviews import result, scope
 
@@ -49,7 +49,7 @@ def _reviews(excuses: Excuses) -> Iterator[Wrong]:
 
 def _told(action: str, member: str) -> Iterator[Event]:
     """Events that a review made: one without what it is about has no row."""
-    return (event for event in rowcheck.told(action) if member in event["data"])
+    return (event for event in registry.told(action) if member in event["data"])
 
 
 def _opening(review: Review, event: Event, excuses: Excuses) -> Iterator[str]:
@@ -162,4 +162,4 @@ def _another(noun: str, what: str, event: Event) -> Wrong:
     return Wrong(f"the row of the {noun} says another {what}", event["index"], event["id"])
 
 
-rowcheck.register("access reviews", problems)
+registry.register("access reviews", problems)

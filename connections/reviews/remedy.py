@@ -8,7 +8,7 @@ from uuid import UUID
 
 from approvals.models import Approval, Status
 from approvals.pipeline.service import Performed, Refused, perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections.models import NOT_HELD, Choice, ConnectedAccount, ReviewItem, State
 
 NOT_BEGUN = "not begun"

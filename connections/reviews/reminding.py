@@ -19,7 +19,7 @@ from django.urls import reverse
 from approvals import clock
 from approvals.models import NoticeState, Person
 from approvals.notifications import service
-from audit.ledger import display
+from audit.ledger.format import safe_display
 from connections.models import Review, Reviewers, ReviewLetter
 from connections.reviews import alive, rights
 from http_client.errors import HttpClientError
@@ -107,7 +107,8 @@ def text(review: Review, left: int) -> str:
     what = "1 account waits" if left == 1 else f"{left:,} accounts wait"
     return "\n".join(
         [
-            f"{what} for your decision in the access review {display.visible(review.title)!r}.",
+            f"{what} for your decision in the access review "
+            f"{safe_display.visible(review.title)!r}.",
             f"It is due by the end of {review.due:%d %b %Y} (UTC). What nobody decided is listed "
             "in its result as that.",
             "",

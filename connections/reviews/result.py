@@ -19,9 +19,9 @@ from django.db.models import Count, QuerySet
 
 from approvals import clock
 from approvals.erasure.document_digests import WHOLE, Standing, standing
-from audit.actor import Actor
 from audit.exports.manifest import key_statements
-from audit.ledger.canonical import canonical, parsed
+from audit.ledger.format.canonical import canonical, parsed
+from audit.recording.actors import Actor
 from connections.ibom import signing
 from connections.models import Choice, Review, ReviewItem, ReviewLines
 from connections.reviews import remedy, scope, wanted

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from approvals import people
 from approvals.models import Person
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections.lookup import SEES_ALL
 from connections.models import Review, Reviewers, ReviewItem
 

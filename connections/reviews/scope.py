@@ -18,7 +18,7 @@ from uuid import UUID
 
 from approvals import clock
 from approvals.erasure.document_digests import Standing, standing
-from audit.ledger.canonical import canonical
+from audit.ledger.format.canonical import canonical
 from connections import inventory
 from connections import standing as standings
 from connections.models import ConnectedAccount, Review, ReviewItem, Use

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.db.models import Q, QuerySet
 
-from audit.actor import SYSTEM
+from audit.recording.actors import SYSTEM
 from connections import inventory, scopes
 from connections.inventory import LIVE, Query
 from connections.models import ConnectedAccount

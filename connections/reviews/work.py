@@ -21,7 +21,7 @@ from django.db.models import Max
 from approvals import actors, clock, people, policy, registry
 from approvals.pipeline.service import Performed, Refused, perform
 from approvals.policy import break_glass
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections.models import Review, ReviewItem, ReviewLines, ReviewWork
 from connections.reviews import actions, alive, asked
 from connections.reviews.wanted import Wanted, take

@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from audit.actor import SYSTEM, Target
 from audit.importing import jsontext
 from audit.importing.masking import mask
 from audit.models import QuarantinedRow
-from audit.record import record
+from audit.recording.actors import SYSTEM, Target
+from audit.recording.record import record
 from connections.models import Feed
 from connections.tenant_log.items import Malformed
 

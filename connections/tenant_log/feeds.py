@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from approvals import clock
-from audit.actor import SYSTEM, Target
 from audit.clock import rfc3339
-from audit.record import record
+from audit.recording.actors import SYSTEM, Target
+from audit.recording.record import record
 from connections.models import Feed, LogFact, LogFeed, LogGap
 
 AWAY: timedelta = timedelta(hours=24)

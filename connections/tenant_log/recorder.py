@@ -17,8 +17,8 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from approvals import clock, people
-from audit.actor import SYSTEM, Subject, Target
-from audit.record import record
+from audit.recording.actors import SYSTEM, Subject, Target
+from audit.recording.record import record
 from connections import looks
 from connections.models import (
     NOT_HELD,

@@ -69,7 +69,7 @@ class Finding(models.Model):
     rule = models.CharField(max_length=200, blank=True)
     title = models.CharField(max_length=500)
     severity = models.CharField(max_length=10)
-    rank = models.PositiveSmallIntegerField()  # audit.ledger.vocabulary.severity_rank
+    rank = models.PositiveSmallIntegerField()  # audit.ledger.format.vocabulary.severity_rank
     location = models.CharField(max_length=500, blank=True)
     at = models.DateTimeField()
     status = models.CharField(max_length=15, choices=FindingStatus, default=FindingStatus.OPEN)

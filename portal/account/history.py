@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from audit import exports, search
-from audit.actor import Actor
+from audit import exports
 from audit.ledger.query import EventQuery
 from audit.models import EventRow, ExportJob
+from audit.recording.actors import Actor
+from audit.search import queries
 from portal.audit_pages import operations
 
 PAGE = 25
@@ -28,8 +29,8 @@ def mine(me: Actor, cursor: str = "") -> Mine:
     """Events in which I acted or somebody acted for me, newest first."""
     query = EventQuery.parse({"cursor": [cursor]})
     try:
-        page = search.page(query, limit=PAGE, person=me.key)
-    except (search.BadCursor, ValueError):
+        page = queries.page(query, limit=PAGE, person=me.key)
+    except (queries.BadCursor, ValueError):
         return Mine([], problem="This place in the list is not one of ours. Start at the newest.")
     ends = operations.came_to_rows(page.rows)
     for row in page.rows:

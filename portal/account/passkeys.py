@@ -19,7 +19,7 @@ from approvals.models import Passkey
 from approvals.passkeys import decisions, directory, enrolment, queries, registration, relying_party
 from approvals.passkeys.registration import NotRegistered
 from approvals.pipeline.service import Performed, Refused, perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from portal.account.passkey_words import rows
 from portal.identity.current import actor, needs_role
 from portal.identity.fresh import needs_fresh_sign_in

@@ -9,11 +9,16 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Router
 
-from audit import clock, disclosure, external, filters, load, packs, proofs, search, viewing
-from audit.evidence import EvidenceErased, EvidenceMissing, NotReleasable
+from audit import clock, packs
+from audit.evidence import disclosure
+from audit.evidence.storage import EvidenceErased, EvidenceMissing, NotReleasable
+from audit.ingest import reported_events
 from audit.models import Event
-from audit.proofs import NotSequenced
-from audit.search import BadCursor
+from audit.proofs import service
+from audit.proofs.service import NotSequenced
+from audit.recording import read_events, view_events
+from audit.search import filters, queries
+from audit.search.queries import BadCursor
 from portal.api import bodies, contract, filtering, shapes
 from portal.api.audit_entries import router as entries_of_a_tree
 from portal.api.audit_exports import router as exports
@@ -68,11 +73,11 @@ def events(request: HttpRequest) -> JsonResponse:
     query = filters.from_dict(params)
     filtering.check(query)
     try:
-        found = search.page(query, limit, person=person_filter(who))
+        found = queries.page(query, limit, person=person_filter(who))
     except BadCursor as error:
         raise Problem(422, "bad_cursor", f"{error}.", pointer="/cursor") from None
-    items = search.publics(found.rows)
-    viewing.note(who, query)
+    items = queries.publics(found.rows)
+    view_events.note(who, query)
     return JsonResponse(
         {"items": items, "next": found.next_cursor or None, "tree_size": found.tree_size}
     )
@@ -105,7 +110,7 @@ def event(request: HttpRequest, event_id: UUID) -> JsonResponse:
 def entry(request: HttpRequest, event_id: UUID) -> HttpResponse:
     """RFC 8785 JSON with commitments for personal values."""
     _readable(request, event_id)
-    return HttpResponse(proofs.entry_of(event_id), content_type="application/octet-stream")
+    return HttpResponse(service.entry_of(event_id), content_type="application/octet-stream")
 
 
 @router.get(
@@ -117,7 +122,7 @@ def proof(request: HttpRequest, event_id: UUID) -> HttpResponse:
     """A C2SP `.tlog-proof` at the newest checkpoint; 409 in the second before there is one."""
     _readable(request, event_id)
     try:
-        text = proofs.proof_for(event_id)
+        text = service.proof_for(event_id)
     except NotSequenced:
         raise not_sequenced() from None
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
@@ -186,7 +191,7 @@ def not_sequenced() -> Problem:
 
 def _readable(request: HttpRequest, event_id: UUID) -> dict[str, Any]:
     try:
-        found = load.load(event_id)
+        found = read_events.load(event_id)
     except Event.DoesNotExist:
         found = None
     # One answer for both, so that nobody learns which ids exist.
@@ -204,7 +209,7 @@ _REPORT = {
                 "anyOf": [
                     _REPORTED,
                     # Items are answered one by one, so an item of another shape is no refusal.
-                    {"type": "array", "items": {}, "minItems": 1, "maxItems": external.MOST},
+                    {"type": "array", "items": {}, "minItems": 1, "maxItems": reported_events.MOST},
                     {"type": "object"},
                 ]
             }
@@ -237,7 +242,7 @@ def report(request: HttpRequest) -> JsonResponse:
     if not isinstance(body, list | dict) or not items:
         raise Problem(422, "invalid_request", "Send one event or a list of them.", pointer="")
     try:
-        results = external.report(me.actor, items)
+        results = reported_events.report(me.actor, items)
     except ValueError as error:
         raise Problem(422, "too_many", f"{error}.", pointer="") from None
     return JsonResponse({"results": [result.as_json() for result in results]})

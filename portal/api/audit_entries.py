@@ -8,7 +8,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponse, HttpResponseBase
 from ninja import Router
 
-from audit import takeout
+from audit.exports import full_log
 from portal.api import contract
 from portal.api.auth import caller
 from portal.api.problems import Problem
@@ -37,13 +37,13 @@ def entries(request: HttpRequest) -> HttpResponseBase:
     if not reads_everything(who):
         raise Problem(403, "not_permitted", "The whole log is for auditors, operators and admins.")
     try:
-        checkpoint = takeout.checkpoint_of(_size(request.GET.get("size", "")))
-    except takeout.NoSuchTree as error:
+        checkpoint = full_log.checkpoint_of(_size(request.GET.get("size", "")))
+    except full_log.NoSuchTree as error:
         raise Problem(404, "not_found", f"{error}.".capitalize()) from None
     answer: HttpResponseBase = (
         HttpResponse()
         if request.method == "HEAD"
-        else StreamingHttpResponse(takeout.hand_out(who, checkpoint))
+        else StreamingHttpResponse(full_log.hand_out(who, checkpoint))
     )
     answer["Content-Type"] = "application/x-ndjson"
     answer["Content-Disposition"] = f'attachment; filename="entries-{checkpoint.size}.ndjson"'

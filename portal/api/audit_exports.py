@@ -11,11 +11,11 @@ from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
 from audit import exports as engine
-from audit import filters
 from audit.clock import rfc3339
 from audit.exports.manifest import file_name
 from audit.exports.xlsx import MEDIA_TYPE
 from audit.models import ExportJob
+from audit.search import filters
 from portal.api import contract, shapes
 from portal.api.auth import caller
 from portal.api.filtering import check, filter_schema

@@ -8,10 +8,10 @@ from uuid import UUID
 from django.http import HttpRequest, JsonResponse
 from ninja import Field, Path, Query, Router
 
-from audit import set_aside
 from audit.clock import rfc3339
+from audit.importing import quarantined_rows
+from audit.importing.quarantined_rows import Wanted
 from audit.models import QuarantinedRow
-from audit.set_aside import Wanted
 from portal.api import contract, paging, shapes
 from portal.api.auth import caller
 from portal.api.problems import Problem
@@ -73,8 +73,10 @@ def index(
     """For admins and auditors; `source` is a gateway or auth0, `reason` a code, `event` the one
     that tells of them."""
     _overseer(request)
-    rows, more = set_aside.page(Wanted(source, reason, event), limit, int(after) if after else None)
-    became = set_aside.became(rows)
+    rows, more = quarantined_rows.page(
+        Wanted(source, reason, event), limit, int(after) if after else None
+    )
+    became = quarantined_rows.became(rows)
     return JsonResponse(
         {
             "items": [_told(row, became.get(row.pk)) for row in rows],
@@ -95,8 +97,8 @@ def one(request: HttpRequest, row_id: _Number) -> JsonResponse:
     row = QuarantinedRow.objects.filter(pk=row_id).first()
     if row is None:
         raise Problem(404, "not_found", f"No row {row_id} is set aside.")
-    told = _told(row, set_aside.became([row]).get(row.pk))
-    return JsonResponse(told | {"content": set_aside.content(row)})
+    told = _told(row, quarantined_rows.became([row]).get(row.pk))
+    return JsonResponse(told | {"content": quarantined_rows.content(row)})
 
 
 def _overseer(request: HttpRequest) -> None:

@@ -9,14 +9,15 @@ from django.http import HttpRequest, JsonResponse
 from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
-from audit import filters, viewing
-from audit.actor import Actor
 from audit.clock import rfc3339
-from audit.ledger.sampling import LONGEST_SEED, MOST, SampleError, check_seed
+from audit.ledger.offline.samples import LONGEST_SEED, MOST, SampleError, check_seed
 from audit.models import EventRow
-from audit.samples import asking, drawing
-from audit.samples import reading as samples
-from audit.samples.reading import Ask, Drawn, NoSample
+from audit.recording import view_events
+from audit.recording.actors import Actor
+from audit.samples import drawing, requests
+from audit.samples import results as samples
+from audit.samples.results import Ask, Drawn, NoSample
+from audit.search import filters
 from portal.api import contract, shapes
 from portal.api.auth import caller
 from portal.api.filtering import check, filter_schema
@@ -130,7 +131,7 @@ def create(request: HttpRequest, body: SampleIn) -> JsonResponse:
         except SampleError as error:
             raise Problem(422, "invalid_request", _sentence(error), pointer="/seed") from None
     try:
-        id = asking.ask(me, query, body.size, body.seed)
+        id = requests.ask(me, query, body.size, body.seed)
     except SampleError as error:
         raise Problem(422, "bad_filter", _sentence(error), pointer="/filter") from None
     response = JsonResponse(_json(samples.find(id)), status=202)
@@ -156,7 +157,7 @@ def one(request: HttpRequest, sample_id: UUID) -> JsonResponse:
     except SampleError as error:
         raise Problem(409, "not_verified", _sentence(error)) from None
     if ask.drawn and ask.query is not None:
-        viewing.note(me, ask.query)
+        view_events.note(me, ask.query)
     return JsonResponse(_json(ask))
 
 

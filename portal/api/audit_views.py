@@ -10,14 +10,14 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
-from audit import filters, search
-from audit.actor import Actor
 from audit.clock import rfc3339
 from audit.ledger.query import EventQuery
 from audit.models import SavedView
-from audit.saved import keeping
-from audit.saved.keeping import NotSaved, NotYourView, Wanted
-from audit.saved.reading import query_of
+from audit.recording.actors import Actor
+from audit.saved_views import changes
+from audit.saved_views.changes import NotSaved, NotYourView, Wanted
+from audit.saved_views.parsing import query_of
+from audit.search import filters, queries
 from portal.api import contract, paging, shapes
 from portal.api.auth import caller
 from portal.api.filtering import check, filter_schema
@@ -36,9 +36,9 @@ class ViewIn(Schema):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    name: str = Field(min_length=1, max_length=keeping.LONGEST_NAME)
+    name: str = Field(min_length=1, max_length=changes.LONGEST_NAME)
     filter: dict[str, Any] = Field({}, json_schema_extra=filter_schema())
-    description: str = Field("", max_length=keeping.LONGEST_DESCRIPTION)
+    description: str = Field("", max_length=changes.LONGEST_DESCRIPTION)
     shared: bool = False
 
 
@@ -102,7 +102,7 @@ def index(
 ) -> JsonResponse:
     """Changed last first; `next` is the `after` of the next page, null on the last."""
     me = _reader(request)
-    found = keeping.visible(me).order_by("-changed", "-id")
+    found = changes.visible(me).order_by("-changed", "-id")
     if after:
         moment, (last, *_) = paging.read(after)
         found = found.filter(Q(changed__lt=moment) | Q(changed=moment, id__lt=paging.id_of(last)))
@@ -127,7 +127,7 @@ def create(request: HttpRequest, body: ViewIn) -> JsonResponse:
     """Yours alone, or with `shared` everybody's who may read the trail, which is recorded."""
     me = _reader(request)
     try:
-        view = keeping.keep(me, _wanted(body))
+        view = changes.keep(me, _wanted(body))
     except NotSaved as problem:
         raise _problem(problem) from None
     response = JsonResponse(_json(view, me), status=201)
@@ -145,12 +145,12 @@ def one(request: HttpRequest, view_id: UUID) -> JsonResponse:
     """The count is exact to 10,000 and where the hourly counts tell."""
     me = _reader(request)
     try:
-        view = keeping.find(me, view_id)
+        view = changes.find(me, view_id)
     except SavedView.DoesNotExist:
         raise _none(request, view_id) from None
     query, events = query_of(view.filter), None
     if not query.errors:
-        total = search.total(query)
+        total = queries.total(query)
         events = {"count": total.count, "exact": total.exact}
     return JsonResponse({**_json(view, me), "events": events})
 
@@ -165,7 +165,7 @@ def change(request: HttpRequest, view_id: UUID, body: ViewIn) -> JsonResponse:
     """Replaces all of it: what is left out is empty, and `shared` is false."""
     me = _reader(request)
     try:
-        return JsonResponse(_json(keeping.change(me, view_id, _wanted(body)), me))
+        return JsonResponse(_json(changes.change(me, view_id, _wanted(body)), me))
     except SavedView.DoesNotExist:
         raise _none(request, view_id) from None
     except NotSaved as problem:
@@ -184,7 +184,7 @@ def remove(request: HttpRequest, view_id: UUID) -> HttpResponse:
     """For a day the page /audit/views/ offers to bring it back."""
     me = _reader(request)
     try:
-        keeping.remove(me, view_id)
+        changes.remove(me, view_id)
     except SavedView.DoesNotExist:
         raise _none(request, view_id) from None
     except NotYourView:
@@ -216,7 +216,7 @@ def _problem(problem: NotSaved) -> Problem:
     if problem.code == "name_taken":
         return Problem(409, "name_taken", str(problem), pointer="/name")
     if problem.code == "too_many_views":
-        return Problem(409, "too_many_views", str(problem), most=keeping.MOST)
+        return Problem(409, "too_many_views", str(problem), most=changes.MOST)
     return Problem(422, "invalid_request", str(problem), pointer=_POINTERS[problem.code])
 
 
@@ -237,7 +237,7 @@ def _json(view: SavedView, me: Actor) -> dict[str, Any]:
         **_filter(query, view.filter),
         "problems": [f"{error.message}." for error in query.errors],
         "shared": view.shared,
-        "own": keeping.is_own(me, view),
+        "own": changes.is_own(me, view),
         "made_by": who.get("name") or who.get("email") or who.get("sub") or "",
         "created": rfc3339(view.created),
         "changed": rfc3339(view.changed),

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from approvals import issuer, people
-from audit.actor import Actor, EvidenceRef
+from audit.recording.actors import Actor, EvidenceRef
 from auth0_client.access_token import AccessClaims
 from auth0_client.errors import Auth0Error, TokenRefused
 from http_client.errors import HttpClientError

@@ -11,7 +11,7 @@ from ninja import Field, Query, Router, Schema
 from pydantic import ConfigDict
 
 from audit.exports.xlsx import MEDIA_TYPE
-from audit.proofs import NotSequenced
+from audit.proofs.service import NotSequenced
 from connections import inventory, listing, lookup
 from connections.access import exporting as applications
 from connections.access import listing as listing_of_access

@@ -12,7 +12,7 @@ from typing import Any, Final
 from ninja import NinjaAPI, Schema
 from pydantic import BaseModel
 
-from audit.external import Reported
+from audit.ingest.reported_events import Reported
 from portal.api.problems import CONTENT_TYPE
 
 PUBLIC: Final[dict[str, Any]] = {"security": []}

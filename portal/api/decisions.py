@@ -16,7 +16,7 @@ from approvals.models import Approval, Effect, Status
 from approvals.pipeline.service import Performed, Refused, checked, perform
 from approvals.requests import cancel, visible_to
 from approvals.serializers import as_json, list_as_json
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections import known_names as agents
 from enforcement import known_names
 from portal.api import contract, keyed, shapes

@@ -9,7 +9,7 @@ from django.http import HttpRequest, JsonResponse
 from ninja import Router
 
 from approvals import clock
-from audit import search
+from audit.search import queries
 from connections import lookup, runs
 from connections.models import ReconcileRun
 from portal.api import connection_shapes, contract, paging
@@ -53,7 +53,7 @@ def one(
     rows, more = runs.page(run, after, limit)
     items = [
         event | {"sentence": row.sentence}
-        for event, row in zip(search.publics(rows), rows, strict=True)
+        for event, row in zip(queries.publics(rows), rows, strict=True)
     ]
     answer = {"items": items, "next": str(rows[-1].event) if more else None}
     return JsonResponse(_comparison(run) | answer)

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from approvals import clock
 from approvals.pipeline.service import Performed, perform
-from audit.actor import Target
+from audit.recording.actors import Target
 from connections import decisions, manifests
 from connections.models import Manifest
 from portal.api import connection_shapes, contract, shapes

@@ -12,7 +12,7 @@ from pydantic import Field
 from approvals import policy, registry
 from approvals.policy import sentences
 from approvals.policy.dry_run import what_if
-from audit.ledger.vocabulary import SEVERITIES
+from audit.ledger.format.vocabulary import SEVERITIES
 from portal.api import contract, shapes
 from portal.api.problems import Problem
 

@@ -15,7 +15,7 @@ from django.http.response import HttpResponseBase
 from ninja import Field, Router
 
 from approvals import clock
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections import lookup
 from connections.models import Choice, Review, ReviewItem
 from connections.reviews import export, rights

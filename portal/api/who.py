@@ -13,9 +13,9 @@ from pydantic import ConfigDict
 
 from approvals import issuer, people
 from approvals.passkeys import queries
-from audit import evidence
-from audit.actor import Actor, EvidenceRef, Subject
-from audit.record import record
+from audit.evidence import storage
+from audit.recording.actors import Actor, EvidenceRef, Subject
+from audit.recording.record import record
 from auth0_client.errors import Auth0Error, TokenRefused
 from auth0_client.id_token import IdClaims, verify_id_token
 from connections.access import command_line
@@ -197,7 +197,7 @@ def sign_in(request: HttpRequest, body: SignIn) -> Who:
     if claims.subject != me.actor.sub:
         raise Problem(422, "id_token_refused", "The ID token is about somebody else.")
     issuer.keep_snapshots()
-    kept = evidence.put(
+    kept = storage.put(
         "id_token",
         body.id_token.encode(),
         subject_key=Subject(claims.issuer, claims.subject).key,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from approvals.models import Approval
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections import selection
 from enforcement import severity
 from enforcement.kinds import KINDS

@@ -19,7 +19,7 @@ from approvals.passkeys import assertions, queries, relying_party
 from approvals.pipeline.service import Refused
 from approvals.requests import NotYours
 from approvals.step_up import answers
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from portal.account.passkeys import sent
 from portal.identity.current import actor
 from portal.ops.refused import mark, tell

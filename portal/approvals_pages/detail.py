@@ -9,7 +9,7 @@ from typing import Any
 from approvals import clock, requests
 from approvals.models import Approval, Ask, AskState, Effect, Notice, NoticeState, Status
 from approvals.step_up import answers, rate_limit
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from portal.approvals_pages import words
 from portal.approvals_pages.because import Because, because
 from portal.approvals_pages.by_passkey import Offer, offer

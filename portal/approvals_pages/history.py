@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from approvals.models import Approval
-from audit import clock, disclosure, packs, search
-from audit.actor import Actor
+from audit import clock, packs
+from audit.evidence import disclosure
 from audit.ledger.query import EventQuery
-from audit.wording import shown
+from audit.recording.actors import Actor
+from audit.recording.sentences import shown
+from audit.search import queries
 
 _MAY_READ = frozenset({"auditor", "operator", "admin"})
 _TONES = {"success": "ok", "denied": "bad", "failure": "bad", "expired": "warn", "pending": "info"}
@@ -38,9 +40,9 @@ class History:
 def history(approval: Approval, viewer: Actor) -> History:
     """Events of this approval, oldest first; links only for those who may read the trail."""
     query = EventQuery.parse({"approval": [str(approval.id)], "order": ["oldest"]})
-    rows = search.page(query, limit=_MOST).rows
+    rows = queries.page(query, limit=_MOST).rows
     linked = bool(viewer.roles & _MAY_READ)
-    events = search.publics(rows)
+    events = queries.publics(rows)
     story = [
         {
             "when": row.time,

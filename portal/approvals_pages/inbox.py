@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Q, QuerySet
 
 from approvals.models import Approval, Ask, AskState, Outcome, Status
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from portal.approvals_pages import words
 from portal.approvals_pages.words import Standing
 

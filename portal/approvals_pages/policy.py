@@ -18,7 +18,7 @@ from approvals import policy
 from approvals.models import Approval, PolicyVersion, Status
 from approvals.policy import diff, document, versions
 from approvals.policy.policy_change import VERB
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from portal.approvals_pages import policy_words
 from portal.approvals_pages.policy_trying import trial
 from portal.identity.current import actor

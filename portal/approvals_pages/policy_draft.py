@@ -16,7 +16,7 @@ from django.http import QueryDict
 from approvals import people as directory
 from approvals.policy import minimum, sentences
 from approvals.policy.document import SCHEMA, BadDocument, Document, PersonRef, Rule, read
-from audit.ledger.vocabulary import ROLES, SEVERITIES
+from audit.ledger.format.vocabulary import ROLES, SEVERITIES
 
 ABOUT: Final[dict[str, tuple[str, bool | None, bool | None]]] = {
     "any": ("anything", None, None),

@@ -21,7 +21,7 @@ from approvals.pipeline.service import Refused, perform
 from approvals.policy import versions
 from approvals.policy.document import BadDocument, Document, read
 from approvals.policy.policy_change import TARGET, VERB
-from audit.ledger.vocabulary import ROLES, SEVERITIES
+from audit.ledger.format.vocabulary import ROLES, SEVERITIES
 from portal.approvals_pages import policy_draft, policy_words
 from portal.approvals_pages.policy_draft import Draft
 from portal.approvals_pages.policy_trying import trial

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from approvals import registry
 from approvals.policy.document import Document
 from approvals.policy.dry_run import Trial, what_if
-from audit.ledger.vocabulary import SEVERITIES
+from audit.ledger.format.vocabulary import SEVERITIES
 
 WHO = {
     "operator": "an operator",

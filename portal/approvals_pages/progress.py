@@ -16,7 +16,7 @@ from approvals.models import (
     Outcome,
     Status,
 )
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from portal.approvals_pages.words import awaited, person_name, whose
 from portal.web import local_tenant
 

@@ -9,7 +9,7 @@ from approvals import actors, clock, policy, registry
 from approvals.models import Approval, Ask, AskState, Channel, Outcome, Person, Status
 from approvals.registry import Verb
 from approvals.step_up import rate_limit, stages
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from portal.web.times import duration
 
 CHANNELS = {

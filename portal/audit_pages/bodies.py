@@ -14,8 +14,9 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from audit import clock, disclosure, evidence
-from audit.evidence import EvidenceErased, EvidenceError, EvidenceMissing, NotReleasable
+from audit import clock
+from audit.evidence import disclosure, storage
+from audit.evidence.storage import EvidenceErased, EvidenceError, EvidenceMissing, NotReleasable
 from audit.models import EvidenceItem
 from portal.audit_pages.exhibit import pretty
 from portal.audit_pages.readers import reads_everything
@@ -83,9 +84,9 @@ def _show(request: HttpRequest, item: EvidenceItem) -> HttpResponse:
 def in_words(raw: bytes) -> Body:
     """A body as people read it: a token by its parts, JSON indented, all else as base64."""
     text = _text(raw)
-    claims = evidence.claims_of(raw)
+    claims = storage.claims_of(raw)
     if claims is not None and text.count(".") == 2:
-        header = evidence.claims_of(b"." + raw.split(b".")[0])
+        header = storage.claims_of(b"." + raw.split(b".")[0])
         parts = (("Header", pretty(header)), ("What the issuer signed", pretty(claims)))
         return Body(text, tuple(_claims(claims)), parts)
     try:

@@ -17,9 +17,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from audit import clock
-from audit.coverage import BadPeriod, Period, handing_out
+from audit.coverage import BadPeriod, Period, export
 from audit.coverage.period import CHOICES
-from audit.proofs import NotSequenced
+from audit.proofs.service import NotSequenced
 from portal.audit_pages import coverage_report
 from portal.identity.current import actor, needs_role
 
@@ -81,7 +81,7 @@ def download(request: HttpRequest) -> HttpResponse:
     response = HttpResponse(body, content_type=_FORMATS[format])
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     if request.method == "GET":
-        event = str(handing_out.hand_out(actor(request), made, body, format))
+        event = str(export.hand_out(actor(request), made, body, format))
         response["ATA-Event"] = event
         response["Link"] = f'<{reverse("coverage-manifest", args=[event])}>; rel="describedby"'
     response["Repr-Digest"] = f"sha-256=:{b64encode(hashlib.sha256(body).digest()).decode()}:"
@@ -94,8 +94,8 @@ def download(request: HttpRequest) -> HttpResponse:
 def manifest(request: HttpRequest, event_id: UUID) -> HttpResponse:
     """The signed manifest of a report that was taken away, by the event that its answer named."""
     try:
-        made = handing_out.manifest_of(handing_out.event_of(event_id))
-    except handing_out.NoFile:
+        made = export.manifest_of(export.event_of(event_id))
+    except export.NoFile:
         raise Http404(str(event_id)) from None
     except NotSequenced:
         said = "It has no place in the signed tree yet; within about a second it has.\n"

@@ -10,15 +10,15 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from audit import loglevels
 from audit.clock import rfc3339
-from audit.counted import Cell
 from audit.coverage import FRAMEWORKS, Counted, Framework, Period, Requirement, count
-from audit.decisions import REPORTED
+from audit.evidence import log_levels
+from audit.evidence.log_levels import LogSizes
+from audit.ledger.format.vocabulary import HUMAN_LEVELS
 from audit.ledger.query import EventQuery
-from audit.ledger.vocabulary import HUMAN_LEVELS
-from audit.loglevels import LogSizes
-from audit.rollups import FACETS
+from audit.search.decision_totals import REPORTED
+from audit.search.rollup_counts import Cell
+from audit.search.rollups import FACETS
 from portal.audit_pages import coverage_sources
 from portal.audit_pages.reading import PATH
 from portal.web.home_audit import decisions
@@ -34,7 +34,7 @@ _ACTION, _HUMAN, _VIA = (FACETS.index(name) for name in ("action", "human", "via
 
 def report(period: Period, now: datetime) -> dict[str, Any]:
     """Everything, as JSON has it; at most ten queries at any size of log."""
-    sizes = loglevels.current()
+    sizes = log_levels.current()
     gateways = coverage_sources.fleet()
     asked = _asked()
     ours = coverage_sources.QUERIES

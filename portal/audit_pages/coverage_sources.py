@@ -9,14 +9,14 @@ from typing import Any
 
 from django.db.models import Count
 
-from audit import tree
-from audit.actions import label
 from audit.clock import rfc3339
-from audit.counted import Cell
 from audit.coverage import Counted, Last
 from audit.ledger.query import EventQuery
 from audit.models import QuarantinedRow
-from audit.sequencer import stopped_reason
+from audit.recording.event_types import label
+from audit.search.rollup_counts import Cell
+from audit.sequencing import tree_store
+from audit.sequencing.sequencer import stopped_reason
 from connections.models import LogFeed, ReconcileRun
 from enforcement import instances
 from enforcement.models import Watch
@@ -170,7 +170,7 @@ def gaps(counted: Sequence[Counted], gateways: Fleet, address: Address) -> list[
 
 
 def _signing() -> dict[str, Any]:
-    reason, waiting = stopped_reason(), tree.pending()
+    reason, waiting = stopped_reason(), tree_store.pending()
     if reason:
         return _gap("Sequencing", "bad", reason, "/audit/ledger/")
     words = f"{waiting:,} wait for their place" if waiting else "every event has its place"

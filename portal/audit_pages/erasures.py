@@ -21,12 +21,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from approvals.erasure import certificate, decisions, document_digests, legal_holds
 from approvals.models import Approval, Erasure, LegalHold, Person, Status
 from approvals.pipeline.service import Refused, perform
-from audit import proofs, subjects
-from audit.actor import Target
+from audit.erasure import subjects
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import note
-from audit.ledger.commitment import subject_key
+from audit.ledger.format.commitment import subject_key
 from audit.models import EventRow
+from audit.proofs import service
+from audit.recording.actors import Target
 from portal.identity.current import actor, needs_role
 from portal.identity.fresh import needs_fresh_sign_in
 from portal.identity.models import User
@@ -149,8 +150,8 @@ def certified(request: HttpRequest, erasure_id: UUID) -> HttpResponse:
     if found is None or row is None or row.seq is None:
         raise Http404(f"no certificate of {erasure_id}")
     try:
-        proof = proofs.proof_for(row.event)
-    except proofs.NotSequenced:
+        proof = service.proof_for(row.event)
+    except service.NotSequenced:
         raise Http404("the certificate is in no signed tree yet") from None
     left = [certificate.OUT_OF_REACH[code] for code in found.certificate["out_of_reach"]]
     if "page" in request.GET:
@@ -158,9 +159,9 @@ def certified(request: HttpRequest, erasure_id: UUID) -> HttpResponse:
     body = {
         "schema": "ata.erasure-certificate.v1",
         "index": row.seq,
-        "entry": proofs.entry_of(row.event).decode(),
+        "entry": service.entry_of(row.event).decode(),
         "proof": proof,
-        "key": proofs.vkey(),
+        "key": service.vkey(),
         "ranges": found.touched,
         "documents": found.restated,
         "rows": found.emptied,
@@ -197,9 +198,9 @@ def _on_paper(
         "left": left,
         "head": head,
         "root": b64encode(head.root).decode(),
-        "entry": proofs.entry_of(row.event).decode(),
+        "entry": service.entry_of(row.event).decode(),
         "proof": proof,
-        "keys": proofs.vkeys(),
+        "keys": service.vkeys(),
         "crumbs": [_CRUMB, {"text": "Certificate"}],
     }
     return render(request, "audit/erasure_certificate.html", context)

@@ -12,14 +12,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from audit import clock, disclosure, packs, proofs
-from audit.actor import Actor
+from audit import clock, packs
+from audit.evidence import disclosure
 from audit.importing.masking import mask
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import merkle, proof
-from audit.load import Recorded
 from audit.models import Event
-from audit.proofs import NotSequenced
+from audit.proofs import service
+from audit.proofs.service import NotSequenced
+from audit.recording.actors import Actor
+from audit.recording.read_events import Recorded
 from portal.audit_pages import exhibit, quarantine
 from portal.audit_pages.path_picture import PathPicture, picture
 from portal.audit_pages.readers import may_read, person_filter, reads_everything
@@ -53,7 +55,7 @@ def event(request: HttpRequest, event_id: UUID) -> HttpResponse:
         "place": _place(found, entry),
         "command": (
             f"curl -s {env.issuer}.well-known/jwks.json > jwks.json\n"
-            f"ata verify evidence-{short}.zip --vkey '{proofs.vkey()}' --issuer-keys jwks.json"
+            f"ata verify evidence-{short}.zip --vkey '{service.vkey()}' --issuer-keys jwks.json"
         ),
         "crumbs": [{"text": "Audit trail", "url": "/audit/"}, {"text": "Event"}],
         "set_aside_url": _set_aside(found.event, actor(request)),
@@ -81,7 +83,7 @@ def event_proof(request: HttpRequest, event_id: UUID) -> HttpResponse:
     """The `.tlog-proof` file; 409 with a page that looks again while there is none yet."""
     readable(request, event_id)
     try:
-        text = proofs.proof_for(event_id)
+        text = service.proof_for(event_id)
     except NotSequenced:
         response = render(
             request, "audit/waiting.html", {"url": f"/audit/events/{event_id}/"}, status=409
@@ -97,7 +99,7 @@ def event_entry(request: HttpRequest, event_id: UUID) -> HttpResponse:
     """The exact bytes of the entry."""
     readable(request, event_id)
     name = f"{str(event_id)[-12:]}.entry"
-    return _file(proofs.entry_of(event_id), name, "application/octet-stream")
+    return _file(service.entry_of(event_id), name, "application/octet-stream")
 
 
 def readable(request: HttpRequest, event_id: UUID) -> Recorded:

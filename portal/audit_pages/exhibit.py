@@ -13,20 +13,22 @@ from django.conf import settings
 from django.db.models import F, QuerySet
 from django.utils.safestring import SafeString
 
-from audit import actions, disclosure, human, load, proofs
-from audit.actor import Actor
+from audit.evidence import disclosure, human_levels
 from audit.importing.masking import mask
+from audit.keys.log_identity import vkey
 from audit.ledger import levels, note
+from audit.ledger.format.vocabulary import HUMAN_WORDS, IMPORTED
 from audit.ledger.levels import Level
+from audit.ledger.offline.proof_check import ALWAYS_UNPROVEN, SAME_FOR_ALL_UNPROVEN, TIME_UNPROVEN
 from audit.ledger.policy import NONE, Policy
 from audit.ledger.query import EventQuery
-from audit.ledger.verify import ALWAYS_UNPROVEN, SAME_FOR_ALL_UNPROVEN, TIME_UNPROVEN
-from audit.ledger.vocabulary import HUMAN_WORDS, IMPORTED
-from audit.load import Recorded
-from audit.logkey import vkey
 from audit.models import EventRow
-from audit.terms import person_key
-from audit.wording import person, shown
+from audit.proofs import service
+from audit.recording import event_types, read_events
+from audit.recording.actors import Actor
+from audit.recording.read_events import Recorded
+from audit.recording.sentences import person, shown
+from audit.search.tokens import person_key
 from portal.audit_pages import operations
 from portal.audit_pages.operations import Opening
 from portal.audit_pages.reading import url_of
@@ -101,7 +103,7 @@ class Exhibit:
     @property
     def title(self) -> str:
         """The sentence as plain text, for the head of the page."""
-        return actions.sentence(self.event)
+        return event_types.sentence(self.event)
 
 
 def exhibit_of(recorded: Recorded) -> Exhibit:
@@ -109,7 +111,7 @@ def exhibit_of(recorded: Recorded) -> Exhibit:
     event = recorded.event
     id = UUID(event["id"])
     proof = _proof(recorded)
-    human_level = human.explain(event)
+    human_level = human_levels.explain(event)
     log_level = levels.log(recorded.entry, proof or None, _policy())
     issuer = event["actor"]["iss"]
     target = event["target"] or {}
@@ -118,9 +120,9 @@ def exhibit_of(recorded: Recorded) -> Exhibit:
         event=event,
         outcome=outcome,
         sentence=emphasised(
-            actions.sentence(event), person(event["actor"], ""), shown(target.get("name"))
+            event_types.sentence(event), person(event["actor"], ""), shown(target.get("name"))
         ),
-        label=actions.label(event["action"]),
+        label=event_types.label(event["action"]),
         url=f"/audit/events/{id}/",
         facts=tuple(_facts(event, outcome)),
         changes=tuple(_changes(event["changes"])),
@@ -148,7 +150,7 @@ def read(event_id: UUID) -> Recorded:
     Raises:
         Event.DoesNotExist: there is none.
     """
-    return load.load_recorded(event_id)
+    return read_events.load_recorded(event_id)
 
 
 def bodies_of(event: dict[str, Any], reader: Actor) -> list[dict[str, Any]]:
@@ -179,7 +181,7 @@ def _proof(recorded: Recorded) -> str:
     index, checkpoint = recorded.event["index"], recorded.checkpoint
     if index is None or checkpoint is None or index >= checkpoint.size:
         return ""
-    return proofs.proof_at(index, checkpoint)
+    return service.proof_at(index, checkpoint)
 
 
 def _policy() -> Policy:
@@ -256,7 +258,7 @@ def _what(event: dict[str, Any]) -> list[Fact]:
     when, recorded = datetime.fromisoformat(event["time"]), event["recorded_at"]
     late = abs(datetime.fromisoformat(recorded) - when) > LATE
     return [
-        Fact("What", actions.label(event["action"]), note=event["action"]),
+        Fact("What", event_types.label(event["action"]), note=event["action"]),
         Fact("Target", what),
         Fact("Where", target.get("instance") or event["instance"]),
         Fact("Connection", event["connection"]),

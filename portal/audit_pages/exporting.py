@@ -19,12 +19,15 @@ from django.http import (
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from audit import clock, disclosure, packs, search, tree
+from audit import clock, packs
 from audit import exports as engine
+from audit.evidence import disclosure
 from audit.exports.manifest import file_name
-from audit.ledger.pack import MAX_EVENTS
+from audit.ledger.packs.archive import MAX_EVENTS
 from audit.ledger.query import EventQuery
 from audit.models import ExportJob
+from audit.search import queries
+from audit.sequencing import tree_store
 from portal.audit_pages import narrowing
 from portal.audit_pages.readers import for_readers
 from portal.audit_pages.reading import read, url_of
@@ -63,8 +66,8 @@ def new(request: HttpRequest) -> HttpResponseBase:
         return HttpResponseRedirect(f"/audit/?{request.GET.urlencode()}")
     if request.method == "POST":
         return _make(request, query)
-    size = tree.stored_size()
-    total = search.expected(query, size=size)
+    size = tree_store.stored_size()
+    total = queries.expected(query, size=size)
     context = {
         "words": query.in_words(),
         "crumbs": [{"text": "Exports", "url": "/audit/exports/"}, {"text": "New"}],
@@ -163,10 +166,10 @@ def _commands(file: str) -> str:
     )
 
 
-def _total(job: ExportJob) -> search.Total:
+def _total(job: ExportJob) -> queries.Total:
     if job.finished:
-        return search.Total(job.rows)
-    return search.Total(job.expected, exact=not job.estimated)
+        return queries.Total(job.rows)
+    return queries.Total(job.expected, exact=not job.estimated)
 
 
 def _shown(job: ExportJob) -> dict[str, Any]:

@@ -13,23 +13,35 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
 from audit import (
-    adopted,
-    adoption,
     clock,
-    heads,
-    keyring,
-    loglevels,
-    proofs,
-    rounds,
-    stamping,
-    takeout,
-    tree,
-    verification,
     witnesses,
 )
-from audit.ledger import origins
+from audit.evidence import (
+    log_levels,
+)
+from audit.exports import (
+    full_log,
+)
+from audit.keys import (
+    keyring,
+    recovery,
+    recovery_records,
+)
+from audit.ledger.key_transitions import origins
 from audit.models import Cosignature, VerificationRun
-from audit.sequencer import stopped_reason
+from audit.proofs import (
+    service,
+    timestamping,
+)
+from audit.sequencing import (
+    signed_state,
+    tree_store,
+)
+from audit.sequencing.sequencer import stopped_reason
+from audit.verification import (
+    continuous,
+    requests,
+)
 from portal.audit_pages import whole_log
 from portal.audit_pages.readers import for_readers
 from portal.audit_pages.run_words import RunWords, in_words
@@ -42,32 +54,32 @@ _SHOWN = 10
 @for_readers
 def ledger(request: HttpRequest) -> HttpResponse:
     """Checkpoint, key, witnesses, verification runs, and how to check us."""
-    newest = heads.newest_checkpoint()
+    newest = signed_state.newest_checkpoint()
     runs = [in_words(run, clock.now()) for run in _runs()]
     size = newest.size if newest else 0
     context: dict[str, Any] = {
         "checkpoint": newest,
         "root": bytes(newest.root).hex() if newest else "",
-        "note": proofs.signed_note(newest) if newest else "",
-        "pending": tree.pending(),
+        "note": service.signed_note(newest) if newest else "",
+        "pending": tree_store.pending(),
         "stopped": stopped_reason(),
-        "rounds": rounds.Progress.read(),
-        "origin": proofs.origin(),
+        "rounds": continuous.Progress.read(),
+        "origin": service.origin(),
         "keys": _keys(),
         "adoptions": _adoptions(size),
         "witnesses": _witnesses(newest.size if newest else 0),
         "asked": witnesses.standings(),
         "witness_problem": witnesses.configured().problem,
         "quorum": _quorum(),
-        "sizes": loglevels.current(),
-        "token": stamping.newest_token(),
+        "sizes": log_levels.current(),
+        "token": timestamping.newest_token(),
         "time_asked": bool(settings.TSA_URL),
         "time_trusted": settings.TSA_CA_FILE is not None,
         "runs": runs,
         "busy": any(run.live for run in runs),
         "last_good": next((run for run in runs if run.ok), None),
         "commands": whole_log.commands(),
-        "log_bytes": takeout.length_of(newest) if newest else 0,
+        "log_bytes": full_log.length_of(newest) if newest else 0,
     }
     return render(request, "audit/ledger.html", context)
 
@@ -79,7 +91,7 @@ def verify(request: HttpRequest) -> HttpResponse:
     waiting = VerificationRun.objects.filter(
         state__in=(VerificationRun.State.WAITING, VerificationRun.State.RUNNING)
     ).first()
-    run = waiting or verification.request(actor(request))
+    run = waiting or requests.request(actor(request))
     return HttpResponseRedirect(f"/audit/ledger/runs/{run.id}/")
 
 
@@ -100,7 +112,7 @@ def run(request: HttpRequest, run_id: UUID) -> HttpResponse:
 
 def _adoptions(size: int) -> list[dict[str, Any]]:
     """What was adopted, newest first, and whether signing waits for a size because of it."""
-    waiting = [one for one in adoption.under_this_name() if one.signed_size >= size]
+    waiting = [one for one in recovery.under_this_name() if one.signed_size >= size]
     return [
         {
             "made": one,
@@ -108,7 +120,7 @@ def _adoptions(size: int) -> list[dict[str, Any]]:
             "waits": one in waiting,
             "moved": origins.parse(one.statement) if one.statement else None,
         }
-        for one in reversed(adopted.made_so_far())
+        for one in reversed(recovery_records.made_so_far())
     ]
 
 

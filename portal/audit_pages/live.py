@@ -10,9 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from audit import clock, search
+from audit import clock
 from audit.ledger.query import EventQuery, instant
 from audit.models import EventRow
+from audit.search import queries
 from portal.audit_pages.readers import for_readers
 from portal.audit_pages.reading import Reading, read, url_of
 
@@ -63,7 +64,7 @@ def _newer(query: EventQuery, since: str, seen: datetime) -> list[EventRow]:
     if not query.values("action"):
         # Looking is not news: otherwise every look would announce itself.
         query = query.including("action", "audit.viewed", excluded=True)
-    page = search.page(query.including("order", "oldest").at(since), _MANY)
+    page = queries.page(query.including("order", "oldest").at(since), _MANY)
     # Behind the last position come the events without one, of which some were on the page.
     return [row for row in page.rows if row.recorded_at > seen]
 

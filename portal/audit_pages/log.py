@@ -7,10 +7,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from audit import keyring, proofs, stamping
+from audit.keys import keyring
 from audit.ledger.merkle import ProofError
 from audit.ledger.tiles import WIDTH, TileName, parse_path
-from audit.proofs import NotSequenced
+from audit.proofs import service, timestamping
+from audit.proofs.service import NotSequenced
 from portal.api.auth import bearer
 from portal.api.problems import Problem, answer
 from portal.audit_pages.readers import reads_everything
@@ -28,7 +29,7 @@ _NEVER_CHANGES = "max-age=31536000, immutable"
 def checkpoint(request: HttpRequest) -> HttpResponse:
     """The newest signed checkpoint with its cosignatures."""
     try:
-        text = proofs.checkpoint_note()
+        text = service.checkpoint_note()
     except NotSequenced as error:
         response = HttpResponse(f"{error}\n", status=404, content_type=_TEXT)
         response["Retry-After"] = "5"
@@ -42,7 +43,7 @@ def checkpoint(request: HttpRequest) -> HttpResponse:
 @require_safe
 def key(request: HttpRequest) -> HttpResponse:
     """The log's verifier keys (C2SP signed-note), one a line, to be compared on another way."""
-    text = "".join(f"{one}\n" for one in proofs.vkeys())
+    text = "".join(f"{one}\n" for one in service.vkeys())
     response = HttpResponse(text, content_type=_TEXT)
     response["Cache-Control"] = "public, max-age=300"
     return response
@@ -54,7 +55,7 @@ def keys(request: HttpRequest) -> JsonResponse:
     """Every key the log ever had, and the statements that lead from one to the next."""
     ring = keyring.read()
     told = [{"vkey": p.vkey, "since": p.since, "until": p.until} for p in ring.periods]
-    body = {"origin": proofs.origin(), "keys": told, "statements": ring.statements}
+    body = {"origin": service.origin(), "keys": told, "statements": ring.statements}
     response = JsonResponse(body)
     response["Cache-Control"] = "public, max-age=300"
     return response
@@ -64,7 +65,7 @@ def keys(request: HttpRequest) -> JsonResponse:
 @require_safe
 def time_token(request: HttpRequest, size: int) -> HttpResponse:
     """What the time authority said about the tree of that size (RFC 3161, DER)."""
-    token = stamping.token_for(size) if size < 2**63 else None
+    token = timestamping.token_for(size) if size < 2**63 else None
     if token is None:
         raise Http404(f"no time token is about a tree of {size}")
     response = HttpResponse(bytes(token.response), content_type="application/timestamp-reply")
@@ -84,7 +85,7 @@ def tile(request: HttpRequest, tile: str) -> HttpResponse:
     if name.level is None:
         return _bundle(request, name)
     try:
-        body = proofs.served_tile(name.level, name.index, name.width)
+        body = service.served_tile(name.level, name.index, name.width)
     except ProofError as error:
         raise Http404(str(error)) from None
     return _forever(body, name, "public")
@@ -97,7 +98,7 @@ def _bundle(request: HttpRequest, name: TileName) -> HttpResponse:
     elif not isinstance(request.user, User) or not reads_everything(actor(request)):
         raise PermissionDenied(_FOR_READERS)
     try:
-        body = proofs.bundle(name.index, name.width)
+        body = service.bundle(name.index, name.width)
     except ProofError as error:
         raise Http404(str(error)) from None
     return _forever(body, name, "private")

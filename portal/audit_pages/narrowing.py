@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from audit import decisions
-from audit.charts import Facet
+from audit.ledger.format.vocabulary import HUMAN_WORDS, SEVERITIES
 from audit.ledger.query import Clause, EventQuery, bar
-from audit.ledger.vocabulary import HUMAN_WORDS, SEVERITIES
-from audit.search import FACET_KEYS, Overview
+from audit.search import decision_totals
+from audit.search.facets import Facet
+from audit.search.queries import FACET_KEYS, Overview
 from portal.audit_pages.reading import Mistake, Reading, text_of
 from portal.web import histogram
 from portal.web.home_audit import decisions as decision_actions
@@ -179,7 +179,7 @@ def _bar_label(start: datetime, step: timedelta) -> str:
 
 def presets(reading: Reading, today: datetime) -> list[dict[str, Any]]:
     """Filters that auditors start from."""
-    every = decisions.among(EventQuery(), decision_actions()) or EventQuery()
+    every = decision_totals.among(EventQuery(), decision_actions()) or EventQuery()
     refusals = EventQuery().including("outcome", "denied").including("outcome", "expired")
     offered = (
         ("Everything", EventQuery()),
@@ -199,7 +199,7 @@ def decision_line(reading: Reading, overview: Overview) -> dict[str, Any] | None
     """ "N decisions: n name a verified human, m do not", each a link; None without decisions."""
     counted = overview.decisions
     base = reading.query.dropping("human").dropping("human", excluded=True)
-    every = decisions.among(base, decision_actions())
+    every = decision_totals.among(base, decision_actions())
     if every is None or not counted.total:
         return None
     return {
@@ -208,6 +208,6 @@ def decision_line(reading: Reading, overview: Overview) -> dict[str, Any] | None
         "verified": counted.verified,
         "unverified": counted.unverified,
         "url": reading.url(every),
-        "verified_url": reading.url(decisions.with_human(every, verified=True)),
-        "unverified_url": reading.url(decisions.with_human(every, verified=False)),
+        "verified_url": reading.url(decision_totals.with_human(every, verified=True)),
+        "unverified_url": reading.url(decision_totals.with_human(every, verified=False)),
     }

@@ -11,8 +11,9 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from audit import clock, disclosure, packs
-from audit.ledger import pack as pack_files
+from audit import clock, packs
+from audit.evidence import disclosure
+from audit.ledger.packs import archive as pack_files
 from audit.packs import Built, Selection
 from audit.packs.assemble import verifier as verifier_file
 from portal.audit_pages.events import readable

@@ -12,12 +12,11 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from audit import set_aside
-from audit.importing import quarantine
+from audit.importing import quarantine, quarantined_rows
+from audit.importing.quarantined_rows import Wanted
 from audit.importing.rows import ID_COLUMNS
-from audit.ledger import display
+from audit.ledger.format import safe_display
 from audit.models import QuarantinedRow
-from audit.set_aside import Wanted
 from connections.tenant_log import items
 from portal.audit_pages.exhibit import pretty
 from portal.identity.current import needs_role
@@ -38,14 +37,14 @@ _CRUMBS = [{"text": "Coverage", "url": "/audit/coverage/#gaps"}]
 def rows(request: HttpRequest) -> HttpResponse:
     """The newest first; `source`, `reason` and `event` narrow, `after` goes on behind a row."""
     wanted, after = _wanted(request.GET), _number(request.GET.get("after", ""))
-    found, more = set_aside.page(wanted, _PAGE, after)
-    became = set_aside.became(found)
-    total = set_aside.count(wanted) if after is None else 0
+    found, more = quarantined_rows.page(wanted, _PAGE, after)
+    became = quarantined_rows.became(found)
+    total = quarantined_rows.count(wanted) if after is None else 0
     context = {
         "crumbs": [*_CRUMBS, {"text": "Quarantine"}],
         "rows": [(row, words_of(row.reason), became.get(row.pk)) for row in found],
-        "total": min(total, set_aside.COUNTED),
-        "uncounted": total > set_aside.COUNTED,
+        "total": min(total, quarantined_rows.COUNTED),
+        "uncounted": total > quarantined_rows.COUNTED,
         "facets": _facets(wanted),
         "narrowed": wanted != Wanted(),
         "event": wanted.event,
@@ -69,8 +68,8 @@ def row(request: HttpRequest, row_id: int) -> HttpResponse:
         "row": found,
         "words": words_of(found.reason),
         "digest": bytes(found.digest).hex(),
-        "content": pretty(set_aside.content(found)),
-        "became": set_aside.became([found]).get(found.pk),
+        "content": pretty(quarantined_rows.content(found)),
+        "became": quarantined_rows.became([found]).get(found.pk),
         "imported": found.table in ID_COLUMNS,
         "others_url": _url(Wanted(event=found.event)) if found.event else "",
     }
@@ -106,13 +105,13 @@ def _url(wanted: Wanted, **more: object) -> str:
 def _facets(wanted: Wanted) -> list[dict[str, Any]]:
     """Sources and reasons that there are, each a link that narrows, or takes off again."""
     sources = [
-        _value(display.visible(one), one == wanted.source, _with(wanted, source=one))
-        for one in set_aside.values("instance")
+        _value(safe_display.visible(one), one == wanted.source, _with(wanted, source=one))
+        for one in quarantined_rows.values("instance")
         if one
     ]
     reasons = [
         _value(words_of(one), one == wanted.reason, _with(wanted, reason=one))
-        for one in set_aside.values("reason")
+        for one in quarantined_rows.values("reason")
     ]
     facets = [{"label": "Source", "values": sources}, {"label": "Reason", "values": reasons}]
     return [facet for facet in facets if facet["values"]]

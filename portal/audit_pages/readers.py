@@ -9,9 +9,9 @@ from typing import Any, Concatenate
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
-from audit.actor import Actor
 from audit.models import ExportJob
-from audit.terms import person_key
+from audit.recording.actors import Actor
+from audit.search.tokens import person_key
 from portal.identity.current import actor
 
 READERS = frozenset({"auditor", "operator", "admin"})

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from django.http import QueryDict
 
-from audit import filters
 from audit.ledger.query import KEYS, EventQuery, bar
+from audit.search import filters
 
 PATH = "/audit/"
 _OF_THE_PAGE = frozenset({"e", "bar", "live"})

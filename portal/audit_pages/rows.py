@@ -9,8 +9,8 @@ from uuid import UUID
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-from audit.ledger.vocabulary import SEVERITIES
-from audit.loglevels import LogSizes
+from audit.evidence.log_levels import LogSizes
+from audit.ledger.format.vocabulary import SEVERITIES
 from audit.models import EventRow
 from portal.audit_pages import operations
 from portal.audit_pages.reading import Reading

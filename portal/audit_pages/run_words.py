@@ -11,7 +11,7 @@ from audit.models import VerificationRun
 _QUIET = timedelta(seconds=5)
 _STATE = VerificationRun.State
 
-# What is checked, and by which codes of `audit.report.Problem` it fails.
+# What is checked, and by which codes of `audit.verification.report.Problem` it fails.
 _CHECKS: tuple[tuple[str, str, frozenset[str]], ...] = (
     (
         "Events",

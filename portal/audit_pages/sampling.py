@@ -13,16 +13,18 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from audit import search, tree, viewing
+from audit.ledger.format.table_cells import safe_cell
+from audit.ledger.format.vocabulary import SEVERITIES
+from audit.ledger.offline.samples import LONGEST_SEED, MOST, SampleError
 from audit.ledger.query import InvalidQuery
-from audit.ledger.rows import safe_cell
-from audit.ledger.sampling import LONGEST_SEED, MOST, SampleError
-from audit.ledger.vocabulary import SEVERITIES
 from audit.models import EventRow
-from audit.samples import asking, drawing
-from audit.samples import reading as samples
-from audit.samples.reading import Ask, Drawn, NoSample
-from audit.viewing import digest_of
+from audit.recording import view_events
+from audit.recording.view_events import digest_of
+from audit.samples import drawing, requests
+from audit.samples import results as samples
+from audit.samples.results import Ask, Drawn, NoSample
+from audit.search import queries
+from audit.sequencing import tree_store
 from portal.audit_pages import narrowing
 from portal.audit_pages.reading import read, url_of
 from portal.audit_pages.rows import emphasised, shown_outcome
@@ -47,21 +49,21 @@ def new(request: HttpRequest) -> HttpResponse:
     query, problem = found.query.at("").dropping("order"), ""
     typed = {"size": request.POST.get("size", str(USUAL)), "seed": request.POST.get("seed", "")}
     try:
-        wanted = asking.wanted(query)
+        wanted = requests.wanted(query)
         if request.method == "POST" and not found.mistakes:
-            id = asking.ask(actor(request), query, _number(typed["size"]), typed["seed"])
+            id = requests.ask(actor(request), query, _number(typed["size"]), typed["seed"])
             return HttpResponseRedirect(f"{PATH}{id}/")
-        asking.check_price(wanted)
+        requests.check_price(wanted)
     except (SampleError, InvalidQuery) as error:
         problem = _sentence(error)
-    size = tree.stored_size()
+    size = tree_store.stored_size()
     earlier, count = ([], 0) if problem else samples.of_filter(digest_of(wanted), _EARLIER)
     context = {
         "reading": found,
         "words": _without_order(query.in_words()),
         "chips": narrowing.chips(found, found.mistakes),
         "hidden": [(k, v) for k, values in query.to_params().items() for v in values],
-        "total": search.expected(query, size=size),
+        "total": queries.expected(query, size=size),
         "size": size,
         "typed": typed,
         "problem": problem,
@@ -93,7 +95,7 @@ def sample(request: HttpRequest, sample_id: UUID) -> HttpResponse:
     if polled and (ask.drawn or problem):
         return HttpResponse(status=204, headers={"HX-Refresh": "true"})
     if ask.drawn and ask.query is not None:
-        viewing.note(me, ask.query)
+        view_events.note(me, ask.query)
     earlier, count = samples.of_filter(ask.filter, _EARLIER)
     context = _line(ask) | {
         "ask": ask,

@@ -13,13 +13,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from audit import filters, search
-from audit.actor import Actor
 from audit.ledger.query import EventQuery, InvalidQuery, QueryError
 from audit.models import SavedView
-from audit.saved import counting, keeping
-from audit.saved.keeping import NotSaved, NotYourView, Wanted
-from audit.saved.reading import query_of
+from audit.recording.actors import Actor
+from audit.saved_views import changes, counts
+from audit.saved_views.changes import NotSaved, NotYourView, Wanted
+from audit.saved_views.parsing import query_of
+from audit.search import filters, queries
 from portal.audit_pages import narrowing
 from portal.audit_pages.readers import for_readers
 from portal.audit_pages.reading import read, url_of
@@ -39,10 +39,10 @@ _ONLY_ITS_OWNER = (
 def views(request: HttpRequest) -> HttpResponse:
     """What ships with the product, what is mine, and what others share."""
     me, page = actor(request), _page(request.GET)
-    mine = list(keeping.of(me).order_by("-changed"))
+    mine = list(changes.of(me).order_by("-changed"))
     first = (page - 1) * _PAGE
-    others = list(keeping.of_others(me).order_by("-changed", "-id")[first : first + _PAGE + 1])
-    gone = list(keeping.removed_lately(me))
+    others = list(changes.of_others(me).order_by("-changed", "-id")[first : first + _PAGE + 1])
+    gone = list(changes.removed_lately(me))
     rows = [
         [_shipped_row(one) for one in shipped()],
         [_row(view, me) for view in mine],
@@ -53,7 +53,7 @@ def views(request: HttpRequest) -> HttpResponse:
         "shipped": rows[0] if page == 1 else [],
         "mine": rows[1],
         "others": rows[2],
-        "most": keeping.MOST,
+        "most": changes.MOST,
         "gone": gone,
         "just_gone": next((v for v in gone if str(v.id) == request.GET.get("removed")), None),
         "newer_url": f"/audit/views/?page={page - 1}" if page > 1 else "",
@@ -69,7 +69,7 @@ def count(request: HttpRequest) -> HttpResponse:
     reading = read(request.GET)
     if reading.mistakes:
         return HttpResponse("the filter has mistakes; reload the page", status=400)
-    return render(request, "audit/_view_count.html", {"total": search.total(reading.query)})
+    return render(request, "audit/_view_count.html", {"total": queries.total(reading.query)})
 
 
 @never_cache
@@ -86,7 +86,7 @@ def new(request: HttpRequest) -> HttpResponse:
     # The dialog on the trail has no field for the filter: it is that of the page.
     query = filters.from_bar(request.POST["bar"]) if "bar" in request.POST else query
     try:
-        view = keeping.keep(actor(request), _wanted(request.POST, query))
+        view = changes.keep(actor(request), _wanted(request.POST, query))
     except (NotSaved, InvalidQuery) as problem:
         return _form(request, _typed(request.POST, query), "Save a view", problem=problem)
     messages.success(request, _saved_words(view))
@@ -100,13 +100,13 @@ def edit(request: HttpRequest, view_id: UUID) -> HttpResponse:
     """Change a view of mine; for an admin the way to remove a shared one."""
     me = actor(request)
     found = _found(me, view_id)
-    if not keeping.may_remove(me, found):
+    if not changes.may_remove(me, found):
         raise PermissionDenied(_ONLY_ITS_OWNER)
     if request.method != "POST":
         return _form(request, _of_view(found), found.name, view=found)
     query = filters.from_bar(request.POST.get("bar", ""))
     try:
-        changed = keeping.change(me, view_id, _wanted(request.POST, query))
+        changed = changes.change(me, view_id, _wanted(request.POST, query))
     except SavedView.DoesNotExist:  # removed meanwhile
         raise _none(view_id) from None
     except NotYourView:
@@ -123,7 +123,7 @@ def edit(request: HttpRequest, view_id: UUID) -> HttpResponse:
 def remove(request: HttpRequest, view_id: UUID) -> HttpResponse:
     """Remove a view; the list offers to bring it back."""
     try:
-        keeping.remove(actor(request), view_id)
+        changes.remove(actor(request), view_id)
     except SavedView.DoesNotExist:
         raise _none(view_id) from None
     except NotYourView:
@@ -136,7 +136,7 @@ def remove(request: HttpRequest, view_id: UUID) -> HttpResponse:
 def bring_back(request: HttpRequest, view_id: UUID) -> HttpResponse:
     """Undo a removal of mine."""
     try:
-        found = keeping.bring_back(actor(request), view_id)
+        found = changes.bring_back(actor(request), view_id)
     except SavedView.DoesNotExist:
         raise Http404(f"nothing of {view_id} can be brought back") from None
     except NotSaved as problem:
@@ -148,7 +148,7 @@ def bring_back(request: HttpRequest, view_id: UUID) -> HttpResponse:
 
 def _found(me: Actor, view_id: UUID) -> SavedView:
     try:
-        return keeping.find(me, view_id)
+        return changes.find(me, view_id)
     except SavedView.DoesNotExist:
         raise _none(view_id) from None
 
@@ -206,11 +206,11 @@ def _form(
         "typed": typed,
         "title": title,
         "view": view,
-        "own": view is None or keeping.is_own(me, view),
+        "own": view is None or changes.is_own(me, view),
         "by": _maker(view) if view else "",
         "trail_url": url_of(query_of(typed["bar"])) if not typed.get("problems") else "",
         "problem": _said(problem) if problem else "",
-        "most": keeping,
+        "most": changes,
         "crumbs": [_CRUMB, {"text": title if view else "New"}],
     }
     return render(request, "audit/view.html", context, status=422 if problem else 200)
@@ -234,7 +234,7 @@ def _saved_words(view: SavedView) -> str:
 
 
 def _row(view: SavedView, me: Actor) -> dict[str, Any]:
-    query, own = query_of(view.filter), keeping.is_own(me, view)
+    query, own = query_of(view.filter), changes.is_own(me, view)
     problems = _problems(query.errors)
     return {
         "name": view.name,
@@ -244,7 +244,7 @@ def _row(view: SavedView, me: Actor) -> dict[str, Any]:
         "words": "" if problems else query.in_words(),
         "problems": problems,
         "url": "" if problems else url_of(query),
-        "edit_url": f"/audit/views/{view.id}/" if keeping.may_remove(me, view) else "",
+        "edit_url": f"/audit/views/{view.id}/" if changes.may_remove(me, view) else "",
         "edit": "Edit" if own else "Remove…",
         "by": "you" if own else _maker(view),
         "shared": view.shared,
@@ -270,7 +270,7 @@ def _maker(view: SavedView) -> str:
 def _count(rows: Iterable[dict[str, Any]]) -> None:
     """Give each row its count where that is told at once, else the address that counts."""
     rows = list(rows)
-    totals = counting.told([row["query"] for row in rows])
+    totals = counts.told([row["query"] for row in rows])
     for row, total in zip(rows, totals, strict=True):
         row["total"] = total
         if total is None and row["url"]:

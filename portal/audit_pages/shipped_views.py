@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from audit import decisions, filters
 from audit.ledger.query import EventQuery
+from audit.search import decision_totals, filters
 from portal.web.home_audit import decisions as decision_actions
 
 _KINDS: Final = ("skill", "mcp", "plugin", "tool")
@@ -110,10 +110,10 @@ def _blocked_or_allowed() -> ShippedView:
 
 
 def _without_a_human() -> ShippedView:
-    every = decisions.among(EventQuery(), decision_actions()) or EventQuery()
+    every = decision_totals.among(EventQuery(), decision_actions()) or EventQuery()
     return ShippedView(
         "without-a-verified-human",
         "Decisions without a verified human",
         "Decisions that stay asserted (H0): no issuer and no passkey signed who it was.",
-        decisions.with_human(every, verified=False),
+        decision_totals.with_human(every, verified=False),
     )

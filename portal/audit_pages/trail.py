@@ -10,9 +10,11 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from approvals import clock
-from audit import loglevels, search, viewing
+from audit.evidence import log_levels
 from audit.models import Event
-from audit.search import BadCursor, Overview
+from audit.recording import view_events
+from audit.search import queries
+from audit.search.queries import BadCursor, Overview
 from portal.audit_pages import exhibit, live, narrowing
 from portal.audit_pages.readers import for_readers
 from portal.audit_pages.reading import Reading, read, url_of
@@ -35,7 +37,7 @@ def trail(request: HttpRequest) -> HttpResponse:
     if reading.from_bar and not reading.mistakes:
         return HttpResponseRedirect(reading.url())
     try:
-        overview = search.overview(reading.query, PAGE, decided=decision_actions())
+        overview = queries.overview(reading.query, PAGE, decided=decision_actions())
     except BadCursor:
         return HttpResponseRedirect(reading.url(reading.query.at("")))
     context = _context(reading, overview)
@@ -43,7 +45,7 @@ def trail(request: HttpRequest) -> HttpResponse:
         context["sample_url"] = url_of(reading.query.at("").dropping("order"), path=SAMPLES)
     if reading.event:
         context["open"] = _open(reading)
-    viewing.note(actor(request), reading.query)
+    view_events.note(actor(request), reading.query)
     status = 422 if reading.mistakes else 200
     response = render(request, "audit/trail.html", context, status=status)
     patch_vary_headers(response, ["HX-Request"])
@@ -78,7 +80,7 @@ def _context(reading: Reading, overview: Overview) -> dict[str, Any]:
     here = reading.url(query.at("")).removeprefix("/audit/")
     return {
         "reading": reading,
-        "rows": rows_of(page.rows, reading, loglevels.LogSizes(signed=page.tree_size)),
+        "rows": rows_of(page.rows, reading, log_levels.LogSizes(signed=page.tree_size)),
         "total": page.total,
         "size": size,
         "words": query.in_words(),

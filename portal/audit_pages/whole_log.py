@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_safe
 
-from audit import takeout
+from audit.exports import full_log
 from portal.audit_pages.readers import for_readers
 from portal.identity.current import actor
 
@@ -24,13 +24,13 @@ def entries(request: HttpRequest) -> HttpResponseBase:
     if size and not re.fullmatch(r"0|[1-9][0-9]{0,17}", size):
         raise Http404("size is the number of entries of a tree")
     try:
-        checkpoint = takeout.checkpoint_of(int(size) if size else None)
-    except takeout.NoSuchTree as error:
+        checkpoint = full_log.checkpoint_of(int(size) if size else None)
+    except full_log.NoSuchTree as error:
         raise Http404(f"{error}") from None
     answer: HttpResponseBase = (
         HttpResponse()
         if request.method == "HEAD"
-        else StreamingHttpResponse(takeout.hand_out(actor(request), checkpoint))
+        else StreamingHttpResponse(full_log.hand_out(actor(request), checkpoint))
     )
     answer["Content-Type"] = "application/x-ndjson"
     answer["Content-Disposition"] = f'attachment; filename="{FILE}"'

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from approvals import clock
 from approvals.models import Person
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections.access import listing, reading
 from connections.access.actions import is_own
 from connections.lookup import SEES_ALL

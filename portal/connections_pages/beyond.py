@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from approvals.models import Approval, Status
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Target
+from audit.recording.actors import Target
 from connections import allow_rule, lookup, manifests, scopes
 from connections.escalation import allowances, rules, shown
 from connections.models import ConnectedAccount, ConnectionSetting, ManifestNeed

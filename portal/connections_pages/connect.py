@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from approvals import clock
 from approvals.pipeline.service import perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from auth0_client.errors import Auth0Error
 from connections import connecting, lookup, pending, scopes, wishes
 from connections.connecting import CREATE, DELETE, ConnectFailed

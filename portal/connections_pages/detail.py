@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from approvals import policy, registry
 from approvals.models import Outcome, Status
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections import (
     actions,
     grounds,

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from approvals.models import Approval, Status
 from approvals.pipeline.service import Performed, Refused, perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections import freezing, known_names
 from connections.models import Freeze, FrozenKind
 from connections.standing import EVERYTHING

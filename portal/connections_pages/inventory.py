@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from approvals import clock
-from audit.proofs import NotSequenced
+from audit.proofs.service import NotSequenced
 from connections import inventory as everybody
 from connections import reconcile, schedule
 from connections.access import exporting as applications

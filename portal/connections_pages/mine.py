@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
 from approvals import clock
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections import freezing, manifests, needs, notices, overview, pending, scopes, wishes
 from connections.overview import Card
 from connections.reviews import rights

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
-from audit.ledger import display
+from audit.ledger.format import safe_display
 from connections import scopes
 from connections.inventory import FILTERS, GROUPS, SHOWN, SHOWS, SOURCES, UNNAMED, Inventory, Query
 from connections.standing import Code
@@ -42,7 +42,7 @@ def text_of(found: Inventory, key: str, value: str) -> str:
     if key == "show":
         return _SHOWS[value]
     called = {"connection": scopes.title(value), "owner": found.titles.get(value, value)}
-    return display.visible(called.get(key, (FILTERS[key] or {}).get(value, value)))
+    return safe_display.visible(called.get(key, (FILTERS[key] or {}).get(value, value)))
 
 
 def facets(found: Inventory, query: Query) -> list[dict[str, Any]]:

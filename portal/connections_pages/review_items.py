@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from approvals import clock
 from approvals.pipeline.service import Refused
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections import grounds, lookup, scopes
 from connections.models import Choice, Review, ReviewItem
 from connections.reviews import remedy, rights

@@ -15,8 +15,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from approvals import clock, people
 from approvals.models import Person
 from approvals.pipeline.service import Refused
-from audit.actor import Actor, Target
 from audit.clock import uuid7
+from audit.recording.actors import Actor, Target
 from connections import scopes
 from connections.lookup import SEES_ALL
 from connections.models import NOT_HELD, Choice, ConnectedAccount, Review, ReviewItem

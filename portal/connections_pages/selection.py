@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from approvals import clock
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections import inventory, selection
 from connections.inventory import Row
 from portal.identity.current import actor, needs_role

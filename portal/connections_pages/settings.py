@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from approvals import clock
 from approvals.models import Approval, Status
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Target
+from audit.recording.actors import Target
 from connections import grounds, reconcile, scopes
 from connections.just_in_time import actions
 from connections.just_in_time.hours import DAYS

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from approvals.models import Approval, Status
-from audit import search
-from audit.actor import Actor, Target
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
+from audit.recording.actors import Actor, Target
+from audit.search import queries
 from enforcement import actions, enforced, known_names, severity
 from enforcement.kinds import SCANNED, called, noun
 from enforcement.models import Asset, Finding
@@ -70,7 +70,7 @@ def _events(names: list[str], kinds: set[str]) -> list[EventRow]:
     query = EventQuery.from_params({"target": names})
     if query.errors or not names:
         return []
-    return [row for row in search.page(query, limit=_STORY).rows if row.target_kind in kinds]
+    return [row for row in queries.page(query, limit=_STORY).rows if row.target_kind in kinds]
 
 
 def story(kind: str, name: str) -> list[dict[str, Any]]:

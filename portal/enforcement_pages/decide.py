@@ -12,8 +12,8 @@ from django.conf import settings
 from approvals import policy, registry
 from approvals.pipeline.service import Refused
 from approvals.policy import break_glass
-from audit.actor import Actor, Target
-from audit.ledger.vocabulary import SEVERITIES, gravest, severity_rank
+from audit.ledger.format.vocabulary import SEVERITIES, gravest, severity_rank
+from audit.recording.actors import Actor, Target
 from enforcement import instances
 from enforcement.enforced import At
 from portal.web.times import duration

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from approvals import policy, registry
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from enforcement.kinds import KINDS, called
 from enforcement.models import Finding
 from enforcement.models.finding import COUNTING

@@ -12,7 +12,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import QueryDict
 
 from approvals.models import Approval, Effect, EffectState, Status
-from audit.ledger.vocabulary import SEVERITIES
+from audit.ledger.format.vocabulary import SEVERITIES
 from enforcement import instances
 from enforcement.kinds import KINDS, noun
 from enforcement.models import Asset, Decision, Finding, FindingStatus, Watch

@@ -18,7 +18,7 @@ from django.views.decorators.http import (
 
 from approvals import clock
 from approvals.pipeline.service import NothingToDo, Performed, Refused, perform
-from audit.actor import Target
+from audit.recording.actors import Target
 from enforcement import enforced, instances, known_names, severity
 from enforcement.gateway import Gateway, GatewayError
 from enforcement.kinds import called

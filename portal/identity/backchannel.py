@@ -11,8 +11,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from approvals import issuer
-from audit.actor import Actor
-from audit.record import record
+from audit.recording.actors import Actor
+from audit.recording.record import record
 from auth0_client.errors import Auth0Error, TokenRefused
 from auth0_client.logout_token import LogoutClaims
 from http_client.errors import HttpClientError

@@ -17,8 +17,8 @@ from django.urls import reverse
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 
 from approvals import clock, issuer, people
-from audit import evidence
-from audit.actor import EvidenceRef, Subject
+from audit.evidence import storage
+from audit.recording.actors import EvidenceRef, Subject
 from auth0_client import userinfo
 from auth0_client.errors import Auth0Error, TokenRefused
 from auth0_client.id_token import IdClaims
@@ -127,7 +127,7 @@ class OperatorBackend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the l
     @staticmethod
     def _keep(claims: IdClaims, id_token: str) -> EvidenceRef:
         issuer.keep_snapshots()
-        return evidence.put(
+        return storage.put(
             "id_token",
             id_token.encode(),
             subject_key=Subject(claims.issuer, claims.subject).key,

@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
 from approvals import people
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from portal.identity import sessions
 from portal.identity.models import SignedInSession, User
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 
-from audit import scrubbing, subjects
-from audit.subjects import Known, Store, Whose, knows, register
+from audit.erasure import subjects, working_rows
+from audit.erasure.subjects import Known, Store, Whose, knows, register
 from portal.identity.models import CommandLineSignIn, User
 
 
@@ -28,7 +28,7 @@ def _browsers(whose: Whose) -> list[str]:
     pattern, found = whose.pattern(), []
     for session in Session.objects.iterator():
         held = session.get_decoded()
-        named = pattern is not None and scrubbing.holds(held, pattern)
+        named = pattern is not None and working_rows.holds(held, pattern)
         if named or str(held.get(SESSION_KEY, "")) in accounts:
             found.append(session.session_key)
     return found

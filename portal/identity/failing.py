@@ -7,7 +7,7 @@ import secrets
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from auth0_client.errors import Auth0Error, TokenRefused, Unavailable
 from http_client.errors import BadAnswer, HttpClientError
 from portal.identity.breakglass.opening import open_until

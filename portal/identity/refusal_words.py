@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from audit import actions
-from audit.wording import PublicEvent, person, shown
+from audit.recording import event_types
+from audit.recording.sentences import PublicEvent, person, shown
 
 WORDS: Final = {
     "csrf": "a form without its token, as another site would send it",
@@ -50,4 +50,4 @@ def refused(event: PublicEvent) -> str:
     return f"{who} was refused at {address}{session}: {why}"
 
 
-actions.reword("access.refused", refused)
+event_types.reword("access.refused", refused)

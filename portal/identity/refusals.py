@@ -21,9 +21,9 @@ from django.urls import Resolver404, resolve
 from django.utils.crypto import salted_hmac
 
 from approvals import clock
-from audit.actor import Actor, Subject, Target
-from audit.record import record
-from audit.storage import is_not_stored
+from audit.db.storage_errors import is_not_stored
+from audit.recording.actors import Actor, Subject, Target
+from audit.recording.record import record
 from portal.api.auth import Caller
 from portal.identity import sessions, strangers
 from portal.identity.models import SeenRefusal, SignedInSession, User

@@ -13,9 +13,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
 from approvals import clock
-from audit.actor import Actor, EvidenceRef, Target
-from audit.record import record
-from audit.storage import is_not_stored
+from audit.db.storage_errors import is_not_stored
+from audit.recording.actors import Actor, EvidenceRef, Target
+from audit.recording.record import record
 from auth0_client.id_token import LEEWAY_S
 from portal.identity.backend import SignIn
 from portal.identity.breakglass import trying

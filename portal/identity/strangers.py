@@ -17,8 +17,8 @@ from django.core.cache import cache
 from django.db import transaction
 
 from approvals import clock
-from audit.actor import Actor, Target
-from audit.record import record
+from audit.recording.actors import Actor, Target
+from audit.recording.record import record
 from portal.identity.models import SeenRefusal
 
 MOST: Final = 20
@@ -43,9 +43,9 @@ def record_stranger(
 ) -> bool:
     """Record an event of somebody who proved no identity; False when it was only counted.
 
-    `private` is for what `audit.record.record` says; the other arguments too. `always` is for what
-    its caller bounds elsewhere: True records it beyond the share too. False does not, and costs as
-    much as if it did, so that the time that it takes does not say which of both it was.
+    `private` is for what `audit.recording.record.record` says; the other arguments too. `always` is
+    for what its caller bounds elsewhere: True records it beyond the share too. False does not, and
+    costs as much as if it did, so that the time that it takes does not say which of both it was.
     """
     now = clock.now()
     full = _are_all_taken(now)  # a look, so that a crowd waits for no lock

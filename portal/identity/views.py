@@ -24,7 +24,7 @@ from mozilla_django_oidc.views import (
 )
 
 from approvals import issuer
-from audit.record import record
+from audit.recording.record import record
 from auth0_client.errors import Auth0Error, IssuerMismatch
 from auth0_client.oauth import with_query
 from connections import pending, reachable

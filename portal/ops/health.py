@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 
 from approvals import issuer
-from audit import guards
+from audit.db import insert_only
 from auth0_client.errors import Auth0Error
 from connections.inventory import telling
 from enforcement import reachability
@@ -78,7 +78,7 @@ def _database() -> str:
 
 
 def _guards() -> str:
-    return "; ".join(guards.problems() + telling.problems())
+    return "; ".join(insert_only.problems() + telling.problems())
 
 
 def _preparation() -> str:

@@ -13,9 +13,11 @@ from django.views.decorators.http import require_safe
 
 from approvals import clock
 from approvals.models import Approval, Effect, Status
-from audit import rounds, sequencer, witnesses
-from audit.heads import newest_checkpoint
+from audit import witnesses
 from audit.models import EventRow
+from audit.sequencing import sequencer
+from audit.sequencing.signed_state import newest_checkpoint
+from audit.verification import continuous
 
 
 @login_not_required
@@ -37,7 +39,7 @@ def _lines(now: datetime) -> Iterator[str]:
         yield _gauge("ata_ledger_checkpoint_age_seconds", "Age of the newest signature.", age)
     waiting = EventRow.objects.filter(seq=None).count()
     yield _gauge("ata_ledger_unsequenced", "Events that wait for a leaf.", waiting)
-    verified = rounds.Progress.read()
+    verified = continuous.Progress.read()
     alarm = bool(sequencer.stopped_reason() or verified.alarm)
     yield _gauge("ata_ledger_alarm", "1 while signing is stopped or the log does not hold.", alarm)
     if verified.done:

@@ -13,7 +13,7 @@ from django.core.cache.backends.filebased import FileBasedCache
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 
-from audit.storage import is_failure, is_not_stored
+from audit.db.storage_errors import is_failure, is_not_stored
 
 log = logging.getLogger("portal.storage")
 

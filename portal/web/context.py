@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 from approvals import clock
 from approvals.models import Approval, Status
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections import freezing
 from enforcement.models import Asset
 from portal.approvals_pages.inbox import waiting_for

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
-from audit.storage import is_busy, is_failure
+from audit.db.storage_errors import is_busy, is_failure
 from portal.api.problems import Problem, answer, busy, nothing_stored, printable
 from portal.ops import refused
 from portal.ops.request_id import request_id

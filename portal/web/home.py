@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from portal.approvals_pages import inbox
 from portal.web.home_audit import auditor
 from portal.web.home_connections import admin, mine

@@ -5,11 +5,11 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from approvals import registry
-from audit import search
-from audit.actor import Actor
-from audit.decisions import REPORTED
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
+from audit.recording.actors import Actor
+from audit.search import queries
+from audit.search.decision_totals import REPORTED
 from enforcement import theirs
 from portal.approvals_pages import inbox
 from portal.audit_pages import operations
@@ -21,7 +21,7 @@ _LOOKED_AT = 60
 _TONES = {"ok": "ok", "warn": "warn", "bad": "bad"}
 
 
-def _said(every: search.Total, named: search.Total, nameless: search.Total) -> str:
+def _said(every: queries.Total, named: queries.Total, nameless: queries.Total) -> str:
     if not every.count:
         return "No decision is on record yet."
     decisions = "decision" if every.count == 1 else "decisions"
@@ -33,8 +33,8 @@ def _said(every: search.Total, named: search.Total, nameless: search.Total) -> s
 def auditor(me: Actor) -> Home:
     """The question an auditor comes with, answered first."""
 
-    def count(levels: list[str]) -> search.Total:
-        return search.total(_query(levels))
+    def count(levels: list[str]) -> queries.Total:
+        return queries.total(_query(levels))
 
     every, named, nameless = count([]), count(_VERIFIED), count(["H0"])
     facts = ledger_facts.facts()
@@ -86,7 +86,7 @@ def _newest() -> list[tuple[EventRow, str]]:
     that it is from; the newest event says what it came to.
     """
     found: dict[str, list[EventRow]] = {}
-    for row in search.page(_query([], steps=True), limit=_LOOKED_AT).rows:
+    for row in queries.page(_query([], steps=True), limit=_LOOKED_AT).rows:
         found.setdefault(row.operation or str(row.event), []).append(row)
     shown = [_taken(rows) for rows in list(found.values())[:MOST]]
     ends = operations.came_to_rows(shown)

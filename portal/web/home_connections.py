@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Count, Q
 
 from approvals import clock
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections import grounds, names, overview, scopes
 from connections.models import NOT_HELD, ConnectedAccount, Need, Notice, State
 from connections.overview import Past

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from audit.actor import Actor
-from audit.ledger.vocabulary import severity_rank
+from audit.ledger.format.vocabulary import severity_rank
+from audit.recording.actors import Actor
 from enforcement.kinds import called
 from enforcement.models import Asset, Finding, FindingStatus
 from portal.web.home_audit import latest, pending

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from approvals import clock
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections import allow_rule
 from connections.escalation import shown
 from portal.web.home_panels import MOST, Home, Line, Panel

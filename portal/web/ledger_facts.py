@@ -7,9 +7,12 @@ from typing import Any
 
 from django.core.cache import cache
 
-from audit import loglevels, rounds, sequencer, witnesses
-from audit.heads import newest_checkpoint
+from audit import witnesses
+from audit.evidence import log_levels
 from audit.models import VerificationRun, WitnessState
+from audit.sequencing import sequencer
+from audit.sequencing.signed_state import newest_checkpoint
+from audit.verification import continuous
 
 _FOR_S = 2
 _KEY = "shell.ledger"
@@ -32,7 +35,7 @@ def stopped() -> str:
 
 def broken() -> str:
     """What of the log does not hold; empty while everything does."""
-    return rounds.alarm()
+    return continuous.alarm()
 
 
 def _read() -> dict[str, Any]:
@@ -51,7 +54,7 @@ def _read() -> dict[str, Any]:
         found |= {"state": "warn", "words": "nothing signed yet"}
     if run is not None and run.state == VerificationRun.State.FAILED:
         found |= {"state": "bad", "words": f"does not verify {_where(run.result)}"}
-    if reason := rounds.alarm():
+    if reason := continuous.alarm():
         found |= {"state": "bad", "words": f"does not hold: {reason}"}
     if reason := stopped():
         found |= {"state": "bad", "words": f"signing has stopped: {reason}"}
@@ -62,7 +65,7 @@ def _verified(run: VerificationRun | None) -> tuple[int, datetime | None]:
     """How many entries were last verified as a whole, on request or by a round that found
     nothing, and when that ended."""
     asked = (int(run.result.get("size", 0)), run.finished) if run else (0, None)
-    round_ = rounds.Progress.read()
+    round_ = continuous.Progress.read()
     if round_.done is None or round_.done_found or (asked[1] and asked[1] >= round_.done):
         return asked
     return round_.done_size, round_.done
@@ -73,7 +76,7 @@ _OBJECTS = (WitnessState.State.REFUSES, WitnessState.State.CONFLICT)
 
 def _witnesses() -> dict[str, str]:
     """What others vouch for; without a quorum of witnesses that are not ours, nobody does."""
-    sizes = loglevels.current()
+    sizes = log_levels.current()
     words = f"witnessed to #{sizes.witnessed:,}" if sizes.witnessed else "0 independent witnesses"
     if problem := witnesses.configured().problem:
         return {"state": "bad", "words": f"witnesses: {problem.rstrip('.')}"}

@@ -6,7 +6,7 @@ from typing import Any
 
 from approvals.models import Approval
 from approvals.pipeline.service import perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from tests.identity.trail import events
 
 HALL = Target("lamp", "hall")

@@ -11,8 +11,8 @@ from django.conf import settings as django_settings
 from django.core.cache import cache
 
 from approvals import issuer
-from audit import evidence
-from audit.actor import Actor
+from audit.evidence import storage
+from audit.recording.actors import Actor
 from tests.approvals.lamps import Lamps, furnish
 from tests.approvals.people_of import CONTROL, Phones, acting
 from tests.approvals.working import Work, travel, work
@@ -24,7 +24,7 @@ __all__ = ["Work", "travel", "work"]
 @pytest.fixture(autouse=True)
 def _own_ground(db: None, settings: Any, tmp_path: Path) -> None:
     settings.VAR_DIR = tmp_path
-    evidence._kept.cache_clear()
+    storage._kept.cache_clear()
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
     cache.clear()
 

@@ -34,7 +34,7 @@ from typing import Any
 import pytest
 
 from approvals import issuer
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from tests.approvals.people_of import Phones
 from tests.attacks.sign_in.forging import Forge
 from tests.attacks.sign_in.provider import CLIENT, ROLES, SECRET

@@ -19,9 +19,9 @@ from approvals.registry import (
     Stance,
     Verb,
 )
-from audit import actions
-from audit.actor import Actor, Target
-from audit.wording import phrase
+from audit.recording import event_types
+from audit.recording.actors import Actor, Target
+from audit.recording.sentences import phrase
 
 OPERATOR = frozenset({"operator"})
 KINDS = frozenset({"lamp"})
@@ -121,6 +121,6 @@ def furnish(monkeypatch: pytest.MonkeyPatch) -> Lamps:
     monkeypatch.setitem(registry._HANDLERS, "lamp.step", room.step)
     for past in ("blocked", "allowed", "held", "released", "noted", "removed", "override_logged"):
         name = f"lamp.{past}"
-        spec = actions.ActionSpec(name, name, phrase(f"{past} {{target}}"))
-        monkeypatch.setitem(actions._ACTIONS, name, spec)
+        spec = event_types.ActionSpec(name, name, phrase(f"{past} {{target}}"))
+        monkeypatch.setitem(event_types._ACTIONS, name, spec)
     return room

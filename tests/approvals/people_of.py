@@ -10,7 +10,7 @@ from django.conf import settings
 
 from approvals import people
 from approvals.models import Person
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from tests.support.sign_in import SUBS
 from tests.support.tenant import LocalTenant
 

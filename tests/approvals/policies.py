@@ -14,9 +14,9 @@ from approvals.pipeline.intent import digest
 from approvals.policy.document import read
 from approvals.policy.policy_change import TARGET
 from approvals.policy.versions import InForce
-from audit.actor import SYSTEM, Actor
 from audit.clock import uuid7
-from audit.record import record
+from audit.recording.actors import SYSTEM, Actor
+from audit.recording.record import record
 
 
 def keyed(person: Actor) -> Passkey:

@@ -10,11 +10,15 @@ import httpx
 from django.urls import reverse
 
 from approvals.models import Approval
-from audit import clock, evidence, packs, proofs, sequencer
-from audit.actor import Actor
-from audit.ledger import note, packcheck
+from audit import clock, packs
+from audit.evidence import storage
+from audit.ledger import note
+from audit.ledger.packs import pack_check
 from audit.ledger.policy import NONE, Policy
-from audit.load import load
+from audit.proofs import service
+from audit.recording.actors import Actor
+from audit.recording.read_events import load
+from audit.sequencing import sequencer
 from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones
@@ -42,11 +46,11 @@ def test_the_pack_of_an_approved_act_convinces_with_the_issuers_own_keys(
     selection = selection_of(fresh(approval))
     today = packs.build(selection, clock.now(), lambda item: True)
     later = packs.build(selection, clock.now() + LONG_AFTER, lambda item: True)
-    log = Policy((note.parse_vkey(proofs.vkey()),), {}, {}, NONE)
+    log = Policy((note.parse_vkey(service.vkey()),), {}, {}, NONE)
     discovery: Any = httpx.get(f"{phones.tenant.issuer}.well-known/openid-configuration").json()
     jwks: Any = httpx.get(discovery["jwks_uri"]).json()
 
-    report = packcheck.check(later.body, packcheck.Roots(log, {"": jwks}))
+    report = pack_check.check(later.body, pack_check.Roots(log, {"": jwks}))
     assert report.intact, report.to_dict()
     levels = {dict(event.said)["What"].split(" ")[0]: event.human.code for event in report.events}
     assert levels["approval.approved"] == levels["lamp.blocked"] == "H2"
@@ -54,9 +58,9 @@ def test_the_pack_of_an_approved_act_convinces_with_the_issuers_own_keys(
     approved = dict(decision.said)["Approved"]
     assert approved.startswith(f"By {oona.name or oona.email}") and "this very intent" in approved
 
-    alone = packcheck.check(later.body, packcheck.Roots(log))
+    alone = pack_check.check(later.body, pack_check.Roots(log))
     assert {event.human.code for event in alone.events} == {"H0"}
-    fresh_one = packcheck.check(today.body, packcheck.Roots(log, {"": jwks}))
+    fresh_one = pack_check.check(today.body, pack_check.Roots(log, {"": jwks}))
     assert fresh_one.intact and today.bodies == ()
     assert fresh_one.verdict.words.startswith("Log entries verified. Person NOT proven: who")
     assert any("the token is released after" in limit for limit in fresh_one.not_proven)
@@ -87,6 +91,6 @@ def test_the_issuers_discovery_is_kept_beside_its_keys(
     sequencer.run_once()
     selection = selection_of(fresh(approval))
     built = packs.build(selection, clock.now(), lambda item: True)
-    issuer = evidence.issuer_keys(phones.tenant.issuer)
+    issuer = storage.issuer_keys(phones.tenant.issuer)
     assert issuer["keys"]
     assert b".issuer_keys" in built.body and b".issuer_discovery" in built.body

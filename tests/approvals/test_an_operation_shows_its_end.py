@@ -8,8 +8,8 @@ from django.urls import reverse
 
 from approvals.pipeline.service import perform
 from approvals.registry import EffectResult, EffectSpec
-from audit import sequencer
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
+from audit.sequencing import sequencer
 from tests.approvals.asking import HALL, ask, code_of
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones

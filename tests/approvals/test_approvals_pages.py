@@ -15,7 +15,7 @@ from approvals.models import Approval, Ask, AskState, Effect, Status
 from approvals.pipeline import outcomes
 from approvals.pipeline.service import perform
 from approvals.registry import EffectSpec
-from audit.actor import SYSTEM, Actor, Target
+from audit.recording.actors import SYSTEM, Actor, Target
 from tests.approvals.asking import HALL, ask, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting, known

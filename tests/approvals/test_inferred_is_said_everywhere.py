@@ -13,8 +13,8 @@ import pytest
 from approvals import requests
 from approvals.models import Approval
 from approvals.serializers import as_json
-from audit.actor import Actor
 from audit.exports.formats import COLUMNS, FORMATS
+from audit.recording.actors import Actor
 from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones

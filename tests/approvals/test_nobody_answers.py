@@ -11,7 +11,7 @@ import pytest
 from approvals import requests
 from approvals.models import Approval
 from approvals.pipeline.service import Refused
-from audit.actor import SYSTEM, Actor
+from audit.recording.actors import SYSTEM, Actor
 from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones, acting, known

@@ -17,8 +17,8 @@ from approvals.pipeline.service import Refused
 from approvals.step_up import authorization_details
 from approvals.step_up.binding_codes import new_code
 from approvals.step_up.ciba import SECRET
-from audit import human
-from audit.actor import SYSTEM, Actor
+from audit.evidence import human_levels
+from audit.recording.actors import SYSTEM, Actor
 from tests.approvals.asking import ask, assert_failed, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones
@@ -47,11 +47,11 @@ def test_an_approval_commits_the_very_intent_with_evidence_of_both(
     assert committed["actor"]["sub"] == olu.sub
     assert committed["data"]["approver"]["sub"] == oona.sub
     assert committed["intent_hash"] == approval.intent_hash
-    level = human.explain(committed)
+    level = human_levels.explain(committed)
     assert level.code == "H2", level.reasons
     [said] = events("approval.approved")
     assert (said["actor"]["sub"], said["data"]["details_signed"]) == (oona.sub, True)
-    assert human.explain(said).code == "H2"
+    assert human_levels.explain(said).code == "H2"
 
 
 def test_the_phone_shows_what_the_page_shows(
@@ -80,7 +80,7 @@ def test_a_finding_that_asked_by_itself_commits_in_the_approvers_name(
     work()
     [committed] = events("lamp.blocked")
     assert committed["actor"]["sub"] == oona.sub
-    assert human.explain(committed).code == "H2"
+    assert human_levels.explain(committed).code == "H2"
 
 
 def test_no_secret_outlives_its_answer(

@@ -15,7 +15,7 @@ from approvals.jobs import LETTERS, sweep
 from approvals.models import Notice, NoticeState, NoticeWay
 from approvals.notifications import service, webhook
 from approvals.pipeline.service import perform
-from audit.actor import Target
+from audit.recording.actors import Target
 from portal.env import EnvironmentRefused
 from portal.mailing import mailer
 from tests.approvals.asking import ask, code_of, fresh

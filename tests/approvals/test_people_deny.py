@@ -12,9 +12,11 @@ from django.urls import reverse
 from approvals import clock, requests
 from approvals.models import Ask
 from approvals.pipeline.service import Refused
-from audit import human, search, sequencer
-from audit.actor import SYSTEM, Actor
+from audit.evidence import human_levels
 from audit.ledger.query import EventQuery
+from audit.recording.actors import SYSTEM, Actor
+from audit.search import queries
+from audit.sequencing import sequencer
 from portal.approvals_pages.history import history
 from tests.approvals.asking import actions, ask, code_of, fresh
 from tests.approvals.conftest import forget_issuer
@@ -98,7 +100,7 @@ def test_without_evidence_a_denial_is_inferred_and_the_hold_stays(
     assert lamps.held == ["hall"]
     [said] = events("approval.denied")
     assert not said["actor"]["sub"], "nobody is named as the actor of what is inferred"
-    assert human.explain(said).code == "H0"
+    assert human_levels.explain(said).code == "H0"
 
 
 def test_the_asked_person_confirms_an_inferred_denial(
@@ -166,7 +168,7 @@ def test_the_reason_typed_on_the_phone_is_on_the_event_the_page_and_in_search(
     page = text_of(browser_of(ADA).get(reverse("approval", args=[approval.pk])))
     assert "Needed by the sales team" in page and "burns too bright" in page
     sequencer.run_once()
-    found = search.page(EventQuery.parse({"q": ["sales"]})).rows
+    found = queries.page(EventQuery.parse({"q": ["sales"]})).rows
     assert "approval.denied" in {row.action for row in found}
 
 

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from approvals import clock, people
 from approvals.models import Person
 from approvals.policy import policy_change
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections.reviews import rights
 from portal.approvals_pages import policy_draft
 

@@ -9,7 +9,7 @@ import pytest
 from approvals import clock, idempotency
 from approvals.models import Approval, Ask
 from approvals.pipeline.service import Refused, perform
-from audit.actor import SYSTEM, Actor, Target
+from audit.recording.actors import SYSTEM, Actor, Target
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones, acting, known
 from tests.identity.trail import events

@@ -12,7 +12,8 @@ from approvals import clock, policy
 from approvals.models import PolicyVersion
 from approvals.pipeline.intent import digest
 from approvals.policy.document import read
-from audit import sequencer, verify
+from audit.sequencing import sequencer
+from audit.verification import verify
 from tests.approvals import policies
 from tests.approvals.asking import code_of, fresh
 from tests.approvals.lamps import Lamps

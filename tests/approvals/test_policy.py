@@ -10,8 +10,8 @@ import pytest
 
 from approvals import policy, registry
 from approvals.pipeline import intent
-from audit.actor import SYSTEM, Actor, Target
-from audit.ledger.canonical import canonical
+from audit.ledger.format.canonical import canonical
+from audit.recording.actors import SYSTEM, Actor, Target
 from tests.approvals.lamps import Lamps
 
 LAMP = Target("lamp", "hall")

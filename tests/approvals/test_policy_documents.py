@@ -16,8 +16,8 @@ from approvals.policy.diff import changes
 from approvals.policy.document import DEFAULT, BadDocument, Document, read
 from approvals.policy.dry_run import what_if
 from approvals.registry import Stance
-from audit.actor import Target
-from audit.ledger.vocabulary import SEVERITIES
+from audit.ledger.format.vocabulary import SEVERITIES
+from audit.recording.actors import Target
 from enforcement import severity
 from tests.approvals.lamps import Lamps
 from tests.approvals.policies import document, in_force, rule

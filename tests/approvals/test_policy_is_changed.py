@@ -12,7 +12,7 @@ from approvals.models import Approval, PolicyVersion
 from approvals.pipeline.service import Refused, perform
 from approvals.policy.document import read
 from approvals.policy.policy_change import TARGET, VERB
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones, acting

@@ -14,8 +14,8 @@ from approvals.models import Effect
 from approvals.outbox import runner
 from approvals.pipeline.service import perform
 from approvals.registry import EffectResult, EffectRun, EffectSpec
-from audit import subjects
-from audit.actor import Actor, Target
+from audit.erasure import subjects
+from audit.recording.actors import Actor, Target
 from tests.approvals.lamps import Lamps
 from tests.identity.trail import events
 

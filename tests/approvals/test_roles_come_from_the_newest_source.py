@@ -12,7 +12,7 @@ import pytest
 from approvals import issuer, people, registry
 from approvals.models import Person
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections import directory
 from tests.approvals.asking import HALL
 from tests.approvals.lamps import Lamps

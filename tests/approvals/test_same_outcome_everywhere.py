@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from approvals import clock, people
 from approvals.models import Approval, AskState
 from ata.cli import app
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from enforcement import asking
 from enforcement.models import Asset, Scan
 from enforcement.models.finding import AskNeed

@@ -10,7 +10,7 @@ import pytest
 
 from approvals.models import Approval, Ask
 from approvals.step_up import authorization_details
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from tests.approvals.asking import ask
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones

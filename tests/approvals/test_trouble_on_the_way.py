@@ -16,7 +16,7 @@ from approvals.models import Ask, AskState, Effect
 from approvals.pipeline.service import perform
 from approvals.registry import EffectSpec
 from approvals.serializers import as_json
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from tests.approvals.asking import HALL, ask, assert_failed, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones, acting, known

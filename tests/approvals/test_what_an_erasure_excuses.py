@@ -11,7 +11,7 @@ from approvals.erasure import approved_scope, erased_rows, tombstones
 from approvals.erasure.permitted_gaps import Excuses
 from approvals.models import Erasure, PolicyVersion
 from audit.clock import uuid7
-from audit.subjects import MARK
+from audit.erasure.subjects import MARK
 
 pytestmark = pytest.mark.django_db
 

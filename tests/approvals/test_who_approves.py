@@ -12,7 +12,7 @@ from django.db import transaction
 from approvals.models import Approval, Ask
 from approvals.pipeline.service import Refused, perform
 from approvals.step_up import answers
-from audit.actor import SYSTEM, Actor
+from audit.recording.actors import SYSTEM, Actor
 from tests.approvals.asking import HALL, actions, ask, assert_failed, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones, acting, known

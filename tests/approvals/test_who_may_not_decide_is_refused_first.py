@@ -13,8 +13,8 @@ from approvals.pipeline.service import Refused, perform
 from approvals.policy import minimum
 from approvals.policy.document import read
 from approvals.policy.policy_change import TARGET, VERB
-from audit.actor import Actor, Target
 from audit.clock import uuid7
+from audit.recording.actors import Actor, Target
 from connections import actions
 from tests.approvals.lamps import Lamps
 from tests.approvals.policies import document, rule

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from audit.ledger.commitment import subject_key
+from audit.ledger.format.commitment import subject_key
 from tests.ata.ata_process import Ata
 from tests.ata.portal_stand_in import Reply, StandIn
 from tests.ata.test_deciding import APPROVAL, approval, asked

@@ -14,8 +14,9 @@ import pytest
 from ata.errors import AtaError
 from ata.following import Following, LogLies, NotSeenYet
 from ata.witness import Witness
-from audit.ledger import checkpoint, merkle, note, origins, tiles
-from audit.ledger.origins import Tree
+from audit.ledger import checkpoint, merkle, note, tiles
+from audit.ledger.key_transitions import origins
+from audit.ledger.key_transitions.origins import Tree
 from tests.ata.ata_process import Ata
 from tests.support.origin_statements import write_statement
 

@@ -14,7 +14,8 @@ from typing import Final
 
 import pytest
 
-from audit.ledger import note, pack
+from audit.ledger import note
+from audit.ledger.packs import archive
 
 MIB: Final = 2**20
 KEY: Final = note.new_key("ata.example/log").vkey
@@ -48,23 +49,23 @@ def _nested(into: Path) -> None:
 def _pack_of_zeros(into: Path) -> None:
     name = f"evidence/{'0' * 64}.assertion"
     manifest = b'{"schema":"ata.pack.v1"}'
-    members = {pack.MANIFEST: manifest, pack.SIGNATURE: b"x", name: bytes(63 * MIB)}
-    into.write_bytes(pack.archive(members))
+    members = {archive.MANIFEST: manifest, archive.SIGNATURE: b"x", name: bytes(63 * MIB)}
+    into.write_bytes(archive.archive(members))
 
 
 def _pack_with_a_large_manifest(into: Path) -> None:
     manifest = b'{"schema":"ata.pack.v1","members":[' + b"[]," * (20 * MIB) + b"[]]}"
-    into.write_bytes(pack.archive({pack.MANIFEST: manifest, pack.SIGNATURE: b"x"}))
+    into.write_bytes(archive.archive({archive.MANIFEST: manifest, archive.SIGNATURE: b"x"}))
 
 
 def _pack_of_many(into: Path) -> None:
     def heads() -> Iterator[bytes]:
         for number in range(300_000):
-            members = {pack.event_name(number, "entry"): b""}
-            yield b"".join(islice(pack._pieces(members), 3))
+            members = {archive.event_name(number, "entry"): b""}
+            yield b"".join(islice(archive._pieces(members), 3))
 
-    first = {pack.MANIFEST: b'{"schema":"ata.pack.v1"}', pack.SIGNATURE: b"x"}
-    into.write_bytes(b"".join(islice(pack._pieces(first), 6)) + b"".join(heads()))
+    first = {archive.MANIFEST: b'{"schema":"ata.pack.v1"}', archive.SIGNATURE: b"x"}
+    into.write_bytes(b"".join(islice(archive._pieces(first), 6)) + b"".join(heads()))
 
 
 def _json(into: Path) -> None:
@@ -99,9 +100,9 @@ def _member_longer_than_it_says(into: Path) -> None:
 def _directory(into: Path, name: bytes) -> None:
     """An archive of as many rows as fit, and of nothing else."""
     fields = (20, 20, 0, 0, 0, 0x21, 0, 0, 0, len(name), 0, 0, 0, 0, 0, 0)
-    row = pack._CENTRAL.pack(b"PK\1\2", *fields) + name
+    row = archive._CENTRAL.pack(b"PK\1\2", *fields) + name
     count = 60 * MIB // len(row)
-    end = pack._END.pack(b"PK\5\6", 0, 0, 0xFFFE, 0xFFFE, count * len(row), 0, 0)
+    end = archive._END.pack(b"PK\5\6", 0, 0, 0xFFFE, 0xFFFE, count * len(row), 0, 0)
     into.write_bytes(row * count + end)
 
 

@@ -19,7 +19,8 @@ from ata import bundles
 from ata.errors import AtaError
 from ata.following import Following, LogLies
 from ata.witness import Witness
-from audit.ledger import checkpoint, entry, merkle, note, tiles
+from audit.ledger import checkpoint, merkle, note, tiles
+from audit.ledger.format import entry
 from tests.ata.ata_process import ACCESS_TOKEN, Ata
 
 KEY = note.new_key("ata.example/log")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from audit.ledger.canonical import canonical
+from audit.ledger.format.canonical import canonical
 from tests.ata.ata_process import Ata
 from tests.ata.portal_stand_in import Reply, StandIn
 

@@ -15,7 +15,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from audit.ledger import checkpoint, entry, handover, merkle, mldsa, note, proof
+from audit.ledger import checkpoint, merkle, mldsa, note, proof
+from audit.ledger.format import entry
+from audit.ledger.key_transitions import handover
 from tests.ata.ata_process import Ata
 
 ORIGIN = "ata.example/log"

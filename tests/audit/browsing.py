@@ -7,7 +7,7 @@ import secrets
 from django.test import Client
 
 from approvals import clock
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from portal.identity.models import SignedInSession, User
 from portal.identity.session_store import stored_key
 from portal.identity.sessions import SESSION_ID

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.test import Client
 
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from tests.support.sign_in import API, SUBS, Attempt, sign_in
 from tests.support.tenant import LocalTenant
 

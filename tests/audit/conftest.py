@@ -9,7 +9,8 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from audit import evidence, guards
+from audit.db import insert_only
+from audit.evidence import storage
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -25,7 +26,7 @@ def var_dir(tmp_path: Path, settings: object) -> Iterator[Path]:
     settings.EVIDENCE_KEY = bytes(range(32))  # type: ignore[attr-defined]
     settings.LEDGER_ORIGIN = "ledger.example/test"  # type: ignore[attr-defined]
     settings.LEDGER_KEY_FILE = None  # type: ignore[attr-defined]
-    evidence._kept.cache_clear()
+    storage._kept.cache_clear()
     yield tmp_path
 
 
@@ -35,5 +36,5 @@ def unguarded(db: None) -> None:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        for statement in guards.drop_statements(connection.vendor):
+        for statement in insert_only.drop_statements(connection.vendor):
             cursor.execute(statement)

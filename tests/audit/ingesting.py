@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from itertools import batched
 from uuid import UUID
 
-from audit.ingest import Ingest, made
-from audit.record import Draft, prepared
+from audit.ingest.bulk import Ingest, made
+from audit.recording.record import Draft, prepared
 
 
 def ingest(drafts: Iterable[Draft], *, batch: int = 2000) -> list[UUID]:

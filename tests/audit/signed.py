@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from audit import heads
 from audit.models import Checkpoint
+from audit.sequencing import signed_state
 
 
 def newest_checkpoint() -> Checkpoint:
     """The checkpoint published last, of a log that has one."""
-    newest = heads.newest_checkpoint()
+    newest = signed_state.newest_checkpoint()
     assert newest is not None, "nothing was signed yet"
     return newest

@@ -17,31 +17,43 @@ from typer.testing import CliRunner
 from ata.cli import app
 from ata.witness import Witness, serve
 from audit import (
-    adopted,
-    adoption,
     clock,
     exports,
-    files,
-    heads,
-    keyring,
-    keyrotation,
-    logkey,
-    loglevels,
     packs,
-    renamed,
-    sequencer,
-    takeout,
     witnesses,
 )
-from audit.actor import SYSTEM
-from audit.heads import SequencerStopped
+from audit.db import (
+    files,
+)
+from audit.evidence import (
+    log_levels,
+)
+from audit.exports import (
+    full_log,
+)
+from audit.keys import (
+    finish_rename,
+    keyring,
+    log_identity,
+    recovery,
+    recovery_records,
+    rotation,
+)
 from audit.ledger import checkpoint as checkpoints
-from audit.ledger import exportcheck, note, origins
+from audit.ledger import note
+from audit.ledger.key_transitions import origins
+from audit.ledger.offline import export_files
 from audit.ledger.query import EventQuery
-from audit.load import load
 from audit.models import Checkpoint, Entry, EventRow, WitnessState
-from audit.record import record
-from audit.verify import run as verified
+from audit.recording.actors import SYSTEM
+from audit.recording.read_events import load
+from audit.recording.record import record
+from audit.sequencing import (
+    sequencer,
+    signed_state,
+)
+from audit.sequencing.signed_state import SequencerStopped
+from audit.verification.verify import run as verified
 from audit.witnesses import conflict
 from tests.attacks.ledger.world import undone
 from tests.attacks.tamper import owner
@@ -83,7 +95,7 @@ def rename(name: str = NEW) -> None:
 @pytest.fixture(autouse=True)
 def minted(settings: Any) -> None:
     """The origin is the one on file, as in the embedded mode."""
-    logkey.origin()
+    log_identity.origin()
     settings.LEDGER_ORIGIN = ""
 
 
@@ -120,9 +132,9 @@ def test_the_whole_drill(
     """Backup, more entries, an older restore, a new name, and everybody follows or is told."""
     settings.LEDGER_ORIGIN = OLD
     kept = grow(5)
-    old_key = logkey.vkey()
+    old_key = log_identity.vkey()
     witness(old_key)
-    assert witnesses.push_due() == 1 and loglevels.current().level(3) == "L2"
+    assert witnesses.push_due() == 1 and log_levels.current().level(3) == "L2"
     event = Entry.objects.get(seq=2).event_id
     selection = packs.of_event(load(event))
     (tmp_path / "old.zip").write_bytes(packs.build(selection, clock.now(), lambda _: True).body)
@@ -136,7 +148,9 @@ def test_the_whole_drill(
         sequencer.run_once()
 
     rename()
-    with pytest.raises(logkey.LedgerIdentityError, match=f"still names {OLD}.*LEDGER_ORIGIN={NEW}"):
+    with pytest.raises(
+        log_identity.LedgerIdentityError, match=f"still names {OLD}.*LEDGER_ORIGIN={NEW}"
+    ):
         sequencer.run_once()
     settings.LEDGER_ORIGIN = NEW
     result = sequencer.run_once()
@@ -156,17 +170,17 @@ def test_the_whole_drill(
     assert witnesses.push_due() == 0
     row = WitnessState.objects.get()
     assert row.state == WitnessState.State.REFUSES and "404" in row.detail
-    assert loglevels.current().level(3) == "L1"
-    new_key = logkey.vkey()
+    assert log_levels.current().level(3) == "L1"
+    new_key = log_identity.vkey()
     witness(new_key, old_key)
-    assert witnesses.push_due() == 1 and loglevels.current().level(5) == "L2"
+    assert witnesses.push_due() == 1 and log_levels.current().level(5) == "L2"
     assert sequencer.run_once() and findings() == {}
 
     # What was handed out of the old name holds by its key; what is of the new one by its own.
     (tmp_path / "new.zip").write_bytes(
         packs.build(packs.of_event(load(event)), clock.now(), lambda _: True).body
     )
-    (tmp_path / "log.ndjson").write_bytes(b"".join(takeout.hand_out(ADA, newest_checkpoint())))
+    (tmp_path / "log.ndjson").write_bytes(b"".join(full_log.hand_out(ADA, newest_checkpoint())))
     history = tmp_path / "keys.json"
     history.write_bytes(client.get("/log/keys").content)
     old, new = str(tmp_path / "old.zip"), str(tmp_path / "new.zip")
@@ -195,20 +209,20 @@ def test_the_whole_drill(
     said = manifest["key_statements"][-1]
     for unfit in (said.replace(" lost\n", " held\n"), said.replace("last 9", "last 6"), 7, ""):
         bent = {**manifest, "key_statements": [unfit]}
-        signed = note.sign(exportcheck.statement(bent), NEW, logkey.seed())
+        signed = note.sign(export_files.statement(bent), NEW, log_identity.seed())
         (tmp_path / "m.json").write_text(json.dumps(bent | {"signed": signed}))
         for key in (old_key, new_key):
             code, told = ata_verify(*asked, "--vkey", key)
             assert code == 1 and "✗ What former keys signed of this log fits" in told
     silent = {name: value for name, value in manifest.items() if name != "key_statements"}
-    silent["signed"] = note.sign(exportcheck.statement(silent), NEW, logkey.seed())
+    silent["signed"] = note.sign(export_files.statement(silent), NEW, log_identity.seed())
     (tmp_path / "m.json").write_text(json.dumps(silent))
     assert ata_verify(*asked, "--vkey", old_key)[0] == 1
     # Nothing of the old name can be signed here any more, and the new name can change its keys.
     assert old_key not in dict(keyring._held())
-    keyrotation.start()
+    rotation.start()
     grow()
-    keyrotation.finish()
+    rotation.finish()
     grow()
     assert findings() == {}
 
@@ -217,30 +231,31 @@ def test_an_objection_to_the_old_name_holds_up_nothing_under_the_new_one_and_sta
     witness: Callable[..., None],
 ) -> None:
     head = grow(3)
-    old_key = logkey.vkey()
+    old_key = log_identity.vkey()
     witness(old_key)
     with undone():
         grow(2)
         witnesses.push_due()
-    state = logkey.folder() / "last-signed"
-    heads.write_state(head.size, bytes(head.root))  # the whole house came back from a backup
+    state = log_identity.folder() / "last-signed"
+    signed_state.write_state(head.size, bytes(head.root))  # the whole house came back from a backup
     grow(1)
     assert state.read_text().startswith("4 ") and witnesses.push_due() == 0
     with pytest.raises(SequencerStopped, match="objects"):
         sequencer.run_once()
     rename()
     assert sequencer.run_once().signed and conflict.reason() == ""
-    made = adopted.made_so_far()[-1]
+    made = recovery_records.made_so_far()[-1]
     assert "has cosigned 5 entries" in made.objection and (made.size, made.signed_size) == (4, 4)
     assert "all of them are in it" in origins.parse(made.statement).words
     # A worker that was in the middle of asking writes what it heard about the old name.
     WitnessState.objects.update(state=WitnessState.State.CONFLICT, detail="of the old name")
     files.write_durably(
-        logkey.folder() / "witness-conflict", json.dumps({"message": "x", "origin": OLD}).encode()
+        log_identity.folder() / "witness-conflict",
+        json.dumps({"message": "x", "origin": OLD}).encode(),
     )
     record(SYSTEM, "external.happened")
     assert sequencer.run_once().signed
-    witness(logkey.vkey())
+    witness(log_identity.vkey())
     assert witnesses.push_due() == 1 and conflict.reason() == ""
     assert findings() == {}
 
@@ -248,14 +263,14 @@ def test_an_objection_to_the_old_name_holds_up_nothing_under_the_new_one_and_sta
 def test_after_an_ordinary_adoption_the_log_need_not_wait_for_its_old_size() -> None:
     grow(3)
     lost = lose(50)
-    adoption.adopt("the disk is gone", "me")
+    recovery.adopt("the disk is gone", "me")
     assert grow(2).size == 3  # waits for more than 53
     rename()
     assert sequencer.run_once().signed
-    made = adopted.made_so_far()
+    made = recovery_records.made_so_far()
     assert [one.signed_size for one in made] == [lost.size, lost.size]
-    assert heads.is_former(newest_checkpoint()) is False
-    assert adoption.floor() == -1 and findings() == {}
+    assert signed_state.is_former(newest_checkpoint()) is False
+    assert recovery.floor() == -1 and findings() == {}
 
 
 def test_a_new_name_that_loses_entries_too_is_adopted_or_renamed_again() -> None:
@@ -265,7 +280,7 @@ def test_a_new_name_that_loses_entries_too_is_adopted_or_renamed_again() -> None
     with undone():
         sequencer.run_once()
         grow(6)
-    adoption.adopt("and again", "me")  # the database has nothing of the new name
+    recovery.adopt("and again", "me")  # the database has nothing of the new name
     assert sequencer.run_once().sequenced == 2
     grow(12)
     assert findings() == {}
@@ -286,22 +301,22 @@ def test_a_database_of_before_the_new_name_is_not_signed_silently() -> None:
     with pytest.raises(SequencerStopped, match="the database holds 2 entries but the statement"):
         sequencer.run_once()
     assert "truncated" in findings()
-    adoption.adopt("the backup of the backup", "me")
+    recovery.adopt("the backup of the backup", "me")
     grow(4)
     assert findings() == {}
 
 
 def test_a_change_of_keys_under_way_ends_with_the_old_name() -> None:
     grow(2)
-    keyrotation.start()
+    rotation.start()
     lose(2)
     before = keyring.read().current
     assert len(before) == 4
     rename()
     sequencer.run_once()
     assert len(keyring.read().current) == 2
-    assert not list(logkey.folder().glob("next-*"))
-    keyrotation.start()
+    assert not list(log_identity.folder().glob("next-*"))
+    rotation.start()
     assert not {one.key.public_key for one in before} & {
         one.key.public_key for one in keyring.read().current
     }
@@ -333,7 +348,7 @@ def dying_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         at("synced")
 
     def remove(path: Path, missing_ok: bool = False) -> None:
-        if not path.name.startswith(".") and path.parent == logkey.folder():
+        if not path.name.startswith(".") and path.parent == log_identity.folder():
             at(f"remove {path.name}")
         removed(path, missing_ok=missing_ok)
 
@@ -349,9 +364,9 @@ def dying_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
     with monkeypatch.context() as patch:
         patch.setattr(files, "sync_folder", sync)
-        patch.setattr(renamed, "sync_folder", sync)
+        patch.setattr(finish_rename, "sync_folder", sync)
         patch.setattr(Path, "unlink", remove)
-        patch.setattr("audit.adoption.record", tell)
+        patch.setattr("audit.keys.recovery.record", tell)
         patch.setattr(conflict, "forget", forget)
         yield done
 
@@ -360,9 +375,9 @@ def test_a_crash_at_any_step_leaves_the_log_under_one_name_or_the_other(
     tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grow(3)
-    keyrotation.start()
+    rotation.start()
     lose(3)
-    before, old, ended = settings.VAR_DIR, logkey.vkey(), {OLD: 0, NEW: 0}
+    before, old, ended = settings.VAR_DIR, log_identity.vkey(), {OLD: 0, NEW: 0}
     for step in range(60):
         house = tmp_path / f"house-{step}"
         shutil.copytree(before / "ledger", house / "ledger")
@@ -373,15 +388,15 @@ def test_a_crash_at_any_step_leaves_the_log_under_one_name_or_the_other(
                     rename()
                 except Killed:
                     killed = True
-            ended[now := logkey.origin()] += 1
+            ended[now := log_identity.origin()] += 1
             # As it lies there, nothing repaired: keys, seeds and name belong together.
             ring = keyring.read()
             assert {one.key for one in keyring.signers(ring)} == {p.key for p in ring.current}
             assert {one.key.name for one in ring.current} == {now}
-            ours = note.vkey(logkey.origin(), note.public_key(logkey.seed()))
+            ours = note.vkey(log_identity.origin(), note.public_key(log_identity.seed()))
             assert ours in {one.vkey for one in ring.current}
             assert (ours == old) == (now == OLD)
-            assert len(adopted.made_so_far()) == (now == NEW)
+            assert len(recovery_records.made_so_far()) == (now == NEW)
             if now == OLD:
                 with pytest.raises(SequencerStopped, match="ledger_adopt"):
                     sequencer.run_once()
@@ -411,7 +426,7 @@ def test_a_name_without_a_word_of_the_old_keys_is_named(monkeypatch: pytest.Monk
     lose(2)
     rename()
     grow()
-    ring, state = keyring.read(), (logkey.folder() / "last-signed").read_text()
+    ring, state = keyring.read(), (log_identity.folder() / "last-signed").read_text()
     # The statement is taken away: nobody vouches for the new keys, and the log tells of more.
     keyring.write(keyring.Keyring(ring.periods, ()))
     assert "goes on as" in findings()["key"]
@@ -422,20 +437,20 @@ def test_a_name_without_a_word_of_the_old_keys_is_named(monkeypatch: pytest.Monk
     assert "the set of keys was swapped" in findings()["key"]
     keyring.write(ring)
     # The old name is put back, to sign a size of it again.
-    (logkey.folder() / "origin").write_text(f"{OLD}\n")
-    with pytest.raises(logkey.LedgerIdentityError, match="is of the log"):
+    (log_identity.folder() / "origin").write_text(f"{OLD}\n")
+    with pytest.raises(log_identity.LedgerIdentityError, match="is of the log"):
         sequencer.run_once()
     assert "key" in findings()
-    (logkey.folder() / "origin").write_text(f"{NEW}\n")
+    (log_identity.folder() / "origin").write_text(f"{NEW}\n")
     # The state of the old name says nothing about the new one.
-    (logkey.folder() / "last-signed").write_text("3 " + state.split()[1] + "\n")
+    (log_identity.folder() / "last-signed").write_text("3 " + state.split()[1] + "\n")
     assert "last-signed" in findings()["state"]
-    (logkey.folder() / "last-signed").write_text(state)
+    (log_identity.folder() / "last-signed").write_text(state)
     # The file of adoptions is emptied, or tells of no loss.
-    made = adopted.made_so_far()
-    adopted.write([])
+    made = recovery_records.made_so_far()
+    recovery_records.write([])
     assert "tells of an adoption" in findings()["state"]
-    adopted.write(made)
+    recovery_records.write(made)
     assert findings() == {}
 
 

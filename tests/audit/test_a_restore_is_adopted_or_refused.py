@@ -26,8 +26,8 @@ from tests.support.migrated import migrated
 pytestmark = pytest.mark.stack
 TOGETHER = """
 import sys, django; django.setup()
-from audit.actor import SYSTEM
-from audit.record import Draft
+from audit.recording.actors import SYSTEM
+from audit.recording.record import Draft
 from tests.support.recording import record_many
 draft = Draft(actor=SYSTEM, action="audit.imported", data={"n": 1})
 drafts = [draft] * int(sys.argv[1])

@@ -13,12 +13,14 @@ from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
 
-from audit import load, logkey, sequencer
-from audit.actor import Subject, Target
+from audit.keys import log_identity
 from audit.ledger import merkle, tiles
-from audit.ledger.verify import verify_proof_file
+from audit.ledger.offline.proof_check import verify_proof_file
 from audit.models import Event, EventRow
-from audit.record import record
+from audit.recording import read_events
+from audit.recording.actors import Subject, Target
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from tests.audit.calling import Caller, actor_of, caller
 from tests.audit.factories import OLU, DraftFactory
 from tests.support.recording import record_many
@@ -65,7 +67,7 @@ def test_an_item_is_the_public_event(of: Callers) -> None:
     event = record(OLU, "skill.blocked", target=Target("skill", "pdf-exfil"), reason="exfiltrates")
     sequencer.run_once()
     (item,) = of("auditor").get("/events", {"q": "exfiltrates"}).json()["items"]
-    assert item == load.load(event.id)
+    assert item == read_events.load(event.id)
     assert of("auditor").get(f"/events/{event.id}").json() == item
     assert (item["human"], item["log"], item["index"]) == ("H0", "L1", 0)
 
@@ -122,7 +124,7 @@ def test_the_bytes_and_the_proof_convince_the_offline_verifier(of: Callers) -> N
     assert merkle.leaf_hash(entry.content) == bytes(Event.objects.get(id=event.id).leaf_hash)
     proof = of("auditor").get(f"/events/{event.id}/proof")
     assert proof["Content-Type"].startswith("text/plain")
-    assert verify_proof_file(proof.content, entry.content, [logkey.vkey()]).ok
+    assert verify_proof_file(proof.content, entry.content, [log_identity.vkey()]).ok
 
 
 def test_nobody_reads_without_a_token_and_bad_ids_are_no_500(of: Callers) -> None:
@@ -181,7 +183,7 @@ def test_a_report_is_external_asserted_and_names_its_reporter(of: Callers) -> No
         },
     )
     assert (result["index"], result["status"]) == (0, "recorded")
-    event = load.load(UUID(result["id"]))
+    event = read_events.load(UUID(result["id"]))
     assert (event["action"], event["source"]) == ("external.deploy.started", "external")
     assert (event["outcome"], event["severity"]) == ("failure", "HIGH")
     assert event["time"] == "2026-01-31T09:30:00.000000Z"

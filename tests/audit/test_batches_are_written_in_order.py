@@ -10,8 +10,10 @@ import pytest
 from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
-from audit import importing, sequencer, tree, verify
+from audit import importing
 from audit.models import Checkpoint, Event, EventRow, ImportedRow
+from audit.sequencing import sequencer, tree_store
+from audit.verification import verify
 from tests.audit import imports
 from tests.audit.factories import DraftFactory
 from tests.audit.ingesting import ingest
@@ -73,7 +75,9 @@ def test_a_row_that_comes_again_in_the_next_batch_is_one_event(
         report = imports.counts(importing.run(path, "edge-1", batch=1))
         assert (report["imported"], report["duplicates"]) == (report["rows"] - 1, 1)
         assert ImportedRow.objects.count() == report["imported"]
-        assert tree.stored_size() == report["imported"] == Event.objects.count() - 1  # of the run
+        assert (
+            tree_store.stored_size() == report["imported"] == Event.objects.count() - 1
+        )  # of the run
         assert verify.run().ok
 
     alone(job)

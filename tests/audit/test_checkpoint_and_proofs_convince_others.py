@@ -10,11 +10,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import CommandError, call_command
 
-from audit import loglevels, proofs, sequencer
+from audit.evidence import log_levels
 from audit.ledger import cosignature, merkle, note, proof, tiles
 from audit.ledger.merkle import ProofError
-from audit.load import load
 from audit.models import Cosignature, Event
+from audit.proofs import service
+from audit.recording.read_events import load
+from audit.sequencing import sequencer
 from tests.audit.factories import NOON, DraftFactory
 from tests.audit.signed import newest_checkpoint
 from tests.support.recording import record_many
@@ -26,24 +28,24 @@ def test_every_event_of_a_log_of_two_tile_levels_is_proven() -> None:
     ids = list(record_many([DraftFactory.build() for _ in range(600)]))
     sequencer.run_once()
     for index in (0, 1, 255, 256, 511, 512, 599):
-        text = proofs.proof_for(ids[index])
-        head = proof.verify(text, proofs.entry_of(ids[index]), [proofs.vkey()])
+        text = service.proof_for(ids[index])
+        head = proof.verify(text, service.entry_of(ids[index]), [service.vkey()])
         assert (head.size, proof.parse(text).index) == (600, index)
         with pytest.raises(ProofError):
-            proof.verify(text, proofs.entry_of(ids[index - 1]), [proofs.vkey()])
+            proof.verify(text, service.entry_of(ids[index - 1]), [service.vkey()])
 
 
 def test_there_is_no_proof_before_the_signature() -> None:
     (id,) = record_many([DraftFactory.build()])
-    with pytest.raises(proofs.NotSequenced, match="try again"):
-        proofs.proof_for(id)
-    with pytest.raises(proofs.NotSequenced):
-        proofs.checkpoint_note()
+    with pytest.raises(service.NotSequenced, match="try again"):
+        service.proof_for(id)
+    with pytest.raises(service.NotSequenced):
+        service.checkpoint_note()
     with pytest.raises(Event.DoesNotExist):
-        proofs.proof_for(uuid4())
+        service.proof_for(uuid4())
     assert load(id)["log"] == "L0"
     sequencer.run_once()
-    assert proofs.proof_for(id)
+    assert service.proof_for(id)
     assert (load(id)["log"], load(id)["index"]) == ("L1", 0)
 
 
@@ -57,28 +59,28 @@ def test_a_cosignature_travels_with_the_checkpoint() -> None:
     Cosignature.objects.create(
         size=1, root=newest.root, name="witness.example", line=line, created=NOON
     )
-    keys = [proofs.vkey(), cosignature.vkey("witness.example", public)]
-    assert set(note.verify(proofs.checkpoint_note(), keys)) == {
+    keys = [service.vkey(), cosignature.vkey("witness.example", public)]
+    assert set(note.verify(service.checkpoint_note(), keys)) == {
         "ledger.example/test",
         "witness.example",
     }
-    proof.verify(proofs.proof_for(id), proofs.entry_of(id), keys)
+    proof.verify(service.proof_for(id), service.entry_of(id), keys)
 
 
 def test_tiles_and_bundles_rebuild_the_log() -> None:
     ids = list(record_many([DraftFactory.build() for _ in range(300)]))
     sequencer.run_once()
-    entries = tiles.read_bundle(proofs.bundle(0)) + tiles.read_bundle(proofs.bundle(1, 44))
-    assert entries == [proofs.entry_of(id) for id in ids]
-    leaves = proofs.served_tile(0, 0) + proofs.served_tile(0, 1, 44)
+    entries = tiles.read_bundle(service.bundle(0)) + tiles.read_bundle(service.bundle(1, 44))
+    assert entries == [service.entry_of(id) for id in ids]
+    leaves = service.served_tile(0, 0) + service.served_tile(0, 1, 44)
     assert leaves == b"".join(map(merkle.leaf_hash, entries))
-    assert proofs.served_tile(1, 0, 1) == merkle.root(
+    assert service.served_tile(1, 0, 1) == merkle.root(
         [leaves[i : i + 32] for i in range(0, 8192, 32)]
     )
     with pytest.raises(ProofError):
-        proofs.bundle(1, 45)
+        service.bundle(1, 45)
     with pytest.raises(ProofError):
-        proofs.served_tile(0, 1, 45)
+        service.served_tile(0, 1, 45)
 
 
 def test_the_command_prints_the_signed_checkpoint() -> None:
@@ -96,7 +98,7 @@ def test_the_command_prints_the_signed_checkpoint() -> None:
 
 
 def test_log_levels_follow_sizes() -> None:
-    sizes = loglevels.LogSizes(signed=10, witnessed=6, timed=2)
+    sizes = log_levels.LogSizes(signed=10, witnessed=6, timed=2)
     assert [sizes.level(i) for i in (None, 10, 9, 6, 5, 2, 1, 0)] == (
         ["L0", "L0", "L1", "L1", "L2", "L2", "L3", "L3"]
     )

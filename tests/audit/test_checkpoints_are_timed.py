@@ -13,10 +13,14 @@ from typer.testing import CliRunner
 
 from ata.cli import app
 from ata.trust import read_trust
-from audit import clock, loglevels, proofs, sequencer, stamping, verify
-from audit.ledger import cosignature, levels, note, timestamp
-from audit.ledger.timestamp import TimestampError
+from audit import clock
+from audit.evidence import log_levels
+from audit.ledger import cosignature, levels, note, time_tokens
+from audit.ledger.time_tokens import TimestampError
 from audit.models import Checkpoint, Cosignature, EventRow, TimeToken
+from audit.proofs import service, timestamping
+from audit.sequencing import sequencer
+from audit.verification import verify
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, DraftFactory
 from tests.audit.signed import newest_checkpoint
@@ -53,7 +57,7 @@ def grow(n: int = 3) -> Checkpoint:
 def witnessed(path: Path, settings: object, checkpoint: Checkpoint) -> str:
     """A quorum of one witness has cosigned this checkpoint; returns the policy."""
     key = cosignature.vkey("w.example/w", note.public_key(_WITNESS))
-    text = f"log {proofs.vkey()}\nwitness w {key}\nquorum w\n"
+    text = f"log {service.vkey()}\nwitness w {key}\nquorum w\n"
     (path / "policy").write_text(text)
     settings.LEDGER_POLICY_FILE = path / "policy"  # type: ignore[attr-defined]
     line = cosignature.sign(checkpoint.note, "w.example/w", _WITNESS, int(clock.now().timestamp()))
@@ -73,15 +77,19 @@ def test_what_witnesses_saw_is_stamped_and_reaches_the_highest_level(
     head = grow(4)
     text = witnessed(tmp_path, settings, head)
     grow(2)
-    token = stamping.stamp_due(clock.now())
+    token = timestamping.stamp_due(clock.now())
     assert token is not None and token.size == head.size  # nobody stamps what no witness saw
-    sizes = loglevels.current()
+    sizes = log_levels.current()
     assert [sizes.level(i) for i in (3, 4)] == ["L3", "L1"]
     id = EventRow.objects.get(seq=1).event
-    proof = proofs.proof_for(id)
-    moment = timestamp.verify(bytes(token.response), proof.split("\n\n", 1)[1], stamping.roots())
+    proof = service.proof_for(id)
+    moment = time_tokens.verify(
+        bytes(token.response), proof.split("\n\n", 1)[1], timestamping.roots()
+    )
     trust = read_trust(tmp_path / "policy", [])
-    assert text and levels.log(proofs.entry_of(id), proof, trust, external_time=moment).code == "L3"
+    assert (
+        text and levels.log(service.entry_of(id), proof, trust, external_time=moment).code == "L3"
+    )
     page = text_of(browser_of(ADA).get("/audit/ledger/"))
     assert "127.0.0.1" in page and f"/log/time/{head.size}" in page
     assert verified(tmp_path, asked, id, proof, token) == (0, "L3")
@@ -94,7 +102,7 @@ def verified(
 ) -> tuple[int, str]:
     """What the command line makes of it, offline: exit code and level."""
     (folder / "e.tlog-proof").write_text(proof)
-    (folder / "e.entry").write_bytes(proofs.entry_of(id))
+    (folder / "e.entry").write_bytes(service.entry_of(id))
     (folder / "e.tsr").write_bytes(bytes(token.response))
     done = CliRunner().invoke(
         app,
@@ -107,11 +115,11 @@ def verified(
 
 def test_one_token_in_ten_minutes_and_none_without_news(asked: Authority) -> None:
     grow()
-    assert stamping.stamp_due(clock.now()) is not None
-    assert stamping.stamp_due(clock.now() + timedelta(hours=1)) is None
+    assert timestamping.stamp_due(clock.now()) is not None
+    assert timestamping.stamp_due(clock.now() + timedelta(hours=1)) is None
     grow()
-    assert stamping.stamp_due(clock.now()) is None
-    assert stamping.stamp_due(clock.now() + stamping.EVERY) is not None
+    assert timestamping.stamp_due(clock.now()) is None
+    assert timestamping.stamp_due(clock.now() + timestamping.EVERY) is not None
 
 
 def test_without_trusted_roots_a_token_is_kept_and_counts_for_nobody(
@@ -120,8 +128,8 @@ def test_without_trusted_roots_a_token_is_kept_and_counts_for_nobody(
     settings.TSA_CA_FILE = None  # type: ignore[attr-defined]
     head = grow()
     witnessed(tmp_path, settings, head)
-    assert stamping.stamp_due(clock.now()) is not None
-    assert loglevels.current().level(0) == "L2"
+    assert timestamping.stamp_due(clock.now()) is not None
+    assert log_levels.current().level(0) == "L2"
     assert "counts for nobody" in text_of(browser_of(ADA).get("/audit/ledger/"))
 
 
@@ -132,35 +140,35 @@ def test_an_authority_that_nobody_trusts_leaves_no_token(
     settings.TSA_CA_FILE = other.root_file  # type: ignore[attr-defined]
     grow()
     with pytest.raises(TimestampError, match="does not verify"):
-        stamping.stamp_due(clock.now())
+        timestamping.stamp_due(clock.now())
     assert not TimeToken.objects.exists()
 
 
 def test_a_token_of_another_tree_or_a_bent_one_is_refused(asked: Authority) -> None:
     head = grow()
-    token = stamping.stamp_due(clock.now())
+    token = timestamping.stamp_due(clock.now())
     assert token is not None
     response = bytes(token.response)
     other = grow()
     with pytest.raises(TimestampError):
-        timestamp.verify(response, other.note, stamping.roots())
+        time_tokens.verify(response, other.note, timestamping.roots())
     for place in range(0, len(response), 37):
         bent = bytearray(response)
         bent[place] ^= 0x04
         try:
-            timestamp.verify(bytes(bent), head.note, stamping.roots())
+            time_tokens.verify(bytes(bent), head.note, timestamping.roots())
         except TimestampError:
             continue
         # What is bent lies beside the signature (the text of the status); the time still holds.
-        assert timestamp.read(bytes(bent), head.note) == token.time
+        assert time_tokens.read(bytes(bent), head.note) == token.time
     with pytest.raises(TimestampError):
-        timestamp.verify(b"", head.note, stamping.roots())
+        time_tokens.verify(b"", head.note, timestamping.roots())
 
 
 @pytest.mark.usefixtures("unguarded")
 def test_verification_finds_a_token_that_was_moved_or_given_another_time(asked: Authority) -> None:
     grow()
-    token = stamping.stamp_due(clock.now())
+    token = timestamping.stamp_due(clock.now())
     assert token is not None and found() == set()
     TimeToken.objects.update(time=datetime(2020, 1, 1, tzinfo=UTC))
     assert found() == {"time"}

@@ -10,9 +10,11 @@ from itertools import pairwise
 import pytest
 import time_machine
 
-from audit import clock, sequencer, thinning, verify
+from audit import clock
 from audit.models import Checkpoint, EventRow
-from audit.record import record
+from audit.recording.record import record
+from audit.sequencing import checkpoint_thinning, sequencer
+from audit.verification import verify
 from tests.audit.factories import NOON, OLU, DraftFactory
 from tests.audit.signed import newest_checkpoint
 from tests.support.recording import record_many
@@ -103,7 +105,7 @@ def test_a_clock_that_was_ahead_once_is_a_note_that_names_the_checkpoint() -> No
         later = verify.run()
         assert later.problems == ()
         assert [f"checkpoint {ahead.pk} was" in n.message for n in later.notes] == [True]
-        assert thinning.run() is not None
+        assert checkpoint_thinning.run() is not None
 
 
 def test_checkpoints_of_an_earlier_version_after_a_clock_that_was_ahead_hold() -> None:
@@ -141,5 +143,5 @@ def test_thinning_passes_a_checkpoint_that_was_dated_ahead() -> None:
             else:
                 sequencer.run_once()
             traveller.shift(timedelta(minutes=3))
-    done = thinning.run()
+    done = checkpoint_thinning.run()
     assert done is not None and done.removed > 5

@@ -9,12 +9,14 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from audit import actions, counted, sampling, searchsql, sequencer
 from audit.coverage import FRAMEWORKS, BadPeriod, Period, count, requirements
+from audit.evidence.log_levels import LogSizes
 from audit.ledger.query import EventQuery
-from audit.loglevels import LogSizes
 from audit.models import EventRow, Rollup
-from audit.plan import plan_of
+from audit.recording import event_types
+from audit.search import estimates, rollup_counts, statements
+from audit.search.query_plan import plan_of
+from audit.sequencing import sequencer
 from tests.audit.factories import DraftFactory
 from tests.support.recording import record_many
 
@@ -63,7 +65,7 @@ def test_counts_and_last_events_are_those_of_the_rows(trail: None, period: Perio
     queries = [*asked(), *(EventQuery.from_bar(f"action:{name} outcome:denied") for name in NAMES)]
     found = count(queries, period).counted
     for query, told in zip(queries, found, strict=True):
-        takes = counted.test_of(query)
+        takes = rollup_counts.test_of(query)
         rows = [
             row
             for row in EventRow.objects.filter(time__gte=period.start, time__lt=period.end)
@@ -88,8 +90,8 @@ def test_the_newest_event_of_an_instance_is_found_whatever_the_period(
     trail: None, sampled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if sampled:
-        monkeypatch.setattr(searchsql, "CAP", 20)
-        monkeypatch.setattr(sampling, "RUNS", 10)
+        monkeypatch.setattr(statements, "CAP", 20)
+        monkeypatch.setattr(estimates, "RUNS", 10)
     names = [EventQuery.from_bar(f"instance:{name}") for name in ("edge-1", "gone")]
     size = EventRow.objects.count()
     edge, gone = count([], PERIODS[-1], names, LogSizes(signed=size)).named
@@ -119,12 +121,14 @@ def test_every_filter_can_be_counted_and_names_actions_that_exist() -> None:
             if query is None:
                 assert one.note, f"{framework.id} {one.number} says nothing of what answers it"
                 continue
-            assert counted.told(query, plan_of(query, LogSizes())), one.number
+            assert rollup_counts.told(query, plan_of(query, LogSizes())), one.number
             for action in query.values("action"):
                 known = action.removesuffix(".*")
                 family = known.partition(".")[0]
-                assert family in actions.families(), f"{one.number}: {action}"
-                assert action.endswith(".*") or known in actions.names(), f"{one.number}: {action}"
+                assert family in event_types.families(), f"{one.number}: {action}"
+                assert action.endswith(".*") or known in event_types.names(), (
+                    f"{one.number}: {action}"
+                )
 
 
 def test_no_requirement_is_told_twice() -> None:

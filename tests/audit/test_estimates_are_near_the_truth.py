@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import pytest
 
-from audit import exports, sampling, search, searchsql, sequencer
-from audit.charts import Facet
+from audit import exports
+from audit.evidence.log_levels import current
 from audit.ledger.query import EventQuery
-from audit.loglevels import current
+from audit.search import estimates, queries, statements
+from audit.search.facets import Facet
+from audit.sequencing import sequencer
 from benchmarks.events import drafts
 from tests.audit.factories import ADA
 from tests.support.recording import record_many
@@ -29,17 +31,17 @@ BARS = ("connection:github", "request", "actor:person0@acme.example", "agent:age
 def test_an_estimate_is_called_so_and_is_near(monkeypatch: pytest.MonkeyPatch) -> None:
     list(record_many(drafts(0, SIZE, SIZE)))
     sequencer.run_once()
-    monkeypatch.setattr(searchsql, "CAP", 50)
-    monkeypatch.setattr(sampling, "RUNS", 128)
-    monkeypatch.setattr(sampling, "RUN", 4)
+    monkeypatch.setattr(statements, "CAP", 50)
+    monkeypatch.setattr(estimates, "RUNS", 128)
+    monkeypatch.setattr(estimates, "RUN", 4)
     for bar in BARS:
         query = EventQuery.from_bar(bar)
-        truth, found = true(query), search.overview(query)
-        assert truth > searchsql.CAP, f"{bar} matches too few to be estimated: {truth}"
+        truth, found = true(query), queries.overview(query)
+        assert truth > statements.CAP, f"{bar} matches too few to be estimated: {truth}"
         total = found.page.total
         assert str(total) == f"about {total.count:,}"
         assert near(total.count, truth), (bar, total, truth)
-        assert search.total(query) == total
+        assert queries.total(query) == total
         job = exports.request(ADA, query, "csv")
         assert job.estimated and near(job.expected, truth)
         assert not found.histogram.exact
@@ -47,7 +49,7 @@ def test_an_estimate_is_called_so_and_is_near(monkeypatch: pytest.MonkeyPatch) -
         for facet in filter(lambda facet: facet.values, found.facets):
             n, counted = facet.values[0][1], true(query.including(*most_frequent(facet)))
             close = n == counted if facet.exact else near(n, counted)
-            assert close or counted < searchsql.CAP, (bar, facet, counted)
+            assert close or counted < statements.CAP, (bar, facet, counted)
     told = EventQuery.from_bar("action:defenseclaw.*")
     job = exports.request(ADA, told, "csv")
     assert (job.expected, job.estimated) == (true(told), False)
@@ -55,13 +57,13 @@ def test_an_estimate_is_called_so_and_is_near(monkeypatch: pytest.MonkeyPatch) -
 
 def true(query: EventQuery) -> int:
     """How many match, counted one by one."""
-    return search.count(query, size=current().signed)
+    return queries.count(query, size=current().signed)
 
 
 def most_frequent(facet: Facet) -> tuple[str, str]:
     """Key and value of the filter for a facet's first value."""
     value = facet.values[0][0]
-    return search.FACET_KEYS.get(facet.key, facet.key), value + ".*" * (facet.key == "family")
+    return queries.FACET_KEYS.get(facet.key, facet.key), value + ".*" * (facet.key == "family")
 
 
 def near(estimate: int, truth: int) -> bool:

@@ -21,16 +21,20 @@ from django.db import OperationalError, connection
 from django.test import Client
 
 from approvals import people
-from audit import clock, due, exports, load, logkey, search, sequencer
-from audit.actor import Actor, Target
+from audit import clock, due, exports
 from audit.exports import jobs, xlsx
 from audit.exports.formats import FORMATS
+from audit.keys import log_identity
 from audit.ledger import checkpoint as checkpoints
-from audit.ledger import entry as entries
+from audit.ledger.format import entry as entries
+from audit.ledger.format.table_cells import safe_cell
 from audit.ledger.query import EventQuery
-from audit.ledger.rows import safe_cell
 from audit.models import Event, EventRow, ExportJob
-from audit.record import record
+from audit.recording import read_events
+from audit.recording.actors import Actor, Target
+from audit.recording.record import record
+from audit.search import queries
+from audit.sequencing import sequencer
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.calling import Caller, actor_of, caller
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
@@ -89,7 +93,7 @@ def _cell(cell: ElementTree.Element) -> str:
 def test_the_file_holds_exactly_what_the_filter_matches(trail: None) -> None:
     _, body = made("action:token.*")
     rows = read_csv(body)
-    expected = search.page(EventQuery.from_bar("action:token.*")).rows
+    expected = queries.page(EventQuery.from_bar("action:token.*")).rows
     assert [row["id"] for row in rows] == [str(row.event) for row in expected]
     assert rows[0]["time"].endswith("Z") and rows[0]["recorded_at"].endswith("Z")
     assert rows[0]["actor_name"] == MIA.name
@@ -99,7 +103,7 @@ def test_ndjson_is_the_public_event_a_line(trail: None) -> None:
     _, body = made("order:oldest", "ndjson")
     events = [json.loads(line) for line in body.splitlines()]
     assert [event["index"] for event in events] == list(range(12))
-    assert events[0] == load.load(EventRow.objects.get(seq=0).event)
+    assert events[0] == read_events.load(EventRow.objects.get(seq=0).event)
 
 
 def test_the_manifest_the_event_and_the_file_agree(trail: None) -> None:
@@ -112,10 +116,10 @@ def test_the_manifest_the_event_and_the_file_agree(trail: None) -> None:
     assert manifest["rows"] == 7 and manifest["range"] == {"first_index": 0, "end_index": 12}
     assert manifest["filter"]["params"] == {"action": ["skill.*"]}
     assert "with action skill.*" in manifest["filter"]["words"]
-    head = checkpoints.verify(manifest["tree"]["checkpoint"], [logkey.vkey()])
+    head = checkpoints.verify(manifest["tree"]["checkpoint"], [log_identity.vkey()])
     assert (head.size, head.root) == (12, b64decode(manifest["tree"]["root"]))
     assert job.event is not None
-    event = load.load(job.event)
+    event = read_events.load(job.event)
     assert (event["action"], event["actor"]["sub"]) == ("audit.exported", ADA.sub)
     assert event["data"]["sha256"] == digest and event["data"]["count"] == 7
     assert exports.path_of(job).read_bytes() == body
@@ -124,10 +128,10 @@ def test_the_manifest_the_event_and_the_file_agree(trail: None) -> None:
 
 def test_what_is_searched_for_is_private_in_the_entry(trail: None) -> None:
     job, _ = made("mia@acme.example")
-    from audit import proofs
+    from audit.proofs import service
 
     assert job.event is not None
-    assert "mia" not in legible(proofs.entry_of(job.event))
+    assert "mia" not in legible(service.entry_of(job.event))
 
 
 def test_events_after_the_checkpoint_are_not_in_the_file(trail: None) -> None:
@@ -321,7 +325,7 @@ def test_files_go_after_seven_days_and_the_record_stays(
 def test_the_first_byte_is_sent_before_any_event_is_read(
     trail: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "publics", lambda *a: pytest.fail("read before the header"))
+    monkeypatch.setattr(queries, "publics", lambda *a: pytest.fail("read before the header"))
     job = exports.request(ADA, EventQuery(), "csv")
     assert next(exports.stream(job.id)).startswith(b"index,id,time")
 

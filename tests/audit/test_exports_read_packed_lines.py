@@ -13,15 +13,18 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audit import clock, erasure, exports, projection, search, sequencer
-from audit.actor import Target
+from audit import clock, exports
+from audit.erasure import openings
 from audit.exports import blocks, lines
 from audit.exports.formats import COLUMNS, FORMATS, PACKED
-from audit.ledger import entry as entries
+from audit.ledger.format import entry as entries
 from audit.ledger.query import EventQuery
 from audit.models import EventRow, ExportBlock, ExportJob, Openings
-from audit.projection import SPAN
-from audit.record import record
+from audit.recording.actors import Target
+from audit.recording.record import record
+from audit.search import projection, queries
+from audit.search.projection import SPAN
+from audit.sequencing import sequencer
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
 from tests.support.recording import record_many
 
@@ -108,7 +111,7 @@ def file_of(bar: str, format: str, job: ExportJob | None = None) -> bytes:
 
 def reference(bar: str, format: str, size: int) -> bytes:
     """The file written the plain way: one event after the other, each opened and checked."""
-    events = search.iterate(EventQuery.from_bar(bar), size=size)
+    events = queries.iterate(EventQuery.from_bar(bar), size=size)
     rows = (FORMATS[format].row(event) for event in events)
     return FORMATS[format].header + b"".join(rows)
 
@@ -125,7 +128,7 @@ def test_a_file_from_packed_lines_is_the_file_from_events(trail: None, bar: str)
         assert (
             job.rows
             == job.expected
-            == len(list(search.iterate(EventQuery.from_bar(bar), size=size)))
+            == len(list(queries.iterate(EventQuery.from_bar(bar), size=size)))
         )
 
 
@@ -142,13 +145,13 @@ def test_events_in_a_block_are_not_opened_again(
 ) -> None:
     blocks.fill(budget_s=60)
     opened: list[int] = []
-    publics = search.publics
+    publics = queries.publics
 
     def watched(rows: Any, sizes: Any = None) -> Any:
         opened.extend(row.seq for row in rows)
         return publics(rows, sizes)
 
-    monkeypatch.setattr(search, "publics", watched)
+    monkeypatch.setattr(queries, "publics", watched)
     file_of("", "csv")
     assert sorted(opened) == list(range(SPAN, SPAN + 40))
 
@@ -167,7 +170,7 @@ def test_a_block_without_our_seal_is_left_aside(trail: None, forge: str) -> None
 
 def test_what_is_erased_leaves_the_packed_lines(trail: None) -> None:
     blocks.fill(budget_s=60)
-    erasure.erase_subject(MIA.key)
+    openings.erase_subject(MIA.key)
     assert not ExportBlock.objects.exists()
     for _ in range(2):
         for format in PACKED:
@@ -184,7 +187,7 @@ def test_who_is_erased_while_a_block_is_written_is_not_in_it(
 
     def erasing(*given: Any) -> Any:
         packed = pack(*given)
-        erasure.erase_subject(MIA.key)
+        openings.erase_subject(MIA.key)
         return packed
 
     monkeypatch.setattr(blocks, "pack", erasing)

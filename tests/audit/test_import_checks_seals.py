@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from audit import importing
-from audit.importing import ImportRefused, integrity
+from audit.importing import ImportRefused, defenseclaw_seals
 from tests.audit import imports
 
 pytestmark = pytest.mark.django_db
@@ -47,28 +47,31 @@ def test_untouched_rows_are_verified_and_agree_with_their_columns(path: Path) ->
         (
             "projected_record_json = replace(projected_record_json, 'defenseclaw', 'mallory'), "
             "severity = severity",
-            integrity.HASH_MISMATCH,
+            defenseclaw_seals.HASH_MISMATCH,
         ),
         (
             "payload_hmac = replace(payload_hmac, substr(payload_hmac, 1, 1), 'z')",
-            integrity.INVALID,
+            defenseclaw_seals.INVALID,
         ),
-        ("payload_hmac = lower(hex(zeroblob(32)))", integrity.HMAC_MISMATCH),
-        ("integrity_algorithm = 'none'", integrity.INVALID),
-        ("integrity_algorithm = NULL", integrity.INVALID),
-        ("integrity_key_id = 'aaaaaaaaaaaa'", integrity.KEY_UNAVAILABLE),
-        ("projection_hash = NULL", integrity.INVALID),
-        ("projection_hash = 'sha256:' || lower(hex(zeroblob(32)))", integrity.HASH_MISMATCH),
+        ("payload_hmac = lower(hex(zeroblob(32)))", defenseclaw_seals.HMAC_MISMATCH),
+        ("integrity_algorithm = 'none'", defenseclaw_seals.INVALID),
+        ("integrity_algorithm = NULL", defenseclaw_seals.INVALID),
+        ("integrity_key_id = 'aaaaaaaaaaaa'", defenseclaw_seals.KEY_UNAVAILABLE),
+        ("projection_hash = NULL", defenseclaw_seals.INVALID),
+        (
+            "projection_hash = 'sha256:' || lower(hex(zeroblob(32)))",
+            defenseclaw_seals.HASH_MISMATCH,
+        ),
         (
             "payload_hmac = NULL, integrity_algorithm = NULL, integrity_key_id = NULL",
-            integrity.UNSIGNED,
+            defenseclaw_seals.UNSIGNED,
         ),
         (
             "payload_hmac = NULL, integrity_algorithm = NULL, integrity_key_id = NULL, "
             "projected_record_json = NULL, projection_hash = NULL",
-            integrity.NOT_PROJECTED,
+            defenseclaw_seals.NOT_PROJECTED,
         ),
-        ("projected_record_json = NULL", integrity.INVALID),
+        ("projected_record_json = NULL", defenseclaw_seals.INVALID),
     ],
 )
 def test_a_tampered_row_gets_the_status_that_names_the_damage(
@@ -90,7 +93,7 @@ def test_a_record_rewritten_with_its_hash_is_caught_by_the_key_only(path: Path) 
             f"UPDATE audit_events SET projection_hash = sha256(projected_record_json) {WHERE}"
         )
     connection.close()
-    assert first_seal(path)[0] == integrity.HMAC_MISMATCH
+    assert first_seal(path)[0] == defenseclaw_seals.HMAC_MISMATCH
 
 
 def _sha256(text: str) -> str:
@@ -108,7 +111,7 @@ def test_a_column_that_contradicts_its_sealed_record_is_named(path: Path, column
         "(SELECT min(id) FROM audit_events)",
     )
     status, mismatches = first_seal(path)
-    assert status == integrity.VERIFIED  # the seal covers the record, not the column
+    assert status == defenseclaw_seals.VERIFIED  # the seal covers the record, not the column
     if column != "run_id":
         assert mismatches == [column]
 

@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from audit import importing
-from audit.ledger.canonical import canonical
+from audit.ledger.format.canonical import canonical
 from audit.models import EventRow, Openings, QuarantinedRow
 from tests.audit import imports
 
@@ -178,7 +178,7 @@ def test_a_change_that_no_entry_can_hold_is_set_aside_and_stops_no_import(
 ) -> None:
     widen(path, 30, 90)
     imports.audit_row(path, "behind")
-    monkeypatch.setattr("audit.ledger.entry.MAX_ENTRY_BYTES", 3000)
+    monkeypatch.setattr("audit.ledger.format.entry.MAX_ENTRY_BYTES", 3000)
     report = importing.run(path, "edge-1")
     assert imports.counts(report) == {"rows": 2, "imported": 1, "duplicates": 0, "quarantined": 1}
     assert not report.changed

@@ -10,7 +10,7 @@ import pytest
 
 from audit import importing
 from audit.models import Event, ImportedRow
-from audit.verify import run as verify
+from audit.verification.verify import run as verify
 from demo.store.schema import EVIDENCE_TABLES, Generation
 from tests.audit import imports
 

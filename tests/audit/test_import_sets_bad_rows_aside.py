@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from audit import importing
-from audit.ledger import entry
+from audit.ledger.format import entry
 from audit.models import QuarantinedRow
 from tests.audit import imports
 

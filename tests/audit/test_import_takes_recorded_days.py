@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from audit import importing
-from audit.importing import times
-from audit.importing.integrity import mismatches
+from audit.importing.defenseclaw_seals import mismatches
+from audit.importing.mapping import times
 from audit.importing.report import ImportReport
 from tests.audit import imports
 

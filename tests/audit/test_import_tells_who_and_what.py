@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from audit import importing
-from audit.actor import Target
-from audit.importing import outcomes, severities, targets
-from audit.record import record
+from audit.importing.mapping import outcomes, severities, targets
+from audit.recording.actors import Target
+from audit.recording.record import record
 from tests.audit import imports
 from tests.audit.factories import OLU
 

@@ -6,10 +6,12 @@ import random
 
 import pytest
 
-from audit import heads, kepttiles, sequencer, tree, verify
 from audit.ledger import tiles
 from audit.ledger.merkle import verify_inclusion
 from audit.models import Checkpoint, Event, Tile
+from audit.proofs import tile_cache
+from audit.sequencing import sequencer, signed_state, tree_store
+from audit.verification import verify
 from tests.audit.factories import DraftFactory
 from tests.support.recording import record_many
 
@@ -20,12 +22,12 @@ SIZES = (300, 257, 43)
 @pytest.fixture
 def signed(unguarded: None) -> list[Checkpoint]:
     """Checkpoints of 300, 557 and 600 entries."""
-    kepttiles.forget()
+    tile_cache.forget()
     found = []
     for many in SIZES:
         list(record_many([DraftFactory.build() for _ in range(many)]))
         sequencer.run_once()
-        newest = heads.newest_checkpoint()
+        newest = signed_state.newest_checkpoint()
         assert newest is not None
         found.append(newest)
     return found
@@ -33,7 +35,7 @@ def signed(unguarded: None) -> list[Checkpoint]:
 
 def proof(index: int, checkpoint: Checkpoint) -> list[bytes]:
     """A proof, once it was checked with the entry as it stands in the database."""
-    found = kepttiles.inclusion_proof(index, checkpoint.size, bytes(checkpoint.root))
+    found = tile_cache.inclusion_proof(index, checkpoint.size, bytes(checkpoint.root))
     leaf = bytes(Event.objects.get(leaf__seq=index).leaf_hash)
     verify_inclusion(leaf, index, checkpoint.size, found, bytes(checkpoint.root))
     return found
@@ -43,15 +45,15 @@ def test_proofs_are_those_of_the_stored_tiles_at_every_size(signed: list[Checkpo
     for _ in range(2):
         for checkpoint in random.sample(signed, len(signed)):
             for index in {0, 255, 256, 299, checkpoint.size - 1}:
-                wanted = tiles.inclusion_proof(tree.read_tile, index, checkpoint.size)
+                wanted = tiles.inclusion_proof(tree_store.read_tile, index, checkpoint.size)
                 assert proof(index, checkpoint) == wanted
 
 
 def test_what_is_kept_of_another_tree_is_forgotten(signed: list[Checkpoint]) -> None:
     newest = signed[-1]
     wanted = proof(4, newest)
-    for name, levels in list(kepttiles._kept.items()):
-        kepttiles._kept[name] = [bytes(len(level)) for level in levels]
+    for name, levels in list(tile_cache._kept.items()):
+        tile_cache._kept[name] = [bytes(len(level)) for level in levels]
     assert proof(4, newest) == wanted
 
 
@@ -74,7 +76,7 @@ def test_a_tile_that_is_changed_is_found_though_a_proof_was_made(signed: list[Ch
 def test_not_more_is_kept_than_there_is_room_for(
     signed: list[Checkpoint], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kepttiles, "MOST", 2)
+    monkeypatch.setattr(tile_cache, "MOST", 2)
     for index in range(0, 600, 50):
         proof(index, signed[-1])
-        assert len(kepttiles._kept) <= 2
+        assert len(tile_cache._kept) <= 2

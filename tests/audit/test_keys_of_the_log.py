@@ -11,16 +11,21 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from audit import clock, files, heads, keyring, keyrotation, logkey, proofs, sequencer
-from audit.actor import SYSTEM
-from audit.heads import SequencerStopped
+from audit import clock
+from audit.db import files
+from audit.keys import keyring, log_identity, rotation
 from audit.ledger import checkpoint as checkpoints
-from audit.ledger import handover, note, policy
-from audit.ledger import verify as offline
+from audit.ledger import note, policy
+from audit.ledger.key_transitions import handover
 from audit.ledger.note import NoteError
+from audit.ledger.offline import proof_check as offline
 from audit.models import Checkpoint, EventRow
-from audit.record import record
-from audit.verify import run as verified
+from audit.proofs import service
+from audit.recording.actors import SYSTEM
+from audit.recording.record import record
+from audit.sequencing import sequencer, signed_state
+from audit.sequencing.signed_state import SequencerStopped
+from audit.verification.verify import run as verified
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +34,7 @@ def grow(count: int = 1) -> str:
     for _ in range(count):
         record(SYSTEM, "external.happened")
     sequencer.run_once()
-    newest = heads.newest_checkpoint()
+    newest = signed_state.newest_checkpoint()
     assert newest is not None
     return newest.note
 
@@ -40,19 +45,19 @@ def findings() -> dict[str, str]:
 
 def changes() -> list[dict[str, object]]:
     ids = EventRow.objects.filter(action="ledger.key_changed").order_by("event")
-    return [json.loads(proofs.entry_of(id))["data"] for id in ids.values_list("event", flat=True)]
+    return [json.loads(service.entry_of(id))["data"] for id in ids.values_list("event", flat=True)]
 
 
 def as_before_there_were_two(var_dir: Path) -> str:
     """A log of 3 entries as the version before left it: one key, no history of keys."""
     grow(3)
-    ed = logkey.vkey()
-    root = bytes(heads.newest_checkpoint().root)  # type: ignore[union-attr]
-    signed = checkpoints.sign(logkey.origin(), 3, root, logkey.seed())
+    ed = log_identity.vkey()
+    root = bytes(signed_state.newest_checkpoint().root)  # type: ignore[union-attr]
+    signed = checkpoints.sign(log_identity.origin(), 3, root, log_identity.seed())
     Checkpoint.objects.all().delete()
     Checkpoint.objects.create(size=3, root=root, note=signed, created=clock.now())
     keyring.path().unlink()
-    logkey.mldsa_file().unlink()
+    log_identity.mldsa_file().unlink()
     return ed
 
 
@@ -64,19 +69,19 @@ def test_each_checkpoint_bears_both_signatures_and_either_key_verifies(
     assert [note.parse_vkey(one).key_type for one in (ed, ml)] == [1, 6]
     for keys in ([ed], [ml], [ed, ml]):
         assert checkpoints.verify(signed, keys).size == 2
-    assert logkey.mldsa_file().stat().st_mode & 0o777 == 0o600
+    assert log_identity.mldsa_file().stat().st_mode & 0o777 == 0o600
     assert changes() == [] and findings() == {}
     id = EventRow.objects.get(seq=1).event
     asked = policy.parse(f"log {ed}\nlog {ml}\nquorum none\nrequire ed25519 ml-dsa-44")
-    assert offline.verify_proof_file(proofs.proof_for(id), proofs.entry_of(id), policy=asked).ok
+    assert offline.verify_proof_file(service.proof_for(id), service.entry_of(id), policy=asked).ok
 
 
 @pytest.mark.usefixtures("unguarded")
 def test_an_installation_with_one_key_gets_the_other_and_says_so(var_dir: Path) -> None:
     old = as_before_there_were_two(var_dir)
-    assert proofs.vkeys() == [old]
+    assert service.vkeys() == [old]
     signed = grow()
-    both = proofs.vkeys()
+    both = service.vkeys()
     assert both[0] == old and checkpoints.verify(signed, both[1:]).size == 5
     (told,) = changes()
     assert (told["state"], told["size"], told["keys"]) == ("began", 3, both[1:])
@@ -98,7 +103,7 @@ def test_a_crash_between_the_change_and_its_event_leaves_no_change_untold(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("audit.keychanges.record", crash)
+        patch.setattr("audit.keys.key_events.record", crash)
         with pytest.raises(KeyboardInterrupt):
             sequencer.run_once()
     with monkeypatch.context() as patch:  # recorded, and killed before that was noted
@@ -112,7 +117,7 @@ def test_a_crash_between_the_change_and_its_event_leaves_no_change_untold(
 @pytest.mark.usefixtures("unguarded")
 def test_a_checkpoint_without_one_of_the_signatures_is_found(var_dir: Path) -> None:
     grow(2)
-    row = heads.newest_checkpoint()
+    row = signed_state.newest_checkpoint()
     assert row is not None
     parsed = note.parse(row.note)
     for left, missing in zip(parsed.signatures, ("ML-DSA-44", "Ed25519"), strict=True):
@@ -127,8 +132,8 @@ def test_keys_that_were_swapped_without_a_statement_are_named(var_dir: Path) -> 
     grow(2)
     ring = keyring.read()
     # One key file alone.
-    seed = logkey.mldsa_file().read_bytes()
-    logkey.mldsa_file().write_bytes(seed[:4] + b"AAAA" + seed[8:])
+    seed = log_identity.mldsa_file().read_bytes()
+    log_identity.mldsa_file().write_bytes(seed[:4] + b"AAAA" + seed[8:])
     assert "is in no file of" in findings()["key"]
     with pytest.raises(SequencerStopped, match="put the key back"):
         sequencer.run_once()
@@ -139,16 +144,16 @@ def test_keys_that_were_swapped_without_a_statement_are_named(var_dir: Path) -> 
     keyring.write(keyring.Keyring((ed, keyring.Period(forged, 1))))
     assert "no earlier key of this log has signed for the key" in findings()["key"]
     # And with a statement, which the log does not tell of.
-    seeds = {ed.vkey: logkey.seed()}
-    statement = handover.write(logkey.origin(), 1, [ed.vkey], [ed.vkey, forged], seeds)
+    seeds = {ed.vkey: log_identity.seed()}
+    statement = handover.write(log_identity.origin(), 1, [ed.vkey], [ed.vkey, forged], seeds)
     keyring.write(keyring.Keyring((ed, keyring.Period(forged, 1)), (statement,)))
     assert "in no ledger.key_changed entry" in findings()["key"]
-    logkey.mldsa_file().write_bytes(seed)
+    log_identity.mldsa_file().write_bytes(seed)
     keyring.write(ring)
     sequencer.run_once()
     assert findings() == {}
     keyring.path().write_text("{")
-    with pytest.raises(logkey.LedgerIdentityError, match="is damaged"):
+    with pytest.raises(log_identity.LedgerIdentityError, match="is damaged"):
         keyring.read()
 
 
@@ -185,8 +190,8 @@ def test_statements_lead_from_key_to_key_and_nowhere_else() -> None:
 
 def test_new_keys_sign_beside_the_old_ones_and_then_alone(client: Client, var_dir: Path) -> None:
     grow(2)
-    old = proofs.vkeys()
-    old_seed = logkey.seed()
+    old = service.vkeys()
+    old_seed = log_identity.seed()
     with pytest.raises(CommandError, match="No change of keys is under way"):
         call_command("ledger_rotate_key", "--finish")
     call_command("ledger_rotate_key")
@@ -194,9 +199,9 @@ def test_new_keys_sign_beside_the_old_ones_and_then_alone(client: Client, var_di
         call_command("ledger_rotate_key")
     with pytest.raises(CommandError, match="No checkpoint bears the old and the new"):
         call_command("ledger_rotate_key", "--finish")
-    assert logkey.seed() == old_seed  # manifests still bear the key that everybody has
+    assert log_identity.seed() == old_seed  # manifests still bear the key that everybody has
     overlapping = grow()
-    every = proofs.vkeys()
+    every = service.vkeys()
     new = [one for one in every if one not in old]
     assert len(every) == 4 and len(note.parse(overlapping).signatures) == 4
     for one in every:
@@ -205,7 +210,7 @@ def test_new_keys_sign_beside_the_old_ones_and_then_alone(client: Client, var_di
 
     call_command("ledger_rotate_key", "--finish")
     after = grow()
-    assert proofs.vkeys() == new and logkey.seed() != old_seed
+    assert service.vkeys() == new and log_identity.seed() != old_seed
     assert not list((var_dir / "ledger").glob("next-*"))
     assert checkpoints.verify(after, new).size == 6
     with pytest.raises(NoteError, match="no trusted key has signed"):
@@ -220,13 +225,13 @@ def test_new_keys_sign_beside_the_old_ones_and_then_alone(client: Client, var_di
     assert [one["until"] for one in told["keys"]] == [4, 4, None, None]
     reached = {str(one) for one in handover.follow(told["statements"], old)}
     assert reached == {*old, *new}
-    stranger = note.new_key(logkey.origin())
+    stranger = note.new_key(log_identity.origin())
     assert len(handover.follow(told["statements"], [stranger.vkey])) == 1
 
     # A checkpoint of after, signed by a key that has ended, is not taken.
-    row = heads.newest_checkpoint()
+    row = signed_state.newest_checkpoint()
     assert row is not None
-    forged = checkpoints.sign(logkey.origin(), row.size, bytes(row.root), old_seed)
+    forged = checkpoints.sign(log_identity.origin(), row.size, bytes(row.root), old_seed)
     with pytest.raises(NoteError):
         keyring.read().verify(forged)
     assert keyring.read().verify(overlapping).size == 4
@@ -246,7 +251,7 @@ def dying_after(writes: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     with monkeypatch.context() as patch:
         patch.setattr(files, "sync_folder", dying)
-        patch.setattr(keyrotation, "sync_folder", dying)
+        patch.setattr(rotation, "sync_folder", dying)
         yield
 
 
@@ -256,7 +261,7 @@ def test_a_change_that_is_killed_after_any_write_is_simply_repeated(
     grow()
     killed = 0
     for finishing in (False, True, False, True):
-        step = keyrotation.finish if finishing else keyrotation.start
+        step = rotation.finish if finishing else rotation.start
         for nth in range(12):
             for run in (step, sequencer.run_once):
                 with dying_after(nth, monkeypatch):
@@ -264,12 +269,12 @@ def test_a_change_that_is_killed_after_any_write_is_simply_repeated(
                         run()
                     except KeyboardInterrupt:
                         killed += 1
-                    except keyrotation.RotationRefused:
+                    except rotation.RotationRefused:
                         pass  # an earlier run had done it all
             signed = grow()
             assert keyring.read().verify(signed).size > 0
             assert findings() == {}
-            if (keyrotation.under_way(keyring.read()) is None) == finishing:
+            if (rotation.under_way(keyring.read()) is None) == finishing:
                 break
         else:
             raise AssertionError("it never came to an end")
@@ -285,7 +290,7 @@ def test_a_place_that_cannot_be_written_refuses_before_anything_changed(
         call_command("ledger_rotate_key")
     grow()
     before = keyring.path().read_bytes()
-    monkeypatch.setattr("audit.keyrotation.os.access", lambda *_: False)
+    monkeypatch.setattr("audit.keys.rotation.os.access", lambda *_: False)
     with pytest.raises(CommandError, match="cannot be written"):
         call_command("ledger_rotate_key")
     assert keyring.path().read_bytes() == before

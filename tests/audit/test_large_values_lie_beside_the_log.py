@@ -7,13 +7,20 @@ from uuid import UUID
 
 import pytest
 
-from audit import clock, load, packs, proofs, sequencer, takeout, tree, verify
-from audit.ledger import historycheck, note, packcheck
-from audit.ledger.canonical import EntryError
+from audit import clock, packs
+from audit.exports import full_log
+from audit.ledger import note
+from audit.ledger.format.canonical import EntryError
+from audit.ledger.offline import history
+from audit.ledger.packs import pack_check
 from audit.ledger.policy import NONE, Policy
 from audit.ledger.tiles import MAX_ENTRY_BYTES
 from audit.models import EventRow, Openings
-from audit.record import record
+from audit.proofs import service
+from audit.recording import read_events
+from audit.recording.record import record
+from audit.sequencing import sequencer, tree_store
+from audit.verification import verify
 from tests.audit.browsing import browser_of
 from tests.audit.calling import caller
 from tests.audit.factories import ADA, OLU
@@ -34,16 +41,16 @@ def test_a_reported_value_of_200_kib_is_kept_checked_and_handed_out(
     sequencer.run_once()
     seq = EventRow.objects.get(event=id).seq
     assert seq is not None
-    (entry,) = tree.entry_bytes(seq, seq + 1)
-    assert len(entry) < 4_000 and load.load(id)["data"]["output"] == LARGE
+    (entry,) = tree_store.entry_bytes(seq, seq + 1)
+    assert len(entry) < 4_000 and read_events.load(id)["data"]["output"] == LARGE
     assert verify.run().ok
     assert browser_of(ADA).get(f"/audit/events/{id}/").status_code == 200
-    trust = Policy((note.parse_vkey(proofs.vkey()),), {}, {}, NONE)
-    selection = packs.of_event(load.load(id))
+    trust = Policy((note.parse_vkey(service.vkey()),), {}, {}, NONE)
+    selection = packs.of_event(read_events.load(id))
     pack = packs.build(selection, clock.now(), lambda _: True).body
-    assert LARGE.encode() in pack and packcheck.check(pack, packcheck.Roots(trust)).intact
-    whole = b"".join(takeout.hand_out(ADA, newest_checkpoint())).splitlines(keepends=True)
-    assert historycheck.check(whole, trust).ok
+    assert LARGE.encode() in pack and pack_check.check(pack, pack_check.Roots(trust)).intact
+    whole = b"".join(full_log.hand_out(ADA, newest_checkpoint())).splitlines(keepends=True)
+    assert history.check(whole, trust).ok
     rows = Openings.objects.filter(event=id)
     row = next(one for one in rows if "private.output" in one.values)
     salt, _ = row.values["private.output"]

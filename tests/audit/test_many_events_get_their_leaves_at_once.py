@@ -7,13 +7,17 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from audit import heads, keyring, locks, logkey, rollups, search, sequencer, tree, verify
-from audit.ingest import Ingest, Made, made
+from audit.db import locks
+from audit.ingest.bulk import Ingest, Made, made
+from audit.keys import keyring, log_identity
 from audit.ledger import merkle
 from audit.ledger.query import EventQuery
-from audit.load import load
 from audit.models import Checkpoint, Entry, Event, EventRow, QuarantinedRow
-from audit.record import Draft, prepared
+from audit.recording.read_events import load
+from audit.recording.record import Draft, prepared
+from audit.search import queries, rollups
+from audit.sequencing import sequencer, signed_state, tree_store
+from audit.verification import verify
 from tests.audit.factories import DraftFactory
 from tests.audit.ingesting import ingest
 from tests.support.recording import record_many
@@ -30,7 +34,9 @@ def begun() -> None:
 @pytest.fixture
 def outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the test's own transaction were none; its savepoints do what transactions would."""
-    monkeypatch.setattr(Ingest, "_here", lambda self: (logkey.folder() / "last-signed").exists())
+    monkeypatch.setattr(
+        Ingest, "_here", lambda self: (log_identity.folder() / "last-signed").exists()
+    )
 
 
 def drafts(many: int) -> list[Draft]:
@@ -49,8 +55,8 @@ def test_all_have_leaves_and_a_signature_when_they_are_there(begun: None, outsid
     before = list(record_many(drafts(3)))
     ids = ingest(drafts(700), batch=300)
     assert placed() == [*before, *ids]
-    leaves = [bytes(leaf) for leaf in tree.leaf_hashes(0, 703)]
-    newest = heads.newest_checkpoint()
+    leaves = [bytes(leaf) for leaf in tree_store.leaf_hashes(0, 703)]
+    newest = signed_state.newest_checkpoint()
     assert newest is not None and newest.size == 703
     assert bytes(newest.root) == merkle.root(leaves)
     assert verify.run().ok
@@ -67,7 +73,7 @@ def test_what_was_ingested_is_read_and_found_as_what_was_recorded(
     sequencer.run_once()
     told, as_ever = load(ingested), load(recorded)
     assert told.keys() == as_ever.keys() and (told["index"], told["reason"]) == (0, "zanzibar")
-    found = search.page(EventQuery.from_bar("zanzibar"))
+    found = queries.page(EventQuery.from_bar("zanzibar"))
     assert {row.event for row in found.rows} == {ingested, recorded}
 
 
@@ -80,15 +86,15 @@ def test_where_leaves_cannot_be_given_events_wait_for_the_sequencer(
     if why == "busy":
         monkeypatch.setattr(locks, "sequencer_lock", _another_has_it)
     elif why == "elsewhere":
-        (logkey.folder() / "last-signed").unlink()
+        (log_identity.folder() / "last-signed").unlink()
     elif why == "stopped":
-        heads.write_state(5, bytes(32))
+        signed_state.write_state(5, bytes(32))
     with transaction.atomic():
         assert not Ingest().write(rows_of(3))
     assert not Entry.objects.exists() and Checkpoint.objects.count() == 1
     monkeypatch.undo()
     if why == "stopped":
-        heads.write_state(0, merkle.EMPTY_ROOT)
+        signed_state.write_state(0, merkle.EMPTY_ROOT)
     assert sequencer.run_once().sequenced == 3
 
 
@@ -113,9 +119,9 @@ def test_a_batch_is_written_whole_or_not_at_all_and_the_next_goes_on(
 
     with pytest.raises(RuntimeError):
         writer.write(rows_of(2), fails)
-    assert Event.objects.count() == tree.stored_size() == 3
+    assert Event.objects.count() == tree_store.stored_size() == 3
     assert writer.write(rows_of(2))
-    assert tree.stored_size() == 5 and verify.run().ok
+    assert tree_store.stored_size() == 5 and verify.run().ok
 
 
 def test_what_comes_along_is_written_once(begun: None, outside: None) -> None:
@@ -136,6 +142,6 @@ def test_leaves_that_could_not_be_signed_are_signed_by_the_next_run(
 
     monkeypatch.setattr(keyring, "signers", gone)
     assert Ingest().write(rows_of(3))
-    assert tree.stored_size() == 3 and Checkpoint.objects.count() == 1
+    assert tree_store.stored_size() == 3 and Checkpoint.objects.count() == 1
     result = sequencer.run_once()
     assert (result.size, result.signed) == (3, True)

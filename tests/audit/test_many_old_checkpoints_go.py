@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from audit import clock, thinning
+from audit import clock
 from audit.models import Checkpoint, Cosignature, TimeToken
+from audit.sequencing import checkpoint_thinning
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +46,7 @@ def peak_of(many: int) -> int:
     gc.collect()
     tracemalloc.start()
     try:
-        done = thinning.run()
+        done = checkpoint_thinning.run()
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

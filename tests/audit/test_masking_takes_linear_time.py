@@ -11,11 +11,15 @@ from typing import Any, Final
 
 import pytest
 
-from audit import external, importing, load, sequencer, takeout
-from audit.actor import Actor
+from audit import importing
+from audit.exports import full_log
 from audit.importing import mask, masking
-from audit.ledger import cut
+from audit.ingest import reported_events
+from audit.ledger.format import truncation
 from audit.models import QuarantinedRow
+from audit.recording import read_events
+from audit.recording.actors import Actor
+from audit.sequencing import sequencer
 from tests.audit import imports
 from tests.support import pumping
 
@@ -46,7 +50,7 @@ HOSTILE: Final = (
 def test_sixteen_times_the_text_takes_at_most_twenty_times_as_long(
     piece: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cut, "BOUND", 2 * KIB * KIB)  # the patterns alone, nothing is cut
+    monkeypatch.setattr(truncation, "BOUND", 2 * KIB * KIB)  # the patterns alone, nothing is cut
     small, large = _of(piece, 64 * KIB), _of(piece, KIB * KIB)
     assert _seconds(lambda: mask(large), 3) <= 20 * max(_seconds(lambda: mask(small)), 0.0005)
 
@@ -71,30 +75,30 @@ def test_a_long_text_becomes_its_start_with_length_and_digest() -> None:
     shown = mask({"log": text})["log"]
     start, _, label = shown.partition(" [cut: ")
     digest = hashlib.sha256(text.encode()).hexdigest()
-    assert text.startswith(start) and len(shown) <= cut.BOUND and len(start) > 250 * KIB
+    assert text.startswith(start) and len(shown) <= truncation.BOUND and len(start) > 250 * KIB
     assert label == f"307,200 characters in all, SHA-256 {digest}]"
     assert mask(shown) == shown
-    assert cut.start_shown(shown, text) == start
-    assert cut.start_shown(shown, text + ".") is None
+    assert truncation.start_shown(shown, text) == start
+    assert truncation.start_shown(shown, text + ".") is None
 
 
 def test_a_secret_that_the_cut_would_halve_is_not_shown() -> None:
     secret = "ghp_" + "Zk3v9QpLmX2nT7wRb5yHc8DfGjA1sE4u"
-    before = cut.BOUND - 160 - 12
+    before = truncation.BOUND - 160 - 12
     text = _of(PROSE, before - 1) + " " + secret + PROSE * 10
     assert "ghp_" not in mask(text)
 
 
 @pytest.mark.parametrize("before", ["password=", "Authorization: ", "api_key: '", "Bearer "])
 def test_what_was_cut_reads_the_same_when_it_is_masked_again(before: str) -> None:
-    fill = _of("x ", cut.BOUND - 160 - len(before))
+    fill = _of("x ", truncation.BOUND - 160 - len(before))
     once = mask(fill + before + "\n" + _of("y ", 10 * KIB))
     assert mask(once) == once
 
 
 def test_many_masked_secrets_that_make_a_text_longer_are_cut_too() -> None:
-    once = mask(_of("token=1a2b ", cut.BOUND - 5))
-    assert len(once) <= cut.BOUND
+    once = mask(_of("token=1a2b ", truncation.BOUND - 5))
+    assert len(once) <= truncation.BOUND
     assert mask(once) == once
 
 
@@ -105,7 +109,7 @@ def test_a_row_of_three_mebibytes_is_imported_with_its_long_text_cut(tmp_path: P
     report = importing.run(path, "edge-1")
     assert imports.counts(report)["imported"] == 1 and not QuarantinedRow.objects.exists()
     raw = imports.event(source="defenseclaw")["data"]["raw"]
-    assert cut.start_shown(raw["columns"]["details"], text) is not None
+    assert truncation.start_shown(raw["columns"]["details"], text) is not None
     assert len(raw["digest"]) == 64
 
 
@@ -116,9 +120,9 @@ def test_an_event_with_a_hostile_text_is_recorded_and_shown_within_a_second(piec
     text = _of(piece, 240_000)
     began = time.thread_time()
     item = {"action": "deploy.started", "data": {"log": text}}
-    (result,) = external.report(reporter, [item])
+    (result,) = reported_events.report(reporter, [item])
     assert result.id is not None
-    event = load.load(result.id)
+    event = read_events.load(result.id)
     assert mask(event)["data"]["log"] == text
     assert time.thread_time() - began < 1
 
@@ -127,13 +131,13 @@ def test_an_event_with_a_hostile_text_is_recorded_and_shown_within_a_second(piec
 def test_the_length_of_the_log_is_told_without_masking(monkeypatch: pytest.MonkeyPatch) -> None:
     reporter = Actor(iss="https://issuer/", sub="ci", via="api")
     items = [{"action": "deploy.started", "data": {"log": "x" * 10_000}}] * 20
-    external.report(reporter, items)
+    reported_events.report(reporter, items)
     sequencer.run_once()
-    checkpoint = takeout.checkpoint_of(None)
-    length = len(b"".join(takeout.hand_out(reporter, checkpoint)))
+    checkpoint = full_log.checkpoint_of(None)
+    length = len(b"".join(full_log.hand_out(reporter, checkpoint)))
 
     def refuse(value: Any) -> Any:
         raise AssertionError("masked at a page view")
 
-    monkeypatch.setattr(takeout, "mask", refuse)
-    assert takeout.length_of(checkpoint) == pytest.approx(length, rel=0.2)
+    monkeypatch.setattr(full_log, "mask", refuse)
+    assert full_log.length_of(checkpoint) == pytest.approx(length, rel=0.2)

@@ -8,10 +8,14 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import connection
 
-from audit import clock, erasure, sequencer, straycheck, tally, tree, verify
+from audit import clock
+from audit.erasure import openings
 from audit.ledger.merkle import leaf_hash
 from audit.models import Event, EventRow, ImportedRow, Openings
-from audit.report import Findings
+from audit.sequencing import sequencer, tree_store
+from audit.verification import verify
+from audit.verification.checks import orphan_counts, orphans
+from audit.verification.report import Findings
 from tests.audit.factories import OLU, DraftFactory
 from tests.support.recording import record_many
 
@@ -33,13 +37,13 @@ def log(unguarded: None) -> list[UUID]:
 def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A word for each time that all rows were looked up."""
     times: list[str] = []
-    rows = straycheck.rows
+    rows = orphans.rows
 
     def noted(findings: Findings) -> None:
         times.append("looked up")
         rows(findings)
 
-    monkeypatch.setattr(straycheck, "rows", noted)
+    monkeypatch.setattr(orphans, "rows", noted)
     return times
 
 
@@ -53,7 +57,7 @@ def test_numbers_are_enough_while_nothing_is_wrong(log: list[UUID], looked: list
     sequencer.run_once()
     list(record_many([DraftFactory.build()]))
     assert found() == set()
-    erasure.erase_subject(OLU.key)
+    openings.erase_subject(OLU.key)
     sequencer.run_once()
     assert found() == set()
     assert looked == []
@@ -124,16 +128,16 @@ def test_a_stray_does_not_stand_for_a_row_that_is_gone(log: list[UUID]) -> None:
 
 
 def test_what_comes_behind_the_size_is_taken_off(log: list[UUID]) -> None:
-    walked = tally.of(0, 200)
-    assert tally.take(200).proves(walked) and not tally.take(199).proves(walked)
-    assert tally.added(walked, tally.of(200, SIZE)) == tally.of(0, SIZE)
-    assert len(tally.waiting()) == 3 and tree.stored_size() == SIZE
+    walked = orphan_counts.of(0, 200)
+    assert orphan_counts.take(200).proves(walked) and not orphan_counts.take(199).proves(walked)
+    assert orphan_counts.added(walked, orphan_counts.of(200, SIZE)) == orphan_counts.of(0, SIZE)
+    assert len(orphan_counts.waiting()) == 3 and tree_store.stored_size() == SIZE
 
 
 def test_a_row_that_no_index_has_counts(log: list[UUID]) -> None:
     if connection.vendor != "sqlite":
         pytest.skip("there all rows are counted in the table")
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN QUERY PLAN SELECT count(*) FROM {tally._ROWS['sqlite']}")
+        cursor.execute(f"EXPLAIN QUERY PLAN SELECT count(*) FROM {orphan_counts._ROWS['sqlite']}")
         (plan,) = cursor.fetchall()
     assert plan[3] == "SCAN audit_eventrow"

@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from audit import clock, guards, heads, proofs, sequencer, thinning, verify
-from audit.ledger import entry as entries
+from audit import clock
+from audit.db import insert_only
+from audit.ledger.format import entry as entries
 from audit.ledger.tiles import consistency_proof
 from audit.models import Checkpoint, Cosignature, Event, EventRow, TimeToken
-from audit.record import record
-from audit.thinning import Old, superfluous
-from audit.tree import read_tile
+from audit.proofs import service
+from audit.recording.record import record
+from audit.sequencing import checkpoint_thinning, sequencer, signed_state
+from audit.sequencing.checkpoint_thinning import Old, superfluous
+from audit.sequencing.tree_store import read_tile
+from audit.verification import verify
 from tests.audit.factories import ADA, DraftFactory
 from tests.support.recording import record_many
 
@@ -71,29 +75,31 @@ def test_what_goes_is_told_and_everything_still_holds(made: list[Checkpoint]) ->
     TimeToken.objects.create(
         size=20, root=made[19].root, authority="t", response=b"", time=now, created=now
     )
-    done = thinning.run()
+    done = checkpoint_thinning.run()
     assert left() == {0, 7, 10, 13, 20, 30, 31, 40, 41}
-    assert done == thinning.Thinned(removed=33, kept=8)
+    assert done == checkpoint_thinning.Thinned(removed=33, kept=8)
     [row] = EventRow.objects.filter(action="ledger.thinned")
     told = entries.parse(bytes(Event.objects.get(pk=row.event).entry))["data"]
     assert (told["removed"], told["kept"]) == (done.removed, done.kept)
-    assert thinning.run() == thinning.Thinned(0, done.kept)  # and nothing more is told
+    assert checkpoint_thinning.run() == checkpoint_thinning.Thinned(
+        0, done.kept
+    )  # and nothing more is told
     assert EventRow.objects.filter(action="ledger.thinned").count() == 1
     sequencer.run_once()
     problems = verify.run().problems
     assert {one.code for one in problems} == {"cosignature", "time"}  # the two of above
-    newest = heads.newest_checkpoint()
+    newest = signed_state.newest_checkpoint()
     assert newest is not None
     gone = next(one for one in made if one.size not in left())
     assert consistency_proof(read_tile, gone.size, newest.size)  # needs no note
-    assert proofs.proof_at(3, newest)
+    assert service.proof_at(3, newest)
 
 
 def test_what_is_younger_than_a_week_stays_and_the_guard_says_so() -> None:
     list(record_many(DraftFactory.build() for _ in range(3)))
     sequencer.run_once()
-    assert thinning.run() == thinning.Thinned(0, 0)
-    assert guards.problems() == []
+    assert checkpoint_thinning.run() == checkpoint_thinning.Thinned(0, 0)
+    assert insert_only.problems() == []
     with pytest.raises(IntegrityError, match="insert-only"), transaction.atomic():
         Checkpoint.objects.all().delete()
     assert EventRow.objects.filter(action="ledger.thinned").count() == 0
@@ -102,7 +108,7 @@ def test_what_is_younger_than_a_week_stays_and_the_guard_says_so() -> None:
 def test_killed_between_telling_and_removing_it_tells_again_of_what_is_left(
     made: list[Checkpoint], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(thinning, "_AT_ONCE", 10)
+    monkeypatch.setattr(checkpoint_thinning, "_AT_ONCE", 10)
     real, calls = Checkpoint.objects.filter, 0
 
     class Killed(BaseException):
@@ -119,8 +125,8 @@ def test_killed_between_telling_and_removing_it_tells_again_of_what_is_left(
     with monkeypatch.context() as patched:
         patched.setattr(Checkpoint.objects, "filter", dying)
         with pytest.raises(Killed):
-            thinning.run()
-    done = thinning.run()
+            checkpoint_thinning.run()
+    done = checkpoint_thinning.run()
     assert done is not None and done.removed > 10
     told = [
         entries.parse(bytes(Event.objects.get(pk=row.event).entry))["data"]["removed"]

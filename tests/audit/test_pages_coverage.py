@@ -23,12 +23,15 @@ from django.test.utils import CaptureQueriesContext
 from typer.testing import CliRunner
 
 from ata.cli import app
-from audit import clock, logkey, sequencer
+from audit import clock
 from audit.coverage import FRAMEWORKS
-from audit.ledger import coveragecheck, exportcheck, note
-from audit.load import load
-from audit.logkey import vkey
+from audit.keys import log_identity
+from audit.keys.log_identity import vkey
+from audit.ledger import note
+from audit.ledger.offline import coverage, export_files
 from audit.models import EventRow, QuarantinedRow
+from audit.recording.read_events import load
+from audit.sequencing import sequencer
 from connections.models import Feed, LogFeed, ReconcileRun
 from enforcement.models import Watch
 from tests.audit.browsing import browser_of, text_of
@@ -276,9 +279,9 @@ def test_who_takes_a_report_is_on_record_and_the_manifest_verifies_without_us(
     assert (said["data"]["what"], said["data"]["format"]) == ("coverage", format)
     page = ada.get(f"/audit/events/{event}/").content.decode()
     assert f'href="{where}"' in page
-    manifest = exportcheck.read_manifest(ada.get(where).content)
+    manifest = export_files.read_manifest(ada.get(where).content)
     assert manifest["event"]["id"] == event and manifest["exporter"]["sub"] == ADA.sub
-    report = coveragecheck.check(manifest, body, [vkey()])
+    report = coverage.check(manifest, body, [vkey()])
     assert report.ok, report.steps
     assert any("counts are right" in limit for limit in report.not_proven)
     (tmp_path / "m.json").write_bytes(ada.get(where).content)
@@ -306,12 +309,10 @@ def test_a_manifest_that_lies_fails_even_signed_by_the_log(ada: Client, what: st
     sequencer.run_once()
     manifest = json.loads(ada.get(where).content)
     LIES[what](manifest)
-    assert not coveragecheck.check(manifest, body, [vkey()]).ok
-    text = exportcheck.statement(manifest)
-    signed = manifest | {"signed": note.sign(text, logkey.origin(), logkey.seed())}
-    failed = [
-        step.name for step in coveragecheck.check(signed, body, [vkey()]).steps if not step.ok
-    ]
+    assert not coverage.check(manifest, body, [vkey()]).ok
+    text = export_files.statement(manifest)
+    signed = manifest | {"signed": note.sign(text, log_identity.origin(), log_identity.seed())}
+    failed = [step.name for step in coverage.check(signed, body, [vkey()]).steps if not step.ok]
     assert "The log has an entry about this very file" in failed
 
 
@@ -320,7 +321,7 @@ def test_another_file_than_the_one_taken_fails(ada: Client) -> None:
     body, _, where = taken(ada)
     sequencer.run_once()
     manifest = json.loads(ada.get(where).content)
-    assert not coveragecheck.check(manifest, body + b" ", [vkey()]).ok
+    assert not coverage.check(manifest, body + b" ", [vkey()]).ok
 
 
 def test_a_manifest_is_for_who_may_take_the_report_and_of_no_other_event(ada: Client) -> None:

@@ -18,22 +18,32 @@ from django.db import connection
 from django.test import Client
 
 from audit import (
-    adopted,
     due,
-    guards,
-    keyring,
-    keyrotation,
-    logkey,
-    proofs,
-    sequencer,
-    verification,
 )
-from audit.actor import SYSTEM, Subject, Target
+from audit.db import (
+    insert_only,
+)
+from audit.keys import (
+    keyring,
+    log_identity,
+    recovery_records,
+    rotation,
+)
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import merkle, tiles
-from audit.ledger.verify import verify_proof_file
+from audit.ledger.offline.proof_check import verify_proof_file
 from audit.models import Checkpoint, Event, EventRow, VerificationRun
-from audit.record import record
+from audit.proofs import (
+    service,
+)
+from audit.recording.actors import SYSTEM, Subject, Target
+from audit.recording.record import record
+from audit.sequencing import (
+    sequencer,
+)
+from audit.verification import (
+    requests,
+)
 from portal.audit_pages.path_picture import picture
 from tests.attacks.ledger.world import undone
 from tests.audit.browsing import browser_of, text_of
@@ -107,13 +117,13 @@ def test_proof_and_entry_convince_whoever_trusts_the_key(event: Event, ada: Clie
     sequencer.run_once()
     proof = ada.get(f"/audit/events/{event.id}/proof")
     entry = ada.get(f"/audit/events/{event.id}/entry")
-    assert verify_proof_file(proof.content, entry.content, [logkey.vkey()]).ok
+    assert verify_proof_file(proof.content, entry.content, [log_identity.vkey()]).ok
     assert (
         proof["Content-Disposition"] == f'attachment; filename="{str(event.id)[-12:]}.tlog-proof"'
     )
     assert entry["Content-Type"] == "application/octet-stream"
     page = unescape(text_of(ada.get(f"/audit/events/{event.id}/")))
-    assert f"--vkey '{logkey.vkey()}'" in page
+    assert f"--vkey '{log_identity.vkey()}'" in page
 
 
 def test_before_it_is_sequenced_the_page_says_so_and_looks_again(event: Event, ada: Client) -> None:
@@ -168,7 +178,7 @@ def test_the_ledger_page_names_tree_key_and_no_witness(event: Event, ada: Client
     assert "Nothing has been signed yet" in text_of(ada.get("/audit/ledger/"))
     sequencer.run_once()
     page = unescape(text_of(ada.get("/audit/ledger/")))
-    assert "2 entries" in page and logkey.vkey() in page and logkey.origin() in page
+    assert "2 entries" in page and log_identity.vkey() in page and log_identity.origin() in page
     assert "0 independent witnesses." in page
     assert "/log/checkpoint" in page
 
@@ -179,16 +189,16 @@ def test_the_ledger_page_tells_of_keys_that_ended_and_of_what_was_adopted(
     sequencer.run_once()
     old = [one.key.key_id for one in keyring.read().current]
     assert "Adopted after a restore" not in text_of(ada.get("/audit/ledger/"))
-    keyrotation.start()
+    rotation.start()
     sequencer.run_once()
-    keyrotation.finish()
-    made = adopted.Adoption(
+    rotation.finish()
+    made = recovery_records.Adoption(
         "2026-11-25T18:00:00.000000Z", 3, "b2xk", 40, "bG9zdA==", "the disk <b>failed</b>", "root"
     )
-    adopted.write([made])
+    recovery_records.write([made])
     page = unescape(text_of(ada.get("/audit/ledger/")))
     assert page.count("Signs no more.") == len(old) == 2
-    assert all(vkey in page for vkey in proofs.vkeys())
+    assert all(vkey in page for vkey in service.vkeys())
     assert "Adopted after a restore" in page and "40 had been signed" in page
     assert "Nothing is signed until the log is larger than 40" in page
     assert "<b>failed" not in text_of(ada.get("/audit/ledger/"))
@@ -198,7 +208,7 @@ def test_the_ledger_page_tells_of_a_new_name_and_what_a_witness_had_objected(
     event: Event, ada: Client, settings: Any
 ) -> None:
     sequencer.run_once()
-    old, settings.LEDGER_ORIGIN = logkey.origin(), ""
+    old, settings.LEDGER_ORIGIN = log_identity.origin(), ""
     with undone():
         record(SYSTEM, "external.happened")
         lost = sequencer.run_once().size
@@ -212,8 +222,8 @@ def test_the_ledger_page_tells_of_a_new_name_and_what_a_witness_had_objected(
     assert f"It does not agree with the checkpoint of {lost}" in told
     assert "Nothing is signed until" not in told and "What the old keys have signed" in told
     assert "<b>failed" not in text_of(ada.get("/audit/ledger/"))
-    (made,) = adopted.made_so_far()
-    adopted.write([replace(made, objection="the witness w.example objects")])
+    (made,) = recovery_records.made_so_far()
+    recovery_records.write([replace(made, objection="the witness w.example objects")])
     page = unescape(text_of(ada.get("/audit/ledger/")))
     assert "Then: the witness w.example objects" in page
 
@@ -232,7 +242,7 @@ def test_verify_makes_a_run_that_waits_for_the_worker_then_passes(
     page = text_of(ada.get(answer["Location"]))
     assert "Waiting for the worker" in page and 'hx-trigger="every 1s"' in page
     assert due.run() == 0, "exports do not wait for it"
-    assert verification.run_due() == 1
+    assert requests.run_due() == 1
     fragment = text_of(ada.get(answer["Location"], headers={"HX-Request": "true"}))
     assert "<html" not in fragment and "hx-trigger" not in fragment
     signed = Checkpoint.objects.count()
@@ -244,21 +254,21 @@ def test_verify_makes_a_run_that_waits_for_the_worker_then_passes(
 def test_a_failed_run_names_index_and_reason(event: Event, ada: Client) -> None:
     sequencer.run_once()
     with connection.cursor() as cursor:
-        for statement in guards.drop_statements(connection.vendor):
+        for statement in insert_only.drop_statements(connection.vendor):
             cursor.execute(statement)
     Event.objects.filter(id=event.id).update(entry=b"{}")
-    run = verification.request(ADA)
-    verification.perform(run.id)
+    run = requests.request(ADA)
+    requests.perform(run.id)
     page = text_of(ada.get(f"/audit/ledger/runs/{run.id}/"))
     assert "did not hold" in page and "#0" in page
     assert "Not everything holds" in page and "the trigger" in page
 
 
 def test_a_run_whose_worker_died_says_so(event: Event, ada: Client) -> None:
-    run = verification.request(ADA)
+    run = requests.request(ADA)
     old = run.asked - timedelta(minutes=5)
     VerificationRun.objects.update(state=VerificationRun.State.RUNNING, seen=old, started=old)
-    verification.run_due()
+    requests.run_due()
     assert "the worker was stopped" in text_of(ada.get(f"/audit/ledger/runs/{run.id}/"))
 
 

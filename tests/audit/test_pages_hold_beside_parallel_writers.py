@@ -24,11 +24,14 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from pytest_django.plugin import DjangoDbBlocker
 
-from audit import bulk, clock, matching, rollups, sampling, search, searchsql, sequencer, tree
-from audit.ledger.growing import GrowingTree
+from audit import clock
+from audit.db import bulk_insert
 from audit.ledger.query import EventQuery
+from audit.ledger.tree_edge import GrowingTree
 from audit.models import Event, EventRow, Openings
-from audit.record import Draft, Prepared, prepared, record, write
+from audit.recording.record import Draft, Prepared, prepared, record, write
+from audit.search import counting, estimates, queries, rollups, statements
+from audit.sequencing import sequencer, tree_store
 from tests.audit.factories import DraftFactory
 from tests.audit.ingesting import ingest
 from tests.audit.own_database import own_database
@@ -109,10 +112,10 @@ def shared(
 ) -> Iterator[None]:
     """A database for several threads, also as if it held too much to be counted."""
     if request.param == "sampled":
-        monkeypatch.setattr(searchsql, "CAP", 20)
-        monkeypatch.setattr(matching, "_FAR", 30)
-        monkeypatch.setattr(sampling, "RUNS", 5)
-        monkeypatch.setattr(sampling, "RUN", 3)
+        monkeypatch.setattr(statements, "CAP", 20)
+        monkeypatch.setattr(counting, "_FAR", 30)
+        monkeypatch.setattr(estimates, "RUNS", 5)
+        monkeypatch.setattr(estimates, "RUN", 3)
     patience = sys.getswitchinterval()
     sys.setswitchinterval(0.0005)  # threads take turns more often, so more moments are met
     try:
@@ -195,7 +198,7 @@ def test_an_event_is_written_whole_or_not_at_all_without_a_transaction_too(tmp_p
         (draft,) = [DraftFactory.build(id=clock.uuid7(), reason="because")]
         again = replace(draft, reason="otherwise")
         (rows,) = prepared([draft])
-        bulk.insert_values(EventRow, [rows.row])  # the last of the three is refused
+        bulk_insert.insert_values(EventRow, [rows.row])  # the last of the three is refused
         with pytest.raises(IntegrityError):
             record_one(again)
         record_one(replace(draft, id=None))
@@ -226,17 +229,17 @@ def read_beside_the_others() -> None:
         until = time.monotonic() + WITHIN_S
         for walked in count():
             # A busy machine lets the others do less: then there are more walks.
-            enough = walked >= WALKED and tree.stored_size() > 10 * FAR
+            enough = walked >= WALKED and tree_store.stored_size() > 10 * FAR
             if enough or time.monotonic() > until:
                 break
             for bar in WALKS:
                 walk(EventQuery.from_bar(bar), house, pick)
-    assert tree.stored_size() > 10 * FAR, "nobody wrote, or nothing got its place"
+    assert tree_store.stored_size() > 10 * FAR, "nobody wrote, or nothing got its place"
 
 
 def walk(query: EventQuery, house: House, pick: random.Random) -> None:
     """Read the newest events of a filter that all of them match, page by page."""
-    floor, newest = tree.stored_size() - FAR, query.order == "newest"
+    floor, newest = tree_store.stored_size() - FAR, query.order == "newest"
     recent = EventRow.objects.filter(Q(seq__gte=floor) | Q(seq=None))
     there = set(recent.values_list("event", flat=True))
     cursor = "" if newest else f"s{floor - 1}"
@@ -254,11 +257,11 @@ def walk(query: EventQuery, house: House, pick: random.Random) -> None:
     hold(found, there, newest=newest)
 
 
-def as_page_or_api(query: EventQuery, pick: random.Random) -> search.Page:
+def as_page_or_api(query: EventQuery, pick: random.Random) -> queries.Page:
     """One page as the audit page reads it, or as the API does."""
     if pick.random() < 0.5:
-        return search.overview(query, LIMIT).page
-    return search.page(query, LIMIT)
+        return queries.overview(query, LIMIT).page
+    return queries.page(query, LIMIT)
 
 
 def hold(found: list[EventRow], there: set[UUID], *, newest: bool) -> None:

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from audit import matching, sampling, search, searchsql, sequencer
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
+from audit.search import counting, estimates, queries, statements
+from audit.sequencing import sequencer
 from tests.audit.factories import DraftFactory
 from tests.support.recording import record_many
 
@@ -47,10 +48,10 @@ def before_statement(number: int, act: Callable[[], Any]) -> Iterator[list[int]]
 def trail(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """24 events in the log and 9 that wait, also as if they were too many to count."""
     if request.param == "sampled":
-        monkeypatch.setattr(searchsql, "CAP", 4)
-        monkeypatch.setattr(matching, "_FAR", 10)
-        monkeypatch.setattr(sampling, "RUNS", 5)
-        monkeypatch.setattr(sampling, "RUN", 3)
+        monkeypatch.setattr(statements, "CAP", 4)
+        monkeypatch.setattr(counting, "_FAR", 10)
+        monkeypatch.setattr(estimates, "RUNS", 5)
+        monkeypatch.setattr(estimates, "RUN", 3)
     write(24)
     sequencer.run_once()
     write(9)
@@ -63,8 +64,8 @@ def arrive() -> None:
     write(2)
 
 
-def page_rows(query: EventQuery, surrounded: bool) -> search.Page:
-    return search.overview(query, limit=8).page if surrounded else search.page(query, limit=8)
+def page_rows(query: EventQuery, surrounded: bool) -> queries.Page:
+    return queries.overview(query, limit=8).page if surrounded else queries.page(query, limit=8)
 
 
 @pytest.mark.parametrize("surrounded", [True, False], ids=["page", "api"])
@@ -99,7 +100,7 @@ def test_oldest_first_shows_each_event_once_and_in_order(trail: set[str], bar: s
         cursor = ""
         for _ in range(40):
             with before_statement(moment, arrive if len(found) < 40 else list):
-                page = search.overview(query.at(cursor), limit=8).page
+                page = queries.overview(query.at(cursor), limit=8).page
             found += [str(row.event) for row in page.rows]
             if not page.next_cursor:
                 break
@@ -119,5 +120,5 @@ def test_a_cursor_that_is_placed_past_the_known_tree_leads_on(trail: set[str], b
         last = EventRow.objects.order_by("event").last()
         assert last is not None
         with before_statement(moment, arrive):
-            page = search.page(query.at(f"p{last.event.hex}"), limit=50)
+            page = queries.page(query.at(f"p{last.event.hex}"), limit=50)
         assert all(row.event > last.event for row in page.rows), moment

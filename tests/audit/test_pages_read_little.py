@@ -11,8 +11,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from audit import sampling, searchsql, sequencer
 from audit.models import EventRow
+from audit.search import estimates, statements
+from audit.sequencing import sequencer
 from portal.audit_pages import exhibit
 from tests.audit.browsing import browser_of
 from tests.audit.factories import ADA, DraftFactory
@@ -36,8 +37,8 @@ URLS = (
 @pytest.fixture(params=["counted", "sampled"])
 def browser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Client:
     if request.param == "sampled":
-        monkeypatch.setattr(searchsql, "CAP", 20)
-        monkeypatch.setattr(sampling, "RUNS", 10)
+        monkeypatch.setattr(statements, "CAP", 20)
+        monkeypatch.setattr(estimates, "RUNS", 10)
     list(record_many(DraftFactory.build(operation=f"op-{n // 2}") for n in range(300)))
     sequencer.run_once()
     return browser_of(ADA)

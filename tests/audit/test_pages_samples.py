@@ -17,10 +17,12 @@ from django.test import Client
 from typer.testing import CliRunner
 
 from ata.cli import app
-from audit import logkey, sequencer, takeout
-from audit.actor import Actor
+from audit.exports import full_log
+from audit.keys import log_identity
 from audit.models import EventRow
-from audit.samples import reading
+from audit.recording.actors import Actor
+from audit.samples import results
+from audit.sequencing import sequencer
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, MIA, OLU
 from tests.audit.test_samples_are_drawn_here import happens, told
@@ -211,11 +213,11 @@ def test_the_file_is_the_one_on_record_and_the_commands_draw_it_again(
     assert code
     key, log, check = code[1].splitlines()
     assert key == f"curl -s {settings.PORTAL_URL}/log/key > log.key"
-    (folder / "log.key").write_text(logkey.vkey())
+    (folder / "log.key").write_text(log_identity.vkey())
     size = re.fullmatch(r"ata audit entries log.ndjson --size (\d+)", log)
     assert size
-    tree = takeout.checkpoint_of(int(size[1]))
-    (folder / "log.ndjson").write_bytes(b"".join(takeout.hand_out(OLU, tree)))
+    tree = full_log.checkpoint_of(int(size[1]))
+    (folder / "log.ndjson").write_bytes(b"".join(full_log.hand_out(OLU, tree)))
     done = CliRunner().invoke(app, check.split()[1:])
     assert done.exit_code == 0, done.output
 
@@ -228,7 +230,7 @@ def test_the_csv_names_the_draw_beside_each_index_and_runs_no_formula(seed: str)
     ada.get(page)
     rows = list(csv.DictReader(io.StringIO(text_of(ada.get(f"{page}sample.csv")))))
     asked_for = EventRow.objects.get(action="audit.sample_asked")
-    drawn = reading.find(asked_for.event).drawn
+    drawn = results.find(asked_for.event).drawn
     assert drawn is not None
     assert [int(row["index"]) for row in rows] == list(drawn.indices)
     assert {row["root"] for row in rows} == {drawn.root.hex()}

@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 from django.core.cache import cache
 
-from audit import clock, sequencer, verification
-from audit.actor import SYSTEM
+from audit import clock
 from audit.models import VerificationRun
-from audit.record import record
-from audit.rounds import Progress
+from audit.recording.actors import SYSTEM
+from audit.recording.record import record
+from audit.sequencing import sequencer
+from audit.verification import requests
+from audit.verification.continuous import Progress
 from portal.web import ledger_facts
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA
@@ -60,7 +62,7 @@ def test_a_verification_says_up_to_which_entry_and_claims_nothing_of_later_ones(
     signed(2)
     ada = browser_of(ADA)
     ada.post("/audit/ledger/verify/")
-    verification.perform(VerificationRun.objects.get().id)
+    requests.perform(VerificationRun.objects.get().id)
     signed(5)
     page = text_of(ada.get("/audit/ledger/"))
     assert "Everything holds up to #2</h2>" in page and "Everything holds</h2>" not in page

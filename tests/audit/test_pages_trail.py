@@ -14,10 +14,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from audit import clock, sequencer
-from audit.actor import Target
+from audit import clock
 from audit.models import EventRow
-from audit.record import record
+from audit.recording.actors import Target
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, MIA, NOON, OLU, DraftFactory
 from tests.support.pages import keep_the_shell

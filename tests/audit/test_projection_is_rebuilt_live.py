@@ -14,10 +14,14 @@ from django.db import connection
 from django.db.models import F
 from pytest_django.plugin import DjangoDbBlocker
 
-from audit import erasure, locks, projection, search, sequencer, verify
+from audit.db import locks
+from audit.erasure import openings
 from audit.ledger.query import EventQuery
 from audit.models import Entry, Event, EventRow, Rollup
-from audit.record import record
+from audit.recording.record import record
+from audit.search import projection, queries
+from audit.sequencing import sequencer
+from audit.verification import verify
 from tests.audit.factories import OLU, DraftFactory
 from tests.audit.own_database import own_database
 from tests.support.recording import record_many
@@ -115,7 +119,7 @@ def test_what_is_recorded_during_a_rebuild_neither_collides_nor_gets_lost(
         assert not EventRow.objects.filter(sentence="as an older version said it").exists()
         sequencer.run_once()
         everything_holds()
-        found = search.page(EventQuery.from_bar("meanwhile"), limit=100)
+        found = queries.page(EventQuery.from_bar("meanwhile"), limit=100)
         assert len(found.rows) == len(others.recorded)
 
     pool.submit(closing(rebuilt)).result()
@@ -188,7 +192,7 @@ def test_no_word_of_an_erased_person_stays_in_what_a_killed_rebuild_left(
         with pytest.raises(Killed), connection.execute_wrapper(kill):
             projection.rebuild(batch=100)
         assert bool(unfinished()) == (connection.vendor == "sqlite")
-        erasure.erase_subject(OLU.key)
+        openings.erase_subject(OLU.key)
         assert unfinished() == []
         assert projection.rebuild() == 301
         everything_holds()

@@ -13,16 +13,17 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.transaction import TransactionManagementError
 
-from audit import actions, clock
-from audit.actor import SYSTEM, EvidenceRef, Subject, Target
-from audit.ledger import entry as entries
-from audit.ledger.canonical import EntryError
-from audit.ledger.commitment import Opening
+from audit import clock
+from audit.ledger.format import entry as entries
+from audit.ledger.format.canonical import EntryError
+from audit.ledger.format.commitment import Opening
 from audit.ledger.merkle import leaf_hash
-from audit.load import load, openings_of
 from audit.models import Event, EventRow, Openings
-from audit.record import Draft, Prepared, prepare, prepared, record
-from audit.wording import phrase
+from audit.recording import event_types
+from audit.recording.actors import SYSTEM, EvidenceRef, Subject, Target
+from audit.recording.read_events import load, openings_of
+from audit.recording.record import Draft, Prepared, prepare, prepared, record
+from audit.recording.sentences import phrase
 from tests.audit.factories import ADA, MIA, NOON, OLU, DraftFactory
 from tests.support.legible import legible
 from tests.support.recording import record_many
@@ -97,9 +98,9 @@ def test_what_was_recorded_is_read_back_whole() -> None:
 
 
 def test_an_unknown_action_is_refused_and_the_nearest_is_named() -> None:
-    with pytest.raises(actions.UnknownAction, match=r"did you mean skill\.blocked"):
+    with pytest.raises(event_types.UnknownAction, match=r"did you mean skill\.blocked"):
         record(OLU, "skill.bloked")
-    with pytest.raises(actions.UnknownAction):
+    with pytest.raises(event_types.UnknownAction):
         record(OLU, "defenseclaw.")
     assert not Event.objects.exists()
 
@@ -188,7 +189,7 @@ def test_a_batch_with_a_bad_draft_is_not_written_and_those_before_stay() -> None
     drafts = [DraftFactory.build(), DraftFactory.build(), DraftFactory.build(action="no.such")]
     stream = record_many(drafts, batch=2)
     assert len([next(stream), next(stream)]) == 2
-    with pytest.raises(actions.UnknownAction):
+    with pytest.raises(event_types.UnknownAction):
         next(stream)
     assert Event.objects.count() == 2
 
@@ -241,7 +242,7 @@ def test_a_phrase_says_who_did_what_where_and_after_which_approval(
 ) -> None:
     (id,) = record_many([draft])
     assert phrase(words)(load(id)) == sentence
-    assert EventRow.objects.get(event=id).sentence == actions.sentence(load(id))
+    assert EventRow.objects.get(event=id).sentence == event_types.sentence(load(id))
 
 
 def test_what_another_system_reported_says_who_told_us() -> None:
@@ -260,14 +261,14 @@ def test_what_another_system_reported_says_who_told_us() -> None:
 def test_every_registered_action_has_a_label_and_a_sentence() -> None:
     (id,) = record_many([DraftFactory.build()])
     public = load(id)
-    for name in actions.names():
-        spec = actions.get(name)
+    for name in event_types.names():
+        spec = event_types.get(name)
         assert spec.label and "{" not in spec.sentence(public | {"action": name})
 
 
 def test_an_action_is_registered_once() -> None:
     with pytest.raises(ValueError, match="twice"):
-        actions.register("skill.blocked", label="Again", sentence="blocked")
+        event_types.register("skill.blocked", label="Again", sentence="blocked")
 
 
 def test_ids_sort_in_the_order_in_which_they_were_made(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,14 +7,17 @@ from uuid import UUID
 
 import pytest
 
-from audit import external, load, packs, sequencer
-from audit.actor import Actor, Target
+from audit import packs
 from audit.clock import uuid7
-from audit.external_names import FIELD
 from audit.importing.mapping.facts import opaque
+from audit.ingest import reported_events
+from audit.ingest.reported_fields import FIELD
 from audit.models import Event, EventRow
-from audit.packs import selecting
-from audit.record import record
+from audit.packs import event_selection
+from audit.recording import read_events
+from audit.recording.actors import Actor, Target
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from portal.audit_pages import exhibit
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, OLU, DraftFactory
@@ -27,9 +30,9 @@ MAIL = "mia.member@example.com"
 
 
 def _reported(**fields: Any) -> dict[str, Any]:
-    (result,) = external.report(REPORTER, [{"action": "deploy.started", **fields}])
+    (result,) = reported_events.report(REPORTER, [{"action": "deploy.started", **fields}])
     assert result.id is not None, result.detail
-    return load.load(result.id)
+    return read_events.load(result.id)
 
 
 def test_a_report_belongs_to_no_operation_of_ours() -> None:
@@ -75,7 +78,7 @@ def test_a_name_that_only_reports_have_is_not_known() -> None:
 
 @pytest.mark.parametrize("name", ["reported_by", FIELD])
 def test_what_the_portal_says_of_a_report_cannot_be_reported(name: str) -> None:
-    (result,) = external.report(REPORTER, [{"action": "deploy.started", "data": {name: 1}}])
+    (result,) = reported_events.report(REPORTER, [{"action": "deploy.started", "data": {name: 1}}])
     assert result.code == "invalid_event"
 
 
@@ -83,7 +86,7 @@ def _operation_with_reports(own: int, reports: int) -> dict[str, Any]:
     ids = list(record_many(DraftFactory.build(operation="op-1") for _ in range(own)))
     list(record_many(_of_before() for _ in range(reports)))
     sequencer.run_once()
-    return load.load(ids[-1])
+    return read_events.load(ids[-1])
 
 
 def _of_before() -> Any:
@@ -110,7 +113,7 @@ def test_a_report_of_approval_and_operation_is_left_out_once() -> None:
     ]
     list(record_many(noise))
     sequencer.run_once()
-    assert packs.of_event(load.load(id)).about["left_out"] == 4
+    assert packs.of_event(read_events.load(id)).about["left_out"] == 4
 
 
 def test_a_pack_of_one_person_has_only_their_events_of_the_operation() -> None:
@@ -118,8 +121,8 @@ def test_a_pack_of_one_person_has_only_their_events_of_the_operation() -> None:
     others = DraftFactory.build(actor=ADA, operation="op-1", source="portal")
     own, _ = list(record_many([mine, others]))
     sequencer.run_once()
-    assert packs.of_event(load.load(own), person=OLU.key).ids == (own,)
-    assert len(packs.of_event(load.load(own)).ids) == 2
+    assert packs.of_event(read_events.load(own), person=OLU.key).ids == (own,)
+    assert len(packs.of_event(read_events.load(own)).ids) == 2
 
 
 def test_an_operation_of_more_events_than_a_pack_takes_says_how_many_are_missing() -> None:
@@ -130,7 +133,7 @@ def test_an_operation_of_more_events_than_a_pack_takes_says_how_many_are_missing
 
 
 def test_more_than_are_counted_is_said_as_a_lower_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selecting, "_COUNTED", 210)
+    monkeypatch.setattr(event_selection, "_COUNTED", 210)
     selection = packs.of_event(_operation_with_reports(own=5, reports=230))
     assert selection.about["left_out"] == 210 and selection.about["left_out_at_least"] is True
     assert "At least 210 events that name it were left out" in selection.words
@@ -170,7 +173,7 @@ def test_what_a_report_claims_is_no_fact_of_its_page() -> None:
     data = CLAIMED | {"repeats_operation": decided}
     event = _reported(actor={"name": "Olu Operator"}, data=data)
     sequencer.run_once()
-    shown = exhibit.exhibit_of(load.load_recorded(UUID(event["id"])))
+    shown = exhibit.exhibit_of(read_events.load_recorded(UUID(event["id"])))
     facts = {fact.label: fact for fact in shown.facts}
     assert not {
         "Decision",
@@ -192,7 +195,7 @@ def test_what_a_report_claims_is_no_fact_of_its_page() -> None:
 def test_the_facts_of_our_own_events_stand_on_their_page() -> None:
     data = {"code": "42-17-08", "requested_by": "Olu Operator"}
     id = record(OLU, "skill.allowed", target=Target("skill", "x", "edge-1"), data=data).id
-    shown = exhibit.exhibit_of(load.load_recorded(id))
+    shown = exhibit.exhibit_of(read_events.load_recorded(id))
     facts = {fact.label: fact.value for fact in shown.facts}
     assert (facts["Code"], facts["Asked by"]) == ("42-17-08", "Olu Operator")
     assert shown.data_label == "Details as recorded"

@@ -10,9 +10,12 @@ from uuid import UUID
 import pytest
 from django.test import Client
 
-from audit import clock, erasure, rounds, sequencer
+from audit import clock
+from audit.erasure import openings
 from audit.models import Event, EventRow, Rollup, Tile
-from audit.rounds import Progress, Rounds
+from audit.sequencing import sequencer
+from audit.verification import continuous
+from audit.verification.continuous import Progress, Rounds
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
 from tests.support.recording import record_many
@@ -24,8 +27,8 @@ SIZE = 600
 @pytest.fixture
 def log(unguarded: None, monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
     """A signed log whose owner dropped the triggers, which nobody is to hear of here."""
-    monkeypatch.setattr("audit.guards.problems", list)
-    monkeypatch.setattr(rounds, "REST", timedelta(0))
+    monkeypatch.setattr("audit.db.insert_only.problems", list)
+    monkeypatch.setattr(continuous, "REST", timedelta(0))
     ids = list(record_many([DraftFactory.build() for _ in range(SIZE)]))
     sequencer.run_once()
     return ids
@@ -51,8 +54,8 @@ def test_a_round_covers_all_and_what_follows_is_checked_at_once(log: list[UUID])
     list(record_many([DraftFactory.build() for _ in range(3)]))
     sequencer.run_once()
     assert turn(verifier).recent == SIZE + 3
-    erasure.erase_subject(OLU.key)
-    erasure.erase_subject(MIA.key)
+    openings.erase_subject(OLU.key)
+    openings.erase_subject(MIA.key)
     sequencer.run_once()
     assert turn(verifier, 2).alarm == "" and not alarms()
 
@@ -80,7 +83,7 @@ def test_what_stays_wrong_raises_one_alarm(log: list[UUID], what: str) -> None:
     assert told.alarm.startswith(f"index {index}: ")
     turn(verifier, 2)
     assert len(alarms()) == 1
-    assert rounds.alarm() == told.alarm
+    assert continuous.alarm() == told.alarm
 
 
 def test_what_is_bent_before_it_is_looked_at_is_found(log: list[UUID]) -> None:
@@ -90,7 +93,7 @@ def test_what_is_bent_before_it_is_looked_at_is_found(log: list[UUID]) -> None:
     sequencer.run_once()
     EventRow.objects.filter(event=new).update(sentence="Nothing happened")
     turn(verifier, 2)
-    assert alarms() and rounds.alarm().startswith(f"index {SIZE}: ")
+    assert alarms() and continuous.alarm().startswith(f"index {SIZE}: ")
 
 
 def test_a_lie_that_was_there_for_a_moment_is_no_alarm(log: list[UUID]) -> None:
@@ -129,4 +132,4 @@ def test_nothing_is_told_from_a_file_that_is_damaged(var_dir: Path) -> None:
     assert Progress.read() == Progress()
     (var_dir / "ledger").mkdir(exist_ok=True)
     (var_dir / "ledger" / "rounds").write_text("{")
-    assert Progress.read() == Progress() and rounds.alarm() == ""
+    assert Progress.read() == Progress() and continuous.alarm() == ""

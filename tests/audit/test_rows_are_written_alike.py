@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 from django.db import DataError, connection, models
 
-from audit import bulk
+from audit.db import bulk_insert
 from audit.models import Event, EventRow, ImportedRow, Openings, Tile
-from audit.record import Draft, prepare
+from audit.recording.record import Draft, prepare
 from tests.audit.factories import DraftFactory
 
 pytestmark = pytest.mark.django_db
@@ -61,8 +61,8 @@ def values(shift: int) -> dict[type[models.Model], list[tuple[Any, ...]]]:
 @pytest.mark.parametrize("model", list(values(0)))
 def test_many_rows_are_stored_as_single_ones_are(model: type[models.Model]) -> None:
     for row in values(1)[model]:
-        bulk.insert_values(model, [row])
-    bulk.insert_values(model, values(2)[model])
+        bulk_insert.insert_values(model, [row])
+    bulk_insert.insert_values(model, values(2)[model])
     names = [field.attname for field in model._meta.concrete_fields if field.name != "id"]
     keys = {"event", "seq", "level"}
     stored = list(model._default_manager.order_by("pk").values_list(*names))
@@ -81,8 +81,8 @@ def test_a_text_that_the_engine_cannot_keep_is_refused() -> None:
     rows = values(1)[EventRow]
     rows[-1] = (*rows[-1][:-1], "a\0b")
     if connection.vendor == "sqlite":  # which keeps it
-        bulk.insert_values(EventRow, rows)
+        bulk_insert.insert_values(EventRow, rows)
         assert EventRow.objects.get(terms="a\0b").event == rows[-1][0]
         return
     with pytest.raises(DataError):
-        bulk.insert_values(EventRow, rows)
+        bulk_insert.insert_values(EventRow, rows)

@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 
 from approvals import requests
 from approvals.pipeline import recheck
-from audit import sequencer
 from audit.models import EventRow
+from audit.sequencing import sequencer
 from connections import known_names
 from tests.audit.factories import DraftFactory
 from tests.support.recording import record_many

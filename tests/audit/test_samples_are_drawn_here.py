@@ -13,15 +13,20 @@ import pytest
 from typer.testing import CliRunner
 
 from ata.cli import app
-from audit import external, fulltext, load, logkey, projection, sequencer, takeout
-from audit.actor import Actor
+from audit.exports import full_log
+from audit.ingest import reported_events
+from audit.keys import log_identity
+from audit.ledger.offline.samples import SCHEMA_1, Draw, SampleError, Source, sample_of
 from audit.ledger.query import EventQuery, InvalidQuery
-from audit.ledger.sampling import SCHEMA_1, Draw, SampleError, Source, sample_of
 from audit.models import Event, EventRow, Openings
-from audit.record import record
-from audit.samples import asking, drawing, reading
+from audit.recording import read_events
+from audit.recording.actors import Actor
+from audit.recording.record import record
+from audit.samples import drawing, requests, results
 from audit.samples.drawing import NoSample
-from audit.samples.reading import Ask
+from audit.samples.results import Ask
+from audit.search import fulltext, projection
+from audit.sequencing import sequencer
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
 from tests.support.recording import record_many
 
@@ -45,26 +50,26 @@ def happens(count: int = 40, **fields: Any) -> None:
 
 def asked(bar: str = "", size: int = 7, seed: str = "") -> Ask:
     """A sample that Ada asked for, and that was drawn."""
-    id = asking.ask(ADA, EventQuery.from_bar(bar), size, seed)
+    id = requests.ask(ADA, EventQuery.from_bar(bar), size, seed)
     sequencer.run_once()
     drawing.drawn(ADA, id)
     sequencer.run_once()
-    return reading.find(id)
+    return results.find(id)
 
 
 def told(action: str) -> list[dict[str, Any]]:
     rows = EventRow.objects.filter(action=action).order_by("event")
-    return [load.load(row.event) for row in rows]
+    return [read_events.load(row.event) for row in rows]
 
 
 def offline(ask: Ask, folder: Path, *more: str) -> Any:
     """Somebody else with the log of that tree draws again."""
     assert ask.drawn is not None and ask.drawn.sample is not None
-    tree = takeout.checkpoint_of(ask.drawn.tree_size)
-    (folder / "log.ndjson").write_bytes(b"".join(takeout.hand_out(OLU, tree)))
+    tree = full_log.checkpoint_of(ask.drawn.tree_size)
+    (folder / "log.ndjson").write_bytes(b"".join(full_log.hand_out(OLU, tree)))
     (folder / "sample.json").write_bytes(ask.drawn.sample.to_bytes())
     line = ["audit", "sample", str(folder / "log.ndjson"), "--check", str(folder / "sample.json")]
-    return CliRunner().invoke(app, [*line, "--vkey", logkey.vkey(), *more])
+    return CliRunner().invoke(app, [*line, "--vkey", log_identity.vkey(), *more])
 
 
 @pytest.mark.parametrize(
@@ -91,7 +96,7 @@ def test_what_is_drawn_here_is_what_a_stranger_draws(bar: str, seed: str, tmp_pa
 def reports(who: Actor, count: int) -> None:
     """Events of another system that `who` reports, each of somebody else."""
     some = [{"action": "deploy.started", "actor": {"sub": f"p{n}"}} for n in range(count)]
-    assert all(result.id for result in external.report(who, some))
+    assert all(result.id for result in reported_events.report(who, some))
 
 
 def gateway(count: int) -> None:
@@ -122,7 +127,7 @@ def test_nobody_fills_a_sample_with_events_of_their_own(
     gateways = sum(row.source == "defenseclaw" for row in picked)
     assert gateways in (2, 3), "a turn as everybody"
     reported = {
-        load.load(row.event)["data"]["reported_by"]["sub"]
+        read_events.load(row.event)["data"]["reported_by"]["sub"]
         for row in picked
         if row.source == "external"
     }
@@ -158,7 +163,7 @@ def test_a_search_row_with_another_actor_draws_nothing() -> None:
     happens(30)
     row = EventRow.objects.get(seq=3)
     EventRow.objects.filter(seq=3).update(actor_key="ab" * 32)
-    ask = asking.ask(ADA, EventQuery(), 200)
+    ask = requests.ask(ADA, EventQuery(), 200)
     sequencer.run_once()
     with pytest.raises(SampleError, match=f"entry {row.seq} says otherwise than its search row"):
         drawing.drawn(ADA, ask)
@@ -166,21 +171,21 @@ def test_a_search_row_with_another_actor_draws_nothing() -> None:
 
 def test_a_sample_from_before_this_format_is_read_and_drawn_again(tmp_path: Path) -> None:
     happens()
-    id = asking.ask(ADA, EventQuery(), 7, "room 4")
+    id = requests.ask(ADA, EventQuery(), 7, "room 4")
     sequencer.run_once()
-    tree = takeout.checkpoint_of(None)
-    draw = Draw(logkey.origin(), tree.size, bytes(tree.root), {}, "room 4", SCHEMA_1)
+    tree = full_log.checkpoint_of(None)
+    draw = Draw(log_identity.origin(), tree.size, bytes(tree.root), {}, "room 4", SCHEMA_1)
     events = ((seq, Source("", ""), None) for seq in range(tree.size))
     sample = sample_of(draw, 7, draw.pick(events, 7), 0)
     data = sample.to_dict() | {
-        "asked": str(id), "filter": reading.find(id).filter, "seed_of_tree": False,
+        "asked": str(id), "filter": results.find(id).filter, "seed_of_tree": False,
         "sha256": hashlib.sha256(sample.to_bytes()).hexdigest(),
     }  # fmt: skip
     for name in ("schema", "seed"):
         del data[name]
-    record(ADA, "audit.sampled", id=reading.drawn_id(id), operation=str(id), data=data)
+    record(ADA, "audit.sampled", id=results.drawn_id(id), operation=str(id), data=data)
     sequencer.run_once()
-    ask = reading.find(id)
+    ask = results.find(id)
     assert ask.drawn is not None and ask.drawn.sample is not None
     assert ask.drawn.sample.to_bytes() == sample.to_bytes()
     assert (ask.drawn.reporters, ask.drawn.reporters_left_out) == (None, None)
@@ -189,7 +194,7 @@ def test_a_sample_from_before_this_format_is_read_and_drawn_again(tmp_path: Path
 
 def test_nobody_knows_the_tree_when_they_ask() -> None:
     happens()
-    id = asking.ask(ADA, EventQuery(), 5)
+    id = requests.ask(ADA, EventQuery(), 5)
     assert drawing.drawn(ADA, id).drawn is None, "no tree with the ask in it is signed"
     assert not told("audit.sampled")
     sequencer.run_once()
@@ -243,7 +248,7 @@ def test_the_same_ask_later_is_another_draw_and_both_are_found() -> None:
     other = asked("via:web", 5)
     assert one.drawn is not None and two.drawn is not None
     assert one.filter == two.filter != other.filter
-    found, count = reading.of_filter(one.filter, 10)
+    found, count = results.of_filter(one.filter, 10)
     assert ([each.id for each in found], count) == ([two.id, one.id], 2)
     assert found[1].drawn == one.drawn
 
@@ -268,7 +273,7 @@ def test_a_search_row_that_somebody_bent_draws_nothing() -> None:
     happens(30)
     rows = EventRow.objects.filter(action="skill.allowed")
     assert rows.count() == 10
-    ask = asking.ask(ADA, EventQuery.from_bar("action:skill.blocked"), 200)
+    ask = requests.ask(ADA, EventQuery.from_bar("action:skill.blocked"), 200)
     sequencer.run_once()
     row = rows.order_by("seq")[0]
     bent = EventRow.objects.get(action="skill.blocked", seq=0)
@@ -298,9 +303,9 @@ def test_what_named_an_erased_person_stays_drawn_and_cannot_be_drawn_again() -> 
 
 def test_two_who_open_it_at_once_are_told_of_one_draw() -> None:
     happens()
-    id = asking.ask(ADA, EventQuery(), 5)
+    id = requests.ask(ADA, EventQuery(), 5)
     sequencer.run_once()
-    ask = reading.find(id)
+    ask = results.find(id)
     first = drawing.drawn(ADA, id)
     late = drawing.settle(OLU, ask)  # found it not drawn yet, and has worked it out meanwhile
     assert late.drawn == first.drawn
@@ -322,22 +327,22 @@ def test_what_is_no_sample_is_refused_and_leaves_nothing(
     bar: str, size: int, seed: str, says: str
 ) -> None:
     with pytest.raises(SampleError, match=says):
-        asking.ask(ADA, EventQuery.from_bar(bar), size, seed)
+        requests.ask(ADA, EventQuery.from_bar(bar), size, seed)
     assert not told("audit.sample_asked")
 
 
 def test_a_filter_with_mistakes_is_refused() -> None:
     with pytest.raises(InvalidQuery):
-        asking.ask(ADA, EventQuery.from_bar("outcom:x"), 5)
+        requests.ask(ADA, EventQuery.from_bar("outcom:x"), 5)
 
 
 def test_what_nobody_waits_for_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     happens(9)
-    monkeypatch.setattr(asking, "MOST_OPENED", 5)
+    monkeypatch.setattr(requests, "MOST_OPENED", 5)
     with pytest.raises(SampleError, match="9 of them would have to be opened"):
-        asking.ask(ADA, EventQuery.from_bar("number"), 5)
-    asking.ask(ADA, EventQuery.from_bar("number action:skill.blocked"), 5)
-    asking.ask(ADA, EventQuery.from_bar("via:web"), 5)
+        requests.ask(ADA, EventQuery.from_bar("number"), 5)
+    requests.ask(ADA, EventQuery.from_bar("number action:skill.blocked"), 5)
+    requests.ask(ADA, EventQuery.from_bar("via:web"), 5)
 
 
 def test_only_what_was_asked_for_is_a_sample() -> None:
@@ -351,7 +356,7 @@ def test_only_what_was_asked_for_is_a_sample() -> None:
 
 def test_what_nobody_looked_at_in_time_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     happens(3)
-    id = asking.ask(ADA, EventQuery(), 5)
+    id = requests.ask(ADA, EventQuery(), 5)
     sequencer.run_once()
     monkeypatch.setattr(drawing, "WITHIN", -drawing.WITHIN)
     ask = drawing.drawn(ADA, id)

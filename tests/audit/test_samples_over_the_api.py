@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import pytest
 
-from audit import sequencer
-from audit.ledger.canonical import canonical
+from audit.ledger.format.canonical import canonical
 from audit.models import EventRow
+from audit.sequencing import sequencer
 from tests.audit.calling import Caller, caller
 from tests.audit.test_samples_are_drawn_here import happens, told
 from tests.support.tenant import LocalTenant

@@ -11,15 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
-from audit import loglevels, matching, sampling, search, searchsql, sequencer
-from audit.actor import SYSTEM, Actor, Subject, Target
 from audit.clock import rfc3339
+from audit.evidence import log_levels
+from audit.ledger.format.vocabulary import OUTCOMES, SEVERITIES, SOURCES
 from audit.ledger.query import EventQuery, InvalidQuery, search_words
-from audit.ledger.vocabulary import OUTCOMES, SEVERITIES, SOURCES
 from audit.models import Checkpoint, EventRow, Openings
-from audit.projection import refresh
-from audit.record import Draft
-from audit.terms import _time_tokens, range_tokens, terms_of, word_token
+from audit.recording.actors import SYSTEM, Actor, Subject, Target
+from audit.recording.record import Draft
+from audit.search import counting, estimates, queries, statements
+from audit.search.projection import refresh
+from audit.search.tokens import _time_tokens, range_tokens, terms_of, word_token
+from audit.sequencing import sequencer
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
 from tests.support.recording import record_many
 
@@ -89,7 +91,7 @@ def corpus() -> Corpus:
     erased += waiting[:2]
     Openings.objects.filter(event__in=erased, subject=MIA.key).delete()
     refresh(erased)
-    return Corpus(search.publics(list(EventRow.objects.all())))
+    return Corpus(queries.publics(list(EventRow.objects.all())))
 
 
 TOLD = {"family", "source", "outcome", "severity", "human", "via"}
@@ -125,7 +127,7 @@ values = {
 
 
 @st.composite
-def queries(draw: st.DrawFn) -> EventQuery:
+def filters(draw: st.DrawFn) -> EventQuery:
     """Queries of up to four conditions."""
     params: dict[str, list[str]] = {}
     for key in draw(st.lists(st.sampled_from(sorted(values)), max_size=4)):
@@ -152,14 +154,14 @@ def expected(query: EventQuery, events: list[dict[str, Any]]) -> list[str]:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(query=queries())
+@given(query=filters())
 def test_every_page_of_every_query_is_the_definition(corpus: Corpus, query: EventQuery) -> None:
     wanted = pages_are_the_definition(corpus, query)
-    assert search.page(query).total == search.Total(len(wanted))
-    assert sum(bucket.count for bucket in search.histogram(query).buckets) == len(wanted)
-    facets = {facet.key: dict(facet.values) for facet in search.facets(query)}
+    assert queries.page(query).total == queries.Total(len(wanted))
+    assert sum(bucket.count for bucket in queries.histogram(query).buckets) == len(wanted)
+    facets = {facet.key: dict(facet.values) for facet in queries.facets(query)}
     assert sum(facets["outcome"].values()) == len(wanted)
-    assert search.overview(query).page == search.page(query)
+    assert queries.overview(query).page == queries.page(query)
 
 
 @settings(
@@ -167,16 +169,16 @@ def test_every_page_of_every_query_is_the_definition(corpus: Corpus, query: Even
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(query=queries())
+@given(query=filters())
 def test_a_log_that_is_too_large_to_count_has_the_same_pages(
     large: Corpus, query: EventQuery
 ) -> None:
     wanted = pages_are_the_definition(large, query)
-    for found in (search.page(query).total, search.overview(query).page.total):
+    for found in (queries.page(query).total, queries.overview(query).page.total):
         assert found.exact or len(wanted) > CAP
         assert not found.exact or found.count == len(wanted)
-    size = loglevels.current().signed
-    placed, told = search.count(query, size=size), search.expected(query, size=size)
+    size = log_levels.current().signed
+    placed, told = queries.count(query, size=size), queries.expected(query, size=size)
     assert told.count == placed if told.exact else placed > CAP
 
 
@@ -188,11 +190,11 @@ def large(corpus: Corpus, monkeypatch: pytest.MonkeyPatch) -> Corpus:
     """The corpus as a log of many millions is read: six matches are many, ten positions far, two
     alternatives a key of their own. A third of it is looked at, so that what seems too common to
     be counted always is."""
-    monkeypatch.setattr(searchsql, "CAP", CAP)
-    monkeypatch.setattr(searchsql, "_WIDE", 1)
-    monkeypatch.setattr(matching, "_FAR", 10)
-    monkeypatch.setattr(sampling, "RUNS", 10)
-    monkeypatch.setattr(sampling, "RUN", 4)
+    monkeypatch.setattr(statements, "CAP", CAP)
+    monkeypatch.setattr(statements, "_WIDE", 1)
+    monkeypatch.setattr(counting, "_FAR", 10)
+    monkeypatch.setattr(estimates, "RUNS", 10)
+    monkeypatch.setattr(estimates, "RUN", 4)
     return corpus
 
 
@@ -202,8 +204,8 @@ def pages_are_the_definition(corpus: Corpus, query: EventQuery) -> list[str]:
     found: list[str] = []
     cursor, pages = "", []
     while True:
-        page = search.page(query.at(cursor), limit=17)
-        assert search.overview(query.at(cursor), limit=17).page.rows == page.rows
+        page = queries.page(query.at(cursor), limit=17)
+        assert queries.overview(query.at(cursor), limit=17).page.rows == page.rows
         pages.append([str(row.event) for row in page.rows])
         found += pages[-1]
         if not page.next_cursor:
@@ -211,10 +213,10 @@ def pages_are_the_definition(corpus: Corpus, query: EventQuery) -> list[str]:
         cursor = page.next_cursor
     assert found == wanted
     for earlier in reversed(pages[:-1]):
-        page = search.page(query.at(page.prev_cursor), limit=17)
+        page = queries.page(query.at(page.prev_cursor), limit=17)
         assert [str(row.event) for row in page.rows] == earlier
     assert page.prev_cursor == ""
-    assert [event["id"] for event in search.iterate(query, chunk=23)] == wanted
+    assert [event["id"] for event in queries.iterate(query, chunk=23)] == wanted
     return wanted
 
 
@@ -223,58 +225,58 @@ def test_a_page_shows_levels_and_needs_few_queries(
 ) -> None:
     query = EventQuery.from_bar("-outcome:denied exfil*")
     with django_assert_max_num_queries(9):  # one for those that wait
-        page = search.page(query)
-        events = search.publics(page.rows)
+        page = queries.page(query)
+        events = queries.publics(page.rows)
     with django_assert_max_num_queries(8):
-        whole = search.overview(query)
-    assert (whole.page, whole.facets) == (page, search.facets(query))
-    assert whole.histogram == search.histogram(query)
+        whole = queries.overview(query)
+    assert (whole.page, whole.facets) == (page, queries.facets(query))
+    assert whole.histogram == queries.histogram(query)
     assert page.tree_size == 100 and len(events) == len(page.rows) > 0
     assert {e["log"] for e in events if e["index"] is not None} == {"L1"}
-    assert search.public(page.rows[0]) == events[0]
+    assert queries.public(page.rows[0]) == events[0]
 
 
 def test_a_cursor_stays_good_while_events_are_sequenced(corpus: Corpus) -> None:
-    everything = [e["id"] for e in search.iterate(EventQuery())]
-    first = search.page(EventQuery(), limit=10)
+    everything = [e["id"] for e in queries.iterate(EventQuery())]
+    first = queries.page(EventQuery(), limit=10)
     sequencer.run_once()
-    second = search.page(EventQuery().at(first.next_cursor), limit=200)
+    second = queries.page(EventQuery().at(first.next_cursor), limit=200)
     assert [str(row.event) for row in (*first.rows, *second.rows)] == everything
 
 
 def test_an_export_of_a_size_is_of_that_moment(corpus: Corpus) -> None:
     sequencer.run_once()
-    events = list(search.iterate(EventQuery.from_bar("order:oldest"), size=70))
+    events = list(queries.iterate(EventQuery.from_bar("order:oldest"), size=70))
     assert [event["index"] for event in events] == list(range(70))
-    assert list(search.iterate(EventQuery.from_bar("log:L0"), size=70)) == []
+    assert list(queries.iterate(EventQuery.from_bar("log:L0"), size=70)) == []
 
 
 @pytest.mark.parametrize("cursor", ["x", "s-1", "s9999999999999999999999", "pzz", "~", "p12"])
 def test_a_cursor_that_is_not_ours_is_refused(cursor: str) -> None:
-    with pytest.raises(search.BadCursor, match="first page"):
-        search.page(EventQuery().at(cursor))
+    with pytest.raises(queries.BadCursor, match="first page"):
+        queries.page(EventQuery().at(cursor))
 
 
 def test_a_query_with_errors_matches_nothing_silently() -> None:
     with pytest.raises(InvalidQuery):
-        search.page(EventQuery.from_bar("colour:red"))
+        queries.page(EventQuery.from_bar("colour:red"))
 
 
 def test_more_than_the_cap_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searchsql, "CAP", 20)
+    monkeypatch.setattr(statements, "CAP", 20)
     list(record_many(drafts(60, seed=4)))
     sequencer.run_once()
-    page = search.page(EventQuery.from_bar("-instance:edge-1"))
+    page = queries.page(EventQuery.from_bar("-instance:edge-1"))
     assert (str(page.total), page.total.exact) == (f"about {page.total.count}", False)
-    assert str(search.page(EventQuery()).total) == "60"
-    facets = search.facets(EventQuery.from_bar("-outcome:denied"))
+    assert str(queries.page(EventQuery()).total) == "60"
+    facets = queries.facets(EventQuery.from_bar("-outcome:denied"))
     exact = {facet.key: facet.exact for facet in facets}
     assert exact["severity"] is True and exact["instance"] is False
-    counts = dict(search.facets(EventQuery())[2].values)
+    counts = dict(queries.facets(EventQuery())[2].values)
     assert sum(counts.values()) == 60
-    assert search.histogram(EventQuery()).exact is True
-    assert sum(b.count for b in search.histogram(EventQuery()).buckets) == 60
-    assert search.histogram(EventQuery.from_bar("-zzz")).exact is False
+    assert queries.histogram(EventQuery()).exact is True
+    assert sum(b.count for b in queries.histogram(EventQuery()).buckets) == 60
+    assert queries.histogram(EventQuery.from_bar("-zzz")).exact is False
 
 
 @pytest.mark.parametrize(
@@ -296,9 +298,9 @@ def test_rollups_count_what_rows_count(
     sequencer.run_once()
     list(record_many(drafts(10, seed=6)))
     query = EventQuery.from_bar(f"{action} after:2026-01-01")
-    by_rows = {facet.key: facet.values for facet in search.facets(query)}
-    monkeypatch.setattr(searchsql, "CAP", 5)
-    by_rollups = {facet.key: facet.values for facet in search.facets(query) if facet.exact}
+    by_rows = {facet.key: facet.values for facet in queries.facets(query)}
+    monkeypatch.setattr(statements, "CAP", 5)
+    by_rollups = {facet.key: facet.values for facet in queries.facets(query) if facet.exact}
     assert set(by_rollups) == (TOLD if rolled else set())
     assert all(by_rollups[key] == by_rows[key] for key in by_rollups)
 
@@ -339,5 +341,5 @@ def test_no_free_text_reaches_a_filter_token(corpus: Corpus) -> None:
     for event in corpus:
         tokens = terms_of(event, "H0").split()
         assert len(tokens) == len(set(tokens))
-    assert search.page(EventQuery.from_bar("act*")).total.count < len(corpus)
-    assert loglevels.current().signed == 100
+    assert queries.page(EventQuery.from_bar("act*")).total.count < len(corpus)
+    assert log_levels.current().signed == 100

@@ -17,16 +17,20 @@ import time_machine
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from audit import clock, heads, keyring, locks, logkey, rollups, sequencer, tree
-from audit.actor import SYSTEM
-from audit.heads import SequencerStopped
+from audit import clock
+from audit.db import locks
 from audit.importing.lock import import_lock
+from audit.keys import keyring, log_identity
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import merkle
-from audit.load import load
 from audit.models import Checkpoint, Entry, Event, EventRow, Rollup, Tile
-from audit.record import record
-from audit.sequencer import Sequencer
+from audit.recording.actors import SYSTEM
+from audit.recording.read_events import load
+from audit.recording.record import record
+from audit.search import rollups
+from audit.sequencing import sequencer, signed_state, tree_store
+from audit.sequencing.sequencer import Sequencer
+from audit.sequencing.signed_state import SequencerStopped
 from tests.audit.factories import DraftFactory
 from tests.audit.own_database import own_database
 from tests.audit.signed import newest_checkpoint
@@ -64,7 +68,7 @@ def test_each_batch_is_signed_and_each_checkpoint_verifies() -> None:
     notes = Checkpoint.objects.order_by("id").values_list("size", "note")
     assert [size for size, _ in notes] == [0, 2, 4, 5]
     for size, note in notes:
-        assert checkpoints.verify(note, [logkey.vkey()]).size == size
+        assert checkpoints.verify(note, [log_identity.vkey()]).size == size
 
 
 def test_a_tree_grown_in_runs_is_the_tree_grown_at_once() -> None:
@@ -73,7 +77,7 @@ def test_a_tree_grown_in_runs_is_the_tree_grown_at_once() -> None:
     for n in (1, 254, 1, 3, 300):
         fill(n)
         roots.append(keeping.run_once().root)
-        leaves = tree.leaf_hashes(0, 10_000)
+        leaves = tree_store.leaf_hashes(0, 10_000)
         assert roots[-1] == merkle.root(leaves) == Sequencer().run_once().root
     assert len(set(roots)) == 5
 
@@ -113,13 +117,13 @@ def test_a_crash_after_the_commit_is_signed_by_the_next_run(
     def crash(*args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(heads, "write_state", crash)
+    monkeypatch.setattr(signed_state, "write_state", crash)
     with pytest.raises(KeyboardInterrupt):
         sequencer.run_once()
     monkeypatch.undo()
     assert not Checkpoint.objects.exists()
     assert sequencer.run_once().signed is True
-    assert newest_checkpoint().size == tree.stored_size()
+    assert newest_checkpoint().size == tree_store.stored_size()
 
 
 def test_a_crash_between_state_and_signature_is_signed_by_the_next_run(
@@ -137,7 +141,7 @@ def test_a_crash_between_state_and_signature_is_signed_by_the_next_run(
     with pytest.raises(KeyboardInterrupt):
         keeping.run_once()
     monkeypatch.undo()
-    state = heads.read_state()
+    state = signed_state.read_state()
     assert state is not None
     assert (state.size, newest_checkpoint().size) == (6, 3)
     assert keeping.run_once().size == newest_checkpoint().size == 6
@@ -146,7 +150,7 @@ def test_a_crash_between_state_and_signature_is_signed_by_the_next_run(
 def test_a_database_behind_what_was_signed_stops_the_sequencer(var_dir: Path) -> None:
     fill(3)
     sequencer.run_once()
-    heads.write_state(10, b"\1" * 32)
+    signed_state.write_state(10, b"\1" * 32)
     for _ in range(2):
         with pytest.raises(SequencerStopped, match="older backup"):
             sequencer.run_once()
@@ -187,7 +191,7 @@ def test_another_key_is_refused_and_the_message_says_how_to_go_back(var_dir: Pat
     sequencer.run_once()
     key = var_dir / "ledger" / "key"
     key.unlink()
-    with pytest.raises(logkey.LedgerIdentityError, match="restore the file it began with"):
+    with pytest.raises(log_identity.LedgerIdentityError, match="restore the file it began with"):
         sequencer.run_once()
     key.write_bytes(b64encode(bytes(32)))
     with pytest.raises(SequencerStopped, match="put the key back"):
@@ -200,7 +204,9 @@ def test_another_origin_is_refused_and_the_message_says_how_to_go_back(settings:
     fill(1)
     sequencer.run_once()
     settings.LEDGER_ORIGIN = "other.example/log"  # type: ignore[attr-defined]
-    with pytest.raises(logkey.LedgerIdentityError, match=r"Set LEDGER_ORIGIN=ledger\.example/test"):
+    with pytest.raises(
+        log_identity.LedgerIdentityError, match=r"Set LEDGER_ORIGIN=ledger\.example/test"
+    ):
         sequencer.run_once()
 
 
@@ -209,9 +215,9 @@ def test_origin_and_key_are_made_once_and_the_key_is_private(
 ) -> None:
     settings.LEDGER_ORIGIN = ""  # type: ignore[attr-defined]
     settings.PORTAL_URL = "https://audit.acme.example"  # type: ignore[attr-defined]
-    assert logkey.origin() == logkey.origin()
-    assert logkey.origin().startswith("audit.acme.example/ata/")
-    assert logkey.seed() == logkey.seed()
+    assert log_identity.origin() == log_identity.origin()
+    assert log_identity.origin().startswith("audit.acme.example/ata/")
+    assert log_identity.seed() == log_identity.seed()
     assert (var_dir / "ledger" / "key").stat().st_mode & 0o777 == 0o600
 
 

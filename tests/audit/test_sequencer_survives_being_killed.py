@@ -20,16 +20,16 @@ ROOT = Path(__file__).resolve().parents[2]
 # Each prints an id only after its transaction was committed: a printed id may never be lost.
 RECORDER = """
 import django; django.setup()
-from audit.actor import SYSTEM
-from audit.record import record
+from audit.recording.actors import SYSTEM
+from audit.recording.record import record
 while True:
     print(record(SYSTEM, "audit.imported", data={"n": 1}).id, flush=True)
 """
 INGESTER = """
 import django; django.setup()
-from audit.actor import SYSTEM
-from audit.ingest import Ingest, made
-from audit.record import Draft, prepared
+from audit.recording.actors import SYSTEM
+from audit.ingest.bulk import Ingest, made
+from audit.recording.record import Draft, prepared
 writer, drafts = Ingest(), [Draft(actor=SYSTEM, action="audit.imported", data={"n": 2})] * 300
 while True:
     rows = made(prepared(drafts))

@@ -12,9 +12,10 @@ from django.test import Client
 from typer.testing import CliRunner
 
 from ata.cli import app
-from audit import exports, sequencer
+from audit import exports
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
+from audit.sequencing import sequencer
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, MIA, DraftFactory
 from tests.support.recording import record_many

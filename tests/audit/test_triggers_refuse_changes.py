@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from audit import evidence, guards, sequencer, verify
+from audit.db import insert_only
+from audit.evidence import storage
 from audit.models import (
     Checkpoint,
     Cosignature,
@@ -15,6 +16,8 @@ from audit.models import (
     RepeatedTag,
     Tile,
 )
+from audit.sequencing import sequencer
+from audit.verification import verify
 from connections.inventory import telling
 from tests.audit.factories import NOON, DraftFactory
 from tests.support.recording import record_many
@@ -37,7 +40,7 @@ def filled() -> None:
     """One row at least in every guarded table."""
     list(record_many([DraftFactory.build() for _ in range(256)]))
     sequencer.run_once()
-    evidence.put("acknowledgement", b"{}")
+    storage.put("acknowledgement", b"{}")
     Cosignature.objects.create(size=256, root=b"\0" * 32, name="w", line="x", created=NOON)
     RepeatedTag.objects.create(tag="x", event=Event.objects.earliest("recorded_at").id, row_id="r")
 
@@ -79,15 +82,15 @@ def test_truncating_is_refused_where_the_engine_has_it() -> None:
 
 
 def test_all_triggers_are_there_after_migrating() -> None:
-    assert guards.problems() == []
-    assert set(guards.GUARDED) >= {model._meta.db_table for model in CHANGES}
+    assert insert_only.problems() == []
+    assert set(insert_only.GUARDED) >= {model._meta.db_table for model in CHANGES}
 
 
 def test_a_dropped_trigger_is_named() -> None:
     table = " ON audit_event" if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TRIGGER audit_event_no_delete{table}")
-    (problem,) = guards.problems()
+    (problem,) = insert_only.problems()
     assert "audit_event_no_delete is missing" in problem
 
 
@@ -96,7 +99,7 @@ def test_a_disabled_trigger_counts_as_missing() -> None:
         pytest.skip("only PostgreSQL can disable a trigger")
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_no_update")
-    (problem,) = guards.problems()
+    (problem,) = insert_only.problems()
     assert "audit_entry_no_update is missing" in problem
 
 
@@ -142,12 +145,14 @@ def test_a_trigger_that_refuses_nothing_is_found(filled: None, how: str) -> None
     with connection.cursor() as cursor:
         cursor.execute("UPDATE audit_event SET recorded_at = recorded_at")
         assert cursor.rowcount == 256, "the trigger is inert"
-    (problem,) = guards.problems()
+    (problem,) = insert_only.problems()
     assert "audit_event_no_update" in problem
     assert [p.message for p in verify.run().problems if p.code == "trigger"] == [problem]
 
 
-@pytest.mark.parametrize("table", [table for table in guards.GUARDED if table != "audit_event"])
+@pytest.mark.parametrize(
+    "table", [table for table in insert_only.GUARDED if table != "audit_event"]
+)
 def test_a_stray_trigger_is_found_beside_a_namesake_of_another_table(table: str) -> None:
     if connection.vendor != "postgresql":
         pytest.skip(POSTGRESQL_ONLY)
@@ -156,7 +161,7 @@ def test_a_stray_trigger_is_found_beside_a_namesake_of_another_table(table: str)
         f"CREATE TRIGGER {table}_no_update BEFORE INSERT ON audit_event FOR EACH ROW "
         "EXECUTE FUNCTION evil.audit_refuse_change()",
     )
-    (problem,) = guards.problems()
+    (problem,) = insert_only.problems()
     assert f"{table}_no_update on audit_event" in problem
 
 
@@ -168,7 +173,7 @@ def test_a_trigger_of_sqlite_moved_to_another_table_is_found() -> None:
         ((made,),) = cursor.fetchall()
     moved = made.replace("ON audit_tile", "ON audit_rollup", 1)
     change("DROP TRIGGER audit_tile_no_update", moved)
-    found = " ".join(guards.problems())
+    found = " ".join(insert_only.problems())
     assert "audit_tile_no_update is missing" in found
     assert "audit_tile_no_update on audit_rollup is not one of ours" in found
 

@@ -6,8 +6,11 @@ import pytest
 from django.db import connection
 from django.db.models import F
 
-from audit import erasure, fulltext, sequencer, verify
+from audit.erasure import openings
 from audit.models import EventRow, Rollup
+from audit.search import fulltext
+from audit.sequencing import sequencer
+from audit.verification import verify
 from tests.audit.factories import OLU, DraftFactory
 from tests.support.recording import record_many
 
@@ -59,7 +62,7 @@ def test_an_erased_word_that_the_index_kept_is_found(
 ) -> None:
     assert found() == set()
     monkeypatch.setattr(fulltext, "replace", lambda *_: None)
-    erasure.erase_subject(OLU.key)
+    openings.erase_subject(OLU.key)
     assert "index" in {code for code, _ in found()}
 
 

@@ -12,12 +12,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from audit import heads, projection, sequencer, verification, verify
-from audit.actor import Actor
 from audit.ledger import checkpoint as checkpoints
-from audit.ledger.canonical import canonical
+from audit.ledger.format.canonical import canonical
 from audit.ledger.merkle import fold, leaf_hash
-from audit.load import load
 from audit.models import (
     Checkpoint,
     Entry,
@@ -28,6 +25,11 @@ from audit.models import (
     Tile,
     VerificationRun,
 )
+from audit.recording.actors import Actor
+from audit.recording.read_events import load
+from audit.search import projection
+from audit.sequencing import sequencer, signed_state
+from audit.verification import requests, verify
 from tests.audit.factories import ADA, OLU, DraftFactory
 from tests.audit.signed import newest_checkpoint
 from tests.support.recording import record_many
@@ -235,7 +237,7 @@ def test_the_command_exits_by_the_result(var_dir: Path) -> None:
     out = StringIO()
     call_command("verify_ledger", "--json", stdout=out)
     assert json.loads(out.getvalue())["ok"] is True
-    heads.write_state(9, b"\1" * 32)
+    signed_state.write_state(9, b"\1" * 32)
     out = StringIO()
     with pytest.raises(SystemExit) as exit:
         call_command("verify_ledger", "--json", stdout=out)
@@ -248,17 +250,17 @@ def test_the_command_exits_by_the_result(var_dir: Path) -> None:
 def test_a_run_that_was_asked_for_keeps_its_result_and_is_recorded() -> None:
     list(record_many([DraftFactory.build() for _ in range(3)]))
     sequencer.run_once()
-    run = verification.request(ADA)
+    run = requests.request(ADA)
     assert isinstance(ADA, Actor) and run.requested_by == "Ada Auditor"
-    done = verification.perform(run.id)
+    done = requests.perform(run.id)
     assert (done.state, done.checked, done.total) == (VerificationRun.State.PASSED, 3, 3)
     assert done.result["ok"] is True
-    verification.perform(run.id)
+    requests.perform(run.id)
     assert EventRow.objects.filter(action="audit.verified").count() == 1
 
 
 def test_a_failed_run_raises_the_alarm(log: list[UUID]) -> None:
-    done = verification.perform(verification.request(ADA).id)
+    done = requests.perform(requests.request(ADA).id)
     assert done.state == VerificationRun.State.FAILED
     assert EventRow.objects.filter(action="ledger.alarm").count() == 1
 
@@ -268,7 +270,7 @@ def test_a_level_that_is_not_what_the_evidence_proves_is_an_alarm(db: None) -> N
     sequencer.run_once()
     with connection.cursor() as cursor:
         cursor.execute("UPDATE audit_eventrow SET human = 'H3' WHERE seq = 0")
-    done = verification.perform(verification.request(ADA).id)
+    done = requests.perform(requests.request(ADA).id)
     codes = {(problem["code"], problem["index"]) for problem in done.result["problems"]}
     assert ("level", 0) in codes
     (alarm,) = EventRow.objects.filter(action="ledger.alarm")

@@ -12,8 +12,10 @@ from uuid import UUID
 
 import pytest
 
-from audit import erasure, sequencer, verify
+from audit.erasure import openings
 from audit.models import Event, EventRow, Openings
+from audit.sequencing import sequencer
+from audit.verification import verify
 from tests.audit.factories import MIA, OLU, DraftFactory
 from tests.support.migrated import migrated
 from tests.support.recording import record_many
@@ -57,8 +59,8 @@ def test_a_search_row_in_anothers_place_is_found(log: list[UUID]) -> None:
 
 
 def test_an_erasure_is_no_finding(log: list[UUID]) -> None:
-    erasure.erase_subject(OLU.key)
-    erasure.erase_subject(MIA.key)
+    openings.erase_subject(OLU.key)
+    openings.erase_subject(MIA.key)
     sequencer.run_once()
     assert found() == set()
 
@@ -69,8 +71,8 @@ if __name__ == "__main__":
     django.setup()
     from django.db import connection
     from audit import sequencer, verify
-    from audit.actor import SYSTEM
-    from audit.record import record
+    from audit.recording.actors import SYSTEM
+    from audit.recording.record import record
     from tests.support.recording import record_many
     from tests.audit.factories import DraftFactory
     for _ in range(3):

@@ -13,14 +13,17 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from audit import clock, due, filters, load, sampling, searchsql, sequencer
-from audit.actor import Actor
+from audit import clock, due
+from audit.erasure.subjects import Whose
 from audit.ledger.query import EventQuery
 from audit.models import EventRow, SavedView
-from audit.saved import counting, forgetting, keeping
-from audit.saved.keeping import NotSaved, Wanted
-from audit.search import total
-from audit.subjects import Whose
+from audit.recording import read_events
+from audit.recording.actors import Actor
+from audit.saved_views import changes, counts, erasure
+from audit.saved_views.changes import NotSaved, Wanted
+from audit.search import estimates, filters, statements
+from audit.search.queries import total
+from audit.sequencing import sequencer
 from portal.audit_pages.shipped_views import shipped
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
@@ -39,12 +42,12 @@ FORM = {"name": "Refusals", "description": "What nobody approved", "shared": "no
 def saved(
     by: Actor, name: str = "Refusals", text: str = "outcome:denied", **more: Any
 ) -> SavedView:
-    return keeping.keep(by, Wanted(name, EventQuery.from_bar(text), **more))
+    return changes.keep(by, Wanted(name, EventQuery.from_bar(text), **more))
 
 
 def told(action: str) -> list[dict[str, Any]]:
     rows = EventRow.objects.filter(action=action).order_by("event")
-    return [load.load(row.event) for row in rows]
+    return [read_events.load(row.event) for row in rows]
 
 
 def words(client: Client, path: str) -> str:
@@ -156,11 +159,11 @@ def test_what_cannot_be_saved_is_said_and_what_was_typed_stays(
 
 
 def test_nobody_keeps_more_than_two_hundred(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "MOST", 2)
+    monkeypatch.setattr(changes, "MOST", 2)
     saved(ADA, "one"), saved(ADA, "two"), saved(OLU, "one")
     with pytest.raises(NotSaved, match=r"You keep 2 views, and no more fit\. Delete one first\."):
         saved(ADA, "three")
-    keeping.remove(ADA, SavedView.objects.get(name="two").id)
+    changes.remove(ADA, SavedView.objects.get(name="two").id)
     saved(ADA, "three")
 
 
@@ -194,7 +197,7 @@ def test_its_owner_changes_everything_and_others_nothing() -> None:
 def test_sharing_and_taking_back_are_on_record_and_saving_the_same_is_not() -> None:
     view, query = saved(ADA), EventQuery.from_bar("outcome:denied")
     for shared in (True, True, False, False):
-        keeping.change(ADA, view.id, Wanted("Refusals", query, shared=shared))
+        changes.change(ADA, view.id, Wanted("Refusals", query, shared=shared))
     assert (len(told("audit.view_shared")), len(told("audit.view_unshared"))) == (1, 1)
     assert "Refusals" not in words(browser_of(OLU), "/audit/views/")
 
@@ -255,12 +258,12 @@ def test_an_admin_removes_what_others_share_and_can_undo_it() -> None:
     assert event["actor"]["name"] == "Amir Admin"
     assert browser_of(OLU).post(f"/audit/views/{view.id}/restore/").status_code == 404
     assert amir.post(f"/audit/views/{view.id}/restore/").status_code == 302
-    assert keeping.of(OLU).get().id == view.id
+    assert changes.of(OLU).get().id == view.id
 
 
 def test_a_name_that_was_taken_meanwhile_is_not_doubled() -> None:
     view = saved(ADA)
-    keeping.remove(ADA, view.id)
+    changes.remove(ADA, view.id)
     saved(ADA)
     ada = browser_of(ADA)
     ada.post(f"/audit/views/{view.id}/restore/")
@@ -271,7 +274,7 @@ def test_a_name_that_was_taken_meanwhile_is_not_doubled() -> None:
 
 def test_removing_over_and_over_keeps_few_of_them() -> None:
     for _ in range(53):
-        keeping.remove(ADA, saved(ADA).id)
+        changes.remove(ADA, saved(ADA).id)
     assert SavedView.objects.count() == 50
 
 
@@ -313,8 +316,8 @@ def test_who_has_no_identity_owns_nothing() -> None:
     view = saved(ADA, shared=True)
     SavedView.objects.update(owner="")
     nobody = Actor(iss="", sub="", roles=frozenset({"auditor"}))
-    assert not keeping.is_own(nobody, SavedView.objects.get(id=view.id))
-    assert not keeping.of(nobody).exists()
+    assert not changes.is_own(nobody, SavedView.objects.get(id=view.id))
+    assert not changes.of(nobody).exists()
 
 
 # Counting
@@ -323,8 +326,8 @@ def test_who_has_no_identity_owns_nothing() -> None:
 @pytest.fixture(params=["counted", "sampled"])
 def events(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "sampled":
-        monkeypatch.setattr(searchsql, "CAP", 20)
-        monkeypatch.setattr(sampling, "RUNS", 10)
+        monkeypatch.setattr(statements, "CAP", 20)
+        monkeypatch.setattr(estimates, "RUNS", 10)
     list(record_many(DraftFactory.build(operation=f"op-{n // 2}") for n in range(300)))
     sequencer.run_once()
     list(record_many(DraftFactory.build() for _ in range(3)))  # these wait for their place
@@ -336,14 +339,14 @@ def events(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 )
 def test_what_counts_tell_is_the_number_of_the_trail(events: None, text: str) -> None:
     query = EventQuery.from_bar(text)
-    assert counting.told([query]) == [total(query)]
+    assert counts.told([query]) == [total(query)]
 
 
 @pytest.mark.parametrize(
     "text", ["documents", "operation:op-7", "after:2026-01-01", "log:L0", "x:y"]
 )
 def test_what_counts_do_not_tell_is_left_to_be_counted(events: None, text: str) -> None:
-    assert counting.told([EventQuery.from_bar(text)]) == [None]
+    assert counts.told([EventQuery.from_bar(text)]) == [None]
 
 
 def test_such_a_view_is_counted_by_a_piece_of_the_page(events: None) -> None:
@@ -386,13 +389,13 @@ def whose(person: Actor) -> Whose:
 def test_an_erased_person_leaves_no_view_of_their_own_and_no_name_in_any() -> None:
     saved(OLU, "private")
     gone = saved(OLU, "gone", shared=True)
-    keeping.remove(OLU, gone.id)
+    changes.remove(OLU, gone.id)
     shared = saved(OLU, "by Olu Operator", "via:web", shared=True)
     about = saved(ADA, "what she did", 'actor:"Olu Operator" outcome:denied')
     other = saved(ADA, "other", "via:api")
-    assert forgetting.count(whose(OLU)) == 4
-    assert forgetting.forget(whose(OLU)) == 4
-    assert forgetting.forget(whose(OLU)) == 0, "doing it again changes nothing"
+    assert erasure.count(whose(OLU)) == 4
+    assert erasure.forget(whose(OLU)) == 4
+    assert erasure.forget(whose(OLU)) == 0, "doing it again changes nothing"
     left = {view.id: view for view in SavedView.objects.all()}
     assert left.keys() == {shared.id, about.id, other.id}
     assert (left[shared.id].owner, left[shared.id].maker) == ("", {})

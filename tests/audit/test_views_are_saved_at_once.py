@@ -15,8 +15,8 @@ from pytest_django import DjangoDbBlocker
 
 from audit.ledger.query import EventQuery
 from audit.models import SavedView
-from audit.saved import keeping
-from audit.saved.keeping import NotSaved, Wanted
+from audit.saved_views import changes
+from audit.saved_views.changes import NotSaved, Wanted
 from tests.audit.factories import ADA
 from tests.audit.own_database import own_database
 
@@ -36,12 +36,12 @@ def _django_db_helper(django_db_setup: None, django_db_blocker: DjangoDbBlocker)
 def test_two_who_save_at_once_pass_no_limit(
     db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, name: str, code: str
 ) -> None:
-    monkeypatch.setattr(keeping, "MOST", most)
+    monkeypatch.setattr(changes, "MOST", most)
     kept = threading.Event()
 
     def first() -> None:
         with closing(connection), transaction.atomic():
-            keeping.keep(ADA, Wanted("first", EventQuery.from_bar("via:web")))
+            changes.keep(ADA, Wanted("first", EventQuery.from_bar("via:web")))
             kept.set()
             time.sleep(0.5)  # the other asks meanwhile
 
@@ -49,7 +49,7 @@ def test_two_who_save_at_once_pass_no_limit(
         kept.wait(10)
         with closing(connection):
             try:
-                keeping.keep(ADA, Wanted(name, EventQuery.from_bar("via:web")))
+                changes.keep(ADA, Wanted(name, EventQuery.from_bar("via:web")))
             except NotSaved as refused:
                 return refused.code
             return f"it keeps {SavedView.objects.count()}"

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from audit.models import EventRow, SavedView
-from audit.saved import keeping
+from audit.saved_views import changes
 from portal.audit_pages.shipped_views import shipped
 from tests.audit.calling import Caller, caller
 from tests.support.tenant import LocalTenant
@@ -120,7 +120,7 @@ def test_what_cannot_be_saved_says_which_part(
 
 
 def test_too_many_are_refused(ada: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "MOST", 1)
+    monkeypatch.setattr(changes, "MOST", 1)
     send(ada, "POST", "", DENIED)
     answer = send(ada, "POST", "", {"name": "x"})
     assert (answer.status_code, answer.json()["code"]) == (409, "too_many_views")

@@ -9,11 +9,13 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from audit import clock, keyring, logkey, sequencer
-from audit.actor import SYSTEM
+from audit import clock
+from audit.keys import keyring, log_identity
 from audit.ledger import checkpoint as checkpoints
 from audit.models import Checkpoint
-from audit.record import record
+from audit.recording.actors import SYSTEM
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from tests.attacks.ledger.world import undone
 from tests.attacks.tamper import owner
 from tests.audit.signed import newest_checkpoint
@@ -39,7 +41,7 @@ def test_a_database_that_does_not_fit_its_newest_checkpoint_is_refused() -> None
     row = grow(2)
     with undone():
         grow(2)
-    forged = checkpoints.sign("ledger.example/another", 4, bytes(32), logkey.seed())
+    forged = checkpoints.sign("ledger.example/another", 4, bytes(32), log_identity.seed())
     owner.overwrite(Checkpoint, row.pk, "note", forged)
     with pytest.raises(CommandError, match="not of this log's keys"):
         adopt()
@@ -54,7 +56,9 @@ def test_what_is_refused_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     adopt()  # nothing is missing: it says so
     with undone():
         grow(2)
-    before = {one.name: one.read_bytes() for one in logkey.folder().iterdir() if one.is_file()}
+    before = {
+        one.name: one.read_bytes() for one in log_identity.folder().iterdir() if one.is_file()
+    }
     for missing in (("--reason", "why"), ("--yes",), ("--yes", "--reason", " ")):
         with pytest.raises(CommandError, match="Nothing was changed"):
             adopt(*missing)
@@ -64,10 +68,10 @@ def test_what_is_refused_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
         yield False
 
     with monkeypatch.context() as patch:
-        patch.setattr("audit.adoption.locks.sequencer_lock", busy)
+        patch.setattr("audit.keys.recovery.locks.sequencer_lock", busy)
         with pytest.raises(CommandError, match="The sequencer is busy"):
             adopt()
-    after = {one.name: one.read_bytes() for one in logkey.folder().iterdir() if one.is_file()}
+    after = {one.name: one.read_bytes() for one in log_identity.folder().iterdir() if one.is_file()}
     assert after == before
     adopt()
-    assert (logkey.folder() / "adopted.json").exists()
+    assert (log_identity.folder() / "adopted.json").exists()

@@ -12,9 +12,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from audit import clock, importing, set_aside
+from audit import clock, importing
 from audit.importing import quarantine as reasons
-from audit.importing import summary
+from audit.importing import quarantined_rows, summary
 from audit.models import EventRow, QuarantinedRow
 from connections.models import Feed
 from connections.tenant_log import items, recorder
@@ -128,7 +128,7 @@ def test_more_than_are_counted_are_said_to_be_more(
     ada: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many(7)
-    monkeypatch.setattr(set_aside, "COUNTED", 5)
+    monkeypatch.setattr(quarantined_rows, "COUNTED", 5)
     assert "More than 5 rows." in text_of(ada.get(PAGE))
 
 

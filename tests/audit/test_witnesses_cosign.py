@@ -18,21 +18,31 @@ from django.test.utils import CaptureQueriesContext
 from ata.witness import Witness, serve
 from audit import (
     clock,
-    heads,
-    keyring,
-    logkey,
-    loglevels,
-    proofs,
-    rounds,
-    sequencer,
-    verify,
     witnesses,
+)
+from audit.evidence import (
+    log_levels,
+)
+from audit.keys import (
+    keyring,
+    log_identity,
 )
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import cosignature, merkle, note, policy
-from audit.ledger.verify import verify_proof_file
+from audit.ledger.offline.proof_check import verify_proof_file
 from audit.models import Checkpoint, Cosignature, EventRow, WitnessState
-from audit.sequencer import SequencerStopped
+from audit.proofs import (
+    service,
+)
+from audit.sequencing import (
+    sequencer,
+    signed_state,
+)
+from audit.sequencing.sequencer import SequencerStopped
+from audit.verification import (
+    continuous,
+    verify,
+)
 from audit.witnesses import quorum
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, DraftFactory
@@ -54,8 +64,8 @@ def witness(tmp_path: Path) -> Iterator[Callable[[str], Somebody]]:
     running: list[Somebody] = []
 
     def start(name: str) -> Somebody:
-        logkey.seed()
-        one = Somebody(tmp_path / name, name, [note.parse_vkey(logkey.vkey())])
+        log_identity.seed()
+        one = Somebody(tmp_path / name, name, [note.parse_vkey(log_identity.vkey())])
         one.server = serve(one, "127.0.0.1", 0)
         one.url = f"http://127.0.0.1:{one.server.server_port}"
         threading.Thread(target=one.server.serve_forever, args=(0.01,), daemon=True).start()
@@ -74,7 +84,7 @@ def trust(tmp_path: Path, settings: object) -> Callable[..., policy.Policy]:
     """Writes the portal's policy: all of these witnesses, so many of which make the quorum."""
 
     def write(*all_of: Witness, quorum: str = "all", urls: bool = True) -> policy.Policy:
-        lines = [f"log {logkey.vkey()}"]
+        lines = [f"log {log_identity.vkey()}"]
         for one in all_of:
             url = f" {getattr(one, 'url', '')}" if urls else ""
             lines.append(f"witness {one.name} {one.vkey}{url}")
@@ -108,17 +118,17 @@ def test_each_new_tree_is_cosigned_and_proves_that_others_saw_it(
     first, second = witness("one.example/w"), witness("two.example/w")
     mine = trust(first, second)
     head = grow(5)
-    assert loglevels.current().level(4) == "L1"
+    assert log_levels.current().level(4) == "L1"
     assert witnesses.push_due() == 2
-    assert loglevels.current().level(4) == "L2"
+    assert log_levels.current().level(4) == "L2"
     assert witnesses.push_due() == 0  # nothing new to say
     later = grow(300)
-    assert loglevels.current().level(4) == "L2" and loglevels.current().level(300) == "L1"
+    assert log_levels.current().level(4) == "L2" and log_levels.current().level(300) == "L1"
     id = EventRow.objects.get(seq=2).event
     # Until the newer tree is cosigned the proof leads to the one that is.
-    assert checkpoints.parse(proofs.proof_for(id).split("\n\n", 1)[1]).size == head.size
+    assert checkpoints.parse(service.proof_for(id).split("\n\n", 1)[1]).size == head.size
     assert witnesses.push_due() == 2
-    report = verify_proof_file(proofs.proof_for(id), proofs.entry_of(id), policy=mine)
+    report = verify_proof_file(service.proof_for(id), service.entry_of(id), policy=mine)
     assert report.ok and report.checkpoint and report.checkpoint.size == later.size
     assert not any("same log" in line for line in report.not_proven)
 
@@ -144,7 +154,7 @@ def test_a_witness_with_the_key_of_the_log_counts_for_nobody(
     tmp_path: Path, witness: Callable[[str], Somebody], trust: Callable[..., policy.Policy]
 ) -> None:
     ours = witness("ours.example/w")
-    ours._seed = logkey.seed()
+    ours._seed = log_identity.seed()
     trust(ours, quorum="any")
     grow()
     assert witnesses.push_due() == 1
@@ -230,7 +240,7 @@ def test_the_strip_is_red_within_five_seconds_of_a_witness_that_saw_something_el
         witnesses.push_due()
         time.sleep(pause)
         waited += pause
-    assert loglevels.current().level(4) == "L1"  # nobody vouches for what came since
+    assert log_levels.current().level(4) == "L1"  # nobody vouches for what came since
 
 
 def test_a_witness_that_lost_our_memory_of_it_is_asked_where_it_is(
@@ -268,7 +278,7 @@ def kept(one: Somebody) -> Path:
 def sees_another_history(one: Somebody, size: int) -> None:
     """The witness has cosigned a tree of so many other entries, which this log's key signed too."""
     leaves = [merkle.leaf_hash(bytes([n])) for n in range(size)]
-    signed = checkpoints.sign(logkey.origin(), size, merkle.root(leaves), logkey.seed())
+    signed = checkpoints.sign(log_identity.origin(), size, merkle.root(leaves), log_identity.seed())
     kept(one).write_text(signed)
 
 
@@ -285,7 +295,7 @@ def test_the_newest_head_is_what_is_pushed(
     for n in (1, 255, 1):
         grow(n)
     assert witnesses.push_due() == 1
-    newest = heads.newest_checkpoint()
+    newest = signed_state.newest_checkpoint()
     assert newest is not None and state_of(one).size == newest.size == 257
 
 
@@ -333,14 +343,14 @@ def cosigned(checkpoint: Checkpoint, many: int) -> None:
 def asked_in_a_round() -> int:
     """How many questions one round asks the database."""
     with CaptureQueriesContext(connection) as asked:
-        rounds.Rounds().turn(budget_s=60)
+        continuous.Rounds().turn(budget_s=60)
     return len(asked)
 
 
 def test_a_round_does_not_grow_with_the_cosignatures_that_were_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rounds, "REST", timedelta(0))
+    monkeypatch.setattr(continuous, "REST", timedelta(0))
     head = grow(3)
     cosigned(head, 300)
     few = asked_in_a_round()
@@ -351,9 +361,9 @@ def test_a_round_does_not_grow_with_the_cosignatures_that_were_kept(
 def test_a_round_does_not_grow_with_the_checkpoints_that_were_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rounds, "REST", timedelta(0))
-    monkeypatch.setattr("audit.treecheck._SHARE", 10, raising=False)
-    monkeypatch.setattr("audit.treecheck._NEWEST", 5, raising=False)
+    monkeypatch.setattr(continuous, "REST", timedelta(0))
+    monkeypatch.setattr("audit.verification.checks.tree._SHARE", 10, raising=False)
+    monkeypatch.setattr("audit.verification.checks.tree._NEWEST", 5, raising=False)
     verified: list[int] = []
     real = keyring.Keyring.verify
 
@@ -364,7 +374,7 @@ def test_a_round_does_not_grow_with_the_checkpoints_that_were_kept(
     for _ in range(60):
         grow(1)
     monkeypatch.setattr(keyring.Keyring, "verify", counted)
-    worker = rounds.Rounds()
+    worker = continuous.Rounds()
     worker.turn(budget_s=60)
     assert len(verified) <= 20, "a share and the newest"
     for _ in range(7):
@@ -375,18 +385,18 @@ def test_a_round_does_not_grow_with_the_checkpoints_that_were_kept(
 def test_an_old_cosignature_that_does_not_hold_is_met_by_a_round_of_some(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rounds, "REST", timedelta(0))
-    monkeypatch.setattr("audit.straycheck._SHARE", 4, raising=False)
-    monkeypatch.setattr("audit.straycheck._NEWEST", 2, raising=False)
+    monkeypatch.setattr(continuous, "REST", timedelta(0))
+    monkeypatch.setattr("audit.verification.checks.orphans._SHARE", 4, raising=False)
+    monkeypatch.setattr("audit.verification.checks.orphans._NEWEST", 2, raising=False)
     head = grow(3)
     cosigned(head, 9)
     Cosignature.objects.create(size=99, root=bytes(32), name="x", line="x", created=clock.now())
     cosigned(head, 9)
     assert [p.code for p in verify.run().problems] == ["cosignature"]
-    worker = rounds.Rounds()
+    worker = continuous.Rounds()
     for _ in range(12):
         worker.turn(budget_s=60)
-    assert "of a tree that we never signed" in rounds.alarm()
+    assert "of a tree that we never signed" in continuous.alarm()
 
 
 def test_finding_the_witnessed_tree_does_not_grow_with_the_cosignatures_that_were_kept(

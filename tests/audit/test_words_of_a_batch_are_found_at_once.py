@@ -10,10 +10,11 @@ import pytest
 from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
-from audit import fulltext, search, sequencer
-from audit.ingest import Ingest, made
+from audit.ingest.bulk import Ingest, made
 from audit.ledger.query import EventQuery
-from audit.record import prepared
+from audit.recording.record import prepared
+from audit.search import fulltext, queries
+from audit.sequencing import sequencer
 from tests.audit.factories import DraftFactory
 from tests.audit.own_database import own_database
 
@@ -51,7 +52,7 @@ def ingested(writer: Ingest, reason: str) -> None:
 
 
 def found(word: str) -> int:
-    return search.page(EventQuery.from_bar(word)).total.count
+    return queries.page(EventQuery.from_bar(word)).total.count
 
 
 def pages_in_the_list() -> int:

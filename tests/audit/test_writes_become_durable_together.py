@@ -16,12 +16,12 @@ import pytest
 from django.db import connection, transaction
 from pytest_django.plugin import DjangoDbBlocker
 
-from audit import database_time
-from audit.actor import SYSTEM
-from audit.ledger.canonical import EntryError
+from audit.db import time_budget
+from audit.db.group_commit import Together
+from audit.ledger.format.canonical import EntryError
 from audit.models import EventRow
-from audit.record import Draft
-from audit.together import Together
+from audit.recording.actors import SYSTEM
+from audit.recording.record import Draft
 from tests.audit.own_database import own_database
 
 
@@ -124,10 +124,10 @@ def test_what_gathers_during_a_commit_is_committed_at_once(
 
 def test_who_writes_for_others_is_not_refused_for_what_it_waited_before(shared: None) -> None:
     def write() -> UUID:
-        with database_time.bounded(0.5):
+        with time_budget.bounded(0.5):
             with connection.execute_wrapper(lasting(0.6)):
                 EventRow.objects.exists()
-            with pytest.raises(database_time.WaitedTooLong):
+            with pytest.raises(time_budget.WaitedTooLong):
                 EventRow.objects.exists()
             return Together(each).write(willing, viewed("for all"))
 

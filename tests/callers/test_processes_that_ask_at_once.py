@@ -22,7 +22,7 @@ from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
 from approvals.models import Approval
-from audit import evidence
+from audit.evidence import storage
 from audit.models import EventRow
 from connections import manifests
 from connections.escalation.attempts import ASKS_PER_HOUR
@@ -94,7 +94,7 @@ def served(
     _django_db_helper: None, portal_tenant: LocalTenant, settings: Any, tmp_path: Path
 ) -> Iterator[Served]:
     settings.VAR_DIR = tmp_path
-    evidence._kept.cache_clear()
+    storage._kept.cache_clear()
     cache.clear()
     with own_database(tmp_path), ThreadPoolExecutor(1) as threads:
         threads.submit(_ready).result()

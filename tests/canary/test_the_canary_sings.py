@@ -24,7 +24,7 @@ from django.core import signing
 from django.core.mail import EmailMessage
 
 from audit.exports import xlsx
-from audit.ledger import pack
+from audit.ledger.packs import archive
 from tests.canary import haystack
 from tests.canary.needles import Needles
 
@@ -67,7 +67,7 @@ FORMS: dict[str, Callable[[bytes], bytes]] = {
     "gzip in base64": lambda raw: base64.b64encode(gzip.compress(raw)),
     "zip": lambda raw: zipped(raw),
     "workbook": lambda raw: b"".join(xlsx.workbook(["a"], [(xlsx.row([raw.decode()]), 1)])),
-    "pack of evidence": lambda raw: pack.archive({"README.txt": raw}),
+    "pack of evidence": lambda raw: archive.archive({"README.txt": raw}),
     "letter": lambda raw: EmailMessage("A letter", f"{raw.decode()} — soon").message().as_bytes(),
     "letter in base64": lambda raw: broken(raw, base64.encodebytes, 57, 7),
     "letter in quoted letters": lambda raw: broken(raw, quopri.encodestring, 75, 45),

@@ -22,8 +22,8 @@ from django.db import connection
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from approvals import registry
-from audit import actions, record
-from audit.actor import Actor, Target
+from audit.recording import event_types, record
+from audit.recording.actors import Actor, Target
 from portal.api.app import api
 from portal.loops import loops
 from tests.house.code import ROOT
@@ -110,8 +110,8 @@ def verbs() -> Iterator[str]:
     for name in registry.names():
         verb = registry.get(name)
         yield f"verb {name} {verb.stance} {digest(verb.params.model_json_schema())}"
-    for name in actions.names():
-        yield f"action {name} {actions.get(name).severity}"
+    for name in event_types.names():
+        yield f"action {name} {event_types.get(name).severity}"
 
 
 def jobs() -> Iterator[str]:
@@ -138,7 +138,7 @@ def labels() -> Iterator[str]:
 def entries() -> Iterator[str]:
     """The bytes of one event of each action, with seeded salts and fixed times."""
     at = datetime(2026, 11, 28, 12, tzinfo=UTC)
-    for n, action in enumerate(actions.names()):
+    for n, action in enumerate(event_types.names()):
         draft = record.Draft(
             actor=Actor(iss="https://issuer.example/", sub=f"auth0|{n}", name="Mia Müller"),
             action=action,

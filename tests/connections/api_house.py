@@ -48,7 +48,7 @@ from datetime import timedelta
 from django.conf import settings
 from approvals import clock, people
 from approvals.pipeline.service import perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from audit.clock import uuid7
 from connections.models import *
 now = clock.now()

@@ -12,8 +12,8 @@ from django.conf import settings
 
 from approvals import clock
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Actor, Target
 from audit.clock import uuid7
+from audit.recording.actors import Actor, Target
 from connections.manifests import Declaration
 from connections.models import ConnectedAccount, Review, ReviewItem, Use
 from connections.reviews import remedy, result

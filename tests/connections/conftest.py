@@ -10,7 +10,7 @@ import pytest
 from django.core.cache import cache
 
 from approvals import clock
-from audit import evidence
+from audit.evidence import storage
 from connections import decisions, manifests
 from connections.manifests import Declaration
 from portal import wiring
@@ -29,7 +29,7 @@ def _own_ground(
 ) -> Iterator[None]:
     """A fresh database and evidence folder; the tenant is shared by the session."""
     settings.VAR_DIR = tmp_path  # type: ignore[attr-defined]
-    evidence._kept.cache_clear()
+    storage._kept.cache_clear()
     Path(settings.STATIC_ROOT).mkdir(exist_ok=True)  # type: ignore[attr-defined]
     cache.clear()
     decisions.answer_with(lambda _kind, _name: decisions.ALLOW)

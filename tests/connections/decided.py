@@ -10,7 +10,7 @@ from django.db import transaction
 from approvals.models import Approval
 from approvals.pipeline import locks, outcomes
 from approvals.pipeline.service import Performed, Refused, perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections.models import ConnectedAccount
 from tests.connections.visitor import NAMES, subject
 

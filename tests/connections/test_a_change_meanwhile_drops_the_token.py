@@ -15,9 +15,9 @@ from django.db import connection, transaction
 from pytest_django.plugin import DjangoDbBlocker
 
 from approvals import clock
-from audit.actor import Actor
 from audit.models import EventRow
-from audit.record import Draft
+from audit.recording.actors import Actor
+from audit.recording.record import Draft
 from auth0_client.vault import VaultToken
 from connections import broker, drift
 from connections.models import ConnectedAccount, Freeze, FrozenKind, State, Use

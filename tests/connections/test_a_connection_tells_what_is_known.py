@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 
 from approvals import clock
-from audit import sequencer
+from audit.sequencing import sequencer
 from connections import drift, impact, manifests, told
 from connections.models import AppAccess, ConnectedAccount, SeenUse
 from tests.connections.visitor import know, subject

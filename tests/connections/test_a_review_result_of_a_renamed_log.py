@@ -11,12 +11,15 @@ import pytest
 from typer.testing import CliRunner
 
 from ata.cli import app
-from audit import keyring, keyrotation, logkey, sequencer
-from audit.actor import SYSTEM
-from audit.ledger import keyhistory, note, origins, reviewcheck
-from audit.ledger.canonical import canonical
-from audit.ledger.verify import MOVED
-from audit.record import record
+from audit.keys import keyring, log_identity, rotation
+from audit.ledger import note
+from audit.ledger.format.canonical import canonical
+from audit.ledger.key_transitions import key_history, origins
+from audit.ledger.offline import reviews
+from audit.ledger.offline.proof_check import MOVED
+from audit.recording.actors import SYSTEM
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from connections.ibom import signing
 from connections.reviews import result
 from tests.connections.campaign import _people, close, connected, file_of, opened
@@ -51,10 +54,10 @@ def old_key(settings: Any) -> str:
 
 
 def steps(lines: Lines, *keys: str) -> dict[str, tuple[bool, str]]:
-    head = reviewcheck.head_of(lines[0])
+    head = reviews.head_of(lines[0])
     assert head is not None
-    trust, carried = reviewcheck.followed(head, trusting(*keys))
-    report = reviewcheck.check(lines, trust.logs, trust.required, trust.moves)
+    trust, carried = reviews.followed(head, trusting(*keys))
+    report = reviews.check(lines, trust.logs, trust.required, trust.moves)
     return {one.name: (one.ok, one.detail) for one in (*carried, *report.steps)}
 
 
@@ -75,31 +78,31 @@ def test_whoever_holds_the_former_key_alone_verifies_it_and_is_told_of_the_loss(
     lines = signed()
     assert holds(lines, old_key), steps(lines, old_key)
     found = steps(lines, old_key)
-    assert found[keyhistory.CHECK] == (True, "1 signed by the keys before them.")
+    assert found[key_history.CHECK] == (True, "1 signed by the keys before them.")
     assert found["A log you trust signed the result"] == (True, f"{NEW} signed it.")
     assert "3 of them were LOST" in found[MOVED][1]
-    present = steps(lines, logkey.vkey())
-    assert "3 of them were LOST" in present[MOVED][1] and holds(lines, logkey.vkey())
+    present = steps(lines, log_identity.vkey())
+    assert "3 of them were LOST" in present[MOVED][1] and holds(lines, log_identity.vkey())
     assert not holds(lines, note.new_key(OLD).vkey), "a stranger's key leads nowhere"
 
 
 def test_a_log_that_kept_its_name_brings_nothing_and_keeps_its_form() -> None:
     assert "key_statements" not in json.loads(signed()[0])
     sequencer.run_once()
-    keyrotation.start()
+    rotation.start()
     lines = signed()
-    assert "key_statements" not in json.loads(lines[0]) and holds(lines, logkey.vkey())
+    assert "key_statements" not in json.loads(lines[0]) and holds(lines, log_identity.vkey())
 
 
 def test_keys_that_changed_under_the_new_name_are_led_to_as_well(old_key: str) -> None:
-    keyrotation.start()
+    rotation.start()
     record(SYSTEM, "external.happened")
     sequencer.run_once()
-    keyrotation.finish()
+    rotation.finish()
     lines = signed()
     told = json.loads(lines[0])["key_statements"]
     assert told == list(keyring.read().statements) and len(told) == 2
-    assert holds(lines, old_key) and holds(lines, logkey.vkey())
+    assert holds(lines, old_key) and holds(lines, log_identity.vkey())
 
 
 def less_lost(told: list[str]) -> list[str]:
@@ -131,8 +134,8 @@ def test_statements_that_do_not_fit_fail_the_result_whatever_is_trusted(
 ) -> None:
     lines = signed()
     unfit = bent(lines, UNFIT[how](json.loads(lines[0])["key_statements"]))
-    for key in (old_key, logkey.vkey()):
-        assert steps(unfit, key)[keyhistory.CHECK][0] is False
+    for key in (old_key, log_identity.vkey()):
+        assert steps(unfit, key)[key_history.CHECK][0] is False
     assert not holds(unfit, old_key)
 
 
@@ -141,9 +144,9 @@ def test_without_statements_the_former_key_leads_nowhere(old_key: str) -> None:
     head = json.loads(lines[0])
     silent = {k: v for k, v in head.items() if k not in {"signature", "key_statements"}}
     quiet = [canonical(signing.sign(silent)) + b"\n", *lines[1:]]
-    assert not holds(quiet, old_key) and holds(quiet, logkey.vkey())
+    assert not holds(quiet, old_key) and holds(quiet, log_identity.vkey())
     stripped = {k: v for k, v in head.items() if k != "key_statements"}
-    assert not holds([canonical(stripped) + b"\n", *lines[1:]], logkey.vkey())
+    assert not holds([canonical(stripped) + b"\n", *lines[1:]], log_identity.vkey())
 
 
 def test_a_signature_that_names_another_key_does_not_fit(old_key: str) -> None:
@@ -160,7 +163,7 @@ def test_ata_verify_needs_nothing_but_the_former_key(old_key: str, tmp_path: Pat
     said = CliRunner().invoke(app, ["verify", str(file), "--vkey", old_key])
     assert said.exit_code == 0 and "✓ Verified." in said.output and "were LOST" in said.output
     file.write_bytes(b"".join(bent(lines, [says(OLD, NEW)])))
-    for key in (old_key, logkey.vkey()):
+    for key in (old_key, log_identity.vkey()):
         said = CliRunner().invoke(app, ["verify", str(file), "--vkey", key])
         assert said.exit_code == 1
         assert "✗ What former keys signed of this log fits" in said.output

@@ -12,7 +12,7 @@ import pytest
 
 from approvals.models import Approval
 from approvals.pipeline.service import Performed, Refused, perform
-from audit.actor import Target
+from audit.recording.actors import Target
 from connections import freezing, grounds
 from connections.models import ConnectedAccount, Freeze, JustInTime, State
 from tests.connections.campaign import connected

@@ -13,7 +13,7 @@ from approvals import clock
 from approvals.jobs import sweep
 from approvals.models import Approval, Outcome
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections import grounds, manifests
 from connections.just_in_time import dozing
 from connections.just_in_time.setting import Setting
@@ -254,9 +254,9 @@ def test_tightening_holds_at_once_and_loosening_waits(db: None) -> None:
     assert grounds.setting_of("github") == Setting(168)
     [event] = events("connection.restricted")
     assert event["data"]["setting"] == {"idle_h": 168, "hours": None, "wake": "use"}
-    from audit import actions
+    from audit.recording import event_types
 
-    assert actions.sentence(event).endswith(
+    assert event_types.sentence(event).endswith(
         "restricted GitHub: GitHub sleeps after 7 idle days and wakes at the next use"
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Target
+from audit.recording.actors import Target
 from connections.models import ConnectedAccount, Freeze
 from tests.connections.decided import person
 from tests.connections.test_a_second_person_restricts_too import mias

@@ -8,7 +8,7 @@ import pytest
 
 from approvals import clock
 from approvals.models import Person
-from audit.actor import Target
+from audit.recording.actors import Target
 from connections import manifests, needs
 from connections.manifests import Declaration
 from connections.models import ConnectedAccount, Need, State

@@ -12,7 +12,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from approvals.models import Approval, Outcome
 from approvals.pipeline.service import Performed, Refused, perform
-from audit.actor import Target
+from audit.recording.actors import Target
 from connections import manifests
 from connections.manifests import Declaration
 from tests.audit.own_database import own_database

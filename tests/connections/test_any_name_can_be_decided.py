@@ -8,7 +8,7 @@ import pytest
 
 from approvals.models import Person
 from approvals.pipeline.service import perform
-from audit.actor import Target
+from audit.recording.actors import Target
 from connections import selection
 from connections.models import ConnectedAccount
 from tests.connections.decided import approve, decide, fresh, person

@@ -10,8 +10,10 @@ import pytest
 from django.conf import settings
 
 from approvals import clock
-from audit import logkey, sequencer
-from audit.ledger import exportcheck, inventorycheck, note
+from audit.keys import log_identity
+from audit.ledger import note
+from audit.ledger.offline import export_files, inventory
+from audit.sequencing import sequencer
 from connections.access import exporting, reading
 from connections.access.reading import Told
 from connections.models import AccessKind, AccessState, AppAccess
@@ -130,20 +132,22 @@ def test_its_manifest_holds_the_file_to_the_log(granted: dict[str, AppAccess]) -
     sequencer.run_once()
     shown = signed_in("auditor", "auditor").get(f"{PAGE}{event}/manifest/")
     assert f'filename="applications-{event}.manifest.json"' in shown["Content-Disposition"]
-    manifest = exportcheck.read_manifest(shown.content)
+    manifest = export_files.read_manifest(shown.content)
     assert (manifest["what"], manifest["rows"]) == ("applications", 2)
     assert manifest["filter"] == {
         "words": "applications; “member2”",
         "params": {"q": "member2"},
         "query": "what=applications&q=member2",
     }
-    keys = [logkey.vkey()]
-    report = inventorycheck.check(manifest, body, keys)
+    keys = [log_identity.vkey()]
+    report = inventory.check(manifest, body, keys)
     assert report.ok and "changes alone" in report.not_proven[0]
 
     def failing(bent: dict[str, Any], file: bytes = body) -> list[int]:
-        bent["signed"] = note.sign(exportcheck.statement(bent), logkey.origin(), logkey.seed())
-        steps = inventorycheck.check(bent, file, keys).steps
+        bent["signed"] = note.sign(
+            export_files.statement(bent), log_identity.origin(), log_identity.seed()
+        )
+        steps = inventory.check(bent, file, keys).steps
         return [number for number, step in enumerate(steps) if not step.ok]
 
     assert failing({**manifest}, body + b"x") == [1]

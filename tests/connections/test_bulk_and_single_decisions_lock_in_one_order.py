@@ -18,7 +18,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from approvals.models import Approval, Status
 from approvals.pipeline import conflicts, locks
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Target
+from audit.recording.actors import Target
 from connections import selection
 from connections.models import ConnectedAccount, State
 from tests.audit.own_database import own_database

@@ -13,8 +13,8 @@ from django.conf import settings as django_settings
 from django.db import connection
 
 from approvals.pipeline.service import perform
-from audit.actor import Actor, Target
 from audit.models import EventRow
+from audit.recording.actors import Actor, Target
 from connections import allow_rule, decisions, manifests
 from connections.models import AllowRule
 from portal import wiring

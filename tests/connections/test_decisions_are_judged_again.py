@@ -9,7 +9,7 @@ from django.conf import settings as django_settings
 
 from approvals import clock
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections.escalation import rules
 from connections.models import ScopeRule
 from tests.connections.test_two_decide_in_the_same_moment import right_after

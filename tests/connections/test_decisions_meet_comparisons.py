@@ -13,7 +13,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from approvals import clock
 from approvals.pipeline.service import perform
-from audit.actor import Target
+from audit.recording.actors import Target
 from auth0_client.management import ManagedAccount
 from connections import drift, reconcile, restrictions
 from connections.access import reading

@@ -8,8 +8,8 @@ import pytest
 
 from approvals import requests
 from approvals.pipeline.service import Performed, perform
-from audit.load import load
 from audit.models import EventRow
+from audit.recording.read_events import load
 from connections import selection
 from connections.ibom.replay import ACTIONS, walk
 from connections.models import ConnectedAccount, State

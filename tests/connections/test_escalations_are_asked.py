@@ -13,7 +13,7 @@ from approvals import clock
 from approvals.jobs import sweep
 from approvals.models import Approval, Notice, Outcome, Status
 from approvals.pipeline import locks, outcomes
-from audit.ledger.vocabulary import SEVERITIES
+from audit.ledger.format.vocabulary import SEVERITIES
 from audit.models import EventRow
 from connections import manifests, notices
 from connections.models import Allowance, Attempts, ConnectedAccount, Escalation

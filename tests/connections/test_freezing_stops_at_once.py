@@ -11,7 +11,7 @@ from django.conf import settings
 from approvals import clock
 from approvals.models import Approval
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections import freezing, manifests, observed
 from connections.models import ConnectedAccount, ConnectionSetting, Freeze, FrozenKind
 from connections.standing import EVERYTHING
@@ -124,11 +124,11 @@ def test_whom_the_directory_does_not_know_yet_is_frozen_by_their_account(db: Non
 
 
 def test_it_reads_as_what_it_is(db: None) -> None:
-    from audit import actions
+    from audit.recording import event_types
 
     freeze("service", "*")
     [event] = events("connection.frozen")
-    assert actions.sentence(event).endswith("froze everything")
+    assert event_types.sentence(event).endswith("froze everything")
 
 
 def test_what_is_so_already_changes_nothing(db: None) -> None:

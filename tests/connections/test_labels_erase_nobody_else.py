@@ -14,10 +14,10 @@ from approvals.models import Person, PolicyVersion
 from approvals.pipeline.intent import digest
 from approvals.policy import versions
 from approvals.policy.document import DEFAULT
-from audit import erasure, scrubbing, subjects
-from audit.actor import SYSTEM, Subject, Target
-from audit.load import load
-from audit.record import record
+from audit.erasure import openings, subjects, working_rows
+from audit.recording.actors import SYSTEM, Subject, Target
+from audit.recording.read_events import load
+from audit.recording.record import record
 from connections.models import ConnectedAccount, Freeze, Review, ReviewLines
 from enforcement.models import Asset
 from tests.approvals.people_of import acting
@@ -39,7 +39,7 @@ def labelled(label: str) -> None:
 
 
 def erase_values() -> None:
-    while erasure.erase_some(subjects.identify(mia().key), lambda _: None, placed_only=False):
+    while openings.erase_some(subjects.identify(mia().key), lambda _: None, placed_only=False):
         pass
 
 
@@ -108,7 +108,7 @@ def test_a_name_goes_from_rows_that_identify_the_person_and_from_no_other() -> N
     now = clock.now()
     for name, by in (("theirs", mia().sub), ("anothers", "auth0|another")):
         Freeze.objects.create(kind="agent", name=name, by=by, by_name="Mia Member", since=now)
-    scrubbing.scrub(Freeze, ("reason", "by", "by_name"), subjects.identify(mia().key))
+    working_rows.scrub(Freeze, ("reason", "by", "by_name"), subjects.identify(mia().key))
     left = dict(Freeze.objects.values_list("name", "by_name"))
     assert left == {"theirs": subjects.MARK, "anothers": "Mia Member"}
 

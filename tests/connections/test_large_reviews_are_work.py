@@ -13,9 +13,9 @@ from django.test import Client
 from approvals import clock
 from approvals.models import Person
 from approvals.pipeline.service import Refused
-from audit import subjects
-from audit.actor import Target
 from audit.clock import uuid7
+from audit.erasure import subjects
+from audit.recording.actors import Target
 from connections.models import ConnectedAccount, Review, ReviewItem, ReviewLines, ReviewWork
 from connections.reviews import alive, closing, opening, result, scope, work
 from connections.reviews import asked as sealed
@@ -144,13 +144,13 @@ def test_too_many_and_a_missing_key_are_refused_at_once(
     monkeypatch.setattr(scope, "MOST", 2)
     answer = anya.post(f"{LIST}new/", FORM)
     assert "takes 3 accounts of 2 at most" in answer.content.decode()
-    monkeypatch.setattr("audit.logkey.seed", _no_key)
+    monkeypatch.setattr("audit.keys.log_identity.seed", _no_key)
     anya.post(f"{LIST}{review.pk}/close/")
     assert not ReviewWork.objects.exists()
 
 
 def _no_key() -> bytes:
-    from audit.logkey import LedgerIdentityError
+    from audit.keys.log_identity import LedgerIdentityError
 
     raise LedgerIdentityError("it is not there")
 

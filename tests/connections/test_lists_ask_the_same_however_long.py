@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from approvals import clock
 from approvals.models import Approval
 from approvals.pipeline.service import perform
-from audit.actor import Target
+from audit.recording.actors import Target
 from connections import manifests
 from connections.manifests import Declaration
 from connections.models import ConnectedAccount, ConnectionSetting, Freeze, Need, Use

@@ -14,9 +14,9 @@ from approvals import clock
 from approvals.models import Approval, Outcome
 from approvals.pipeline.service import Performed, Refused, perform
 from approvals.step_up import answers
-from audit.actor import Actor, Target
-from audit.ledger.vocabulary import SEVERITIES
+from audit.ledger.format.vocabulary import SEVERITIES
 from audit.models import EventRow
+from audit.recording.actors import Actor, Target
 from connections import manifests
 from connections.caller_rules import Component, check_declared
 from connections.escalation import attempts

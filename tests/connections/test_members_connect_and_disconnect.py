@@ -11,8 +11,8 @@ import pytest
 
 from approvals.jobs import sweep
 from approvals.models import Effect, ShortLivedSecret
-from audit.actor import Target
 from audit.models import EventRow
+from audit.recording.actors import Target
 from connections import manifests, needs, pending
 from connections.models import ConnectedAccount, State
 from http_client.connection_pool import Lines

@@ -13,7 +13,7 @@ from django.conf import settings as django_settings
 from approvals import clock
 from approvals.jobs import sweep
 from approvals.pipeline.service import perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections import drift, letters, notices, selection
 from connections.models import ConnectedAccount, OwnerLetter
 from portal.mailing import mailer

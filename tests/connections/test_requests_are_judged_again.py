@@ -18,7 +18,7 @@ from approvals.pipeline.service import Performed, perform
 from approvals.policy import break_glass
 from approvals.policy.document import DEFAULT, Document
 from approvals.registry import Verb
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections.models import ConnectedAccount, Freeze, State
 from tests.audit.own_database import own_database
 from tests.connections.decided import decide, person, refusal

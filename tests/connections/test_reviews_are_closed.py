@@ -8,9 +8,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from audit import actions, logkey
-from audit.actor import Target
+from audit.keys import log_identity
 from audit.ledger import note
+from audit.recording import event_types
+from audit.recording.actors import Target
 from connections.ibom import signing
 from connections.models import ConnectedAccount, ReviewLines
 from connections.reviews import result
@@ -41,7 +42,7 @@ def test_the_result_is_signed_and_lists_what_nobody_decided(mia: ConnectedAccoun
     review = opened()
     decide(person("member1"), review.items.get(sub=mia.sub), "keep", "daily work")
     document = close(review)
-    file, key = file_of(review), note.public_key(logkey.seed())
+    file, key = file_of(review), note.public_key(log_identity.seed())
     assert result.verify(file, key)["accounts"]["number"] == 2
     assert document["counts"] == {
         "accounts": 2, "keep": 1, "reduce": 0, "revoke": 0, "undecided": 1,
@@ -50,7 +51,9 @@ def test_the_result_is_signed_and_lists_what_nobody_decided(mia: ConnectedAccoun
     assert told == {"github": "keep", "slack": "undecided"}
     [event] = events("review.closed")
     assert event["data"]["result_sha256"] == hashlib.sha256(b"".join(file)).hexdigest()
-    assert actions.sentence(event).endswith("“Spring”: 1 kept, 0 reduced, 0 revoked, 1 undecided")
+    assert event_types.sentence(event).endswith(
+        "“Spring”: 1 kept, 0 reduced, 0 revoked, 1 undecided"
+    )
     kept = file[2].replace(b"undecided", b"keep")
     fewer = file[0].replace(b'"undecided":1', b'"undecided":0')
     for bent in ([*file[:2], kept], file[:2], [file[0], *file[:0:-1]], [fewer, *file[1:]], []):
@@ -95,7 +98,7 @@ def test_each_reading_of_the_result_is_on_the_record(mia: ConnectedAccount) -> N
     body, data = answer.getvalue(), event["data"]
     assert (data["what"], data["bytes"], data["credentials"]) == ("review_result", len(body), 1)
     assert data["sha256"] == hashlib.sha256(body).hexdigest() == review.result_digest
-    assert actions.sentence(event).endswith(
+    assert event_types.sentence(event).endswith(
         "took away the signed result of the access review “Spring”"
     )
     [held] = ReviewLines.objects.all()

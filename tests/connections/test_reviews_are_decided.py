@@ -7,8 +7,8 @@ import pytest
 from approvals import clock
 from approvals.models import Approval
 from approvals.pipeline.service import Refused, perform
-from audit import actions
-from audit.actor import Target
+from audit.recording import event_types
+from audit.recording.actors import Target
 from connections import notices
 from connections.manifests import Declaration
 from connections.models import ConnectedAccount, ReviewItem, State
@@ -43,7 +43,7 @@ def test_an_owner_keeps_with_one_answer(mia: ConnectedAccount) -> None:
     assert (item.choice, item.self_review, item.decided_sub) == ("keep", True, subject("member1"))
     [event] = events("review.decided")
     assert item.event == event["id"]
-    assert "decided to keep their own GitHub account member1-github" in actions.sentence(event)
+    assert "decided to keep their own GitHub account member1-github" in event_types.sentence(event)
 
 
 @pytest.mark.parametrize(

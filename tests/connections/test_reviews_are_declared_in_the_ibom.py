@@ -12,10 +12,10 @@ from django.conf import settings
 
 from approvals import clock
 from approvals.pipeline.service import perform
-from audit import sequencer
-from audit.actor import Actor, Target
 from audit.clock import uuid7
 from audit.models import Entry
+from audit.recording.actors import Actor, Target
+from audit.sequencing import sequencer
 from connections import drift, manifests
 from connections.ibom import export
 from connections.models import ConnectedAccount, Review, ReviewItem

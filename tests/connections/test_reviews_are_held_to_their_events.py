@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from audit import sequencer, verify
-from audit.actor import Target
-from audit.record import record
+from audit.recording.actors import Target
+from audit.recording.record import record
+from audit.sequencing import sequencer
+from audit.verification import verify
 from connections.manifests import Declaration
 from connections.models import Review, ReviewItem
 from tests.audit.factories import OLU

@@ -14,9 +14,9 @@ from django.test import Client
 
 from approvals import clock
 from approvals.pipeline.service import Refused
-from audit import actions
-from audit.actor import Target
 from audit.clock import uuid7
+from audit.recording import event_types
+from audit.recording.actors import Target
 from connections.manifests import Declaration
 from connections.models import ConnectedAccount, Review, ReviewItem, State, Use
 from connections.reviews import scope
@@ -63,7 +63,7 @@ def test_the_opening_event_names_the_digest_and_a_changed_list_shows(mia: Connec
         == scope.digest(str(review.id), [only(review)])
     )
     assert review.opened_event == event["id"]
-    assert actions.sentence(event).endswith("opened the access review “Spring” of 1 accounts")
+    assert event_types.sentence(event).endswith("opened the access review “Spring” of 1 accounts")
     ReviewItem.objects.update(excess=[])
     assert not scope.stands(review).whole
     page = signed_in("auditor", "auditor").get(f"{LIST}{review.id}/").content.decode()

@@ -19,11 +19,12 @@ from django.test.utils import CaptureQueriesContext
 from approvals import clock
 from approvals.models import Person
 from approvals.pipeline.service import perform
-from audit import logkey, sequencer
-from audit.actor import Target
+from audit.keys import log_identity
 from audit.ledger import note
-from audit.ledger.canonical import canonical
+from audit.ledger.format.canonical import canonical
 from audit.models import EventRow
+from audit.recording.actors import Target
+from audit.sequencing import sequencer
 from connections import grounds
 from connections.ibom import facts as ibom
 from connections.models import (
@@ -158,7 +159,7 @@ def test_a_list_in_pieces_has_the_digest_of_the_whole(
     assert ReviewLines.objects.count() == 4
     file = file_of(review)
     assert review.result_digest == hashlib.sha256(b"".join(file)).hexdigest()
-    assert result.verify(file, note.public_key(logkey.seed()))["accounts"]["number"] == 11
+    assert result.verify(file, note.public_key(log_identity.seed()))["accounts"]["number"] == 11
     assert result.stands(review).whole
     last = ReviewLines.objects.order_by("first").last()
     assert last is not None

@@ -21,8 +21,8 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from approvals import clock
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Target
 from audit.clock import uuid7
+from audit.recording.actors import Target
 from connections.models import (
     ConnectedAccount,
     Review,
@@ -44,7 +44,7 @@ PROGRAM = """
 import sys, django
 django.setup()
 from approvals.pipeline.service import perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections.reviews import scope, work
 verb, name, iss, sub, due = sys.argv[1:]
 scope.BATCH = 40 if verb == "review.open" else 20  # more of what somebody can come between

@@ -9,7 +9,7 @@ from django.conf import settings as django_settings
 
 from approvals.jobs import sweep
 from approvals.models import Approval
-from audit.ledger.vocabulary import SEVERITIES
+from audit.ledger.format.vocabulary import SEVERITIES
 from audit.models import EventRow
 from connections import manifests
 from connections.escalation import rules

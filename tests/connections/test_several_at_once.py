@@ -13,7 +13,7 @@ from approvals.jobs import sweep
 from approvals.models import Approval, Effect, Outcome
 from approvals.pipeline import intent
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections import deletion, drift, selection
 from connections.models import ConnectedAccount, Notice, State
 from tests.connections.conftest import Travel
@@ -153,10 +153,10 @@ def test_what_waits_about_one_of_them_is_overtaken(
 def test_suspending_needs_no_approval(ids: list[str]) -> None:
     done = decide("selection.suspend", ids[:2])
     assert done.event_id and states() == [State.SUSPENDED, State.SUSPENDED, State.CONNECTED]
-    from audit import actions
+    from audit.recording import event_types
 
     [event] = events("selection.suspended")
-    assert actions.sentence(event) == "Amir Admin suspended 2 connections"
+    assert event_types.sentence(event) == "Amir Admin suspended 2 connections"
     with pytest.raises(Refused) as no:
         decide("selection.suspend", ids[:2])
     assert no.value.code == "not_connected"

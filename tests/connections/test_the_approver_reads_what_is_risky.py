@@ -9,7 +9,7 @@ from django.conf import settings as django_settings
 
 from approvals.models import Approval
 from approvals.pipeline.service import Performed, Refused, perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections import manifests
 from tests.connections.visitor import know, subject
 

@@ -12,9 +12,10 @@ import pytest
 from django.conf import settings
 
 from approvals import clock
-from audit import logkey, sequencer
-from audit.actor import Actor
+from audit.keys import log_identity
 from audit.ledger import note
+from audit.recording.actors import Actor
+from audit.sequencing import sequencer
 from connections import manifests
 from connections.ibom import document, export, facts, signing
 from connections.models import AppAccess, ConnectedAccount, Schedule, State, Use
@@ -217,7 +218,7 @@ def test_the_export_is_on_the_record_with_its_hash(account: ConnectedAccount) ->
 
 
 def test_the_signature_is_of_the_log_and_covers_everything(account: ConnectedAccount) -> None:
-    bom, key = exported(), note.public_key(logkey.seed())
+    bom, key = exported(), note.public_key(log_identity.seed())
     signing.verify(bom, key)
     bom["components"][0]["name"] += "x"
     with pytest.raises(signing.BadSignature, match="does not verify"):
@@ -226,7 +227,7 @@ def test_the_signature_is_of_the_log_and_covers_everything(account: ConnectedAcc
 
 @pytest.mark.parametrize("change", ["value", "algorithm", "keyId", "publicKey", "all"])
 def test_no_part_of_the_signature_can_be_changed(account: ConnectedAccount, change: str) -> None:
-    bom, key = exported(), note.public_key(logkey.seed())
+    bom, key = exported(), note.public_key(log_identity.seed())
     if change == "all":
         del bom["signature"]
     else:

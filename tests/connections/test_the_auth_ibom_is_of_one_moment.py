@@ -12,9 +12,9 @@ from django.conf import settings
 from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
-from audit import sequencer
-from audit.actor import Actor, Target
-from audit.record import record
+from audit.recording.actors import Actor, Target
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from connections.ibom import facts
 from connections.ibom.facts import Facts
 from connections.models import ConnectedAccount, State

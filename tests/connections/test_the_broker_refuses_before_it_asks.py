@@ -18,7 +18,7 @@ from approvals import clock
 from approvals.models import Approval
 from approvals.pipeline.service import perform
 from approvals.step_up import answers
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections import broker, decisions, exchanging, manifests
 from connections.broker import Ask
 from connections.caller_rules import Component

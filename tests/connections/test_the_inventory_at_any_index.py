@@ -21,12 +21,15 @@ from django.db.models import Model, QuerySet
 from approvals import clock, registry
 from approvals.pipeline.commit import commit_now
 from approvals.pipeline.service import Refused, perform
-from audit import erasure, heads, logkey, proofs, sequencer
-from audit.actor import Actor, Subject, Target
 from audit.clock import uuid7
-from audit.ledger import entriesfile
-from audit.load import openings_of
+from audit.erasure import openings
+from audit.keys import log_identity
+from audit.ledger.offline import log_file
 from audit.models import Entry
+from audit.proofs import service
+from audit.recording.actors import Actor, Subject, Target
+from audit.recording.read_events import openings_of
+from audit.sequencing import sequencer, signed_state
 from connections import drift, manifests
 from connections.access import reading
 from connections.ibom import facts, replay
@@ -52,8 +55,8 @@ _SCOPES = ("repo", "read:user", "delete_repo", "gist")
 _PURE = """
 import json, sys
 from datetime import datetime
-from audit.ledger.commitment import Opening
-from audit.ledger.entry import reveal
+from audit.ledger.format.commitment import Opening
+from audit.ledger.format.entry import reveal
 from connections.ibom.replay import walk
 entries = [json.loads(line) for line in sys.stdin]
 opened = (
@@ -360,12 +363,12 @@ def test_a_stranger_rebuilds_it_from_a_file_of_the_log_alone(db: None, tmp_path:
     for _ in range(12):
         step(choose)
     sequencer.run_once()
-    checkpoint = heads.newest_checkpoint()
+    checkpoint = signed_state.newest_checkpoint()
     assert checkpoint is not None
-    lines = [entriesfile.header("x", checkpoint.size, proofs.signed_note(checkpoint))]
+    lines = [log_file.header("x", checkpoint.size, service.signed_note(checkpoint))]
     for entry in Entry.objects.order_by("seq").select_related("event"):
         openings = openings_of([entry.event_id]).get(entry.event_id, [])
-        lines.append(entriesfile.line(entry.seq, bytes(entry.event.entry), openings, ()))
+        lines.append(log_file.line(entry.seq, bytes(entry.event.entry), openings, ()))
     file = tmp_path / "log.ndjson"
     file.write_bytes(b"".join(lines))
     size = checkpoint.size - 3
@@ -394,7 +397,7 @@ def _rebuilt(file: Path, size: int) -> subprocess.CompletedProcess[str]:
         "assert not [m for m in sys.modules if m.split('.')[0] == 'django'], 'Django'; "
         "sys.exit(code)"
     )
-    arguments = [str(file), "--vkey", logkey.vkey(), "--size", str(size)]
+    arguments = [str(file), "--vkey", log_identity.vkey(), "--size", str(size)]
     return subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
     )
@@ -406,7 +409,7 @@ def test_an_erased_owner_reads_as_erased_and_the_account_stays(db: None) -> None
         settings.ENV.issuer, subject("member1"), fact(random.Random(1), "c"), "management"
     )
     sequencer.run_once()
-    erasure.erase_subject(Subject(settings.ENV.issuer, subject("member1")).key)
+    openings.erase_subject(Subject(settings.ENV.issuer, subject("member1")).key)
     account = told(Entry.objects.count())[str(row.id)]
     assert account.sub == ERASED and account.state == State.CONNECTED
 

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from approvals import clock
 from approvals.models import Person
-from audit.actor import SYSTEM
+from audit.recording.actors import SYSTEM
 from connections import inventory, manifests
 from connections.inventory import Query, answering
 from connections.models import ConnectedAccount, Use

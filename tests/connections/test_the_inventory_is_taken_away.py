@@ -14,8 +14,10 @@ import pytest
 from django.conf import settings
 
 from approvals import clock, people
-from audit import logkey, sequencer
-from audit.ledger import exportcheck, inventorycheck, note
+from audit.keys import log_identity
+from audit.ledger import note
+from audit.ledger.offline import export_files, inventory
+from audit.sequencing import sequencer
 from connections import drift, manifests
 from connections.inventory import matching
 from connections.models import ConnectedAccount, SeenUse, State
@@ -153,7 +155,7 @@ def test_its_manifest_is_signed_and_holds_the_file_to_the_log(
     assert signed_in("auditor", "auditor").get(page).status_code == 409  # no leaf yet
     sequencer.run_once()
     shown = signed_in("auditor", "auditor").get(page)
-    manifest = exportcheck.read_manifest(shown.content)
+    manifest = export_files.read_manifest(shown.content)
     told = {key: manifest[key] for key in ("format", "rows", "everybody", "filter")}
     words = "state suspended; “member2”"
     query = {"words": words, "query": "state=suspended&q=member2"}
@@ -163,8 +165,8 @@ def test_its_manifest_is_signed_and_holds_the_file_to_the_log(
     }  # fmt: skip
     assert manifest["exporter"]["sub"] == subject("auditor") and manifest["build"]
     assert manifest["event"]["id"] == event and manifest["event"]["index"] is not None
-    keys = [logkey.vkey()]
-    assert inventorycheck.check(manifest, body, keys).ok
+    keys = [log_identity.vkey()]
+    assert inventory.check(manifest, body, keys).ok
     assert page in signed_in("auditor", "auditor").get(f"/audit/events/{event}/").content.decode()
     over_api = gateway("auditor").call("GET", f"/v1/connections/export/{event}/manifest")
     assert over_api.json()["file"] == manifest["file"]
@@ -176,16 +178,18 @@ def test_its_manifest_is_signed_and_holds_the_file_to_the_log(
     assert signed_in("auditor", "auditor").get(f"{PAGE}{other}/manifest/").status_code == 404
 
     def failing(bent: dict[str, Any], file: bytes = body) -> list[int]:
-        steps = inventorycheck.check(bent, file, keys).steps
+        steps = inventory.check(bent, file, keys).steps
         return [number for number, step in enumerate(steps) if not step.ok]
 
     assert failing(manifest, body + b"x") == [1]
     assert failing({**manifest, "rows": 2}) == [0, 2]
-    foreign = note.sign(exportcheck.statement(manifest), "elsewhere.example", b"\1" * 32)
+    foreign = note.sign(export_files.statement(manifest), "elsewhere.example", b"\1" * 32)
     assert failing({**manifest, "signed": foreign}) == [0]
     # Whoever has the key can sign another manifest; the entry in the log still says which file.
     bent = {**manifest, "file": {**manifest["file"], "sha256": hashlib.sha256(b"x").hexdigest()}}
-    bent["signed"] = note.sign(exportcheck.statement(bent), logkey.origin(), logkey.seed())
+    bent["signed"] = note.sign(
+        export_files.statement(bent), log_identity.origin(), log_identity.seed()
+    )
     assert failing(bent, b"x") == [2]
     assert failing({**manifest, "event": None}) == [0, 2]
 

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 
 from approvals import clock
-from audit.actor import SYSTEM
+from audit.recording.actors import SYSTEM
 from connections import inventory, manifests, reconcile, scopes
 from connections.inventory import Query
 from connections.models import ConnectedAccount, Schedule, State

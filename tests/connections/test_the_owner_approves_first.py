@@ -15,7 +15,7 @@ from approvals.models import Approval, Ask, Outcome, Person
 from approvals.pipeline.service import Refused, perform
 from approvals.policy.dry_run import what_if
 from approvals.step_up import answers
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections.caller_rules import Component
 from connections.escalation import attempts
 from connections.models import Allowance, ConnectedAccount, Freeze

@@ -13,11 +13,12 @@ from django.conf import settings
 from django.db import connection
 
 from approvals import clock
-from audit import load, sequencer
-from audit.actor import Actor, Target
 from audit.models import Checkpoint, Entry
 from audit.models.projection import INVENTORY
-from audit.record import record
+from audit.recording import read_events
+from audit.recording.actors import Actor, Target
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from connections import drift
 from connections.ibom import difference, facts, moments, reading, replay
 from connections.models import ConnectedAccount
@@ -140,14 +141,14 @@ def grown(number: int, choose: random.Random) -> None:
 def opened_by(work: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> int:
     """How many events were opened."""
     told: list[int] = []
-    real = load.load_rows
+    real = read_events.load_rows
 
-    def counted(rows: Sequence[load.Row]) -> list[dict[str, Any]]:
+    def counted(rows: Sequence[read_events.Row]) -> list[dict[str, Any]]:
         told.append(len(rows))
         return real(rows)
 
     with monkeypatch.context() as patch:
-        patch.setattr(load, "load_rows", counted)
+        patch.setattr(read_events, "load_rows", counted)
         work()
     return sum(told)
 

@@ -16,7 +16,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from approvals import registry
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections import manifests
 from connections.models import ManifestNeed
 from tests.audit.own_database import own_database

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, transaction
 from pytest_django.plugin import DjangoDbBlocker
 
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections.models import ConnectedAccount, ReviewItem, State
 from connections.reviews import remedy
 from connections.reviews.remedy import Decided

@@ -12,9 +12,10 @@ import pytest
 from django.conf import settings
 
 from approvals import clock
-from audit import erasure, sequencer
-from audit.actor import Subject
+from audit.erasure import openings
 from audit.models import Entry
+from audit.recording.actors import Subject
+from audit.sequencing import sequencer
 from connections import drift
 from connections.access import reading
 from connections.access.reading import Told
@@ -143,7 +144,7 @@ def test_the_inventory_of_a_moment_has_the_applications_of_then(desk: AppAccess)
 
 
 def test_an_erased_owner_is_named_as_erased(story: ConnectedAccount, gateway: Gateways) -> None:
-    erasure.erase_subject(Subject(settings.ENV.issuer, subject("member1")).key)
+    openings.erase_subject(Subject(settings.ENV.issuer, subject("member1")).key)
     page = signed_in("auditor", "auditor").get(f"{PAGE}?from=0&to=2").content.decode()
     assert "owner erased" in page and "member1@acme" not in page
     answer = gateway("auditor").call("GET", "/v1/connections/ibom/difference?from=0&to=2").json()

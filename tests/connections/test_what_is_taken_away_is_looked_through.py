@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from django.http import StreamingHttpResponse
 
-from audit import sequencer
 from audit.models import EventRow
+from audit.sequencing import sequencer
 from connections import manifests as declared
 from tests.audit.calling import caller
 from tests.canary import delivered, haystack

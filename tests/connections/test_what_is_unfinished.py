@@ -16,8 +16,8 @@ from approvals.jobs import STEPS, sweep
 from approvals.models import Approval, Effect, EffectState, Outcome, Status
 from approvals.outbox import seals
 from approvals.pipeline.service import perform
-from audit.actor import Actor, Target
 from audit.clock import uuid7
+from audit.recording.actors import Actor, Target
 from connections import deletion, drift, remediations
 from connections.models import ConnectedAccount, Review, ReviewItem, State
 from tests.connections.visitor import know, subject

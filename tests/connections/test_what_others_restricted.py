@@ -13,8 +13,8 @@ from approvals import clock, registry
 from approvals.models import Approval, Outcome, Status
 from approvals.pipeline.service import Refused, perform
 from approvals.registry import CommitContext
-from audit.actor import Target
 from audit.clock import uuid7
+from audit.recording.actors import Target
 from auth0_client.my_account import ConnectedAccount as Told
 from connections import arrival, drift, grounds, lookup, overview, selection
 from connections.just_in_time import waking

@@ -12,7 +12,7 @@ from django.conf import settings
 
 from approvals import clock
 from approvals.models import Person
-from audit.actor import SYSTEM
+from audit.recording.actors import SYSTEM
 from connections import grounds, inventory, standing
 from connections.inventory import Query
 from connections.models import ConnectedAccount, ConnectionSetting, Freeze, JustInTime, State, Use

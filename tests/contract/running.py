@@ -28,9 +28,9 @@ from datetime import timedelta
 from approvals import clock
 from approvals.pipeline.service import perform
 from audit import sequencer
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from audit.clock import uuid7
-from audit.record import record
+from audit.recording.record import record
 from connections import drift, runs
 from connections.models import Allowance
 now = clock.now()

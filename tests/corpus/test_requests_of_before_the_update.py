@@ -18,7 +18,7 @@ from approvals import clock, registry
 from approvals.models import Person
 from approvals.pipeline import locks, outcomes
 from approvals.pipeline.service import perform
-from audit.actor import Target
+from audit.recording.actors import Target
 from enforcement import severity
 
 verb = registry.get("skill.release")

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from approvals import registry
-from audit.ledger import entry, merkle, proof
+from audit.ledger import merkle, proof
+from audit.ledger.format import entry
 from audit.ledger.query import KEYS
 from portal.api.app import api
 from portal.env import SECRETS, Env

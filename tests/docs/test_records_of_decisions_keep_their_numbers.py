@@ -8,9 +8,14 @@ import pytest
 
 from approvals.notifications import service
 from approvals.passkeys import enrolment
-from audit import fulltext, remembered, sequencer, stamping, thinning, treecheck
-from audit.ledger import note, sampling
-from audit.samples import asking
+from audit.erasure import process_caches
+from audit.ledger import note
+from audit.ledger.offline import samples
+from audit.proofs import timestamping
+from audit.samples import requests
+from audit.search import fulltext
+from audit.sequencing import checkpoint_thinning, sequencer
+from audit.verification.checks import tree
 from audit.witnesses import pushing
 from connections import letters
 from connections.ibom import moments
@@ -60,17 +65,17 @@ SAID = {
     ],
     16: [
         f"{WORDS[pushing._FIRST_WAIT_S]} seconds to a minute",
-        f"every {minutes(stamping.EVERY)} minutes",
+        f"every {minutes(timestamping.EVERY)} minutes",
     ],
-    19: [f"every {WORDS[int(remembered._EVERY_S)]} seconds"],
+    19: [f"every {WORDS[int(process_caches._EVERY_S)]} seconds"],
     23: [
-        f"{WORDS[thinning.AGE.days]} days ago stay",
-        f"newest {treecheck._NEWEST} and a share of at most {treecheck._SHARE:,}",
+        f"{WORDS[checkpoint_thinning.AGE.days]} days ago stay",
+        f"newest {tree._NEWEST} and a share of at most {tree._SHARE:,}",
     ],
     24: [f"those of {fulltext._WORTH_GATHERING} and more", fulltext._FEW.replace("kB", " kB")],
     27: [f"{minutes(moments._SKEW)} minutes before it"],
     29: [f"After {minutes(alive.SILENT)} silent minutes"],
-    31: [f"At most {asking.MOST_OPENED:,} are", f"larger than {sampling.MOST}"],
+    31: [f"At most {requests.MOST_OPENED:,} are", f"larger than {samples.MOST}"],
     34: [f"more than {work.AT_ONCE:,} accounts"],
     35: [f"at most {minutes(sequencer._REPEAT)} minutes before now"],
 }

@@ -7,21 +7,30 @@ from datetime import timedelta
 from typing import Final
 
 from approvals import registry
-from audit import actions, decisions, sequencer, thinning, verify
 from audit.ledger import (
-    canonical,
-    entry,
-    intents,
-    keyhistory,
+    intent_match,
+    issuer_tokens,
     levels,
-    pack,
-    packcheck,
-    packvalues,
     proof,
     tiles,
-    tokens,
+)
+from audit.ledger.format import (
+    canonical,
+    entry,
     vocabulary,
 )
+from audit.ledger.key_transitions import (
+    key_history,
+)
+from audit.ledger.packs import (
+    archive,
+    pack_check,
+    values,
+)
+from audit.recording import event_types
+from audit.search import decision_totals
+from audit.sequencing import checkpoint_thinning, sequencer
+from audit.verification import verify
 from tests.docs.test_documents_keep_their_word import ROOT, text_of
 
 FORMAT: Final = text_of("docs/ledger-format.md")
@@ -61,31 +70,38 @@ def test_bounds_of_the_format_are_those_of_the_code() -> None:
         f"at most {tiles.MAX_ENTRY_BYTES:,} bytes": section(1),
         f"nesting deeper than {canonical.MAX_DEPTH}": section(1),
         f"at most {proof.MAX_HASHES}": section(5),
-        f"{tokens.MIN_MODULUS_BITS:,} bits": section(7),
+        f"{issuer_tokens.MIN_MODULUS_BITS:,} bits": section(7),
         f"From {verify._WORTH_PROCESSES:,} entries": section(9),
-        f"{pack.MAX_PACK_BYTES // 2**20} MiB, {pack.MAX_EVENTS:,} events": section(10),
-        f"{pack.MAX_MEMBERS:,} members and {pack.MAX_MANIFEST_BYTES // 2**20} MiB": section(10),
-        f"{tokens.MOST_KEYS} distinct keys": section(10),
-        f"longer than {tokens.MOST_KEY_BYTES // 1024} KiB": section(10),
-        f"tries {tokens.MOST_KEYS_OF_A_NAME} keys": section(10),
+        f"{archive.MAX_PACK_BYTES // 2**20} MiB, {archive.MAX_EVENTS:,} events": section(10),
+        f"{archive.MAX_MEMBERS:,} members and {archive.MAX_MANIFEST_BYTES // 2**20} MiB": section(
+            10
+        ),
+        f"{issuer_tokens.MOST_KEYS} distinct keys": section(10),
+        f"longer than {issuer_tokens.MOST_KEY_BYTES // 1024} KiB": section(10),
+        f"tries {issuer_tokens.MOST_KEYS_OF_A_NAME} keys": section(10),
     }
     assert [words for words, text in said.items() if words not in text] == []
     assert 2 ** canonical.MAX_SAFE_INTEGER.bit_length() - 1 == canonical.MAX_SAFE_INTEGER
     assert "2^53 − 1" in section(1) and canonical.MAX_SAFE_INTEGER.bit_length() == 53
     assert [timedelta(minutes=n) for n in minutes] == [
         levels.CLOCK_SKEW,
-        intents.CARRIED_OUT_WITHIN,
+        intent_match.CARRIED_OUT_WITHIN,
     ]
     assert timedelta(minutes=10) == sequencer.IDLE and "within 10 minutes" in section(4)
-    assert timedelta(days=7) == thinning.AGE and "older than seven days" in section(9)
+    assert timedelta(days=7) == checkpoint_thinning.AGE and "older than seven days" in section(9)
 
 
 def test_every_check_of_a_pack_is_listed_in_its_words() -> None:
     checks = {
-        *(pack.ARCHIVE_CHECK, pack.MANIFEST_CHECK, pack.SIGNED_CHECK, pack.MEMBERS_CHECK),
-        *(packcheck.EVENTS_CHECK, packcheck.EVIDENCE_CHECK, packcheck.TIME_CHECK),
-        *(packcheck.OPENINGS_CHECK, *packcheck.EVIDENCE_CHECKS.values()),
-        *(packvalues.VALUES_CHECK, keyhistory.CHECK),
+        *(
+            archive.ARCHIVE_CHECK,
+            archive.MANIFEST_CHECK,
+            archive.SIGNED_CHECK,
+            archive.MEMBERS_CHECK,
+        ),
+        *(pack_check.EVENTS_CHECK, pack_check.EVIDENCE_CHECK, pack_check.TIME_CHECK),
+        *(pack_check.OPENINGS_CHECK, *pack_check.EVIDENCE_CHECKS.values()),
+        *(values.VALUES_CHECK, key_history.CHECK),
     }
     assert {check for check in checks if check not in section(10)} == set()
 
@@ -99,8 +115,8 @@ def test_every_member_of_a_pack_is_listed() -> None:
     names = [cell.strip("`") for cell in first_cells(section(10))]
     for written, example in examples.items():
         names = [name.replace(written, example) for name in names]
-    known_members = [name for name in names if name not in {pack.MANIFEST, pack.SIGNATURE}]
-    patterns = [pattern for pattern, _ in pack._KINDS]
+    known_members = [name for name in names if name not in {archive.MANIFEST, archive.SIGNATURE}]
+    patterns = [pattern for pattern, _ in archive._KINDS]
     assert [n for n in known_members if not any(p.fullmatch(n) for p in patterns)] == []
     ranks = [[p.fullmatch(n) is not None for p in patterns].index(True) for n in known_members]
     assert ranks == sorted(ranks), "in this order"
@@ -109,7 +125,7 @@ def test_every_member_of_a_pack_is_listed() -> None:
 def test_a_verified_human_is_what_the_auditors_document_says() -> None:
     text = text_of("docs/auditors.md").partition("A *verified human*")[2].partition("With the")[0]
     assert "H1, H2 or H3" in text
-    assert tuple(re.findall(r"^- \*\*(H\d)\*\*", text, re.MULTILINE)) == decisions.VERIFIED
+    assert tuple(re.findall(r"^- \*\*(H\d)\*\*", text, re.MULTILINE)) == decision_totals.VERIFIED
 
 
 def test_names_that_are_reserved_have_no_verb() -> None:
@@ -120,7 +136,7 @@ def test_names_that_are_reserved_have_no_verb() -> None:
     for name in listed:
         for kind in ("skill", "mcp", "plugin"):
             event = name.replace("<kind>", kind)
-            assert event in actions.names(), event
+            assert event in event_types.names(), event
             assert event not in {verb.event for verb in registry._VERBS.values()}
 
 

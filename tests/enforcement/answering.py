@@ -9,7 +9,7 @@ from django.db import transaction
 from approvals import clock
 from approvals.models import Approval, Ask
 from approvals.pipeline import locks, outcomes
-from audit.actor import Actor
+from audit.recording.actors import Actor
 
 
 def approve(asked: Approval) -> Approval:

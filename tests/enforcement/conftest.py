@@ -11,7 +11,7 @@ from django.conf import LazySettings, settings
 from approvals import clock, issuer
 from approvals.jobs import sweep
 from approvals.models import Approval, Effect
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from enforcement import watch
 from enforcement.models import Watch
 from tests.enforcement.gateways import Edge, Town, known, town_in

@@ -14,9 +14,9 @@ from django.db import transaction
 from approvals import people, registry
 from approvals.models import Person
 from approvals.pipeline.commit import commit_now
-from audit.actor import Actor, Target
 from audit.clock import uuid7
 from audit.models import EventRow
+from audit.recording.actors import Actor, Target
 from demo.defenseclaw.instance import Cause, Instance
 from demo.defenseclaw.server import GatewayServer
 from demo.defenseclaw.wire import Gateway

@@ -8,7 +8,7 @@ import pytest
 
 from approvals.models import Effect
 from approvals.pipeline.service import perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from enforcement.models import Asset, Finding
 from tests.enforcement.gateways import Edge, Town, lift, settle
 from tests.enforcement.wire import Wire, wire_to

@@ -9,7 +9,7 @@ import pytest
 from approvals import requests
 from approvals.models import Approval
 from approvals.pipeline.service import perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from enforcement.models import Asset
 from tests.enforcement.answering import approve
 from tests.enforcement.gateways import Edge, known, lift

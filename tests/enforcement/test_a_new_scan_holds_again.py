@@ -8,7 +8,7 @@ import pytest
 
 from approvals.models import Approval
 from approvals.pipeline.service import perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from enforcement import standing
 from enforcement.models import AskNeed, Scan
 from tests.enforcement.answering import approve, deny

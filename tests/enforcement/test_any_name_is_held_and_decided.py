@@ -9,8 +9,8 @@ import pytest
 
 from approvals.models import Approval, Outcome
 from approvals.pipeline.service import Performed, Refused, perform
-from audit.actor import Actor, Target
 from audit.models import EventRow
+from audit.recording.actors import Actor, Target
 from enforcement import asking, enforced
 from enforcement.models import Asset
 from tests.enforcement.answering import approve

@@ -9,7 +9,7 @@ import pytest
 from approvals import clock, requests
 from approvals.models import Approval
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from enforcement import asking
 from enforcement.models import Scan, Watch
 from tests.enforcement.gateways import Edge

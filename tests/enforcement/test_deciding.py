@@ -8,9 +8,9 @@ import pytest
 
 from approvals.models import Effect
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Actor, Target
-from audit.load import load
 from audit.models import EventRow
+from audit.recording.actors import Actor, Target
+from audit.recording.read_events import load
 from enforcement import actions
 from enforcement.models import Asset
 from tests.enforcement.gateways import Edge, Town, known, sentences, settle

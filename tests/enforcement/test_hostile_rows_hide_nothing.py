@@ -12,10 +12,10 @@ from django.db import DataError
 
 from approvals.models import Approval
 from approvals.pipeline.service import Refused, perform
-from audit import load
-from audit.actor import Actor, Target
-from audit.ledger.vocabulary import severity_rank
+from audit.ledger.format.vocabulary import severity_rank
 from audit.models import EventRow, QuarantinedRow
+from audit.recording import read_events
+from audit.recording.actors import Actor, Target
 from enforcement import intake, watch
 from enforcement.gateway import Gateway, Listed, listed
 from enforcement.models import Asset, Finding, Scan, Watch
@@ -87,7 +87,7 @@ def test_a_row_that_cannot_be_read_is_set_aside_with_an_alarm_once(
     assert Asset.objects.filter(name="pdf-exfil").exclude(holder="").exists()
     assert list(Scan.objects.values_list("name", flat=True)) == ["pdf-exfil"]
     row = EventRow.objects.get(action="audit.quarantined")
-    alarm = load.load(row.event)
+    alarm = read_events.load(row.event)
     assert (alarm["severity"], alarm["instance"]) == ("HIGH", edge.name)
     kept = QuarantinedRow.objects.get()
     assert kept.event == row.event and kept.table == "scan_results"

@@ -10,8 +10,8 @@ from django.test import Client
 
 from approvals.models import Approval
 from approvals.pipeline.service import Refused
-from audit.actor import Actor
 from audit.models import EventRow
+from audit.recording.actors import Actor
 from enforcement import known_names
 from enforcement.models import Asset
 from portal.api import decisions

@@ -9,9 +9,9 @@ from contextlib import closing
 import pytest
 from django.test import Client
 
-from audit import load
-from audit.actor import Actor
 from audit.models import EventRow, QuarantinedRow
+from audit.recording import read_events
+from audit.recording.actors import Actor
 from enforcement import unreadable, watch
 from enforcement.models import Asset, Scan, Watch
 from tests.enforcement.browsing import browser
@@ -107,7 +107,7 @@ def test_a_flood_of_unreadable_rows_is_one_alarm_that_counts_them(
     flood(edge)
     look()
     row = EventRow.objects.get(action="audit.quarantined")
-    said = load.load(row.event)["data"]
+    said = read_events.load(row.event)["data"]
     assert (said["rows"], said["listed"], len(said["listing"])) == (FLOOD, 100, 100)
     assert said["listing"][0]["row"] == "odd-0"
     assert QuarantinedRow.objects.filter(event=row.event).count() == FLOOD

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from enforcement import enforced
 from enforcement.models import Asset
 from tests.enforcement.answering import approve

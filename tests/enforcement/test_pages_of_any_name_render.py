@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.urls import resolve, reverse
 
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from connections.models import Freeze
 from enforcement.models import Finding
 from tests.enforcement.browsing import browser

@@ -17,15 +17,16 @@ from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 
 from approvals.pipeline.service import perform
-from audit import guards, importing
-from audit.actor import Actor, Target
+from audit import importing
+from audit.db import insert_only
 from audit.importing import decision_tags, operations
 from audit.importing.mapping import mapper
 from audit.importing.operations import Operation
 from audit.importing.report import ImportReport
 from audit.importing.rows import SourceRow
 from audit.models import EventRow, RepeatedTag
-from audit.record import Draft, record
+from audit.recording.actors import Actor, Target
+from audit.recording.record import Draft, record
 from tests.audit import imports
 from tests.enforcement.gateways import TOKEN, Edge, Town, settle
 from tests.enforcement.wire import Wire, wire_to
@@ -315,6 +316,6 @@ def test_tags_of_rows_that_are_no_events_go_with_the_upgrade(edge: Edge, blocked
     editor = SimpleNamespace(connection=connection, execute=execute)
     migration.drop_tags_without_events(apps, editor)
     assert set(RepeatedTag.objects.values_list("tag", flat=True)) == kept != set()
-    assert guards.problems() == []
+    assert insert_only.problems() == []
     with pytest.raises(IntegrityError), transaction.atomic():
         RepeatedTag.objects.all().delete()

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from audit.actor import Actor
 from audit.models import EventRow, QuarantinedRow
+from audit.recording.actors import Actor
 from enforcement.models import Asset, Finding, Scan
 from tests.enforcement.gateways import Edge
 from tests.enforcement.test_hostile_rows_hide_nothing import change_newest

@@ -11,7 +11,7 @@ from django.conf import settings as django_settings
 
 from approvals.models import Approval
 from approvals.pipeline.service import perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from connections import decisions
 from enforcement import actions, enforced, instances, severity
 from enforcement.models import Asset, Decision

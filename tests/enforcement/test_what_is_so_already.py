@@ -9,8 +9,8 @@ from django.test import Client
 
 from approvals.models import Approval, Effect
 from approvals.pipeline.service import NothingToDo, Refused, perform
-from audit.actor import Actor, Target
 from audit.models import EventRow
+from audit.recording.actors import Actor, Target
 from enforcement.models import Asset, Finding
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town, settle

@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
-from audit import evidence
+from audit.evidence import storage
 from tests.approvals.conftest import answering_tenant, phones
 from tests.audit.own_database import own_database
 
@@ -28,7 +28,7 @@ def _own_ground(settings: Any, tmp_path: Path) -> None:
     settings.EVIDENCE_KEY = bytes(range(32))
     settings.LEDGER_ORIGIN = "ledger.example/test"
     settings.LEDGER_KEY_FILE = None
-    evidence._kept.cache_clear()
+    storage._kept.cache_clear()
     Path(django_settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
     cache.clear()
 

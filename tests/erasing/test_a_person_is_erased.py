@@ -18,15 +18,18 @@ from approvals.erasure.decisions import ERASE, LIFT, PLACE
 from approvals.jobs import ASKING, sweep
 from approvals.models import Approval, Ask, Effect, Erasure, Person
 from approvals.pipeline.service import Refused, perform
-from audit import evidence, sequencer, subjects, verify
-from audit.actor import Actor, Target
 from audit.clock import uuid7
-from audit.ledger import entry as entries
+from audit.erasure import subjects
+from audit.evidence import storage
 from audit.ledger import proof as proofs_format
-from audit.ledger.canonical import canonical
+from audit.ledger.format import entry as entries
+from audit.ledger.format.canonical import canonical
 from audit.models import Event, EventRow, Openings, QuarantinedRow
-from audit.proofs import proof_for
-from audit.record import record
+from audit.proofs.service import proof_for
+from audit.recording.actors import Actor, Target
+from audit.recording.record import record
+from audit.sequencing import sequencer
+from audit.verification import verify
 from connections.models import (
     ConnectedAccount,
     Freeze,
@@ -64,7 +67,7 @@ def work(rounds: int = 1) -> None:
 
 def a_life() -> None:
     """Mia signs in, and others say something of her."""
-    with_evidence = evidence.put("id_token", b"head.eyJzdWIiOiJtaWEifQ.canary-token", MIA.key)
+    with_evidence = storage.put("id_token", b"head.eyJzdWIiOiJtaWEifQ.canary-token", MIA.key)
     record(MIA, "operator.signed_in", private={"agent": "canary agent"}, evidence=[with_evidence])
     amir = acting("admin", "admin")
     record(

@@ -11,10 +11,11 @@ from approvals.erasure.document_digests import standing
 from approvals.models import Erasure, PolicyVersion
 from approvals.pipeline.service import perform
 from approvals.policy import versions
-from audit import sequencer, verify
-from audit.actor import Target
 from audit.clock import uuid7
-from audit.ledger.canonical import canonical
+from audit.ledger.format.canonical import canonical
+from audit.recording.actors import Target
+from audit.sequencing import sequencer
+from audit.verification import verify
 from connections.models import ConnectedAccount, Review, ReviewItem
 from connections.reviews import result, scope
 from tests.approvals.people_of import Phones, acting

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from audit import exports, sequencer, verify
-from audit.actor import Actor
+from audit import exports
 from audit.exports import jobs
 from audit.ledger.query import EventQuery
 from audit.models import ExportJob
-from audit.record import record
+from audit.recording.actors import Actor
+from audit.recording.record import record
+from audit.sequencing import sequencer
+from audit.verification import verify
 from tests.approvals.people_of import Phones, acting
 from tests.audit.browsing import browser_of, text_of
 from tests.erasing.conftest import Alone

@@ -15,7 +15,7 @@ import httpx
 from django.conf import settings
 from django.db import connection
 
-from audit import sequencer
+from audit.sequencing import sequencer
 from tests.approvals.people_of import Phones, acting
 from tests.audit.browsing import browser_of
 from tests.erasing.conftest import Alone

@@ -11,8 +11,8 @@ from django.conf import settings as django_settings
 from django.core.cache import cache
 
 from approvals import issuer
-from audit import evidence
-from audit.actor import Actor
+from audit.evidence import storage
+from audit.recording.actors import Actor
 from enforcement import gateway
 from http_client.timeouts import Retries, Timeouts
 from tests.approvals.conftest import forget_issuer
@@ -79,7 +79,7 @@ def tenant(wired: tuple[WiredTenant, Wire]) -> WiredTenant:
 def house(db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty portal with little patience."""
     settings.VAR_DIR = tmp_path
-    evidence._kept.cache_clear()
+    storage._kept.cache_clear()
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
     cache.clear()
     monkeypatch.setattr(issuer, "TIMEOUTS", IMPATIENT)

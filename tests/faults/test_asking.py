@@ -10,7 +10,7 @@ import pytest
 
 from approvals import clock
 from approvals.models import Approval, Ask, AskState
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from tests.approvals.asking import ask, assert_failed, code_of, fresh
 from tests.approvals.conftest import forget_issuer
 from tests.approvals.lamps import Lamps, furnish

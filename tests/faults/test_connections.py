@@ -8,8 +8,8 @@ import pytest
 
 from approvals import clock, issuer
 from approvals.models import Effect, Person
-from audit.actor import Target
 from audit.models import EventRow
+from audit.recording.actors import Target
 from connections import broker, deletion, manifests, pending, reconcile, schedule
 from connections.broker import Ask
 from connections.manifests import Declaration

@@ -13,7 +13,7 @@ import pytest
 from approvals import registry
 from approvals.models import Effect
 from approvals.pipeline.service import perform
-from audit.actor import Actor, Target
+from audit.recording.actors import Actor, Target
 from enforcement import order
 from enforcement.models import Finding
 from tests.enforcement.gateways import Edge, settle

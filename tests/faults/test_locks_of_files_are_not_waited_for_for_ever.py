@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from approvals.erasure import tombstones
-from audit import evidencekeys
-from audit.evidencekeys import EvidenceError
+from audit.evidence import subject_keys
+from audit.evidence.subject_keys import EvidenceError
 
 PATIENCE_S = 20
 
 
 def replace_keys() -> None:
-    with evidencekeys.held():
+    with subject_keys.held():
         pass
 
 
@@ -27,7 +27,7 @@ def list_an_erasure() -> None:
 
 
 WAITS: list[tuple[Callable[[], None], Callable[[], Path], type[Exception]]] = [
-    (replace_keys, lambda: evidencekeys.path_of(".lock"), EvidenceError),
+    (replace_keys, lambda: subject_keys.path_of(".lock"), EvidenceError),
     (list_an_erasure, tombstones.path, TimeoutError),
 ]
 
@@ -42,7 +42,7 @@ def test_a_lock_that_another_process_keeps_ends_the_wait_with_a_reason(
     error: type[Exception],
 ) -> None:
     settings.VAR_DIR = tmp_path
-    monkeypatch.setattr("audit.files.LOCK_WITHIN_S", 0.2, raising=False)
+    monkeypatch.setattr("audit.db.files.LOCK_WITHIN_S", 0.2, raising=False)
     path().parent.mkdir(parents=True, exist_ok=True)
     kept = path().open("a")
     fcntl.flock(kept, fcntl.LOCK_EX)

@@ -15,9 +15,10 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from approvals import clock, people, policy
 from approvals.pipeline.service import perform
-from audit import evidence, sequencer
-from audit.actor import Target
+from audit.evidence import storage
 from audit.models import EventRow
+from audit.recording.actors import Target
+from audit.sequencing import sequencer
 from connections import reachable, reconcile
 from connections.models import ConnectedAccount, Schedule, State
 from enforcement import watch
@@ -104,7 +105,7 @@ def addresses(wire: Wire, edge_wire: Wire) -> Iterator[dict[str, str]]:
     assert event is not None
     filled = {
         "<uuid:event_id>": str(event.event),
-        "<str:digest>": evidence.put_issuer_keys(f"{wire.url}/", {"keys": []}).digest,
+        "<str:digest>": storage.put_issuer_keys(f"{wire.url}/", {"keys": []}).digest,
         "<uuid:approval_id>": str(asked.id),
         "<uuid:account_id>": str(account.id),
         "<str:policy_digest>": policy.policy_digest(),

@@ -19,8 +19,8 @@ from django.db import connection
 from django.db.utils import OperationalError
 from django.test import Client, RequestFactory
 
+from audit.db.storage_errors import is_failure
 from audit.models import Event
-from audit.storage import is_failure
 from enforcement.models import Asset
 from portal.ops import storage
 from portal.web.errors import server_error

@@ -22,10 +22,10 @@ from django.test import RequestFactory
 from pytest_django.plugin import DjangoDbBlocker
 
 from approvals import clock
-from audit import queueing
-from audit.database_time import IN_ALL_S
-from audit.queueing import in_turn
-from audit.storage import is_busy, is_failure
+from audit.db import write_queue
+from audit.db.storage_errors import is_busy, is_failure
+from audit.db.time_budget import IN_ALL_S
+from audit.db.write_queue import in_turn
 from portal.databases import bound_waits, database
 from portal.identity import sessions
 from portal.identity.models import SignedInSession
@@ -104,7 +104,7 @@ def test_only_processes_that_answer_requests_wait_less(tmp_path: Path) -> None:
     assert pool["max_size"] == 20
     assert made[0]["OPTIONS"]["options"].endswith("-c lock_timeout=5s -c statement_timeout=15s")
     assert pool["timeout"] + IN_ALL_S + 15 <= WITHIN_S, "and one statement more"
-    turn_and_transaction = queueing.TURN_WITHIN_S + made[1]["OPTIONS"]["timeout"]
+    turn_and_transaction = write_queue.TURN_WITHIN_S + made[1]["OPTIONS"]["timeout"]
     assert turn_and_transaction + IN_ALL_S <= WITHIN_S
 
 
@@ -170,8 +170,8 @@ def test_a_turn_that_another_process_keeps_is_not_waited_for_longer_than_a_lock(
     own = ConnectionHandler(
         {"default": {"ENGINE": SQLITE, "NAME": path, "OPTIONS": {"timeout": 0}}}
     )
-    monkeypatch.setattr(queueing, "connection", own["default"])
-    monkeypatch.setattr(queueing, "TURN_WITHIN_S", 0.2)
+    monkeypatch.setattr(write_queue, "connection", own["default"])
+    monkeypatch.setattr(write_queue, "TURN_WITHIN_S", 0.2)
     kept = (tmp_path / "portal.sqlite3-turn").open("w")
     fcntl.flock(kept, fcntl.LOCK_EX)
 
@@ -210,7 +210,7 @@ def pool_of_one(
         settings = database(on_postgresql, base_dir=tmp_path, var_dir=tmp_path) | changes
         settings["OPTIONS"] = {**settings["OPTIONS"], "pool": pool}
         made.append(own := ConnectionHandler({"default": {}, POOL: settings}))
-        monkeypatch.setattr("audit.storage.connection", own[POOL])
+        monkeypatch.setattr("audit.db.storage_errors.connection", own[POOL])
         with ThreadPoolExecutor(1) as elsewhere:
             for _ in range(held):
                 elsewhere.submit(lambda: own[POOL].ensure_connection()).result()

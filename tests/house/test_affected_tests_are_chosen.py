@@ -11,12 +11,12 @@ def test_tests_are_ordered_by_their_distance_in_imports_from_the_change() -> Non
     graph = grimp.ImportGraph()
     for importer, imported in (
         ("tests.audit.test_far", "audit.page"),
-        ("audit.page", "audit.record"),
-        ("tests.audit.test_near", "audit.record"),
+        ("audit.page", "audit.recording.record"),
+        ("tests.audit.test_near", "audit.recording.record"),
         ("tests.audit.test_unrelated", "audit.clock"),
     ):
         graph.add_import(importer=importer, imported=imported)
-    assert affected.nearest_tests(["audit/record.py", "README.md"], graph) == [
+    assert affected.nearest_tests(["audit/recording/record.py", "README.md"], graph) == [
         "tests.audit.test_near", "tests.audit.test_far",
     ]  # fmt: skip
 

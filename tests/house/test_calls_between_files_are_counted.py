@@ -110,7 +110,8 @@ def test_middleware_models_migrations_and_what_is_below_the_product_do_not_count
         (tmp_path / app / "__init__.py").touch()
     product = ProductFiles(tmp_path, ["portal/web/refusals.py"])
     paths = [
-        "audit/record.py", "portal/web/views.py", "audit/management/commands/verify_ledger.py",
+        "audit/recording/record.py", "portal/web/views.py",
+        "audit/management/commands/verify_ledger.py",
         "audit/models/tree.py", "portal/models.py", "audit/migrations/0001_initial.py",
         "audit/ledger/note.py", "portal/middleware.py", "portal/web/refusals.py",
         "http_client/client.py", "tests/conftest.py", "tenant/views.py", "manage.py",

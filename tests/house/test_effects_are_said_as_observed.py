@@ -27,8 +27,8 @@ VERDICTS: Final = {
 TRAIL: Final = (
     "approvals/passkeys/audit_messages.py",
     "approvals/audit_messages.py",
-    "audit/actions.py",
-    "audit/wording.py",
+    "audit/recording/event_types.py",
+    "audit/recording/sentences.py",
     "connections/letters.py",
     "connections/sentences.py",
     "enforcement/wording.py",

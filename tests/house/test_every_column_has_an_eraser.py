@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.apps import apps
 from django.db import models
 
-from audit import subjects
+from audit.erasure import subjects
 
 _HOLDS = (
     models.CharField,

@@ -13,9 +13,9 @@ from django.core.cache import cache
 from django.db import connection
 
 from approvals.actors import from_json
-from audit import evidence
-from audit.actor import Actor
+from audit.evidence import storage
 from audit.models import EventRow
+from audit.recording.actors import Actor
 from tests.attacks.sign_in.doors import doors
 from tests.audit.browsing import browser_of
 from tests.house.doors_of_the_house import ROUTES
@@ -34,7 +34,7 @@ ROLES = {"nobody": (), "everything": ("auditor", "operator", "admin")}
 def _own_ground(db: None, settings: Any, tmp_path: Path) -> None:
     settings.VAR_DIR = tmp_path
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
-    evidence.forget_read()
+    storage.forget_read()
     cache.clear()
 
 
@@ -103,7 +103,7 @@ def test_an_empty_form_at_a_door_that_does_not_decide_decides_nothing(
 def test_these_eyes_are_open(decided: list[str]) -> None:
     """A decision in the same process is seen."""
     from approvals.pipeline.service import perform
-    from audit.actor import Target
+    from audit.recording.actors import Target
 
     perform(person("everything"), "skill.hold", Target("skill", "pdf-exfil"))
     assert "enforcement_asset" in decided

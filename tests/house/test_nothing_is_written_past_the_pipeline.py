@@ -31,9 +31,9 @@ from tests.house.doors_of_the_house import (
 
 COMMIT = "approvals.pipeline.commit.commit_now"
 RECORD = {
-    "audit.record.record",
-    "audit.record.write",
-    "audit.ingest.Ingest",
+    "audit.recording.record.record",
+    "audit.recording.record.write",
+    "audit.ingest.bulk.Ingest",
 }
 SAFE = {"GET", "HEAD"}
 
@@ -146,9 +146,9 @@ def test_the_steps_of_the_pipeline_are_taken_by_nobody_else(name: str) -> None:
 
 def test_every_module_that_writes_events_is_a_named_recorder() -> None:
     found: dict[str, set[str]] = {}
-    for maker in ("audit.record.record", "audit.record.Draft"):
+    for maker in ("audit.recording.record.record", "audit.recording.record.Draft"):
         for place, call in code.calls(maker):
-            if place.module != "audit.record":
+            if place.module != "audit.recording.record":
                 found.setdefault(place.module, set()).add(_action(call))
     assert found == {module: set(actions) for module, (actions, _) in RECORDERS.items()}
 
@@ -177,15 +177,15 @@ def test_a_recorder_that_names_its_events_at_run_time_cannot_name_a_decision() -
     free = {module for module, (actions, _) in RECORDERS.items() if "*" in actions}
     pipeline = {module for module in free if module.startswith("approvals.")}
     assert free - pipeline == {
-        "audit.external",
+        "audit.ingest.reported_events",
         "audit.importing.changed",
         "connections.broker",
         "portal.identity.strangers",
     }
     strange = {_action(call) for _, call in code.calls("portal.identity.strangers.record_stranger")}
     assert strange == {"access.refused", "breakglass.used", "operator.sign_in_failed"}
-    from audit import external
     from audit.importing import changed
+    from audit.ingest import reported_events
 
     assert not changed.ACTION.startswith(tuple(decided))
     literals = {
@@ -194,7 +194,7 @@ def test_a_recorder_that_names_its_events_at_run_time_cannot_name_a_decision() -
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     assert not decided & literals
-    told = ast.unparse(code.modules()[external.__name__])
+    told = ast.unparse(code.modules()[reported_events.__name__])
     assert "external." in told
 
 

@@ -46,7 +46,7 @@ ELSEWHERE: Final[dict[tuple[str, str], Callable[[], list[re.Pattern[str]]]]] = {
 ESCAPED: Final = frozenset(
     {
         (
-            "audit/subjects.py",
+            "audit/erasure/subjects.py",
             "f'(?<!\\\\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\\\\w)'",
         ),
         ("portal/ops/doctor/applications.py", "re.escape(url).replace('\\\\*', '[^./:]+')"),

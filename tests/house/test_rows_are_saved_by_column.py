@@ -20,7 +20,10 @@ WHOLE = {
         2,
         "under `locking.locked`, which every answer takes",
     ),
-    ("audit/verification.py", "run"): (2, "the one process that verifies; readers write nothing"),
+    ("audit/verification/requests.py", "run"): (
+        2,
+        "the one process that verifies; readers write nothing",
+    ),
     ("connections/reviews/actions.py", "review"): (2, "under select_for_update and its lease"),
     ("connections/reviews/actions.py", "item"): (1, "under select_for_update of review and item"),
     ("connections/tenant_log/reader.py", "row"): (2, "under `feeds.locked`"),

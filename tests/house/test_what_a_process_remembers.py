@@ -6,18 +6,18 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from audit import remembered
+from audit.erasure import process_caches
 from tests.house.code import modules
 
 FORGOTTEN: Final = {
     "approvals.policy.versions._kept": "versions of the policy",
-    "audit.evidence._kept": "evidence that was read",
-    "audit.ledger.commitment.subject_key": "subject keys",
-    "audit.ledger.tokens._verified": "sign-in tokens that were verified",
-    "audit.terms.value_token": "words and filter values",
-    "audit.terms._of_kind": "words and filter values",
-    "audit.terms._of_short_name": "words and filter values",
-    "audit.terms._of_short_person": "words and filter values",
+    "audit.evidence.storage._kept": "evidence that was read",
+    "audit.ledger.format.commitment.subject_key": "subject keys",
+    "audit.ledger.issuer_tokens._verified": "sign-in tokens that were verified",
+    "audit.search.tokens.value_token": "words and filter values",
+    "audit.search.tokens._of_kind": "words and filter values",
+    "audit.search.tokens._of_short_name": "words and filter values",
+    "audit.search.tokens._of_short_person": "words and filter values",
 }
 """Function -> the name under which it is registered."""
 OTHERS: Final = {
@@ -33,26 +33,26 @@ HOLD_NOBODY: Final = {
     "approvals.issuer.auth0": _SETTINGS,
     "approvals.issuer.outbound": _SETTINGS,
     "approvals.notifications.webhook._http": _SETTINGS,
-    "audit.bulk._insert": _SHAPES,
-    "audit.bulk._binary": _SHAPES,
-    "audit.bulk._converters": _SHAPES,
-    "audit.bulk._fields": _SHAPES,
+    "audit.db.bulk_insert._insert": _SHAPES,
+    "audit.db.bulk_insert._binary": _SHAPES,
+    "audit.db.bulk_insert._converters": _SHAPES,
+    "audit.db.bulk_insert._fields": _SHAPES,
     "audit.exports.blocks._maker": "a digest of our code",
     "audit.importing.masking.fingerprint": "a digest of our code",
     "audit.packs.build.tile": "lives as long as a pack is built",
-    "audit.terms._of_way": "codes",
+    "audit.search.tokens._of_way": "codes",
     "connections.reviews.scope.excess": "lives as long as a list is taken",
-    "audit.keyring._parsed": "public keys",
-    "audit.ledger.commitment._before": "paths of fields",
-    "audit.ledger.fields._is_action": "names of actions",
-    "audit.ledger.fields._is_key": "names of members",
-    "audit.ledger.fields._is_time": "times",
+    "audit.keys.keyring._parsed": "public keys",
+    "audit.ledger.format.commitment._before": "paths of fields",
+    "audit.ledger.format.fields._is_action": "names of actions",
+    "audit.ledger.format.fields._is_key": "names of members",
+    "audit.ledger.format.fields._is_time": "times",
     "audit.ledger.query.text._paths": "paths of fields",
     "audit.packs.assemble.verifier": "a page of ours",
-    "audit.remembered._place": "a path of ours",
-    "audit.stamping._http": _SETTINGS,
-    "audit.stamping._roots": _SETTINGS,
-    "audit.terms._time_tokens": "hours",
+    "audit.erasure.process_caches._place": "a path of ours",
+    "audit.proofs.timestamping._http": _SETTINGS,
+    "audit.proofs.timestamping._roots": _SETTINGS,
+    "audit.search.tokens._time_tokens": "hours",
     "audit.witnesses.configuration._read": _SETTINGS,
     "audit.witnesses.exchange._http": _SETTINGS,
     "enforcement.gateway._http": _SETTINGS,
@@ -94,4 +94,4 @@ def _is_cache(made: ast.expr) -> bool:
 def test_every_kept_answer_is_forgotten_or_holds_nobody() -> None:
     assert kept() == FORGOTTEN.keys() | HOLD_NOBODY.keys()
     assert not FORGOTTEN.keys() & HOLD_NOBODY.keys()
-    assert remembered.registered() == set(FORGOTTEN.values()) | OTHERS
+    assert process_caches.registered() == set(FORGOTTEN.values()) | OTHERS

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from audit import evidence
+from audit.evidence import storage
 from tests.connections.visitor import Visitor
 from tests.support.tenant import LocalTenant
 
@@ -18,7 +18,7 @@ from tests.support.tenant import LocalTenant
 def _own_ground(db: None, settings: Any, tmp_path: Path) -> None:
     """An empty database and evidence folder."""
     settings.VAR_DIR = tmp_path
-    evidence._kept.cache_clear()
+    storage._kept.cache_clear()
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
     cache.clear()
 

@@ -19,8 +19,8 @@ from django.test import Client
 from approvals import clock, issuer
 from approvals.models import Approval, Person
 from approvals.pipeline.service import Refused, perform
-from audit import human
-from audit.actor import Actor, Target
+from audit.evidence import human_levels
+from audit.recording.actors import Actor, Target
 from enforcement.models import Asset
 from portal.env import Env, EnvironmentRefused
 from portal.identity.breakglass import accounts, trying
@@ -164,7 +164,7 @@ def test_each_use_is_an_alarm_on_record_that_proves_nobody(night: Handed) -> Non
     assert event["actor"]["iss"] == django_settings.PORTAL_URL
     assert event["actor"]["name"] == "night-shift (break-glass)"
     assert event["target"]["name"] == "night-shift"
-    level = human.explain(event)
+    level = human_levels.explain(event)
     assert level.code == "H0", level.reasons
 
 
@@ -390,7 +390,7 @@ def test_a_hold_is_taken_and_says_whose_word_it_is(night: Handed) -> None:
     assert Asset.objects.get(name="pdf-exfil").holder
     [event] = events("skill.held")
     assert event["actor"]["name"] == "night-shift (break-glass)"
-    assert human.explain(event).code == "H0"
+    assert human_levels.explain(event).code == "H0"
 
 
 @pytest.mark.parametrize("act", ["block", "allow", "unblock", "release"])

@@ -15,7 +15,7 @@ from django.db import connections
 from pytest_django.plugin import DjangoDbBlocker
 
 from approvals import clock
-from audit import evidence
+from audit.evidence import storage
 from portal.identity.breakglass import accounts, trying
 from portal.identity.models import BreakGlassAccount, BreakGlassTries
 from tests.audit.own_database import own_database
@@ -33,7 +33,7 @@ def _django_db_helper(django_db_setup: None, django_db_blocker: DjangoDbBlocker)
 @pytest.fixture
 def ground(tmp_path: Path, settings: Any) -> Iterator[None]:
     settings.VAR_DIR = tmp_path
-    evidence._kept.cache_clear()
+    storage._kept.cache_clear()
     with own_database(tmp_path):
         yield
 

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from approvals import clock, issuer, people
 from approvals.models import Person
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from auth0_client.device import Granted
 from connections import directory
 from portal.identity.models import CommandLineSignIn

@@ -11,7 +11,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 
 from approvals import people
-from audit import human
+from audit.evidence import human_levels
 from portal.identity.models import SignedInSession, User
 from portal.identity.session_store import stored_key
 from tests.connections.visitor import Visitor
@@ -59,7 +59,7 @@ def test_the_sign_in_is_recorded_with_evidence_that_verifies(visitor: Visit) -> 
     assert event["actor"]["sub"] == SUBS["operator"]
     assert event["actor"]["roles"] == ["operator"]
     assert [ref["kind"] for ref in event["evidence"]] == ["id_token"]
-    level = human.explain(event)
+    level = human_levels.explain(event)
     assert level.code == "H1", level.reasons
 
 

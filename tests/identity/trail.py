@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from audit.models import EventRow
-from audit.search import publics
+from audit.search.queries import publics
 
 
 def events(action: str = "") -> list[dict[str, Any]]:

@@ -14,8 +14,8 @@ from django.db import connection, transaction
 from pytest_django.plugin import DjangoDbBlocker
 
 from approvals import clock
-from audit.actor import SYSTEM
 from audit.clock import uuid7
+from audit.recording.actors import SYSTEM
 from connections import inventory, manifests
 from connections.inventory import journal, telling
 from connections.models import AccountChange, ConnectedAccount, Freeze, JustInTime, Use

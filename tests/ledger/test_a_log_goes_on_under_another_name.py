@@ -9,11 +9,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ata.cli import app
-from audit.ledger import checkpoint, entriesfile, merkle, note, origins, proof
-from audit.ledger.historycheck import KEPT
+from audit.ledger import checkpoint, merkle, note, proof
+from audit.ledger.key_transitions import origins
+from audit.ledger.key_transitions.origins import Tree
 from audit.ledger.note import NoteError, SigningKey
-from audit.ledger.origins import Tree
-from audit.ledger.verify import MOVED
+from audit.ledger.offline import log_file
+from audit.ledger.offline.history import KEPT
+from audit.ledger.offline.proof_check import MOVED
 from tests.ledger.test_a_whole_log_is_checked import built, history
 from tests.support.origin_statements import write_statement, written
 
@@ -71,9 +73,9 @@ class Desk:
 
     def log(self, key: SigningKey = NEW, entries: list[object] | None = None) -> str:
         some = GOES_ON if entries is None else entries
-        first = entriesfile.header(key.name, len(some), head(key, [*some]))
+        first = log_file.header(key.name, len(some), head(key, [*some]))
         rest = [
-            entriesfile.line(n, one.entry, one.openings, [])  # type: ignore[attr-defined]
+            log_file.line(n, one.entry, one.openings, [])  # type: ignore[attr-defined]
             for n, one in enumerate(some)
         ]
         return self.put("log.ndjson", b"".join([first, *rest]))

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from ata.cli import app
-from audit.ledger import checkpoint, entriesfile, entry, merkle, note, sampling
-from audit.ledger.entriesfile import EntriesError, EntriesFile
-from audit.ledger.entry import Built
-from audit.ledger.query import EventQuery
-from audit.ledger.sampling import (
+from audit.ledger import checkpoint, merkle, note
+from audit.ledger.format import entry
+from audit.ledger.format.entry import Built
+from audit.ledger.offline import log_file, samples
+from audit.ledger.offline.log_file import EntriesError, EntriesFile
+from audit.ledger.offline.samples import (
     Draw,
     Sample,
     SampleError,
@@ -28,6 +29,7 @@ from audit.ledger.sampling import (
     draw,
     source_from,
 )
+from audit.ledger.query import EventQuery
 
 LOG = note.new_key("log.example/x")
 WHEN = datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC)
@@ -56,10 +58,10 @@ def lines(gone: int = -1) -> list[bytes]:
     """The log as a file; the values of entry `gone` are not in it any more."""
     head = checkpoint.sign(LOG.name, SIZE, ROOT, LOG.seed)
     rest = (
-        entriesfile.line(n, one.entry, [] if n == gone else one.openings, [])
+        log_file.line(n, one.entry, [] if n == gone else one.openings, [])
         for n, one in enumerate(ENTRIES)
     )
-    return [entriesfile.header(LOG.name, SIZE, head), *rest]
+    return [log_file.header(LOG.name, SIZE, head), *rest]
 
 
 def drawn(bar: str = "", seed: str = SEED, n: int = 7, gone: int = -1) -> Sample:
@@ -133,7 +135,7 @@ def test_candidates_that_were_dropped_on_the_way_were_not_in_the_sample(
 ) -> None:
     whole = DRAW.pick(((index, some(index), None) for index in population), n)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sampling, "_KEPT", kept - 2 * n)
+        patch.setattr(samples, "_KEPT", kept - 2 * n)
         pruned = DRAW.pick(((index, some(index), None) for index in population), n)
     assert pruned == whole
 
@@ -215,7 +217,7 @@ def by_many(withheld: str) -> list[bytes]:
         made.append(entry.build(event, id=UUID(int=0x01890000_0000_7000_8000_000000000000 + n)))
     root = merkle.root([merkle.leaf_hash(one.entry) for one in made])
     rest = (
-        entriesfile.line(
+        log_file.line(
             n,
             one.entry,
             [each for each in one.openings if n % 20 > 9 or each.path != withheld],
@@ -224,7 +226,7 @@ def by_many(withheld: str) -> list[bytes]:
         for n, one in enumerate(made)
     )
     head = checkpoint.sign(LOG.name, SIZE, root, LOG.seed)
-    return [entriesfile.header(LOG.name, SIZE, head), *rest]
+    return [log_file.header(LOG.name, SIZE, head), *rest]
 
 
 @pytest.mark.parametrize("withheld", ["actor.sub", "private.reported_by"])
@@ -293,7 +295,7 @@ def test_what_is_no_draw_is_refused(bar: str, seed: str, n: int, says: str) -> N
 
 def test_nothing_is_drawn_from_a_log_that_was_bent() -> None:
     bent = lines()
-    bent[9] = entriesfile.line(8, ENTRIES[10].entry, ENTRIES[10].openings, [])
+    bent[9] = log_file.line(8, ENTRIES[10].entry, ENTRIES[10].openings, [])
     with pytest.raises(EntriesError):
         draw(EntriesFile(bent, [LOG.vkey]), EventQuery(), SEED, 5)
 

@@ -12,9 +12,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ata.cli import app
-from audit.ledger import checkpoint, cosignature, entriesfile, entry, merkle, note
-from audit.ledger.entry import Built
-from audit.ledger.historycheck import HistoryReport, check
+from audit.ledger import checkpoint, cosignature, merkle, note
+from audit.ledger.format import entry
+from audit.ledger.format.entry import Built
+from audit.ledger.offline import log_file
+from audit.ledger.offline.history import HistoryReport, check
 from audit.ledger.policy import Policy, parse
 
 LOG = note.new_key("log.example/x")
@@ -57,8 +59,8 @@ def signed(entries: list[Built]) -> str:
 
 
 def lines(entries: list[Built], head: str = "") -> list[bytes]:
-    first = entriesfile.header(LOG.name, len(entries), head or signed(entries))
-    rest = (entriesfile.line(n, one.entry, one.openings, []) for n, one in enumerate(entries))
+    first = log_file.header(LOG.name, len(entries), head or signed(entries))
+    rest = (log_file.line(n, one.entry, one.openings, []) for n, one in enumerate(entries))
     return [first, *rest]
 
 

@@ -12,7 +12,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit.ledger.canonical import MAX_SAFE_INTEGER, EntryError, canonical, scan
+from audit.ledger.format.canonical import MAX_SAFE_INTEGER, EntryError, canonical, scan
 
 integers = st.integers(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER)
 floats = st.floats(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER, allow_nan=False)

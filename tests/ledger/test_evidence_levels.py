@@ -24,19 +24,21 @@ from joserfc.jwk import RSAKey
 from audit.ledger import (
     checkpoint,
     cosignature,
-    entry,
-    intents,
+    intent_match,
     levels,
     merkle,
     note,
     policy,
     proof,
 )
-from audit.ledger.assertion import Passkey, challenge
+from audit.ledger.format import (
+    entry,
+)
+from audit.ledger.passkey_assertions import Passkey, challenge
 
 ISS = "http://localhost:8100/"
 TEXT = '{"target":{"kind":"skill","name":"pdf-exfil"},"verb":"skill.block"}'
-INTENT = intents.digest(TEXT.encode())
+INTENT = intent_match.digest(TEXT.encode())
 TIME = "2026-03-01T12:30:05.000000Z"
 SIGNED_AT = int(datetime(2026, 3, 1, 12, 0, tzinfo=UTC).timestamp())
 

@@ -11,9 +11,9 @@ from uuid import UUID
 import pytest
 import rfc8785
 
-from audit.ledger import entry
-from audit.ledger.commitment import Opening, check, commit, subject_key
-from audit.ledger.entry import EntryError
+from audit.ledger.format import entry
+from audit.ledger.format.commitment import Opening, check, commit, subject_key
+from audit.ledger.format.entry import EntryError
 from tests.support.legible import legible
 
 ID = UUID("0197a3c0-1111-7222-8333-444455556666")

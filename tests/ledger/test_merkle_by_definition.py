@@ -9,9 +9,9 @@ import pytest
 from pymerkle import InmemoryTree
 
 from audit.ledger import merkle, tiles
-from audit.ledger.compact import CompactRange
-from audit.ledger.growing import GrowingTree
+from audit.ledger.compact_range import CompactRange
 from audit.ledger.merkle import ProofError
+from audit.ledger.tree_edge import GrowingTree
 
 ENTRIES = [f"entry {n}".encode() for n in range(301)]
 LEAVES = [merkle.leaf_hash(entry) for entry in ENTRIES]

@@ -9,10 +9,13 @@ from uuid import UUID
 
 import pytest
 
-from audit.ledger import checkpoint, entriesfile, entry, erasures, merkle, note, packvalues
-from audit.ledger.entry import Built
-from audit.ledger.erasures import Account
-from audit.ledger.historycheck import HistoryReport, check
+from audit.ledger import checkpoint, merkle, note
+from audit.ledger.format import entry
+from audit.ledger.format.entry import Built
+from audit.ledger.offline import erasures, log_file
+from audit.ledger.offline.erasures import Account
+from audit.ledger.offline.history import HistoryReport, check
+from audit.ledger.packs import values
 from audit.ledger.policy import parse
 
 LOG = note.new_key("log.example/x")
@@ -40,11 +43,11 @@ def checked(
 ) -> HistoryReport:
     root = merkle.root([merkle.leaf_hash(one.entry) for one in entries])
     head = checkpoint.sign(LOG.name, len(entries), root, LOG.seed)
-    lines = [entriesfile.header(LOG.name, len(entries), head)]
+    lines = [log_file.header(LOG.name, len(entries), head)]
     for n, one in enumerate(entries):
         held = [o for o in one.openings if n not in {*gone, *withheld}]
         names = [o.path for o in one.openings] if n in withheld else []
-        lines.append(entriesfile.line(n, one.entry, held, names))
+        lines.append(log_file.line(n, one.entry, held, names))
     return check(lines, TRUST)
 
 
@@ -136,11 +139,11 @@ def test_committed_paths_are_those_that_have_openings() -> None:
 
 def test_a_pack_says_which_of_its_entries_certifies_and_when_none_does() -> None:
     body = event(1)
-    (told,) = packvalues.certificates([(1, body.entry), (4, ends(4, [1, 1]).entry), (5, b"bad")])
-    gone = packvalues.judge(1, body.entry, [], [], [told])
+    (told,) = values.certificates([(1, body.entry), (4, ends(4, [1, 1]).entry), (5, b"bad")])
+    gone = values.judge(1, body.entry, [], [], [told])
     assert gone == ("ok", "3 values erased, as entry 4 certifies.")
-    gone = packvalues.judge(1, body.entry, body.openings[1:], [], [])
+    gone = values.judge(1, body.entry, body.openings[1:], [], [])
     assert gone and gone[0] == "unchecked" and gone[1].startswith("1 value missing, and no cert")
-    assert packvalues.judge(1, body.entry, body.openings, [], []) is None
+    assert values.judge(1, body.entry, body.openings, [], []) is None
     held = [{"kind": "value", "name": f"1:{one.path}", "why": "secret"} for one in body.openings]
-    assert packvalues.judge(1, body.entry, [], held, []) is None
+    assert values.judge(1, body.entry, [], held, []) is None

@@ -6,9 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from audit.ledger import checkpoint, cosignature, entry, merkle, note, policy, proof, verify
+from audit.ledger import checkpoint, cosignature, merkle, note, policy, proof
+from audit.ledger.format import entry
 from audit.ledger.merkle import ProofError
 from audit.ledger.note import NoteError
+from audit.ledger.offline import proof_check
 
 KEY = note.new_key("log.example/one")
 TIME = "2026-03-01T12:30:05.000000Z"
@@ -103,16 +105,16 @@ def test_nothing_malformed_is_written() -> None:
             proof.write(index, hashes, signed)
 
 
-def names_of_failures(report: verify.Report) -> list[str]:
+def names_of_failures(report: proof_check.Report) -> list[str]:
     return [step.name for step in report.steps if not step.ok]
 
 
 def test_a_good_file_passes_every_step_and_still_says_what_it_does_not_prove() -> None:
-    report = verify.verify_proof_file(proof_of(4), ENTRIES[4], [KEY.vkey])
+    report = proof_check.verify_proof_file(proof_of(4), ENTRIES[4], [KEY.vkey])
     assert report.ok and report.index == 4 and report.checkpoint is not None
     assert len(report.steps) == 4
-    assert verify.SAME_FOR_ALL_UNPROVEN in report.not_proven
-    assert verify.TIME_UNPROVEN in report.not_proven
+    assert proof_check.SAME_FOR_ALL_UNPROVEN in report.not_proven
+    assert proof_check.TIME_UNPROVEN in report.not_proven
     shown = report.to_dict()
     assert shown["ok"] and shown["checkpoint"]["size"] == 11
     assert shown["steps"][2]["detail"].startswith("skill.blocked (success), recorded 2026-03-01")
@@ -127,11 +129,11 @@ def test_a_failure_is_the_step_it_belongs_to() -> None:
         "The entry is well formed": (proof_of(4), ENTRIES[4] + b" ", [KEY.vkey]),
     }
     for name, case in cases.items():
-        report = verify.verify_proof_file(*case)
+        report = proof_check.verify_proof_file(*case)
         assert not report.ok and name in names_of_failures(report), name
-    unread = verify.verify_proof_file("nonsense", ENTRIES[4], [KEY.vkey])
+    unread = proof_check.verify_proof_file("nonsense", ENTRIES[4], [KEY.vkey])
     assert unread.steps[-1].detail.startswith("Not checked") and unread.checkpoint is None
-    nobody = verify.verify_proof_file(proof_of(4), ENTRIES[4], [])
+    nobody = proof_check.verify_proof_file(proof_of(4), ENTRIES[4], [])
     assert "no trusted key is named" in nobody.steps[1].detail
 
 
@@ -139,16 +141,16 @@ def test_witnesses_are_a_step_where_the_verifier_asks_for_them() -> None:
     witness = note.new_key("witness.example/w1")
     vkey = cosignature.vkey(witness.name, witness.public_key)
     asked = policy.parse(f"log {KEY.vkey}\nwitness w1 {vkey}\nquorum w1\n")
-    alone = verify.verify_proof_file(proof_of(4), ENTRIES[4], policy=asked)
+    alone = proof_check.verify_proof_file(proof_of(4), ENTRIES[4], policy=asked)
     assert names_of_failures(alone) == ["Witnesses you trust saw the same tree"]
-    assert verify.SAME_FOR_ALL_UNPROVEN in alone.not_proven
+    assert proof_check.SAME_FOR_ALL_UNPROVEN in alone.not_proven
     line = cosignature.sign(SIGNED, witness.name, witness.seed, 1_800_000_000)
     seen = note.add_signature(SIGNED, line)
     text = proof.write(4, merkle.inclusion_proof(LEAVES, 4, 11), seen)
-    both = verify.verify_proof_file(text, ENTRIES[4], policy=asked)
+    both = proof_check.verify_proof_file(text, ENTRIES[4], policy=asked)
     assert both.ok and len(both.steps) == 5
-    assert verify.SAME_FOR_ALL_UNPROVEN not in both.not_proven
+    assert proof_check.SAME_FOR_ALL_UNPROVEN not in both.not_proven
     unasked = policy.parse(f"log {KEY.vkey}\nquorum none\n")
-    report = verify.verify_proof_file(text, ENTRIES[4], policy=unasked)
+    report = proof_check.verify_proof_file(text, ENTRIES[4], policy=unasked)
     assert report.ok and len(report.steps) == 4
-    assert verify.SAME_FOR_ALL_UNPROVEN in report.not_proven
+    assert proof_check.SAME_FOR_ALL_UNPROVEN in report.not_proven

@@ -7,9 +7,9 @@ import random
 import pytest
 
 from audit.ledger import merkle, tiles
-from audit.ledger.growing import GrowingTree, Joined
 from audit.ledger.merkle import ProofError
 from audit.ledger.tiles import TileName
+from audit.ledger.tree_edge import GrowingTree, Joined
 
 SIZE = 256 * 256 + 300
 LEAVES = [n.to_bytes(32) for n in range(SIZE)]

@@ -10,9 +10,9 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from audit import sequencer
-from audit.actor import SYSTEM, Target
-from audit.record import record
+from audit.recording.actors import SYSTEM, Target
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from portal.api.app import api
 from portal.ops import health
 from tests.support.tenant import LocalTenant

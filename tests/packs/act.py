@@ -22,16 +22,20 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from audit import clock, evidence, packs, proofs, sequencer
-from audit.actor import Actor, EvidenceRef, Target
-from audit.ledger import assertion, note, packcheck
-from audit.ledger.canonical import canonical
-from audit.ledger.intents import digest
-from audit.ledger.packreport import PackReport
+from audit import clock, packs
+from audit.evidence import storage
+from audit.ledger import note, passkey_assertions
+from audit.ledger.format.canonical import canonical
+from audit.ledger.intent_match import digest
+from audit.ledger.packs import pack_check
+from audit.ledger.packs.report import PackReport
 from audit.ledger.policy import NONE, Policy
-from audit.load import load
 from audit.packs import Built
-from audit.record import record
+from audit.proofs import service
+from audit.recording.actors import Actor, EvidenceRef, Target
+from audit.recording.read_events import load
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from tests.audit.factories import ISSUER, OLU, ActorFactory
 
 BEN = ActorFactory.build(sub="auth0|ben", name="Ben Backup", email="ben@acme.example", via="phone")
@@ -75,7 +79,7 @@ def directory() -> dict[str, Any]:
         "approver_since": long_ago,
         "revoked_at": None,
     }
-    return {"schema": assertion.DIRECTORY, "passkeys": [entry]}
+    return {"schema": passkey_assertions.DIRECTORY, "passkeys": [entry]}
 
 
 def intent_text(
@@ -118,7 +122,7 @@ def approval_token(signer: str = "k1", *, intent: str = INTENT, **claims: Any) -
 def asserted(intent: str = INTENT, *, decision: str = "approve") -> bytes:
     """What Ben's authenticator signs."""
     said = {"approval_id": APPROVAL, "role": "approver", "decision": decision}
-    wanted = assertion.challenge(intent_hash=intent, **said)
+    wanted = passkey_assertions.challenge(intent_hash=intent, **said)
     client = {"type": "webauthn.get", "challenge": _b64(wanted), "origin": PASSKEY_ORIGIN}
     raw = json.dumps(client).encode()
     data = hashlib.sha256(b"localhost").digest() + bytes((5, 0, 0, 0, 1))
@@ -149,20 +153,20 @@ class Act:
         selection = packs.of_event(load(about or self.blocked))
         return packs.build(selection, now or clock.now(), lambda item: True)
 
-    def roots(self, **changes: Any) -> packcheck.Roots:
+    def roots(self, **changes: Any) -> pack_check.Roots:
         """Everything that a careful verifier brings."""
-        passkeys = assertion.read_directory(json.dumps(directory()).encode())
+        passkeys = passkey_assertions.read_directory(json.dumps(directory()).encode())
         given: dict[str, Any] = {"issuer_keys": {"": self.issuer_keys}, "passkeys": passkeys}
-        return packcheck.Roots(log_policy(), **given | changes)
+        return pack_check.Roots(log_policy(), **given | changes)
 
     def check(self, body: bytes, **changes: Any) -> PackReport:
         """What a careful verifier finds."""
-        return packcheck.check(body, self.roots(**changes))
+        return pack_check.check(body, self.roots(**changes))
 
 
 def log_policy() -> Policy:
     """Trust in our log's key and in no witness."""
-    return Policy((note.parse_vkey(proofs.vkey()),), {}, {}, NONE)
+    return Policy((note.parse_vkey(service.vkey()),), {}, {}, NONE)
 
 
 def approver(person: Actor = BEN) -> dict[str, str]:
@@ -172,7 +176,7 @@ def approver(person: Actor = BEN) -> dict[str, str]:
 
 def keep(kind: str, body: bytes, person: Actor) -> EvidenceRef:
     """Put a body into the evidence store."""
-    return evidence.put(kind, body, person.key)
+    return storage.put(kind, body, person.key)
 
 
 def decide(
@@ -192,7 +196,7 @@ def decide(
 
 def signed_act() -> Act:
     """Olu asks, Ben approves on a phone and with a passkey, the skill is blocked."""
-    evidence.put_issuer_keys(ISSUER, jwks())
+    storage.put_issuer_keys(ISSUER, jwks())
     packs.use_directory(directory)
     sign_in = ("id_token", token(), OLU)
     answers = [("approval_token", approval_token(), BEN), ("assertion", asserted(), BEN)]

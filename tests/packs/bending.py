@@ -8,12 +8,12 @@ from collections.abc import Callable
 from io import BytesIO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
-from audit import logkey
-from audit.ledger import pack
-from audit.ledger.canonical import canonical
+from audit.keys import log_identity
+from audit.ledger.format.canonical import canonical
+from audit.ledger.packs import archive
 
-ARCHIVE, MANIFEST = pack.ARCHIVE_CHECK, pack.MANIFEST_CHECK
-MEMBERS, SIGNED = pack.MEMBERS_CHECK, pack.SIGNED_CHECK
+ARCHIVE, MANIFEST = archive.ARCHIVE_CHECK, archive.MANIFEST_CHECK
+MEMBERS, SIGNED = archive.MEMBERS_CHECK, archive.SIGNED_CHECK
 type Members = dict[str, bytes]
 
 
@@ -25,17 +25,17 @@ def members_of(body: bytes) -> Members:
 
 def rezipped(body: bytes, change: Callable[[Members], Members]) -> bytes:
     """The pack with other members, in the spelling of a pack."""
-    return pack.archive(change(members_of(body)))
+    return archive.archive(change(members_of(body)))
 
 
 def resigned(body: bytes, change: Callable[[Members], Members]) -> bytes:
     """The pack with other members and a new manifest, signed by the log's own key."""
     held = change(members_of(body))
-    manifest = json.loads(held.pop(pack.MANIFEST))
-    held.pop(pack.SIGNATURE)
+    manifest = json.loads(held.pop(archive.MANIFEST))
+    held.pop(archive.SIGNATURE)
     about = {key: manifest[key] for key in ("tree", "about", "words", "withheld", "build")}
     entries_of = {one["name"]: one["entries"] for one in manifest["members"]}
-    return pack.write(held, about, entries_of, logkey.origin(), logkey.seed())
+    return archive.write(held, about, entries_of, log_identity.origin(), log_identity.seed())
 
 
 def by_zipfile(body: bytes, **other: object) -> bytes:
@@ -52,9 +52,9 @@ def by_zipfile(body: bytes, **other: object) -> bytes:
 def with_manifest(body: bytes, change: Callable[[dict[str, object]], object]) -> bytes:
     """The pack with another manifest under the old signature."""
     held = members_of(body)
-    manifest = json.loads(held[pack.MANIFEST])
+    manifest = json.loads(held[archive.MANIFEST])
     change(manifest)
-    return pack.archive(held | {pack.MANIFEST: canonical(manifest)})
+    return archive.archive(held | {archive.MANIFEST: canonical(manifest)})
 
 
 def _swapped(held: Members) -> Members:
@@ -65,7 +65,7 @@ def _swapped(held: Members) -> Members:
 
 def _twice(body: bytes) -> bytes:
     """A member twice, in both places that name it."""
-    again = pack.archive({"README.txt": b"another"})
+    again = archive.archive({"README.txt": b"another"})
     (directory,) = struct.unpack_from("<I", body, len(body) - 6)
     return body[:directory] + again[: again.index(b"PK\1\2")] + body[directory:]
 
@@ -104,12 +104,12 @@ BENDS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         ARCHIVE,
     ),
     "a manifest that is no JSON": (
-        lambda body: rezipped(body, lambda held: held | {pack.MANIFEST: b"ata.pack.v1"}),
+        lambda body: rezipped(body, lambda held: held | {archive.MANIFEST: b"ata.pack.v1"}),
         MANIFEST,
     ),
     "a manifest in another spelling": (
         lambda body: rezipped(
-            body, lambda held: held | {pack.MANIFEST: held[pack.MANIFEST] + b"\n"}
+            body, lambda held: held | {archive.MANIFEST: held[archive.MANIFEST] + b"\n"}
         ),
         MANIFEST,
     ),
@@ -134,7 +134,7 @@ BENDS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
                 name: held.get(name, b"{}")
                 for name in [
                     *list(held)[:2],
-                    *pack.sorted_names([*list(held)[2:], "events/000000000000.entry"]),
+                    *archive.sorted_names([*list(held)[2:], "events/000000000000.entry"]),
                 ]
             },
         ),
@@ -150,7 +150,7 @@ BENDS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "another signature": (
         lambda body: rezipped(
             body,
-            lambda held: held | {pack.SIGNATURE: held["log/checkpoint"]},
+            lambda held: held | {archive.SIGNATURE: held["log/checkpoint"]},
         ),
         SIGNED,
     ),

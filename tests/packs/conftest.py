@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings as configured
 
-from audit import evidence
+from audit.evidence import storage
 from tests.ata.ata_process import Ata
 from tests.ata.portal_stand_in import StandIn
 from tests.packs.act import Act, signed_act
@@ -28,7 +28,7 @@ def var_dir(tmp_path: Path, settings: object) -> Iterator[Path]:
     settings.EVIDENCE_KEY = bytes(range(32))  # type: ignore[attr-defined]
     settings.LEDGER_ORIGIN = "ledger.example/test"  # type: ignore[attr-defined]
     settings.LEDGER_KEY_FILE = None  # type: ignore[attr-defined]
-    evidence.forget_read()
+    storage.forget_read()
     yield tmp_path
 
 

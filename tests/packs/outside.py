@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from audit import clock
-from audit.ledger import cosignature, note, timestamp
+from audit.ledger import cosignature, note, time_tokens
 from audit.ledger.policy import Policy, parse
 from audit.models import Cosignature, TimeToken
 from tests.audit.signed import newest_checkpoint
@@ -43,13 +43,13 @@ def timed(folder: Path, settings: Any) -> Authority:
     """The newest tree is stamped by an authority that the portal trusts."""
     head, office = newest_checkpoint(), Authority.make(folder / "authority")
     settings.TSA_CA_FILE = office.root_file
-    response = office.answer(timestamp.request(head.note).as_bytes())
+    response = office.answer(time_tokens.request(head.note).as_bytes())
     TimeToken.objects.create(
         size=head.size,
         root=head.root,
         authority="time.example",
         response=response,
-        time=timestamp.read(response, head.note),
+        time=time_tokens.read(response, head.note),
         created=clock.now(),
     )
     return office

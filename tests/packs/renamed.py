@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from audit import logkey, sequencer
-from audit.actor import SYSTEM
-from audit.ledger import keyhistory, note, origins
-from audit.ledger.origins import Tree
+from audit.keys import log_identity
+from audit.ledger import note
+from audit.ledger.key_transitions import key_history, origins
+from audit.ledger.key_transitions.origins import Tree
 from audit.ledger.policy import NONE, Policy
-from audit.record import record
+from audit.recording.actors import SYSTEM
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from tests.attacks.ledger.world import undone
 from tests.packs.bending import Members
 from tests.support import renamed_log
@@ -33,7 +35,7 @@ def named_on_file(settings: object) -> None:
 def gone_on(settings: object) -> str:
     """Three entries are lost, and the log goes on as `NEW`; the key of before."""
     named_on_file(settings)
-    before = logkey.vkey()
+    before = log_identity.vkey()
     with undone():
         for _ in range(3):
             record(SYSTEM, "external.happened")
@@ -54,8 +56,8 @@ def says(old: str, new: str) -> str:
 
 def _with(change: Callable[[list[str]], list[str]]) -> Callable[[Members], Members]:
     def bend(held: Members) -> Members:
-        told = change(keyhistory.read(held[MEMBER]))
-        return held | {MEMBER: keyhistory.write(told)}
+        told = change(key_history.read(held[MEMBER]))
+        return held | {MEMBER: key_history.write(told)}
 
     return bend
 

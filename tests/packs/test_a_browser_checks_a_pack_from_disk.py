@@ -14,12 +14,14 @@ import pytest
 from django.db import connections
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
-from audit import clock, logkey, packs, proofs
-from audit.ledger import packcheck, packvalues
-from audit.ledger.pack import ARCHIVE_CHECK
-from audit.ledger.packreport import PackReport
-from audit.ledger.verify import MOVED
+from audit import clock, packs
+from audit.keys import log_identity
+from audit.ledger.offline.proof_check import MOVED
+from audit.ledger.packs import pack_check, values
+from audit.ledger.packs.archive import ARCHIVE_CHECK
+from audit.ledger.packs.report import PackReport
 from audit.packs.assemble import verifier
+from audit.proofs import service
 from tests.packs.act import Act, directory, jwks
 from tests.packs.bending import BENDS, FORGED, members_of, resigned
 from tests.packs.outside import timed, witnessed
@@ -61,7 +63,9 @@ class Reader:
             self.page.locator(f"#{name}").fill(text)
 
     def trusts_everything(self) -> None:
-        self.trusts(logs=proofs.vkey(), issuer=json.dumps(jwks()), passkeys=json.dumps(directory()))
+        self.trusts(
+            logs=service.vkey(), issuer=json.dumps(jwks()), passkeys=json.dumps(directory())
+        )
 
     def drops(self, **packs: bytes) -> list[dict[str, Any]]:
         """Give packs to the page; returns what it found."""
@@ -142,7 +146,7 @@ def test_missing_values_are_told_from_erased_ones_as_the_command_line_does(
         check["state"]
         for event in report["events"]
         for check in event["checks"]
-        if check["name"] == packvalues.VALUES_CHECK
+        if check["name"] == values.VALUES_CHECK
     }
     assert states == {"ok" if certified else "unchecked"}
 
@@ -175,7 +179,7 @@ def test_a_time_token_in_a_pack_is_said_to_be_beyond_a_browser(
         one["detail"]
         for event in report["events"]
         for one in event["checks"]
-        if one["name"] == packcheck.TIME_CHECK
+        if one["name"] == pack_check.TIME_CHECK
     }
     assert len(details) <= 1 and all("a browser cannot check time tokens" in d for d in details)
     assert details, "the pack holds a token"
@@ -278,12 +282,12 @@ def test_both_verifiers_say_the_same_of_a_log_that_changed_its_name(
     body = act.pack().body
     bent = {"whole": body}
     bent |= {how: resigned(body, change) for how, change in UNFIT.items()}
-    for number, key in enumerate((old_key, logkey.vkey())):
+    for number, key in enumerate((old_key, log_identity.vkey())):
         reader.trusts(logs=key, issuer=json.dumps(act.issuer_keys))
         found = reader.drops(**{f"{how} {number}": pack for how, pack in bent.items()})
-        roots = packcheck.Roots(trusting(key), {"": act.issuer_keys})
+        roots = pack_check.Roots(trusting(key), {"": act.issuer_keys})
         for shown, (how, pack) in zip(found, bent.items(), strict=True):
-            assert told_by_page(shown) == told(packcheck.check(pack, roots)), how
+            assert told_by_page(shown) == told(pack_check.check(pack, roots)), how
             assert shown["intact"] == (how == "whole"), how
         (moved,) = (one for one in found[0]["checks"] if one["name"] == MOVED)
         assert "the last 3 of them were LOST" in moved["detail"]
@@ -296,7 +300,7 @@ def test_both_say_alike_what_they_cannot_check(act: Act, reader: Reader, brought
     if brought == "nothing":
         mine["policy"] = None
     else:
-        reader.trusts(logs=proofs.vkey())
+        reader.trusts(logs=service.vkey())
     if brought == "another issuer's keys":
         forged = {"https://elsewhere.example/": jwks()}
         reader.trusts(issuer=json.dumps(forged))
@@ -306,8 +310,8 @@ def test_both_say_alike_what_they_cannot_check(act: Act, reader: Reader, brought
     (found,) = reader.drops(pack=body)
     roots = act.roots(**{key: value for key, value in mine.items() if key != "policy"})
     if brought == "nothing":
-        roots = packcheck.Roots(type(roots.policy)((), {}, {}, roots.policy.quorum))
-    assert told_by_page(found) == told(packcheck.check(body, roots))
+        roots = pack_check.Roots(type(roots.policy)((), {}, {}, roots.policy.quorum))
+    assert told_by_page(found) == told(pack_check.check(body, roots))
     assert reader.page.get_by_text("not checked here").count() > 1
     if brought == "the log's key":
         assert (
@@ -329,7 +333,7 @@ def test_a_time_token_is_named_and_left_to_the_command_line(
     reader.trusts_everything()
     (found,) = reader.drops(timed=body)
     assert found["ok"] and told_by_page(found) == told(act.check(body))
-    assert f"{packcheck.TIME_CHECK}: not checked here." in found["not_proven"]
+    assert f"{pack_check.TIME_CHECK}: not checked here." in found["not_proven"]
 
 
 def test_a_key_that_cannot_be_read_is_said_and_trusted_for_nothing(

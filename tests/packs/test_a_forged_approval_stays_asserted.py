@@ -14,9 +14,12 @@ from uuid import UUID
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from audit import clock, evidence, packs, proofs, sequencer
-from audit.actor import Target
-from audit.ledger.intents import digest
+from audit import clock, packs
+from audit.evidence import storage
+from audit.ledger.intent_match import digest
+from audit.proofs import service
+from audit.recording.actors import Target
+from audit.sequencing import sequencer
 from tests.ata.ata_process import Ata
 from tests.audit.factories import ISSUER, MIA, OLU
 from tests.packs import act as acts
@@ -43,7 +46,7 @@ def signed_by_another_key_of_the_same_name() -> UUID:
 
 
 def signed_by_a_key_that_was_put_among_the_issuers() -> UUID:
-    evidence.put_issuer_keys(ISSUER, jwks(MALLORY))
+    storage.put_issuer_keys(ISSUER, jwks(MALLORY))
     return decide([("approval_token", approval_token(MALLORY), BEN)])
 
 
@@ -155,7 +158,7 @@ def test_the_command_line_says_why_and_does_not_call_it_verified(
     _, body = signed_anew(act, signed_by_a_key_that_was_put_among_the_issuers)
     for name, content in {
         "pack.zip": body,
-        "log.key": proofs.vkey().encode(),
+        "log.key": service.vkey().encode(),
         "jwks.json": json.dumps(jwks()).encode(),
     }.items():
         (tmp_path / name).write_bytes(content)
@@ -179,7 +182,7 @@ def test_a_passkey_that_was_put_into_the_directory_is_a_claim(
     assert theirs.events[0].human.code == "H0"
     claimed = theirs.events[0].claimed
     assert claimed is not None and claimed.code == "H2"
-    from audit.ledger.assertion import read_directory
+    from audit.ledger.passkey_assertions import read_directory
 
     known = act.check(body, passkeys=read_directory(json.dumps(mine).encode()))
     assert known.events[0].human.code == "H0" and not known.intact
@@ -202,8 +205,8 @@ TOLD_BY_US = [one for one in FORGERIES if one != signed_by_a_key_that_was_put_am
 
 @pytest.mark.parametrize("forge", TOLD_BY_US, ids=lambda forge: forge.__name__)
 def test_the_portal_itself_never_shows_a_forgery_as_approved(act: Act, forge: Forgery) -> None:
-    from audit import human
-    from audit.load import load
+    from audit.evidence import human_levels
+    from audit.recording.read_events import load
 
     id, _ = signed_anew(act, forge)
-    assert human.level(load(id)) in ("H0", "H1")
+    assert human_levels.level(load(id)) in ("H0", "H1")

@@ -13,11 +13,13 @@ from uuid import UUID
 
 import pytest
 
-from audit.ledger import checkpoint, entry, pack, packcheck, proof, tokens
-from audit.ledger.canonical import canonical
-from audit.ledger.packreport import PackReport
+from audit.ledger import checkpoint, issuer_tokens, proof
+from audit.ledger.format import entry
+from audit.ledger.format.canonical import canonical
+from audit.ledger.issuer_tokens import MOST_KEYS, TokenError, distinct_keys
+from audit.ledger.packs import archive, pack_check
+from audit.ledger.packs.report import PackReport
 from audit.ledger.policy import Policy
-from audit.ledger.tokens import MOST_KEYS, TokenError, distinct_keys
 
 ISS: Final = "https://issuer.example/"
 LOG: Final = "log.example/hostile"
@@ -43,7 +45,7 @@ def key(number: int, name: str = "k") -> dict[str, Any]:
 
 def written(members: Mapping[str, bytes], size: int) -> bytes:
     about = {"tree": {"size": size}, "about": {}, "words": "w", "withheld": [], "build": "b"}
-    return pack.write(members, about, {}, LOG, SEED)
+    return archive.write(members, about, {}, LOG, SEED)
 
 
 def hostile(events: int, keys: int) -> bytes:
@@ -65,9 +67,9 @@ def hostile(events: int, keys: int) -> bytes:
             {"path": one.path, "subject": one.subject, "salt": one.salt.hex(), "value": one.value}
             for one in built.openings
         ]
-        members[pack.event_name(index, "entry")] = built.entry
-        members[pack.event_name(index, "openings.json")] = canonical({"openings": openings})
-        members[pack.event_name(index, "tlog-proof")] = proof.write(index, [], signed).encode()
+        members[archive.event_name(index, "entry")] = built.entry
+        members[archive.event_name(index, "openings.json")] = canonical({"openings": openings})
+        members[archive.event_name(index, "tlog-proof")] = proof.write(index, [], signed).encode()
     key_set = canonical({"iss": ISS, "keys": [key(number) for number in range(keys)]})
     members[f"issuer/{hashlib.sha256(key_set).hexdigest()}.issuer_keys"] = key_set
     return written(members, events)
@@ -75,9 +77,9 @@ def hostile(events: int, keys: int) -> bytes:
 
 def checked(data: bytes) -> tuple[PackReport, float]:
     """The report, and how much processor time it took in seconds."""
-    tokens.forget()
+    issuer_tokens.forget()
     begun = process_time()
-    report = packcheck.check(data, packcheck.Roots(Policy((), {}, {}, "none")))
+    report = pack_check.check(data, pack_check.Roots(Policy((), {}, {}, "none")))
     return report, process_time() - begun
 
 
@@ -91,23 +93,23 @@ def test_keys_of_a_pack_are_tried_a_few_times_and_not_for_each_event() -> None:
 
 def too_many() -> bytes:
     """A pack of one event more than a pack may have, in one member each."""
-    names = [pack.event_name(index, "tlog-proof") for index in range(pack.MAX_EVENTS + 1)]
+    names = [archive.event_name(index, "tlog-proof") for index in range(archive.MAX_EVENTS + 1)]
     return written(dict.fromkeys(names, b""), 1)
 
 
 def test_a_pack_of_more_events_than_a_pack_may_have_is_refused() -> None:
-    with pytest.raises(pack.PackError, match="more than 1,000 events"):
-        pack.read(too_many())
-    members = {pack.event_name(index, "tlog-proof"): b"" for index in range(pack.MAX_EVENTS)}
-    assert len(pack.read(written(members, 1)).members) == pack.MAX_EVENTS
+    with pytest.raises(archive.PackError, match="more than 1,000 events"):
+        archive.read(too_many())
+    members = {archive.event_name(index, "tlog-proof"): b"" for index in range(archive.MAX_EVENTS)}
+    assert len(archive.read(written(members, 1)).members) == archive.MAX_EVENTS
 
 
 def test_a_token_that_no_key_verifies_is_remembered_as_one_that_verifies() -> None:
-    tokens.forget()
+    issuer_tokens.forget()
     for _ in range(3):
         with pytest.raises(TokenError, match="verifies"):
-            tokens.claims(token(), {ISS: {"keys": [key(1)]}})
-    assert tokens._verified.cache_info().misses == 1
+            issuer_tokens.claims(token(), {ISS: {"keys": [key(1)]}})
+    assert issuer_tokens._verified.cache_info().misses == 1
 
 
 def test_of_several_key_sets_the_first_distinct_keys_count() -> None:

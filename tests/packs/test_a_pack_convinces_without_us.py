@@ -10,15 +10,18 @@ from zipfile import ZIP_STORED, ZipFile
 
 import pytest
 
-from audit import clock, erasure, packs, sequencer
-from audit.ledger import note, packcheck
-from audit.ledger import pack as pack_files
-from audit.ledger.packreport import EventReport
-from audit.ledger.packvalues import VALUES_CHECK
+from audit import clock, packs
+from audit.erasure import openings
+from audit.ledger import note
+from audit.ledger.packs import archive as pack_files
+from audit.ledger.packs import pack_check
+from audit.ledger.packs.report import EventReport
+from audit.ledger.packs.values import VALUES_CHECK
 from audit.ledger.policy import NONE, Policy
 from audit.ledger.query import EventQuery
 from audit.models import Openings
-from audit.record import record
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from tests.ata.ata_process import Ata
 from tests.audit.factories import OLU
 from tests.packs.act import BEN, LATER, Act, directory, jwks, token
@@ -89,17 +92,17 @@ def test_keys_that_came_in_the_pack_raise_nothing_and_their_claim_is_said(act: A
 
 def test_without_a_trusted_log_key_nothing_counts_as_verified(act: Act) -> None:
     body = act.pack().body
-    nobody = packcheck.Roots(Policy((), {}, {}, NONE))
-    report = packcheck.check(body, nobody)
+    nobody = pack_check.Roots(Policy((), {}, {}, NONE))
+    report = pack_check.check(body, nobody)
     assert not report.intact
     assert {check.state for check in report.checks} == {"ok", "unchecked"}
     claimed = map(note.parse_vkey, pack_files.read(body).members["log/vkey"].decode().split())
-    assert packcheck.check(body, packcheck.Roots(Policy(tuple(claimed), {}, {}, NONE))).intact
+    assert pack_check.check(body, pack_check.Roots(Policy(tuple(claimed), {}, {}, NONE))).intact
 
 
 def test_a_token_that_still_opens_something_stays_inside(act: Act) -> None:
-    from audit import sequencer
-    from audit.record import record
+    from audit.recording.record import record
+    from audit.sequencing import sequencer
     from tests.packs.act import keep
 
     fresh = keep("id_token", token(seconds_left=600), OLU)
@@ -119,7 +122,7 @@ def test_what_was_erased_is_not_in_it_and_the_rest_still_holds(
     act: Act, django_capture_on_commit_callbacks: object
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
-        erasure.erase_subject(BEN.key)
+        openings.erase_subject(BEN.key)
     built = act.pack()
     assert b"auth0|ben" not in built.body and b"Ben Backup" not in built.body
     assert [kind for kind, _ in built.bodies] == ["id_token"]
@@ -213,10 +216,10 @@ def test_more_events_than_a_pack_holds_are_refused(act: Act) -> None:
 
 def brought(folder: Path) -> list[str]:
     """The verifier's own trust roots as files, and the options that name them."""
-    from audit import proofs
+    from audit.proofs import service
 
     files = {
-        "--vkey": ("log.key", proofs.vkey()),
+        "--vkey": ("log.key", service.vkey()),
         "--issuer-keys": ("jwks.json", json.dumps(jwks())),
         "--passkeys": ("passkeys.json", json.dumps(directory())),
     }

@@ -10,7 +10,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import pytest
 
-from audit.ledger import pack as pack_files
+from audit.ledger.packs import archive as pack_files
 from tests.ata.ata_process import Ata
 from tests.packs.act import Act
 from tests.packs.bending import Members, members_of

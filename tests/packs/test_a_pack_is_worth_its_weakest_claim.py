@@ -9,12 +9,14 @@ from uuid import UUID
 import pytest
 from django.urls import reverse
 
-from audit import clock, erasure, packs, sequencer
-from audit.actor import SYSTEM
-from audit.ledger import pack as pack_files
-from audit.ledger import packcheck
+from audit import clock, packs
+from audit.erasure import openings
+from audit.ledger.packs import archive as pack_files
+from audit.ledger.packs import pack_check
 from audit.ledger.policy import NONE, Policy
-from audit.record import record
+from audit.recording.actors import SYSTEM
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from tests.ata.ata_process import Ata
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, OLU
@@ -112,12 +114,12 @@ def test_an_erased_person_is_not_proven(
     act: Act, django_capture_on_commit_callbacks: object
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
-        erasure.erase_subject(BEN.key)
+        openings.erase_subject(BEN.key)
     assert act.check(act.pack().body).verdict.state == "unproven"
 
 
 def test_with_no_trusted_key_nobody_says_that_everything_is_as_the_manifest(act: Act) -> None:
-    report = packcheck.check(act.pack().body, packcheck.Roots(Policy((), {}, {}, NONE)))
+    report = pack_check.check(act.pack().body, pack_check.Roots(Policy((), {}, {}, NONE)))
     states = {check.name: check for check in report.checks}
     members = states[pack_files.MEMBERS_CHECK]
     assert members.state == "unchecked" and "nobody you trust signed" in members.detail

@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from audit import keyring, keyrotation, logkey, sequencer
-from audit.actor import SYSTEM
-from audit.ledger import keyhistory, note, origins, pack, packcheck
-from audit.ledger.packreport import PackReport
+from audit.keys import keyring, log_identity, rotation
+from audit.ledger import note
+from audit.ledger.key_transitions import key_history, origins
+from audit.ledger.offline.proof_check import MOVED
+from audit.ledger.packs import archive, pack_check
+from audit.ledger.packs.report import PackReport
 from audit.ledger.policy import NONE, Policy
-from audit.ledger.verify import MOVED
-from audit.record import record
+from audit.recording.actors import SYSTEM
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from tests.ata.ata_process import Ata
 from tests.attacks.ledger.world import undone
 from tests.packs.act import Act
@@ -23,7 +26,7 @@ from tests.support import renamed_log
 
 
 def check(body: bytes, act: Act, *vkeys: str) -> PackReport:
-    return packcheck.check(body, packcheck.Roots(trusting(*vkeys), {"": act.issuer_keys}))
+    return pack_check.check(body, pack_check.Roots(trusting(*vkeys), {"": act.issuer_keys}))
 
 
 def details(report: PackReport, name: str) -> list[tuple[str, str]]:
@@ -36,7 +39,7 @@ def test_whoever_holds_the_former_key_alone_verifies_it_and_is_told_of_the_loss(
     body = act.pack().body
     report = check(body, act, old_key)
     assert report.intact, report.checks
-    assert details(report, keyhistory.CHECK) == [
+    assert details(report, key_history.CHECK) == [
         ("ok", "1 statement, each signed by the keys before it.")
     ]
     ((state, told),) = details(report, MOVED)
@@ -46,13 +49,13 @@ def test_whoever_holds_the_former_key_alone_verifies_it_and_is_told_of_the_loss(
 
 
 def test_whoever_holds_the_present_key_is_told_of_the_loss_too(act: Act, old_key: str) -> None:
-    report = check(act.pack().body, act, logkey.vkey())
+    report = check(act.pack().body, act, log_identity.vkey())
     assert report.intact and "3 of them were LOST" in details(report, MOVED)[0][1]
 
 
 def test_whoever_holds_no_key_of_it_believes_nothing(act: Act, old_key: str) -> None:
     report = check(act.pack().body, act, note.new_key(OLD).vkey)
-    assert not report.intact and details(report, pack.SIGNED_CHECK)[0][0] == "failed"
+    assert not report.intact and details(report, archive.SIGNED_CHECK)[0][0] == "failed"
 
 
 def test_the_same_content_gives_the_same_bytes_and_a_log_that_kept_its_name_brings_nothing(
@@ -60,7 +63,7 @@ def test_the_same_content_gives_the_same_bytes_and_a_log_that_kept_its_name_brin
 ) -> None:
     assert MEMBER not in members_of(act.pack().body)
     named_on_file(settings)
-    keyrotation.start()
+    rotation.start()
     assert MEMBER not in members_of(act.pack().body)
     with undone():
         record(SYSTEM, "external.happened")
@@ -69,13 +72,13 @@ def test_the_same_content_gives_the_same_bytes_and_a_log_that_kept_its_name_brin
     sequencer.run_once()
     body = act.pack().body
     assert body == act.pack().body
-    told = keyhistory.read(members_of(body)[MEMBER])
+    told = key_history.read(members_of(body)[MEMBER])
     assert told == list(keyring.read().statements) and len(told) >= 2
 
 
 def test_a_pack_of_before_stays_valid_by_the_key_of_before(act: Act, settings: object) -> None:
     named_on_file(settings)
-    body, key = act.pack().body, logkey.vkey()
+    body, key = act.pack().body, log_identity.vkey()
     with undone():
         record(SYSTEM, "external.happened")
         sequencer.run_once()
@@ -87,18 +90,18 @@ def test_keys_that_changed_before_and_after_the_name_are_followed_too(
     act: Act, settings: object
 ) -> None:
     named_on_file(settings)
-    first = logkey.vkey()
+    first = log_identity.vkey()
     for name in (NEW, "ledger.example/third"):
-        keyrotation.start()
+        rotation.start()
         record(SYSTEM, "external.happened")
         sequencer.run_once()
-        keyrotation.finish()
+        rotation.finish()
         with undone():
             record(SYSTEM, "external.happened")
             sequencer.run_once()
         renamed_log.rename(name, "why", "me")
         sequencer.run_once()
-    keyrotation.start()
+    rotation.start()
     sequencer.run_once()
     report = check(act.pack().body, act, first)
     assert report.intact, report.checks
@@ -110,21 +113,21 @@ def test_a_statement_that_does_not_fit_is_refused_by_name_whatever_key_is_truste
     act: Act, old_key: str, how: str
 ) -> None:
     bent = resigned(act.pack().body, UNFIT[how])
-    for key in (old_key, logkey.vkey()):
+    for key in (old_key, log_identity.vkey()):
         report = check(bent, act, key)
         assert not report.intact
-        assert [state for state, _ in details(report, keyhistory.CHECK)] == ["failed"]
+        assert [state for state, _ in details(report, key_history.CHECK)] == ["failed"]
 
 
 def test_it_is_held_against_the_history_that_the_verifier_brings(act: Act, old_key: str) -> None:
-    told = keyhistory.read(members_of(act.pack().body)[MEMBER])
+    told = key_history.read(members_of(act.pack().body)[MEMBER])
     (move,) = origins.trail(told, [old_key]).moves
     brought = Policy((note.parse_vkey(old_key),), {}, {}, NONE, moves=(move,))
-    assert packcheck.check(act.pack().body, packcheck.Roots(brought)).intact
+    assert pack_check.check(act.pack().body, pack_check.Roots(brought)).intact
     other = origins.parse(says(OLD, f"{OLD}/other"))
     brought = Policy((note.parse_vkey(old_key),), {}, {}, NONE, moves=(other,))
-    report = packcheck.check(act.pack().body, packcheck.Roots(brought))
-    assert "otherwise than the history that you brought" in details(report, keyhistory.CHECK)[0][1]
+    report = pack_check.check(act.pack().body, pack_check.Roots(brought))
+    assert "otherwise than the history that you brought" in details(report, key_history.CHECK)[0][1]
 
 
 def test_without_the_statement_the_former_key_is_not_enough(act: Act, old_key: str) -> None:

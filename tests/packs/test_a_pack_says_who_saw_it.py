@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from audit import sequencer
-from audit.ledger import packcheck, timestamp
-from audit.ledger.packreport import PackReport
-from audit.record import record
+from audit.ledger import time_tokens
+from audit.ledger.packs import pack_check
+from audit.ledger.packs.report import PackReport
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from tests.ata.ata_process import Ata
 from tests.audit.factories import OLU
 from tests.packs.act import Act, jwks
@@ -24,11 +25,11 @@ pytestmark = [
     pytest.mark.django_db,
     pytest.mark.skipif(not authority.is_here(), reason="openssl is not installed"),
 ]
-TIME = packcheck.TIME_CHECK
+TIME = pack_check.TIME_CHECK
 
 
 def checked(body: bytes, act: Act, **roots: Any) -> PackReport:
-    return packcheck.check(body, packcheck.Roots(issuer_keys={"": jwks()}, **roots))
+    return pack_check.check(body, pack_check.Roots(issuer_keys={"": jwks()}, **roots))
 
 
 def _with(held: dict[str, bytes], name: str, body: bytes) -> dict[str, bytes]:
@@ -48,7 +49,7 @@ def test_a_pack_leads_to_the_tree_that_others_saw_and_reaches_their_level(
     sequencer.run_once()  # a newer tree that nobody has seen yet
     body = act.pack().body
     assert "log/time-token" in members_of(body)
-    roots = timestamp.read_roots(office.root_file.read_bytes())
+    roots = time_tokens.read_roots(office.root_file.read_bytes())
     report = checked(body, act, policy=trust, authorities=roots)
     assert report.intact, report.to_dict()
     assert {event.log.code for event in report.events} == {"L3"}
@@ -70,7 +71,7 @@ def test_a_token_or_cosignature_that_does_not_hold_is_found_also_under_the_logs_
 ) -> None:
     trust = witnessed(tmp_path, settings)
     office = timed(tmp_path, settings)
-    roots = timestamp.read_roots(office.root_file.read_bytes())
+    roots = time_tokens.read_roots(office.root_file.read_bytes())
     body = act.pack().body
     token = members_of(body)["log/time-token"]
     for other in (token[:-9] + bytes([token[-9] ^ 1]) + token[-8:], b"none"):

@@ -10,11 +10,15 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from audit import clock, disclosure, erasure, evidence, search, sequencer
-from audit.actor import Actor
-from audit.evidence import NotReleasable
+from audit import clock
+from audit.erasure import openings
+from audit.evidence import disclosure, storage
+from audit.evidence.storage import NotReleasable
 from audit.ledger.query import EventQuery
 from audit.models import EventRow, EvidenceItem
+from audit.recording.actors import Actor
+from audit.search import queries
+from audit.sequencing import sequencer
 from portal.identity.models import SignedInSession
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, ISSUER, MIA, OLU
@@ -34,7 +38,7 @@ def reader(person: Actor, *, fresh: bool = True) -> Client:
 
 
 def trail(action: str) -> list[dict[str, Any]]:
-    return search.publics(search.page(EventQuery.from_bar(f"action:{action}")).rows)
+    return queries.publics(queries.page(EventQuery.from_bar(f"action:{action}")).rows)
 
 
 def item(kind: str) -> EvidenceItem:
@@ -57,7 +61,7 @@ def test_an_auditor_reads_a_token_in_words_and_the_trail_names_it_but_not_its_co
     (read,) = trail("evidence.read")
     assert read["actor"]["sub"] == ADA.sub
     assert read["data"] == {"kind": "approval_token", "digest": held.digest, "ip": "127.0.0.1"}
-    raw = evidence.get(held.digest).decode()
+    raw = storage.get(held.digest).decode()
     assert raw.split(".")[1] not in str(read)
 
 
@@ -95,7 +99,7 @@ def test_what_was_erased_is_said_to_be(
 ) -> None:
     held = item("assertion")
     with django_capture_on_commit_callbacks(execute=True):
-        erasure.erase_subject(BEN.key)
+        openings.erase_subject(BEN.key)
     assert "has been erased" in text_of(reader(ADA).get(page_of(held)))
     assert trail("evidence.read") == []
 
@@ -146,7 +150,7 @@ def test_who_has_no_role_gets_the_pack_of_their_own_events_and_no_selection(act:
 
 
 def test_a_selection_that_is_too_large_says_so(act: Act, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("audit.packs.selecting.MAX_EVENTS", 2)
+    monkeypatch.setattr("audit.packs.event_selection.MAX_EVENTS", 2)
     answer = reader(ADA).get(reverse("audit-pack"), follow=True)
     assert "No pack was made" in text_of(answer)
     assert trail("audit.exported") == []

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from audit.ledger import pack as pack_files
-from audit.ledger import packcheck
-from audit.ledger.packreport import PackReport
+from audit.ledger.packs import archive as pack_files
+from audit.ledger.packs import pack_check
+from audit.ledger.packs.report import PackReport
 from tests.packs.act import Act
 from tests.packs.bending import BENDS, FORGED, members_of, resigned
 
@@ -47,7 +47,7 @@ def test_a_bit_flipped_anywhere_is_refused_by_name(act: Act) -> None:
     for at, bit in flips:
         bent = bytearray(body)
         bent[at] ^= 1 << bit
-        report = packcheck.check(bytes(bent), roots)
+        report = pack_check.check(bytes(bent), roots)
         assert not report.intact and len(failed(report)) == 1, (at, bit)
         assert pack_files.looks_like(bytes(bent)), (at, bit)
 
@@ -58,7 +58,7 @@ def test_a_bit_flipped_in_any_member_is_refused_also_when_its_crc_was_mended(act
     for name, content in members.items():
         middle = len(content) // 2
         bent = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
-        report = packcheck.check(pack_files.archive(members | {name: bent}), roots)
+        report = pack_check.check(pack_files.archive(members | {name: bent}), roots)
         assert not report.intact and failed(report), name
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from audit.ledger import keyhistory, pack
+from audit.ledger.key_transitions import key_history
+from audit.ledger.packs import archive
 from tests.ata.ata_process import Ata
 from tests.packs.act import Act, directory, jwks
 from tests.packs.bending import BENDS, FORGED, resigned
@@ -31,7 +32,7 @@ WAYS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     },
     "the statement of former keys, signed": (
         lambda body: resigned(body, UNFIT["less was lost"]),
-        keyhistory.CHECK,
+        key_history.CHECK,
     ),
 }
 """What is tampered with -> (how, the check that names it); *signed* with the log's own key.
@@ -68,4 +69,4 @@ def test_of_five_packs_the_one_is_named_by_a_process_that_has_public_keys_only(
     assert check in {one["name"] for one in bad if one["state"] == "failed"}, bad
     for event in reports[0]["events"]:
         assert {"who", "what", "when", "approved", "proven"} <= set(event["said"])
-    assert reports[0]["not_proven"] and pack.SIGNED_CHECK in str(reports[0]["checks"])
+    assert reports[0]["not_proven"] and archive.SIGNED_CHECK in str(reports[0]["checks"])

@@ -10,9 +10,11 @@ import pytest
 import time_machine
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from audit import erasure, evidence, sequencer
+from audit.erasure import openings
+from audit.evidence import storage
 from audit.models import EventRow
-from audit.record import record
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from tests.audit.calling import Caller, actor_of, caller
 from tests.packs.act import Act, keep, token
 from tests.support.tenant import LocalTenant
@@ -80,8 +82,8 @@ def test_a_live_token_and_an_erased_person_are_told_apart(
     answer: Any = of("auditor").get(f"/evidence/{live.digest}")
     assert (answer.status_code, answer.json()["code"]) == (409, "not_released")
     with django_capture_on_commit_callbacks(execute=True):
-        erasure.erase_subject(person.key)
+        openings.erase_subject(person.key)
     answer = of("auditor").get(f"/evidence/{gone.digest}")
     assert (answer.status_code, answer.json()["code"]) == (410, "erased")
     assert reads() == 0
-    evidence.forget_read()
+    storage.forget_read()

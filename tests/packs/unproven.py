@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from audit import clock, evidence, packs, sequencer
-from audit.actor import Actor, EvidenceRef
+from audit import clock, packs
+from audit.evidence import storage
 from audit.importing import decision_tags
 from audit.importing.decision_tags import Content
 from audit.importing.run import run
 from audit.models import EventRow
 from audit.packs import Selection
-from audit.record import record
+from audit.recording.actors import Actor, EvidenceRef
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from tests.audit.factories import ISSUER, OLU, ActorFactory
 from tests.packs.act import (
     APPROVAL,
@@ -172,7 +174,7 @@ UNPROVEN: dict[str, tuple[Make, str]] = {
 
 def pack_of(make: Make, folder: Path) -> bytes:
     """The pack of exactly these events."""
-    evidence.put_issuer_keys(ISSUER, jwks())
+    storage.put_issuer_keys(ISSUER, jwks())
     packs.use_directory(directory)
     ids = make(folder)
     sequencer.run_once()

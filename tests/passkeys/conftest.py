@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 
-from audit import evidence
-from audit.actor import Actor
+from audit.evidence import storage
+from audit.recording.actors import Actor
 from tests.approvals.lamps import Lamps, furnish
 from tests.approvals.people_of import acting
 
@@ -17,7 +17,7 @@ from tests.approvals.people_of import acting
 @pytest.fixture(autouse=True)
 def _own_ground(db: None, settings: Any, tmp_path: Path) -> None:
     settings.VAR_DIR = tmp_path
-    evidence._kept.cache_clear()
+    storage._kept.cache_clear()
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
     cache.clear()
 

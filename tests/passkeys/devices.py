@@ -11,10 +11,10 @@ from approvals.passkeys import assertions, decisions, enrolment, registration, r
 from approvals.pipeline.service import Performed, perform
 from approvals.policy.document import DEFAULT, read
 from approvals.step_up import answers, authorization_details
-from audit import evidence
-from audit.actor import Actor, EvidenceRef, Target
 from audit.clock import now
-from audit.ledger import assertion
+from audit.evidence import storage
+from audit.ledger import passkey_assertions
+from audit.recording.actors import Actor, EvidenceRef, Target
 from tests.approvals import policies
 from tests.approvals.asking import HALL, fresh
 from tests.attacks.sign_in.forging import KEY, Forge, public
@@ -73,7 +73,7 @@ def say(approval: Approval, decision: Any, channel: Any = "ciba") -> str:
 
 def phone_token(ask: Ask, person: Actor) -> EvidenceRef:
     """The approval token of a phone's answer, by a key that stands for the issuer's."""
-    evidence.put_issuer_keys(person.iss, {"keys": [public(KEY)]})
+    storage.put_issuer_keys(person.iss, {"keys": [public(KEY)]})
     moment = int(now().timestamp())
     token = Forge(
         {
@@ -84,7 +84,7 @@ def phone_token(ask: Ask, person: Actor) -> EvidenceRef:
             "authorization_details": authorization_details.for_ask(ask),
         }
     )
-    return evidence.put("approval_token", token.token().encode(), subject_key=person.key)
+    return storage.put("approval_token", token.token().encode(), subject_key=person.key)
 
 
 def approver_key(owner: Actor, at: Authenticator | None = None) -> Authenticator:
@@ -118,7 +118,7 @@ def answer(approval: Approval, at: Authenticator, decision: Any = "approve", **b
         "intent_hash": bent.pop("intent_hash", approval.intent_hash),
         "approval_id": bent.pop("approval_id", str(approval.id)),
     }
-    challenge = assertion.challenge(role=role, decision=decision, **said)
+    challenge = passkey_assertions.challenge(role=role, decision=decision, **said)
     return at.sign(challenge, **bent)
 
 

@@ -11,8 +11,8 @@ from approvals.models import Passkey
 from approvals.passkeys import relying_party
 from approvals.passkeys.directory import document, trusted
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Actor
-from audit.ledger import assertion
+from audit.ledger import passkey_assertions
+from audit.recording.actors import Actor
 from tests.approvals.asking import fresh
 from tests.approvals.people_of import acting
 from tests.identity.trail import events
@@ -188,4 +188,4 @@ def test_a_verifier_reads_from_the_file_what_the_portal_itself_trusts(
 ) -> None:
     approver_key(olu)
     perform(oona, "passkey.revoke", target_of(enrol(oona)))
-    assert assertion.read_directory(json.dumps(document()).encode()) == trusted()
+    assert passkey_assertions.read_directory(json.dumps(document()).encode()) == trusted()

@@ -9,11 +9,14 @@ import pytest
 
 from approvals.passkeys.directory import document
 from approvals.pipeline.service import perform
-from audit import clock, packs, proofs, sequencer
-from audit.actor import Actor
-from audit.ledger import assertion, note, packcheck
+from audit import clock, packs
+from audit.ledger import note, passkey_assertions
+from audit.ledger.packs import pack_check
 from audit.ledger.policy import NONE, Policy
-from audit.load import load
+from audit.proofs import service
+from audit.recording.actors import Actor
+from audit.recording.read_events import load
+from audit.sequencing import sequencer
 from tests.approvals.asking import fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import known
@@ -45,9 +48,9 @@ def level(approval: Any, trusted: Told) -> tuple[str, str]:
     closed = fresh(approval).event_id
     assert closed is not None
     packed = packs.build(packs.of_event(load(closed)), clock.now(), lambda _item: True)
-    log = Policy((note.parse_vkey(proofs.vkey()),), {}, {}, NONE)
-    keys = assertion.read_directory(json.dumps(trusted).encode())
-    report = packcheck.check(packed.body, packcheck.Roots(log, passkeys=keys))
+    log = Policy((note.parse_vkey(service.vkey()),), {}, {}, NONE)
+    keys = passkey_assertions.read_directory(json.dumps(trusted).encode())
+    report = pack_check.check(packed.body, pack_check.Roots(log, passkeys=keys))
     (about,) = (one for one in report.events if one.id == str(closed))
     return about.human.code, " ".join(about.human.reasons)
 

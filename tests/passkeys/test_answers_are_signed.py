@@ -12,10 +12,11 @@ from approvals import requests
 from approvals.models import Approval, Ask
 from approvals.passkeys import assertions
 from approvals.pipeline.service import Refused, perform
-from audit import actions, evidence, human
-from audit.actor import Actor
 from audit.clock import now
-from audit.ledger import assertion
+from audit.evidence import human_levels, storage
+from audit.ledger import passkey_assertions
+from audit.recording import event_types
+from audit.recording.actors import Actor
 from tests.approvals.asking import fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting
@@ -78,9 +79,9 @@ def test_an_approval_signed_by_the_asked_person_commits_and_is_evidence(
     assert lamps.lit == {"hall": False}
     (event,) = events("lamp.blocked")
     (reference,) = [e for e in event["evidence"] if e["kind"] == "assertion"]
-    body = evidence.get(reference["digest"])
+    body = storage.get(reference["digest"])
     assert hers.id in body.decode()
-    level = human.explain(event)
+    level = human_levels.explain(event)
     assert level.code == "H2", level.reasons
     assert event["human"] == "H2"
     said = events("approval.approved")[-1]
@@ -100,7 +101,7 @@ def test_a_signed_denial_is_positive_evidence(
     assert lamps.held == [] and lamps.lit == {}
     (event,) = events("approval.denied")
     assert event["data"]["inferred"] is False
-    assert human.explain(event).code == "H2", human.explain(event).reasons
+    assert human_levels.explain(event).code == "H2", human_levels.explain(event).reasons
 
 
 def test_ones_own_high_request_is_signed_with_a_key_nobody_confirmed(
@@ -110,7 +111,7 @@ def test_ones_own_high_request_is_signed_with_a_key_nobody_confirmed(
     approval = ask(olu, "HIGH")
     give(olu, approval, mine)
     assert fresh(approval).outcome == "approved"
-    assert human.explain(events("lamp.blocked")[0]).code == "H2"
+    assert human_levels.explain(events("lamp.blocked")[0]).code == "H2"
 
 
 def test_devices_that_count_nothing_may_answer(olu: Actor, oona: Actor) -> None:
@@ -124,7 +125,7 @@ def test_devices_that_count_nothing_may_answer(olu: Actor, oona: Actor) -> None:
 def test_the_other_algorithms_sign_too(olu: Actor, oona: Actor, algorithm: str) -> None:
     mine = enrol(olu, device(algorithm=algorithm))
     give(olu, ask(olu, "HIGH"), mine)
-    assert human.explain(events("lamp.blocked")[0]).code == "H2"
+    assert human_levels.explain(events("lamp.blocked")[0]).code == "H2"
 
 
 type Bend = Callable[[Approval, Authenticator], Any]
@@ -218,7 +219,7 @@ def test_a_revoked_key_signs_nothing_and_what_it_signed_stays(
         give(oona, approval, hers)
     assert caught.value.code == "passkey_revoked"
     told_of("passkey_revoked")
-    again = human.explain(before)
+    again = human_levels.explain(before)
     assert again.code == "H2"
     assert any("revoked" in reason for reason in again.reasons), again.reasons
 
@@ -296,7 +297,7 @@ def test_a_refused_signature_reads_as_what_it_was(
     waiting, over = events("approval.failed")
     assert (waiting["data"]["still_waits"], over["data"]["still_waits"]) == (True, False)
     for event in (waiting, over):
-        assert "the signature did not hold for this" in actions.sentence(event)
+        assert "the signature did not hold for this" in event_types.sentence(event)
 
 
 def test_an_answer_to_a_withdrawn_request_commits_nothing_and_is_recorded(
@@ -353,13 +354,13 @@ def test_what_is_kept_is_what_was_signed_and_nothing_else(
     credential = answer(approval, hers) | {"clientExtensionResults": {"credProps": "x" * 99}}
     assertions.give(oona, str(approval.id), "approve", credential)
     reference = events("lamp.blocked")[0]["evidence"][-1]
-    body = evidence.get(reference["digest"])
+    body = storage.get(reference["digest"])
     assert b"clientExtensionResults" not in body and b"userHandle" not in body
-    found = assertion.verify(
+    found = passkey_assertions.verify(
         body,
         approval.intent_hash,
         {
-            hers.id: assertion.Passkey(
+            hers.id: passkey_assertions.Passkey(
                 hers.spki, oona.iss, oona.sub, hers.rp_id, frozenset({hers.origin})
             )
         },

@@ -14,8 +14,8 @@ from django.test import Client
 
 from approvals.models import Approval, Passkey
 from approvals.passkeys import assertions, relying_party
-from audit.actor import Actor
 from audit.clock import now
+from audit.recording.actors import Actor
 from portal.identity.models import SignedInSession
 from tests.approvals.asking import fresh
 from tests.approvals.lamps import Lamps

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from approvals.passkeys import relying_party
 from approvals.passkeys.registration import NotRegistered, new_challenge, options, verify
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from tests.support.authenticator import BE, BS, UP, UV, Authenticator, b64url
 
 CHALLENGE = new_challenge()

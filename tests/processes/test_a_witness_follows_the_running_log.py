@@ -19,8 +19,8 @@ from tests.stories.house import House
 from tests.support.stack import CHECKOUT, Stack, eventually
 
 HAPPENS = """
-from audit.actor import SYSTEM
-from audit.record import record
+from audit.recording.actors import SYSTEM
+from audit.recording.record import record
 record(SYSTEM, "external.happened")
 """
 

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from approvals.pipeline.service import Refused, perform
 from approvals.registry import EffectRun
-from audit.actor import Target
+from audit.recording.actors import Target
 from auth0_client.errors import Forbidden
 from connections.access import actions, reading
 from connections.models import AccessKind, AppAccess

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Target
+from audit.recording.actors import Target
 from connections import freezing
 from connections.models import Freeze
 from connections.refusals import TokenRefusal

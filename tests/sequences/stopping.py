@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from approvals.models import Effect
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Target
+from audit.recording.actors import Target
 from enforcement import enforced
 from enforcement.holding import holder_of, is_hold
 from enforcement.instances import Fleet, Instance

@@ -21,7 +21,7 @@ import pytest
 from django.db import connection, transaction
 
 from approvals import clock, issuer, registry
-from audit.actor import Target
+from audit.recording.actors import Target
 from connections import actions, drift, restrictions
 from connections.access import reading
 from connections.just_in_time import actions as limits

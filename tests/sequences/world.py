@@ -14,8 +14,8 @@ from django.db import transaction
 from approvals.models import Approval, Person, Status
 from approvals.pipeline import locks, outcomes
 from approvals.pipeline.service import Performed, Refused, perform
-from audit.actor import Actor, Target
 from audit.clock import uuid7
+from audit.recording.actors import Actor, Target
 from auth0_client.my_account import ConnectedAccount as Told
 from connections import arrival, drift, observed, restrictions
 from connections.just_in_time import waking

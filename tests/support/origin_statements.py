@@ -5,7 +5,8 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 
-from audit.ledger import note, origins
+from audit.ledger import note
+from audit.ledger.key_transitions import origins
 from audit.ledger.note import ED25519, NoteError
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from audit.record import Draft, prepared, write
+from audit.recording.record import Draft, prepared, write
 
 
 def record_many(drafts: Iterable[Draft], *, batch: int = 1000) -> Iterator[UUID]:
@@ -18,7 +18,7 @@ def record_many(drafts: Iterable[Draft], *, batch: int = 1000) -> Iterator[UUID]
     at all; batches before a failing one stay.
 
     Raises:
-        UnknownAction, EntryError, IntegrityError: as `audit.record.record`.
+        UnknownAction, EntryError, IntegrityError: as `audit.recording.record.record`.
     """
     for some in batched(drafts, batch):
         rows = prepared(some)

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from approvals import clock
-from audit.actor import SYSTEM
 from audit.ledger.merkle import leaf_hash, root
 from audit.models import Entry, Event
-from audit.record import record
-from audit.sequencer import run_once
+from audit.recording.actors import SYSTEM
+from audit.recording.record import record
+from audit.sequencing.sequencer import run_once
 from torture import tree, windows
 from torture.journal import Journal
 from torture.stack import Stack, kill

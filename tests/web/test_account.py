@@ -10,10 +10,10 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import Client
 
-from audit import sequencer
-from audit.actor import Actor, Subject, Target
 from audit.models import ExportJob
-from audit.record import record
+from audit.recording.actors import Actor, Subject, Target
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from portal.identity.models import SignedInSession
 from portal.identity.session_store import stored_key
 from tests.identity.trail import events

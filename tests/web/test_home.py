@@ -11,9 +11,9 @@ from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.test import Client
 
-from audit import sequencer
-from audit.actor import Actor, Target
-from audit.record import record
+from audit.recording.actors import Actor, Target
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from connections.models import ConnectedAccount, Need, State, Use
 from enforcement.models import Asset, Finding, Scan
 from portal.web import home, home_audit
@@ -53,7 +53,7 @@ def decided(evidenced: bool, name: str) -> None:
 
         EventRow.objects.filter(target_name=name).update(human="H1")
         row = EventRow.objects.get(target_name=name)
-        from audit.terms import value_token
+        from audit.search.tokens import value_token
 
         row.terms = row.terms.replace(value_token("human", "H0"), value_token("human", "H1"))
         row.save()

@@ -14,10 +14,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from approvals import clock
 from approvals.models import Approval
-from audit import sequencer
-from audit.actor import SYSTEM
 from audit.models import VerificationRun
-from audit.record import record
+from audit.recording.actors import SYSTEM
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from enforcement.models import Asset
 from portal.identity.models import SignedInSession, User
 from portal.identity.session_store import stored_key

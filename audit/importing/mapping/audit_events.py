@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from audit.importing import integrity, jsontext, outcomes, people, severities, targets
+from audit.importing import defenseclaw_seals, jsontext
+from audit.importing.mapping import outcomes, people, severities, targets
 from audit.importing.mapping.facts import Facts, changes_of, codes, opaque, reason_of
 from audit.importing.rows import SourceRow
 
@@ -29,9 +30,9 @@ _CODES: Final = (
 )
 
 
-def facts(row: SourceRow, time: datetime, key: integrity.Key | None) -> Facts:
+def facts(row: SourceRow, time: datetime, key: defenseclaw_seals.Key | None) -> Facts:
     """What an audit row says."""
-    record = jsontext.load_object(row.text(integrity.RECORD))
+    record = jsontext.load_object(row.text(defenseclaw_seals.RECORD))
     body = _body(row, record)
     structured = jsontext.load_object(row.text("structured_json"))
     details = row.text("details")
@@ -79,11 +80,13 @@ def _door(row: SourceRow) -> dict[str, Any]:
     return {"reported_source": found["source"]} if found else {}
 
 
-def _seal(row: SourceRow, record: Mapping[str, Any], key: integrity.Key | None) -> dict[str, Any]:
-    status = integrity.status(row.values, key)
-    if status == integrity.NOT_PROJECTED and "bucket" not in row.values:
+def _seal(
+    row: SourceRow, record: Mapping[str, Any], key: defenseclaw_seals.Key | None
+) -> dict[str, Any]:
+    status = defenseclaw_seals.status(row.values, key)
+    if status == defenseclaw_seals.NOT_PROJECTED and "bucket" not in row.values:
         return {}  # generations 0 and 7 seal nothing
-    different = integrity.mismatches(row.values, record) if record else []
+    different = defenseclaw_seals.mismatches(row.values, record) if record else []
     return {"integrity": status} | ({"mismatches": different} if different else {})
 
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from audit.actor import Actor, Target
 from audit.importing.decision_tags import Content, Tag, find
 from audit.importing.mapping.facts import Facts
 from audit.importing.masking import mask
 from audit.importing.operations import Operation, Operations
 from audit.importing.rows import SourceRow, event_id, misuse_id
 from audit.models import RepeatedTag
-from audit.record import Draft
+from audit.recording.actors import Actor, Target
+from audit.recording.record import Draft
 
 TAG: Final = "tag"
 ID: Final = "id"

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from audit.importing import jsontext
-from audit.importing.people import SYSTEM, Claim
-from audit.importing.severities import Severity
+from audit.importing.mapping.people import SYSTEM, Claim
+from audit.importing.mapping.severities import Severity
 
 DEFENSECLAW: Final = Claim(SYSTEM, name="DefenseClaw")
 

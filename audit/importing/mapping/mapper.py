@@ -7,16 +7,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from audit.actor import Actor, Subject, Target
-from audit.importing import decision_tags, jsontext, people, times
-from audit.importing.integrity import Key
-from audit.importing.mapping import audit_events, others, scans
+from audit.importing import decision_tags, jsontext
+from audit.importing.defenseclaw_seals import Key
+from audit.importing.mapping import audit_events, others, people, scans, times
 from audit.importing.mapping.decision_matches import TAG as BY_TAG
 from audit.importing.mapping.decision_matches import Matches
 from audit.importing.mapping.facts import Facts, codes, opaque
 from audit.importing.masking import Masker
 from audit.importing.rows import SourceRow, event_id
-from audit.record import Draft
+from audit.recording.actors import Actor, Subject, Target
+from audit.recording.record import Draft
 
 _ACTION_CHARS: Final = re.compile(r"[^A-Za-z0-9_:.-]+")
 _TIME_COLUMN: Final = {"alert_acknowledgement_operations": "created_at"}

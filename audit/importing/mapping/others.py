@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from audit.importing import jsontext, outcomes, people, severities
+from audit.importing import jsontext
+from audit.importing.mapping import outcomes, people, severities
 from audit.importing.mapping.facts import Facts, changes_of, codes, opaque
 from audit.importing.rows import SourceRow
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from audit.importing import severities, targets
+from audit.importing.mapping import severities, targets
 from audit.importing.mapping.facts import Facts, codes, opaque
 from audit.importing.rows import SourceRow
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Final
 
-from ..vocabulary import (
+from audit.ledger.format.vocabulary import (
     HUMAN_LEVELS,
     HUMAN_WORDS,
     LOG_LEVELS,
@@ -20,6 +20,7 @@ from ..vocabulary import (
     SOURCES,
     VIAS,
 )
+
 from .text import terms
 
 ORDERS: Final = ("newest", "oldest")

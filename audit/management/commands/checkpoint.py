@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit import proofs
 from audit.management.of_data import OF_DATA
+from audit.proofs import service
 
 
 class Command(BaseCommand):
@@ -21,9 +21,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["key"]:
-            self.stdout.write("\n".join(proofs.vkeys()))
+            self.stdout.write("\n".join(service.vkeys()))
             return
         try:
-            self.stdout.write(proofs.checkpoint_note(), ending="")
-        except proofs.NotSequenced as error:
+            self.stdout.write(service.checkpoint_note(), ending="")
+        except service.NotSequenced as error:
             raise CommandError(str(error)) from None

@@ -11,7 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from audit import importing
-from audit.importing import integrity, people
+from audit.importing import defenseclaw_seals
+from audit.importing.mapping import people
 from audit.importing.quarantine import REASONS
 from audit.management.of_data import OF_DATA
 
@@ -134,10 +135,10 @@ class Command(BaseCommand):
             return
         found = ", ".join(
             f"{report.integrity[status]:,} {status}"
-            for status in integrity.STATUSES
+            for status in defenseclaw_seals.STATUSES
             if report.integrity[status]
         )
-        bad = report.mismatches or any(report.integrity[s] for s in integrity.BROKEN)
+        bad = report.mismatches or any(report.integrity[s] for s in defenseclaw_seals.BROKEN)
         style = self.style.ERROR if bad else str
         self.stdout.write(style(f"  Row seals: {found}."))
         if report.mismatches:

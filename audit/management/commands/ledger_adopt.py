@@ -7,11 +7,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit import adoption, sequencer
-from audit.adopted import Adoption
-from audit.adoption import AdoptionRefused, Found
-from audit.logkey import LedgerIdentityError
+from audit.keys import recovery
+from audit.keys.log_identity import LedgerIdentityError
+from audit.keys.recovery import AdoptionRefused, Found
+from audit.keys.recovery_records import Adoption
 from audit.management.of_data import OF_DATA
+from audit.sequencing import sequencer
 
 
 class Command(BaseCommand):
@@ -30,13 +31,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         reason = options["reason"].strip()
         try:
-            found = adoption.find()
+            found = recovery.find()
             self._say(found)
             if not found.why:
                 return
             if not options["yes"] or not reason:
                 raise CommandError("Nothing was changed. To adopt it: --yes --reason WHY.")
-            self._adopted(adoption.adopt(reason, getpass.getuser()))
+            self._adopted(recovery.adopt(reason, getpass.getuser()))
         except (AdoptionRefused, LedgerIdentityError, sequencer.SequencerStopped) as error:
             raise CommandError(str(error)) from None
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit import keyring, keyrotation, sequencer
-from audit.keyrotation import Rotation, RotationRefused
-from audit.logkey import LedgerIdentityError
+from audit.keys import keyring, rotation
+from audit.keys.log_identity import LedgerIdentityError
+from audit.keys.rotation import Rotation, RotationRefused
 from audit.management.of_data import OF_DATA
+from audit.sequencing import sequencer
 
 
 class Command(BaseCommand):
@@ -30,9 +31,9 @@ class Command(BaseCommand):
             if options["status"]:
                 self._status()
             elif options["finish"]:
-                self._finished(keyrotation.finish())
+                self._finished(rotation.finish())
             else:
-                self._started(keyrotation.start())
+                self._started(rotation.start())
         except (RotationRefused, LedgerIdentityError, sequencer.SequencerStopped) as error:
             raise CommandError(str(error)) from None
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from audit import locks, projection
+from audit.db import locks
 from audit.management.of_data import OF_DATA
+from audit.search import projection
 
 
 class Command(BaseCommand):

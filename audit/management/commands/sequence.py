@@ -6,8 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit import logkey, sequencer
+from audit.keys import log_identity
 from audit.management.of_data import OF_DATA
+from audit.sequencing import sequencer
 
 
 class Command(BaseCommand):
@@ -19,7 +20,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             result = sequencer.run_once()
-        except (sequencer.SequencerStopped, logkey.LedgerIdentityError) as error:
+        except (sequencer.SequencerStopped, log_identity.LedgerIdentityError) as error:
             raise CommandError(f"The sequencer refuses to sign: {error}") from None
         if result.busy:
             self.stdout.write("Another process is sequencing; nothing to do here.")

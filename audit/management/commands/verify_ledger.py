@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from audit import verify
 from audit.management.of_data import OF_DATA
+from audit.verification import verify
 
 
 class _Bar(tqdm):  # type: ignore[type-arg]

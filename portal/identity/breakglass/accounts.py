@@ -22,8 +22,8 @@ from django.conf import settings
 from django.db import transaction
 
 from approvals import clock
-from audit.actor import SYSTEM, Target
-from audit.record import record
+from audit.recording.actors import SYSTEM, Target
+from audit.recording.record import record
 from portal.identity.models import BreakGlassAccount, BreakGlassTries
 
 RECOVERY_CODES = 8

@@ -11,8 +11,8 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from approvals import clock
-from audit.actor import Target
-from audit.record import record
+from audit.recording.actors import Target
+from audit.recording.record import record
 from portal.identity import sessions
 from portal.identity.breakglass import accounts
 from portal.identity.breakglass.opening import open_until

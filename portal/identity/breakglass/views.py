@@ -13,8 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from audit.actor import Actor, Target
-from audit.ledger import display
+from audit.ledger.format import safe_display
+from audit.recording.actors import Actor, Target
 from portal.identity.breakglass import accounts, sessions, trying
 from portal.identity.breakglass.opening import open_until
 from portal.identity.strangers import record_stranger
@@ -80,7 +80,7 @@ def _record_failure(request: HttpRequest, name: str, tried: trying.Tried) -> Non
         Actor(iss="", sub="", via="web", request=request_id(request)),
         "breakglass.used",
         outcome="failure",
-        target=Target(accounts.KIND, display.visible(name)[:60] or "not named"),
+        target=Target(accounts.KIND, safe_display.visible(name)[:60] or "not named"),
         data={"code": tried.code},
         private={"ip": request.META.get("REMOTE_ADDR", "")},
         always=tried.counted,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from audit import actions
-from audit.wording import PublicEvent, person, shown
+from audit.recording import event_types
+from audit.recording.sentences import PublicEvent, person, shown
 
 _LOCKED = frozenset({"locked", "rate_limited"})
 
@@ -18,4 +18,4 @@ def used(event: PublicEvent) -> str:
     return f"Someone {how} break-glass as {name}"
 
 
-actions.reword("breakglass.used", used)
+event_types.reword("breakglass.used", used)

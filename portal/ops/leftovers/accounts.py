@@ -7,9 +7,9 @@ from functools import partial
 
 from django.db import transaction
 
-from audit.actor import SYSTEM, Target
 from audit.models import EventRow
-from audit.record import record
+from audit.recording.actors import SYSTEM, Target
+from audit.recording.record import record
 from connections import names, restrictions
 from connections.models import ConnectedAccount, State
 from portal.ops.leftovers.leftover import Leftover

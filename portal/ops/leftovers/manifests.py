@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from audit import search
 from audit.models import EventRow
+from audit.search import queries
 from connections import manifests
 from connections.manifests import Declaration
 from connections.models import Manifest
@@ -41,7 +41,7 @@ def _baseline(manifest: Manifest) -> Mapping[str, Any] | None:
     for row in rows.order_by("-recorded_at", "-event"):
         if row.approval or not row.actor_sub:
             break
-        before = (search.public(row)["changes"] or {}).get("before")
+        before = (queries.public(row)["changes"] or {}).get("before")
         if not isinstance(before, dict):  # its first declaration, or one that was erased
             break
         found = before

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from audit.ledger import display
+from audit.ledger.format import safe_display
 from portal.web import icons, times, words
 from portal.web.histogram import Bucket, Histogram, histogram
 
@@ -34,10 +34,10 @@ def named(value: object) -> SafeString:
     """A name from elsewhere: isolated from the words around it, what cannot be seen written out,
     a long one cut in the middle with the whole of it in its title."""
     text = "" if value is None else str(value)
-    short = display.short(text)
+    short = safe_display.short(text)
     if short == text and text.isascii():
         return format_html("{}", text)
-    return format_html('<bdi title="{}">{}</bdi>', display.visible(text), short)
+    return format_html('<bdi title="{}">{}</bdi>', safe_display.visible(text), short)
 
 
 @register.filter
@@ -49,7 +49,7 @@ def seen(value: object) -> SafeString:
     text = "" if value is None else str(value)
     if text.isascii() and text.isprintable():
         return format_html("{}", text)
-    words = display.visible(text)
+    words = safe_display.visible(text)
     if isinstance(text, SafeString):
         words = mark_safe(words)  # noqa: S308 - as the sentence was
     return format_html("<bdi>{}</bdi>", words)
@@ -58,7 +58,7 @@ def seen(value: object) -> SafeString:
 @register.simple_tag
 def beware(value: object) -> SafeString:
     """A visible warning beside a name that could pass for another; nothing for others."""
-    words = display.warning("" if value is None else str(value))
+    words = safe_display.warning("" if value is None else str(value))
     if not words:
         return SafeString("")
     return badge("warn", f"This name {words}", icon="triangle-alert", wrap=True)

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import pytest
 
-from audit.ledger import display
+from audit.ledger.format import safe_display
 
 ALIKE = [
     "pdf",
@@ -38,21 +38,21 @@ ALIKE = [
 
 @pytest.mark.parametrize("name", ALIKE, ids=range(len(ALIKE)))
 def test_any_name_is_shown_in_bounded_room(name: str) -> None:
-    shown = display.short(name)
-    assert len(shown) <= display.LONGEST
-    assert display.visible(shown) == shown
+    shown = safe_display.short(name)
+    assert len(shown) <= safe_display.LONGEST
+    assert safe_display.visible(shown) == shown
 
 
 @pytest.mark.parametrize("one, other", list(combinations(range(len(ALIKE)), 2)))
 def test_two_names_are_never_shown_alike(one: int, other: int) -> None:
-    assert display.short(ALIKE[one]) != display.short(ALIKE[other])
+    assert safe_display.short(ALIKE[one]) != safe_display.short(ALIKE[other])
 
 
 def test_a_name_that_is_typed_as_another_is_shown_is_not_shown_like_it() -> None:
     for name in ALIKE:
-        if (shown := display.short(name)) != name:
-            assert display.short(shown) != shown
+        if (shown := safe_display.short(name)) != name:
+            assert safe_display.short(shown) != shown
 
 
 def test_a_run_of_one_hidden_character_is_written_once_with_its_number() -> None:
-    assert display.visible("pdf" + "\u200b" * 65) == "pdf⟨U+200B×65⟩"
+    assert safe_display.visible("pdf" + "\u200b" * 65) == "pdf⟨U+200B×65⟩"

@@ -11,8 +11,8 @@ from django.template import Context, Template
 from approvals.pipeline.service import _Request, _sentence
 from ata.screen import Screen
 from ata.text import safe
-from audit.actor import Target
-from audit.ledger import display
+from audit.ledger.format import safe_display
+from audit.recording.actors import Target
 from tests.attacks.input.hostile import RLO, TEXTS
 from tests.support.pages import signed_in
 
@@ -46,13 +46,13 @@ def test_a_hostile_text_leaves_no_character_that_acts(what: str) -> None:
 
 @pytest.mark.parametrize("name", DECEIVING)
 def test_a_name_that_could_pass_for_another_is_warned_of(name: str) -> None:
-    assert display.warning(name).startswith(DECEIVING[name])
+    assert safe_display.warning(name).startswith(DECEIVING[name])
     assert "<bdi" in rendered(name) and DECEIVING[name].split(" but")[0] in rendered(name)
 
 
 @pytest.mark.parametrize("name", ["pdf-exfil", "Zoë", "日本語", "скилл", "مهارة", "naïve-café", ""])
 def test_an_honest_name_in_any_script_is_not_warned_of(name: str) -> None:
-    assert display.warning(name) == ""
+    assert safe_display.warning(name) == ""
 
 
 def test_a_long_name_is_cut_in_the_middle_with_the_whole_at_hand() -> None:
@@ -89,7 +89,7 @@ def test_what_a_phone_shows_is_safe_short_and_warns(name: str) -> None:
         )
     )
     assert not DANGEROUS & set(sentence) and len(sentence) <= 500
-    assert display.warning(name) in sentence
+    assert safe_display.warning(name) in sentence
 
 
 @pytest.mark.parametrize("what", TEXTS)

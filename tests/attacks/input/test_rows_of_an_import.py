@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from audit import sequencer
 from audit.importing import run
 from audit.models import EventRow, QuarantinedRow
+from audit.sequencing import sequencer
 from tests.attacks.input.hostile import TEXTS
 from tests.audit.imports import audit_row, empty, event
 

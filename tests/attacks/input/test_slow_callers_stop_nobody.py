@@ -24,8 +24,8 @@ SOON_S = HEADERS_WITHIN_S / 3
 # 8 MB of export: more than the buffers of two sockets take in.
 LONG_REASONS = """
 from audit import sequencer
-from audit.actor import Actor, Target
-from audit.record import record
+from audit.recording.actors import Actor, Target
+from audit.recording.record import record
 olu = Actor(iss="https://issuer.example/", sub="auth0|1", name="Olu Operator")
 for number in range(200):
     record(olu, "skill.blocked", target=Target("skill", f"long-{number}"), reason="why " * 10_000)

@@ -12,8 +12,9 @@ from django.conf import settings as django_settings
 from django.test import TestCase
 
 from ata.witness import Witness
-from audit import evidence, proofs
+from audit.evidence import storage
 from audit.ledger import note
+from audit.proofs import service
 from tests.attacks.ledger.world import ORIGIN, World, build, undone
 from tests.attacks.tamper import town
 
@@ -30,7 +31,7 @@ def prepared(
         patch.setattr(django_settings, "LEDGER_ORIGIN", ORIGIN)
         patch.setattr(django_settings, "LEDGER_KEY_FILE", None)
         patch.setattr(django_settings, "TSA_CA_FILE", town.authority_of(folder / "var"))
-        evidence.forget_read()
+        storage.forget_read()
         with undone():
             with TestCase.captureOnCommitCallbacks(execute=True):
                 world = build(folder / "var", folder / "desk")
@@ -47,8 +48,8 @@ def world(prepared: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr(django_settings, "VAR_DIR", var)
     monkeypatch.setattr(django_settings, "LEDGER_POLICY_FILE", var / "policy")
     monkeypatch.setattr(django_settings, "LEDGER_ORIGIN", ORIGIN)
-    evidence.forget_read()
-    witness = Witness(desk / "witness", "witness.example", [note.parse_vkey(proofs.vkey())])
+    storage.forget_read()
+    witness = Witness(desk / "witness", "witness.example", [note.parse_vkey(service.vkey())])
     with undone():
         yield World(var, desk, witness)
     witness.close()

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typer.testing import CliRunner
 
 from ata.cli import app
-from audit import keyring, sequencer
-from audit.logkey import LedgerIdentityError
-from audit.sequencer import SequencerStopped
+from audit.keys import keyring
+from audit.keys.log_identity import LedgerIdentityError
+from audit.sequencing import sequencer
+from audit.sequencing.sequencer import SequencerStopped
 from tests.attacks.ledger.world import World, undone
 from tests.attacks.tamper.verifying import verified
 

@@ -7,7 +7,7 @@ import secrets
 from base64 import b64encode
 from pathlib import Path
 
-from audit import logkey
+from audit.keys import log_identity
 from audit.ledger import checkpoint, cosignature, note
 from audit.models import Checkpoint, EvidenceItem
 from tests.attacks.ledger.detecting import KEPT, PACK, PROOF, STATE, VERIFY, WITNESS
@@ -51,7 +51,9 @@ def the_log_key_is_exchanged(world: World) -> None:
 def the_tree_is_signed_with_another_key(world: World) -> None:
     _another_key(world)
     head = newest_checkpoint()
-    forged = checkpoint.sign(logkey.origin(), head.size, bytes(head.root), logkey.seed())
+    forged = checkpoint.sign(
+        log_identity.origin(), head.size, bytes(head.root), log_identity.seed()
+    )
     owner.overwrite(Checkpoint, head.pk, "note", forged)
 
 

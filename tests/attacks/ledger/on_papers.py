@@ -7,9 +7,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from audit import clock, logkey
-from audit.ledger import checkpoint, cosignature, entriesfile, exportcheck, merkle, note, timestamp
-from audit.record import prepare
+from audit import clock
+from audit.keys import log_identity
+from audit.ledger import checkpoint, cosignature, merkle, note, time_tokens
+from audit.ledger.offline import export_files, log_file
+from audit.recording.record import prepare
 from tests.attacks.ledger.detecting import EXPORT, LOG, PACK, PROOF, TOKEN
 from tests.attacks.ledger.table import PAPERS, PAPERS_KEY, attack
 from tests.attacks.ledger.world import World, other_log
@@ -124,7 +126,9 @@ def _signed_export(world: World, change: Callable[[bytes], bytes], **more: objec
     body = path.read_bytes()
     manifest = json.loads((world.desk / "acts.ndjson.manifest.json").read_text()) | more
     manifest["file"] |= {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
-    manifest["signed"] = note.sign(exportcheck.statement(manifest), logkey.origin(), logkey.seed())
+    manifest["signed"] = note.sign(
+        export_files.statement(manifest), log_identity.origin(), log_identity.seed()
+    )
     (world.desk / "acts.ndjson.manifest.json").write_text(json.dumps(manifest))
 
 
@@ -165,7 +169,7 @@ def a_manifest_is_signed_by_a_stranger(world: World) -> None:
     path = world.desk / "acts.ndjson.manifest.json"
     manifest = json.loads(path.read_text())
     stranger = note.new_key(world.origin)
-    manifest["signed"] = note.sign(exportcheck.statement(manifest), stranger.name, stranger.seed)
+    manifest["signed"] = note.sign(export_files.statement(manifest), stranger.name, stranger.seed)
     path.write_text(json.dumps(manifest))
 
 
@@ -294,7 +298,7 @@ def a_time_token_is_of_another_tree(world: World) -> None:
 def a_time_token_is_by_an_authority_that_nobody_trusts(world: World) -> None:
     mallory = Authority.make(world.desk / "mallory", "Mallory")
     signed = (world.desk / "stamped.note").read_text()
-    (world.desk / "token.tsr").write_bytes(mallory.answer(timestamp.request(signed).as_bytes()))
+    (world.desk / "token.tsr").write_bytes(mallory.answer(time_tokens.request(signed).as_bytes()))
 
 
 @attack(PAPERS, "changes a bit of a time token", TOKEN, "An authority you trust saw the tree")
@@ -323,7 +327,7 @@ def two_entries_of_the_file_are_swapped(world: World) -> None:
 @attack(PAPERS, "puts an entry of another log into the file", LOG, "do not have the root")
 def the_file_has_an_entry_of_another_log(world: World) -> None:
     made = prepare(DraftFactory.build(), clock.now())
-    line = entriesfile.line(2, made.event[1], [], [])
+    line = log_file.line(2, made.event[1], [], [])
     _lines(world, lambda lines: [*lines[:3], line, *lines[4:]])
 
 
@@ -344,8 +348,8 @@ def the_file_is_bent_and_signed_again(world: World) -> None:
         bent = documents[3]
         bent["entry"] = bent["entry"].replace('"skill.blocked"', '"skill.allowed"')
         root = merkle.root([merkle.leaf_hash(one["entry"].encode()) for one in documents])
-        signed = checkpoint.sign(world.origin, len(documents), root, logkey.seed())
-        first = entriesfile.header(world.origin, len(documents), signed)
+        signed = checkpoint.sign(world.origin, len(documents), root, log_identity.seed())
+        first = log_file.header(world.origin, len(documents), signed)
         return [first, *(json.dumps(one).encode() + b"\n" for one in documents)]
 
     _lines(world, change)

@@ -20,7 +20,7 @@ from audit.models import (
     Openings,
     Rollup,
 )
-from audit.record import record
+from audit.recording.record import record
 from tests.attacks.ledger.detecting import STATE, VERIFY
 from tests.attacks.ledger.table import DATABASE, attack
 from tests.attacks.ledger.world import World

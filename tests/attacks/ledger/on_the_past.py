@@ -13,11 +13,15 @@ from dataclasses import replace
 
 from django.conf import settings
 
-from audit import clock, heads, keyring, packs, projection, sequencer
-from audit.ledger import keyhistory, note, origins
-from audit.load import load
+from audit import clock, packs
+from audit.keys import keyring
+from audit.ledger import note
+from audit.ledger.key_transitions import key_history, origins
 from audit.models import Entry, Event, EventRow, Openings
-from audit.record import record
+from audit.recording.read_events import load
+from audit.recording.record import record
+from audit.search import projection
+from audit.sequencing import sequencer, signed_state
 from tests.attacks.ledger.detecting import FOLLOWED, KEPT, PACK, STATE, TIMED, VERIFY, WITNESS
 from tests.attacks.ledger.detecting import KEY as OWN_KEY
 from tests.attacks.ledger.table import DATABASE, FILES, KEY, attack
@@ -111,11 +115,11 @@ def _unsign(world: World, first: int) -> None:
     for table in ("checkpoint", "cosignature", "timetoken"):
         owner.execute(f"DELETE FROM audit_{table} WHERE size > %s", first)
     owner.execute("UPDATE audit_eventrow SET seq = NULL WHERE seq >= %s", first)
-    newest = heads.newest_checkpoint()
+    newest = signed_state.newest_checkpoint()
     if newest is None:
         (world.var / "ledger" / "last-signed").unlink()
     else:
-        heads.write_state(newest.size, bytes(newest.root))
+        signed_state.write_state(newest.size, bytes(newest.root))
 
 
 def _forget(index: int) -> Event:
@@ -225,7 +229,7 @@ def the_end_is_cut_off_and_signed(world: World) -> None:
     unseen_by=(STATE,),
 )
 def two_trees_of_one_size_are_signed(world: World) -> None:
-    size = heads.newest_checkpoint().size - 1  # type: ignore[union-attr]
+    size = signed_state.newest_checkpoint().size - 1  # type: ignore[union-attr]
     _forget(size)
     _unsign(world, size)
     record(OLU, "skill.allowed")
@@ -274,8 +278,8 @@ def _pack_again(world: World, change: Callable[[str], str]) -> None:
     body = packs.build(selection, clock.now(), lambda _: True).body
 
     def bend(held: dict[str, bytes]) -> dict[str, bytes]:
-        told = [change(one) for one in keyhistory.read(held["log/key-history"])]
-        return held | {"log/key-history": keyhistory.write(told)}
+        told = [change(one) for one in key_history.read(held["log/key-history"])]
+        return held | {"log/key-history": key_history.write(told)}
 
     (world.desk / "pack.zip").write_bytes(resigned(body, bend))
 

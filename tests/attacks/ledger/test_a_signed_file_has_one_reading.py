@@ -11,8 +11,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from audit.ledger import exportcheck, note, reviewcheck
-from audit.ledger.canonical import canonical
+from audit.ledger import note
+from audit.ledger.format.canonical import canonical
+from audit.ledger.offline import export_files, reviews
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 RAW = KEY.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
@@ -46,7 +47,7 @@ def result() -> list[bytes]:
 
 
 def checks(lines: list[bytes]) -> bool:
-    return reviewcheck.check(lines, [VKEY]).ok
+    return reviews.check(lines, [VKEY]).ok
 
 
 def test_an_honest_result_verifies() -> None:
@@ -100,9 +101,9 @@ def test_the_first_version_with_its_accounts_in_the_head_does_not() -> None:
 
 def test_a_manifest_with_doubled_members_is_not_read_as_the_honest_one() -> None:
     """What is checked is what was parsed, so that no later check can tell the two apart."""
-    schema = sorted(exportcheck.SCHEMAS)[0]
+    schema = sorted(export_files.SCHEMAS)[0]
     honest = json.dumps({"schema": schema, "exporter": {"name": "Nora"}, "rows": 3}).encode()
     forged = b'{"exporter": {"name": "the CISO"}, "rows": 9000, ' + honest[1:]
-    assert exportcheck.read_manifest(honest)
-    with pytest.raises(exportcheck.ManifestError):
-        exportcheck.read_manifest(forged)
+    assert export_files.read_manifest(honest)
+    with pytest.raises(export_files.ManifestError):
+        export_files.read_manifest(forged)

@@ -12,9 +12,11 @@ from uuid import UUID
 
 import pytest
 
-from audit.ledger import checkpoint, cut, entriesfile, entry, exportcheck, merkle, note, rows
-from audit.ledger.canonical import canonical
-from audit.ledger.compact import CompactRange
+from audit.ledger import checkpoint, merkle, note
+from audit.ledger.compact_range import CompactRange
+from audit.ledger.format import entry, table_cells, truncation
+from audit.ledger.format.canonical import canonical
+from audit.ledger.offline import export_files, log_file
 
 ORIGIN, SEED = "ledger.example/test", bytes(range(32))
 VKEY = note.vkey(ORIGIN, note.public_key(SEED))
@@ -41,31 +43,34 @@ TREE = CompactRange()
 for _one in BUILT:
     TREE.append(merkle.leaf_hash(_one.entry))
 SIGNED = checkpoint.sign(ORIGIN, 3, TREE.root(), SEED)
-ENTRIES = [entriesfile.header(ORIGIN, 3, SIGNED)] + [
-    entriesfile.line(n, one.entry, one.openings, ()) for n, one in enumerate(BUILT)
+ENTRIES = [log_file.header(ORIGIN, 3, SIGNED)] + [
+    log_file.line(n, one.entry, one.openings, ()) for n, one in enumerate(BUILT)
 ]
 
 
 FILTER = {"words": "All events, oldest first", "params": {"order": "oldest"}, "bar": "order:oldest"}
 
 
-def verified(file: bytes, format: str = "csv") -> exportcheck.ExportReport:
+def verified(file: bytes, format: str = "csv") -> export_files.ExportReport:
     manifest = {
-        "schema": exportcheck.SCHEMA, "filter": FILTER,
+        "schema": export_files.SCHEMA, "filter": FILTER,
         "only_events_of": None,
         "format": format, "range": {"first_index": 0, "end_index": 3}, "rows": 3,
         "tree": {"size": 3, "root": b64encode(TREE.root()).decode(), "checkpoint": SIGNED},
         "file": {"sha256": hashlib.sha256(file).hexdigest()}, "exporter": {"iss": "https://i/"},
     }  # fmt: skip
-    manifest["signed"] = note.sign(exportcheck.statement(manifest), ORIGIN, SEED)
-    return exportcheck.check(manifest, file, ENTRIES, [VKEY])
+    manifest["signed"] = note.sign(export_files.statement(manifest), ORIGIN, SEED)
+    return export_files.check(manifest, file, ENTRIES, [VKEY])
 
 
 def honest() -> tuple[list[str], list[list[str]]]:
     events = [one.event() | {"index": n} for n, one in enumerate(BUILT)]
-    header = list(rows.COLUMNS)
+    header = list(table_cells.COLUMNS)
     return header, [
-        ["" if (c := rows.safe_cell(read(e))) is None else str(c) for read in rows.COLUMNS.values()]
+        [
+            "" if (c := table_cells.safe_cell(read(e))) is None else str(c)
+            for read in table_cells.COLUMNS.values()
+        ]
         for e in events
     ]
 
@@ -106,9 +111,9 @@ def test_a_second_column_of_one_name_hides_no_forgery() -> None:
         ("action", "skill.allowed [masked: 3]"),
         ("reason", "The CISO approved it. [masked: 3]"),
         ("actor_sub", "mia [masked: 1]"),
-        ("action", "skill.allowed" + cut.label("skill.blocked")),
-        ("outcome", "success" + cut.label("denied")),
-        ("reason", "The CISO approved it." + cut.label("it steals")),
+        ("action", "skill.allowed" + truncation.label("skill.blocked")),
+        ("outcome", "success" + truncation.label("denied")),
+        ("reason", "The CISO approved it." + truncation.label("it steals")),
         ("data", '{"approved_by":"the CISO","token":"[masked: x]","verb":"skill.allow"}'),
     ],
 )
@@ -137,7 +142,7 @@ def test_what_stands_in_clear_was_never_erased(format: str, member: dict[str, ob
 @pytest.mark.parametrize("name", ["changes", "on_behalf_of_email"])
 def test_a_cell_without_a_value_was_never_erased(name: str) -> None:
     header, lines = honest()
-    lines[1][header.index(name)] = rows.ERASED
+    lines[1][header.index(name)] = table_cells.ERASED
     assert not verified(as_csv(header, lines)).ok
 
 

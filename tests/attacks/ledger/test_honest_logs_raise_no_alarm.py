@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 
 from ata.witness import Witness
-from audit import erasure, rounds, verify
+from audit.erasure import openings
 from audit.ledger import checkpoint, merkle, note, tiles
-from audit.ledger.growing import GrowingTree
+from audit.ledger.tree_edge import GrowingTree
 from audit.models import Checkpoint, EventRow
-from audit.rounds import Progress, Rounds
-from audit.sequencer import Sequencer
+from audit.sequencing.sequencer import Sequencer
+from audit.verification import continuous, verify
+from audit.verification.continuous import Progress, Rounds
 from tests.attacks.ledger.world import World
 from tests.audit.factories import MIA, OLU, DraftFactory
 from tests.support.recording import record_many
@@ -82,7 +83,7 @@ def test_honest_checkpoints_raise_no_alarm_and_a_bent_one_does(tmp_path: Path) -
 def test_the_portals_log_is_verified_and_witnessed_all_along_without_an_alarm(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rounds, "REST", timedelta(0))
+    monkeypatch.setattr(continuous, "REST", timedelta(0))
     seeded, log, verifier, whole = random.Random(20261126), Sequencer(), Rounds(), 0
     signed_before = Checkpoint.objects.count()
     for number in range(OURS):
@@ -91,7 +92,7 @@ def test_the_portals_log_is_verified_and_witnessed_all_along_without_an_alarm(
         if number % 89 == 0:  # somebody restarts the worker
             log, verifier = Sequencer(), Rounds()
         if number % 997 == 400:
-            erasure.erase_subject(seeded.choice((OLU, MIA)).key)
+            openings.erase_subject(seeded.choice((OLU, MIA)).key)
         assert log.run_once(sweep=number % 50 == 0).signed
         assert world.offer() == []
         done = Progress.read().done

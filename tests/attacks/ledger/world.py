@@ -12,13 +12,17 @@ from pathlib import Path
 from django.db import transaction
 
 from ata.witness import Witness
-from audit import clock, evidence, exports, packs, proofs, sequencer, takeout
-from audit.actor import Target
-from audit.ledger import checkpoint, note, timestamp
+from audit import clock, exports, packs
+from audit.evidence import storage
+from audit.exports import full_log
+from audit.ledger import checkpoint, note, time_tokens
 from audit.ledger.query import EventQuery
-from audit.load import load
 from audit.models import Checkpoint, Cosignature, Entry, Event, TimeToken
-from audit.record import record
+from audit.proofs import service
+from audit.recording.actors import Target
+from audit.recording.read_events import load
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from audit.witnesses.exchange import request_body
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
 from tests.audit.signed import newest_checkpoint
@@ -76,7 +80,7 @@ class World:
 
     def take_log(self) -> None:
         """The auditor fetches the whole log as it is now."""
-        pieces = takeout.hand_out(ADA, newest_checkpoint())
+        pieces = full_log.hand_out(ADA, newest_checkpoint())
         (self.desk / "log.ndjson").write_bytes(b"".join(pieces))
 
 
@@ -93,12 +97,12 @@ def undone() -> Iterator[None]:
 def build(var: Path, desk: Path) -> World:
     """Twelve entries in three signatures, and everything that leaves the portal."""
     desk.mkdir()
-    proofs.vkey()  # the log gets its name and key
+    service.vkey()  # the log gets its name and key
     folder = desk / "witness"
-    world = World(var, desk, Witness(folder, "witness.example", [note.parse_vkey(proofs.vkey())]))
-    evidence.put_issuer_keys(OLU.iss, jwks())
+    world = World(var, desk, Witness(folder, "witness.example", [note.parse_vkey(service.vkey())]))
+    storage.put_issuer_keys(OLU.iss, jwks())
     for person in (OLU, MIA):
-        body = evidence.put("id_token", token(sub=person.sub), person.key)
+        body = storage.put("id_token", token(sub=person.sub), person.key)
         record(person, "operator.signed_in", evidence=[body])
     _more(KEPT - 2)
     (desk / "kept.note").write_text(newest_checkpoint().note)
@@ -134,13 +138,13 @@ def _stamp(world: World) -> None:
         return
     office = Authority(world.var / "authority")
     newest = newest_checkpoint()
-    response = office.answer(timestamp.request(newest.note).as_bytes())
+    response = office.answer(time_tokens.request(newest.note).as_bytes())
     TimeToken.objects.create(
         size=newest.size,
         root=newest.root,
         authority="time.example",
         response=response,
-        time=timestamp.read(response, newest.note),
+        time=time_tokens.read(response, newest.note),
         created=clock.now(),
     )
     (world.desk / "stamped.note").write_text(newest.note)
@@ -155,18 +159,18 @@ def _export(world: World) -> None:
     (world.desk / "acts.ndjson").write_bytes(body)
     manifest = json.dumps(exports.manifest_of(job))
     (world.desk / "acts.ndjson.manifest.json").write_text(manifest)
-    pieces = takeout.hand_out(ADA, takeout.checkpoint_of(job.tree_size))
+    pieces = full_log.hand_out(ADA, full_log.checkpoint_of(job.tree_size))
     (world.desk / "acts.log").write_bytes(b"".join(pieces))
 
 
 def _papers(world: World) -> None:
     desk, event = world.desk, world.event(3)
-    (desk / "log.key").write_text(proofs.vkey())
+    (desk / "log.key").write_text(service.vkey())
     witness = f"witness w {world.witness.vkey}"
-    (desk / "policy").write_text(f"log {proofs.vkey()}\n{witness}\nquorum w\n")
+    (desk / "policy").write_text(f"log {service.vkey()}\n{witness}\nquorum w\n")
     (world.var / "policy").write_text((desk / "policy").read_text())
     (desk / "jwks.json").write_text(json.dumps(jwks()))
-    (desk / "event.tlog-proof").write_text(proofs.proof_at(3, newest_checkpoint()))
+    (desk / "event.tlog-proof").write_text(service.proof_at(3, newest_checkpoint()))
     (desk / "event.entry").write_bytes(bytes(event.entry))
     selection = packs.of_event(load(world.event(0).id))
     (desk / "pack.zip").write_bytes(packs.build(selection, clock.now(), lambda _: True).body)

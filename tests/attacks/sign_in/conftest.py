@@ -10,7 +10,7 @@ import pytest
 from django.core.cache import cache
 
 from approvals import issuer
-from audit import evidence
+from audit.evidence import storage
 from http_client.address_guard import Guard
 from http_client.client import HttpClient
 from http_client.timeouts import Retries, Timeouts
@@ -56,7 +56,7 @@ def provider(
             "AUTH0_ROLES_CLAIM": ROLES,
         }
     )
-    evidence._kept.cache_clear()
+    storage._kept.cache_clear()
     cache.clear()
     monkeypatch.setattr(issuer, "outbound", lambda: patient)
     issuer.auth0.cache_clear()

@@ -18,8 +18,8 @@ from approvals.models import Approval, Passkey
 from approvals.passkeys import decisions as passkeys
 from approvals.pipeline.service import Refused, perform
 from approvals.policy.policy_change import TARGET
-from audit import evidence
-from audit.actor import Actor, Target
+from audit.evidence import storage
+from audit.recording.actors import Actor, Target
 from portal.identity.models import SignedInSession
 from tests.attacks.sign_in.provider import ROLES, SUB, Provider
 from tests.attacks.sign_in.test_evidence_asks_for_a_fresh_token import FRESH, STALE
@@ -68,7 +68,7 @@ def test_the_table_is_closed_and_every_verb_of_it_has_a_page() -> None:
 def stored_key(db: None, settings: Any, tmp_path: Path) -> None:
     """A passkey of another person."""
     settings.VAR_DIR = tmp_path
-    evidence._kept.cache_clear()
+    storage._kept.cache_clear()
     Passkey.objects.create(
         handle="key-1",
         credential_id="credential-1",

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from audit import evidence
-from audit.actor import Subject
+from audit.evidence import storage
+from audit.recording.actors import Subject
 from tests.attacks.sign_in.provider import ROLES, SUB, Provider
 from tests.attacks.sign_in.test_hostile_bearer_tokens_open_no_api import good
 from tests.attacks.sign_in.visiting import HOST
@@ -51,7 +51,7 @@ STALE: dict[str, Members] = {
 def read(provider: Provider, members: Members, roles: list[str], sub: str = SUB) -> Any:
     """Ask for a body about the person of the provider."""
     person = Subject(provider.issuer, SUB)
-    kept = evidence.put("assertion", b'{"about":"me"}', subject_key=person.key)
+    kept = storage.put("assertion", b'{"about":"me"}', subject_key=person.key)
     forge = good(provider)
     forge.claims |= {ROLES: roles, "sub": sub} | members(int(time.time()))
     return Client().get(

@@ -15,9 +15,10 @@ from django.db import connection
 from django.test import Client
 
 from approvals import clock
-from audit import actions, human
-from audit.actor import Actor
+from audit.evidence import human_levels
 from audit.models import Event
+from audit.recording import event_types
+from audit.recording.actors import Actor
 from portal.identity import refusals, sessions, strangers
 from portal.identity.models import SeenRefusal, SignedInSession
 from tests.approvals.people_of import acting
@@ -57,7 +58,7 @@ def test_a_page_of_another_role_is_told_once_in_ten_minutes(mia: Actor) -> None:
         assert said["data"] | {"ip": ""} == {
             "code": "not_permitted", "status": 403, "at_least": 1, "within_s": 600, "ip": "",
         }  # fmt: skip
-        assert actions.sentence(said) == (
+        assert event_types.sentence(said) == (
             f"Mia Member was refused at {AT}: that is not for their role, or not theirs to do"
         )
         traveller.move_to(start + refusals.QUIET - timedelta(seconds=1))
@@ -101,8 +102,8 @@ def test_a_form_of_another_site_names_whose_session_it_was_and_not_who_sent_it(m
     browser_of(mia, csrf=True).post("/account/sessions/end-others/")
     [said] = told()
     assert said["actor"]["sub"] == "" and said["on_behalf_of"]["sub"] == mia.sub
-    assert human.explain(said).code == "H0"
-    assert actions.sentence(said) == (
+    assert human_levels.explain(said).code == "H0"
+    assert event_types.sentence(said) == (
         "Someone was refused at POST /account/sessions/end-others/, in the session of Mia Member: "
         "a form without its token, as another site would send it"
     )
@@ -149,7 +150,7 @@ def test_a_crowd_of_strangers_fills_twenty_lines_a_minute() -> None:
         crowd(60)
         most, within = strangers.MOST, strangers.WITHIN
         assert [e["data"]["code"] for e in told()] == ["token_refused"] * (most - 1) + ["many"]
-        assert "more often than was recorded one by one" in actions.sentence(told()[-1])
+        assert "more often than was recorded one by one" in event_types.sentence(told()[-1])
         traveller.move_to(start + within)
         crowd(60)
         codes = [e["data"]["code"] for e in told()]

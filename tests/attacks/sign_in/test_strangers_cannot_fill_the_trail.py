@@ -13,8 +13,8 @@ from django.core.cache import cache
 from django.test import Client
 
 from approvals import clock
-from audit.actor import Actor
 from audit.models import Event
+from audit.recording.actors import Actor
 from portal.identity import refusals, strangers
 from tests.attacks.sign_in.doors import doors
 from tests.attacks.sign_in.test_no_door_is_left_open import ASKS_THE_ISSUER, FOR_STRANGERS

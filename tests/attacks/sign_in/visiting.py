@@ -13,7 +13,7 @@ from django.conf import settings
 from django.test import Client
 
 from audit.models import EventRow
-from audit.search import publics
+from audit.search.queries import publics
 from portal.identity.models import SignedInSession, User
 
 if TYPE_CHECKING:

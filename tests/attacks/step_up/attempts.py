@@ -24,8 +24,8 @@ from approvals.models import Approval, Ask, AskState, Effect, Person, PolicyVers
 from approvals.pipeline.service import Refused, perform
 from approvals.policy.document import BadDocument, read
 from approvals.step_up import answers
-from audit.actor import SYSTEM, Actor, Target
 from audit.models import EventRow
+from audit.recording.actors import SYSTEM, Actor, Target
 from tests.approvals import policies
 from tests.approvals.lamps import Lamps
 from tests.attacks.sign_in.forging import FORGERIES, Bend, Forge, claims

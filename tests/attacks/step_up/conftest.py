@@ -10,8 +10,9 @@ import pytest
 from django.core.cache import cache
 
 from approvals import issuer
-from audit import evidence, sequencer
-from audit.actor import Actor
+from audit.evidence import storage
+from audit.recording.actors import Actor
+from audit.sequencing import sequencer
 from http_client.address_guard import Guard
 from http_client.client import HttpClient
 from http_client.timeouts import Retries
@@ -66,7 +67,7 @@ def provider(
         }
     )
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
-    evidence.forget_read()
+    storage.forget_read()
     cache.clear()
     monkeypatch.setattr(issuer, "outbound", lambda: patient)
     issuer.auth0.cache_clear()

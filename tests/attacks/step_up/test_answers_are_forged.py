@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from audit import human
-from audit.actor import Actor
+from audit.evidence import human_levels
+from audit.recording.actors import Actor
 from tests.approvals.asking import ask, fresh
 from tests.approvals.lamps import Lamps
 from tests.attacks.sign_in.forging import ABSENT, FORGERIES, Attack, Forge, claims
@@ -325,9 +325,9 @@ def test_details_that_nobody_signed_are_labelled_and_prove_no_more_than_a_sign_i
     assert fresh(approval).outcome == "approved"
     [said] = events("approval.approved")
     assert said["data"]["details_signed"] is False
-    assert human.explain(said).code in {"H0", "H1"}
+    assert human_levels.explain(said).code in {"H0", "H1"}
     [done] = events("lamp.blocked")
-    assert human.explain(done).code in {"H0", "H1"}
+    assert human_levels.explain(done).code in {"H0", "H1"}
 
 
 def test_an_answer_without_any_token_that_can_be_checked_approves_nothing(
@@ -352,7 +352,7 @@ def test_an_opaque_token_beside_the_details_proves_no_more_than_a_sign_in(
     work()
     assert fresh(approval).outcome == "approved"
     [done] = events("lamp.blocked")
-    assert human.explain(done).code in {"H0", "H1"}
+    assert human_levels.explain(done).code in {"H0", "H1"}
     assert events("approval.approved")[0]["data"]["details_signed"] is False
 
 
@@ -367,7 +367,7 @@ def test_good_answers_still_approve(
     done = fresh(approval)
     assert (done.outcome, lamps.lit) == ("approved", {"hall": False})
     [blocked] = events("lamp.blocked")
-    assert human.explain(blocked).code == "H2"
+    assert human_levels.explain(blocked).code == "H2"
     assert blocked["data"]["approver"]["sub"] == oona.sub
 
 

@@ -11,7 +11,7 @@ from django.test import Client
 
 from approvals.models import Approval
 from approvals.requests import cancel
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from portal.identity.models import SignedInSession
 from tests.approvals.asking import HALL, ask, code_of, fresh
 from tests.approvals.lamps import Lamps

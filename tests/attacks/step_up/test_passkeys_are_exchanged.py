@@ -12,7 +12,7 @@ import pytest
 from approvals.models import Passkey, Person
 from approvals.passkeys import assertions
 from approvals.pipeline.service import Refused, perform
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from tests.approvals.asking import fresh
 from tests.approvals.lamps import Lamps
 from tests.attacks.step_up.provider import PhoneProvider

@@ -12,8 +12,8 @@ from approvals import people, requests
 from approvals.models import Approval, Ask, Channel, Person
 from approvals.pipeline.service import Refused, perform
 from approvals.step_up import answers
-from audit import human
-from audit.actor import SYSTEM, Actor
+from audit.evidence import human_levels
+from audit.recording.actors import SYSTEM, Actor
 from tests.approvals.asking import HALL, ask, assert_failed, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting, known
@@ -262,7 +262,7 @@ def test_a_denial_is_not_proven_by_a_log_entry(
     assert lamps.held == ["hall"], "the hold ends only with an evidenced denial"
     [said] = events("approval.denied")
     assert (said["actor"]["sub"], said["data"]["inferred"]) == ("", True)
-    assert human.explain(said).code == "H0"
+    assert human_levels.explain(said).code == "H0"
 
 
 @pytest.mark.parametrize("entry", [*FORGED_DENIALS, "of this very push"])

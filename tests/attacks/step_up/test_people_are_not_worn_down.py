@@ -11,7 +11,7 @@ from approvals.jobs import sweep
 from approvals.models import Approval, Ask, AskState
 from approvals.pipeline.service import perform
 from approvals.step_up import rate_limit
-from audit.actor import SYSTEM, Actor, Target
+from audit.recording.actors import SYSTEM, Actor, Target
 from portal.approvals_pages.detail import detail
 from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps

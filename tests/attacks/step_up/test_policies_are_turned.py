@@ -14,7 +14,7 @@ from approvals.models import Approval, PolicyVersion
 from approvals.pipeline.service import Refused, perform
 from approvals.policy import policy_change, versions
 from approvals.policy.policy_change import TARGET
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from tests.approvals.asking import HALL, ask, assert_failed, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting, known

@@ -9,7 +9,7 @@ import pytest
 from approvals import clock
 from approvals.pipeline import recheck
 from approvals.policy import minimum
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from tests.approvals.lamps import Lamps
 from tests.attacks.step_up.attempts import Clockwork, World
 from tests.attacks.step_up.provider import PhoneProvider

@@ -12,7 +12,7 @@ from approvals.pipeline.service import Refused, perform
 from approvals.registry import EffectSpec
 from approvals.step_up import ciba
 from approvals.step_up.ciba import SECRET
-from audit.actor import SYSTEM, Actor, Target
+from audit.recording.actors import SYSTEM, Actor, Target
 from tests.approvals.asking import HALL, ask, assert_failed, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting, known

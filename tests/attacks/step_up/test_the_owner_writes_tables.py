@@ -15,12 +15,13 @@ import pytest
 from approvals.models import Approval, Ask, AskState, Effect
 from approvals.pipeline.service import perform
 from approvals.registry import EffectSpec
-from audit import evidence, human, sequencer
-from audit.actor import Actor, EvidenceRef, Target
 from audit.clock import now, uuid7
+from audit.evidence import human_levels, storage
 from audit.ledger import levels
 from audit.models import EventRow
-from audit.record import record
+from audit.recording.actors import Actor, EvidenceRef, Target
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from tests.approvals.asking import ask, fresh
 from tests.approvals.lamps import Lamps
 from tests.attacks.sign_in.forging import ROGUE, Forge, public
@@ -158,7 +159,7 @@ def forged(
     kept = []
     for kind, forge in (("approval_token", token), ("id_token", identity)):
         forge.header["kid"] = key.kid
-        kept.append(evidence.put(kind, str(forge.token()).encode(), subject_key=oona.key))
+        kept.append(storage.put(kind, str(forge.token()).encode(), subject_key=oona.key))
     return tuple(kept)
 
 
@@ -174,7 +175,7 @@ def test_a_forged_approval_is_never_more_than_a_sign_in_for_who_brings_the_issue
 ) -> None:
     """Everything is forged: tokens, the key set in the store, the event, its place in the tree."""
     rogue = {"keys": [public(ROGUE)]}
-    evidence.put_issuer_keys(provider.issuer, rogue)
+    storage.put_issuer_keys(provider.issuer, rogue)
     intent_hash = "ab" * 32
     record(
         replace(olu, via="web"),
@@ -188,7 +189,7 @@ def test_a_forged_approval_is_never_more_than_a_sign_in_for_who_brings_the_issue
     sequencer.run_once()
     assert verified() == {}, "an owner with the log key can append lies; the tree holds"
     [event] = events(claimed)
-    bodies = evidence.bodies(reference["digest"] for reference in event["evidence"])
+    bodies = storage.bodies(reference["digest"] for reference in event["evidence"])
     theirs = {provider.issuer: {"keys": provider.published}}
     judged = levels.human(event, bodies, theirs, {})
     assert judged.code in {"H0", "H1"}, judged
@@ -204,7 +205,7 @@ def test_the_token_of_another_approval_makes_no_event_stronger(
     approve(provider, approval)
     work()
     [true] = events("lamp.blocked")
-    assert human.explain(true).code == "H2"
+    assert human_levels.explain(true).code == "H2"
     record(
         olu,
         "lamp.allowed",
@@ -213,7 +214,7 @@ def test_the_token_of_another_approval_makes_no_event_stronger(
         evidence=[EvidenceRef(e["kind"], e["digest"]) for e in true["evidence"]],
     )
     [lie] = events("lamp.allowed")
-    assert human.explain(lie).code in {"H0", "H1"}
+    assert human_levels.explain(lie).code in {"H0", "H1"}
 
 
 def test_an_entry_that_is_bent_afterwards_is_found(

@@ -10,7 +10,7 @@ import pytest
 
 from approvals import clock
 from approvals.models import Approval, Ask
-from audit.actor import Actor
+from audit.recording.actors import Actor
 from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps
 from tests.attacks.sign_in.forging import Forge

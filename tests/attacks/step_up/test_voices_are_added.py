@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from approvals.models import Approval, Ask, AskState, Channel, Person
-from audit.actor import Actor, EvidenceRef
 from audit.clock import now
+from audit.recording.actors import Actor, EvidenceRef
 from tests.approvals.asking import HALL, ask, assert_failed, fresh
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting

@@ -20,7 +20,7 @@ from approvals.models import Approval, Ask
 from approvals.pipeline.service import Performed, perform
 from approvals.step_up import ciba, rate_limit
 from approvals.step_up.ciba import SECRET
-from audit.actor import SYSTEM, Actor, Target
+from audit.recording.actors import SYSTEM, Actor, Target
 from portal.identity import refusals
 from portal.identity.refusals import Refusal
 from tests.approvals.asking import ask

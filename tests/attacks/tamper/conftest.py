@@ -12,7 +12,7 @@ from django.conf import settings as django_settings
 from django.db import transaction
 from django.test import TestCase
 
-from audit import evidence
+from audit.evidence import storage
 from tests.attacks.tamper import town
 from tests.attacks.tamper.verifying import verified
 
@@ -29,7 +29,7 @@ def prepared(
         patch.setattr(django_settings, "LEDGER_ORIGIN", "")
         patch.setattr(django_settings, "LEDGER_KEY_FILE", None)
         patch.setattr(django_settings, "TSA_CA_FILE", town.authority_of(folder))
-        evidence.forget_read()
+        storage.forget_read()
         whole = transaction.atomic()
         whole._from_testcase = True  # type: ignore[attr-defined]  # what Django's TestCase does
         with whole:

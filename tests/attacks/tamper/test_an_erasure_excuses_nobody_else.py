@@ -16,11 +16,13 @@ from approvals import clock
 from approvals.erasure import approved_scope, erased_rows, job, tombstones
 from approvals.models import Erasure, ErasureState, LegalHold, Person
 from approvals.pipeline.service import perform
-from audit import evidence, sequencer, subjects
-from audit.actor import SYSTEM, Actor, Target
 from audit.clock import uuid7
-from audit.record import record
-from audit.subjects import MARK
+from audit.erasure import subjects
+from audit.erasure.subjects import MARK
+from audit.evidence import storage
+from audit.recording.actors import SYSTEM, Actor, Target
+from audit.recording.record import record
+from audit.sequencing import sequencer
 from connections.models import ConnectedAccount, Review, ReviewItem
 from tests.approvals.people_of import acting
 from tests.attacks.tamper.verifying import report, verified
@@ -40,7 +42,7 @@ def _own_ground(settings: Any, tmp_path: Path) -> None:
     settings.VAR_DIR = tmp_path
     settings.EVIDENCE_KEY = bytes(range(32))
     settings.LEDGER_ORIGIN, settings.LEDGER_KEY_FILE = "ledger.example/test", None
-    evidence.forget_read()
+    storage.forget_read()
     cache.clear()
 
 

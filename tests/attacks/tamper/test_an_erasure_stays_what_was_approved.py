@@ -15,11 +15,14 @@ from approvals.models import Effect, Erasure, ErasureState, Person
 from approvals.outbox import runner
 from approvals.pipeline import commit
 from approvals.registry import EffectResult, EffectRun, EffectSpec
-from audit import erasing, evidence, rounds, sequencer, subjects
-from audit.actor import Actor, Target
 from audit.clock import uuid7
+from audit.erasure import stores, subjects
+from audit.evidence import storage
 from audit.models import Entry, Event, EventRow, Openings
-from audit.record import record
+from audit.recording.actors import Actor, Target
+from audit.recording.record import record
+from audit.sequencing import sequencer
+from audit.verification import continuous
 from portal.web import ledger_facts
 from tests.approvals.people_of import acting
 from tests.attacks.tamper import owner
@@ -39,7 +42,7 @@ def _own_ground(settings: Any, tmp_path: Path) -> None:
     settings.VAR_DIR = tmp_path
     settings.EVIDENCE_KEY = bytes(range(32))
     settings.LEDGER_ORIGIN, settings.LEDGER_KEY_FILE = "ledger.example/test", None
-    evidence.forget_read()
+    storage.forget_read()
     cache.clear()
 
 
@@ -77,7 +80,7 @@ def begun(erasure: Erasure) -> Erasure:
 
 def finished(erasure: Erasure) -> Erasure:
     """Carried out, but for the file of the database: it is not written anew in a transaction."""
-    erasure.steps = {**erasure.steps, erasing.DATABASE: 0}
+    erasure.steps = {**erasure.steps, stores.DATABASE: 0}
     approved_scope.save(erasure, ["steps"])
     for _ in range(5):
         if carried_out(erasure).state != "pending":
@@ -173,7 +176,7 @@ def assert_refused(erasure: Erasure) -> None:
 
 
 def seen_by_rounds() -> str:
-    verifying = rounds.Rounds()
+    verifying = continuous.Rounds()
     for _ in range(3):
         verifying.turn(budget_s=30.0)
     return ledger_facts.broken()

@@ -12,9 +12,8 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, models
 
-from audit import fulltext
-from audit.ledger.canonical import canonical
-from audit.ledger.entry import parse
+from audit.ledger.format.canonical import canonical
+from audit.ledger.format.entry import parse
 from audit.ledger.merkle import leaf_hash
 from audit.models import (
     Checkpoint,
@@ -32,6 +31,7 @@ from audit.models import (
     TimeToken,
     VerificationRun,
 )
+from audit.search import fulltext
 from tests.attacks.tamper import columns, owner
 from tests.attacks.tamper.verifying import verified
 from tests.audit.factories import MIA

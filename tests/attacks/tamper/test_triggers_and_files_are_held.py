@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from audit import guards, heads
+from audit.db import insert_only
 from audit.models import EvidenceItem, ExportJob
+from audit.sequencing import signed_state
 from tests.attacks.tamper.verifying import verified
 from tests.audit.factories import ADA, OLU
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 def names() -> list[str]:
-    return sorted(name for _, name in guards._wanted())
+    return sorted(name for _, name in insert_only._wanted())
 
 
 def table_of(trigger: str) -> str:
@@ -129,7 +130,7 @@ def test_the_ways_of_postgresql_past_a_trigger_are_named(
 def test_a_last_signed_state_that_was_bent_set_back_or_taken_is_found(files: Path) -> None:
     state = files / "ledger" / "last-signed"
     whole = state.read_bytes()
-    head = heads.read_state()
+    head = signed_state.read_state()
     assert head is not None
     state.write_bytes(whole[:-10])
     assert {code for code, _ in verified()} == {"state"}

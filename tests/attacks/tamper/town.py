@@ -12,14 +12,18 @@ from uuid import uuid4
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from audit import clock, erasure, evidence, exports, heads, importing, sequencer, verification
-from audit.actor import SYSTEM, EvidenceRef, Subject, Target
+from audit import clock, exports, importing
+from audit.erasure import openings
+from audit.evidence import storage
 from audit.importing import decision_tags
 from audit.importing.decision_tags import Content
-from audit.ledger import cosignature, timestamp
+from audit.ledger import cosignature, time_tokens
 from audit.ledger.query import EventQuery
 from audit.models import Cosignature, TimeToken
-from audit.record import record
+from audit.recording.actors import SYSTEM, EvidenceRef, Subject, Target
+from audit.recording.record import record
+from audit.sequencing import sequencer, signed_state
+from audit.verification import requests
 from tests.audit import imports
 from tests.audit.factories import ADA, ISSUER, MIA, OLU, ActorFactory, DraftFactory
 from tests.support import authority
@@ -63,12 +67,12 @@ def build(folder: Path) -> None:
     sequencer.run_once()
     _import(folder)
     _filled([DraftFactory.build(actor=MILO) for _ in range(3)])
-    erasure.erase_subject(MILO.key)
+    openings.erase_subject(MILO.key)
     sequencer.run_once()
     for query in ("action:skill.*", "outcome:success"):
         job = exports.request(olu, EventQuery.from_bar(query), "ndjson")
         exports.run(job.id)
-    verification.perform(verification.request(ADA).id)
+    requests.perform(requests.request(ADA).id)
     # Most of them say little, for they only fill the tile, and each attack verifies them all.
     _filled([DraftFactory.build(actor=SYSTEM, reason="", target=None) for _ in range(200)])
     _filled([DraftFactory.build(actor=ADA) for _ in range(10)])
@@ -79,13 +83,13 @@ def build(folder: Path) -> None:
 
 
 def _signed_in(kind: str, **claims: Any) -> EvidenceRef:
-    evidence.put_issuer_keys(ISSUER, {"keys": [_key().as_dict(private=False)]})
-    evidence.put_issuer_discovery(ISSUER, {"issuer": ISSUER, "jwks_uri": f"{ISSUER}jwks.json"})
+    storage.put_issuer_keys(ISSUER, {"keys": [_key().as_dict(private=False)]})
+    storage.put_issuer_discovery(ISSUER, {"issuer": ISSUER, "jwks_uri": f"{ISSUER}jwks.json"})
     now = datetime.now(UTC)
     whole = {"iss": ISSUER, "sub": OLU.sub, "iat": int(now.timestamp()) - 60, **claims}
     whole["exp"] = int((now - timedelta(seconds=1)).timestamp())
     token = jwt.encode({"alg": "RS256", "kid": "key-1"}, whole, _key()).encode()
-    return evidence.put(kind, token, OLU.key)
+    return storage.put(kind, token, OLU.key)
 
 
 def _details() -> dict[str, Any]:
@@ -134,23 +138,23 @@ def authority_of(folder: Path) -> Path | None:
 
 
 def _stamp(folder: Path) -> None:
-    newest = heads.newest_checkpoint()
+    newest = signed_state.newest_checkpoint()
     if newest is None or not authority.is_here():
         return
-    query = timestamp.request(newest.note).as_bytes()
+    query = time_tokens.request(newest.note).as_bytes()
     response = Authority(folder / "authority").answer(query)
     TimeToken.objects.create(
         size=newest.size,
         root=newest.root,
         authority="time.example",
         response=response,
-        time=timestamp.read(response, newest.note),
+        time=time_tokens.read(response, newest.note),
         created=clock.now(),
     )
 
 
 def _cosign() -> None:
-    newest = heads.newest_checkpoint()
+    newest = signed_state.newest_checkpoint()
     assert newest is not None
     now = clock.now()
     line = cosignature.sign(newest.note, "witness.example/w1", WITNESS, int(now.timestamp()))

@@ -8,8 +8,8 @@ from typing import Any
 
 from factory import base, declarations
 
-from audit.actor import Actor, Target
-from audit.record import Draft
+from audit.recording.actors import Actor, Target
+from audit.recording.record import Draft
 
 ISSUER = "http://localhost:8100/"
 NOON = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)

@@ -11,12 +11,12 @@ from django.core.management.base import BaseCommand, CommandError
 
 from approvals.erasure import approved_scope, tombstones
 from approvals.outbox import seals
-from audit import evidencekeys
-from audit.actor import SYSTEM
-from audit.evidence import EvidenceError
-from audit.files import write_durably
+from audit.db.files import write_durably
+from audit.evidence import subject_keys
+from audit.evidence.storage import EvidenceError
 from audit.management.of_data import OF_DATA
-from audit.record import record
+from audit.recording.actors import SYSTEM
+from audit.recording.record import record
 from connections.reviews import asked
 from portal.identity.models import BreakGlassAccount
 
@@ -54,15 +54,15 @@ class Command(BaseCommand):
 
     def _wrap_anew(self, old: bytes) -> None:
         try:
-            count = evidencekeys.rewrap_all()
+            count = subject_keys.rewrap_all()
             tombstones.reseal()
             approved_scope.reseal()
             seals.reseal(seals.sealed_now())
             asked.reseal(asked.sealed_now())
-            if not evidencekeys.is_retired(old):
+            if not subject_keys.is_retired(old):
                 record(SYSTEM, "evidence.key_changed", data={"keys": count})
-                evidencekeys.retire(old)
-                count += evidencekeys.rewrap_all()
+                subject_keys.retire(old)
+                count += subject_keys.rewrap_all()
         except (EvidenceError, tombstones.TombstonesDamaged) as error:
             raise CommandError(f"Nothing was retired: {error}") from None
         _generated().with_name("EVIDENCE_KEY_PREVIOUS").unlink(missing_ok=True)

@@ -1,0 +1,162 @@
+"""Triggers that make evidence insert-only, and the check that they still are what we made.
+
+A later Django migration that remakes a SQLite table drops its triggers silently; that is why
+`/readyz`, `verify_ledger` and a test ask `problems`. A database owner can drop a trigger: it is a
+guard rail. The proof is the tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import connection
+
+from audit.db import triggers
+
+FIRST_GUARDED = (  # since migration 0002
+    "audit_event",
+    "audit_entry",
+    "audit_tile",
+    "audit_checkpoint",
+    "audit_cosignature",
+    "audit_evidenceitem",
+)
+IMPORTS_GUARDED = ("audit_importedrow",)  # since migration 0003
+TIME_GUARDED = ("audit_timetoken",)  # since migration 0008
+TAGS_GUARDED = ("audit_repeatedtag",)  # since migration 0021
+GUARDED = (*FIRST_GUARDED, *IMPORTS_GUARDED, *TIME_GUARDED, *TAGS_GUARDED)
+THINNED = ("audit_checkpoint", "delete")  # since migration 0013
+"""Old rows of this table may go, younger ones are refused (`audit.sequencing.checkpoint_thinning`).
+
+The condition reads the row alone: a trigger that names another table breaks when Django remakes
+that one on SQLite.
+"""
+_YOUNG = {
+    "sqlite": "OLD.created >= datetime('now', '-7 days')",
+    "postgresql": "(old.created >= (now() - '7 days'::interval))",
+}
+_VERBS = {"sqlite": ("update", "delete"), "postgresql": ("update", "delete", "truncate")}
+_FUNCTION = "audit_refuse_change"
+# 23001 restrict_violation: an integrity class, so that both engines raise IntegrityError.
+_PG_FUNCTION = f"""
+CREATE OR REPLACE FUNCTION {_FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '% is insert-only: % refused', TG_TABLE_NAME, TG_OP USING ERRCODE = '23001';
+END $$
+"""
+
+
+def trigger_name(table: str, verb: str) -> str:
+    """Name of the trigger that refuses `verb` on `table`."""
+    return f"{table}_no_{verb}"
+
+
+def create_statements(vendor: str, tables: Sequence[str] = GUARDED) -> list[str]:
+    """SQL that installs the triggers of `tables`; `vendor` is sqlite or postgresql."""
+    statements = [_PG_FUNCTION] if vendor == "postgresql" else []
+    for table in tables:
+        for verb in _VERBS[vendor]:
+            of_engine = _sqlite_trigger if vendor == "sqlite" else _postgresql_trigger
+            statements.append(of_engine(table, verb))
+    return statements
+
+
+def thinning_statements(vendor: str) -> list[str]:
+    """SQL that lets rows of `THINNED` go once they are a week old."""
+    return [drop_statement(vendor, *THINNED), create_statement(vendor, *THINNED)]
+
+
+def no_thinning_statements(vendor: str) -> list[str]:
+    """SQL that lets none go (migrating backwards only)."""
+    of_engine = _sqlite_trigger if vendor == "sqlite" else _postgresql_trigger
+    return [drop_statement(vendor, *THINNED), of_engine(*THINNED)]
+
+
+def create_statement(vendor: str, table: str, verb: str) -> str:
+    """The trigger as it has to be after all migrations."""
+    of_engine = _sqlite_trigger if vendor == "sqlite" else _postgresql_trigger
+    return of_engine(table, verb, _YOUNG[vendor] if (table, verb) == THINNED else "")
+
+
+def drop_statement(vendor: str, table: str, verb: str) -> str:
+    """SQL that removes one trigger, for a migration that makes it again."""
+    on = f" ON {table}" if vendor == "postgresql" else ""
+    return f"DROP TRIGGER IF EXISTS {trigger_name(table, verb)}{on}"
+
+
+def _sqlite_trigger(table: str, verb: str, when: str = "") -> str:
+    only = f"WHEN {when} " if when else ""
+    return (
+        f"CREATE TRIGGER {trigger_name(table, verb)} BEFORE {verb.upper()} ON {table} {only}BEGIN "
+        f"SELECT RAISE(ABORT, '{table} is insert-only: {verb} refused'); END"
+    )
+
+
+def _postgresql_trigger(table: str, verb: str, when: str = "") -> str:
+    scope = "STATEMENT" if verb == "truncate" else "ROW"
+    only = f"WHEN ({when}) " if when else ""
+    return (
+        f"CREATE TRIGGER {trigger_name(table, verb)} BEFORE {verb.upper()} ON {table} "
+        f"FOR EACH {scope} {only}EXECUTE FUNCTION {_FUNCTION}()"
+    )
+
+
+def drop_statements(vendor: str) -> list[str]:
+    """SQL that removes every trigger again (migrating backwards only)."""
+    drops = [drop_statement(vendor, table, verb) for table in GUARDED for verb in _VERBS[vendor]]
+    return drops if vendor == "sqlite" else [*drops, f"DROP FUNCTION IF EXISTS {_FUNCTION}()"]
+
+
+def problems() -> list[str]:
+    """What is wrong with the triggers, one sentence each: missing, changed, or not ours.
+
+    A trigger of the right name that does nothing is as good as none, and one that nobody of us
+    made may rewrite what is inserted; so tables, definitions and functions are compared.
+    """
+    wanted, present = _wanted(), triggers.firing_on("audit_")
+    found = [
+        f"the trigger {name} is missing; run migrate or restore it"
+        for _, name in sorted(wanted.keys() - present.keys())
+    ]
+    found += [
+        f"the trigger {key[1]} was changed: it is not the one that migrate makes"
+        for key in sorted(wanted.keys() & present.keys())
+        if present[key] != wanted[key]
+    ]
+    found += [
+        f"the trigger {name} on {table} is not one of ours; drop it"
+        for table, name in sorted(present.keys() - wanted.keys())
+    ]
+    return found + (_postgresql_problems() if connection.vendor == "postgresql" else [])
+
+
+def _wanted() -> dict[triggers.Key, str]:
+    """Definition of each trigger by its table and name, as the engine spells it."""
+    vendor = connection.vendor
+    return {
+        (table, trigger_name(table, verb)): create_statement(vendor, table, verb)
+        for table in GUARDED
+        for verb in _VERBS[vendor]
+    }
+
+
+def _postgresql_problems() -> list[str]:
+    """Ways past a trigger that only PostgreSQL has: its function, rules, the replica role."""
+    found = []
+    if triggers.functions([_FUNCTION]) != [(_FUNCTION, _PG_FUNCTION.split("$$")[1])]:
+        found.append(f"the function {_FUNCTION} was changed: triggers may refuse nothing")
+    rules = _rows(
+        "SELECT r.rulename, c.relname FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class "
+        "WHERE pg_table_is_visible(c.oid) AND c.relname LIKE 'audit\\_%' ORDER BY 2, 1"
+    )
+    found += [f"the rule {name} on {table} is not one of ours" for name, table in rules]
+    ((role,),) = _rows("SHOW session_replication_role")
+    if role != "origin":
+        found.append(f"session_replication_role is {role}: this session fires no trigger")
+    return found
+
+
+def _rows(query: str) -> list[tuple[str, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return list(cursor.fetchall())

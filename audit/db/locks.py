@@ -1,0 +1,152 @@
+"""Locks that make one process the sequencer, the client of witnesses, that of the authority, the
+one that verifies, the one that erases, and the one that thins old checkpoints."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from django.db import connection
+
+from audit.keys import log_identity
+
+_SEQUENCER_KEY = 0x6174612E6C6F67  # "ata.log"
+_WITNESSES_KEY = 0x6174612E776974  # "ata.wit"
+_ROUNDS_KEY = 0x6174612E726E64  # "ata.rnd"
+_STAMPING_KEY = 0x6174612E747361  # "ata.tsa"
+_ERASING_KEY = 0x6174612E657261  # "ata.era"
+_THINNING_KEY = 0x6174612E74686E  # "ata.thn"
+
+
+@contextmanager
+def sequencer_lock() -> Iterator[bool]:
+    """Yield True while this process alone may extend and sign the tree, False if another does.
+
+    SQLite lives on one host, so a lock file beside it is enough; on PostgreSQL the lock is held by
+    the database session and ends with it.
+    """
+    with _held("sequencer", _SEQUENCER_KEY) as held:
+        yield held
+
+
+@contextmanager
+def witnesses_lock() -> Iterator[bool]:
+    """Yield True while this process alone speaks with the witnesses, False if another does."""
+    with _held("witnesses", _WITNESSES_KEY) as held:
+        yield held
+
+
+@contextmanager
+def stamping_lock() -> Iterator[bool]:
+    """Yield True while this process alone asks the time authority, False if another does."""
+    with _held("stamping", _STAMPING_KEY) as held:
+        yield held
+
+
+@contextmanager
+def rounds_lock() -> Iterator[bool]:
+    """Yield True while this process alone verifies continuously, False if another does."""
+    with _held("rounds", _ROUNDS_KEY) as held:
+        yield held
+
+
+@contextmanager
+def erasing_lock() -> Iterator[bool]:
+    """Yield True while this process alone erases, False if another does."""
+    with _held("erasing", _ERASING_KEY) as held:
+        yield held
+
+
+@contextmanager
+def thinning_lock() -> Iterator[bool]:
+    """Yield True while this process alone removes old checkpoints, False if another does."""
+    with _held("thinning", _THINNING_KEY) as held:
+        yield held
+
+
+class Busy(RuntimeError):
+    """Another process held a lock for as long as we waited."""
+
+
+@contextmanager
+def wait_for(lock: Callable[[], AbstractContextManager[bool]], wait_s: float) -> Iterator[None]:
+    """Hold one of these locks, waiting up to `wait_s` for it.
+
+    Raises:
+        Busy: another process held it all the time.
+    """
+    until = time.monotonic() + wait_s
+    while True:
+        with lock() as held:
+            if held:
+                yield
+                return
+        if time.monotonic() >= until:
+            raise Busy(
+                f"another process held the {lock.__name__.replace('_', ' ')} for {wait_s:g} s"
+            )
+        time.sleep(0.02)
+
+
+def one_at_a_time(name: str) -> None:
+    """Wait until no other transaction does what `name` says, and be the one until this one ends.
+
+    SQLite lets one transaction write at a time, and they begin as writing ones.
+    """
+    if connection.vendor == "postgresql":
+        digest = hashlib.sha256(f"ata.one\0{name}".encode()).digest()
+        with connection.cursor() as cursor:
+            key = int.from_bytes(digest[:8], "big", signed=True)
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+
+
+@contextmanager
+def _held(name: str, key: int) -> Iterator[bool]:
+    with _file_lock(name) if connection.vendor == "sqlite" else session_lock(key) as held:
+        yield held
+
+
+@contextmanager
+def _file_lock(name: str) -> Iterator[bool]:
+    path = log_identity.folder() / f"{name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True  # closing the file releases it, also when the process dies
+
+
+@contextmanager
+def session_lock(key: int) -> Iterator[bool]:
+    """Yield True while this session of PostgreSQL alone holds the advisory lock `key`.
+
+    Whoever closes Django's connection within the block gives its session back to the pool, with the
+    lock: that session is ended then, whoever has it now.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s), pg_backend_pid()", [key])
+        held, session = cursor.fetchone()
+    of_session: Any = connection.connection
+    try:
+        yield held
+    finally:
+        if held and not of_session.closed:  # a broken session has released it
+            with connection.cursor() as cursor:
+                if connection.connection is of_session:
+                    cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+                else:
+                    cursor.execute(_END_SESSION, [session, key >> 32 & _HALF, key & _HALF])
+
+
+_HALF = 0xFFFFFFFF
+_END_SESSION = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND pid = %s
+AND classid = %s::bigint::oid AND objid = %s::bigint::oid AND objsubid = 1
+"""

@@ -1,0 +1,1 @@
+"""Erases a person: openings, evidence, working rows, files and what processes remember."""

@@ -1,0 +1,44 @@
+"""How strongly a person is tied to an event: the human scale H0 … H3 (DESIGN 1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from audit.evidence import storage
+from audit.ledger import levels
+from audit.ledger.passkey_assertions import Passkey
+
+type PasskeySource = Callable[[], Mapping[str, Passkey]]
+
+_NOTHING = levels.Level("H0", ("No evidence was recorded.",))
+_passkeys: PasskeySource = dict
+
+
+def use_passkeys(source: PasskeySource) -> None:
+    """Name the function that returns trusted passkeys by credential id.
+
+    The room that enrols passkeys imports this one, so it hands them in.
+    """
+    global _passkeys
+    _passkeys = source
+
+
+def explain(event: Mapping[str, Any], keys: levels.IssuerKeys | None = None) -> levels.Level:
+    """Level of a public event with its reasons, from the bodies in the evidence store.
+
+    Never from mere presence: `audit.ledger.levels` verifies each body, as `ata verify` does.
+    """
+    references = event["evidence"]
+    if not references:
+        return _NOTHING
+    bodies = storage.bodies(reference["digest"] for reference in references)
+    signed = any(reference["kind"] == "assertion" for reference in references)
+    passkeys = _passkeys() if signed else {}
+    trusted = storage.IssuerKeys() if keys is None else keys
+    return levels.human(dict(event), bodies, trusted, passkeys)
+
+
+def level(event: Mapping[str, Any], keys: levels.IssuerKeys | None = None) -> str:
+    """Level code of a public event; `keys` are those of its issuers, where somebody read them."""
+    return explain(event, keys).code

@@ -1,0 +1,1 @@
+"""Takes in many events at once, and events that other systems report over the API."""

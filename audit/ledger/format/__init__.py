@@ -1,0 +1,1 @@
+"""The bytes of an entry: canonical JSON, fields, commitments, and how values are shown."""

@@ -1,0 +1,1 @@
+"""Signed statements by which a log changes its keys or its name."""

@@ -1,0 +1,197 @@
+"""Statements by which a log goes on under another name, and what leads from key to key at all.
+
+A database that came back without part of what was signed can go on under a new origin, of which no
+size was ever signed. A statement is a signed note of ours (`ata.ledger-origin.v1`) that says so:
+both names, the tree that was kept, the last tree that was signed under the old name and whether
+the kept one holds it, the keys of both. Every Ed25519 key of either side has signed it: the old
+ones vouch for the new ones, the new ones claim no log that is not theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from audit.ledger import note
+from audit.ledger.checkpoint import LOG_KEY_TYPES, parse_size
+from audit.ledger.key_transitions import handover
+from audit.ledger.merkle import HASH_SIZE
+from audit.ledger.note import ED25519, NoteError, VerifierKey
+
+SCHEMA: Final = "ata.ledger-origin.v1"
+_HELD: Final = {True: "held", False: "lost"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A tree: how many entries, and their root."""
+
+    size: int
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A parsed statement; its word counts once `trail` has accepted it.
+
+    Attributes:
+        old_origin: the name until then.
+        new_origin: the name from then on.
+        kept: the tree with which it goes on.
+        last: the largest tree that was signed under the old name, as far as the log knows.
+        held: whether the log says that the kept tree has all of the last one.
+        old: keys in force before, by the old name.
+        new: keys in force from then on, by the new name.
+    """
+
+    old_origin: str
+    new_origin: str
+    kept: Tree
+    last: Tree
+    held: bool
+    old: tuple[VerifierKey, ...]
+    new: tuple[VerifierKey, ...]
+
+    @property
+    def words(self) -> str:
+        """What it says, for people: what connects the two names, and what was lost."""
+        said = (
+            f"The keys of {self.old_origin} have signed that it goes on as {self.new_origin} with "
+            f"{self.kept.size:,} entries; {self.last.size:,} had been signed"
+        )
+        if self.held:
+            return f"{said}, and it says that all of them are in it."
+        if self.last.size > self.kept.size:
+            gone = self.last.size - self.kept.size
+            return f"{said}: the last {gone:,} of them were LOST."
+        return f"{said}, and some of them were LOST: it goes on from another copy."
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """Where some trusted keys lead.
+
+    Attributes:
+        keys: those keys, and all to which they lead.
+        moves: the changes of name on the way, oldest first.
+    """
+
+    keys: tuple[VerifierKey, ...]
+    moves: tuple[Move, ...] = ()
+
+
+def is_move(statement: str) -> bool:
+    """Whether a statement is about a change of name."""
+    return statement.startswith(f"{SCHEMA}\n")
+
+
+def parse(text: str) -> Move:
+    """Read a statement, or its text alone, verifying nothing.
+
+    Raises:
+        NoteError: saying what is malformed.
+    """
+    body = text if "\n\n" not in text else note.parse(text).text
+    lines = body.removesuffix("\n").split("\n")
+    if len(lines) < 7 or lines[0] != SCHEMA:
+        raise NoteError(f"it is no statement {SCHEMA}: two names, two trees, keys")
+    old_origin, new_origin = lines[1:3]
+    for name in (old_origin, new_origin):
+        note.check_name(name)
+    if old_origin == new_origin:
+        raise NoteError(f"a log that goes on as {new_origin} had another name before")
+    kept, last = lines[3].split(" "), lines[4].split(" ")
+    if len(kept) != 3 or kept[0] != "kept" or len(last) != 4 or last[0] != "last":
+        raise NoteError("after the names come `kept` and `last`, each with a size and a root")
+    if last[3] not in _HELD.values():
+        raise NoteError("the last tree is either `held` or `lost`")
+    trees, held = (_tree(*kept[1:3]), _tree(*last[1:3])), last[3] == _HELD[True]
+    if held and (trees[0].size < trees[1].size or _differ(*trees)):
+        raise NoteError("a tree that is not larger cannot hold another one")
+    keys = _keys(lines[5:], {"old": old_origin, "new": new_origin})
+    return Move(old_origin, new_origin, *trees, held, keys["old"], keys["new"])
+
+
+def _differ(kept: Tree, last: Tree) -> bool:
+    return kept.size == last.size and kept.root != last.root
+
+
+def _tree(size: str, root: str) -> Tree:
+    value = note.decode_base64(root, "a root of the statement")
+    if len(value) != HASH_SIZE:
+        raise NoteError(f"a root has {HASH_SIZE} bytes, not {len(value)}")
+    return Tree(parse_size(size), value)
+
+
+def _keys(lines: Iterable[str], names: Mapping[str, str]) -> dict[str, tuple[VerifierKey, ...]]:
+    keys: dict[str, list[VerifierKey]] = {"old": [], "new": []}
+    for line in lines:
+        word, _, vkey = line.partition(" ")
+        if word not in keys or (word == "old" and keys["new"]):
+            raise NoteError("after the trees come lines `old <vkey>`, then lines `new <vkey>`")
+        key = note.parse_vkey(vkey)
+        if key.name != names[word] or key.key_type not in LOG_KEY_TYPES or str(key) != vkey:
+            raise NoteError(f"{vkey[:80]} is not a key of the log {names[word]}")
+        keys[word].append(key)
+    every = [key.public_key for some in keys.values() for key in some]
+    if len(set(every)) != len(every):
+        raise NoteError("a key stands in it twice: a new name needs new keys")
+    if not all(any(key.key_type == ED25519 for key in some) for some in keys.values()):
+        raise NoteError("both sides name an Ed25519 key")
+    return {word: tuple(some) for word, some in keys.items()}
+
+
+def trail(statements: Iterable[str], trusted: Iterable[str | VerifierKey]) -> Trail:
+    """The trusted keys and those to which they lead, also under other names.
+
+    Statements of which no old key is trusted lead nowhere and are passed over.
+
+    Raises:
+        NoteError: a statement that is malformed or not signed by those that it names; a log that
+            is said to go on under two names, or under one that it had before.
+    """
+    told = handover.limited(statements)
+    renewals = [one for one in told if not is_move(one)]
+    waiting = [(text, parse(text)) for text in told if is_move(text)]
+    found = [note.parse_vkey(one) if isinstance(one, str) else one for one in trusted]
+    made: list[Move] = []
+    while True:
+        found = list(handover.follow(renewals, found))
+        ready = [one for one in waiting if handover.signing(one[1].old, found)]
+        if not ready:
+            return Trail(tuple(found), tuple(made))
+        for text, said in ready:
+            _accept(text, said, found, made)
+            found += said.new
+            made.append(said)
+        waiting = [one for one in waiting if one not in ready]
+
+
+def _accept(text: str, said: Move, trusted: Sequence[VerifierKey], made: Sequence[Move]) -> None:
+    note.verify(text, handover.signing(said.old, trusted))
+    for key in said.new:
+        if key.key_type == ED25519:
+            note.verify(text, [key])
+    if any(one.old_origin == said.old_origin for one in made):
+        raise NoteError(f"two statements say as what {said.old_origin} goes on")
+    if any(said.new_origin in (one.old_origin, one.new_origin) for one in made):
+        raise NoteError(f"{said.new_origin} is said to begin twice")
+
+
+def path(moves: Iterable[Move], new_origin: str, old_origin: str = "") -> tuple[Move, ...] | None:
+    """The changes of name that lead to an origin, oldest first.
+
+    Args:
+        moves: accepted ones.
+        new_origin: where they lead; none does to a log that never changed its name.
+        old_origin: where they are to begin; the oldest where it is empty.
+
+    Returns:
+        None where they do not begin there.
+    """
+    by_new, found, at = {one.new_origin: one for one in moves}, list[Move](), new_origin
+    while at != old_origin and (move := by_new.pop(at, None)) is not None:
+        found.insert(0, move)
+        at = move.old_origin
+    return tuple(found) if old_origin in ("", at) else None

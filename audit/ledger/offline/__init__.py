@@ -1,0 +1,1 @@
+"""Offline checks of what is handed out: proofs, exports, reviews, lists, the whole log."""

@@ -1,0 +1,385 @@
+"""Checking an export offline: that its file is what was asked for, with no row missing.
+
+An export comes with a signed manifest. With the entries of the log (`entriesfile`) its filter is
+run again by `EventQuery.matches`, without a database, and every row is compared. Needs no server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from audit.ledger import checkpoint as checkpoints
+from audit.ledger import note
+from audit.ledger.format import entry as entries
+from audit.ledger.format.canonical import EntryError, canonical, parsed
+from audit.ledger.key_transitions import key_history
+from audit.ledger.key_transitions.origins import Move
+from audit.ledger.note import NoteError, VerifierKey
+from audit.ledger.offline import export_rows
+from audit.ledger.offline.erasures import Account
+from audit.ledger.offline.export_filter import Wanted
+from audit.ledger.offline.export_rows import LEVELS, Differs, Unreadable
+from audit.ledger.offline.log_file import EntriesError, EntriesFile, Kept
+from audit.ledger.offline.proof_check import Step, moved, moved_unproven
+from audit.ledger.policy import Policy
+from audit.ledger.query import EventQuery
+
+SCHEMA: Final = "ata.export.v1"
+KEY_STATEMENTS: Final = "key_statements"
+"""Of a manifest: what former keys signed, where the log changed its name."""
+INVENTORY: Final = "ata.inventory.v1"
+"""Of a list of connected accounts, which `inventorycheck` checks."""
+COVERAGE: Final = "ata.coverage-file.v1"
+"""Of a coverage report, which `coveragecheck` checks."""
+SCHEMAS: Final = (SCHEMA, INVENTORY, COVERAGE)
+_NAMED: Final = 10  # problems and undecided entries that are named one by one
+
+UNPROVEN: Final = (
+    "That what the entries say is true: they show what was recorded, and that it was not changed.",
+    "That nothing was left out of the log: what was never recorded is in no export.",
+    "The levels (human, log) and the sentences in the rows: they are the exporter's.",
+    "Values that the rows show as erased or masked, and values that the entries do not open.",
+)
+
+
+class ManifestError(ValueError):
+    """What was given is no manifest of an export."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """All checks in order.
+
+    Attributes:
+        words: the filter as a sentence.
+        undecided: entries whose erased or withheld values the filter asks about.
+        not_proven: sentences; never empty.
+        account: of values that are missing in the entries.
+    """
+
+    words: str
+    steps: tuple[Step, ...]
+    undecided: tuple[int, ...]
+    not_proven: tuple[str, ...]
+    account: Account = field(default_factory=Account)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every step held."""
+        return all(step.ok for step in self.steps)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        return {
+            "ok": self.ok,
+            "words": self.words,
+            "steps": [{"name": s.name, "ok": s.ok, "detail": s.detail} for s in self.steps],
+            "undecided": list(self.undecided),
+            "not_proven": list(self.not_proven),
+            **self.account.to_dict(),
+        }
+
+
+def statement(manifest: Mapping[str, Any]) -> str:
+    """What the log's key signs: the digest of the manifest under this format's own first line."""
+    unsigned = {key: value for key, value in manifest.items() if key != "signed"}
+    schema = manifest.get("schema")
+    first = schema if schema in SCHEMAS else SCHEMA
+    return f"{first}\n{hashlib.sha256(canonical(unsigned)).hexdigest()}\n"
+
+
+def read_manifest(text: bytes) -> dict[str, Any]:
+    """A manifest, which proves nothing before `check`.
+
+    Raises:
+        ManifestError: it is none.
+    """
+    try:
+        manifest = parsed(text)
+    except (ValueError, RecursionError):
+        manifest = None
+    if not isinstance(manifest, dict) or manifest.get("schema") not in SCHEMAS:
+        raise ManifestError(f"it is no manifest of {' or '.join(SCHEMAS)}")
+    return manifest
+
+
+def check(
+    manifest: Mapping[str, Any],
+    file: bytes,
+    lines: Iterable[bytes] | None,
+    vkeys: Iterable[str | VerifierKey],
+    required: Collection[int] = (),
+    moves: Collection[Move] = (),
+) -> ExportReport:
+    """Check an export; failures are steps of the report, never exceptions.
+
+    Args:
+        manifest: as `read_manifest` returned it.
+        file: the exported file.
+        lines: of an entries file over the same tree; None where there is none.
+        vkeys: log keys that the verifier trusts.
+        required: key types that must each have signed the tree, as `Policy.required`; a manifest
+            is no tree and has an Ed25519 signature only.
+        moves: changes of the log's name, as `Policy.moves`.
+    """
+    trusted = list(vkeys)
+    tree = _tree(manifest, trusted, required)
+    origin = signer_of(manifest)
+    words, said = _words(manifest)
+    steps = [
+        *(signed_by(manifest, trusted), tree, *moved(origin, moves)),
+        *(same_file(manifest, file), said),
+    ]
+    undecided: list[int] = []
+    unproven, account = [*UNPROVEN, *moved_unproven(origin, moves)], Account()
+    if lines is None:
+        unproven.insert(0, "That no row is missing, added or altered: give the log with --entries.")
+    elif all(step.ok for step in steps):
+        comparing = _Comparing(manifest, file)
+        steps += comparing.run(lines, trusted)
+        undecided, account = comparing.undecided, comparing.account
+        unproven += comparing.unproven()
+    else:
+        steps.append(Step(_ROWS, False, "Not checked, because an earlier step failed.", True))
+    return ExportReport(words, tuple(steps), tuple(undecided), tuple(unproven), account)
+
+
+def words_of(query: EventQuery, person: str = "", iss: str = "") -> str:
+    """Which events an export has, in one sentence without a full stop.
+
+    Args:
+        query: without errors.
+        person: subject of the only person whose events it has; "" is everybody's.
+        iss: their issuer.
+    """
+    words = query.in_words()
+    if not person:
+        return words
+    return f"Only events of {person}{f' at {iss}' if iss else ''}: {words[:1].lower()}{words[1:]}"
+
+
+def _words(manifest: Mapping[str, Any]) -> tuple[str, Step]:
+    """What the file has by the manifest's own parameters, and whether its words say so."""
+    name = "The words of the manifest are those of its filter"
+    try:
+        query = _query(manifest)
+    except ManifestError as error:
+        return "", Step(name, False, f"The filter cannot be read: {error}.")
+    person, iss = _get(manifest, "only_events_of"), _get(manifest, "exporter", "iss", default="")
+    if not isinstance(iss, str) or not isinstance(person, str | None) or person == "":
+        return "", Step(name, False, "It does not say whose events the file has.")
+    words, bar = words_of(query, person or "", iss), query.to_bar()
+    claimed = (_get(manifest, "filter", "words"), _get(manifest, "filter", "bar"))
+    if claimed == (words, bar):
+        return words, Step(name, True, f"{words}.")
+    other = claimed[0] if claimed[0] != words else claimed[1]
+    return words, Step(name, False, f"It says “{other}”, and by its parameters it is: {words}.")
+
+
+def _query(manifest: Mapping[str, Any]) -> EventQuery:
+    """The filter by its parameters.
+
+    Raises:
+        ManifestError: they are none.
+    """
+    params = _get(manifest, "filter", "params", default={})
+    if not isinstance(params, Mapping) or not all(map(_is_text, params.values())):
+        raise ManifestError("a parameter is a text or a list of texts")
+    query = EventQuery.from_params(params)
+    if query.errors:
+        raise ManifestError(query.errors[0].message)
+    return query
+
+
+def _is_text(value: object) -> bool:
+    texts = value if isinstance(value, list) else [value]
+    return all(isinstance(text, str) for text in texts)
+
+
+def followed(manifest: Mapping[str, Any], trust: Policy) -> tuple[Policy, list[Step]]:
+    """The verifier's policy with the keys to which its own lead, by what came in the manifest.
+
+    A log that changed its name brings what its former keys signed
+    (`audit.ledger.key_transitions.key_history`).
+    """
+    if KEY_STATEMENTS not in manifest:
+        return trust, []
+    try:
+        statements = key_history.listed(manifest[KEY_STATEMENTS])
+        signed = str(manifest.get("signed", ""))
+        found = key_history.follow(statements, signer_of(manifest), signed, trust)
+    except NoteError as error:
+        return trust, [Step(key_history.CHECK, False, f"{error}.")]
+    count = f"{len(statements)} signed by the keys before them."
+    return found, [Step(key_history.CHECK, True, count)]
+
+
+def signer_of(manifest: Mapping[str, Any]) -> str:
+    """The name under which the log signed it; empty where it cannot be read."""
+    try:
+        return note.parse(str(manifest.get("signed", ""))).signatures[0].name
+    except (NoteError, IndexError):
+        return ""
+
+
+_ROWS: Final = "No row is missing, added or altered"
+
+
+def signed_by(manifest: Mapping[str, Any], vkeys: list[str | VerifierKey]) -> Step:
+    """Whether a log key that the verifier trusts signed this very manifest."""
+    name = "A log you trust signed the manifest"
+    try:
+        signed = note.parse(str(manifest.get("signed", "")))
+        if signed.text != statement(manifest):
+            return Step(name, False, "The signature is over another manifest.")
+        (who, *_) = note.verify(signed, vkeys)
+    except (NoteError, EntryError, ValueError) as error:
+        return Step(name, False, f"{error}.")
+    return Step(name, True, f"{who} signed it.")
+
+
+def _tree(
+    manifest: Mapping[str, Any], vkeys: list[str | VerifierKey], required: Collection[int]
+) -> Step:
+    name = "A log you trust signed the tree"
+    try:
+        signed = str(_get(manifest, "tree", "checkpoint", default=""))
+        head = checkpoints.verify(signed, vkeys, required)
+    except NoteError as error:
+        return Step(name, False, f"{error}.")
+    if head.size != _get(manifest, "range", "end_index"):
+        return Step(name, False, "The manifest speaks of another range than the signed tree.")
+    return Step(name, True, f"{head.origin} signed a tree of {head.size} entries.")
+
+
+def same_file(manifest: Mapping[str, Any], file: bytes) -> Step:
+    """Whether the file has the digest that its manifest says."""
+    name = "The file is the one in the manifest"
+    said = _get(manifest, "file", "sha256")
+    if hashlib.sha256(file).hexdigest() != said:
+        return Step(name, False, f"Its SHA-256 is not {said}.")
+    return Step(name, True, f"{len(file)} bytes, SHA-256 {str(said)[:16]}….")
+
+
+def _get(value: Any, *path: str, default: Any = None) -> Any:
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return default if value is None else value
+
+
+@dataclass(slots=True)
+class _Comparing:
+    """Runs the filter over the entries and holds each row to its event."""
+
+    manifest: Mapping[str, Any]
+    file: bytes
+    undecided: list[int] = field(default_factory=list)
+    account: Account = field(default_factory=Account)
+    _withheld: set[int] = field(default_factory=set)
+    _problems: list[tuple[int, str]] = field(default_factory=list)
+    _by_level: list[str] = field(default_factory=list)
+
+    def run(self, lines: Iterable[bytes], vkeys: list[str | VerifierKey]) -> list[Step]:
+        """The steps, in order."""
+        name = "The entries are all those of that tree"
+        query = _query(self.manifest)
+        try:
+            found = self._rows(newest_first=query.order == "newest")
+        except Unreadable as error:
+            return [Step(_ROWS, False, f"{error}.")]
+        iss = str(_get(self.manifest, "exporter", "iss", default=""))
+        wanted = Wanted(query, _get(self.manifest, "only_events_of"), iss)
+        self._by_level = sorted(LEVELS & {clause.key for clause in query.clauses})
+        matched, at = 0, 0
+        try:
+            log = EntriesFile(lines, vkeys)
+            if log.checkpoint.root != _root_of(self.manifest):
+                return [Step(name, False, "They are of another tree than the export.")]
+            for kept in log:
+                at = kept.index
+                matched += self._compare(kept, wanted, found)
+        except EntriesError as error:
+            return [Step(name, False, f"{error}.")]
+        except EntryError as error:
+            return [Step(name, False, f"Entry {at}: {error}.")]
+        for index in found:
+            self._problem(index, "stands in the file, and no such entry is in the tree")
+        return [
+            Step(name, True, f"{log.checkpoint.size} entries have the root that the log signed."),
+            self._verdict(matched),
+        ]
+
+    def unproven(self) -> list[str]:
+        """What could not be decided, in words."""
+        said = []
+        if self._by_level:
+            levels = " and ".join(self._by_level)
+            said.append(f"Whether rows are missing by {levels}: that needs evidence and witnesses.")
+        if self.undecided:
+            named = ", ".join(map(self._why, self.undecided[:_NAMED]))
+            more = len(self.undecided) - _NAMED
+            said.append(
+                f"Whether {len(self.undecided)} entries belong in it, because values that the "
+                f"filter asks about are erased or withheld: {named}"
+                f"{f' and {more} more' if more > 0 else ''}."
+            )
+        return said + self.account.sentences()
+
+    def _why(self, index: int) -> str:
+        """An undecided entry, and what became of its values."""
+        if index in self._withheld:
+            return f"{index} (withheld)"
+        told = self.account.covering(index)
+        return f"{index} (erased, see {told.index})" if told else f"{index} (missing)"
+
+    def _compare(self, kept: Kept, wanted: Wanted, found: dict[int, Differs]) -> int:
+        """Hold one entry to the file; returns 1 where it belongs in it."""
+        document = entries.parse(kept.entry)
+        event = entries.reveal(document, kept.openings, index=kept.index)
+        missing = self.account.look(kept.index, document, kept.there)
+        row = found.pop(kept.index, None)
+        belongs = wanted.has(event)
+        if belongs is None:
+            self.undecided.append(kept.index)
+            if not missing:
+                self._withheld.add(kept.index)
+        elif belongs and row is None and not self._by_level:
+            self._problem(kept.index, "matches the filter and is missing in the file")
+        elif not belongs and row is not None:
+            self._problem(kept.index, "stands in the file and does not match the filter")
+        if row is not None and (differs := row(event, export_rows.hideable(document))):
+            self._problem(kept.index, f"stands in the file with another {differs}")
+        return int(row is not None)
+
+    def _problem(self, index: int, words: str) -> None:
+        self._problems.append((index, words))
+
+    def _verdict(self, matched: int) -> Step:
+        if self._problems:
+            named = "; ".join(f"entry {i} {words}" for i, words in self._problems[:_NAMED])
+            more = len(self._problems) - _NAMED
+            return Step(_ROWS, False, f"{named}{f'; and {more} more' if more > 0 else ''}.")
+        said = _get(self.manifest, "rows")
+        if said != matched:
+            return Step(_ROWS, False, f"The manifest says {said} rows, the file has {matched}.")
+        return Step(_ROWS, True, f"{matched} rows, each as its entry says.")
+
+    def _rows(self, *, newest_first: bool) -> dict[int, Differs]:
+        found: dict[int, Differs] = {}
+        order: list[int] = []
+        for index, differs in export_rows.read(str(_get(self.manifest, "format")), self.file):
+            if index in found:
+                self._problem(index, "stands in the file twice")
+            found[index] = differs
+            order.append(index)
+        if order != sorted(order, reverse=newest_first):
+            raise Unreadable("the rows are not in the order that the filter names")
+        return found
+
+
+def _root_of(manifest: Mapping[str, Any]) -> bytes:
+    text = note.parse(str(_get(manifest, "tree", "checkpoint"))).text
+    return checkpoints.parse(text).root

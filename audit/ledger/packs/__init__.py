@@ -1,0 +1,1 @@
+"""Evidence packs: their archive, their check, and what the check says."""

@@ -1,0 +1,14 @@
+"""What a stored filter says today: parsed anew at every look, its mistakes told and never run."""
+
+from __future__ import annotations
+
+from audit.erasure.subjects import MARK
+from audit.ledger.query import EventQuery, QueryError
+from audit.search import filters
+
+
+def query_of(text: str) -> EventQuery:
+    """The query of a stored filter; `errors` say why it cannot be run."""
+    if MARK in text:
+        return EventQuery(errors=(QueryError("", "it named a person who was erased since"),))
+    return filters.from_bar(text)

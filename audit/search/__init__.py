@@ -1,0 +1,1 @@
+"""Searches the audit trail: pages, counts, facets and the index behind them."""

@@ -1,0 +1,169 @@
+"""What the audit page tells about a filter beside its rows: total, facets, bars, decisions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from audit.ledger.query import EventQuery
+from audit.search import decision_totals, facets, rollup_counts, statements
+from audit.search.counting import PLACE, Counts, Finder, Matches
+from audit.search.decision_totals import Decisions
+from audit.search.facets import FACETS, KEYS, Facet, Histogram
+from audit.search.query_plan import Plan
+from audit.search.rollup_counts import Cell
+from audit.search.rollups import FACETS as TOLD
+
+_FAMILY = "family"
+_CELL = [PLACE[name] for name in TOLD]
+
+
+@dataclass
+class Survey:
+    """Looks at a filter and at its variants in few queries, each made when first needed.
+
+    A variant leaves out the filter's own values of one facet, so that one sees what else there is.
+
+    Attributes:
+        query: the filter.
+        plan_for: compiles a filter.
+        finder: finds matches; has read what waits.
+        decided: actions that are decisions.
+        wider: also count the variants.
+    """
+
+    query: EventQuery
+    plan_for: Callable[[EventQuery], Plan]
+    finder: Finder
+    decided: Sequence[str] = ()
+    wider: bool = True
+    variants: dict[str, EventQuery] = field(init=False)
+    every: EventQuery | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.plan = self.plan_for(self.query)
+        self.variants = {
+            key: self.query.dropping(KEYS.get(key, key))
+            for key in FACETS
+            if self.wider and self.query.values(KEYS.get(key, key))
+        }
+        base = self.query.dropping("human").dropping("human", excluded=True)
+        self.every = decision_totals.among(base, self.decided) if self.decided else None
+        self.finder.ask(self._to_sample())
+
+    def _to_sample(self) -> list[Plan]:
+        plans = [] if self._told_few else [self.plan]
+        plans += [self.plan_for(q) for key, q in self.variants.items() if not self._told(key, q)]
+        if self.every and not rollup_counts.told(self.every, self.plan_for(self.every)):
+            plans.append(self.plan_for(self.every))
+        return plans
+
+    def _told(self, key: str, query: EventQuery) -> bool:
+        return (key in TOLD or key == _FAMILY) and rollup_counts.told(query, self.plan_for(query))
+
+    @cached_property
+    def _cells(self) -> dict[Cell, int]:
+        """Counts by combination, with what waits; filters on them are applied later."""
+        found = Counter(rollup_counts.cells(self.plan))
+        untold = self.plan_for(
+            EventQuery(tuple(c for c in self.query.clauses if c.key in ("after", "before")))
+        )
+        found.update(tuple(row[i] for i in _CELL) for row in self.finder.waiting_of(untold))
+        return found
+
+    def _of(self, query: EventQuery) -> dict[Cell, int]:
+        takes = rollup_counts.test_of(query)
+        return {cell: n for cell, n in self._cells.items() if takes(cell)}
+
+    @cached_property
+    def _told_total(self) -> int | None:
+        """How many match, where counts tell; None where they do not."""
+        if self.finder.size <= statements.CAP or not rollup_counts.told(self.query, self.plan):
+            return None
+        return sum(self._of(self.query).values())
+
+    @property
+    def _told_few(self) -> bool:
+        return self._told_total is not None and self._told_total <= statements.CAP
+
+    @property
+    def _told_many(self) -> bool:
+        return self._told_total is not None and self._told_total > statements.CAP
+
+    @cached_property
+    def matches(self) -> Matches:
+        """The matches themselves, all of them or a sample."""
+        if self._told_few and not self._told_total:
+            return Matches(())
+        return self.finder.estimated(self.plan) if self._told_many else self.finder.all(self.plan)
+
+    @property
+    def total(self) -> tuple[int, bool]:
+        """How many events match, and whether that is exact."""
+        if self._told_many and self._told_total is not None:
+            return self._told_total, not self.finder.overflows
+        return self.matches.total, self.matches.exact and not self.finder.overflows
+
+    def facets(self) -> tuple[Facet, ...]:
+        """Counts per value of each facet; one filtered by counts as if it were not."""
+        untold = [(key, q) for key, q in self.variants.items() if not self._told(key, q)]
+        plans = [(self.plan_for(query), key) for key, query in untold]
+        grouped = dict(zip((key for key, _ in untold), self.finder.grouped(plans), strict=True))
+        return tuple(self._facet(key, grouped) for key in FACETS)
+
+    def _facet(self, key: str, grouped: dict[str, Counts]) -> Facet:
+        if key in grouped:
+            return facets.ranked(key, grouped[key].counter, exact=grouped[key].exact)
+        if key in self.variants:
+            return facets.ranked(key, _by(key, self._of(self.variants[key])), exact=True)
+        if self._told_many and (key in TOLD or key == _FAMILY):
+            return facets.ranked(key, _by(key, self._of(self.query)), exact=True)
+        return facets.ranked(key, self.matches.counts(key), exact=self.matches.exact)
+
+    def histogram(self, buckets: int) -> Histogram:
+        """Matches over event time in at most `buckets` buckets."""
+        start, end = self.plan.start, self.plan.end
+        if not self._told_many:
+            return facets.histogram_of(self.matches, start, end, buckets)
+        waiting = self.finder.waiting_of(self.plan)
+        points = [(row[PLACE["time"]], row[PLACE["outcome"]], 1) for row in waiting]
+        span = rollup_counts.span()
+        if span is None:
+            return facets.histogram_of(Matches(waiting), start, end, buckets)
+        times = [time for time, _, _ in points]
+        start = start or min([span[0], *times])
+        end = end or max([span[1], *times])
+        step = facets.step_for(start, end, buckets, facets.STEPS[3])
+        return facets.binned(
+            points + rollup_counts.points(self.query, self.plan, step), start, end, step
+        )
+
+    def decisions(self) -> Decisions:
+        """Decisions among the matches, whatever human level the filter asks for."""
+        if self.every is None:
+            return Decisions(0, 0, exact=True)
+        plan = self.plan_for(self.every)
+        if rollup_counts.told(self.every, plan):
+            return decision_totals.summed(_by("human", self._of(self.every)), exact=True)
+        if self.matches.exact and not _asks_for_human(self.query):
+            takes = rollup_counts.test_of(self.every)
+            rows = (row for row in self.matches.rows if takes(tuple(row[i] for i in _CELL)))
+            return decision_totals.summed(Counter(row[PLACE["human"]] for row in rows), exact=True)
+        (found,) = self.finder.grouped([(plan, "human")])
+        return decision_totals.summed(found.counter, exact=found.exact)
+
+
+def _asks_for_human(query: EventQuery) -> bool:
+    return bool(query.values("human") or query.values("human", excluded=True))
+
+
+def _by(key: str, cells: dict[Cell, int]) -> Counter[Any]:
+    place = TOLD.index("action" if key == _FAMILY else key)
+    found: Counter[Any] = Counter()
+    for cell, n in cells.items():
+        value = cell[place]
+        found[str(value).partition(".")[0] if key == _FAMILY else value] += n
+    return found

@@ -1,0 +1,1 @@
+"""Gives each recorded event its place in the log and signs the tree."""

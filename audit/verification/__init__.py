@@ -1,0 +1,1 @@
+"""Verifies the whole ledger: on request, continuously, and from the command line."""

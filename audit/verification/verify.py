@@ -1,0 +1,209 @@
+"""Verification of the whole ledger from its own rows, in flat memory.
+
+Every leaf is computed again from the entry's bytes; openings are held against commitments, search
+rows, counts, evidence, finished work and decisions against entries, tiles and every signed
+checkpoint against the tree, triggers against what migrations make. What the database owner could do
+to all of these at once, only a checkpoint kept elsewhere shows: that is what witnesses and
+`ata verify` are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import batched
+from uuid import UUID
+
+from django.db.models import Max
+
+from audit.db import (
+    insert_only,
+)
+from audit.evidence import (
+    storage,
+)
+from audit.models import Checkpoint, Entry, Event
+from audit.sequencing import (
+    tree_store,
+)
+from audit.verification import (
+    walk,
+)
+from audit.verification.checks import (
+    decision_tags,
+    key_files,
+    orphan_counts,
+    orphans,
+    registry,
+    rollup_counts,
+)
+from audit.verification.checks.entries import LeafChecker
+from audit.verification.checks.tree import TreeChecker
+from audit.verification.parallel import Crowd
+from audit.verification.report import Findings, Problem, Report
+from audit.verification.unreadable_rows import UNREADABLE
+
+__all__ = ["OutsideLog", "Problem", "Report", "run"]
+
+
+class OutsideLog(ValueError):
+    """There is no entry of that number."""
+
+
+type Stages = tuple[tuple[str, Callable[[], None]], ...]
+type Progress = Callable[[int, int], None]
+BATCH = 4096
+_OPENED = 1024  # events without a leaf that are opened at a time
+_WORTH_PROCESSES = 50_000  # leaves; fewer are done before the processes are up
+
+
+def run(
+    *,
+    start: int = 0,
+    progress: Progress | None = None,
+    batch: int = BATCH,
+    processes: int = 1,
+    tree_only: bool = False,
+) -> Report:
+    """Verify entries from `start` to the current end, and everything about the whole.
+
+    Args:
+        start: first leaf to check; the tree below it is taken from stored tiles, and its root is
+            still held against every checkpoint.
+        progress: called with (checked, total) after each batch.
+        batch: leaves in memory at a time.
+        processes: how many share the work, where there is enough of it.
+        tree_only: check entries, tree and checkpoints, and nothing beside them.
+
+    Raises:
+        OutsideLog: `start` is negative or beyond the log.
+    """
+    # Read in this order a checkpoint can never be ahead of the size by mere timing.
+    last_checkpoint = Checkpoint.objects.aggregate(last=Max("id"))["last"] or 0
+    size = tree_store.stored_size()
+    if not 0 <= start <= max(size - 1, 0):
+        raise OutsideLog(f"the log has entries 0 to {size - 1}; {start} is outside")
+    storage.forget_read()
+    findings = Findings()
+    for problem in insert_only.problems():
+        findings.add("trigger", problem)
+    leaves = LeafChecker(findings)
+    trees = TreeChecker(findings, start=start, size=size, last_checkpoint=last_checkpoint)
+    crowd = None
+    # Entries are counted: somebody may have forged one of a large index.
+    if processes > 1 and Entry.objects.filter(seq__gte=start).count() >= _WORTH_PROCESSES:
+        crowd = Crowd(processes, start=start, tree_only=tree_only)
+    ranges = walk.ranges(trees.start, size, BATCH if crowd else batch)
+    beside, problems = orphan_counts.NONE, findings.count
+    with closing(crowd) if crowd else nullcontext():
+        if crowd is not None:
+            crowd.begin(start, size)
+        for one in walk.walk(ranges, leaves, crowd, examine_from=start, tree_only=tree_only):
+            if one.leaves is None:  # nobody counts to a forged index
+                missing = f"the entries {one.first} to {one.there - 1} are missing"
+                findings.add("gap", missing, one.first)
+                trees.stop()
+            else:
+                # The tree begins at a tile boundary, a little before the first leaf asked for.
+                trees.extend(one.first, one.leaves)
+            beside = orphan_counts.added(beside, one.beside)
+            if progress is not None:
+                progress(max(0, one.end - start), size - start)
+        walked = None if start or findings.count > problems else beside
+        whole = _Whole(findings, leaves, crowd, start, size, walked)
+        _finish(findings, leaves, trees, whole, tree_only=tree_only)
+    return Report(
+        start=start,
+        size=size,
+        checked=size - start,
+        checkpoints=trees.checkpoints,
+        pending=leaves.pending,
+        root=trees.root,
+        problems=tuple(findings.kept),
+        problem_count=findings.count,
+        notes=tuple(findings.notes),
+    )
+
+
+def _finish(
+    findings: Findings,
+    leaves: LeafChecker,
+    trees: TreeChecker,
+    whole: _Whole,
+    *,
+    tree_only: bool,
+) -> None:
+    """Check what only the whole can tell."""
+    tree: Stages = (
+        ("keys and adoptions", whole.keys),
+        ("the tree", trees.finish),
+    )
+    beside: Stages = (
+        ("events without a leaf", whole.pending),
+        ("the full-text index", whole.index),
+        ("the counts", whole.counts),
+        ("rows beside the log", whole.strays),
+        ("evidence and finished work", lambda: leaves.finish(whole=whole.start == 0)),
+        ("decisions", whole.decisions),
+    )
+    for what, check in tree if tree_only else tree + beside:
+        try:
+            check()
+        except UNREADABLE as error:
+            findings.add("unreadable", f"{what} cannot be read: {type(error).__name__}: {error}")
+
+
+@dataclass
+class _Whole:
+    """Checks of whole tables, here or by other processes."""
+
+    findings: Findings
+    leaves: LeafChecker
+    crowd: Crowd | None
+    start: int
+    size: int
+    walked: orphan_counts.Beside | None  # what belongs to the entries; None unless all of them hold
+
+    def keys(self) -> None:
+        key_files.check(self.findings, self.crowd.told() if self.crowd else None)
+
+    def index(self) -> None:
+        held = self.crowd.postings() if self.crowd else None
+        self.leaves.index.finish(self.start, self.size, held)
+
+    def counts(self) -> None:
+        if self.crowd:
+            self.findings.take(self.crowd.counts())
+        else:
+            rollup_counts.check(self.findings)
+
+    @cached_property
+    def alone(self) -> bool:
+        """Whether numbers prove that nothing lies beside the log."""
+        if self.walked is None:
+            return False
+        counted = self.crowd.tally() if self.crowd else orphan_counts.take(self.size)
+        return counted.proves(self.walked)
+
+    def pending(self) -> None:
+        """Events without a leaf must at least be whole."""
+        for some in batched(orphan_counts.waiting() if self.alone else _waiting(), _OPENED):
+            self.leaves.check_pending(some)
+
+    def strays(self) -> None:
+        if not self.alone:
+            orphans.rows(self.findings)
+        decision_tags.check_missing(self.findings)
+        orphans.papers(self.findings)
+
+    def decisions(self) -> None:
+        if self.start == 0:
+            registry.check(self.findings)
+
+
+def _waiting() -> Iterator[UUID]:
+    """Events without a leaf."""
+    found = Event.objects.filter(leaf__isnull=True).values_list("id", flat=True)
+    return found.iterator(chunk_size=_OPENED)

@@ -1,0 +1,102 @@
+"""The walk of the verifier along the log, alone or with other processes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from audit.ledger.tree_edge import Joined
+from audit.sequencing import tree_store
+from audit.verification.checks import orphan_counts
+from audit.verification.checks.entries import LeafChecker
+from audit.verification.parallel import Checked, Crowd
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Indices `first <= i < end`; `there` is the first of them or after that has an entry."""
+
+    first: int
+    end: int
+    there: int
+
+    @property
+    def missing(self) -> bool:
+        """Whether it has no entry at all."""
+        return self.there >= self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """A range behind us, with the hashes of its leaves; None where all are missing."""
+
+    first: int
+    end: int
+    there: int
+    leaves: Sequence[bytes | None] | Joined | None
+    beside: orphan_counts.Beside = orphan_counts.NONE
+
+
+def ranges(first: int, size: int, step: int) -> Iterator[Range]:
+    """Ranges of at most `step`; one where all entries are missing is as long as the gap."""
+    while first < size:
+        end = min(first - first % step + step, size)
+        there = tree_store.next_index(first)
+        if there >= end:
+            end = min(there, size)
+        yield Range(first, end, there)
+        first = end
+
+
+def walk(
+    ranges: Iterable[Range],
+    leaves: LeafChecker,
+    crowd: Crowd | None,
+    *,
+    examine_from: int,
+    tree_only: bool,
+) -> Iterator[Walked]:
+    """Check ranges, in their order."""
+    if crowd is not None:
+        yield from _with(crowd, ranges, leaves, examine_from)
+        return
+    for one in ranges:
+        if one.missing:
+            yield Walked(one.first, one.end, one.there, None)
+            continue
+        found, beside = leaves.check_range(
+            one.first, one.end, examine_from=examine_from, tree_only=tree_only
+        )
+        yield Walked(one.first, one.end, one.there, found, beside)
+
+
+def _with(
+    crowd: Crowd, ranges: Iterable[Range], leaves: LeafChecker, examine_from: int
+) -> Iterator[Walked]:
+    waiting: deque[tuple[Range, Future[Checked] | None]] = deque()
+
+    def next_done() -> Walked:
+        one, future = waiting.popleft()
+        if future is None:
+            return Walked(one.first, one.end, one.there, None)
+        checked = future.result()
+        found: Sequence[bytes | None] | Joined
+        if checked.leaves is not None:
+            leaves.learn(checked.told)
+            found = checked.leaves
+        else:
+            # Said by one voice, which knows all that came before: what others only suspect.
+            total = leaves.index.total + checked.told.postings
+            found = leaves.check(one.first, one.end, examine_from=examine_from)
+            leaves.index.total = total  # of sums that are made with their seed, not with ours
+        return Walked(one.first, one.end, one.there, found, checked.beside)
+
+    for one in ranges:
+        future = None if one.missing else crowd.check(one.first, one.end)
+        waiting.append((one, future))
+        if len(waiting) > crowd.ahead:
+            yield next_done()
+    while waiting:
+        yield next_done()
