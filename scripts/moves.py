@@ -212,12 +212,15 @@ class Texts:
         self._by_class = _any_of(self._classes, r"\b", r"\b")
         self._by_dots = _any_of(dotted, r"(?<![\w./-])", r"(?![\w/-])")
         folders = {old: new for old, new in self._paths.items() if "/" in old}
-        self._by_path = _any_of(self._paths, r"(?<![\w./-])", r"(?=\.py\b|/)")
+        files = {old for old in self._paths if not any(f"{old}/" in one for one in self._paths)}
+        self._by_file = _any_of(files, r"(?<![\w./-])", r"(?=\.py\b)")
+        self._by_path = _any_of(self._paths.keys() - files, r"(?<![\w./-])", r"(?=\.py\b|/)")
         self._by_folder = _any_of(folders, r"(?<![\w./-])", r"(?=[\s`\"']|$)")
         self._by_word = _any_of(self._words, r"(?<=[\"`])", r"(?=\*?[\"`])")
 
     def prose(self, text: str) -> str:
         """Comments, docstrings, documents and settings."""
+        text = self._by_file.sub(lambda found: self._paths[found[0]], text)
         text = self._by_path.sub(lambda found: self._paths[found[0]], text)
         text = self._by_class.sub(lambda found: self._classes[found[0]], text)
         text = self._by_folder.sub(lambda found: self._paths[found[0]], text)

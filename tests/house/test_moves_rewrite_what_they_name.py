@@ -29,6 +29,7 @@ FILES = {
         "\n"
         "NAMES = ('post', 'shop')\n"
         "LOGGER = 'post'\n"
+        "URL = 'shop/told/5/'\n"
         "PATCHED = 'post.letters.stamp'  # see post/letters.py\n"
         "\n"
         "\n"
@@ -73,6 +74,7 @@ def test_every_way_of_naming_a_module_is_rewritten() -> None:
         "",
         "NAMES = (\"mail\", 'shop')",
         "LOGGER = 'post'",
+        "URL = 'shop/told/5/'",
         "PATCHED = 'mail.messages.stamp'  # see mail/messages.py",
         "",
         "",
