@@ -24,7 +24,9 @@ _BESIDE = ("·", "dim")
 
 def show(screen: Screen, name: str, report: PackReport) -> None:
     """Print the report of one pack, or its JSON."""
-    lines = [f"{safe(name)}: {safe(report.words)}" if report.words else safe(name)]
+    from audit.ledger.packs.messages import OWN_DESCRIPTION
+
+    lines = [safe(name), *([f"{OWN_DESCRIPTION} {safe(report.words)}"] if report.words else [])]
     for event in report.events:
         lines += ["", *_said(event)]
     lines += ["", "The pack", *_checks(report.checks)]

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from audit import clock, packs
 from audit.erasure import openings
+from audit.ledger.format.canonical import canonical
 from audit.ledger.packs import archive as pack_files
 from audit.ledger.packs import pack_check
 from audit.ledger.policy import NONE, Policy
@@ -21,6 +22,7 @@ from tests.ata.ata_process import Ata
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, OLU
 from tests.packs.act import BEN, LATER, Act, approval_token, decide, token
+from tests.packs.bending import Members, resigned
 from tests.packs.test_a_pack_convinces_without_us import brought
 from tests.packs.unproven import UNPROVEN, decided_with_a_row_of_a_gateway, pack_of
 
@@ -55,6 +57,25 @@ def test_a_pack_whose_tokens_are_withheld_says_that_the_person_is_not_proven(act
     assert states["The issuer signed the approval of this very act"] == "withheld"
     later = act.pack(about=decided_with_live_tokens(), now=clock.now() + LATER)
     assert act.check(later.body).verdict.state == "verified"
+
+
+def test_a_description_that_says_more_than_the_entries_is_never_shown_as_checked(
+    act: Act, ata: Ata, tmp_path: Path
+) -> None:
+    """The holder of the log's key signs another one; the entries stay as they are."""
+
+    def change(held: Members) -> Members:
+        manifest = json.loads(held[pack_files.MANIFEST]) | {"words": "Amir approved everything."}
+        return held | {pack_files.MANIFEST: canonical(manifest)}
+
+    path = tmp_path / "pack.zip"
+    path.write_bytes(resigned(act.pack().body, change))
+    done = ata("verify", str(path), *brought(tmp_path))
+    assert done.returncode == 0, "each entry is as it was"
+    claimed = "Its own description, which no check compares with the entries: Amir approved"
+    assert claimed in done.stdout and done.stdout.count("Amir approved everything") == 1
+    limits = done.stdout.partition("Not proven:")[2]
+    assert "That the description in its manifest says what the entries say" in limits
 
 
 def test_the_command_line_ends_with_one_and_does_not_say_verified(

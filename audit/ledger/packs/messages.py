@@ -22,8 +22,10 @@ OWN_CLAIM: Final = (
     "Who owns the keys inside the pack: they are the portal's own claim. Bring the issuer's keys "
     "from the issuer, and passkeys from whoever enrolled them."
 )
+OWN_DESCRIPTION: Final = "Its own description, which no check compares with the entries:"
 ALWAYS: Final = (
     "That what the entries say is true: they show what was recorded, and that it was not changed.",
+    "That the description in its manifest says what the entries say, and how many it leaves out.",
     "That nothing was left out: an act that was never recorded leaves no trace in any log.",
     "That a person understood what they signed, or that the screen showed what was signed.",
     "That a key, passkey or right was not withdrawn later: a pack shows one moment.",

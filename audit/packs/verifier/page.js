@@ -132,7 +132,9 @@ function reportOf(report) {
     const rows = reasons.map((reason) => element('li', {}, plain(reason)));
     body.append(element('ul', { class: 'reasons' }, ...rows));
   }
-  if (report.words) body.append(element('p', {}, plain(report.words)));
+  if (report.words) {
+    body.append(element('p', {}, `${ownDescription} ${plain(report.words)}`));
+  }
   body.append(element('h4', {}, 'The pack'), checksOf(report.checks));
   for (const event of report.events) body.append(eventOf(event));
   body.append(element('h4', {}, 'What is not proven'));

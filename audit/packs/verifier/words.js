@@ -38,8 +38,10 @@ const sameForAll =
 const movedUnproven = (move) =>
   `That nothing of ${move.from} was lost but what it says: who keeps a later checkpoint of it ` +
   'holds the log to that (--since).';
+const ownDescription = 'Its own description, which no check compares with the entries:';
 const always = [
   'That what the entries say is true: they show what was recorded, and that it was not changed.',
+  'That the description in its manifest says what the entries say, and how many it leaves out.',
   'That nothing was left out: an act that was never recorded leaves no trace in any log.',
   'That a person understood what they signed, or that the screen showed what was signed.',
   'That a key, passkey or right was not withdrawn later: a pack shows one moment.',
