@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
@@ -18,6 +19,9 @@ from ata.errors import AtaError, not_signed_in
 
 REFRESH_BEFORE_S = 60
 """An access token with less time left than this is refreshed first."""
+LOCK_WITHIN_S = 30.0
+"""So long one `ata` waits until another has refreshed the session."""
+_LOOK_EVERY_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +119,34 @@ class SessionStore:
     def locked(self) -> Iterator[None]:
         """Hold the right to refresh: of several processes one asks, the others read its result.
 
-        The lock lives in a file of its own because the session file is replaced when written.
+        The lock lives in a separate file because the session file is replaced when written.
+
+        Raises:
+            AtaError: `session_busy`, when another process held it for LOCK_WITHIN_S.
         """
         self._make_folder()
         lock = self.path.with_name(self.path.name + ".lock")
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._wait_for(descriptor)
             yield
         finally:
             os.close(descriptor)
+
+    def _wait_for(self, descriptor: int) -> None:
+        until = time.monotonic() + LOCK_WITHIN_S
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise AtaError(
+                        f"Another `ata` held the session file {self.path} for {LOCK_WITHIN_S:g} s.",
+                        code="session_busy",
+                        fix="Try again; if it stays so, look for an `ata` that hangs.",
+                    ) from None
+                time.sleep(_LOOK_EVERY_S)
 
     def _make_folder(self) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
