@@ -16,7 +16,7 @@ FAILED: Final = "failed"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A pack, or a proof with its entry, and the state of its verdict (`packreport.Verdict`)."""
+    """A pack, or a proof with its entry, and the state of its verdict (`report.Verdict`)."""
 
     name: str
     state: str

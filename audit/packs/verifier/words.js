@@ -1,4 +1,4 @@
-// What the checks say in words, as `audit/ledger/packwords.py` does.
+// What the checks say in words, as `audit/ledger/packs/messages.py` does.
 
 const names = {
   archive: 'The archive has the one form of a pack',
