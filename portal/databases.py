@@ -49,12 +49,25 @@ def _sqlite(path: Path) -> dict[str, Any]:
     }
 
 
+_SILENCE = {
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+"""Options of libpq by which a server that no longer answers is noticed within 30 s: seconds, and
+milliseconds in the last (PostgreSQL manual, "Parameter Key Words")."""
+
+
 def _postgres(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     options.setdefault("pool", {"min_size": 1, "max_size": 20, "timeout": 15})
     if "prepare_threshold" in options:
         options["prepare_threshold"] = int(options["prepare_threshold"])
+    options = _SILENCE | options
     # Compiling a query takes longer than ours take (PostgreSQL manual, "When to JIT?").
     options.setdefault("options", "-c jit=off")
     return {

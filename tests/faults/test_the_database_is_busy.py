@@ -75,6 +75,24 @@ def test_a_bound_of_the_operators_own_stays(on_postgresql: str, tmp_path: Path) 
         assert page.status_code == 503 and 1 <= waited < 4
 
 
+@pytest.mark.skipif(not ON_POSTGRESQL, reason="SQLite has no connections")
+@pytest.mark.django_db
+def test_a_server_that_falls_silent_is_noticed_within_thirty_seconds() -> None:
+    with connection.cursor():
+        used = connection.connection.info.get_parameters()
+    assert used["keepalives"] == "1"
+    probes = int(used["keepalives_interval"]) * int(used["keepalives_count"])
+    assert int(used["keepalives_idle"]) + probes <= WITHIN_S
+    assert int(used["tcp_user_timeout"]) <= WITHIN_S * 1000
+    assert int(used["connect_timeout"]) <= WITHIN_S
+
+
+def test_a_keepalive_of_the_operators_own_stays(tmp_path: Path) -> None:
+    url = "postgres://ata@db.example/ata?keepalives_idle=60"
+    options = database(url, base_dir=tmp_path, var_dir=tmp_path)["OPTIONS"]
+    assert (options["keepalives_idle"], options["keepalives_count"]) == ("60", 3)
+
+
 def test_a_statement_that_runs_too_long_is_ended(on_postgresql: str, tmp_path: Path) -> None:
     entry = database(on_postgresql, base_dir=tmp_path, var_dir=tmp_path)
     bound_waits(entry)
