@@ -152,7 +152,7 @@ def end_rebuild() -> None:
     if connection.vendor != "sqlite":
         return
     with connection.cursor() as cursor:
-        cursor.execute(f"DROP TABLE {TABLE}")
+        cursor.execute(f"DROP TABLE IF EXISTS {TABLE}")
         cursor.execute(f"ALTER TABLE {_REBUILT} RENAME TO {TABLE}")
 
 

@@ -16,10 +16,12 @@ from functools import cached_property
 from itertools import batched
 from uuid import UUID
 
+from django.db import DatabaseError
 from django.db.models import Max
 
 from audit.db import (
     insert_only,
+    storage_errors,
 )
 from audit.evidence import (
     storage,
@@ -153,6 +155,10 @@ def _finish(
             check()
         except UNREADABLE as error:
             findings.add("unreadable", f"{what} cannot be read: {type(error).__name__}: {error}")
+        except DatabaseError as error:
+            if storage_errors.is_not_stored(error):
+                raise
+            findings.add("unreadable", f"{what} cannot be read: {error}")
 
 
 @dataclass

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models import F
 
 from audit.erasure import openings
 from audit.models import EventRow, Rollup
-from audit.search import fulltext
+from audit.search import fulltext, projection
 from audit.sequencing import sequencer
 from audit.verification import verify
 from tests.audit.factories import OLU, DraftFactory
@@ -54,6 +56,52 @@ def test_a_change_that_fts5_did_not_write_yet_is_found(log: None) -> None:
     terms = EventRow.objects.get(seq=3).terms
     fulltext.replace(3, terms, " ghost ")
     assert found() == {("index", 3)}
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE audit_fts_data SET block = zeroblob(20) WHERE id > 10",
+        "DELETE FROM audit_fts_data",
+        "DROP TABLE audit_fts_idx",
+        "DROP TABLE audit_fts",
+    ],
+)
+def test_an_index_that_cannot_be_read_is_named_and_the_rest_checked(log: None, damage: str) -> None:
+    assert found() == set()
+    Rollup.objects.filter(pk__in=Rollup.objects.values("pk")[:1]).update(n=F("n") + 1)
+    with connection.cursor() as cursor:
+        cursor.execute(damage)
+    codes = {code for code, _ in found()}
+    assert "index" in codes and len(codes) == 2, "the count that was changed too"
+    [said] = [p.message for p in verify.run().problems if p.code == "index"]
+    assert "the full-text index cannot be read" in said and "rebuild_projection" in said
+    projection.rebuild()
+    assert found() == set()
+
+
+@on_sqlite
+def test_a_table_that_cannot_be_read_is_named_and_the_rest_checked(log: None) -> None:
+    terms = EventRow.objects.get(seq=3).terms
+    fulltext.replace(3, terms, " ghost ")
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE audit_rollup RENAME TO elsewhere")
+    said = {(p.code, p.message.partition(":")[0]) for p in verify.run().problems}
+    assert ("unreadable", "the counts cannot be read") in said
+    assert "index" in {code for code, _ in said}
+
+
+@on_sqlite
+def test_a_database_that_is_busy_is_no_finding(log: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: object) -> None:
+        cause = sqlite3.OperationalError("database is locked")
+        cause.sqlite_errorcode = 5
+        raise OperationalError("database is locked") from cause
+
+    monkeypatch.setattr("audit.search.fulltext.Postings.between", busy)
+    with pytest.raises(OperationalError):
+        verify.run()
 
 
 @on_sqlite

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, repeat
 
-from django.db import connection
+from django.db import DatabaseError, connection
 
+from audit.db import storage_errors
 from audit.models import EventRow
 from audit.search import fulltext
 from audit.verification.report import Findings
@@ -30,10 +31,12 @@ class Held:
     Attributes:
         total: sum of the postings `first <= seq < size`.
         beyond: how many postings there are at positions that no entry has.
+        unreadable: what the database said where it cannot read the index; else "".
     """
 
-    total: int
-    beyond: int
+    total: int = 0
+    beyond: int = 0
+    unreadable: str = ""
 
 
 class IndexChecker:
@@ -62,6 +65,10 @@ class IndexChecker:
             self._finish_vector()
             return
         held = held or look(start, size)
+        if held.unreadable:
+            message = f"the full-text index cannot be read: {held.unreadable}; {HINT}"
+            self._findings.add("index", message)
+            return
         if held.total != self.total:
             with fulltext.postings() as source:
                 for index, missing, surplus in islice(_differing(source, start, size), _SHOWN):
@@ -83,9 +90,18 @@ class IndexChecker:
 
 
 def look(first: int, size: int) -> Held:
-    """What the index holds, posting by posting."""
-    with fulltext.postings() as source:
-        return Held(sum(map(hash, source.between(first, size))), source.beyond())
+    """What the index holds, posting by posting.
+
+    Raises:
+        DatabaseError: the database is busy or stores nothing just now.
+    """
+    try:
+        with fulltext.postings() as source:
+            return Held(sum(map(hash, source.between(first, size))), source.beyond())
+    except DatabaseError as error:
+        if storage_errors.is_not_stored(error):
+            raise
+        return Held(unreadable=str(error))
 
 
 def _sum(terms: str, index: int) -> int:
