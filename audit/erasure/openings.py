@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import batched
 from uuid import UUID
 
@@ -12,7 +11,6 @@ from django.db.models import QuerySet
 
 from audit.erasure import working_rows
 from audit.erasure.subjects import Whose
-from audit.evidence import storage
 from audit.models import EventRow, Openings
 from audit.search import projection
 
@@ -21,34 +19,6 @@ _WHO = frozenset({"actor.sub", "on_behalf_of.sub"})
 
 Note = Callable[[Sequence[int]], None]
 """Called with the positions of events that lost values, in the transaction in which they do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Erased:
-    """How many events lost values, and whether evidence about the person existed."""
-
-    events: int
-    evidence: bool
-
-
-def erase_subject(subject_key: str) -> Erased:
-    """Delete a person's openings, make their search rows anew, and destroy their evidence key.
-
-    The key goes last and only when the rest is committed, because it cannot be brought back; a
-    run that was cut short is simply repeated.
-
-    Raises:
-        ValueError: the empty key, which belongs to nobody.
-    """
-    _refuse_nobody(subject_key)
-    with transaction.atomic():
-        events = list(_own(subject_key).values_list("event", flat=True))
-        _own(subject_key).delete()
-        for some in batched(events, _BATCH):
-            projection.refresh(some)
-        gone = storage.has_key(subject_key)
-        transaction.on_commit(lambda: storage.erase_subject(subject_key))
-    return Erased(len(events), gone)
 
 
 def count(whose: Whose) -> int:
@@ -71,7 +41,8 @@ def erase_some(whose: Whose, note: Note, *, placed_only: bool = True, batch: int
     Raises:
         ValueError: the empty key, which belongs to nobody.
     """
-    _refuse_nobody(whose.key)
+    if not whose.key:
+        raise ValueError("values that are about nobody have nobody to be erased for")
     if naming := _placed(_naming(whose), batch, placed_only):
         _erase(naming, note, lambda: _drop_naming(naming, whose))
         return len(naming)
@@ -95,11 +66,6 @@ def ranges(positions: Sequence[int]) -> list[list[int]]:
         else:
             found.append([seq, seq])
     return found
-
-
-def _refuse_nobody(subject_key: str) -> None:
-    if not subject_key:
-        raise ValueError("values that are about nobody have nobody to be erased for")
 
 
 def _own(subject_key: str) -> QuerySet[Openings]:

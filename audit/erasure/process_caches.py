@@ -49,11 +49,6 @@ def register(name: str, forget: Forget) -> None:
     _caches[name] = forget
 
 
-def registered() -> set[str]:
-    """Names of everything that is forgotten."""
-    return set(_caches)
-
-
 def forget() -> None:
     """Empty every cache of this process, and let go of what only its collector still holds."""
     for each in _caches.values():

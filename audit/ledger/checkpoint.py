@@ -43,14 +43,6 @@ def format(origin: str, size: int, root: bytes) -> str:
     return f"{origin}\n{size}\n{b64encode(root).decode()}\n"
 
 
-def sign(origin: str, size: int, root: bytes, seed: bytes) -> str:
-    """Return the signed checkpoint; the key's name is the origin.
-
-    The caller has made sure, durably and before calling, never to sign two trees of one size.
-    """
-    return note.sign(format(origin, size, root), origin, seed)
-
-
 def parse(text: str) -> Checkpoint:
     """Read the text of a checkpoint (`Note.text`), or a whole signed one, verifying nothing.
 

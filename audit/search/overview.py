@@ -32,14 +32,12 @@ class Survey:
         plan_for: compiles a filter.
         finder: finds matches; has read what waits.
         decided: actions that are decisions.
-        wider: also count the variants.
     """
 
     query: EventQuery
     plan_for: Callable[[EventQuery], Plan]
     finder: Finder
     decided: Sequence[str] = ()
-    wider: bool = True
     variants: dict[str, EventQuery] = field(init=False)
     every: EventQuery | None = field(init=False)
 
@@ -48,7 +46,7 @@ class Survey:
         self.variants = {
             key: self.query.dropping(KEYS.get(key, key))
             for key in FACETS
-            if self.wider and self.query.values(KEYS.get(key, key))
+            if self.query.values(KEYS.get(key, key))
         }
         base = self.query.dropping("human").dropping("human", excluded=True)
         self.every = decision_totals.among(base, self.decided) if self.decided else None

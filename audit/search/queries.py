@@ -33,10 +33,7 @@ __all__ = [
     "Overview",
     "Page",
     "Total",
-    "count",
     "expected",
-    "facets",
-    "histogram",
     "iterate",
     "load",
     "overview",
@@ -96,31 +93,8 @@ def overview(
     return Overview(rows, looked.facets(), looked.histogram(buckets), looked.decisions())
 
 
-def facets(query: EventQuery) -> tuple[Facet, ...]:
-    """Counts per value of each facet among the matches.
-
-    Raises:
-        InvalidQuery: the query has errors.
-    """
-    return _survey(query, log_levels.current(), wider=False)[0].facets()
-
-
-def histogram(query: EventQuery, buckets: int = 60) -> Histogram:
-    """Matches over event time in at most `buckets` buckets.
-
-    Raises:
-        InvalidQuery: the query has errors.
-    """
-    return _survey(query, log_levels.current(), wider=False)[0].histogram(buckets)
-
-
 def _survey(
-    query: EventQuery,
-    sizes: LogSizes,
-    person: str = "",
-    decided: Sequence[str] = (),
-    *,
-    wider: bool = True,
+    query: EventQuery, sizes: LogSizes, person: str, decided: Sequence[str]
 ) -> tuple[Survey, Plan]:
     query = query.at("")
     plan = plan_of(query, sizes, person)  # a mistake is told before anything is read
@@ -130,7 +104,7 @@ def _survey(
         plan = plan_of(query, sizes, person)
         return plan if finder.waiting else replace(plan, pending=False)
 
-    looked = Survey(query, plan_for, finder, decided, wider=wider)
+    looked = Survey(query, plan_for, finder, decided)
     return looked, plan if finder.waiting else replace(plan, pending=False)
 
 
@@ -178,18 +152,6 @@ def iterate(
     while rows := walk(plan, cursor, chunk, reader_of(plan, finder, None)):
         yield from publics(rows, sizes)
         cursor = Cursor.after(rows[-1])
-
-
-def count(query: EventQuery, *, size: int, person: str = "") -> int:
-    """How many events `iterate` yields of the tree of that size; exact, whatever it costs.
-
-    Raises:
-        InvalidQuery: the query has errors.
-    """
-    plan = plan_of(query.at(""), log_levels.current(), person)
-    if plan.everything:
-        return size
-    return statements.count(_bounded(plan, size), size)
 
 
 def expected(query: EventQuery, *, size: int, person: str = "") -> Total:

@@ -32,16 +32,22 @@ def main(entries: int) -> None:
     from audit.models import Entry
     from connections.ibom import difference, facts, reading, replay
 
+    def walk(size: int) -> replay.Inventory:
+        inventory = replay.Inventory()
+        for event in reading.events(size):
+            inventory.take(event)
+        return inventory
+
     _fill(entries)
     total = Entry.objects.count()
     late = total - total // 100
     print(json.dumps({"entries": total}), flush=True)
     _told("at the end", lambda: reading.known(total))
-    _told("the same by a walk", lambda: replay.walk(reading.events(total)))
+    _told("the same by a walk", lambda: walk(total))
     _told("difference of the last hundredth", lambda: facts.between(str(late), ""))
     _told(
         "the same by a walk",
-        lambda: difference.between(replay.walk(reading.events(late)), reading.events(total, late)),
+        lambda: difference.between(walk(late), reading.events(total, late)),
     )
 
 

@@ -3,7 +3,7 @@
 Uses are by far the most of them, and they only count: the rows of the search say how many there
 were of each kind and which came first and last, so that the first alone is opened. Everything else
 is opened, and found by an index of its own. What comes out is what a walk over every event gives
-(`replay.walk`); a test holds the two equal.
+(`Inventory.take` of each); a test holds the two equal.
 """
 
 from __future__ import annotations

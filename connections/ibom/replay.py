@@ -322,11 +322,3 @@ _ALONE: Final[Mapping[str, Callable[[Inventory, Event], None]]] = {
     "review.decided": Inventory._decided,
     "review.closed": Inventory._closed,
 }
-
-
-def walk(events: Iterable[Event]) -> Inventory:
-    """The inventory after these events, which come in order of index."""
-    found = Inventory()
-    for event in events:
-        found.take(event)
-    return found

@@ -44,11 +44,6 @@ def fit(connection: str, granted: Iterable[str], declared: Mapping[str, set[str]
     )
 
 
-def excess_of(account: ConnectedAccount, declared: Mapping[str, set[str]]) -> tuple[str, ...]:
-    """The scopes of an account that no manifest declares."""
-    return fit(account.connection, account.scopes, declared).excess
-
-
 def idle_before(now: datetime) -> datetime:
     """The midnight (UTC) before which a last use makes an account idle."""
     return datetime.combine((now - IDLE).astimezone(UTC).date(), time(), UTC)

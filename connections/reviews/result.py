@@ -20,7 +20,7 @@ from django.db.models import Count, QuerySet
 from approvals import clock
 from approvals.erasure.document_digests import WHOLE, Standing, standing
 from audit.exports.manifest import key_statements
-from audit.ledger.format.canonical import canonical, parsed
+from audit.ledger.format.canonical import canonical
 from audit.recording.actors import Actor
 from connections.ibom import signing
 from connections.models import Choice, Review, ReviewItem, ReviewLines
@@ -162,29 +162,6 @@ def digest_now(review: Review) -> str:
 def stands(review: Review) -> Standing:
     """Whether the result is the one that was signed, lost values to an erasure, or was altered."""
     return standing(review.result_digest, digest_now(review)) if review.result_digest else WHOLE
-
-
-def verify(lines: Iterable[bytes], public_key: bytes) -> dict[str, Any]:
-    """Check the file of a result, line by line, under a key that the verifier trusts (32 bytes).
-
-    Returns its head. What an erasure took out of the file since does not verify any more.
-
-    Raises:
-        BadSignature: the head was not signed by that key, or other lines follow it.
-    """
-    rest = iter(lines)
-    try:
-        head: dict[str, Any] = parsed(next(rest))
-    except (StopIteration, ValueError):
-        raise signing.BadSignature("it has no first line that can be read") from None
-    signing.verify(head, public_key)
-    found, number = hashlib.sha256(), 0
-    for line in rest:
-        found.update(line)
-        number += 1
-    if head.get("accounts") != {"number": number, "sha256": found.hexdigest()}:
-        raise signing.BadSignature("its lines are not those that the first line names")
-    return head
 
 
 def as_data(frozen: Standing) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from audit.ledger.key_transitions import origins
 from audit.ledger.key_transitions.origins import Tree
 from tests.ata.ata_process import Ata
 from tests.support.origin_statements import write_statement
+from tests.support.signed import sign_checkpoint
 
 KEY = note.new_key("ata.example/log")
 TRUSTED = [note.parse_vkey(KEY.vkey)]
@@ -40,7 +41,7 @@ class Log:
 
     def head(self, size: int | None = None) -> str:
         leaves = self.leaves[:size]
-        return checkpoint.sign(KEY.name, len(leaves), merkle.root(leaves), KEY.seed)
+        return sign_checkpoint(KEY.name, len(leaves), merkle.root(leaves), KEY.seed)
 
     def answer(self, path: str) -> bytes:
         self.asked.append(path)
@@ -239,7 +240,7 @@ def goes_on(log: Log, kept: int, last: Tree, *, held: bool = False) -> origins.T
     )
     log.leaves += [merkle.leaf_hash(b"after" + bytes([n])) for n in range(5)]
     made = tree(log.leaves)
-    log.signed = checkpoint.sign(NEXT.name, made.size, made.root, NEXT.seed)
+    log.signed = sign_checkpoint(NEXT.name, made.size, made.root, NEXT.seed)
     log.shown["keys"] = json.dumps({"statements": [statement]}).encode()
     return origins.trail([statement], [KEY.vkey])
 
@@ -264,7 +265,7 @@ def test_a_new_name_is_not_followed_until_somebody_says_so(log: Log, tmp_path: P
     assert checkpoint.verify(aside.read_text(), TRUSTED).size == 300
     log.leaves.append(merkle.leaf_hash(b"more"))
     made = tree(log.leaves)
-    log.signed = checkpoint.sign(NEXT.name, made.size, made.root, NEXT.seed)
+    log.signed = sign_checkpoint(NEXT.name, made.size, made.root, NEXT.seed)
     again = Following(log.url, tmp_path, trail.keys, moves=trail.moves)
     assert (again.look().size, again.origin) == (286, NEXT.name)
 

@@ -19,9 +19,10 @@ from ata import bundles
 from ata.errors import AtaError
 from ata.following import Following, LogLies
 from ata.witness import Witness
-from audit.ledger import checkpoint, merkle, note, tiles
+from audit.ledger import merkle, note, tiles
 from audit.ledger.format import entry
 from tests.ata.ata_process import ACCESS_TOKEN, Ata
+from tests.support.signed import sign_checkpoint
 
 KEY = note.new_key("ata.example/log")
 TRUSTED = [note.parse_vkey(KEY.vkey)]
@@ -45,7 +46,7 @@ class Log:
 
     def head(self) -> str:
         leaves = [merkle.leaf_hash(one) for one in self.entries]
-        return checkpoint.sign(KEY.name, len(leaves), merkle.root(leaves), KEY.seed)
+        return sign_checkpoint(KEY.name, len(leaves), merkle.root(leaves), KEY.seed)
 
     def answer(self, path: str, token: str | None) -> tuple[int, bytes]:
         self.asked.append(path)

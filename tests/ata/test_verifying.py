@@ -15,10 +15,11 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from audit.ledger import checkpoint, merkle, mldsa, note, proof
+from audit.ledger import merkle, mldsa, note, proof
 from audit.ledger.format import entry
 from audit.ledger.key_transitions import handover
 from tests.ata.ata_process import Ata
+from tests.support.signed import sign_checkpoint
 
 ORIGIN = "ata.example/log"
 ISSUER = "https://acme.example/"
@@ -72,7 +73,7 @@ def write_pack(tmp_path: Path, token: bytes, **evidence: list[dict[str, str]]) -
     events = {name: build(number, named) for number, (name, named) in enumerate(evidence.items())}
     leaves[3:3] = [merkle.leaf_hash(built.entry) for built in events.values()]
     root = merkle.root(leaves)
-    signed = checkpoint.sign(ORIGIN, len(leaves), root, LOG.seed)
+    signed = sign_checkpoint(ORIGIN, len(leaves), root, LOG.seed)
     for index, (name, built) in enumerate(events.items(), 3):
         path = merkle.inclusion_proof(leaves, index, len(leaves))
         (folder / f"{name}.tlog-proof").write_text(proof.write(index, path, signed))

@@ -17,6 +17,7 @@ from ata.errors import AtaError
 from ata.witness import Reply, Witness
 from audit.ledger import checkpoint, cosignature, merkle, note
 from tests.ata.ata_process import Ata
+from tests.support.signed import sign_checkpoint
 
 ORIGIN = "ata.example/log"
 LOG = note.new_key(ORIGIN)
@@ -25,7 +26,7 @@ FORKED = [*LEAVES[:5], merkle.leaf_hash(b"another"), *LEAVES[6:]]
 
 
 def signed(size: int, leaves: list[bytes] = LEAVES, key: note.SigningKey = LOG) -> str:
-    return checkpoint.sign(key.name, size, merkle.root(leaves[:size]), key.seed)
+    return sign_checkpoint(key.name, size, merkle.root(leaves[:size]), key.seed)
 
 
 def submission(old: int, size: int, leaves: list[bytes] = LEAVES, head: str = "") -> bytes:

@@ -30,6 +30,7 @@ from audit.sequencing import sequencer
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.calling import actor_of, caller
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
+from tests.support.erasing import erase_person
 from tests.support.recording import record_many
 from tests.support.tenant import LocalTenant
 
@@ -290,7 +291,7 @@ def certify(indices: list[int]) -> None:
 
 def test_erased_and_withheld_values_are_undecided_and_named(trail: None) -> None:
     before = taken(f"actor:{MIA.email}")
-    openings.erase_subject(MIA.key)
+    erase_person(MIA.key)
     after = taken(f"actor:{MIA.email}")
     assert after.manifest["rows"] == 0
     report = after.check()

@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audit import clock, exports
-from audit.erasure import openings
 from audit.exports import blocks, lines
 from audit.exports.formats import COLUMNS, FORMATS, PACKED
 from audit.ledger.format import entry as entries
@@ -26,6 +25,7 @@ from audit.search import projection, queries
 from audit.search.projection import SPAN
 from audit.sequencing import sequencer
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
+from tests.support.erasing import erase_person
 from tests.support.recording import record_many
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
@@ -170,7 +170,7 @@ def test_a_block_without_our_seal_is_left_aside(trail: None, forge: str) -> None
 
 def test_what_is_erased_leaves_the_packed_lines(trail: None) -> None:
     blocks.fill(budget_s=60)
-    openings.erase_subject(MIA.key)
+    erase_person(MIA.key)
     assert not ExportBlock.objects.exists()
     for _ in range(2):
         for format in PACKED:
@@ -187,7 +187,7 @@ def test_who_is_erased_while_a_block_is_written_is_not_in_it(
 
     def erasing(*given: Any) -> Any:
         packed = pack(*given)
-        openings.erase_subject(MIA.key)
+        erase_person(MIA.key)
         return packed
 
     monkeypatch.setattr(blocks, "pack", erasing)

@@ -26,6 +26,7 @@ from audit.recording.record import record
 from audit.sequencing import sequencer, signed_state
 from audit.sequencing.signed_state import SequencerStopped
 from audit.verification.verify import run as verified
+from tests.support.signed import sign_checkpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -53,7 +54,7 @@ def as_before_there_were_two(var_dir: Path) -> str:
     grow(3)
     ed = log_identity.vkey()
     root = bytes(signed_state.newest_checkpoint().root)  # type: ignore[union-attr]
-    signed = checkpoints.sign(log_identity.origin(), 3, root, log_identity.seed())
+    signed = sign_checkpoint(log_identity.origin(), 3, root, log_identity.seed())
     Checkpoint.objects.all().delete()
     Checkpoint.objects.create(size=3, root=root, note=signed, created=clock.now())
     keyring.path().unlink()
@@ -231,7 +232,7 @@ def test_new_keys_sign_beside_the_old_ones_and_then_alone(client: Client, var_di
     # A checkpoint of after, signed by a key that has ended, is not taken.
     row = signed_state.newest_checkpoint()
     assert row is not None
-    forged = checkpoints.sign(log_identity.origin(), row.size, bytes(row.root), old_seed)
+    forged = sign_checkpoint(log_identity.origin(), row.size, bytes(row.root), old_seed)
     with pytest.raises(NoteError):
         keyring.read().verify(forged)
     assert keyring.read().verify(overlapping).size == 4

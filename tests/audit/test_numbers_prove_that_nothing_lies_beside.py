@@ -9,7 +9,6 @@ import pytest
 from django.db import connection
 
 from audit import clock
-from audit.erasure import openings
 from audit.ledger.merkle import leaf_hash
 from audit.models import Event, EventRow, ImportedRow, Openings
 from audit.sequencing import sequencer, tree_store
@@ -17,6 +16,7 @@ from audit.verification import verify
 from audit.verification.checks import orphan_counts, orphans
 from audit.verification.report import Findings
 from tests.audit.factories import OLU, DraftFactory
+from tests.support.erasing import erase_person
 from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
@@ -57,7 +57,7 @@ def test_numbers_are_enough_while_nothing_is_wrong(log: list[UUID], looked: list
     sequencer.run_once()
     list(record_many([DraftFactory.build()]))
     assert found() == set()
-    openings.erase_subject(OLU.key)
+    erase_person(OLU.key)
     sequencer.run_once()
     assert found() == set()
     assert looked == []

@@ -105,7 +105,7 @@ def test_events_and_ranges_at_the_ends_of_time_have_a_histogram(year: int, asked
 
 def test_nothing_matches_where_the_levels_asked_for_exclude_each_other(trail: None) -> None:
     query = EventQuery.from_bar("-log:L0 -log:L1 -log:L2 -log:L3")
-    assert queries.count(query, size=6) == 0
+    assert queries.total(query) == queries.Total(0)
     assert list(queries.iterate(query, size=6)) == []
 
 

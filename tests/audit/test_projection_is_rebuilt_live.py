@@ -15,7 +15,6 @@ from django.db.models import F
 from pytest_django.plugin import DjangoDbBlocker
 
 from audit.db import locks
-from audit.erasure import openings
 from audit.ledger.query import EventQuery
 from audit.models import Entry, Event, EventRow, Rollup
 from audit.recording.record import record
@@ -24,6 +23,7 @@ from audit.sequencing import sequencer
 from audit.verification import verify
 from tests.audit.factories import OLU, DraftFactory
 from tests.audit.own_database import own_database
+from tests.support.erasing import erase_person
 from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
@@ -192,7 +192,7 @@ def test_no_word_of_an_erased_person_stays_in_what_a_killed_rebuild_left(
         with pytest.raises(Killed), connection.execute_wrapper(kill):
             projection.rebuild(batch=100)
         assert bool(unfinished()) == (connection.vendor == "sqlite")
-        openings.erase_subject(OLU.key)
+        erase_person(OLU.key)
         assert unfinished() == []
         assert projection.rebuild() == 301
         everything_holds()

@@ -11,13 +11,13 @@ import pytest
 from django.test import Client
 
 from audit import clock
-from audit.erasure import openings
 from audit.models import Event, EventRow, Rollup, Tile
 from audit.sequencing import sequencer
 from audit.verification import continuous
 from audit.verification.continuous import Progress, Rounds
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, MIA, OLU, DraftFactory
+from tests.support.erasing import erase_person
 from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
@@ -54,8 +54,8 @@ def test_a_round_covers_all_and_what_follows_is_checked_at_once(log: list[UUID])
     list(record_many([DraftFactory.build() for _ in range(3)]))
     sequencer.run_once()
     assert turn(verifier).recent == SIZE + 3
-    openings.erase_subject(OLU.key)
-    openings.erase_subject(MIA.key)
+    erase_person(OLU.key)
+    erase_person(MIA.key)
     sequencer.run_once()
     assert turn(verifier, 2).alarm == "" and not alarms()
 

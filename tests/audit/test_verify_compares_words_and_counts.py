@@ -8,12 +8,12 @@ import pytest
 from django.db import OperationalError, connection
 from django.db.models import F
 
-from audit.erasure import openings
 from audit.models import EventRow, Rollup
 from audit.search import fulltext, projection
 from audit.sequencing import sequencer
 from audit.verification import verify
 from tests.audit.factories import OLU, DraftFactory
+from tests.support.erasing import erase_person
 from tests.support.recording import record_many
 
 pytestmark = pytest.mark.django_db
@@ -110,7 +110,7 @@ def test_an_erased_word_that_the_index_kept_is_found(
 ) -> None:
     assert found() == set()
     monkeypatch.setattr(fulltext, "replace", lambda *_: None)
-    openings.erase_subject(OLU.key)
+    erase_person(OLU.key)
     assert "index" in {code for code, _ in found()}
 
 

@@ -12,7 +12,6 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from audit.ledger import checkpoint as checkpoints
 from audit.ledger.format.canonical import canonical
 from audit.ledger.merkle import fold, leaf_hash
 from audit.models import (
@@ -33,6 +32,7 @@ from audit.verification import requests, verify
 from tests.audit.factories import ADA, OLU, DraftFactory
 from tests.audit.signed import newest_checkpoint
 from tests.support.recording import record_many
+from tests.support.signed import sign_checkpoint
 
 pytestmark = pytest.mark.django_db
 SIZE = 600
@@ -191,7 +191,7 @@ def test_a_changed_tile_root_or_missing_tile_is_found(log: list[UUID]) -> None:
 
 def test_a_forged_or_altered_checkpoint_is_found(log: list[UUID]) -> None:
     newest = newest_checkpoint()
-    forged = checkpoints.sign("ledger.example/test", SIZE, b"\1" * 32, b"\1" * 32)
+    forged = sign_checkpoint("ledger.example/test", SIZE, b"\1" * 32, b"\1" * 32)
     Checkpoint.objects.filter(pk=newest.pk).update(note=forged)
     assert ("checkpoint", SIZE) in found()
     Checkpoint.objects.filter(pk=newest.pk).update(note=newest.note, size=SIZE - 1)

@@ -12,11 +12,11 @@ from uuid import UUID
 
 import pytest
 
-from audit.erasure import openings
 from audit.models import Event, EventRow, Openings
 from audit.sequencing import sequencer
 from audit.verification import verify
 from tests.audit.factories import MIA, OLU, DraftFactory
+from tests.support.erasing import erase_person
 from tests.support.migrated import migrated
 from tests.support.recording import record_many
 
@@ -59,8 +59,8 @@ def test_a_search_row_in_anothers_place_is_found(log: list[UUID]) -> None:
 
 
 def test_an_erasure_is_no_finding(log: list[UUID]) -> None:
-    openings.erase_subject(OLU.key)
-    openings.erase_subject(MIA.key)
+    erase_person(OLU.key)
+    erase_person(MIA.key)
     sequencer.run_once()
     assert found() == set()
 

@@ -11,7 +11,6 @@ from django.core.management import CommandError, call_command
 
 from audit import clock
 from audit.keys import keyring, log_identity
-from audit.ledger import checkpoint as checkpoints
 from audit.models import Checkpoint
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
@@ -19,6 +18,7 @@ from audit.sequencing import sequencer
 from tests.attacks.ledger.world import undone
 from tests.attacks.tamper import owner
 from tests.audit.signed import newest_checkpoint
+from tests.support.signed import sign_checkpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +41,7 @@ def test_a_database_that_does_not_fit_its_newest_checkpoint_is_refused() -> None
     row = grow(2)
     with undone():
         grow(2)
-    forged = checkpoints.sign("ledger.example/another", 4, bytes(32), log_identity.seed())
+    forged = sign_checkpoint("ledger.example/another", 4, bytes(32), log_identity.seed())
     owner.overwrite(Checkpoint, row.pk, "note", forged)
     with pytest.raises(CommandError, match="not of this log's keys"):
         adopt()

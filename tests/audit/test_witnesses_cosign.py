@@ -48,6 +48,7 @@ from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, DraftFactory
 from tests.audit.signed import newest_checkpoint
 from tests.support.recording import record_many
+from tests.support.signed import sign_checkpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -278,7 +279,7 @@ def kept(one: Somebody) -> Path:
 def sees_another_history(one: Somebody, size: int) -> None:
     """The witness has cosigned a tree of so many other entries, which this log's key signed too."""
     leaves = [merkle.leaf_hash(bytes([n])) for n in range(size)]
-    signed = checkpoints.sign(log_identity.origin(), size, merkle.root(leaves), log_identity.seed())
+    signed = sign_checkpoint(log_identity.origin(), size, merkle.root(leaves), log_identity.seed())
     kept(one).write_text(signed)
 
 

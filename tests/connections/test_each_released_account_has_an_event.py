@@ -11,7 +11,7 @@ from approvals.pipeline.service import Performed, perform
 from audit.models import EventRow
 from audit.recording.read_events import load
 from connections import selection
-from connections.ibom.replay import ACTIONS, walk
+from connections.ibom.replay import ACTIONS, Inventory
 from connections.models import ConnectedAccount, State
 from tests.connections.campaign import connected
 from tests.connections.decided import decide, deny, fresh, person
@@ -40,8 +40,10 @@ def _revoke_all(*accounts: ConnectedAccount) -> Performed:
 
 def _in_the_log(account: ConnectedAccount) -> str:
     rows = EventRow.objects.filter(action__in=ACTIONS).order_by("event")
-    events = [load(row.event) | {"index": index} for index, row in enumerate(rows)]
-    return walk(events).accounts[str(account.pk)].state
+    inventory = Inventory()
+    for index, row in enumerate(rows):
+        inventory.take(load(row.event) | {"index": index})
+    return inventory.accounts[str(account.pk)].state
 
 
 @pytest.mark.parametrize("end", [denied, withdrawn])

@@ -17,11 +17,12 @@ from audit.ledger import note
 from audit.recording.actors import Actor
 from audit.sequencing import sequencer
 from connections import manifests
-from connections.ibom import document, export, facts, signing
+from connections.ibom import document, export, facts
 from connections.models import AppAccess, ConnectedAccount, Schedule, State, Use
 from tests.connections.test_the_inventory_shows_everybody import make
 from tests.connections.visitor import Visitor, know, subject
 from tests.identity.trail import events
+from tests.support.signed import is_signed
 
 type Json = dict[str, Any]
 
@@ -219,10 +220,9 @@ def test_the_export_is_on_the_record_with_its_hash(account: ConnectedAccount) ->
 
 def test_the_signature_is_of_the_log_and_covers_everything(account: ConnectedAccount) -> None:
     bom, key = exported(), note.public_key(log_identity.seed())
-    signing.verify(bom, key)
+    assert is_signed(bom, key)
     bom["components"][0]["name"] += "x"
-    with pytest.raises(signing.BadSignature, match="does not verify"):
-        signing.verify(bom, key)
+    assert not is_signed(bom, key)
 
 
 @pytest.mark.parametrize("change", ["value", "algorithm", "keyId", "publicKey", "all"])
@@ -232,8 +232,7 @@ def test_no_part_of_the_signature_can_be_changed(account: ConnectedAccount, chan
         del bom["signature"]
     else:
         bom["signature"][change] = "x" if change != "value" else "AAAA"
-    with pytest.raises(signing.BadSignature):
-        signing.verify(bom, key)
+    assert not is_signed(bom, key)
 
 
 def test_the_number_of_queries_does_not_grow(

@@ -22,7 +22,6 @@ from approvals import clock, registry
 from approvals.pipeline.commit import commit_now
 from approvals.pipeline.service import Refused, perform
 from audit.clock import uuid7
-from audit.erasure import openings
 from audit.keys import log_identity
 from audit.ledger.offline import log_file
 from audit.models import Entry
@@ -49,6 +48,7 @@ from connections.standing import Code
 from connections.tenant_log import items, recorder
 from tests.connections.visitor import Gateway, know, subject
 from tests.identity.trail import events
+from tests.support.erasing import erase_person
 from tests.support.pages import signed_in
 
 _SCOPES = ("repo", "read:user", "delete_repo", "gist")
@@ -57,7 +57,7 @@ import json, sys
 from datetime import datetime
 from audit.ledger.format.commitment import Opening
 from audit.ledger.format.entry import reveal
-from connections.ibom.replay import walk
+from connections.ibom.replay import Inventory
 entries = [json.loads(line) for line in sys.stdin]
 opened = (
     reveal(
@@ -70,7 +70,10 @@ opened = (
     )
     for one in entries
 )
-found = walk(opened).as_of(datetime.fromisoformat(sys.argv[1]))
+inventory = Inventory()
+for event in opened:
+    inventory.take(event)
+found = inventory.as_of(datetime.fromisoformat(sys.argv[1]))
 assert not [name for name in sys.modules if name.split(".")[0] == "django"], "no Django"
 print(json.dumps({n: [a.state, list(a.scopes), a.sub] for n, a in found.accounts.items()}))
 """
@@ -409,7 +412,7 @@ def test_an_erased_owner_reads_as_erased_and_the_account_stays(db: None) -> None
         settings.ENV.issuer, subject("member1"), fact(random.Random(1), "c"), "management"
     )
     sequencer.run_once()
-    openings.erase_subject(Subject(settings.ENV.issuer, subject("member1")).key)
+    erase_person(Subject(settings.ENV.issuer, subject("member1")).key)
     account = told(Entry.objects.count())[str(row.id)]
     assert account.sub == ERASED and account.state == State.CONNECTED
 
@@ -448,7 +451,11 @@ def apis(thing: Account | Access) -> tuple[str, ...]:
     return thing.audiences if isinstance(thing, Access) else ()
 
 
-def things(inventory: replay.Inventory) -> dict[str, Account | Access]:
+def things(size: int) -> dict[str, Account | Access]:
+    """Accounts and access as a walk over every event has them."""
+    inventory = replay.Inventory()
+    for event in facts.events(size):
+        inventory.take(event)
     return inventory.accounts | inventory.access
 
 
@@ -462,7 +469,7 @@ def test_a_difference_says_all_that_two_inventories_differ_in(db: None, seed: in
     total = Entry.objects.count()
     for _ in range(6):
         first, size = sorted((choose.randint(0, total), choose.randint(0, total)))
-        old, new = (things(replay.walk(facts.events(end))) for end in (first, size))
+        old, new = (things(end) for end in (first, size))
         found = facts.between(str(first), str(size)).changes
         assert {c.name for c in found if c.what == "appeared"} == new.keys() - old.keys()
         stood = {name for name in old if old[name].state != new[name].state}

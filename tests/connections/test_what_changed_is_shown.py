@@ -12,7 +12,6 @@ import pytest
 from django.conf import settings
 
 from approvals import clock
-from audit.erasure import openings
 from audit.models import Entry
 from audit.recording.actors import Subject
 from audit.sequencing import sequencer
@@ -21,6 +20,7 @@ from connections.access import reading
 from connections.access.reading import Told
 from connections.models import AccessKind, AppAccess, ConnectedAccount
 from tests.connections.visitor import Gateway, know, subject
+from tests.support.erasing import erase_person
 from tests.support.pages import signed_in
 
 type Gateways = Callable[[str], Gateway]
@@ -144,7 +144,7 @@ def test_the_inventory_of_a_moment_has_the_applications_of_then(desk: AppAccess)
 
 
 def test_an_erased_owner_is_named_as_erased(story: ConnectedAccount, gateway: Gateways) -> None:
-    openings.erase_subject(Subject(settings.ENV.issuer, subject("member1")).key)
+    erase_person(Subject(settings.ENV.issuer, subject("member1")).key)
     page = signed_in("auditor", "auditor").get(f"{PAGE}?from=0&to=2").content.decode()
     assert "owner erased" in page and "member1@acme" not in page
     answer = gateway("auditor").call("GET", "/v1/connections/ibom/difference?from=0&to=2").json()

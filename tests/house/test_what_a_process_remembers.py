@@ -94,4 +94,4 @@ def _is_cache(made: ast.expr) -> bool:
 def test_every_kept_answer_is_forgotten_or_holds_nobody() -> None:
     assert kept() == FORGOTTEN.keys() | HOLD_NOBODY.keys()
     assert not FORGOTTEN.keys() & HOLD_NOBODY.keys()
-    assert process_caches.registered() == set(FORGOTTEN.values()) | OTHERS
+    assert process_caches._caches.keys() == set(FORGOTTEN.values()) | OTHERS

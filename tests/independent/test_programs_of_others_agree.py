@@ -23,7 +23,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 
 from audit import witnesses
 from audit.keys import log_identity
-from audit.ledger import checkpoint as checkpoints
 from audit.ledger import merkle, note, policy
 from audit.ledger.offline.proof_check import verify_proof_file
 from audit.models import EventRow, WitnessState
@@ -33,6 +32,7 @@ from tests.audit.factories import DraftFactory
 from tests.audit.signed import newest_checkpoint
 from tests.support.ports import free_port
 from tests.support.recording import record_many
+from tests.support.signed import sign_checkpoint
 
 pytestmark = pytest.mark.django_db
 _SEED = bytes(range(32))
@@ -177,14 +177,14 @@ def test_a_witness_of_others_cosigns_this_log_and_refuses_a_second_history(
         assert report.ok, report
     # The same length with another content, under the log's own key.
     leaves = [merkle.leaf_hash(b"%d" % n) for n in range(307)]
-    other = checkpoints.sign(service.origin(), 307, merkle.root(leaves), log_identity.seed())
+    other = sign_checkpoint(service.origin(), 307, merkle.root(leaves), log_identity.seed())
     said = httpx.post(f"{witness.url}/add-checkpoint", content=f"old 307\n\n{other}".encode())
     assert said.status_code in {409, 422}
     # And a copy that went another way: what it says stops the signing of that copy.
     longer = [*leaves, merkle.leaf_hash(b"more")]
     proof = merkle.consistency_proof(longer, 307, 308)
     lines = "".join(f"{b64encode(one).decode()}\n" for one in proof)
-    forged = checkpoints.sign(service.origin(), 308, merkle.root(longer), log_identity.seed())
+    forged = sign_checkpoint(service.origin(), 308, merkle.root(longer), log_identity.seed())
     said = httpx.post(
         f"{witness.url}/add-checkpoint", content=f"old 307\n{lines}\n{forged}".encode()
     )

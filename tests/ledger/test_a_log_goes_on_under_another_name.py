@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ata.cli import app
-from audit.ledger import checkpoint, merkle, note, proof
+from audit.ledger import merkle, note, proof
 from audit.ledger.key_transitions import origins
 from audit.ledger.key_transitions.origins import Tree
 from audit.ledger.note import NoteError, SigningKey
@@ -18,6 +18,7 @@ from audit.ledger.offline.history import KEPT
 from audit.ledger.offline.proof_check import MOVED
 from tests.ledger.test_a_whole_log_is_checked import built, history
 from tests.support.origin_statements import write_statement, written
+from tests.support.signed import sign_checkpoint
 
 OLD, OTHER = note.new_key("log.example/x"), note.new_key("log.example/x")
 NEW, LATER = note.new_key("log.example/y"), note.new_key("log.example/z")
@@ -54,7 +55,7 @@ def says(
 
 def head(key: SigningKey, entries: list[object]) -> str:
     made = tree(entries)
-    return checkpoint.sign(key.name, made.size, made.root, key.seed)
+    return sign_checkpoint(key.name, made.size, made.root, key.seed)
 
 
 class Desk:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from ata.cli import app
-from audit.ledger import checkpoint, merkle, note
+from audit.ledger import merkle, note
 from audit.ledger.format import entry
 from audit.ledger.format.entry import Built
 from audit.ledger.offline import log_file, samples
@@ -30,6 +30,7 @@ from audit.ledger.offline.samples import (
     source_from,
 )
 from audit.ledger.query import EventQuery
+from tests.support.signed import sign_checkpoint
 
 LOG = note.new_key("log.example/x")
 WHEN = datetime(2026, 3, 1, 12, 30, 5, tzinfo=UTC)
@@ -56,7 +57,7 @@ ROOT = merkle.root([merkle.leaf_hash(one.entry) for one in ENTRIES])
 
 def lines(gone: int = -1) -> list[bytes]:
     """The log as a file; the values of entry `gone` are not in it any more."""
-    head = checkpoint.sign(LOG.name, SIZE, ROOT, LOG.seed)
+    head = sign_checkpoint(LOG.name, SIZE, ROOT, LOG.seed)
     rest = (
         log_file.line(n, one.entry, [] if n == gone else one.openings, [])
         for n, one in enumerate(ENTRIES)
@@ -225,7 +226,7 @@ def by_many(withheld: str) -> list[bytes]:
         )
         for n, one in enumerate(made)
     )
-    head = checkpoint.sign(LOG.name, SIZE, root, LOG.seed)
+    head = sign_checkpoint(LOG.name, SIZE, root, LOG.seed)
     return [log_file.header(LOG.name, SIZE, head), *rest]
 
 

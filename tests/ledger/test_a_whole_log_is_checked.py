@@ -12,12 +12,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ata.cli import app
-from audit.ledger import checkpoint, cosignature, merkle, note
+from audit.ledger import cosignature, merkle, note
 from audit.ledger.format import entry
 from audit.ledger.format.entry import Built
 from audit.ledger.offline import log_file
 from audit.ledger.offline.history import HistoryReport, check
 from audit.ledger.policy import Policy, parse
+from tests.support.signed import sign_checkpoint
 
 LOG = note.new_key("log.example/x")
 WITNESS = note.new_key("w.example")
@@ -55,7 +56,7 @@ def history(size: int, **changed: str) -> list[Built]:
 
 def signed(entries: list[Built]) -> str:
     root = merkle.root([merkle.leaf_hash(one.entry) for one in entries])
-    return checkpoint.sign(LOG.name, len(entries), root, LOG.seed)
+    return sign_checkpoint(LOG.name, len(entries), root, LOG.seed)
 
 
 def lines(entries: list[Built], head: str = "") -> list[bytes]:
@@ -106,7 +107,7 @@ def test_a_file_that_is_not_its_own_tree_is_refused() -> None:
     report = checked([*honest[:3], json.dumps(bent).encode(), *honest[4:]], signed(history(5)))
     assert "entry 2" in report.steps[1].detail.lower() and not report.steps[2].ok
     stranger = note.new_key(LOG.name)
-    forged = checkpoint.sign(LOG.name, 6, bytes(32), stranger.seed)
+    forged = sign_checkpoint(LOG.name, 6, bytes(32), stranger.seed)
     assert "no trusted key has signed" in checked(lines(history(6), forged)).steps[0].detail
     for nothing in ([], [b"\n"], [b"[]\n"], honest[1:], [b"\xff\n"]):
         report = checked(nothing, signed(history(5)))
@@ -116,7 +117,7 @@ def test_a_file_that_is_not_its_own_tree_is_refused() -> None:
 def test_a_checkpoint_of_another_log_or_key_is_no_memory_of_this_one() -> None:
     other = note.new_key("log.example/other")
     both = Policy((*TRUST.logs, note.parse_vkey(other.vkey)), {}, {}, "none")
-    kept = checkpoint.sign(other.name, 3, bytes(32), other.seed)
+    kept = sign_checkpoint(other.name, 3, bytes(32), other.seed)
     assert "another log" in checked(lines(history(6)), kept, trust=both).steps[-1].detail
     assert not checked(lines(history(6)), kept).ok
     assert not checked(lines(history(6)), "nonsense").ok

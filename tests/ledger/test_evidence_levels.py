@@ -22,7 +22,6 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from audit.ledger import (
-    checkpoint,
     cosignature,
     intent_match,
     levels,
@@ -35,6 +34,7 @@ from audit.ledger.format import (
     entry,
 )
 from audit.ledger.passkey_assertions import Passkey, challenge
+from tests.support.signed import sign_checkpoint
 
 ISS = "http://localhost:8100/"
 TEXT = '{"target":{"kind":"skill","name":"pdf-exfil"},"verb":"skill.block"}'
@@ -300,7 +300,7 @@ LOG = note.new_key("log.example")
 WITNESS = note.new_key("witness.example/w1")
 ITEM = entry.build({"time": TIME, "recorded_at": TIME, "action": "a.b"}, id=UUID(int=2)).entry
 TREE = [merkle.leaf_hash(ITEM), merkle.leaf_hash(b"next")]
-CHECKPOINT = checkpoint.sign(LOG.name, 2, merkle.root(TREE), LOG.seed)
+CHECKPOINT = sign_checkpoint(LOG.name, 2, merkle.root(TREE), LOG.seed)
 COSIGNED = note.add_signature(
     CHECKPOINT, cosignature.sign(CHECKPOINT, WITNESS.name, WITNESS.seed, 1_800_000_000)
 )

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from audit.ledger import checkpoint, merkle, note
+from audit.ledger import merkle, note
 from audit.ledger.format import entry
 from audit.ledger.format.entry import Built
 from audit.ledger.offline import erasures, log_file
@@ -17,6 +17,7 @@ from audit.ledger.offline.erasures import Account
 from audit.ledger.offline.history import HistoryReport, check
 from audit.ledger.packs import values
 from audit.ledger.policy import parse
+from tests.support.signed import sign_checkpoint
 
 LOG = note.new_key("log.example/x")
 TRUST = parse(f"log {LOG.vkey}\nquorum none\n")
@@ -42,7 +43,7 @@ def checked(
     entries: list[Built], gone: Collection[int] = (), withheld: Collection[int] = ()
 ) -> HistoryReport:
     root = merkle.root([merkle.leaf_hash(one.entry) for one in entries])
-    head = checkpoint.sign(LOG.name, len(entries), root, LOG.seed)
+    head = sign_checkpoint(LOG.name, len(entries), root, LOG.seed)
     lines = [log_file.header(LOG.name, len(entries), head)]
     for n, one in enumerate(entries):
         held = [o for o in one.openings if n not in {*gone, *withheld}]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from audit.ledger import checkpoint, cosignature, mldsa, note, policy
 from audit.ledger.note import NoteError
+from tests.support.signed import sign_checkpoint
 
 VECTORS = json.loads((Path(__file__).parent / "mldsa_44_vectors.json").read_text())
 NAME = "log.example/one"
@@ -26,7 +27,7 @@ TIME = 1_764_000_000
 
 
 def both(size: int = 7, root: bytes = ROOT) -> str:
-    signed = checkpoint.sign(NAME, size, root, ED_SEED)
+    signed = sign_checkpoint(NAME, size, root, ED_SEED)
     return signed + mldsa.sign(signed, NAME, ML_SEED, TIME)
 
 

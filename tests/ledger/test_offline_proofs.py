@@ -6,11 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from audit.ledger import checkpoint, cosignature, merkle, note, policy, proof
+from audit.ledger import cosignature, merkle, note, policy, proof
 from audit.ledger.format import entry
 from audit.ledger.merkle import ProofError
 from audit.ledger.note import NoteError
 from audit.ledger.offline import proof_check
+from tests.support.signed import sign_checkpoint
 
 KEY = note.new_key("log.example/one")
 TIME = "2026-03-01T12:30:05.000000Z"
@@ -22,7 +23,7 @@ ENTRIES = [
     for n in range(11)
 ]
 LEAVES = [merkle.leaf_hash(item) for item in ENTRIES]
-SIGNED = checkpoint.sign(KEY.name, 11, merkle.root(LEAVES), KEY.seed)
+SIGNED = sign_checkpoint(KEY.name, 11, merkle.root(LEAVES), KEY.seed)
 
 
 def proof_of(index: int, extra: bytes = b"") -> str:
@@ -48,7 +49,7 @@ def test_a_file_says_what_was_written_in_both_forms() -> None:
 
 
 def test_a_log_of_one_entry_needs_no_hashes() -> None:
-    signed = checkpoint.sign(KEY.name, 1, LEAVES[0], KEY.seed)
+    signed = sign_checkpoint(KEY.name, 1, LEAVES[0], KEY.seed)
     text = proof.write(0, [], signed)
     assert proof.parse(text).hashes == ()
     proof.verify(text, ENTRIES[0], [KEY.vkey])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from audit.ledger import checkpoint, cosignature, merkle, note
 from audit.ledger.checkpoint import Checkpoint
 from audit.ledger.note import NoteError
+from tests.support.signed import sign_checkpoint
 
 SEED = bytes(range(32))
 NAME = "log.example/one"
@@ -186,7 +187,7 @@ ROOT = merkle.leaf_hash(b"x")
 
 
 def test_a_checkpoint_says_what_was_signed() -> None:
-    signed = checkpoint.sign(NAME, 7, ROOT, SEED)
+    signed = sign_checkpoint(NAME, 7, ROOT, SEED)
     assert checkpoint.verify(signed, [VKEY]) == Checkpoint(NAME, 7, ROOT)
     assert checkpoint.parse(signed) == checkpoint.parse(note.parse(signed).text)
     extended = note.sign(checkpoint.format(NAME, 7, ROOT) + "more\n", NAME, SEED)
@@ -246,7 +247,7 @@ def test_the_published_cosignature_example_carries_its_time() -> None:
 def test_a_cosignature_binds_its_time_and_the_whole_checkpoint() -> None:
     witness = note.new_key("witness.example/w1")
     vkey = cosignature.vkey(witness.name, witness.public_key)
-    signed = checkpoint.sign(NAME, 7, ROOT, SEED)
+    signed = sign_checkpoint(NAME, 7, ROOT, SEED)
     line = cosignature.sign(signed, witness.name, witness.seed, 1_800_000_000)
     both = note.add_signature(signed, line)
     (found,) = cosignature.verify(both, [vkey, VKEY])
@@ -258,7 +259,7 @@ def test_a_cosignature_binds_its_time_and_the_whole_checkpoint() -> None:
     )
     for forged in (
         note.add_signature(signed, shifted.line),
-        note.add_signature(checkpoint.sign(NAME, 8, ROOT, SEED), line),
+        note.add_signature(sign_checkpoint(NAME, 8, ROOT, SEED), line),
     ):
         with pytest.raises(NoteError, match=r"witness\.example/w1 does not verify"):
             cosignature.verify(forged, [vkey])

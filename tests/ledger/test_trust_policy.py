@@ -7,9 +7,10 @@ from itertools import combinations
 
 import pytest
 
-from audit.ledger import checkpoint, cosignature, merkle, note, policy
+from audit.ledger import cosignature, merkle, note, policy
 from audit.ledger.note import NoteError
 from audit.ledger.policy import PolicyError
+from tests.support.signed import sign_checkpoint
 
 
 def fixed_key(name: str) -> note.SigningKey:
@@ -38,7 +39,7 @@ EXAMPLE = "\n".join(
         "",
     ]
 )
-SIGNED = checkpoint.sign(LOG.name, 3, merkle.leaf_hash(b"x"), LOG.seed)
+SIGNED = sign_checkpoint(LOG.name, 3, merkle.leaf_hash(b"x"), LOG.seed)
 
 
 def cosigned_by(*names: str) -> str:
@@ -63,7 +64,7 @@ def test_a_checkpoint_is_judged_by_valid_cosignatures_alone() -> None:
     assert verdict.quorum_met and len(verdict.cosignatures) == 3
     assert not parsed.judge(cosigned_by("X1", "Y2")).quorum_met
     assert not parsed.judge(cosigned_by("X1", "X1", "Y2")).quorum_met
-    other = checkpoint.sign(LOG.name, 4, merkle.leaf_hash(b"y"), LOG.seed)
+    other = sign_checkpoint(LOG.name, 4, merkle.leaf_hash(b"y"), LOG.seed)
     key = WITNESSES["X1"]
     moved = note.add_signature(SIGNED, cosignature.sign(other, key.name, key.seed, 1))
     with pytest.raises(NoteError, match="does not verify"):
@@ -79,7 +80,7 @@ def test_a_discounted_witness_counts_toward_no_quorum() -> None:
 
 def test_a_log_outside_the_policy_is_not_believed() -> None:
     stranger = note.new_key("log.example")
-    signed = checkpoint.sign(stranger.name, 3, merkle.leaf_hash(b"x"), stranger.seed)
+    signed = sign_checkpoint(stranger.name, 3, merkle.leaf_hash(b"x"), stranger.seed)
     with pytest.raises(NoteError, match="no trusted key"):
         policy.parse(EXAMPLE).judge(signed)
 

@@ -13,13 +13,14 @@ from uuid import UUID
 
 import pytest
 
-from audit.ledger import checkpoint, issuer_tokens, proof
+from audit.ledger import issuer_tokens, proof
 from audit.ledger.format import entry
 from audit.ledger.format.canonical import canonical
 from audit.ledger.issuer_tokens import MOST_KEYS, TokenError, distinct_keys
 from audit.ledger.packs import archive, pack_check
 from audit.ledger.packs.report import PackReport
 from audit.ledger.policy import Policy
+from tests.support.signed import sign_checkpoint
 
 ISS: Final = "https://issuer.example/"
 LOG: Final = "log.example/hostile"
@@ -59,7 +60,7 @@ def hostile(events: int, keys: int) -> bytes:
         "actor": {"iss": ISS, "sub": "olu"},
         "evidence": [{"kind": "id_token", "digest": digest}],
     }
-    signed = checkpoint.sign(LOG, events, bytes(32), SEED)
+    signed = sign_checkpoint(LOG, events, bytes(32), SEED)
     members = {"log/checkpoint": signed.encode(), f"evidence/{digest}.id_token": signed_in}
     for index in range(events):
         built = entry.build(fields, id=UUID(int=index + 1))

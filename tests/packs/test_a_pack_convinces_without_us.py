@@ -11,7 +11,6 @@ from zipfile import ZIP_STORED, ZipFile
 import pytest
 
 from audit import clock, packs
-from audit.erasure import openings
 from audit.ledger import note
 from audit.ledger.packs import archive as pack_files
 from audit.ledger.packs import pack_check
@@ -25,6 +24,7 @@ from audit.sequencing import sequencer
 from tests.ata.ata_process import Ata
 from tests.audit.factories import OLU
 from tests.packs.act import BEN, LATER, Act, directory, jwks, token
+from tests.support.erasing import erase_person
 
 pytestmark = pytest.mark.django_db
 
@@ -122,7 +122,7 @@ def test_what_was_erased_is_not_in_it_and_the_rest_still_holds(
     act: Act, django_capture_on_commit_callbacks: object
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
-        openings.erase_subject(BEN.key)
+        erase_person(BEN.key)
     built = act.pack()
     assert b"auth0|ben" not in built.body and b"Ben Backup" not in built.body
     assert [kind for kind, _ in built.bodies] == ["id_token"]

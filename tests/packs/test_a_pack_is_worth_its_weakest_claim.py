@@ -10,7 +10,6 @@ import pytest
 from django.urls import reverse
 
 from audit import clock, packs
-from audit.erasure import openings
 from audit.ledger.format.canonical import canonical
 from audit.ledger.packs import archive as pack_files
 from audit.ledger.packs import pack_check
@@ -25,6 +24,7 @@ from tests.packs.act import BEN, LATER, Act, approval_token, decide, token
 from tests.packs.bending import Members, resigned
 from tests.packs.test_a_pack_convinces_without_us import brought
 from tests.packs.unproven import UNPROVEN, decided_with_a_row_of_a_gateway, pack_of
+from tests.support.erasing import erase_person
 
 pytestmark = pytest.mark.django_db
 LIVE = 600
@@ -135,7 +135,7 @@ def test_an_erased_person_is_not_proven(
     act: Act, django_capture_on_commit_callbacks: object
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
-        openings.erase_subject(BEN.key)
+        erase_person(BEN.key)
     assert act.check(act.pack().body).verdict.state == "unproven"
 
 

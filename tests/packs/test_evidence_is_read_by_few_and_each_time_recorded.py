@@ -11,7 +11,6 @@ from django.urls import reverse
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from audit import clock
-from audit.erasure import openings
 from audit.evidence import disclosure, storage
 from audit.evidence.storage import NotReleasable
 from audit.ledger.query import EventQuery
@@ -23,6 +22,7 @@ from portal.identity.models import SignedInSession
 from tests.audit.browsing import browser_of, text_of
 from tests.audit.factories import ADA, ISSUER, MIA, OLU
 from tests.packs.act import BEN, Act, keep, token
+from tests.support.erasing import erase_person
 
 pytestmark = pytest.mark.django_db
 
@@ -99,7 +99,7 @@ def test_what_was_erased_is_said_to_be(
 ) -> None:
     held = item("assertion")
     with django_capture_on_commit_callbacks(execute=True):
-        openings.erase_subject(BEN.key)
+        erase_person(BEN.key)
     assert "has been erased" in text_of(reader(ADA).get(page_of(held)))
     assert trail("evidence.read") == []
 

@@ -10,13 +10,13 @@ import pytest
 import time_machine
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from audit.erasure import openings
 from audit.evidence import storage
 from audit.models import EventRow
 from audit.recording.record import record
 from audit.sequencing import sequencer
 from tests.audit.calling import Caller, actor_of, caller
 from tests.packs.act import Act, keep, token
+from tests.support.erasing import erase_person
 from tests.support.tenant import LocalTenant
 
 pytestmark = pytest.mark.django_db
@@ -82,7 +82,7 @@ def test_a_live_token_and_an_erased_person_are_told_apart(
     answer: Any = of("auditor").get(f"/evidence/{live.digest}")
     assert (answer.status_code, answer.json()["code"]) == (409, "not_released")
     with django_capture_on_commit_callbacks(execute=True):
-        openings.erase_subject(person.key)
+        erase_person(person.key)
     answer = of("auditor").get(f"/evidence/{gone.digest}")
     assert (answer.status_code, answer.json()["code"]) == (410, "erased")
     assert reads() == 0

@@ -8,7 +8,7 @@ from base64 import b64encode
 from pathlib import Path
 
 from audit.keys import log_identity
-from audit.ledger import checkpoint, cosignature, note
+from audit.ledger import cosignature, note
 from audit.models import Checkpoint, EvidenceItem
 from tests.attacks.ledger.detecting import KEPT, PACK, PROOF, STATE, VERIFY, WITNESS
 from tests.attacks.ledger.detecting import KEY as OWN_KEY
@@ -18,6 +18,7 @@ from tests.attacks.tamper import owner
 from tests.audit.factories import MIA, OLU
 from tests.audit.signed import newest_checkpoint
 from tests.packs.act import jwks
+from tests.support.signed import sign_checkpoint
 
 
 @attack(FILES, "sets the last-signed state back to an older tree", VERIFY, "state at")
@@ -51,7 +52,7 @@ def the_log_key_is_exchanged(world: World) -> None:
 def the_tree_is_signed_with_another_key(world: World) -> None:
     _another_key(world)
     head = newest_checkpoint()
-    forged = checkpoint.sign(
+    forged = sign_checkpoint(
         log_identity.origin(), head.size, bytes(head.root), log_identity.seed()
     )
     owner.overwrite(Checkpoint, head.pk, "note", forged)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from audit import clock
 from audit.keys import log_identity
-from audit.ledger import checkpoint, cosignature, merkle, note, time_tokens
+from audit.ledger import cosignature, merkle, note, time_tokens
 from audit.ledger.offline import export_files, log_file
 from audit.recording.record import prepare
 from tests.attacks.ledger.detecting import EXPORT, LOG, PACK, PROOF, TOKEN
@@ -18,6 +18,7 @@ from tests.attacks.ledger.world import World, other_log
 from tests.audit.factories import DraftFactory
 from tests.packs.bending import resigned, rezipped
 from tests.support.authority import Authority
+from tests.support.signed import sign_checkpoint
 
 
 def _change(path: Path, change: Callable[[bytes], bytes]) -> None:
@@ -348,7 +349,7 @@ def the_file_is_bent_and_signed_again(world: World) -> None:
         bent = documents[3]
         bent["entry"] = bent["entry"].replace('"skill.blocked"', '"skill.allowed"')
         root = merkle.root([merkle.leaf_hash(one["entry"].encode()) for one in documents])
-        signed = checkpoint.sign(world.origin, len(documents), root, log_identity.seed())
+        signed = sign_checkpoint(world.origin, len(documents), root, log_identity.seed())
         first = log_file.header(world.origin, len(documents), signed)
         return [first, *(json.dumps(one).encode() + b"\n" for one in documents)]
 

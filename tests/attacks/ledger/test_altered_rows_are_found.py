@@ -12,11 +12,12 @@ from uuid import UUID
 
 import pytest
 
-from audit.ledger import checkpoint, merkle, note
+from audit.ledger import merkle, note
 from audit.ledger.compact_range import CompactRange
 from audit.ledger.format import entry, table_cells, truncation
 from audit.ledger.format.canonical import canonical
 from audit.ledger.offline import export_files, log_file
+from tests.support.signed import sign_checkpoint
 
 ORIGIN, SEED = "ledger.example/test", bytes(range(32))
 VKEY = note.vkey(ORIGIN, note.public_key(SEED))
@@ -42,7 +43,7 @@ BUILT = [built(n) for n in range(3)]
 TREE = CompactRange()
 for _one in BUILT:
     TREE.append(merkle.leaf_hash(_one.entry))
-SIGNED = checkpoint.sign(ORIGIN, 3, TREE.root(), SEED)
+SIGNED = sign_checkpoint(ORIGIN, 3, TREE.root(), SEED)
 ENTRIES = [log_file.header(ORIGIN, 3, SIGNED)] + [
     log_file.line(n, one.entry, one.openings, ()) for n, one in enumerate(BUILT)
 ]

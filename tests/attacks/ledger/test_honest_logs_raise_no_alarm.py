@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from ata.witness import Witness
-from audit.erasure import openings
-from audit.ledger import checkpoint, merkle, note, tiles
+from audit.ledger import merkle, note, tiles
 from audit.ledger.tree_edge import GrowingTree
 from audit.models import Checkpoint, EventRow
 from audit.sequencing.sequencer import Sequencer
@@ -23,7 +22,9 @@ from audit.verification import continuous, verify
 from audit.verification.continuous import Progress, Rounds
 from tests.attacks.ledger.world import World
 from tests.audit.factories import MIA, OLU, DraftFactory
+from tests.support.erasing import erase_person
 from tests.support.recording import record_many
+from tests.support.signed import sign_checkpoint
 
 MANY = int(os.environ.get("CHECKPOINTS", "500"))
 OURS = int(os.environ.get("CHECKPOINTS", "60"))
@@ -49,7 +50,7 @@ class Log:
         return bytes(self.hashes[level][first : first + tiles.TILE_BYTES])
 
     def signed(self) -> str:
-        return checkpoint.sign(LOG.name, self.tree.size, self.tree.root(), LOG.seed)
+        return sign_checkpoint(LOG.name, self.tree.size, self.tree.root(), LOG.seed)
 
     def submission(self, old: int, signed: str = "") -> bytes:
         size = self.tree.size
@@ -74,7 +75,7 @@ def test_honest_checkpoints_raise_no_alarm_and_a_bent_one_does(tmp_path: Path) -
         assert reply.status == 200, (number, reply.body)
         seen = log.tree.size
     log.grow(1)
-    bent = checkpoint.sign(LOG.name, log.tree.size, bytes(32), LOG.seed)
+    bent = sign_checkpoint(LOG.name, log.tree.size, bytes(32), LOG.seed)
     assert witness.add_checkpoint(log.submission(seen, bent)).status == 422
     witness.close()
 
@@ -92,7 +93,7 @@ def test_the_portals_log_is_verified_and_witnessed_all_along_without_an_alarm(
         if number % 89 == 0:  # somebody restarts the worker
             log, verifier = Sequencer(), Rounds()
         if number % 997 == 400:
-            openings.erase_subject(seeded.choice((OLU, MIA)).key)
+            erase_person(seeded.choice((OLU, MIA)).key)
         assert log.run_once(sweep=number % 50 == 0).signed
         assert world.offer() == []
         done = Progress.read().done

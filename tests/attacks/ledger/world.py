@@ -15,7 +15,7 @@ from ata.witness import Witness
 from audit import clock, exports, packs
 from audit.evidence import storage
 from audit.exports import full_log
-from audit.ledger import checkpoint, note, time_tokens
+from audit.ledger import note, time_tokens
 from audit.ledger.query import EventQuery
 from audit.models import Checkpoint, Cosignature, Entry, Event, TimeToken
 from audit.proofs import service
@@ -30,6 +30,7 @@ from tests.packs.act import jwks, token
 from tests.support import authority
 from tests.support.authority import Authority
 from tests.support.recording import record_many
+from tests.support.signed import sign_checkpoint
 
 ORIGIN = "ledger.example/attacked"
 KEPT = 6
@@ -182,4 +183,4 @@ def _papers(world: World) -> None:
 def other_log(size: int) -> str:
     """The checkpoint of another log, signed by its own key."""
     key = note.new_key("ledger.example/other")
-    return checkpoint.sign(key.name, size, bytes(32), key.seed)
+    return sign_checkpoint(key.name, size, bytes(32), key.seed)

@@ -13,7 +13,6 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from audit import clock, exports, importing
-from audit.erasure import openings
 from audit.evidence import storage
 from audit.importing import decision_tags
 from audit.importing.decision_tags import Content
@@ -28,6 +27,7 @@ from tests.audit import imports
 from tests.audit.factories import ADA, ISSUER, MIA, OLU, ActorFactory, DraftFactory
 from tests.support import authority
 from tests.support.authority import Authority
+from tests.support.erasing import erase_person
 from tests.support.recording import record_many
 
 INTENT = "ab" * 32
@@ -67,7 +67,7 @@ def build(folder: Path) -> None:
     sequencer.run_once()
     _import(folder)
     _filled([DraftFactory.build(actor=MILO) for _ in range(3)])
-    openings.erase_subject(MILO.key)
+    erase_person(MILO.key)
     sequencer.run_once()
     for query in ("action:skill.*", "outcome:success"):
         job = exports.request(olu, EventQuery.from_bar(query), "ndjson")
