@@ -11,7 +11,7 @@ from django.db.models import Min
 
 from approvals.models import Approval, Outcome, Status
 from approvals.pipeline import holds
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import Refused, holds_by_itself, perform
 from audit.recording.actors import SYSTEM, Target
 from enforcement import instances, standing
 from enforcement.models import AskNeed, Asset, Decision, Scan
@@ -70,7 +70,7 @@ def _settle(scan: Scan) -> None:
     if waiting is not None:
         mine = waiting.folded == folded(scan)
         if not mine:
-            holds.place_hold_again(waiting.pk)  # somebody may have released it since
+            _hold_joined(scan, scope, waiting)
         _note(scan, AskNeed.ASKED if mine else AskNeed.JOINED, str(waiting.pk))
     elif Asset.objects.filter(
         kind=scan.kind, name=scan.name, instance=scope, decision=Decision.BLOCK
@@ -78,6 +78,20 @@ def _settle(scan: Scan) -> None:
         _note(scan, AskNeed.BLOCKED)
     else:
         _ask(scan, scope)
+
+
+def _hold_joined(scan: Scan, scope: str, waiting: Approval) -> None:
+    """Hold what a scan found that joins a request: somebody may have released it since, and a
+    request that holds nothing, by the rule that it was asked under, says so to who answers it."""
+    if waiting.rule.get("while_pending") == "hold":
+        holds.place_hold_again(waiting.pk)
+        return
+    target = Target(scan.kind, scan.name, scope)
+    held = standing.holders_of(scan.kind, scan.name, scope)
+    if not held and holds_by_itself(f"{scan.kind}.block", target, "CRITICAL"):
+        holds.hold_without_request(
+            target, f"{_reason(scan)}. The request to block it that waits holds nothing."
+        )
 
 
 def _ask(scan: Scan, scope: str) -> None:

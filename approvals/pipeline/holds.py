@@ -59,10 +59,10 @@ def place_hold_again(approval_id: UUID) -> bool:
 
 
 def hold_without_request(target: Target, reason: str) -> None:
-    """Hold something CRITICAL about which nobody can be asked, until somebody releases it.
+    """Hold something CRITICAL until somebody releases it, where no request of its own does.
 
-    For the automatic request alone: the policy lets nothing automatic pass without a person, and
-    a hold is what the request itself would have placed. Records `<kind>.held`.
+    For the automatic request alone, where nobody can be asked or another request waits that holds
+    nothing: a hold is what the request itself would have placed. Records `<kind>.held`.
     """
     with transaction.atomic(durable=True):
         one_at_a_time(f"decide {target.kind} {target.name}")  # as every decision about it

@@ -45,7 +45,7 @@ from audit.clock import uuid7
 from audit.db.locks import one_at_a_time
 from audit.ledger.format import safe_display
 from audit.ledger.format.vocabulary import severity_rank
-from audit.recording.actors import Actor, Target
+from audit.recording.actors import SYSTEM, Actor, Target
 
 LONGEST_SENTENCE: Final = 500
 """Characters of a request that every phone shows whole."""
@@ -113,6 +113,12 @@ def perform(
     if request.rule.kind == "commit":
         return _commit(request, operation, before_commit)
     return _ask(request, operation, folded, before_commit)
+
+
+def holds_by_itself(verb: str, target: Target, severity: str) -> bool:
+    """Whether an automatic request of this severity would hold this now, or could not be made."""
+    rule = policy.decide(SYSTEM, registry.get(verb), target, severity, policy.in_force())
+    return rule.kind != "require" or rule.while_pending == "hold"
 
 
 def _check_session_and_reason(verb: Verb, actor: Actor, target: Target, reason: str) -> None:

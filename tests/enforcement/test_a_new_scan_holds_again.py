@@ -11,6 +11,7 @@ from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from enforcement import standing
 from enforcement.models import AskNeed, Scan
+from tests.approvals.policies import in_force, rule
 from tests.enforcement.answering import approve, deny
 from tests.enforcement.gateways import Edge, Town, sentences
 
@@ -73,3 +74,40 @@ def test_a_new_scan_of_what_is_on_hold_holds_it_once(
     scanned_again(edge, look, do_due)
     assert len(standing.holders_of("skill", "evil", "")) == 1
     assert sentences("skill.held") == held
+
+
+@pytest.fixture
+def open_request(edge: Edge, look: Look, olu: Actor, oona: Actor) -> Approval:
+    """A person asks to block it, under a rule that holds nothing; automatic requests do hold."""
+    in_force(rule("people", verbs=["skill.block"], roles=["operator"], while_pending="open"))
+    edge.scan("evil", severity="HIGH")
+    look()
+    done = perform(olu, "skill.block", EVIL, reason="graver than it says", severity="CRITICAL")
+    assert done.approval is not None and done.approval.rule["while_pending"] == "open"
+    assert not done.approval.held and not edge.blocked()
+    return done.approval
+
+
+def test_a_critical_scan_that_joins_a_request_which_holds_nothing_is_held_itself(
+    edge: Edge, look: Look, do_due: Do, open_request: Approval
+) -> None:
+    scanned_again(edge, look, do_due)
+    assert Scan.objects.latest("id").ask == AskNeed.JOINED
+    assert edge.blocked()["evil"].startswith("ATA hold ")
+    [holder] = standing.holders_of("skill", "evil", "")
+    assert holder != str(open_request.pk), "that request says that it holds nothing"
+    held = sentences("skill.held")
+    scanned_again(edge, look, do_due)
+    assert standing.holders_of("skill", "evil", "") == [holder]
+    assert sentences("skill.held") == held
+    deny(Approval.objects.get(pk=open_request.pk))
+    do_due()
+    assert standing.holders_of("skill", "evil", "") == [holder], "a release is asked for"
+
+
+def test_a_scan_that_the_policy_lets_wait_in_the_open_holds_nothing(
+    edge: Edge, look: Look, do_due: Do, open_request: Approval
+) -> None:
+    in_force(rule("all", verbs=["skill.block"], while_pending="open"))
+    scanned_again(edge, look, do_due)
+    assert not edge.blocked() and not standing.holders_of("skill", "evil", "")
