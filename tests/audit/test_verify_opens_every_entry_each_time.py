@@ -70,7 +70,8 @@ import json, django
 if __name__ == "__main__":
     django.setup()
     from django.db import connection
-    from audit import sequencer, verify
+    from audit.sequencing import sequencer
+    from audit.verification import verify
     from audit.recording.actors import SYSTEM
     from audit.recording.record import record
     from tests.support.recording import record_many
