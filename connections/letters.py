@@ -6,10 +6,9 @@ many accounts is one letter. It holds nothing that acts: whoever reads it signs 
 
 from __future__ import annotations
 
-import logging
-import smtplib
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from django.conf import settings
@@ -17,18 +16,14 @@ from django.urls import reverse
 
 from approvals import clock, people
 from approvals.models import NoticeState, NoticeWay, Person
-from approvals.notifications import service, webhook
+from approvals.notifications import delivery, webhook
 from audit.ledger.format import safe_display
 from connections import names
 from connections.models import Notice, OwnerLetter
 from connections.reviews import reminding
-from http_client.errors import HttpClientError
-
-log = logging.getLogger(__name__)
 
 GATHER: Final = timedelta(seconds=5)
 GIVE_UP: Final = timedelta(hours=24)
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 5, 600
 _MOST: Final = 30  # lines of one letter
 _WORDS: Final = {
     "suspended": "{by} suspended your {what}. From then on the portal refused agents its tokens.",
@@ -91,20 +86,7 @@ def work(letter: OwnerLetter) -> None:
         state = NoticeState.FAILED if told else NoticeState.NEEDLESS
         OwnerLetter.objects.filter(pk=letter.pk).update(state=state, due=None)
         return
-    try:
-        _send(letter, told)
-    except (smtplib.SMTPException, OSError, HttpClientError) as error:
-        log.warning("letter %s was not sent: %s", letter.pk, type(error).__name__)
-        wait = min(_FIRST_WAIT_S * 2 ** min(letter.attempts, 10), _LONGEST_WAIT_S)
-        OwnerLetter.objects.filter(pk=letter.pk).update(
-            attempts=letter.attempts + 1,
-            detail=f"{type(error).__name__}: tried {letter.attempts + 1} times",
-            due=now + timedelta(seconds=wait),
-        )
-        return
-    OwnerLetter.objects.filter(pk=letter.pk).update(
-        state=NoticeState.SENT, sent=now, detail="", due=None
-    )
+    delivery.deliver(letter, partial(_send, letter, told))
 
 
 LETTERS: Final = ((OwnerLetter, work), *reminding.LETTERS)
@@ -125,7 +107,7 @@ def _send(letter: OwnerLetter, told: Sequence[Notice]) -> None:
     person = people.find(letter.iss, letter.sub)
     if person is None or not person.email:
         return
-    service.mail(str(letter.id), person.email, subject(told), text(told))
+    delivery.mail(str(letter.id), person.email, subject(told), text(told))
 
 
 def subject(told: Sequence[Notice]) -> str:

@@ -6,26 +6,20 @@ crash or lost; the ask does not depend on it.
 
 from __future__ import annotations
 
-import logging
-import smtplib
 from datetime import datetime, timedelta
-from email.utils import parseaddr
+from functools import partial
 
 from django.conf import settings
-from django.core.mail import EmailMessage
 
 from approvals import clock
 from approvals.models import Ask, AskState, Notice, NoticeState, NoticeWay, Status
-from approvals.notifications import letters, webhook
+from approvals.notifications import delivery, letters, webhook
 from audit.clock import uuid7
-from http_client.errors import HttpClientError
-
-log = logging.getLogger(__name__)
 
 PER_MINUTE = 5
 """Letters a minute and person, as Auth0 limits its own pushes: more would teach to ignore them."""
 _LIVE = {AskState.STARTING, AskState.WAITING}
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 5, 60
+_LONGEST_WAIT_S = 60  # an answer is waited for a few minutes
 
 
 def plan(ask: Ask, now: datetime) -> None:
@@ -56,16 +50,7 @@ def work(notice: Notice) -> None:
     if notice.way == NoticeWay.MAIL and _many(ask, now):
         Notice.objects.filter(pk=notice.pk).update(due=now + timedelta(seconds=20))
         return
-    try:
-        _send(notice)
-    except (smtplib.SMTPException, OSError, HttpClientError) as error:
-        # What a mail server says may repeat the address: the log has the kind of trouble only.
-        log.warning("%s about ask %s was not sent: %s", notice.way, ask.pk, type(error).__name__)
-        _try_later(notice, now, f"{type(error).__name__}: tried {notice.attempts + 1} times")
-        return
-    Notice.objects.filter(pk=notice.pk).update(
-        state=NoticeState.SENT, sent=clock.now(), detail="", due=None
-    )
+    delivery.deliver(notice, partial(_send, notice), longest_wait_s=_LONGEST_WAIT_S)
 
 
 def _send(notice: Notice) -> None:
@@ -73,23 +58,7 @@ def _send(notice: Notice) -> None:
     if notice.way == NoticeWay.WEBHOOK:
         webhook.send(str(notice.id), letters.document(ask))
         return
-    mail(str(notice.id), ask.person.email, letters.subject(ask), letters.text(ask))
-
-
-def mail(identifier: str, to: str, subject: str, text: str) -> None:
-    """Send one letter as plain text.
-
-    Raises:
-        SMTPException, OSError: it was not taken.
-    """
-    host = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
-    EmailMessage(
-        subject=subject,
-        body=text,
-        to=[to],
-        # The same for each attempt, so that a letter sent twice shows once (RFC 5322 3.6.4).
-        headers={"Message-ID": f"<{identifier}@{host}>", "Auto-Submitted": "auto-generated"},
-    ).send()
+    delivery.mail(str(notice.id), ask.person.email, letters.subject(ask), letters.text(ask))
 
 
 def _many(ask: Ask, now: datetime) -> bool:
@@ -97,13 +66,6 @@ def _many(ask: Ask, now: datetime) -> bool:
         ask__person=ask.person_id, way=NoticeWay.MAIL, sent__gt=now - timedelta(minutes=1)
     )
     return recent.count() >= PER_MINUTE
-
-
-def _try_later(notice: Notice, now: datetime, detail: str) -> None:
-    wait = min(_FIRST_WAIT_S * 2**notice.attempts, _LONGEST_WAIT_S)
-    Notice.objects.filter(pk=notice.pk).update(
-        attempts=notice.attempts + 1, detail=detail, due=now + timedelta(seconds=wait)
-    )
 
 
 def _end(notice: Notice, state: NoticeState) -> None:

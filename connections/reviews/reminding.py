@@ -6,10 +6,9 @@ the letter is due: who has decided everything gets none.
 
 from __future__ import annotations
 
-import logging
-import smtplib
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
+from functools import partial
 from itertools import batched
 from typing import Final
 
@@ -18,18 +17,15 @@ from django.urls import reverse
 
 from approvals import clock
 from approvals.models import NoticeState, Person
-from approvals.notifications import service
+from approvals.notifications import delivery
 from audit.ledger.format import safe_display
 from connections.models import Review, Reviewers, ReviewLetter
 from connections.reviews import alive, rights
-from http_client.errors import HttpClientError
-
-log = logging.getLogger(__name__)
 
 BEFORE: Final = timedelta(days=3)
 _HOUR: Final = time(8)  # UTC
 _AT_ONCE: Final = 500
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 60, 3600
+_BEING_WRITTEN: Final = timedelta(minutes=1)
 
 
 def plan(review: Review, now: datetime) -> None:
@@ -71,7 +67,7 @@ def work(letter: ReviewLetter) -> None:
     now, row = clock.now(), ReviewLetter.objects.filter(pk=letter.pk)
     review, person = letter.review, letter.person
     if not review.digest:  # its list is still being written
-        row.update(due=now + timedelta(seconds=_FIRST_WAIT_S))
+        row.update(due=now + _BEING_WRITTEN)
         return
     late = now > review.due
     left = rights.decidable(person.as_actor("mail"), review, now).filter(choice="")
@@ -82,14 +78,8 @@ def work(letter: ReviewLetter) -> None:
         state = NoticeState.FAILED if late and letter.attempts else NoticeState.NEEDLESS
         row.update(state=state, due=None)
         return
-    try:
-        service.mail(str(letter.id), person.email, subject(review, now), text(review, count))
-    except (smtplib.SMTPException, OSError, HttpClientError) as error:
-        log.warning("letter %s was not sent: %s", letter.pk, type(error).__name__)
-        wait = min(_FIRST_WAIT_S * 2 ** min(letter.attempts, 10), _LONGEST_WAIT_S)
-        row.update(attempts=letter.attempts + 1, due=now + timedelta(seconds=wait))
-        return
-    row.update(state=NoticeState.SENT, sent=now, due=None)
+    words = subject(review, now), text(review, count)
+    delivery.deliver(letter, partial(delivery.mail, str(letter.id), person.email, *words))
 
 
 LETTERS: Final = ((ReviewLetter, work),)

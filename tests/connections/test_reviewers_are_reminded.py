@@ -11,7 +11,7 @@ import pytest
 
 from approvals import clock
 from approvals.jobs import sweep
-from approvals.notifications import service
+from approvals.notifications import delivery
 from connections import letters
 from connections.models import Review, ReviewItem, ReviewLetter
 from portal.mailing import mailer
@@ -52,7 +52,7 @@ def test_two_letters_at_most_and_none_to_who_is_done(
     ReviewItem.objects.filter(pk=milo.pk).update(choice="keep")
     travel(6 * 86400 + 12 * 3600)
     with monkeypatch.context() as patch:
-        patch.setattr(service, "mail", _refuses)
+        patch.setattr(delivery, "mail", _refuses)
         sweep(kinds=letters.LETTERS)
     assert sorted(states()) == ["needless", "pending", "pending", "pending"]
     travel(120)

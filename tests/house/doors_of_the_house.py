@@ -417,7 +417,8 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "seals of remote steps, and that one was refused",
     ),
     "approvals.jobs": ("instance", "leases of due rows"),
-    "approvals.notifications.service": ("Notice", "letters that were sent"),
+    "approvals.notifications.delivery": ("instance", "whether a letter was sent"),
+    "approvals.notifications.service": ("Notice", "letters that are due"),
     "approvals.step_up.rate_limit": (
         "Approval Ask",
         "whose turn a push is, and until when the others wait",

@@ -1,0 +1,67 @@
+"""Sending a letter that is due: one attempt, and what its row says afterwards.
+
+A letter is a row with a due time (`approvals.jobs`), about an ask, an account or a review. It may
+be late, doubled by a crash or lost; what it is about does not depend on it.
+"""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+from collections.abc import Callable
+from datetime import timedelta
+from email.utils import parseaddr
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+
+from approvals import clock
+from approvals.models import NoticeState
+from http_client.errors import HttpClientError
+
+log = logging.getLogger(__name__)
+
+_FIRST_WAIT_S: Final = 5
+
+
+def deliver(letter: Any, send: Callable[[], None], *, longest_wait_s: int = 600) -> None:
+    """Send a letter, or have it sent later: after 5 s, and each time after twice as long.
+
+    Args:
+        letter: a row with `state`, `attempts`, `sent`, `due` and maybe `detail`.
+        send: sends it once; what SMTP and HTTP may raise counts as not sent.
+    """
+    try:
+        send()
+    except (smtplib.SMTPException, OSError, HttpClientError) as error:
+        # What a mail server says may repeat the address: the log has the kind of trouble only.
+        trouble, attempts = type(error).__name__, letter.attempts + 1
+        log.warning("%s %s was not sent: %s", letter._meta.label, letter.pk, trouble)
+        wait = timedelta(seconds=min(_FIRST_WAIT_S * 2 ** min(attempts - 1, 10), longest_wait_s))
+        said = f"{trouble}: tried {attempts} times"
+        _note(letter, said, attempts=attempts, due=clock.now() + wait)
+    else:
+        _note(letter, "", state=NoticeState.SENT, sent=clock.now(), due=None)
+
+
+def _note(letter: Any, detail: str, **changes: Any) -> None:
+    if hasattr(letter, "detail"):
+        changes["detail"] = detail
+    type(letter).objects.filter(pk=letter.pk).update(**changes)
+
+
+def mail(identifier: str, to: str, subject: str, text: str) -> None:
+    """Send one letter as plain text.
+
+    Raises:
+        SMTPException, OSError: it was not taken.
+    """
+    host = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
+    EmailMessage(
+        subject=subject,
+        body=text,
+        to=[to],
+        # The same for each attempt, so that a letter sent twice shows once (RFC 5322 3.6.4).
+        headers={"Message-ID": f"<{identifier}@{host}>", "Auto-Submitted": "auto-generated"},
+    ).send()
