@@ -214,7 +214,8 @@ class Texts:
         folders = {old: new for old, new in self._paths.items() if "/" in old}
         files = {old for old in self._paths if not any(f"{old}/" in one for one in self._paths)}
         self._by_file = _any_of(files, r"(?<![\w./-])", r"(?=\.py\b)")
-        self._by_path = _any_of(self._paths.keys() - files, r"(?<![\w./-])", r"(?=\.py\b|/)")
+        below = r"(?=(?:/\w+)+\.(?:py|csv|md|js|html)\b)"  # else it may be an address
+        self._by_path = _any_of(self._paths.keys() - files, r"(?<![\w./-])", below)
         self._by_folder = _any_of(folders, r"(?<![\w./-])", r"(?=[\s`\"']|$)")
         self._by_word = _any_of(self._words, r"(?<=[\"`])", r"(?=\*?[\"`])")
 

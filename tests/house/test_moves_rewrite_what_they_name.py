@@ -29,7 +29,7 @@ FILES = {
         "\n"
         "NAMES = ('post', 'shop')\n"
         "LOGGER = 'post'\n"
-        "URL = 'shop/told/5/'\n"
+        "URLS = 'shop/told/5/', 'post/letters/'\n"
         "PATCHED = 'post.letters.stamp'  # see post/letters.py\n"
         "\n"
         "\n"
@@ -74,7 +74,7 @@ def test_every_way_of_naming_a_module_is_rewritten() -> None:
         "",
         "NAMES = (\"mail\", 'shop')",
         "LOGGER = 'post'",
-        "URL = 'shop/told/5/'",
+        "URLS = 'shop/told/5/', 'post/letters/'",
         "PATCHED = 'mail.messages.stamp'  # see mail/messages.py",
         "",
         "",
