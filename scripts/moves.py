@@ -310,9 +310,17 @@ def _may_name(path: str, text: str, moved: Iterable[str]) -> bool:
     """Whether a file has the words of anything that moves: parsing each takes minutes."""
     for old in moved:
         parent, _, last = old.rpartition(".")
-        folder = parent.rpartition(".")[2]
-        near = folder in text or path.startswith(parent.replace(".", "/"))
-        if last in text and (near or _INNER_CAPITAL.search(last)):
+        if last not in text:
+            continue
+        imported = rf"from {re.escape(parent)} import (?:[^(\n]*|\([^)]*)\b{last}\b"
+        if (
+            not parent
+            or old in text
+            or old.replace(".", "/") in text
+            or _INNER_CAPITAL.search(last)
+            or path.startswith(f"{parent.replace('.', '/')}/")
+            or re.search(imported, text)
+        ):
             return True
     return False
 

@@ -51,8 +51,8 @@ def moves_of(rows: Iterable[tuple[str, str]], files: Mapping[str, str]) -> Moves
     folders = {str(up).replace("/", ".") for path in files for up in Path(path).parents}
     modules, names, roots = {}, {}, {}
     for old, new in sorted(rows, key=lambda row: row[0].count(".")):
-        if new.startswith(f"{old}.") and new in known:
-            continue  # a module that became a package of its name: carried out before
+        if new in known and (new.startswith(f"{old}.") or old not in known):
+            continue  # carried out before
         if old in known or old in folders:
             roots[old] = new
             below = (one for one in known | folders if one == old or one.startswith(f"{old}."))
