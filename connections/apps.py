@@ -6,20 +6,15 @@ class ConnectionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from connections import (  # noqa: F401 - registers on import
-            actions,
-            allow_rule,
-            effects,
-            erasing,
-            freezing,
-            manifest_decisions,
-            selection,
-            sentences,
-        )
-        from connections.access import actions as applications  # noqa: F401 - registers on import
-        from connections.escalation import actions as escalating  # noqa: F401 - registers on import
-        from connections.just_in_time import actions as just_in_time  # noqa: F401 - registers on import
-        from connections.reviews import actions as reviewing  # noqa: F401 - registers on import
-        from connections.reviews import held  # noqa: F401 - registers on import
+        from connections import audit_messages, erasure  # noqa: F401 - registers on import
+        from connections.access_reviews import decisions as access_reviews  # noqa: F401
+        from connections.access_reviews import event_check  # noqa: F401
+        from connections.application_grants import decisions as applications  # noqa: F401
+        from connections.idle_access import decisions as idle_access  # noqa: F401
+        from connections.lifecycle import bulk, decisions, freezes  # noqa: F401
+        from connections.manifests import allow_rule  # noqa: F401
+        from connections.manifests import decisions as manifests  # noqa: F401
+        from connections.revocation import remote_steps  # noqa: F401
+        from connections.scope_escalation import decisions as scope_escalation  # noqa: F401
 
-        sentences.register()
+        audit_messages.register()

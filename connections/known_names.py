@@ -12,8 +12,8 @@ from audit.ledger.format import safe_display
 from audit.ledger.query import EventQuery
 from audit.recording.actors import Actor, Target
 from audit.search import queries
-from connections import scopes
 from connections.models import ConnectedAccount, ConnectionSetting, ManifestNeed, Use
+from connections.scopes import catalogue
 
 FREEZE_AGENT: Final = "agent.freeze"
 _COMPARED: Final = 2000
@@ -70,7 +70,7 @@ def check(wanted: Mapping[str, Collection[str]]) -> None:
         if known and connection not in known:
             raise _unknown(f"There is no connection {connection}", connection, known)
         for scope in unknown_scopes(connection, named):
-            title = scopes.title(connection)
+            title = catalogue.title(connection)
             raise _unknown(f"{title} has no known permission {scope}", scope, _scopes(connection))
 
 
@@ -91,10 +91,9 @@ def check_connection(name: str) -> None:
 def unknown_scopes(connection: str, named: Collection[str]) -> tuple[str, ...]:
     """Those of a connection's scopes that neither catalogue, account nor manifest has; none where
     the catalogue does not have the service."""
-    catalogue = scopes.known_of(connection)
-    if not catalogue:
+    if not catalogue.known_of(connection):
         return ()
-    unsure = [s for s in named if s not in _OIDC and not scopes.describe(connection, s).known]
+    unsure = [s for s in named if s not in _OIDC and not catalogue.describe(connection, s).known]
     seen = _seen_scopes(connection) if unsure else frozenset()
     return tuple(scope for scope in unsure if scope not in seen)
 
@@ -118,7 +117,7 @@ def every_connection() -> frozenset[str]:
 
 
 def _scopes(connection: str) -> frozenset[str]:
-    return frozenset({*scopes.known_of(connection), *_seen_scopes(connection)})
+    return frozenset({*catalogue.known_of(connection), *_seen_scopes(connection)})
 
 
 def _seen_scopes(connection: str) -> frozenset[str]:

@@ -9,8 +9,8 @@ from approvals.models import Person
 from audit.clock import rfc3339
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Subject
-from connections import scopes
 from connections.models import ConnectedAccount
+from connections.scopes import catalogue
 
 _LONGEST_TITLE: Final = 60
 
@@ -35,7 +35,7 @@ def whose(account: ConnectedAccount, viewer: Actor) -> str:
 
 def to_approve(account: ConnectedAccount, longest: int = safe_display.LONGEST) -> str:
     """Such as `Mia Member's GitHub account octo-dev`, each name in at most `longest` characters."""
-    title = safe_display.short(scopes.title(account.connection), _LONGEST_TITLE)
+    title = safe_display.short(catalogue.title(account.connection), _LONGEST_TITLE)
     whose = f"{safe_display.short(owner_name(account), longest)}'s {title} account"
     return f"{whose} {safe_display.short(account.named, longest)}" if account.named else whose
 
@@ -58,7 +58,7 @@ def told(account: ConnectedAccount, person: Person | None) -> dict[str, str]:
 
 def in_words(account: ConnectedAccount) -> str:
     """Such as `GitHub account octo-dev`."""
-    title = scopes.title(account.connection)
+    title = catalogue.title(account.connection)
     return f"{title} account {account.named}" if account.named else f"{title} account"
 
 
@@ -76,7 +76,7 @@ def private_of(account: ConnectedAccount) -> dict[str, object]:
 def facts_of(account: ConnectedAccount) -> dict[str, object]:
     """Plain facts of an account for an event's `data`: which one, and how the act left it.
 
-    `connections.ibom.replay` rebuilds the inventory of any moment from them.
+    `connections.auth_ibom.replay` rebuilds the inventory of any moment from them.
     """
     return {
         "connection": account.connection,

@@ -13,11 +13,10 @@ class EnforcementConfig(AppConfig):
 
     def ready(self) -> None:
         """Registration happens at import, in every process."""
-        from enforcement import (  # noqa: F401
-            actions,
+        from enforcement import audit_messages, erasure  # noqa: F401
+        from enforcement.decisions import (  # noqa: F401
+            block_and_allow,
             dispositions,
-            erasing,
-            holding,
-            steps,
-            wording,
+            gateway_holds,
+            remote_steps,
         )

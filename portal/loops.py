@@ -63,13 +63,13 @@ def loops() -> dict[str, Loop]:
         continuous,
         requests,
     )
-    from connections import letters as owners
-    from connections import reachable, reconcile
-    from connections.access import reading
-    from connections.just_in_time import dozing
-    from connections.reviews import work
+    from connections.access_reviews import large_reviews
+    from connections.application_grants import grant_sync
+    from connections.idle_access import sleep_events
+    from connections.notifications import letters as owners
+    from connections.sync import auth0_status, reconcile
     from connections.tenant_log import reader
-    from enforcement import watch
+    from enforcement.gateways import watch
     from portal.identity import sessions
 
     asking = Lanes("asking", threads=4)
@@ -91,11 +91,11 @@ def loops() -> dict[str, Loop]:
         "remembered": repeat(process_caches.look, 2.0),
         "gateways": repeat(watch.poll_due, 1.0),
         "inventory": repeat(reconcile.run_due, 5.0),
-        "dozing": repeat(dozing.run, 20.0),
-        "tenant": repeat(reachable.run_due, 5.0),
-        "applications": repeat(reading.run_due, 5.0),
+        "dozing": repeat(sleep_events.run, 20.0),
+        "tenant": repeat(auth0_status.run_due, 5.0),
+        "applications": repeat(grant_sync.run_due, 5.0),
         "tenant-log": repeat(reader.run_due, 5.0),
-        "reviews": repeat(work.run_due, 1.0),
+        "reviews": repeat(large_reviews.run_due, 1.0),
         "tidy": repeat(_tidy, 60.0),
         "sessions": repeat(lambda: sessions.tidy(clock.now()), 300.0),
     }
@@ -104,7 +104,7 @@ def loops() -> dict[str, Loop]:
 def _tidy() -> None:
     from approvals import clock
     from approvals.jobs import tidy
-    from connections.reviews import closing, opening
+    from connections.access_reviews import closing, opening
 
     for what in (tidy, opening.tidy, closing.tidy):
         what(clock.now())

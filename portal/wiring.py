@@ -6,8 +6,12 @@ from approvals.passkeys import directory
 from audit import packs
 from audit.evidence import human_levels
 from audit.recording.actors import Target
-from connections import decisions, manifests, needs, scopes
-from enforcement import actions, instances, known_names
+from connections.consent import needs
+from connections.manifests import component_decisions, in_force
+from connections.scopes import catalogue
+from enforcement import known_names
+from enforcement.decisions import block_and_allow
+from enforcement.gateways import instances
 from enforcement.models import Asset
 
 _STRICTEST = ("hold", "block", "allow")
@@ -16,10 +20,10 @@ _STRICTEST = ("hold", "block", "allow")
 def wire() -> None:
     """Called once at start: the broker learns decisions, an allow learns what it needs, and the
     levels and packs learn which passkeys to trust."""
-    decisions.answer_with(decision_of)
-    actions.prerequisites.append(missing_connections)
-    actions.when_allowed.append(needs.ask_members)
-    known_names.declared_names.append(manifests.names_of)
+    component_decisions.answer_with(decision_of)
+    block_and_allow.prerequisites.append(missing_connections)
+    block_and_allow.when_allowed.append(needs.ask_members)
+    known_names.declared_names.append(in_force.names_of)
     human_levels.use_passkeys(directory.trusted)
     packs.use_directory(directory.document)
 
@@ -38,7 +42,7 @@ def decision_of(kind: str, name: str) -> str:
 def missing_connections(target: Target) -> list[str]:
     """One sentence for each connection that the component needs and somebody has not made."""
     return [
-        f"Needs {scopes.title(connection)}; {count} "
+        f"Needs {catalogue.title(connection)}; {count} "
         f"{'person has' if count == 1 else 'people have'} not connected it."
         for connection, count in needs.who_lacks(target).items()
     ]

@@ -31,7 +31,8 @@ INVENTORY = (
     "review.decided",
     "token.refused",
 )
-"""What `connections.ibom.replay` takes but for uses, which only count; a test holds them equal. It
+"""What `connections.auth_ibom.replay` takes but for uses, which only count; a test holds them
+equal. It
 has an index of its own, so that an inventory of the past need not read past everything else."""
 
 

@@ -72,7 +72,7 @@ def main(people: int) -> None:
 
 
 def _manifests(choose: random.Random) -> None:
-    from connections.manifests import Declaration, declare_shipped
+    from connections.manifests.in_force import Declaration, declare_shipped
 
     for n, skill in enumerate(_SKILLS):
         kind, _, name = skill.partition(":")

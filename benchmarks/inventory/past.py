@@ -30,11 +30,11 @@ _USES, _OTHERS = 0.75, 0.2
 def main(entries: int) -> None:
     """Measure the database of the environment."""
     from audit.models import Entry
-    from connections.ibom import difference, facts, reading, replay
+    from connections.auth_ibom import difference, facts, log_events, replay
 
     def walk(size: int) -> replay.Inventory:
         inventory = replay.Inventory()
-        for event in reading.events(size):
+        for event in log_events.events(size):
             inventory.take(event)
         return inventory
 
@@ -42,12 +42,12 @@ def main(entries: int) -> None:
     total = Entry.objects.count()
     late = total - total // 100
     print(json.dumps({"entries": total}), flush=True)
-    _told("at the end", lambda: reading.known(total))
+    _told("at the end", lambda: log_events.known(total))
     _told("the same by a walk", lambda: walk(total))
     _told("difference of the last hundredth", lambda: facts.between(str(late), ""))
     _told(
         "the same by a walk",
-        lambda: difference.between(walk(late), reading.events(total, late)),
+        lambda: difference.between(walk(late), log_events.events(total, late)),
     )
 
 

@@ -1,7 +1,16 @@
 """Everybody's connections: counts, filters and groups for admins and auditors."""
 
-from connections.inventory.answering import ask
-from connections.inventory.asking import (
+from connections.inventory.aggregates import ask
+from connections.inventory.declared_fit import (
+    IDLE,
+    LIVE,
+    Fit,
+    declared_scopes,
+    fit,
+    is_idle,
+    quiet_since,
+)
+from connections.inventory.filters import (
     FILTERS,
     GROUPS,
     KEYS_OF_PAGES,
@@ -13,16 +22,7 @@ from connections.inventory.asking import (
     Query,
     parse,
 )
-from connections.inventory.fitting import (
-    IDLE,
-    LIVE,
-    Fit,
-    declared_scopes,
-    fit,
-    is_idle,
-    quiet_since,
-)
-from connections.inventory.looking import PAGE, SHOWN, Group, Inventory, Row, look
+from connections.inventory.pages import PAGE, SHOWN, Group, Inventory, Row, look
 
 __all__ = [
     "FILTERS",

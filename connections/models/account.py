@@ -9,8 +9,8 @@ from django.db.models import Q
 
 from audit.clock import uuid7
 from audit.recording.actors import Subject
-from connections import standing
 from connections.models.derived import DayOf, FirstOf, GrantDigest
+from connections.status import account_status
 
 
 class State(models.TextChoices):
@@ -137,7 +137,7 @@ class ConnectedAccount(models.Model):
     @property
     def elsewhere_since(self) -> datetime | None:
         """When that day began; the trail has the day alone."""
-        return standing.began(self.elsewhere_on)
+        return account_status.began(self.elsewhere_on)
 
     @property
     def used_elsewhere(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from connections.just_in_time.setting import NEXT_USE, Setting
+from connections.idle_access.settings import NEXT_USE, Setting
 
 
 class JustInTime(models.Model):

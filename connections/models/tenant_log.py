@@ -55,7 +55,8 @@ class LogFact(models.Model):
 class SeenUse(models.Model):
     """An application that Auth0 gave tokens of an account, past our broker, and the last UTC day.
 
-    Written with the event of that day, so that the log tells the same (`connections.ibom.replay`).
+    Written with the event of that day, so that the log tells the same
+    (`connections.auth_ibom.replay`).
     """
 
     account = models.ForeignKey("connections.ConnectedAccount", models.CASCADE, related_name="seen")

@@ -13,9 +13,9 @@ from django.db import transaction
 from approvals import clock, issuer
 from auth0_client.errors import BadRequest, NotFound
 from auth0_client.management import LogPage, Management
-from connections import looks, schedule
 from connections.models import Feed, LogFeed
-from connections.schedule import Progress
+from connections.sync import requested_checks, schedule
+from connections.sync.schedule import Progress
 from connections.tenant_log import feeds, recorder
 from connections.tenant_log.items import entry_of
 
@@ -28,7 +28,7 @@ _MOST_PAGES = 500
 def run_due(now: datetime | None = None) -> int:
     """Read on if it is time, and look at the people whom entries were about."""
     ran = schedule.run_due({READER: read}, now or clock.now(), every=EVERY)
-    return ran + looks.run_due(now)
+    return ran + requested_checks.run_due(now)
 
 
 def read(progress: Progress) -> None:

@@ -19,7 +19,6 @@ from django.db.models import Q, QuerySet
 from approvals import clock, people
 from audit.recording.actors import SYSTEM, Subject, Target
 from audit.recording.record import record
-from connections import looks
 from connections.models import (
     NOT_HELD,
     ConnectedAccount,
@@ -29,7 +28,8 @@ from connections.models import (
     LogKind,
     SeenUse,
 )
-from connections.tenant_log import aside, feeds
+from connections.sync import requested_checks
+from connections.tenant_log import feeds, set_aside
 from connections.tenant_log.items import Entry, Malformed
 
 KEPT = timedelta(days=35)
@@ -62,7 +62,7 @@ def take(feed: Feed, items: Sequence[Entry | Malformed], *, cursor: str | None =
     with transaction.atomic():
         row = feeds.locked(feed)
         fresh = _unknown(useful)
-        aside.keep(feed, bad, now)
+        set_aside.keep(feed, bad, now)
         for first in _first_of_day(fresh):
             _seen(first)
         LogFact.objects.bulk_create(_fact(entry, feed, now) for entry in fresh)
@@ -238,4 +238,4 @@ def _look_at_people(fresh: Iterable[Entry], now: datetime) -> None:
             iss=settings.ENV.issuer, sub=entry.sub, auth0_id=entry.auth0_id
         ).exclude(state__in=NOT_HELD)
         if known.exists() != (entry.kind == LogKind.CONNECTED):
-            looks.ask(settings.ENV.issuer, entry.sub, now + looks.SOON)
+            requested_checks.ask(settings.ENV.issuer, entry.sub, now + requested_checks.SOON)

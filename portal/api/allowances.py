@@ -8,7 +8,7 @@ from django.http import HttpRequest, JsonResponse
 from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
-from connections.escalation import allowances, listing
+from connections.scope_escalation import allowances, queries
 from portal.api import connection_shapes, contract, decisions, keyed, paging, shapes
 from portal.api.auth import caller
 from portal.api.problems import Problem
@@ -35,7 +35,7 @@ def index(
     request: HttpRequest, limit: paging.Limit = paging.MOST, after: UUID | None = None
 ) -> JsonResponse:
     """What holds now, newest first: everybody's for operators, admins and auditors, else yours."""
-    return JsonResponse(listing.page(caller(request).actor, after, limit))
+    return JsonResponse(queries.page(caller(request).actor, after, limit))
 
 
 @router.post(
@@ -48,7 +48,7 @@ def end(request: HttpRequest, allowance_id: UUID, body: EndIn | None = None) -> 
     """For the account's owner, operators and admins: refused from the next request on."""
     actor = caller(request).actor
     made = allowances.by_id(str(allowance_id))
-    if made is None or not listing.sees(actor, made):
+    if made is None or not queries.sees(actor, made):
         if made is not None:
             mark(request, "not_yours", certain=True)
         # One answer for both, so that nobody learns which ids exist.

@@ -10,15 +10,16 @@ from typing import Annotated, Literal
 from django.http import HttpRequest, JsonResponse
 from ninja import Field, Router
 
-from connections import broker, manifests
-from connections.picking import Wanted
-from connections.refusals import TokenRefusal
+from connections.broker import token_broker
+from connections.broker.account_choice import Wanted
+from connections.broker.errors import TokenRefusal
+from connections.manifests import in_force
 from portal.api import connection_shapes, contract
 from portal.api.auth import Caller, bearer, caller
 from portal.api.problems import Problem
 
 _NAME = re.compile(r"[\x21-\x7E](?:[\x20-\x7E]{0,198}[\x21-\x7E])?")
-_CONNECTION = re.compile(manifests.CONNECTION)
+_CONNECTION = re.compile(in_force.CONNECTION)
 _MAX_SCOPES = 4000
 _MAX_ACCOUNT = 255
 
@@ -70,7 +71,7 @@ def token(
         raise Problem(422, "invalid_request", "connection: name one, such as github.")
     if not (account + login_hint).isprintable():
         raise Problem(422, "invalid_request", "account, login_hint: printable text.")
-    ask = broker.Ask(
+    ask = token_broker.Ask(
         actor=who.actor,
         subject_token=who.token,
         client_id=who.claims.client_id,
@@ -82,7 +83,7 @@ def token(
         prompt=prompt is None,
     )
     try:
-        given = broker.token_for(ask, request.META.get("serving.waiting", nullcontext))
+        given = token_broker.token_for(ask, request.META.get("serving.waiting", nullcontext))
     except TokenRefusal as refusal:
         raise _problem(refusal) from None
     answer = JsonResponse(
@@ -113,7 +114,7 @@ def _scopes(request: HttpRequest) -> tuple[str, ...]:
     value = request.headers.get("ATA-Scopes", "")
     if len(value) > _MAX_SCOPES or not value.isprintable() or not value.isascii():
         raise Problem(422, "invalid_request", "ATA-Scopes: scopes separated by spaces.")
-    return tuple(broker.split_scopes(value))
+    return tuple(token_broker.split_scopes(value))
 
 
 def _problem(refusal: TokenRefusal) -> Problem:

@@ -10,9 +10,11 @@ from ninja import Field, Router, Schema
 from pydantic import BeforeValidator, ConfigDict, JsonValue
 
 from approvals import clock
-from connections import lookup, manifests, scopes
-from connections.just_in_time import actions
+from connections import permissions
+from connections.idle_access import decisions as idle_access
+from connections.manifests import in_force
 from connections.models import JustInTime
+from connections.scopes import catalogue
 from portal.api import connection_shapes, contract, decisions, keyed, shapes
 from portal.api.auth import caller
 from portal.api.problems import Problem
@@ -60,7 +62,7 @@ class SettingIn(Schema):
 )
 def settings(request: HttpRequest) -> JsonResponse:
     """Those that are set, for admins and auditors."""
-    if not caller(request).actor.roles & lookup.SEES_ALL:
+    if not caller(request).actor.roles & permissions.SEES_ALL:
         raise Problem(403, "not_permitted", "Settings are for admins and auditors.")
     return JsonResponse({"items": [_one(row) for row in JustInTime.objects.all()]})
 
@@ -69,7 +71,7 @@ def _one(row: JustInTime) -> dict[str, object]:
     return {
         "connection": row.name,
         **row.setting.as_json(),
-        "sentence": row.setting.in_words(scopes.title(row.name)),
+        "sentence": row.setting.in_words(catalogue.title(row.name)),
         "changed_at": clock.stamp(row.changed_at),
     }
 
@@ -82,7 +84,7 @@ def _one(row: JustInTime) -> dict[str, object]:
 )
 def set_one(
     request: HttpRequest,
-    connection: Annotated[str, Field(max_length=128, pattern=manifests.CONNECTION)],
+    connection: Annotated[str, Field(max_length=128, pattern=in_force.CONNECTION)],
     body: SettingIn,
 ) -> JsonResponse:
     """Answers as `POST /v1/decisions`: 201 where it restricts, 202 where it relaxes."""
@@ -92,8 +94,8 @@ def set_one(
     return decisions.decide(
         request,
         decisions.DecisionIn(
-            verb=actions.verb_for(connection, actions.wanted(params)),
-            target=decisions.TargetIn(kind=actions.KIND, name=connection, instance=""),
+            verb=idle_access.verb_for(connection, idle_access.wanted(params)),
+            target=decisions.TargetIn(kind=idle_access.KIND, name=connection, instance=""),
             reason=body.reason,
             severity=None,
             finding_id=None,

@@ -12,11 +12,11 @@ from pydantic import ConfigDict
 
 from audit.exports.xlsx import MEDIA_TYPE
 from audit.proofs.service import NotSequenced
-from connections import inventory, listing, lookup
-from connections.access import exporting as applications
-from connections.access import listing as listing_of_access
-from connections.ibom import document, export, facts
-from connections.inventory import exporting, filing, manifest
+from connections import inventory, permissions, serializers
+from connections.application_grants import export_file as applications
+from connections.application_grants import queries as listing_of_access
+from connections.auth_ibom import document, export, facts
+from connections.inventory import export_table, signed_manifest, table_files
 from connections.models import ConnectedAccount
 from portal.api import connection_shapes, contract, decisions, keyed, shapes
 from portal.api.audit import not_sequenced
@@ -91,7 +91,7 @@ def list_connections(request: HttpRequest) -> JsonResponse:
     """
     given = {name: list(values) for name, values in request.GET.lists()}
     limit, after = _limit(given.pop("limit", [])), _after(given.pop("after", []))
-    return JsonResponse(listing.page(caller(request).actor, _query(given), after, limit))
+    return JsonResponse(serializers.page(caller(request).actor, _query(given), after, limit))
 
 
 def _query(given: dict[str, list[str]]) -> inventory.Query:
@@ -161,7 +161,7 @@ def ibom(request: HttpRequest, at: Annotated[str, Field(max_length=40)] = "") ->
     `at` rebuilds it from the log: a number of entries, a date, or an RFC 3339 time.
     """
     actor = caller(request).actor
-    if at and not actor.roles & lookup.SEES_ALL:
+    if at and not actor.roles & permissions.SEES_ALL:
         raise Problem(403, "not_permitted", "An earlier inventory is for auditors and admins.")
     try:
         size = facts.size_of(at) if at else None
@@ -182,7 +182,7 @@ _FORMAT = {
     "in": "query",
     "name": "format",
     "required": True,
-    "schema": {"type": "string", "enum": list(filing.FORMATS)},
+    "schema": {"type": "string", "enum": list(table_files.FORMATS)},
 }
 _WHAT = {
     "in": "query",
@@ -206,8 +206,8 @@ def export_file(request: HttpRequest) -> HttpResponseBase:
     """CSV or XLSX under the filters of the list; `Repr-Digest` and `ATA-Event` prove the file."""
     given = {name: list(values) for name, values in request.GET.lists()}
     format = (given.pop("format", []) or [""])[-1]
-    if format not in filing.FORMATS:
-        said = f"format: one of {', '.join(filing.FORMATS)}."
+    if format not in table_files.FORMATS:
+        said = f"format: one of {', '.join(table_files.FORMATS)}."
         raise Problem(422, "unsupported_format", said, pointer="/format")
     what = (given.pop("what", []) or ["connections"])[-1]
     if what == listing_of_access.WHAT:
@@ -215,7 +215,7 @@ def export_file(request: HttpRequest) -> HttpResponseBase:
     if what != "connections":
         said = f"what: connections or {listing_of_access.WHAT}."
         raise Problem(422, "bad_filter", said, pointer="/what")
-    return with_manifest(exporting.export(caller(request).actor, _query(given), format))
+    return with_manifest(export_table.export(caller(request).actor, _query(given), format))
 
 
 def _words(given: dict[str, list[str]]) -> str:
@@ -242,11 +242,11 @@ def _words(given: dict[str, list[str]]) -> str:
 def export_manifest(request: HttpRequest, event_id: UUID) -> JsonResponse:
     """By the event that `ATA-Event` named; `ata verify MANIFEST FILE` checks both offline."""
     try:
-        event, who = manifest.event_of(event_id), caller(request).actor
+        event, who = signed_manifest.event_of(event_id), caller(request).actor
         mine = not event["data"]["everybody"] and may_read(who, event)
-        if mine or who.roles & lookup.SEES_ALL:
-            return JsonResponse(manifest.manifest_of(event))
-    except manifest.NoExport:
+        if mine or who.roles & permissions.SEES_ALL:
+            return JsonResponse(signed_manifest.manifest_of(event))
+    except signed_manifest.NoExport:
         pass
     except NotSequenced:
         raise not_sequenced() from None
@@ -267,14 +267,14 @@ def ibom_difference(
     end: Annotated[str, Query(alias="to", max_length=40)] = "",
 ) -> JsonResponse:
     """`from` and `to` are numbers of entries, dates, or RFC 3339 times; without `to`, now."""
-    if not caller(request).actor.roles & lookup.SEES_ALL:
+    if not caller(request).actor.roles & permissions.SEES_ALL:
         raise Problem(403, "not_permitted", "Everybody's inventory is for auditors and admins.")
     try:
         found = facts.between(start, end)
     except facts.BadMoment as bad:
         pointer = "/from" if str(bad).startswith("from") else "/to"
         raise Problem(422, "invalid_request", str(bad), pointer=pointer) from None
-    return JsonResponse(listing.difference(found))
+    return JsonResponse(serializers.difference(found))
 
 
 @router.get(
@@ -286,7 +286,7 @@ def ibom_difference(
 def one_connection(request: HttpRequest, connection_id: str) -> JsonResponse:
     """Yours, or anybody's for admin and auditor."""
     account = _visible(request, connection_id)
-    return JsonResponse(listing.as_json([account])[0])
+    return JsonResponse(serializers.as_json([account])[0])
 
 
 @router.post(
@@ -314,7 +314,7 @@ def revoke(request: HttpRequest, connection_id: str, body: RevokeIn | None = Non
 
 def _visible(request: HttpRequest, connection_id: str) -> ConnectedAccount:
     try:
-        return lookup.visible_one(caller(request).actor, connection_id)
+        return permissions.visible_one(caller(request).actor, connection_id)
     except ConnectedAccount.DoesNotExist:
         raise Problem(
             404, "not_found", "There is no such connection, or it is not yours to see."

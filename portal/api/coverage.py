@@ -11,7 +11,7 @@ from ninja import Field, Router
 from audit import clock
 from audit.coverage import BadPeriod, Period
 from audit.coverage.period import CHOICES
-from connections import lookup
+from connections import permissions
 from portal.api import contract
 from portal.api.auth import caller
 from portal.api.problems import Problem
@@ -143,7 +143,7 @@ def coverage(
     A requirement is `covered` when an event of its filter lies in the period, `silent` when none
     does, `not_covered` when no event of this product answers it; `note` says what does.
     """
-    if not caller(request).actor.roles & lookup.SEES_ALL:
+    if not caller(request).actor.roles & permissions.SEES_ALL:
         raise Problem(403, "not_permitted", "The coverage report is for admins and auditors.")
     now = clock.now()
     try:

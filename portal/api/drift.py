@@ -10,8 +10,9 @@ from ninja import Router
 
 from approvals import clock
 from audit.search import queries
-from connections import lookup, runs
+from connections import permissions
 from connections.models import ReconcileRun
+from connections.sync import runs
 from portal.api import connection_shapes, contract, paging
 from portal.api.auth import caller
 from portal.api.problems import Problem
@@ -60,7 +61,7 @@ def one(
 
 
 def _overseer(request: HttpRequest) -> None:
-    if not caller(request).actor.roles & lookup.SEES_ALL:
+    if not caller(request).actor.roles & permissions.SEES_ALL:
         raise Problem(403, "not_permitted", "Differences to Auth0 are for admins and auditors.")
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from approvals import clock
 from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Target
-from connections import decisions, manifests
+from connections.manifests import component_decisions, in_force
 from connections.models import Manifest
 from portal.api import connection_shapes, contract, shapes
 from portal.api.auth import caller
@@ -21,8 +21,8 @@ from portal.api.problems import Problem
 router = Router(tags=["Manifests"])
 
 
-type _Kind = Annotated[str, Field(json_schema_extra={"enum": sorted(manifests.KINDS)})]
-type _Name = Annotated[str, Field(json_schema_extra={"pattern": f"^{manifests.NAME.pattern}$"})]
+type _Kind = Annotated[str, Field(json_schema_extra={"enum": sorted(in_force.KINDS)})]
+type _Name = Annotated[str, Field(json_schema_extra={"pattern": f"^{in_force.NAME.pattern}$"})]
 
 
 @router.get("/manifests", summary="Manifests in force", response=connection_shapes.ManifestList)
@@ -41,7 +41,7 @@ def index(request: HttpRequest) -> JsonResponse:
 def read(request: HttpRequest, kind: _Kind, name: _Name) -> JsonResponse:
     """`decision` is none, allow, hold or block."""
     _check(kind, name)
-    manifest = manifests.find(kind, name)
+    manifest = in_force.find(kind, name)
     if manifest is None:
         raise Problem(404, "not_found", f"{kind} {name} has no manifest. Declare one with PUT.")
     return JsonResponse(_json(manifest))
@@ -57,23 +57,23 @@ def declare(
     request: HttpRequest,
     kind: _Kind,
     name: _Name,
-    body: manifests.Declaration,
+    body: in_force.Declaration,
     new: bool = False,
 ) -> JsonResponse:
     """200 where nothing is gained (without an event where it is in force already); 202 where
     somebody has to approve. `new=true` confirms names that nobody knows yet (409
     `unknown_target`)."""
     _check(kind, name)
-    known = manifests.find(kind, name)
+    known = in_force.find(kind, name)
     actor = caller(request).actor
-    unchanged = known is not None and known.digest == manifests.digest_of(kind, name, body)
+    unchanged = known is not None and known.digest == in_force.digest_of(kind, name, body)
     if known is not None and unchanged and actor.roles & {"operator", "admin"}:
         return JsonResponse(_json(known))
     params = body.model_dump(mode="json") | ({"new": True} if new else {})
     done = perform(actor, "manifest.declare", Target(kind, name), params=params)
     if done.approval is not None:
         return _waiting(done)
-    written = manifests.find(kind, name)
+    written = in_force.find(kind, name)
     assert written is not None
     return JsonResponse(_json(written) | {"event_id": str(done.event_id)})
 
@@ -100,14 +100,14 @@ def _waiting(done: Performed) -> JsonResponse:
 
 
 def _check(kind: str, name: str) -> None:
-    if kind not in manifests.KINDS:
+    if kind not in in_force.KINDS:
         raise Problem(
             422,
             "invalid_request",
-            f"kind: one of {', '.join(sorted(manifests.KINDS))}.",
+            f"kind: one of {', '.join(sorted(in_force.KINDS))}.",
             pointer="/kind",
         )
-    if not manifests.NAME.fullmatch(name):
+    if not in_force.NAME.fullmatch(name):
         raise Problem(
             422, "invalid_request", "name: letters, digits and . _ @ / : -", pointer="/name"
         )
@@ -115,8 +115,8 @@ def _check(kind: str, name: str) -> None:
 
 def _json(manifest: Manifest) -> dict[str, Any]:
     return {
-        **manifests.content(manifest),
+        **in_force.content(manifest),
         "digest": manifest.digest,
         "declared_at": clock.stamp(manifest.declared_at),
-        "decision": decisions.decision_of(manifest.kind, manifest.name),
+        "decision": component_decisions.decision_of(manifest.kind, manifest.name),
     }

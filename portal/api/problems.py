@@ -14,8 +14,8 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from approvals.models import Approval
 from approvals.pipeline.service import FRESH_SIGN_IN, Refused
 from approvals.requests import NotYours
-from connections.escalation.attempts import TooManyAsks
 from connections.known_names import UnknownAgent
+from connections.scope_escalation.attempts import TooManyAsks
 from enforcement.known_names import UnknownTarget
 from portal.identity.fresh import WITHIN_S
 from portal.ops import refused

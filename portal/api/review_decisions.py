@@ -10,9 +10,9 @@ from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
 from approvals.pipeline.service import Refused
+from connections.access_reviews import remediation, reviewers
+from connections.access_reviews.remediation import Decided
 from connections.models import ReviewItem
-from connections.reviews import remedy, rights
-from connections.reviews.remedy import Decided
 from portal.api import contract, decisions, keyed, review_shapes, shapes
 from portal.api.auth import caller
 from portal.api.reviews import not_there, visible
@@ -60,7 +60,7 @@ def _decide(
         keep(*kept[0])
 
     try:
-        done = remedy.decide(
+        done = remediation.decide(
             caller(request).actor, item, body.decision, body.reason.strip(), before_commit=last
         )
     except Refused as no:
@@ -99,7 +99,7 @@ def revoke(request: HttpRequest, review_id: UUID, account_id: UUID) -> JsonRespo
     item = _item(request, review_id, account_id)
 
     def act(keep: keyed.Keep) -> keyed.Answer:
-        begun = remedy.begin(
+        begun = remediation.begin(
             caller(request).actor,
             item,
             before_commit=lambda begun: keep(*decisions.answer_of(begun)),
@@ -111,7 +111,7 @@ def revoke(request: HttpRequest, review_id: UUID, account_id: UUID) -> JsonRespo
 
 def _item(request: HttpRequest, review_id: UUID, account_id: UUID) -> ReviewItem:
     review = visible(request, review_id)
-    seen = rights.items(caller(request).actor, review).select_related("review")
+    seen = reviewers.items(caller(request).actor, review).select_related("review")
     found = seen.filter(pk=account_id).first()
     if found is None:
         raise not_there(request, review.items.filter(pk=account_id).exists())

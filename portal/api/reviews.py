@@ -16,11 +16,11 @@ from ninja import Field, Router
 
 from approvals import clock
 from audit.recording.actors import Actor
-from connections import lookup
+from connections import permissions
+from connections.access_reviews import export, reviewers
+from connections.access_reviews import result as results
+from connections.access_reviews.account_filter import words_of
 from connections.models import Choice, Review, ReviewItem
-from connections.reviews import export, rights
-from connections.reviews import result as results
-from connections.reviews.wanted import words_of
 from portal.api import contract, paging, review_shapes
 from portal.api.auth import caller
 from portal.api.problems import Problem
@@ -47,7 +47,7 @@ def index(
 ) -> JsonResponse:
     """Newest first: all of them for admins and auditors, else those with an account of yours."""
     actor = caller(request).actor
-    found = rights.visible(actor).order_by("-opened_at", "-pk")
+    found = reviewers.visible(actor).order_by("-opened_at", "-pk")
     if after:
         opened, (id,) = paging.read(after)
         behind = Q(opened_at=opened, pk__lt=paging.id_of(id))
@@ -89,7 +89,7 @@ def accounts(
 ) -> JsonResponse:
     """All of them for admins and auditors, else your own; `decision` narrows to one answer."""
     review, actor = visible(request, review_id), caller(request).actor
-    found = rights.items(actor, review).filter(number__gt=after)
+    found = reviewers.items(actor, review).filter(number__gt=after)
     if decision is not None:
         found = found.filter(choice="" if decision == "undecided" else decision)
     rows = list(found[: limit + 1])
@@ -109,7 +109,7 @@ def accounts(
 def result(request: HttpRequest, review_id: UUID) -> HttpResponseBase:
     """For admins and auditors: the very bytes whose SHA-256 `review.closed` names; `ATA-Event` is
     the record of this reading."""
-    if not caller(request).actor.roles & lookup.SEES_ALL:
+    if not caller(request).actor.roles & permissions.SEES_ALL:
         raise Problem(403, "not_permitted", "Signed results are for admins and auditors.")
     review = visible(request, review_id)
     if not review.result:
@@ -123,7 +123,7 @@ def visible(request: HttpRequest, review_id: UUID) -> Review:
     Raises:
         Problem: 404 `not_found`, for what is not theirs to see too.
     """
-    found = rights.visible(caller(request).actor).filter(pk=review_id).first()
+    found = reviewers.visible(caller(request).actor).filter(pk=review_id).first()
     if found is None:
         raise not_there(request, Review.objects.filter(pk=review_id).exists())
     return found
@@ -139,7 +139,7 @@ def not_there(request: HttpRequest, exists: bool) -> Problem:
 def _reviews(actor: Actor, rows: list[Review]) -> list[dict[str, Any]]:
     now = clock.now()
     counted = _counts(actor, rows)
-    left = {review.pk: number for review, number in rights.waiting_for(actor, now)}
+    left = {review.pk: number for review, number in reviewers.waiting_for(actor, now)}
     return [_review(row, counted[row.pk], left.get(row.pk, 0), now) for row in rows]
 
 
@@ -147,7 +147,7 @@ def _counts(actor: Actor, rows: list[Review]) -> Mapping[UUID, Counter[str]]:
     """Accounts by what was decided, of each review; one query."""
     found: dict[UUID, Counter[str]] = {row.pk: Counter() for row in rows}
     items = ReviewItem.objects.filter(review__in=rows).order_by()
-    if not actor.roles & lookup.SEES_ALL:
+    if not actor.roles & permissions.SEES_ALL:
         items = items.filter(iss=actor.iss, sub=actor.sub)
     for id, choice, number in items.values_list("review", "choice").annotate(Count("pk")):
         found[id][choice] = number
@@ -182,10 +182,10 @@ def reviewed(actor: Actor, rows: list[ReviewItem]) -> list[dict[str, Any]]:
 
 def _reviewed(actor: Actor, told: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     item: ReviewItem = told["item"]
-    why_not = rights.why_not(actor, item, now)
+    why_not = reviewers.why_not(actor, item, now)
     if not why_not and item.operation:
         why_not = "The revocation that was decided has begun."
-    own = rights.is_owner(actor, item)
+    own = reviewers.is_owner(actor, item)
     by = {"iss": item.decided_iss, "sub": item.decided_sub, "name": told["by"]}
     return {
         "id": str(item.id),

@@ -10,8 +10,9 @@ from django.http import HttpRequest, JsonResponse
 from ninja import Field, Router
 
 from approvals import clock
-from connections import lookup, remediations
-from connections.remediations import Place, Remediation
+from connections import permissions
+from connections.revocation import remediations
+from connections.revocation.remediations import Place, Remediation
 from portal.api import connection_shapes, contract, paging
 from portal.api.auth import caller
 from portal.api.problems import Problem
@@ -37,7 +38,7 @@ def index(
 
     The oldest first, for admins and auditors; `step` names what can be tried again.
     """
-    if not caller(request).actor.roles & lookup.SEES_ALL:
+    if not caller(request).actor.roles & permissions.SEES_ALL:
         raise Problem(403, "not_permitted", "What is not finished is for admins and auditors.")
     found, more = remediations.page(place_of(after), limit)
     last = found[-1].place if more else None

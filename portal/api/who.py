@@ -18,7 +18,7 @@ from audit.recording.actors import Actor, EvidenceRef, Subject
 from audit.recording.record import record
 from auth0_client.errors import Auth0Error, TokenRefused
 from auth0_client.id_token import IdClaims, verify_id_token
-from connections.access import command_line
+from connections.application_grants import cli_sessions
 from connections.models import AccessState
 from http_client.errors import HttpClientError
 from portal.api import contract
@@ -154,7 +154,7 @@ class CommandLineSessions(Schema):
 def command_line_sessions(request: HttpRequest) -> CommandLineSessions:
     """Each can be ended: `POST /v1/decisions` with `access.revoke`, `refresh_token` and its id."""
     me = caller(request).actor
-    found = command_line.sessions_of(me.iss, me.sub)
+    found = cli_sessions.sessions_of(me.iss, me.sub)
     items = [
         CommandLineSession(
             id=str(row.pk),

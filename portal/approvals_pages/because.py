@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from approvals.models import Approval
 from audit.recording.actors import Actor
-from connections import selection
-from enforcement import severity
+from connections.lifecycle import bulk
+from enforcement.decisions import severity
 from enforcement.kinds import KINDS
 from enforcement.models import Finding
 
@@ -29,8 +29,8 @@ class Because:
 
 def because(approval: Approval, viewer: Actor) -> Because:
     """The reason, and for things that scanners look at the finding it rests on."""
-    if approval.target_kind == selection.KIND:
-        return Because(approval.reason, accounts=tuple(selection.listed(approval.params)))
+    if approval.target_kind == bulk.KIND:
+        return Because(approval.reason, accounts=tuple(bulk.listed(approval.params)))
     if approval.target_kind not in KINDS:
         return Because(approval.reason)
     found = severity.open_findings(approval.target_kind, approval.target_name)

@@ -18,7 +18,7 @@ from audit.search.rollup_counts import Cell
 from audit.sequencing import tree_store
 from audit.sequencing.sequencer import stopped_reason
 from connections.models import LogFeed, ReconcileRun
-from enforcement import instances
+from enforcement.gateways import instances
 from enforcement.models import Watch
 from portal.audit_pages.reading import url_of
 from portal.enforcement_pages.fleet import Line

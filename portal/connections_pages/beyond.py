@@ -15,13 +15,15 @@ from django.views.decorators.http import require_POST, require_safe
 from approvals.models import Approval, Status
 from approvals.pipeline.service import Refused, perform
 from audit.recording.actors import Target
-from connections import allow_rule, lookup, manifests, scopes
-from connections.escalation import allowances, rules, shown
+from connections import permissions
+from connections.manifests import allow_rule, in_force
 from connections.models import ConnectedAccount, ConnectionSetting, ManifestNeed
+from connections.scope_escalation import allowances, overview, settings
+from connections.scopes import catalogue
 from portal.identity.current import actor, needs_role
 from portal.ops.refused import tell
 
-_CONNECTION = re.compile(manifests.CONNECTION)
+_CONNECTION = re.compile(in_force.CONNECTION)
 LASTS = (
     (300, "5 minutes"),
     (900, "15 minutes"),
@@ -42,8 +44,8 @@ def watch(request: HttpRequest) -> HttpResponseBase:
     waiting = Approval.objects.filter(verb="scope.grant", status=Status.PENDING)
     context = {
         "waiting": waiting.order_by("created")[:50],
-        "allowed": shown.all_allowed(me),
-        "tried": shown.all_tried(),
+        "allowed": overview.all_allowed(me),
+        "tried": overview.all_tried(),
         "rules": _rules(),
         "lasts": LASTS,
         "may": "admin" in me.roles,
@@ -53,7 +55,7 @@ def watch(request: HttpRequest) -> HttpResponseBase:
 
 
 def _rules() -> list[dict[str, object]]:
-    set_ = rules.of_all()
+    set_ = settings.of_all()
     asked = {
         one.target_name: one
         for one in Approval.objects.filter(verb="scope.configure", status=Status.PENDING)
@@ -67,11 +69,11 @@ def _rules() -> list[dict[str, object]]:
     return [
         {
             "name": name,
-            "title": scopes.title(name),
-            "rules": set_.get(name, rules.Rules()),
+            "title": catalogue.title(name),
+            "rules": set_.get(name, settings.Rules()),
             "asked": asked.get(name),
         }
-        for name in sorted(named, key=lambda one: (scopes.title(one).casefold(), one))
+        for name in sorted(named, key=lambda one: (catalogue.title(one).casefold(), one))
     ]
 
 
@@ -98,7 +100,7 @@ def configure(request: HttpRequest, connection: str) -> HttpResponseBase:
         return redirect("connections:watch")
     if done.approval is not None:
         return redirect("approval", approval_id=done.approval.id)
-    messages.success(request, f"The rules of {scopes.title(connection)} were saved.")
+    messages.success(request, f"The rules of {catalogue.title(connection)} were saved.")
     return redirect("connections:watch")
 
 
@@ -122,7 +124,7 @@ def withdraw(request: HttpRequest, account_id: UUID, allowance_id: UUID) -> Http
     me = actor(request)
     made = allowances.by_id(str(allowance_id))
     decides = made is not None and (
-        lookup.is_owner(me, made.account) or bool(me.roles & {"operator", "admin"})
+        permissions.is_owner(me, made.account) or bool(me.roles & {"operator", "admin"})
     )
     if made is None or not decides or made.account_id != account_id:
         raise Http404(str(allowance_id))
@@ -140,5 +142,5 @@ def withdraw(request: HttpRequest, account_id: UUID, allowance_id: UUID) -> Http
     else:
         messages.success(request, f"You took back what {made.name} was allowed.")
     back = reverse("connections:detail", args=[account_id])
-    sees = lookup.is_owner(me, made.account) or bool(me.roles & lookup.SEES_ALL)
+    sees = permissions.is_owner(me, made.account) or bool(me.roles & permissions.SEES_ALL)
     return redirect(back if sees else reverse("connections:watch"))

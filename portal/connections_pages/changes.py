@@ -14,12 +14,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from approvals import clock
-from connections import scopes
-from connections.ibom import facts, granted
-from connections.ibom.difference import WORDS, Change
-from connections.ibom.shape import ERASED, Access, Account
+from connections.auth_ibom import facts, grants
+from connections.auth_ibom.difference import WORDS, Change
+from connections.auth_ibom.records import ERASED, Access, Account
 from connections.models import AccessState
-from connections.standing import Code
+from connections.scopes import catalogue
+from connections.status.account_status import Code
 from portal.identity.current import needs_role
 
 SHOWN = 500
@@ -91,11 +91,11 @@ def _groups(changes: Sequence[Change]) -> Iterator[dict[str, Any]]:
 
 def _title(name: str, account: Account | None, access: Access | None) -> dict[str, str]:
     if account is not None:
-        title, url = scopes.title(account.connection), f"/connections/{account.id}/"
+        title, url = catalogue.title(account.connection), f"/connections/{account.id}/"
         return {"title": title, "url": url, "named": account.named}
     if access is not None:
         title = access.client_name or access.client_id
-        return {"title": title, "url": _APPLICATIONS, "named": granted.WORDS[access.kind]}
+        return {"title": title, "url": _APPLICATIONS, "named": grants.WORDS[access.kind]}
     return {"title": name, "url": "", "named": ""}
 
 
@@ -117,10 +117,10 @@ def _opens(change: Change) -> str:
     return ", ".join(opened)
 
 
-def _scopes(change: Change, names: Sequence[str]) -> list[scopes.Scope]:
+def _scopes(change: Change, names: Sequence[str]) -> list[catalogue.Scope]:
     if change.access is not None:
-        return scopes.in_words("auth0", names)
-    return scopes.in_words(change.account.connection, names) if change.account else []
+        return catalogue.in_words("auth0", names)
+    return catalogue.in_words(change.account.connection, names) if change.account else []
 
 
 def sentence(change: Change) -> str:

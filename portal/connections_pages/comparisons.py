@@ -11,8 +11,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from approvals import clock
-from connections import reconcile, runs, schedule
 from connections.models import Feed, LogFeed, ReconcileRun, Schedule
+from connections.sync import reconcile, runs, schedule
 from connections.tenant_log import feeds
 from portal.identity.current import needs_role
 

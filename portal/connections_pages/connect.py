@@ -19,9 +19,12 @@ from approvals import clock
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from auth0_client.errors import Auth0Error
-from connections import connecting, lookup, pending, scopes, wishes
-from connections.connecting import CREATE, DELETE, ConnectFailed
+from connections import permissions
+from connections.consent import connect_flow, offers
+from connections.consent.connect_flow import CREATE, DELETE, ConnectFailed
 from connections.models import ConnectedAccount, State
+from connections.revocation import pending_deletions
+from connections.scopes import catalogue
 from http_client.errors import HttpClientError
 from portal.connections_pages import flows
 from portal.connections_pages.flows import TokenFlow
@@ -45,12 +48,12 @@ def _url(name: str) -> str:
 def connect(request: HttpRequest, connection: str) -> HttpResponse:
     """Say what will be asked for; on POST, begin."""
     me = actor(request)
-    offer = wishes.offer(me, connection)
+    offer = offers.offer(me, connection)
     if offer is None:
         raise Http404(connection)
     given = request.POST if request.method == "POST" else request.GET
     component, replaces = given.get("for", "")[:240], given.get("replaces", "")[:36]
-    wish = wishes.wish(
+    wish = offers.wish(
         connection, component=component, label=given.get("label", ""), replaces=replaces
     )
     if request.method == "POST":
@@ -58,7 +61,7 @@ def connect(request: HttpRequest, connection: str) -> HttpResponse:
             "connect", "", "", True, connection, component, wish.label, replaces, wish.account_id
         )
         return _authorize(request, flow)
-    asked = scopes.in_words(connection, wish.scopes)
+    asked = catalogue.in_words(connection, wish.scopes)
     context = {"offer": offer, "asked": asked, "component": component, "replaces": replaces}
     return render(request, "connections/connect.html", context)
 
@@ -68,7 +71,7 @@ def connect(request: HttpRequest, connection: str) -> HttpResponse:
 def finish(request: HttpRequest) -> HttpResponse:
     """Carry out the deletions that wait for this person's own token; they were decided before."""
     me = actor(request)
-    if not pending.has_pending(me.iss, me.sub):
+    if not pending_deletions.has_pending(me.iss, me.sub):
         return redirect("connections:mine")
     request.session[FINISH_TRIED] = clock.now().timestamp()
     return _authorize(request, TokenFlow("finish", "", "", True))
@@ -83,7 +86,7 @@ def _scopes(flow: TokenFlow) -> tuple[str, ...]:
 
 def _authorize(request: HttpRequest, flow: TokenFlow, *, silently: bool = True) -> HttpResponse:
     try:
-        begun = connecting.ask_for_token(_url("token-callback"), _scopes(flow), silently=silently)
+        begun = connect_flow.ask_for_token(_url("token-callback"), _scopes(flow), silently=silently)
     except (Auth0Error, HttpClientError):
         unreachable = ConnectFailed("unreachable", "Auth0 could not be reached; try again shortly.")
         return _failed(request, flow, unreachable)
@@ -114,7 +117,7 @@ def token_callback(request: HttpRequest) -> HttpResponse:
 
 
 def _with_token(request: HttpRequest, me: Actor, flow: TokenFlow) -> HttpResponse:
-    token = connecting.redeem(
+    token = connect_flow.redeem(
         me,
         request.GET["code"],
         verifier=flow.verifier,
@@ -126,13 +129,13 @@ def _with_token(request: HttpRequest, me: Actor, flow: TokenFlow) -> HttpRespons
         return _delete(request, me, token)
     if flow.replaces:
         _make_room(me, flow, token)
-    wish = wishes.wish(
+    wish = offers.wish(
         flow.connection,
         component=flow.component,
         label=flow.label,
         account_id=flow.account_id,
     )
-    started = connecting.start(me, token, wish, _url("callback"))
+    started = connect_flow.start(me, token, wish, _url("callback"))
     flows.expect_return(request, started.state, flow.account_id, flow.connection)
     return _onwards(request, flow.connection, started.url)
 
@@ -141,7 +144,7 @@ def _onwards(request: HttpRequest, connection: str, url: str) -> HttpResponse:
     """A page that moves on by itself: a redirect would still count as the form's own target,
     which the content security policy limits to us and the issuer."""
     answer = render(
-        request, "connections/onwards.html", {"title": scopes.title(connection), "url": url}
+        request, "connections/onwards.html", {"title": catalogue.title(connection), "url": url}
     )
     answer["Refresh"] = f"0; url={url}"
     answer["Referrer-Policy"] = "no-referrer"
@@ -150,26 +153,26 @@ def _onwards(request: HttpRequest, connection: str, url: str) -> HttpResponse:
 
 def _make_room(me: Actor, flow: TokenFlow, token: str) -> None:
     """A grant that died is deleted before its account can be connected again."""
-    account = lookup.by_id(flow.replaces)
-    if account is None or not lookup.is_owner(me, account):
+    account = permissions.by_id(flow.replaces)
+    if account is None or not permissions.is_owner(me, account):
         raise ConnectFailed("unknown_connection", "What should be renewed is not yours.")
     if account.state == State.NEEDS_RECONNECT:
         target = Target("connection", str(account.id))
         perform(me, "connection.revoke", target, reason="Connected again")
         account.refresh_from_db()
     if account.state == State.REVOCATION_PENDING:
-        done = pending.delete(account, token)
+        done = pending_deletions.delete(account, token)
         if not done.done:
             raise ConnectFailed("not_deleted", f"The old grant is still there. {done.detail}")
 
 
 def _delete(request: HttpRequest, me: Actor, token: str) -> HttpResponse:
-    outcomes = list(pending.delete_due(me.iss, me.sub, token))
+    outcomes = list(pending_deletions.delete_due(me.iss, me.sub, token))
     if all(one.done for one in outcomes):
         # Only a failed attempt makes the next one wait; another deletion may be due in seconds.
         request.session.pop(FINISH_TRIED, None)
     for one in outcomes:
-        title = scopes.title(one.account.connection)
+        title = catalogue.title(one.account.connection)
         if one.done:
             messages.success(request, f"{title} was deleted at Auth0.")
         else:
@@ -186,13 +189,13 @@ def callback(request: HttpRequest) -> HttpResponse:
     if sent is None:
         return _lost(request)
     me = actor(request)
-    title = scopes.title(sent["connection"])
+    title = catalogue.title(sent["connection"])
     try:
-        session = connecting.take(me, state)
+        session = connect_flow.take(me, state)
         code = request.GET.get("connect_code", "")
         if request.GET.get("error") or not code:
             raise _refusal(request.GET.get("error", ""), title)
-        account = connecting.complete(me, session, code, _url("callback"))
+        account = connect_flow.complete(me, session, code, _url("callback"))
     except ConnectFailed as failed:
         flow = TokenFlow(
             "connect", "", "", False, sent["connection"], account_id=sent["account_id"]
@@ -226,7 +229,7 @@ def _failed(request: HttpRequest, flow: TokenFlow, failed: ConnectFailed) -> Htt
     """Record it where something was to be connected, and say it."""
     log.info("%s ended: %s", flow.purpose, failed.code)
     if flow.purpose == "connect":
-        connecting.not_connected(actor(request), flow.account_id, flow.connection, failed)
+        connect_flow.not_connected(actor(request), flow.account_id, flow.connection, failed)
         if failed.outcome == "cancelled":
             messages.info(request, f"{failed.words}")
         else:

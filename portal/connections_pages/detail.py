@@ -16,18 +16,24 @@ from approvals.models import Outcome, Status
 from approvals.pipeline.service import Refused, perform
 from audit.recording.actors import Actor, Target
 from connections import (
-    actions,
-    grounds,
-    impact,
-    lookup,
     names,
-    overview,
-    restrictions,
-    scopes,
-    told,
+    permissions,
 )
-from connections.escalation import shown
+from connections.lifecycle import (
+    decisions,
+    restrictions,
+)
 from connections.models import ConnectedAccount, State
+from connections.scope_escalation import overview
+from connections.scopes import (
+    catalogue,
+)
+from connections.status import (
+    account_facts,
+    impact,
+    member_overview,
+    state_filters,
+)
 from portal.connections_pages.links import provider_settings
 from portal.identity.current import actor
 from portal.ops.refused import tell
@@ -49,10 +55,10 @@ def _fetch(request: HttpRequest, account_id: UUID) -> tuple[Actor, ConnectedAcco
     """
     me = actor(request)
     try:
-        found = lookup.visible_one(me, str(account_id))
+        found = permissions.visible_one(me, str(account_id))
     except ConnectedAccount.DoesNotExist:
         raise Http404(str(account_id)) from None
-    if not lookup.is_owner(me, found):
+    if not permissions.is_owner(me, found):
         stand_at(request, "/connections/inventory/")
     return me, found
 
@@ -63,10 +69,10 @@ def detail(request: HttpRequest, account_id: UUID) -> HttpResponse:
     """Everything about one account."""
     me, account = _fetch(request, account_id)
     rows, older = impact.timeline(account, _event(request.GET.get("before", "")))
-    needs = told.needs(account)
+    needs = account_facts.needs(account)
     context = _context(me, account) | {
         "uses": account.uses.order_by("-last"),
-        "past": overview.past_us([account]).get(account.pk, ()),
+        "past": member_overview.past_us([account]).get(account.pk, ()),
         "steps": _steps(account),
         "timeline": [_story(me, row) for row in rows],
         "older_url": f"?before={older}#story" if older else "",
@@ -74,13 +80,13 @@ def detail(request: HttpRequest, account_id: UUID) -> HttpResponse:
         "needs": needs,
         "excess": sum(need.excess for need in needs),
         "missing": sum(not need.granted for need in needs),
-        "facts": list(told.facts(account)),
-        "told_by": told.SOURCES.get(account.source, account.source),
-        "newest": told.newest(account),
+        "facts": list(account_facts.facts(account)),
+        "told_by": account_facts.SOURCES.get(account.source, account.source),
+        "newest": account_facts.newest(account),
         "reads": bool(me.roles),
         "waiting": _waiting(account),
-        "allowed": shown.allowed_on(account, me),
-        "tried": shown.tried_on(account),
+        "allowed": overview.allowed_on(account, me),
+        "tried": overview.tried_on(account),
     }
     return render(request, "connections/detail.html", context)
 
@@ -93,25 +99,27 @@ def _event(text: str) -> UUID | None:
 
 
 def _context(me: Actor, account: ConnectedAccount) -> dict[str, Any]:
-    own = lookup.is_owner(me, account)
+    own = permissions.is_owner(me, account)
     found = impact.of(account)
     return {
         "account": account,
-        "card": overview.card(account, me),
-        "title": scopes.title(account.connection),
+        "card": member_overview.card(account, me),
+        "title": catalogue.title(account.connection),
         "suspension": _suspension(me, account),
-        "sleeps": grounds.setting_of(account.connection).in_words(scopes.title(account.connection)),
+        "sleeps": state_filters.setting_of(account.connection).in_words(
+            catalogue.title(account.connection)
+        ),
         "owner": names.owner(account),
         "own": own,
         "impact": found,
         "effects": found.sentences(account),
-        "undo_s": actions.UNDO_S,
+        "undo_s": decisions.UNDO_S,
         "provider_url": provider_settings(account.connection),
         "crumbs": [
             {"text": "My connections", "url": "/connections/"}
             if own
             else {"text": "Inventory", "url": "/connections/inventory/"},
-            {"text": scopes.title(account.connection)},
+            {"text": catalogue.title(account.connection)},
         ],
     }
 
@@ -122,7 +130,7 @@ def _suspension(me: Actor, account: ConnectedAccount) -> dict[str, str]:
     if restrictions.waits(account):
         ends = "It is decided with the request about it."
     elif all(one.by == account.sub for one in placed):
-        ends = f"{'You' if lookup.is_owner(me, account) else 'Its owner'} can resume it."
+        ends = f"{'You' if permissions.is_owner(me, account) else 'Its owner'} can resume it."
     else:
         ends = "An admin can resume it, which needs an approval."
     subs = list(dict.fromkeys(one.by for one in placed if one.by))
@@ -134,7 +142,7 @@ def _steps(account: ConnectedAccount) -> list[dict[str, object]]:
     told = impact.steps(account)
     url = provider_settings(account.connection)
     if told and url:
-        title = scopes.title(account.connection)
+        title = catalogue.title(account.connection)
         told.append(
             {
                 "state": "not",
@@ -175,7 +183,7 @@ def revoke(request: HttpRequest, account_id: UUID) -> HttpResponse:
     if request.method == "POST":
         params = {"end_sessions": True} if request.POST.get("end_sessions") else {}
         return _perform(request, me, account, "connection.revoke", params)
-    if not overview.card(account, me).can_revoke:
+    if not member_overview.card(account, me).can_revoke:
         return redirect("connections:detail", account_id=account.id)
     context = _context(me, account) | _asking(me, account)
     return render(request, "connections/revoke.html", context)
@@ -230,7 +238,7 @@ def _perform(
         return redirect("connections:detail", account_id=account.id)
     if done.approval is not None:
         return redirect("approval", approval_id=done.approval.id)
-    own = lookup.is_owner(me, account)
+    own = permissions.is_owner(me, account)
     if own and verb == "connection.revoke":  # the page itself shows the countdown and Undo
         return redirect("connections:mine")
     account.refresh_from_db()

@@ -6,7 +6,7 @@ from base64 import b64encode
 
 from django.http import FileResponse
 
-from connections.inventory.filing import File
+from connections.inventory.table_files import File
 
 
 def as_download(file: File) -> FileResponse:

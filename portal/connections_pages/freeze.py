@@ -11,9 +11,10 @@ from django.views.decorators.http import require_POST, require_safe
 from approvals.models import Approval, Status
 from approvals.pipeline.service import Performed, Refused, perform
 from audit.recording.actors import Actor, Target
-from connections import freezing, known_names
+from connections import known_names
+from connections.lifecycle import freezes
 from connections.models import Freeze, FrozenKind
-from connections.standing import EVERYTHING
+from connections.status.account_status import EVERYTHING
 from portal.identity.current import actor, needs_role
 from portal.ops.refused import tell
 
@@ -43,21 +44,21 @@ def _page(
             status=Status.PENDING, target_kind__in=_KINDS, verb__endswith=".unfreeze"
         )
     }
-    freezes: dict[tuple[str, str], list[Freeze]] = {}
+    by_target: dict[tuple[str, str], list[Freeze]] = {}
     for one in Freeze.objects.all():
-        freezes.setdefault((one.kind, one.name), []).append(one)
-    titles = freezing.titles(several[0] for several in freezes.values())
+        by_target.setdefault((one.kind, one.name), []).append(one)
+    titles = freezes.titles(several[0] for several in by_target.values())
     rows = [
         {"freezes": several, "what": several[0], "title": titles[key], "asked": waiting.get(key)}
-        for key, several in freezes.items()
+        for key, several in by_target.items()
     ]
     context = {
         "rows": rows,
         "may": "admin" in actor(request).roles,
-        "suggestions": freezing.suggestions(),
+        "suggestions": freezes.suggestions(),
         "given": given,
         "unknown": unknown,
-        "everything": freezing.everything_is(),
+        "everything": freezes.everything_is(),
     }
     return render(request, "connections/freeze.html", context, status=status)
 
@@ -80,7 +81,7 @@ def freeze(request: HttpRequest) -> HttpResponseBase:
     me, target = actor(request), Target(kind, name)
     try:
         confirmed = request.POST.get("new") == "on"
-        known_names.check_agent(me, freezing.verb_of(kind, "freeze"), target, new=confirmed)
+        known_names.check_agent(me, freezes.verb_of(kind, "freeze"), target, new=confirmed)
     except known_names.UnknownAgent as unknown:
         messages.error(request, f"Nothing was frozen. {unknown.detail}")
         return _page(request, request.POST.dict(), status=422, unknown=True)
@@ -119,14 +120,14 @@ def _perform(request: HttpRequest, me: Actor, act: str, kind: str, name: str) ->
     if done is not None and done.approval is not None:
         return redirect("approval", approval_id=done.approval.id)
     if done is not None:
-        messages.success(request, f"You froze {freezing.title(kind, name)}.")
+        messages.success(request, f"You froze {freezes.title(kind, name)}.")
     return redirect("connections:freeze")
 
 
 def _decide(request: HttpRequest, me: Actor, act: str, kind: str, name: str) -> Performed | None:
     reason = request.POST.get("reason", "").strip()[:500]
     try:
-        return perform(me, freezing.verb_of(kind, act), Target(kind, name), reason=reason)
+        return perform(me, freezes.verb_of(kind, act), Target(kind, name), reason=reason)
     except Refused as refused:
         tell(request, refused.code)
         messages.error(request, refused.detail)

@@ -17,13 +17,13 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from approvals import clock
 from audit.proofs.service import NotSequenced
 from connections import inventory as everybody
-from connections import reconcile, schedule
-from connections.access import exporting as applications
-from connections.access import listing, reading
-from connections.ibom import document, export, facts
-from connections.inventory import Mistake, Query, exporting, filing, manifest
+from connections.access_reviews.account_filter import Wanted
+from connections.application_grants import export_file as applications
+from connections.application_grants import grant_sync, queries
+from connections.auth_ibom import document, export, facts
+from connections.inventory import Mistake, Query, export_table, signed_manifest, table_files
 from connections.models import Schedule
-from connections.reviews.wanted import Wanted
+from connections.sync import reconcile, schedule
 from portal.connections_pages import narrowing
 from portal.connections_pages.downloads import with_manifest
 from portal.identity.current import actor, needs_role
@@ -100,7 +100,7 @@ def _last_read(row: Schedule | None) -> Any:
 def reconcile_now(request: HttpRequest) -> HttpResponseBase:
     """Look at Auth0 as soon as a worker is free."""
     now = clock.now()
-    for name in (reconcile.PEOPLE, reconcile.ACCOUNTS, reading.APPLICATIONS):
+    for name in (reconcile.PEOPLE, reconcile.ACCOUNTS, grant_sync.APPLICATIONS):
         schedule.ask_now(name, now)
     return redirect("connections:inventory")
 
@@ -154,21 +154,21 @@ def export_file(request: HttpRequest) -> HttpResponseBase:
     """
     given = {key: values for key, values in request.GET.lists() if key not in _OF_FILES}
     format = request.GET.get("format", "csv")
-    if format not in filing.FORMATS:
-        raise BadRequest(f"format: one of {', '.join(filing.FORMATS)}.")
+    if format not in table_files.FORMATS:
+        raise BadRequest(f"format: one of {', '.join(table_files.FORMATS)}.")
     what = request.GET.get("what", "connections")
-    if what not in ("connections", listing.WHAT):
-        raise BadRequest(f"what: connections or {listing.WHAT}.")
-    if what == listing.WHAT:
+    if what not in ("connections", queries.WHAT):
+        raise BadRequest(f"what: connections or {queries.WHAT}.")
+    if what == queries.WHAT:
         try:
-            words = listing.words_of(given)
+            words = queries.words_of(given)
         except KeyError as unknown:
             raise BadRequest(f"{unknown.args[0]}: applications are found by q alone.") from None
         return with_manifest(applications.export(actor(request), words, format))
     query, mistakes = everybody.parse(given)
     if mistakes:
         raise BadRequest(f"{mistakes[0].message}.")
-    return with_manifest(exporting.export(actor(request), query, format))
+    return with_manifest(export_table.export(actor(request), query, format))
 
 
 _OF_FILES = ("format", "what")
@@ -180,16 +180,16 @@ _OF_FILES = ("format", "what")
 def export_manifest(request: HttpRequest, event_id: UUID) -> HttpResponse:
     """The signed manifest of a file that was exported, by the event that its answer named."""
     try:
-        event = manifest.event_of(event_id)
-        body = json.dumps(manifest.manifest_of(event), indent=2, ensure_ascii=False) + "\n"
-    except manifest.NoExport:
+        event = signed_manifest.event_of(event_id)
+        body = json.dumps(signed_manifest.manifest_of(event), indent=2, ensure_ascii=False) + "\n"
+    except signed_manifest.NoExport:
         raise Http404(str(event_id)) from None
     except NotSequenced:
         said = "The export has no place in the signed tree yet; within about a second it has.\n"
         return HttpResponse(
             said, status=409, content_type="text/plain", headers={"Retry-After": "1"}
         )
-    name = f"{manifest.what_of(event)}-{event['id']}.manifest.json"
+    name = f"{signed_manifest.what_of(event)}-{event['id']}.manifest.json"
     return HttpResponse(
         body,
         content_type="application/json",

@@ -13,9 +13,15 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from approvals import clock
 from audit.recording.actors import Actor
-from connections import freezing, manifests, needs, notices, overview, pending, scopes, wishes
-from connections.overview import Card
-from connections.reviews import rights
+from connections.access_reviews import reviewers
+from connections.consent import needs, offers
+from connections.lifecycle import freezes
+from connections.manifests import in_force
+from connections.notifications import notices
+from connections.revocation import pending_deletions
+from connections.scopes import catalogue
+from connections.status import member_overview
+from connections.status.member_overview import Card
 from portal.connections_pages.connect import FINISH_TRIED
 from portal.identity.current import actor
 
@@ -29,19 +35,19 @@ def mine(request: HttpRequest) -> HttpResponse:
     me = actor(request)
     if _should_finish(request, me):
         return redirect("connections:finish")
-    cards = overview.cards(me)
+    cards = member_overview.cards(me)
     context = {
         "me": me,
-        "frozen": freezing.in_force("", me.sub, ""),
+        "frozen": freezes.in_force("", me.sub, ""),
         "cards": cards,
-        "summary": overview.summary(me),
-        "offers": [offer for offer in wishes.offers(me) if not offer.connected],
+        "summary": member_overview.summary(me),
+        "offers": [offer for offer in offers.offers(me) if not offer.connected],
         "needs": _needs(me),
         "notices": [
-            (notice, scopes.title(notice.account.connection))
+            (notice, catalogue.title(notice.account.connection))
             for notice in notices.for_person(me.iss, me.sub)
         ],
-        "reviews": rights.waiting_for(me, clock.now()),
+        "reviews": reviewers.waiting_for(me, clock.now()),
         **_ending(cards),
     }
     return render(request, "connections/mine.html", context)
@@ -53,14 +59,14 @@ def _ending(cards: list[Card]) -> dict[str, Any]:
 
 
 def _needs(me: Actor) -> list[dict[str, Any]]:
-    declared = manifests.needs_by_connection()
+    declared = in_force.needs_by_connection()
     return [
         {
             "need": need,
-            "title": scopes.title(need.connection),
-            "scopes": scopes.in_words(
+            "title": catalogue.title(need.connection),
+            "scopes": catalogue.in_words(
                 need.connection,
-                wishes.scopes_for(component, declared.get(need.connection, ())),
+                offers.scopes_for(component, declared.get(need.connection, ())),
             ),
             "component": component,
         }
@@ -72,7 +78,7 @@ def _needs(me: Actor) -> list[dict[str, Any]]:
 def _should_finish(request: HttpRequest, me: Actor) -> bool:
     tried = request.session.get(FINISH_TRIED, 0)
     recent = clock.now().timestamp() - tried < _AGAIN_AFTER_S
-    return not recent and pending.has_pending(me.iss, me.sub)
+    return not recent and pending_deletions.has_pending(me.iss, me.sub)
 
 
 @never_cache
@@ -82,7 +88,7 @@ def pending_fragment(request: HttpRequest) -> HttpResponse:
     me = actor(request)
     if _should_finish(request, me):
         return HttpResponseClientRedirect(reverse("connections:finish"))
-    return render(request, "connections/_ending.html", _ending(overview.cards(me)))
+    return render(request, "connections/_ending.html", _ending(member_overview.cards(me)))
 
 
 @require_POST

@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from audit.ledger.format import safe_display
-from connections import scopes
 from connections.inventory import FILTERS, GROUPS, SHOWN, SHOWS, SOURCES, UNNAMED, Inventory, Query
-from connections.standing import Code
+from connections.scopes import catalogue
+from connections.status.account_status import Code
 
 PATH = "/connections/inventory/"
 _LABELS = {
@@ -41,7 +41,7 @@ def text_of(found: Inventory, key: str, value: str) -> str:
     """What a value is called; what cannot be seen in a name from elsewhere is written out."""
     if key == "show":
         return _SHOWS[value]
-    called = {"connection": scopes.title(value), "owner": found.titles.get(value, value)}
+    called = {"connection": catalogue.title(value), "owner": found.titles.get(value, value)}
     return safe_display.visible(called.get(key, (FILTERS[key] or {}).get(value, value)))
 
 

@@ -11,8 +11,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from connections import remediations
-from connections.remediations import COUNTED, MOST
+from connections.revocation import remediations
+from connections.revocation.remediations import COUNTED, MOST
 from portal.api.unfinished import CURSOR, cursor_of, place_of
 from portal.identity.current import actor, needs_role
 

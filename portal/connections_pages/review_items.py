@@ -14,9 +14,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from approvals import clock
 from approvals.pipeline.service import Refused
 from audit.recording.actors import Actor
-from connections import grounds, lookup, scopes
+from connections import permissions
+from connections.access_reviews import remediation, reviewers
 from connections.models import Choice, Review, ReviewItem
-from connections.reviews import remedy, rights
+from connections.scopes import catalogue
+from connections.status import state_filters
 from portal.connections_pages.reviews import fetch, rows
 from portal.ops.refused import tell
 
@@ -27,7 +29,7 @@ def _fetch(
     request: HttpRequest, review_id: UUID, item_id: UUID
 ) -> tuple[Actor, Review, ReviewItem]:
     me, review = fetch(request, review_id)
-    found = rights.items(me, review).filter(pk=item_id).select_related("review").first()
+    found = reviewers.items(me, review).filter(pk=item_id).select_related("review").first()
     if found is None:
         raise Http404(str(item_id))
     return me, review, found
@@ -43,7 +45,7 @@ def following(request: HttpRequest, review_id: UUID) -> HttpResponse:
 
 def _on(me: Actor, review: Review, number: int) -> HttpResponse:
     """To the next undecided account after `number`, then from the beginning, then the review."""
-    left = rights.decidable(me, review, clock.now()).filter(choice="")
+    left = reviewers.decidable(me, review, clock.now()).filter(choice="")
     found = left.filter(number__gt=number).first() or left.first()
     if found is None:
         return redirect("connections:review", review_id=review.id)
@@ -59,7 +61,7 @@ def item(request: HttpRequest, review_id: UUID, item_id: UUID) -> HttpResponse:
         return _page(request, me, review, found)
     choice, reason = request.POST.get("choice", ""), request.POST.get("reason", "").strip()[:500]
     try:
-        done = remedy.decide(me, found, choice, reason)
+        done = remediation.decide(me, found, choice, reason)
     except Refused as refused:
         tell(request, refused.code)
         found.refresh_from_db()
@@ -89,19 +91,19 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     now = clock.now()
-    everything = rights.items(me, review)
-    why_not = rights.why_not(me, found, now)
-    own = rights.is_owner(me, found)
+    everything = reviewers.items(me, review)
+    why_not = reviewers.why_not(me, found, now)
+    own = reviewers.is_owner(me, found)
     excess = set(found.excess)
-    account = lookup.by_id(str(found.account))
+    account = permissions.by_id(str(found.account))
     context: dict[str, Any] = {
         "review": review,
         **rows([found])[0],
         "account": account,
-        "standing": grounds.of(account) if account else None,
+        "standing": state_filters.of(account) if account else None,
         "scopes": [
             (words, words.name in excess)
-            for words in scopes.in_words(found.connection, found.scopes)
+            for words in catalogue.in_words(found.connection, found.scopes)
         ],
         "why_not": why_not,
         "may": not why_not and not found.operation,
@@ -114,7 +116,7 @@ def _page(
         "after": everything.filter(number__gt=found.number).first(),
         "total": everything.count(),
         "place": everything.filter(number__lte=found.number).count(),
-        "left": rights.decidable(me, review, now).filter(choice="").count(),
+        "left": reviewers.decidable(me, review, now).filter(choice="").count(),
         "crumbs": [
             {"text": "Access reviews", "url": "/connections/reviews/"},
             {"text": review.title, "url": f"/connections/reviews/{review.id}/"},
@@ -129,7 +131,7 @@ def revoke(request: HttpRequest, review_id: UUID, item_id: UUID) -> HttpResponse
     """Begin the revocation that was decided, where it did not begin or did not hold."""
     me, review, found = _fetch(request, review_id, item_id)
     try:
-        remedy.begin(me, found)
+        remediation.begin(me, found)
     except Refused as refused:
         tell(request, refused.code)
         messages.error(request, refused.detail)

@@ -17,12 +17,12 @@ from approvals.models import Person
 from approvals.pipeline.service import Refused
 from audit.clock import uuid7
 from audit.recording.actors import Actor, Target
-from connections import scopes
-from connections.lookup import SEES_ALL
+from connections.access_reviews import accounts, export, large_reviews, remediation, reviewers
+from connections.access_reviews import result as results
+from connections.access_reviews.account_filter import SHOWS, STATES, Wanted, take, words_of
 from connections.models import NOT_HELD, Choice, ConnectedAccount, Review, ReviewItem
-from connections.reviews import export, remedy, rights, scope, work
-from connections.reviews import result as results
-from connections.reviews.wanted import SHOWS, STATES, Wanted, take, words_of
+from connections.permissions import SEES_ALL
+from connections.scopes import catalogue
 from portal.connections_pages import downloads, narrowing
 from portal.identity.current import actor, needs_role
 from portal.ops.refused import tell
@@ -42,7 +42,7 @@ def fetch(request: HttpRequest, review_id: UUID) -> tuple[Actor, Review]:
         Http404: not there, or not this person's to see.
     """
     me = actor(request)
-    found = rights.visible(me).filter(pk=review_id).first()
+    found = reviewers.visible(me).filter(pk=review_id).first()
     if found is None:
         raise Http404(str(review_id))
     return me, found
@@ -53,19 +53,19 @@ def fetch(request: HttpRequest, review_id: UUID) -> tuple[Actor, Review]:
 def reviews(request: HttpRequest) -> HttpResponse:
     """The reviews that the person may see, newest first, with how far each is."""
     me, now = actor(request), clock.now()
-    seen = rights.visible(me).order_by("-opened_at", "-id")
+    seen = reviewers.visible(me).order_by("-opened_at", "-id")
     behind = _behind(seen, request.GET.get("before", ""))
     found = list(behind[: CAMPAIGNS + 1])
     page, more = found[:CAMPAIGNS], len(found) > CAMPAIGNS
     far = _how_far(me, page)
-    opening = work.being_opened() if me.roles & SEES_ALL else []
+    opening = large_reviews.being_opened() if me.roles & SEES_ALL else []
     context = {
         "rows": [(review, _overdue(review, now), *far.get(review.pk, (0, 0))) for review in page],
         "older_url": f"?before={page[-1].pk}" if more else "",
         "resumed": "before" in request.GET,
         "may": "admin" in me.roles,
         "overseer": bool(me.roles & SEES_ALL),
-        "waiting": rights.waiting_for(me, now),
+        "waiting": reviewers.waiting_for(me, now),
         "opening": opening,
         "live": any(not one.problem for one in opening),
     }
@@ -80,7 +80,7 @@ def reviews(request: HttpRequest) -> HttpResponse:
 
 
 def _behind(seen: QuerySet[Review], id: str) -> QuerySet[Review]:
-    last = rights.review_of(id) if id else None
+    last = reviewers.review_of(id) if id else None
     if last is None:
         return seen
     at = last.opened_at
@@ -121,7 +121,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
         target = Target("review", str(uuid7()))
         try:
             me, wanted = actor(request), {**params, "admins": named}
-            done = work.begin(me, "review.open", target, wanted)
+            done = large_reviews.begin(me, "review.open", target, wanted)
         except Refused as refused:
             tell(request, refused.code)
             return _form(request, given, problem=_in_words(refused), status=422)
@@ -167,17 +167,17 @@ def _form(
     context = {
         "problem": problem,
         "given": given,
-        "admins": rights.admins(),
+        "admins": reviewers.admins(),
         "named": given.getlist("admins"),
         "wanted": wanted,
-        "services": [(name, scopes.title(name)) for name in sorted(services)],
+        "services": [(name, catalogue.title(name)) for name in sorted(services)],
         "states": [(state.value, state.label) for state in STATES],
         "shows": list(SHOWS.items()),
         "today": clock.now().date().isoformat(),
         "taken": taken.number,
         "owners": taken.owners(),
         "excess": taken.excess,
-        "too_many": taken.number > scope.MOST,
+        "too_many": taken.number > accounts.MOST,
         "inventory_url": narrowing.url_of(wanted.query()),
         "crumbs": [
             {"text": "Access reviews", "url": "/connections/reviews/"},
@@ -197,12 +197,12 @@ def _form(
 def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
     """How far a review is, and each account in it."""
     me, found = fetch(request, review_id)
-    closing = work.being_closed(found)
+    closing = large_reviews.being_closed(found)
     if request.htmx:  # type: ignore[attr-defined]  # django_htmx adds it
         return _closing(request, found, closing)
     now = clock.now()
     shown = request.GET.get("show", "")
-    items = rights.items(me, found)
+    items = reviewers.items(me, found)
     counts = results.counts_of(items)
     whole = counts if me.roles & SEES_ALL else results.counts(found)
     checked = "check" in request.GET or whole.accounts <= CHECKED
@@ -219,14 +219,14 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
         "rows": rows(page),
         "newer_url": f"{query}before={page[0].number}" if newer and page else "",
         "older_url": f"{query}after={page[-1].number}" if older and page else "",
-        "left": rights.decidable(me, found, now).filter(choice="").count(),
+        "left": reviewers.decidable(me, found, now).filter(choice="").count(),
         "overdue": _overdue(found, now),
         "closing": closing,
-        "changed": _changed(rights.items(me, found), found),
+        "changed": _changed(reviewers.items(me, found), found),
         "may": "admin" in me.roles,
         "overseer": bool(me.roles & SEES_ALL),
         "checked": checked,
-        "list": scope.stands(found) if checked else None,
+        "list": accounts.stands(found) if checked else None,
         "signed": results.stands(found) if checked else None,
         "opener": _who(found.opened_by),
         "closer": _who(found.closed_by),
@@ -241,7 +241,9 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
     return answer
 
 
-def _closing(request: HttpRequest, review: Review, closing: work.UnderWay | None) -> HttpResponse:
+def _closing(
+    request: HttpRequest, review: Review, closing: large_reviews.UnderWay | None
+) -> HttpResponse:
     """How far the closing is, a piece of the page that asks for itself."""
     context = {"review": review, "closing": closing, "may": "admin" in actor(request).roles}
     answer = render(request, "connections/review.html#closing", context)
@@ -296,7 +298,7 @@ def _name(person: Person | None, sub: str) -> str:
 
 def rows(items: list[ReviewItem]) -> list[dict[str, Any]]:
     """Accounts of a review as a table shows them; four queries for any number."""
-    states = remedy.states(items)
+    states = remediation.states(items)
     subs = {item.sub for item in items} | {item.decided_sub for item in items}
     known = {(p.iss, p.sub): p for p in Person.objects.filter(sub__in=subs)}
     named = {
@@ -306,12 +308,12 @@ def rows(items: list[ReviewItem]) -> list[dict[str, Any]]:
     return [
         {
             "item": item,
-            "title": scopes.title(item.connection),
+            "title": catalogue.title(item.connection),
             "named": named.get(item.account, ""),
             "owner": _name(known.get((item.iss, item.sub)), item.sub),
             "by": _name(known.get((item.decided_iss, item.decided_sub)), item.decided_sub),
-            "remedy": remedy.WORDS[states[item.id]],
-            "again": states[item.id] in remedy.AGAIN,
+            "remedy": remediation.WORDS[states[item.id]],
+            "again": states[item.id] in remediation.AGAIN,
         }
         for item in items
     ]
@@ -323,7 +325,7 @@ def close(request: HttpRequest, review_id: UUID) -> HttpResponseBase:
     """Sign the result. What nobody decided is listed as undecided."""
     me, found = fetch(request, review_id)
     try:
-        done = work.begin(me, "review.close", Target("review", str(found.id)), {})
+        done = large_reviews.begin(me, "review.close", Target("review", str(found.id)), {})
     except Refused as refused:
         tell(request, refused.code)
         messages.error(request, refused.detail)
@@ -339,7 +341,7 @@ def cancel(request: HttpRequest, review_id: UUID) -> HttpResponseBase:
     """Stop an opening or closing that goes on, or put away why one was not done."""
     titles = Review.anyhow.filter(pk=review_id).values_list("title", flat=True)
     called = f"the review “{titles[0]}”" if titles else "that review"
-    if work.cancel(review_id):
+    if large_reviews.cancel(review_id):
         messages.info(request, f"You stopped {called}: nothing was opened or closed.")
     else:
         messages.info(request, f"There was nothing to stop any more of {called}.")

@@ -15,12 +15,13 @@ from django.views.decorators.http import require_http_methods
 from approvals import clock
 from approvals.pipeline.service import Refused, perform
 from audit.recording.actors import Actor
-from connections import inventory, selection
+from connections import inventory
 from connections.inventory import Row
+from connections.lifecycle import bulk
 from portal.identity.current import actor, needs_role
 from portal.ops.refused import tell
 
-_ACTS = {"suspend": selection.SUSPEND, "revoke": selection.REVOKE}
+_ACTS = {"suspend": bulk.SUSPEND, "revoke": bulk.REVOKE}
 
 
 @never_cache
@@ -35,9 +36,9 @@ def _rows(request: HttpRequest) -> tuple[list[Row], int]:
     """The accounts of the first page of the filter, and how many it takes in all."""
     given = {key: values for key, values in request.GET.lists() if key not in {"group", "after"}}
     query, _ = inventory.parse(given)
-    found = inventory.look(actor(request), query, clock.now(), size=selection.MOST)
+    found = inventory.look(actor(request), query, clock.now(), size=bulk.MOST)
     rows = [row for group in found.groups for row in group.rows if row.card.can_revoke]
-    return rows[: selection.MOST], found.total
+    return rows[: bulk.MOST], found.total
 
 
 def _page(
@@ -51,7 +52,7 @@ def _page(
         "agents": sorted({name for row in rows for name in row.card.used_by}),
         "dies": max(dies) if dies and max(dies) > clock.now() else None,
         "total": total,
-        "most": selection.MOST,
+        "most": bulk.MOST,
         "problem": problem,
         "reason": request.POST.get("reason", ""),
         "end_sessions": bool(request.POST.get("end_sessions")),
@@ -71,7 +72,7 @@ def _decide(request: HttpRequest) -> HttpResponseBase:
         problem = "Tick at least one account, and say why."
         return _page(request, set(accounts), problem, status=422)
     params: dict[str, Any] = {"accounts": accounts}
-    if verb == selection.REVOKE and request.POST.get("end_sessions"):
+    if verb == bulk.REVOKE and request.POST.get("end_sessions"):
         params["end_sessions"] = True
     return _perform(request, actor(request), verb, params, reason[:500])
 
@@ -81,7 +82,7 @@ def _perform(
 ) -> HttpResponseBase:
     accounts = params["accounts"]
     try:
-        done = perform(me, verb, selection.target_of(accounts), params=params, reason=reason)
+        done = perform(me, verb, bulk.target_of(accounts), params=params, reason=reason)
     except Refused as refused:
         tell(request, refused.code)
         return _page(request, set(accounts), refused.detail, status=409)

@@ -17,12 +17,14 @@ from approvals import clock
 from approvals.models import Approval, Status
 from approvals.pipeline.service import Refused, perform
 from audit.recording.actors import Target
-from connections import grounds, reconcile, scopes
-from connections.just_in_time import actions
-from connections.just_in_time.hours import DAYS
-from connections.just_in_time.setting import Setting
+from connections.idle_access import decisions
+from connections.idle_access.settings import Setting
+from connections.idle_access.working_hours import DAYS
 from connections.models import ConnectedAccount, JustInTime
-from connections.standing import Code
+from connections.scopes import catalogue
+from connections.status import state_filters
+from connections.status.account_status import Code
+from connections.sync import reconcile
 from portal.identity.current import actor, needs_role
 from portal.ops.refused import tell
 
@@ -34,15 +36,17 @@ _UNITS = {"hours": 1, "days": 24}
 @require_safe
 def settings(request: HttpRequest) -> HttpResponseBase:
     """Every connection with what is set for it, in words."""
-    ground, kept = grounds.now(), {row.name: row for row in JustInTime.objects.all()}
-    asleep = grounds.standing_as(ConnectedAccount.objects.all(), Code.ASLEEP, ground, clock.now())
+    ground, kept = state_filters.now(), {row.name: row for row in JustInTime.objects.all()}
+    asleep = state_filters.standing_as(
+        ConnectedAccount.objects.all(), Code.ASLEEP, ground, clock.now()
+    )
     sleeping = Counter(asleep.values_list("connection", flat=True))
     waiting = _waiting()
     rows = [
         {
             "name": name,
-            "title": scopes.title(name),
-            "words": ground.settings.get(name, Setting()).in_words(scopes.title(name)),
+            "title": catalogue.title(name),
+            "words": ground.settings.get(name, Setting()).in_words(catalogue.title(name)),
             "kept": kept.get(name),
             "asleep": sleeping[name],
             "asked": waiting.get(name),
@@ -55,12 +59,12 @@ def settings(request: HttpRequest) -> HttpResponseBase:
 
 def _names(kept: Mapping[str, JustInTime]) -> list[str]:
     held = ConnectedAccount.objects.order_by().values_list("connection", flat=True).distinct()
-    return sorted({*kept, *held, *reconcile.connectable()}, key=scopes.title)
+    return sorted({*kept, *held, *reconcile.connectable()}, key=catalogue.title)
 
 
 def _waiting() -> dict[str, Approval]:
     """What waits for a phone, by connection."""
-    found = Approval.objects.filter(status=Status.PENDING, verb=actions.RELAX)
+    found = Approval.objects.filter(status=Status.PENDING, verb=decisions.RELAX)
     return {approval.target_name: approval for approval in found}
 
 
@@ -73,7 +77,7 @@ def setting(request: HttpRequest, connection: str) -> HttpResponseBase:
         raise Http404(connection)
     if request.method == "POST":
         return _set(request, connection)
-    return _form(request, connection, _typed(grounds.setting_of(connection)))
+    return _form(request, connection, _typed(state_filters.setting_of(connection)))
 
 
 def _set(request: HttpRequest, connection: str) -> HttpResponseBase:
@@ -82,15 +86,15 @@ def _set(request: HttpRequest, connection: str) -> HttpResponseBase:
     params = _params(typed)
     reason = given.get("reason", "").strip()[:500]
     try:
-        verb = actions.verb_for(connection, actions.wanted(params))
-        target = Target(actions.KIND, connection)
+        verb = decisions.verb_for(connection, decisions.wanted(params))
+        target = Target(decisions.KIND, connection)
         done = perform(actor(request), verb, target, params=params, reason=reason)
     except Refused as refused:
         tell(request, refused.code)
         return _form(request, connection, typed, problem=refused.detail, status=422)
     if done.approval is not None:
         return redirect("approval", approval_id=done.approval.id)
-    messages.success(request, f"The setting of {scopes.title(connection)} was saved.")
+    messages.success(request, f"The setting of {catalogue.title(connection)} was saved.")
     return redirect("connections:settings")
 
 
@@ -137,11 +141,11 @@ def _form(
     problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    title = scopes.title(connection)
+    title = catalogue.title(connection)
     context = {
         "name": connection,
         "title": title,
-        "words": grounds.setting_of(connection).in_words(title),
+        "words": state_filters.setting_of(connection).in_words(title),
         "typed": typed,
         "days": [(day, day.capitalize()) for day in DAYS],
         "zones": sorted(available_timezones()),

@@ -9,7 +9,9 @@ from audit.ledger.query import EventQuery
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from audit.search import queries
-from enforcement import actions, enforced, known_names, severity
+from enforcement import known_names
+from enforcement.decisions import block_and_allow, severity
+from enforcement.gateways import effective_state
 from enforcement.kinds import SCANNED, called, noun
 from enforcement.models import Asset, Finding
 from portal.enforcement_pages import decide
@@ -24,7 +26,7 @@ def context(
     """Everything the page shows; the buttons are for the severity that was chosen."""
     if form is not None:
         severity_chosen = str(form["severity"].value() or "")
-    states = enforced.everywhere(kind, name)
+    states = effective_state.everywhere(kind, name)
     found = severity.found(kind, name)
     target = Target(kind, name)
     unknown = not known_names.is_known(kind, name)
@@ -34,9 +36,9 @@ def context(
         "noun": noun(kind),
         "called": called(kind, name),
         "states": states,
-        "reach": enforced.REACH,
+        "reach": effective_state.REACH,
         "live": any(state.waits for state in states),
-        "lacking": enforced.not_enforced(states),
+        "lacking": effective_state.not_enforced(states),
         "found": found,
         "never_scanned": not found,
         "scannable": kind in SCANNED,
@@ -46,7 +48,7 @@ def context(
         "findings": severity.open_findings(kind, name),
         "rows": list(Asset.objects.filter(kind=kind, name=name).order_by("instance")),
         "approvals": pending(kind, name),
-        "needs": actions.needs(target) if kind == "mcp" else [],
+        "needs": block_and_allow.needs(target) if kind == "mcp" else [],
         "acts": decide.acts(kind, name, states, person, severity_chosen),
         "form": form,
         "raised": decide.raised(found),

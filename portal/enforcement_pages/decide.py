@@ -14,8 +14,8 @@ from approvals.pipeline.service import Refused
 from approvals.policy import break_glass
 from audit.ledger.format.vocabulary import SEVERITIES, gravest, severity_rank
 from audit.recording.actors import Actor, Target
-from enforcement import instances
-from enforcement.enforced import At
+from enforcement.gateways import instances
+from enforcement.gateways.effective_state import At
 from portal.web.times import duration
 
 _TONES = {"block": "danger", "hold": "", "release": "", "unblock": "", "allow": ""}

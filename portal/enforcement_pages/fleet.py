@@ -10,10 +10,10 @@ from django.db.models import Count
 
 from approvals import clock
 from approvals.models import Effect, EffectState
-from enforcement import instances, reachability, watch
-from enforcement.instances import Instance
+from enforcement.decisions.step_order import STEPS
+from enforcement.gateways import instances, reachability, watch
+from enforcement.gateways.instances import Instance
 from enforcement.models import Finding, FindingStatus, Watch
-from enforcement.order import STEPS
 
 
 @dataclass(frozen=True, slots=True)

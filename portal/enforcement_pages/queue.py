@@ -13,10 +13,10 @@ from django.http import QueryDict
 
 from approvals.models import Approval, Effect, EffectState, Status
 from audit.ledger.format.vocabulary import SEVERITIES
-from enforcement import instances
+from enforcement.decisions.step_order import STEPS
+from enforcement.gateways import instances
 from enforcement.kinds import KINDS, noun
 from enforcement.models import Asset, Decision, Finding, FindingStatus, Watch
-from enforcement.order import STEPS
 
 PAGE = 50
 LISTS = ("findings", "held", "blocked", "allowed")

@@ -27,7 +27,8 @@ from approvals import issuer
 from audit.recording.record import record
 from auth0_client.errors import Auth0Error, IssuerMismatch
 from auth0_client.oauth import with_query
-from connections import pending, reachable
+from connections.revocation import pending_deletions
+from connections.sync import auth0_status
 from http_client.errors import BadAnswer, HttpClientError
 from http_client.redaction import printable
 from portal.identity import sessions
@@ -61,7 +62,7 @@ class SignIn(OIDCAuthenticationRequestView):  # type: ignore[misc]
             endpoint = issuer.auth0().discovery.document().authorization_endpoint
         except (Auth0Error, HttpClientError) as error:
             return failed(request, _unavailable(error))
-        if remotes.health().tenant and not reachable.answers_now():
+        if remotes.health().tenant and not auth0_status.answers_now():
             return failed(request, _away())  # what is in memory would lead to a dead address
         self.OIDC_OP_AUTH_ENDPOINT = ""
         answer: HttpResponseBase = super().get(request)
@@ -135,7 +136,7 @@ class Callback(OIDCAuthenticationCallbackView):  # type: ignore[misc]
         following = self.begun.get("next") or settings.LOGIN_REDIRECT_URL
         session = sessions.begin(self.request, self.user, self.request.META["ATA_SIGN_IN"])
         self.request.session.pop("sign_in_restarted", None)
-        if pending.has_pending(session.user.iss, session.user.sub):
+        if pending_deletions.has_pending(session.user.iss, session.user.sub):
             return redirect("connections:finish")  # a revocation waits for its owner's own token
         return redirect(following if is_ours(following) else settings.LOGIN_REDIRECT_URL)
 

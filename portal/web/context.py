@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from approvals import clock
 from approvals.models import Approval, Status
 from audit.recording.actors import Actor
-from connections import freezing
+from connections.lifecycle import freezes
 from enforcement.models import Asset
 from portal.approvals_pages.inbox import waiting_for
 from portal.identity.breakglass import opening
@@ -98,7 +98,7 @@ def counts_of(person: User) -> Counts:
             Approval.objects.filter(status=Status.PENDING).count(),
             Asset.objects.exclude(holder="").count(),
             Approval.objects.filter(status=Status.CLOSED, held=True, inferred=False).count(),
-            freezing.everything_is(),
+            freezes.everything_is(),
         )
         cache.set(key, common, _FOR_S)
     return Counts(mine, *common)

@@ -10,7 +10,7 @@ from audit.models import EventRow
 from audit.recording.actors import Actor
 from audit.search import queries
 from audit.search.decision_totals import REPORTED
-from enforcement import theirs
+from enforcement.gateways import gateway_decisions
 from portal.approvals_pages import inbox
 from portal.audit_pages import operations
 from portal.web import home_alarms, ledger_facts
@@ -58,7 +58,9 @@ def auditor(me: Actor) -> Home:
 
 def decisions() -> list[str]:
     """Actions that are the result of a decision: by our verbs, or at a gateway itself."""
-    return sorted({registry.get(name).event for name in registry.names()} | set(theirs.decisions()))
+    return sorted(
+        {registry.get(name).event for name in registry.names()} | set(gateway_decisions.decisions())
+    )
 
 
 def pending(me: Actor) -> Tile:

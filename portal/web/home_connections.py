@@ -8,10 +8,12 @@ from django.db.models import Count, Q
 
 from approvals import clock
 from audit.recording.actors import Actor
-from connections import grounds, names, overview, scopes
+from connections import names
 from connections.models import NOT_HELD, ConnectedAccount, Need, Notice, State
-from connections.overview import Past
-from connections.standing import Standing
+from connections.scopes import catalogue
+from connections.status import member_overview, state_filters
+from connections.status.account_status import Standing
+from connections.status.member_overview import Past
 from enforcement.kinds import called
 from portal.web.home_alarms import break_glass, set_aside
 from portal.web.home_audit import latest, pending
@@ -83,7 +85,7 @@ def mine(me: Actor) -> Home:
     """What everybody has: own connections, requests to connect, what others did to them."""
     told, asked = _notices(me), _needs(me)
     accounts = ConnectedAccount.objects.filter(iss=me.iss, sub=me.sub).exclude(state__in=NOT_HELD)
-    standings = grounds.of_all(accounts.order_by("connection", "pk")[:MOST])
+    standings = state_filters.of_all(accounts.order_by("connection", "pk")[:MOST])
     panel = Panel(
         "Your connections",
         [_account(a, stands) for a, stands in standings.items()],
@@ -103,7 +105,7 @@ def _account(account: ConnectedAccount, standing: Standing) -> Line:
     began = f"{account.watched_since.day} {account.watched_since:%b}"
     detail = f"not seen used through us since {began}, when we began watching"
     if account.last_used_at:
-        detail = f"last used through us by {overview.last_user(account)}"
+        detail = f"last used through us by {member_overview.last_user(account)}"
     if day := account.elsewhere_on:
         detail += f"; past us on {day.day} {day:%b}, says Auth0’s tenant log"
     return Line(
@@ -119,7 +121,7 @@ def _needs(me: Actor) -> list[Line]:
     found = Need.objects.filter(iss=me.iss, sub=me.sub, closed_at=None).order_by("asked_at")
     return [
         Line(
-            f"{called(n.kind, n.name)} is allowed and needs your {scopes.title(n.connection)}",
+            f"{called(n.kind, n.name)} is allowed and needs your {catalogue.title(n.connection)}",
             "/connections/",
             n.asked_at,
         )
@@ -142,7 +144,7 @@ def _notices(me: Actor) -> list[Line]:
 
 def _agents(me: Actor) -> str:
     """`2 agents can act as you; last: github-mcp, 4 min ago.`"""
-    found = overview.summary(me)
+    found = member_overview.summary(me)
     past = f" {_past(found.past_us)}" if found.past_us else ""
     if not found.agents or found.last_used_at is None:
         return f"No agent was seen acting as you{' through us' if past else ''}.{past}"

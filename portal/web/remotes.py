@@ -14,9 +14,9 @@ from django.conf import settings
 from django.core.cache import cache
 
 from approvals import clock
-from connections import reachable, reconcile
 from connections.models import Schedule
-from enforcement import instances
+from connections.sync import auth0_status, reconcile
+from enforcement.gateways import instances
 from enforcement.models import Watch
 from portal.web.times import absolute
 
@@ -72,8 +72,8 @@ def sign_in_words() -> str:
 
 
 def _read(now: datetime) -> Health:
-    rows = Schedule.objects.in_bulk([reachable.TENANT, reconcile.ACCOUNTS])
-    probe, accounts = rows.get(reachable.TENANT), rows.get(reconcile.ACCOUNTS)
+    rows = Schedule.objects.in_bulk([auth0_status.TENANT, reconcile.ACCOUNTS])
+    probe, accounts = rows.get(auth0_status.TENANT), rows.get(reconcile.ACCOUNTS)
     compared = accounts.finished if accounts else None
     if probe is None or probe.started is None:
         return Health(compared=compared)

@@ -15,7 +15,7 @@ from approvals import clock, people
 from approvals.models import Person
 from approvals.policy import policy_change
 from audit.recording.actors import Actor
-from connections.reviews import rights
+from connections.access_reviews import reviewers
 from portal.approvals_pages import policy_draft
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +59,7 @@ def made(queries: CaptureQueriesContext) -> list[str]:
 
 
 def test_the_admins_are_all_who_have_that_very_role(town: None) -> None:
-    assert [person.sub for person in rights.admins()] == ["amir", "zoe"]
+    assert [person.sub for person in reviewers.admins()] == ["amir", "zoe"]
     assert {person.sub for person in people.with_role("admin")} == {"amir", "zoe", ""}
     assert {person.sub for person in people.with_role("operator")} == {"olu"}
     assert not people.with_role("%")
@@ -74,7 +74,7 @@ def test_an_index_knows_who_has_a_role(town: None, asked: Any) -> None:
 @pytest.mark.parametrize(
     "asks",
     [
-        rights.admins,
+        reviewers.admins,
         policy_draft.people,
         policy_change.admins,
         lambda: people.roster(roles=("operator",), approver="another", requester=NOBODY),

@@ -18,7 +18,7 @@ from approvals.policy.dry_run import what_if
 from approvals.registry import Stance
 from audit.ledger.format.vocabulary import SEVERITIES
 from audit.recording.actors import Target
-from enforcement import severity
+from enforcement.decisions import severity
 from tests.approvals.lamps import Lamps
 from tests.approvals.policies import document, in_force, rule
 

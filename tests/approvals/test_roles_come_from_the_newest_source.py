@@ -13,7 +13,7 @@ from approvals import issuer, people, registry
 from approvals.models import Person
 from approvals.pipeline.service import Refused, perform
 from audit.recording.actors import Actor
-from connections import directory
+from connections.sync import directory
 from tests.approvals.asking import HALL
 from tests.approvals.lamps import Lamps
 from tests.identity.trail import events

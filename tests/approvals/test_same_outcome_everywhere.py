@@ -23,7 +23,7 @@ from approvals import clock, people
 from approvals.models import Approval, AskState
 from ata.cli import app
 from audit.recording.actors import Actor
-from enforcement import asking
+from enforcement.findings import automatic_requests
 from enforcement.models import Asset, Scan
 from enforcement.models.finding import AskNeed
 from tests.approvals.asking import fresh
@@ -210,7 +210,7 @@ def by_itself(verb: str, severity: str, role: str) -> Asked | None:
     if (verb, severity, role) != ("block", "CRITICAL", "operator"):
         return None
     scanned("automatic", severity, AskNeed.DUE)
-    assert asking.ask_due() == 1
+    assert automatic_requests.ask_due() == 1
     return Asked("automatic", "automatic", "waiting", Approval.objects.get(target_name="automatic"))
 
 

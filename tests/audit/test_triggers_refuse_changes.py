@@ -18,7 +18,7 @@ from audit.models import (
 )
 from audit.sequencing import sequencer
 from audit.verification import verify
-from connections.inventory import telling
+from connections.inventory import change_triggers
 from tests.audit.factories import NOON, DraftFactory
 from tests.support.recording import record_many
 
@@ -199,4 +199,4 @@ def test_a_watching_trigger_with_a_namesake_of_its_function_counts_as_missing(
         f"DROP TRIGGER {trigger} ON {table}",
         made.replace(f"FUNCTION {function}()", f"FUNCTION evil.{function}()"),
     )
-    assert [found for found in telling.problems() if table in found]
+    assert [found for found in change_triggers.problems() if table in found]

@@ -14,9 +14,9 @@ from approvals import clock
 from approvals.pipeline.service import Refused, perform
 from audit.clock import uuid7
 from audit.recording.actors import Actor, Target
-from connections.manifests import Declaration
+from connections.access_reviews import remediation, result
+from connections.manifests.in_force import Declaration
 from connections.models import ConnectedAccount, Review, ReviewItem, Use
-from connections.reviews import remedy, result
 from tests.connections.visitor import NAMES, know, subject
 
 LIST = "/connections/reviews/"
@@ -88,8 +88,8 @@ def refusal(*args: Any, **more: Any) -> str:
     return refused.value.code
 
 
-def decide(actor: Actor, item: ReviewItem, choice: str, reason: str = "") -> remedy.Decided:
-    return remedy.decide(actor, item, choice, reason)
+def decide(actor: Actor, item: ReviewItem, choice: str, reason: str = "") -> remediation.Decided:
+    return remediation.decide(actor, item, choice, reason)
 
 
 def only(review: Review) -> ReviewItem:

@@ -11,8 +11,8 @@ from django.core.cache import cache
 
 from approvals import clock
 from audit.evidence import storage
-from connections import decisions, manifests
-from connections.manifests import Declaration
+from connections.manifests import component_decisions, in_force
+from connections.manifests.in_force import Declaration
 from portal import wiring
 from tests.connections.api_house import NOTHING, ApiHouse, api_house
 from tests.connections.visitor import Gateway, Visitor, device_token, know
@@ -32,9 +32,9 @@ def _own_ground(
     storage._kept.cache_clear()
     Path(settings.STATIC_ROOT).mkdir(exist_ok=True)  # type: ignore[attr-defined]
     cache.clear()
-    decisions.answer_with(lambda _kind, _name: decisions.ALLOW)
+    component_decisions.answer_with(lambda _kind, _name: component_decisions.ALLOW)
     yield
-    decisions.answer_with(wiring.decision_of)
+    component_decisions.answer_with(wiring.decision_of)
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +52,7 @@ def place(house: ApiHouse, request: pytest.FixtureRequest) -> ApiHouse:
 
 
 @pytest.fixture
-def github_mcp() -> manifests.Declaration:
+def github_mcp() -> in_force.Declaration:
     """The manifest of github-mcp, in force."""
     declared = Declaration.model_validate(
         {
@@ -60,7 +60,7 @@ def github_mcp() -> manifests.Declaration:
             "env": {"github": "GITHUB_TOKEN"},
         }
     )
-    manifests.declare_shipped("mcp", "github-mcp", declared)
+    in_force.declare_shipped("mcp", "github-mcp", declared)
     return declared
 
 

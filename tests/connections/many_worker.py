@@ -100,7 +100,7 @@ def prepare(number: str) -> str:
 
 def found(number: str) -> str:
     """How many people the directory finds at most."""
-    from connections import directory
+    from connections.sync import directory
 
     vars(directory)["MOST_FOUND"] = int(number)
     return "ready"
@@ -108,22 +108,22 @@ def found(number: str) -> str:
 
 def work(seconds: str) -> dict[str, Any]:
     """Whatever is due then."""
-    from connections import reconcile
+    from connections.sync import reconcile
 
     return _due(reconcile.ACCOUNTS, reconcile.everybody, seconds)
 
 
 def people(seconds: str) -> dict[str, Any]:
     """The directory, if it is due then."""
-    from connections import directory, reconcile
+    from connections.sync import directory, reconcile
 
     return _due(reconcile.PEOPLE, directory.scheduled, seconds)
 
 
 def _due(name: str, job: Any, seconds: str) -> dict[str, Any]:
     from approvals import clock
-    from connections import schedule
     from connections.models import Schedule
+    from connections.sync import schedule
 
     ran = schedule.run_due({name: job}, clock.now() + timedelta(seconds=float(seconds)))
     row = Schedule.objects.get(name=name)

@@ -19,11 +19,12 @@ from audit.models import EventRow
 from audit.recording.actors import Actor
 from audit.recording.record import Draft
 from auth0_client.vault import VaultToken
-from connections import broker, drift
+from connections.broker import token_broker
+from connections.broker.account_choice import Picked
+from connections.broker.errors import TokenRefusal
+from connections.broker.observations import Seen
 from connections.models import ConnectedAccount, Freeze, FrozenKind, State, Use
-from connections.observed import Seen
-from connections.picking import Picked
-from connections.refusals import TokenRefusal
+from connections.sync import differences
 from tests.audit.own_database import own_database
 
 ISS, SUB = "https://issuer/", "auth0|somebody"
@@ -57,26 +58,28 @@ def elsewhere(db: None, tmp_path: Path) -> Iterator[Callable[[Callable[[], Any]]
 
 
 def connected(id: str = "cac_1") -> ConnectedAccount:
-    return drift.appeared(ISS, SUB, drift.Fact(id, "github", ("repo",), None, None), "x")
+    return differences.appeared(
+        ISS, SUB, differences.Fact(id, "github", ("repo",), None, None), "x"
+    )
 
 
-def handing(account: ConnectedAccount, *, lasts: bool = True) -> broker._Handing:
+def handing(account: ConnectedAccount, *, lasts: bool = True) -> token_broker._Handing:
     """A token of this account that is about to leave, found to be allowed just now."""
     actor = Actor(iss=ISS, sub=SUB, via="broker")
     [client, *_] = settings.ENV.broker_clients
-    ask = broker.Ask(actor, "token", client, "github", agent="claw")
+    ask = token_broker.Ask(actor, "token", client, "github", agent="claw")
     now = clock.now()
     use = Seen(account, "claw", "", now, now if lasts else None)
-    admitted = broker._Admitted(Picked(account), (account,), frozenset())
+    admitted = token_broker._Admitted(Picked(account), (account,), frozenset())
     token = VaultToken("secret", "Bearer", frozenset({"repo"}), 300, "5f")
-    return broker._Handing(ask, use, admitted, token, ())
+    return token_broker._Handing(ask, use, admitted, token, ())
 
 
-def hand_out(one: broker._Handing) -> Any:
+def hand_out(one: token_broker._Handing) -> Any:
     """The event, or the refusal."""
     draft = Draft(actor=one.ask.actor, action="token.exchanged", agent="claw", connection="github")
     try:
-        return broker._together.write(one, [draft])
+        return token_broker._together.write(one, [draft])
     except TokenRefusal as refusal:
         return refusal
 
@@ -97,7 +100,7 @@ def test_uses_of_one_moment_are_counted_each(
         uses = [(one, True), (other, False), (one, False), (one, True)]
         handed = [handing(account, lasts=lasts) for account, lasts in uses]
         with transaction.atomic():
-            assert broker._last_look(handed[::-1]) == [None] * 4
+            assert token_broker._last_look(handed[::-1]) == [None] * 4
         found = {use.account_id: (use.count, use.last) for use in Use.objects.all()}
         last = [one.use.at for one in handed if one.use]
         assert found == {one.pk: (3, last[3]), other.pk: (1, last[1])}
@@ -117,7 +120,7 @@ def test_an_account_suspended_meanwhile_stops_no_other_of_the_moment(
         handed = [handing(one), handing(other)]
         ConnectedAccount.objects.filter(pk=one.pk).update(state=State.SUSPENDED)
         with transaction.atomic():
-            first, second = broker._last_look(handed)
+            first, second = token_broker._last_look(handed)
         assert isinstance(first, TokenRefusal) and first.code == "connection_suspended"
         assert second is None
         assert list(Use.objects.values_list("account", "count")) == [(other.pk, 1)]
@@ -182,9 +185,9 @@ def test_no_connection_is_held_while_auth0_is_asked(
         held.append(connection.connection)
         return one.token, False
 
-    monkeypatch.setattr("connections.exchanging.exchange", exchange)
+    monkeypatch.setattr("connections.broker.exchange.exchange", exchange)
     one = elsewhere(lambda: handing(connected()))
-    assert elsewhere(lambda: broker.token_for(one.ask)).access_token == "secret"
+    assert elsewhere(lambda: token_broker.token_for(one.ask)).access_token == "secret"
     assert held == [None]
     assert elsewhere(exchanged) == 1
 

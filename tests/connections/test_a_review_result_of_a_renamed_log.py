@@ -20,8 +20,8 @@ from audit.ledger.offline.proof_check import MOVED
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
 from audit.sequencing import sequencer
-from connections.ibom import signing
-from connections.reviews import result
+from connections.access_reviews import result
+from connections.auth_ibom import signing
 from tests.connections.campaign import _people, close, connected, file_of, opened
 from tests.packs.renamed import NEW, OLD, gone_on, named_on_file, says, trusting
 

@@ -13,8 +13,9 @@ import pytest
 from approvals.models import Approval
 from approvals.pipeline.service import Performed, Refused, perform
 from audit.recording.actors import Target
-from connections import freezing, grounds
+from connections.lifecycle import freezes
 from connections.models import ConnectedAccount, Freeze, JustInTime, State
+from connections.status import state_filters
 from tests.connections.campaign import connected
 from tests.connections.decided import approve, decide, fresh, person, refusal
 from tests.connections.visitor import know, subject
@@ -31,7 +32,7 @@ def mias(_own_ground: None) -> ConnectedAccount:
 
 
 def freeze(who: str, act: str = "freeze", target: Target = CLAW) -> Performed:
-    return perform(person(who), freezing.verb_of(target.kind, act), target, reason=f"by {who}")
+    return perform(person(who), freezes.verb_of(target.kind, act), target, reason=f"by {who}")
 
 
 def sets(who: str, act: str, **params: Any) -> Performed:
@@ -95,7 +96,7 @@ def test_accounts_are_frozen_since_the_first_freeze(mias: ConnectedAccount) -> N
     freeze("admin", target=GITHUB)
     since = Freeze.objects.get().since
     freeze("admin2", target=GITHUB)
-    assert grounds.frozen()["service", "github"].since == since
+    assert state_filters.frozen()["service", "github"].since == since
 
 
 # Suspensions
@@ -137,7 +138,7 @@ def test_a_limit_of_another_admin_is_relaxed_by_another_person(mias: ConnectedAc
     asked = sets("admin2", "relax")
     assert approver(asked) == "another"
     assert approve(asked, "admin").outcome == "approved"
-    assert grounds.setting_of("github").open_always
+    assert state_filters.setting_of("github").open_always
 
 
 @pytest.mark.parametrize("idle_h", [24, 12], ids=["the same", "less"])

@@ -6,7 +6,7 @@ import pytest
 
 from approvals import requests
 from approvals.pipeline.service import perform
-from connections import selection
+from connections.lifecycle import bulk
 from connections.models import State
 from tests.connections.campaign import connected
 from tests.connections.decided import decide, deny, fresh, person
@@ -26,7 +26,7 @@ def test_a_suspension_outlives_the_request_of_somebody_else(how: str, door: str)
         decide("admin2", "suspend", one)
     else:
         both = [str(one.pk), str(other.pk)]
-        target = selection.target_of(both)
+        target = bulk.target_of(both)
         params = {"accounts": both}
         perform(person("admin2"), "selection.suspend", target, params=params, reason="incident")
     if how == "withdrawn":

@@ -14,11 +14,12 @@ from approvals.jobs import sweep
 from approvals.models import Approval, Outcome
 from approvals.pipeline.service import Refused, perform
 from audit.recording.actors import Actor, Target
-from connections import grounds, manifests
-from connections.just_in_time import dozing
-from connections.just_in_time.setting import Setting
+from connections.idle_access import sleep_events
+from connections.idle_access.settings import Setting
+from connections.manifests import in_force
 from connections.models import ConnectedAccount, JustInTime, State
-from connections.standing import Code
+from connections.status import state_filters
+from connections.status.account_status import Code
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.visitor import Gateway, know, subject
@@ -48,7 +49,7 @@ def account() -> ConnectedAccount:
 
 
 @pytest.fixture
-def caller(gateway: Gateways, github_mcp: manifests.Declaration) -> Gateway:
+def caller(gateway: Gateways, github_mcp: in_force.Declaration) -> Gateway:
     """Olu Operator's gateway, after a first use."""
     found = gateway("operator")
     assert found.exchange().status_code == 200
@@ -82,15 +83,15 @@ def refused(caller: Gateway) -> dict[str, Any]:
 def test_what_sleeps_wakes_at_the_next_use_and_both_are_on_the_trail(caller: Gateway) -> None:
     restrict(**WEEK)
     unused(days=8)
-    assert grounds.of(account()).code == Code.ASLEEP
-    assert dozing.run() == 1 and dozing.run() == 0
+    assert state_filters.of(account()).code == Code.ASLEEP
+    assert sleep_events.run() == 1 and sleep_events.run() == 0
     [fell] = events("connection.fell_asleep")
     assert fell["data"]["why"] == "not used for 7 days"
     assert caller.exchange().status_code == 200
     [woken] = events("connection.woken")
     assert woken["via"] == "broker" and woken["actor"]["sub"] == subject("operator")
-    assert grounds.of(account()).code == Code.CONNECTED
-    assert dozing.run() == 0
+    assert state_filters.of(account()).code == Code.CONNECTED
+    assert sleep_events.run() == 0
 
 
 def test_with_step_up_its_owner_wakes_it_on_their_phone(
@@ -210,7 +211,7 @@ def test_outside_its_hours_it_is_closed_and_says_when_it_opens(
     assert no.value.code == "outside_hours"
     opens = datetime.fromisoformat(told["opens_at"])
     monkeypatch.setattr(clock, "now", lambda: opens)
-    assert grounds.of(account()).code == Code.CONNECTED
+    assert state_filters.of(account()).code == Code.CONNECTED
 
 
 def owner() -> Actor:
@@ -225,7 +226,7 @@ def test_the_owner_wakes_it_by_a_click(caller: Gateway) -> None:
     page = client.get("/connections/").content.decode()
     assert "asleep" in page and "not used for 7 days" in page and "Wake now" in page
     assert client.post(f"/connections/{account().id}/wake/").status_code == 302
-    assert grounds.of(account()).code == Code.CONNECTED
+    assert state_filters.of(account()).code == Code.CONNECTED
     again = client.post(f"/connections/{account().id}/wake/", follow=True)
     assert "is connected, not asleep" in again.content.decode()
 
@@ -244,14 +245,14 @@ def test_nobody_else_wakes_it(caller: Gateway) -> None:
 
 def test_tightening_holds_at_once_and_loosening_waits(db: None) -> None:
     restrict(**WEEK)
-    assert grounds.setting_of("github") == Setting(168)
+    assert state_filters.setting_of("github") == Setting(168)
     with pytest.raises(Refused) as no:
         perform(admin(), "connection.restrict", GITHUB, params={"idle_h": 200})
     assert no.value.code == "relaxes"
     done = perform(admin(), "connection.relax", GITHUB, params={}, reason="they need it")
     assert done.approval is not None and done.approval.rule["approver"] == "self"
     assert done.approval.sentence == "Set: GitHub accounts never fall asleep, and no hours are set."
-    assert grounds.setting_of("github") == Setting(168)
+    assert state_filters.setting_of("github") == Setting(168)
     [event] = events("connection.restricted")
     assert event["data"]["setting"] == {"idle_h": 168, "hours": None, "wake": "use"}
     from audit.recording import event_types
@@ -264,9 +265,9 @@ def test_tightening_holds_at_once_and_loosening_waits(db: None) -> None:
 def test_what_is_asleep_when_its_setting_goes_is_told_to_be_awake(caller: Gateway) -> None:
     restrict(**WEEK)
     unused(days=8)
-    assert dozing.run() == 1
+    assert sleep_events.run() == 1
     JustInTime.objects.all().delete()
-    assert dozing.run() == 1 and dozing.run() == 0
+    assert sleep_events.run() == 1 and sleep_events.run() == 0
     assert len(events("connection.awake")) == 1
 
 

@@ -11,8 +11,11 @@ from approvals import people
 from approvals.jobs import sweep
 from approvals.models import Approval, Effect, Outcome, Person
 from audit.models import EventRow
-from connections import manifests, notices, pending, reconcile
+from connections.manifests import in_force
 from connections.models import ConnectedAccount, State
+from connections.notifications import notices
+from connections.revocation import pending_deletions
+from connections.sync import reconcile
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.visitor import (
@@ -32,7 +35,7 @@ REASON = {"reason": "Laptop lost"}
 
 
 @pytest.fixture
-def theirs(portal_tenant: LocalTenant, github_mcp: manifests.Declaration) -> ConnectedAccount:
+def theirs(portal_tenant: LocalTenant, github_mcp: in_force.Declaration) -> ConnectedAccount:
     """Milo Member's GitHub account, known from reconciling."""
     know("admin", "admin2", "member2")
     empty_vault(portal_tenant, "member2")
@@ -125,7 +128,7 @@ def test_an_approved_revocation_finishes_with_the_owners_own_token(
     sweep()
     step.refresh_from_db()
     assert (step.state, fresh(theirs).state) == ("done", State.REVOKED)
-    assert not pending.has_pending(theirs.iss, theirs.sub)
+    assert not pending_deletions.has_pending(theirs.iss, theirs.sub)
 
 
 def test_no_banner_says_refused_after_the_request_was_denied(

@@ -9,8 +9,9 @@ import pytest
 from approvals import clock
 from approvals.models import Person
 from audit.recording.actors import Target
-from connections import manifests, needs
-from connections.manifests import Declaration
+from connections.consent import needs
+from connections.manifests import in_force
+from connections.manifests.in_force import Declaration
 from connections.models import ConnectedAccount, Need, State
 
 MCP = Target("mcp", "both")
@@ -36,7 +37,7 @@ def people() -> None:
     )  # fmt: skip
     needed = [{"connection": "github", "scopes": []}, {"connection": "slack", "scopes": []}]
     declared = Declaration.model_validate({"connections": needed})
-    manifests.declare_shipped(MCP.kind, MCP.name, declared)
+    in_force.declare_shipped(MCP.kind, MCP.name, declared)
 
 
 def test_two_hundred_people_are_asked_in_a_bounded_number_of_queries(

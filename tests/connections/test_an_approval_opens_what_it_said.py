@@ -13,8 +13,8 @@ from pytest_django.plugin import DjangoDbBlocker
 from approvals.models import Approval, Outcome
 from approvals.pipeline.service import Performed, Refused, perform
 from audit.recording.actors import Target
-from connections import manifests
-from connections.manifests import Declaration
+from connections.manifests import in_force
+from connections.manifests.in_force import Declaration
 from tests.audit.own_database import own_database
 from tests.connections.decided import approve, person
 from tests.connections.visitor import NAMES, know, subject
@@ -40,8 +40,8 @@ def declared(connection: str) -> Declaration:
 def asked() -> tuple[Performed, str]:
     """That `one` uses Slack instead of GitHub, which `two` still names; and who may approve it."""
     know("operator", "operator2", "admin")
-    manifests.declare_shipped("mcp", "one", declared("github"))
-    manifests.declare_shipped("mcp", "two", declared("github"))
+    in_force.declare_shipped("mcp", "one", declared("github"))
+    in_force.declare_shipped("mcp", "two", declared("github"))
     params = declared("slack").model_dump(mode="json") | {"new": True}
     done = perform(
         person("operator"), "manifest.declare", Target("mcp", "one"), params=params, reason="moved"
@@ -64,7 +64,7 @@ def now(work: Any) -> Any:
 
 
 def named() -> bool:
-    return bool(manifests.naming("github"))
+    return bool(in_force.naming("github"))
 
 
 def reads_the_manifests(sql: str) -> bool:

@@ -14,8 +14,8 @@ from audit.keys import log_identity
 from audit.ledger import note
 from audit.ledger.offline import export_files, inventory
 from audit.sequencing import sequencer
-from connections.access import exporting, reading
-from connections.access.reading import Told
+from connections.application_grants import export_file, grant_sync
+from connections.application_grants.grant_sync import Told
 from connections.models import AccessKind, AccessState, AppAccess
 from tests.audit.test_exports_are_held_to_their_manifest import sheets
 from tests.connections.test_the_inventory_is_taken_away import PAGE, rows_of, taken
@@ -32,12 +32,12 @@ def granted(db: None) -> dict[str, AppAccess]:
     """Milo's consent, named by its application, and his command line; what is gone; Mia's."""
     know("member1", "member2")
     now, iss = clock.now(), settings.ENV.issuer
-    reading._compare(iss, subject("member2"), AccessKind.GRANT, [CONSENT], now)
-    reading._compare(iss, subject("member2"), AccessKind.REFRESH_TOKEN, [TOKEN], now)
+    grant_sync._compare(iss, subject("member2"), AccessKind.GRANT, [CONSENT], now)
+    grant_sync._compare(iss, subject("member2"), AccessKind.REFRESH_TOKEN, [TOKEN], now)
     gone = Told(AccessKind.GRANT, "cgr_2", "old", (), ())
-    reading._compare(iss, subject("member1"), AccessKind.GRANT, [gone], now)
+    grant_sync._compare(iss, subject("member1"), AccessKind.GRANT, [gone], now)
     mias = Told(AccessKind.REFRESH_TOKEN, "rt_2", "cli", (), (), last_used_at=now)
-    reading._compare(iss, subject("member1"), AccessKind.REFRESH_TOKEN, [mias], now)
+    grant_sync._compare(iss, subject("member1"), AccessKind.REFRESH_TOKEN, [mias], now)
     AppAccess.objects.filter(client_id="old").update(state=AccessState.GONE)
     AppAccess.objects.filter(client_id="calendar").update(client_name="=Calendar & Co")
     sequencer.run_once()
@@ -47,7 +47,7 @@ def granted(db: None) -> dict[str, AppAccess]:
 def test_the_file_holds_what_is_in_force_and_each_row_its_entry(
     granted: dict[str, AppAccess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "_BATCH", 2)  # more than one batch is one file
+    monkeypatch.setattr(export_file, "_BATCH", 2)  # more than one batch is one file
     answer = taken("?format=csv&what=applications")
     body = answer.getvalue()
     rows = {row["auth0_id"]: row for row in rows_of(body)}

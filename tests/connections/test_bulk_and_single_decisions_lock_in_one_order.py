@@ -19,7 +19,7 @@ from approvals.models import Approval, Status
 from approvals.pipeline import conflicts, locks
 from approvals.pipeline.service import Refused, perform
 from audit.recording.actors import Target
-from connections import selection
+from connections.lifecycle import bulk
 from connections.models import ConnectedAccount, State
 from tests.audit.own_database import own_database
 from tests.connections.campaign import connected, person
@@ -56,7 +56,7 @@ def two_accounts_and_a_request_about_one() -> list[str]:
 
 def suspend_both(ids: list[str]) -> str:
     """In bulk."""
-    return outcome(selection.SUSPEND, selection.target_of(ids), {"accounts": ids})
+    return outcome(bulk.SUSPEND, bulk.target_of(ids), {"accounts": ids})
 
 
 def suspend_one(ids: list[str]) -> str:

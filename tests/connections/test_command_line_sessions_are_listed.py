@@ -10,7 +10,7 @@ from django.core.cache import cache
 
 from approvals import issuer
 from approvals.jobs import sweep
-from connections.access import command_line, reading
+from connections.application_grants import cli_sessions, grant_sync
 from connections.models import AppAccess
 from tests.connections.visitor import Gateway, device_token, know, subject
 from tests.support.tenant import LocalTenant
@@ -28,7 +28,7 @@ def test_a_session_of_a_moment_ago_is_listed_and_can_be_ended(
     assert management is not None
     for old in management.refresh_tokens(subject("member2")):
         management.delete_refresh_token(old.id)
-    reading.read_person(management, settings.ENV.issuer, subject("member2"))
+    grant_sync.read_person(management, settings.ENV.issuer, subject("member2"))
     cache.clear()
     device_token(portal_tenant, "member2")  # after the last sync
     milo = gateway("member2")
@@ -53,6 +53,6 @@ def test_what_cannot_be_asked_for_is_said_to_be_of_the_last_sync(
 ) -> None:
     cache.clear()
     monkeypatch.setattr(issuer, "management", lambda: None)  # no client is configured
-    found = command_line.sessions_of("https://issuer.test/", "auth0|nobody")
+    found = cli_sessions.sessions_of("https://issuer.test/", "auth0|nobody")
     assert not found.read_now and found.rows == ()
     assert not AppAccess.objects.exists()

@@ -15,7 +15,7 @@ from django.db import connection
 from approvals.pipeline.service import perform
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
-from connections import allow_rule, decisions, manifests
+from connections.manifests import allow_rule, component_decisions, in_force
 from connections.models import AllowRule
 from portal import wiring
 from tests.connections.visitor import Gateway, Visitor, know, subject
@@ -26,9 +26,9 @@ EVERYTHING = Target("service", "*")
 
 
 @pytest.fixture(autouse=True)
-def _decided_here(github_mcp: manifests.Declaration) -> None:
+def _decided_here(github_mcp: in_force.Declaration) -> None:
     """The decisions are those of the database, and nobody took one."""
-    decisions.answer_with(wiring.decision_of)
+    component_decisions.answer_with(wiring.decision_of)
 
 
 def opened() -> None:
@@ -80,7 +80,7 @@ def test_an_installation_in_use_stays_open_until_an_admin_requires_an_allow(
 
 
 def test_a_fresh_installation_begins_closed() -> None:
-    manifests.remove("mcp", "github-mcp")
+    in_force.remove("mcp", "github-mcp")
     migration = importlib.import_module("connections.migrations.0019_allow_rule")
     migration.keep_open(apps, SimpleNamespace(connection=connection))
     assert not allow_rule.is_open()

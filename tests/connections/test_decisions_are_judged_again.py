@@ -10,8 +10,8 @@ from django.conf import settings as django_settings
 from approvals import clock
 from approvals.pipeline.service import Refused, perform
 from audit.recording.actors import Actor, Target
-from connections.escalation import rules
 from connections.models import ScopeRule
+from connections.scope_escalation import settings
 from tests.connections.test_two_decide_in_the_same_moment import right_after
 from tests.connections.visitor import know, subject
 
@@ -39,4 +39,4 @@ def test_what_became_a_relaxation_in_the_meantime_is_not_committed() -> None:
     ):
         perform(amir, "scope.configure", Target("service", "slack"), params=LOOSE)
     assert refused.value.code == "changed_meanwhile"
-    assert rules.of("slack").excess == "refuse"
+    assert settings.of("slack").excess == "refuse"

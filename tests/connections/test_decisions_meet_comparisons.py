@@ -15,9 +15,10 @@ from approvals import clock
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
 from auth0_client.management import ManagedAccount
-from connections import drift, reconcile, restrictions
-from connections.access import reading
+from connections.application_grants import grant_sync
+from connections.lifecycle import restrictions
 from connections.models import AccessKind, AccessState, AppAccess, ConnectedAccount, State
+from connections.sync import differences, reconcile
 from tests.audit.own_database import own_database
 from tests.connections.campaign import connected
 from tests.connections.decided import decide, fresh, person, refusal
@@ -114,11 +115,11 @@ def granted() -> AppAccess:
 
 def test_reading_applications_undoes_no_revocation(mias: ConnectedAccount) -> None:
     row = now(granted)
-    told = reading.Told(AccessKind.GRANT, "cgr_1", "app", (), ("read:a", "read:b"))
+    told = grant_sync.Told(AccessKind.GRANT, "cgr_1", "app", (), ("read:a", "read:b"))
     as_of = clock.now()
 
     def read() -> None:
-        reading._compare(row.iss, row.sub, AccessKind.GRANT, [told], as_of)
+        grant_sync._compare(row.iss, row.sub, AccessKind.GRANT, [told], as_of)
 
     with held(read, after=reads("connections_appaccess")) as reader:
         target = Target("grant", str(row.pk))
@@ -153,12 +154,12 @@ def test_an_owner_who_resumes_waits_for_the_admin_who_suspends(mias: ConnectedAc
 # Gone at Auth0
 
 
-def back(account: ConnectedAccount) -> drift.Fact:
-    return drift.Fact(account.auth0_id, account.connection, tuple(account.scopes), None, None)
+def back(account: ConnectedAccount) -> differences.Fact:
+    return differences.Fact(account.auth0_id, account.connection, tuple(account.scopes), None, None)
 
 
 def comes_back(account: ConnectedAccount) -> ConnectedAccount:
-    drift.still_there(fresh(account), back(account), clock.now() + timedelta(seconds=1))
+    differences.still_there(fresh(account), back(account), clock.now() + timedelta(seconds=1))
     return fresh(account)
 
 
@@ -168,7 +169,7 @@ def test_what_nobody_revoked_comes_back_as_it_was(mias: ConnectedAccount, by: st
         if by:
             decide(by, "suspend", mias, reason="odd use")
         before = fresh(mias)
-        assert drift.vanished(before, "a wrong answer")
+        assert differences.vanished(before, "a wrong answer")
         assert fresh(mias).state == State.GONE
         return before, comes_back(mias)
 
@@ -183,7 +184,7 @@ def test_what_somebody_revoked_comes_back_suspended(mias: ConnectedAccount, fini
     def story() -> tuple[ConnectedAccount, str]:
         decide("member1", "revoke", mias)
         if finished == "vanished":
-            drift.vanished(fresh(mias), "no longer listed")
+            differences.vanished(fresh(mias), "no longer listed")
         else:
             ConnectedAccount.objects.update(state=State.REVOKED)
         assert fresh(mias).state == State.REVOKED

@@ -10,8 +10,8 @@ from approvals import requests
 from approvals.pipeline.service import Performed, perform
 from audit.models import EventRow
 from audit.recording.read_events import load
-from connections import selection
-from connections.ibom.replay import ACTIONS, Inventory
+from connections.auth_ibom.replay import ACTIONS, Inventory
+from connections.lifecycle import bulk
 from connections.models import ConnectedAccount, State
 from tests.connections.campaign import connected
 from tests.connections.decided import decide, deny, fresh, person
@@ -34,7 +34,7 @@ def denied(asked: Performed) -> None:
 
 def _revoke_all(*accounts: ConnectedAccount) -> Performed:
     listed = [str(one.pk) for one in accounts]
-    target, params = selection.target_of(listed), {"accounts": listed}
+    target, params = bulk.target_of(listed), {"accounts": listed}
     return perform(person("admin"), "selection.revoke", target, params=params, reason="incident")
 
 

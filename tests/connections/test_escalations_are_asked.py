@@ -15,8 +15,9 @@ from approvals.models import Approval, Notice, Outcome, Status
 from approvals.pipeline import locks, outcomes
 from audit.ledger.format.vocabulary import SEVERITIES
 from audit.models import EventRow
-from connections import manifests, notices
+from connections.manifests import in_force
 from connections.models import Allowance, Attempts, ConnectedAccount, Escalation
+from connections.notifications import notices
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.visitor import Answer, Gateway, Visitor, know, subject
@@ -29,7 +30,7 @@ BEYOND = "repo delete_repo"
 
 
 @pytest.fixture(autouse=True)
-def _people(github_mcp: manifests.Declaration) -> None:
+def _people(github_mcp: in_force.Declaration) -> None:
     know("operator", "admin")
 
 
@@ -298,10 +299,10 @@ def test_the_owner_takes_an_allowance_back_at_once(
 
 def test_what_was_approved_must_still_be_true(mcp: Gateway, phone: Phones, travel: Travel) -> None:
     approval = asked(mcp)
-    wider = manifests.Declaration.model_validate(
+    wider = in_force.Declaration.model_validate(
         {"connections": [{"connection": "github", "scopes": ["repo"]}]}
     )
-    manifests.declare_shipped("mcp", "github-mcp", wider)
+    in_force.declare_shipped("mcp", "github-mcp", wider)
     phone("operator").approve(approval)
     settled(approval, travel)
     sweep()
@@ -342,9 +343,9 @@ def test_nothing_can_be_granted_that_was_not_tried(mcp: Gateway) -> None:
 
 
 def test_a_blocked_component_causes_no_request(mcp: Gateway) -> None:
-    from connections import decisions
+    from connections.manifests import component_decisions
 
-    decisions.answer_with(lambda _kind, _name: decisions.BLOCK)
+    component_decisions.answer_with(lambda _kind, _name: component_decisions.BLOCK)
     assert code(mcp.exchange(scopes=BEYOND)) == (403, "mcp_blocked")
     assert not Approval.objects.exists()
 

@@ -10,8 +10,10 @@ from django.conf import settings
 from approvals import clock, requests
 from approvals.models import Outcome
 from approvals.pipeline.service import perform
-from connections import drift, restrictions, selection
+from connections.lifecycle import bulk as several
+from connections.lifecycle import restrictions
 from connections.models import ConnectedAccount, State
+from connections.sync import differences
 from tests.connections.campaign import connected
 from tests.connections.decided import approve, decide, deny, fresh, person
 from tests.connections.test_what_others_restricted import arrives, hand
@@ -24,7 +26,7 @@ def first(_own_ground: None) -> ConnectedAccount:
     know("admin", "admin2", "member1")
     account = connected("member1", "github", "read:user")
     decide("admin", "suspend", account, reason="incident 12")
-    assert drift.vanished(fresh(account), "deleted by its owner")
+    assert differences.vanished(fresh(account), "deleted by its owner")
     return account
 
 
@@ -39,13 +41,13 @@ def asks(account: ConnectedAccount, *, bulk: bool) -> Any:
     if not bulk:
         return decide("admin2", "revoke", account)
     ids = [str(account.pk)]
-    target = selection.target_of(ids)
-    return perform(person("admin2"), selection.REVOKE, target, params={"accounts": ids}, reason="x")
+    target = several.target_of(ids)
+    return perform(person("admin2"), several.REVOKE, target, params={"accounts": ids}, reason="x")
 
 
 def appears() -> ConnectedAccount:
-    fact = drift.Fact("cac_elsewhere", "github", ("repo",), clock.now(), None)
-    return drift.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
+    fact = differences.Fact("cac_elsewhere", "github", ("repo",), clock.now(), None)
+    return differences.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
 
 
 @pytest.mark.parametrize("end", ["withdrawn", "denied"])
@@ -111,7 +113,7 @@ def test_who_is_let_in_past_a_revocation_stays_so_when_auth0_has_deleted_it(
 ) -> None:
     approve(decide("admin2", "revoke", second, reason="laptop lost"), "admin")
     third = arrives("cac_new")
-    assert drift.vanished(fresh(second), "deleted")
+    assert differences.vanished(fresh(second), "deleted")
     assert fresh(second).state == State.REVOKED
     assert approve(decide("admin", "resume", third), "admin2").outcome == Outcome.APPROVED
     assert (fresh(first).barred, fresh(second).barred) == (False, False)
@@ -120,8 +122,8 @@ def test_who_is_let_in_past_a_revocation_stays_so_when_auth0_has_deleted_it(
 
 def suspended_for_one_reason(*accounts: ConnectedAccount) -> None:
     ids = [str(one.pk) for one in accounts]
-    target = selection.target_of(ids)
-    perform(person("admin"), selection.SUSPEND, target, params={"accounts": ids}, reason="leak")
+    target = several.target_of(ids)
+    perform(person("admin"), several.SUSPEND, target, params={"accounts": ids}, reason="leak")
 
 
 def test_an_approval_lets_in_no_other_account_that_was_suspended_for_the_same_reason(
@@ -129,7 +131,7 @@ def test_an_approval_lets_in_no_other_account_that_was_suspended_for_the_same_re
 ) -> None:
     third = connected("member1", "github", "repo")
     suspended_for_one_reason(second, third)
-    assert drift.vanished(fresh(third), "deleted by its owner")
+    assert differences.vanished(fresh(third), "deleted by its owner")
     assert approve(decide("admin", "resume", second), "admin2").outcome == Outcome.APPROVED
     assert fresh(third).barred
     assert hand(arrives("cac_new")) == (State.SUSPENDED, subject("admin"), "leak")
@@ -141,11 +143,11 @@ def test_what_came_under_each_of_several_suspensions_is_let_in_past_all_of_them(
     third = connected("member1", "github", "repo")
     suspended_for_one_reason(second, third)
     for one in (second, third):
-        assert drift.vanished(fresh(one), "deleted by its owner")
+        assert differences.vanished(fresh(one), "deleted by its owner")
     for n in range(3):
         newest = arrives(f"cac_{n}")
         assert len(restrictions.of_others(newest)) == 3, n
-        assert drift.vanished(fresh(newest), "deleted by its owner")
+        assert differences.vanished(fresh(newest), "deleted by its owner")
     newest = arrives("cac_last")
     assert approve(decide("admin", "resume", newest), "admin2").outcome == Outcome.APPROVED
     assert not any(row.barred for row in ConnectedAccount.objects.all())

@@ -12,9 +12,11 @@ from approvals import clock
 from approvals.models import Approval
 from approvals.pipeline.service import Refused, perform
 from audit.recording.actors import Actor, Target
-from connections import freezing, manifests, observed
+from connections.broker import observations
+from connections.lifecycle import freezes
+from connections.manifests import in_force
 from connections.models import ConnectedAccount, ConnectionSetting, Freeze, FrozenKind
-from connections.standing import EVERYTHING
+from connections.status.account_status import EVERYTHING
 from tests.connections.test_the_inventory_shows_everybody import make
 from tests.connections.visitor import Gateway, know, subject
 from tests.identity.trail import events
@@ -36,7 +38,7 @@ def admin() -> Actor:
 
 
 def freeze(kind: str, name: str, by: Actor | None = None) -> None:
-    perform(by or admin(), freezing.verb_of(kind, "freeze"), Target(kind, name), reason="odd")
+    perform(by or admin(), freezes.verb_of(kind, "freeze"), Target(kind, name), reason="odd")
 
 
 @pytest.mark.parametrize(
@@ -49,7 +51,7 @@ def freeze(kind: str, name: str, by: Actor | None = None) -> None:
     ],
 )
 def test_the_next_exchange_is_refused_and_recorded(
-    gateway: Gateways, github_mcp: manifests.Declaration, kind: str, name: str
+    gateway: Gateways, github_mcp: in_force.Declaration, kind: str, name: str
 ) -> None:
     caller = gateway("operator")
     assert caller.exchange().status_code == 200
@@ -65,7 +67,7 @@ def test_the_next_exchange_is_refused_and_recorded(
     ("kind", "name"), [("agent", "other-bot"), ("person", SUBS["member1"]), ("service", "slack")]
 )
 def test_nothing_else_is_stopped(
-    gateway: Gateways, github_mcp: manifests.Declaration, kind: str, name: str
+    gateway: Gateways, github_mcp: in_force.Declaration, kind: str, name: str
 ) -> None:
     know("member1")
     freeze(kind, name)
@@ -73,10 +75,10 @@ def test_nothing_else_is_stopped(
 
 
 def test_a_token_that_was_being_exchanged_when_it_was_frozen_is_dropped(
-    gateway: Gateways, github_mcp: manifests.Declaration, monkeypatch: pytest.MonkeyPatch
+    gateway: Gateways, github_mcp: in_force.Declaration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caller = gateway("operator")
-    held = observed.accounts_of
+    held = observations.accounts_of
 
     def meanwhile(*given: Any) -> list[ConnectedAccount]:
         found = held(*given)
@@ -84,7 +86,7 @@ def test_a_token_that_was_being_exchanged_when_it_was_frozen_is_dropped(
             freeze("service", "github")
         return found
 
-    monkeypatch.setattr(observed, "accounts_of", meanwhile)
+    monkeypatch.setattr(observations, "accounts_of", meanwhile)
     answer = caller.exchange()
     assert (answer.status_code, answer.json()["code"]) == (403, "frozen")
     assert events("token.exchanged") == []
@@ -101,7 +103,7 @@ def test_freezing_needs_no_approval_and_unfreezing_does(db: None) -> None:
 def test_ending_a_grave_freeze_waits_for_another_admin(db: None, target: Target) -> None:
     know("member1")
     freeze(target.kind, target.name)
-    done = perform(admin(), freezing.verb_of(target.kind, "unfreeze"), target)
+    done = perform(admin(), freezes.verb_of(target.kind, "unfreeze"), target)
     assert done.approval is not None and done.approval.rule["approver"] == "another"
     assert done.approval.current is not None
     assert done.approval.current.person.sub == subject("admin2")
@@ -120,7 +122,7 @@ def test_whom_the_directory_does_not_know_yet_is_frozen_by_their_account(db: Non
         freeze("person", "auth0|newcomer")  # or a typing mistake
     make("member2", sub="auth0|newcomer")
     freeze("person", "auth0|newcomer")
-    assert freezing.in_force("claw", "auth0|newcomer", "github") is not None
+    assert freezes.in_force("claw", "auth0|newcomer", "github") is not None
 
 
 def test_it_reads_as_what_it_is(db: None) -> None:
@@ -211,7 +213,7 @@ def test_an_unknown_kind_is_not_there(db: None) -> None:
 
 def test_the_check_costs_one_query(db: None, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
-        freezing.check("claw", subject("member1"), "github")
+        freezes.check("claw", subject("member1"), "github")
 
 
 def test_a_name_of_another_kind_than_the_chosen_one_freezes_nothing(db: None) -> None:
@@ -239,7 +241,7 @@ def test_an_agent_that_nobody_saw_is_frozen_once_the_name_is_confirmed(
     db: None, gateway: Gateways
 ) -> None:
     account = make("member1")
-    observed.count(observed.Seen(account, "release-bot", "", clock.now(), None))
+    observations.count(observations.Seen(account, "release-bot", "", clock.now(), None))
     amir, about = gateway("admin"), {"kind": "agent", "name": "relase-bot"}
     said: dict[str, Any] = {"verb": "agent.freeze", "target": about, "reason": "odd"}
     no = amir.call("POST", "/v1/decisions", said)

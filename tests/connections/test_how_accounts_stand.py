@@ -9,12 +9,12 @@ import pytest
 from django.conf import settings
 
 from approvals import clock
-from connections import grounds, standing
-from connections.ibom.shape import Account
-from connections.just_in_time.hours import BadHours, Hours
-from connections.just_in_time.setting import Setting, tightens
+from connections.auth_ibom.records import Account
+from connections.idle_access.settings import Setting, tightens
+from connections.idle_access.working_hours import BadHours, Hours
 from connections.models import ConnectedAccount, Freeze, JustInTime, State
-from connections.standing import Code, Frozen, Ground
+from connections.status import account_status, state_filters
+from connections.status.account_status import Code, Frozen, Ground
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)  # a Wednesday
 DAY = timedelta(days=1)
@@ -34,8 +34,8 @@ def account(**said: object) -> Account:
     return Account("a", "github", **{**given, **said})  # type: ignore[arg-type]
 
 
-def stands(ground: Ground, now: datetime = NOW) -> standing.Standing:
-    return standing.of(account(), ground, now)
+def stands(ground: Ground, now: datetime = NOW) -> account_status.Standing:
+    return account_status.of(account(), ground, now)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def stands(ground: Ground, now: datetime = NOW) -> standing.Standing:
 def test_what_decides_most_is_said_first(
     said: dict[str, object], ground: Ground, code: Code, since: datetime | None
 ) -> None:
-    found = standing.of(account(**said), ground, NOW)
+    found = account_status.of(account(**said), ground, NOW)
     assert found.code == code
     assert since is None or found.since == since
     assert found.usable == (code in {Code.CONNECTED, Code.EXPIRING})
@@ -176,11 +176,13 @@ def test_the_database_decides_as_the_pure_answer_does(
         [("service", "x"), ("person", "a"), ("service", "*")], seed % 3
     ):
         Freeze.objects.create(kind=kind, name=name, by="x", since=NOW)
-    ground, everything = grounds.now(), ConnectedAccount.objects.all()
-    expected = {row.pk: standing.of(row, ground, NOW).code for row in everything}
-    coded = everything.annotate(code=grounds.code_of(ground, NOW)).values_list("pk", "code")
+    ground, everything = state_filters.now(), ConnectedAccount.objects.all()
+    expected = {row.pk: account_status.of(row, ground, NOW).code for row in everything}
+    coded = everything.annotate(code=state_filters.code_of(ground, NOW)).values_list("pk", "code")
     assert dict(coded) == expected
     for code in Code:
-        found = grounds.standing_as(everything, code, ground, NOW).values_list("pk", flat=True)
+        found = state_filters.standing_as(everything, code, ground, NOW).values_list(
+            "pk", flat=True
+        )
         assert set(found) == {pk for pk, stood in expected.items() if stood == code}
     assert len(set(expected.values())) > 2

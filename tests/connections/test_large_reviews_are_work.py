@@ -16,9 +16,9 @@ from approvals.pipeline.service import Refused
 from audit.clock import uuid7
 from audit.erasure import subjects
 from audit.recording.actors import Target
+from connections.access_reviews import accounts, closing, large_reviews, opening, result, work_lease
+from connections.access_reviews import work_integrity as sealed
 from connections.models import ConnectedAccount, Review, ReviewItem, ReviewLines, ReviewWork
-from connections.reviews import alive, closing, opening, result, scope, work
-from connections.reviews import asked as sealed
 from tests.connections.campaign import (
     LIST,
     TOMORROW,
@@ -42,7 +42,7 @@ PARAMS = {"title": "Spring", "due": TOMORROW, "reviewers": "owners"}
 @pytest.fixture(autouse=True)
 def _three(monkeypatch: pytest.MonkeyPatch, _people: None) -> None:
     """Three accounts, which are many here."""
-    monkeypatch.setattr(work, "AT_ONCE", 2)
+    monkeypatch.setattr(large_reviews, "AT_ONCE", 2)
     for who in ("member1", "member2", "member2"):
         connected(who)
 
@@ -59,7 +59,7 @@ def asked() -> ReviewWork:
 def again() -> int:
     """The worker comes by once more, later."""
     ReviewWork.objects.exclude(due=None).update(due=clock.now())
-    return work.run_due()
+    return large_reviews.run_due()
 
 
 def written(id: UUID, verb: str, params: dict[str, str]) -> ReviewWork:
@@ -72,7 +72,7 @@ def written(id: UUID, verb: str, params: dict[str, str]) -> ReviewWork:
 
 def ask_to_open() -> UUID:
     id = uuid7()
-    assert not work.begin(admin(), "review.open", Target("review", str(id)), PARAMS)
+    assert not large_reviews.begin(admin(), "review.open", Target("review", str(id)), PARAMS)
     return id
 
 
@@ -87,11 +87,11 @@ def test_whoever_opens_goes_on_and_the_worker_opens_it(anya: Client) -> None:
     page = text(anya)
     assert "is being opened" in page and "Spring" in page and 'hx-trigger="every 2s"' in page
     assert "HX-Refresh" not in anya.get(LIST, headers={"HX-Request": "true"})
-    assert work.run_due() == 1
+    assert large_reviews.run_due() == 1
     review = Review.objects.get()
-    assert review.items.count() == 3 and scope.stands(review).whole
+    assert review.items.count() == 3 and accounts.stands(review).whole
     assert anya.get(LIST, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
-    assert not ReviewWork.objects.exists() and work.run_due() == 0
+    assert not ReviewWork.objects.exists() and large_reviews.run_due() == 0
     [event] = events("review.opened")
     assert (event["actor"]["sub"], event["via"]) == (subject("admin"), "web")
     assert event["session"], "of the session in which it was asked for"
@@ -100,7 +100,7 @@ def test_whoever_opens_goes_on_and_the_worker_opens_it(anya: Client) -> None:
 def test_a_small_one_opens_and_closes_at_once(
     anya: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "AT_ONCE", 3)
+    monkeypatch.setattr(large_reviews, "AT_ONCE", 3)
     assert anya.post(f"{LIST}new/", FORM)["Location"] == f"{LIST}{Review.objects.get().pk}/"
     anya.post(f"{LIST}{Review.objects.get().pk}/close/")
     assert Review.objects.get().closed_at and not ReviewWork.objects.exists()
@@ -120,7 +120,7 @@ def test_events_and_files_are_those_of_one_who_waits() -> None:
     for name in ("actor", "via", "severity", "outcome", "human"):
         assert first[name] == second[name]
     lists = [
-        [scope.facts(item) for item in Review.objects.get(pk=pk).items.order_by("number")]
+        [accounts.facts(item) for item in Review.objects.get(pk=pk).items.order_by("number")]
         for pk in (at_once.pk, id)
     ]
     assert lists[0] == lists[1]
@@ -141,7 +141,7 @@ def test_too_many_and_a_missing_key_are_refused_at_once(
     anya: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     review = opened()
-    monkeypatch.setattr(scope, "MOST", 2)
+    monkeypatch.setattr(accounts, "MOST", 2)
     answer = anya.post(f"{LIST}new/", FORM)
     assert "takes 3 accounts of 2 at most" in answer.content.decode()
     monkeypatch.setattr("audit.keys.log_identity.seed", _no_key)
@@ -165,8 +165,8 @@ def test_closing_says_how_far_it_is_and_is_signed_by_the_worker(
     page = text(anya, path)
     assert "Being closed." in page and "Leave it open" in page and "Close and sign" not in page
     seen = []
-    monkeypatch.setattr(scope, "BATCH", 1)
-    real = alive.go_on
+    monkeypatch.setattr(accounts, "BATCH", 1)
+    real = work_lease.go_on
 
     def look(id: UUID) -> None:
         real(id)
@@ -174,8 +174,8 @@ def test_closing_says_how_far_it_is_and_is_signed_by_the_worker(
         assert "HX-Refresh" not in piece and b"<html" not in piece.content
         seen.append(piece.context["closing"].done)
 
-    monkeypatch.setattr(alive, "go_on", look)
-    assert work.run_due() == 1
+    monkeypatch.setattr(work_lease, "go_on", look)
+    assert large_reviews.run_due() == 1
     assert seen == [0, 1, 2, 3] and piece_is_over(anya, path)
     review.refresh_from_db()
     assert review.closed_at and result.stands(review).whole and len(file_of(review)) == 4
@@ -195,7 +195,7 @@ def piece_is_over(client: Client, path: str) -> bool:
 def test_asking_twice_is_one_piece_of_work(anya: Client) -> None:
     id = ask_to_open()
     with pytest.raises(Refused) as refused:
-        work.begin(admin(), "review.open", Target("review", str(id)), PARAMS)
+        large_reviews.begin(admin(), "review.open", Target("review", str(id)), PARAMS)
     assert refused.value.code == "being_opened"
     again()
     review = Review.objects.get()
@@ -216,7 +216,7 @@ def test_one_that_was_done_otherwise_meanwhile_is_no_failure(verb: str) -> None:
         from approvals.pipeline.service import perform
 
         perform(admin(), verb, Target("review", str(review.pk)))
-    work.run_due()
+    large_reviews.run_due()
     assert not ReviewWork.objects.exists()
     assert len(events("review.opened")) == 1
 
@@ -234,18 +234,18 @@ def test_it_can_be_stopped_until_it_is_done(
     if when == "before":
         stop()
     elif when == "while it writes":
-        real = alive.batch
-        monkeypatch.setattr(alive, "batch", lambda pk: (stop(), real(pk))[1])
+        real = work_lease.batch
+        monkeypatch.setattr(work_lease, "batch", lambda pk: (stop(), real(pk))[1])
     else:
         module = closing if verb == "close" else opening
         write: Callable[..., Any] = module.write
         monkeypatch.setattr(module, "write", lambda *given: (write(*given), stop())[0])
-    work.run_due()
+    large_reviews.run_due()
     assert not events("review.closed") and len(events("review.opened")) == (1 if review else 0)
     if review:
         review.refresh_from_db()
         assert review.closed_at is None
-    closing.tidy(later := clock.now() + alive.SILENT * 2)
+    closing.tidy(later := clock.now() + work_lease.SILENT * 2)
     opening.tidy(later)
     assert not ReviewLines.objects.exists()
     assert Review.anyhow.count() == (1 if review else 0) and again() == 0
@@ -255,13 +255,13 @@ def test_it_can_be_stopped_until_it_is_done(
 def test_who_lost_the_role_meanwhile_opens_nothing(anya: Client) -> None:
     id = ask_to_open()
     Person.objects.filter(sub=subject("admin")).update(roles=[])
-    work.run_due()
+    large_reviews.run_due()
     assert (asked().code, asked().due) == ("not_permitted", None)
     other = signed_in("admin2", "admin")  # who asked is an admin no more and sees no list of it
     assert "was not opened" not in text(anya)
     page = text(other)
     assert "was not opened." in page and asked().detail in page and "every 2s" not in page
-    assert work.run_due() == 0, "it is not tried again"
+    assert large_reviews.run_due() == 0, "it is not tried again"
     other.post(f"{LIST}{id}/cancel/")
     assert not ReviewWork.objects.exists() and "was not opened" not in text(other)
 
@@ -274,7 +274,7 @@ def test_a_closing_that_failed_says_so_and_can_be_asked_for_again(
     anya.post(f"{path}close/")
     with monkeypatch.context() as broken:
         broken.setattr(result, "read", lambda _: 1 / 0)
-        work.run_due()
+        large_reviews.run_due()
     page = text(anya, path)
     assert "It was not closed." in page and "Close and sign" in page and piece_is_over(anya, path)
     anya.post(f"{path}close/")
@@ -286,21 +286,21 @@ def test_a_closing_that_failed_says_so_and_can_be_asked_for_again(
 def test_accounts_that_went_meanwhile_leave_nothing_to_review() -> None:
     ask_to_open()
     ConnectedAccount.objects.all().delete()
-    work.run_due()
+    large_reviews.run_due()
     assert asked().code == "nothing_to_review" and not Review.anyhow.exists()
 
 
 def test_an_erasure_stops_it_and_it_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     ask_to_open()
-    real = alive.batch
+    real = work_lease.batch
 
     def stopped(id: UUID) -> Any:
-        alive.stop_all()
+        work_lease.stop_all()
         return real(id)
 
     with monkeypatch.context() as erased:
-        erased.setattr(alive, "batch", stopped)
-        work.run_due()
+        erased.setattr(work_lease, "batch", stopped)
+        large_reviews.run_due()
     assert not Review.anyhow.exists() and asked().due
     assert again() == 1 and Review.objects.count() == 1
 
@@ -323,9 +323,9 @@ def test_another_worker_leaves_alone_what_one_is_at() -> None:
         due=clock.now(),
         opened_at=clock.now(),
         digest="",
-        lease=alive.until(),
+        lease=work_lease.until(),
     )
-    assert work.run_due() == 1
+    assert large_reviews.run_due() == 1
     due = asked().due
     assert due and due > clock.now() + timedelta(seconds=5)
     assert not ReviewItem.objects.exists()
@@ -347,7 +347,7 @@ def test_a_member_decides_until_it_is_really_closed() -> None:
     from approvals.pipeline.service import perform
 
     review = opened()
-    assert not work.begin(admin(), "review.close", Target("review", str(review.pk)), {})
+    assert not large_reviews.begin(admin(), "review.close", Target("review", str(review.pk)), {})
     item = review.items.filter(sub=subject("member1")).get()
     perform(
         person("member1"),
@@ -385,4 +385,4 @@ def test_a_row_that_somebody_turned_is_not_done_and_raises_an_alarm(
     (alarm,) = events("ledger.alarm")
     assert alarm["data"] == {"code": sealed.CODE, "review": str(id)}
     assert not Review.objects.exists() and not events("review.opened")
-    assert work.run_due() == 0
+    assert large_reviews.run_due() == 0

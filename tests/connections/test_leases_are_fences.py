@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from approvals import clock, leases
-from connections import schedule
 from connections.models import Schedule
-from connections.schedule import Progress
-from enforcement import watch
+from connections.sync import schedule
+from connections.sync.schedule import Progress
+from enforcement.gateways import watch
 from enforcement.models import Watch
 
 NAME = "slow"

@@ -17,12 +17,12 @@ from approvals.step_up import answers
 from audit.ledger.format.vocabulary import SEVERITIES
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
-from connections import manifests
-from connections.caller_rules import Component, check_declared
-from connections.escalation import attempts
-from connections.manifests import Declaration
+from connections.broker.caller_rules import Component, check_declared
+from connections.broker.errors import TokenRefusal
+from connections.manifests import in_force
+from connections.manifests.in_force import Declaration
 from connections.models import ConnectedAccount, ConnectionSetting, Manifest, Notice, OwnerLetter
-from connections.refusals import TokenRefusal
+from connections.scope_escalation import attempts
 from tests.connections.conftest import Travel
 from tests.connections.visitor import Gateway, know, subject
 
@@ -76,9 +76,9 @@ def account(who: str, connection: str = "github") -> ConnectedAccount:
     )  # fmt: skip
 
 
-def in_force() -> dict[str, Any]:
-    found = manifests.find("mcp", "github-mcp")
-    return manifests.content(found) if found else {}
+def github() -> dict[str, Any]:
+    found = in_force.find("mcp", "github-mcp")
+    return in_force.content(found) if found else {}
 
 
 GAINS: dict[str, dict[str, Any]] = {
@@ -93,29 +93,29 @@ GAINS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("what", GAINS)
 def test_what_gains_anything_waits_for_another_person(what: str) -> None:
-    before = in_force()
+    before = github()
     done = declare(**GAINS[what])
     assert done.approval is not None and done.event_id is None
     assert done.approval.severity in {"HIGH", "CRITICAL"}
-    assert in_force() == before
+    assert github() == before
     assert [one.person.sub for one in done.approval.asks.all()] == [OONA.sub]
     assert answer(done).outcome == Outcome.APPROVED
-    assert in_force() != before
+    assert github() != before
 
 
 def test_the_first_manifest_of_a_component_waits_too() -> None:
     done = declare(target=Target("mcp", "new-mcp"))
     assert done.approval is not None
-    assert manifests.find("mcp", "new-mcp") is None
+    assert in_force.find("mcp", "new-mcp") is None
     answer(done)
-    assert manifests.find("mcp", "new-mcp") is not None
+    assert in_force.find("mcp", "new-mcp") is not None
 
 
 def test_a_denied_declaration_changes_nothing() -> None:
-    before = in_force()
+    before = github()
     approval = answer(declare(url="https://elsewhere.example/mcp"), decision="deny")
     assert approval.outcome == Outcome.DENIED
-    assert in_force() == before
+    assert github() == before
 
 
 NO_GAINS: dict[str, dict[str, Any]] = {
@@ -177,7 +177,7 @@ def test_a_variable_that_is_called_after_another_service_is_no_plain_one(variabl
     ConnectionSetting.objects.create(name="acme-crm", connectable=True, seen_at=clock.now())
     done = declare(env={"github": variable})
     assert done.approval is not None
-    assert in_force()["env"] == {"github": "GITHUB_TOKEN"}
+    assert github()["env"] == {"github": "GITHUB_TOKEN"}
 
 
 @pytest.mark.parametrize(
@@ -195,9 +195,9 @@ def test_a_variable_that_leads_a_process_elsewhere_is_refused(variable: str) -> 
 def test_the_command_line_refuses_the_same_variables_and_names_the_same_defaults() -> None:
     from ata.mcp import credentials
 
-    assert credentials._DANGEROUS.pattern == manifests._DANGEROUS.pattern
+    assert credentials._DANGEROUS.pattern == in_force._DANGEROUS.pattern
     for connection in ("github", "google-oauth2", "a"):
-        assert credentials.default_variable(connection) == manifests.default_variable(connection)
+        assert credentials.default_variable(connection) == in_force.default_variable(connection)
 
 
 def test_an_approval_is_void_once_the_manifest_changed() -> None:
@@ -206,7 +206,7 @@ def test_an_approval_is_void_once_the_manifest_changed() -> None:
     assert done.approval is not None
     done.approval.refresh_from_db()
     assert done.approval.outcome == Outcome.FAILED
-    assert in_force()["url"] == ""
+    assert github()["url"] == ""
 
 
 def test_a_connection_that_nobody_names_stays_closed_until_somebody_approved() -> None:
@@ -224,7 +224,7 @@ def test_a_manifest_that_others_repeat_is_removed_at_once() -> None:
     answer(declare(target=Target("skill", "other")))
     done = perform(OLU, "manifest.remove", MCP)
     assert done.approval is None
-    assert manifests.find("mcp", "github-mcp") is None
+    assert in_force.find("mcp", "github-mcp") is None
     row = EventRow.objects.get(action="manifest.removed")
     assert SEVERITIES[row.severity] == "LOW"
     last = perform(OLU, "manifest.remove", Target("skill", "other"))
@@ -347,10 +347,10 @@ def test_over_the_api_what_gains_answers_202_and_what_does_not_200(gateway: Gate
 
 
 def test_a_folder_of_manifests_changes_none_that_is_in_force(tmp_path: Any, capsys: Any) -> None:
-    before = in_force()
+    before = github()
     (tmp_path / "m.json").write_text(
         '{"kind": "mcp", "name": "github-mcp", "url": "https://elsewhere.example/"}'
     )
     call_command("declare_manifests", str(tmp_path))
-    assert in_force() == before
+    assert github() == before
     assert "github-mcp is declared otherwise" in capsys.readouterr().out

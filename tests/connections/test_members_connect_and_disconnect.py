@@ -13,8 +13,10 @@ from approvals.jobs import sweep
 from approvals.models import Effect, ShortLivedSecret
 from audit.models import EventRow
 from audit.recording.actors import Target
-from connections import manifests, needs, pending
+from connections.consent import needs
+from connections.manifests import in_force
 from connections.models import ConnectedAccount, State
+from connections.revocation import pending_deletions
 from http_client.connection_pool import Lines
 from tests.connections.conftest import Travel
 from tests.connections.tables import everything_stored
@@ -29,7 +31,7 @@ ALLOW = {"answer": "allow", "other": "octo-milo"}
 
 @pytest.fixture
 def milo(
-    visitor: Visitors, portal_tenant: LocalTenant, github_mcp: manifests.Declaration
+    visitor: Visitors, portal_tenant: LocalTenant, github_mcp: in_force.Declaration
 ) -> Visitor:
     """Milo Member, signed in, with nothing connected."""
     empty_vault(portal_tenant, "member2")
@@ -208,7 +210,7 @@ def test_undo_inside_ten_seconds_really_resumes(
     assert "You resumed your" in page.content.decode()
     assert not Effect.objects.exists()
     travel(60)
-    assert not pending.has_pending(connected.iss, connected.sub)
+    assert not pending_deletions.has_pending(connected.iss, connected.sub)
     assert gateway("member2").exchange().status_code == 200
     assert sentences("connection.resumed") == [
         "Milo Member took back the revocation of their own GitHub account octo-milo"
@@ -230,10 +232,10 @@ def test_a_member_who_went_away_finishes_at_the_next_sign_in(
     connected = connect(milo)
     milo.post(f"/connections/{connected.id}/revoke/")
     travel(3600)
-    assert pending.has_pending(connected.iss, connected.sub)
+    assert pending_deletions.has_pending(connected.iss, connected.sub)
     again = visitor("member2")
     again.follow(again.get("/connections/"))
-    assert not pending.has_pending(connected.iss, connected.sub)
+    assert not pending_deletions.has_pending(connected.iss, connected.sub)
     assert account().state == State.REVOKED
 
 

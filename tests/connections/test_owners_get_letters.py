@@ -14,8 +14,10 @@ from approvals import clock
 from approvals.jobs import sweep
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from connections import drift, letters, notices, selection
+from connections.lifecycle import bulk
 from connections.models import ConnectedAccount, OwnerLetter
+from connections.notifications import letters, notices
+from connections.sync import differences
 from portal.mailing import mailer
 from tests.connections.visitor import know, subject
 from tests.support.mailbox import Mailbox
@@ -43,9 +45,9 @@ def team(settings: Any) -> Iterator[Receiver]:
 def accounts(db: None) -> list[ConnectedAccount]:
     """Two accounts of Mia Member."""
     know("admin", "admin2", "member1")
-    facts = [drift.Fact(f"cac_{n}", n, ("repo",), None, None) for n in ("github", "slack")]
+    facts = [differences.Fact(f"cac_{n}", n, ("repo",), None, None) for n in ("github", "slack")]
     iss = django_settings.ENV.issuer
-    return [drift.appeared(iss, subject("member1"), fact, "management") for fact in facts]
+    return [differences.appeared(iss, subject("member1"), fact, "management") for fact in facts]
 
 
 def admin() -> Actor:
@@ -63,7 +65,7 @@ def suspend(accounts: list[ConnectedAccount]) -> None:
     perform(
         admin(),
         "selection.suspend",
-        selection.target_of(ids),
+        bulk.target_of(ids),
         params={"accounts": ids},
         reason="a \u202e leak",
     )

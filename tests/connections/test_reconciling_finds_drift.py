@@ -15,7 +15,7 @@ from django.core.management.base import CommandError
 from approvals import clock
 from approvals.models import Person
 from audit.models import EventRow
-from connections import directory, manifests, reconcile, schedule
+from connections.manifests import in_force
 from connections.models import (
     ConnectedAccount,
     ConnectionSetting,
@@ -24,6 +24,7 @@ from connections.models import (
     Schedule,
     State,
 )
+from connections.sync import directory, reconcile, schedule
 from tests.connections.visitor import Gateway, empty_vault, fill_vault, know, subject
 from tests.support.pages import signed_in
 from tests.support.tenant import CHECKOUT, LocalTenant
@@ -173,7 +174,7 @@ def test_a_manifest_is_declared_over_the_api_by_an_operator(
 ) -> None:
     body = {"connections": [{"connection": "slack", "scopes": ["chat:write"]}], "env": {}}
     caller = gateway("operator")
-    manifests.declare_shipped("mcp", "standup-bot", manifests.Declaration(url="https://x.example"))
+    in_force.declare_shipped("mcp", "standup-bot", in_force.Declaration(url="https://x.example"))
     body["connections"] = []
     made = caller.call("PUT", "/v1/manifests/mcp/standup-bot", body)
     assert made.status_code == 200, made.content

@@ -12,8 +12,8 @@ import pytest
 from approvals import clock
 from approvals.jobs import sweep
 from approvals.notifications import delivery
-from connections import letters
 from connections.models import Review, ReviewItem, ReviewLetter
+from connections.notifications import letters
 from portal.mailing import mailer
 from tests.connections.campaign import _people, close, connected, opened
 from tests.connections.conftest import Travel

@@ -13,8 +13,8 @@ from audit.ledger import note
 from audit.ledger.offline import reviews as review_files
 from audit.recording import event_types
 from audit.recording.actors import Target
+from connections.access_reviews import result
 from connections.models import ConnectedAccount, ReviewLines
-from connections.reviews import result
 from portal.connections_pages import reviews
 from tests.connections.campaign import (
     LIST,

@@ -9,10 +9,10 @@ from approvals.models import Approval
 from approvals.pipeline.service import Refused, perform
 from audit.recording import event_types
 from audit.recording.actors import Target
-from connections import notices
-from connections.manifests import Declaration
+from connections.access_reviews import remediation, reviewers
+from connections.manifests.in_force import Declaration
 from connections.models import ConnectedAccount, ReviewItem, State
-from connections.reviews import remedy, rights
+from connections.notifications import notices
 from tests.connections.campaign import (
     ADMINS,
     LIST,
@@ -66,9 +66,9 @@ def test_an_admin_answers_what_is_left_after_the_due_day(
     mia: ConnectedAccount, travel: Travel
 ) -> None:
     review = opened()
-    assert not rights.decidable(admin(), review, clock.now()).exists()
+    assert not reviewers.decidable(admin(), review, clock.now()).exists()
     travel(3 * 86400)
-    assert rights.decidable(admin(), review, clock.now()).exists()
+    assert reviewers.decidable(admin(), review, clock.now()).exists()
     item = only(review)
     decide(admin(), item, "keep")
     assert (item.choice, item.self_review) == ("keep", False)
@@ -113,7 +113,7 @@ def test_an_owner_revokes_at_once_and_says_why(mia: ConnectedAccount) -> None:
     assert event["reason"] == "Access review “Spring”: not needed"
     item.refresh_from_db()
     assert item.operation == event["operation"]
-    assert remedy.states([item])[item.id] == "refused"
+    assert remediation.states([item])[item.id] == "refused"
     assert refusal(person("member1"), "review.decide", target, params={"choice": "keep"})
 
 
@@ -158,7 +158,7 @@ def test_a_revocation_that_was_taken_for_decided_does_not_outlive_the_answer(
     read_before = only(item.review)
     perform(me, "review.decide", target, params={"choice": "keep"}, reason="used after all")
     with pytest.raises(Refused) as refused:
-        remedy.begin(me, read_before)
+        remediation.begin(me, read_before)
     assert refused.value.code == "decided_again"
     mia.refresh_from_db()
     assert (mia.state, events("connection.revoked")) == (State.CONNECTED, [])
@@ -175,9 +175,9 @@ def test_reducing_asks_the_owner_and_claims_no_more(mia: ConnectedAccount) -> No
     assert "asks for fewer permissions on your GitHub connection" in page
     mia.refresh_from_db()
     assert (mia.state, mia.scopes[-1]) == (State.CONNECTED, "delete_repo")
-    assert remedy.states([item])[item.id] == "owner asked"
+    assert remediation.states([item])[item.id] == "owner asked"
     ConnectedAccount.objects.filter(pk=mia.pk).update(scopes=["repo"])
-    assert remedy.states([item])[item.id] == "reduced"
+    assert remediation.states([item])[item.id] == "reduced"
 
 
 def test_what_has_no_scope_too_many_cannot_be_reduced(github_mcp: Declaration) -> None:

@@ -16,10 +16,11 @@ from audit.clock import uuid7
 from audit.models import Entry
 from audit.recording.actors import Actor, Target
 from audit.sequencing import sequencer
-from connections import drift, manifests
-from connections.ibom import export
+from connections.access_reviews import remediation
+from connections.auth_ibom import export
+from connections.manifests import in_force
 from connections.models import ConnectedAccount, Review, ReviewItem
-from connections.reviews import remedy
+from connections.sync import differences
 from tests.connections.test_the_auth_ibom import faults_of
 from tests.connections.visitor import know, subject
 
@@ -31,8 +32,8 @@ def person(who: str, *roles: str) -> Actor:
 
 
 def account(who: str, *scopes: str) -> ConnectedAccount:
-    fact = drift.Fact(f"cac_{uuid4().hex[:12]}", "github", scopes, clock.now(), None)
-    return drift.appeared(settings.ENV.issuer, subject(who), fact, "management")
+    fact = differences.Fact(f"cac_{uuid4().hex[:12]}", "github", scopes, clock.now(), None)
+    return differences.appeared(settings.ENV.issuer, subject(who), fact, "management")
 
 
 def opened() -> Review:
@@ -56,7 +57,7 @@ def document(who: str = "auditor", *roles: str, size: int | None = None) -> Json
 
 
 @pytest.fixture
-def reviewed(db: None, github_mcp: manifests.Declaration) -> dict[str, ConnectedAccount]:
+def reviewed(db: None, github_mcp: in_force.Declaration) -> dict[str, ConnectedAccount]:
     """Four accounts: kept, reduced (and not yet), revoked, and nobody decided."""
     know("admin", "auditor", "member1", "member2")
     rows = {
@@ -68,7 +69,7 @@ def reviewed(db: None, github_mcp: manifests.Declaration) -> dict[str, Connected
     review = opened()
     for choice in ("keep", "reduce", "revoke"):
         item = ReviewItem.objects.select_related("review").get(account=rows[choice].id)
-        remedy.decide(person("member1"), item, choice, f"because of {choice}")
+        remediation.decide(person("member1"), item, choice, f"because of {choice}")
     close(review)
     return rows
 
@@ -126,7 +127,7 @@ def test_the_newest_closed_review_counts_and_members_get_their_own(
 ) -> None:
     again = opened()
     item = again.items.select_related("review").get(account=reviewed[""].id)
-    remedy.decide(person("member2"), item, "keep", "")
+    remediation.decide(person("member2"), item, "keep", "")
     assert len(document()["declarations"]["attestations"]) == 1  # an open review tells nothing yet
     close(again)
     mine = document("member2", "member")["declarations"]

@@ -26,8 +26,9 @@ from audit.ledger.offline import reviews as review_files
 from audit.models import EventRow
 from audit.recording.actors import Target
 from audit.sequencing import sequencer
-from connections import grounds
-from connections.ibom import facts as ibom
+from connections.access_reviews import accounts, result
+from connections.access_reviews.account_filter import SHOWS, STATES, Wanted, take
+from connections.auth_ibom import facts as ibom
 from connections.models import (
     Choice,
     ConnectedAccount,
@@ -36,8 +37,7 @@ from connections.models import (
     ReviewLetter,
     ReviewLines,
 )
-from connections.reviews import result, scope
-from connections.reviews.wanted import SHOWS, STATES, Wanted, take
+from connections.status import state_filters
 from portal.connections_pages import reviews
 from tests.connections.campaign import (
     LIST,
@@ -115,8 +115,10 @@ def test_the_form_offers_every_way_to_stand_and_counts_it(github_mcp: None) -> N
     for code in STATES:
         assert f'value="{code}"' in page
     assert 'value="revoked"' not in page and 'value="revocation_pending"' not in page
-    ground, now = grounds.now(), clock.now()
-    many = grounds.standing_as(ConnectedAccount.objects.all(), "expiring", ground, now).count()
+    ground, now = state_filters.now(), clock.now()
+    many = state_filters.standing_as(
+        ConnectedAccount.objects.all(), "expiring", ground, now
+    ).count()
     assert many and re.search(rf"<strong>{many} accounts?</strong>", page)
 
 
@@ -147,13 +149,13 @@ def many(number: int) -> None:
 def test_a_list_in_pieces_has_the_digest_of_the_whole(
     github_mcp: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scope, "BATCH", 3)
+    monkeypatch.setattr(accounts, "BATCH", 3)
     many(10)
     connected("member1", "github", "répö")
     review = opened()
     items = list(review.items.order_by("number"))
     assert [item.number for item in items] == list(range(1, 12))
-    told = {"review": str(review.id), "accounts": [scope.facts(item) for item in items]}
+    told = {"review": str(review.id), "accounts": [accounts.facts(item) for item in items]}
     assert review.digest == hashlib.sha256(canonical(told)).hexdigest()
     document = close(review)
     assert [one["number"] for one in document["accounts"]] == list(range(1, 12))
@@ -172,7 +174,7 @@ def test_a_list_in_pieces_has_the_digest_of_the_whole(
 
 def test_an_empty_list_has_a_digest_too() -> None:
     told = {"review": "x", "accounts": []}
-    assert scope.digest("x", []) == hashlib.sha256(canonical(told)).hexdigest()
+    assert accounts.digest("x", []) == hashlib.sha256(canonical(told)).hexdigest()
 
 
 def peak(work: Callable[[], object]) -> int:
@@ -189,8 +191,8 @@ def peak(work: Callable[[], object]) -> int:
 def test_five_times_the_accounts_take_no_more_memory(
     github_mcp: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scope, "BATCH", 20)
-    monkeypatch.setattr("connections.reviews.reminding._AT_ONCE", 20)
+    monkeypatch.setattr(accounts, "BATCH", 20)
+    monkeypatch.setattr("connections.access_reviews.reminders._AT_ONCE", 20)
     if connection.vendor == "postgresql":  # the driver keeps the texts of the last 100 statements
         monkeypatch.setattr(connection.connection, "prepared_max", 2)
     many(60)
@@ -201,7 +203,7 @@ def test_five_times_the_accounts_take_no_more_memory(
         found: list[Review] = []
         opening = peak(lambda: found.append(opened()))
         [review] = found
-        looking = peak(lambda: scope.stands(review))
+        looking = peak(lambda: accounts.stands(review))
         target = Target("review", str(review.id))
         closing = peak(lambda: perform(admin(), "review.close", target))
         review.refresh_from_db()
@@ -220,7 +222,7 @@ def test_five_times_the_accounts_take_no_more_memory(
 def test_a_review_costs_queries_by_the_batch(
     github_mcp: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scope, "BATCH", 50)
+    monkeypatch.setattr(accounts, "BATCH", 50)
     many(200)
     with CaptureQueriesContext(connection) as opening:
         review = opened()

@@ -23,6 +23,7 @@ from approvals import clock
 from approvals.pipeline.service import Refused, perform
 from audit.clock import uuid7
 from audit.recording.actors import Target
+from connections.access_reviews import accounts, closing, large_reviews, opening, result, work_lease
 from connections.models import (
     ConnectedAccount,
     Review,
@@ -31,7 +32,6 @@ from connections.models import (
     ReviewLines,
     ReviewWork,
 )
-from connections.reviews import alive, closing, opening, result, scope, work
 from tests.audit.own_database import own_database
 from tests.connections.campaign import TOMORROW, admin, opened, person
 from tests.connections.visitor import know, subject
@@ -45,7 +45,7 @@ import sys, django
 django.setup()
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from connections.reviews import scope, work
+from connections.access_reviews import scope, work
 verb, name, iss, sub, due = sys.argv[1:]
 scope.BATCH = 40 if verb == "review.open" else 20  # more of what somebody can come between
 admin = Actor(iss=iss, sub=sub, roles=frozenset({"admin"}), via="cli")
@@ -159,7 +159,7 @@ def test_a_kill_while_a_review_opens_leaves_nothing_half_open(house: Do) -> None
         assert refusal(lambda: decide(one)) in {"unknown_item", "not_permitted"}
         opening.tidy(clock.now())
         assert Review.opening.exists(), "it may live still"
-        opening.tidy(clock.now() + alive.SILENT + timedelta(seconds=1))
+        opening.tidy(clock.now() + work_lease.SILENT + timedelta(seconds=1))
         for model in (ReviewItem, ReviewLetter):
             assert not model.objects.exists()
         assert not Review.anyhow.exists()
@@ -187,7 +187,7 @@ def test_a_list_is_of_one_moment_while_others_write_and_names_what_changed(house
         review = Review.objects.get(pk=name)
         first, last = review.items.get(number=1), review.items.get(number=MANY)
         assert first.scopes == last.scopes, "two moments in one list"
-        assert review.items.count() == MANY and scope.stands(review).whole
+        assert review.items.count() == MANY and accounts.stands(review).whole
         [event] = events("review.opened")
         assert first.scopes != [f"g{number}"], "it changed after its moment"
         named = {str(first.account), str(last.account)}
@@ -211,7 +211,7 @@ def test_a_kill_while_a_review_closes_leaves_it_open(house: Do) -> None:
         assert refusal(lambda: close(review)) == "being_closed"
         review.refresh_from_db()
         assert review.closed_at is None and not events("review.closed")
-        closing.tidy(clock.now() + alive.SILENT + timedelta(seconds=1))
+        closing.tidy(clock.now() + work_lease.SILENT + timedelta(seconds=1))
         assert not ReviewLines.objects.exists()
         decide(one)
         close(review)
@@ -224,25 +224,25 @@ def test_a_kill_while_a_review_closes_leaves_it_open(house: Do) -> None:
 def test_a_worker_that_is_killed_leaves_the_work_to_the_next(
     house: Do, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
-    monkeypatch.setattr(work, "AT_ONCE", MANY - 1)
+    monkeypatch.setattr(large_reviews, "AT_ONCE", MANY - 1)
 
     def work_of_it() -> None:
         review = opened() if verb == "close" else Review(id=uuid4())
         params = {"title": "Spring", "due": TOMORROW, "reviewers": "owners"}
         asked = Target("review", str(review.pk)), params if verb == "open" else {}
-        assert not work.begin(admin(), f"review.{verb}", *asked), "nobody waits for it"
+        assert not large_reviews.begin(admin(), f"review.{verb}", *asked), "nobody waits for it"
         rows: Any = ReviewLines if verb == "close" else ReviewItem
         process = another_process(f"review.{verb}", "whatever is due")
         until(process, lambda: rows.objects.filter(review_id=review.pk).exists())
         kill(process)
         assert not events("review.closed")
-        assert not work.run_due(), "the dead one may live still"
+        assert not large_reviews.run_due(), "the dead one may live still"
         Review.anyhow.filter(pk=review.pk).update(lease=clock.now() - timedelta(seconds=1))
         ReviewWork.objects.update(due=clock.now())
-        assert work.run_due() == 1
-        assert not ReviewWork.objects.exists() and not work.run_due()
+        assert large_reviews.run_due() == 1
+        assert not ReviewWork.objects.exists() and not large_reviews.run_due()
         review = Review.objects.get(pk=review.pk)
-        assert review.items.count() == MANY and scope.stands(review).whole
+        assert review.items.count() == MANY and accounts.stands(review).whole
         [event] = events("review.opened" if verb == "open" else "review.closed")
         assert event["actor"]["sub"] == subject("admin") and event["data"]["accounts"] == MANY
         if verb == "close":
@@ -260,7 +260,7 @@ def test_an_erasure_stops_whoever_opens_or_closes(house: Do, verb: str) -> None:
         process = another_process(f"review.{verb}", str(review.pk))
         rows: Any = ReviewLines if verb == "close" else ReviewItem
         until(process, lambda: rows.objects.filter(review_id=review.pk).exists())
-        alive.stop_all()
+        work_lease.stop_all()
         assert process.wait(300) == 1
         assert process.stderr is not None and "somebody was erased" in process.stderr.read()
         assert not rows.objects.filter(review_id=review.pk).exists()

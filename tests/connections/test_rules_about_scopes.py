@@ -11,10 +11,10 @@ from approvals.jobs import sweep
 from approvals.models import Approval
 from audit.ledger.format.vocabulary import SEVERITIES
 from audit.models import EventRow
-from connections import manifests
-from connections.escalation import rules
-from connections.escalation.rules import Rules
+from connections.manifests import in_force
 from connections.models import ConnectedAccount, ScopeRule
+from connections.scope_escalation import settings
+from connections.scope_escalation.settings import Rules
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.tables import everything_stored
@@ -30,10 +30,10 @@ LOOSE = {"excess": "flag", "anonymous": "1", "allow_for_s": "3600"}
 
 def narrow() -> None:
     """A manifest that declares less than the grant of Olu's account holds."""
-    declared = manifests.Declaration.model_validate(
+    declared = in_force.Declaration.model_validate(
         {"connections": [{"connection": "github", "scopes": ["read:user"]}]}
     )
-    manifests.declare_shipped("mcp", "github-mcp", declared)
+    in_force.declare_shipped("mcp", "github-mcp", declared)
 
 
 def set_rules(**given: object) -> None:
@@ -67,8 +67,8 @@ def test_a_connection_can_take_callers_without_a_manifest(gateway: Gateways) -> 
     set_rules(anonymous=True)
     assert olu.exchange(skill="").status_code == 200
     assert olu.exchange(skill="mcp:unheard-of").status_code == 200
-    declared = manifests.Declaration.model_validate({"connections": []})
-    manifests.declare_shipped("mcp", "other", declared)
+    declared = in_force.Declaration.model_validate({"connections": []})
+    in_force.declare_shipped("mcp", "other", declared)
     assert olu.exchange(skill="mcp:other").json()["code"] == "undeclared_caller"
 
 
@@ -78,9 +78,9 @@ def test_letting_less_through_holds_at_once_and_more_waits(
     know("admin", "admin2")
     amir = visitor("admin")
     assert amir.post("/connections/scopes/github/", STRICT)["Location"] == "/connections/scopes/"
-    assert rules.of("github") == Rules("refuse", False, 900)
+    assert settings.of("github") == Rules("refuse", False, 900)
     approval_page = amir.post("/connections/scopes/github/", LOOSE)["Location"]
-    assert rules.of("github") == Rules("refuse", False, 900)
+    assert settings.of("github") == Rules("refuse", False, 900)
     approval = Approval.objects.get()
     assert approval_page == f"/approvals/{approval.id}/"
     assert approval.sentence == (
@@ -95,7 +95,7 @@ def test_letting_less_through_holds_at_once_and_more_waits(
     travel(6)
     sweep()
     browser.http.close()
-    assert rules.of("github") == Rules("flag", True, 3600)
+    assert settings.of("github") == Rules("flag", True, 3600)
     assert EventRow.objects.filter(action="scope.configured").count() == 2
 
 
@@ -109,14 +109,14 @@ def test_what_lets_more_through_needs_another_person(
     know("admin", "admin2")
     visitor("admin2").post("/connections/scopes/github/", STRICT)
     visitor(who).post("/connections/scopes/github/", {**STRICT, **more})
-    assert rules.of("github") == Rules("refuse", False, 900)
+    assert settings.of("github") == Rules("refuse", False, 900)
     assert Approval.objects.get().rule["approver"] == "another"
 
 
 def test_no_admin_opens_a_connection_to_undeclared_callers_alone(visitor: Visitors) -> None:
     know("admin", "admin2")
     visitor("admin").post("/connections/scopes/github/", LOOSE)
-    assert not rules.of("github").anonymous
+    assert not settings.of("github").anonymous
     assert Approval.objects.get().rule["approver"] == "another"
 
 
@@ -158,7 +158,7 @@ def test_only_admins_set_rules(visitor: Visitors) -> None:
 def test_a_declaration_that_gives_more_stands_out(gateway: Gateways) -> None:
     olu = gateway("operator")
     github = {"connections": [{"connection": "github", "scopes": ["read:user", "repo"]}]}
-    manifests.declare_shipped("mcp", "github-mcp", manifests.Declaration.model_validate(github))
+    in_force.declare_shipped("mcp", "github-mcp", in_force.Declaration.model_validate(github))
 
     def declare(*scopes: str) -> str:
         body = {"connections": [{"connection": "github", "scopes": list(scopes)}]}

@@ -6,7 +6,7 @@ import csv
 
 import pytest
 
-from connections import scope_sets, scopes
+from connections.scopes import catalogue, containment
 
 
 @pytest.mark.parametrize(
@@ -32,18 +32,24 @@ from connections import scope_sets, scopes
 def test_a_scope_reads_as_what_it_allows_or_as_itself(
     connection: str, scope: str, words: str, risk: str
 ) -> None:
-    found = scopes.describe(connection, scope)
+    found = catalogue.describe(connection, scope)
     assert (found.name, found.words, found.risk) == (scope, words, risk)
     assert found.known == (words != scope)
 
 
 def test_connections_are_called_as_their_service_where_their_name_says_so() -> None:
     names = ["google-oauth2", "windowslive", "jira", "notion", "acme-crm"]
-    assert [scopes.title(n) for n in names] == ["Google", "Microsoft", "Jira", "Notion", "acme-crm"]
+    assert [catalogue.title(n) for n in names] == [
+        "Google",
+        "Microsoft",
+        "Jira",
+        "Notion",
+        "acme-crm",
+    ]
 
 
 def test_the_catalogue_is_well_formed() -> None:
-    header, *cells = csv.reader(scopes.CATALOGUE.read_text().splitlines())
+    header, *cells = csv.reader(catalogue.CATALOGUE.read_text().splitlines())
     assert header == ["service", "scope", "allows", "risk"]
     assert {len(line) for line in cells} == {4}
     assert all(service and scope and words for service, scope, words, _ in cells)
@@ -51,7 +57,7 @@ def test_the_catalogue_is_well_formed() -> None:
     assert {risk for *_, risk in cells} == {"", "high"}
     keys = [(service, scope) for service, scope, *_ in cells]
     assert len(set(keys)) == len(keys) > 300
-    assert {scopes.title(service) for service, _ in keys}.isdisjoint({s for s, _ in keys})
+    assert {catalogue.title(service) for service, _ in keys}.isdisjoint({s for s, _ in keys})
 
 
 @pytest.mark.parametrize(
@@ -81,4 +87,4 @@ def test_the_catalogue_is_well_formed() -> None:
 def test_only_what_the_provider_itself_calls_contained_is_no_escalation(
     connection: str, wanted: list[str], declared: list[str], beyond: tuple[str, ...]
 ) -> None:
-    assert scope_sets.beyond(connection, wanted, declared) == beyond
+    assert containment.beyond(connection, wanted, declared) == beyond

@@ -14,8 +14,10 @@ from approvals.models import Approval, Effect, Outcome
 from approvals.pipeline import intent
 from approvals.pipeline.service import Refused, perform
 from audit.recording.actors import Actor, Target
-from connections import deletion, drift, selection
+from connections.lifecycle import bulk
 from connections.models import ConnectedAccount, Notice, State
+from connections.revocation import deletion
+from connections.sync import differences
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.visitor import Gateway, know, subject
@@ -32,8 +34,8 @@ def ids(db: None) -> list[str]:
     know("admin", "admin2", *WHO)
     made = []
     for who in WHO:
-        fact = drift.Fact(f"cac_{who}", "github", ("repo",), None, None)
-        made.append(drift.appeared(settings.ENV.issuer, subject(who), fact, "management"))
+        fact = differences.Fact(f"cac_{who}", "github", ("repo",), None, None)
+        made.append(differences.appeared(settings.ENV.issuer, subject(who), fact, "management"))
     return [str(row.id) for row in made]
 
 
@@ -59,7 +61,7 @@ def admin(*roles: str) -> Actor:
 
 def decide(verb: str, ids: list[str], by: Actor | None = None, **more: Any) -> Any:
     params = {"accounts": ids, **more}
-    return perform(by or admin(), verb, selection.target_of(ids), params=params, reason="a leak")
+    return perform(by or admin(), verb, bulk.target_of(ids), params=params, reason="a leak")
 
 
 def states() -> list[str]:
@@ -167,7 +169,7 @@ def test_a_list_that_is_not_what_its_name_says_is_refused(ids: list[str]) -> Non
         perform(
             admin(),
             "selection.suspend",
-            selection.target_of(ids),
+            bulk.target_of(ids),
             params={"accounts": ids[:2]},
             reason="a leak",
         )
@@ -223,7 +225,7 @@ def test_the_page_takes_what_the_filter_takes_and_what_is_ticked(ids: list[str])
 
 
 def test_the_api_decides_on_several(ids: list[str], gateway: Callable[[str], Gateway]) -> None:
-    target = selection.target_of(ids)
+    target = bulk.target_of(ids)
     body = {
         "verb": "selection.suspend",
         "target": {"kind": target.kind, "name": target.name},

@@ -10,7 +10,7 @@ from django.conf import settings as django_settings
 from approvals.models import Approval
 from approvals.pipeline.service import Performed, Refused, perform
 from audit.recording.actors import Actor, Target
-from connections import manifests
+from connections.manifests import in_force
 from tests.connections.visitor import know, subject
 
 PADDING = [{"connection": f"calendar-{letter * 110}", "scopes": []} for letter in "abcd"]
@@ -81,8 +81,8 @@ def test_what_cannot_be_shown_whole_is_refused_and_asks_nobody(olu: Actor) -> No
 
 def test_the_removal_under_a_long_name_says_what_it_opens(olu: Actor) -> None:
     long = Target("mcp", "m" * 150)
-    manifests.declare_shipped(
-        long.kind, long.name, manifests.Declaration.model_validate({"connections": [RISKY]})
+    in_force.declare_shipped(
+        long.kind, long.name, in_force.Declaration.model_validate({"connections": [RISKY]})
     )
     sentence = asked(perform(olu, "manifest.remove", long))
     assert "open GitHub to callers without a manifest" in sentence

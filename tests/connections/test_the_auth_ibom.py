@@ -16,8 +16,8 @@ from audit.keys import log_identity
 from audit.ledger import note
 from audit.recording.actors import Actor
 from audit.sequencing import sequencer
-from connections import manifests
-from connections.ibom import document, export, facts
+from connections.auth_ibom import document, export, facts
+from connections.manifests import in_force
 from connections.models import AppAccess, ConnectedAccount, Schedule, State, Use
 from tests.connections.test_the_inventory_shows_everybody import make
 from tests.connections.visitor import Visitor, know, subject
@@ -35,7 +35,7 @@ AUDITOR = ("auditor", "auditor")
 
 
 @pytest.fixture
-def account(db: None, github_mcp: manifests.Declaration) -> ConnectedAccount:
+def account(db: None, github_mcp: in_force.Declaration) -> ConnectedAccount:
     know("member1", "member2")
     now = clock.now()
     made = make(
@@ -199,9 +199,9 @@ def test_a_member_gets_their_own_and_it_says_so(account: ConnectedAccount) -> No
 
 
 def test_each_row_leads_to_its_newest_entry(account: ConnectedAccount) -> None:
-    from connections import drift
+    from connections.sync import differences
 
-    drift.vanished(account, "test")
+    differences.vanished(account, "test")
     sequencer.run_once()
     [event] = [e for e in events("connection.reconciled") if e["target"]["name"] == str(account.id)]
     part = by_ref(exported())[f"credential:{account.id}"]

@@ -15,8 +15,8 @@ from pytest_django.plugin import DjangoDbBlocker
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
-from connections.ibom import facts
-from connections.ibom.facts import Facts
+from connections.auth_ibom import facts
+from connections.auth_ibom.facts import Facts
 from connections.models import ConnectedAccount, State
 from tests.audit.own_database import own_database
 from tests.connections.test_the_inventory_shows_everybody import make

@@ -19,10 +19,11 @@ from approvals.models import Approval
 from approvals.pipeline.service import perform
 from approvals.step_up import answers
 from audit.recording.actors import Actor, Target
-from connections import broker, decisions, exchanging, manifests
-from connections.broker import Ask
-from connections.caller_rules import Component
-from connections.escalation import allowances, attempts
+from connections.broker import exchange, token_broker
+from connections.broker.caller_rules import Component
+from connections.broker.errors import TokenRefusal
+from connections.broker.token_broker import Ask
+from connections.manifests import component_decisions, in_force
 from connections.models import (
     Allowance,
     Attempts,
@@ -31,7 +32,7 @@ from connections.models import (
     JustInTime,
     State,
 )
-from connections.refusals import TokenRefusal
+from connections.scope_escalation import allowances, attempts
 from tests.connections.visitor import Gateway, know, subject
 from tests.support.tenant import LocalTenant
 
@@ -120,11 +121,11 @@ def undeclared(case: Case) -> None:
 
 
 def blocked(_case: Case) -> None:
-    decisions.answer_with(lambda _kind, _name: decisions.BLOCK)
+    component_decisions.answer_with(lambda _kind, _name: component_decisions.BLOCK)
 
 
 def not_allowed(_case: Case) -> None:
-    decisions.answer_with(lambda _kind, _name: decisions.NONE)
+    component_decisions.answer_with(lambda _kind, _name: component_decisions.NONE)
 
 
 def suspended(case: Case) -> None:
@@ -147,7 +148,7 @@ def name(way: Any) -> str:
 
 
 @pytest.fixture
-def case(github_mcp: manifests.Declaration) -> Case:
+def case(github_mcp: in_force.Declaration) -> Case:
     return Case()
 
 
@@ -159,7 +160,7 @@ def test_nobody_is_asked_where_anything_here_refuses(
     for prepare in (*ASKS[asks], *way):
         prepare(case)
     with pytest.raises(TokenRefusal):
-        broker.token_for(case.ask())
+        token_broker.token_for(case.ask())
     assert not Approval.objects.exists()
 
 
@@ -168,7 +169,7 @@ def test_one_person_is_asked_where_nothing_refuses(case: Case, asks: str) -> Non
     for prepare in ASKS[asks]:
         prepare(case)
     with pytest.raises(TokenRefusal) as refused:
-        broker.token_for(case.ask())
+        token_broker.token_for(case.ask())
     assert refused.value.code in {"scope_escalation_pending", "wake_pending"}
     assert Approval.objects.count() == 1
 
@@ -183,7 +184,7 @@ def test_with_prompt_none_nobody_is_asked_and_nothing_is_counted_or_woken(
     if case.rule:
         case.rule["wake"] = wake
     with pytest.raises(TokenRefusal) as refused:
-        broker.token_for(replace(case.ask(), prompt=False))
+        token_broker.token_for(replace(case.ask(), prompt=False))
     assert (refused.value.status, refused.value.code) == (403, "interaction_required")
     assert not Approval.objects.exists() and not Attempts.objects.exists()
     woken = ConnectedAccount.objects.get(pk=case.account.pk)
@@ -224,7 +225,7 @@ def test_an_owner_is_not_woken_for_what_an_earlier_answer_refuses(
     before(case)
     count = Approval.objects.count()
     with pytest.raises(TokenRefusal):
-        broker.token_for(case.ask())
+        token_broker.token_for(case.ask())
     assert Approval.objects.count() == count
 
 
@@ -233,7 +234,7 @@ def test_what_wakes_at_its_next_use_sleeps_on_where_the_use_is_refused(case: Cas
     sleeps(case)
     case.rule["wake"] = "use"
     with pytest.raises(TokenRefusal, match="scope_escalation_pending"):
-        broker.token_for(case.ask())
+        token_broker.token_for(case.ask())
     woken = ConnectedAccount.objects.get(pk=case.account.pk)
     assert woken.state_since == case.account.state_since
 
@@ -241,7 +242,7 @@ def test_what_wakes_at_its_next_use_sleeps_on_where_the_use_is_refused(case: Cas
 def test_an_unknown_permission_names_the_nearest_and_rings_no_phone(case: Case) -> None:
     case.asked["scopes"] = ("delete_rep",)
     with pytest.raises(TokenRefusal, match="Did you mean delete_repo") as refused:
-        broker.token_for(case.ask())
+        token_broker.token_for(case.ask())
     assert refused.value.code == "scope_not_declared"
     assert not Approval.objects.exists()
 
@@ -251,7 +252,7 @@ def test_an_unknown_permission_names_the_nearest_and_rings_no_phone(case: Case) 
 
 def narrowed() -> None:
     narrow = {"connections": [{"connection": "github", "scopes": []}]}
-    manifests.declare_shipped("mcp", "github-mcp", manifests.Declaration.model_validate(narrow))
+    in_force.declare_shipped("mcp", "github-mcp", in_force.Declaration.model_validate(narrow))
 
 
 def no_longer_allowed() -> None:
@@ -271,8 +272,8 @@ def shut() -> None:
 
 
 def undecided() -> None:
-    decisions.answer_with(lambda _kind, _name: decisions.NONE)
-    manifests.declare_shipped("mcp", "mark", manifests.Declaration())
+    component_decisions.answer_with(lambda _kind, _name: component_decisions.NONE)
+    in_force.declare_shipped("mcp", "mark", in_force.Declaration())
 
 
 MEANWHILE = {
@@ -286,7 +287,7 @@ MEANWHILE = {
 
 @pytest.mark.parametrize("change", MEANWHILE, ids=lambda one: one.__name__)
 def test_what_changes_while_auth0_is_asked_is_in_the_last_look(
-    gateway: Gateways, github_mcp: manifests.Declaration, portal_tenant: LocalTenant,
+    gateway: Gateways, github_mcp: in_force.Declaration, portal_tenant: LocalTenant,
     monkeypatch: pytest.MonkeyPatch, change: Callable[[], None],
 ) -> None:  # fmt: skip
     olu = gateway("operator")
@@ -298,14 +299,14 @@ def test_what_changes_while_auth0_is_asked_is_in_the_last_look(
         expires_at=now + timedelta(hours=1),
     )  # fmt: skip
     assert allowances.scopes_of(account, COMPONENT) == {"gist"}
-    real = exchanging.exchange
+    real = exchange.exchange
 
     def while_it_answers(*args: Any, **kwargs: Any) -> Any:
         found = real(*args, **kwargs)
         change()
         return found
 
-    monkeypatch.setattr(exchanging, "exchange", while_it_answers)
+    monkeypatch.setattr(exchange, "exchange", while_it_answers)
     answer = olu.exchange(scopes="repo gist")
     assert (answer.status_code, answer.json()["code"]) == (403, MEANWHILE[change])
     with suppress(KeyError):

@@ -29,12 +29,12 @@ from audit.proofs import service
 from audit.recording.actors import Actor, Subject, Target
 from audit.recording.read_events import openings_of
 from audit.sequencing import sequencer, signed_state
-from connections import drift, manifests
-from connections.access import reading
-from connections.ibom import facts, replay
-from connections.ibom.shape import ERASED, Access, Account
-from connections.just_in_time import dozing
-from connections.just_in_time.hours import DAYS
+from connections.application_grants import grant_sync
+from connections.auth_ibom import facts, replay
+from connections.auth_ibom.records import ERASED, Access, Account
+from connections.idle_access import sleep_events
+from connections.idle_access.working_hours import DAYS
+from connections.manifests import in_force
 from connections.models import (
     AccessKind,
     AccessState,
@@ -44,7 +44,8 @@ from connections.models import (
     LogKind,
     State,
 )
-from connections.standing import Code
+from connections.status.account_status import Code
+from connections.sync import differences
 from connections.tenant_log import items, recorder
 from tests.connections.visitor import Gateway, know, subject
 from tests.identity.trail import events
@@ -57,7 +58,7 @@ import json, sys
 from datetime import datetime
 from audit.ledger.format.commitment import Opening
 from audit.ledger.format.entry import reveal
-from connections.ibom.replay import Inventory
+from connections.auth_ibom.replay import Inventory
 entries = [json.loads(line) for line in sys.stdin]
 opened = (
     reveal(
@@ -180,7 +181,7 @@ def around(choose: random.Random) -> None:
         what += [("connection.wake", Target("connection", str(row.pk)), {})] * 3
     with suppress(Refused):
         decide(admin, *choose.choice(what))
-    dozing.run()
+    sleep_events.run()
 
 
 _BEGAN = _moment = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -192,11 +193,11 @@ def any_of[M: Model](choose: random.Random, rows: QuerySet[M]) -> M | None:
     return choose.choice(found) if found else None
 
 
-def fact(choose: random.Random, auth0_id: str) -> drift.Fact:
+def fact(choose: random.Random, auth0_id: str) -> differences.Fact:
     now = clock.now().replace(microsecond=0)
     ends = choose.choice([None, now + timedelta(days=3), now - timedelta(days=1)])
     scopes = tuple(sorted(choose.sample(_SCOPES, choose.randint(0, 3))))
-    return drift.Fact(auth0_id, choose.choice(["github", "slack"]), scopes, now, ends)
+    return differences.Fact(auth0_id, choose.choice(["github", "slack"]), scopes, now, ends)
 
 
 def used_elsewhere(choose: random.Random, row: ConnectedAccount) -> None:
@@ -228,7 +229,7 @@ def applications(choose: random.Random, sub: str) -> None:
     going = set(AppAccess.objects.filter(state="revoking").values_list("auth0_id", flat=True))
     ends = choose.choice([None, clock.now().replace(microsecond=0) + timedelta(days=30)])
     listed = [
-        reading.Told(
+        grant_sync.Told(
             kind,
             f"{sub} {kind} {n}",
             f"app-{n}",
@@ -239,7 +240,7 @@ def applications(choose: random.Random, sub: str) -> None:
         for n in range(4)
         if choose.random() < 0.7 or f"{sub} {kind} {n}" in going
     ]
-    reading._compare(settings.ENV.issuer, sub, kind, listed, clock.now() + timedelta(seconds=1))
+    grant_sync._compare(settings.ENV.issuer, sub, kind, listed, clock.now() + timedelta(seconds=1))
 
 
 def step(choose: random.Random) -> None:
@@ -249,16 +250,16 @@ def step(choose: random.Random) -> None:
     what = choose.choice(["appears", "seen", "gone", "suspend", "resume", "revoke", "elsewhere"])
     if row is None or what == "appears":
         known = ConnectedAccount.objects.count()
-        drift.appeared(
+        differences.appeared(
             settings.ENV.issuer, subject(who), fact(choose, f"cac_{known}"), "management"
         )
     elif what == "seen":
         seen = replace(fact(choose, row.auth0_id), connection=row.connection)
-        drift.still_there(row, seen, clock.now() + timedelta(seconds=1))
+        differences.still_there(row, seen, clock.now() + timedelta(seconds=1))
     elif what == "elsewhere":
         used_elsewhere(choose, row)
     elif what == "gone":
-        drift.vanished(row, "a test")
+        differences.vanished(row, "a test")
     else:
         me = Actor(iss=row.iss, sub=row.sub, via="web")
         try:
@@ -306,7 +307,7 @@ def test_at_every_index_the_log_tells_what_the_rows_were(db: None, seed: int) ->
 
 
 def test_uses_and_dead_grants_are_told_by_the_brokers_events(
-    gateway: Callable[[str], Gateway], github_mcp: manifests.Declaration
+    gateway: Callable[[str], Gateway], github_mcp: in_force.Declaration
 ) -> None:
     caller = gateway("operator")
     for _ in range(2):
@@ -396,7 +397,7 @@ def test_a_stranger_rebuilds_it_from_a_file_of_the_log_alone(db: None, tmp_path:
 def _rebuilt(file: Path, size: int) -> subprocess.CompletedProcess[str]:
     """In a process without settings and without a database."""
     code = (
-        "import sys; from connections.ibom.rebuild import main; code = main(sys.argv[1:]); "
+        "import sys; from connections.auth_ibom.rebuild import main; code = main(sys.argv[1:]); "
         "assert not [m for m in sys.modules if m.split('.')[0] == 'django'], 'Django'; "
         "sys.exit(code)"
     )
@@ -408,7 +409,7 @@ def _rebuilt(file: Path, size: int) -> subprocess.CompletedProcess[str]:
 
 def test_an_erased_owner_reads_as_erased_and_the_account_stays(db: None) -> None:
     know("member1")
-    row = drift.appeared(
+    row = differences.appeared(
         settings.ENV.issuer, subject("member1"), fact(random.Random(1), "c"), "management"
     )
     sequencer.run_once()
@@ -420,13 +421,15 @@ def test_an_erased_owner_reads_as_erased_and_the_account_stays(db: None) -> None
 def test_the_difference_names_what_came_and_went(db: None) -> None:
     know("member1")
     now = clock.now()
-    first = drift.Fact("a", "github", ("repo",), now, None)
-    row = drift.appeared(settings.ENV.issuer, subject("member1"), first, "management")
+    first = differences.Fact("a", "github", ("repo",), now, None)
+    row = differences.appeared(settings.ENV.issuer, subject("member1"), first, "management")
     sequencer.run_once()
     before = Entry.objects.count()
-    drift.still_there(row, replace(first, scopes=("repo", "gist")), now + timedelta(seconds=1))
+    differences.still_there(
+        row, replace(first, scopes=("repo", "gist")), now + timedelta(seconds=1)
+    )
     perform(owner("member1"), "connection.suspend", Target("connection", str(row.id)))
-    drift.appeared(
+    differences.appeared(
         settings.ENV.issuer, subject("member1"), replace(first, auth0_id="b"), "management"
     )
     sequencer.run_once()
@@ -441,7 +444,7 @@ def test_the_difference_names_what_came_and_went(db: None) -> None:
     assert all(change.event == entries[change.index or 0] for change in found)
     assert facts.between(str(before), str(before)).changes == ()
     row.refresh_from_db()
-    drift.vanished(row, "a test")
+    differences.vanished(row, "a test")
     sequencer.run_once()
     [last] = facts.between(str(before + 3), "").changes
     assert (last.what, last.before, last.after) == ("vanished", "suspended", "gone")
@@ -483,12 +486,12 @@ def test_a_difference_says_all_that_two_inventories_differ_in(db: None, seed: in
 
 def test_a_moment_leads_to_the_entries_recorded_by_then(db: None) -> None:
     know("member1")
-    drift.appeared(
+    differences.appeared(
         settings.ENV.issuer, subject("member1"), fact(random.Random(2), "a"), "management"
     )
     sequencer.run_once()
     between = clock.now()
-    drift.appeared(
+    differences.appeared(
         settings.ENV.issuer, subject("member1"), fact(random.Random(3), "b"), "management"
     )
     sequencer.run_once()
@@ -512,7 +515,7 @@ def test_the_ends_of_time_are_moments_like_others(db: None, at: str, size: int |
     hours = {"days": ["mon"], "opens": "08:00", "closes": "09:00", "zone": "Asia/Tokyo"}
     where = Target("service", "github")
     perform(admin, "connection.restrict", where, params={"hours": hours})
-    drift.appeared(
+    differences.appeared(
         settings.ENV.issuer, subject("member1"), fact(random.Random(2), "a"), "management"
     )
     sequencer.run_once()
@@ -532,7 +535,7 @@ def test_the_ends_of_time_are_moments_like_others(db: None, at: str, size: int |
 )
 def test_the_page_hands_out_an_earlier_inventory(db: None, query: str, status: int) -> None:
     know("member1")
-    drift.appeared(
+    differences.appeared(
         settings.ENV.issuer, subject("member1"), fact(random.Random(2), "a"), "management"
     )
     sequencer.run_once()

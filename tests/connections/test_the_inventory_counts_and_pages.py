@@ -13,8 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from approvals import clock
 from approvals.models import Person
 from audit.recording.actors import SYSTEM
-from connections import inventory, manifests
-from connections.inventory import Query, answering
+from connections import inventory
+from connections.inventory import Query, aggregates
+from connections.manifests import in_force
 from connections.models import ConnectedAccount, Use
 from connections.models.derived import mark_firsts
 from tests.connections.town import (
@@ -34,15 +35,15 @@ NOT_OF_THE_PAGE = ("django_session", "identity_", "audit_", "enforcement_", "app
 
 
 @pytest.fixture
-def town(db: None, github_mcp: manifests.Declaration) -> None:
+def town(db: None, github_mcp: in_force.Declaration) -> None:
     settle()
 
 
-@pytest.mark.parametrize("many", [answering.MANY, 0], ids=["few match", "many match"])
+@pytest.mark.parametrize("many", [aggregates.MANY, 0], ids=["few match", "many match"])
 def test_counts_groups_and_pages_are_those_of_a_plain_walk(
     town: None, monkeypatch: pytest.MonkeyPatch, many: int
 ) -> None:
-    monkeypatch.setattr(answering, "MANY", many)
+    monkeypatch.setattr(aggregates, "MANY", many)
     now = clock.now()
     monkeypatch.setattr(clock, "now", lambda: now)
     known = known_at(now)
@@ -63,7 +64,7 @@ def test_counts_groups_and_pages_are_those_of_a_plain_walk(
 def test_a_page_address_of_another_grouping_or_of_nobody_is_no_error(
     town: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answering, "MANY", 0)
+    monkeypatch.setattr(aggregates, "MANY", 0)
     account = str(ConnectedAccount.objects.values_list("pk", flat=True)[0])
     for sort in (("0", "x"), ("1",), ("zz", "a", "b"), ("0", "p", "i", "s"), ("1", "~", "~")):
         place = inventory.Place.parse(str(inventory.Place(sort, account)))
@@ -96,7 +97,7 @@ def test_words_find_people_and_accounts(town: None) -> None:
 
 def test_a_page_costs_at_most_twelve_queries_however_many_rows_there_are(
     db: None,
-    github_mcp: manifests.Declaration,
+    github_mcp: in_force.Declaration,
     visitor: Callable[[str], Visitor],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -18,9 +18,10 @@ from audit.keys import log_identity
 from audit.ledger import note
 from audit.ledger.offline import export_files, inventory
 from audit.sequencing import sequencer
-from connections import drift, manifests
-from connections.inventory import matching
+from connections.inventory import conditions
+from connections.manifests import in_force
 from connections.models import ConnectedAccount, SeenUse, State
+from connections.sync import differences
 from tests.audit.test_exports_are_held_to_their_manifest import sheets
 from tests.connections.test_the_inventory_shows_everybody import make
 from tests.connections.visitor import Gateway, know, subject
@@ -31,12 +32,12 @@ PAGE = "/connections/inventory/export/"
 
 
 @pytest.fixture
-def town(db: None, github_mcp: manifests.Declaration) -> ConnectedAccount:
+def town(db: None, github_mcp: in_force.Declaration) -> ConnectedAccount:
     know("member1", "member2")
     make("member2", "slack", scopes=["chat:write"], state=State.SUSPENDED)
     make("member1", "slack", state=State.REVOKED)
-    fact = drift.Fact("cac_x", "github", ("repo", "gist"), clock.now(), None)
-    row = drift.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
+    fact = differences.Fact("cac_x", "github", ("repo", "gist"), clock.now(), None)
+    row = differences.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
     ConnectedAccount.objects.filter(pk=row.pk).update(label="=cmd|' /C calc'!A0")
     sequencer.run_once()
     return row
@@ -87,9 +88,9 @@ def test_the_workbook_says_the_same(town: ConnectedAccount) -> None:
 def test_more_than_one_batch_is_one_file(
     town: ConnectedAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from connections.inventory import exporting
+    from connections.inventory import export_table
 
-    monkeypatch.setattr(exporting, "_BATCH", 3)
+    monkeypatch.setattr(export_table, "_BATCH", 3)
     for n in range(8):
         make("member2", auth0_id=f"cac_{n}")
     found = [row["account_id"] for row in rows_of(taken("?format=csv").getvalue())]
@@ -217,7 +218,7 @@ def test_the_manifest_of_a_file_of_everybody_is_not_read_once_the_role_is_gone(
 def test_a_file_by_words_is_whole_however_many_fit(
     town: ConnectedAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matching, "FOUND", 2)
+    monkeypatch.setattr(conditions, "FOUND", 2)
     for n in range(5):
         make("member2", auth0_id=f"cac_{n}")
     assert len(rows_of(taken("?format=csv&q=member2").getvalue())) == 6

@@ -10,9 +10,12 @@ from django.conf import settings
 
 from approvals import clock
 from audit.recording.actors import SYSTEM
-from connections import inventory, manifests, reconcile, scopes
+from connections import inventory
 from connections.inventory import Query
+from connections.manifests import in_force
 from connections.models import ConnectedAccount, Schedule, State
+from connections.scopes import catalogue
+from connections.sync import reconcile
 from tests.connections.visitor import Visitor, know, subject
 
 type Visitors = Callable[[str], Visitor]
@@ -35,7 +38,7 @@ def make(who: str, connection: str = "github", **fields: object) -> ConnectedAcc
 
 
 @pytest.fixture
-def town(db: None, github_mcp: manifests.Declaration) -> None:
+def town(db: None, github_mcp: in_force.Declaration) -> None:
     know("member1", "member2", "operator")
     long_ago = clock.now() - timedelta(days=100)
     make("member1", label="octo-dev", scopes=["repo", "delete_repo"])
@@ -122,11 +125,13 @@ def test_reconcile_now_makes_it_due_and_the_status_follows(
 
 
 def test_scopes_are_sentences_and_an_unknown_one_stays_a_code() -> None:
-    told = scopes.in_words("github", ["read:user", "repo", "x:unknown", "offline_access", "repo"])
+    told = catalogue.in_words(
+        "github", ["read:user", "repo", "x:unknown", "offline_access", "repo"]
+    )
     assert [(s.words, s.risk, s.known) for s in told] == [
         ("read and write every repository, private ones too", "high", True),
         ("read your profile", "", True),
         ("x:unknown", "", False),
     ]
-    assert scopes.describe("google-oauth2", "https://www.googleapis.com/auth/gmail.send").risk
-    assert scopes.title("acme-crm") == "acme-crm"
+    assert catalogue.describe("google-oauth2", "https://www.googleapis.com/auth/gmail.send").risk
+    assert catalogue.title("acme-crm") == "acme-crm"

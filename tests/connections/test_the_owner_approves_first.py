@@ -16,9 +16,9 @@ from approvals.pipeline.service import Refused, perform
 from approvals.policy.dry_run import what_if
 from approvals.step_up import answers
 from audit.recording.actors import Actor, Target
-from connections.caller_rules import Component
-from connections.escalation import attempts
+from connections.broker.caller_rules import Component
 from connections.models import Allowance, ConnectedAccount, Freeze
+from connections.scope_escalation import attempts
 from tests.approvals.policies import in_force, rule
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone

@@ -19,9 +19,9 @@ from audit.recording import read_events
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from audit.sequencing import sequencer
-from connections import drift
-from connections.ibom import difference, facts, moments, reading, replay
+from connections.auth_ibom import difference, facts, log_events, log_positions, replay
 from connections.models import ConnectedAccount
+from connections.sync import differences
 from tests.connections.test_the_inventory_at_any_index import (
     any_of,
     anything,
@@ -61,7 +61,7 @@ def used(choose: random.Random) -> None:
 
 
 def connected_again(choose: random.Random) -> None:
-    """What was known already is connected by a flow of another name (`connections.arrival`)."""
+    """What was known already is connected by a flow of another name (`consent.arrival`)."""
     row = any_of(choose, ConnectedAccount.objects.all())
     if row is None:
         return
@@ -95,7 +95,7 @@ def others(choose: random.Random) -> None:
 def test_what_is_read_by_index_is_what_a_walk_over_everything_tells(
     db: None, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "_BATCH", 7)
+    monkeypatch.setattr(log_events, "_BATCH", 7)
     know("member1", "member2")
     choose = random.Random(seed)
     for _ in range(70):
@@ -103,11 +103,11 @@ def test_what_is_read_by_index_is_what_a_walk_over_everything_tells(
     sequencer.run_once()
     total = Entry.objects.count()
     ends = {0, total, *(choose.randint(0, total) for _ in range(8))}
-    everything = list(reading.events(total))
+    everything = list(log_events.events(total))
     known: dict[int, replay.Inventory] = {}
     for size in ends:
-        found, walked = reading.known(size), replay.Inventory()
-        for event in reading.events(size):
+        found, walked = log_events.known(size), replay.Inventory()
+        for event in log_events.events(size):
             walked.take(event)
         known[size] = walked.copy()
         walked.size = found.size = 0  # of the last event taken, which differs in kind alone
@@ -159,7 +159,7 @@ def test_what_only_counts_is_not_opened(db: None, monkeypatch: pytest.MonkeyPatc
     know("member1")
     choose = random.Random(3)
     for n in range(4):
-        drift.appeared(
+        differences.appeared(
             settings.ENV.issuer, subject("member1"), fact(choose, f"cac_{n}"), "management"
         )
     grown(5, choose)
@@ -175,7 +175,7 @@ def test_what_only_counts_is_not_opened(db: None, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_engine_uses_the_index_of_what_tells_of_the_inventory(db: None) -> None:
-    rows = reading._telling().filter(seq__gte=0, seq__lt=9).order_by("seq")
+    rows = log_events._telling().filter(seq__gte=0, seq__lt=9).order_by("seq")
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET LOCAL enable_seqscan = off")
@@ -209,10 +209,10 @@ def test_a_moment_is_found_from_the_checkpoint_before_it(
     for n in range(30):
         for minutes, size in ((-30, n), (0, n + 1), (5, n + 1), (30, n + 1)):
             moment = start + timedelta(hours=n, minutes=minutes)
-            assert moments.size_at(moment) == size
-            assert moments._signed_by(moment) == size, "no entry before it is looked at"
-    assert moments._signed_by(start - timedelta(1)) == 0
-    assert moments._signed_by(start + timedelta(days=9)) == 30
+            assert log_positions.size_at(moment) == size
+            assert log_positions._signed_by(moment) == size, "no entry before it is looked at"
+    assert log_positions._signed_by(start - timedelta(1)) == 0
+    assert log_positions._signed_by(start + timedelta(days=9)) == 30
 
 
 def test_a_checkpoint_whose_time_was_bent_moves_no_moment(
@@ -220,5 +220,5 @@ def test_a_checkpoint_whose_time_was_bent_moves_no_moment(
 ) -> None:
     start = hourly(monkeypatch)
     Checkpoint.objects.create(size=25, root=b"", note="", created=start)  # really a day later
-    assert moments._signed_by(start + timedelta(hours=2)) == 25
-    assert moments.size_at(start + timedelta(hours=2, minutes=20)) == 3
+    assert log_positions._signed_by(start + timedelta(hours=2)) == 25
+    assert log_positions.size_at(start + timedelta(hours=2, minutes=20)) == 3

@@ -16,7 +16,7 @@ from django.test import Client
 
 from approvals import clock, issuer
 from audit.models import EventRow, QuarantinedRow
-from connections import drift, looks, manifests, schedule
+from connections.manifests import in_force
 from connections.models import (
     ConnectedAccount,
     Feed,
@@ -28,6 +28,7 @@ from connections.models import (
     Schedule,
     State,
 )
+from connections.sync import differences, requested_checks, schedule
 from connections.tenant_log import feeds, reader, recorder
 from connections.tenant_log.items import entry_of
 from tests.connections.log_entries import PATH, START, TOKEN, deliver, entry, lines, wrapped
@@ -54,8 +55,8 @@ def github() -> ConnectedAccount:
     """Milo's GitHub account, as we know it."""
     know("member2")
     now = START - timedelta(days=1)
-    fact = drift.Fact("cac_1", "github", ("repo",), now, None)
-    return drift.appeared(configured.ENV.issuer, subject("member2"), fact, "management")
+    fact = differences.Fact("cac_1", "github", ("repo",), now, None)
+    return differences.appeared(configured.ENV.issuer, subject("member2"), fact, "management")
 
 
 def recorded(action: str) -> list[EventRow]:
@@ -174,8 +175,8 @@ def test_what_our_broker_exchanged_is_not_told_twice(github: ConnectedAccount) -
 
 
 def test_with_two_accounts_either_may_be_meant(github: ConnectedAccount) -> None:
-    fact = drift.Fact("cac_2", "github", (), START, None)
-    drift.appeared(github.iss, github.sub, fact, "management")
+    fact = differences.Fact("cac_2", "github", (), START, None)
+    differences.appeared(github.iss, github.sub, fact, "management")
     deliver(lines(entry(1)))
     [told] = recorded("connection.use_seen")
     assert told.target_name == ""
@@ -203,7 +204,7 @@ def test_what_is_no_entry_is_set_aside_and_the_rest_counts(github: ConnectedAcco
 
 
 def test_the_tenants_own_sender_in_its_worse_manners(
-    portal_tenant: LocalTenant, gateway: Callable[[str], Gateway], github_mcp: manifests.Declaration
+    portal_tenant: LocalTenant, gateway: Callable[[str], Gateway], github_mcp: in_force.Declaration
 ) -> None:
     assert gateway("operator").exchange().status_code == 200
     receiver = Receiver().start()
@@ -228,7 +229,7 @@ def test_the_tenants_own_sender_in_its_worse_manners(
 
 
 def test_the_reader_begins_now_and_goes_on_where_it_was(
-    portal_tenant: LocalTenant, gateway: Callable[[str], Gateway], github_mcp: manifests.Declaration
+    portal_tenant: LocalTenant, gateway: Callable[[str], Gateway], github_mcp: in_force.Declaration
 ) -> None:
     caller = gateway("operator")
     assert reader.run_due() == 1
@@ -347,14 +348,14 @@ def test_an_account_that_came_or_went_is_looked_at_soon(
     account: dict[str, Any] = {"connected_account": {"id": auth0_id}}
     came = entry(1, "connected_accounts_connection_succeeded", connection="slack", **account)
     deliver(lines(came))
-    assert looks.run_due() == 0 and PersonLook.objects.count() == 1
+    assert requested_checks.run_due() == 0 and PersonLook.objects.count() == 1
     travel(10)
-    assert looks.run_due() == 1 and not PersonLook.objects.exists()
+    assert requested_checks.run_due() == 1 and not PersonLook.objects.exists()
     row = ConnectedAccount.objects.get(auth0_id=auth0_id)
     empty_vault(portal_tenant, "member2")
     deliver(lines(came, entry(2, "connected_accounts_delete_succeeded", **account)))
     travel(10)
-    looks.run_due()
+    requested_checks.run_due()
     row.refresh_from_db()
     assert row.state == State.GONE
     deliver(lines(entry(3, "connected_accounts_delete_succeeded", **account)))

@@ -16,10 +16,12 @@ import respx
 from approvals import issuer
 from approvals.models import Person
 from audit.models import EventRow
-from connections import manifests, observed, reconcile
+from connections.broker import observations
+from connections.broker.account_choice import Wanted, pick
+from connections.broker.errors import TokenRefusal
+from connections.manifests import in_force
 from connections.models import ConnectedAccount, State, Use
-from connections.picking import Wanted, pick
-from connections.refusals import TokenRefusal
+from connections.sync import reconcile
 from tests.connections.visitor import Gateway, empty_vault, fill_vault, know, subject
 from tests.support.tenant import LocalTenant
 
@@ -27,7 +29,7 @@ type Gateways = Callable[[str], Gateway]
 
 
 @pytest.fixture
-def milos(portal_tenant: LocalTenant, github_mcp: manifests.Declaration) -> ConnectedAccount:
+def milos(portal_tenant: LocalTenant, github_mcp: in_force.Declaration) -> ConnectedAccount:
     know("member2")
     empty_vault(portal_tenant, "member2")
     fill_vault(portal_tenant, "member2", "github", "octo-milo", "read:user", "repo")
@@ -129,9 +131,9 @@ def test_other_answers_keep_their_stable_codes(
 def test_whoever_suspends_while_auth0_answers_wins(milos: ConnectedAccount) -> None:
     ConnectedAccount.objects.filter(pk=milos.pk).update(state=State.SUSPENDED)
     now = datetime.now(UTC)
-    use = observed.Seen(milos, "agent", "mcp:x", now, now + timedelta(hours=1))
+    use = observations.Seen(milos, "agent", "mcp:x", now, now + timedelta(hours=1))
     with pytest.raises(TokenRefusal) as raised:
-        observed.count(use)
+        observations.count(use)
     refused = raised.value
     assert refused is not None
     assert refused.code == "connection_suspended"

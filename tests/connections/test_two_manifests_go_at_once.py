@@ -17,7 +17,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from approvals import registry
 from approvals.pipeline.service import Refused, perform
 from audit.recording.actors import Actor, Target
-from connections import manifests
+from connections.manifests import in_force
 from connections.models import ManifestNeed
 from tests.audit.own_database import own_database
 from tests.connections.visitor import know, subject
@@ -36,8 +36,8 @@ def _django_db_helper(django_db_setup: None, django_db_blocker: DjangoDbBlocker)
 def begun() -> None:
     know("operator", "operator2")
     for name in ("one", "two"):
-        declared = manifests.Declaration.model_validate(GITHUB)
-        manifests.declare_shipped("mcp", name, declared)
+        declared = in_force.Declaration.model_validate(GITHUB)
+        in_force.declare_shipped("mcp", name, declared)
 
 
 def operator(who: str) -> Actor:

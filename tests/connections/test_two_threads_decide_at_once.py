@@ -13,9 +13,9 @@ from django.db import connection, transaction
 from pytest_django.plugin import DjangoDbBlocker
 
 from audit.recording.actors import Actor
+from connections.access_reviews import remediation
+from connections.access_reviews.remediation import Decided
 from connections.models import ConnectedAccount, ReviewItem, State
-from connections.reviews import remedy
-from connections.reviews.remedy import Decided
 from tests.audit.own_database import own_database
 from tests.connections.campaign import connected, only, opened, person
 from tests.connections.visitor import know, subject
@@ -66,7 +66,7 @@ def begun() -> ReviewItem:
 def decides(me: Actor, item: ReviewItem, choice: str, gate: Barrier) -> Decided:
     read = only(item.review)  # their own copy of the row
     gate.wait(60)
-    return remedy.decide(me, read, choice, f"{choice} it")
+    return remediation.decide(me, read, choice, f"{choice} it")
 
 
 def actor_of(event: str) -> tuple[str, str]:
@@ -102,7 +102,7 @@ def test_what_another_decides_before_the_answer_is_not_in_it(desks: tuple[Desk, 
             work = (decides, second.me, item, "reduce", gate)
             transaction.on_commit(lambda: second.does(*work).result(60))
 
-        return remedy.decide(first.me, item, "keep", "", before_commit=other)
+        return remediation.decide(first.me, item, "keep", "", before_commit=other)
 
     done = first.does(lets_in).result(120)
     assert (done.item.choice, done.item.decided_sub) == ("keep", first.me.sub)

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connections import drift, observed
+from connections.broker import observations
+from connections.broker.observations import Seen
 from connections.models import ConnectedAccount, Use
-from connections.observed import Seen
+from connections.sync import differences
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -19,8 +20,8 @@ NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 def accounts() -> Sequence[ConnectedAccount]:
     made = []
     for number in range(2):
-        fact = drift.Fact(f"cac_{number}", "github", ("repo",), None, None)
-        made.append(drift.appeared("https://issuer/", f"auth0|{number}", fact, "management"))
+        fact = differences.Fact(f"cac_{number}", "github", ("repo",), None, None)
+        made.append(differences.appeared("https://issuer/", f"auth0|{number}", fact, "management"))
     return made
 
 
@@ -38,7 +39,7 @@ def test_new_ways_and_known_ones_are_counted(
     accounts: Sequence[ConnectedAccount],
 ) -> None:
     first, second = accounts
-    observed.count(seen(first, "known"))
+    observations.count(seen(first, "known"))
     uses = [
         seen(first, "known", 1),
         seen(first, "new", 2),
@@ -46,7 +47,7 @@ def test_new_ways_and_known_ones_are_counted(
         seen(second, "new", 4),
     ]
     for use in uses:
-        observed.count(use)
+        observations.count(use)
     assert counts() == {
         ("auth0|0", "known"): 2,
         ("auth0|0", "new"): 1,

@@ -15,10 +15,10 @@ from approvals import clock
 from audit.models import Entry
 from audit.recording.actors import Subject
 from audit.sequencing import sequencer
-from connections import drift
-from connections.access import reading
-from connections.access.reading import Told
+from connections.application_grants import grant_sync
+from connections.application_grants.grant_sync import Told
 from connections.models import AccessKind, AppAccess, ConnectedAccount
+from connections.sync import differences
 from tests.connections.visitor import Gateway, know, subject
 from tests.support.erasing import erase_person
 from tests.support.pages import signed_in
@@ -32,14 +32,14 @@ def story(db: None) -> ConnectedAccount:
     """An account that appears, gains and loses a scope, and one that appears and vanishes."""
     know("member1", "member2")
     now = clock.now()
-    fact = drift.Fact("a", "github", ("repo",), now, None)
-    row = drift.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
+    fact = differences.Fact("a", "github", ("repo",), now, None)
+    row = differences.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
     sequencer.run_once()
-    drift.still_there(row, replace(fact, scopes=("gist",)), now + timedelta(seconds=1))
-    other = drift.appeared(
+    differences.still_there(row, replace(fact, scopes=("gist",)), now + timedelta(seconds=1))
+    other = differences.appeared(
         settings.ENV.issuer, subject("member2"), replace(fact, auth0_id="b"), "management"
     )
-    drift.vanished(other, "a test")
+    differences.vanished(other, "a test")
     sequencer.run_once()
     return row
 
@@ -64,7 +64,7 @@ def desk(db: None) -> AppAccess:
     token = Told(AccessKind.REFRESH_TOKEN, "rt_1", "desk", ("https://cal.example",), ("read:cal",))
     for n, listed in enumerate(([token], [replace(token, scopes=("read:cal", "write:cal"))], [])):
         moment = now + timedelta(seconds=n)
-        reading._compare(settings.ENV.issuer, sub, AccessKind.REFRESH_TOKEN, listed, moment)
+        grant_sync._compare(settings.ENV.issuer, sub, AccessKind.REFRESH_TOKEN, listed, moment)
         sequencer.run_once()
     return AppAccess.objects.get()
 
@@ -95,7 +95,7 @@ def test_a_refresh_token_that_opens_another_api_is_a_change_of_its_own(
     for n, one in enumerate((token, wider)):
         moment = clock.now() + timedelta(seconds=n)
         sub = subject("member1")
-        reading._compare(settings.ENV.issuer, sub, AccessKind.REFRESH_TOKEN, [one], moment)
+        grant_sync._compare(settings.ENV.issuer, sub, AccessKind.REFRESH_TOKEN, [one], moment)
         sequencer.run_once()
     auditor = signed_in("auditor", "auditor")
     page = auditor.get(f"{PAGE}?from=4&what=apis").content.decode()
@@ -121,7 +121,7 @@ def test_an_application_that_appeared_comes_with_the_apis_that_it_opens(
 def test_an_application_that_opens_no_api_says_nothing_of_any(db: None, gateway: Gateways) -> None:
     know("member1")
     grant = Told(AccessKind.GRANT, "cgr_1", "desk", (), ())
-    reading._compare(
+    grant_sync._compare(
         settings.ENV.issuer, subject("member1"), AccessKind.GRANT, [grant], clock.now()
     )
     sequencer.run_once()
@@ -186,11 +186,11 @@ def test_the_api_tells_the_same_changes_to_those_who_see_all(
 
 def test_the_list_is_filtered_and_paged_over_the_api(db: None, gateway: Gateways) -> None:
     know("member1", "member2")
-    fact = drift.Fact("a", "github", ("repo",), clock.now(), None)
+    fact = differences.Fact("a", "github", ("repo",), clock.now(), None)
     for n in range(7):
         who = "member1" if n % 2 else "member2"
         one = replace(fact, auth0_id=f"c{n}", connection="slack" if n == 3 else "github")
-        drift.appeared(settings.ENV.issuer, subject(who), one, "management")
+        differences.appeared(settings.ENV.issuer, subject(who), one, "management")
     ada, seen, path = gateway("auditor"), [], "/v1/connections?connection=github&limit=4"
     answer = ada.call("GET", path).json()
     assert answer["total"] == 6

@@ -18,8 +18,9 @@ from approvals.outbox import seals
 from approvals.pipeline.service import perform
 from audit.clock import uuid7
 from audit.recording.actors import Actor, Target
-from connections import deletion, drift, remediations
 from connections.models import ConnectedAccount, Review, ReviewItem, State
+from connections.revocation import deletion, remediations
+from connections.sync import differences
 from tests.connections.visitor import know, subject
 from tests.identity.trail import events
 from tests.support.pages import signed_in
@@ -33,8 +34,8 @@ def person(who: str, *roles: str) -> Actor:
 def account(db: None) -> ConnectedAccount:
     """Mia Member's GitHub account."""
     know("admin", "admin2", "member1")
-    fact = drift.Fact("cac_1", "github", ("repo",), None, None)
-    return drift.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
+    fact = differences.Fact("cac_1", "github", ("repo",), None, None)
+    return differences.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
 
 
 def target(account: ConnectedAccount) -> Target:
@@ -121,8 +122,8 @@ def test_a_failed_step_is_looked_at_and_done_when_an_admin_tries_again(
 
 def test_many_requests_cost_no_more_queries_than_one(account: ConnectedAccount) -> None:
     def ask(service: str) -> None:
-        fact = drift.Fact(f"cac_{service}", service, ("repo",), None, None)
-        row = drift.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
+        fact = differences.Fact(f"cac_{service}", service, ("repo",), None, None)
+        row = differences.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
         perform(person("admin", "admin"), "connection.revoke", target(row), reason="x")
 
     ask("one")

@@ -16,11 +16,15 @@ from approvals.registry import CommitContext
 from audit.clock import uuid7
 from audit.recording.actors import Target
 from auth0_client.my_account import ConnectedAccount as Told
-from connections import arrival, drift, grounds, lookup, overview, selection
-from connections.just_in_time import waking
+from connections import permissions
+from connections.broker.errors import TokenRefusal
+from connections.consent import arrival
+from connections.idle_access import access_gate
+from connections.lifecycle import bulk as several
 from connections.models import ConnectedAccount, Notice, State
-from connections.refusals import TokenRefusal
-from connections.standing import Code
+from connections.status import member_overview, state_filters
+from connections.status.account_status import Code
+from connections.sync import differences
 from tests.connections.campaign import connected
 from tests.connections.conftest import Travel
 from tests.connections.decided import approve, decide, deny, fresh, person, refusal
@@ -40,7 +44,7 @@ def arrives(auth0_id: str, who: str = "member1", connection: str = "github") -> 
     told = Told(auth0_id, connection, "offline", ("read:user",), now, None, None)
     arrival.seal(person(who), pk, told, "mine")
     perform(person(who), "connection.connect", Target("connection", pk), params={"flow": pk})
-    return lookup.mine(person(who)).get(connection=connection, auth0_id=auth0_id)
+    return permissions.mine(person(who)).get(connection=connection, auth0_id=auth0_id)
 
 
 def hand(account: ConnectedAccount) -> tuple[str, str, str]:
@@ -116,8 +120,8 @@ def test_a_hold_takes_over_the_owners_suspension(mias: ConnectedAccount) -> None
 def test_the_hold_of_a_selection_takes_over_too(mias: ConnectedAccount) -> None:
     decide("member1", "suspend", mias)
     ids = [str(mias.pk)]
-    target = selection.target_of(ids)
-    asked = perform(person("admin"), selection.REVOKE, target, params={"accounts": ids}, reason="x")
+    target = several.target_of(ids)
+    asked = perform(person("admin"), several.REVOKE, target, params={"accounts": ids}, reason="x")
     assert refusal("member1", "resume", mias) == "not_permitted"
     deny(asked, "admin2")
     assert refusal("member1", "resume", mias) == ""
@@ -179,13 +183,13 @@ def test_each_commit_that_relaxes_judges_the_right_itself(mias: ConnectedAccount
 
 def is_back(account: ConnectedAccount) -> ConnectedAccount:
     later = clock.now() + timedelta(seconds=1)
-    fact = drift.Fact(account.auth0_id, "github", ("read:user",), None, None)
-    drift.still_there(fresh(account), fact, later)
+    fact = differences.Fact(account.auth0_id, "github", ("read:user",), None, None)
+    differences.still_there(fresh(account), fact, later)
     return fresh(account)
 
 
 def test_what_is_gone_can_be_suspended_and_comes_back_so(mias: ConnectedAccount) -> None:
-    drift.vanished(mias, "a wrong answer")
+    differences.vanished(mias, "a wrong answer")
     assert refusal("member1", "suspend", mias) == "not_connected"
     decide("admin", "suspend", mias, reason="odd use")
     assert (fresh(mias).state, fresh(mias).barred) == (State.GONE, True)
@@ -194,12 +198,12 @@ def test_what_is_gone_can_be_suspended_and_comes_back_so(mias: ConnectedAccount)
 
 @pytest.mark.parametrize("bulk", [False, True])
 def test_a_request_to_revoke_holds_what_is_gone(mias: ConnectedAccount, bulk: bool) -> None:
-    drift.vanished(mias, "a wrong answer")
+    differences.vanished(mias, "a wrong answer")
     ids = [str(mias.pk)]
     if bulk:
         params = {"accounts": ids}
-        target = selection.target_of(ids)
-        asked = perform(person("admin"), selection.REVOKE, target, params=params, reason="x")
+        target = several.target_of(ids)
+        asked = perform(person("admin"), several.REVOKE, target, params=params, reason="x")
     else:
         asked = decide("admin", "revoke", mias)
     assert hand(is_back(mias))[:2] == (State.SUSPENDED, subject("admin"))
@@ -213,14 +217,14 @@ def test_a_page_offers_to_revoke_what_may_be_revoked(
     mias: ConnectedAccount, before: str, who: str
 ) -> None:
     if before == "vanished":
-        drift.vanished(mias, "a wrong answer")
+        differences.vanished(mias, "a wrong answer")
     elif before == "suspended":
         decide("admin", "suspend", mias)
     elif before == "revoked":
         approve(decide("admin", "revoke", mias), "admin2")
     elif before:
         decide("member1", "revoke", mias)
-    offered = overview.card(fresh(mias), person(who)).can_revoke
+    offered = member_overview.card(fresh(mias), person(who)).can_revoke
     assert offered == (refusal(who, "revoke", mias) == "")
 
 
@@ -271,8 +275,8 @@ def test_who_was_let_in_again_stays_let_in(mias: ConnectedAccount) -> None:
 def test_what_was_connected_elsewhere_arrives_as_others_left_it(mias: ConnectedAccount) -> None:
     decide("admin", "suspend", mias, reason="odd use")
     now = clock.now()
-    fact = drift.Fact("cac_elsewhere", "github", ("repo",), now, None)
-    row = drift.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
+    fact = differences.Fact("cac_elsewhere", "github", ("repo",), now, None)
+    row = differences.appeared(settings.ENV.issuer, subject("member1"), fact, "management")
     assert hand(row) == (State.SUSPENDED, subject("admin"), "odd use")
 
 
@@ -317,7 +321,7 @@ def idle(mias: ConnectedAccount, **setting: Any) -> None:
     )
     target = Target("service", "github")
     perform(person("admin"), "connection.restrict", target, params={"idle_h": 168, **setting})
-    assert grounds.of(fresh(mias)).code == Code.ASLEEP
+    assert state_filters.of(fresh(mias)).code == Code.ASLEEP
 
 
 @pytest.mark.parametrize("way", ["suspend", "revoke"])
@@ -328,10 +332,10 @@ def test_idle_access_stays_idle_through_a_pause(
     idle(mias, wake=wake)
     decide("member1", way, mias)
     decide("member1", "resume", mias)
-    assert grounds.of(fresh(mias)).code == Code.ASLEEP
+    assert state_filters.of(fresh(mias)).code == Code.ASLEEP
     if wake == "owner":
         with pytest.raises(TokenRefusal, match="Its owner is asked"):
-            waking.wake(person("member1"), [fresh(mias)], "claw")
+            access_gate.wake(person("member1"), [fresh(mias)], "claw")
 
 
 # What is said about it

@@ -13,9 +13,10 @@ from django.conf import settings
 from approvals import clock
 from approvals.models import Person
 from audit.recording.actors import SYSTEM
-from connections import grounds, inventory, standing
+from connections import inventory
 from connections.inventory import Query
 from connections.models import ConnectedAccount, ConnectionSetting, Freeze, JustInTime, State, Use
+from connections.status import account_status, state_filters
 
 type Known = Mapping[Any, dict[str, set[str]]]
 """Account -> what it has of each facet."""
@@ -79,7 +80,7 @@ def settle(people: int = 30) -> None:
 
 def known_at(now: datetime) -> Known:
     """What each account has of each facet."""
-    ground = grounds.now()
+    ground = state_filters.now()
     return {
         account.pk: {key: value_of(key, account, ground, now) for key in inventory.FILTERS}
         for account in ConnectedAccount.objects.prefetch_related("uses")
@@ -89,7 +90,7 @@ def known_at(now: datetime) -> Known:
 def value_of(key: str, account: ConnectedAccount, ground: Any, now: datetime) -> set[str]:
     """What an account has of a facet, said once more and plainly."""
     if key == "state":
-        return {standing.of(account, ground, now).code.value}
+        return {account_status.of(account, ground, now).code.value}
     if key in {"connection", "source"}:
         return {getattr(account, key)}
     if key == "owner":

@@ -207,7 +207,7 @@ def downloads(people: Any) -> None:
     one = auditor.call("GET", "audit/events?action=skill.blocked")["items"][0]["id"]
     save(auditor, f"audit/events/{one}/entry", "event.entry")
     save(auditor, f"audit/events/{one}/proof", "event.tlog-proof")
-    save(people["admin"], "connections/ibom", "auth-ibom.json")
+    save(people["admin"], "connections/auth_ibom", "auth-ibom.json")
     with urllib.request.urlopen(f"http://localhost:{PORTAL}/log/key", timeout=30) as answer:
         (OUT / "log.key").write_bytes(answer.read())
     with urllib.request.urlopen(f"http://localhost:{PORTAL}/log/checkpoint", timeout=30) as answer:

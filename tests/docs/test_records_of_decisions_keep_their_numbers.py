@@ -17,9 +17,9 @@ from audit.search import fulltext
 from audit.sequencing import checkpoint_thinning, sequencer
 from audit.verification.checks import tree
 from audit.witnesses import pushing
-from connections import letters
-from connections.ibom import moments
-from connections.reviews import alive, work
+from connections.access_reviews import large_reviews, work_lease
+from connections.auth_ibom import log_positions
+from connections.notifications import letters
 from portal.identity.breakglass import accounts, sessions, trying
 from scripts import seed_demo
 from serving import limits
@@ -73,10 +73,10 @@ SAID = {
         f"newest {tree._NEWEST} and a share of at most {tree._SHARE:,}",
     ],
     24: [f"those of {fulltext._WORTH_GATHERING} and more", fulltext._FEW.replace("kB", " kB")],
-    27: [f"{minutes(moments._SKEW)} minutes before it"],
-    29: [f"After {minutes(alive.SILENT)} silent minutes"],
+    27: [f"{minutes(log_positions._SKEW)} minutes before it"],
+    29: [f"After {minutes(work_lease.SILENT)} silent minutes"],
     31: [f"At most {requests.MOST_OPENED:,} are", f"larger than {samples.MOST}"],
-    34: [f"more than {work.AT_ONCE:,} accounts"],
+    34: [f"more than {large_reviews.AT_ONCE:,} accounts"],
     35: [f"at most {minutes(sequencer._REPEAT)} minutes before now"],
 }
 

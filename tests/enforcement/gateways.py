@@ -21,8 +21,8 @@ from demo.defenseclaw.instance import Cause, Instance
 from demo.defenseclaw.server import GatewayServer
 from demo.defenseclaw.wire import Gateway
 from demo.finding import stage_in_database
-from enforcement import gateway as client
-from enforcement import instances
+from enforcement.gateways import client as client
+from enforcement.gateways import instances
 from tests.support.sign_in import SUBS
 
 TOKEN = "t0ken-for-tests"

@@ -14,7 +14,7 @@ from approvals import clock
 from approvals.models import Approval
 from approvals.pipeline.service import Performed, Refused, perform
 from audit.recording.actors import Actor, Target
-from enforcement import severity
+from enforcement.decisions import severity
 from enforcement.models import Asset, Finding, Scan
 from tests.enforcement.gateways import Edge, settle
 

@@ -11,7 +11,8 @@ from approvals.models import Approval, Outcome
 from approvals.pipeline.service import Performed, Refused, perform
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
-from enforcement import asking, enforced
+from enforcement.findings import automatic_requests
+from enforcement.gateways import effective_state
 from enforcement.models import Asset
 from tests.enforcement.answering import approve
 from tests.enforcement.gateways import Edge, known
@@ -68,8 +69,8 @@ def test_a_hold_of_a_shortened_name_is_not_said_to_be_enforced(
     change_newest(edge, "target = ?", f"/skills/{'b' * 400}")
     look()
     do_due()
-    states = enforced.everywhere("skill", Asset.objects.exclude(holder="").get().name)
-    assert {at.code for at in states} == {enforced.NOT_ENFORCED}
+    states = effective_state.everywhere("skill", Asset.objects.exclude(holder="").get().name)
+    assert {at.code for at in states} == {effective_state.NOT_ENFORCED}
     assert all("not the name of the component" in at.words for at in states)
 
 
@@ -81,7 +82,7 @@ def test_what_nobody_can_be_asked_about_is_held_and_listed_with_the_reason(
             raise Refused("too_much_to_show", "Too long to show.")
         return perform(actor, verb, *given, **more)
 
-    monkeypatch.setattr(asking, "perform", refuses_blocks)
+    monkeypatch.setattr(automatic_requests, "perform", refuses_blocks)
     edge.scan("odd", severity="CRITICAL")
     look()
     held = Asset.objects.exclude(holder="").get()

@@ -10,7 +10,7 @@ from approvals import clock, requests
 from approvals.models import Approval
 from approvals.pipeline.service import Refused, perform
 from audit.recording.actors import Actor, Target
-from enforcement import asking
+from enforcement.findings import automatic_requests
 from enforcement.models import Scan, Watch
 from tests.enforcement.gateways import Edge
 
@@ -84,13 +84,13 @@ def test_scans_that_joined_a_request_are_settled_when_it_closes(
     edge.scan("pdf-exfil")
     look()
     assert set(Scan.objects.values_list("ask", flat=True)) == {"joined"}
-    assert not asking.waits(), "nothing can be settled while the request waits"
+    assert not automatic_requests.waits(), "nothing can be settled while the request waits"
     Approval.objects.update(status="closed", outcome=outcome)
-    assert asking.waits()
+    assert automatic_requests.waits()
     look()
     settled = set(Scan.objects.values_list("ask", "approval"))
     assert settled == {("asked", str(mine.pk))}
-    assert not asking.waits()
+    assert not automatic_requests.waits()
     assert Approval.objects.count() == 1
 
 
@@ -104,7 +104,7 @@ def test_joined_scans_are_settled_in_the_order_in_which_they_were_found(
         edge.scan(name)
     look()
     Approval.objects.update(status="closed", outcome="cancelled")
-    assert [a.target_name for a in asking._closed_requests()] == names[::-1]
+    assert [a.target_name for a in automatic_requests._closed_requests()] == names[::-1]
 
 
 def test_a_very_long_name_still_makes_one_request_a_scan(edge: Edge, look: Look) -> None:

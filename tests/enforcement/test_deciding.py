@@ -11,7 +11,7 @@ from approvals.pipeline.service import Refused, perform
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from audit.recording.read_events import load
-from enforcement import actions
+from enforcement.decisions import block_and_allow
 from enforcement.models import Asset
 from tests.enforcement.gateways import Edge, Town, known, sentences, settle
 
@@ -190,7 +190,9 @@ def test_a_wrong_token_is_pending_and_names_the_fix(
 def test_an_allow_records_what_other_rooms_say_is_still_missing(
     town: Town, olu: Actor, do_due: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(actions, "prerequisites", [lambda target: [f"connect {target.name}"]])
+    monkeypatch.setattr(
+        block_and_allow, "prerequisites", [lambda target: [f"connect {target.name}"]]
+    )
     settle(olu, Target("mcp", "github-mcp"), "allow")
     event = EventRow.objects.get(action="mcp.allowed")
     assert load(event.event)["data"]["needs"] == ["connect github-mcp"]

@@ -16,10 +16,11 @@ from audit.ledger.format.vocabulary import severity_rank
 from audit.models import EventRow, QuarantinedRow
 from audit.recording import read_events
 from audit.recording.actors import Actor, Target
-from enforcement import intake, watch
-from enforcement.gateway import Gateway, Listed, listed
+from enforcement.findings import intake
+from enforcement.gateways import watch
+from enforcement.gateways.audit_database import SourceScan
+from enforcement.gateways.client import Gateway, Listed, listed
 from enforcement.models import Asset, Finding, Scan, Watch
-from enforcement.source import SourceScan
 from tests.enforcement.gateways import Edge, Town
 
 pytestmark = pytest.mark.django_db

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from enforcement import severity
+from enforcement.decisions import severity
 from enforcement.models import Scan
 
 pytestmark = pytest.mark.django_db

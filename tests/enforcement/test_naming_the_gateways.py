@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from django.conf import LazySettings
 
-from enforcement import instances
-from enforcement.identity import actor_ref
-from enforcement.instances import InstancesRefused, fleet, load
+from enforcement.gateways import instances
+from enforcement.gateways.instances import InstancesRefused, fleet, load
+from enforcement.gateways.subject_encoding import actor_ref
 
 GOOD = (
     '[[instance]]\nname = "edge-1"\nbase_url = "https://edge.example/"\ngateway_token_file = "t"\n'

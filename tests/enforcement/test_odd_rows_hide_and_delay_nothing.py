@@ -12,7 +12,8 @@ from django.test import Client
 from audit.models import EventRow, QuarantinedRow
 from audit.recording import read_events
 from audit.recording.actors import Actor
-from enforcement import unreadable, watch
+from enforcement.findings import unreadable_rows
+from enforcement.gateways import watch
 from enforcement.models import Asset, Scan, Watch
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town
@@ -120,7 +121,7 @@ def test_a_critical_scan_behind_a_flood_holds_in_the_same_pass(
 ) -> None:
     flood(edge)
     edge.scan("evil", severity="CRITICAL")
-    monkeypatch.setattr(unreadable, "set_aside", _fails)
+    monkeypatch.setattr(unreadable_rows, "set_aside", _fails)
     look()
     assert held("evil"), "before the others are set aside"
     monkeypatch.undo()

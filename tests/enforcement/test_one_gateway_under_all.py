@@ -8,7 +8,7 @@ import pytest
 
 from approvals.pipeline.service import Refused, perform
 from audit.recording.actors import Actor, Target
-from enforcement import enforced
+from enforcement.gateways import effective_state
 from enforcement.models import Asset
 from tests.enforcement.answering import approve
 from tests.enforcement.gateways import Town, settle
@@ -27,7 +27,7 @@ def _is_scanned(town: Town, look: Callable[[], int]) -> None:
 
 
 def wanted(name: str = "edge-1") -> str:
-    states = enforced.everywhere("skill", "pdf-exfil")
+    states = effective_state.everywhere("skill", "pdf-exfil")
     return next(at.wanted for at in states if at.instance.name == name)
 
 

@@ -11,7 +11,7 @@ from django.test import Client
 from approvals import clock
 from approvals.models import Approval, Effect
 from audit.models import Event
-from enforcement import instances, watch
+from enforcement.gateways import instances, watch
 from enforcement.models import Asset, Finding, FindingStatus
 from portal.identity.models import SignedInSession
 from tests.enforcement.browsing import browser

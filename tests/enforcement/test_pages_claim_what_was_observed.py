@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
-from enforcement import enforced
+from enforcement.gateways import effective_state
 from enforcement.models import Finding, Watch
 from portal.approvals_pages.policy_words import ALWAYS
 from tests.enforcement.browsing import browser
@@ -39,7 +39,7 @@ def test_an_acknowledged_hold_is_not_said_to_stop_a_use(
     do_due()
     shown = text(olu_web, PAGE)
     assert "On hold: the gateway acknowledged it. What it does at the next use" in shown
-    assert "was not observed" in shown and enforced.REACH in shown
+    assert "was not observed" in shown and effective_state.REACH in shown
     assert "It does not reach tokens already issued, nor what runs past a gateway" in shown
 
 

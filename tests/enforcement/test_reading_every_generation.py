@@ -11,7 +11,8 @@ from typing import TypeGuard
 import pytest
 
 from demo import sample
-from enforcement.source import (
+from enforcement.findings.unreadable_rows import Unreadable
+from enforcement.gateways.audit_database import (
     Position,
     SourceScan,
     SourceUnreadable,
@@ -20,7 +21,6 @@ from enforcement.source import (
     opened,
     severity_of,
 )
-from enforcement.unreadable import Unreadable
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

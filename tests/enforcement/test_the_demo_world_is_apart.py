@@ -12,8 +12,9 @@ from django.conf import settings as django_settings
 from approvals.models import Approval
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from connections import decisions
-from enforcement import actions, enforced, instances, severity
+from connections.manifests import component_decisions
+from enforcement.decisions import block_and_allow, severity
+from enforcement.gateways import effective_state, instances
 from enforcement.models import Asset, Decision
 from portal import wiring
 from tests.enforcement.gateways import Edge, Town, settle
@@ -43,7 +44,7 @@ def test_a_decision_about_every_instance_leaves_the_demo_gateways_out(
     do_due()
     assert [line.partition(" {")[0] for line in mine.changes] == ["POST /enforce/block"]
     assert all(not edge.blocked() for edge in town.edges.values())
-    states = {at.instance.name: at.code for at in enforced.everywhere("tool", "shell.exec")}
+    states = {at.instance.name: at.code for at in effective_state.everywhere("tool", "shell.exec")}
     assert states == {"mine": "held", "edge-1": "none", "edge-2": "none"}
 
 
@@ -61,16 +62,16 @@ def test_a_decision_at_a_demo_gateway_counts_for_no_credential(
     mine: OwnGateway, olu: Actor, act: str
 ) -> None:
     settle(olu, Target("mcp", "files-mcp", "edge-1"), act)
-    assert wiring.decision_of("mcp", "files-mcp") == decisions.NONE
+    assert wiring.decision_of("mcp", "files-mcp") == component_decisions.NONE
     settle(olu, Target("mcp", "files-mcp", "mine"), "allow")
-    assert wiring.decision_of("mcp", "files-mcp") == decisions.ALLOW
+    assert wiring.decision_of("mcp", "files-mcp") == component_decisions.ALLOW
 
 
 def test_an_allow_at_a_demo_gateway_asks_no_member_to_connect(
     mine: OwnGateway, olu: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Target] = []
-    monkeypatch.setattr(actions, "when_allowed", [asked.append])
+    monkeypatch.setattr(block_and_allow, "when_allowed", [asked.append])
     settle(olu, Target("mcp", "files-mcp", "edge-1"), "allow")
     assert not asked
     settle(olu, Target("mcp", "files-mcp", "mine"), "allow")
@@ -91,8 +92,8 @@ def test_an_allow_ends_with_the_registration_of_its_gateway_and_a_hold_does_not(
     settle(olu, Target("mcp", "files-mcp", "mine"), "allow")
     settle(olu, Target("mcp", "held-mcp", "mine"), "hold")
     rename(mine)
-    assert wiring.decision_of("mcp", "files-mcp") == decisions.NONE
-    assert wiring.decision_of("mcp", "held-mcp") == decisions.HOLD
+    assert wiring.decision_of("mcp", "files-mcp") == component_decisions.NONE
+    assert wiring.decision_of("mcp", "held-mcp") == component_decisions.HOLD
 
 
 def test_a_demo_allow_opens_nothing_while_the_file_of_other_gateways_cannot_be_read(
@@ -101,7 +102,7 @@ def test_a_demo_allow_opens_nothing_while_the_file_of_other_gateways_cannot_be_r
     settle(olu, Target("mcp", "files-mcp", "edge-1"), "allow")
     configured().write_text("not TOML")
     instances._cache.clear()
-    assert wiring.decision_of("mcp", "files-mcp") == decisions.NONE
+    assert wiring.decision_of("mcp", "files-mcp") == component_decisions.NONE
 
 
 def configured() -> Path:

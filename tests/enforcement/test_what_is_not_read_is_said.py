@@ -13,8 +13,8 @@ import pytest
 from django.test import Client
 
 from approvals import clock
+from enforcement.gateways.audit_database import SourceUnreadable, opened
 from enforcement.models import Scan, Watch
-from enforcement.source import SourceUnreadable, opened
 from tests.enforcement.browsing import browser
 from tests.enforcement.gateways import Edge, Town
 

@@ -13,7 +13,7 @@ from django.core.cache import cache
 from approvals import issuer
 from audit.evidence import storage
 from audit.recording.actors import Actor
-from enforcement import gateway
+from enforcement.gateways import client
 from http_client.timeouts import Retries, Timeouts
 from tests.approvals.conftest import forget_issuer
 from tests.approvals.people_of import CONTROL, Phones, acting
@@ -84,7 +84,7 @@ def house(db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     cache.clear()
     monkeypatch.setattr(issuer, "TIMEOUTS", IMPATIENT)
     monkeypatch.setattr(issuer, "RETRIES", Retries(attempts=2, first_wait=0.02, longest_wait=0.05))
-    monkeypatch.setattr(gateway, "TIMEOUTS", IMPATIENT)
+    monkeypatch.setattr(client, "TIMEOUTS", IMPATIENT)
     return tmp_path
 
 
@@ -119,7 +119,7 @@ def edge_wire(edge: Edge, house: Path) -> Iterator[Wire]:
     with wire_to(edge.port) as line:
         path = house / "demo" / "instances.toml"
         path.write_text(path.read_text().replace(str(edge.port), str(line.port)))
-        gateway._http.cache_clear()
+        client._http.cache_clear()
         yield line
 
 

@@ -10,11 +10,14 @@ from approvals import clock, issuer
 from approvals.models import Effect, Person
 from audit.models import EventRow
 from audit.recording.actors import Target
-from connections import broker, deletion, manifests, pending, reconcile, schedule
-from connections.broker import Ask
-from connections.manifests import Declaration
+from connections.broker import token_broker
+from connections.broker.errors import TokenRefusal
+from connections.broker.token_broker import Ask
+from connections.manifests import in_force
+from connections.manifests.in_force import Declaration
 from connections.models import ConnectedAccount, Schedule, State
-from connections.refusals import TokenRefusal
+from connections.revocation import deletion, pending_deletions
+from connections.sync import reconcile, schedule
 from enforcement.models import Asset
 from tests.connections.visitor import (
     Visitor,
@@ -50,7 +53,7 @@ def milo(wire: Wire, tenant: WiredTenant) -> Person:
     declared = Declaration.model_validate(
         {"connections": [{"connection": "github", "scopes": ["read:user", "repo"]}]}
     )
-    manifests.declare_shipped("mcp", "github-mcp", declared)
+    in_force.declare_shipped("mcp", "github-mcp", declared)
     Asset.objects.create(kind="mcp", name="github-mcp", decision="allow")
     know("member2", "admin")
     empty_vault(tenant, "member2")
@@ -91,10 +94,10 @@ def test_a_token_is_handed_out_once_or_refused_with_a_code(
     asked = request_of(milo, tenant)
     wire.breaks(fault, EXCHANGED, having=VAULT)
     if fault == Fault.TWICE:
-        broker.token_for(asked)
+        token_broker.token_for(asked)
     else:
         with pytest.raises(TokenRefusal) as refused:
-            broker.token_for(asked)
+            token_broker.token_for(asked)
         limited = fault == Fault.LIMITED
         assert refused.value.code == ("rate_limited" if limited else "vault_unavailable")
         said = events("token.refused")
@@ -103,7 +106,7 @@ def test_a_token_is_handed_out_once_or_refused_with_a_code(
     account.refresh_from_db()
     assert account.state == State.CONNECTED, "an outage says nothing about the account"
     wire.mend()
-    assert broker.token_for(asked).access_token
+    assert token_broker.token_for(asked).access_token
     assert len(events("token.exchanged")) == 1 + (fault == Fault.TWICE)
 
 
@@ -117,7 +120,9 @@ def test_an_inventory_that_could_not_be_read_does_not_say_not_connected(
     asked = request_of(milo, tenant)
     wire.breaks(Fault.ERROR, LISTED)
     for _ in range(2):
-        assert broker.token_for(asked).access_token, "the vault decides while the list is away"
+        assert token_broker.token_for(asked).access_token, (
+            "the vault decides while the list is away"
+        )
 
 
 @pytest.mark.parametrize("fault", quick(Fault))
@@ -169,7 +174,7 @@ def test_a_deletion_is_done_or_stays_due(
     token = Member(tenant, browser, "member2").me().token
     browser.http.close()
     wire.breaks(fault, DELETED)
-    (first,) = pending.delete_due(milo.iss, milo.sub, token)
+    (first,) = pending_deletions.delete_due(milo.iss, milo.sub, token)
     account.refresh_from_db()
     # A deletion that was done is found gone at the call's own repeat.
     assert first.done == (fault == Fault.TWICE), first.detail
@@ -179,7 +184,7 @@ def test_a_deletion_is_done_or_stays_due(
     step = Effect.objects.get(kind=deletion.DELETE)
     assert step.state == ("done" if first.done else "pending")
     wire.mend()
-    pending.delete_due(milo.iss, milo.sub, token)
+    pending_deletions.delete_due(milo.iss, milo.sub, token)
     work(2)
     step.refresh_from_db()
     account.refresh_from_db()
@@ -198,7 +203,7 @@ def test_a_404_of_something_in_between_is_not_a_deletion(
     lost = (404, {"Content-Type": "text/html"}, b"<html>no such route</html>")
     monkeypatch.setitem(proxy._STATUS, Fault.HTML, lost)
     wire.breaks(Fault.HTML, DELETED)
-    assert not pending.delete(account, "whatever").done
+    assert not pending_deletions.delete(account, "whatever").done
 
 
 @pytest.mark.parametrize("fault", quick(Fault))
@@ -240,7 +245,7 @@ def mia(wire: Wire, tenant: WiredTenant) -> Iterator[Visitor]:
     """Mia Member in a browser."""
     know("member1")
     empty_vault(tenant, "member1")
-    manifests.declare_shipped(
+    in_force.declare_shipped(
         "mcp",
         "github-mcp",
         Declaration.model_validate({"connections": [{"connection": "github", "scopes": []}]}),

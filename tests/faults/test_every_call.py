@@ -16,8 +16,8 @@ import pytest
 from approvals import issuer
 from auth0_client import FAILURES, Auth0, userinfo
 from auth0_client.pkce import Pkce
-from enforcement import instances
-from enforcement.gateway import Gateway, GatewayError, _http
+from enforcement.gateways import instances
+from enforcement.gateways.client import Gateway, GatewayError, _http
 from http_client.timeouts import Retries
 from tests.approvals.conftest import forget_issuer
 from tests.faults.conftest import HURRIED

@@ -14,7 +14,7 @@ from approvals import registry
 from approvals.models import Effect
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from enforcement import order
+from enforcement.decisions import step_order
 from enforcement.models import Finding
 from tests.enforcement.gateways import Edge, settle
 from tests.faults import proxy
@@ -66,7 +66,7 @@ def _release(olu: Actor, _edge: Edge, work: Work) -> None:
 
 
 def _dispose(olu: Actor, edge: Edge, _work: Work) -> None:
-    from enforcement import watch
+    from enforcement.gateways import watch
     from enforcement.models import Watch
 
     watch.poll_due()
@@ -111,7 +111,7 @@ STEPS = {
 
 def test_every_step_at_a_gateway_is_tried_under_every_fault() -> None:
     ours = {kind for kind in registry._HANDLERS if kind.startswith("gateway.")}
-    assert ours == set(STEPS) and set(order.STEPS) < ours
+    assert ours == set(STEPS) and set(step_order.STEPS) < ours
 
 
 @pytest.mark.parametrize("fault", quick(Fault))

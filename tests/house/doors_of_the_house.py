@@ -203,12 +203,20 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
         "erasures that a restored database lacks, done again",
     ),
     "remembered": ("audit.erasure.process_caches.look", "keeps", "nothing: forgets who was erased"),
-    "gateways": ("enforcement.watch.poll_due", "decides", "a CRITICAL finding asks by itself"),
-    "inventory": ("connections.reconcile.run_due", "records", "what Auth0 knows, compared"),
-    "dozing": ("connections.just_in_time.dozing.run", "records", "what fell asleep or is awake"),
-    "tenant": ("connections.reachable.run_due", "keeps", "whether the tenant answers"),
+    "gateways": (
+        "enforcement.gateways.watch.poll_due",
+        "decides",
+        "a CRITICAL finding asks by itself",
+    ),
+    "inventory": ("connections.sync.reconcile.run_due", "records", "what Auth0 knows, compared"),
+    "dozing": (
+        "connections.idle_access.sleep_events.run",
+        "records",
+        "what fell asleep or is awake",
+    ),
+    "tenant": ("connections.sync.auth0_status.run_due", "keeps", "whether the tenant answers"),
     "applications": (
-        "connections.access.reading.run_due",
+        "connections.application_grants.grant_sync.run_due",
         "records",
         "consents and refresh tokens at Auth0, compared",
     ),
@@ -217,10 +225,10 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
         "records",
         "entries of Auth0's tenant log, and the people they are about",
     ),
-    "owner-letters": ("connections.letters.LETTERS", "keeps", "letters to owners"),
+    "owner-letters": ("connections.notifications.letters.LETTERS", "keeps", "letters to owners"),
     "letters": ("approvals.jobs.LETTERS", "keeps", "letters about requests"),
     "reviews": (
-        "connections.reviews.work.run_due",
+        "connections.access_reviews.large_reviews.run_due",
         "decides",
         "review.open and review.close of many accounts, as admins asked for them",
     ),
@@ -269,7 +277,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"ledger.alarm"}),
         "a remote step is not what was committed",
     ),
-    "connections.reviews.asked": (
+    "connections.access_reviews.work_integrity": (
         frozenset({"ledger.alarm"}),
         "what a worker was to do is not what was asked",
     ),
@@ -302,38 +310,44 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         "a verification",
     ),
     "audit.recording.view_events": (frozenset({"audit.viewed"}), "who read the trail"),
-    "connections.access.reading": (
+    "connections.application_grants.grant_sync": (
         frozenset({"access.reconciled"}),
         "a difference to what Auth0 lists of applications",
     ),
-    "connections.broker": (frozenset({"*"}), "token.exchanged, token.refused, scope.escalated"),
-    "connections.connecting": (
+    "connections.broker.token_broker": (
+        frozenset({"*"}),
+        "token.exchanged, token.refused, scope.escalated",
+    ),
+    "connections.consent.connect_flow": (
         frozenset({"connection.connected"}),
         "a connect flow that failed, always with the outcome failure",
     ),
-    "connections.drift": (frozenset({"connection.reconciled"}), "a difference to Auth0"),
-    "connections.access.exporting": (
+    "connections.sync.differences": (frozenset({"connection.reconciled"}), "a difference to Auth0"),
+    "connections.application_grants.export_file": (
         frozenset({"connection.exported"}),
         "a list of applications was taken away",
     ),
-    "connections.inventory.exporting": (
+    "connections.inventory.export_table": (
         frozenset({"connection.exported"}),
         "an inventory was taken away",
     ),
-    "connections.reviews.export": (
+    "connections.access_reviews.export": (
         frozenset({"connection.exported"}),
         "the signed result of a review was taken away",
     ),
-    "connections.ibom.export": (frozenset({"connection.exported"}), "an inventory was taken away"),
-    "connections.just_in_time.dozing": (
+    "connections.auth_ibom.export": (
+        frozenset({"connection.exported"}),
+        "an inventory was taken away",
+    ),
+    "connections.idle_access.sleep_events": (
         frozenset({"connection.fell_asleep", "connection.awake"}),
         "what is derived anyway, told once",
     ),
-    "connections.manifests": (
+    "connections.manifests.in_force": (
         frozenset({"manifest.declared"}),
         "manifests that ship with the portal, before there is anybody to ask",
     ),
-    "connections.tenant_log.aside": (
+    "connections.tenant_log.set_aside": (
         frozenset({"audit.quarantined"}),
         "a log stream sent what is no entry",
     ),
@@ -345,8 +359,8 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"connection.use_seen"}),
         "use by other applications, once a day each",
     ),
-    "enforcement.intake": (frozenset({"finding.opened"}), "a finding arrived"),
-    "enforcement.unreadable": (
+    "enforcement.findings.intake": (frozenset({"finding.opened"}), "a finding arrived"),
+    "enforcement.findings.unreadable_rows": (
         frozenset({"audit.quarantined"}),
         "a scan that cannot be read or stored",
     ),
@@ -478,80 +492,116 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     ),
     "auth0_client.endpoint": ("instance", "a form, no row"),
     "auth0_client.my_account": ("instance", "a request to Auth0, no row"),
-    "connections.access.actions": ("instance", "commit and remote step of access.revoke"),
-    "connections.access.reading": ("instance", "what Auth0 lists of applications"),
-    "connections.allow_rule": ("AllowRule", "commit of the verb component.configure"),
-    "connections.arrival": ("instance", "commit of the verb connection.connect"),
-    "connections.deletion": ("instance", "remote steps of connection.revoke"),
-    "connections.drift": ("instance", "what Auth0 says about an account"),
-    "connections.erasing": (
+    "connections.application_grants.decisions": (
+        "instance",
+        "commit and remote step of access.revoke",
+    ),
+    "connections.application_grants.grant_sync": ("instance", "what Auth0 lists of applications"),
+    "connections.manifests.allow_rule": ("AllowRule", "commit of the verb component.configure"),
+    "connections.consent.arrival": ("instance", "commit of the verb connection.connect"),
+    "connections.revocation.deletion": ("instance", "remote steps of connection.revoke"),
+    "connections.sync.differences": ("instance", "what Auth0 says about an account"),
+    "connections.erasure": (
         "Freeze ReviewItem ReviewLines instance",
         "drops what is an erased person's",
     ),
-    "connections.escalation.actions": (
+    "connections.scope_escalation.decisions": (
         "Allowance ScopeRule instance",
         "commits of the verbs scope.*",
     ),
-    "connections.escalation.asking": ("instance", "which request asks about what was tried"),
-    "connections.escalation.attempts": (
+    "connections.scope_escalation.escalation_requests": (
+        "instance",
+        "which request asks about what was tried",
+    ),
+    "connections.scope_escalation.attempts": (
         "Attempts Escalation instance",
         "what was tried beyond a manifest, and how often",
     ),
-    "connections.freezing": ("Freeze instance", "commits of the verbs *.freeze and *.unfreeze"),
-    "connections.inventory.journal": (
+    "connections.lifecycle.freezes": (
+        "Freeze instance",
+        "commits of the verbs *.freeze and *.unfreeze",
+    ),
+    "connections.inventory.account_changes": (
         "AccountChange sql",
         "the beginning of the list of changed accounts, which triggers write",
     ),
-    "connections.looks": ("PersonLook", "people to compare with Auth0 soon"),
-    "connections.just_in_time.actions": (
+    "connections.sync.requested_checks": ("PersonLook", "people to compare with Auth0 soon"),
+    "connections.idle_access.decisions": (
         "JustInTime",
         "commits of the verbs connection.restrict, relax and wake",
     ),
-    "connections.just_in_time.dozing": ("instance", "that the trail was told of a sleep"),
-    "connections.letters": ("OwnerLetter", "letters to owners"),
-    "connections.manifests": ("Manifest ManifestNeed instance", "commits of the verbs manifest.*"),
+    "connections.idle_access.sleep_events": ("instance", "that the trail was told of a sleep"),
+    "connections.notifications.letters": ("OwnerLetter", "letters to owners"),
+    "connections.manifests.in_force": (
+        "Manifest ManifestNeed instance",
+        "commits of the verbs manifest.*",
+    ),
     "connections.models.derived": ("uses", "again what rows of uses say, after many at once"),
-    "connections.needs": ("Need instance", "connections that an allowed component wants"),
-    "connections.notices": ("Notice", "what the owner is told"),
-    "connections.observed": ("ConnectedAccount Use instance", "which agent used what, and when"),
-    "connections.pending": ("ConnectedAccount instance", "deletions that wait for their owner"),
-    "connections.reconcile": ("ConnectedAccount ConnectionSetting", "what Auth0 has"),
-    "connections.restrictions": ("instance", "commits of the verbs connection.* and selection.*"),
-    "connections.reviews.actions": ("Review ReviewItem instance", "commits of the verbs review.*"),
-    "connections.reviews.alive": ("instance", "that who opens or closes a review lives"),
-    "connections.reviews.asked": (
+    "connections.consent.needs": ("Need instance", "connections that an allowed component wants"),
+    "connections.notifications.notices": ("Notice", "what the owner is told"),
+    "connections.broker.observations": (
+        "ConnectedAccount Use instance",
+        "which agent used what, and when",
+    ),
+    "connections.revocation.pending_deletions": (
+        "ConnectedAccount instance",
+        "deletions that wait for their owner",
+    ),
+    "connections.sync.reconcile": ("ConnectedAccount ConnectionSetting", "what Auth0 has"),
+    "connections.lifecycle.restrictions": (
+        "instance",
+        "commits of the verbs connection.* and selection.*",
+    ),
+    "connections.access_reviews.decisions": (
+        "Review ReviewItem instance",
+        "commits of the verbs review.*",
+    ),
+    "connections.access_reviews.work_lease": (
+        "instance",
+        "that who opens or closes a review lives",
+    ),
+    "connections.access_reviews.work_integrity": (
         "instance",
         "the seal of what was asked, and that it was altered",
     ),
-    "connections.reviews.closing": (
+    "connections.access_reviews.closing": (
         "Review ReviewLines instance",
         "the lines of the result of a review that closes",
     ),
     "connections.snapshot": ("sql", "begins a transaction that only reads"),
-    "connections.reviews.opening": ("ReviewItem instance", "the list of a review that opens"),
-    "connections.reviews.reminding": ("ReviewLetter instance", "letters before a review is due"),
-    "connections.reviews.remedy": ("ReviewItem", "what became of a review's decision"),
-    "connections.reviews.work": (
+    "connections.access_reviews.opening": (
+        "ReviewItem instance",
+        "the list of a review that opens",
+    ),
+    "connections.access_reviews.reminders": (
+        "ReviewLetter instance",
+        "letters before a review is due",
+    ),
+    "connections.access_reviews.remediation": ("ReviewItem", "what became of a review's decision"),
+    "connections.access_reviews.large_reviews": (
         "ReviewWork instance",
         "large reviews that somebody asked to open or to close",
     ),
-    "connections.runs": ("ReconcileRun", "how far a comparison is, and what it found"),
-    "connections.schedule": ("Schedule instance", "when it is compared next"),
-    "connections.tenant_log.aside": ("QuarantinedRow", "what is no log entry"),
+    "connections.sync.runs": ("ReconcileRun", "how far a comparison is, and what it found"),
+    "connections.sync.schedule": ("Schedule instance", "when it is compared next"),
+    "connections.tenant_log.set_aside": ("QuarantinedRow", "what is no log entry"),
     "connections.tenant_log.feeds": ("LogFeed LogGap", "how far each feed is, and its gaps"),
     "connections.tenant_log.reader": ("instance", "how far the reader is"),
     "connections.tenant_log.recorder": (
         "ConnectedAccount LogFact SeenUse instance",
         "entries of the tenant log, and what they tell of accounts",
     ),
-    "enforcement.asking": ("Scan", "which scan asked"),
-    "enforcement.dispositions": ("instance", "commits of the verbs alert.*"),
-    "enforcement.erasing": ("Asset Finding instance", "takes an erased person out of who decided"),
-    "enforcement.intake": ("Finding Scan instance", "scans and findings that arrived"),
-    "enforcement.source": ("sql", "reads a gateway's database"),
-    "enforcement.standing": ("Approval Asset instance", "commits of hold, release, block, allow …"),
-    "enforcement.unreadable": ("instance", "scans that cannot be read or stored"),
-    "enforcement.watch": ("Effect Watch instance", "how a gateway is; wakes its steps"),
+    "enforcement.findings.automatic_requests": ("Scan", "which scan asked"),
+    "enforcement.decisions.dispositions": ("instance", "commits of the verbs alert.*"),
+    "enforcement.erasure": ("Asset Finding instance", "takes an erased person out of who decided"),
+    "enforcement.findings.intake": ("Finding Scan instance", "scans and findings that arrived"),
+    "enforcement.gateways.audit_database": ("sql", "reads a gateway's database"),
+    "enforcement.decisions.recorded_state": (
+        "Approval Asset instance",
+        "commits of hold, release, block, allow …",
+    ),
+    "enforcement.findings.unreadable_rows": ("instance", "scans that cannot be read or stored"),
+    "enforcement.gateways.watch": ("Effect Watch instance", "how a gateway is; wakes its steps"),
     "portal.api.manifests": ("instance", "a route that is called delete, no row"),
     "portal.api.audit_views": ("instance", "a method of the API, no row"),
     "portal.api.who": ("CommandLineSignIn", "the newest sign-in of a command line"),
@@ -598,7 +648,7 @@ ONLY: Final[dict[str, tuple[str, ...]]] = {
         "approvals.passkeys.assertions",
     ),
     "approvals.pipeline.holds.place_hold": ("approvals.pipeline.service",),
-    "approvals.pipeline.holds.hold_without_request": ("enforcement.asking",),
+    "approvals.pipeline.holds.hold_without_request": ("enforcement.findings.automatic_requests",),
     "approvals.pipeline.holds.release_hold": ("approvals.pipeline.outcomes",),
     "approvals.audit_events.approval_approved": (
         "approvals.step_up.answers",
@@ -607,7 +657,7 @@ ONLY: Final[dict[str, tuple[str, ...]]] = {
     "audit.recording.record.prepare": ("audit.ingest.reported_events", "audit.importing.run"),
     "audit.recording.record.prepared": ("audit.importing.run", "audit.db.group_commit"),
     "audit.recording.record.write": ("audit.ingest.reported_events", "audit.db.group_commit"),
-    "audit.db.group_commit.Together": ("connections.broker",),
+    "audit.db.group_commit.Together": ("connections.broker.token_broker",),
     "audit.ingest.bulk.made": ("audit.importing.run",),
     "audit.ingest.bulk.Ingest": ("audit.importing.run",),
     "audit.db.bulk_insert.insert": ("audit.importing.run", "audit.search.projection"),

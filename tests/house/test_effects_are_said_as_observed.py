@@ -29,9 +29,9 @@ TRAIL: Final = (
     "approvals/audit_messages.py",
     "audit/recording/event_types.py",
     "audit/recording/sentences.py",
-    "connections/letters.py",
-    "connections/sentences.py",
-    "enforcement/wording.py",
+    "connections/notifications/letters.py",
+    "connections/audit_messages.py",
+    "enforcement/audit_messages.py",
     "portal/identity/breakglass/wording.py",
     "portal/identity/refusal_words.py",
 )

@@ -12,10 +12,10 @@ RELEASES: Final = {
     "approvals.outbox.seals.refuse": "by the lease of the step that it was given",
     "audit.exports.jobs._finish": "by the lease of the job (`_ours`)",
     "audit.exports.jobs.write": "by the lease of the job (`_ours`)",
-    "connections.reviews.alive.stop_all": "an erasure stops everybody on purpose",
-    "connections.reviews.closing._give_up": "under the row's lock, by who closes or after its end",
-    "connections.reviews.opening.take_away": "of reviews whose writer is silent, conditionally",
-    "connections.reviews.work.cancel": "an admin stops whoever writes, on purpose",
+    "connections.access_reviews.work_lease.stop_all": "an erasure stops everybody on purpose",
+    "connections.access_reviews.closing._give_up": "under the row's lock",
+    "connections.access_reviews.opening.take_away": "where the writer is silent",
+    "connections.access_reviews.large_reviews.cancel": "an admin stops whoever writes, on purpose",
 }
 
 

@@ -24,8 +24,14 @@ WHOLE = {
         2,
         "the one process that verifies; readers write nothing",
     ),
-    ("connections/reviews/actions.py", "review"): (2, "under select_for_update and its lease"),
-    ("connections/reviews/actions.py", "item"): (1, "under select_for_update of review and item"),
+    ("connections/access_reviews/decisions.py", "review"): (
+        2,
+        "under select_for_update and its lease",
+    ),
+    ("connections/access_reviews/decisions.py", "item"): (
+        1,
+        "under select_for_update of review and item",
+    ),
     ("connections/tenant_log/reader.py", "row"): (2, "under `feeds.locked`"),
     ("connections/tenant_log/recorder.py", "row"): (1, "under `feeds.locked`"),
 }

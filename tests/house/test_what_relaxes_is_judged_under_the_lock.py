@@ -19,21 +19,35 @@ OWN: Final = "ends what its own request placed, and nothing else"
 NOBODY: Final = "no decision of a person: what Auth0 or the installation says"
 CONFIRMED: Final = "the doctor, after an admin of the machine confirmed it"
 RELAXED_BY: Final = {
-    "connections.restrictions.lift": {
-        "connections.actions._resume": CHECKED,
-        "connections.actions.begin_revocation": "a revocation takes its place at once",
-        "connections.drift._came_back": NOBODY,
+    "connections.lifecycle.restrictions.lift": {
+        "connections.lifecycle.decisions._resume": CHECKED,
+        "connections.lifecycle.decisions.begin_revocation": "a revocation takes its place at once",
+        "connections.sync.differences._came_back": NOBODY,
     },
-    "connections.restrictions.lift_suspensions": {"connections.actions._resume": CHECKED},
-    "connections.restrictions.let_in_again": {"connections.actions._resume": CHECKED},
-    "connections.restrictions.lift_hold": {"connections.actions.release_holds": OWN},
-    "enforcement.standing.decide": {"enforcement.actions._Final.__call__": PIPELINE},
-    "enforcement.standing.release": {"enforcement.actions._release_own": OWN},
-    "enforcement.standing.release_all": {"enforcement.actions._release_by_hand": PIPELINE},
-    "connections.manifests.write": {"connections.manifest_decisions._declare": PIPELINE},
-    "connections.manifests.remove": {"connections.manifest_decisions._remove": PIPELINE},
-    "connections.manifests.put_in_force": {"portal.ops.leftovers.manifests._restore": CONFIRMED},
-    "connections.manifests.declare_shipped": {
+    "connections.lifecycle.restrictions.lift_suspensions": {
+        "connections.lifecycle.decisions._resume": CHECKED
+    },
+    "connections.lifecycle.restrictions.let_in_again": {
+        "connections.lifecycle.decisions._resume": CHECKED
+    },
+    "connections.lifecycle.restrictions.lift_hold": {
+        "connections.lifecycle.decisions.release_holds": OWN
+    },
+    "enforcement.decisions.recorded_state.decide": {
+        "enforcement.decisions.block_and_allow._Final.__call__": PIPELINE
+    },
+    "enforcement.decisions.recorded_state.release": {
+        "enforcement.decisions.block_and_allow._release_own": OWN
+    },
+    "enforcement.decisions.recorded_state.release_all": {
+        "enforcement.decisions.block_and_allow._release_by_hand": PIPELINE
+    },
+    "connections.manifests.in_force.write": {"connections.manifests.decisions._declare": PIPELINE},
+    "connections.manifests.in_force.remove": {"connections.manifests.decisions._remove": PIPELINE},
+    "connections.manifests.in_force.put_in_force": {
+        "portal.ops.leftovers.manifests._restore": CONFIRMED
+    },
+    "connections.manifests.in_force.declare_shipped": {
         "connections.management.commands.declare_manifests.Command.handle": NOBODY
     },
 }
@@ -63,7 +77,9 @@ def test_what_is_said_to_check_locks_and_checks_before_it_relaxes(place: str) ->
         if isinstance(node, ast.Call)
     ]
     first = {name: min(line for line, called in order if called == name) for _, name in order}
-    relaxing = min(line for line, called in order if f"connections.{called}" in RELAXED_BY)
+    relaxing = min(
+        line for line, called in order if f"connections.lifecycle.{called}" in RELAXED_BY
+    )
     assert first["_locked"] < first["restrictions.check"] < relaxing
 
 

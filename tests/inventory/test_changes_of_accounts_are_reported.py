@@ -16,8 +16,9 @@ from pytest_django.plugin import DjangoDbBlocker
 from approvals import clock
 from audit.clock import uuid7
 from audit.recording.actors import SYSTEM
-from connections import inventory, manifests
-from connections.inventory import journal, telling
+from connections import inventory
+from connections.inventory import account_changes, change_triggers
+from connections.manifests import in_force
 from connections.models import AccountChange, ConnectedAccount, Freeze, JustInTime, Use
 from connections.models.derived import mark_firsts
 from tests.audit.own_database import own_database
@@ -30,7 +31,7 @@ from tests.connections.town import (
     settle,
 )  # fmt: skip
 
-DECLARED = manifests.Declaration.model_validate(
+DECLARED = in_force.Declaration.model_validate(
     {"connections": [{"connection": "github", "scopes": ["read:user", "repo"]}]}
 )
 
@@ -43,7 +44,7 @@ def own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[None]:
     """A database whose changes are committed, in a process that starts now."""
-    monkeypatch.setattr(journal, "_told_here", {})
+    monkeypatch.setattr(account_changes, "_told_here", {})
     with django_db_blocker.unblock(), own_database(tmp_path):
         yield
 
@@ -70,7 +71,7 @@ def elsewhere(work: Callable[[], Any]) -> None:
 
 def town() -> None:
     with transaction.atomic():
-        manifests.declare_shipped("mcp", "github-mcp", DECLARED)
+        in_force.declare_shipped("mcp", "github-mcp", DECLARED)
         settle(45)
 
 
@@ -159,10 +160,10 @@ CHANGES: dict[str, Callable[[datetime], object]] = {
     "idle threshold": lambda now: JustInTime.objects.create(
         name="github", idle_h=24, changed_at=now, changed_by="x"
     ),
-    "manifest": lambda now: manifests.declare_shipped(
+    "manifest": lambda now: in_force.declare_shipped(
         "mcp",
         "other",
-        manifests.Declaration.model_validate(
+        in_force.Declaration.model_validate(
             {"connections": [{"connection": "github", "scopes": ["gist"]}]}
         ),
     ),
@@ -182,7 +183,7 @@ ELSEWHERE = {"person frozen", "idle threshold", "manifest", "everything frozen"}
 
 
 def _reported() -> frozenset[UUID]:
-    told = journal.read(0)
+    told = account_changes.read(0)
     assert told is not None
     return told.accounts
 
@@ -193,7 +194,7 @@ def test_every_kind_of_change_is_reported_and_counted_on_the_next_page(own: None
         now = clock.now()
         before = same(now, pages=True)
         for name, change in CHANGES.items():
-            AccountChange.objects.exclude(account=telling.NOBODY).delete()
+            AccountChange.objects.exclude(account=change_triggers.NOBODY).delete()
             assert not _reported()
             if connection.vendor == "sqlite":
                 change(now)
@@ -211,7 +212,7 @@ def test_every_kind_of_change_is_reported_and_counted_on_the_next_page(own: None
 def test_what_no_facet_counts_is_not_reported(own: None) -> None:
     def work() -> None:
         town()
-        AccountChange.objects.exclude(account=telling.NOBODY).delete()
+        AccountChange.objects.exclude(account=change_triggers.NOBODY).delete()
         Use.objects.update(count=7, last=clock.now())
         one().update(seen_at=clock.now(), failures=3)
         assert not _reported()
@@ -224,7 +225,7 @@ def test_uses_within_an_hour_are_reported_once(own: None) -> None:
         town()
         hour = datetime(2026, 3, 3, 10, tzinfo=clock.now().tzinfo)
         ConnectedAccount.objects.update(last_used_at=hour)
-        AccountChange.objects.exclude(account=telling.NOBODY).delete()
+        AccountChange.objects.exclude(account=change_triggers.NOBODY).delete()
         ConnectedAccount.objects.update(last_used_at=hour + timedelta(minutes=40))
         assert not _reported()
         ConnectedAccount.objects.update(last_used_at=hour + timedelta(minutes=70))
@@ -251,14 +252,14 @@ def test_a_transaction_that_commits_late_is_not_missed(own: None) -> None:
         thread.start()
         assert begun.wait(30)
         elsewhere(lambda: one().filter(sub="p1").update(connection="jira"))
-        read = journal.read(0)
+        read = account_changes.read(0)
         assert read is not None
         suspended = ConnectedAccount.objects.filter(state="suspended")
         before = set(suspended.values_list("pk", flat=True))
         go_on.set()
         thread.join(30)
         new = set(suspended.values_list("pk", flat=True)) - before
-        after = journal.read(read.upto)
+        after = account_changes.read(read.upto)
         assert new and after is not None and new <= after.accounts
 
     elsewhere(work)
@@ -266,10 +267,10 @@ def test_a_transaction_that_commits_late_is_not_missed(own: None) -> None:
 
 def test_a_missing_trigger_is_named(own: None) -> None:
     def work() -> None:
-        assert telling.problems() == [] and journal.is_told()
-        name, (table, _) = next(iter(telling._triggers(connection.vendor).items()))
+        assert change_triggers.problems() == [] and account_changes.is_told()
+        name, (table, _) = next(iter(change_triggers._triggers(connection.vendor).items()))
         _sql(f"DROP TRIGGER {name}" + ("" if connection.vendor == "sqlite" else f" ON {table}"))
-        assert [name in problem for problem in telling.problems()] == [True]
+        assert [name in problem for problem in change_triggers.problems()] == [True]
 
     elsewhere(work)
 
@@ -277,9 +278,9 @@ def test_a_missing_trigger_is_named(own: None) -> None:
 def test_another_mark_says_that_changes_may_have_been_lost(own: None) -> None:
     def work() -> None:
         town()
-        before = journal.read(0)
+        before = account_changes.read(0)
         AccountChange.objects.all().delete()  # as emptying all tables at once does
-        after = journal.read(0)
+        after = account_changes.read(0)
         assert before is not None and after is not None and before.mark != after.mark
 
     elsewhere(work)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from approvals.pipeline.service import Refused, perform
 from audit.recording.actors import Target
-from connections import freezing
+from connections.broker.errors import TokenRefusal
+from connections.lifecycle import freezes
 from connections.models import Freeze
-from connections.refusals import TokenRefusal
-from connections.standing import EVERYTHING
+from connections.status.account_status import EVERYTHING
 from tests.sequences import frozen
 from tests.sequences.frozen import Freezes
 
@@ -48,7 +48,7 @@ class Freezing:
     def _performs(self, who: str, act: str, what: str) -> tuple[str, str]:
         target = self.targets[what]
         try:
-            done = perform(self.world.actor(who), freezing.verb_of(target.kind, act), target)
+            done = perform(self.world.actor(who), freezes.verb_of(target.kind, act), target)
         except Refused:
             return "", "refused"
         return (str(done.approval.pk), "asked") if done.approval else ("", "done")
@@ -59,7 +59,7 @@ class Freezing:
         expected = self.model.stops(agent=named)
         agent = self.agent if named else "another agent"
         try:
-            freezing.check(agent, self.world.owner, self.world.service)
+            freezes.check(agent, self.world.owner, self.world.service)
         except TokenRefusal as refusal:
             assert expected, f"{refusal.code}, and nothing is frozen"
             self.world.told.append(f"broker: {refusal.code}")

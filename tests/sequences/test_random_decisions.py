@@ -22,9 +22,9 @@ from django.db import connection, transaction
 
 from approvals import clock, issuer, registry
 from audit.recording.actors import Target
-from connections import actions, drift, restrictions
-from connections.access import reading
-from connections.just_in_time import actions as limits
+from connections.application_grants import grant_sync
+from connections.idle_access import decisions as limits
+from connections.lifecycle import decisions, restrictions
 from connections.models import (
     AccessState,
     AppAccess,
@@ -33,9 +33,11 @@ from connections.models import (
     JustInTime,
     State,
 )
-from enforcement import actions as acts
-from enforcement import instances, needless, standing
-from enforcement import restrictions as component_restrictions
+from connections.sync import differences
+from enforcement.decisions import block_and_allow as acts
+from enforcement.decisions import no_change, recorded_state
+from enforcement.decisions import restrictions as component_restrictions
+from enforcement.gateways import instances
 from enforcement.models import Asset, Decision
 from tests.sequences.stopping import FLEET
 from tests.sequences.world import World, people
@@ -187,13 +189,13 @@ def resuming_begins_the_idle_clock() -> Any:
 
 
 def a_hold_passes_over_what_is_suspended() -> Any:
-    hold = actions.hold_now
+    hold = decisions.hold_now
 
     def held(account: ConnectedAccount, ctx: Any) -> None:
         if account.state != State.SUSPENDED:
             hold(account, ctx)
 
-    return _set(actions, "hold_now", held)
+    return _set(decisions, "hold_now", held)
 
 
 def connecting_again_lets_in() -> Any:
@@ -219,19 +221,19 @@ def an_approval_lets_in_past_what_it_does_not_end() -> Any:
 
 def an_own_revocation_closes_other_requests() -> Any:
     def look(target: Any, _params: Any) -> Any:
-        account = actions.account_of(target)
-        return {"account": account.auth0_id, "gone": account.state in actions.GONE}
+        account = decisions.account_of(target)
+        return {"account": account.auth0_id, "gone": account.state in decisions.GONE}
 
     return _set(registry.get("connection.revoke"), "look", look)
 
 
 def a_comparison_saves_the_whole_row() -> Any:
-    def still_there(row: ConnectedAccount, fact: drift.Fact, *_rest: Any) -> bool:
+    def still_there(row: ConnectedAccount, fact: differences.Fact, *_rest: Any) -> bool:
         row.scopes, row.seen_at = list(fact.scopes), clock.now()
         row.save()
         return True
 
-    return _set(drift, "still_there", still_there)
+    return _set(differences, "still_there", still_there)
 
 
 def what_came_back_counts_as_revoked() -> Any:
@@ -241,22 +243,22 @@ def what_came_back_counts_as_revoked() -> Any:
         held.turn(State.SUSPENDED, clock.now(), reason="Auth0 still holds it")
         return "came_back"
 
-    return _set(drift, "_came_back", came_back)
+    return _set(differences, "_came_back", came_back)
 
 
 def admins_resume_their_own_account_alone() -> Any:
     verb = registry.get("connection.resume")
-    return _set(verb, "about_others", actions._about_others)
+    return _set(verb, "about_others", decisions._about_others)
 
 
 def a_reading_of_applications_saves_the_whole_row() -> Any:
-    def still_there(row: AppAccess, told: reading.Told, as_of: datetime) -> None:
+    def still_there(row: AppAccess, told: grant_sync.Told, as_of: datetime) -> None:
         if row.state == AccessState.GONE:
             row.state, row.state_since, row.operation = AccessState.LIVE, as_of, ""
         row.scopes, row.seen_at = list(told.scopes), as_of
         row.save()
 
-    return _set(reading, "_still_there", still_there)
+    return _set(grant_sync, "_still_there", still_there)
 
 
 def admins_unfreeze_alone_what_another_froze() -> Any:
@@ -278,26 +280,28 @@ def a_second_freeze_is_needless() -> Any:
 
 
 def a_second_suspension_is_refused() -> Any:
-    may = actions.may_be_suspended
+    may = decisions.may_be_suspended
 
     def may_be_suspended(actor: Any, account: ConnectedAccount) -> bool:
         placed = [one for one in restrictions.layers(account) if one.state == State.SUSPENDED]
         by_another = any(one.by != account.sub and not one.held_by for one in placed)
         return may(actor, account) and not by_another
 
-    return _set(actions, "may_be_suspended", may_be_suspended)
+    return _set(decisions, "may_be_suspended", may_be_suspended)
 
 
 def a_second_hold_is_needless() -> Any:
     def already(_actor: Any, target: Target, *_rest: Any) -> str:
-        return "held" if standing.holders_of(target.kind, target.name, target.instance) else ""
+        return (
+            "held" if recorded_state.holders_of(target.kind, target.name, target.instance) else ""
+        )
 
     return _set(registry.get("skill.hold"), "already", already)
 
 
 def a_second_block_is_needless() -> Any:
     def already(_actor: Any, target: Target, *_rest: Any) -> str:
-        return needless._decided(target, Decision.BLOCK)
+        return no_change._decided(target, Decision.BLOCK)
 
     return _set(registry.get("skill.block"), "already", already)
 
@@ -322,7 +326,7 @@ def a_hold_that_ended_hides_a_block_for_all() -> Any:
     def decisive(rows: dict[str, Asset], instance: str, scope: str) -> Asset | None:
         return rows.get(instance) or rows.get(scope)
 
-    return _set(standing, "decisive", decisive)
+    return _set(recorded_state, "decisive", decisive)
 
 
 def admins_relax_alone_what_another_limited() -> Any:

@@ -17,10 +17,13 @@ from approvals.pipeline.service import Performed, Refused, perform
 from audit.clock import uuid7
 from audit.recording.actors import Actor, Target
 from auth0_client.my_account import ConnectedAccount as Told
-from connections import arrival, drift, observed, restrictions
-from connections.just_in_time import waking
+from connections.broker import observations
+from connections.broker.errors import TokenRefusal
+from connections.consent import arrival
+from connections.idle_access import access_gate
+from connections.lifecycle import restrictions
 from connections.models import ConnectedAccount
-from connections.refusals import TokenRefusal
+from connections.sync import differences
 from tests.sequences.applications import Applications
 from tests.sequences.consents import Consents
 from tests.sequences.consents import Request as RevokesConsent
@@ -216,9 +219,9 @@ class World:
         sleeps, by_owner = account.asleep(self.time.at), self.model.wake_by_owner
         expected = self.model.wake("broker", account) if sleeps else "done"
         try:
-            setting = waking.check_hours(self.service)
-            sleeping = waking.asleep(self.service, setting, [row])
-            waking.wake(self.actor(self.owner), sleeping, "an agent")
+            setting = access_gate.check_hours(self.service)
+            sleeping = access_gate.asleep(self.service, setting, [row])
+            access_gate.wake(self.actor(self.owner), sleeping, "an agent")
         except TokenRefusal as refusal:
             self.told.append(f"broker: {refusal.code}")
             lately = refusal.code == "connection_suspended" and by_owner
@@ -228,7 +231,7 @@ class World:
             return False
         self.told.append("broker: token")
         assert expected == "done", "a token of what sleeps until its owner approves"
-        observed.count(observed.Seen(self._row(account), "a", "", self.time.now(), None))
+        observations.count(observations.Seen(self._row(account), "a", "", self.time.now(), None))
         account.used = self.time.at
         return True
 
@@ -256,7 +259,7 @@ class World:
             return False
         name = self._new()
         self.told.append(f"{name} appears")
-        drift.appeared(settings.ENV.issuer, self.owner, self._fact(name), "management")
+        differences.appeared(settings.ENV.issuer, self.owner, self._fact(name), "management")
         self.model.connected(name, owner=False)
         self._learn()
         return True
@@ -277,15 +280,15 @@ class World:
         self.told.append(f"comparison of {row.auth0_id}, {'listed' if listed else 'not listed'}")
         if listed:
             moment = START + timedelta(seconds=as_of)
-            drift.still_there(row, self._fact(row.auth0_id, "more"), moment)
+            differences.still_there(row, self._fact(row.auth0_id, "more"), moment)
             self.model.listed(account, as_of)
         else:
-            drift.vanished(row, "not listed")
+            differences.vanished(row, "not listed")
             self.model.vanished(account, seen)
         return True
 
-    def _fact(self, name: str, *scopes: str) -> drift.Fact:
-        return drift.Fact(name, self.service, ("read", *scopes), None, None)
+    def _fact(self, name: str, *scopes: str) -> differences.Fact:
+        return differences.Fact(name, self.service, ("read", *scopes), None, None)
 
     # Time and settings
 

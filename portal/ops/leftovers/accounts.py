@@ -10,7 +10,8 @@ from django.db import transaction
 from audit.models import EventRow
 from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
-from connections import names, restrictions
+from connections import names
+from connections.lifecycle import restrictions
 from connections.models import ConnectedAccount, State
 from portal.ops.leftovers.leftover import Leftover
 

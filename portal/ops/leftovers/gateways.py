@@ -10,7 +10,7 @@ from django.conf import settings
 
 from approvals.models import Effect
 from audit.models import EventRow
-from enforcement import instances
+from enforcement.gateways import instances
 from portal.ops.leftovers.leftover import Leftover
 
 _OPPOSITE = {"block": "allow", "hold": "allow", "allow": "block"}

@@ -8,8 +8,8 @@ from typing import Any
 
 from audit.models import EventRow
 from audit.search import queries
-from connections import manifests
-from connections.manifests import Declaration
+from connections.manifests import in_force
+from connections.manifests.in_force import Declaration
 from connections.models import Manifest
 from portal.ops.leftovers.leftover import Leftover
 
@@ -18,7 +18,7 @@ def check() -> Iterator[Leftover]:
     """Manifests in force that have more than the last one that was shipped, approved or first."""
     for manifest in Manifest.objects.all():
         before = _baseline(manifest)
-        gained = _gained(before, manifests.content(manifest)) if before else []
+        gained = _gained(before, in_force.content(manifest)) if before else []
         if before is None or not gained:
             continue
         yield Leftover(
@@ -65,5 +65,5 @@ def _variables(declared: Mapping[str, Any]) -> set[str]:
 
 def _restore(kind: str, name: str, before: Mapping[str, Any]) -> str:
     declared = {key: before[key] for key in ("connections", "env", "url")}
-    manifests.put_in_force(kind, name, Declaration.model_validate(declared), {"repair": True})
+    in_force.put_in_force(kind, name, Declaration.model_validate(declared), {"repair": True})
     return "the manifest before it is in force again"

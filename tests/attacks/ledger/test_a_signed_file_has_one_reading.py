@@ -25,7 +25,7 @@ def b64(raw: bytes) -> str:
 
 
 def signed(head: dict[str, Any]) -> bytes:
-    """As `connections.ibom.signing.sign` does it."""
+    """As `connections.auth_ibom.signing.sign` does it."""
     inside = {"algorithm": "Ed25519", "keyId": "log.example/a", "publicKey": {"x": b64(RAW)}}
     value = KEY.sign(canonical(head | {"signature": inside}))
     return canonical(head | {"signature": inside | {"value": b64(value)}}) + b"\n"

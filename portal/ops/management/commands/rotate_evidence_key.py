@@ -17,7 +17,7 @@ from audit.evidence.storage import EvidenceError
 from audit.management.of_data import OF_DATA
 from audit.recording.actors import SYSTEM
 from audit.recording.record import record
-from connections.reviews import asked
+from connections.access_reviews import work_integrity
 from portal.identity.models import BreakGlassAccount
 
 _HOW = (
@@ -58,7 +58,7 @@ class Command(BaseCommand):
             tombstones.reseal()
             approved_scope.reseal()
             seals.reseal(seals.sealed_now())
-            asked.reseal(asked.sealed_now())
+            work_integrity.reseal(work_integrity.sealed_now())
             if not subject_keys.is_retired(old):
                 record(SYSTEM, "evidence.key_changed", data={"keys": count})
                 subject_keys.retire(old)

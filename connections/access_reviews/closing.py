@@ -1,0 +1,66 @@
+"""Closing a review beside everybody who writes.
+
+From its first step on nobody decides any more. Then what was decided and what came of it is read at
+one moment, and written a batch at a time; one short transaction signs it and records the event.
+Where the process dies the review is open again, without lines.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q
+
+from approvals import clock
+from approvals.pipeline.service import Refused
+from connections.access_reviews import result, work_lease
+from connections.access_reviews.result import Lines
+from connections.models import Review, ReviewLines
+from connections.snapshot import one_moment
+
+
+def write(review: Review) -> Lines:
+    """Store the lines of the result of an open review.
+
+    Raises:
+        Refused: `review_closed`, `being_closed`, `interrupted`.
+    """
+    _begin(review)
+    try:
+        with one_moment():
+            lines = result.read(review)
+        for row in result.rows(review, lines):
+            with work_lease.batch(review.pk):
+                row.save(force_insert=True)
+        work_lease.go_on(review.pk)
+        return lines
+    except BaseException:
+        _give_up(review)
+        raise
+
+
+def _begin(review: Review) -> None:
+    with transaction.atomic():
+        row = Review.objects.select_for_update().get(pk=review.pk)
+        if row.closed_at is not None:
+            raise Refused("review_closed", "It is closed already.")
+        if work_lease.lives(row, clock.now()):
+            raise work_lease.being("review.close")
+        ReviewLines.objects.filter(review=row).delete()
+        Review.objects.filter(pk=row.pk).update(lease=work_lease.until())
+
+
+def _give_up(review: Review) -> None:
+    with transaction.atomic():
+        row = Review.objects.select_for_update().get(pk=review.pk)
+        if row.closed_at is None:
+            ReviewLines.objects.filter(review=row).delete()
+            Review.objects.filter(pk=row.pk).update(lease=None)
+
+
+def tidy(now: datetime) -> None:
+    """Open again what dead processes were closing."""
+    silent = Q(lease__lte=now) | Q(lease=None, lines__isnull=False)
+    for review in Review.objects.filter(silent, closed_at=None).distinct():
+        _give_up(review)

@@ -1,0 +1,129 @@
+"""Opening a review beside everybody who writes.
+
+Its list is read at one moment, written a batch at a time, and opened by one short transaction,
+which seals the list and records the event. Until then it is one of `Review.opening`. What a dead
+process left of one is taken away: a list is of one moment, so that nobody goes on with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+
+from approvals import clock
+from approvals.pipeline.service import Refused
+from connections.access_reviews import accounts, reminders, work_lease
+from connections.access_reviews.account_filter import Taken, Wanted, take
+from connections.access_reviews.accounts import Listed
+from connections.inventory import account_changes
+from connections.models import Review, ReviewItem
+from connections.snapshot import one_moment
+
+NAMED: Final = 100
+"""Changed accounts that are named; more are counted."""
+_NOTHING_SINCE: Final = 2**62  # behind every change, and within what both engines count to
+_AT_ONCE: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A list that is stored and not opened.
+
+    Attributes:
+        as_of: its moment.
+        changed: accounts of it that changed while it was written; None where nobody tells.
+    """
+
+    listed: Listed
+    as_of: datetime
+    changed: list[UUID] | None
+
+
+def write(review: Review, wanted: Wanted) -> Written:
+    """Store a review that is to open with its list, and with the letters that remind of it.
+
+    Raises:
+        Refused: `already_open`, `being_opened`, `nothing_to_review`, `too_many`, `interrupted`.
+    """
+    _begin(review)
+    try:
+        before = account_changes.read(_NOTHING_SINCE)
+        with one_moment():
+            now = clock.now()
+            taken = take(wanted, now)
+            check(taken)
+            listed = accounts.read(review.pk, taken)
+        Review.opening.filter(pk=review.pk).update(total=listed.seal.number)
+        for items in listed.batches():
+            with work_lease.batch(review.pk):
+                ReviewItem.objects.bulk_create(items)
+        reminders.plan(review, now)
+        work_lease.go_on(review.pk)
+        return Written(listed, now, _changed(listed, taken, before))
+    except BaseException:
+        take_away(Review.opening.filter(pk=review.pk))
+        raise
+
+
+def _begin(review: Review) -> None:
+    there = Review.anyhow.filter(pk=review.pk).first()
+    if there is not None and there.digest:
+        raise Refused("already_open", "There is a review of that name already.")
+    if there is not None and work_lease.lives(there, clock.now()):
+        raise work_lease.being("review.open")
+    take_away(Review.opening.filter(pk=review.pk))
+    review.lease = work_lease.until()
+    try:
+        with transaction.atomic():
+            review.save(force_insert=True)
+    except IntegrityError:
+        raise work_lease.being("review.open") from None
+
+
+def check(taken: Taken) -> None:
+    """Refuse a filter that takes nothing, or too much.
+
+    Raises:
+        Refused: `nothing_to_review`, `too_many`.
+    """
+    if not taken.number:
+        raise Refused("nothing_to_review", "The filter takes no account.")
+    if taken.number > accounts.MOST:
+        raise Refused(
+            "too_many", f"The filter takes {taken.number} accounts of {accounts.MOST} at most."
+        )
+
+
+def _changed(
+    listed: Listed, taken: Taken, before: account_changes.Told | None
+) -> list[UUID] | None:
+    """Accounts that are not any more as the list says; found by what the triggers told since."""
+    told = (
+        account_changes.read(before.upto)
+        if before is not None and account_changes.is_told()
+        else None
+    )
+    if told is None or before is None or told.mark != before.mark:
+        return None
+    return accounts.differing(listed, taken, told.accounts)
+
+
+def take_away(reviews: QuerySet[Review]) -> None:
+    """Take away reviews that did not open; whoever still writes one of them is stopped."""
+    for id in list(reviews.values_list("pk", flat=True)):
+        if not reviews.filter(pk=id).update(lease=None):
+            continue  # it opened meanwhile, or says that it lives
+        items = ReviewItem.objects.filter(review=id).order_by()
+        while some := list(items.values_list("pk", flat=True)[:_AT_ONCE]):
+            ReviewItem.objects.filter(pk__in=some).delete()
+        Review.opening.filter(pk=id).delete()
+
+
+def tidy(now: datetime) -> None:
+    """Take away what dead processes left."""
+    take_away(Review.opening.filter(Q(lease=None) | Q(lease__lte=now)))

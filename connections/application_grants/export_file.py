@@ -1,0 +1,115 @@
+"""Consents and refresh tokens of applications as a file, each row with its newest entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db.models import QuerySet
+
+from approvals import clock
+from approvals.models import Person
+from audit.exports.manifest import build
+from audit.ledger.format.table_cells import Cell
+from audit.recording.actors import Actor
+from audit.recording.record import record
+from connections import permissions
+from connections.application_grants import queries
+from connections.auth_ibom import facts
+from connections.auth_ibom.facts import Proof
+from connections.inventory import table_files
+from connections.inventory.filters import SOURCES
+from connections.inventory.table_files import File
+from connections.models import AccessKind, AppAccess
+
+_BATCH: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One consent or refresh token with what belongs to it."""
+
+    access: AppAccess
+    owner: Person | None
+    proof: Proof | None
+
+
+def _stamp(name: str) -> Callable[[Row], Cell]:
+    def read(row: Row) -> Cell:
+        moment = getattr(row.access, name)
+        return clock.stamp(moment) if moment else ""
+
+    return read
+
+
+def _use_told(row: Row) -> Cell:
+    if row.access.last_used_at is not None:
+        return "yes"
+    # Auth0 tells when a refresh token was exchanged, and of a consent no use at all.
+    return "never exchanged" if row.access.kind == AccessKind.REFRESH_TOKEN else "not told"
+
+
+COLUMNS: Final[table_files.Columns[Row]] = {
+    "access_id": lambda row: str(row.access.id),
+    "kind": lambda row: str(row.access.kind),
+    "auth0_id": lambda row: row.access.auth0_id,
+    "application": lambda row: row.access.application,
+    "client_id": lambda row: row.access.client_id,
+    "owner_name": lambda row: row.owner.name if row.owner else "",
+    "owner_email": lambda row: row.owner.email if row.owner else "",
+    "owner_sub": lambda row: row.access.sub,
+    "owner_iss": lambda row: row.access.iss,
+    "state": lambda row: str(row.access.state),
+    "state_since": _stamp("state_since"),
+    "state_reason": lambda row: row.access.detail,
+    "audiences": lambda row: " ".join(row.access.audiences),
+    "scopes": lambda row: " ".join(row.access.scopes),
+    "created_at": _stamp("created_at"),
+    "expires_at": _stamp("expires_at"),
+    "last_used_at": _stamp("last_used_at"),
+    "use_told": _use_told,
+    "first_seen": _stamp("first_seen"),
+    "told_by": lambda _row: SOURCES["management"],
+    "told_at": _stamp("seen_at"),
+    "entry_index": lambda row: row.proof.index if row.proof else None,
+    "entry": lambda row: table_files.link(row.proof, "entry"),
+    "proof": lambda row: table_files.link(row.proof, "proof"),
+}
+
+
+def export(actor: Actor, words: str, format: str) -> File:
+    """What this person may see under the words, newest known first.
+
+    Raises:
+        KeyError: no such format.
+    """
+    sees_all, now = bool(actor.roles & permissions.SEES_ALL), clock.now()
+    found = queries.found(actor, words, everybody=sees_all)
+    file = table_files.write(COLUMNS, _rows(found), format, "Applications")
+    event = record(
+        actor,
+        "connection.exported",
+        data=file.facts() | {"what": queries.WHAT, "everybody": sees_all, "build": build()},
+        private={"filter": {"q": words} if words else {}, "words": queries.in_words(words)},
+    )
+    return file.told_of(str(event), f"{queries.WHAT}-{now:%Y%m%dT%H%M%S}.{format}")
+
+
+def _rows(found: QuerySet[AppAccess]) -> Iterator[Row]:
+    """All of them, a batch at a time behind the last one's id."""
+    last: Any = None
+    while True:
+        some = found.order_by("-pk")
+        batch = list((some if last is None else some.filter(pk__lt=last))[:_BATCH])
+        yield from _batch(batch)
+        if len(batch) < _BATCH:
+            return
+        last = batch[-1].pk
+
+
+def _batch(batch: list[AppAccess]) -> Iterator[Row]:
+    people = {(p.iss, p.sub): p for p in Person.objects.filter(sub__in={a.sub for a in batch})}
+    proofs = facts.proofs_of_access([str(access.pk) for access in batch])
+    for access in batch:
+        yield Row(access, people.get((access.iss, access.sub)), proofs.get(str(access.pk)))

@@ -1,0 +1,130 @@
+"""A connected account arrives: Auth0's answer, sealed by the flow, becomes a row and an event.
+
+The decision `connection.connect` names only the sealed answer, so that its row can come from Auth0
+and from nowhere else, whichever door the decision is asked through.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from approvals import clock, sealed_secrets
+from approvals.pipeline.service import Refused
+from approvals.registry import CommitContext, Committed
+from audit.recording.actors import Actor, Target
+from auth0_client.my_account import ConnectedAccount as Told
+from connections import names
+from connections.consent import needs
+from connections.lifecycle import restrictions
+from connections.models import ConnectedAccount, State
+from connections.revocation import deletion
+
+_BOX = "connect-answer"
+_KEPT_FOR = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What Auth0 told when the flow was completed, and what the owner calls it."""
+
+    iss: str
+    sub: str
+    auth0_id: str
+    connection: str
+    scopes: tuple[str, ...]
+    connected_at: str
+    expires_at: str
+    label: str
+
+
+def seal(actor: Actor, account_id: str, told: Told, label: str) -> None:
+    """Keep Auth0's answer for the decision that follows at once."""
+    value = {
+        "iss": actor.iss,
+        "sub": actor.sub,
+        "auth0_id": told.id,
+        "connection": told.connection,
+        "scopes": list(told.scopes),
+        "connected_at": told.created_at.isoformat() if told.created_at else "",
+        "expires_at": told.expires_at.isoformat() if told.expires_at else "",
+        "label": label,
+    }
+    sealed_secrets.keep(_BOX, account_id, json.dumps(value), expires=clock.now() + _KEPT_FOR)
+
+
+def _open(account_id: str) -> Arrived | None:
+    try:
+        found = json.loads(sealed_secrets.read(_BOX, account_id))
+    except sealed_secrets.SecretGone:
+        return None
+    return Arrived(**{**found, "scopes": tuple(found["scopes"])})
+
+
+def belongs_to(actor: Actor, target: Target) -> bool:
+    """Only whoever completed the flow may record its account."""
+    arrived = _open(target.name)
+    return arrived is not None and (arrived.iss, arrived.sub) == (actor.iss, actor.sub)
+
+
+def commit(ctx: CommitContext) -> Committed:
+    """Write the row; close what asked for it."""
+    arrived = _open(ctx.target.name)
+    if arrived is None or ctx.params.get("flow") != ctx.target.name:
+        raise Refused("unknown_flow", "This connection was not completed here.")
+    sealed_secrets.drop(_BOX, ctx.target.name)
+    now = clock.now()
+    account = _written(ctx.target.name, arrived, now)
+    needs.met(arrived.iss, arrived.sub, arrived.connection, now)
+    return Committed(
+        data={**names.facts_of(account), **names.grant_of(account)},
+        private=names.private_of(account),
+    )
+
+
+def _written(pk: str, arrived: Arrived, now: datetime) -> ConnectedAccount:
+    """The row of what arrived, under whatever others restricted on the person's connection."""
+    whose = {"iss": arrived.iss, "sub": arrived.sub, "connection": arrived.connection}
+    rows = ConnectedAccount.objects.filter(**whose).select_for_update().order_by("pk")
+    account = next((row for row in rows if row.auth0_id == arrived.auth0_id), None)
+    barriers = restrictions.of_others(account) if account else []
+    barriers += restrictions.barring(**whose)
+    if account is None:
+        account = ConnectedAccount(
+            id=pk, auth0_id=arrived.auth0_id, watched_since=now, state_since=now, **whose
+        )
+    _take(account, arrived, now)
+    if account.state == State.REVOCATION_PENDING and account.state_by != account.sub:
+        account.save(update_fields=_TOLD)  # what somebody else revoked goes on being revoked
+        return account
+    deletion.forget(account)
+    account.turn(State.CONNECTED, now, by=arrived.sub)
+    account.earlier, account.held_by, account.restriction = [], "", ""
+    account.operation = ""
+    account.delete_after, account.asleep_told = None, None
+    restrictions.arrive(account, barriers)
+    return _kept(account)
+
+
+def _take(account: ConnectedAccount, arrived: Arrived, now: datetime) -> None:
+    account.label, account.scopes = arrived.label, list(arrived.scopes)
+    account.connected_at = _moment(arrived.connected_at)
+    account.expires_at = _moment(arrived.expires_at)
+    account.source, account.seen_at = "my_account", now
+
+
+_TOLD = ("label", "scopes", "grant", "connected_at", "expires_at", "source", "seen_at")
+
+
+def _kept(account: ConnectedAccount) -> ConnectedAccount:
+    account.barred = bool(restrictions.of_others(account))
+    if account._state.adding:
+        account.save(force_insert=True)
+    else:
+        account.save(update_fields=[*_TOLD, *restrictions.COLUMNS])
+    return account
+
+
+def _moment(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

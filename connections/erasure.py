@@ -1,0 +1,215 @@
+"""The store of this room: a person's accounts and what was seen of them go; elsewhere they are
+taken out of who did what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from audit.erasure import subjects, working_rows
+from audit.erasure.subjects import (
+    MARK,
+    Known,
+    Repeats,
+    Sealed,
+    Store,
+    Whose,
+    knows,
+    register,
+    reserves,
+)
+from connections.access_reviews import accounts, opening, result, work_integrity, work_lease
+from connections.models import (
+    Allowance,
+    AllowRule,
+    AppAccess,
+    Attempts,
+    ConnectedAccount,
+    Freeze,
+    FrozenKind,
+    JustInTime,
+    LogFact,
+    Manifest,
+    Need,
+    Notice,
+    OwnerLetter,
+    PersonLook,
+    Review,
+    ReviewItem,
+    ReviewLines,
+    ReviewWork,
+    ScopeRule,
+)
+
+_THEIRS: tuple[type[Any], ...] = (
+    *(ConnectedAccount, AppAccess, Attempts, Need, Notice, OwnerLetter, LogFact, PersonLook),
+)
+"""Rows about one person, by `iss` and `sub`; what hangs on an account goes with it."""
+_SCRUBBED: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
+    (
+        ConnectedAccount,
+        ("state_reason", "state_by", "earlier", "deletion_detail", "label", "provider_user"),
+    ),
+    (AppAccess, ("client_name", "detail")),
+    (Allowance, ("ended_by",)),
+    (Freeze, ("reason", "by", "by_name")),
+    (JustInTime, ("changed_by", "changed_name", "also_by")),
+    (ScopeRule, ("changed_by",)),
+    (AllowRule, ("changed_by",)),
+    (Manifest, ("declared_by",)),
+    (Notice, ("by", "reason")),
+    (OwnerLetter, ("detail",)),
+    (Review, ("title", "admins", "opened_by", "closed_by")),
+    (ReviewItem, ("reason", "decided_sub", "uses", "sub")),
+    (ReviewWork, ("actor", "params", "detail")),
+)
+_OF_MANY: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
+    (Review, ("result",)),
+    (ReviewLines, ("text",)),
+)
+"""Texts about many people: a name could be a word of them."""
+_OWN = {
+    "ConnectedAccount": ("sub", "auth0_id", "label", "provider_user", "scopes", "state_reason"),
+    "AppAccess": ("sub", "auth0_id", "client_id", "client_name", "detail"),
+    "Attempts": ("sub", "name"),
+    "Need": ("sub", "name"),
+    "Notice": ("sub",),
+    "OwnerLetter": ("sub",),
+    "LogFact": ("sub", "log_id", "auth0_id", "agent_id", "reason"),
+    "PersonLook": ("sub",),
+    "Freeze": ("name",),
+    "ReviewItem": ("sub", "auth0_id", "scopes", "excess", "uses"),
+}
+
+
+@knows
+def from_accounts(key: str) -> Iterator[Known]:
+    """What their accounts are called."""
+    for iss, sub in subjects.identities(ConnectedAccount, key):
+        for account in ConnectedAccount.objects.filter(iss=iss, sub=sub):
+            yield Known(iss, sub, also=(account.label, account.provider_user))
+
+
+@knows
+def from_elsewhere(key: str) -> Iterator[Known]:
+    """Who is known by the tenant's log, reviews or applications alone."""
+    for model in (AppAccess, LogFact, ReviewItem, OwnerLetter):
+        for iss, sub in subjects.identities(model, key):
+            yield Known(iss, sub)
+
+
+@reserves
+def from_manifests(_key: str) -> Iterator[str]:
+    """What components and connections are called."""
+    yield from Manifest.objects.order_by().values_list("name", flat=True).distinct()
+    yield from ConnectedAccount.objects.order_by().values_list("connection", flat=True).distinct()
+
+
+def _rows(whose: Whose) -> Iterator[QuerySet[Any]]:
+    for model in _THEIRS:
+        yield model._default_manager.filter(whose.of())
+    yield Freeze.objects.filter(kind=FrozenKind.PERSON, name__in=whose.subs)
+
+
+def _reviewed(whose: Whose) -> QuerySet[ReviewItem]:
+    return ReviewItem.objects.filter(whose.of())
+
+
+def _count(whose: Whose) -> int:
+    own = sum(rows.count() for rows in _rows(whose)) + _reviewed(whose).count()
+    scrubbed = (*_SCRUBBED, *_OF_MANY)
+    decided = [(m, tuple(f for f in fields if f != "sub")) for m, fields in scrubbed]
+    return own + sum(working_rows.count(model, fields, whose) for model, fields in decided)
+
+
+def _reviews(whose: Whose) -> list[Sealed]:
+    """Frozen lists that have the person, and signed results that name them."""
+    named = working_rows.naming(ReviewItem.objects.all(), ("uses", "sub", "auth0_id"), whose)
+    lists = set(_reviewed(whose).values_list("review", flat=True))
+    lists |= set(named.values_list("review", flat=True))
+    signed = Review.objects.exclude(result="")
+    blocks = working_rows.naming(ReviewLines.objects.all(), ("text",), whose)
+    results = set(working_rows.naming(signed, ("result",), whose)) | set(
+        signed.filter(pk__in=blocks.values("review"))
+    )
+    frozen = Review.objects.filter(pk__in=lists)
+    return [
+        *(Sealed(one.digest, partial(accounts.digest_now, one)) for one in frozen),
+        *(Sealed(one.result_digest, partial(_digest_of_result, one.pk)) for one in results),
+    ]
+
+
+def _repeated(whose: Whose) -> list[Repeats]:
+    named = ("title", "admins", "opened_by", "closed_by")
+    decided = ("reason", "decided_sub")
+    theirs = whose.of() | whose.of("decided_iss", "decided_sub")
+    naming = working_rows.naming(ReviewItem.objects.all(), decided, whose)
+    return [
+        Repeats(working_rows.naming(Review.objects.all(), named, whose), named),
+        Repeats(ReviewItem.objects.filter(theirs | Q(pk__in=naming.values("pk"))), decided),
+    ]
+
+
+def _digest_of_result(pk: UUID) -> str:
+    return result.digest_now(Review.objects.get(pk=pk))
+
+
+def _erase(whose: Whose) -> int:
+    work_lease.stop_all()
+    opening.take_away(Review.opening.all())
+    gone = sum(rows.delete()[0] for rows in _rows(whose))
+    # The line of a review stays: that an account was looked at, not whose it was.
+    gone += _reviewed(whose).update(
+        sub=MARK, auth0_id="", scopes=[], excess=[], uses=[], reason="",
+        last_used_at=None, elsewhere_on=None,
+    )  # fmt: skip
+    ReviewItem.objects.filter(whose.of("decided_iss", "decided_sub")).update(
+        decided_sub=MARK, reason=""
+    )
+    Freeze.objects.filter(by__in=whose.subs).update(by=MARK, by_name="", reason="")
+    whole = work_integrity.sealed_now()
+    gone += sum(working_rows.scrub(model, fields, whose) for model, fields in _SCRUBBED)
+    gone += working_rows.scrub(Review, ("result",), whose, names=False) + _scrub_lines(whose)
+    work_integrity.reseal(whole)
+    return gone
+
+
+def _scrub_lines(whose: Whose) -> int:
+    """Take the person out of their own lines of signed results; in how many blocks."""
+    identity, pattern, changed = whose.pattern(), whose.pattern(beside=True), 0
+    if identity is None or pattern is None:
+        return 0
+    for block in list(working_rows.naming(ReviewLines.objects.all(), ("text",), whose)):
+        lines = [
+            pattern.sub(MARK, line) if identity.search(line) else line
+            for line in block.text.split("\n")
+        ]
+        if (text := "\n".join(lines)) != block.text:
+            ReviewLines.objects.filter(pk=block.pk).update(text=text)
+            changed += 1
+    return changed
+
+
+register(
+    Store(
+        "connections",
+        "Connected accounts, applications, notices, letters, reviews and the tenant log",
+        10,
+        _count,
+        _erase,
+        sorted(
+            {
+                f"connections.{m.__name__}.{name}"
+                for m, fields in (*_SCRUBBED, *_OF_MANY)
+                for name in fields
+            }
+            | {f"connections.{model}.{name}" for model, names in _OWN.items() for name in names}
+        ),
+        _reviews,
+        _repeated,
+    )
+)

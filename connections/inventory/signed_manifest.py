@@ -1,0 +1,101 @@
+"""The signed manifest of a file of the inventory, made from its event whenever it is asked for.
+
+Nothing is kept beside the trail: the event says what was exported, its entry is in the log, and the
+manifest carries both with the proof, so that the file can be checked without a server.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from audit.exports.manifest import build, key_statements
+from audit.keys import log_identity
+from audit.ledger import note
+from audit.ledger.format.entry import ERASED
+from audit.ledger.offline import export_files, inventory
+from audit.models import Event
+from audit.proofs import service
+from audit.recording import read_events
+from connections.application_grants import queries
+from connections.inventory import filters
+
+
+class NoExport(LookupError):
+    """The event is about no file of the inventory, or there is none of that id."""
+
+
+def event_of(event_id: UUID) -> dict[str, Any]:
+    """The public event of an export.
+
+    Raises:
+        NoExport: there is none.
+    """
+    try:
+        event = read_events.load(event_id)
+    except Event.DoesNotExist:
+        raise NoExport(str(event_id)) from None
+    if event["action"] != inventory.ACTION or event["data"].get("format") not in _SUFFIXES:
+        raise NoExport(str(event_id))
+    return event
+
+
+_SUFFIXES = ("csv", "xlsx")
+
+
+def manifest_of(event: dict[str, Any]) -> dict[str, Any]:
+    """Plain JSON, signed by the log's key. An erased filter is null.
+
+    Raises:
+        audit.proofs.service.NotSequenced: the event has no place in the signed tree yet.
+    """
+    event_id, data = UUID(event["id"]), event["data"]
+    what, proof = what_of(event), service.proof_for(event_id)
+    manifest = {
+        "schema": export_files.INVENTORY,
+        "what": what,
+        "filter": {
+            "words": _opened(data.get("words")),
+            "params": _opened(data.get("filter")),
+            "query": _syntax(what, _opened(data.get("filter"))),
+        },
+        "format": data["format"],
+        "rows": data["credentials"],
+        "everybody": data["everybody"],
+        "file": {"bytes": data["bytes"], "sha256": data["sha256"]},
+        "exporter": event["actor"],
+        "build": data.get("build") or build(),
+        "created": event["time"],
+        "event": {
+            "id": event["id"],
+            "index": event["index"],
+            "entry": b64encode(service.entry_of(event_id)).decode(),
+            "proof": proof,
+        },
+        **key_statements(),
+        "how_to_check": "ata verify MANIFEST FILE --vkey KEY, without a server.",
+    }
+    signed = note.sign(export_files.statement(manifest), log_identity.origin(), log_identity.seed())
+    return {**manifest, "signed": signed}
+
+
+def _opened(value: Any) -> Any:
+    return None if value == ERASED else value
+
+
+def what_of(event: dict[str, Any]) -> str:
+    """What its rows are: `connections` or `applications`."""
+    return str(event["data"].get("what", inventory.ACCOUNTS))
+
+
+def _syntax(what: str, params: Any) -> str | None:
+    """As the query string of the page spells the filter."""
+    if not isinstance(params, dict):
+        return None
+    if what == queries.WHAT:
+        return urlencode({"what": what, **params})
+    given = {key: told if isinstance(told, list) else [told] for key, told in params.items()}
+    query, _ = filters.parse(given)
+    return urlencode(query.params())

@@ -1,0 +1,1 @@
+"""Decisions about accounts, what restricts them, and who may relax it."""

@@ -1,0 +1,1 @@
+"""Telling owners what others did to their connections: on their pages, by e-mail, to a team."""

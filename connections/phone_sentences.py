@@ -1,0 +1,72 @@
+"""Sentences that a phone shows whole: what is risky always, of the rest as much as fits, counted.
+
+Nothing is cut here. What does not fit although only the risky is named stays too long, and
+`approvals.pipeline.service` refuses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from approvals.pipeline.service import LONGEST_SENTENCE
+from audit.ledger.format import safe_display
+from connections.scopes import catalogue
+from connections.scopes.catalogue import Scope
+
+_NAMED: Final = 4
+"""Permissions of one connection that are named, where fewer are risky."""
+_LONGEST_TITLE: Final = 60
+_LONGEST_SCOPE: Final = 90
+
+
+def title(connection: str) -> str:
+    """The connection's title, shortened where it is long."""
+    return safe_display.short(catalogue.title(connection), _LONGEST_TITLE)
+
+
+def permissions(
+    connection: str, wanted: Iterable[str], *, words: bool = True, separator: str = ", "
+) -> str:
+    """Permissions of one connection: every risky one, then others up to four, then how many more.
+
+    Args:
+        words: whether what they allow is written out; their names alone take less room.
+    """
+    asked = catalogue.in_words(connection, wanted)
+    named = max(_NAMED, sum(1 for scope in asked if scope.risk))
+    listed = [_said(scope, words) for scope in asked[:named]]
+    if len(asked) > named:
+        return f"{separator.join(listed)}{_before_and(separator)} and {len(asked) - named} more"
+    return separator.join(listed)
+
+
+def _before_and(separator: str) -> str:
+    return ";" if separator.startswith(";") else ""
+
+
+def _said(scope: Scope, words: bool) -> str:
+    name = safe_display.short(scope.name, _LONGEST_SCOPE)
+    return f"{scope.words} ({name})" if scope.known and words else name
+
+
+def fit(begin: str, always: Sequence[str], others: Sequence[str], end: Sequence[str]) -> str:
+    """A list with all of `always` and `end`, and as many of `others` as fit, most important first.
+
+    The rest is counted. Longer than a sentence may be, where `always` and `end` alone are.
+    """
+    for kept in range(len(others), -1, -1):
+        said = _list(begin, always, others[:kept], len(others) - kept, end)
+        if len(safe_display.visible(said)) <= LONGEST_SENTENCE:
+            break
+    return said
+
+
+def _list(
+    begin: str, always: Sequence[str], others: Sequence[str], left_out: int, end: Sequence[str]
+) -> str:
+    more = f"{left_out} more connection{'' if left_out == 1 else 's'}"
+    named = [*always, *others]
+    if left_out:
+        named.append(f"and {more}" if named else more)
+    return f"{begin} {'; '.join([*named, *end])}"

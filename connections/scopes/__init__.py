@@ -1,0 +1,1 @@
+"""Provider scopes: what they permit in words, and which contain others."""

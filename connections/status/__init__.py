@@ -1,0 +1,1 @@
+"""How an account stands, what is known of it, and what depends on it."""

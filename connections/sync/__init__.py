@@ -1,0 +1,1 @@
+"""Comparing the inventory, people and roles with Auth0, on a schedule and on demand."""

@@ -1,0 +1,1 @@
+"""Hold, release, block, unblock, allow, dismiss: the verbs and their remote steps."""

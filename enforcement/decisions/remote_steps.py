@@ -1,0 +1,142 @@
+"""The remote steps of a decision: block, unblock, allow, and the stamp with the person's name.
+
+Each is idempotent at the gateway, and read back before a retry when its answer was lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from approvals.models import Effect, EffectState
+from approvals.registry import EffectResult, EffectRun, effect
+from enforcement.decisions.step_order import FINAL_STEPS, not_now
+from enforcement.gateways import attempt_tags, instances
+from enforcement.gateways.audit_database import SourceUnreadable, opened
+from enforcement.gateways.client import Gateway, GatewayError, Listed, NotAnswering
+from enforcement.gateways.instances import Instance
+
+Step = Callable[[Gateway], EffectResult]
+
+_LONGEST_WAIT_S = 900.0  # a gateway that asks for more is asked all the same
+
+
+def told(step: str, payload: dict[str, Any], run: EffectRun, act: Step) -> EffectResult:
+    """Carry a step out at its gateway, unless it is out of turn; failures become states."""
+    wait = not_now(step, payload["kind"], payload["name"], run)
+    return wait or at_gateway(run, act)
+
+
+def at_gateway(run: EffectRun, act: Step) -> EffectResult:
+    """Call the gateway of this step and turn what goes wrong into a state of the outbox."""
+    instance = instances.fleet().named(run.instance)
+    if instance is None:
+        return EffectResult("failed", f"{run.instance} is no longer registered.")
+    try:
+        return act(Gateway(instance))
+    except NotAnswering as trouble:
+        state = "unknown" if trouble.maybe_done else "pending"
+        wait = trouble.retry_in_s
+        return EffectResult(
+            state, trouble.detail, retry_in_s=None if wait is None else min(wait, _LONGEST_WAIT_S)
+        )
+    except GatewayError as refusal:
+        return EffectResult("failed", refusal.detail)
+
+
+@effect("gateway.block")
+def block(payload: dict[str, Any], run: EffectRun) -> EffectResult:
+    """The block that stays."""
+
+    def act(gateway: Gateway) -> EffectResult:
+        kind, name, reason = payload["kind"], payload["name"], payload["reason"]
+        if run.attempt > 1 and _is_listed(gateway.blocked(), payload, run, attempt_tags.BLOCK):
+            return EffectResult("done", "blocked, as read back from the gateway")
+        tag = attempt_tags.mint(run, attempt_tags.BLOCK, kind, name)
+        gateway.block(kind, name, attempt_tags.reason_with(tag, reason), tag)
+        return EffectResult("done", "the gateway acknowledged the block")
+
+    return told("gateway.block", payload, run, act)
+
+
+@effect("gateway.unblock")
+def unblock(payload: dict[str, Any], run: EffectRun) -> EffectResult:
+    """Lift a block; nothing to lift is as good."""
+
+    def act(gateway: Gateway) -> EffectResult:
+        kind, name = payload["kind"], payload["name"]
+        gateway.unblock(kind, name, attempt_tags.mint(run, attempt_tags.UNBLOCK, kind, name))
+        return EffectResult("done", "the gateway acknowledged that the block is lifted")
+
+    return told("gateway.unblock", payload, run, act)
+
+
+@effect("gateway.allow")
+def allow(payload: dict[str, Any], run: EffectRun) -> EffectResult:
+    """Allow, which skips scans at the gateway."""
+
+    def act(gateway: Gateway) -> EffectResult:
+        kind, name, reason = payload["kind"], payload["name"], payload["reason"]
+        if run.attempt > 1 and _is_listed(gateway.allowed(), payload, run, attempt_tags.ALLOW):
+            return EffectResult("done", "allowed, as read back from the gateway")
+        tag = attempt_tags.mint(run, attempt_tags.ALLOW, kind, name)
+        gateway.allow(kind, name, attempt_tags.reason_with(tag, reason), tag)
+        return EffectResult("done", "the gateway acknowledged the allow")
+
+    return told("gateway.allow", payload, run, act)
+
+
+def _is_listed(
+    listed: tuple[Listed, ...], payload: dict[str, Any], run: EffectRun, action: str
+) -> bool:
+    """Whether the list has what an earlier try of this very step wrote."""
+    wanted = (payload["kind"], payload["name"])
+    return any(
+        (item.kind, item.name) == wanted
+        and attempt_tags.is_ours(item, run, action, payload["reason"])
+        for item in listed
+    )
+
+
+@effect("gateway.stamp")
+def stamp(payload: dict[str, Any], run: EffectRun) -> EffectResult:
+    """Write the acting person into the gateway's own audit log, once the act itself is done there.
+
+    DefenseClaw has one shared token and logs every call as `defenseclaw`; this row names the
+    person. Before a repeat its audit database is read, where it is on this host; the row carries
+    the tag of its try, so that elsewhere one that was written twice is recognised.
+    """
+    first = Effect.objects.filter(
+        operation=run.operation, instance=run.instance, kind__in=FINAL_STEPS
+    ).first()
+    if first is not None and first.state == EffectState.FAILED:
+        return EffectResult("failed", "The act itself was not carried out here.")
+    if first is not None and first.state != EffectState.DONE:
+        return EffectResult("pending", "waits for the act itself", retry_in_s=2.0 * run.attempt)
+
+    def act(gateway: Gateway) -> EffectResult:
+        activity, note = payload["activity"], payload["note"]
+        what = (activity["action"], activity["target_type"], activity["target_id"])
+        if run.attempt > 1 and _named_already(gateway.instance, run, *what):
+            return EffectResult("done", "its audit log names the person, as read back from it")
+        tag = attempt_tags.mint(run, *what)
+        if gateway.stamp(activity, tag):
+            return EffectResult(
+                "done", "its audit log names the person", data={"route": "activity"}
+            )
+        said = f"[ATA {tag}] type={what[1]} {note['details']}"
+        gateway.note({**note, "request_id": tag, "details": said})
+        return EffectResult("done", "its audit log names the person", data={"route": "event"})
+
+    return at_gateway(run, act)
+
+
+def _named_already(instance: Instance, run: EffectRun, action: str, kind: str, name: str) -> bool:
+    if instance.audit_db is None:
+        return False
+    try:
+        with opened(instance.audit_db) as source:
+            rows = source.rows_of(run.operation)
+            return any(attempt_tags.names_person(text, run, action, kind, name) for text in rows)
+    except SourceUnreadable:
+        return False

@@ -1,0 +1,1 @@
+"""What scanners found: taken in, asked about, and what stays open."""

@@ -1,0 +1,139 @@
+"""A CRITICAL finding asks by itself (DESIGN 1.3): one request per target at a time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from hashlib import sha256
+from itertools import batched
+
+from django.db.models import Min
+
+from approvals.models import Approval, Outcome, Status
+from approvals.pipeline import holds
+from approvals.pipeline.service import Refused, holds_by_itself, perform
+from audit.recording.actors import SYSTEM, Target
+from enforcement.decisions import recorded_state
+from enforcement.gateways import instances
+from enforcement.models import AskNeed, Asset, Decision, Scan
+
+log = logging.getLogger(__name__)
+
+_FOLDED_MAX = 200
+
+
+def waits() -> bool:
+    """Whether `ask_due` might find anything. Looked at first: to claim the asking is a write."""
+    return Scan.objects.filter(ask=AskNeed.DUE).exists() or any(_closed_requests())
+
+
+def ask_due() -> int:
+    """Ask for every scan that has to; returns how many were settled.
+
+    Only the holder of the asking claim calls this, so two scans of one target at two instances
+    cannot both find that nothing waits yet. A crash in between asks again and joins.
+    """
+    _settle_joined()
+    due = list(Scan.objects.filter(ask=AskNeed.DUE).order_by("id")[:100])
+    for scan in due:
+        _settle(scan)
+    return len(due)
+
+
+def _closed_requests() -> Iterator[Approval]:
+    """Requests that scans joined and that are closed now, those of the oldest scans first."""
+    joined = Scan.objects.filter(ask=AskNeed.JOINED).exclude(approval="")
+    oldest = joined.values_list("approval").annotate(first=Min("id")).order_by("first")
+    for some in batched((approval for approval, _ in oldest), 500):
+        closed = Approval.objects.filter(pk__in=some, status=Status.CLOSED)
+        yield from sorted(closed, key=lambda approval: some.index(str(approval.pk)))
+
+
+def _settle_joined() -> None:
+    """A request that closed settles the scans that joined it; one that ended without a decision
+    (withdrawn or failed) leaves the newest scan of its target to ask."""
+    for approval in list(_closed_requests()):
+        joined = Scan.objects.filter(ask=AskNeed.JOINED, approval=str(approval.pk)).order_by("id")
+        undecided = approval.outcome in {Outcome.CANCELLED, Outcome.FAILED}
+        for scan in joined:
+            if not undecided:
+                _note(scan, AskNeed.ASKED, scan.approval)
+                continue
+            # Only the newest scan of a target asks again; it speaks for those before it.
+            newer = Scan.objects.filter(kind=scan.kind, name=scan.name, id__gt=scan.pk)
+            last = not newer.filter(ask__in=[AskNeed.JOINED, AskNeed.DUE, AskNeed.ASKED]).exists()
+            _note(scan, AskNeed.DUE if last else AskNeed.NONE)
+
+
+def _settle(scan: Scan) -> None:
+    scope = instances.fleet().scope_of(scan.instance)
+    waiting = recorded_state.waiting_block(scan.kind, scan.name, scope)
+    if waiting is not None:
+        mine = waiting.folded == folded(scan)
+        if not mine:
+            _hold_joined(scan, scope, waiting)
+        _note(scan, AskNeed.ASKED if mine else AskNeed.JOINED, str(waiting.pk))
+    elif Asset.objects.filter(
+        kind=scan.kind, name=scan.name, instance=scope, decision=Decision.BLOCK
+    ).exists():
+        _note(scan, AskNeed.BLOCKED)
+    else:
+        _ask(scan, scope)
+
+
+def _hold_joined(scan: Scan, scope: str, waiting: Approval) -> None:
+    """Hold what a scan found that joins a request: somebody may have released it since, and a
+    request that holds nothing, by the rule that it was asked under, says so to who answers it."""
+    if waiting.rule.get("while_pending") == "hold":
+        holds.place_hold_again(waiting.pk)
+        return
+    target = Target(scan.kind, scan.name, scope)
+    held = recorded_state.holders_of(scan.kind, scan.name, scope)
+    if not held and holds_by_itself(f"{scan.kind}.block", target, "CRITICAL"):
+        holds.hold_without_request(
+            target, f"{_reason(scan)}. The request to block it that waits holds nothing."
+        )
+
+
+def _ask(scan: Scan, scope: str) -> None:
+    try:
+        done = perform(
+            SYSTEM,
+            f"{scan.kind}.block",
+            Target(scan.kind, scan.name, scope),
+            reason=_reason(scan),
+            severity="CRITICAL",
+            folded=folded(scan),
+        )
+    except Refused as refused:
+        if refused.code == "already_asked":
+            return  # somebody asked meanwhile: it joins at the next look
+        log.error("scan %s cannot ask by itself: %s", scan.scan_id, refused.code)
+        holds.hold_without_request(
+            Target(scan.kind, scan.name, scope),
+            f"{_reason(scan)}. Nobody was asked to block it: {refused.detail}",
+        )
+        _note(scan, AskNeed.REFUSED, detail=refused.detail)
+        return
+    _note(scan, AskNeed.ASKED, str(done.approval.pk) if done.approval else "")
+
+
+def folded(scan: Scan) -> str:
+    """What makes the ask one of a kind: target and scan."""
+    plain = f"{scan.kind}:{scan.name}:{scan.scan_id}"
+    if len(plain) <= _FOLDED_MAX:
+        return plain
+    return f"{scan.kind}:{sha256(scan.name.encode()).hexdigest()}:{scan.scan_id}"
+
+
+def _reason(scan: Scan) -> str:
+    gravest = scan.found.order_by("-rank", "id").first()
+    title = gravest.title if gravest else f"{scan.scanner} verdict {scan.severity}"
+    more = scan.findings - 1
+    return (
+        f"{title} (and {more} more, {scan.instance})" if more > 0 else f"{title} ({scan.instance})"
+    )
+
+
+def _note(scan: Scan, need: AskNeed, approval: str = "", detail: str = "") -> None:
+    Scan.objects.filter(pk=scan.pk).update(ask=need, approval=approval, detail=detail[:300])

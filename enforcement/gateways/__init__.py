@@ -1,0 +1,1 @@
+"""DefenseClaw gateways: their API, their database, their health and what they enforce."""

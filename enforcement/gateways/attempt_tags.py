@@ -1,0 +1,53 @@
+"""The tag of each try at a gateway, in the places where its audit row repeats it.
+
+Generation C repeats request id and reason, B the request id only (its log redacts reasons), A the
+first 120 characters of the reason only. So the tag is the request id, and stands at the front of
+the reason; that of a hold is cut off in the log of A, whose rows then match nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from approvals.registry import EffectRun
+from audit.importing import decision_tags
+from audit.importing.decision_tags import Content
+from enforcement.gateways.client import Listed
+
+BLOCK: Final = "api-enforce-block"
+UNBLOCK: Final = "api-enforce-unblock"
+ALLOW: Final = "api-enforce-allow"
+
+HOLD_MARK: Final = "ATA hold "
+
+
+def mint(run: EffectRun, action: str, kind: str, name: str) -> str:
+    """The tag of this try; `action` is what the gateway logs the call as."""
+    content = Content(action, kind, name, run.instance)
+    return decision_tags.mint(run.operation, run.attempt, content)
+
+
+def reason_with(tag: str, reason: str) -> str:
+    """`[ATA <tag>] reads all of home`; a hold has it at the end, so that it still reads as one."""
+    if reason.startswith(HOLD_MARK):
+        return f"{reason} [ATA {tag}]"
+    return f"[ATA {tag}] {reason}".strip()
+
+
+def is_ours(listed: Listed, run: EffectRun, action: str, reason: str) -> bool:
+    """Whether a line of the gateway's list is what an earlier try of this step wrote."""
+    if listed.reason == reason and run.operation in reason:
+        return True  # written before tries had tags
+    content = Content(action, listed.kind, listed.name, run.instance)
+    return decision_tags.without(listed.reason) == reason and any(
+        tag.operation == run.operation and tag.verifies(content)
+        for tag in decision_tags.find(listed.reason)
+    )
+
+
+def names_person(text: str, run: EffectRun, action: str, kind: str, name: str) -> bool:
+    """Whether a row's request id or details have the tag of an earlier try of this step."""
+    content = Content(action, kind, name, run.instance)
+    return any(
+        tag.operation == run.operation and tag.verifies(content) for tag in decision_tags.find(text)
+    )
