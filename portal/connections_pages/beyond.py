@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from uuid import UUID
 
 from django.contrib import messages
@@ -23,7 +22,6 @@ from connections.scopes import catalogue
 from portal.identity.current import actor, needs_role
 from portal.ops.refused import tell
 
-_CONNECTION = re.compile(in_force.CONNECTION)
 LASTS = (
     (300, "5 minutes"),
     (900, "15 minutes"),
@@ -81,8 +79,9 @@ def _rules() -> list[dict[str, object]]:
 @require_POST
 def configure(request: HttpRequest, connection: str) -> HttpResponseBase:
     """Set the rules of a connection: less passes at once, more waits for an approval."""
-    if not _CONNECTION.fullmatch(connection):
-        raise Http404(connection)
+    if not in_force.is_connection(connection):
+        messages.error(request, "Nothing was changed. Name a connection, such as github.")
+        return redirect("connections:watch")
     lasts = request.POST.get("allow_for_s", "")
     seconds = lasts.isascii() and lasts.isdigit() and len(lasts) < 10
     params = {

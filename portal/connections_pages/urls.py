@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.urls import path, register_converter
-from django.urls.converters import StringConverter
 
 from portal.connections_pages import (
     access,
@@ -21,15 +20,9 @@ from portal.connections_pages import (
     selection,
     settings,
 )
+from portal.web.name_converter import NameConverter
 
-
-class NameConverter(StringConverter):
-    """Any name that is frozen, slashes and line breaks included."""
-
-    regex = r"[\s\S]{1,300}"
-
-
-register_converter(NameConverter, "frozen_name")
+register_converter(NameConverter, "any_name")
 
 app_name = "connections"
 urlpatterns = [
@@ -38,14 +31,14 @@ urlpatterns = [
     path("connections/finish/", connect.finish, name="finish"),
     path("connections/notices/seen/", mine.put_notices_away, name="notices-seen"),
     path("connections/needs/<int:need_id>/dismiss/", mine.dismiss_need, name="dismiss-need"),
-    path("connections/connect/<str:connection>/", connect.connect, name="connect"),
+    path("connections/connect/<any_name:connection>/", connect.connect, name="connect"),
     path("connections/token/callback/", connect.token_callback, name="token-callback"),
     path("connections/callback/", connect.callback, name="callback"),
     path("connections/freeze/", freeze.frozen, name="freeze"),
     path("connections/freeze/now/", freeze.freeze, name="freeze-now"),
     path("connections/freeze/me/", freeze.freeze_me, name="freeze-me"),
     path(
-        "connections/freeze/<str:kind>/<frozen_name:name>/unfreeze/",
+        "connections/freeze/<str:kind>/<any_name:name>/unfreeze/",
         freeze.unfreeze,
         name="unfreeze",
     ),
@@ -55,10 +48,10 @@ urlpatterns = [
     ),
     path("connections/inventory/selection/", selection.selected, name="selection"),
     path("connections/settings/", settings.settings, name="settings"),
-    path("connections/settings/<str:connection>/", settings.setting, name="setting"),
+    path("connections/settings/<any_name:connection>/", settings.setting, name="setting"),
     path("connections/scopes/", beyond.watch, name="watch"),
     path("connections/allow/", beyond.require_allow, name="require-allow"),
-    path("connections/scopes/<str:connection>/", beyond.configure, name="scope-rules"),
+    path("connections/scopes/<any_name:connection>/", beyond.configure, name="scope-rules"),
     path("connections/access/", access.applications, name="applications"),
     path("connections/access/read/", access.read_again, name="access-read"),
     path("connections/access/<uuid:access_id>/revoke/", access.revoke, name="access-revoke"),

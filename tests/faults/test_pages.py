@@ -117,7 +117,7 @@ def addresses(wire: Wire, edge_wire: Wire) -> Iterator[dict[str, str]]:
         "<uuid:sample_id>": str(account.id),
         "<int:pk>": str(finding.pk),
         "<int:row_id>": "1",  # nothing is set aside
-        "<str:connection>": "github",
+        "<any_name:connection>": "github",
         "<kind:kind>/<asset_name:name>": "skill/pdf-exfil",
     }
     found = page_names()

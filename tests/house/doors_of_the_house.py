@@ -57,7 +57,7 @@ ROUTES: Final[Doors] = {
     "connections/finish/": ("records", "a connect flow that did not finish"),
     "connections/notices/seen/": ("keeps", "the person read their notices"),
     "connections/needs/<int:need_id>/dismiss/": ("keeps", "the person hides a suggestion"),
-    "connections/connect/<str:connection>/": ("records", "a connect flow that cannot begin"),
+    "connections/connect/<any_name:connection>/": ("records", "a connect flow that cannot begin"),
     "connections/token/callback/": ("decides", "connection.connect and the owner's own deletion"),
     "connections/callback/": ("decides", "connection.connect"),
     "connections/inventory/reconcile/": ("keeps", "makes the comparison due now"),
@@ -68,7 +68,7 @@ ROUTES: Final[Doors] = {
     "connections/access/<uuid:access_id>/revoke/": ("decides", "access.revoke"),
     "connections/freeze/now/": ("decides", "person.freeze, connection.freeze, agent.freeze"),
     "connections/freeze/me/": ("decides", "person.freeze, of oneself"),
-    "connections/freeze/<str:kind>/<frozen_name:name>/unfreeze/": (
+    "connections/freeze/<str:kind>/<any_name:name>/unfreeze/": (
         "decides",
         "the verbs *.unfreeze",
     ),
@@ -77,11 +77,11 @@ ROUTES: Final[Doors] = {
         "a remote step of what was decided is due now",
     ),
     "connections/inventory/selection/": ("decides", "selection.revoke, selection.suspend"),
-    "connections/settings/<str:connection>/": (
+    "connections/settings/<any_name:connection>/": (
         "decides",
         "connection.restrict, connection.relax",
     ),
-    "connections/scopes/<str:connection>/": ("decides", "scope.configure"),
+    "connections/scopes/<any_name:connection>/": ("decides", "scope.configure"),
     "connections/allow/": ("decides", "component.configure"),
     "connections/<uuid:account_id>/allowances/<uuid:allowance_id>/withdraw/": (
         "decides",
