@@ -14,11 +14,12 @@ from typing import Any, Protocol
 
 from django.db import models
 
-from approvals import clock, idempotency, leases, sealed_secrets
+from approvals import clock, idempotency, sealed_secrets
 from approvals.models import Approval, Ask, Effect, Notice
 from approvals.notifications import service
 from approvals.outbox import runner
 from approvals.step_up import ciba, unassigned
+from audit.db import leases
 
 log = logging.getLogger(__name__)
 
@@ -49,31 +50,15 @@ class Lanes(Protocol):
         """Start a piece of work, and return at once."""
 
 
-def due_work(now: datetime, kinds: _Kinds) -> list[Work]:
-    """Claim what is due and return it as calls, in order of due time within each kind."""
-    lease = now + CLAIM
-    return [
-        _call(model, row.pk, handle, lease)
-        for model, handle in kinds
-        for row in _due(model, now)
-        if _claim(model, row.pk, now)
-    ]
-
-
-def sweep(lanes: Lanes | None = None, kinds: _Kinds = ASKING + STEPS + LETTERS) -> int:
-    """Do all due work of `kinds` once, or start it in `lanes`; returns how many rows it was.
+def sweep(lanes: Lanes, kinds: _Kinds) -> int:
+    """Start all due work of `kinds` that `lanes` have room for; returns how many rows it was.
 
     The worker sweeps asking, remote steps and letters apart, so that a slow gateway or mail server
-    never delays a person's answer. In lanes, what one gateway has no room for is not claimed, and
-    is looked past: its steps, however many, never stand before those of another gateway.
+    never delays a person's answer. What one gateway has no room for is not claimed, and is looked
+    past: its steps, however many, never stand before those of another gateway.
     """
     now = clock.now()
-    if lanes is not None:
-        return sum(_start(lanes, model, handle, now) for model, handle in kinds)
-    work = due_work(now, kinds)
-    for piece in work:
-        piece()
-    return len(work)
+    return sum(_start(lanes, model, handle, now) for model, handle in kinds)
 
 
 def _start(lanes: Lanes, model: _Row, handle: Callable[[Any], None], now: datetime) -> int:
@@ -83,7 +68,8 @@ def _start(lanes: Lanes, model: _Row, handle: Callable[[Any], None], now: dateti
     while True:
         for row in _due(model, now, full):
             lane = lane_of(row)
-            if lanes.has_room(lane) and _claim(model, row.pk, now):
+            free = model._default_manager.filter(leases.free(now), pk=row.pk)
+            if lanes.has_room(lane) and leases.claim(free, now + CLAIM):
                 lanes.start(lane, _call(model, row.pk, handle, now + CLAIM))
                 started += 1
         before, full = full, full | lanes.full()
@@ -107,10 +93,6 @@ def _due(model: _Row, now: datetime, full: Collection[str] = ()) -> list[Any]:
     if full and hasattr(model, "instance"):
         rows = rows.exclude(instance__in=full)
     return list(rows.order_by("due", "pk")[:_BATCH])
-
-
-def _claim(model: _Row, pk: Any, now: datetime) -> bool:
-    return leases.claim(model._default_manager.filter(pk=pk), now, now + CLAIM)
 
 
 def _call(model: _Row, pk: Any, handle: Callable[[Any], None], claimed: datetime) -> Work:

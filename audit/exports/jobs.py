@@ -24,6 +24,7 @@ from django.db.models import Q, QuerySet
 
 from audit import clock
 from audit.clock import rfc3339
+from audit.db import leases
 from audit.exports import blocks_in_order
 from audit.exports.formats import FORMATS
 from audit.exports.manifest import words_of
@@ -170,14 +171,14 @@ def drop_drafts(job: ExportJob) -> None:
 
 
 def _free(now: datetime) -> Q:
-    died = Q(state=_STATE.RUNNING) & (Q(lease=None) | Q(lease__lt=now))
-    return Q(expires__gt=now) & (Q(state=_STATE.WAITING) | died)
+    unfinished = Q(state__in=(_STATE.WAITING, _STATE.RUNNING), expires__gt=now)
+    return unfinished & leases.unheld(now)
 
 
 def _claim(job_id: UUID, now: datetime) -> bool:
     free = ExportJob.objects.filter(_free(now), id=job_id)
     # Rows that a writer who died had counted are written, and counted, again.
-    return free.update(state=_STATE.RUNNING, lease=now + LEASE, error="", rows=0) == 1
+    return leases.claim(free, now + LEASE, state=_STATE.RUNNING, error="", rows=0)
 
 
 def write(job: ExportJob) -> Iterator[bytes]:
@@ -205,8 +206,11 @@ def write(job: ExportJob) -> Iterator[bytes]:
         settled = True  # the database went away: written anew once the lease has run out
         raise
     except Exception as error:
-        _ours(job).update(
-            state=_STATE.FAILED, lease=None, error=f"{type(error).__name__}: {error}"[:500]
+        leases.release(
+            _row(job),
+            job.lease,
+            state=_STATE.FAILED,
+            error=f"{type(error).__name__}: {error}"[:500],
         )
         settled = True
         raise
@@ -214,11 +218,11 @@ def write(job: ExportJob) -> Iterator[bytes]:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
         if not settled:  # the reader went away: the worker writes it from its start
-            _ours(job).update(state=_STATE.WAITING, lease=None)
+            leases.release(_row(job), job.lease, state=_STATE.WAITING)
 
 
-def _ours(job: ExportJob) -> QuerySet[ExportJob]:
-    return ExportJob.objects.filter(id=job.id, state=_STATE.RUNNING, lease=job.lease)
+def _row(job: ExportJob) -> QuerySet[ExportJob]:
+    return ExportJob.objects.filter(id=job.id)
 
 
 def _renew(job: ExportJob) -> bool:
@@ -226,11 +230,8 @@ def _renew(job: ExportJob) -> bool:
     now = clock.now()
     if job.lease is not None and job.lease - now > LEASE / 2:
         return True
-    lease = now + LEASE
-    kept = _ours(job).update(lease=lease, rows=job.rows) == 1
-    if kept:
-        job.lease = lease
-    return kept
+    held, job.lease = job.lease, now + LEASE
+    return leases.renew(_row(job), held, job.lease, rows=job.rows)
 
 
 def _content(job: ExportJob) -> Iterator[bytes]:
@@ -267,9 +268,10 @@ def _finish(job: ExportJob, draft: Path) -> None:
     """Make the file available and record the export, both or neither."""
     event, finished = clock.uuid7(), clock.now()
     with transaction.atomic():
-        ready = _ours(job).update(
+        ready = leases.release(
+            _row(job),
+            job.lease,
             state=_STATE.READY,
-            lease=None,
             finished=finished,
             rows=job.rows,
             size=job.size,

@@ -10,7 +10,8 @@ from typing import Any
 
 from django.db.models import F
 
-from approvals import clock, leases
+from approvals import clock
+from audit.db import leases
 from auth0_client.errors import Auth0Error, RateLimited
 from auth0_client.management import Budget
 from connections.models import Schedule
@@ -91,8 +92,8 @@ def run_due(jobs: dict[str, Job], now: datetime, *, every: timedelta = EVERY) ->
     ran = 0
     due = set(Schedule.objects.filter(leases.free(now)).values_list("name", flat=True))
     for name in (job for job in jobs if job in due):
-        row, until = Schedule.objects.filter(name=name), now + LEASE
-        if leases.claim(row, now, until, started=now, done=0, total=0, failed=0, detail=""):
+        row, until = Schedule.objects.filter(leases.free(now), name=name), now + LEASE
+        if leases.claim(row, until, started=now, done=0, total=0, failed=0, detail=""):
             _run(name, jobs[name], every, Progress(name, until))
             ran += 1
     return ran

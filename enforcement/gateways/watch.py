@@ -18,8 +18,9 @@ from django.db import DataError, IntegrityError, transaction
 from django.db.models import Max, Q
 from django.db.models.functions import Least
 
-from approvals import clock, leases
+from approvals import clock
 from approvals.models import Effect, EffectState
+from audit.db import leases
 from enforcement.findings import automatic_requests, intake, unreadable_rows
 from enforcement.findings.unreadable_rows import Unreadable
 from enforcement.gateways import audit_database as sources
@@ -78,7 +79,7 @@ def _claimed(name: str, now: datetime, work: Callable[[Watch], int]) -> int:
     """Run `work` on the row of that name if it is due and nobody else has it."""
     every, until = EVERY if name else timedelta(seconds=1), now + _LEASE
     free = Watch.objects.filter(leases.free(now), name=name)
-    if not free.update(lease=until, due=now + every):
+    if not leases.claim(free, until, due=now + every):
         return 0
     try:
         return work(Watch.objects.get(name=name))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from approvals import clock, requests
-from approvals.jobs import LETTERS, sweep
+from approvals.jobs import LETTERS
 from approvals.models import Notice, NoticeState, NoticeWay
 from approvals.notifications import service, webhook
 from approvals.pipeline.service import perform
@@ -23,6 +23,7 @@ from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import acting
 from tests.support.mailbox import Mailbox
 from tests.support.receiver import Receiver
+from tests.support.sweeping import sweep
 
 SECRET = "shared-between-two"  # of the receiver below
 
@@ -51,7 +52,7 @@ def team(settings: Any) -> Iterator[Receiver]:
 def deliver() -> None:
     """Send whatever waits to be sent."""
     Notice.objects.filter(due__isnull=False).update(due=clock.now(), lease=None)
-    sweep(kinds=LETTERS)
+    sweep(LETTERS)
 
 
 def the_notice(way: NoticeWay = NoticeWay.MAIL) -> Notice:

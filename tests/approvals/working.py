@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from approvals import clock
-from approvals.jobs import sweep
 from approvals.models import Approval, Ask, Effect, Status
 from tests.support.stack import eventually
+from tests.support.sweeping import sweep
 
 type Work = Callable[..., None]
 

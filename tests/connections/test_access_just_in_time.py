@@ -10,7 +10,6 @@ import pytest
 from django.conf import settings
 
 from approvals import clock
-from approvals.jobs import sweep
 from approvals.models import Approval, Outcome
 from approvals.pipeline.service import Refused, perform
 from audit.recording.actors import Actor, Target
@@ -25,6 +24,7 @@ from tests.connections.phone import Phone
 from tests.connections.visitor import Gateway, know, subject
 from tests.identity.trail import events
 from tests.support.pages import signed_in
+from tests.support.sweeping import sweep
 from tests.support.tenant import LocalTenant
 
 type Gateways = Callable[[str], Gateway]

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from approvals import people
-from approvals.jobs import sweep
 from approvals.models import Approval, Effect, Outcome, Person
 from audit.models import EventRow
 from connections.manifests import in_force
@@ -26,6 +25,7 @@ from tests.connections.visitor import (
     know,
     subject,
 )
+from tests.support.sweeping import sweep
 from tests.support.tenant import LocalTenant
 
 type Gateways = Callable[[str], Gateway]

@@ -13,7 +13,6 @@ import respx
 from django.conf import settings
 
 from approvals import clock, issuer
-from approvals.jobs import sweep
 from approvals.models import Approval, Effect, Outcome
 from audit.models import EventRow
 from connections.application_grants import grant_sync
@@ -23,6 +22,7 @@ from portal.identity.models import CommandLineSignIn
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.visitor import Visitor, device_token, know, subject
+from tests.support.sweeping import sweep
 from tests.support.tenant import LocalTenant
 
 type Visitors = Callable[[str], Visitor]

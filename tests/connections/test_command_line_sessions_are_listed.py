@@ -9,10 +9,10 @@ from django.conf import settings
 from django.core.cache import cache
 
 from approvals import issuer
-from approvals.jobs import sweep
 from connections.application_grants import cli_sessions, grant_sync
 from connections.models import AppAccess
 from tests.connections.visitor import Gateway, device_token, know, subject
+from tests.support.sweeping import sweep
 from tests.support.tenant import LocalTenant
 
 type Gateways = Callable[[str], Gateway]

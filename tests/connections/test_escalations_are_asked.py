@@ -10,7 +10,6 @@ from django.conf import settings as django_settings
 from django.db import transaction
 
 from approvals import clock
-from approvals.jobs import sweep
 from approvals.models import Approval, Notice, Outcome, Status
 from approvals.pipeline import locks, outcomes
 from audit.ledger.format.vocabulary import SEVERITIES
@@ -21,6 +20,7 @@ from connections.notifications import notices
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.visitor import Answer, Gateway, Visitor, know, subject
+from tests.support.sweeping import sweep
 from tests.support.tenant import LocalTenant
 
 type Gateways = Callable[[str], Gateway]

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from approvals import clock, leases
+from approvals import clock
+from audit.db import leases
 from connections.models import Schedule
 from connections.sync import schedule
 from connections.sync.schedule import Progress
@@ -83,8 +84,8 @@ def test_only_who_holds_a_lease_renews_and_releases_it(held: bool) -> None:
     mine, other = now + timedelta(seconds=1), now + timedelta(seconds=2)
     Schedule.objects.create(name=NAME, due=now)
     row = Schedule.objects.filter(name=NAME)
-    assert leases.claim(row, now, mine)
-    assert not leases.claim(row, now, other), "it is held"
+    assert leases.claim(row.filter(leases.free(now)), mine)
+    assert not leases.claim(row.filter(leases.free(now)), other), "it is held"
     token = mine if held else other
     assert leases.renew(row, token, now + timedelta(seconds=3)) is held
     assert leases.release(row, token) is False, "renewed, or never ours"

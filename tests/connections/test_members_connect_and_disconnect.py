@@ -9,7 +9,6 @@ from collections.abc import Callable
 import httpcore
 import pytest
 
-from approvals.jobs import sweep
 from approvals.models import Effect, ShortLivedSecret
 from audit.models import EventRow
 from audit.recording.actors import Target
@@ -21,6 +20,7 @@ from http_client.connection_pool import Lines
 from tests.connections.conftest import Travel
 from tests.connections.tables import everything_stored
 from tests.connections.visitor import Gateway, Visitor, empty_vault, fill_vault, know, subject
+from tests.support.sweeping import sweep
 from tests.support.tenant import LocalTenant
 
 type Gateways = Callable[[str], Gateway]

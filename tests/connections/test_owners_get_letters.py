@@ -11,7 +11,6 @@ import pytest
 from django.conf import settings as django_settings
 
 from approvals import clock
-from approvals.jobs import sweep
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from connections.lifecycle import bulk
@@ -22,6 +21,7 @@ from portal.mailing import mailer
 from tests.connections.visitor import know, subject
 from tests.support.mailbox import Mailbox
 from tests.support.receiver import Receiver
+from tests.support.sweeping import sweep
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def suspend(accounts: list[ConnectedAccount]) -> None:
 
 def deliver() -> None:
     OwnerLetter.objects.filter(due__isnull=False).update(due=clock.now(), lease=None)
-    sweep(kinds=letters.LETTERS)
+    sweep(letters.LETTERS)
 
 
 def states() -> list[str]:
@@ -84,7 +84,7 @@ def test_one_decision_about_two_accounts_is_one_letter(
     accounts: list[ConnectedAccount], mailbox: Mailbox
 ) -> None:
     suspend(accounts)
-    assert sweep(kinds=letters.LETTERS) == 0, "it gathers for a few seconds"
+    assert sweep(letters.LETTERS) == 0, "it gathers for a few seconds"
     deliver()
     [letter] = mailbox.letters
     words = letter.get_content()

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 from django.conf import settings as django_settings
 
-from approvals.jobs import sweep
 from approvals.models import Approval
 from audit.ledger.format.vocabulary import SEVERITIES
 from audit.models import EventRow
@@ -19,6 +18,7 @@ from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.tables import everything_stored
 from tests.connections.visitor import Gateway, Visitor, know, subject
+from tests.support.sweeping import sweep
 from tests.support.tenant import LocalTenant
 
 type Gateways = Callable[[str], Gateway]

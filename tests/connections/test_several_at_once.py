@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from approvals.jobs import sweep
 from approvals.models import Approval, Effect, Outcome
 from approvals.pipeline import intent
 from approvals.pipeline.service import Refused, perform
@@ -23,6 +22,7 @@ from tests.connections.phone import Phone
 from tests.connections.visitor import Gateway, know, subject
 from tests.identity.trail import events
 from tests.support.pages import signed_in
+from tests.support.sweeping import sweep
 from tests.support.tenant import LocalTenant
 
 WHO = ("member1", "member2", "operator")

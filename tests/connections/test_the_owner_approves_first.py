@@ -10,7 +10,6 @@ from django.conf import settings as django_settings
 from django.db import transaction
 
 from approvals import clock, policy, registry, requests
-from approvals.jobs import sweep
 from approvals.models import Approval, Ask, Outcome, Person
 from approvals.pipeline.service import Refused, perform
 from approvals.policy.dry_run import what_if
@@ -23,6 +22,7 @@ from tests.approvals.policies import in_force, rule
 from tests.connections.conftest import Travel
 from tests.connections.phone import Phone
 from tests.connections.visitor import know, subject
+from tests.support.sweeping import sweep
 from tests.support.tenant import LocalTenant
 
 type Params = dict[str, Any]

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from approvals import clock
-from approvals.jobs import STEPS, sweep
+from approvals.jobs import STEPS
 from approvals.models import Approval, Effect, EffectState, Outcome, Status
 from approvals.outbox import seals
 from approvals.pipeline.service import perform
@@ -24,6 +24,7 @@ from connections.sync import differences
 from tests.connections.visitor import know, subject
 from tests.identity.trail import events
 from tests.support.pages import signed_in
+from tests.support.sweeping import sweep
 
 
 def person(who: str, *roles: str) -> Actor:
@@ -114,7 +115,7 @@ def test_a_failed_step_is_looked_at_and_done_when_an_admin_tries_again(
     assert signed_in("admin", "admin").post(url).status_code == 302
     effect.refresh_from_db()
     assert (effect.state, effect.attempts) == ("unknown", 1), "its next try reads back first"
-    sweep(kinds=STEPS)
+    sweep(STEPS)
     effect.refresh_from_db()
     assert effect.state == "done"
     assert events("connection.revoked")[-1]["data"]["step"] == deletion.DELETE

@@ -9,12 +9,12 @@ import pytest
 from django.conf import LazySettings, settings
 
 from approvals import clock, issuer
-from approvals.jobs import sweep
 from approvals.models import Approval, Effect
 from audit.recording.actors import Actor
 from enforcement.gateways import watch
 from enforcement.models import Watch
 from tests.enforcement.gateways import Edge, Town, known, town_in
+from tests.support.sweeping import sweep
 from tests.support.tenant import LocalTenant, Secrets
 
 

@@ -15,7 +15,7 @@ from django.db import connection
 from approvals import clock
 from approvals.erasure import approved_scope, job, legal_holds, replay, tombstones
 from approvals.erasure.decisions import ERASE, LIFT, PLACE
-from approvals.jobs import ASKING, sweep
+from approvals.jobs import ASKING
 from approvals.models import Approval, Ask, Effect, Erasure, Person
 from approvals.pipeline.service import Refused, perform
 from audit.clock import uuid7
@@ -45,6 +45,7 @@ from tests.erasing import postgresql
 from tests.erasing.conftest import Alone
 from tests.erasing.paper import says_all
 from tests.identity.trail import events
+from tests.support.sweeping import sweep
 
 MIA = Actor(
     iss="https://issuer.example/",
@@ -255,7 +256,7 @@ def test_a_hold_forbids_it_at_the_asking_at_the_commit_and_while_it_runs(
         work()
         phones.answer("member1", code_of(approval), "approve")
         Ask.objects.filter(due__isnull=False).update(due=clock.now(), lease=None)
-        sweep(kinds=ASKING)
+        sweep(ASKING)
         assert fresh(approval).outcome == "approved" and Erasure.objects.get().state == "pending"
         perform(amir, PLACE, target, params={"matter": "c"}, reason="a third")
         work(2)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from approvals import clock
-from approvals.jobs import LETTERS, sweep
+from approvals.jobs import LETTERS
 from approvals.models import Notice, NoticeState, NoticeWay
 from tests.approvals.asking import ask, fresh
 from tests.approvals.lamps import furnish
@@ -16,6 +16,7 @@ from tests.approvals.people_of import acting
 from tests.faults.fast import quick
 from tests.faults.proxy import Fault, wire_to
 from tests.support.receiver import Receiver
+from tests.support.sweeping import sweep
 
 #: Any 2xx is a receipt; nobody reads the body (Standard Webhooks 1.0). One that drips in may be
 #: whole before the patience ends.
@@ -27,7 +28,7 @@ RECEIPTS = {
 def deliver() -> Notice:
     """Try what waits, due or not."""
     Notice.objects.filter(due__isnull=False).update(due=clock.now(), lease=None)
-    sweep(kinds=LETTERS)
+    sweep(LETTERS)
     return Notice.objects.get(way=NoticeWay.WEBHOOK)
 
 

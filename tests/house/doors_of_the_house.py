@@ -420,7 +420,6 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "approvals.passkeys.decisions": ("Passkey instance", "commits of the verbs passkey.*"),
     "approvals.passkeys.assertions": ("instance", "when a passkey was last used"),
     "approvals.passkeys.queries": ("instance", "the person's own name for their passkey"),
-    "approvals.leases": ("instance", "who does a due row, and until when"),
     "approvals.people": ("instance", "what the issuer says about a person"),
     "approvals.pipeline.service": ("Approval", "the request"),
     "approvals.policy.policy_change": ("PolicyVersion", "commit of the verb policy.change"),
@@ -455,6 +454,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.importing.source": ("sql", "reads a database of DefenseClaw"),
     "audit.verification.checks.fulltext_index": ("sql", "reads the index of words"),
     "audit.db.locks": ("sql", "locks"),
+    "audit.db.leases": ("instance", "who does a due row, and until when"),
     "audit.coverage.counts": ("sql", "reads"),
     "audit.search.counting": ("sql", "reads words"),
     "audit.search.projection": (

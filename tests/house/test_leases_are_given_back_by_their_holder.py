@@ -8,10 +8,8 @@ from typing import Final
 from tests.house import code
 
 RELEASES: Final = {
-    "approvals.leases.release": "the helper: by the lease that its caller took",
     "approvals.outbox.seals.refuse": "by the lease of the step that it was given",
-    "audit.exports.jobs._finish": "by the lease of the job (`_ours`)",
-    "audit.exports.jobs.write": "by the lease of the job (`_ours`)",
+    "audit.db.leases.release": "the helper: by the lease that its caller took",
     "connections.access_reviews.work_lease.stop_all": "an erasure stops everybody on purpose",
     "connections.access_reviews.closing._give_up": "under the row's lock",
     "connections.access_reviews.opening.take_away": "where the writer is silent",

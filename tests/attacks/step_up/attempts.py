@@ -19,7 +19,7 @@ from django.db import transaction
 from django.test import Client
 
 from approvals import clock, people, requests
-from approvals.jobs import ASKING, sweep
+from approvals.jobs import ASKING
 from approvals.models import Approval, Ask, AskState, Effect, Person, PolicyVersion
 from approvals.pipeline.service import Refused, perform
 from approvals.policy.document import BadDocument, read
@@ -32,6 +32,7 @@ from tests.attacks.sign_in.forging import FORGERIES, Bend, Forge, claims
 from tests.attacks.sign_in.provider import ROLES
 from tests.attacks.step_up.provider import PhoneProvider, Push
 from tests.support.sign_in import API, SUBS
+from tests.support.sweeping import sweep
 
 SEVERITIES = ("INFO", "LOW", "MEDIUM", "HIGH", "CRITICAL")
 VERBS = {
@@ -111,7 +112,7 @@ class World:
         """Do everything about requests that waits."""
         for rows in (Ask, Approval):
             rows._default_manager.filter(due__isnull=False).update(due=clock.now(), lease=None)
-        sweep(kinds=ASKING)
+        sweep(ASKING)
 
 
 class Attempt:

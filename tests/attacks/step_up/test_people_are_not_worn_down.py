@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 import time_machine
 
 from approvals import clock, requests
-from approvals.jobs import sweep
 from approvals.models import Approval, Ask, AskState
 from approvals.pipeline.service import perform
 from approvals.step_up import rate_limit
@@ -22,6 +21,7 @@ from tests.attacks.step_up.provider import PhoneProvider
 from tests.attacks.step_up.trail import approve
 from tests.audit.browsing import browser_of, text_of
 from tests.identity.trail import events
+from tests.support.sweeping import sweep
 
 
 def storm(number: int) -> list[Approval]:

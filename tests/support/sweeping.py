@@ -1,0 +1,40 @@
+"""Due work, done by a test in its own thread instead of by the lanes of the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from approvals import jobs
+
+type Piece = Callable[[], None]
+
+
+class Kept(list[Piece]):
+    """Lanes that keep what was claimed, so that a test begins it when it wants."""
+
+    def has_room(self, lane: str) -> bool:
+        """There is always room."""
+        return True
+
+    def full(self) -> set[str]:
+        """No lane ever is."""
+        return set()
+
+    def start(self, lane: str, work: Piece) -> None:
+        """Keep a piece of work."""
+        self.append(work)
+
+
+def due_work(kinds: jobs._Kinds) -> list[Piece]:
+    """Claim what is due; each piece does one row."""
+    kept = Kept()
+    jobs.sweep(kept, kinds)
+    return kept
+
+
+def sweep(kinds: jobs._Kinds = jobs.ASKING + jobs.STEPS + jobs.LETTERS) -> int:
+    """Do what is due of `kinds` now; returns how many rows it was."""
+    work = due_work(kinds)
+    for piece in work:
+        piece()
+    return len(work)
