@@ -79,21 +79,20 @@ def _gained(
 def _changed_variables(
     known: Manifest | None, before: Mapping[str, list[str]], declared: Declaration
 ) -> dict[str, str]:
-    """Variables that differ, but for new plain ones; of connections declared already.
+    """Variables that differ, or are of a new connection, but for plain ones.
 
     A variable that is called after another service, or ever held another connection's token, is
     never plain: the server would send this token to the other provider.
     """
-    if known is None:
-        return {}
-    kept = before.keys() & {one.connection for one in declared.connections}
-    held, ever = in_force.variables_of(known.env, kept), in_force.variables_held(known)
+    held = in_force.variables_of(known.env, before) if known else {}
+    ever = in_force.variables_held(known) if known else {}
+    after = {one.connection for one in declared.connections}
     changed = {
         connection: variable
-        for connection, variable in in_force.variables_of(declared.env, kept).items()
-        if variable != held[connection]
+        for connection, variable in in_force.variables_of(declared.env, after).items()
+        if variable != held.get(connection)
     }
-    named = _services_by_prefix(before) if changed else {}
+    named = _services_by_prefix(before.keys() | after) if changed else {}
     return {
         connection: variable
         for connection, variable in changed.items()

@@ -180,6 +180,32 @@ def test_a_variable_that_is_called_after_another_service_is_no_plain_one(variabl
     assert github()["env"] == {"github": "GITHUB_TOKEN"}
 
 
+@pytest.mark.parametrize("way", ["dropped", "removed", "first of another component"])
+def test_the_variable_of_a_new_connection_is_shown_where_it_is_no_plain_one(way: str) -> None:
+    both: dict[str, Any] = {"connections": [GITHUB, SLACK]}
+    answer(declare(**both, env={"github": "GITHUB_TOKEN", "slack": "SLACK_TOKEN"}))
+    answer(declare(**both, target=Target("mcp", "other-mcp"), env={}))
+    target = MCP
+    if way == "dropped":
+        assert declare(connections=[SLACK], env={"slack": "SLACK_KEY"}).approval is None
+    elif way == "removed":
+        assert perform(OLU, "manifest.remove", MCP).approval is None
+    else:
+        target = Target("mcp", "new-mcp")
+    done = declare(**both, target=target, env={"github": "SLACK_TOKEN", "slack": "SLACK_KEY"})
+    assert done.approval is not None
+    assert "GitHub's token in SLACK_TOKEN" in done.approval.sentence
+    assert "SLACK_KEY" not in done.approval.sentence
+
+
+def test_a_variable_that_held_another_token_is_shown_for_a_new_connection() -> None:
+    answer(declare(env={"github": "SLACK_TOKEN"}))
+    assert declare(env={"github": "GITHUB_TOKEN"}).approval is None
+    done = declare(connections=[GITHUB, SLACK])
+    assert done.approval is not None
+    assert "Slack's token in SLACK_TOKEN" in done.approval.sentence
+
+
 @pytest.mark.parametrize(
     "variable",
     ["HTTPS_PROXY", "https_proxy", "HOME", "GIT_SSH_COMMAND", "JAVA_TOOL_OPTIONS", "SSL_CERT_FILE",
