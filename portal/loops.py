@@ -47,6 +47,7 @@ def loops() -> dict[str, Loop]:
     from approvals.jobs import ASKING, LETTERS, STEPS, sweep
     from audit import (
         due,
+        exports,
         witnesses,
     )
     from audit.erasure import (
@@ -85,6 +86,7 @@ def loops() -> dict[str, Loop]:
         "time": timestamping.loop,
         "verifying": continuous.loop,
         "audit-due": repeat(due.run, 1.0),
+        "exports": repeat(exports.run_due, 1.0),  # a short one does not wait behind a long one
         "audit-verify": repeat(requests.run_due, 1.0),
         "thinning": repeat(checkpoint_thinning.run_due, 600.0),
         "erasures": repeat(replay.run_due, 30.0),

@@ -187,6 +187,7 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
     "witnesses": ("audit.witnesses.pushing.loop", "keeps", "what witnesses signed or said"),
     "time": ("audit.proofs.timestamping.loop", "keeps", "time tokens about checkpoints"),
     "audit-due": ("audit.due.run", "records", "exports that are due"),
+    "exports": ("audit.exports.jobs.run_due", "records", "exports that are due"),
     "audit-verify": (
         "audit.verification.requests.run_due",
         "records",
