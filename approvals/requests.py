@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
 from django.db import transaction
 
 from approvals import actors, audit_events, clock
-from approvals.models import Answer, Approval, Outcome, Person, Status
+from approvals.models import Answer, Approval, Ask, Outcome, Person, Status
 from approvals.pipeline import locks, outcomes
 from approvals.pipeline.service import Refused
 from approvals.step_up.answers import LIVE
@@ -18,6 +19,8 @@ from audit.recording.actors import Actor
 from audit.recording.sentences import shown
 from audit.search import queries
 
+AGAIN_MOST: Final = 5
+"""How often a request is sent again to one person."""
 _IN_THE_PORTAL: Final = "the asked person, in the portal"
 
 
@@ -59,7 +62,7 @@ def send_again(actor: Actor, approval_id: str) -> Approval:
     """Send the current request again with a fresh code; the older push is superseded.
 
     Raises:
-        Refused: `not_permitted`, `closed`, `nobody_asked`.
+        Refused: `not_permitted`, `closed`, `nobody_asked`, `asked_too_often`.
     """
     with transaction.atomic(durable=True):
         approval = _locked(actor, approval_id)
@@ -70,7 +73,16 @@ def send_again(actor: Actor, approval_id: str) -> Approval:
             raise Refused(
                 "nobody_asked", "Nobody was asked yet; the next on call is asked by itself."
             )
-        for person in _unanswered(approval) or [ask.person]:
+        asks = list(approval.asks.all())
+        wanted = _unanswered(approval) or [ask.person]
+        again = [person for person in wanted if may_be_asked_again(asks, person.pk)]
+        if not again:
+            raise Refused(
+                "asked_too_often",
+                f"This request was sent again {AGAIN_MOST} times already. Reach whoever has to "
+                "answer in another way.",
+            )
+        for person in again:
             add_ask(approval, person, clock.now())
         audit_events.approval_requested(approval, actor)
     return approval
@@ -132,6 +144,15 @@ def may_send_again(actor: Actor, approval: Approval) -> bool:
     automatic ask."""
     automatic = not approval.requester_sub
     return may_cancel(actor, approval) or (automatic and "operator" in actor.roles)
+
+
+def may_be_asked_again(asks: Iterable[Ask], person: int) -> bool:
+    """Whether a person was asked less often than `AGAIN_MOST` allows.
+
+    Pushes that went on with a request for its whole time would wear a person down (MFA fatigue);
+    the limit of a minute only spreads them.
+    """
+    return sum(one.person_id == person for one in asks) <= AGAIN_MOST
 
 
 def may_confirm_denial(actor: Actor, approval: Approval) -> bool:

@@ -142,7 +142,8 @@ def detail(approval: Approval, viewer: Actor) -> Detail:
         can_send_again=pending
         and ask is not None
         and not words.is_over(ask)
-        and requests.may_send_again(viewer, approval),
+        and requests.may_send_again(viewer, approval)
+        and requests.may_be_asked_again(asks, ask.person_id),
         can_confirm=requests.may_confirm_denial(viewer, approval),
         can_say_why=requests.may_say_why(viewer, approval),
         live=_is_live(approval, effects),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import pytest
 import time_machine
 
 from approvals import clock, requests
 from approvals.models import Approval, Ask, AskState
-from approvals.pipeline.service import perform
+from approvals.pipeline.service import Refused, perform
 from approvals.step_up import rate_limit
 from audit.recording.actors import SYSTEM, Actor, Target
 from portal.approvals_pages.detail import detail
@@ -97,7 +98,7 @@ def test_a_person_is_not_worn_down_by_pushes(
     approval = ask(olu)
     with time_machine.travel(clock.now(), tick=False):  # within a minute, on any machine
         work()
-        for _ in range(30):
+        for _ in range(requests.AGAIN_MOST):
             requests.send_again(olu, str(approval.pk))
             work()
     assert (
@@ -106,6 +107,30 @@ def test_a_person_is_not_worn_down_by_pushes(
     assert (fresh(approval).status, lamps.lit) == ("pending", {})
     assert approval.current is not None and rate_limit.waits(approval.current)
     assert Ask.objects.filter(state=AskState.STARTING).count() == 1
+
+
+def test_a_request_is_not_sent_again_without_end(
+    lamps: Lamps, provider: PhoneProvider, olu: Actor, oona: Actor, work: Work
+) -> None:
+    """Nor as slowly as the limit of a minute lets it through."""
+    approval = ask(olu)
+    work()
+    with time_machine.travel(clock.now(), tick=False) as at:
+        for _ in range(requests.AGAIN_MOST):
+            at.shift(timedelta(seconds=20))
+            requests.send_again(olu, str(approval.pk))
+            work()
+        asked = (len(provider.pushes), approval.asks.count(), len(events("approval.requested")))
+        assert asked == (requests.AGAIN_MOST + 1,) * 3
+        assert (
+            "Send again" not in browser_of(olu).get(f"/approvals/{approval.pk}/").content.decode()
+        )
+        with pytest.raises(Refused) as refused:
+            requests.send_again(olu, str(approval.pk))
+        assert refused.value.code == "asked_too_often"
+        work()
+    assert asked == (len(provider.pushes), approval.asks.count(), len(events("approval.requested")))
+    assert fresh(approval).status == "pending", "what was sent last can still be answered"
 
 
 def test_a_limit_of_the_issuer_below_ours_is_waited_for(
