@@ -81,8 +81,8 @@ def _changed_variables(
 ) -> dict[str, str]:
     """Variables that differ, or are of a new connection, but for plain ones.
 
-    A variable that is called after another service, or ever held another connection's token, is
-    never plain: the server would send this token to the other provider.
+    A plain one is called after the connection's own service and ends as credentials do. One that
+    ever held another connection's token is none: the server would send this token to that provider.
     """
     held = in_force.variables_of(known.env, before) if known else {}
     ever = in_force.variables_held(known) if known else {}
@@ -98,7 +98,7 @@ def _changed_variables(
         for connection, variable in changed.items()
         if not variable.endswith(PLAIN_ENDINGS)
         or {*ever.get(variable, ())} - {connection}
-        or _is_called_after_another(variable, connection, named)
+        or not _is_called_after_its_service(variable, connection, named)
     }
 
 
@@ -111,13 +111,12 @@ def _services_by_prefix(declared: Iterable[str]) -> dict[str, set[str]]:
     return found
 
 
-def _is_called_after_another(
+def _is_called_after_its_service(
     variable: str, connection: str, named: Mapping[str, Collection[str]]
 ) -> bool:
-    """Whether the longest beginning that a service has is another service's."""
+    """Whether the longest beginning that a service has is this one's."""
     begins = [prefix for prefix in named if variable.upper().startswith(prefix)]
-    longest = max(begins, key=len, default="")
-    return bool(longest) and catalogue.service(connection) not in named[longest]
+    return catalogue.service(connection) in named.get(max(begins, key=len, default=""), ())
 
 
 def _opened(kind: str, name: str, dropped: Iterable[str]) -> tuple[str, ...]:

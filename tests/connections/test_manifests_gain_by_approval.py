@@ -154,19 +154,31 @@ def test_a_variable_of_another_connection_is_no_plain_one() -> None:
 
 def test_variables_are_not_swapped_in_several_steps() -> None:
     both: dict[str, Any] = {"connections": [GITHUB, SLACK]}
-    answer(declare(**both, env={"github": "ONE_TOKEN", "slack": "OTHER_TOKEN"}))
-    assert declare(**both, env={"github": "A_TOKEN", "slack": "B_TOKEN"}).approval is None
-    swapped = {"github": "OTHER_TOKEN", "slack": "ONE_TOKEN"}
-    assert declare(**both, env=swapped).approval is not None
-    assert declare(**both, env={"github": "ONE_TOKEN", "slack": "OTHER_TOKEN"}).approval is None
+    approved = {"github": "SLACK_ONE_TOKEN", "slack": "GITHUB_OTHER_TOKEN"}
+    answer(declare(**both, env=approved))
+    assert declare(**both, env={"github": "GH_TOKEN", "slack": "SLACK_TOKEN"}).approval is None
+    swapped = {"github": "GITHUB_OTHER_TOKEN", "slack": "SLACK_ONE_TOKEN"}
+    done = declare(**both, env=swapped)
+    assert done.approval is not None
+    assert "GitHub's token in GITHUB_OTHER_TOKEN" in done.approval.sentence
+    assert "Slack's token in SLACK_ONE_TOKEN" in done.approval.sentence
 
 
 def test_a_variable_of_a_connection_that_is_no_longer_declared_is_no_plain_one() -> None:
     both: dict[str, Any] = {"connections": [GITHUB, SLACK]}
-    answer(declare(**both, env={"github": "ONE_TOKEN", "slack": "OTHER_TOKEN"}))
-    declare(env={"github": "ONE_TOKEN"})
-    declare(env={"github": "THIRD_TOKEN"})
-    assert declare(env={"github": "OTHER_TOKEN"}).approval is not None
+    answer(declare(**both, env={"github": "GITHUB_TOKEN", "slack": "GITHUB_OTHER_TOKEN"}))
+    declare(env={"github": "GITHUB_TOKEN"})
+    declare(env={"github": "GITHUB_THIRD_TOKEN"})
+    assert declare(env={"github": "GITHUB_OTHER_TOKEN"}).approval is not None
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "NPM_TOKEN", "INPUT_SLACK_TOKEN", "TOKEN"],
+)
+def test_only_a_variable_called_after_its_own_service_is_a_plain_one(variable: str) -> None:
+    assert declare(env={"github": variable}).approval is not None
+    assert github()["env"] == {"github": "GITHUB_TOKEN"}
 
 
 @pytest.mark.parametrize(
