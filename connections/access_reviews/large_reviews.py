@@ -122,7 +122,8 @@ def _do(work: ReviewWork | None) -> None:
     if not work_integrity.is_sealed(work):
         work_integrity.refuse(work)
         return
-    mine = ReviewWork.objects.filter(pk=work.pk)
+    # Its due time is the lease: where another worker took it over, it is another one.
+    mine = ReviewWork.objects.filter(pk=work.pk, due=work.due)
     try:
         perform(
             _as_now(actors.from_json(work.actor)),

@@ -331,6 +331,24 @@ def test_another_worker_leaves_alone_what_one_is_at() -> None:
     assert not ReviewItem.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "stopped", [Refused("being_opened", ""), Refused("not_permitted", ""), RuntimeError("disk")]
+)
+def test_a_worker_that_was_too_slow_says_nothing_about_what_another_took_over(
+    monkeypatch: pytest.MonkeyPatch, stopped: Exception
+) -> None:
+    ask_to_open()
+    theirs = clock.now() + timedelta(hours=1)
+
+    def slow(*_: object, **__: object) -> None:
+        ReviewWork.objects.update(due=theirs)
+        raise stopped
+
+    monkeypatch.setattr(large_reviews, "perform", slow)
+    assert large_reviews.run_due() == 1
+    assert (asked().due, asked().code) == (theirs, "")
+
+
 def test_only_admins_stop_it() -> None:
     id = ask_to_open()
     path = f"{LIST}{id}/cancel/"
