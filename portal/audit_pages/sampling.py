@@ -160,15 +160,16 @@ def _file(ask: Ask) -> str:
 
 
 def _csv(drawn: Drawn) -> bytes:
-    """One line an event in the order of the draw, with what names the draw beside each."""
+    """One line an event in the order of the draw, with what names the draw and what it left out."""
     assert drawn.sample is not None
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["drawn", "index", "origin", "tree_size", "root", "seed"])
+    told = ["origin", "tree_size", "root", "seed", "drawn_from", "left_out", "undecided"]
+    writer.writerow(["drawn", "index", *told])
     named = drawn.sample.draw
-    seed = safe_cell(named.seed)
-    for number, index in enumerate(drawn.indices, start=1):
-        writer.writerow([number, index, drawn.origin, drawn.tree_size, drawn.root.hex(), seed])
+    same = [drawn.origin, drawn.tree_size, drawn.root.hex(), safe_cell(named.seed)]
+    same += [drawn.population, drawn.left_out, drawn.undecided]
+    writer.writerows([number, index, *same] for number, index in enumerate(drawn.indices, start=1))
     return text.getvalue().encode()
 
 

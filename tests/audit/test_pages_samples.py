@@ -235,3 +235,6 @@ def test_the_csv_names_the_draw_beside_each_index_and_runs_no_formula(seed: str)
     assert [int(row["index"]) for row in rows] == list(drawn.indices)
     assert {row["root"] for row in rows} == {drawn.root.hex()}
     assert {row["seed"] for row in rows} == {f"'{seed}"}
+    assert {row["drawn_from"] for row in rows} == {str(drawn.population)}
+    assert drawn.left_out and {row["left_out"] for row in rows} == {str(drawn.left_out)}
+    assert {row["undecided"] for row in rows} == {"0"}
