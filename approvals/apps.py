@@ -17,6 +17,6 @@ class ApprovalsConfig(AppConfig):
         from approvals.erasure import decisions as erasure_decisions  # noqa: F401
         from approvals.erasure import integrity as erasure_integrity  # noqa: F401
         from approvals.erasure import stores  # noqa: F401
-        from approvals.passkeys import audit_messages as passkey_messages  # noqa: F401
         from approvals.passkeys import decisions as passkey_decisions  # noqa: F401
+        from approvals.passkeys import passkey_messages  # noqa: F401
         from approvals.policy import integrity, policy_change  # noqa: F401

@@ -12,7 +12,7 @@ from audit.evidence import storage
 from audit.ledger.format.canonical import EntryError
 from auth0_client.client import Auth0
 from auth0_client.config import Tenant
-from auth0_client.management import Management
+from auth0_client.management_api import Management
 from http_client.address_guard import Guard
 from http_client.client import HttpClient
 from http_client.timeouts import Retries, Timeouts

@@ -14,7 +14,7 @@ from approvals import clock
 from approvals.models import Passkey, Person
 from approvals.models.person import HasRole, HasRoles
 from audit.recording.actors import Actor
-from auth0_client.id_token import LEEWAY_S
+from auth0_client.tokens.id_token import LEEWAY_S
 
 LEEWAY: Final = timedelta(seconds=LEEWAY_S)
 """How far the issuer's clock may be ahead of ours."""

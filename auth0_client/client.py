@@ -5,28 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
-from auth0_client.access_token import (
+from auth0_client.cache import Clock, Lifetimes
+from auth0_client.config import Tenant
+from auth0_client.discovery import Discovery
+from auth0_client.endpoint import Endpoints
+from auth0_client.grants.ciba import Ciba
+from auth0_client.grants.device import DeviceFlow
+from auth0_client.grants.oauth import OAuth
+from auth0_client.management_api import Management
+from auth0_client.management_api.transport import ManagementTransport
+from auth0_client.my_account import SCOPES, MyAccount
+from auth0_client.token_vault import Vault
+from auth0_client.tokens.access_token import (
     AccessClaims,
     ApprovalClaims,
     verify_access_token,
     verify_approval_token,
     verify_my_account_token,
 )
-from auth0_client.cache import Clock, Lifetimes
-from auth0_client.ciba import Ciba
-from auth0_client.config import Tenant
-from auth0_client.device import DeviceFlow
-from auth0_client.discovery import Discovery
-from auth0_client.endpoint import Endpoints
-from auth0_client.id_token import IdClaims, verify_id_token
-from auth0_client.jwt import Opened
-from auth0_client.keys import KeysNow, SigningKeys
-from auth0_client.logout_token import LogoutClaims, verify_logout_token
-from auth0_client.management import Management
-from auth0_client.management.transport import ManagementTransport
-from auth0_client.my_account import SCOPES, MyAccount
-from auth0_client.oauth import OAuth
-from auth0_client.vault import Vault
+from auth0_client.tokens.id_token import IdClaims, verify_id_token
+from auth0_client.tokens.jwt import Opened
+from auth0_client.tokens.logout_token import LogoutClaims, verify_logout_token
+from auth0_client.tokens.signing_keys import KeysNow, SigningKeys
 from http_client.client import HttpClient
 
 

@@ -11,8 +11,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from auth0_client.cache import Cached, Clock, Lifetimes
+from auth0_client.error_mapping import call, failure_of
 from auth0_client.errors import IssuerMismatch, NotOffered
-from auth0_client.failures import call, failure_of
 from http_client.client import HttpClient
 from http_client.json_fields import Fields
 

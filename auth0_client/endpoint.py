@@ -12,8 +12,8 @@ from urllib.parse import quote_plus
 
 from auth0_client.config import Client
 from auth0_client.discovery import Discovery, ProviderDocument
+from auth0_client.error_mapping import call, error_of, failure_of
 from auth0_client.errors import Auth0Error
-from auth0_client.failures import call, error_of, failure_of
 from http_client.client import HttpClient
 from http_client.json_fields import Fields
 from http_client.redaction import printable, redact_text, secret_values

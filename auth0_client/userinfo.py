@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from auth0_client.discovery import Discovery
-from auth0_client.failures import call, failure_of
+from auth0_client.error_mapping import call, failure_of
 from http_client.client import HttpClient
 from http_client.redaction import printable
 

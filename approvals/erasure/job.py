@@ -26,7 +26,7 @@ from approvals.registry import EffectResult, EffectRun
 from audit.db import locks
 from audit.erasure import openings, stores, subjects, vacuum
 from audit.erasure.subjects import Store, Whose
-from audit.exports import erasure
+from audit.exports import erase_exports
 
 ERASE = "subject.erase"
 _BUDGET_S = 15.0  # well below the lease of a due step
@@ -124,7 +124,7 @@ def _erase_log(found: Erasure, whose: Whose, until: float) -> EffectResult | Non
     if not found.replayed and openings.waiting(whose):
         return _waits(found, "waits for the newest events to be in the log", 1.0)
     if found.touched:
-        erasure.drop_holding(found.touched[0][0])  # one may have been written meanwhile
+        erase_exports.drop_holding(found.touched[0][0])  # one may have been written meanwhile
     _keep(found, stores.LOG, sum(last - first + 1 for first, last in found.touched))
     return None
 

@@ -31,8 +31,8 @@ from approvals.step_up import (
     sealed_answers,
 )
 from approvals.step_up.recipients import add_ask, ask_next
-from auth0_client import ciba, polling
 from auth0_client.errors import Auth0Error, RateLimited, Unavailable
+from auth0_client.grants import ciba, polling
 from http_client.errors import HttpClientError
 
 log = logging.getLogger(__name__)

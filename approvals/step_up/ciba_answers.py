@@ -17,9 +17,9 @@ from approvals.pipeline import outcomes
 from approvals.step_up import answers, authorization_details, denial_evidence
 from audit.evidence import storage
 from audit.recording.actors import Actor, EvidenceRef
-from auth0_client import ciba
 from auth0_client.errors import Auth0Error, TokenRefused
-from auth0_client.id_token import LEEWAY_S
+from auth0_client.grants import ciba
+from auth0_client.tokens.id_token import LEEWAY_S
 from http_client.errors import HttpClientError
 
 # An answer this close to our own expiry is read as an expiry, since clocks differ.

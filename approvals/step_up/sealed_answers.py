@@ -17,8 +17,8 @@ from django.db import transaction
 
 from approvals import clock, sealed_secrets
 from approvals.models import Ask
-from auth0_client import ciba, polling
-from auth0_client.tokens import Tokens
+from auth0_client.grants import ciba, polling
+from auth0_client.tokens.token_response import Tokens
 
 KEPT_FOR: Final = timedelta(hours=1)
 """Longer than anything is committed after its time (`meant.READ_WITHIN`)."""

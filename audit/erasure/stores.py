@@ -19,7 +19,7 @@ from audit.erasure.subjects import Known, Store, Whose, knows, register, reserve
 from audit.evidence import (
     storage,
 )
-from audit.exports import erasure
+from audit.exports import erase_exports
 from audit.ledger import issuer_tokens
 from audit.ledger.format import commitment
 from audit.models import (
@@ -32,7 +32,7 @@ from audit.recording import (
     event_types,
 )
 from audit.recording.actors import SYSTEM
-from audit.saved_views import erasure as saved_views
+from audit.saved_views import erase_views as saved_views
 from audit.search import (
     tokens,
 )
@@ -137,9 +137,9 @@ register(
         EXPORTS,
         "Exports that are kept: the files, who asked and for what",
         60,
-        lambda whose: len(erasure.of(whose)),
-        erasure.forget,
-        [f"audit.ExportJob.{name}" for name in erasure.TEXTS],
+        lambda whose: len(erase_exports.of(whose)),
+        erase_exports.forget,
+        [f"audit.ExportJob.{name}" for name in erase_exports.TEXTS],
     )
 )
 register(

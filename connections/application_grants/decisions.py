@@ -25,7 +25,7 @@ from approvals.registry import (
 from audit.ledger.format.safe_display import short
 from audit.recording.actors import Actor, Target
 from auth0_client.errors import Auth0Error, Forbidden, RateLimited
-from auth0_client.management import Management
+from auth0_client.management_api import Management
 from connections.application_grants import grant_sync
 from connections.models import AccessKind, AccessState, AppAccess
 from http_client.errors import HttpClientError

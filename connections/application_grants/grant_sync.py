@@ -16,7 +16,7 @@ from approvals.models import Person
 from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
 from auth0_client.errors import Auth0Error, Forbidden, NotFound, RateLimited
-from auth0_client.management import Management
+from auth0_client.management_api import Management
 from connections.models import AccessKind, AccessState, AppAccess, Schedule
 from connections.sync import schedule
 from connections.sync.schedule import Progress

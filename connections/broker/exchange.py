@@ -13,7 +13,7 @@ from django.db import connection as database
 from approvals import clock, issuer
 from audit.recording.actors import Actor
 from auth0_client.errors import Auth0Error, RateLimited, ReauthenticationNeeded
-from auth0_client.vault import NotLinked, ReconnectRequired, SubjectExpired, VaultToken
+from auth0_client.token_vault import NotLinked, ReconnectRequired, SubjectExpired, VaultToken
 from connections.broker import observations
 from connections.broker.account_choice import Picked
 from connections.broker.errors import TokenRefusal

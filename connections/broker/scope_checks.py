@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auth0_client.vault import VaultToken
+from auth0_client.token_vault import VaultToken
 from connections.broker.account_choice import Picked
 from connections.broker.caller_rules import Declared
 from connections.broker.errors import TokenRefusal

@@ -18,7 +18,7 @@ from approvals import clock
 from audit.db.group_commit import Together
 from audit.recording.actors import Actor, Subject, Target
 from audit.recording.record import Draft
-from auth0_client.vault import VaultToken
+from auth0_client.token_vault import VaultToken
 from connections.broker import exchange, observations, scope_checks
 from connections.broker.account_choice import ANY, Picked, Wanted, pick
 from connections.broker.caller_rules import Component, Declared, check_decision, check_declared

@@ -17,8 +17,8 @@ from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from auth0_client.errors import Auth0Error, Conflict, TokenRefused
-from auth0_client.oauth import Authorization
-from auth0_client.pkce import Pkce, one_time_value
+from auth0_client.grants.oauth import Authorization
+from auth0_client.grants.pkce import Pkce, one_time_value
 from connections import permissions
 from connections.consent import arrival
 from connections.models import ConnectedAccount

@@ -8,7 +8,7 @@ from approvals import clock, issuer, registry
 from approvals.models import Effect
 from approvals.registry import EffectResult, EffectRun
 from auth0_client.errors import Auth0Error, Forbidden, RateLimited
-from auth0_client.management import Management
+from auth0_client.management_api import Management
 from connections import names, permissions
 from connections.models import State
 from connections.revocation import deletion

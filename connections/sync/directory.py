@@ -16,7 +16,7 @@ from typing import Final
 
 from approvals import clock, issuer, people
 from auth0_client.errors import Auth0Error, RateLimited, Unavailable
-from auth0_client.management import MOST_FOUND, USERS_A_PAGE, Management, User
+from auth0_client.management_api import MOST_FOUND, USERS_A_PAGE, Management, User
 from connections.sync import schedule
 from connections.sync.schedule import Progress
 from http_client.errors import HttpClientError

@@ -17,7 +17,7 @@ from django.db import transaction
 from approvals import clock, issuer
 from approvals.models import Person
 from auth0_client.errors import Auth0Error, NotFound, RateLimited
-from auth0_client.management import ManagedAccount, Management
+from auth0_client.management_api import ManagedAccount, Management
 from connections.models import (
     NOT_HELD,
     ConnectedAccount,

@@ -13,7 +13,7 @@ from django.db.models import F
 from approvals import clock
 from audit.db import leases
 from auth0_client.errors import Auth0Error, RateLimited
-from auth0_client.management import Budget
+from auth0_client.management_api import Budget
 from connections.models import Schedule
 from http_client.errors import HttpClientError
 

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from approvals import clock, issuer
 from auth0_client.errors import BadRequest, NotFound
-from auth0_client.management import LogPage, Management
+from auth0_client.management_api import LogPage, Management
 from connections.models import Feed, LogFeed
 from connections.sync import requested_checks, schedule
 from connections.sync.schedule import Progress

@@ -10,8 +10,8 @@ from django.http import HttpRequest
 
 from approvals import issuer, people
 from audit.recording.actors import Actor, EvidenceRef
-from auth0_client.access_token import AccessClaims
 from auth0_client.errors import Auth0Error, TokenRefused
+from auth0_client.tokens.access_token import AccessClaims
 from http_client.errors import HttpClientError
 from portal.api.problems import Problem
 from portal.identity.backend import known_roles

@@ -17,7 +17,7 @@ from audit.evidence import storage
 from audit.recording.actors import Actor, EvidenceRef, Subject
 from audit.recording.record import record
 from auth0_client.errors import Auth0Error, TokenRefused
-from auth0_client.id_token import IdClaims, verify_id_token
+from auth0_client.tokens.id_token import IdClaims, verify_id_token
 from connections.application_grants import cli_sessions
 from connections.models import AccessState
 from http_client.errors import HttpClientError

@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from audit import clock
-from audit.coverage import BadPeriod, Period, export
+from audit.coverage import BadPeriod, Period, report_file
 from audit.coverage.period import CHOICES
 from audit.proofs.service import NotSequenced
 from portal.audit_pages import coverage_report
@@ -81,7 +81,7 @@ def download(request: HttpRequest) -> HttpResponse:
     response = HttpResponse(body, content_type=_FORMATS[format])
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     if request.method == "GET":
-        event = str(export.hand_out(actor(request), made, body, format))
+        event = str(report_file.hand_out(actor(request), made, body, format))
         response["ATA-Event"] = event
         response["Link"] = f'<{reverse("coverage-manifest", args=[event])}>; rel="describedby"'
     response["Repr-Digest"] = f"sha-256=:{b64encode(hashlib.sha256(body).digest()).decode()}:"
@@ -94,8 +94,8 @@ def download(request: HttpRequest) -> HttpResponse:
 def manifest(request: HttpRequest, event_id: UUID) -> HttpResponse:
     """The signed manifest of a report that was taken away, by the event that its answer named."""
     try:
-        made = export.manifest_of(export.event_of(event_id))
-    except export.NoFile:
+        made = report_file.manifest_of(report_file.event_of(event_id))
+    except report_file.NoFile:
         raise Http404(str(event_id)) from None
     except NotSequenced:
         said = "It has no place in the signed tree yet; within about a second it has.\n"

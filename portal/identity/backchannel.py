@@ -14,7 +14,7 @@ from approvals import issuer
 from audit.recording.actors import Actor
 from audit.recording.record import record
 from auth0_client.errors import Auth0Error, TokenRefused
-from auth0_client.logout_token import LogoutClaims
+from auth0_client.tokens.logout_token import LogoutClaims
 from http_client.errors import HttpClientError
 from portal.identity import sessions
 from portal.identity.models import SeenLogoutToken

@@ -21,7 +21,7 @@ from audit.evidence import storage
 from audit.recording.actors import EvidenceRef, Subject
 from auth0_client import userinfo
 from auth0_client.errors import Auth0Error, TokenRefused
-from auth0_client.id_token import IdClaims
+from auth0_client.tokens.id_token import IdClaims
 from http_client.errors import HttpClientError
 from portal.identity.failing import SignInRefused, because_of
 from portal.identity.models import ROLES, User

@@ -19,8 +19,8 @@ from django.urls import reverse
 
 from approvals import clock
 from approvals.pipeline.service import FRESH_SIGN_IN
-from auth0_client.access_token import AccessClaims
-from auth0_client.id_token import LEEWAY_S
+from auth0_client.tokens.access_token import AccessClaims
+from auth0_client.tokens.id_token import LEEWAY_S
 from portal.identity.models import SignedInSession
 from portal.ops import refused
 from portal.ops.request_id import request_id

@@ -16,7 +16,7 @@ from approvals import clock
 from audit.db.storage_errors import is_not_stored
 from audit.recording.actors import Actor, EvidenceRef, Target
 from audit.recording.record import record
-from auth0_client.id_token import LEEWAY_S
+from auth0_client.tokens.id_token import LEEWAY_S
 from portal.identity.backend import SignIn
 from portal.identity.breakglass import trying
 from portal.identity.breakglass.opening import open_until

@@ -26,7 +26,7 @@ from mozilla_django_oidc.views import (
 from approvals import issuer
 from audit.recording.record import record
 from auth0_client.errors import Auth0Error, IssuerMismatch
-from auth0_client.oauth import with_query
+from auth0_client.grants.oauth import with_query
 from connections.revocation import pending_deletions
 from connections.sync import auth0_status
 from http_client.errors import BadAnswer, HttpClientError

@@ -19,7 +19,7 @@ from audit.ledger.query import EventQuery
 from audit.models import EventRow, SavedView
 from audit.recording import read_events
 from audit.recording.actors import Actor
-from audit.saved_views import changes, counts, erasure
+from audit.saved_views import changes, counts, erase_views
 from audit.saved_views.changes import NotSaved, Wanted
 from audit.search import estimates, filters, statements
 from audit.search.queries import total
@@ -393,9 +393,9 @@ def test_an_erased_person_leaves_no_view_of_their_own_and_no_name_in_any() -> No
     shared = saved(OLU, "by Olu Operator", "via:web", shared=True)
     about = saved(ADA, "what she did", 'actor:"Olu Operator" outcome:denied')
     other = saved(ADA, "other", "via:api")
-    assert erasure.count(whose(OLU)) == 4
-    assert erasure.forget(whose(OLU)) == 4
-    assert erasure.forget(whose(OLU)) == 0, "doing it again changes nothing"
+    assert erase_views.count(whose(OLU)) == 4
+    assert erase_views.forget(whose(OLU)) == 4
+    assert erase_views.forget(whose(OLU)) == 0, "doing it again changes nothing"
     left = {view.id: view for view in SavedView.objects.all()}
     assert left.keys() == {shared.id, about.id, other.id}
     assert (left[shared.id].owner, left[shared.id].maker) == ("", {})

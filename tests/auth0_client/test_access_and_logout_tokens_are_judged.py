@@ -9,7 +9,7 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from auth0_client import TokenRefused
-from auth0_client.logout_token import EVENT
+from auth0_client.tokens.logout_token import EVENT
 from tests.auth0_client.pretended_tenant import ISSUER, NOW, ROLES, SUB, World, key_set
 
 API = "https://ata.local/api"

@@ -8,12 +8,12 @@ import httpx
 import pytest
 
 from auth0_client import TokenRefused, userinfo
-from auth0_client.ciba import Approved, Refused
-from auth0_client.device import Denied, Granted
+from auth0_client.grants.ciba import Approved, Refused
+from auth0_client.grants.device import Denied, Granted
+from auth0_client.grants.pkce import Pkce
+from auth0_client.grants.polling import Lost, Pending, SlowDown
 from auth0_client.my_account import SCOPES
-from auth0_client.pkce import Pkce
-from auth0_client.polling import Lost, Pending, SlowDown
-from auth0_client.vault import NotLinked, SubjectExpired
+from auth0_client.token_vault import NotLinked, SubjectExpired
 from tests.auth0_client.town import API, PORTAL, Town
 from tests.support.sign_in import SUBS
 from tests.support.tenant import Browser

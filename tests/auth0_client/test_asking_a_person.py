@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from auth0_client.ciba import Approved, NotEnrolled, Started
 from auth0_client.errors import (
     Auth0Error,
     BadCredentials,
@@ -17,7 +16,8 @@ from auth0_client.errors import (
     RateLimited,
     Unavailable,
 )
-from auth0_client.polling import Lost
+from auth0_client.grants.ciba import Approved, NotEnrolled, Started
+from auth0_client.grants.polling import Lost
 from http_client import BadAnswer
 from tests.auth0_client.pretended_tenant import (
     DETAILS,

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from auth0_client.ciba import Refused
 from auth0_client.errors import BadRequest
+from auth0_client.grants.ciba import Refused
 from tests.auth0_client.town import API, APPROVALS, Town
 from tests.support.sign_in import SUBS
 from tests.support.tenant import Browser

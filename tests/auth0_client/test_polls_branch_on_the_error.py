@@ -7,8 +7,6 @@ from typing import Any
 import httpx
 import pytest
 
-from auth0_client.ciba import Refused
-from auth0_client.device import Denied, Granted
 from auth0_client.errors import (
     Auth0Error,
     BadCredentials,
@@ -16,7 +14,9 @@ from auth0_client.errors import (
     RateLimited,
     Unavailable,
 )
-from auth0_client.polling import Expired, Lost, Pending, SlowDown
+from auth0_client.grants.ciba import Refused
+from auth0_client.grants.device import Denied, Granted
+from auth0_client.grants.polling import Expired, Lost, Pending, SlowDown
 from tests.auth0_client.pretended_tenant import (
     ISSUER,
     REQ_ID,

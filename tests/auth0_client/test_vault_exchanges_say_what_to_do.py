@@ -15,7 +15,7 @@ from auth0_client.errors import (
     ReauthenticationNeeded,
     Unavailable,
 )
-from auth0_client.vault import NotEnabled, NotLinked, ReconnectRequired, SubjectExpired
+from auth0_client.token_vault import NotEnabled, NotLinked, ReconnectRequired, SubjectExpired
 from http_client import BadAnswer
 from tests.auth0_client.pretended_tenant import (
     World,

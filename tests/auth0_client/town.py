@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from auth0_client import Auth0, Tenant
-from auth0_client.tokens import Tokens
+from auth0_client.tokens.token_response import Tokens
 from http_client import Guard, HttpClient
 from tests.support.sign_in import SUBS, callback
 from tests.support.tenant import LocalTenant

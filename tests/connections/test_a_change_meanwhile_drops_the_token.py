@@ -18,7 +18,7 @@ from approvals import clock
 from audit.models import EventRow
 from audit.recording.actors import Actor
 from audit.recording.record import Draft
-from auth0_client.vault import VaultToken
+from auth0_client.token_vault import VaultToken
 from connections.broker import token_broker
 from connections.broker.account_choice import Picked
 from connections.broker.errors import TokenRefusal

@@ -14,7 +14,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from approvals import clock
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
-from auth0_client.management import ManagedAccount
+from auth0_client.management_api import ManagedAccount
 from connections.application_grants import grant_sync
 from connections.lifecycle import restrictions
 from connections.models import AccessKind, AccessState, AppAccess, ConnectedAccount, State

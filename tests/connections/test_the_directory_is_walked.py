@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from auth0_client.management import MOST_FOUND
+from auth0_client.management_api import MOST_FOUND
 from tests.connections import test_comparing_many_people as many
 from tests.connections.many_worker import Worker
 from tests.support.many_people import ManyPeople, sub_of

@@ -16,7 +16,7 @@ from django.test import Client
 
 from approvals import issuer
 from approvals.models import Person
-from auth0_client.device import Granted
+from auth0_client.grants.device import Granted
 from tests.support.sign_in import API, SUBS
 from tests.support.tenant import Browser, LocalTenant
 from tests.tenant.vault_actors import Member, MyAccount

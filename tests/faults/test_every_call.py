@@ -15,7 +15,7 @@ import pytest
 
 from approvals import issuer
 from auth0_client import FAILURES, Auth0, userinfo
-from auth0_client.pkce import Pkce
+from auth0_client.grants.pkce import Pkce
 from enforcement.gateways import instances
 from enforcement.gateways.client import Gateway, GatewayError, _http
 from http_client.timeouts import Retries

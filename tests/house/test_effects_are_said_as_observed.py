@@ -25,7 +25,7 @@ VERDICTS: Final = {
     "code": "no sentence for people: SQL, a line of a log, a word list",
 }
 TRAIL: Final = (
-    "approvals/passkeys/audit_messages.py",
+    "approvals/passkeys/passkey_messages.py",
     "approvals/audit_messages.py",
     "audit/recording/event_types.py",
     "audit/recording/sentences.py",

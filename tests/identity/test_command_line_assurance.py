@@ -12,7 +12,7 @@ from django.conf import settings
 from approvals import clock, issuer, people
 from approvals.models import Person
 from audit.recording.actors import Actor
-from auth0_client.device import Granted
+from auth0_client.grants.device import Granted
 from connections.sync import directory
 from portal.identity.models import CommandLineSignIn
 from tests.approvals.test_roles_come_from_the_newest_source import Directory

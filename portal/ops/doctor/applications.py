@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from auth0_client import ciba, device, vault
+from auth0_client import token_vault
+from auth0_client.grants import ciba, device
 from http_client.json_fields import Fields
 from portal.ops.doctor.finding import Finding, bad, equals, includes, ok, warn
 
@@ -86,7 +87,7 @@ def broker(app: Fields, api_audience: str) -> list[Finding]:
         includes(
             "Broker grant types",
             app.texts("grant_types"),
-            [vault.GRANT],
+            [token_vault.GRANT],
             _BROKER + "Advanced → Grant Types → Token Vault",
         ),
         _confidential("Broker", app, _BROKER),
@@ -101,7 +102,7 @@ def _rotation(app: Fields, grants: Iterable[str]) -> Finding:
     if not rotating:
         return ok(check, "off")
     fix = _PORTAL + "Settings → Refresh Token Rotation → off"
-    if {"refresh_token", vault.GRANT} <= set(grants):
+    if {"refresh_token", token_vault.GRANT} <= set(grants):
         return bad(check, "on, with Refresh Token and Token Vault grants: exchanges fail", fix)
     return warn(check, "on; a vault exchange with a refresh token would need it off", fix)
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from auth0_client import vault
+from auth0_client import token_vault
 from auth0_client.client import Auth0
 from auth0_client.config import Client
 from auth0_client.endpoint import Endpoints, Reply
 from auth0_client.errors import FAILURES
-from auth0_client.oauth import OAuth
+from auth0_client.grants.oauth import OAuth
 from http_client.client import HttpClient
 from portal.ops.doctor.finding import Finding, bad, not_checked, ok, warn
 
@@ -39,10 +39,10 @@ def web(endpoints: Endpoints, client: Client, redirect_uri: str) -> Finding:
 def broker(endpoints: Endpoints, client: Client) -> Finding:
     """An exchange of a token that nobody issued."""
     form = {
-        "grant_type": vault.GRANT,
+        "grant_type": token_vault.GRANT,
         "subject_token": _NOBODYS,
-        "subject_token_type": vault.SUBJECT_TYPE,
-        "requested_token_type": vault.REQUESTED_TYPE,
+        "subject_token_type": token_vault.SUBJECT_TYPE,
+        "requested_token_type": token_vault.REQUESTED_TYPE,
         "connection": "github",
     }
     return _try("Broker", "AUTH0_VAULT_CLIENT", endpoints, client, form)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from auth0_client.client import Auth0
 from auth0_client.endpoint import Endpoints
-from auth0_client.management import Management
+from auth0_client.management_api import Management
 from http_client.client import HttpClient
 from portal.ops.doctor import apis, applications, credentials, issuer_checks
 from portal.ops.doctor.finding import Finding, Status, not_checked, ok

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from auth0_client.errors import FAILURES, Forbidden, NotFound, RateLimited
-from auth0_client.management import Management
+from auth0_client.management_api import Management
 from http_client.json_fields import Fields
 from portal.ops.doctor.finding import Finding, bad, not_checked
 

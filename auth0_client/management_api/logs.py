@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from auth0_client.management.transport import Budget, budget
+from auth0_client.management_api.transport import Budget, budget
 from http_client.response import Answer
 
 _NEXT: Final = re.compile(r'<([^<>]{1,4096})>\s*;[^,<]*\brel="?next"?', re.IGNORECASE)

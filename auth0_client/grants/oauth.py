@@ -15,8 +15,8 @@ from auth0_client.cache import Clock
 from auth0_client.config import Client
 from auth0_client.discovery import Discovery
 from auth0_client.endpoint import Endpoints
-from auth0_client.pkce import Pkce, one_time_value
-from auth0_client.tokens import Tokens, read_tokens
+from auth0_client.grants.pkce import Pkce, one_time_value
+from auth0_client.tokens.token_response import Tokens, read_tokens
 
 _EARLY_S: Final = 60.0
 _UNSAID_LIFETIME_S: Final = 300

@@ -14,8 +14,15 @@ from typing import Final
 from auth0_client.config import Client
 from auth0_client.endpoint import Endpoints, Reply
 from auth0_client.errors import Auth0Error, BadRequest
-from auth0_client.polling import DEFAULT_INTERVAL_S, Expired, Lost, Pending, SlowDown, slow_down
-from auth0_client.tokens import Tokens, read_tokens
+from auth0_client.grants.polling import (
+    DEFAULT_INTERVAL_S,
+    Expired,
+    Lost,
+    Pending,
+    SlowDown,
+    slow_down,
+)
+from auth0_client.tokens.token_response import Tokens, read_tokens
 from http_client.json_fields import Fields
 
 GRANT: Final = "urn:openid:params:grant-type:ciba"

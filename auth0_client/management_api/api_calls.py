@@ -7,10 +7,16 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
+from auth0_client.error_mapping import done_without_words
 from auth0_client.errors import NotFound
-from auth0_client.failures import done_without_words
-from auth0_client.management.logs import LogPage, read_items, read_page
-from auth0_client.management.people import (
+from auth0_client.management_api.logs import LogPage, read_items, read_page
+from auth0_client.management_api.transport import (
+    Budget,
+    ManagementTransport,
+    items_or_member,
+    segment,
+)
+from auth0_client.management_api.users import (
     AuthenticationMethod,
     Grant,
     ManagedAccount,
@@ -25,12 +31,6 @@ from auth0_client.management.people import (
     read_role,
     read_session,
     read_user,
-)
-from auth0_client.management.transport import (
-    Budget,
-    ManagementTransport,
-    items_or_member,
-    segment,
 )
 from http_client.json_fields import Fields
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from auth0_client.errors import TokenRefused
-from auth0_client.id_token import LEEWAY_S
-from auth0_client.jwt import Claims, KeySource, Opened, open_token
-from auth0_client.rich import read_authorization_details
+from auth0_client.grants.rich_authorization import read_authorization_details
+from auth0_client.tokens.id_token import LEEWAY_S
+from auth0_client.tokens.jwt import Claims, KeySource, Opened, open_token
 
 _TYPES: Final = frozenset({"", "jwt", "at+jwt"})
 

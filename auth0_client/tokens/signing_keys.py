@@ -13,8 +13,8 @@ from joserfc.jwk import RSAKey
 
 from auth0_client.cache import Cached, Clock, Lifetimes
 from auth0_client.discovery import Discovery
+from auth0_client.error_mapping import call, failure_of
 from auth0_client.errors import TokenRefused
-from auth0_client.failures import call, failure_of
 from http_client.client import HttpClient
 from http_client.errors import BadAnswer
 from http_client.json_fields import Fields

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from auth0_client.management.api import MOST_FOUND, USERS_A_PAGE, Management
-from auth0_client.management.logs import LogPage
-from auth0_client.management.people import (
+from auth0_client.management_api.api_calls import MOST_FOUND, USERS_A_PAGE, Management
+from auth0_client.management_api.logs import LogPage
+from auth0_client.management_api.transport import Budget
+from auth0_client.management_api.users import (
     AuthenticationMethod,
     Grant,
     ManagedAccount,
@@ -13,7 +14,6 @@ from auth0_client.management.people import (
     Session,
     User,
 )
-from auth0_client.management.transport import Budget
 
 __all__ = [
     "MOST_FOUND",

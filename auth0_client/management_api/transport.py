@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from auth0_client.failures import call, failure_of, reset_at
-from auth0_client.oauth import OAuth
+from auth0_client.error_mapping import call, failure_of, reset_at
+from auth0_client.grants.oauth import OAuth
 from http_client.client import HttpClient
 from http_client.errors import BadAnswer
 from http_client.json_fields import Fields

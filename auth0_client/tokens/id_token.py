@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from auth0_client.errors import TokenRefused
-from auth0_client.jwt import Claims, KeySource, open_token
+from auth0_client.tokens.jwt import Claims, KeySource, open_token
 
 _TYPES: Final = frozenset({"", "jwt"})
 LEEWAY_S: Final = 60.0

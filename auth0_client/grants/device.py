@@ -7,8 +7,15 @@ from typing import Final
 
 from auth0_client.config import Client
 from auth0_client.endpoint import Endpoints
-from auth0_client.polling import DEFAULT_INTERVAL_S, Expired, Lost, Pending, SlowDown, slow_down
-from auth0_client.tokens import Tokens, read_tokens
+from auth0_client.grants.polling import (
+    DEFAULT_INTERVAL_S,
+    Expired,
+    Lost,
+    Pending,
+    SlowDown,
+    slow_down,
+)
+from auth0_client.tokens.token_response import Tokens, read_tokens
 
 GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 

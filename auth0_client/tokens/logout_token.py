@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from auth0_client.errors import TokenRefused
-from auth0_client.id_token import LEEWAY_S
-from auth0_client.jwt import KeySource, open_token
+from auth0_client.tokens.id_token import LEEWAY_S
+from auth0_client.tokens.jwt import KeySource, open_token
 
 EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
 # Auth0 sends ``JWT`` where the specification recommends ``logout+jwt``.

@@ -1,0 +1,1 @@
+"""How tokens are got: authorization code, device, CIBA, refresh, client credentials."""
