@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
-from approvals.models import Effect
+from approvals.models import Effect, EffectState
+from approvals.outbox import runner
 from approvals.registry import EffectResult, EffectRun, effect
 from enforcement.decisions.remote_steps import told
+from enforcement.decisions.step_order import STEPS
 from enforcement.gateways import attempt_tags
 from enforcement.gateways.attempt_tags import HOLD_MARK
 from enforcement.gateways.client import Gateway, Listed
+
+NOT_SENT: Final = (
+    "It is blocked there by somebody else, and our hold was not sent: it is sent once the gateway "
+    "no longer lists that block."
+)
+"""The detail of a hold that waits for the end of a block which is not ours."""
 
 
 def hold_reason(holder: str, until: str) -> str:
@@ -32,7 +41,9 @@ def _standing(gateway: Gateway, kind: str, name: str) -> Listed | None:
 
 
 def _was_sent_by_us(there: Listed, run: EffectRun) -> bool:
-    """Whether a hold at a gateway is one that this portal sent there."""
+    """Whether a hold or block at a gateway is one that this portal sent there."""
+    if not is_hold(there.reason):
+        return attempt_tags.is_of_this_portal(there, run, attempt_tags.BLOCK)
     sent = Effect.objects.filter(
         target_kind=there.kind,
         target_name=there.name,
@@ -40,19 +51,19 @@ def _was_sent_by_us(there: Listed, run: EffectRun) -> bool:
         kind="gateway.hold",
         payload__reason__startswith=f"{HOLD_MARK}{holder_of(there.reason)} ",
     )
-    return is_hold(there.reason) and sent.exists()
+    return sent.exists()
 
 
 @effect("gateway.hold")
 def hold(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     """Block with a reason that says it is a hold; a block of somebody else, and the hold of another
-    portal, are left as they are."""
+    portal, are left as they are, and this step waits for their end."""
 
     def act(gateway: Gateway) -> EffectResult:
         kind, name = payload["kind"], payload["name"]
         there = _standing(gateway, kind, name)
         if there is not None and not _was_sent_by_us(there, run):
-            return EffectResult("done", "already blocked here; left as it is", data={"kept": True})
+            return EffectResult("pending", NOT_SENT)
         if there is not None and attempt_tags.is_ours(
             there, run, attempt_tags.BLOCK, payload["reason"]
         ):
@@ -64,6 +75,22 @@ def hold(payload: dict[str, Any], run: EffectRun) -> EffectResult:
         return EffectResult("done", "the gateway acknowledged the hold", data=extra)
 
     return told("gateway.hold", payload, run, act)
+
+
+def send_waiting(instance: str, blocked: Iterable[Listed]) -> None:
+    """Have holds that wait for the end of somebody else's block tried now where the list of a
+    gateway no longer has it, also those whose tries came to an end."""
+    listed = {(one.kind, one.name) for one in blocked}
+    steps = Effect.objects.filter(instance=instance, kind__in=STEPS)
+    waiting = steps.filter(
+        kind="gateway.hold", detail=NOT_SENT, state__in=[EffectState.PENDING, EffectState.FAILED]
+    )
+    for step in waiting:
+        later = steps.filter(
+            target_kind=step.target_kind, target_name=step.target_name, id__gt=step.pk
+        )
+        if (step.target_kind, step.target_name) not in listed and not later.exists():
+            runner.again(Effect.objects.filter(pk=step.pk))
 
 
 @effect("gateway.release")
@@ -83,7 +110,7 @@ def release(payload: dict[str, Any], run: EffectRun) -> EffectResult:
             return EffectResult("done", "nothing is held here")
         if not there.reason.startswith(ours):
             return EffectResult(
-                "done", "somebody else's block replaced the hold; it stays", data={"left": True}
+                "done", "the block here is somebody else's; it stays", data={"left": True}
             )
         gateway.unblock(kind, name, attempt_tags.mint(run, attempt_tags.UNBLOCK, kind, name))
         return EffectResult("done", "the gateway acknowledged that the hold is lifted")

@@ -45,6 +45,13 @@ def is_ours(listed: Listed, run: EffectRun, action: str, reason: str) -> bool:
     )
 
 
+def is_of_this_portal(listed: Listed, run: EffectRun, action: str) -> bool:
+    """Whether a line of the gateway's list has the tag of any try of this portal for it; who copied
+    one passes too."""
+    content = Content(action, listed.kind, listed.name, run.instance)
+    return any(tag.verifies(content) for tag in decision_tags.find(listed.reason))
+
+
 def names_person(text: str, run: EffectRun, action: str, kind: str, name: str) -> bool:
     """Whether a row's request id or details have the tag of an earlier try of this step."""
     content = Content(action, kind, name, run.instance)

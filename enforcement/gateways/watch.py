@@ -21,6 +21,7 @@ from django.db.models.functions import Least
 from approvals import clock
 from approvals.models import Effect, EffectState
 from audit.db import leases
+from enforcement.decisions import gateway_holds
 from enforcement.findings import automatic_requests, intake, unreadable_rows
 from enforcement.findings.unreadable_rows import Unreadable
 from enforcement.gateways import audit_database as sources
@@ -297,6 +298,8 @@ def _note_probe(instance: Instance, said: Probe, now: datetime) -> None:
     watch.save(update_fields=fields)
     if came_back:
         _try_again_now(instance.name, now)
+    if said.health is not None:
+        gateway_holds.send_waiting(instance.name, said.blocked)
 
 
 def _try_again_now(name: str, now: datetime) -> None:

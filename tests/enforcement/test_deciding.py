@@ -6,21 +6,30 @@ from collections.abc import Callable
 
 import pytest
 
-from approvals.models import Effect
+from approvals.models import Effect, EffectState
 from approvals.pipeline.service import Refused, perform
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from audit.recording.read_events import load
-from enforcement.decisions import block_and_allow
+from enforcement.decisions import block_and_allow, gateway_holds
+from enforcement.gateways import effective_state, instances
+from enforcement.gateways.client import Gateway
 from enforcement.models import Asset
-from tests.enforcement.gateways import Edge, Town, known, sentences, settle
+from tests.enforcement.gateways import Edge, Town, known, lift, sentences, settle
 
 pytestmark = pytest.mark.django_db
 SKILL = Target("skill", "pdf-exfil")
+OF_ANOTHER_PORTAL = "ATA hold 01900000-0000-7000-8000-0000000000aa until released by hand"
 
 
 def states(operation: str) -> set[tuple[str, str, str]]:
     return set(Effect.objects.filter(operation=operation).values_list("kind", "instance", "state"))
+
+
+def release_theirs() -> None:
+    instance = instances.fleet().named("edge-1")
+    assert instance is not None
+    Gateway(instance).unblock("skill", "pdf-exfil", "theirs")
 
 
 def test_a_block_is_acknowledged_by_every_gateway_and_visible_there(
@@ -116,16 +125,53 @@ def test_a_hold_by_hand_commits_at_once_and_is_visible_as_a_hold(
     )
 
 
-def test_a_hold_leaves_a_block_of_somebody_else_as_it_is(
-    edge: Edge, olu: Actor, do_due: Callable[[], None]
+@pytest.mark.parametrize("reason", ["blocked at the gateway", OF_ANOTHER_PORTAL])
+def test_a_hold_is_not_sent_over_a_block_of_somebody_else_and_is_sent_once_that_is_gone(
+    edge: Edge, olu: Actor, do_due: Callable[[], None], look: Callable[[], int], reason: str
 ) -> None:
-    edge.block("skill", "pdf-exfil", "blocked at the gateway")
+    edge.block("skill", "pdf-exfil", reason)
     perform(olu, "skill.hold", SKILL)
     do_due()
-    assert edge.blocked() == {"pdf-exfil": "blocked at the gateway"}
-    assert "edge-1 already blocked skill pdf-exfil; the hold changed nothing there" in sentences(
-        "skill.held"
-    )
+    look()
+    assert edge.blocked() == {"pdf-exfil": reason}
+    here = effective_state.everywhere("skill", "pdf-exfil")[0]
+    assert here.code == "not_enforced"
+    assert here.words == f"Not enforced yet: {gateway_holds.NOT_SENT}"
+    assert not [said for said in sentences("skill.held") if "edge-1 acknowledged" in said]
+    release_theirs()
+    look()
+    do_due()
+    assert edge.blocked()["pdf-exfil"].startswith("ATA hold ")
+    assert effective_state.everywhere("skill", "pdf-exfil")[0].code == "held"
+
+
+def test_a_hold_that_waited_too_long_for_the_block_of_another_is_sent_all_the_same(
+    edge: Edge, olu: Actor, do_due: Callable[[], None], look: Callable[[], int]
+) -> None:
+    edge.block("skill", "pdf-exfil", OF_ANOTHER_PORTAL)
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    waiting = Effect.objects.filter(kind="gateway.hold", instance="edge-1")
+    assert waiting.update(state=EffectState.FAILED, due=None)
+    release_theirs()
+    look()
+    do_due()
+    assert edge.blocked()["pdf-exfil"].startswith("ATA hold ")
+
+
+def test_a_hold_that_was_never_sent_ends_where_somebody_else_blocks(
+    edge: Edge, olu: Actor, do_due: Callable[[], None], look: Callable[[], int]
+) -> None:
+    edge.block("skill", "pdf-exfil", OF_ANOTHER_PORTAL)
+    perform(olu, "skill.hold", SKILL)
+    do_due()
+    lift(olu, SKILL)
+    do_due()
+    assert edge.blocked() == {"pdf-exfil": OF_ANOTHER_PORTAL}
+    release_theirs()
+    look()
+    do_due()
+    assert not edge.blocked()
 
 
 @pytest.mark.parametrize(
