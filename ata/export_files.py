@@ -12,6 +12,7 @@ from ata.screen import Screen, paint
 from ata.text import safe
 
 if TYPE_CHECKING:
+    from audit.ledger.offline.export_files import ExportReport
     from audit.ledger.policy import Policy
 
 _LONGEST_MANIFEST = 1_000_000  # bytes
@@ -40,6 +41,17 @@ def find_export(files: Sequence[Path]) -> Export | None:
         raise usage_error("An export is one manifest and one file.", _HOW)
     (manifest,) = manifests.values()
     return Export(manifest, others[0])
+
+
+def _verdict(report: ExportReport) -> list[str]:
+    if not report.intact:
+        return [paint("✗ NOT verified.", "red")]
+    if report.unproven:
+        head = paint(
+            "– Nothing was changed. Which rows the file must have is NOT proven.", "yellow"
+        )
+        return [head, *(f"  {safe(one)}" for one in report.unproven)]
+    return [paint("✓ Verified.", "green")]
 
 
 def _manifest(path: Path) -> dict[str, Any] | None:
@@ -83,7 +95,6 @@ def verify_export(screen: Screen, export: Export, entries: Path | None, trust: P
         mark = paint("✓", "green") if step.ok else paint("✗", "red")
         lines_said.append(f"{mark} {safe(step.name)}: {safe(step.detail)}")
     lines_said += ["Not proven:", *(f"  · {safe(limit)}" for limit in report.not_proven)]
-    verdict = ("✓ Verified.", "green") if report.ok else ("✗ NOT verified.", "red")
-    lines_said.append(paint(*verdict))
+    lines_said += _verdict(report)
     screen.result({"file": str(export.file), **report.to_dict()}, *lines_said)
     return report.ok

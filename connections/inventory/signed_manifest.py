@@ -53,13 +53,14 @@ def manifest_of(event: dict[str, Any]) -> dict[str, Any]:
     """
     event_id, data = UUID(event["id"]), event["data"]
     what, proof = what_of(event), service.proof_for(event_id)
+    params = None if data.get("filter") == ERASED else data.get("filter") or {}
     manifest = {
         "schema": export_files.INVENTORY,
         "what": what,
         "filter": {
-            "words": _opened(data.get("words")),
-            "params": _opened(data.get("filter")),
-            "query": _syntax(what, _opened(data.get("filter"))),
+            "words": inventory.words_of(event) or None,
+            "params": params,
+            "query": _syntax(what, params),
         },
         "format": data["format"],
         "rows": data["credentials"],
@@ -73,6 +74,7 @@ def manifest_of(event: dict[str, Any]) -> dict[str, Any]:
             "index": event["index"],
             "entry": b64encode(service.entry_of(event_id)).decode(),
             "proof": proof,
+            "openings": _openings(event_id),
         },
         **key_statements(),
         "how_to_check": "ata verify MANIFEST FILE --vkey KEY, without a server.",
@@ -81,8 +83,13 @@ def manifest_of(event: dict[str, Any]) -> dict[str, Any]:
     return {**manifest, "signed": signed}
 
 
-def _opened(value: Any) -> Any:
-    return None if value == ERASED else value
+def _openings(event_id: UUID) -> list[dict[str, Any]]:
+    """What opens the filter of the entry, and whose export it was; without what was erased."""
+    return [
+        {"path": one.path, "subject": one.subject, "salt": one.salt.hex(), "value": one.value}
+        for one in read_events.openings_of([event_id])[event_id]
+        if one.path in inventory.OPENED
+    ]
 
 
 def what_of(event: dict[str, Any]) -> str:

@@ -195,6 +195,55 @@ def test_its_manifest_is_signed_and_holds_the_file_to_the_log(
     assert failing({**manifest, "event": None}) == [0, 2]
 
 
+def signed(bent: dict[str, Any]) -> dict[str, Any]:
+    """A manifest as the holder of the log's key can sign it."""
+    text = export_files.statement(bent)
+    return {**bent, "signed": note.sign(text, log_identity.origin(), log_identity.seed())}
+
+
+@pytest.mark.parametrize("what", ["connections", "applications"])
+def test_the_file_of_one_member_is_said_to_have_their_own_rows_only(
+    town: ConnectedAccount, gateway: Callable[[str], Gateway], what: str
+) -> None:
+    path = f"/v1/connections/export?format=csv&what={what}"
+    made = gateway("member1").call("GET", path.removesuffix("&what=connections"))
+    body, event = made.getvalue(), made["ATA-Event"]
+    sequencer.run_once()
+    manifest = gateway("member1").call("GET", f"/v1/connections/export/{event}/manifest").json()
+    keys = [log_identity.vkey()]
+    rows = {"connections": "accounts", "applications": "applications"}[what]
+    own = f"Only {rows} of {subject('member1')} at {settings.ENV.issuer}: every "
+    report = inventory.check(manifest, body, keys)
+    assert report.ok and report.words.startswith(own) and not manifest["everybody"]
+    assert manifest["filter"]["words"] == report.words
+    lie = inventory.check(signed({**manifest, "everybody": True}), body, keys)
+    assert not lie.ok and not lie.words.startswith("every ")
+
+
+def test_the_words_of_a_manifest_are_those_of_the_filter_in_the_log(town: ConnectedAccount) -> None:
+    answer = taken("?format=csv&state=suspended")
+    body, event = answer.getvalue(), answer["ATA-Event"]
+    sequencer.run_once()
+    page = signed_in("auditor", "auditor").get(f"{PAGE}{event}/manifest/")
+    manifest, keys = export_files.read_manifest(page.content), [log_identity.vkey()]
+    assert inventory.check(manifest, body, keys).words == "state suspended"
+    others = {"words": "every account that is not revoked", "params": {}, "query": ""}
+    for member, value in others.items():
+        bent = signed({**manifest, "filter": {**manifest["filter"], member: value}})
+        report = inventory.check(bent, body, keys)
+        assert (report.intact, report.words) == (False, "state suspended")
+    # Without openings nobody knows which rows the file has: as of before, or of an erased filter.
+    event_of_old = {key: v for key, v in manifest["event"].items() if key != "openings"}
+    old = inventory.check(signed({**manifest, "event": event_of_old, "filter": others}), body, keys)
+    assert old.intact and not old.ok and old.unproven == (inventory.CLOSED,)
+    assert old.words == inventory.NOT_OPENED
+    [opening, *_] = manifest["event"]["openings"]
+    unreadable: list[Any] = [[{**opening, "value": "x"}], [{}], 7]
+    for openings in unreadable:
+        bent = signed({**manifest, "event": {**manifest["event"], "openings": openings}})
+        assert not inventory.check(bent, body, keys).intact
+
+
 def test_the_manifest_of_a_file_of_everybody_is_not_read_once_the_role_is_gone(
     town: ConnectedAccount, gateway: Callable[[str], Gateway]
 ) -> None:

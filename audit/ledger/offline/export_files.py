@@ -58,6 +58,7 @@ class ExportReport:
         undecided: entries whose erased or withheld values the filter asks about.
         not_proven: sentences; never empty.
         account: of values that are missing in the entries.
+        unproven: why it is not verified although no step failed, a sentence each.
     """
 
     words: str
@@ -65,11 +66,17 @@ class ExportReport:
     undecided: tuple[int, ...]
     not_proven: tuple[str, ...]
     account: Account = field(default_factory=Account)
+    unproven: tuple[str, ...] = ()
+
+    @property
+    def intact(self) -> bool:
+        """Whether every step held."""
+        return all(step.ok for step in self.steps)
 
     @property
     def ok(self) -> bool:
-        """Whether every step held."""
-        return all(step.ok for step in self.steps)
+        """Whether every step held and nothing stays open that the file is said to be."""
+        return self.intact and not self.unproven
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
@@ -78,6 +85,7 @@ class ExportReport:
             "words": self.words,
             "steps": [{"name": s.name, "ok": s.ok, "detail": s.detail} for s in self.steps],
             "undecided": list(self.undecided),
+            "unproven": list(self.unproven),
             "not_proven": list(self.not_proven),
             **self.account.to_dict(),
         }
