@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 # What the shared report cannot know: whether evidence was given here and what it came to.
 _WHO = "Who acted:"
+_CLOSED = "No openings were given, so nothing shows of whom the evidence is that the entry names."
 
 
 def verify(
@@ -329,10 +330,11 @@ def _judged(
 ) -> tuple[Level, tuple[str, ...], Claim]:
     """The level of the person, why evidence is refused, and the claim about people, as in a pack.
 
-    `opened`: whether openings were given; an entry that stays closed names nobody.
+    `opened`: whether openings were given.
     """
     from audit.ledger import levels
     from audit.ledger.packs.pack_check import claim_of, unproven
+    from audit.ledger.packs.report import WHO_ACTED, WHO_APPROVED, Claim
 
     actor = event.get("actor")
     issuer = str(actor.get("iss") or "") if isinstance(actor, dict) else ""
@@ -342,8 +344,11 @@ def _judged(
     human = levels.human(event, brought.evidence, named, brought.passkeys)
     refused = tuple(one.sentence for one in judged if one.state == "refused")
     gaps = [(what, one.sentence) for what, one in unproven(judged)]
-    claim = claim_of(event, judged, human, gaps)
-    return human, refused, claim if opened else replace(claim, actor=None, approvers=())
+    if opened:
+        return human, refused, claim_of(event, judged, human, gaps)
+    # An entry that stays closed names nobody, and so its evidence proves nobody.
+    roles = {WHO_ACTED if one.kind == "id_token" else WHO_APPROVED for one in judged}
+    return human, refused, Claim(gaps=tuple((role, _CLOSED) for role in roles))
 
 
 def _not_proven(report: Report, human: Level | None) -> list[str]:

@@ -240,11 +240,17 @@ def test_a_verdict_about_an_entry_that_stays_closed_names_nobody(ata: Ata, bare:
     assert "✓ Log entry verified. It names nobody here: no openings were given." in done.stdout
 
 
-def test_without_the_openings_nobody_is_named(ata: Ata, pack: Pack) -> None:
+def test_without_the_openings_its_evidence_proves_nobody_and_the_person_is_unproven(
+    ata: Ata, pack: Pack
+) -> None:
     files = [pack.file("token.jwt"), pack.file("blocked.tlog-proof")]
     roots = ["--policy", pack.policy, "--issuer-keys", pack.file("jwks.json")]
-    _, value = report(ata, *files, *roots)
-    assert value["human"]["code"] == "H0"
+    code, value = report(ata, *files, *roots)
+    assert (code, value["human"]["code"], value["verdict"]) == (1, "H0", "unproven")
+    assert value["unproven"] == ["who acted"]
+    done = ata("verify", *files, *roots)
+    assert "– Log entry verified. Person NOT proven: who acted." in done.stdout
+    assert "No openings were given, so nothing shows of whom the evidence is" in done.stdout
 
 
 def test_an_opening_that_was_changed_is_found(ata: Ata, pack: Pack) -> None:
