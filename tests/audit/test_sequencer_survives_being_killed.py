@@ -38,13 +38,14 @@ while True:
 """
 SEQUENCER = """
 import django, threading; django.setup()
-from audit import sequencer
+from audit.sequencing import sequencer
 print("up", flush=True)
 sequencer.loop(threading.Event(), pause_s=0.01)
 """
 JUDGE = """
 import django, sys, json; django.setup()
-from audit import sequencer, verify
+from audit.sequencing import sequencer
+from audit.verification import verify
 from audit.models import Entry, Event
 sequencer.run_once()
 report = verify.run()

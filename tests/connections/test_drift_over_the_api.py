@@ -20,7 +20,7 @@ from tests.connections.api_house import (
 LIST = "/v1/connections/drift"
 COMPARED = f"""
 import json
-from connections import drift, runs
+from connections.sync import differences, runs
 made = []
 def compare(*acts):
     run = runs.begin(2)
@@ -30,14 +30,14 @@ def compare(*acts):
     runs.finish(run)
     made.append(str(run.pk))
 def fact(sub, *scopes):
-    return drift.Fact(f"cac_{{sub[-2:]}}_{{now.timestamp()}}", "github", scopes, None, None)
+    return differences.Fact(f"cac_{{sub[-2:]}}_{{now.timestamp()}}", "github", scopes, None, None)
 mia, milo = fact({MIA!r}, "repo"), fact({MILO!r}, "repo")
 def find(fact):
     return ConnectedAccount.objects.get(auth0_id=fact.auth0_id)
-compare(lambda run: drift.appeared(iss, {MIA!r}, mia, "management", run),
-        lambda run: drift.appeared(iss, {MILO!r}, milo, "management", run),
-        lambda run: drift.still_there(find(mia), fact({MIA!r}, "gist"), clock.now(), run))
-compare(lambda run: drift.vanished(find(milo), "not listed", run))
+compare(lambda run: differences.appeared(iss, {MIA!r}, mia, "management", run),
+        lambda run: differences.appeared(iss, {MILO!r}, milo, "management", run),
+        lambda run: differences.still_there(find(mia), fact({MIA!r}, "gist"), clock.now(), run))
+compare(lambda run: differences.vanished(find(milo), "not listed", run))
 compare()
 print(json.dumps(made))
 """

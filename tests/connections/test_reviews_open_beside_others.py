@@ -45,13 +45,13 @@ import sys, django
 django.setup()
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from connections.access_reviews import scope, work
+from connections.access_reviews import accounts, large_reviews
 verb, name, iss, sub, due = sys.argv[1:]
-scope.BATCH = 40 if verb == "review.open" else 20  # more of what somebody can come between
+accounts.BATCH = 40 if verb == "review.open" else 20  # more of what somebody can come between
 admin = Actor(iss=iss, sub=sub, roles=frozenset({"admin"}), via="cli")
 params = {"title": "Spring", "due": due, "reviewers": "owners"} if verb == "review.open" else {}
 if name == "whatever is due":
-    sys.exit(0 if work.run_due() else 3)
+    sys.exit(0 if large_reviews.run_due() else 3)
 perform(admin, verb, Target("review", name), params=params)
 """
 

@@ -23,7 +23,7 @@ SOON_S = HEADERS_WITHIN_S / 3
 
 # 8 MB of export: more than the buffers of two sockets take in.
 LONG_REASONS = """
-from audit import sequencer
+from audit.sequencing import sequencer
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 olu = Actor(iss="https://issuer.example/", sub="auth0|1", name="Olu Operator")
