@@ -8,6 +8,7 @@ Where the process dies the review is open again, without lines.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import Q
@@ -20,7 +21,14 @@ from connections.models import Review, ReviewLines
 from connections.snapshot import one_moment
 
 
-def write(review: Review) -> Lines:
+class Closing(NamedTuple):
+    """Lines of a result that are stored and not signed, and the lease of who stored them."""
+
+    lines: Lines
+    lease: datetime | None
+
+
+def write(review: Review) -> Closing:
     """Store the lines of the result of an open review.
 
     Raises:
@@ -31,10 +39,10 @@ def write(review: Review) -> Lines:
         with one_moment():
             lines = result.read(review)
         for row in result.rows(review, lines):
-            with work_lease.batch(review.pk):
+            with work_lease.batch(review):
                 row.save(force_insert=True)
-        work_lease.go_on(review.pk)
-        return lines
+        work_lease.go_on(review)
+        return Closing(lines, review.lease)
     except BaseException:
         _give_up(review)
         raise
@@ -48,13 +56,15 @@ def _begin(review: Review) -> None:
         if work_lease.lives(row, clock.now()):
             raise work_lease.being("review.close")
         ReviewLines.objects.filter(review=row).delete()
-        Review.objects.filter(pk=row.pk).update(lease=work_lease.until())
+        review.lease = work_lease.until()
+        Review.objects.filter(pk=row.pk).update(lease=review.lease)
 
 
 def _give_up(review: Review) -> None:
     with transaction.atomic():
-        row = Review.objects.select_for_update().get(pk=review.pk)
-        if row.closed_at is None:
+        rows = Review.objects.select_for_update().filter(work_lease.held_or_nobodys(review))
+        row = rows.filter(pk=review.pk, closed_at=None).first()
+        if row is not None:
             ReviewLines.objects.filter(review=row).delete()
             Review.objects.filter(pk=row.pk).update(lease=None)
 

@@ -21,8 +21,8 @@ from audit.recording.actors import Actor, Target
 from connections import names, permissions
 from connections.access_reviews import closing, opening, result, reviewers, work_lease
 from connections.access_reviews.account_filter import Wanted, take
+from connections.access_reviews.closing import Closing
 from connections.access_reviews.opening import Written
-from connections.access_reviews.result import Lines
 from connections.models import Choice, Review, ReviewItem
 from connections.notifications import notices
 
@@ -99,7 +99,7 @@ def _open(ctx: CommitContext) -> Committed:
     done: Written = ctx.prepared or _prepare_opening(ctx.actor, ctx.target, ctx.params)
     now, seal = clock.now(), done.listed.seal
     written = Review.opening.select_for_update().filter(pk=ctx.target.name, lease__gt=now)
-    review = written.first()
+    review = written.filter(lease=done.lease).first()
     if review is None:
         raise work_lease.interrupted()
     changed = done.changed or []
@@ -215,7 +215,7 @@ def _decide(ctx: CommitContext) -> Committed:
     )
 
 
-def _prepare_closing(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> Lines:
+def _prepare_closing(_actor: Actor, target: Target, _params: Mapping[str, Any]) -> Closing:
     review = _review(target)
     _no_key_is_no_result()  # before nobody may decide any more
     return closing.write(review)
@@ -233,13 +233,14 @@ def _no_key(missing: LedgerIdentityError) -> Refused:
 
 
 def _close(ctx: CommitContext) -> Committed:
-    lines: Lines = ctx.prepared or _prepare_closing(ctx.actor, ctx.target, ctx.params)
+    done: Closing = ctx.prepared or _prepare_closing(ctx.actor, ctx.target, ctx.params)
     now = clock.now()
     review = Review.objects.select_for_update().get(pk=_review(ctx.target).pk)
-    if review.closed_at is not None or not work_lease.lives(review, now):
+    held = work_lease.lives(review, now) and review.lease == done.lease
+    if review.closed_at is not None or not held:
         raise work_lease.interrupted()
     try:
-        signed = result.sign(review, lines, ctx.actor, now)
+        signed = result.sign(review, done.lines, ctx.actor, now)
     except LedgerIdentityError as missing:
         raise _no_key(missing) from None
     review.closed_at, review.closed_by = now, ctx.actor.sub

@@ -36,11 +36,13 @@ class Written:
 
     Attributes:
         as_of: its moment.
+        lease: of who wrote it.
         changed: accounts of it that changed while it was written; None where nobody tells.
     """
 
     listed: Listed
     as_of: datetime
+    lease: datetime | None
     changed: list[UUID] | None
 
 
@@ -60,13 +62,13 @@ def write(review: Review, wanted: Wanted) -> Written:
             listed = accounts.read(review.pk, taken)
         Review.opening.filter(pk=review.pk).update(total=listed.seal.number)
         for items in listed.batches():
-            with work_lease.batch(review.pk):
+            with work_lease.batch(review):
                 ReviewItem.objects.bulk_create(items)
         reminders.plan(review, now)
-        work_lease.go_on(review.pk)
-        return Written(listed, now, _changed(listed, taken, before))
+        work_lease.go_on(review)
+        return Written(listed, now, review.lease, _changed(listed, taken, before))
     except BaseException:
-        take_away(Review.opening.filter(pk=review.pk))
+        take_away(Review.opening.filter(work_lease.held_or_nobodys(review), pk=review.pk))
         raise
 
 

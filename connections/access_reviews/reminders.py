@@ -37,7 +37,7 @@ def plan(review: Review, now: datetime) -> None:
         for moment in moments
     )
     for some in batched(letters, _AT_ONCE):
-        with work_lease.batch(review.pk):
+        with work_lease.batch(review):
             ReviewLetter.objects.bulk_create(some)
 
 

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from approvals import clock
 from approvals.pipeline.service import Refused
+from audit.db import leases
 from audit.db.write_queue import in_turn
 from connections.models import Review
 
@@ -35,19 +36,27 @@ def lives(review: Review, now: datetime) -> bool:
     return review.lease is not None and review.lease > now
 
 
-def go_on(review: UUID) -> None:
+def held_or_nobodys(review: Review) -> Q:
+    """Rows that who works on `review` may clear away: another worker's are not among them."""
+    return Q(lease=review.lease) | Q(lease=None)
+
+
+def go_on(review: Review) -> None:
     """Say that one lives; to be called in the transaction of what is written.
 
     Raises:
-        Refused: `interrupted`, where somebody took the review for left behind, or was erased.
+        Refused: `interrupted`, where another worker took the review over, or somebody was erased.
     """
-    mine = Review.anyhow.filter(pk=review, lease__gt=clock.now())
-    if not mine.update(lease=until()):
+    now = clock.now()
+    if not leases.renew(
+        Review.anyhow.filter(pk=review.pk, lease__gt=now), review.lease, now + SILENT
+    ):
         raise interrupted()
+    review.lease = now + SILENT
 
 
 @contextmanager
-def batch(review: UUID) -> Iterator[None]:
+def batch(review: Review) -> Iterator[None]:
     """A transaction that writes a part, and says that one lives.
 
     Whoever finds SQLite taken looks again after a while, and would find it taken each time if the
@@ -56,9 +65,14 @@ def batch(review: UUID) -> Iterator[None]:
     Raises:
         Refused: as `go_on`.
     """
-    with in_turn(), transaction.atomic():
-        go_on(review)
-        yield
+    held = review.lease
+    try:
+        with in_turn(), transaction.atomic():
+            go_on(review)
+            yield
+    except BaseException:
+        review.lease = held  # as the row has it
+        raise
     if connection.vendor == "sqlite" and not connection.in_atomic_block:
         time.sleep(_FREE_S)
 

@@ -12,7 +12,7 @@ from django.test import Client
 
 from approvals import clock
 from approvals.models import Person
-from approvals.pipeline.service import Refused
+from approvals.pipeline.service import Refused, perform
 from audit.clock import uuid7
 from audit.erasure import subjects
 from audit.recording.actors import Target
@@ -168,8 +168,8 @@ def test_closing_says_how_far_it_is_and_is_signed_by_the_worker(
     monkeypatch.setattr(accounts, "BATCH", 1)
     real = work_lease.go_on
 
-    def look(id: UUID) -> None:
-        real(id)
+    def look(one: Review) -> None:
+        real(one)
         piece = anya.get(path, headers={"HX-Request": "true"})
         assert "HX-Refresh" not in piece and b"<html" not in piece.content
         seen.append(piece.context["closing"].done)
@@ -294,9 +294,9 @@ def test_an_erasure_stops_it_and_it_begins_anew(monkeypatch: pytest.MonkeyPatch)
     ask_to_open()
     real = work_lease.batch
 
-    def stopped(id: UUID) -> Any:
+    def stopped(one: Review) -> Any:
         work_lease.stop_all()
-        return real(id)
+        return real(one)
 
     with monkeypatch.context() as erased:
         erased.setattr(work_lease, "batch", stopped)
@@ -347,6 +347,34 @@ def test_a_worker_that_was_too_slow_says_nothing_about_what_another_took_over(
     monkeypatch.setattr(large_reviews, "perform", slow)
     assert large_reviews.run_due() == 1
     assert (asked().due, asked().code) == (theirs, "")
+
+
+@pytest.mark.parametrize("when", ["while it writes", "as it commits"])
+@pytest.mark.parametrize("verb", ["open", "close"])
+def test_who_was_silent_for_too_long_leaves_alone_what_another_writes_by_then(
+    monkeypatch: pytest.MonkeyPatch, verb: str, when: str
+) -> None:
+    review = opened() if verb == "close" else None
+    id, theirs = review.pk if review else uuid7(), clock.now() + timedelta(hours=1)
+
+    def another_takes_over() -> int:
+        return Review.anyhow.filter(pk=id).update(lease=theirs)
+
+    if when == "while it writes":
+        real = work_lease.batch
+        monkeypatch.setattr(work_lease, "batch", lambda one: (another_takes_over(), real(one))[1])
+    else:
+        module = closing if verb == "close" else opening
+        write: Callable[..., Any] = module.write
+        monkeypatch.setattr(
+            module, "write", lambda *given: (write(*given), another_takes_over())[0]
+        )
+    with pytest.raises(Refused) as stopped:
+        params = {} if verb == "close" else PARAMS
+        perform(admin(), f"review.{verb}", Target("review", str(id)), params=params)
+    assert stopped.value.code == "interrupted"
+    kept = Review.anyhow.get(pk=id)
+    assert (kept.lease, kept.closed_at) == (theirs, None) and bool(kept.digest) == bool(review)
 
 
 def test_only_admins_stop_it() -> None:
