@@ -341,7 +341,7 @@ def _judged(
     keys = brought.keys or {}
     named = {(name or issuer): value for name, value in keys.items() if isinstance(value, dict)}
     judged = tuple(levels.judge(event, brought.evidence, named, brought.passkeys))
-    human = levels.human(event, brought.evidence, named, brought.passkeys)
+    human = levels.level_of(event, judged)
     refused = tuple(one.sentence for one in judged if one.state == "refused")
     gaps = [(what, one.sentence) for what, one in unproven(judged)]
     if opened:

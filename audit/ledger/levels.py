@@ -13,7 +13,8 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from functools import cached_property
+from typing import Any, Final, TypeGuard
 
 from audit.ledger.format.vocabulary import HUMAN_WORDS, LOG_WORDS
 from audit.ledger.issuer_tokens import Aside, TokenError, UnknownKey
@@ -81,7 +82,11 @@ def human(
         issuer_keys: issuer -> JWKS that the verifier trusts.
         passkeys: credential id -> passkey that the verifier trusts.
     """
-    judged = tuple(judge(event, evidence, issuer_keys, passkeys))
+    return level_of(event, tuple(judge(event, evidence, issuer_keys, passkeys)))
+
+
+def level_of(event: dict[str, Any], judged: Collection[Judged]) -> Level:
+    """The level as `human` returns it, of evidence that was judged."""
     good = [one.sentence for one in judged if one.counts]
     bad = [one.sentence for one in judged if not one.counts]
     kinds = {one.kind for one in judged if one.counts}
@@ -126,7 +131,8 @@ def judge(
     issuer_keys: IssuerKeys,
     passkeys: Mapping[str, Passkey] | None = None,
 ) -> Iterator[Judged]:
-    """Judge every token and assertion that an event names; arguments as in `human`."""
+    """Judge every token and assertion that an event names, each once; arguments as in `human`."""
+    act = _Act(event)
     for kind, digest, body, problem in _bodies(event, evidence):
         if body is None:
             swapped = digest in evidence
@@ -134,11 +140,11 @@ def judge(
             continue
         try:
             if kind == "id_token":
-                person, said = _sign_in(event, body, issuer_keys)
+                person, said = _sign_in(act, body, issuer_keys)
             elif kind == "approval_token":
-                person, said = _issuer_approval(event, body, issuer_keys)
+                person, said = _issuer_approval(act, body, issuer_keys)
             else:
-                person, said = _passkey_decision(event, body, passkeys or {})
+                person, said = _passkey_decision(act, body, passkeys or {})
             yield Judged(kind, digest, "counts", said, person)
         except (TokenError, AssertionFailed) as error:
             state = _STATES.get(type(error), "refused")
@@ -160,8 +166,8 @@ _KINDS: Final = {
 def _bodies(
     event: dict[str, Any], evidence: Mapping[str, bytes]
 ) -> Iterator[tuple[str, str, bytes | None, str]]:
-    for reference in event["evidence"]:
-        kind, digest = reference["kind"], reference["digest"]
+    named = dict.fromkeys((one["kind"], one["digest"]) for one in event["evidence"])
+    for kind, digest in named:
         if kind not in _KINDS:
             continue
         body = evidence.get(digest)
@@ -174,15 +180,49 @@ def _bodies(
             yield kind, digest, body, ""
 
 
+class _Act:
+    """What all evidence of an event is compared with, read once however much evidence it names."""
+
+    def __init__(self, event: dict[str, Any]) -> None:
+        self.event = event
+
+    @cached_property
+    def people(self) -> frozenset[tuple[str, str]]:
+        """Issuer and subject of the actor and of each approver who has both."""
+        found = ((one.get("iss"), one.get("sub")) for one in _deciders(self.event))
+        return frozenset(
+            (iss, sub) for iss, sub in found if _is_text(iss) and _is_text(sub) and sub
+        )
+
+    @cached_property
+    def erased(self) -> bool:
+        """Whether somebody of them is not opened."""
+        return any(not isinstance(person.get("sub"), str) for person in _deciders(self.event))
+
+    @cached_property
+    def difference(self) -> str:
+        """How the event differs from the text of its intent; empty where it does not."""
+        return intent_match.differs(self.event)
+
+    def has(self, claims: Mapping[str, Any]) -> bool:
+        """Whether the person of these claims is one of them."""
+        iss, sub = claims.get("iss"), claims.get("sub")
+        return _is_text(iss) and _is_text(sub) and (iss, sub) in self.people
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str)
+
+
 type _Proven = tuple[tuple[str, str], str]
 """Issuer and subject of whom evidence proves, and a sentence."""
 
 
-def _sign_in(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys) -> _Proven:
-    claims = issuer_tokens.claims(body, issuer_keys)
+def _sign_in(act: _Act, body: bytes, issuer_keys: IssuerKeys) -> _Proven:
+    claims, event = issuer_tokens.claims(body, issuer_keys), act.event
     actor = event["actor"]
     if not _same_person(claims, actor):
-        if any(_same_person(claims, person) for person in _deciders(event)):
+        if act.has(claims):
             raise Aside("it is the approver's, and says nothing about the actor")
         if not isinstance(actor["sub"], str):
             raise Aside("it is of another person than the actor, or the actor has been erased")
@@ -192,17 +232,17 @@ def _sign_in(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys) -> _Pr
     return (claims["iss"], claims["sub"]), said
 
 
-def _issuer_approval(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys) -> _Proven:
-    claims = issuer_tokens.claims(body, issuer_keys)
+def _issuer_approval(act: _Act, body: bytes, issuer_keys: IssuerKeys) -> _Proven:
+    claims, event = issuer_tokens.claims(body, issuer_keys), act.event
     if is_refusal(event):
         raise Aside("it proves an approval, and this event is a refusal")
-    if not any(_same_person(claims, person) for person in _deciders(event)):
-        kind = Aside if _erased(event) else TokenError
+    if not act.has(claims):
+        kind = Aside if act.erased else TokenError
         raise kind("it is of neither the actor nor the approver")
     signed = _signed_details(claims)
     if not event["intent_hash"] or signed.get("intent_hash") != event["intent_hash"]:
         raise TokenError("it approves another intent")
-    if problem := intent_match.differs(event) or intent_match.names_another(event, signed):
+    if problem := act.difference or intent_match.names_another(event, signed):
         raise TokenError(problem)
     if not intent_match.has_text(event) and not {"verb", "target"} <= signed.keys():
         raise Aside("nothing at hand says which act the intent is")
@@ -213,22 +253,21 @@ def _issuer_approval(event: dict[str, Any], body: bytes, issuer_keys: IssuerKeys
     )
 
 
-def _passkey_decision(
-    event: dict[str, Any], body: bytes, passkeys: Mapping[str, Passkey]
-) -> _Proven:
+def _passkey_decision(act: _Act, body: bytes, passkeys: Mapping[str, Passkey]) -> _Proven:
+    event = act.event
     if not event["intent_hash"]:
         raise AssertionFailed("this event names no intent")
     at = datetime.fromisoformat(event["recorded_at"])
     found = passkey_assertions.verify(body, event["intent_hash"], passkeys, at)
     owner = {"iss": found.passkey.iss, "sub": found.passkey.sub}
-    if not any(_same_person(owner, person) for person in _deciders(event)):
+    if not act.has(owner):
         raise AssertionFailed("its passkey belongs to neither the actor nor the approver")
     if found.decision not in (_DENIES if is_refusal(event) else _APPROVES):
         raise AssertionFailed(f"it says {found.decision!r}, which is not what happened")
     if event["approval"] and found.approval_id != event["approval"]:
         raise AssertionFailed("it answers another approval")
-    if problem := intent_match.differs(event):
-        raise AssertionFailed(problem)
+    if act.difference:
+        raise AssertionFailed(act.difference)
     if not intent_match.has_text(event):
         raise UnknownPasskey("nothing at hand says which act the intent is")
     if not _same_person(owner, event["actor"]) and not found.passkey.approves_for_others(at):
@@ -237,10 +276,6 @@ def _passkey_decision(
     since = f" It was revoked later, at {revoked:%Y-%m-%d %H:%M:%S} UTC." if revoked else ""
     said = f"The person's own passkey, after verifying its user, signed this very intent.{since}"
     return (owner["iss"], owner["sub"]), said
-
-
-def _erased(event: dict[str, Any]) -> bool:
-    return any(not isinstance(person.get("sub"), str) for person in _deciders(event))
 
 
 def _deciders(event: dict[str, Any]) -> Iterator[dict[str, Any]]:

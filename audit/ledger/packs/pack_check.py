@@ -243,10 +243,10 @@ def _check_event(told: _Told, index: int, roots: Roots) -> EventReport:
     checks += opened
     if event is None:
         return EventReport(index, "", (), tuple(checks), words.NOT_COMPUTED, log)
-    trusted, _ = _keys_for(event, roots.issuer_keys), roots.passkeys
+    trusted = _keys_for(event, roots.issuer_keys)
     judged = tuple(levels.judge(event, told.bodies, trusted, roots.passkeys))
     checks += [_of_evidence(one, told.pack) for one in judged]
-    human = levels.human(event, told.bodies, trusted, roots.passkeys)
+    human = levels.level_of(event, judged)
     claimed = None
     if any(one.state == "unknown" for one in judged):
         own = levels.human(event, told.bodies, told.issuer_keys, told.passkeys)

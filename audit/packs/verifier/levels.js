@@ -9,7 +9,9 @@ const skew = 300;
 
 async function judge(event, bodies, issuerKeys, passkeys) {
   const found = [];
-  for (const { kind, digest } of event.evidence) {
+  const act = actOf(event);
+  const named = new Map(event.evidence.map((one) => [`${one.digest} ${one.kind}`, one]));
+  for (const { kind, digest } of named.values()) {
     if (!(kind in evidenceKinds)) continue;
     const body = bodies.get(digest);
     const about = `The ${evidenceKinds[kind]}`;
@@ -26,7 +28,7 @@ async function judge(event, bodies, issuerKeys, passkeys) {
     try {
       const checks = { id_token: signIn, approval_token: approval, assertion: passkeyDecision };
       const roots = kind === 'assertion' ? passkeys : issuerKeys;
-      const { sentence, person } = await checks[kind](event, body, roots);
+      const { sentence, person } = await checks[kind](act, body, roots);
       found.push({ kind, digest, state: 'counts', sentence, person });
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
@@ -56,10 +58,23 @@ function humanLevel(event, judged) {
   return { code, words: levelWords[code], reasons };
 }
 
-async function signIn(event, body, issuerKeys) {
+// What all evidence of an event is compared with, read once however much evidence it names.
+function actOf(event) {
+  const people = deciders(event);
+  const named = people.filter((one) => one.sub !== '').map(identityOf);
+  return {
+    event,
+    people: new Set(named.filter((one) => one !== identityOf({}))),
+    erased: people.some((one) => typeof one.sub !== 'string'),
+    intent: null,
+  };
+}
+
+async function signIn(act, body, issuerKeys) {
+  const { event, people } = act;
   const claims = await claimsOf(body, issuerKeys);
   if (!samePerson(claims, event.actor)) {
-    if (deciders(event).some((person) => samePerson(claims, person))) {
+    if (people.has(identityOf(claims))) {
       throw new Refused("it is the approver's, and says nothing about the actor", 'aside');
     }
     const erased = typeof event.actor.sub !== 'string';
@@ -72,21 +87,21 @@ async function signIn(event, body, issuerKeys) {
   return { sentence: `${claims.iss} signed that this person signed in, at ${at}.`, person: claims };
 }
 
-async function approval(event, body, issuerKeys) {
+async function approval(act, body, issuerKeys) {
+  const { event, people } = act;
   const claims = await claimsOf(body, issuerKeys);
   if (isRefusal(event)) {
     throw new Refused('it proves an approval, and this event is a refusal', 'aside');
   }
-  const people = deciders(event);
-  if (!people.some((person) => samePerson(claims, person))) {
-    const erased = people.some((person) => typeof person.sub !== 'string');
-    throw new Refused('it is of neither the actor nor the approver', erased ? 'aside' : 'failed');
+  if (!people.has(identityOf(claims))) {
+    const state = act.erased ? 'aside' : 'failed';
+    throw new Refused('it is of neither the actor nor the approver', state);
   }
   const signed = signedDetails(claims);
   if (!event.intent_hash || signed.intent_hash !== event.intent_hash) {
     throw new Refused('it approves another intent');
   }
-  await checkIntent(event);
+  await (act.intent ??= checkIntent(event));
   checkNamed(event, signed);
   if (!hasText(event) && !('verb' in signed && 'target' in signed)) {
     throw new Refused('nothing at hand says which act the intent is', 'aside');
@@ -96,11 +111,12 @@ async function approval(event, body, issuerKeys) {
   return { sentence, person: claims };
 }
 
-async function passkeyDecision(event, body, passkeys) {
+async function passkeyDecision(act, body, passkeys) {
+  const { event } = act;
   if (!event.intent_hash) throw new Refused('this event names no intent');
   const found = await asserted(body, event, passkeys);
   const { passkey } = found;
-  if (!deciders(event).some((person) => samePerson(passkey, person))) {
+  if (!act.people.has(identityOf(passkey))) {
     throw new Refused('its passkey belongs to neither the actor nor the approver');
   }
   const fitting = isRefusal(event) ? ['deny', 'denied'] : ['approve', 'approved'];
@@ -110,7 +126,7 @@ async function passkeyDecision(event, body, passkeys) {
   if (event.approval && found.approval_id !== event.approval) {
     throw new Refused('it answers another approval');
   }
-  await checkIntent(event);
+  await (act.intent ??= checkIntent(event));
   if (!hasText(event)) {
     throw new Refused('nothing at hand says which act the intent is', 'unchecked');
   }

@@ -86,16 +86,17 @@ function gapsOf(events) {
   return events.flatMap(({ claim, index }) => {
     const found = [...claim.gaps];
     const open = new Set(claim.gaps.map(([what]) => what));
+    const own = new Set(claim.signed);
     for (const { words, identity } of open.has(whoApproved) ? [] : claim.approvers) {
       const among = (act) => signed.has(JSON.stringify([act, claim.intent, identity]));
-      if (claim.signed.includes(identity) || claim.acts.some(among)) continue;
+      if (own.has(identity) || claim.acts.some(among)) continue;
       found.push([whoApproved, `Entry ${index}: no signature shows that ${words} approved.`]);
     }
     if (claim.actor && !open.has(whoActed)) {
       const { words, identity } = claim.actor;
       const among = (act) => present.has(JSON.stringify([act, identity]));
-      const own = [...claim.signedIn, ...claim.signed].includes(identity);
-      if (!own && !claim.acts.some(among)) {
+      const isOwn = own.has(identity) || claim.signedIn.includes(identity);
+      if (!isOwn && !claim.acts.some(among)) {
         const only = claim.imported ? 'a report of another system' : 'the record';
         found.push([whoActed, `Entry ${index}: nothing but ${only} shows that it was ${words}.`]);
       }
