@@ -88,6 +88,8 @@ class CommitContext:
 
 
 CommitFn = Callable[[CommitContext], Committed]
+ReleaseFn = Callable[[CommitContext], Committed | None]
+"""None where what was held is gone: there is nothing to record."""
 AlreadyFn = Callable[[Actor, Target, Mapping[str, Any], str], str]
 """Since when it is so already, for this actor at this severity; empty where it is not."""
 
@@ -142,7 +144,7 @@ class Verb:
     params: type[BaseModel] = NoParams
     owns: Callable[[Actor, Target], bool] | None = None
     hold: CommitFn | None = None  # tightened while the approval waits
-    release: CommitFn | None = None  # undoes exactly what `hold` did
+    release: ReleaseFn | None = None  # undoes exactly what `hold` did, for what is still there
     if_approved: str = ""
     if_denied: str = ""
     if_expired: str = ""

@@ -86,7 +86,8 @@ def release_hold(approval: Approval, actor: Actor) -> None:
     done = verb.release(context(approval, actor))
     approval.held = False
     approval.save(update_fields=["held"])
-    _record(approval, actor, done, "released")
+    if done is not None:
+        _record(approval, actor, done, "released")
 
 
 def _record(approval: Approval, actor: Actor, done: Committed, past: str) -> None:

@@ -66,11 +66,16 @@ def _accounts(
             "A selection is named by the SHA-256 of its list of accounts.",
             pointer="/target/name",
         )
-    found = ConnectedAccount.objects.filter(pk__in=wanted).order_by("pk")
-    rows = list(found.select_for_update() if lock else found)
+    rows = _rows(wanted, lock)
     if len(rows) != len(wanted):
         raise Refused("unknown_connection", "One of these connections is not there any more.")
     return rows
+
+
+def _rows(accounts: Iterable[object], lock: bool = False) -> list[ConnectedAccount]:
+    """Those of these accounts that are still there, in a fixed order."""
+    found = ConnectedAccount.objects.filter(pk__in=list(accounts)).order_by("pk")
+    return list(found.select_for_update() if lock else found)
 
 
 def _parts(_target: Target, params: Mapping[str, Any]) -> list[Target]:
@@ -148,9 +153,10 @@ def _hold(ctx: CommitContext) -> Committed:
 
 
 def _release(ctx: CommitContext) -> Committed:
-    """Undo exactly what `_hold` did: a suspension by another hand stays."""
-    decisions.lock_connections(_accounts(ctx.target, ctx.params))
-    released = decisions.release_holds(_accounts(ctx.target, ctx.params, lock=True), ctx)
+    """Undo exactly what `_hold` did: a suspension by another hand stays. Accounts whose owner was
+    erased meanwhile are gone."""
+    decisions.lock_connections(_rows(ctx.params["accounts"]))
+    released = decisions.release_holds(_rows(ctx.params["accounts"], lock=True), ctx)
     return _whole(ctx, [decisions.part("connection.resume", account) for account in released])
 
 

@@ -333,10 +333,14 @@ def hold_now(account: ConnectedAccount, ctx: CommitContext) -> None:
     restrictions.keep(account)
 
 
-def _release(ctx: CommitContext) -> Committed:
-    """Undo exactly what `_hold` did: a suspension by another hand stays."""
-    lock_connections([account_of(ctx.target)])
-    account = _locked(ctx.target)
+def _release(ctx: CommitContext) -> Committed | None:
+    """Undo exactly what `_hold` did: a suspension by another hand stays. None where its owner was
+    erased meanwhile, and the account with them."""
+    named = permissions.by_id(ctx.target.name)
+    lock_connections([named] if named else [])
+    account = ConnectedAccount.objects.filter(pk=named.pk).first() if named else None
+    if account is None:
+        return None
     others = [row for row in release_holds([account], ctx) if row.pk != account.pk]
     parts = [part("connection.resume", row) for row in others]
     return replace(_told(account), parts=parts)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 
-from approvals import requests
+from approvals import clock, requests
+from approvals.models import Status
+from approvals.pipeline import locks, outcomes
 from approvals.pipeline.service import Performed, perform
 from audit.models import EventRow
 from audit.recording.read_events import load
@@ -72,3 +75,31 @@ def test_two_held_accounts_of_one_connection_have_one_event_each() -> None:
     assert resumed.count() == 2
     for account in (one, two):
         assert fresh(account).state == _in_the_log(account) == State.CONNECTED
+
+
+def expired(asked: Performed) -> None:
+    assert asked.approval is not None
+    with transaction.atomic():
+        approval = locks.locked(asked.approval.pk)
+        approval.rule = {**approval.rule, "escalate": False, "on_expiry": "release"}
+        approval.save()
+        assert approval.current is not None
+        outcomes.expire(approval, approval.current, source="test", now=clock.now())
+
+
+@pytest.mark.parametrize("end", [denied, withdrawn, expired])
+@pytest.mark.parametrize("several", [False, True])
+def test_a_request_about_an_account_that_is_gone_ends_and_releases_the_others(
+    end: End, several: bool
+) -> None:
+    know("admin", "admin2", "member1", "member2")
+    gone, other = connected("member1", "github", "repo"), connected("member2", "github", "repo")
+    asked = _revoke_all(gone, other) if several else decide("admin", "revoke", gone)
+    assert asked.approval is not None
+    ConnectedAccount.objects.filter(pk=gone.pk).delete()
+    end(asked)
+    asked.approval.refresh_from_db()
+    assert asked.approval.status == Status.CLOSED and not asked.approval.held
+    assert fresh(other).state == State.CONNECTED
+    resumed = EventRow.objects.filter(action="connection.resumed")
+    assert [load(row.event)["target"]["name"] for row in resumed] == [str(other.pk)] * several
