@@ -95,7 +95,7 @@ def test_what_named_an_erased_person_says_erased_and_what_was_altered_says_alter
         browser = browser_of(amir)
 
         def page(of: Review | str) -> str:
-            where = "approvals/policy" if isinstance(of, str) else "connections/access_reviews"
+            where = "approvals/policy" if isinstance(of, str) else "connections/reviews"
             return text_of(browser.get(f"/{where}/{of if isinstance(of, str) else of.id}/"))
 
         assert page(whole).count(said) == 2 and "was altered" not in page(whole)
