@@ -100,7 +100,7 @@ def check(data: bytes, roots: Roots) -> PackReport:
     checks += [_complete(told), _named(told)]
     events = tuple(_check_event(told, index, roots) for index in told.indices)
     return PackReport(
-        str(pack.manifest["words"]), tuple(checks), events, tuple(_not_proven(pack, events, roots))
+        str(pack.manifest["words"]), tuple(checks), events, tuple(_not_proven(told, events, roots))
     )
 
 
@@ -163,6 +163,7 @@ class _Told:
 
         parts = ((index, self.part(index, "entry")) for index in self.indices)
         self.certificates = values.certificates(parts)
+        self.withheld = values.Withheld(pack.manifest["withheld"])
 
     def part(self, index: int, part: str) -> bytes:
         return self.pack.members.get(packs.event_name(index, part), b"")
@@ -219,9 +220,8 @@ def _named(told: _Told) -> Check:
             return Check(EVIDENCE_CHECK, "failed", f"{name} holds another body.")
         if kind in _BODIES and wanted.get(digest) != kind:
             return Check(EVIDENCE_CHECK, "failed", f"No entry names {name}.")
-    withheld = {str(one.get("name")) for one in _withheld(told.pack)}
     for digest, kind in wanted.items():
-        if kind in _BODIES and digest not in told.bodies and digest not in withheld:
+        if kind in _BODIES and digest not in told.bodies and digest not in told.withheld.by_name:
             detail = f"The {kind} {digest[:12]}… is neither there nor said to be withheld."
             return Check(EVIDENCE_CHECK, "failed", detail)
     held = f"{words.count(len(told.bodies), 'body', 'bodies')} of evidence"
@@ -245,13 +245,13 @@ def _check_event(told: _Told, index: int, roots: Roots) -> EventReport:
         return EventReport(index, "", (), tuple(checks), words.NOT_COMPUTED, log)
     trusted = _keys_for(event, roots.issuer_keys)
     judged = tuple(levels.judge(event, told.bodies, trusted, roots.passkeys))
-    checks += [_of_evidence(one, told.pack) for one in judged]
+    checks += [_of_evidence(one, told.withheld) for one in judged]
     human = levels.level_of(event, judged)
     claimed = None
     if any(one.state == "unknown" for one in judged):
         own = levels.human(event, told.bodies, told.issuer_keys, told.passkeys)
         claimed = own if own.code > human.code else None
-    said, gaps = words.said(event, judged, human), _gaps(judged, told.pack)
+    said, gaps = words.said(event, judged, human), _gaps(judged, told.withheld)
     claim = claim_of(event, judged, human, gaps)
     return EventReport(index, str(event["id"]), said, tuple(checks), human, log, claimed, claim)
 
@@ -289,9 +289,9 @@ def _person(who: Mapping[str, Any]) -> Named:
     return Named(words.person(who), ("", ""))
 
 
-def _gaps(judged: Sequence[Judged], pack: Pack) -> Iterable[tuple[str, str]]:
+def _gaps(judged: Sequence[Judged], withheld: values.Withheld) -> Iterable[tuple[str, str]]:
     for what, one in unproven(judged):
-        yield what, _evidence_detail(one, pack)
+        yield what, _evidence_detail(one, withheld)
 
 
 def unproven(judged: Sequence[Judged]) -> Iterable[tuple[str, Judged]]:
@@ -331,15 +331,15 @@ def _of_step(step: Step, trust: Policy) -> Check:
     return Check(step.name, "unchecked" if step.skipped else "failed", step.detail)
 
 
-def _of_evidence(one: Judged, pack: Pack) -> Check:
-    absent = any(held_back.get("name") == one.digest for held_back in _withheld(pack))
+def _of_evidence(one: Judged, withheld: values.Withheld) -> Check:
+    absent = one.digest in withheld.by_name
     state = "withheld" if absent and one.state == "unknown" else _STATES[one.state]
-    return Check(EVIDENCE_CHECKS[one.kind], state, _evidence_detail(one, pack))
+    return Check(EVIDENCE_CHECKS[one.kind], state, _evidence_detail(one, withheld))
 
 
-def _evidence_detail(one: Judged, pack: Pack) -> str:
-    held_back = [each for each in _withheld(pack) if each.get("name") == one.digest]
-    return words.withheld(held_back[-1]) if held_back else one.sentence
+def _evidence_detail(one: Judged, withheld: values.Withheld) -> str:
+    held_back = withheld.by_name.get(one.digest)
+    return words.withheld(held_back) if held_back else one.sentence
 
 
 def _open(told: _Told, index: int) -> tuple[dict[str, Any] | None, list[Check]]:
@@ -353,7 +353,7 @@ def _open(told: _Told, index: int) -> tuple[dict[str, Any] | None, list[Check]]:
         return None, [Check(OPENINGS_CHECK, "failed", "They cannot be read.")]
     count = words.count(len(openings), "value")
     checks = [Check(OPENINGS_CHECK, "ok", f"{count} as committed to in the entry.")]
-    missing = values.judge(index, entry, openings, _withheld(told.pack), told.certificates)
+    missing = values.judge(index, entry, openings, told.withheld, told.certificates)
     if missing is not None:
         checks.append(Check(values.VALUES_CHECK, *missing))
     return event, checks
@@ -364,12 +364,12 @@ def _keys_for(event: Mapping[str, Any], keys: IssuerKeys) -> IssuerKeys:
     return {(name or issuer): value for name, value in keys.items()}
 
 
-def _not_proven(pack: Pack, events: Iterable[EventReport], roots: Roots) -> Iterable[str]:
+def _not_proven(told: _Told, events: Iterable[EventReport], roots: Roots) -> Iterable[str]:
     yield from words.ALWAYS
-    yield from moved_unproven(str(pack.manifest["origin"]), roots.policy.moves)
+    yield from moved_unproven(str(told.pack.manifest["origin"]), roots.policy.moves)
     if not roots.policy.witnessed:
         yield SAME_FOR_ALL_UNPROVEN
-    absent = list(dict.fromkeys(words.withheld(one) for one in _withheld(pack)))
+    absent = list(dict.fromkeys(map(words.withheld, told.withheld.items)))
     yield from absent[:_SAID]
     if (more := len(absent) - _SAID) > 0:
         yield f"{more:,} more are not in it, as its manifest names them."
@@ -380,11 +380,6 @@ def _not_proven(pack: Pack, events: Iterable[EventReport], roots: Roots) -> Iter
         yield f"{name}: not checked here."
     if any(event.claimed for event in events):
         yield words.OWN_CLAIM
-
-
-def _withheld(pack: Pack) -> Sequence[Mapping[str, Any]]:
-    found = pack.manifest["withheld"]
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def _index(name: str) -> int:

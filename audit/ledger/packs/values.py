@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, Final
 
 from audit.ledger.format import entry as entries
@@ -47,11 +48,41 @@ def certificates(parts: Iterable[tuple[int, bytes]]) -> list[Certificate]:
     return found
 
 
+class Withheld:
+    """What a manifest says is not in its pack, found by name and by entry without a search.
+
+    Attributes:
+        items: in the order of the manifest.
+        by_name: the last of each name.
+    """
+
+    def __init__(self, told: object) -> None:
+        found = told if isinstance(told, list) else []
+        self.items: list[Mapping[str, Any]] = [one for one in found if isinstance(one, dict)]
+        named = [(one["name"], one) for one in self.items if isinstance(one.get("name"), str)]
+        self.by_name = dict(named)
+        self._paths: defaultdict[str, set[str]] = defaultdict(set)
+        self._counts = Counter[str]()
+        for name, one in named:
+            index, _, path = name.partition(":")
+            if one.get("kind") == "value":
+                self._paths[index].add(path)
+            self._counts[name] += counted(one)
+
+    def paths(self, index: int) -> Set[str]:
+        """Values of an entry that are named one by one."""
+        return self._paths.get(str(index), frozenset())
+
+    def count(self, index: int) -> int:
+        """How many values of an entry are counted without being named."""
+        return self._counts[str(index)]
+
+
 def judge(
     index: int,
     entry: bytes,
     opened: Sequence[Opening],
-    withheld: Iterable[Mapping[str, Any]],
+    withheld: Withheld,
     told: Sequence[Certificate],
 ) -> tuple[str, str] | None:
     """State of the check and a sentence; None where no value is missing.
@@ -63,10 +94,8 @@ def judge(
         withheld: what the manifest says is not in the pack.
         told: certificates in the pack.
     """
-    said = list(withheld)
-    held = {str(one.get("name")).partition(":")[2] for one in said if _is_of(one, index)}
-    gone = len(erasures.missing(entries.parse(entry), {one.path for one in opened} | held))
-    gone -= sum(counted(one) for one in said if one.get("name") == str(index))
+    there = {one.path for one in opened} | withheld.paths(index)
+    gone = len(erasures.missing(entries.parse(entry), there)) - withheld.count(index)
     if gone <= 0:
         return None
     count = f"{gone} {'value' if gone == 1 else 'values'}"
@@ -82,7 +111,3 @@ def counted(one: Mapping[str, Any]) -> int:
     """How many values of an entry something withheld stands for; 0 where it names one thing."""
     count = one.get("count")
     return max(count, 0) if one.get("kind") == "values" and type(count) is int else 0
-
-
-def _is_of(one: Mapping[str, Any], index: int) -> bool:
-    return one.get("kind") == "value" and str(one.get("name")).startswith(f"{index}:")

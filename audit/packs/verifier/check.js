@@ -102,11 +102,29 @@ function tellApart(pack) {
   for (const [name, body] of pack.members) {
     if (bodyKinds.includes(kindOf(name))) bodies.set(digestOf(name), body);
   }
-  const withheld = Array.isArray(pack.manifest.withheld) ? pack.manifest.withheld : [];
+  const withheld = withheldOf(pack.manifest.withheld);
   const part = (index, kind) =>
     pack.members.get(`events/${String(index).padStart(12, '0')}.${kind}`);
   const certificates = indices.map((index) => certified(index, part(index, 'entry'))).filter(Boolean);
-  return { pack, indices, bodies, part, certificates, withheld: withheld.filter(isObject) };
+  return { pack, indices, bodies, part, certificates, withheld };
+}
+
+// What a manifest says is not in its pack, found by name and by entry without a search.
+function withheldOf(told) {
+  const items = (Array.isArray(told) ? told : []).filter(isObject);
+  const named = items.filter((one) => typeof one.name === 'string');
+  const byName = new Map(named.map((one) => [one.name, one]));
+  const paths = new Map();
+  const counts = new Map();
+  for (const one of named) {
+    const { name } = one;
+    counts.set(name, (counts.get(name) ?? 0) + countedValues(one));
+    if (one.kind !== 'value') continue;
+    const [index] = name.split(':', 1);
+    if (!paths.has(index)) paths.set(index, new Set());
+    paths.get(index).add(name.slice(index.length + 1));
+  }
+  return { items, byName, paths, counts };
 }
 
 function certified(index, entry) {
@@ -157,7 +175,7 @@ async function named(told) {
       throw new Refused(`No entry names ${name}`);
     }
   }
-  const withheld = new Set(told.withheld.map((one) => String(one.name)));
+  const withheld = told.withheld.byName;
   for (const [digest, kind] of wanted) {
     if (bodyKinds.includes(kind) && !told.bodies.has(digest) && !withheld.has(digest)) {
       const what = `The ${kind} ${digest.slice(0, 12)}…`;
@@ -250,7 +268,7 @@ async function checkPeople(told, event, roots, report) {
   for (const [name, set] of Object.entries(roots.issuerKeys)) keys[name || event.actor.iss] = set;
   const judged = await judge(event, told.bodies, keys, roots.passkeys);
   for (const one of judged) {
-    const absent = told.withheld.some((other) => other.name === one.digest);
+    const absent = told.withheld.byName.has(one.digest);
     const state = absent && one.state === 'unknown' ? 'withheld' : stateOf[one.state];
     report.checks.push(check(one.kind, state, evidenceDetail(one, told)));
   }
@@ -302,7 +320,7 @@ function notProven(told, events, moves) {
   for (const event of events) {
     for (const one of event.checks) if (one.state === 'unchecked') unchecked.add(one.name);
   }
-  const absent = [...new Set(told.withheld.map(withheldWords))];
+  const absent = [...new Set(told.withheld.items.map(withheldWords))];
   return [
     ...always,
     ...wayTo(moves, told.pack.manifest.origin).map(movedUnproven),

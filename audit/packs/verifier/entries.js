@@ -149,10 +149,9 @@ function certificateOf(index, document) {
 
 // State and sentence of what is missing in an event; null where nothing is.
 function missingValues(index, revealed, withheld, certificates) {
-  const names = withheld.filter((one) => one.kind === 'value').map((one) => String(one.name));
-  const named = revealed.missing.filter((path) => !names.includes(`${index}:${path}`)).length;
-  const counts = withheld.filter((one) => one.name === String(index)).map(countedValues);
-  const gone = counts.reduce((rest, one) => rest - one, named);
+  const held = withheld.paths.get(String(index));
+  const named = revealed.missing.filter((path) => !held?.has(path)).length;
+  const gone = named - (withheld.counts.get(String(index)) ?? 0);
   if (gone <= 0) return null;
   const covers = ([first, last]) => first <= index && index <= last;
   const covering = certificates.find((one) => one.ranges.some(covers));

@@ -43,7 +43,7 @@ function evidenceGaps(judged, told) {
 }
 
 function evidenceDetail(one, told) {
-  const held = told.withheld.findLast((other) => other.name === one.digest);
+  const held = told.withheld.byName.get(one.digest);
   return held ? withheldWords(held) : one.sentence;
 }
 
