@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -33,20 +34,26 @@ def _equal(field: str) -> Callable[[tuple[str, ...]], Test]:
 
 def _words(values: tuple[str, ...]) -> Test:
     alternatives = [terms(value) for value in values]
+    has_prefixes = any(term.prefix for alternative in alternatives for term in alternative)
 
     def test(event: Event) -> bool:
         found = search_words(event)
+        in_order = sorted(found) if has_prefixes else []
         return any(
             all(
-                any(word.startswith(term.word) for word in found)
-                if term.prefix
-                else term.word in found
+                _begins(in_order, term.word) if term.prefix else term.word in found
                 for term in alternative
             )
             for alternative in alternatives
         )
 
     return test
+
+
+def _begins(in_order: Sequence[str], beginning: str) -> bool:
+    """Whether one of these sorted words begins so."""
+    at = bisect_left(in_order, beginning)
+    return at < len(in_order) and in_order[at].startswith(beginning)
 
 
 def _action(values: tuple[str, ...]) -> Test:
