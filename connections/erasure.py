@@ -15,14 +15,17 @@ from audit.erasure.subjects import (
     MARK,
     Known,
     Repeats,
+    Restriction,
     Sealed,
     Store,
     Whose,
     knows,
     register,
     reserves,
+    restricts,
 )
 from connections.access_reviews import accounts, opening, result, work_integrity, work_lease
+from connections.lifecycle import restrictions
 from connections.models import (
     Allowance,
     AllowRule,
@@ -43,6 +46,7 @@ from connections.models import (
     ReviewLines,
     ReviewWork,
     ScopeRule,
+    State,
 )
 
 _THEIRS: tuple[type[Any], ...] = (
@@ -107,6 +111,18 @@ def from_manifests(_key: str) -> Iterator[str]:
     """What components and connections are called."""
     yield from Manifest.objects.order_by().values_list("name", flat=True).distinct()
     yield from ConnectedAccount.objects.order_by().values_list("connection", flat=True).distinct()
+
+
+@restricts
+def by_others(whose: Whose) -> Iterator[Restriction]:
+    """Freezes of the person and what bars them from their accounts, by anybody else."""
+    frozen = Freeze.objects.filter(kind=FrozenKind.PERSON, name__in=whose.subs)
+    for freeze in frozen.exclude(by__in=whose.subs):
+        yield Restriction("freeze", f"freeze {freeze.pk}")
+    for account in ConnectedAccount.objects.filter(whose.of(), barred=True):
+        for one in restrictions.of_others(account):
+            what = "suspension" if one.state == State.SUSPENDED else "revocation"
+            yield Restriction(what, f"{account.pk} {one.state} {one.by} {one.since} {one.id}")
 
 
 def _rows(whose: Whose) -> Iterator[QuerySet[Any]]:

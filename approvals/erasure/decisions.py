@@ -7,6 +7,7 @@ issuer and subject), so that no row which decides about it says who they are.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from approvals.pipeline.service import Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Stance, Verb
 from audit.clock import uuid7
 from audit.erasure import subjects
+from audit.erasure.subjects import Whose
 from audit.ledger.format.commitment import subject_key
 from audit.models import EvidenceItem, Openings
 from audit.recording.actors import Actor, Target
@@ -70,13 +72,27 @@ def is_known(key: str) -> bool:
 
 
 def _look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What was shown before an erasure: that nothing forbids it."""
+    """What was shown before an erasure: that nothing forbids it, and what it ends."""
     check_known(target.name)
     legal_holds.check(target.name)
     if Erasure.objects.filter(subject=target.name, state=ErasureState.PENDING).exists():
         raise Refused("erasing_already", "The erasure of this person is under way.")
     _check_free(target.name)
-    return {"subject": target.name, "held": False}
+    ends = subjects.restrictions_by_others(subjects.identify(target.name))
+    return {"subject": target.name, "held": False, "restricted": [one.id for one in ends]}
+
+
+def counted_restrictions(whose: Whose) -> str:
+    """What others restricted about the person, as "1 freeze, 2 suspensions", or empty."""
+    kinds = Counter(one.what for one in subjects.restrictions_by_others(whose))
+    return ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for what, n in sorted(kinds.items()))
+
+
+def _sentence_of_erasure(target: Target, _params: Mapping[str, Any]) -> str:
+    """What the approver reads: an approval ends no restriction of others that it did not show."""
+    ends = counted_restrictions(subjects.identify(target.name))
+    also = f" and end what others restricted: {ends}" if ends else ""
+    return f"Erase every value of the person {short(target.name)}{also}. This cannot be undone"
 
 
 def _check_free(key: str) -> None:
@@ -194,9 +210,7 @@ registry.register(
         about_others=_about_others,
         look=_look,
         severity=lambda _target, _params: "CRITICAL",
-        sentence=lambda target, _p: (
-            f"Erase every value of the person {short(target.name)}. This cannot be undone"
-        ),
+        sentence=_sentence_of_erasure,
         if_approved="Their values and evidence are destroyed in every store; proofs still hold.",
         if_denied="Nothing is erased.",
         if_expired="Nothing is erased.",

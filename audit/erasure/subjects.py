@@ -132,11 +132,22 @@ class Store:
     repeats: Callable[[Whose], list[Repeats]] = _nothing_repeated
 
 
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """What somebody else restricted about a person, which ends with their rows: `what` it is, such
+    as "freeze", and an id that no other restriction has."""
+
+    what: str
+    id: str
+
+
 Directory = Callable[[str], Iterable[Known]]
+Restrictions = Callable[[Whose], Iterable[Restriction]]
 Reserved = Callable[[str], Iterable[str]]
 _STORES: dict[str, Store] = {}
 _DIRECTORIES: list[Directory] = []
 _RESERVED: list[Reserved] = []
+_RESTRICTIONS: list[Restrictions] = []
 _EMAILS_OF_OTHERS: list[Reserved] = []
 
 
@@ -163,6 +174,18 @@ def reserves(texts: Reserved) -> Reserved:
     name of the person that lies within one of these texts is looked for."""
     _RESERVED.append(texts)
     return texts
+
+
+def restricts(found: Restrictions) -> Restrictions:
+    """Decorator: a function that lists what others than the person restricted about them."""
+    _RESTRICTIONS.append(found)
+    return found
+
+
+def restrictions_by_others(whose: Whose) -> list[Restriction]:
+    """Everything in force that others restricted about the person, by id."""
+    found = (one for list_them in _RESTRICTIONS for one in list_them(whose))
+    return sorted(found, key=lambda one: one.id)
 
 
 def knows_emails_of_others(texts: Reserved) -> Reserved:

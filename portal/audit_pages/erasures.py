@@ -98,6 +98,7 @@ def person(request: HttpRequest, subject: str) -> HttpResponse:
         "beside": whose.beside,
         "short": whose.short,
         "left": certificate.out_of_reach().values(),
+        "restricted": decisions.counted_restrictions(whose),
         "holds": legal_holds.in_force(subject),
         "waiting": Approval.objects.filter(
             verb__in=[decisions.ERASE, decisions.LIFT], target_name=subject
