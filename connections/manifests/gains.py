@@ -16,6 +16,27 @@ PLAIN_ENDINGS: Final = ("TOKEN", "KEY", "PAT", "SECRET", "CREDENTIALS")
 """How a variable ends that programs read credentials from and nothing else."""
 _ABBREVIATED: Final = {"GH_": "github"}
 """How variables of a service begin otherwise: GitHub's command line reads `GH_TOKEN`."""
+_OF_NO_SERVICE: Final = frozenset(
+    {
+        *PLAIN_ENDINGS,
+        "ACCESS",
+        "API",
+        "APP",
+        "AUTH",
+        "BEARER",
+        "BOT",
+        "CLIENT",
+        "MCP",
+        "MY",
+        "NEW",
+        "OAUTH",
+        "OAUTH2",
+        "PERSONAL",
+        "SERVER",
+        "USER",
+    }
+)
+"""Words of a variable that say nothing of whose credential it holds, as in `MY_API_TOKEN`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +102,9 @@ def _changed_variables(
 ) -> dict[str, str]:
     """Variables that differ, or are of a new connection, but for plain ones.
 
-    A plain one is called after the connection's own service and ends as credentials do. One that
-    ever held another connection's token is none: the server would send this token to that provider.
+    A plain one is called after the connection's own service, or after none, and ends as credentials
+    do. One that ever held another connection's token is none: the server would send this token to
+    that provider.
     """
     held = in_force.variables_of(known.env, before) if known else {}
     ever = in_force.variables_held(known) if known else {}
@@ -98,7 +120,7 @@ def _changed_variables(
         for connection, variable in changed.items()
         if not variable.endswith(PLAIN_ENDINGS)
         or {*ever.get(variable, ())} - {connection}
-        or not _is_called_after_its_service(variable, connection, named)
+        or not _names_no_other_service(variable, connection, named)
     }
 
 
@@ -111,10 +133,12 @@ def _services_by_prefix(declared: Iterable[str]) -> dict[str, set[str]]:
     return found
 
 
-def _is_called_after_its_service(
+def _names_no_other_service(
     variable: str, connection: str, named: Mapping[str, Collection[str]]
 ) -> bool:
-    """Whether the longest beginning that a service has is this one's."""
+    """Whether the longest beginning that a service has is this one's, or it names no service."""
+    if _OF_NO_SERVICE.issuperset(variable.upper().split("_")):
+        return True
     begins = [prefix for prefix in named if variable.upper().startswith(prefix)]
     return catalogue.service(connection) in named.get(max(begins, key=len, default=""), ())
 

@@ -174,11 +174,19 @@ def test_a_variable_of_a_connection_that_is_no_longer_declared_is_no_plain_one()
 
 @pytest.mark.parametrize(
     "variable",
-    ["OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "NPM_TOKEN", "INPUT_SLACK_TOKEN", "TOKEN"],
+    ["OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "NPM_TOKEN", "INPUT_SLACK_TOKEN", "MYTOKEN"],
 )
-def test_only_a_variable_called_after_its_own_service_is_a_plain_one(variable: str) -> None:
+def test_only_a_variable_called_after_its_own_service_or_none_is_a_plain_one(variable: str) -> None:
     assert declare(env={"github": variable}).approval is not None
     assert github()["env"] == {"github": "GITHUB_TOKEN"}
+
+
+@pytest.mark.parametrize(
+    "variable", ["TOKEN", "API_KEY", "MY_PAT", "GH_TOKEN", "GITHUB_APP_SECRET"]
+)
+def test_a_variable_called_after_its_service_or_none_is_in_force_at_once(variable: str) -> None:
+    assert declare(env={"github": variable}).approval is None
+    assert github()["env"] == {"github": variable}
 
 
 @pytest.mark.parametrize(
