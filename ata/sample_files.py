@@ -81,15 +81,37 @@ def verify_sample(screen: Screen, path: Path, log: Path, trust: Policy) -> bool:
         else f"{_mark(again)} Drawn again from the log: the same {len(again.indices)}."
     )
     tree = again.draw.seed_of_tree
-    more = ["Nobody chose the seed: the tree and the filter give it."] if tree else []
     told = {"ok": not wrong, "differs": wrong, "seed_of_tree": tree, "sample": again.to_dict()}
     told["hidden"] = again.hidden
-    screen.result(told, said, *hidden_of(again), *left_out(again.to_dict()), *more)
+    screen.result(told, said, *_drawn_from(again), _seed_of(again), *_limits(again))
     return not wrong
 
 
 def _mark(drawn: Sample) -> str:
     return paint("!", "yellow") if drawn.hidden else paint("✓", "green")
+
+
+def _drawn_from(drawn: Sample) -> list[str]:
+    """The tree, and which of its events the draw was among, by its filter."""
+    from audit.ledger.query import EventQuery
+
+    draw = drawn.draw
+    words = EventQuery.from_params(draw.filter).in_words().removesuffix(", newest first")
+    among = f"{drawn.population:,} of its {draw.tree_size:,} entries"
+    return [
+        f"Tree of {draw.tree_size:,} entries of {safe(draw.origin)}, root {draw.root.hex()}.",
+        f"Drawn from {among}: {safe(words[:1].lower() + words[1:])}.",
+    ]
+
+
+def _seed_of(drawn: Sample) -> str:
+    if drawn.draw.seed_of_tree:
+        return "Nobody chose the seed: the tree and the filter give it."
+    return f"Somebody chose the seed: “{safe(drawn.draw.seed)}”."
+
+
+def _limits(drawn: Sample) -> list[str]:
+    return [*hidden_of(drawn), *left_out(drawn.to_dict())]
 
 
 def hidden_of(drawn: Sample) -> list[str]:
@@ -108,9 +130,8 @@ def told_of(drawn: Sample) -> list[str]:
     draw = drawn.draw
     said = [
         f"{len(drawn.indices)} of {drawn.population:,} events, by the seed {safe(draw.seed)}.",
-        f"Tree of {draw.tree_size:,} entries of {safe(draw.origin)}, root {draw.root.hex()}.",
-        *hidden_of(drawn),
-        *left_out(drawn.to_dict()),
+        *_drawn_from(drawn),
+        *_limits(drawn),
     ]
     for index in drawn.indices:
         event = drawn.events[index]

@@ -264,6 +264,19 @@ def test_ata_verify_draws_a_sample_again(log: Path, tmp_path: Path) -> None:
     assert bad.exit_code == 1 and "differs in most" in bad.output
 
 
+def test_ata_verify_says_what_a_sample_was_drawn_from_and_by_whose_seed(
+    log: Path, tmp_path: Path
+) -> None:
+    sample = drawn("action:skill.* -q:fine", n=3).to_dict()
+    done = verify(changed(sample, tmp_path / "s.json"), "--entries", log)
+    assert done.exit_code == 0
+    few = f"Drawn from {sample['population']} of its {SIZE} entries: events "
+    assert few in done.stdout and sample["population"] < SIZE
+    assert "skill.*" in done.stdout and "“fine”" in done.stdout
+    assert f"Somebody chose the seed: “{SEED}”." in done.stdout
+    assert f"Tree of {SIZE} entries of {LOG.name}, root {ROOT.hex()}." in done.stdout
+
+
 def test_a_member_that_stands_twice_is_no_sample(log: Path, tmp_path: Path) -> None:
     path = tmp_path / "s.json"
     path.write_text('{"size": 3, ' + json.dumps(drawn(n=5).to_dict())[1:])
@@ -363,9 +376,10 @@ def test_the_command_says_the_population_the_tree_and_the_events(log: Path) -> N
     told = run(log, "--seed", SEED, "--size", "2").stdout.splitlines()
     assert told[0] == f"2 of {SIZE} events, by the seed {SEED}."
     assert ROOT.hex() in told[1]
-    assert told[2] == f"Left out by the draw: {SIZE - 2} of them."
-    assert told[3] == f"Reported by 1 person, gateway or system, {SIZE} at most by one."
-    assert [line.split("  ")[0] for line in told[4:]] == [str(n) for n in drawn(n=2).indices]
+    assert told[2] == f"Drawn from {SIZE} of its {SIZE} entries: all events."
+    assert told[3] == f"Left out by the draw: {SIZE - 2} of them."
+    assert told[4] == f"Reported by 1 person, gateway or system, {SIZE} at most by one."
+    assert [line.split("  ")[0] for line in told[5:]] == [str(n) for n in drawn(n=2).indices]
 
 
 def test_a_seed_has_to_be_named(log: Path) -> None:
