@@ -1,6 +1,6 @@
-"""Sentences that a phone shows whole: what is risky always, of the rest as much as fits, counted.
+"""Sentences that a phone shows whole: what is risky or unknown always, of the rest as much as fits.
 
-Nothing is cut here. What does not fit although only the risky is named stays too long, and
+The rest is counted, and nothing is cut here. What does not fit all the same stays too long, and
 `approvals.pipeline.service` refuses it.
 """
 
@@ -15,7 +15,7 @@ from connections.scopes import catalogue
 from connections.scopes.catalogue import Scope
 
 _NAMED: Final = 4
-"""Permissions of one connection that are named, where fewer are risky."""
+"""Permissions of one connection that are named, where fewer have to be."""
 _LONGEST_TITLE: Final = 60
 _LONGEST_SCOPE: Final = 90
 
@@ -28,13 +28,15 @@ def title(connection: str) -> str:
 def permissions(
     connection: str, wanted: Iterable[str], *, words: bool = True, separator: str = ", "
 ) -> str:
-    """Permissions of one connection: every risky one, then others up to four, then how many more.
+    """Permissions of one connection: every one that is risky or unknown, then others up to four,
+    then how many more.
 
     Args:
         words: whether what they allow is written out; their names alone take less room.
     """
     asked = catalogue.in_words(connection, wanted)
-    named = max(_NAMED, sum(1 for scope in asked if scope.risk))
+    asked.sort(key=lambda scope: not catalogue.has_to_be_named(scope))
+    named = max(_NAMED, sum(map(catalogue.has_to_be_named, asked)))
     listed = [_said(scope, words) for scope in asked[:named]]
     if len(asked) > named:
         return f"{separator.join(listed)}{_before_and(separator)} and {len(asked) - named} more"

@@ -173,15 +173,15 @@ def _sentence_of_declaration(target: Target, params: Mapping[str, Any]) -> str:
 
 
 def _of_gains(component: str, gains: Gains, *, words: bool) -> str:
-    risky = [name for name, more in gains.scopes.items() if catalogue.any_risky(name, more)]
-    plain = [name for name, more in gains.scopes.items() if not catalogue.any_risky(name, more)]
+    always = [name for name, more in gains.scopes.items() if catalogue.any_to_be_named(name, more)]
+    plain = [name for name in gains.scopes if name not in always]
     plain.sort(key=lambda name: not catalogue.known_of(name))  # a service that is known comes first
     end = [f"its tokens go to {gains.url}"] if gains.url else []
     end += [f"{fitting.title(name)}'s token in {held}" for name, held in gains.env.items()]
     begin = f"Let {component} use" if gains.scopes else f"Change the manifest of {component}:"
     return fitting.fit(
         begin,
-        [_in_words(name, gains.scopes[name], words=words) for name in risky],
+        [_in_words(name, gains.scopes[name], words=words) for name in always],
         [_in_words(name, gains.scopes[name], words=words) for name in plain],
         [*end, *_opening(gains)],
     )

@@ -121,6 +121,16 @@ def in_words(connection: str, scopes: Iterable[str]) -> list[Scope]:
     return sorted(found, key=lambda scope: (scope.risk != "high", not scope.known))
 
 
+def has_to_be_named(scope: Scope) -> bool:
+    """Whether an approver has to read this scope: it is risky, or nobody knows what it allows."""
+    return bool(scope.risk) or not scope.known
+
+
+def any_to_be_named(connection: str, scopes: Iterable[str]) -> bool:
+    """Whether an approver has to read one of these scopes."""
+    return any(has_to_be_named(scope) for scope in in_words(connection, scopes))
+
+
 def any_risky(connection: str, scopes: Iterable[str]) -> bool:
     """Whether one of them can change, send or delete things at large."""
     return any(describe(connection, scope).risk for scope in scopes)

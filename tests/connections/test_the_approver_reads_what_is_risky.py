@@ -71,6 +71,43 @@ def test_every_risky_permission_is_named(olu: Actor) -> None:
         assert scope in sentence
 
 
+MILD = {
+    "github": ["read:user", "user:email", "read:org", "read:project"],
+    "slack": ["channels:read", "groups:read", "im:read", "users:read"],
+    "google-oauth2": [
+        "https://www.googleapis.com/auth/drive.readonly",
+        "https://www.googleapis.com/auth/tasks.readonly",
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("connection", "scopes"),
+    [
+        ("github", [*MILD["github"], "admin:ssh_signing_key"]),
+        ("payments", ["a.read", "b.read", "c.read", "d.read", "transfer_money"]),
+    ],
+)
+def test_every_permission_that_the_catalogue_does_not_know_is_named(
+    olu: Actor, connection: str, scopes: list[str]
+) -> None:
+    assert scopes[-1] in declare(olu, [{"connection": connection, "scopes": scopes}])
+
+
+def test_a_connection_with_unknown_permissions_is_named_before_known_ones(olu: Actor) -> None:
+    known = [{"connection": name, "scopes": mild} for name, mild in MILD.items()]
+    payments = {"connection": "payments", "scopes": ["transfer_money"]}
+    sentence = declare(olu, [*known, payments])
+    assert "payments: transfer_money" in sentence
+    assert "more connection" in sentence
+
+
+def test_unknown_permissions_that_cannot_all_be_named_ask_nobody(olu: Actor) -> None:
+    many = [f"transfer_money_to_account_{number}" for number in range(40)]
+    with pytest.raises(Refused, match="Split it"):
+        declare(olu, [{"connection": "payments", "scopes": many}])
+
+
 def test_what_cannot_be_shown_whole_is_refused_and_asks_nobody(olu: Actor) -> None:
     with pytest.raises(Refused) as refused:
         declare(olu, [RISKY], url="https://elsewhere.example/" + "x" * 470)
