@@ -329,11 +329,38 @@ def test_a_member_gets_their_own_events_and_others_see_that_none_is_missing(trai
     assert "missing in the file" in fewer.check().steps[-1].detail
 
 
-def test_by_level_only_what_is_there_can_be_checked(trail: None) -> None:
-    files = taken("human:H0")
+@pytest.mark.parametrize("query", ["human:H0 human:H1 human:H2 human:H3", "-human:H3"])
+def test_by_level_a_row_that_is_not_there_is_never_called_not_missing(
+    trail: None, query: str
+) -> None:
+    files = taken(query)
     report = files.check()
     assert report.ok and any("by human" in line for line in report.not_proven)
-    assert not files.signed_again(files.file.replace(b'"via":"', b'"via":"x', 1)).check().ok
+    assert report.steps[-1].name == "No row is added or altered"
+    assert not files.signed_again(files.file.replace(b'"via":"', b'"via":"x', 1)).check().intact
+    fewer = files.signed_again(
+        b"".join(lines_of(files.file)[1:]), rows=len(lines_of(files.file)) - 1
+    )
+    report = fewer.check()
+    assert report.intact and not report.ok
+    [why] = report.unproven
+    assert why.startswith("1 entry that matches the rest of the filter is not in the file: ")
+
+
+def test_an_export_by_level_that_leaves_others_out_is_not_proven_to_be_whole(
+    trail: None, tmp_path: Path
+) -> None:
+    files = taken("human:H3")
+    manifest, file, entries = (tmp_path / name for name in ("m.json", "f.ndjson", "e.ndjson"))
+    manifest.write_text(json.dumps(files.manifest))
+    file.write_bytes(files.file)
+    entries.write_bytes(b"".join(files.entries))
+    done = CliRunner().invoke(
+        app, ["verify", str(manifest), str(file), "--vkey", files.vkey, "--entries", str(entries)]
+    )
+    assert done.exit_code == 1 and "✓ Verified." not in done.output
+    assert "– Nothing was changed. Which rows the file must have is NOT proven." in done.output
+    assert "12 entries that match the rest of the filter are not in the file" in done.output
 
 
 def test_the_command_line_checks_it_offline(trail: None, tmp_path: Path) -> None:

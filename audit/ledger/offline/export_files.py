@@ -143,6 +143,7 @@ def check(
     ]
     undecided: list[int] = []
     unproven, account = [*UNPROVEN, *moved_unproven(origin, moves)], Account()
+    open_rows: tuple[str, ...] = ()
     if lines is None:
         unproven.insert(0, "That no row is missing, added or altered: give the log with --entries.")
     elif all(step.ok for step in steps):
@@ -150,9 +151,12 @@ def check(
         steps += comparing.run(lines, trusted)
         undecided, account = comparing.undecided, comparing.account
         unproven += comparing.unproven()
+        open_rows = comparing.open_rows()
     else:
         steps.append(Step(_ROWS, False, "Not checked, because an earlier step failed.", True))
-    return ExportReport(words, tuple(steps), tuple(undecided), tuple(unproven), account)
+    return ExportReport(
+        words, tuple(steps), tuple(undecided), tuple(unproven), account, unproven=open_rows
+    )
 
 
 def words_of(query: EventQuery, person: str = "", iss: str = "") -> str:
@@ -234,6 +238,8 @@ def signer_of(manifest: Mapping[str, Any]) -> str:
 
 
 _ROWS: Final = "No row is missing, added or altered"
+_ROWS_BY_LEVEL: Final = "No row is added or altered"
+"""Where the filter asks for levels, which the entries do not have: rows may be missing."""
 
 
 def signed_by(manifest: Mapping[str, Any], vkeys: list[str | VerifierKey]) -> Step:
@@ -289,6 +295,7 @@ class _Comparing:
     _withheld: set[int] = field(default_factory=set)
     _problems: list[tuple[int, str]] = field(default_factory=list)
     _by_level: list[str] = field(default_factory=list)
+    _open_by_level: list[int] = field(default_factory=list)
 
     def run(self, lines: Iterable[bytes], vkeys: list[str | VerifierKey]) -> list[Step]:
         """The steps, in order."""
@@ -325,7 +332,9 @@ class _Comparing:
         said = []
         if self._by_level:
             levels = " and ".join(self._by_level)
-            said.append(f"Whether rows are missing by {levels}: that needs evidence and witnesses.")
+            said.append(
+                f"Whether rows belong in it by {levels}: that takes evidence and witnesses."
+            )
         if self.undecided:
             named = ", ".join(map(self._why, self.undecided[:_NAMED]))
             more = len(self.undecided) - _NAMED
@@ -335,6 +344,23 @@ class _Comparing:
                 f"{f' and {more} more' if more > 0 else ''}."
             )
         return said + self.account.sentences()
+
+    def open_rows(self) -> tuple[str, ...]:
+        """Entries that are not in the file, and of which only their level could be the reason."""
+        if not self._open_by_level or self._problems:
+            return ()
+        count, levels = len(self._open_by_level), " and ".join(self._by_level)
+        named = ", ".join(map(str, self._open_by_level[:_NAMED]))
+        more = f" and {count - _NAMED:,} more" if count > _NAMED else ""
+        missing = (
+            "1 entry that matches the rest of the filter is not in the file"
+            if count == 1
+            else f"{count:,} entries that match the rest of the filter are not in the file"
+        )
+        return (
+            f"{missing}: {named}{more}. By {levels} it takes evidence and witnesses to decide; an "
+            "export without that condition is compared row by row.",
+        )
 
     def _why(self, index: int) -> str:
         """An undecided entry, and what became of its values."""
@@ -354,7 +380,9 @@ class _Comparing:
             self.undecided.append(kept.index)
             if not missing:
                 self._withheld.add(kept.index)
-        elif belongs and row is None and not self._by_level:
+        elif belongs and row is None and self._by_level:
+            self._open_by_level.append(kept.index)
+        elif belongs and row is None:
             self._problem(kept.index, "matches the filter and is missing in the file")
         elif not belongs and row is not None:
             self._problem(kept.index, "stands in the file and does not match the filter")
@@ -366,14 +394,15 @@ class _Comparing:
         self._problems.append((index, words))
 
     def _verdict(self, matched: int) -> Step:
+        name = _ROWS_BY_LEVEL if self._by_level else _ROWS
         if self._problems:
             named = "; ".join(f"entry {i} {words}" for i, words in self._problems[:_NAMED])
             more = len(self._problems) - _NAMED
-            return Step(_ROWS, False, f"{named}{f'; and {more} more' if more > 0 else ''}.")
+            return Step(name, False, f"{named}{f'; and {more} more' if more > 0 else ''}.")
         said = _get(self.manifest, "rows")
         if said != matched:
-            return Step(_ROWS, False, f"The manifest says {said} rows, the file has {matched}.")
-        return Step(_ROWS, True, f"{matched} rows, each as its entry says.")
+            return Step(name, False, f"The manifest says {said} rows, the file has {matched}.")
+        return Step(name, True, f"{matched} rows, each as its entry says.")
 
     def _rows(self, *, newest_first: bool) -> dict[int, Differs]:
         found: dict[int, Differs] = {}
