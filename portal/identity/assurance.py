@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from django.contrib import auth
 from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -42,14 +43,15 @@ class SessionAssuranceMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.META["ATA_SESSION"] = None
-        if request.user.is_authenticated:
+        if _bears_token(request):
+            request.user = AnonymousUser()
+        elif request.user.is_authenticated:
             session = sessions.current(request)
-            if session is not None:
-                request.META["ATA_SESSION"] = session
-                vouch_for(request)
-            elif not _bears_token(request):
+            if session is None:
                 auth.logout(request)
                 return self._ended(request)
+            request.META["ATA_SESSION"] = session
+            vouch_for(request)
         return self.get_response(request)
 
     def process_view(
@@ -85,7 +87,7 @@ class SessionAssuranceMiddleware:
 
 
 def _bears_token(request: HttpRequest) -> bool:
-    """Whether the bearer token of a `/v1` request decides, whatever cookie came with it."""
+    """Whether the token of a `/v1` request decides; its cookie counts for nothing then."""
     return request.path.startswith("/v1/") and "Authorization" in request.headers
 
 

@@ -75,6 +75,17 @@ def ended(visitor: Visit) -> Visitor:
     return me
 
 
+@pytest.mark.parametrize("header", ["Basic x", "Bearer no-token"])
+def test_a_page_of_the_api_shows_an_ended_session_to_nobody_whatever_the_header(
+    ended: Visitor, header: str
+) -> None:
+    with_cookie = ended.get("/v1/docs", HTTP_AUTHORIZATION=header)
+    stranger = Client().get("/v1/docs", HTTP_HOST=HOST)
+    assert with_cookie.status_code == 200
+    assert b"Sign out" not in with_cookie.content
+    assert len(with_cookie.content) == len(stranger.content)
+
+
 def test_a_page_sends_an_ended_session_to_sign_in_and_back(ended: Visitor) -> None:
     answer = ended.get("/account/?cursor=s1")
     assert answer.status_code == 302
