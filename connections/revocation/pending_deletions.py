@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -11,14 +12,19 @@ from django.db.models import QuerySet
 from approvals import clock, issuer
 from auth0_client.errors import Auth0Error
 from connections.lifecycle import restrictions
-from connections.models import ConnectedAccount, State
+from connections.models import NOT_HELD, ConnectedAccount, State
 from connections.revocation import deletion
 from http_client.errors import HttpClientError
+
+MEANWHILE: Final = (
+    "It was connected again or decided about meanwhile: the next sync shows whether Auth0 has it."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """What became of one deletion. `detail` says why it is not done."""
+    """What became of one deletion. `done`: Auth0 acknowledged it, or the account was gone; `detail`
+    says why not, or why its row stays as it is."""
 
     account: ConnectedAccount
     done: bool
@@ -51,7 +57,11 @@ def delete(account: ConnectedAccount, token: str) -> Deletion:
     except HttpClientError:
         return _not_yet(account, "Auth0 could not be reached; it is tried again at the next visit.")
     with transaction.atomic():
-        row = ConnectedAccount.objects.select_for_update().get(pk=account.pk)
+        row = ConnectedAccount.objects.select_for_update().filter(pk=account.pk).first()
+        if row is None or row.state in NOT_HELD:
+            return Deletion(account, done=True)
+        if (row.state, row.operation) != (State.REVOCATION_PENDING, account.operation):
+            return Deletion(row, done=True, detail=MEANWHILE)
         row.turn(State.REVOKED, clock.now(), reason=row.state_reason, by=row.state_by)
         row.deletion_detail = ""
         restrictions.keep(row)
@@ -60,5 +70,6 @@ def delete(account: ConnectedAccount, token: str) -> Deletion:
 
 
 def _not_yet(account: ConnectedAccount, why: str) -> Deletion:
-    ConnectedAccount.objects.filter(pk=account.pk).update(deletion_detail=why[:300])
+    pending = ConnectedAccount.objects.filter(pk=account.pk, state=State.REVOCATION_PENDING)
+    pending.update(deletion_detail=why[:300])
     return Deletion(account, done=False, detail=why)

@@ -174,7 +174,7 @@ def _delete(request: HttpRequest, me: Actor, token: str) -> HttpResponse:
     for one in outcomes:
         title = catalogue.title(one.account.connection)
         if one.done:
-            messages.success(request, f"{title} was deleted at Auth0.")
+            messages.success(request, f"{title} was deleted at Auth0. {one.detail}".strip())
         else:
             messages.error(request, f"{title} was not deleted at Auth0. {one.detail}")
     return redirect("connections:mine")
