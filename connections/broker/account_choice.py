@@ -71,10 +71,20 @@ def pick(accounts: Sequence[ConnectedAccount], connection: str, wanted: Wanted =
     held = [account for account in accounts if account.state not in NOT_HELD]
     newest = sorted(held, key=lambda a: (a.connected_at or a.watched_since, a.pk))[::-1]
     picked = _wanted(newest, connection, wanted) if wanted else _only(newest, connection)
-    restricted = [one for one in accounts if one.barred or one.state in _REFUSED]
-    if not restricted:
+    if not _restricted(accounts):
         return picked
     if not picked.account.provider_user:
+        refuse_unnamed(accounts, connection)
+    return replace(picked, hint=picked.account.provider_user)
+
+
+def refuse_unnamed(accounts: Sequence[ConnectedAccount], connection: str) -> None:
+    """Refuse what the vault chooses without a hint where one of the accounts is restricted.
+
+    Raises:
+        TokenRefusal: `connection_suspended`.
+    """
+    if restricted := _restricted(accounts):
         raise TokenRefusal(
             403,
             "connection_suspended",
@@ -83,7 +93,10 @@ def pick(accounts: Sequence[ConnectedAccount], connection: str, wanted: Wanted =
             "again.",
             account=restricted[0],
         )
-    return replace(picked, hint=picked.account.provider_user)
+
+
+def _restricted(accounts: Sequence[ConnectedAccount]) -> list[ConnectedAccount]:
+    return [one for one in accounts if one.barred or one.state in _REFUSED]
 
 
 def _only(newest: Sequence[ConnectedAccount], connection: str) -> Picked:

@@ -20,7 +20,7 @@ from audit.recording.actors import Actor, Subject, Target
 from audit.recording.record import Draft
 from auth0_client.token_vault import VaultToken
 from connections.broker import exchange, observations, scope_checks
-from connections.broker.account_choice import ANY, Picked, Wanted, pick
+from connections.broker.account_choice import ANY, Picked, Wanted, pick, refuse_unnamed
 from connections.broker.caller_rules import Component, Declared, check_decision, check_declared
 from connections.broker.errors import TokenRefusal
 from connections.idle_access import access_gate
@@ -255,6 +255,8 @@ def _refused_meanwhile(one: _Handing) -> TokenRefusal | None:
     try:
         if picked is None:  # no account that is counted below shows what was restricted
             _check_unseen(ask)
+        elif not picked.hint:
+            _check_chosen(ask)
         setting, declared = _check_rules(ask)
         known = [account.pk for account in one.admitted.accounts]
         accounts = ConnectedAccount.objects.filter(pk__in=known) if known else ()
@@ -263,6 +265,18 @@ def _refused_meanwhile(one: _Handing) -> TokenRefusal | None:
     except TokenRefusal as refusal:
         return refusal
     return None
+
+
+def _check_chosen(ask: Ask) -> None:
+    """The vault chose without being told which account: it may be one that was restricted since.
+
+    Raises:
+        TokenRefusal: as `pick`; `connection_suspended` where one of them is restricted.
+    """
+    accounts = observations.accounts_of(ask.actor.iss, ask.actor.sub, ask.connection)
+    if _any_held(accounts):
+        pick(accounts, ask.connection, ask.wanted)
+        refuse_unnamed(accounts, ask.connection)
 
 
 _together = Together(_last_look)

@@ -63,14 +63,17 @@ def connected(id: str = "cac_1") -> ConnectedAccount:
     )
 
 
-def handing(account: ConnectedAccount, *, lasts: bool = True) -> token_broker._Handing:
-    """A token of this account that is about to leave, found to be allowed just now."""
+def handing(
+    account: ConnectedAccount, *, lasts: bool = True, hint: str = "583231"
+) -> token_broker._Handing:
+    """A token of this account that is about to leave, found to be allowed just now; without a hint
+    the vault chose it."""
     actor = Actor(iss=ISS, sub=SUB, via="broker")
     [client, *_] = settings.ENV.broker_clients
     ask = token_broker.Ask(actor, "token", client, "github", agent="claw")
     now = clock.now()
     use = Seen(account, "claw", "", now, now if lasts else None)
-    admitted = token_broker._Admitted(Picked(account), (account,), frozenset())
+    admitted = token_broker._Admitted(Picked(account, hint), (account,), frozenset())
     token = VaultToken("secret", "Bearer", frozenset({"repo"}), 300, "5f")
     return token_broker._Handing(ask, use, admitted, token, ())
 
@@ -142,6 +145,24 @@ def test_a_freeze_meanwhile_drops_the_token(
         assert isinstance(said, TokenRefusal)
         assert said.code == "frozen"
         assert (counted(), exchanged()) == before
+
+    elsewhere(work)
+
+
+def test_a_token_that_the_vault_chose_is_dropped_where_another_account_is_suspended_meanwhile(
+    elsewhere: Callable[[Callable[[], Any]], Any],
+) -> None:
+    def work() -> None:
+        one, other = connected(), connected("cac_2")
+        ConnectedAccount.objects.filter(pk=other.pk).update(state=State.NEEDS_RECONNECT)
+        assert not isinstance(hand_out(handing(one, hint="")), TokenRefusal)
+        ConnectedAccount.objects.filter(pk=other.pk).update(state=State.SUSPENDED)
+        for told in ("", "583231"):  # Auth0 may report the user id meanwhile
+            ConnectedAccount.objects.filter(pk=one.pk).update(provider_user=told)
+            said = hand_out(handing(one, hint=""))
+            assert isinstance(said, TokenRefusal) and said.code == "connection_suspended"
+        assert not isinstance(hand_out(handing(one, hint="583231")), TokenRefusal)
+        assert (counted(), exchanged()) == ([2], 2)
 
     elsewhere(work)
 

@@ -545,7 +545,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "which agent used what, and when",
     ),
     "connections.revocation.pending_deletions": (
-        "ConnectedAccount instance",
+        "instance",
         "deletions that wait for their owner",
     ),
     "connections.sync.reconcile": ("ConnectedAccount ConnectionSetting", "what Auth0 has"),
