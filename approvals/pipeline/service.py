@@ -24,7 +24,7 @@ from approvals.audit_events import approval_requested
 from approvals.errors import FRESH_SIGN_IN as FRESH_SIGN_IN
 from approvals.errors import NothingToDo as NothingToDo
 from approvals.errors import Refused as Refused
-from approvals.models import Approval, Effect
+from approvals.models import Approval, Effect, Outcome, Status
 from approvals.pipeline import (
     conflicts,
     intent,
@@ -49,6 +49,8 @@ from audit.recording.actors import SYSTEM, Actor, Target
 
 LONGEST_SENTENCE: Final = 500
 """Characters of a request that every phone shows whole."""
+WITHDRAWN_MOST: Final = 10
+"""Requests that one person withdraws within an hour before they can ask for nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +336,7 @@ def _ask(
         row = _row(asked, now) | {"operation": operation}
         approval, is_new = _one_approval(folded, _open_key(asked), row)
         if is_new:
+            _check_withdrawn(asked.actor, now)
             asked.verb.count_request(asked.target, asked.params)
             if asked.rule.while_pending == "hold":
                 place_hold(approval, asked.actor)
@@ -342,6 +345,27 @@ def _ask(
         performed = Performed(operation=approval.operation, approval=approval)
         before_commit(performed)
     return performed
+
+
+def _check_withdrawn(actor: Actor, now: datetime) -> None:
+    """A request that is withdrawn and made again rings a phone each time.
+
+    Raises:
+        Refused: `asked_too_often`.
+    """
+    withdrawn = Approval.objects.filter(
+        status=Status.CLOSED,
+        outcome=Outcome.CANCELLED,
+        created__gt=now - timedelta(hours=1),
+        requester_iss=actor.iss,
+        requester_sub=actor.sub,
+    )
+    if actor.sub and withdrawn.count() >= WITHDRAWN_MOST:
+        raise Refused(
+            "asked_too_often",
+            f"You withdrew {WITHDRAWN_MOST} requests within an hour. Ask again later; what "
+            "restricts without an approval goes on.",
+        )
 
 
 def _intent_to_approve(request: _Request, state: str) -> intent.Intent:

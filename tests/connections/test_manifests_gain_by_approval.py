@@ -10,9 +10,9 @@ from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.db import transaction
 
-from approvals import clock
+from approvals import clock, requests
 from approvals.models import Approval, Outcome
-from approvals.pipeline.service import Performed, Refused, perform
+from approvals.pipeline.service import WITHDRAWN_MOST, Performed, Refused, perform
 from approvals.step_up import answers
 from audit.ledger.format.vocabulary import SEVERITIES
 from audit.models import EventRow
@@ -400,3 +400,28 @@ def test_a_folder_of_manifests_changes_none_that_is_in_force(tmp_path: Any, caps
     call_command("declare_manifests", str(tmp_path))
     assert github() == before
     assert "github-mcp is declared otherwise" in capsys.readouterr().out
+
+
+def test_who_withdraws_again_and_again_asks_nobody_for_an_hour(travel: Travel) -> None:
+    url = "https://elsewhere.example/mcp"
+    for _ in range(WITHDRAWN_MOST):
+        done = declare(url=url)
+        assert done.approval is not None
+        requests.cancel(OLU, str(done.approval.pk))
+    with pytest.raises(Refused) as refused:
+        declare(url=url)
+    assert refused.value.code == "asked_too_often"
+    with pytest.raises(Refused, match="withdrew"):
+        perform(OLU, "skill.allow", Target("skill", "never-seen"))
+    assert Approval.objects.count() == WITHDRAWN_MOST
+    assert declare(by=OONA, url=url).approval is not None
+    travel(3601)
+    assert declare(url=f"{url}/other").approval is not None
+
+
+def test_what_restricts_at_once_is_open_to_who_withdrew_too_often(travel: Travel) -> None:
+    for _ in range(WITHDRAWN_MOST):
+        done = declare(url="https://elsewhere.example/mcp")
+        assert done.approval is not None
+        requests.cancel(OLU, str(done.approval.pk))
+    assert perform(OLU, "skill.hold", Target("skill", "never-seen"), reason="x").event_id
