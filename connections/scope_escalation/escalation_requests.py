@@ -156,7 +156,7 @@ def quiet_until(
     moments = [
         at + QUIET
         for refused, at in over
-        if at is not None and not containment.beyond(account.connection, refused, wanted)
+        if at is not None and not containment.left_out(account.connection, refused, wanted)
     ]
     return max(moments, default=None)
 
@@ -184,7 +184,7 @@ def denied_until(
             continue
         refused = {*one.params["scopes"]}
         wanted = gained.get(account.connection, ())
-        if len(containment.beyond(account.connection, refused, wanted)) < len(refused):
+        if len(containment.left_out(account.connection, refused, wanted)) < len(refused):
             over.append(one.closed + QUIET)
     return max(over, default=None)
 

@@ -338,7 +338,12 @@ def test_who_was_denied_an_escalation_cannot_declare_it(travel: Travel) -> None:
 
 @pytest.mark.parametrize(
     ("denied", "wanted", "refused"),
-    [("read:org", "admin:org", True), ("admin:org", "read:org", False), ("gist", "user", False)],
+    [
+        ("read:org", "admin:org", True),
+        ("read:packages", "write:packages", True),
+        ("admin:org", "read:org", False),
+        ("gist", "user", False),
+    ],
 )
 def test_who_was_denied_a_scope_cannot_declare_one_that_contains_it(
     denied: str, wanted: str, refused: bool

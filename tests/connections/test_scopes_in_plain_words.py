@@ -88,3 +88,58 @@ def test_only_what_the_provider_itself_calls_contained_is_no_escalation(
     connection: str, wanted: list[str], declared: list[str], beyond: tuple[str, ...]
 ) -> None:
     assert containment.beyond(connection, wanted, declared) == beyond
+
+
+G = "https://www.googleapis.com/auth/"
+
+
+@pytest.mark.parametrize(
+    ("connection", "less", "more"),
+    [
+        ("google-oauth2", f"{G}drive.metadata.readonly", f"{G}drive"),
+        ("google-oauth2", f"{G}drive.metadata.readonly", f"{G}drive.readonly"),
+        ("google-oauth2", f"{G}drive.file", f"{G}drive"),
+        ("google-oauth2", f"{G}gmail.readonly", f"{G}gmail.modify"),
+        ("google-oauth2", f"{G}gmail.send", f"{G}gmail.modify"),
+        ("google-oauth2", f"{G}gmail.readonly", "https://mail.google.com/"),
+        ("google-oauth2", f"{G}calendar.events", f"{G}calendar"),
+        ("google-oauth2", f"{G}calendar.events.readonly", f"{G}calendar"),
+        ("google-oauth2", f"{G}spreadsheets.readonly", f"{G}drive"),
+        ("google-oauth2", f"{G}devstorage.read_only", f"{G}devstorage.read_write"),
+        ("google-oauth2", f"{G}bigquery", f"{G}cloud-platform"),
+        ("windowslive", "Mail.ReadBasic", "Mail.Read"),
+        ("windowslive", "Mail.Read", "Mail.ReadWrite"),
+        ("windowslive", "Mail.Read", "https://graph.microsoft.com/Mail.Read.Shared"),
+        ("windowslive", "Files.Read", "Files.ReadWrite.All"),
+        ("windowslive", "Files.ReadWrite.AppFolder", "Files.ReadWrite"),
+        ("windowslive", "Sites.Read.All", "Sites.FullControl.All"),
+        ("windowslive", "Notes.Create", "Notes.ReadWrite"),
+        ("windowslive", "User.ReadBasic.All", "User.ReadWrite.All"),
+        ("windowslive", "Directory.Read.All", "Directory.AccessAsUser.All"),
+        ("github", "read:packages", "write:packages"),
+        ("github", "read:enterprise", "admin:enterprise"),
+        ("github", "public_repo", "repo"),
+    ],
+)
+def test_what_contains_a_denied_permission_is_known_at_each_provider(
+    connection: str, less: str, more: str
+) -> None:
+    assert containment.left_out(connection, [less], [more]) == ()
+    assert containment.left_out(connection, [more], [less]) == (more,)
+
+
+@pytest.mark.parametrize(
+    ("connection", "denied", "wanted"),
+    [
+        ("google-oauth2", f"{G}drive", f"{G}calendar"),
+        ("google-oauth2", f"{G}gmail.settings.basic", f"{G}gmail.send"),
+        ("windowslive", "Mail.Send", "Mail.Read"),
+        ("windowslive", "Mail.Read", "Calendars.ReadWrite"),
+        ("github", "read:packages", "write:discussion"),
+        ("slack", "channels:read", "channels:write"),
+    ],
+)
+def test_what_contains_no_denied_permission_may_be_asked_for(
+    connection: str, denied: str, wanted: str
+) -> None:
+    assert containment.left_out(connection, [denied], [wanted]) == (denied,)
