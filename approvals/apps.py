@@ -13,10 +13,10 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         """Import what registers itself, in every process."""
-        from approvals import audit_messages  # noqa: F401
+        from approvals import event_sentences  # noqa: F401
         from approvals.erasure import decisions as erasure_decisions  # noqa: F401
-        from approvals.erasure import integrity as erasure_integrity  # noqa: F401
+        from approvals.erasure import ledger_check as erasure_integrity  # noqa: F401
         from approvals.erasure import stores  # noqa: F401
         from approvals.passkeys import decisions as passkey_decisions  # noqa: F401
-        from approvals.passkeys import passkey_messages  # noqa: F401
-        from approvals.policy import integrity, policy_change  # noqa: F401
+        from approvals.passkeys import passkey_sentences  # noqa: F401
+        from approvals.policy import ledger_check, policy_change  # noqa: F401

@@ -14,11 +14,11 @@ from typing import Any, Protocol
 
 from django.db import models
 
-from approvals import clock, idempotency, sealed_secrets
+from approvals import clock, idempotency
 from approvals.models import Approval, Ask, Effect, Notice
 from approvals.notifications import service
 from approvals.outbox import runner
-from approvals.step_up import ciba, unassigned
+from approvals.step_up import ciba, sealed_secrets, unassigned
 from audit.db import leases
 
 log = logging.getLogger(__name__)

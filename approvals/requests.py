@@ -10,7 +10,7 @@ from django.db import transaction
 
 from approvals import actors, audit_events, clock
 from approvals.models import Answer, Approval, Ask, Outcome, Person, Status
-from approvals.pipeline import locks, outcomes
+from approvals.pipeline import locks, transitions
 from approvals.pipeline.service import Refused
 from approvals.step_up.answers import LIVE
 from approvals.step_up.recipients import add_ask
@@ -54,7 +54,7 @@ def cancel(actor: Actor, approval_id: str) -> Approval:
         approval = _locked(actor, approval_id)
         if not may_cancel(actor, approval):
             raise Refused("not_permitted", "Only the person who asked can cancel this request.")
-        outcomes.cancel(approval, actor)
+        transitions.cancel(approval, actor)
     return approval
 
 
@@ -102,7 +102,7 @@ def confirm_denial(actor: Actor, approval_id: str, reason: str = "") -> Approval
         if (answered.iss, answered.sub) != (actor.iss, actor.sub):
             raise Refused("not_permitted", "Only the person who was asked can confirm a denial.")
         if approval.outcome == Outcome.DENIED and approval.inferred:
-            outcomes.confirm_denial(approval, actor, _IN_THE_PORTAL, reason=reason)
+            transitions.confirm_denial(approval, actor, _IN_THE_PORTAL, reason=reason)
         elif reason and may_say_why(actor, approval):
             audit_events.approval_denied(
                 approval,

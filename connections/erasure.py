@@ -24,7 +24,7 @@ from audit.erasure.subjects import (
     reserves,
     restricts,
 )
-from connections.access_reviews import accounts, opening, result, work_integrity, work_lease
+from connections.access_reviews import account_snapshot, opening, result, work_integrity, work_lease
 from connections.lifecycle import restrictions
 from connections.models import (
     Allowance,
@@ -154,7 +154,7 @@ def _reviews(whose: Whose) -> list[Sealed]:
     )
     frozen = Review.objects.filter(pk__in=lists)
     return [
-        *(Sealed(one.digest, partial(accounts.digest_now, one)) for one in frozen),
+        *(Sealed(one.digest, partial(account_snapshot.digest_now, one)) for one in frozen),
         *(Sealed(one.result_digest, partial(_digest_of_result, one.pk)) for one in results),
     ]
 

@@ -13,7 +13,7 @@ class EnforcementConfig(AppConfig):
 
     def ready(self) -> None:
         """Registration happens at import, in every process."""
-        from enforcement import audit_messages, erasure  # noqa: F401
+        from enforcement import erasure, event_sentences  # noqa: F401
         from enforcement.decisions import (  # noqa: F401
             block_and_allow,
             dispositions,

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from audit.erasure import idle_connections
-from portal.lanes import Lanes
+from portal.worker_threads import Lanes
 from serving import watchdog
 from serving.private_files import keep_private
 
@@ -46,8 +46,8 @@ def loops() -> dict[str, Loop]:
     from approvals.erasure import replay
     from approvals.jobs import ASKING, LETTERS, STEPS, sweep
     from audit import (
-        due,
         exports,
+        jobs,
         witnesses,
     )
     from audit.erasure import (
@@ -66,7 +66,7 @@ def loops() -> dict[str, Loop]:
     )
     from connections.access_reviews import large_reviews
     from connections.application_grants import grant_sync
-    from connections.idle_access import sleep_events
+    from connections.idle_access import idle_events
     from connections.notifications import letters as owners
     from connections.sync import auth0_status, reconcile
     from connections.tenant_log import reader
@@ -85,7 +85,7 @@ def loops() -> dict[str, Loop]:
         "witnesses": witnesses.loop,
         "time": timestamping.loop,
         "verifying": continuous.loop,
-        "audit-due": repeat(due.run, 1.0),
+        "audit-due": repeat(jobs.run, 1.0),
         "exports": repeat(exports.run_due, 1.0),  # a short one does not wait behind a long one
         "audit-verify": repeat(requests.run_due, 1.0),
         "thinning": repeat(checkpoint_thinning.run_due, 600.0),
@@ -93,7 +93,7 @@ def loops() -> dict[str, Loop]:
         "remembered": repeat(process_caches.look, 2.0),
         "gateways": repeat(watch.poll_due, 1.0),
         "inventory": repeat(reconcile.run_due, 5.0),
-        "dozing": repeat(sleep_events.run, 20.0),
+        "dozing": repeat(idle_events.run, 20.0),
         "tenant": repeat(auth0_status.run_due, 5.0),
         "applications": repeat(grant_sync.run_due, 5.0),
         "tenant-log": repeat(reader.run_due, 5.0),

@@ -61,7 +61,7 @@ MIDDLEWARE = [
     "portal.ops.caching.PrivateByDefault",
     "portal.web.refusals.RefusalsAreShown",
     "portal.ops.bodies.BodyLimits",
-    "portal.ops.texts.TextsWithoutNul",
+    "portal.ops.nul_bytes.TextsWithoutNul",
     "portal.api.methods.MethodsInWords",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Compressed pages that repeat what was asked could give secrets away letter by letter

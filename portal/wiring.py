@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from approvals.passkeys import directory
+from approvals.passkeys import trusted_keys
 from audit import packs
 from audit.evidence import human_levels
 from audit.recording.actors import Target
@@ -24,8 +24,8 @@ def wire() -> None:
     block_and_allow.prerequisites.append(missing_connections)
     block_and_allow.when_allowed.append(needs.ask_members)
     known_names.declared_names.append(in_force.names_of)
-    human_levels.use_passkeys(directory.trusted)
-    packs.use_directory(directory.document)
+    human_levels.use_passkeys(trusted_keys.trusted)
+    packs.use_directory(trusted_keys.document)
 
 
 def decision_of(kind: str, name: str) -> str:

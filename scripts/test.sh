@@ -58,6 +58,6 @@ cat "$said/elsewhere"
 echo "Tests on PostgreSQL"
 wait "$postgres" || result=$?
 cat "$said/postgres"
-.venv/bin/python -m tests.support.dear "$said"
+.venv/bin/python -m tests.support.processor_time "$said"
 rm -rf "$said"
 exit "$result"

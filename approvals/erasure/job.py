@@ -18,12 +18,12 @@ from approvals.erasure import (
     document_digests,
     erased_rows,
     legal_holds,
-    scope_alarm,
+    scope_mismatch,
     tombstones,
 )
 from approvals.models import Erasure, ErasureState
 from approvals.registry import EffectResult, EffectRun
-from audit.db import locks
+from audit.db import process_locks
 from audit.erasure import openings, stores, subjects, vacuum
 from audit.erasure.subjects import Store, Whose
 from audit.exports import erase_exports
@@ -38,19 +38,19 @@ def erase(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     """Go on with an erasure for a while; done once every store is."""
     found = Erasure.objects.filter(pk=payload["erasure"]).first()
     if found is None or found.operation != run.operation:
-        return scope_alarm.refuse(found, run.operation)
+        return scope_mismatch.refuse(found, run.operation)
     return go_on(found)
 
 
 def go_on(found: Erasure, *, budget_s: float = _BUDGET_S) -> EffectResult:
     """Erase what is left of an erasure, for about `budget_s`; safe to repeat at any time."""
-    with locks.erasing_lock() as held:
+    with process_locks.erasing_lock() as held:
         if not held:
             return _waits(found, "another worker is at it", 2.0)
         found.refresh_from_db()
         try:
             if approved_scope.altered(found):
-                return scope_alarm.refuse(found, found.operation)
+                return scope_mismatch.refuse(found, found.operation)
         except approved_scope.NotYet:
             return _waits(found, "waits for the decision to be in the log", 1.0)
         if found.state == ErasureState.PENDING:

@@ -17,7 +17,7 @@ from pathlib import Path
 from django.conf import settings
 
 from approvals import clock
-from audit.db.files import lock, sync_folder, write_durably
+from audit.db.durable_files import lock, sync_folder, write_durably
 from audit.evidence import subject_keys
 from audit.keys import log_identity
 from audit.ledger.format.canonical import canonical

@@ -11,11 +11,11 @@ from approvals.models.approval import (
 )
 from approvals.models.effect import Effect, EffectState
 from approvals.models.erasure import Erasure, ErasureState, LegalHold
-from approvals.models.keep import IdempotencyRecord, ShortLivedSecret
 from approvals.models.notice import Notice, NoticeState, NoticeWay
 from approvals.models.passkey import Passkey
 from approvals.models.person import Person
 from approvals.models.policy import PolicyVersion
+from approvals.models.short_lived import IdempotencyRecord, ShortLivedSecret
 
 __all__ = [
     "Answer",

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from approvals import audit_events, clock, requests
 from approvals.models import Approval, Ask, Passkey
-from approvals.passkeys import directory, relying_party
+from approvals.passkeys import relying_party, trusted_keys
 from approvals.pipeline import locks
 from approvals.pipeline.service import Refused
 from approvals.step_up import answers
@@ -184,7 +184,7 @@ def _check(
         }
     )
     try:
-        trusted = {key.credential_id: directory.as_trusted(key)}
+        trusted = {key.credential_id: trusted_keys.as_trusted(key)}
         passkey_assertions.verify(body, approval.intent_hash, trusted, at=clock.now())
     except AssertionFailed as failed:
         raise _Refusal(

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from approvals import clock, people, registry
 from approvals.models import Passkey
-from approvals.passkeys import enrolment, queries, relying_party
+from approvals.passkeys import pending_registration, queries, relying_party
 from approvals.pipeline.service import Refused
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.ledger.format import safe_display
@@ -44,7 +44,7 @@ def _owns(actor: Actor, target: Target) -> bool:
         return False
     if (key := queries.find(target.name)) is not None:
         return key.belongs_to(actor)
-    pending = enrolment.opened(target.name)
+    pending = pending_registration.opened(target.name)
     return pending is not None and (pending.iss, pending.sub) == (actor.iss, actor.sub)
 
 
@@ -57,12 +57,14 @@ def _enrol(ctx: CommitContext) -> Committed:
 
 
 def _make(ctx: CommitContext) -> Committed:
-    pending = enrolment.opened(ctx.target.name)
-    if pending is None or ctx.params.get("registration", "") != enrolment.digest_of(pending):
+    pending = pending_registration.opened(ctx.target.name)
+    if pending is None or ctx.params.get("registration", "") != pending_registration.digest_of(
+        pending
+    ):
         raise _not_made_here()
     if (pending.iss, pending.sub) != (ctx.actor.iss, ctx.actor.sub):
         raise Refused("not_permitted", "Only who made a passkey can enrol it.")
-    enrolment.forget(ctx.target.name)
+    pending_registration.forget(ctx.target.name)
     person = people.find(pending.iss, pending.sub)
     if person is None:
         raise Refused("unknown_person", "Sign in once more before enrolling a passkey.")
@@ -145,7 +147,7 @@ def _look_before(target: Target, params: Mapping[str, Any]) -> Mapping[str, Any]
         return _look(target, params)
     if queries.find(target.name) is not None:
         raise Refused("already_enrolled", "This passkey was enrolled before.")
-    if enrolment.opened(target.name) is None:
+    if pending_registration.opened(target.name) is None:
         raise _not_made_here()
     return {"passkey": ""}
 

@@ -35,7 +35,7 @@ from fido2.webauthn import (
 
 from approvals.models import Passkey
 from approvals.passkeys import relying_party
-from approvals.passkeys.enrolment import Registered
+from approvals.passkeys.pending_registration import Registered
 from audit.recording.actors import Actor
 
 LONGEST_ID: Final = 1023  # bytes of a credential id (section 4, "Credential ID")

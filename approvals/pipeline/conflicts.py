@@ -33,7 +33,7 @@ def close(target: Target, winner: Approval | None = None) -> int:
     Returns how many. `winner` is the approval that committed. One that was asked for meanwhile and
     that another transaction has locked is left to it: its own answer finds that the state changed.
     """
-    from approvals.pipeline import outcomes  # closing calls this
+    from approvals.pipeline import transitions  # closing calls this
 
     waiting = Approval.objects.filter(
         target_kind=target.kind, target_name=target.name, status=Status.PENDING
@@ -44,7 +44,7 @@ def close(target: Target, winner: Approval | None = None) -> int:
     for approval in waiting:
         if approval.state_digest == _state_now(approval):
             continue
-        outcomes.fail(approval, None, *why(approval, CODE, _WORDS))
+        transitions.fail(approval, None, *why(approval, CODE, _WORDS))
         closed += 1
     return closed
 

@@ -12,7 +12,7 @@ from approvals.pipeline import locks
 from approvals.pipeline.commit import add_effects, commit_now, record_part
 from approvals.registry import CommitContext, Committed
 from audit.clock import uuid7
-from audit.db.locks import one_at_a_time
+from audit.db.process_locks import one_at_a_time
 from audit.recording.actors import SYSTEM, Actor, Target
 from audit.recording.record import record
 

@@ -42,7 +42,7 @@ from approvals.step_up import (
 )
 from approvals.step_up.recipients import ask_next
 from audit.clock import uuid7
-from audit.db.locks import one_at_a_time
+from audit.db.process_locks import one_at_a_time
 from audit.ledger.format import safe_display
 from audit.ledger.format.vocabulary import severity_rank
 from audit.recording.actors import SYSTEM, Actor, Target

@@ -1,7 +1,8 @@
 """The policy: a document that says who approves what, and the pure function that applies it.
 
-`document` is its shape, `floor` what none goes below, `deciding` what applies to an act, `words`
-how it reads, `diff` what a change changes, `trying` the dry run, `versions` the one in force.
+`document` is its shape, `minimum` what none goes below, `evaluation` what applies to an act,
+`sentences` how it reads, `diff` what a change changes, `dry_run` tries one, `versions` has the one
+in force.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from approvals.models import Approval, Ask, Channel
-from approvals.passkeys import directory
-from approvals.step_up import authorization_details, stages
+from approvals.passkeys import trusted_keys
+from approvals.step_up import authorization_details, first_approver
 from audit.evidence import storage
 from audit.ledger import issuer_tokens, passkey_assertions
 from audit.ledger.issuer_tokens import TokenError
@@ -32,7 +32,7 @@ type Identity = tuple[str, str]
 
 def several_voices(approval: Approval) -> bool:
     """Whether more than one answer makes this approval, so that some come from rows."""
-    return stages.needed(approval) > 1 or approval.rule.get("channel") == Channel.BOTH
+    return first_approver.needed(approval) > 1 or approval.rule.get("channel") == Channel.BOTH
 
 
 def unproven(approval: Approval, approved: Iterable[Ask], fresh: Ask) -> bool:
@@ -49,7 +49,7 @@ def unproven(approval: Approval, approved: Iterable[Ask], fresh: Ask) -> bool:
         if not verified and not _is_proven(approval, ask):
             return True
         people.add((ask.person.iss, ask.person.sub))
-    return len(people) < stages.needed(approval)
+    return len(people) < first_approver.needed(approval)
 
 
 def _is_proven(approval: Approval, ask: Ask) -> bool:
@@ -99,7 +99,7 @@ def _details(claims: Mapping[str, Any]) -> Any:
 
 def _by_passkey(body: bytes, approval: Approval) -> Identity | None:
     try:
-        found = passkey_assertions.verify(body, approval.intent_hash, directory.trusted())
+        found = passkey_assertions.verify(body, approval.intent_hash, trusted_keys.trusted())
     except AssertionFailed:
         return None
     if (found.approval_id, found.decision) != (str(approval.pk), "approve"):

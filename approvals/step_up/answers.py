@@ -11,8 +11,8 @@ from typing import Any, Final, Literal
 
 from approvals import audit_events, clock
 from approvals.models import Approval, Ask, AskState, Channel, Status
-from approvals.pipeline import outcomes
-from approvals.step_up import stages
+from approvals.pipeline import transitions
+from approvals.step_up import first_approver
 from audit.recording.actors import Actor, EvidenceRef
 
 type By = Literal["ciba", "passkey"]
@@ -87,7 +87,7 @@ def give(
     ask.answers = {**ask.answers, channel: _kept(decision, clock.stamp(now), signed, evidence)}
     ask.save(update_fields=["answers"])
     if decision == "deny":
-        outcomes.deny(
+        transitions.deny(
             approval,
             ask,
             person,
@@ -105,7 +105,9 @@ def give(
         ask.due = ask.due or ask.expires_at
         ask.save(update_fields=["due"])
     else:
-        outcomes.approve(approval, ask, person, signed=signed, evidence=evidence, channel=channel)
+        transitions.approve(
+            approval, ask, person, signed=signed, evidence=evidence, channel=channel
+        )
     return ""
 
 
@@ -125,7 +127,7 @@ def is_self_approval(approval: Approval, person: Actor) -> bool:
     """
     if approval.rule.get("approver") not in {"another", "group"} or approval.single_person:
         return False
-    if stages.is_first(approval, person):
+    if first_approver.is_first(approval, person):
         return False  # they are asked once, and another person after them
     return (approval.requester_iss, approval.requester_sub) == (person.iss, person.sub)
 

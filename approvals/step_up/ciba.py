@@ -17,18 +17,18 @@ from approvals import (
     audit_events,
     clock,
     issuer,
-    sealed_secrets,
 )
 from approvals.models import Approval, Ask, AskState, Channel, Person, Status
 from approvals.pipeline import (
     locks,
-    outcomes,
+    transitions,
 )
 from approvals.step_up import (
     authorization_details,
     ciba_answers,
     rate_limit,
     sealed_answers,
+    sealed_secrets,
 )
 from approvals.step_up.recipients import add_ask, ask_next
 from auth0_client.errors import Auth0Error, RateLimited, Unavailable
@@ -167,12 +167,12 @@ def _give_up(ask: Ask, code: str, detail: str) -> None:
             )
             return
         Ask.objects.filter(pk=ask.pk).update(state=AskState.FAILED, detail=detail[:300], due=None)
-        if outcomes.enough_left(approval):
+        if transitions.enough_left(approval):
             return
         following = ask_next(approval, actors.from_json(approval.requester), now)
         if following is None:
             ask.refresh_from_db()
-            outcomes.fail(approval, ask, code, detail)
+            transitions.fail(approval, ask, code, detail)
         else:
             audit_events.approval_requested(approval, actors.from_json(approval.requester))
 

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 
 from approvals import audit_events, clock, issuer
 from approvals.models import Approval, Ask, Person
-from approvals.pipeline import outcomes
-from approvals.step_up import answers, authorization_details, denial_evidence
+from approvals.pipeline import transitions
+from approvals.step_up import answers, authorization_details, tenant_log_answers
 from audit.evidence import storage
 from audit.recording.actors import Actor, EvidenceRef
 from auth0_client.errors import Auth0Error, TokenRefused
@@ -56,7 +56,7 @@ def approved(ask: Ask, answer: ciba.Approved, read_at: float) -> Settle:
         proven = _prove(ask, answer, person, read_at)
     except NotOurs as refused:
         code, detail = refused.code, refused.detail
-        return Settle(lambda approval, ask: outcomes.fail(approval, ask, code, detail))
+        return Settle(lambda approval, ask: transitions.fail(approval, ask, code, detail))
     actor = person.as_actor(via="phone")
 
     def take(approval: Approval, ask: Ask) -> None:
@@ -70,7 +70,7 @@ def approved(ask: Ask, answer: ciba.Approved, read_at: float) -> Settle:
             evidence=proven.evidence,
         )
         if code:  # the answer comes once, so it cannot be given again
-            outcomes.fail(approval, ask, code, answers.REFUSALS[code])
+            transitions.fail(approval, ask, code, answers.REFUSALS[code])
 
     return Settle(
         apply=take,
@@ -151,12 +151,12 @@ def refused(ask: Ask, now: datetime) -> Settle:
     if now >= ask.expires_at - _CLOCKS_DIFFER:
         return expired(ask, now, source="our clock")
     person = ask.person.as_actor(via="phone")
-    seen = denial_evidence.rejection_seen(ask, refused_by_auth0=True)
+    seen = tenant_log_answers.rejection_seen(ask, refused_by_auth0=True)
     return Settle(lambda approval, ask: _deny(approval, ask, person, seen))
 
 
 def _deny(
-    approval: Approval, ask: Ask, person: Actor, seen: denial_evidence.Rejection | None
+    approval: Approval, ask: Ask, person: Actor, seen: tenant_log_answers.Rejection | None
 ) -> None:
     answers.give(
         approval,
@@ -174,7 +174,7 @@ def _deny(
 
 def expired(ask: Ask, now: datetime, *, source: str) -> Settle:
     """Nobody answered in time."""
-    return Settle(lambda approval, ask: outcomes.expire(approval, ask, source=source, now=now))
+    return Settle(lambda approval, ask: transitions.expire(approval, ask, source=source, now=now))
 
 
 def lost(ask: Ask) -> Settle:
@@ -182,21 +182,21 @@ def lost(ask: Ask) -> Settle:
 
     The tenant log is no proof of an approval; that it was refused is believed.
     """
-    approved = denial_evidence.approval_seen(ask)
+    approved = tenant_log_answers.approval_seen(ask)
     # Where it may have been either, it is neither: a lost answer must put no word in a mouth.
-    seen = None if approved else denial_evidence.rejection_seen(ask, refused_by_auth0=False)
+    seen = None if approved else tenant_log_answers.rejection_seen(ask, refused_by_auth0=False)
     if seen is not None:
         person = ask.person.as_actor(via="phone")
         return Settle(lambda approval, ask: _deny(approval, ask, person, seen))
     whose = "The tenant log says that it was approved, but its" if approved else "Auth0's"
     detail = f"{whose} answer came once and was lost. Nothing was committed; ask again."
-    return Settle(lambda approval, ask: outcomes.fail(approval, ask, "answer_lost", detail))
+    return Settle(lambda approval, ask: transitions.fail(approval, ask, "answer_lost", detail))
 
 
 def unreachable(ask: Ask, now: datetime) -> Settle:
     """Auth0 stayed away until long after the request expired."""
     return Settle(
-        lambda approval, ask: outcomes.fail(
+        lambda approval, ask: transitions.fail(
             approval,
             ask,
             "issuer_unreachable",

@@ -9,7 +9,7 @@ from django.conf import settings
 from approvals import people, policy
 from approvals.models import Approval, Ask, AskState, Channel, Person
 from approvals.notifications import service
-from approvals.step_up import stages
+from approvals.step_up import first_approver
 from approvals.step_up.binding_codes import new_code
 from audit.recording.actors import Actor
 
@@ -21,8 +21,8 @@ def ask_next(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
     them nobody is left.
     """
     rule = approval.rule
-    if stages.waits_for_first(approval):
-        first = None if approval.asks.exists() else stages.person(approval)
+    if first_approver.waits_for_first(approval):
+        first = None if approval.asks.exists() else first_approver.person(approval)
         return add_ask(approval, first, now) if first else None
     if rule["approver"] == "group":
         return _ask_group(approval, requester, now)
@@ -43,7 +43,7 @@ def ask_next(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
 
 def _ask_group(approval: Approval, requester: Actor, now: datetime) -> Ask | None:
     tried = set(approval.asks.values_list("person_id", flat=True))
-    if any(not stages.is_first(approval, ask.person) for ask in approval.asks.all()):
+    if any(not first_approver.is_first(approval, ask.person) for ask in approval.asks.all()):
         return None
     asked = None
     for person in people.group(approval.rule, requester):

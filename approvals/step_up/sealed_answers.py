@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from approvals import clock, sealed_secrets
+from approvals import clock
 from approvals.models import Ask
+from approvals.step_up import sealed_secrets
 from auth0_client.grants import ciba, polling
 from auth0_client.tokens.token_response import Tokens
 

@@ -8,8 +8,8 @@ from django.db import transaction
 
 from approvals import actors, audit_events, clock
 from approvals.models import Approval, Outcome, Status
-from approvals.pipeline import locks, outcomes
-from approvals.step_up import denial_evidence
+from approvals.pipeline import locks, transitions
+from approvals.step_up import tenant_log_answers
 from approvals.step_up.recipients import ask_next
 
 _LOOK_AGAIN = timedelta(seconds=20)
@@ -44,7 +44,7 @@ def _seek_evidence(approval: Approval, now: datetime) -> None:
     if ask is None or (approval.evidence_sought_until or now) <= now:
         _again(approval, None)
         return
-    seen = denial_evidence.rejection_seen(ask, refused_by_auth0=True)
+    seen = tenant_log_answers.rejection_seen(ask, refused_by_auth0=True)
     if seen is None:
         _again(approval, now + _LOOK_AGAIN)
         return
@@ -52,7 +52,7 @@ def _seek_evidence(approval: Approval, now: datetime) -> None:
         locked = locks.locked(approval.pk)
         if locked.inferred:
             person = ask.person.as_actor(via="phone")
-            outcomes.confirm_denial(locked, person, "tenant log", reason=seen.reason)
+            transitions.confirm_denial(locked, person, "tenant log", reason=seen.reason)
 
 
 def _again(approval: Approval, due: datetime | None) -> None:

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from audit.db.files import write_durably
+from audit.db.durable_files import write_durably
 from audit.erasure import idle_connections
 from audit.keys import log_identity
 

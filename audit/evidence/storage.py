@@ -24,7 +24,7 @@ from django.conf import settings
 from django.db import transaction
 
 from audit import clock
-from audit.db.files import sync_folder, write_durably
+from audit.db.durable_files import sync_folder, write_durably
 from audit.evidence import subject_keys
 from audit.evidence.subject_keys import EvidenceError as EvidenceError
 from audit.ledger.format.canonical import canonical

@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
-from audit.db.files import lock, write_durably
+from audit.db.durable_files import lock, write_durably
 
 COMMON = "common"  # key name of bodies that are about nobody
 _NONCE = 12

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.db import connection
 
-from audit.db.locks import session_lock
+from audit.db.process_locks import session_lock
 
 
 class ImportRunning(Exception):

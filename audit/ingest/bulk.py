@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from audit.db import bulk_insert, locks
+from audit.db import bulk_insert, process_locks
 from audit.keys import log_identity
 from audit.ledger.tree_edge import GrowingTree
 from audit.models import Entry, Event, EventRow, Openings
@@ -77,7 +77,7 @@ class Ingest(Sequencer):
         if not self._here():
             _plainly(rows, along)
             return False
-        with locks.sequencer_lock() as held:
+        with process_locks.sequencer_lock() as held:
             if not held or not self._ready():
                 _plainly(rows, along)
                 return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from audit.db.files import sync_folder, write_durably
+from audit.db.durable_files import sync_folder, write_durably
 from audit.keys import keyring, log_identity, prepared_rename, recovery_records
 from audit.models import WitnessState
 from audit.witnesses import conflict

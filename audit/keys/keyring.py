@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from audit.db.files import write_durably
+from audit.db.durable_files import write_durably
 from audit.keys import log_identity
 from audit.keys.log_identity import LedgerIdentityError
 from audit.keys.prepared_rename import Succession

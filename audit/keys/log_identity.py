@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from audit.db.files import write_durably
+from audit.db.durable_files import write_durably
 from audit.keys import prepared_rename as following_name
 from audit.keys.prepared_rename import Damaged, Succession
 from audit.ledger import note

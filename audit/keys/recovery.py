@@ -18,7 +18,7 @@ from uuid import UUID
 from django.db import transaction
 
 from audit import clock
-from audit.db import locks
+from audit.db import process_locks
 from audit.keys import finish_rename, key_events, keyring
 from audit.keys.recovery_records import Adoption, made_so_far
 from audit.keys.recovery_records import path as _path
@@ -93,7 +93,7 @@ def adopt(reason: str, by: str) -> Adoption:
         AdoptionRefused: the sequencer is busy, nothing needs adopting, or it cannot be.
         SequencerStopped: the state file is damaged.
     """
-    with locks.sequencer_lock() as held:
+    with process_locks.sequencer_lock() as held:
         if not held:
             raise AdoptionRefused("The sequencer is busy; stop the worker and try again.")
         finish_rename.complete()

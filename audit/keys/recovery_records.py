@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from audit.db.files import write_durably
+from audit.db.durable_files import write_durably
 from audit.keys import log_identity
 from audit.sequencing.signed_state import SequencerStopped
 

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from audit.db import locks
-from audit.db.files import sync_folder, write_durably
+from audit.db import process_locks
+from audit.db.durable_files import sync_folder, write_durably
 from audit.keys import key_events, keyring, log_identity
 from audit.keys.keyring import Keyring, Period
 from audit.ledger import note
@@ -137,7 +137,7 @@ def _alone() -> Iterator[None]:
     """Hold the sequencer's lock; a worker that runs lets go of it many times a second."""
     until = time.monotonic() + _PATIENCE_S
     while True:
-        with locks.sequencer_lock() as held:
+        with process_locks.sequencer_lock() as held:
             if held:
                 yield
                 return

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from audit import clock
-from audit.db import locks
+from audit.db import process_locks
 from audit.erasure import idle_connections
 from audit.ledger import time_tokens
 from audit.ledger.time_tokens import TimestampError
@@ -68,7 +68,7 @@ def stamp_due(now: datetime) -> TimeToken | None:
     """
     if not settings.TSA_URL:
         return None
-    with locks.stamping_lock() as held:
+    with process_locks.stamping_lock() as held:
         checkpoint = _wanted() if held else None
         if checkpoint is None or _is_fresh(checkpoint, now):
             return None

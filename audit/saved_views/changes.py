@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from audit import clock
-from audit.db import locks
+from audit.db import process_locks
 from audit.erasure.subjects import MARK
 from audit.ledger.format import safe_display
 from audit.ledger.query import EventQuery, InvalidQuery
@@ -235,7 +235,7 @@ def _line(text: str) -> str:
 
 def _check_room(actor: Actor, name: str) -> None:
     """Whether one more fits; nobody else adds one for this person before the transaction ends."""
-    locks.one_at_a_time(f"views {actor.key}")
+    process_locks.one_at_a_time(f"views {actor.key}")
     if of(actor).count() >= MOST:
         raise NotSaved(
             "too_many_views", f"You keep {MOST} views, and no more fit. Delete one first."

@@ -21,7 +21,7 @@ from django.db import transaction
 
 from audit import clock
 from audit.clock import rfc3339
-from audit.db import locks
+from audit.db import process_locks
 from audit.keys import keyring
 from audit.ledger.format import entry as entries
 from audit.models import Checkpoint, Cosignature, Event, EventRow, TimeToken
@@ -72,7 +72,7 @@ def run() -> Thinned | None:
 
     Told in the log before anything goes. Killed in between, the next run tells of the rest.
     """
-    with locks.thinning_lock() as held:
+    with process_locks.thinning_lock() as held:
         if not held:
             return None
         before = _day(clock.now()) - AGE

@@ -24,9 +24,9 @@ from audit import (
 )
 from audit.db import (
     bulk_insert,
-    locks,
+    process_locks,
 )
-from audit.db.files import write_durably
+from audit.db.durable_files import write_durably
 from audit.erasure import (
     idle_connections,
 )
@@ -102,7 +102,7 @@ class Sequencer:
             LedgerIdentityError: origin or key changed.
             DatabaseError: the database refused; nothing was signed.
         """
-        with locks.sequencer_lock() as held:
+        with process_locks.sequencer_lock() as held:
             if not held:
                 return Result(busy=True)
             try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 
-from audit.db.files import write_durably
+from audit.db.durable_files import write_durably
 from audit.keys import keyring, log_identity
 from audit.ledger import tiles
 from audit.ledger.merkle import ProofError

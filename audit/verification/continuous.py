@@ -24,9 +24,9 @@ from audit import (
 from audit.clock import rfc3339
 from audit.db import (
     insert_only,
-    locks,
+    process_locks,
 )
-from audit.db.files import write_durably
+from audit.db.durable_files import write_durably
 from audit.erasure import (
     idle_connections,
 )
@@ -197,7 +197,7 @@ class Rounds:
 
     def turn(self, *, budget_s: float = SHARE) -> None:
         """Check for about `budget_s`: what is new first, then the round."""
-        with locks.rounds_lock() as held:
+        with process_locks.rounds_lock() as held:
             signed = signed_state.newest_checkpoint()
             if not held or signed is None:
                 self._round = self._newest = None

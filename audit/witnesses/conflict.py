@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from audit.db.files import write_durably
+from audit.db.durable_files import write_durably
 from audit.keys import log_identity
 from audit.models import WitnessState
 from audit.sequencing import signed_state

@@ -11,7 +11,7 @@ from django.db import close_old_connections
 from django.db.models import Q
 
 from audit import clock
-from audit.db import locks
+from audit.db import process_locks
 from audit.erasure import idle_connections
 from audit.models import Checkpoint, Cosignature, WitnessState
 from audit.sequencing import signed_state
@@ -41,7 +41,7 @@ def push_due() -> int:
     if not targets:
         conflict.settle()
         return 0
-    with locks.witnesses_lock() as held:
+    with process_locks.witnesses_lock() as held:
         head = signed_state.newest_checkpoint() if held else None
         if head is None:
             return 0

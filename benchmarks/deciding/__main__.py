@@ -160,8 +160,8 @@ def _until(true: Callable[[], bool], began: float, at_most_s: float = 60.0) -> f
 def _worker() -> Iterator[None]:
     """The asking loop of one worker."""
     from approvals.jobs import ASKING, sweep
-    from portal.lanes import Lanes
     from portal.loops import repeat
+    from portal.worker_threads import Lanes
 
     stop, lanes = threading.Event(), Lanes("asking", threads=4)
     loop = repeat(lambda: sweep(lanes, ASKING), 0.5)
@@ -179,7 +179,7 @@ def _measure_many(tenant: LocalTenant, many: int) -> None:
     from approvals import clock
     from approvals.jobs import ASKING, sweep
     from approvals.models import Approval, Ask
-    from portal.lanes import Lanes
+    from portal.worker_threads import Lanes
     from tests.approvals.people_of import Phones, acting
 
     olu = acting("operator", "operator")

@@ -17,9 +17,9 @@ from django.db.models import Q, QuerySet
 
 from approvals import clock
 from approvals.pipeline.service import Refused
-from connections.access_reviews import accounts, reminders, work_lease
+from connections.access_reviews import account_snapshot, reminders, work_lease
 from connections.access_reviews.account_filter import Taken, Wanted, take
-from connections.access_reviews.accounts import Listed
+from connections.access_reviews.account_snapshot import Listed
 from connections.inventory import account_changes
 from connections.models import Review, ReviewItem
 from connections.snapshot import one_moment
@@ -59,7 +59,7 @@ def write(review: Review, wanted: Wanted) -> Written:
             now = clock.now()
             taken = take(wanted, now)
             check(taken)
-            listed = accounts.read(review.pk, taken)
+            listed = account_snapshot.read(review.pk, taken)
         Review.opening.filter(pk=review.pk).update(total=listed.seal.number)
         for items in listed.batches():
             with work_lease.batch(review):
@@ -95,9 +95,10 @@ def check(taken: Taken) -> None:
     """
     if not taken.number:
         raise Refused("nothing_to_review", "The filter takes no account.")
-    if taken.number > accounts.MOST:
+    if taken.number > account_snapshot.MOST:
         raise Refused(
-            "too_many", f"The filter takes {taken.number} accounts of {accounts.MOST} at most."
+            "too_many",
+            f"The filter takes {taken.number} accounts of {account_snapshot.MOST} at most.",
         )
 
 
@@ -112,7 +113,7 @@ def _changed(
     )
     if told is None or before is None or told.mark != before.mark:
         return None
-    return accounts.differing(listed, taken, told.accounts)
+    return account_snapshot.differing(listed, taken, told.accounts)
 
 
 def take_away(reviews: QuerySet[Review]) -> None:

@@ -22,7 +22,7 @@ from approvals.erasure.document_digests import WHOLE, Standing, standing
 from audit.exports.manifest import key_statements
 from audit.ledger.format.canonical import canonical
 from audit.recording.actors import Actor
-from connections.access_reviews import account_filter, accounts, remediation
+from connections.access_reviews import account_filter, account_snapshot, remediation
 from connections.auth_ibom import signing
 from connections.models import Choice, Review, ReviewItem, ReviewLines
 
@@ -95,11 +95,11 @@ class Lines:
 
 def read(review: Review) -> Lines:
     """What was decided and what came of it, now; to be called within `snapshot.one_moment`."""
-    seal, choices, lines = accounts.Seal(str(review.id)), Counter[str](), hashlib.sha256()
+    seal, choices, lines = account_snapshot.Seal(str(review.id)), Counter[str](), hashlib.sha256()
     packed = []
-    for items in accounts.batches(review):
+    for items in account_snapshot.batches(review):
         states = remediation.states(items)
-        told = [accounts.facts(item) for item in items]
+        told = [account_snapshot.facts(item) for item in items]
         for one in told:
             seal.add(one)
         choices.update(item.choice for item in items)

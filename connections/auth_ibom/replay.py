@@ -25,7 +25,7 @@ from connections.auth_ibom.records import (
     Reviewed,
     Used,
 )
-from connections.idle_access.settings import Setting
+from connections.idle_access.connection_rules import Setting
 from connections.status import account_status
 from connections.status.account_status import EVERYTHING, Frozen, Ground
 

@@ -8,7 +8,7 @@ from auth0_client.token_vault import VaultToken
 from connections.broker.account_choice import Picked
 from connections.broker.caller_rules import Declared
 from connections.broker.errors import TokenRefusal
-from connections.scope_escalation import allowances, escalation_requests, settings
+from connections.scope_escalation import allowances, connection_rules, escalation_requests
 from connections.scopes import catalogue, containment
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def takes_anonymous(connection: str) -> bool:
     """Whether callers without a manifest get tokens of a connection that manifests name."""
-    return settings.of(connection).anonymous
+    return connection_rules.of(connection).anonymous
 
 
 def check_asked(
@@ -64,7 +64,7 @@ def check_given(
             dropped here: nobody gets it, and it lives at the provider until it expires.
     """
     beyond = _excess(ask, picked, declared, token, allowed)
-    if not beyond or settings.of(ask.connection).excess == "flag":
+    if not beyond or connection_rules.of(ask.connection).excess == "flag":
         return beyond
     raise _dropped(ask, beyond, token)
 
@@ -90,7 +90,7 @@ def check_still(
     if missing:
         raise _undeclared(ask, missing, "That changed while Auth0 was asked.")
     beyond = _excess(ask, picked, declared, token, allowed)
-    strict = settings.of(ask.connection).excess != "flag"
+    strict = connection_rules.of(ask.connection).excess != "flag"
     if set(beyond) - set(flagged) or (beyond and strict):
         raise _dropped(ask, beyond, token)
 

@@ -24,7 +24,7 @@ from connections.broker.account_choice import ANY, Picked, Wanted, pick, refuse_
 from connections.broker.caller_rules import Component, Declared, check_decision, check_declared
 from connections.broker.errors import TokenRefusal
 from connections.idle_access import access_gate
-from connections.idle_access.settings import OWNER, Setting
+from connections.idle_access.connection_rules import OWNER, Setting
 from connections.lifecycle import freezes, restrictions
 from connections.models import NOT_HELD, ConnectedAccount, State
 from connections.scope_escalation.escalation_requests import Unasked

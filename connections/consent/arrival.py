@@ -10,9 +10,10 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from approvals import clock, sealed_secrets
+from approvals import clock
 from approvals.pipeline.service import Refused
 from approvals.registry import CommitContext, Committed
+from approvals.step_up import sealed_secrets
 from audit.recording.actors import Actor, Target
 from auth0_client.my_account import ConnectedAccount as Told
 from connections import names

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from approvals import clock, issuer, sealed_secrets
+from approvals import clock, issuer
 from approvals.pipeline.service import perform
+from approvals.step_up import sealed_secrets
 from audit.recording.actors import Actor, Target
 from audit.recording.record import record
 from auth0_client.errors import Auth0Error, Conflict, TokenRefused

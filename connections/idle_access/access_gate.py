@@ -15,8 +15,8 @@ from approvals.pipeline.service import Performed, Refused, perform
 from audit.recording.actors import Actor, Target
 from connections.broker.errors import TokenRefusal
 from connections.idle_access import quiet_period
+from connections.idle_access.connection_rules import Setting
 from connections.idle_access.decisions import WAKE
-from connections.idle_access.settings import Setting
 from connections.models import ConnectedAccount
 from connections.scopes import catalogue
 from connections.status import account_status, state_filters

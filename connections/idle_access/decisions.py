@@ -22,7 +22,7 @@ from connections import (
 )
 from connections import phone_sentences as fitting
 from connections.idle_access import quiet_period
-from connections.idle_access.settings import LONGEST_IDLE_H, OWNER, Setting, tightens
+from connections.idle_access.connection_rules import LONGEST_IDLE_H, OWNER, Setting, tightens
 from connections.idle_access.working_hours import BadHours
 from connections.lifecycle import (
     decisions,

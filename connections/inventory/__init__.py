@@ -22,7 +22,7 @@ from connections.inventory.filters import (
     Query,
     parse,
 )
-from connections.inventory.pages import PAGE, SHOWN, Group, Inventory, Row, look
+from connections.inventory.page_query import PAGE, SHOWN, Group, Inventory, Row, look
 
 __all__ = [
     "FILTERS",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from connections.idle_access.settings import NEXT_USE, Setting
+from connections.idle_access.connection_rules import NEXT_USE, Setting
 
 
 class JustInTime(models.Model):

@@ -1,5 +1,5 @@
 """Scopes beyond a manifest: refused now, asked of people, allowed for a while (DESIGN 1.5).
 
-`asking` answers the broker, `attempts` counts and slows, `allowances` is what people allowed,
-`rules` what is set for a connection, `actions` the decisions, `shown` what pages and the API tell.
+`escalation_requests` answers the broker, `attempts` counts and slows, `allowances` is what people
+allowed, `connection_rules` what is set for a connection, `page_rows` what pages and the API show.
 """

@@ -25,8 +25,8 @@ from connections.broker.caller_rules import Component
 from connections.manifests import in_force
 from connections.models import NOT_HELD, Allowance, ConnectedAccount, Escalation, ScopeRule, State
 from connections.notifications import notices
-from connections.scope_escalation import allowances, attempts, escalation_requests, settings
-from connections.scope_escalation.settings import Rules
+from connections.scope_escalation import allowances, attempts, connection_rules, escalation_requests
+from connections.scope_escalation.connection_rules import Rules
 from connections.scopes import catalogue
 
 _LONGEST_NAME: Final = 60
@@ -47,7 +47,7 @@ class GrantParams(BaseModel):
     component: Annotated[str, StringConstraints(max_length=231)]
     scopes: list[in_force.ScopeName] = Field(min_length=1, max_length=100)
     agent: Annotated[str, StringConstraints(max_length=100)] = ""
-    for_s: int = Field(ge=settings.SHORTEST_S, le=settings.LONGEST_S)
+    for_s: int = Field(ge=connection_rules.SHORTEST_S, le=connection_rules.LONGEST_S)
 
 
 class WithdrawParams(BaseModel):
@@ -65,7 +65,7 @@ class RulesParams(BaseModel):
 
     excess: Literal["flag", "refuse"]
     anonymous: bool
-    allow_for_s: int = Field(ge=settings.SHORTEST_S, le=settings.LONGEST_S)
+    allow_for_s: int = Field(ge=connection_rules.SHORTEST_S, le=connection_rules.LONGEST_S)
 
 
 def _account(target: Target) -> ConnectedAccount:
@@ -95,7 +95,7 @@ def _tried(target: Target, params: Mapping[str, Any]) -> Escalation:
     said = (f"{row.kind}:{row.name}", row.account_id, row.scopes) if row else ()
     if row is None or said != (params["component"], account.id, params["scopes"]):
         raise Refused("unknown_escalation", "Nothing asked for that.", pointer="/params/escalation")
-    longest = settings.of(account.connection).allow_for_s
+    longest = connection_rules.of(account.connection).allow_for_s
     if params["for_s"] > longest:
         raise Refused(
             "too_long", f"Here it lasts {duration(longest)} at most.", pointer="/params/for_s"
@@ -204,7 +204,7 @@ def _told(made: Allowance) -> Committed:
 
 def _configure(ctx: CommitContext) -> Committed:
     known_names.check_connection(ctx.target.name)
-    before, wanted = settings.of(ctx.target.name), RulesParams.model_validate(ctx.params)
+    before, wanted = connection_rules.of(ctx.target.name), RulesParams.model_validate(ctx.params)
     ScopeRule.objects.update_or_create(
         name=ctx.target.name,
         defaults={
@@ -223,7 +223,7 @@ def _configure(ctx: CommitContext) -> Committed:
 def _rules_relax(target: Target, params: Mapping[str, Any]) -> bool:
     """Whether these rules let through anything that those in force do not."""
     wanted = Rules(params["excess"], params["anonymous"], params["allow_for_s"])
-    return wanted.looser_than(settings.of(target.name))
+    return wanted.looser_than(connection_rules.of(target.name))
 
 
 def _rules_severity(target: Target, params: Mapping[str, Any]) -> str:
@@ -231,7 +231,7 @@ def _rules_severity(target: Target, params: Mapping[str, Any]) -> str:
 
 
 def _rules_look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
-    return settings.of(target.name).as_json()
+    return connection_rules.of(target.name).as_json()
 
 
 def _rules_sentence(target: Target, params: Mapping[str, Any]) -> str:

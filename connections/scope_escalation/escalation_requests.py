@@ -24,7 +24,7 @@ from connections.broker.caller_rules import Component
 from connections.broker.errors import TokenRefusal
 from connections.models import Allowance, ConnectedAccount, Escalation
 from connections.notifications import notices
-from connections.scope_escalation import allowances, attempts, settings
+from connections.scope_escalation import allowances, attempts, connection_rules
 from connections.scope_escalation.attempts import Noted, TooManyAsks
 from connections.scopes import catalogue, containment
 
@@ -226,7 +226,7 @@ def _params(tried: Tried, row: Escalation) -> dict[str, object]:
         "component": str(tried.component),
         "scopes": list(row.scopes),
         "agent": tried.agent,
-        "for_s": settings.of(tried.account.connection).allow_for_s,
+        "for_s": connection_rules.of(tried.account.connection).allow_for_s,
     }
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 
-from connections.idle_access.settings import OWNER, Setting, span
+from connections.idle_access.connection_rules import OWNER, Setting, span
 
 EXPIRES_SOON: Final = timedelta(days=7)
 EVERYTHING: Final = "*"

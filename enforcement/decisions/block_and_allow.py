@@ -18,7 +18,7 @@ from audit.recording.actors import Actor, Target
 from enforcement.decisions import no_change, recorded_state, restrictions, severity
 from enforcement.decisions.gateway_holds import hold_reason, holder_of
 from enforcement.findings import open_questions
-from enforcement.gateways import instances, operator_stamp
+from enforcement.gateways import activity_entry, instances
 from enforcement.kinds import KINDS, called, where
 from enforcement.models import Asset, Decision
 
@@ -80,7 +80,7 @@ class _Final:
         moved = recorded_state.decide(ctx, self.decision)
         payload = {} if self.act == "unblock" else {"reason": ctx.reason.strip()[:400]}
         tell = _steps(ctx, f"gateway.{self.act}", f"{self.label} at", **payload)
-        stamp = operator_stamp.payload(ctx, self.act, moved["before"])
+        stamp = activity_entry.payload(ctx, self.act, moved["before"])
         stamps = [
             EffectSpec("gateway.stamp", stamp, told.instance, f"Name the person at {told.instance}")
             for told in tell

@@ -16,7 +16,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from approvals import clock
 from approvals.models import Passkey
-from approvals.passkeys import decisions, directory, enrolment, queries, registration, relying_party
+from approvals.passkeys import (
+    decisions,
+    pending_registration,
+    queries,
+    registration,
+    relying_party,
+    trusted_keys,
+)
 from approvals.passkeys.registration import NotRegistered
 from approvals.pipeline.service import Performed, Refused, perform
 from audit.recording.actors import Actor, Target
@@ -57,12 +64,12 @@ def _enrol(request: HttpRequest) -> HttpResponse:
             raise NotRegistered("too_late", "That page was used or is too old. Begin again.")
         made = registration.verify(sent(request), challenge)
         handle = relying_party.handle_of(made.credential_id)
-        registered = enrolment.seal(me, made)
+        registered = pending_registration.seal(me, made)
         name = queries.clean_name(request.POST.get("name", ""))
         params = {"name": name, "registration": registered}
         perform(me, "passkey.enrol", Target(decisions.OWN, handle), params=params)
     except (NotRegistered, Refused) as refused:
-        enrolment.note_refused(me, refused.code, refused.detail)
+        pending_registration.note_refused(me, refused.code, refused.detail)
         messages.error(request, f"No passkey was enrolled. {refused.detail}")
         return redirect("account-passkey-new")
     called = name or f"{relying_party.short(handle)}"
@@ -176,6 +183,6 @@ def everyone(request: HttpRequest) -> HttpResponse:
 @needs_role("auditor", "operator", "admin")
 def trust_file(request: HttpRequest) -> HttpResponse:
     """The enrolment directory for `ata verify --passkeys`."""
-    answer = JsonResponse(directory.document(), json_dumps_params={"indent": 1})
+    answer = JsonResponse(trusted_keys.document(), json_dumps_params={"indent": 1})
     answer["Content-Disposition"] = 'attachment; filename="passkeys.json"'
     return answer

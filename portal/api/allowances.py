@@ -9,7 +9,7 @@ from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
 from connections.scope_escalation import allowances, queries
-from portal.api import connection_shapes, contract, decisions, keyed, paging, shapes
+from portal.api import connection_shapes, contract, decisions, idempotent_calls, paging, shapes
 from portal.api.auth import caller
 from portal.api.problems import Problem
 from portal.ops.refused import mark
@@ -42,7 +42,7 @@ def index(
     "/connections/allowances/{allowance_id}/end",
     summary="Take back what was allowed beyond a manifest",
     response={200: shapes.NothingToDoOut, 201: shapes.CommittedOut, 202: shapes.WaitingOut},
-    openapi_extra=contract.may(403, 404, 409) | {"parameters": [keyed.HEADER]},
+    openapi_extra=contract.may(403, 404, 409) | {"parameters": [idempotent_calls.HEADER]},
 )
 def end(request: HttpRequest, allowance_id: UUID, body: EndIn | None = None) -> JsonResponse:
     """For the account's owner, operators and admins: refused from the next request on."""

@@ -15,7 +15,7 @@ from connections.idle_access import decisions as idle_access
 from connections.manifests import in_force
 from connections.models import JustInTime
 from connections.scopes import catalogue
-from portal.api import connection_shapes, contract, decisions, keyed, shapes
+from portal.api import connection_shapes, contract, decisions, idempotent_calls, shapes
 from portal.api.auth import caller
 from portal.api.problems import Problem
 
@@ -80,7 +80,7 @@ def _one(row: JustInTime) -> dict[str, object]:
     "/connections/settings/{connection}",
     summary="Set when a connection sleeps: at once where that is tighter, else ask",
     response={200: shapes.NothingToDoOut, 201: shapes.CommittedOut, 202: shapes.WaitingOut},
-    openapi_extra=contract.may(403, 409) | {"parameters": [keyed.HEADER]},
+    openapi_extra=contract.may(403, 409) | {"parameters": [idempotent_calls.HEADER]},
 )
 def set_one(
     request: HttpRequest,

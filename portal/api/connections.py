@@ -18,7 +18,7 @@ from connections.application_grants import queries as listing_of_access
 from connections.auth_ibom import document, export, facts
 from connections.inventory import export_table, signed_manifest, table_files
 from connections.models import ConnectedAccount
-from portal.api import connection_shapes, contract, decisions, keyed, shapes
+from portal.api import connection_shapes, contract, decisions, idempotent_calls, shapes
 from portal.api.audit import not_sequenced
 from portal.api.auth import caller
 from portal.api.problems import Problem, pointer_of, printable
@@ -293,7 +293,7 @@ def one_connection(request: HttpRequest, connection_id: str) -> JsonResponse:
     "/connections/{connection_id}/revoke",
     summary="Revoke a connected account",
     response={200: shapes.NothingToDoOut, 201: shapes.CommittedOut, 202: shapes.WaitingOut},
-    openapi_extra=contract.may(403, 404, 409) | {"parameters": [keyed.HEADER]},
+    openapi_extra=contract.may(403, 404, 409) | {"parameters": [idempotent_calls.HEADER]},
 )
 def revoke(request: HttpRequest, connection_id: str, body: RevokeIn | None = None) -> JsonResponse:
     """Answers as `POST /v1/decisions`: 201 for your own, 202 for another person's."""

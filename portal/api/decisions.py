@@ -19,7 +19,7 @@ from approvals.serializers import as_json, list_as_json
 from audit.recording.actors import Actor, Target
 from connections import known_names as agents
 from enforcement import known_names
-from portal.api import contract, keyed, shapes
+from portal.api import contract, idempotent_calls, shapes
 from portal.api.auth import caller
 from portal.api.problems import Problem
 
@@ -53,17 +53,17 @@ class DecisionIn(Schema):
     "/decisions",
     summary="Block, allow, dismiss …: commit, or ask for a step-up",
     response={200: shapes.NothingToDoOut, 201: shapes.CommittedOut, 202: shapes.WaitingOut},
-    openapi_extra=contract.may(403, 409) | {"parameters": [keyed.HEADER]},
+    openapi_extra=contract.may(403, 409) | {"parameters": [idempotent_calls.HEADER]},
 )
 def decide(request: HttpRequest, body: DecisionIn) -> JsonResponse:
     """201 when committed, 202 with a binding code when somebody has to approve, 200 where it is
     so already."""
     actor = caller(request).actor
 
-    def act(keep: keyed.Keep) -> keyed.Answer:
+    def act(keep: idempotent_calls.Keep) -> idempotent_calls.Answer:
         return answer_of(_perform(actor, body, lambda done: keep(*answer_of(done))))
 
-    return keyed.answered(request, act)
+    return idempotent_calls.answered(request, act)
 
 
 def _perform(

@@ -13,7 +13,7 @@ from approvals.pipeline.service import Refused
 from connections.access_reviews import remediation, reviewers
 from connections.access_reviews.remediation import Decided
 from connections.models import ReviewItem
-from portal.api import contract, decisions, keyed, review_shapes, shapes
+from portal.api import contract, decisions, idempotent_calls, review_shapes, shapes
 from portal.api.auth import caller
 from portal.api.reviews import not_there, visible
 from portal.ops.refused import tell
@@ -34,7 +34,7 @@ class DecideIn(Schema):
     "/reviews/{review_id}/accounts/{account_id}/decide",
     summary="Keep, reduce or revoke an account of a review",
     response={201: review_shapes.DecidedOut, 202: review_shapes.DecidedWaitingOut},
-    openapi_extra=contract.may(403, 404, 409) | {"parameters": [keyed.HEADER]},
+    openapi_extra=contract.may(403, 404, 409) | {"parameters": [idempotent_calls.HEADER]},
 )
 def decide(request: HttpRequest, review_id: UUID, account_id: UUID, body: DecideIn) -> JsonResponse:
     """For whoever reviews it. A revocation follows at once: 202 where it has to be approved.
@@ -44,16 +44,16 @@ def decide(request: HttpRequest, review_id: UUID, account_id: UUID, body: Decide
     """
     item = _item(request, review_id, account_id)
 
-    def act(keep: keyed.Keep) -> keyed.Answer:
+    def act(keep: idempotent_calls.Keep) -> idempotent_calls.Answer:
         return _decide(request, item, body, keep)
 
-    return keyed.answered(request, act)
+    return idempotent_calls.answered(request, act)
 
 
 def _decide(
-    request: HttpRequest, item: ReviewItem, body: DecideIn, keep: keyed.Keep
-) -> keyed.Answer:
-    kept: list[keyed.Answer] = []
+    request: HttpRequest, item: ReviewItem, body: DecideIn, keep: idempotent_calls.Keep
+) -> idempotent_calls.Answer:
+    kept: list[idempotent_calls.Answer] = []
 
     def last(done: Decided) -> None:
         kept.append(_answer_of(done))
@@ -74,7 +74,7 @@ def _decide(
     return found
 
 
-def _answer_of(done: Decided) -> keyed.Answer:
+def _answer_of(done: Decided) -> idempotent_calls.Answer:
     """Of this decision alone: somebody else may have decided by the time that it is told."""
     status: int = 201
     answer: dict[str, Any] = {"operation": None, "effects": []}
@@ -92,13 +92,13 @@ def _answer_of(done: Decided) -> keyed.Answer:
     "/reviews/{review_id}/accounts/{account_id}/revoke",
     summary="Ask for a revocation that a review decided",
     response={200: shapes.NothingToDoOut, 201: shapes.CommittedOut, 202: shapes.WaitingOut},
-    openapi_extra=contract.may(403, 404, 409, 422) | {"parameters": [keyed.HEADER]},
+    openapi_extra=contract.may(403, 404, 409, 422) | {"parameters": [idempotent_calls.HEADER]},
 )
 def revoke(request: HttpRequest, review_id: UUID, account_id: UUID) -> JsonResponse:
     """Where it did not begin, or did not hold; under the rights of `connection.revoke`."""
     item = _item(request, review_id, account_id)
 
-    def act(keep: keyed.Keep) -> keyed.Answer:
+    def act(keep: idempotent_calls.Keep) -> idempotent_calls.Answer:
         begun = remediation.begin(
             caller(request).actor,
             item,
@@ -106,7 +106,7 @@ def revoke(request: HttpRequest, review_id: UUID, account_id: UUID) -> JsonRespo
         )
         return decisions.answer_of(begun)
 
-    return keyed.answered(request, act)
+    return idempotent_calls.answered(request, act)
 
 
 def _item(request: HttpRequest, review_id: UUID, account_id: UUID) -> ReviewItem:

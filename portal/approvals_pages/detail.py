@@ -11,10 +11,10 @@ from approvals.models import Approval, Ask, AskState, Effect, Notice, NoticeStat
 from approvals.step_up import answers, rate_limit
 from audit.recording.actors import Actor
 from portal.approvals_pages import words
-from portal.approvals_pages.because import Because, because
 from portal.approvals_pages.by_passkey import Offer, offer
 from portal.approvals_pages.history import History, history
 from portal.approvals_pages.progress import Step, open_effects, steps
+from portal.approvals_pages.request_reasons import Because, because
 from portal.approvals_pages.words import Standing
 from portal.web.local_tenant import phone_url
 

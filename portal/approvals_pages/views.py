@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from approvals import requests
 from approvals.models import Approval, Status
 from approvals.pipeline.service import Refused
-from connections.scope_escalation import overview
+from connections.scope_escalation import page_rows
 from portal.approvals_pages import inbox, policy
 from portal.approvals_pages.detail import as_context, detail, version_of
 from portal.identity.current import actor
@@ -67,7 +67,7 @@ def one(request: HttpRequest, approval_id: UUID) -> HttpResponse:
     found = detail(_visible(request, approval_id), actor(request))
     context = as_context(found) | {
         "proposed": policy.proposed(found.approval),
-        "beyond": overview.asked(found.approval),
+        "beyond": page_rows.asked(found.approval),
     }
     return render(request, "approvals/detail.html", context)
 

@@ -24,7 +24,7 @@ from connections.lifecycle import (
     restrictions,
 )
 from connections.models import ConnectedAccount, State
-from connections.scope_escalation import overview
+from connections.scope_escalation import page_rows
 from connections.scopes import (
     catalogue,
 )
@@ -85,8 +85,8 @@ def detail(request: HttpRequest, account_id: UUID) -> HttpResponse:
         "newest": account_facts.newest(account),
         "reads": bool(me.roles),
         "waiting": _waiting(account),
-        "allowed": overview.allowed_on(account, me),
-        "tried": overview.tried_on(account),
+        "allowed": page_rows.allowed_on(account, me),
+        "tried": page_rows.tried_on(account),
     }
     return render(request, "connections/detail.html", context)
 

@@ -17,7 +17,13 @@ from approvals.models import Person
 from approvals.pipeline.service import Refused
 from audit.clock import uuid7
 from audit.recording.actors import Actor, Target
-from connections.access_reviews import accounts, export, large_reviews, remediation, reviewers
+from connections.access_reviews import (
+    account_snapshot,
+    export,
+    large_reviews,
+    remediation,
+    reviewers,
+)
 from connections.access_reviews import result as results
 from connections.access_reviews.account_filter import SHOWS, STATES, Wanted, take, words_of
 from connections.models import NOT_HELD, Choice, ConnectedAccount, Review, ReviewItem
@@ -177,7 +183,7 @@ def _form(
         "taken": taken.number,
         "owners": taken.owners(),
         "excess": taken.excess,
-        "too_many": taken.number > accounts.MOST,
+        "too_many": taken.number > account_snapshot.MOST,
         "inventory_url": narrowing.url_of(wanted.query()),
         "crumbs": [
             {"text": "Access reviews", "url": "/connections/reviews/"},
@@ -226,7 +232,7 @@ def review(request: HttpRequest, review_id: UUID) -> HttpResponse:
         "may": "admin" in me.roles,
         "overseer": bool(me.roles & SEES_ALL),
         "checked": checked,
-        "list": accounts.stands(found) if checked else None,
+        "list": account_snapshot.stands(found) if checked else None,
         "signed": results.stands(found) if checked else None,
         "opener": _who(found.opened_by),
         "closer": _who(found.closed_by),

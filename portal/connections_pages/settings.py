@@ -18,7 +18,7 @@ from approvals.models import Approval, Status
 from approvals.pipeline.service import Refused, perform
 from audit.recording.actors import Target
 from connections.idle_access import decisions
-from connections.idle_access.settings import Setting
+from connections.idle_access.connection_rules import Setting
 from connections.idle_access.working_hours import DAYS
 from connections.models import ConnectedAccount, JustInTime
 from connections.scopes import catalogue

@@ -6,7 +6,6 @@ from django.urls import path, register_converter
 
 from portal.connections_pages import (
     access,
-    beyond,
     changes,
     comparisons,
     connect,
@@ -17,6 +16,7 @@ from portal.connections_pages import (
     remediations,
     review_items,
     reviews,
+    scope_watch,
     selection,
     settings,
 )
@@ -49,9 +49,9 @@ urlpatterns = [
     path("connections/inventory/selection/", selection.selected, name="selection"),
     path("connections/settings/", settings.settings, name="settings"),
     path("connections/settings/<any_name:connection>/", settings.setting, name="setting"),
-    path("connections/scopes/", beyond.watch, name="watch"),
-    path("connections/allow/", beyond.require_allow, name="require-allow"),
-    path("connections/scopes/<any_name:connection>/", beyond.configure, name="scope-rules"),
+    path("connections/scopes/", scope_watch.watch, name="watch"),
+    path("connections/allow/", scope_watch.require_allow, name="require-allow"),
+    path("connections/scopes/<any_name:connection>/", scope_watch.configure, name="scope-rules"),
     path("connections/access/", access.applications, name="applications"),
     path("connections/access/read/", access.read_again, name="access-read"),
     path("connections/access/<uuid:access_id>/revoke/", access.revoke, name="access-revoke"),
@@ -87,7 +87,7 @@ urlpatterns = [
     path("connections/<uuid:account_id>/", detail.detail, name="detail"),
     path(
         "connections/<uuid:account_id>/allowances/<uuid:allowance_id>/withdraw/",
-        beyond.withdraw,
+        scope_watch.withdraw,
         name="withdraw",
     ),
     path("connections/<uuid:account_id>/revoke/", detail.revoke, name="revoke"),

@@ -10,10 +10,10 @@ from django.shortcuts import render
 from audit.recording.actors import Actor
 from auth0_client.errors import Auth0Error, TokenRefused, Unavailable
 from http_client.errors import BadAnswer, HttpClientError
-from portal.identity.breakglass.opening import open_until
+from portal.identity.breakglass.availability import open_until
 from portal.identity.strangers import record_stranger
 from portal.ops.request_id import request_id
-from portal.web import remotes
+from portal.web import outages
 
 _CLOCKS = frozenset({"expired", "issued_in_future", "not_yet_valid"})
 _LOST = (
@@ -59,9 +59,9 @@ def because_of(error: TokenRefused | Auth0Error | HttpClientError) -> SignInRefu
     if isinstance(error, Auth0Error):
         words = "The issuer did not confirm this sign-in."
         if isinstance(error, Unavailable):
-            words = remotes.sign_in_words()
+            words = outages.sign_in_words()
         return SignInRefused(error.code, words)
-    return SignInRefused("issuer_unreachable", remotes.sign_in_words(), 503)
+    return SignInRefused("issuer_unreachable", outages.sign_in_words(), 503)
 
 
 def failed(request: HttpRequest, refused: SignInRefused) -> HttpResponse:

@@ -18,7 +18,8 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from approvals import clock, sealed_secrets
+from approvals import clock
+from approvals.step_up import sealed_secrets
 from portal.identity.fresh import needs_fresh_sign_in
 from portal.identity.models import User
 

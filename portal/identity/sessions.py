@@ -18,8 +18,8 @@ from audit.recording.actors import Actor, EvidenceRef, Target
 from audit.recording.record import record
 from auth0_client.tokens.id_token import LEEWAY_S
 from portal.identity.backend import SignIn
-from portal.identity.breakglass import trying
-from portal.identity.breakglass.opening import open_until
+from portal.identity.breakglass import attempts
+from portal.identity.breakglass.availability import open_until
 from portal.identity.fresh import is_fresh
 from portal.identity.models import SeenLogoutToken, SeenRefusal, SignedInSession, User
 from portal.identity.session_store import stored_key
@@ -142,7 +142,7 @@ def _live(found: Sessions) -> Sessions:
 def tidy(now: datetime) -> None:
     """Forget sessions that ran out, refusals that are folded no more, logout tokens that nobody
     could replay any more, and counts of break-glass tries."""
-    trying.tidy(now)
+    attempts.tidy(now)
     Session.objects.filter(expire_date__lte=now).delete()
     SignedInSession.objects.exclude(pk__in=_live(SignedInSession.objects.all())).filter(
         created__lt=now - _TOUCH_EVERY  # a sign-in that is being written has its row soon

@@ -35,7 +35,7 @@ from portal.identity import sessions
 from portal.identity.backend import callback_url
 from portal.identity.failing import SignInRefused, because_of, failed
 from portal.identity.fresh import ANY_FACTOR
-from portal.web import remotes
+from portal.web import outages
 
 log = logging.getLogger("portal.identity")
 
@@ -62,7 +62,7 @@ class SignIn(OIDCAuthenticationRequestView):  # type: ignore[misc]
             endpoint = issuer.auth0().discovery.document().authorization_endpoint
         except (Auth0Error, HttpClientError) as error:
             return failed(request, _unavailable(error))
-        if remotes.health().tenant and not auth0_status.answers_now():
+        if outages.health().tenant and not auth0_status.answers_now():
             return failed(request, _away())  # what is in memory would lead to a dead address
         self.OIDC_OP_AUTH_ENDPOINT = ""
         answer: HttpResponseBase = super().get(request)
@@ -106,7 +106,7 @@ def _unavailable(error: Auth0Error | HttpClientError) -> SignInRefused:
 
 
 def _away() -> SignInRefused:
-    return SignInRefused("issuer_unreachable", remotes.sign_in_words(), 503)
+    return SignInRefused("issuer_unreachable", outages.sign_in_words(), 503)
 
 
 @method_decorator([login_not_required, never_cache], name="dispatch")

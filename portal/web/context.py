@@ -17,10 +17,10 @@ from audit.recording.actors import Actor
 from connections.lifecycle import freezes
 from enforcement.models import Asset
 from portal.approvals_pages.inbox import waiting_for
-from portal.identity.breakglass import opening
+from portal.identity.breakglass import availability
 from portal.identity.models import SignedInSession, User
 from portal.ops.request_id import request_id
-from portal.web import ledger_facts, local_tenant, nav, remotes
+from portal.web import ledger_facts, local_tenant, nav, outages
 from portal.web.times import absolute, relative
 
 _FOR_S = 2
@@ -124,14 +124,14 @@ def assurance_words(session: SignedInSession) -> str:
 def _at_the_door(person: User | None, session: SignedInSession | None) -> list[dict[str, str]]:
     """That somebody is in without the issuer, or could be."""
     staff = bool(person and set(person.roles) & _SEES_ALL)
-    return opening.banners(session.ends_at if session else None, staff=staff)
+    return availability.banners(session.ends_at if session else None, staff=staff)
 
 
 def _banners(person: User | None, counts: Counts) -> list[dict[str, str]]:
-    away = remotes.health()
+    away = outages.health()
     if person is None:
-        return remotes.banners(away, person=False, staff=False)
-    found = remotes.banners(away, person=True, staff=bool(set(person.roles) & _SEES_ALL))
+        return outages.banners(away, person=False, staff=False)
+    found = outages.banners(away, person=True, staff=bool(set(person.roles) & _SEES_ALL))
     if reason := ledger_facts.stopped():
         found.append(
             {

@@ -7,7 +7,7 @@ from datetime import timedelta
 from approvals import clock
 from audit.recording.actors import Actor
 from connections.manifests import allow_rule
-from connections.scope_escalation import overview
+from connections.scope_escalation import page_rows
 from portal.web.home_panels import MOST, Home, Line, Panel
 
 _A_DAY = timedelta(days=1)
@@ -34,7 +34,7 @@ def _open(me: Actor) -> list[Panel]:
 
 
 def _tried() -> list[Panel]:
-    tried = overview.all_tried(clock.now() - _A_DAY, MOST)
+    tried = page_rows.all_tried(clock.now() - _A_DAY, MOST)
     if not tried:
         return []
     lines = [

@@ -10,11 +10,11 @@ import httpx
 import pytest
 from django.db import OperationalError
 
-from approvals import issuer, people, sealed_secrets
+from approvals import issuer, people
 from approvals.models import Approval, ShortLivedSecret
-from approvals.pipeline import outcomes
+from approvals.pipeline import transitions
 from approvals.pipeline.service import Refused
-from approvals.step_up import authorization_details
+from approvals.step_up import authorization_details, sealed_secrets
 from approvals.step_up.binding_codes import new_code
 from approvals.step_up.ciba import SECRET
 from audit.evidence import human_levels
@@ -211,7 +211,7 @@ def test_a_denial_whose_commit_failed_is_the_denial_of_when_it_was_read(
         raise OperationalError("deadlock detected")
 
     with monkeypatch.context() as broken:
-        broken.setattr(outcomes, "deny", fails)
+        broken.setattr(transitions, "deny", fails)
         work(1)
     assert fresh(approval).status == "pending"
     travel()  # by an hour: read now, it would be an expiry

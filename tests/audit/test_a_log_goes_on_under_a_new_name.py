@@ -23,7 +23,7 @@ from audit import (
     witnesses,
 )
 from audit.db import (
-    files,
+    durable_files,
 )
 from audit.evidence import (
     log_levels,
@@ -249,7 +249,7 @@ def test_an_objection_to_the_old_name_holds_up_nothing_under_the_new_one_and_sta
     assert "all of them are in it" in origins.parse(made.statement).words
     # A worker that was in the middle of asking writes what it heard about the old name.
     WitnessState.objects.update(state=WitnessState.State.CONFLICT, detail="of the old name")
-    files.write_durably(
+    durable_files.write_durably(
         log_identity.folder() / "witness-conflict",
         json.dumps({"message": "x", "origin": OLD}).encode(),
     )
@@ -335,7 +335,7 @@ class Killed(BaseException):
 def dying_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Kill what runs inside at the step that is so far in: before a removal, behind a write."""
     done: list[str] = []
-    synced, removed = files.sync_folder, Path.unlink
+    synced, removed = durable_files.sync_folder, Path.unlink
     recording, updating = record, conflict.forget
 
     def at(what: str) -> None:
@@ -363,7 +363,7 @@ def dying_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         updating()
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "sync_folder", sync)
+        patch.setattr(durable_files, "sync_folder", sync)
         patch.setattr(finish_rename, "sync_folder", sync)
         patch.setattr(Path, "unlink", remove)
         patch.setattr("audit.keys.recovery.record", tell)

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from audit.db import files
+from audit.db import durable_files
 from audit.evidence import storage
 from audit.ledger import proof
 from audit.ledger.query import EventQuery
@@ -206,7 +206,7 @@ def test_a_change_of_the_wrapping_key_that_is_killed_is_repeated_and_retires_the
     with pytest.raises(CommandError, match="Set EVIDENCE_KEY to a new key"):
         call_command("rotate_evidence_key")
     settings.EVIDENCE_KEY, settings.EVIDENCE_KEY_PREVIOUS = new, old
-    synced = files.sync_folder
+    synced = durable_files.sync_folder
     for nth in range(9):  # dies after each durable write in turn
         left = nth
 
@@ -218,7 +218,7 @@ def test_a_change_of_the_wrapping_key_that_is_killed_is_repeated_and_retires_the
             left -= 1
 
         with monkeypatch.context() as patch:
-            patch.setattr(files, "sync_folder", dying)
+            patch.setattr(durable_files, "sync_folder", dying)
             try:
                 call_command("rotate_evidence_key")
                 break
@@ -249,7 +249,7 @@ def test_a_generated_wrapping_key_is_replaced_by_the_command_itself(
 ) -> None:
     digest = storage.put("assertion", b"body", OLU.key).digest
     kept = var_dir / "secrets" / "EVIDENCE_KEY"
-    files.write_durably(kept, settings.EVIDENCE_KEY.hex().encode())
+    durable_files.write_durably(kept, settings.EVIDENCE_KEY.hex().encode())
     call_command("rotate_evidence_key")
     previous = kept.with_name("EVIDENCE_KEY_PREVIOUS")
     # What a restart reads:

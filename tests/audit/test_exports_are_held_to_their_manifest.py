@@ -21,7 +21,8 @@ from django.db import OperationalError, connection
 from django.test import Client
 
 from approvals import people
-from audit import clock, due, exports
+from audit import clock, exports
+from audit import jobs as due_work
 from audit.exports import jobs, xlsx
 from audit.exports.formats import FORMATS
 from audit.keys import log_identity
@@ -315,7 +316,7 @@ def test_files_go_after_seven_days_and_the_record_stays(
 ) -> None:
     job, _ = made("")
     monkeypatch.setattr("audit.clock.now", lambda: job.created + timedelta(days=7, seconds=1))
-    due.run()
+    due_work.run()
     job.refresh_from_db()
     assert job.state == State.EXPIRED and not exports.path_of(job).exists()
     assert job.requester["email"] == ""

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from audit import clock
-from audit.db import files
+from audit.db import durable_files
 from audit.keys import keyring, log_identity, rotation
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import note, policy
@@ -241,7 +241,7 @@ def test_new_keys_sign_beside_the_old_ones_and_then_alone(client: Client, var_di
 @contextmanager
 def dying_after(writes: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Kill what runs inside after so many further durable writes of files."""
-    synced, left = files.sync_folder, writes
+    synced, left = durable_files.sync_folder, writes
 
     def dying(folder: Path) -> None:
         nonlocal left
@@ -251,7 +251,7 @@ def dying_after(writes: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         left -= 1
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "sync_folder", dying)
+        patch.setattr(durable_files, "sync_folder", dying)
         patch.setattr(rotation, "sync_folder", dying)
         yield
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from audit.db import locks
+from audit.db import process_locks
 from audit.ingest.bulk import Ingest, Made, made
 from audit.keys import keyring, log_identity
 from audit.ledger import merkle
@@ -84,7 +84,7 @@ def test_where_leaves_cannot_be_given_events_wait_for_the_sequencer(
     if why != "within":
         request.getfixturevalue("outside")
     if why == "busy":
-        monkeypatch.setattr(locks, "sequencer_lock", _another_has_it)
+        monkeypatch.setattr(process_locks, "sequencer_lock", _another_has_it)
     elif why == "elsewhere":
         (log_identity.folder() / "last-signed").unlink()
     elif why == "stopped":

@@ -18,7 +18,7 @@ from django.db import connection
 from django.test import Client
 
 from audit import (
-    due,
+    jobs,
 )
 from audit.db import (
     insert_only,
@@ -241,7 +241,7 @@ def test_verify_makes_a_run_that_waits_for_the_worker_then_passes(
     VerificationRun.objects.update(asked=run.asked - timedelta(seconds=30))
     page = text_of(ada.get(answer["Location"]))
     assert "Waiting for the worker" in page and 'hx-trigger="every 1s"' in page
-    assert due.run() == 0, "exports do not wait for it"
+    assert jobs.run() == 0, "exports do not wait for it"
     assert requests.run_due() == 1
     fragment = text_of(ada.get(answer["Location"], headers={"HX-Request": "true"}))
     assert "<html" not in fragment and "hx-trigger" not in fragment

@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import F
 from pytest_django.plugin import DjangoDbBlocker
 
-from audit.db import locks
+from audit.db import process_locks
 from audit.ledger.query import EventQuery
 from audit.models import Entry, Event, EventRow, Rollup
 from audit.recording.record import record
@@ -204,13 +204,13 @@ def test_the_command_says_who_is_in_its_way(pool: ThreadPoolExecutor) -> None:
     held, ended = threading.Event(), threading.Event()
 
     def erasing() -> None:
-        with locks.erasing_lock():
+        with process_locks.erasing_lock():
             held.set()
             ended.wait(PATIENCE_S)
 
     def refused() -> None:
         history(2)
-        with pytest.raises(locks.Busy, match="another process held the erasing lock"):
+        with pytest.raises(process_locks.Busy, match="another process held the erasing lock"):
             projection.rebuild(wait_s=0.1)
         ended.set()
         assert projection.rebuild() == 2

@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from audit import clock, due
+from audit import clock, jobs
 from audit.erasure.subjects import Whose
 from audit.ledger.query import EventQuery
 from audit.models import EventRow, SavedView
@@ -243,7 +243,7 @@ def test_what_was_removed_can_be_brought_back_for_a_day() -> None:
     assert (len(told("audit.view_shared")), len(told("audit.view_unshared"))) == (2, 1)
     SavedView.objects.update(removed=clock.now() - timedelta(days=1), removed_by=ADA.key)
     assert ada.post(f"/audit/views/{view.id}/restore/").status_code == 404
-    assert due.run() >= 1
+    assert jobs.run() >= 1
     assert not SavedView.objects.exists(), "the worker forgets it"
 
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 
 from approvals.models import Approval
-from approvals.pipeline import locks, outcomes
+from approvals.pipeline import locks, transitions
 from approvals.pipeline.service import Performed, Refused, perform
 from audit.recording.actors import Actor, Target
 from connections.models import ConnectedAccount
@@ -60,9 +60,9 @@ def _answer(done: Performed, who: str, *, approved: bool) -> Approval:
         approval = locks.locked(done.approval.pk)
         ask = approval.asks.get(person__sub=subject(who))
         if approved:
-            outcomes.approve(approval, ask, person(who), signed=True, evidence=())
+            transitions.approve(approval, ask, person(who), signed=True, evidence=())
         else:
-            outcomes.deny(
+            transitions.deny(
                 approval, ask, person(who), inferred=False, source="a test", now=ask.expires_at
             )
     approval.refresh_from_db()

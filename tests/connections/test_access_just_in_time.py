@@ -13,8 +13,8 @@ from approvals import clock
 from approvals.models import Approval, Outcome
 from approvals.pipeline.service import Refused, perform
 from audit.recording.actors import Actor, Target
-from connections.idle_access import sleep_events
-from connections.idle_access.settings import Setting
+from connections.idle_access import idle_events
+from connections.idle_access.connection_rules import Setting
 from connections.manifests import in_force
 from connections.models import ConnectedAccount, JustInTime, State
 from connections.status import state_filters
@@ -84,14 +84,14 @@ def test_what_sleeps_wakes_at_the_next_use_and_both_are_on_the_trail(caller: Gat
     restrict(**WEEK)
     unused(days=8)
     assert state_filters.of(account()).code == Code.ASLEEP
-    assert sleep_events.run() == 1 and sleep_events.run() == 0
+    assert idle_events.run() == 1 and idle_events.run() == 0
     [fell] = events("connection.fell_asleep")
     assert fell["data"]["why"] == "not used for 7 days"
     assert caller.exchange().status_code == 200
     [woken] = events("connection.woken")
     assert woken["via"] == "broker" and woken["actor"]["sub"] == subject("operator")
     assert state_filters.of(account()).code == Code.CONNECTED
-    assert sleep_events.run() == 0
+    assert idle_events.run() == 0
 
 
 def test_with_step_up_its_owner_wakes_it_on_their_phone(
@@ -265,9 +265,9 @@ def test_tightening_holds_at_once_and_loosening_waits(db: None) -> None:
 def test_what_is_asleep_when_its_setting_goes_is_told_to_be_awake(caller: Gateway) -> None:
     restrict(**WEEK)
     unused(days=8)
-    assert sleep_events.run() == 1
+    assert idle_events.run() == 1
     JustInTime.objects.all().delete()
-    assert sleep_events.run() == 1 and sleep_events.run() == 0
+    assert idle_events.run() == 1 and idle_events.run() == 0
     assert len(events("connection.awake")) == 1
 
 

@@ -11,7 +11,7 @@ from approvals import clock
 from approvals.pipeline.service import Refused, perform
 from audit.recording.actors import Actor, Target
 from connections.models import ScopeRule
-from connections.scope_escalation import settings
+from connections.scope_escalation import connection_rules
 from tests.connections.test_two_decide_in_the_same_moment import right_after
 from tests.connections.visitor import know, subject
 
@@ -39,4 +39,4 @@ def test_what_became_a_relaxation_in_the_meantime_is_not_committed() -> None:
     ):
         perform(amir, "scope.configure", Target("service", "slack"), params=LOOSE)
     assert refused.value.code == "changed_meanwhile"
-    assert settings.of("slack").excess == "refuse"
+    assert connection_rules.of("slack").excess == "refuse"

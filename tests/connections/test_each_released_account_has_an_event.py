@@ -9,7 +9,7 @@ from django.db import transaction
 
 from approvals import clock, requests
 from approvals.models import Status
-from approvals.pipeline import locks, outcomes
+from approvals.pipeline import locks, transitions
 from approvals.pipeline.service import Performed, perform
 from audit.models import EventRow
 from audit.recording.read_events import load
@@ -84,7 +84,7 @@ def expired(asked: Performed) -> None:
         approval.rule = {**approval.rule, "escalate": False, "on_expiry": "release"}
         approval.save()
         assert approval.current is not None
-        outcomes.expire(approval, approval.current, source="test", now=clock.now())
+        transitions.expire(approval, approval.current, source="test", now=clock.now())
 
 
 @pytest.mark.parametrize("end", [denied, withdrawn, expired])

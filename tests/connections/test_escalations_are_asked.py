@@ -11,7 +11,7 @@ from django.db import transaction
 
 from approvals import clock
 from approvals.models import Approval, Notice, Outcome, Status
-from approvals.pipeline import locks, outcomes
+from approvals.pipeline import locks, transitions
 from audit.ledger.format.vocabulary import SEVERITIES
 from audit.models import EventRow
 from connections.manifests import in_force
@@ -199,7 +199,7 @@ def test_nobody_is_asked_for_a_day_for_what_contains_what_was_denied(
     approval = asked(mcp, denied)
     with transaction.atomic():
         ask = approval.asks.get()
-        outcomes.deny(
+        transitions.deny(
             locks.locked(approval.pk), ask, ask.person.as_actor(via="web"),
             inferred=False, source="a test", now=ask.expires_at,
         )  # fmt: skip

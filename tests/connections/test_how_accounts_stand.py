@@ -10,7 +10,7 @@ from django.conf import settings
 
 from approvals import clock
 from connections.auth_ibom.records import Account
-from connections.idle_access.settings import Setting, tightens
+from connections.idle_access.connection_rules import Setting, tightens
 from connections.idle_access.working_hours import BadHours, Hours
 from connections.models import ConnectedAccount, Freeze, JustInTime, State
 from connections.status import account_status, state_filters

@@ -16,7 +16,14 @@ from approvals.pipeline.service import Refused, perform
 from audit.clock import uuid7
 from audit.erasure import subjects
 from audit.recording.actors import Target
-from connections.access_reviews import accounts, closing, large_reviews, opening, result, work_lease
+from connections.access_reviews import (
+    account_snapshot,
+    closing,
+    large_reviews,
+    opening,
+    result,
+    work_lease,
+)
 from connections.access_reviews import work_integrity as sealed
 from connections.models import ConnectedAccount, Review, ReviewItem, ReviewLines, ReviewWork
 from tests.connections.campaign import (
@@ -89,7 +96,7 @@ def test_whoever_opens_goes_on_and_the_worker_opens_it(anya: Client) -> None:
     assert "HX-Refresh" not in anya.get(LIST, headers={"HX-Request": "true"})
     assert large_reviews.run_due() == 1
     review = Review.objects.get()
-    assert review.items.count() == 3 and accounts.stands(review).whole
+    assert review.items.count() == 3 and account_snapshot.stands(review).whole
     assert anya.get(LIST, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
     assert not ReviewWork.objects.exists() and large_reviews.run_due() == 0
     [event] = events("review.opened")
@@ -120,7 +127,10 @@ def test_events_and_files_are_those_of_one_who_waits() -> None:
     for name in ("actor", "via", "severity", "outcome", "human"):
         assert first[name] == second[name]
     lists = [
-        [accounts.facts(item) for item in Review.objects.get(pk=pk).items.order_by("number")]
+        [
+            account_snapshot.facts(item)
+            for item in Review.objects.get(pk=pk).items.order_by("number")
+        ]
         for pk in (at_once.pk, id)
     ]
     assert lists[0] == lists[1]
@@ -141,7 +151,7 @@ def test_too_many_and_a_missing_key_are_refused_at_once(
     anya: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     review = opened()
-    monkeypatch.setattr(accounts, "MOST", 2)
+    monkeypatch.setattr(account_snapshot, "MOST", 2)
     answer = anya.post(f"{LIST}new/", FORM)
     assert "takes 3 accounts of 2 at most" in answer.content.decode()
     monkeypatch.setattr("audit.keys.log_identity.seed", _no_key)
@@ -165,7 +175,7 @@ def test_closing_says_how_far_it_is_and_is_signed_by_the_worker(
     page = text(anya, path)
     assert "Being closed." in page and "Leave it open" in page and "Close and sign" not in page
     seen = []
-    monkeypatch.setattr(accounts, "BATCH", 1)
+    monkeypatch.setattr(account_snapshot, "BATCH", 1)
     real = work_lease.go_on
 
     def look(one: Review) -> None:

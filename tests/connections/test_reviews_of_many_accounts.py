@@ -26,7 +26,7 @@ from audit.ledger.offline import reviews as review_files
 from audit.models import EventRow
 from audit.recording.actors import Target
 from audit.sequencing import sequencer
-from connections.access_reviews import accounts, result
+from connections.access_reviews import account_snapshot, result
 from connections.access_reviews.account_filter import SHOWS, STATES, Wanted, take
 from connections.auth_ibom import facts as ibom
 from connections.models import (
@@ -149,13 +149,13 @@ def many(number: int) -> None:
 def test_a_list_in_pieces_has_the_digest_of_the_whole(
     github_mcp: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts, "BATCH", 3)
+    monkeypatch.setattr(account_snapshot, "BATCH", 3)
     many(10)
     connected("member1", "github", "répö")
     review = opened()
     items = list(review.items.order_by("number"))
     assert [item.number for item in items] == list(range(1, 12))
-    told = {"review": str(review.id), "accounts": [accounts.facts(item) for item in items]}
+    told = {"review": str(review.id), "accounts": [account_snapshot.facts(item) for item in items]}
     assert review.digest == hashlib.sha256(canonical(told)).hexdigest()
     document = close(review)
     assert [one["number"] for one in document["accounts"]] == list(range(1, 12))
@@ -174,7 +174,7 @@ def test_a_list_in_pieces_has_the_digest_of_the_whole(
 
 def test_an_empty_list_has_a_digest_too() -> None:
     told = {"review": "x", "accounts": []}
-    assert accounts.digest("x", []) == hashlib.sha256(canonical(told)).hexdigest()
+    assert account_snapshot.digest("x", []) == hashlib.sha256(canonical(told)).hexdigest()
 
 
 def peak(work: Callable[[], object]) -> int:
@@ -191,7 +191,7 @@ def peak(work: Callable[[], object]) -> int:
 def test_five_times_the_accounts_take_no_more_memory(
     github_mcp: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts, "BATCH", 20)
+    monkeypatch.setattr(account_snapshot, "BATCH", 20)
     monkeypatch.setattr("connections.access_reviews.reminders._AT_ONCE", 20)
     if connection.vendor == "postgresql":  # the driver keeps the texts of the last 100 statements
         monkeypatch.setattr(connection.connection, "prepared_max", 2)
@@ -203,7 +203,7 @@ def test_five_times_the_accounts_take_no_more_memory(
         found: list[Review] = []
         opening = peak(lambda: found.append(opened()))
         [review] = found
-        looking = peak(lambda: accounts.stands(review))
+        looking = peak(lambda: account_snapshot.stands(review))
         target = Target("review", str(review.id))
         closing = peak(lambda: perform(admin(), "review.close", target))
         review.refresh_from_db()
@@ -222,7 +222,7 @@ def test_five_times_the_accounts_take_no_more_memory(
 def test_a_review_costs_queries_by_the_batch(
     github_mcp: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts, "BATCH", 50)
+    monkeypatch.setattr(account_snapshot, "BATCH", 50)
     many(200)
     with CaptureQueriesContext(connection) as opening:
         review = opened()

@@ -23,7 +23,14 @@ from approvals import clock
 from approvals.pipeline.service import Refused, perform
 from audit.clock import uuid7
 from audit.recording.actors import Target
-from connections.access_reviews import accounts, closing, large_reviews, opening, result, work_lease
+from connections.access_reviews import (
+    account_snapshot,
+    closing,
+    large_reviews,
+    opening,
+    result,
+    work_lease,
+)
 from connections.models import (
     ConnectedAccount,
     Review,
@@ -45,9 +52,9 @@ import sys, django
 django.setup()
 from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
-from connections.access_reviews import accounts, large_reviews
+from connections.access_reviews import account_snapshot, large_reviews
 verb, name, iss, sub, due = sys.argv[1:]
-accounts.BATCH = 40 if verb == "review.open" else 20  # more of what somebody can come between
+account_snapshot.BATCH = 40 if verb == "review.open" else 20  # more to come between
 admin = Actor(iss=iss, sub=sub, roles=frozenset({"admin"}), via="cli")
 params = {"title": "Spring", "due": due, "reviewers": "owners"} if verb == "review.open" else {}
 if name == "whatever is due":
@@ -187,7 +194,7 @@ def test_a_list_is_of_one_moment_while_others_write_and_names_what_changed(house
         review = Review.objects.get(pk=name)
         first, last = review.items.get(number=1), review.items.get(number=MANY)
         assert first.scopes == last.scopes, "two moments in one list"
-        assert review.items.count() == MANY and accounts.stands(review).whole
+        assert review.items.count() == MANY and account_snapshot.stands(review).whole
         [event] = events("review.opened")
         assert first.scopes != [f"g{number}"], "it changed after its moment"
         named = {str(first.account), str(last.account)}
@@ -242,7 +249,7 @@ def test_a_worker_that_is_killed_leaves_the_work_to_the_next(
         assert large_reviews.run_due() == 1
         assert not ReviewWork.objects.exists() and not large_reviews.run_due()
         review = Review.objects.get(pk=review.pk)
-        assert review.items.count() == MANY and accounts.stands(review).whole
+        assert review.items.count() == MANY and account_snapshot.stands(review).whole
         [event] = events("review.opened" if verb == "open" else "review.closed")
         assert event["actor"]["sub"] == subject("admin") and event["data"]["accounts"] == MANY
         if verb == "close":

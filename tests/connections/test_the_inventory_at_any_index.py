@@ -32,7 +32,7 @@ from audit.sequencing import sequencer, signed_state
 from connections.application_grants import grant_sync
 from connections.auth_ibom import facts, replay
 from connections.auth_ibom.records import ERASED, Access, Account
-from connections.idle_access import sleep_events
+from connections.idle_access import idle_events
 from connections.idle_access.working_hours import DAYS
 from connections.manifests import in_force
 from connections.models import (
@@ -181,7 +181,7 @@ def around(choose: random.Random) -> None:
         what += [("connection.wake", Target("connection", str(row.pk)), {})] * 3
     with suppress(Refused):
         decide(admin, *choose.choice(what))
-    sleep_events.run()
+    idle_events.run()
 
 
 _BEGAN = _moment = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -397,7 +397,8 @@ def test_a_stranger_rebuilds_it_from_a_file_of_the_log_alone(db: None, tmp_path:
 def _rebuilt(file: Path, size: int) -> subprocess.CompletedProcess[str]:
     """In a process without settings and without a database."""
     code = (
-        "import sys; from connections.auth_ibom.rebuild import main; code = main(sys.argv[1:]); "
+        "import sys; from connections.auth_ibom.offline_rebuild import main; "
+        "code = main(sys.argv[1:]); "
         "assert not [m for m in sys.modules if m.split('.')[0] == 'django'], 'Django'; "
         "sys.exit(code)"
     )

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from approvals.notifications import service
-from approvals.passkeys import enrolment
+from approvals.passkeys import pending_registration
 from audit.erasure import process_caches
 from audit.ledger import note
 from audit.ledger.offline import samples
@@ -20,7 +20,7 @@ from audit.witnesses import pushing
 from connections.access_reviews import large_reviews, work_lease
 from connections.auth_ibom import log_positions
 from connections.notifications import letters
-from portal.identity.breakglass import accounts, sessions, trying
+from portal.identity.breakglass import accounts, attempts, sessions
 from scripts import seed_demo
 from serving import limits
 from tests.docs.test_documents_keep_their_word import ROOT
@@ -50,13 +50,13 @@ SAID = {
         f"waited {limits.PATIENT_S:.0f} s hears 503",
         f"have {limits.STOP_WITHIN_S} s to end",
     ],
-    12: [f"sealed for {minutes(enrolment._KEPT_FOR)} minutes"],
+    12: [f"sealed for {minutes(pending_registration._KEPT_FOR)} minutes"],
     13: [so("limited to a megabyte", where=note.MAX_NOTE_BYTES == 10**6)],
     14: [
         f"{WORDS[accounts.RECOVERY_CODES]} recovery codes",
-        f"{WORDS[trying.LOCK_AFTER].capitalize()} failures rest an account for "
-        f"{minutes(trying.LOCK_FOR)} minutes",
-        f"{WORDS[trying.LOCK_FOR_GOOD_AFTER]} until it is unlocked",
+        f"{WORDS[attempts.LOCK_AFTER].capitalize()} failures rest an account for "
+        f"{minutes(attempts.LOCK_FOR)} minutes",
+        f"{WORDS[attempts.LOCK_FOR_GOOD_AFTER]} until it is unlocked",
         so("Half an hour, no renewal", where=sessions.LASTS.total_seconds() == 1800),
     ],
     15: [

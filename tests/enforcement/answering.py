@@ -8,14 +8,14 @@ from django.db import transaction
 
 from approvals import clock
 from approvals.models import Approval, Ask
-from approvals.pipeline import locks, outcomes
+from approvals.pipeline import locks, transitions
 from audit.recording.actors import Actor
 
 
 def approve(asked: Approval) -> Approval:
     """The person who is asked approves, signed."""
     return _answer(
-        asked, lambda one, ask, who: outcomes.approve(one, ask, who, signed=True, evidence=())
+        asked, lambda one, ask, who: transitions.approve(one, ask, who, signed=True, evidence=())
     )
 
 
@@ -23,7 +23,7 @@ def deny(asked: Approval) -> Approval:
     """The person who is asked denies."""
     return _answer(
         asked,
-        lambda one, ask, who: outcomes.deny(
+        lambda one, ask, who: transitions.deny(
             one, ask, who, inferred=False, source="phone", now=clock.now()
         ),
     )

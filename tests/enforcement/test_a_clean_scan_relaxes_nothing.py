@@ -162,7 +162,7 @@ def test_a_backdated_scan_is_judged_by_when_the_portal_read_it(
 def test_an_allow_asked_for_before_a_graver_request_is_no_longer_true(
     edge: Edge, look: Look, olu: Actor
 ) -> None:
-    from approvals.pipeline.outcomes import no_longer_true
+    from approvals.pipeline.transitions import no_longer_true
 
     scanned(edge, look, "HIGH")
     allow = perform(olu, "skill.allow", SKILL, reason="fine").approval

@@ -16,7 +16,7 @@ from audit.ledger.format.canonical import canonical
 from audit.recording.actors import Target
 from audit.sequencing import sequencer
 from audit.verification import verify
-from connections.access_reviews import accounts, result
+from connections.access_reviews import account_snapshot, result
 from connections.models import ConnectedAccount, Review, ReviewItem
 from tests.approvals.people_of import Phones, acting
 from tests.approvals.policies import changed_by, rule
@@ -90,8 +90,8 @@ def test_what_named_an_erased_person_says_erased_and_what_was_altered_says_alter
         assert not policy.in_force().broken
         whole.refresh_from_db()
         bent.refresh_from_db()
-        assert accounts.stands(whole).erased and result.stands(whole).erased
-        assert accounts.stands(bent).altered and result.stands(bent).altered
+        assert account_snapshot.stands(whole).erased and result.stands(whole).erased
+        assert account_snapshot.stands(bent).altered and result.stands(bent).altered
         browser = browser_of(amir)
 
         def page(of: Review | str) -> str:
@@ -103,7 +103,7 @@ def test_what_named_an_erased_person_says_erased_and_what_was_altered_says_alter
         assert said in page(named) and "was altered" not in page(named)
         assert "was altered" in page(weaker) and said not in page(weaker)
         kept = browser.get(f"/audit/erasures/{erasure.id}/certificate").json()["documents"]
-        assert kept[whole.digest] == accounts.digest_now(whole)
+        assert kept[whole.digest] == account_snapshot.digest_now(whole)
         # One that closes now says in its signed result that its list lost values, and by what.
         closing = close(still_open)
         assert (closing["scope_intact"], closing["scope_erased"]) == (False, certificate["index"])
@@ -117,10 +117,12 @@ def test_what_named_an_erased_person_says_erased_and_what_was_altered_says_alter
 
         # Since then somebody writes to the database, and even claims that the erasure did it.
         ReviewItem.objects.filter(review=whole).update(choice="keep", scopes=["repo"])
-        assert accounts.stands(whole).altered and "The frozen list was altered" in page(whole)
-        erasure.restated[whole.digest] = accounts.digest_now(whole)
+        assert account_snapshot.stands(whole).altered and "The frozen list was altered" in page(
+            whole
+        )
+        erasure.restated[whole.digest] = account_snapshot.digest_now(whole)
         erasure.save()
-        assert accounts.stands(whole).altered, "its entry names another list"
+        assert account_snapshot.stands(whole).altered, "its entry names another list"
         assert not standing("0" * 64, "1" * 64).erased
 
     alone(story)

@@ -42,7 +42,7 @@ def test_a_lock_that_another_process_keeps_ends_the_wait_with_a_reason(
     error: type[Exception],
 ) -> None:
     settings.VAR_DIR = tmp_path
-    monkeypatch.setattr("audit.db.files.LOCK_WITHIN_S", 0.2, raising=False)
+    monkeypatch.setattr("audit.db.durable_files.LOCK_WITHIN_S", 0.2, raising=False)
     path().parent.mkdir(parents=True, exist_ok=True)
     kept = path().open("a")
     fcntl.flock(kept, fcntl.LOCK_EX)

@@ -186,7 +186,7 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
     ),
     "witnesses": ("audit.witnesses.pushing.loop", "keeps", "what witnesses signed or said"),
     "time": ("audit.proofs.timestamping.loop", "keeps", "time tokens about checkpoints"),
-    "audit-due": ("audit.due.run", "records", "exports that are due"),
+    "audit-due": ("audit.jobs.run", "records", "exports that are due"),
     "exports": ("audit.exports.jobs.run_due", "records", "exports that are due"),
     "audit-verify": (
         "audit.verification.requests.run_due",
@@ -211,7 +211,7 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
     ),
     "inventory": ("connections.sync.reconcile.run_due", "records", "what Auth0 knows, compared"),
     "dozing": (
-        "connections.idle_access.sleep_events.run",
+        "connections.idle_access.idle_events.run",
         "records",
         "what fell asleep or is awake",
     ),
@@ -239,7 +239,7 @@ LOOPS: Final[dict[str, tuple[str, str, str]]] = {
 """Name of a loop, where it starts, what it may do."""
 
 RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
-    "approvals.pipeline.outcomes": (
+    "approvals.pipeline.transitions": (
         frozenset({"*.override_logged"}),
         "a person refused a finding's request",
     ),
@@ -250,7 +250,10 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         "the certificate of an erasure that a restored database lacked",
     ),
     "approvals.pipeline.holds": (frozenset({"*"}), "the hold while an approval waits, and its end"),
-    "approvals.passkeys.enrolment": (frozenset({"passkey.refused"}), "an enrolment that was not"),
+    "approvals.passkeys.pending_registration": (
+        frozenset({"passkey.refused"}),
+        "an enrolment that was not",
+    ),
     "approvals.audit_events": (frozenset({"*"}), "the room's own facts: approval.*"),
     "audit.evidence.disclosure": (
         frozenset({"audit.exported", "evidence.read"}),
@@ -270,7 +273,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
     ),
     "audit.keys.recovery": (frozenset({"ledger.adopted"}), "a restore was adopted"),
     "audit.keys.key_events": (frozenset({"ledger.key_changed"}), "a key of the log began or ended"),
-    "approvals.erasure.scope_alarm": (
+    "approvals.erasure.scope_mismatch": (
         frozenset({"ledger.alarm"}),
         "an erasure is not the one that was approved",
     ),
@@ -340,7 +343,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"connection.exported"}),
         "an inventory was taken away",
     ),
-    "connections.idle_access.sleep_events": (
+    "connections.idle_access.idle_events": (
         frozenset({"connection.fell_asleep", "connection.awake"}),
         "what is derived anyway, told once",
     ),
@@ -348,7 +351,7 @@ RECORDERS: Final[dict[str, tuple[frozenset[str], str]]] = {
         frozenset({"manifest.declared"}),
         "manifests that ship with the portal, before there is anybody to ask",
     ),
-    "connections.tenant_log.set_aside": (
+    "connections.tenant_log.quarantine": (
         frozenset({"audit.quarantined"}),
         "a log stream sent what is no entry",
     ),
@@ -396,7 +399,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "Ask Person instance",
         "whom a request was sent to, and when they were",
     ),
-    "approvals.pipeline.outcomes": ("instance", "how a request ended"),
+    "approvals.pipeline.transitions": ("instance", "how a request ended"),
     "approvals.pipeline.commit": ("Effect", "remote steps of what was just committed"),
     "approvals.outbox.runner": ("Effect instance", "how far a remote step is"),
     "approvals.erasure.decisions": ("LegalHold instance", "commits of erasures and holds"),
@@ -406,7 +409,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "which rows an erasure emptied before their events",
     ),
     "approvals.erasure.job": ("Erasure instance", "how far an erasure is"),
-    "approvals.erasure.scope_alarm": ("Erasure", "that an erasure was refused"),
+    "approvals.erasure.scope_mismatch": ("Erasure", "that an erasure was refused"),
     "approvals.erasure.replay": ("instance", "how far an erasure is that was taken up again"),
     "approvals.erasure.document_digests": (
         "instance",
@@ -425,7 +428,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "approvals.pipeline.service": ("Approval", "the request"),
     "approvals.policy.policy_change": ("PolicyVersion", "commit of the verb policy.change"),
     "approvals.step_up.ciba": ("Approval Ask Person", "how far a push is"),
-    "approvals.sealed_secrets": ("ShortLivedSecret", "secrets that polling needs"),
+    "approvals.step_up.sealed_secrets": ("ShortLivedSecret", "secrets that polling needs"),
     "approvals.outbox.seals": (
         "Effect instance",
         "seals of remote steps, and that one was refused",
@@ -454,7 +457,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "audit.importing.run": ("RepeatedTag", "which row had the tag of a decision first"),
     "audit.importing.source": ("sql", "reads a database of DefenseClaw"),
     "audit.verification.checks.fulltext_index": ("sql", "reads the index of words"),
-    "audit.db.locks": ("sql", "locks"),
+    "audit.db.process_locks": ("sql", "locks"),
     "audit.db.leases": ("instance", "who does a due row, and until when"),
     "audit.coverage.counts": ("sql", "reads"),
     "audit.search.counting": ("sql", "reads words"),
@@ -531,7 +534,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
         "JustInTime",
         "commits of the verbs connection.restrict, relax and wake",
     ),
-    "connections.idle_access.sleep_events": ("instance", "that the trail was told of a sleep"),
+    "connections.idle_access.idle_events": ("instance", "that the trail was told of a sleep"),
     "connections.notifications.letters": ("OwnerLetter", "letters to owners"),
     "connections.manifests.in_force": (
         "Manifest ManifestNeed instance",
@@ -585,7 +588,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     ),
     "connections.sync.runs": ("ReconcileRun", "how far a comparison is, and what it found"),
     "connections.sync.schedule": ("Schedule instance", "when it is compared next"),
-    "connections.tenant_log.set_aside": ("QuarantinedRow", "what is no log entry"),
+    "connections.tenant_log.quarantine": ("QuarantinedRow", "what is no log entry"),
     "connections.tenant_log.feeds": ("LogFeed LogGap", "how far each feed is, and its gaps"),
     "connections.tenant_log.reader": ("instance", "how far the reader is"),
     "connections.tenant_log.recorder": (
@@ -611,7 +614,10 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "portal.identity.backend": ("User", "the account of a person who signed in"),
     "portal.identity.breakglass.accounts": ("BreakGlassAccount BreakGlassTries", "who may use it"),
     "portal.identity.breakglass.sessions": ("SignedInSession User instance", "a session"),
-    "portal.identity.breakglass.trying": ("BreakGlassAccount BreakGlassTries instance", "attempts"),
+    "portal.identity.breakglass.attempts": (
+        "BreakGlassAccount BreakGlassTries instance",
+        "attempts",
+    ),
     "portal.identity.erasing": (
         "CommandLineSignIn Session User",
         "drops an erased person's account",
@@ -632,15 +638,15 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
 
 ONLY: Final[dict[str, tuple[str, ...]]] = {
     "approvals.pipeline.commit.commit_now": (
-        "approvals.pipeline.outcomes",
+        "approvals.pipeline.transitions",
         "approvals.pipeline.holds",
         "approvals.pipeline.service",
     ),
     "approvals.pipeline.commit.add_effects": ("approvals.pipeline.holds",),
-    "approvals.pipeline.outcomes.approve": ("approvals.step_up.answers",),
-    "approvals.pipeline.outcomes.deny": ("approvals.step_up.answers",),
-    "approvals.pipeline.outcomes.cancel": ("approvals.requests",),
-    "approvals.pipeline.outcomes.confirm_denial": (
+    "approvals.pipeline.transitions.approve": ("approvals.step_up.answers",),
+    "approvals.pipeline.transitions.deny": ("approvals.step_up.answers",),
+    "approvals.pipeline.transitions.cancel": ("approvals.requests",),
+    "approvals.pipeline.transitions.confirm_denial": (
         "approvals.step_up.unassigned",
         "approvals.requests",
     ),
@@ -650,10 +656,10 @@ ONLY: Final[dict[str, tuple[str, ...]]] = {
     ),
     "approvals.pipeline.holds.place_hold": ("approvals.pipeline.service",),
     "approvals.pipeline.holds.hold_without_request": ("enforcement.findings.automatic_requests",),
-    "approvals.pipeline.holds.release_hold": ("approvals.pipeline.outcomes",),
+    "approvals.pipeline.holds.release_hold": ("approvals.pipeline.transitions",),
     "approvals.audit_events.approval_approved": (
         "approvals.step_up.answers",
-        "approvals.pipeline.outcomes",
+        "approvals.pipeline.transitions",
     ),
     "audit.recording.record.prepare": ("audit.ingest.reported_events", "audit.importing.run"),
     "audit.recording.record.prepared": ("audit.importing.run", "audit.db.group_commit"),

@@ -25,14 +25,14 @@ VERDICTS: Final = {
     "code": "no sentence for people: SQL, a line of a log, a word list",
 }
 TRAIL: Final = (
-    "approvals/passkeys/passkey_messages.py",
-    "approvals/audit_messages.py",
+    "approvals/passkeys/passkey_sentences.py",
+    "approvals/event_sentences.py",
     "audit/recording/event_types.py",
     "audit/recording/sentences.py",
     "connections/notifications/letters.py",
-    "connections/audit_messages.py",
-    "enforcement/audit_messages.py",
-    "portal/identity/breakglass/wording.py",
+    "connections/event_sentences.py",
+    "enforcement/event_sentences.py",
+    "portal/identity/breakglass/break_glass_sentences.py",
     "portal/identity/refusal_words.py",
 )
 """What says how events and letters read. They are kept and read when things have moved on."""

@@ -42,7 +42,7 @@ BOUNDED: Final[dict[str, str]] = {
     "audit/ledger/key_transitions/origins.py:trail:ready": "MAX_STATEMENTS at most",
     "audit/search/statements.py:_keys:wide": "groups of one query, whose terms have a limit",
     "connections/inventory/filters.py:_judged:good": "at most MOST values of a key",
-    "connections/inventory/pages.py:_agents:wanted": "at most MOST values of a key",
+    "connections/inventory/page_query.py:_agents:wanted": "at most MOST values of a key",
     "connections/manifests/in_force.py:_consistent:names": "a manifest has at most 50 connections",
     "portal/approvals_pages/inbox.py:inbox:for_me": "at most _MOST_PENDING requests",
     "portal/approvals_pages/inbox.py:inbox:by_me": "at most _MOST_PENDING requests",

@@ -16,7 +16,7 @@ _NAMES = {"update_fields", "force_insert"}
 _NO_MODEL = {("approved_scope", "save"), ("session", "save")}
 
 WHOLE = {
-    ("approvals/pipeline/outcomes.py", "approval"): (
+    ("approvals/pipeline/transitions.py", "approval"): (
         2,
         "under `locking.locked`, which every answer takes",
     ),

@@ -41,7 +41,7 @@ HOLD_NOBODY: Final = {
     "audit.importing.masking.fingerprint": "a digest of our code",
     "audit.packs.build.tile": "lives as long as a pack is built",
     "audit.search.tokens._of_way": "codes",
-    "connections.access_reviews.accounts.excess": "lives as long as a list is taken",
+    "connections.access_reviews.account_snapshot.excess": "lives as long as a list is taken",
     "audit.keys.keyring._parsed": "public keys",
     "audit.ledger.format.commitment._before": "paths of fields",
     "audit.ledger.format.fields._is_action": "names of actions",

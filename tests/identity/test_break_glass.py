@@ -23,7 +23,7 @@ from audit.evidence import human_levels
 from audit.recording.actors import Actor, Target
 from enforcement.models import Asset
 from portal.env import Env, EnvironmentRefused
-from portal.identity.breakglass import accounts, trying
+from portal.identity.breakglass import accounts, attempts
 from portal.identity.breakglass.accounts import Handed
 from portal.identity.models import BreakGlassAccount, BreakGlassTries, SignedInSession, User
 from portal.production import refusals
@@ -250,7 +250,7 @@ def test_a_code_without_the_secret_opens_nothing_and_is_not_spent(night: Handed)
 def test_after_five_failures_the_account_rests_for_a_quarter_of_an_hour(
     night: Handed, hands: Hands
 ) -> None:
-    for _ in range(trying.LOCK_AFTER):
+    for _ in range(attempts.LOCK_AFTER):
         try_(night, code="000000")
     assert try_(night).status_code == 403
     assert codes()[-1] == "locked"
@@ -260,20 +260,21 @@ def test_after_five_failures_the_account_rests_for_a_quarter_of_an_hour(
 
 
 def test_after_twenty_failures_only_the_machine_unlocks(night: Handed, hands: Hands) -> None:
-    for _ in range(trying.LOCK_FOR_GOOD_AFTER):
+    for _ in range(attempts.LOCK_FOR_GOOD_AFTER):
         hands.pass_(minutes=16)
         try_(night, code="000000")
         cache.clear()
     hands.pass_(hours=-5)
     assert (
-        trying.attempt("", "night-shift", night.secret, code_of(night, hands.now)).code == "locked"
+        attempts.attempt("", "night-shift", night.secret, code_of(night, hands.now)).code
+        == "locked"
     )
     call_command("breakglass", "unlock", "night-shift", stdout=StringIO())
-    assert trying.attempt("", "night-shift", night.secret, code_of(night, hands.now)).code == ""
+    assert attempts.attempt("", "night-shift", night.secret, code_of(night, hands.now)).code == ""
 
 
 def test_a_crowd_of_failures_keeps_nobody_out_who_has_secret_and_code(night: Handed) -> None:
-    few = trying.FAILURES_A_MINUTE
+    few = attempts.FAILURES_A_MINUTE
     empty = [Client().post(PAGE, {}, HTTP_HOST=HOST).status_code for _ in range(few + 1)]
     assert empty == [403] * few + [429], "one address"
     unknown = [
@@ -285,7 +286,7 @@ def test_a_crowd_of_failures_keeps_nobody_out_who_has_secret_and_code(night: Han
 
 
 def test_a_crowd_hears_the_same_of_an_account_and_of_none(night: Handed, hands: Hands) -> None:
-    few = trying.FAILURES_A_MINUTE
+    few = attempts.FAILURES_A_MINUTE
     for changes in ({"secret": "wrong"}, {"name": "nobody"}, {"secret": ""}):
         hands.pass_(minutes=20)
         answers = [try_(night, None, **changes) for _ in range(few + 2)]
@@ -297,14 +298,14 @@ def test_a_crowd_hears_the_same_of_an_account_and_of_none(night: Handed, hands: 
 
 
 def test_failures_beyond_those_of_a_minute_still_count_against_the_account(night: Handed) -> None:
-    for _ in range(trying.FAILURES_A_MINUTE + 1):
+    for _ in range(attempts.FAILURES_A_MINUTE + 1):
         try_(night, name="")
     assert [try_(night, code="000000").status_code for _ in range(5)] == [429] * 5
     assert try_(night).status_code == 429, "it rests"
 
 
 def test_unlocking_forgets_the_failures_of_this_minute(night: Handed) -> None:
-    for _ in range(trying.FAILURES_A_MINUTE + 1):
+    for _ in range(attempts.FAILURES_A_MINUTE + 1):
         try_(night, code="000000")
     call_command("breakglass", "unlock", "night-shift", stdout=StringIO())
     assert not BreakGlassTries.objects.exists()

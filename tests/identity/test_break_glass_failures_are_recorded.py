@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from portal.identity import strangers
-from portal.identity.breakglass import trying
+from portal.identity.breakglass import attempts
 from portal.identity.breakglass.accounts import Handed
 from portal.identity.models import BreakGlassAccount
 from tests.identity.test_break_glass import HOST, PAGE, Hands, hands, night, open_door, try_
@@ -36,13 +36,13 @@ def named() -> list[str]:
 def test_each_failure_that_counts_is_recorded_in_the_midst_of_a_crowd(
     night: Handed, hands: Hands
 ) -> None:
-    for _ in range(trying.LOCK_FOR_GOOD_AFTER // trying.LOCK_AFTER):
+    for _ in range(attempts.LOCK_FOR_GOOD_AFTER // attempts.LOCK_AFTER):
         crowd()
-        for _ in range(trying.LOCK_AFTER):
+        for _ in range(attempts.LOCK_AFTER):
             try_(night, code="000000")
         hands.pass_(minutes=15, seconds=1)
-    assert BreakGlassAccount.objects.get().failures == trying.LOCK_FOR_GOOD_AFTER
-    assert Counter(named()) == {"wrong_code": trying.LOCK_FOR_GOOD_AFTER}
+    assert BreakGlassAccount.objects.get().failures == attempts.LOCK_FOR_GOOD_AFTER
+    assert Counter(named()) == {"wrong_code": attempts.LOCK_FOR_GOOD_AFTER}
 
 
 def test_tries_at_a_locked_account_and_at_none_stay_within_the_share_of_strangers(
@@ -51,8 +51,10 @@ def test_tries_at_a_locked_account_and_at_none_stay_within_the_share_of_stranger
     for number in range(50):
         try_(night, Client(REMOTE_ADDR=f"10.0.1.{number}"), secret="wrong")
         try_(night, Client(REMOTE_ADDR=f"10.0.2.{number}"), name=f"nobody-{number}")
-    assert Counter(named())["wrong_secret"] == trying.LOCK_AFTER
-    assert len(events()) <= strangers.MOST + trying.LOCK_AFTER + 1  # and one that made the account
+    assert Counter(named())["wrong_secret"] == attempts.LOCK_AFTER
+    assert (
+        len(events()) <= strangers.MOST + attempts.LOCK_AFTER + 1
+    )  # and one that made the account
 
 
 def test_what_a_crowd_left_out_is_counted_beside_a_failure_that_counts(night: Handed) -> None:
@@ -90,5 +92,5 @@ def test_a_name_of_nobody_costs_the_same_statements_as_an_account(
         crowd()
     known, unknown = cost("night-shift"), cost("nobody")
     assert known == unknown and len(known) > 4
-    BreakGlassAccount.objects.update(failures=trying.LOCK_FOR_GOOD_AFTER)
+    BreakGlassAccount.objects.update(failures=attempts.LOCK_FOR_GOOD_AFTER)
     assert cost("night-shift") == unknown

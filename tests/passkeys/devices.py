@@ -7,7 +7,13 @@ from typing import Any
 from django.db import transaction
 
 from approvals.models import Approval, Ask, Passkey, Person, PolicyVersion
-from approvals.passkeys import assertions, decisions, enrolment, registration, relying_party
+from approvals.passkeys import (
+    assertions,
+    decisions,
+    pending_registration,
+    registration,
+    relying_party,
+)
 from approvals.pipeline.service import Performed, perform
 from approvals.policy.document import DEFAULT, read
 from approvals.step_up import answers, authorization_details
@@ -30,7 +36,7 @@ def registered(owner: Actor, at: Authenticator) -> dict[str, str]:
     """The ceremony; returns the parameters of the decision that follows."""
     challenge = registration.new_challenge()
     made = registration.verify(at.register(challenge), challenge)
-    return {"name": "Laptop", "registration": enrolment.seal(owner, made)}
+    return {"name": "Laptop", "registration": pending_registration.seal(owner, made)}
 
 
 def enrol(owner: Actor, at: Authenticator | None = None) -> Authenticator:

@@ -9,7 +9,7 @@ import pytest
 
 from approvals.models import Passkey
 from approvals.passkeys import relying_party
-from approvals.passkeys.directory import document, trusted
+from approvals.passkeys.trusted_keys import document, trusted
 from approvals.pipeline.service import Refused, perform
 from audit.ledger import passkey_assertions
 from audit.recording.actors import Actor

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from approvals.passkeys.directory import document
+from approvals.passkeys.trusted_keys import document
 from approvals.pipeline.service import perform
 from audit import clock, packs
 from audit.ledger import note, passkey_assertions

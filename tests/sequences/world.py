@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from approvals.models import Approval, Person, Status
-from approvals.pipeline import locks, outcomes
+from approvals.pipeline import locks, transitions
 from approvals.pipeline.service import Performed, Refused, perform
 from audit.clock import uuid7
 from audit.recording.actors import Actor, Target
@@ -190,9 +190,9 @@ class World:
             alone = person.sub == asked.by
             assert not (alone and model.needs_another(key)), f"{person.sub} is asked about it alone"
             if yes:
-                outcomes.approve(approval, ask, person, signed=True, evidence=())
+                transitions.approve(approval, ask, person, signed=True, evidence=())
             else:
-                outcomes.deny(
+                transitions.deny(
                     approval, ask, person, inferred=False, source="x", now=self.time.now()
                 )
         if not yes:

@@ -16,8 +16,8 @@ from approvals import clock
 from approvals.jobs import sweep
 from approvals.models import Effect
 from audit.clock import uuid7
-from portal.lanes import ROOM, Lanes
 from portal.loops import loops
+from portal.worker_threads import ROOM, Lanes
 from tests.audit.own_database import own_database
 
 LONG_S = 60.0

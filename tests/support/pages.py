@@ -14,7 +14,7 @@ from approvals import people
 from portal.identity.models import SignedInSession, User
 from portal.identity.session_store import stored_key
 from portal.identity.sessions import SESSION_ID
-from portal.web import context, ledger_facts, remotes
+from portal.web import context, ledger_facts, outages
 from tests.support.sign_in import SUBS
 
 NAMES = {
@@ -60,5 +60,5 @@ def signed_in(who: str, *roles: str, csrf: bool = False, amr: tuple[str, ...] = 
 def keep_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what surrounds every page longer than its two seconds, which a busy machine exceeds."""
     cache.clear()  # what an earlier test left there ends in two seconds
-    for module in (context, ledger_facts, remotes):
+    for module in (context, ledger_facts, outages):
         monkeypatch.setattr(module, "_FOR_S", 300)

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from django.conf import settings
 
 from audit import clock
-from audit.db.files import write_durably
+from audit.db.durable_files import write_durably
 from audit.keys import finish_rename, key_events, keyring, log_identity, prepared_rename, recovery
 from audit.keys.prepared_rename import Succession
 from audit.keys.recovery import Found

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from audit.importing import decision_tags, jsontext
 from audit.importing.defenseclaw_seals import Key
-from audit.importing.mapping import audit_events, others, people, scans, times
+from audit.importing.mapping import audit_events, other_tables, people, scans, times
 from audit.importing.mapping.decision_matches import TAG as BY_TAG
 from audit.importing.mapping.decision_matches import Matches
 from audit.importing.mapping.facts import Facts, codes, opaque
@@ -88,13 +88,13 @@ class Mapper:
             case "audit_events":
                 facts = audit_events.facts(row, time, self._key)
             case "activity_events":
-                facts = others.activity_facts(row, time)
+                facts = other_tables.activity_facts(row, time)
             case "scan_results":
                 facts = scans.scan_facts(row, time)
             case "network_egress_events":
-                facts = others.egress_facts(row, time)
+                facts = other_tables.egress_facts(row, time)
             case _:
-                facts = others.disposition_facts(row, time)
+                facts = other_tables.disposition_facts(row, time)
         if not facts.action.strip():
             raise Malformed("missing_action", "the row names no action")
         return facts

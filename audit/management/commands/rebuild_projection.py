@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from audit.db import locks
+from audit.db import process_locks
 from audit.management.of_data import OF_DATA
 from audit.search import projection
 
@@ -29,6 +29,6 @@ class Command(BaseCommand):
             return
         try:
             self.stdout.write(f"{projection.rebuild()} rows rebuilt.")
-        except locks.Busy as busy:
+        except process_locks.Busy as busy:
             self.stderr.write(f"{busy}. Try again when it is done.")
             raise SystemExit(1) from None

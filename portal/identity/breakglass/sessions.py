@@ -15,7 +15,7 @@ from audit.recording.actors import Target
 from audit.recording.record import record
 from portal.identity import sessions
 from portal.identity.breakglass import accounts
-from portal.identity.breakglass.opening import open_until
+from portal.identity.breakglass.availability import open_until
 from portal.identity.models import BreakGlassAccount, SignedInSession, User
 from portal.identity.session_store import stored_key
 

@@ -15,8 +15,8 @@ from django.views.decorators.http import require_http_methods
 
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
-from portal.identity.breakglass import accounts, sessions, trying
-from portal.identity.breakglass.opening import open_until
+from portal.identity.breakglass import accounts, attempts, sessions
+from portal.identity.breakglass.availability import open_until
 from portal.identity.strangers import record_stranger
 from portal.ops.request_id import request_id
 
@@ -50,7 +50,7 @@ def break_glass(request: HttpRequest) -> HttpResponse:
     given = form.cleaned_data if form.is_valid() else {}
     name, secret, code = (str(given.get(field, "")) for field in ("name", "secret", "code"))
     with transaction.atomic():  # what counts against an account is recorded, or does not count
-        tried = trying.attempt(request.META.get("REMOTE_ADDR", ""), name, secret, code)
+        tried = attempts.attempt(request.META.get("REMOTE_ADDR", ""), name, secret, code)
         if tried.account is None:
             _record_failure(request, name, tried)
     if tried.account is None:
@@ -75,7 +75,7 @@ def _page(
     return render(request, "breakglass/sign_in.html", context, status=status)
 
 
-def _record_failure(request: HttpRequest, name: str, tried: trying.Tried) -> None:
+def _record_failure(request: HttpRequest, name: str, tried: attempts.Tried) -> None:
     record_stranger(
         Actor(iss="", sub="", via="web", request=request_id(request)),
         "breakglass.used",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from django.db.models import F
 
-from approvals import requests, sealed_secrets
+from approvals import requests
 from approvals.models import Approval, Ask, Effect, ShortLivedSecret
 from approvals.outbox import runner
 from approvals.pipeline.service import Refused, perform
 from approvals.registry import EffectSpec
-from approvals.step_up import ciba
+from approvals.step_up import ciba, sealed_secrets
 from approvals.step_up.ciba import SECRET
 from audit.recording.actors import SYSTEM, Actor, Target
 from tests.approvals.asking import HALL, ask, assert_failed, code_of, fresh

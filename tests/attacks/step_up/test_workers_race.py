@@ -15,10 +15,10 @@ import pytest
 from django.db import connection, connections
 from pytest_django import DjangoDbBlocker
 
-from approvals import clock, sealed_secrets
+from approvals import clock
 from approvals.models import Approval, Ask
 from approvals.pipeline.service import Performed, perform
-from approvals.step_up import ciba, rate_limit
+from approvals.step_up import ciba, rate_limit, sealed_secrets
 from approvals.step_up.ciba import SECRET
 from audit.recording.actors import SYSTEM, Actor, Target
 from portal.identity import refusals

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from portal.identity.breakglass import accounts
 from portal.identity.breakglass.accounts import Handed
-from portal.identity.breakglass.opening import open_until
+from portal.identity.breakglass.availability import open_until
 from portal.identity.models import BreakGlassAccount
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,39}")

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from approvals.erasure import approved_scope, tombstones
 from approvals.outbox import seals
-from audit.db.files import write_durably
+from audit.db.durable_files import write_durably
 from audit.evidence import subject_keys
 from audit.evidence.storage import EvidenceError
 from audit.management.of_data import OF_DATA

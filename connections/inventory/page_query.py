@@ -13,13 +13,13 @@ from django.db.models import Q, prefetch_related_objects
 
 from audit.recording.actors import Actor
 from connections.inventory import aggregates, groups
-from connections.inventory import owners as persons
+from connections.inventory import owner_groups as persons
 from connections.inventory.aggregates import Answer, Wanted
 from connections.inventory.declared_fit import Fit, is_idle
 from connections.inventory.filters import SHOWS, UNNAMED, Place, Query
 from connections.inventory.groups import NOBODY, Bucket, Slice
 from connections.inventory.index_counts import Counts
-from connections.inventory.owners import People
+from connections.inventory.owner_groups import People
 from connections.models import ConnectedAccount, ConnectionSetting
 from connections.scopes import catalogue
 from connections.status import account_status, member_overview

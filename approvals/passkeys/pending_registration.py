@@ -11,9 +11,10 @@ from base64 import b64decode, b64encode
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
-from approvals import clock, sealed_secrets
+from approvals import clock
 from approvals.passkeys import relying_party
 from approvals.pipeline.intent import digest
+from approvals.step_up import sealed_secrets
 from audit.recording.actors import Actor
 from audit.recording.record import record
 

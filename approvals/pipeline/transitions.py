@@ -38,7 +38,7 @@ from approvals.pipeline.holds import release_hold
 from approvals.pipeline.service import Refused
 from approvals.step_up import (
     answer_verification,
-    stages,
+    first_approver,
 )
 from approvals.step_up.recipients import ask_next
 from audit.recording.actors import Actor, EvidenceRef, Target
@@ -72,7 +72,7 @@ def approve(
         channel=channel,
         number=len(approved),
     )
-    enough = len(approved) >= stages.needed(approval)
+    enough = len(approved) >= first_approver.needed(approval)
     unsigned = not signed and answer_verification.several_voices(approval)
     if unsigned or (enough and answer_verification.unproven(approval, approved.values(), ask)):
         fail(approval, None, answer_verification.UNPROVEN, answer_verification.WORDS)
@@ -108,7 +108,7 @@ def _why(approval: Approval, broken: str) -> tuple[str, str]:
 
 def _go_on(approval: Approval, ask: Ask) -> None:
     """Bring a request that its first person approved to the others."""
-    if not stages.is_first(approval, ask.person):
+    if not first_approver.is_first(approval, ask.person):
         return
     requester = actors.from_json(approval.requester)
     if ask_next(approval, requester, clock.now()):
@@ -178,14 +178,14 @@ def _rule_broken(approval: Approval) -> str:
         return "rule_changed"
     asks = approval.asks.filter(state=AskState.APPROVED).select_related("person")
     approvers = {(ask.person.iss, ask.person.sub): ask.person for ask in asks}
-    if broken := stages.broken(approval, approvers, applies, requester):
+    if broken := first_approver.broken(approval, approvers, applies, requester):
         return broken
     own = (requester.iss, requester.sub)
     if applies["approver"] == "self":
         return "approver_is_another" if set(approvers) - {own} else ""
     if not all(_may_approve(applies, person) for person in approvers.values()):
         return "approver_lost_role"
-    if own in approvers and stages.another_could(applies, requester):
+    if own in approvers and first_approver.another_could(applies, requester):
         return "approver_is_requester"
     return ""
 
@@ -289,7 +289,7 @@ def expire(approval: Approval, ask: Ask, *, source: str, now: datetime) -> None:
         audit_events.ask_expired(approval, ask, next_person=False, source=source, others_wait=True)
         return
     following = None
-    if approval.rule.get("escalate", True) and not stages.waits_for_first(approval):
+    if approval.rule.get("escalate", True) and not first_approver.waits_for_first(approval):
         following = ask_next(approval, actors.from_json(approval.requester), now)
     event_id = audit_events.ask_expired(
         approval, ask, next_person=following is not None, source=source
@@ -308,7 +308,7 @@ def enough_left(approval: Approval) -> bool:
         return False
     states = [AskState.STARTING, AskState.WAITING, AskState.APPROVED]
     people_ = approval.asks.filter(state__in=states).values("person").distinct().count()
-    return people_ >= stages.needed(approval)
+    return people_ >= first_approver.needed(approval)
 
 
 def fail(approval: Approval, ask: Ask | None, code: str, detail: str) -> None:

@@ -17,7 +17,7 @@ from audit.recording.actors import Target
 from connections import permissions
 from connections.manifests import allow_rule, in_force
 from connections.models import ConnectedAccount, ConnectionSetting, ManifestNeed
-from connections.scope_escalation import allowances, overview, settings
+from connections.scope_escalation import allowances, connection_rules, page_rows
 from connections.scopes import catalogue
 from portal.identity.current import actor, needs_role
 from portal.ops.refused import tell
@@ -42,8 +42,8 @@ def watch(request: HttpRequest) -> HttpResponseBase:
     waiting = Approval.objects.filter(verb="scope.grant", status=Status.PENDING)
     context = {
         "waiting": waiting.order_by("created")[:50],
-        "allowed": overview.all_allowed(me),
-        "tried": overview.all_tried(),
+        "allowed": page_rows.all_allowed(me),
+        "tried": page_rows.all_tried(),
         "rules": _rules(),
         "lasts": LASTS,
         "may": "admin" in me.roles,
@@ -53,7 +53,7 @@ def watch(request: HttpRequest) -> HttpResponseBase:
 
 
 def _rules() -> list[dict[str, object]]:
-    set_ = settings.of_all()
+    set_ = connection_rules.of_all()
     asked = {
         one.target_name: one
         for one in Approval.objects.filter(verb="scope.configure", status=Status.PENDING)
@@ -68,7 +68,7 @@ def _rules() -> list[dict[str, object]]:
         {
             "name": name,
             "title": catalogue.title(name),
-            "rules": set_.get(name, settings.Rules()),
+            "rules": set_.get(name, connection_rules.Rules()),
             "asked": asked.get(name),
         }
         for name in sorted(named, key=lambda one: (catalogue.title(one).casefold(), one))

@@ -1,6 +1,6 @@
 """The inventory at any index, from a file of the log alone: no database, no server, no Django.
 
-    python -m connections.auth_ibom.rebuild ENTRIES --vkey KEY [--size N] [--moment TIME]
+    python -m connections.auth_ibom.offline_rebuild ENTRIES --vkey KEY [--size N] [--moment TIME]
 
 ENTRIES is what `ata audit entries` fetched. Its entries are held to the tree that the log's key
 signed, and each opening to its commitment, before anything is printed: one JSON object with every
@@ -72,7 +72,9 @@ def _plain(told: dict[str, Any]) -> dict[str, Any]:
 
 def main(arguments: list[str]) -> int:
     """Exit code."""
-    asked = argparse.ArgumentParser(prog="connections.auth_ibom.rebuild", description=__doc__)
+    asked = argparse.ArgumentParser(
+        prog="connections.auth_ibom.offline_rebuild", description=__doc__
+    )
     asked.add_argument("entries", type=Path)
     asked.add_argument("--vkey", action="append", required=True, help="a log key that you trust")
     asked.add_argument("--size", type=int, help="rebuild from the first so many entries")

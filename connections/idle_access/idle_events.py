@@ -18,7 +18,7 @@ from approvals import clock
 from audit.recording.actors import SYSTEM, Target
 from audit.recording.record import record
 from connections import names
-from connections.idle_access.settings import Setting, span
+from connections.idle_access.connection_rules import Setting, span
 from connections.models import ConnectedAccount, State
 from connections.status import account_status, state_filters
 

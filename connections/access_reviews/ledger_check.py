@@ -11,7 +11,7 @@ from approvals.erasure.permitted_gaps import Excuses
 from audit.models import EventRow
 from audit.verification.checks import registry
 from audit.verification.checks.registry import Wrong, is_of, opened
-from connections.access_reviews import accounts, result
+from connections.access_reviews import account_snapshot, result
 from connections.models import Choice, Review, ReviewItem
 
 type Event = dict[str, Any]
@@ -71,7 +71,7 @@ def _opening(review: Review, event: Event, excuses: Excuses) -> Iterator[str]:
         yield "opener"
     if not is_of(review.opened_at, event):
         yield "time of opening"
-    if accounts.stands(review).altered:
+    if account_snapshot.stands(review).altered:
         yield "list of accounts"
 
 
