@@ -19,7 +19,7 @@ from approvals.models import Person
 from approvals.pipeline import locks, transitions
 from approvals.pipeline.service import perform
 from audit.recording.actors import Target
-from enforcement import severity
+from enforcement.decisions import severity
 
 verb = registry.get("skill.release")
 olu = Person.objects.filter(email="operator@acme.example").get().as_actor(via="web")

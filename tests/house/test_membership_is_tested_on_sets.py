@@ -43,6 +43,7 @@ BOUNDED: Final[dict[str, str]] = {
     "audit/search/statements.py:_keys:wide": "groups of one query, whose terms have a limit",
     "connections/inventory/filters.py:_judged:good": "at most MOST values of a key",
     "connections/inventory/page_query.py:_agents:wanted": "at most MOST values of a key",
+    "connections/manifests/decisions.py:_of_gains:always": "a manifest has 50 connections at most",
     "connections/manifests/in_force.py:_consistent:names": "a manifest has at most 50 connections",
     "portal/approvals_pages/inbox.py:inbox:for_me": "at most _MOST_PENDING requests",
     "portal/approvals_pages/inbox.py:inbox:by_me": "at most _MOST_PENDING requests",
