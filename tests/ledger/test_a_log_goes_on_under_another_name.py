@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from time import process_time
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from ata.cli import app
 from audit.ledger import merkle, note, proof
-from audit.ledger.key_transitions import origins
+from audit.ledger.key_transitions import handover, origins
 from audit.ledger.key_transitions.origins import Tree
 from audit.ledger.note import NoteError, SigningKey
 from audit.ledger.offline import log_file
@@ -116,6 +117,36 @@ def test_a_statement_leads_from_the_old_key_to_the_new_name_and_says_what_was_lo
     assert origins.path(every, LATER.name, OLD.name) == every
     assert origins.path(every, OLD.name) == () and origins.path(every, NEW.name, "else") is None
     assert "it says that all of them are in it" in every[1].words
+
+
+def test_many_changes_of_keys_in_a_row_are_each_taken_once() -> None:
+    seeds = [number.to_bytes(32) for number in range(1, 502)]
+    keys = [note.vkey(OLD.name, note.public_key(seed)) for seed in seeds]
+    chain = [
+        handover.write(OLD.name, at, [old], [new], {old: seed})
+        for at, (old, new, seed) in enumerate(zip(keys, keys[1:], seeds, strict=False))
+    ]
+    begun = process_time()
+    assert handover.follow([*reversed(chain[:20])], keys[:1])[-1] == note.parse_vkey(keys[20])
+    found = origins.trail([*reversed(chain)], keys[:1])
+    assert [str(key) for key in found.keys] == keys
+    assert process_time() - begun < 1.5
+
+
+def test_a_key_that_is_reached_later_has_to_have_signed_what_names_it_before() -> None:
+    """A renewal by two old keys, of which another statement names the second."""
+    seeds = {number: number.to_bytes(32) for number in (1, 2, 3)}
+    first, second, third = (note.vkey(OLD.name, note.public_key(seeds[n])) for n in (1, 2, 3))
+    both = handover.write(
+        OLD.name, 5, [first, second], [third], {first: seeds[1], second: seeds[2]}
+    )
+    leads = handover.write(OLD.name, 4, [first], [first, second], {first: seeds[1]})
+    assert len(origins.trail([both, leads], [first]).keys) == 3
+    said = note.parse(both)
+    other = note.parse(note.sign("another text\n", OLD.name, seeds[2])).signatures
+    forged = str(note.Note(said.text, (said.signatures[0], *other)))
+    with pytest.raises(NoteError, match="does not verify"):
+        origins.trail([forged, leads], [first])
 
 
 def test_a_forged_statement_leads_nowhere() -> None:

@@ -8,9 +8,10 @@ to believe the server that shows them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from audit.ledger import note
 from audit.ledger.checkpoint import LOG_KEY_TYPES, parse_size
@@ -102,16 +103,69 @@ def follow(
         NoteError: a malformed statement, or one that a trusted key is named to have signed and did
             not.
     """
-    found = [note.parse_vkey(one) if isinstance(one, str) else one for one in trusted]
-    waiting = [(text, parse(text)) for text in limited(statements)]
-    while True:
-        ready = [one for one in waiting if signing(one[1].old, found)]
-        if not ready:
-            return tuple(dict.fromkeys(found))
+    found = read_keys(trusted)
+    renew(Waiting((text, parse(text)) for text in limited(statements)), found, list(found))
+    return tuple(found)
+
+
+def read_keys(trusted: Iterable[str | VerifierKey]) -> dict[VerifierKey, None]:
+    """The keys, each once, in their order.
+
+    Raises:
+        NoteError: one is malformed.
+    """
+    return dict.fromkeys(note.parse_vkey(one) if isinstance(one, str) else one for one in trusted)
+
+
+class _Says(Protocol):
+    @property
+    def old(self) -> tuple[VerifierKey, ...]: ...
+
+
+class Waiting[T: _Says]:
+    """Statements with their text, each returned once: when one of its old keys is trusted.
+
+    Attributes:
+        taken: those that were returned, by their position.
+    """
+
+    def __init__(self, told: Iterable[tuple[str, T]]) -> None:
+        self._told = list(told)
+        self.taken: dict[int, tuple[str, T]] = {}
+        self._by_key: defaultdict[VerifierKey, list[int]] = defaultdict(list)
+        for at, (_, said) in enumerate(self._told):
+            for key in said.old:
+                if key.key_type == ED25519:
+                    self._by_key[key].append(at)
+
+    def take(self, keys: Iterable[VerifierKey]) -> list[tuple[str, T]]:
+        """Those that these keys, which were not trusted before, have to have signed."""
+        found = {at for key in keys for at in self._by_key.pop(key, ())} - self.taken.keys()
+        ready = {at: self._told[at] for at in sorted(found)}
+        self.taken |= ready
+        return list(ready.values())
+
+
+def renew(
+    waiting: Waiting[Handover], trusted: dict[VerifierKey, None], fresh: Sequence[VerifierKey]
+) -> list[VerifierKey]:
+    """Add to the trusted keys all to which they lead; returns the added ones.
+
+    Args:
+        fresh: the keys among them that no call was made with before.
+
+    Raises:
+        NoteError: as `follow`.
+    """
+    added: list[VerifierKey] = []
+    while ready := waiting.take(fresh):
+        fresh = []
         for text, said in ready:
-            note.verify(text, signing(said.old, found))
-            found += said.new
-        waiting = [one for one in waiting if one not in ready]
+            note.verify(text, signing(said.old, trusted.keys()))
+            trusted |= dict.fromkeys(said.new)
+            fresh += said.new
+        added += fresh
+    return added
 
 
 def limited(statements: Iterable[str]) -> list[str]:
@@ -126,7 +180,6 @@ def limited(statements: Iterable[str]) -> list[str]:
     return found
 
 
-def signing(old: Iterable[VerifierKey], trusted: Iterable[VerifierKey]) -> list[VerifierKey]:
+def signing(old: Iterable[VerifierKey], trusted: Set[VerifierKey]) -> list[VerifierKey]:
     """The trusted ones among the keys that a statement names as old, of those that sign it."""
-    held = set(trusted)
-    return [key for key in old if key.key_type == ED25519 and key in held]
+    return [key for key in old if key.key_type == ED25519 and key in trusted]

@@ -119,8 +119,9 @@ def _chain(
     if not moves or [one.old_origin for one in moves[1:]] != names[:-1] or names[-1] != origin:
         raise NoteError(f"the changes of name in it do not lead to {origin}")
     whole = origins.trail(statements, _old(statements[0]))
+    reached = frozenset(whole.keys)
     for one in statements:
-        if not handover.signing(_old(one), whole.keys):
+        if not handover.signing(_old(one), reached):
             raise NoteError("a statement in it is by a key that no statement before it names")
     return whole.moves, whole.keys
 

@@ -9,13 +9,14 @@ ones vouch for the new ones, the new ones claim no log that is not theirs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
 from audit.ledger import note
 from audit.ledger.checkpoint import LOG_KEY_TYPES, parse_size
 from audit.ledger.key_transitions import handover
+from audit.ledger.key_transitions.handover import Waiting
 from audit.ledger.merkle import HASH_SIZE
 from audit.ledger.note import ED25519, NoteError, VerifierKey
 
@@ -152,23 +153,23 @@ def trail(statements: Iterable[str], trusted: Iterable[str | VerifierKey]) -> Tr
             is said to go on under two names, or under one that it had before.
     """
     told = handover.limited(statements)
-    renewals = [one for one in told if not is_move(one)]
-    waiting = [(text, parse(text)) for text in told if is_move(text)]
-    found = [note.parse_vkey(one) if isinstance(one, str) else one for one in trusted]
-    made: list[Move] = []
-    while True:
-        found = list(handover.follow(renewals, found))
-        ready = [one for one in waiting if handover.signing(one[1].old, found)]
-        if not ready:
-            return Trail(tuple(found), tuple(made))
+    renewals = Waiting((text, handover.parse(text)) for text in told if not is_move(text))
+    moves = Waiting((text, parse(text)) for text in told if is_move(text))
+    found = handover.read_keys(trusted)
+    made, fresh = list[Move](), list(found)
+    while ready := moves.take([*fresh, *handover.renew(renewals, found, fresh)]):
+        fresh = []
         for text, said in ready:
-            _accept(text, said, found, made)
-            found += said.new
+            _accept(text, said, found.keys(), made)
+            found |= dict.fromkeys(said.new)
+            fresh += said.new
             made.append(said)
-        waiting = [one for one in waiting if one not in ready]
+    for text, renewal in renewals.taken.values():  # by all that are trusted now
+        note.verify(text, handover.signing(renewal.old, found.keys()))
+    return Trail(tuple(found), tuple(made))
 
 
-def _accept(text: str, said: Move, trusted: Sequence[VerifierKey], made: Sequence[Move]) -> None:
+def _accept(text: str, said: Move, trusted: Set[VerifierKey], made: Sequence[Move]) -> None:
     note.verify(text, handover.signing(said.old, trusted))
     for key in said.new:
         if key.key_type == ED25519:

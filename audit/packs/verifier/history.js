@@ -3,6 +3,7 @@
 
 const keysSchema = 'ata.ledger-keys.v1';
 const originSchema = 'ata.ledger-origin.v1';
+const mostStatements = 1000;
 
 async function followedHistory(pack, roots) {
   const body = pack.members.get('log/key-history');
@@ -97,22 +98,37 @@ async function keysOf(lines, names, moves) {
   return keys;
 }
 
-const sameKey = (a, b) => !a.unused && !b.unused && a.name === b.name && equal(a.key, b.key);
-const amongst = (some, keys) => some.filter((key) => keys.some((other) => sameKey(key, other)));
+const identityOfKey = (key) => `${key.name} ${hexOf(key.key)}`;
+const amongst = (some, ids) => some.filter((key) => !key.unused && ids.has(identityOfKey(key)));
 
 // The keys to which some lead; a statement of which no old key is among them leads nowhere.
 async function ledTo(statements, keys) {
-  let [found, waiting] = [[...keys], statements];
-  for (;;) {
-    const ready = waiting.filter((one) => amongst(one.old, found).length);
-    if (!ready.length) return found;
-    for (const one of ready) {
+  const found = new Map(keys.filter((key) => !key.unused).map((key) => [identityOfKey(key), key]));
+  const waiting = new Map(); // each statement is taken once, by the first of its old keys
+  statements.forEach((one, at) => {
+    for (const key of one.old.filter((each) => !each.unused)) {
+      if (!waiting.has(identityOfKey(key))) waiting.set(identityOfKey(key), []);
+      waiting.get(identityOfKey(key)).push(at);
+    }
+  });
+  const taken = new Set();
+  let fresh = [...found.keys()];
+  while (fresh.length) {
+    const named = fresh.flatMap((id) => waiting.get(id) ?? []);
+    const ready = [...new Set(named)].filter((at) => !taken.has(at)).sort((a, b) => a - b);
+    fresh = [];
+    for (const at of ready) {
+      const one = statements[at];
+      taken.add(at);
       await signedByAll(one.note, amongst(one.old, found));
       if (one.moves) await signedByAll(one.note, one.new.filter((key) => !key.unused));
-      found.push(...one.new.filter((key) => !key.unused && !amongst([key], found).length));
+      for (const key of one.new.filter((each) => !each.unused && !found.has(identityOfKey(each)))) {
+        found.set(identityOfKey(key), key);
+        fresh.push(identityOfKey(key));
+      }
     }
-    waiting = waiting.filter((one) => !ready.includes(one));
   }
+  return [...found.values()];
 }
 
 async function signedByAll(note, keys) {
@@ -128,8 +144,12 @@ async function chainOf(statements, origin) {
     throw new Refused(`the changes of name in it do not lead to ${origin}`);
   }
   if (new Set(names).size !== names.length) throw new Refused('a name is said to begin twice');
+  if (statements.length > mostStatements) {
+    throw new Refused('more than 1,000 statements about keys are refused');
+  }
   const whole = await ledTo(statements, statements[0].old.filter((key) => !key.unused));
-  if (!statements.every((one) => amongst(one.old, whole).length)) {
+  const reached = new Set(whole.map(identityOfKey));
+  if (!statements.every((one) => amongst(one.old, reached).length)) {
     throw new Refused('a statement in it is by a key that no statement before it names');
   }
   return { moves, keys: whole };
