@@ -10,6 +10,7 @@ import pytest
 from django.urls import reverse
 
 from audit import clock, packs
+from audit.ingest import reported_events
 from audit.ledger.format.canonical import canonical
 from audit.ledger.packs import archive as pack_files
 from audit.ledger.packs import pack_check
@@ -210,3 +211,13 @@ def test_a_row_of_a_gateway_with_the_tag_of_a_decision_stays_out_of_its_pack(
     assert report.verdict.state == "verified", report.verdict
     assert not any("mallory" in dict(event.said)["Who"] for event in report.events)
     assert "1 event that names it was left out." in report.words
+
+
+def test_a_pack_claims_nothing_of_a_person_on_whose_behalf_something_was_reported(act: Act) -> None:
+    item = {"action": "deploy.started", "on_behalf_of": {"iss": OLU.iss, "sub": "auth0|mallory"}}
+    (result,) = reported_events.report(OLU, [item])
+    assert result.id is not None
+    sequencer.run_once()
+    report = act.check(act.pack(about=result.id).body)
+    assert "whoever it names as acting or approving is proven" in report.verdict.words
+    assert any("on whose behalf it was" in limit for limit in report.not_proven)

@@ -19,6 +19,10 @@ VERIFIED: Final = "verified"
 WHO_ACTED: Final = "who acted"
 WHO_APPROVED: Final = "who approved"
 
+_VERIFIED: Final = (
+    "Verified: nothing in it was changed, and whoever it names as acting or approving is proven."
+)
+
 type Identity = tuple[str, str]
 """Issuer and subject of a person."""
 
@@ -201,9 +205,7 @@ def _verdict(report: PackReport) -> Verdict:
         unproven = " and ".join(sorted({what for what, _ in gaps}, reverse=True))
         reasons = tuple(reason for _, reason in gaps)
         return Verdict(UNPROVEN, f"{record} Person NOT proven: {unproven}.", reasons)
-    return Verdict(
-        VERIFIED, "Verified: nothing in it was changed, and the people it names are proven."
-    )
+    return Verdict(VERIFIED, _VERIFIED)
 
 
 def person_gaps(entries: Sequence[tuple[int | None, Claim]]) -> list[list[tuple[str, str]]]:

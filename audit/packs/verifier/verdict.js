@@ -68,7 +68,8 @@ function verdictOf(checks, events) {
     const record = events.length === 1 ? 'Log entry verified.' : 'Log entries verified.';
     return { state: 'unproven', words: `${record} Person NOT proven: ${unproven}.`, reasons };
   }
-  const words = 'Verified: nothing in it was changed, and the people it names are proven.';
+  const words =
+    'Verified: nothing in it was changed, and whoever it names as acting or approving is proven.';
   return { state: 'verified', words, reasons };
 }
 
