@@ -173,7 +173,7 @@ def _sentence_of_declaration(target: Target, params: Mapping[str, Any]) -> str:
 
 
 def _of_gains(component: str, gains: Gains, *, words: bool) -> str:
-    always = [name for name, more in gains.scopes.items() if catalogue.any_to_be_named(name, more)]
+    always = {name for name, more in gains.scopes.items() if catalogue.any_to_be_named(name, more)}
     plain = [name for name in gains.scopes if name not in always]
     plain.sort(key=lambda name: not catalogue.known_of(name))  # a service that is known comes first
     end = [f"its tokens go to {gains.url}"] if gains.url else []
@@ -181,7 +181,11 @@ def _of_gains(component: str, gains: Gains, *, words: bool) -> str:
     begin = f"Let {component} use" if gains.scopes else f"Change the manifest of {component}:"
     return fitting.fit(
         begin,
-        [_in_words(name, gains.scopes[name], words=words) for name in always],
+        [
+            _in_words(name, gains.scopes[name], words=words)
+            for name in gains.scopes
+            if name in always
+        ],
         [_in_words(name, gains.scopes[name], words=words) for name in plain],
         [*end, *_opening(gains)],
     )
