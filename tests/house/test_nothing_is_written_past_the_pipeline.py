@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.core.management import get_commands
+from django.urls import get_resolver
 
 from approvals import registry
 from portal.api.app import api
@@ -100,7 +101,8 @@ def test_every_page_that_can_write_is_listed_and_does_no_more_than_is_said() -> 
 
 
 def operations() -> Iterator[tuple[str, Any]]:
-    """Every operation of the API."""
+    """Every operation of the API; its routers are joined when the addresses are built."""
+    assert get_resolver().url_patterns
     for prefix, router in api._routers:
         base = "/".join(part for part in ("/v1", prefix.strip("/")) if part)
         for path, view in router.path_operations.items():
