@@ -104,7 +104,8 @@ def _changed_variables(
 
     A plain one is called after the connection's own service, or after none, and ends as credentials
     do. One that ever held another connection's token is none: the server would send this token to
-    that provider.
+    that provider. What variables held before a component's first manifest is not known, so that
+    one which names no service is shown there.
     """
     held = in_force.variables_of(known.env, before) if known else {}
     ever = in_force.variables_held(known) if known else {}
@@ -121,6 +122,7 @@ def _changed_variables(
         if not variable.endswith(PLAIN_ENDINGS)
         or {*ever.get(variable, ())} - {connection}
         or not _names_no_other_service(variable, connection, named)
+        or (known is None and _names_no_service(variable))
     }
 
 
@@ -133,11 +135,15 @@ def _services_by_prefix(declared: Iterable[str]) -> dict[str, set[str]]:
     return found
 
 
+def _names_no_service(variable: str) -> bool:
+    return _OF_NO_SERVICE.issuperset(variable.upper().split("_"))
+
+
 def _names_no_other_service(
     variable: str, connection: str, named: Mapping[str, Collection[str]]
 ) -> bool:
     """Whether the longest beginning that a service has is this one's, or it names no service."""
-    if _OF_NO_SERVICE.issuperset(variable.upper().split("_")):
+    if _names_no_service(variable):
         return True
     begins = [prefix for prefix in named if variable.upper().startswith(prefix)]
     return catalogue.service(connection) in named.get(max(begins, key=len, default=""), ())

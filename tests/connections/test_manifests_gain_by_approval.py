@@ -218,6 +218,15 @@ def test_the_variable_of_a_new_connection_is_shown_where_it_is_no_plain_one(way:
     assert "SLACK_KEY" not in done.approval.sentence
 
 
+def test_a_first_manifest_shows_a_variable_that_names_no_service() -> None:
+    answer(declare(target=Target("mcp", "other-mcp")))
+    assert declare(env={"github": "API_TOKEN"}).approval is None
+    assert perform(OLU, "manifest.remove", MCP).approval is None
+    done = declare(connections=[SLACK], env={"slack": "API_TOKEN"})
+    assert done.approval is not None
+    assert "Slack's token in API_TOKEN" in done.approval.sentence
+
+
 def test_a_variable_that_held_another_token_is_shown_for_a_new_connection() -> None:
     answer(declare(env={"github": "SLACK_TOKEN"}))
     assert declare(env={"github": "GITHUB_TOKEN"}).approval is None
