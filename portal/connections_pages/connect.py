@@ -173,8 +173,10 @@ def _delete(request: HttpRequest, me: Actor, token: str) -> HttpResponse:
         request.session.pop(FINISH_TRIED, None)
     for one in outcomes:
         title = catalogue.title(one.account.connection)
-        if one.done:
-            messages.success(request, f"{title} was deleted at Auth0. {one.detail}".strip())
+        if one.done and not one.detail:
+            messages.success(request, f"{title} was deleted at Auth0.")
+        elif one.done:
+            messages.success(request, f"{title} was deleted at Auth0. {one.detail}")
         else:
             messages.error(request, f"{title} was not deleted at Auth0. {one.detail}")
     return redirect("connections:mine")
