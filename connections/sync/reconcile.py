@@ -41,8 +41,16 @@ _CONNECTED = "connected_accounts_connection_succeeded"  # tenant log, facts/auth
 
 def run_due(now: datetime | None = None) -> int:
     """Do what is due, people before their accounts; returns how many jobs ran."""
-    jobs: dict[str, schedule.Job] = {PEOPLE: directory.scheduled, ACCOUNTS: everybody}
+    jobs: dict[str, schedule.Job] = {PEOPLE: _people, ACCOUNTS: everybody}
     return schedule.run_due(jobs, now or clock.now())
+
+
+def _people(progress: Progress) -> None:
+    """Read the directory; accounts of people who are new are compared next, not in ten minutes."""
+    known = Person.objects.exclude(sub="").count()
+    directory.scheduled(progress)
+    if Person.objects.exclude(sub="").count() > known:
+        schedule.ask_now(ACCOUNTS, clock.now())
 
 
 def one_person(iss: str, sub: str) -> bool:

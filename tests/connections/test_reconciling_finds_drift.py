@@ -87,6 +87,16 @@ def test_a_due_run_reads_people_their_phones_and_what_can_be_connected(iss: str)
     assert ConnectedAccount.objects.filter(sub=subject("operator")).count() == 2
 
 
+def test_accounts_of_people_who_are_new_are_compared_next(iss: str) -> None:
+    """As when the first comparison had nobody, because the directory could not be read."""
+    later = clock.now() + schedule.EVERY
+    Schedule.objects.create(name=reconcile.ACCOUNTS, due=later)
+    assert (reconcile.run_due(), reconcile.run_due(), reconcile.run_due()) == (1, 1, 0)
+    assert ConnectedAccount.objects.filter(sub=subject("operator")).count() == 2
+    Schedule.objects.filter(name=reconcile.PEOPLE).update(due=clock.now())
+    assert (reconcile.run_due(), reconcile.run_due()) == (1, 0), "nobody is new"
+
+
 def test_the_last_comparisons_show_their_differences(
     iss: str, portal_tenant: LocalTenant, django_assert_max_num_queries: Any
 ) -> None:
