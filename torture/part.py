@@ -12,6 +12,7 @@ from typing import Any
 
 from portal.env import BASE_DIR, env
 from torture.cluster import Cluster
+from torture.drained import BUSY, is_drained
 from torture.journal import Journal
 from torture.kills import Kills
 from torture.load import Load, child_environment
@@ -84,19 +85,12 @@ def _drain(stack: Stack, journal: Journal, child: dict[str, str]) -> dict[str, A
     until = time.monotonic() + _DRAIN_S
     counts: dict[str, Any] = {}
     left: dict[str, Any] = {}
-    busy = {
-        "approvals open",
-        "steps pending",
-        "steps unknown",
-        "exports waiting",
-        "exports running",
-    }
     began = time.monotonic()
     while time.monotonic() < until:
         counts = _judge(journal, stack, child, say=False)
-        if not busy & counts.keys() and counts.get("events") == counts.get("leaves"):
+        if is_drained(counts):
             break
-        still = {name: number for name, number in counts.items() if name in busy}
+        still = {name: number for name, number in counts.items() if name in BUSY}
         if still != left:  # much is left where it was killed often: it goes on, so it may
             left, until = still, time.monotonic() + _DRAIN_S
         time.sleep(2)

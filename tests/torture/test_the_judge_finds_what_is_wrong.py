@@ -21,6 +21,7 @@ from audit.recording.actors import SYSTEM
 from audit.recording.record import record
 from audit.sequencing.sequencer import run_once
 from torture import tree, windows
+from torture.drained import is_drained
 from torture.journal import Journal
 from torture.stack import Stack, kill
 
@@ -106,3 +107,16 @@ def test_a_lost_event_and_one_without_a_leaf_are_named(settings: Any, tmp_path: 
     missing = Event(id="00000000-0000-7000-8000-000000000000", recorded_at=lost)
     assert any("is lost" in said for said in judge.acknowledged(journal_of(missing.id), False))
     assert Entry.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("counts", "drained"),
+    [
+        ({"events": 3, "leaves": 3, "approvals approved": 1}, True),
+        ({"events": 3, "leaves": 3, "approvals open": 1}, False),
+        ({"events": 4, "leaves": 3}, False),
+        ({}, False),
+    ],
+)
+def test_a_judge_that_could_not_count_ends_no_wait(counts: dict[str, int], drained: bool) -> None:
+    assert is_drained(counts) is drained
