@@ -79,8 +79,8 @@ def send_again(actor: Actor, approval_id: str) -> Approval:
         if not again:
             raise Refused(
                 "asked_too_often",
-                f"This request was sent again {AGAIN_MOST} times already. Reach whoever has to "
-                "answer in another way.",
+                f"This request was already sent again {AGAIN_MOST} times. Contact the approver "
+                "another way.",
             )
         for person in again:
             add_ask(approval, person, clock.now())

@@ -59,7 +59,7 @@ def place_hold_again(approval_id: UUID) -> bool:
 
 
 def hold_without_request(target: Target, reason: str) -> None:
-    """Hold something CRITICAL until somebody releases it, where no request of its own does.
+    """Hold something CRITICAL until an operator releases it, where no request places the hold.
 
     For the automatic request alone, where nobody can be asked or another request waits that holds
     nothing: a hold is what the request itself would have placed. Records `<kind>.held`.

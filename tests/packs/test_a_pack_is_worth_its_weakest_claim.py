@@ -219,5 +219,5 @@ def test_a_pack_claims_nothing_of_a_person_on_whose_behalf_something_was_reporte
     assert result.id is not None
     sequencer.run_once()
     report = act.check(act.pack(about=result.id).body)
-    assert "whoever it names as acting or approving is proven" in report.verdict.words
+    assert "the people it names as actor or approver are proven" in report.verdict.words
     assert any("on whose behalf it was" in limit for limit in report.not_proven)

@@ -20,7 +20,7 @@ WHO_ACTED: Final = "who acted"
 WHO_APPROVED: Final = "who approved"
 
 _VERIFIED: Final = (
-    "Verified: nothing in it was changed, and whoever it names as acting or approving is proven."
+    "Verified: nothing in it was changed, and the people it names as actor or approver are proven."
 )
 
 type Identity = tuple[str, str]

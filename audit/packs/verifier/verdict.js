@@ -69,7 +69,7 @@ function verdictOf(checks, events) {
     return { state: 'unproven', words: `${record} Person NOT proven: ${unproven}.`, reasons };
   }
   const words =
-    'Verified: nothing in it was changed, and whoever it names as acting or approving is proven.';
+    'Verified: nothing in it was changed, and the people it names as actor or approver are proven.';
   return { state: 'verified', words, reasons };
 }
 
