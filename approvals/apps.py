@@ -15,7 +15,7 @@ class ApprovalsConfig(AppConfig):
         """Import what registers itself, in every process."""
         from approvals import event_sentences  # noqa: F401
         from approvals.erasure import decisions as erasure_decisions  # noqa: F401
-        from approvals.erasure import ledger_check as erasure_integrity  # noqa: F401
+        from approvals.erasure import ledger_check as erasure_ledger_check  # noqa: F401
         from approvals.erasure import stores  # noqa: F401
         from approvals.passkeys import decisions as passkey_decisions  # noqa: F401
         from approvals.passkeys import passkey_sentences  # noqa: F401

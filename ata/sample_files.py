@@ -81,9 +81,9 @@ def verify_sample(screen: Screen, path: Path, log: Path, trust: Policy) -> bool:
         else f"{_mark(again)} Drawn again from the log: the same {len(again.indices)}."
     )
     tree = again.draw.seed_of_tree
-    told = {"ok": not wrong, "differs": wrong, "seed_of_tree": tree, "sample": again.to_dict()}
-    told["hidden"] = again.hidden
-    screen.result(told, said, *_drawn_from(again), _seed_of(again), *_limits(again))
+    value = {"ok": not wrong, "differs": wrong, "seed_of_tree": tree, "sample": again.to_dict()}
+    value["hidden"] = again.hidden
+    screen.result(value, said, *_drawn_from(again), _seed_of(again), *_limits(again))
     return not wrong
 
 

@@ -19,9 +19,9 @@ _UNDER_WAY = "the erasure of this entry is under way and is not the one that was
 def problems() -> Iterator[Wrong]:
     """Erasures that nobody decided, that are not the ones decided, or that are gone."""
     rows = list(Erasure.objects.order_by("begun", "id"))
-    told = list(registry.told(*ENDS))
-    decided = {e["operation"]: e for e in told if e["outcome"] == "pending"}
-    ended = {e["operation"]: e for e in told if e["outcome"] != "pending"}
+    events = list(registry.events_of(*ENDS))
+    decided = {e["operation"]: e for e in events if e["outcome"] == "pending"}
+    ended = {e["operation"]: e for e in events if e["outcome"] != "pending"}
     listed = _listed() if any(row.replayed for row in rows) else set()
     again = _decided_again(rows)
 

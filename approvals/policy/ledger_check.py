@@ -17,7 +17,7 @@ from audit.verification.checks.registry import Wrong, is_of, opened
 
 def problems() -> Iterator[Wrong]:
     """Rows that no event made, events whose row is gone, and rows that say something else."""
-    changed = {UUID(one["id"]): one for one in registry.told("policy.changed") if _made(one)}
+    changed = {UUID(one["id"]): one for one in registry.events_of("policy.changed") if _made(one)}
     rows = list(PolicyVersion.objects.order_by("id"))
     excuses = Excuses()
     for row in rows:

@@ -103,7 +103,7 @@ def count(
 
 
 def _test_of(query: EventQuery) -> Test:
-    if not rollup_counts.told(query, plan_of(query, LogSizes())):
+    if not rollup_counts.can_answer(query, plan_of(query, LogSizes())):
         raise ValueError(f"counts do not tell {query.to_bar()!r}")
     return rollup_counts.test_of(query)
 

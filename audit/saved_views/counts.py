@@ -17,8 +17,8 @@ from audit.search.query_plan import Plan, plan_of
 from audit.sequencing import tree_store
 
 
-def told(queries: Sequence[EventQuery]) -> list[Total | None]:
-    """The total of each query that counts can tell over all time, None of any other.
+def totals(queries: Sequence[EventQuery]) -> list[Total | None]:
+    """The total over all time of each query that counts can answer, None of any other.
 
     A fixed number of queries, whatever their number and the size of the log.
     """
@@ -33,7 +33,7 @@ def told(queries: Sequence[EventQuery]) -> list[Total | None]:
         waiting = len(finder.waiting_of(plan))
         if plan.everything:
             return Total(tree_store.stored_size() + waiting, exact=not finder.overflows)
-        if plan.start or plan.end or not rollup_counts.told(query, plan):
+        if plan.start or plan.end or not rollup_counts.can_answer(query, plan):
             return None
         takes = rollup_counts.test_of(query)
         found = sum(n for cell, n in cells.items() if takes(cell))

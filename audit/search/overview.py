@@ -55,12 +55,14 @@ class Survey:
     def _to_sample(self) -> list[Plan]:
         plans = [] if self._told_few else [self.plan]
         plans += [self.plan_for(q) for key, q in self.variants.items() if not self._told(key, q)]
-        if self.every and not rollup_counts.told(self.every, self.plan_for(self.every)):
+        if self.every and not rollup_counts.can_answer(self.every, self.plan_for(self.every)):
             plans.append(self.plan_for(self.every))
         return plans
 
     def _told(self, key: str, query: EventQuery) -> bool:
-        return (key in TOLD or key == _FAMILY) and rollup_counts.told(query, self.plan_for(query))
+        return (key in TOLD or key == _FAMILY) and rollup_counts.can_answer(
+            query, self.plan_for(query)
+        )
 
     @cached_property
     def _cells(self) -> dict[Cell, int]:
@@ -79,7 +81,9 @@ class Survey:
     @cached_property
     def _told_total(self) -> int | None:
         """How many match, where counts tell; None where they do not."""
-        if self.finder.size <= statements.CAP or not rollup_counts.told(self.query, self.plan):
+        if self.finder.size <= statements.CAP or not rollup_counts.can_answer(
+            self.query, self.plan
+        ):
             return None
         return sum(self._of(self.query).values())
 
@@ -144,7 +148,7 @@ class Survey:
         if self.every is None:
             return Decisions(0, 0, exact=True)
         plan = self.plan_for(self.every)
-        if rollup_counts.told(self.every, plan):
+        if rollup_counts.can_answer(self.every, plan):
             return decision_totals.summed(_by("human", self._of(self.every)), exact=True)
         if self.matches.exact and not _asks_for_human(self.query):
             takes = rollup_counts.test_of(self.every)

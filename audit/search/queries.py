@@ -123,7 +123,7 @@ def _total(query: EventQuery, plan: Plan, finder: Finder) -> Total:
     waiting = statements.pending(plan).order_by()[:most].count() if plan.pending else 0
     if plan.everything:
         return Total(tree_store.stored_size() + waiting, exact=waiting < most)
-    if finder.size > statements.CAP and rollup_counts.told(query, plan):
+    if finder.size > statements.CAP and rollup_counts.can_answer(query, plan):
         takes, cells = rollup_counts.test_of(query), rollup_counts.cells(plan)
         found = sum(n for cell, n in cells.items() if takes(cell))
         return Total(found + waiting, exact=waiting < most)
@@ -165,7 +165,7 @@ def expected(query: EventQuery, *, size: int, person: str = "") -> Total:
     plan = plan_of(query.at(""), log_levels.current(), person)
     if plan.everything:
         return Total(size)
-    if rollup_counts.told(query, plan) and tree_store.stored_size() == size:
+    if rollup_counts.can_answer(query, plan) and tree_store.stored_size() == size:
         takes = rollup_counts.test_of(query)
         found = sum(n for cell, n in rollup_counts.cells(plan).items() if takes(cell))
         if (

@@ -27,7 +27,7 @@ _PLACES = 1000  # more than a stretch is long
 _PLACE = {name: place for place, name in enumerate(FACETS)}
 
 
-def told(query: EventQuery, plan: Plan) -> bool:
+def can_answer(query: EventQuery, plan: Plan) -> bool:
     """Whether counts can answer a filter."""
     bounds = (bound for bound in (plan.start, plan.end) if bound)
     whole_hours = not any(b.minute or b.second or b.microsecond for b in bounds)

@@ -49,7 +49,7 @@ def _reviews(excuses: Excuses) -> Iterator[Wrong]:
 
 def _told(action: str, member: str) -> Iterator[Event]:
     """Events that a review made: one without what it is about has no row."""
-    return (event for event in registry.told(action) if member in event["data"])
+    return (event for event in registry.events_of(action) if member in event["data"])
 
 
 def _opening(review: Review, event: Event, excuses: Excuses) -> Iterator[str]:

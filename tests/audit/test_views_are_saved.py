@@ -339,14 +339,14 @@ def events(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 )
 def test_what_counts_tell_is_the_number_of_the_trail(events: None, text: str) -> None:
     query = EventQuery.from_bar(text)
-    assert counts.told([query]) == [total(query)]
+    assert counts.totals([query]) == [total(query)]
 
 
 @pytest.mark.parametrize(
     "text", ["documents", "operation:op-7", "after:2026-01-01", "log:L0", "x:y"]
 )
 def test_what_counts_do_not_tell_is_left_to_be_counted(events: None, text: str) -> None:
-    assert counts.told([EventQuery.from_bar(text)]) == [None]
+    assert counts.totals([EventQuery.from_bar(text)]) == [None]
 
 
 def test_such_a_view_is_counted_by_a_piece_of_the_page(events: None) -> None:

@@ -63,7 +63,7 @@ def check(findings: Findings, *, pending: bool = False) -> None:
                 findings.add(CODE, wrong.message, wrong.index, wrong.event)
 
 
-def told(*actions: str) -> Iterator[dict[str, Any]]:
+def events_of(*actions: str) -> Iterator[dict[str, Any]]:
     """Public events of some actions, oldest first; a few hundred in memory at a time."""
     last = None
     while True:
