@@ -9,9 +9,9 @@ from uuid import UUID
 from django.db import transaction
 
 from approvals import actors, audit_events, clock
+from approvals.errors import Refused
 from approvals.models import Answer, Approval, Ask, Outcome, Person, Status
 from approvals.pipeline import locks, transitions
-from approvals.pipeline.service import Refused
 from approvals.step_up.answers import LIVE
 from approvals.step_up.recipients import add_ask
 from audit.models import EventRow

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Final
 
-from approvals.pipeline.service import Refused
+from approvals.errors import Refused
 from audit.ledger.format import safe_display
 from audit.ledger.query import EventQuery
 from audit.recording.actors import Actor, Target

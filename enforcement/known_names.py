@@ -15,7 +15,7 @@ from typing import Final
 from django.db.models import Q, QuerySet
 
 from approvals import registry
-from approvals.pipeline.service import Refused
+from approvals.errors import Refused
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
 from enforcement.decisions.block_and_allow import OPERATOR

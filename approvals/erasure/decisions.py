@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from approvals import clock, policy, registry
 from approvals.erasure import approved_scope, job, legal_holds
+from approvals.errors import Refused
 from approvals.models import Approval, Erasure, ErasureState, LegalHold, Status
-from approvals.pipeline.service import Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Stance, Verb
 from audit.clock import uuid7
 from audit.erasure import subjects

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
+from approvals.errors import Refused
 from approvals.models import LegalHold
-from approvals.pipeline.service import Refused
 
 CODE = "legal_hold"
 

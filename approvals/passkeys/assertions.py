@@ -13,10 +13,10 @@ from typing import Any, Final, Literal
 from django.db import transaction
 
 from approvals import audit_events, clock, requests
+from approvals.errors import Refused
 from approvals.models import Approval, Ask, Passkey
 from approvals.passkeys import relying_party, trusted_keys
 from approvals.pipeline import locks
-from approvals.pipeline.service import Refused
 from approvals.step_up import answers
 from audit.evidence import storage
 from audit.ledger import passkey_assertions

@@ -16,9 +16,9 @@ from django.db import IntegrityError, transaction
 from pydantic import BaseModel, ConfigDict, Field
 
 from approvals import clock, people, registry
+from approvals.errors import Refused
 from approvals.models import Passkey
 from approvals.passkeys import pending_registration, queries, relying_party
-from approvals.pipeline.service import Refused
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
+from approvals.errors import Refused
 from approvals.models import Passkey
-from approvals.pipeline.service import Refused
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor
 

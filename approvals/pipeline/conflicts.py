@@ -59,7 +59,7 @@ def why(approval: Approval, code: str, words: str) -> tuple[str, str]:
 
 
 def _state_now(approval: Approval) -> str:
-    from approvals.pipeline.service import Refused  # perform calls this
+    from approvals.errors import Refused
 
     verb = registry.get(approval.verb)
     target = Target(approval.target_kind, approval.target_name, approval.target_instance)

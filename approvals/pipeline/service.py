@@ -21,9 +21,7 @@ from approvals import (
     registry,
 )
 from approvals.audit_events import approval_requested
-from approvals.errors import FRESH_SIGN_IN as FRESH_SIGN_IN
-from approvals.errors import NothingToDo as NothingToDo
-from approvals.errors import Refused as Refused
+from approvals.errors import FRESH_SIGN_IN, NothingToDo, Refused
 from approvals.models import Approval, Effect, Outcome, Status
 from approvals.pipeline import (
     conflicts,

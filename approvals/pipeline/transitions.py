@@ -18,6 +18,7 @@ from approvals import (
     policy,
     registry,
 )
+from approvals.errors import Refused
 from approvals.models import (
     Answer,
     Approval,
@@ -35,7 +36,6 @@ from approvals.pipeline import (
 )
 from approvals.pipeline.commit import Done, commit_now
 from approvals.pipeline.holds import release_hold
-from approvals.pipeline.service import Refused
 from approvals.step_up import (
     answer_verification,
     first_approver,

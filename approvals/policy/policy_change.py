@@ -15,9 +15,9 @@ from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Field
 
 from approvals import actors, clock, people, registry
+from approvals.errors import Refused
 from approvals.models import Person, PolicyVersion
 from approvals.pipeline.intent import digest
-from approvals.pipeline.service import Refused
 from approvals.policy import minimum, versions
 from approvals.policy.conditions import Situation
 from approvals.policy.diff import Change, as_changes, changes

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from approvals import clock
-from approvals.pipeline.service import Refused
+from approvals.errors import Refused
 from connections.access_reviews import result, work_lease
 from connections.access_reviews.result import Lines
 from connections.models import Review, ReviewLines

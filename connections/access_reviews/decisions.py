@@ -13,7 +13,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from approvals import clock, registry
-from approvals.pipeline.service import Refused, checked
+from approvals.errors import Refused
+from approvals.pipeline.service import checked
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.keys import log_identity
 from audit.keys.log_identity import LedgerIdentityError

@@ -19,7 +19,8 @@ from django.db import IntegrityError, InterfaceError, OperationalError, transact
 from django.db.models import Max
 
 from approvals import actors, clock, people, policy, registry
-from approvals.pipeline.service import Performed, Refused, perform
+from approvals.errors import Refused
+from approvals.pipeline.service import Performed, perform
 from approvals.policy import break_glass
 from audit.recording.actors import Actor, Target
 from connections.access_reviews import decisions, work_integrity, work_lease

@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
 from approvals import clock
-from approvals.pipeline.service import Refused
+from approvals.errors import Refused
 from connections.access_reviews import account_snapshot, reminders, work_lease
 from connections.access_reviews.account_filter import Taken, Wanted, take
 from connections.access_reviews.account_snapshot import Listed

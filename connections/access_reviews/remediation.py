@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from approvals.errors import Refused
 from approvals.models import Approval, Status
-from approvals.pipeline.service import Performed, Refused, perform
+from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Actor, Target
 from connections.models import NOT_HELD, Choice, ConnectedAccount, ReviewItem, State
 

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from approvals import clock
-from approvals.pipeline.service import Refused
+from approvals.errors import Refused
 from audit.db import leases
 from audit.db.write_queue import in_turn
 from connections.models import Review

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import transaction
 
 from approvals import clock, issuer, people, registry
-from approvals.pipeline.service import NothingToDo, Refused
+from approvals.errors import NothingToDo, Refused
 from approvals.registry import (
     CommitContext,
     Committed,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from approvals import clock
-from approvals.pipeline.service import Refused
+from approvals.errors import Refused
 from approvals.registry import CommitContext, Committed
 from approvals.step_up import sealed_secrets
 from audit.recording.actors import Actor, Target

@@ -11,7 +11,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from approvals import clock
-from approvals.pipeline.service import Performed, Refused, perform
+from approvals.errors import Refused
+from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Actor, Target
 from connections.broker.errors import TokenRefusal
 from connections.idle_access import quiet_period

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from approvals import clock, registry
-from approvals.pipeline.service import Refused
+from approvals.errors import Refused
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.recording.actors import Actor, Target
 from connections import (

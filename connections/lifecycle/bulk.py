@@ -13,8 +13,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from approvals import registry
+from approvals.errors import NothingToDo, Refused
 from approvals.pipeline.intent import digest
-from approvals.pipeline.service import NothingToDo, Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Part, Stance, Verb
 from audit.ledger.format import safe_display
 from audit.ledger.format.vocabulary import severity_rank

@@ -15,7 +15,7 @@ from django.db.models import Q
 from pydantic import BaseModel, ConfigDict
 
 from approvals import clock, registry
-from approvals.pipeline.service import NothingToDo, Refused
+from approvals.errors import NothingToDo, Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Part, Stance, Verb
 from audit.recording.actors import Actor, Target
 from connections import names, permissions

@@ -15,8 +15,8 @@ from typing import Any, Final
 from django.db.models import Q, QuerySet
 
 from approvals import clock, registry
+from approvals.errors import NothingToDo, Refused
 from approvals.models import Person
-from approvals.pipeline.service import NothingToDo, Refused
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target

@@ -19,9 +19,9 @@ from typing import Any, Final
 from django.db.models import QuerySet
 
 from approvals import clock, registry
+from approvals.errors import Refused
 from approvals.models import Approval, Status
 from approvals.pipeline import intent
-from approvals.pipeline.service import Refused
 from approvals.registry import CommitContext
 from audit.clock import rfc3339, uuid7
 from connections.models import ConnectedAccount, State

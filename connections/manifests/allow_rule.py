@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from approvals import clock, registry
-from approvals.pipeline.service import Refused
+from approvals.errors import Refused
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.recording.actors import Target
 from connections.models import AllowRule

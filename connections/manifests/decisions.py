@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from approvals import clock, registry
-from approvals.pipeline.service import LONGEST_SENTENCE, Refused
+from approvals.errors import Refused
+from approvals.pipeline.service import LONGEST_SENTENCE
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target

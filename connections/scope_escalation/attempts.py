@@ -11,8 +11,8 @@ from typing import Final
 from django.db import transaction
 from django.db.models import F
 
+from approvals.errors import Refused
 from approvals.pipeline.intent import digest
-from approvals.pipeline.service import Refused
 from audit.ledger.format.vocabulary import severity_rank
 from connections.broker.caller_rules import Component
 from connections.models import Attempts, ConnectedAccount, Escalation

@@ -14,7 +14,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from approvals import clock, registry
-from approvals.pipeline.service import LONGEST_SENTENCE, Refused
+from approvals.errors import Refused
+from approvals.pipeline.service import LONGEST_SENTENCE
 from approvals.policy.sentences import duration
 from approvals.registry import CommitContext, Committed, Stance, Verb
 from audit.ledger.format import safe_display

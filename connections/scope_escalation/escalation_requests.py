@@ -15,8 +15,9 @@ from django.db import IntegrityError
 from django.db.models import QuerySet
 
 from approvals import clock
+from approvals.errors import Refused
 from approvals.models import Approval, Outcome, Status
-from approvals.pipeline.service import Performed, Refused, perform
+from approvals.pipeline.service import Performed, perform
 from audit.ledger.format import safe_display
 from audit.recording.actors import Actor, Target
 from connections import known_names, permissions

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from approvals import registry
+from approvals.errors import Refused
 from approvals.models import Effect
-from approvals.pipeline.service import Refused
 from approvals.registry import CommitContext, Committed, EffectSpec, Stance, Verb
 from audit.ledger.format import safe_display
 from audit.ledger.format.vocabulary import gravest

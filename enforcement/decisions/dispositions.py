@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from approvals import clock, registry
-from approvals.pipeline.service import Refused
+from approvals.errors import Refused
 from approvals.registry import (
     AlreadyFn,
     CommitContext,

@@ -9,7 +9,7 @@ from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
 
 from approvals import policy
-from approvals.pipeline.service import Refused
+from approvals.errors import Refused
 from audit.ledger.format.vocabulary import gravest
 from audit.recording.actors import Target
 from enforcement.findings import open_questions

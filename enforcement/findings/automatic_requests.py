@@ -9,9 +9,10 @@ from itertools import batched
 
 from django.db.models import Min
 
+from approvals.errors import Refused
 from approvals.models import Approval, Outcome, Status
 from approvals.pipeline import holds
-from approvals.pipeline.service import Refused, holds_by_itself, perform
+from approvals.pipeline.service import holds_by_itself, perform
 from audit.recording.actors import SYSTEM, Target
 from enforcement.decisions import recorded_state
 from enforcement.gateways import instances

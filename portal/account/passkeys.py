@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from approvals import clock
+from approvals.errors import Refused
 from approvals.models import Passkey
 from approvals.passkeys import (
     decisions,
@@ -25,7 +26,7 @@ from approvals.passkeys import (
     trusted_keys,
 )
 from approvals.passkeys.registration import NotRegistered
-from approvals.pipeline.service import Performed, Refused, perform
+from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Actor, Target
 from portal.account.passkey_words import rows
 from portal.identity.current import actor, needs_role

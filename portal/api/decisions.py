@@ -12,8 +12,9 @@ from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
 from approvals import registry
+from approvals.errors import Refused
 from approvals.models import Approval, Effect, Status
-from approvals.pipeline.service import Performed, Refused, checked, perform
+from approvals.pipeline.service import Performed, checked, perform
 from approvals.requests import cancel, visible_to
 from approvals.serializers import as_json, list_as_json
 from audit.recording.actors import Actor, Target

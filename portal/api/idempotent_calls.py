@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.http import HttpRequest, JsonResponse
 
 from approvals import idempotency
-from approvals.pipeline.service import NothingToDo
+from approvals.errors import NothingToDo
 from portal.api.auth import caller
 from portal.api.problems import Problem
 

@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from approvals.errors import FRESH_SIGN_IN, Refused
 from approvals.models import Approval
-from approvals.pipeline.service import FRESH_SIGN_IN, Refused
 from approvals.requests import NotYours
 from connections.known_names import UnknownAgent
 from connections.scope_escalation.attempts import TooManyAsks

@@ -9,7 +9,7 @@ from django.http import HttpRequest, JsonResponse
 from ninja import Field, Router, Schema
 from pydantic import ConfigDict
 
-from approvals.pipeline.service import Refused
+from approvals.errors import Refused
 from connections.access_reviews import remediation, reviewers
 from connections.access_reviews.remediation import Decided
 from connections.models import ReviewItem

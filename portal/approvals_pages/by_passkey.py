@@ -14,9 +14,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from approvals import clock
+from approvals.errors import Refused
 from approvals.models import Approval, Ask, Passkey, Status
 from approvals.passkeys import assertions, queries, relying_party
-from approvals.pipeline.service import Refused
 from approvals.requests import NotYours
 from approvals.step_up import answers
 from audit.recording.actors import Actor

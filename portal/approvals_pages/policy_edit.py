@@ -16,8 +16,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from approvals import policy
+from approvals.errors import Refused
 from approvals.pipeline.intent import digest
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from approvals.policy import versions
 from approvals.policy.document import BadDocument, Document, read
 from approvals.policy.policy_change import TARGET, VERB

@@ -13,8 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from approvals import requests
+from approvals.errors import Refused
 from approvals.models import Approval, Status
-from approvals.pipeline.service import Refused
 from connections.scope_escalation import page_rows
 from portal.approvals_pages import inbox, policy
 from portal.approvals_pages.detail import as_context, detail, version_of

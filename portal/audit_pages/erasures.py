@@ -19,8 +19,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from approvals.erasure import certificate, decisions, document_digests, legal_holds
+from approvals.errors import Refused
 from approvals.models import Approval, Erasure, LegalHold, Person, Status
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.erasure import subjects
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import note

@@ -15,8 +15,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from approvals import clock
+from approvals.errors import Refused
 from approvals.models import Person
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from connections.application_grants import grant_sync, queries
 from connections.application_grants.decisions import is_own

@@ -12,8 +12,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from approvals import policy, registry
+from approvals.errors import Refused
 from approvals.models import Outcome, Status
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from connections import (
     names,

@@ -8,8 +8,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from approvals.errors import Refused
 from approvals.models import Approval, Status
-from approvals.pipeline.service import Performed, Refused, perform
+from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Actor, Target
 from connections import known_names
 from connections.lifecycle import freezes

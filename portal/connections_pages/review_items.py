@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from approvals import clock
-from approvals.pipeline.service import Refused
+from approvals.errors import Refused
 from audit.recording.actors import Actor
 from connections import permissions
 from connections.access_reviews import remediation, reviewers

@@ -13,8 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from approvals import clock, people
+from approvals.errors import Refused
 from approvals.models import Person
-from approvals.pipeline.service import Refused
 from audit.clock import uuid7
 from audit.recording.actors import Actor, Target
 from connections.access_reviews import (

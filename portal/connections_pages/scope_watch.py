@@ -11,8 +11,9 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from approvals.errors import Refused
 from approvals.models import Approval, Status
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.recording.actors import Target
 from connections import permissions
 from connections.manifests import allow_rule, in_force

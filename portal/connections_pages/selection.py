@@ -13,7 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from approvals import clock
-from approvals.pipeline.service import Refused, perform
+from approvals.errors import Refused
+from approvals.pipeline.service import perform
 from audit.recording.actors import Actor
 from connections import inventory
 from connections.inventory import Row

@@ -14,8 +14,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from approvals import clock
+from approvals.errors import Refused
 from approvals.models import Approval, Status
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.recording.actors import Target
 from connections.idle_access import decisions
 from connections.idle_access.connection_rules import Setting

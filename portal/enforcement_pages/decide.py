@@ -10,7 +10,7 @@ from django import forms
 from django.conf import settings
 
 from approvals import policy, registry
-from approvals.pipeline.service import Refused
+from approvals.errors import Refused
 from approvals.policy import break_glass
 from audit.ledger.format.vocabulary import SEVERITIES, gravest, severity_rank
 from audit.recording.actors import Actor, Target

@@ -17,7 +17,8 @@ from django.views.decorators.http import (
 )
 
 from approvals import clock
-from approvals.pipeline.service import NothingToDo, Performed, Refused, perform
+from approvals.errors import NothingToDo, Refused
+from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Target
 from enforcement import known_names
 from enforcement.decisions import severity

@@ -18,7 +18,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from approvals import clock
-from approvals.pipeline.service import FRESH_SIGN_IN
+from approvals.errors import FRESH_SIGN_IN
 from auth0_client.tokens.access_token import AccessClaims
 from auth0_client.tokens.id_token import LEEWAY_S
 from portal.identity.models import SignedInSession

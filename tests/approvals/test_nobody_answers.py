@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from approvals import requests
+from approvals.errors import Refused
 from approvals.models import Approval
-from approvals.pipeline.service import Refused
 from audit.recording.actors import SYSTEM, Actor
 from tests.approvals.asking import ask, code_of, fresh
 from tests.approvals.lamps import Lamps

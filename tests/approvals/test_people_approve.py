@@ -11,9 +11,9 @@ import pytest
 from django.db import OperationalError
 
 from approvals import issuer, people
+from approvals.errors import Refused
 from approvals.models import Approval, ShortLivedSecret
 from approvals.pipeline import transitions
-from approvals.pipeline.service import Refused
 from approvals.step_up import authorization_details, sealed_secrets
 from approvals.step_up.binding_codes import new_code
 from approvals.step_up.ciba import SECRET

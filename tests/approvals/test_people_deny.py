@@ -10,8 +10,8 @@ import pytest
 from django.urls import reverse
 
 from approvals import clock, requests
+from approvals.errors import Refused
 from approvals.models import Ask
-from approvals.pipeline.service import Refused
 from audit.evidence import human_levels
 from audit.ledger.query import EventQuery
 from audit.recording.actors import SYSTEM, Actor

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from approvals import clock, idempotency
+from approvals.errors import Refused
 from approvals.models import Approval, Ask
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.recording.actors import SYSTEM, Actor, Target
 from tests.approvals.lamps import Lamps
 from tests.approvals.people_of import Phones, acting, known

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from approvals import policy
+from approvals.errors import Refused
 from approvals.models import Approval, PolicyVersion
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from approvals.policy.document import read
 from approvals.policy.policy_change import TARGET, VERB
 from audit.recording.actors import Actor

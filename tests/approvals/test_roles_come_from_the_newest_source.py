@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from approvals import issuer, people, registry
+from approvals.errors import Refused
 from approvals.models import Person
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.recording.actors import Actor
 from connections.sync import directory
 from tests.approvals.asking import HALL

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from approvals.errors import Refused
 from approvals.models import Approval, Ask
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from approvals.step_up import answers
 from audit.recording.actors import SYSTEM, Actor
 from tests.approvals.asking import HALL, actions, ask, assert_failed, code_of, fresh

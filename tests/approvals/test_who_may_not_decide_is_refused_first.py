@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from approvals import policy, registry
-from approvals.pipeline.service import Refused, perform
+from approvals.errors import Refused
+from approvals.pipeline.service import perform
 from approvals.policy import minimum
 from approvals.policy.document import read
 from approvals.policy.policy_change import TARGET, VERB

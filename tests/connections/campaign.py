@@ -11,7 +11,8 @@ import pytest
 from django.conf import settings
 
 from approvals import clock
-from approvals.pipeline.service import Refused, perform
+from approvals.errors import Refused
+from approvals.pipeline.service import perform
 from audit.clock import uuid7
 from audit.recording.actors import Actor, Target
 from connections.access_reviews import remediation, result

@@ -7,9 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from approvals.errors import Refused
 from approvals.models import Approval
 from approvals.pipeline import locks, transitions
-from approvals.pipeline.service import Performed, Refused, perform
+from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Actor, Target
 from connections.models import ConnectedAccount
 from tests.connections.visitor import NAMES, subject

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from approvals.errors import Refused
 from approvals.models import Approval
-from approvals.pipeline.service import Performed, Refused, perform
+from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Target
 from connections.lifecycle import freezes
 from connections.models import ConnectedAccount, Freeze, JustInTime, State

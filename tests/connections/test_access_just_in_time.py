@@ -10,8 +10,9 @@ import pytest
 from django.conf import settings
 
 from approvals import clock
+from approvals.errors import Refused
 from approvals.models import Approval, Outcome
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from connections.idle_access import idle_events
 from connections.idle_access.connection_rules import Setting

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from approvals.pipeline.service import Refused, perform
+from approvals.errors import Refused
+from approvals.pipeline.service import perform
 from audit.recording.actors import Target
 from connections.models import ConnectedAccount, Freeze
 from tests.connections.decided import person

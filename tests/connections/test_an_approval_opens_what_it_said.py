@@ -10,8 +10,9 @@ import pytest
 from django.conf import settings
 from pytest_django.plugin import DjangoDbBlocker
 
+from approvals.errors import Refused
 from approvals.models import Approval, Outcome
-from approvals.pipeline.service import Performed, Refused, perform
+from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Target
 from connections.manifests import in_force
 from connections.manifests.in_force import Declaration

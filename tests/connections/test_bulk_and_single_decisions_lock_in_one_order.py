@@ -15,9 +15,10 @@ import pytest
 from django.db import connection, transaction
 from pytest_django.plugin import DjangoDbBlocker
 
+from approvals.errors import Refused
 from approvals.models import Approval, Status
 from approvals.pipeline import conflicts, locks
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.recording.actors import Target
 from connections.lifecycle import bulk
 from connections.models import ConnectedAccount, State

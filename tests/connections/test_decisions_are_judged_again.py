@@ -8,7 +8,8 @@ import pytest
 from django.conf import settings as django_settings
 
 from approvals import clock
-from approvals.pipeline.service import Refused, perform
+from approvals.errors import Refused
+from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from connections.models import ScopeRule
 from connections.scope_escalation import connection_rules

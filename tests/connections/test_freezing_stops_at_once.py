@@ -9,8 +9,9 @@ import pytest
 from django.conf import settings
 
 from approvals import clock
+from approvals.errors import Refused
 from approvals.models import Approval
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from connections.broker import observations
 from connections.lifecycle import freezes

@@ -11,8 +11,9 @@ import pytest
 from django.test import Client
 
 from approvals import clock
+from approvals.errors import Refused
 from approvals.models import Person
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.clock import uuid7
 from audit.erasure import subjects
 from audit.recording.actors import Target

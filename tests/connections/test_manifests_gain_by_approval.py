@@ -11,8 +11,9 @@ from django.core.management import call_command
 from django.db import transaction
 
 from approvals import clock, requests
+from approvals.errors import Refused
 from approvals.models import Approval, Outcome
-from approvals.pipeline.service import WITHDRAWN_MOST, Performed, Refused, perform
+from approvals.pipeline.service import WITHDRAWN_MOST, Performed, perform
 from approvals.step_up import answers
 from audit.ledger.format.vocabulary import SEVERITIES
 from audit.models import EventRow

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from approvals import clock
+from approvals.errors import Refused
 from approvals.models import Approval
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.recording import event_types
 from audit.recording.actors import Target
 from connections.access_reviews import remediation, reviewers

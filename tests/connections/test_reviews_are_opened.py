@@ -13,7 +13,7 @@ from django.conf import settings
 from django.test import Client
 
 from approvals import clock
-from approvals.pipeline.service import Refused
+from approvals.errors import Refused
 from audit.clock import uuid7
 from audit.recording import event_types
 from audit.recording.actors import Target

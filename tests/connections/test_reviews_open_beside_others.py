@@ -20,7 +20,8 @@ from django.db import connection, transaction
 from pytest_django.plugin import DjangoDbBlocker
 
 from approvals import clock
-from approvals.pipeline.service import Refused, perform
+from approvals.errors import Refused
+from approvals.pipeline.service import perform
 from audit.clock import uuid7
 from audit.recording.actors import Target
 from connections.access_reviews import (

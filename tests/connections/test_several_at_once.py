@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from approvals.errors import Refused
 from approvals.models import Approval, Effect, Outcome
 from approvals.pipeline import intent
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from connections.lifecycle import bulk
 from connections.models import ConnectedAccount, Notice, State

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 
+from approvals.errors import Refused
 from approvals.models import Approval
-from approvals.pipeline.service import Performed, Refused, perform
+from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Actor, Target
 from connections.manifests import in_force
 from tests.connections.visitor import know, subject

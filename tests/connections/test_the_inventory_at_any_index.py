@@ -19,8 +19,9 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 
 from approvals import clock, registry
+from approvals.errors import Refused
 from approvals.pipeline.commit import commit_now
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.clock import uuid7
 from audit.keys import log_identity
 from audit.ledger.offline import log_file

@@ -10,8 +10,9 @@ from django.conf import settings as django_settings
 from django.db import transaction
 
 from approvals import clock, policy, registry, requests
+from approvals.errors import Refused
 from approvals.models import Approval, Ask, Outcome, Person
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from approvals.policy.dry_run import what_if
 from approvals.step_up import answers
 from audit.recording.actors import Actor, Target

@@ -15,7 +15,8 @@ from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
 from approvals import registry
-from approvals.pipeline.service import Refused, perform
+from approvals.errors import Refused
+from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from connections.manifests import in_force
 from connections.models import ManifestNeed

@@ -10,8 +10,9 @@ from django.conf import settings
 from django.db import transaction
 
 from approvals import clock, registry
+from approvals.errors import Refused
 from approvals.models import Approval, Outcome, Status
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from approvals.registry import CommitContext
 from audit.clock import uuid7
 from audit.recording.actors import Target

@@ -11,8 +11,9 @@ from datetime import timedelta
 import pytest
 
 from approvals import clock
+from approvals.errors import Refused
 from approvals.models import Approval
-from approvals.pipeline.service import Performed, Refused, perform
+from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Actor, Target
 from enforcement.decisions import severity
 from enforcement.models import Asset, Finding, Scan

@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 import pytest
 
+from approvals.errors import NothingToDo
 from approvals.models import Approval
-from approvals.pipeline.service import NothingToDo, perform
+from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from enforcement.models import Asset
 from tests.enforcement.answering import approve

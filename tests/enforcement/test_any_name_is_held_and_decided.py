@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from approvals.errors import Refused
 from approvals.models import Approval, Outcome
-from approvals.pipeline.service import Performed, Refused, perform
+from approvals.pipeline.service import Performed, perform
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from enforcement.findings import automatic_requests

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from approvals import clock, requests
+from approvals.errors import Refused
 from approvals.models import Approval
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from enforcement.findings import automatic_requests
 from enforcement.models import Scan, Watch

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from approvals.errors import Refused
 from approvals.models import Effect, EffectState
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from audit.recording.read_events import load

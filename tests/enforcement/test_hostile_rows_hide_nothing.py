@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import DataError
 
+from approvals.errors import Refused
 from approvals.models import Approval
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.ledger.format.vocabulary import severity_rank
 from audit.models import EventRow, QuarantinedRow
 from audit.recording import read_events

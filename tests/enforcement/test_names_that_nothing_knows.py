@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from approvals.errors import Refused
 from approvals.models import Approval
-from approvals.pipeline.service import Refused
 from audit.models import EventRow
 from audit.recording.actors import Actor
 from enforcement import known_names

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from approvals.pipeline.service import Refused, perform
+from approvals.errors import Refused
+from approvals.pipeline.service import perform
 from audit.recording.actors import Actor, Target
 from enforcement.gateways import effective_state
 from enforcement.models import Asset

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from approvals.errors import NothingToDo, Refused
 from approvals.models import Approval, Effect
-from approvals.pipeline.service import NothingToDo, Refused, perform
+from approvals.pipeline.service import perform
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target
 from enforcement.models import Asset, Finding

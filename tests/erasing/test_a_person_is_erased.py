@@ -15,9 +15,10 @@ from django.db import connection
 from approvals import clock
 from approvals.erasure import approved_scope, job, legal_holds, replay, tombstones
 from approvals.erasure.decisions import ERASE, LIFT, PLACE
+from approvals.errors import Refused
 from approvals.jobs import ASKING
 from approvals.models import Approval, Ask, Effect, Erasure, Person
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.clock import uuid7
 from audit.erasure import subjects
 from audit.evidence import storage

@@ -17,8 +17,9 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from approvals import clock, issuer
+from approvals.errors import Refused
 from approvals.models import Approval, Person
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.evidence import human_levels
 from audit.recording.actors import Actor, Target
 from enforcement.models import Asset

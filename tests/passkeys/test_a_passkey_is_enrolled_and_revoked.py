@@ -7,10 +7,11 @@ from base64 import b64encode
 
 import pytest
 
+from approvals.errors import Refused
 from approvals.models import Passkey
 from approvals.passkeys import relying_party
 from approvals.passkeys.trusted_keys import document, trusted
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.ledger import passkey_assertions
 from audit.recording.actors import Actor
 from tests.approvals.asking import fresh

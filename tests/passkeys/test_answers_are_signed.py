@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from approvals import requests
+from approvals.errors import Refused
 from approvals.models import Approval, Ask
 from approvals.passkeys import assertions
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.clock import now
 from audit.evidence import human_levels, storage
 from audit.ledger import passkey_assertions

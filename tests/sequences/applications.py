@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from approvals.pipeline.service import Refused, perform
+from approvals.errors import Refused
+from approvals.pipeline.service import perform
 from approvals.registry import EffectRun
 from audit.recording.actors import Target
 from auth0_client.errors import Forbidden

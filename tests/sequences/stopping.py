@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from approvals.errors import Refused
 from approvals.models import Effect
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.recording.actors import Target
 from enforcement.decisions.gateway_holds import holder_of, is_hold
 from enforcement.gateways import effective_state

@@ -11,9 +11,10 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
+from approvals.errors import Refused
 from approvals.models import Approval, Person, Status
 from approvals.pipeline import locks, transitions
-from approvals.pipeline.service import Performed, Refused, perform
+from approvals.pipeline.service import Performed, perform
 from audit.clock import uuid7
 from audit.recording.actors import Actor, Target
 from auth0_client.my_account import ConnectedAccount as Told

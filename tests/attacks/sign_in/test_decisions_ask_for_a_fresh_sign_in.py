@@ -14,9 +14,10 @@ from django.test import Client
 
 from approvals import clock, people, policy, registry
 from approvals.erasure import decisions as erasing
+from approvals.errors import Refused
 from approvals.models import Approval, Passkey
 from approvals.passkeys import decisions as passkeys
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from approvals.policy.policy_change import TARGET
 from audit.evidence import storage
 from audit.recording.actors import Actor, Target

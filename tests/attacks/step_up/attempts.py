@@ -19,9 +19,10 @@ from django.db import transaction
 from django.test import Client
 
 from approvals import clock, people, requests
+from approvals.errors import Refused
 from approvals.jobs import ASKING
 from approvals.models import Approval, Ask, AskState, Effect, Person, PolicyVersion
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from approvals.policy.document import BadDocument, read
 from approvals.step_up import answers
 from audit.models import EventRow

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from approvals.errors import Refused
 from approvals.models import Passkey, Person
 from approvals.passkeys import assertions
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from audit.recording.actors import Actor
 from tests.approvals.asking import fresh
 from tests.approvals.lamps import Lamps

@@ -9,8 +9,9 @@ import pytest
 from django.db import transaction
 
 from approvals import people, requests
+from approvals.errors import Refused
 from approvals.models import Approval, Ask, Channel, Person
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from approvals.step_up import answers
 from audit.evidence import human_levels
 from audit.recording.actors import SYSTEM, Actor

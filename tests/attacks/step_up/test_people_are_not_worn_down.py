@@ -8,8 +8,9 @@ import pytest
 import time_machine
 
 from approvals import clock, requests
+from approvals.errors import Refused
 from approvals.models import Approval, Ask, AskState
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from approvals.step_up import rate_limit
 from audit.recording.actors import SYSTEM, Actor, Target
 from portal.approvals_pages.detail import detail

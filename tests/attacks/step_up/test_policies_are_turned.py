@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from approvals import people, policy
+from approvals.errors import Refused
 from approvals.models import Approval, PolicyVersion
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from approvals.policy import policy_change, versions
 from approvals.policy.policy_change import TARGET
 from audit.recording.actors import Actor

@@ -6,9 +6,10 @@ import pytest
 from django.db.models import F
 
 from approvals import requests
+from approvals.errors import Refused
 from approvals.models import Approval, Ask, Effect, ShortLivedSecret
 from approvals.outbox import runner
-from approvals.pipeline.service import Refused, perform
+from approvals.pipeline.service import perform
 from approvals.registry import EffectSpec
 from approvals.step_up import ciba, sealed_secrets
 from approvals.step_up.ciba import SECRET
