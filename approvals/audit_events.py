@@ -8,7 +8,7 @@ from uuid import UUID
 
 from approvals.models import Approval, Ask, Status
 from approvals.step_up import first_approver
-from audit.recording.actors import SYSTEM, Actor, EvidenceRef, Subject, Target
+from audit.recording.actors import SYSTEM, Actor, EvidenceRef, Subject
 from audit.recording.record import record
 
 
@@ -169,7 +169,7 @@ def _write(
         action,
         outcome=outcome,
         severity=approval.severity,
-        target=Target(approval.target_kind, approval.target_name, approval.target_instance),
+        target=approval.target,
         approval=str(approval.id),
         operation=approval.operation,
         intent_hash=approval.intent_hash,

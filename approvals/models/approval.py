@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from audit.recording.actors import Target
+
 
 class Status(models.TextChoices):
     """Where an approval is."""
@@ -114,6 +116,11 @@ class Approval(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sentence} ({self.status})"
+
+    @property
+    def target(self) -> Target:
+        """What the request is about."""
+        return Target(self.target_kind, self.target_name, self.target_instance)
 
     @property
     def current(self) -> Ask | None:

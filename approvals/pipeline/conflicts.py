@@ -12,8 +12,9 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Max
 
 from approvals import registry
+from approvals.errors import Refused
 from approvals.models import Approval, Status
-from approvals.pipeline import intent
+from approvals.pipeline import intent, transitions
 from audit.recording.actors import Target
 
 CODE = "overtaken"
@@ -33,8 +34,6 @@ def close(target: Target, winner: Approval | None = None) -> int:
     Returns how many. `winner` is the approval that committed. One that was asked for meanwhile and
     that another transaction has locked is left to it: its own answer finds that the state changed.
     """
-    from approvals.pipeline import transitions  # closing calls this
-
     waiting = Approval.objects.filter(
         target_kind=target.kind, target_name=target.name, status=Status.PENDING
     ).select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
@@ -59,11 +58,8 @@ def why(approval: Approval, code: str, words: str) -> tuple[str, str]:
 
 
 def _state_now(approval: Approval) -> str:
-    from approvals.errors import Refused
-
     verb = registry.get(approval.verb)
-    target = Target(approval.target_kind, approval.target_name, approval.target_instance)
     try:
-        return intent.digest(dict(verb.look(target, approval.params)))
+        return intent.digest(dict(verb.look(approval.target, approval.params)))
     except Refused:  # what it was asked about is not there any more
         return ""

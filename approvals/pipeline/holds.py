@@ -21,7 +21,7 @@ def context(approval: Approval, actor: Actor, approver: Actor | None = None) -> 
     """What a verb's functions are told about this approval."""
     return CommitContext(
         actor=actor,
-        target=Target(approval.target_kind, approval.target_name, approval.target_instance),
+        target=approval.target,
         params=approval.params,
         reason=approval.reason,
         severity=approval.severity,
@@ -98,7 +98,7 @@ def _record(approval: Approval, actor: Actor, done: Committed, past: str) -> Non
         verb=approval.verb,
         event=action,
         actor=actor,
-        target=Target(approval.target_kind, approval.target_name, approval.target_instance),
+        target=approval.target,
         operation=approval.operation,
         approval=approval,
         severity=approval.severity,
@@ -120,7 +120,7 @@ def _record(approval: Approval, actor: Actor, done: Committed, past: str) -> Non
         action,
         outcome="pending" if effects else "success",
         severity=approval.severity,
-        target=Target(approval.target_kind, approval.target_name, approval.target_instance),
+        target=approval.target,
         approval=str(approval.id),
         operation=approval.operation,
         intent_hash=approval.intent_hash,

@@ -35,7 +35,7 @@ def locked(approval_id: UUID | str) -> Approval:
     """
     if connection.features.has_select_for_update:
         found = Approval.objects.only("verb", "params", *_TARGET).get(pk=approval_id)
-        target = Target(found.target_kind, found.target_name, found.target_instance)
+        target = found.target
         parts = registry.get(found.verb).parts(target, found.params)
         _lock(_about([target, *parts]) | Q(pk=approval_id))
     return Approval.objects.select_for_update().get(pk=approval_id)

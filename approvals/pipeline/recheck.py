@@ -1,24 +1,27 @@
-"""Whether a request is still what was meant: its row says what the intent says, and its time is not
-over. People approve the intent; the row beside it is only how we remember it (DESIGN 1.3.1).
+"""Whether an approval request still is what people approved: its row has the values of the intent,
+its time is not over, and policy, state, roles and approvers are as they were (DESIGN 1.3.1, 1.3.5).
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from approvals import clock
-from approvals.models import Approval
+from approvals import actors, clock, people, policy, registry
+from approvals.models import Approval, AskState, Person
 from approvals.pipeline import intent
-from approvals.step_up import rate_limit
+from approvals.step_up import first_approver, rate_limit
 from audit.erasure.subjects import MARK
 from audit.models import EventRow
+from audit.recording.actors import Actor
 from audit.recording.read_events import load
 
 READ_WITHIN = timedelta(minutes=10)
 """An answer that is read later than this after its time, as after a long outage, is not carried
 out; polling gives up after the same time."""
+STATE_CHANGED = "state_changed"
 _OTHERS_FOLLOW_S = 7 * 86_400
 
 
@@ -28,7 +31,23 @@ def open_for_s(within_s: int, *, others_follow: bool) -> int:
     return (max(within_s, _OTHERS_FOLLOW_S) if others_follow else within_s) + rate_limit.SLACK_S
 
 
-def broken(approval: Approval) -> str:
+def no_longer_true(approval: Approval) -> str:
+    """The code of what changed since the intent was made; empty when nothing did."""
+    if differs := intent_broken(approval):
+        return differs
+    verb, target = registry.get(approval.verb), approval.target
+    if approval.policy_digest != policy.policy_digest():
+        return "policy_changed"
+    if approval.state_digest != intent.digest(dict(verb.look(target, approval.params))):
+        return STATE_CHANGED
+    if approval.requester_sub:
+        asked = people.find(approval.requester_iss, approval.requester_sub)
+        if asked is None or not policy.may(requester_now(approval), verb, target):
+            return "requester_lost_role"
+    return _rule_broken(approval)
+
+
+def intent_broken(approval: Approval) -> str:
     """`intent_differs`, `intent_expired`, or empty."""
     try:
         said = json.loads(approval.intent)
@@ -77,3 +96,46 @@ def _row(approval: Approval) -> dict[str, Any]:
         "policy": approval.policy_digest,
         "state": approval.state_digest,
     }
+
+
+_WHO = ("kind", "approver", "channel", "approver_roles", "count", "group", "people", "first")
+
+
+def _rule_broken(approval: Approval) -> str:
+    """Whether the rule that is kept with the request is the one that applies, and was kept to.
+
+    The policy is the same here, so another rule means other roles, or an altered row.
+    """
+    requester = requester_now(approval)
+    verb, target = registry.get(approval.verb), approval.target
+    applies = policy.decide(requester, verb, target, approval.severity).as_json()
+    if any(applies[name] != approval.rule.get(name) for name in _WHO):
+        return "rule_changed"
+    asks = approval.asks.filter(state=AskState.APPROVED).select_related("person")
+    approvers = {(ask.person.iss, ask.person.sub): ask.person for ask in asks}
+    if broken := first_approver.broken(approval, approvers, applies, requester):
+        return broken
+    own = (requester.iss, requester.sub)
+    if applies["approver"] == "self":
+        return "approver_is_another" if set(approvers) - {own} else ""
+    if not all(_may_approve(applies, person) for person in approvers.values()):
+        return "approver_lost_role"
+    if own in approvers and first_approver.another_could(applies, requester):
+        return "approver_is_requester"
+    return ""
+
+
+def requester_now(approval: Approval) -> Actor:
+    """The requester with the roles held now; the system where a finding asked."""
+    if not approval.requester_sub:
+        return actors.from_json({})
+    known = people.find(approval.requester_iss, approval.requester_sub)
+    roles = frozenset(known.roles) if known else frozenset()
+    return replace(actors.from_json(approval.requester), roles=roles)
+
+
+def _may_approve(rule: dict[str, Any], person: Person) -> bool:
+    """Whether somebody has a role for it still, and is in the group where one is asked."""
+    wanted, named = set(rule["approver_roles"]), rule["people"]
+    in_group = not named or {"iss": person.iss, "sub": person.sub} in named
+    return in_group and (not wanted or bool(wanted & set(person.roles)))

@@ -13,31 +13,16 @@ from django.conf import settings
 from django.db import transaction
 from pydantic import ValidationError
 
-from approvals import (
-    actors,
-    clock,
-    people,
-    policy,
-    registry,
-)
+from approvals import actors, clock, people, policy, registry
 from approvals.audit_events import approval_requested
 from approvals.errors import FRESH_SIGN_IN, NothingToDo, Refused
-from approvals.models import Approval, Effect, Outcome, Status
-from approvals.pipeline import (
-    conflicts,
-    intent,
-    locks,
-    recheck,
-)
+from approvals.models import Approval, Effect
+from approvals.pipeline import conflicts, intent, locks, recheck
 from approvals.pipeline.commit import commit_now
 from approvals.pipeline.holds import place_hold
-from approvals.policy import (
-    break_glass,
-)
+from approvals.policy import break_glass
 from approvals.registry import Stance, Verb
-from approvals.step_up import (
-    possible_approvers,
-)
+from approvals.step_up import possible_approvers, rate_limit
 from approvals.step_up.recipients import ask_next
 from audit.clock import uuid7
 from audit.db.process_locks import one_at_a_time
@@ -47,8 +32,6 @@ from audit.recording.actors import SYSTEM, Actor, Target
 
 LONGEST_SENTENCE: Final = 500
 """Characters of a request that every phone shows whole."""
-WITHDRAWN_MOST: Final = 10
-"""Requests that one person withdraws within an hour before they can ask for nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +317,7 @@ def _ask(
         row = _row(asked, now) | {"operation": operation}
         approval, is_new = _one_approval(folded, _open_key(asked), row)
         if is_new:
-            _check_withdrawn(asked.actor, now)
+            rate_limit.check_withdrawn(asked.actor, now)
             asked.verb.count_request(asked.target, asked.params)
             if asked.rule.while_pending == "hold":
                 place_hold(approval, asked.actor)
@@ -343,27 +326,6 @@ def _ask(
         performed = Performed(operation=approval.operation, approval=approval)
         before_commit(performed)
     return performed
-
-
-def _check_withdrawn(actor: Actor, now: datetime) -> None:
-    """A request that is withdrawn and made again rings a phone each time.
-
-    Raises:
-        Refused: `asked_too_often`.
-    """
-    withdrawn = Approval.objects.filter(
-        status=Status.CLOSED,
-        outcome=Outcome.CANCELLED,
-        created__gt=now - timedelta(hours=1),
-        requester_iss=actor.iss,
-        requester_sub=actor.sub,
-    )
-    if actor.sub and withdrawn.count() >= WITHDRAWN_MOST:
-        raise Refused(
-            "asked_too_often",
-            f"You withdrew {WITHDRAWN_MOST} requests within an hour. Ask again later; what "
-            "restricts without an approval goes on.",
-        )
 
 
 def _intent_to_approve(request: _Request, state: str) -> intent.Intent:

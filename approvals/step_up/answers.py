@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from approvals import audit_events, clock
 from approvals.models import Approval, Ask, AskState, Channel, Status
-from approvals.pipeline import transitions
+from approvals.pipeline import final_approval, transitions
 from approvals.step_up import first_approver
 from audit.recording.actors import Actor, EvidenceRef
 
@@ -105,7 +105,7 @@ def give(
         ask.due = ask.due or ask.expires_at
         ask.save(update_fields=["due"])
     else:
-        transitions.approve(
+        final_approval.approve(
             approval, ask, person, signed=signed, evidence=evidence, channel=channel
         )
     return ""

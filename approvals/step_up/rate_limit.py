@@ -1,8 +1,9 @@
-"""At most so many pushes a minute to one person, five by default, whatever the issuer allows.
+"""Limits of pushes: so many a minute to one person, and so many requests withdrawn within an hour.
 
-Many pushes teach people to approve any (MFA fatigue), and Auth0 sends one person no more than five
-a minute. What comes after waits for its turn with its own due time, and its clock stands still
-meanwhile: the wait alone makes nothing expire. Only `not_after` of the intent is an end.
+Five a minute by default, whatever the issuer allows. Many pushes teach people to approve any (MFA
+fatigue), and Auth0 sends one person no more than five a minute. What comes after waits for its turn
+with its own due time, and its clock stands still meanwhile: the wait alone makes nothing expire.
+Only `not_after` of the intent is an end.
 
 A push is an ask with `started`, so the count is in the rows: it survives workers and their restart.
 """
@@ -17,11 +18,15 @@ from django.conf import settings
 from django.db import transaction
 
 from approvals import clock
-from approvals.models import Approval, Ask, AskState, Channel, Person, Status
+from approvals.errors import Refused
+from approvals.models import Approval, Ask, AskState, Channel, Outcome, Person, Status
+from audit.recording.actors import Actor
 
 WITHIN: Final = timedelta(minutes=1)
 SLACK_S: Final = 600
 """How much longer an intent may wait for its person's turn than that person has to answer."""
+WITHDRAWN_MOST: Final = 10
+"""Requests that one person withdraws within an hour before they can request nothing more."""
 _WORDS: Final = "waiting for its turn: one person gets at most"
 
 
@@ -80,3 +85,24 @@ def not_after(approval: Approval) -> datetime:
         return datetime.fromisoformat(json.loads(approval.intent)["not_after"])
     except (ValueError, KeyError, TypeError):
         return clock.now()
+
+
+def check_withdrawn(actor: Actor, now: datetime) -> None:
+    """Refuse a request of an actor who withdrew many: made again, each rings a phone.
+
+    Raises:
+        Refused: `asked_too_often`.
+    """
+    withdrawn = Approval.objects.filter(
+        status=Status.CLOSED,
+        outcome=Outcome.CANCELLED,
+        created__gt=now - timedelta(hours=1),
+        requester_iss=actor.iss,
+        requester_sub=actor.sub,
+    )
+    if actor.sub and withdrawn.count() >= WITHDRAWN_MOST:
+        raise Refused(
+            "asked_too_often",
+            f"You withdrew {WITHDRAWN_MOST} requests within an hour. Ask again later; what "
+            "restricts without an approval goes on.",
+        )

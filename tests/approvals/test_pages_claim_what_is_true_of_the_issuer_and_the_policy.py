@@ -7,7 +7,7 @@ from django.test import Client
 
 from approvals import registry
 from approvals.models import Approval, Ask, AskState
-from approvals.pipeline import transitions
+from approvals.pipeline import final_approval
 from approvals.policy import dry_run
 from approvals.policy.document import DEFAULT, read
 from portal.approvals_pages import policy_words
@@ -27,7 +27,7 @@ def approved_page(lamps: Lamps) -> str:
     approval = ask(olu)
     Ask.objects.update(state=AskState.WAITING, started=approval.created)
     one = approval.asks.get()
-    transitions.approve(
+    final_approval.approve(
         Approval.objects.get(pk=approval.pk), one, acting("operator2", "operator"),
         signed=True, evidence=(),
     )  # fmt: skip

@@ -431,7 +431,6 @@ def test_every_way_to_fail_that_the_pipeline_knows_has_its_advice() -> None:
         text = path.read_text()
         known |= set(re.findall(r'(?:fail|NotOurs|_give_up)\([^"()]*"([a-z_]+)"', text))
     for name, pattern in (
-        ("transitions", r'return "([a-z]+_[a-z_]+)"'),
         ("recheck", r'return "([a-z]+_[a-z_]+)"'),
         ("conflicts", r'CODE = "([a-z_]+)"'),
     ):

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from approvals.errors import Refused
 from approvals.models import Approval
-from approvals.pipeline import locks, transitions
+from approvals.pipeline import final_approval, locks, transitions
 from approvals.pipeline.service import Performed, perform
 from audit.recording.actors import Actor, Target
 from connections.models import ConnectedAccount
@@ -61,7 +61,7 @@ def _answer(done: Performed, who: str, *, approved: bool) -> Approval:
         approval = locks.locked(done.approval.pk)
         ask = approval.asks.get(person__sub=subject(who))
         if approved:
-            transitions.approve(approval, ask, person(who), signed=True, evidence=())
+            final_approval.approve(approval, ask, person(who), signed=True, evidence=())
         else:
             transitions.deny(
                 approval, ask, person(who), inferred=False, source="a test", now=ask.expires_at

@@ -13,8 +13,9 @@ from django.db import transaction
 from approvals import clock, requests
 from approvals.errors import Refused
 from approvals.models import Approval, Outcome
-from approvals.pipeline.service import WITHDRAWN_MOST, Performed, perform
+from approvals.pipeline.service import Performed, perform
 from approvals.step_up import answers
+from approvals.step_up.rate_limit import WITHDRAWN_MOST
 from audit.ledger.format.vocabulary import SEVERITIES
 from audit.models import EventRow
 from audit.recording.actors import Actor, Target

@@ -163,10 +163,10 @@ def test_a_backdated_scan_is_judged_by_when_the_portal_read_it(
 def test_an_allow_asked_for_before_a_graver_request_is_no_longer_true(
     edge: Edge, look: Look, olu: Actor
 ) -> None:
-    from approvals.pipeline.transitions import no_longer_true
+    from approvals.pipeline.recheck import no_longer_true
 
     scanned(edge, look, "HIGH")
     allow = perform(olu, "skill.allow", SKILL, reason="fine").approval
-    assert allow is not None and no_longer_true(allow, olu) == ""
+    assert allow is not None and no_longer_true(allow) == ""
     perform(olu, "skill.block", SKILL, reason="sure", severity="CRITICAL")
-    assert no_longer_true(allow, olu) == "state_changed"
+    assert no_longer_true(allow) == "state_changed"

@@ -118,7 +118,7 @@ def test_a_very_long_name_still_makes_one_request_a_scan(edge: Edge, look: Look)
 def test_a_clean_scan_keeps_no_approved_block_from_being_committed(
     edge: Edge, look: Look, olu: Actor, scans: Sequence[str]
 ) -> None:
-    from approvals.pipeline.transitions import no_longer_true
+    from approvals.pipeline.recheck import no_longer_true
 
     for severity in scans[:-1]:
         edge.scan("pdf-exfil", severity=severity)
@@ -126,17 +126,17 @@ def test_a_clean_scan_keeps_no_approved_block_from_being_committed(
     if not Approval.objects.exists():
         perform(olu, "skill.block", SKILL, reason="sure", severity="HIGH")
     approval = Approval.objects.get()
-    assert no_longer_true(approval, olu) == ""
+    assert no_longer_true(approval) == ""
     edge.scan("pdf-exfil", severity=scans[-1])
     look()
-    assert no_longer_true(approval, olu) == ""
+    assert no_longer_true(approval) == ""
 
 
 def test_a_graver_scan_voids_a_request_to_block(edge: Edge, look: Look, olu: Actor) -> None:
-    from approvals.pipeline.transitions import no_longer_true
+    from approvals.pipeline.recheck import no_longer_true
 
     perform(olu, "skill.block", SKILL, reason="sure", severity="HIGH")
     approval = Approval.objects.get()
     edge.scan("pdf-exfil", severity="CRITICAL")
     look()
-    assert no_longer_true(approval, olu) == "state_changed"
+    assert no_longer_true(approval) == "state_changed"

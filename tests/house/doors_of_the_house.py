@@ -638,12 +638,12 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
 
 ONLY: Final[dict[str, tuple[str, ...]]] = {
     "approvals.pipeline.commit.commit_now": (
-        "approvals.pipeline.transitions",
+        "approvals.pipeline.final_approval",
         "approvals.pipeline.holds",
         "approvals.pipeline.service",
     ),
     "approvals.pipeline.commit.add_effects": ("approvals.pipeline.holds",),
-    "approvals.pipeline.transitions.approve": ("approvals.step_up.answers",),
+    "approvals.pipeline.final_approval.approve": ("approvals.step_up.answers",),
     "approvals.pipeline.transitions.deny": ("approvals.step_up.answers",),
     "approvals.pipeline.transitions.cancel": ("approvals.requests",),
     "approvals.pipeline.transitions.confirm_denial": (
@@ -659,7 +659,7 @@ ONLY: Final[dict[str, tuple[str, ...]]] = {
     "approvals.pipeline.holds.release_hold": ("approvals.pipeline.transitions",),
     "approvals.audit_events.approval_approved": (
         "approvals.step_up.answers",
-        "approvals.pipeline.transitions",
+        "approvals.pipeline.final_approval",
     ),
     "audit.recording.record.prepare": ("audit.ingest.reported_events", "audit.importing.run"),
     "audit.recording.record.prepared": ("audit.importing.run", "audit.db.group_commit"),

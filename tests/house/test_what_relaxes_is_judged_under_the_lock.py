@@ -87,7 +87,7 @@ def test_the_pipeline_judges_after_its_locks_and_before_it_commits() -> None:
     """With an approval and without one."""
     for module, function, judges in (
         ("approvals.pipeline.service", "_commit", "_judged_again"),
-        ("approvals.pipeline.transitions", "approve", "no_longer_true"),
+        ("approvals.pipeline.final_approval", "approve", "no_longer_true"),
     ):
         calls = [
             (ast.unparse(node.func).rpartition(".")[2], node)

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from approvals.errors import Refused
 from approvals.models import Approval, Person, Status
-from approvals.pipeline import locks, transitions
+from approvals.pipeline import final_approval, locks, transitions
 from approvals.pipeline.service import Performed, perform
 from audit.clock import uuid7
 from audit.recording.actors import Actor, Target
@@ -191,7 +191,7 @@ class World:
             alone = person.sub == asked.by
             assert not (alone and model.needs_another(key)), f"{person.sub} is asked about it alone"
             if yes:
-                transitions.approve(approval, ask, person, signed=True, evidence=())
+                final_approval.approve(approval, ask, person, signed=True, evidence=())
             else:
                 transitions.deny(
                     approval, ask, person, inferred=False, source="x", now=self.time.now()
