@@ -178,7 +178,7 @@ def _of_gains(component: str, gains: Gains, *, words: bool) -> str:
     plain = [name for name in gains.scopes if name not in always]
     plain.sort(key=lambda name: not catalogue.known_of(name))  # a service that is known comes first
     end = [f"its tokens go to {gains.url}"] if gains.url else []
-    end += [f"{fitting.title(name)}'s token in {held}" for name, held in gains.env.items()]
+    end += [_of_variable(name, variable, gains.held) for name, variable in gains.env.items()]
     begin = f"Let {component} use" if gains.scopes else f"Change the manifest of {component}:"
     return fitting.fit(
         begin,
@@ -190,6 +190,12 @@ def _of_gains(component: str, gains: Gains, *, words: bool) -> str:
         [_in_words(name, gains.scopes[name], words=words) for name in plain],
         [*end, *_opening(gains)],
     )
+
+
+def _of_variable(connection: str, variable: str, held: Mapping[str, tuple[str, ...]]) -> str:
+    said = f"{fitting.title(connection)}'s token in {variable}"
+    others = " and ".join(f"{fitting.title(name)}'s" for name in held.get(connection, ()))
+    return f"{said}, declared for {others} before" if others else said
 
 
 def _component(target: Target) -> str:

@@ -47,12 +47,14 @@ class Gains:
         scopes: scopes gained, by connection; an empty tuple where the connection itself is new.
         url: the new address that tokens are sent to; empty where it stays or is removed.
         env: variables that need a person's decision, by connection.
+        held: other connections whose tokens these variables ever held, by connection.
         opened: connections that no manifest names any more, so any undeclared caller gets tokens.
     """
 
     scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     url: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
+    held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     opened: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
@@ -69,10 +71,14 @@ def by_declaring(kind: str, name: str, declared: Declaration) -> Gains:
     known = in_force.find(kind, name)
     before = _scopes_of(known)
     after = {one.connection: one.scopes for one in declared.connections}
+    ever = in_force.variables_held(kind, name)
+    env = _changed_variables(known, before, declared, ever)
+    others = {of: tuple(x for x in ever.get(env[of], ()) if x != of) for of in env}
     return Gains(
         scopes=_gained(before, after),
         url=declared.url if declared.url != (known.url if known else "") else "",
-        env=_changed_variables(known, before, declared),
+        env=env,
+        held={connection: held for connection, held in others.items() if held},
         opened=_opened(kind, name, before.keys() - after.keys()),
     )
 
@@ -98,17 +104,18 @@ def _gained(
 
 
 def _changed_variables(
-    known: Manifest | None, before: Mapping[str, list[str]], declared: Declaration
+    known: Manifest | None,
+    before: Mapping[str, list[str]],
+    declared: Declaration,
+    ever: Mapping[str, list[str]],
 ) -> dict[str, str]:
     """Variables that differ, or are of a new connection, but for plain ones.
 
     A plain one is called after the connection's own service, or after none, and ends as credentials
-    do. One that ever held another connection's token is none: the server would send this token to
-    that provider. What variables held before a component's first manifest is not known, so that
-    one which names no service is shown there.
+    do. One that ever held another connection's token (`ever`) is none: the server would send this
+    token to that provider. A variable that names no service is shown in a first manifest too.
     """
     held = in_force.variables_of(known.env, before) if known else {}
-    ever = in_force.variables_held(known) if known else {}
     after = {one.connection for one in declared.connections}
     changed = {
         connection: variable

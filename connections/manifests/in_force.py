@@ -21,7 +21,7 @@ from approvals import clock
 from approvals.pipeline.intent import digest
 from audit.recording.actors import SYSTEM, Actor, Target
 from audit.recording.record import record
-from connections.models import Manifest, ManifestNeed
+from connections.models import HeldVariables, Manifest, ManifestNeed
 
 KINDS = frozenset({"skill", "mcp", "plugin", "tool"})
 NAME = re.compile(r"[A-Za-z0-9@][A-Za-z0-9@._/:-]{0,199}")
@@ -53,14 +53,10 @@ def variables_of(env: Mapping[str, str], connections: Iterable[str]) -> dict[str
     return {one: env.get(one) or default_variable(one) for one in sorted(connections)}
 
 
-def variables_held(manifest: Manifest) -> dict[str, list[str]]:
-    """Which connections' tokens each variable holds, or held since the manifest was first in force;
-    sorted."""
-    found = {name: set(connections) for name, connections in manifest.held_variables.items()}
-    needed = (need.connection for need in manifest.needs.all())
-    for connection, variable in variables_of(manifest.env, needed).items():
-        found.setdefault(variable, set()).add(connection)
-    return {name: sorted(connections) for name, connections in sorted(found.items())}
+def variables_held(kind: str, name: str) -> dict[str, list[str]]:
+    """Which connections' tokens each variable of a component holds or ever held; sorted."""
+    kept = HeldVariables.objects.filter(kind=kind, name=name)
+    return kept.values_list("connections", flat=True).first() or {}
 
 
 def is_connection(name: str) -> bool:
@@ -159,7 +155,6 @@ def write(actor: Actor, kind: str, name: str, declared: Declaration) -> Written:
             "env": declared.env,
             "url": declared.url,
             "digest": wanted,
-            "held_variables": variables_held(known) if known else {},
             "declared_by": actor.sub,
             "declared_at": clock.now(),
         },
@@ -169,7 +164,17 @@ def write(actor: Actor, kind: str, name: str, declared: Declaration) -> Written:
         ManifestNeed(manifest=manifest, connection=one.connection, scopes=one.scopes)
         for one in declared.connections
     )
+    _keep_variables(kind, name, declared)
     return Written(manifest, created, True, before)
+
+
+def _keep_variables(kind: str, name: str, declared: Declaration) -> None:
+    held, _ = HeldVariables.objects.select_for_update().get_or_create(kind=kind, name=name)
+    needed = (one.connection for one in declared.connections)
+    for connection, variable in variables_of(declared.env, needed).items():
+        known = held.connections.get(variable, ())
+        held.connections[variable] = sorted({*known, connection})
+    held.save(update_fields=["connections"])
 
 
 def remove(kind: str, name: str) -> dict[str, Any] | None:

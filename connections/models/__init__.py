@@ -6,7 +6,7 @@ from connections.models.change import AccountChange
 from connections.models.escalation import Allowance, Attempts, Escalation, ScopeRule
 from connections.models.freeze import Freeze, FrozenKind
 from connections.models.just_in_time import JustInTime
-from connections.models.manifest import AllowRule, Manifest, ManifestNeed
+from connections.models.manifest import AllowRule, HeldVariables, Manifest, ManifestNeed
 from connections.models.notice import Need, Notice, OwnerLetter
 from connections.models.review import (
     Choice,
@@ -44,6 +44,7 @@ __all__ = [
     "Feed",
     "Freeze",
     "FrozenKind",
+    "HeldVariables",
     "JustInTime",
     "LogFact",
     "LogFeed",

@@ -11,7 +11,6 @@ class Manifest(models.Model):
     kind = models.CharField(max_length=30)
     name = models.CharField(max_length=200)
     env = models.JSONField(default=dict)  # connection -> environment variable
-    held_variables = models.JSONField(default=dict)  # before now: variable -> connections
     url = models.CharField(max_length=500, blank=True)  # of an HTTP server
     digest = models.CharField(max_length=64)  # hex SHA-256 of the canonical declaration
     declared_by = models.CharField(max_length=255, blank=True)  # subject; empty = shipped with us
@@ -20,6 +19,22 @@ class Manifest(models.Model):
     class Meta:
         constraints = (models.UniqueConstraint(fields=["kind", "name"], name="one_manifest_each"),)
         ordering = ("kind", "name")
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+
+class HeldVariables(models.Model):
+    """Whose tokens a component's variables hold or ever held; kept when its manifest is removed."""
+
+    kind = models.CharField(max_length=30)
+    name = models.CharField(max_length=200)
+    connections = models.JSONField(default=dict)  # variable -> connections, sorted
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["kind", "name"], name="held_variables_once"),
+        )
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}"

@@ -237,6 +237,25 @@ def test_a_variable_that_held_another_token_is_shown_for_a_new_connection() -> N
     assert "Slack's token in SLACK_TOKEN" in done.approval.sentence
 
 
+@pytest.mark.parametrize("way", ["dropped", "removed", "removed twice"])
+def test_what_a_variable_held_is_known_after_its_connection_or_manifest_was_removed(
+    way: str,
+) -> None:
+    answer(declare(target=Target("mcp", "other-mcp")))
+    answer(declare(env={"github": "SLACK_TOKEN"}))
+    assert declare(env={"github": "GITHUB_TOKEN"}).approval is None
+    if way == "dropped":
+        assert declare(connections=[], env={}).approval is None
+    else:
+        assert perform(OLU, "manifest.remove", MCP).approval is None
+    if way == "removed twice":
+        answer(declare())
+        assert perform(OLU, "manifest.remove", MCP).approval is None
+    done = declare(connections=[SLACK], env={"slack": "SLACK_TOKEN"})
+    assert done.approval is not None
+    assert "Slack's token in SLACK_TOKEN, declared for GitHub's before" in done.approval.sentence
+
+
 @pytest.mark.parametrize(
     "variable",
     ["HTTPS_PROXY", "https_proxy", "HOME", "GIT_SSH_COMMAND", "JAVA_TOOL_OPTIONS", "SSL_CERT_FILE",

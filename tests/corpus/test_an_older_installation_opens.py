@@ -55,6 +55,21 @@ def test_its_session_files_are_read(installation: Installation) -> None:
         assert session is not None and session.access_token
 
 
+def test_variables_of_its_manifests_are_known(installation: Installation) -> None:
+    code = (
+        "import json\n"
+        "from connections.manifests import in_force as f\n"
+        "for m in f.Manifest.objects.all():\n"
+        "    now = f.variables_of(m.env, m.needs.values_list('connection', flat=True))\n"
+        "    print(json.dumps([now, f.variables_held(m.kind, m.name)]))"
+    )
+    done = installation.manage("shell", "--no-imports", "-c", code)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert found, done.stderr
+    for now, held in found:
+        assert held == {variable: [connection] for connection, variable in now.items()}
+
+
 def test_a_modified_entry_of_it_is_found(installation: Installation, tmp_path: Path) -> None:
     """So that the checks above can fail."""
     manifest = "export.csv.manifest.json"

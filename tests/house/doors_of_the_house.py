@@ -537,7 +537,7 @@ WRITERS: Final[dict[str, tuple[str, str]]] = {
     "connections.idle_access.idle_events": ("instance", "that the trail was told of a sleep"),
     "connections.notifications.letters": ("OwnerLetter", "letters to owners"),
     "connections.manifests.in_force": (
-        "Manifest ManifestNeed instance",
+        "HeldVariables Manifest ManifestNeed instance",
         "commits of the verbs manifest.*",
     ),
     "connections.models.derived": ("uses", "again what rows of uses say, after many at once"),
