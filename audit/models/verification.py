@@ -5,8 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
-
-from audit import clock
+from django.utils import timezone
 
 
 class VerificationRun(models.Model):
@@ -28,7 +27,7 @@ class VerificationRun(models.Model):
     checked = models.BigIntegerField(default=0)
     total = models.BigIntegerField(default=0)
     result = models.JSONField(default=dict)
-    asked = models.DateTimeField(default=clock.now)
+    asked = models.DateTimeField(default=timezone.now)
     seen = models.DateTimeField(null=True)
     started = models.DateTimeField(null=True)
     finished = models.DateTimeField(null=True)

@@ -6,9 +6,9 @@ Pure Python: the replay of a log needs no database and no Django.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 
-from connections.status.account_status import Standing, began
+from connections.status.account_status import Standing
 
 ERASED = "(erased)"
 """Stands for a personal value whose opening was destroyed."""
@@ -58,7 +58,7 @@ class Account:
     def elsewhere_since(self) -> datetime | None:
         """When the last day began on which another application used it, past our broker."""
         last = max(self.seen.values(), default=None)
-        return None if last is None else began(date.fromisoformat(last))
+        return None if last is None else datetime.combine(date.fromisoformat(last), time(), UTC)
 
     def turn(self, state: str, since: datetime, reason: str) -> None:
         """Have a state since then; one that is returned to keeps the reason that it had."""

@@ -106,7 +106,7 @@ def _changing(target: Target, params: Mapping[str, Any]) -> tuple[Setting, Setti
 def _set_by(target: Target) -> list[str]:
     """The subjects whose limits are in force, sorted."""
     row = JustInTime.objects.filter(name=target.name).first()
-    if row is None or row.setting.open_always:
+    if row is None or Setting.read(row.as_json()).open_always:
         return []
     return sorted({row.changed_by, *row.also_by})
 

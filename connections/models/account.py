@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
 from django.db import models
 from django.db.models import Q
@@ -10,7 +10,6 @@ from django.db.models import Q
 from audit.clock import uuid7
 from audit.recording.actors import Subject
 from connections.models.derived import DayOf, FirstOf, GrantDigest
-from connections.status import account_status
 
 
 class State(models.TextChoices):
@@ -137,7 +136,8 @@ class ConnectedAccount(models.Model):
     @property
     def elsewhere_since(self) -> datetime | None:
         """When that day began; the trail has the day alone."""
-        return account_status.began(self.elsewhere_on)
+        day = self.elsewhere_on
+        return None if day is None else datetime.combine(day, time(), UTC)
 
     @property
     def used_elsewhere(self) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from django.db import models
+from typing import Any
 
-from connections.idle_access.connection_rules import NEXT_USE, Setting
+from django.db import models
 
 
 class JustInTime(models.Model):
@@ -13,7 +13,7 @@ class JustInTime(models.Model):
     name = models.CharField(max_length=128, primary_key=True)  # Auth0 connection, such as github
     idle_h = models.PositiveIntegerField(null=True)
     hours = models.JSONField(null=True)  # days, opens, closes, zone
-    wake = models.CharField(max_length=10, default=NEXT_USE)  # use | owner
+    wake = models.CharField(max_length=10, default="use")  # use | owner
     changed_at = models.DateTimeField()
     changed_by = models.CharField(max_length=255)  # subject
     changed_name = models.CharField(max_length=254, blank=True)
@@ -25,7 +25,6 @@ class JustInTime(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    @property
-    def setting(self) -> Setting:
-        """As the rules read it."""
-        return Setting.read({"idle_h": self.idle_h, "hours": self.hours, "wake": self.wake})
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON, as `connection_rules.Setting.read` takes it."""
+        return {"idle_h": self.idle_h, "hours": self.hours, "wake": self.wake}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -187,11 +187,6 @@ def idle_since(account: Known, setting: Setting) -> datetime | None:
         moments.append(account.elsewhere_since)
     last = max((moment for moment in moments if moment is not None), default=None)
     return None if setting.idle is None or last is None else last + setting.idle
-
-
-def began(day: date | None) -> datetime | None:
-    """When a day began (UTC)."""
-    return None if day is None else datetime.combine(day, time(), UTC)
 
 
 def _expiring(account: Known, now: datetime) -> Standing | None:

@@ -24,13 +24,13 @@ def now() -> Ground:
 
 def settings() -> dict[str, Setting]:
     """The just-in-time setting of each connection that has one."""
-    return {row.name: row.setting for row in JustInTime.objects.all()}
+    return {row.name: Setting.read(row.as_json()) for row in JustInTime.objects.all()}
 
 
 def setting_of(connection: str) -> Setting:
     """The setting of a connection; one where everything is open when nothing is set."""
     row = JustInTime.objects.filter(name=connection).first()
-    return row.setting if row else Setting()
+    return Setting.read(row.as_json()) if row else Setting()
 
 
 def frozen() -> dict[tuple[str, str], Frozen]:

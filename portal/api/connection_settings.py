@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, ConfigDict, JsonValue
 from approvals import clock
 from connections import permissions
 from connections.idle_access import decisions as idle_access
+from connections.idle_access.connection_rules import Setting
 from connections.manifests import in_force
 from connections.models import JustInTime
 from connections.scopes import catalogue
@@ -68,10 +69,11 @@ def settings(request: HttpRequest) -> JsonResponse:
 
 
 def _one(row: JustInTime) -> dict[str, object]:
+    setting = Setting.read(row.as_json())
     return {
         "connection": row.name,
-        **row.setting.as_json(),
-        "sentence": row.setting.in_words(catalogue.title(row.name)),
+        **setting.as_json(),
+        "sentence": setting.in_words(catalogue.title(row.name)),
         "changed_at": clock.stamp(row.changed_at),
     }
 

@@ -1,1 +1,1 @@
-"""The bytes of an entry: canonical JSON, fields, commitments, and how values are shown."""
+"""Entries, notes and checkpoints as bytes: canonical JSON, fields, commitments, shown values."""
