@@ -55,7 +55,7 @@ def _verdict(report: ExportReport) -> list[str]:
 
 
 def _manifest(path: Path) -> dict[str, Any] | None:
-    from audit.ledger.offline.export_files import ManifestError, read_manifest
+    from audit.ledger.offline.export_manifest import ManifestError, read_manifest
 
     try:
         if not path.is_file() or path.stat().st_size > _LONGEST_MANIFEST:
@@ -72,7 +72,8 @@ def verify_export(screen: Screen, export: Export, entries: Path | None, trust: P
         AtaError: usage, when a file cannot be read.
     """
     from audit.ledger.offline import coverage, inventory
-    from audit.ledger.offline.export_files import COVERAGE, INVENTORY, check, followed
+    from audit.ledger.offline.export_files import check
+    from audit.ledger.offline.export_manifest import COVERAGE, INVENTORY, followed
 
     trust, carried = followed(export.manifest, trust)
     trusted = (trust.logs, trust.required, trust.moves)

@@ -14,8 +14,6 @@ replayed; what a server keeps in memory between calls is lost then.
 from __future__ import annotations
 
 import math
-import os
-import select
 import signal
 import sys
 import time
@@ -26,7 +24,8 @@ from threading import Lock, Thread
 
 from ata.errors import AtaError
 from ata.mcp import messages
-from ata.mcp.bounded_lines import BoundedLine, Id, Reader, answer_too_long, too_long
+from ata.mcp.agent_input import read_agent
+from ata.mcp.bounded_lines import BoundedLine, Id, answer_too_long, too_long
 from ata.mcp.child import Child
 from ata.mcp.credentials import CHANGED, UNPROMPTED, Broker, Credentials
 from ata.mcp.events import AgentClosed, Asked, ChildEnded, Event, FromAgent, FromChild, Heard, Stop
@@ -91,8 +90,8 @@ class Supervisor:
             if error.code in {"command_failed", "usage"} or sys.stdin.isatty():
                 raise
             self._report(error)
-        pipes = (sys.stdin.fileno(), sys.stdout.fileno())
-        Thread(target=self._read_agent, args=pipes, daemon=True).start()
+        rooms = self._server_room, self._agent_room
+        Thread(target=read_agent, args=(self._events, *rooms), daemon=True).start()
         try:
             return self._loop()
         finally:
@@ -394,30 +393,3 @@ class Supervisor:
             self._child.signal(number)
         else:
             self._events.put(Stop(128 + number))
-
-    def _read_agent(self, descriptor: int, answers: int) -> None:
-        # Not through sys.stdin: its lock must be free when the interpreter ends.
-        gone = select.poll()
-        gone.register(answers, 0)  # errors are always told
-        reader = Reader()
-        while part := os.read(descriptor, 65_536):
-            for line in reader.add(part):
-                # The server may fill the agent's room; the rest is for answers of our own.
-                while not (
-                    self._server_room.wait(timeout_s=1) and self._agent_room.wait(2 * ROOM, 1)
-                ):
-                    if gone.poll(0):
-                        self._events.put(Stop(1))
-                        return
-                self._take_line(line)
-        for line in reader.end():
-            self._take_line(line)
-        self._events.put(AgentClosed())
-        # The server may take its time to answer what was asked; nobody waits for it once the agent
-        # has also closed the pipe that answers go into.
-        gone.poll()
-        self._events.put(Stop(1))
-
-    def _take_line(self, line: BoundedLine) -> None:
-        self._server_room.take(line.whole)
-        self._events.put(FromAgent(line))

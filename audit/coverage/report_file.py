@@ -11,7 +11,7 @@ from uuid import UUID
 from audit.exports.manifest import build, key_statements
 from audit.keys import log_identity
 from audit.ledger import note
-from audit.ledger.offline import coverage, export_files
+from audit.ledger.offline import coverage, export_manifest
 from audit.models import Event
 from audit.proofs import service
 from audit.recording import read_events
@@ -62,7 +62,7 @@ def manifest_of(event: Mapping[str, Any]) -> dict[str, Any]:
     """
     event_id, data = UUID(event["id"]), event["data"]
     manifest = {
-        "schema": export_files.COVERAGE,
+        "schema": export_manifest.COVERAGE,
         **{name: data[name] for name in _TOLD},
         "file": {"bytes": data["bytes"], "sha256": data["sha256"]},
         "exporter": event["actor"],
@@ -77,5 +77,7 @@ def manifest_of(event: Mapping[str, Any]) -> dict[str, Any]:
         **key_statements(),
         "how_to_check": "ata verify MANIFEST FILE --vkey KEY, without a server.",
     }
-    signed = note.sign(export_files.statement(manifest), log_identity.origin(), log_identity.seed())
+    signed = note.sign(
+        export_manifest.statement(manifest), log_identity.origin(), log_identity.seed()
+    )
     return {**manifest, "signed": signed}

@@ -12,7 +12,7 @@ from audit.exports.formats import FORMATS
 from audit.keys import keyring, log_identity
 from audit.ledger import note
 from audit.ledger.key_transitions import key_history
-from audit.ledger.offline import export_files
+from audit.ledger.offline import export_manifest
 from audit.ledger.query import EventQuery
 from audit.models import ExportJob
 
@@ -37,7 +37,9 @@ def manifest_of(job: ExportJob) -> dict[str, Any]:
     manifest = _unsigned(job)
     if not job.finished:
         return manifest
-    signed = note.sign(export_files.statement(manifest), log_identity.origin(), log_identity.seed())
+    signed = note.sign(
+        export_manifest.statement(manifest), log_identity.origin(), log_identity.seed()
+    )
     return {**manifest, "signed": signed}
 
 
@@ -84,14 +86,14 @@ def _words(job: ExportJob, query: EventQuery) -> str:
 def words_of(query: EventQuery, requester: Mapping[str, Any], *, own: bool) -> str:
     """Which events an export has, in one sentence; `own` is whether only the requester's."""
     if not own:
-        return export_files.words_of(query)
-    return export_files.words_of(query, requester["sub"], requester["iss"])
+        return export_manifest.words_of(query)
+    return export_manifest.words_of(query, requester["sub"], requester["iss"])
 
 
 def key_statements() -> dict[str, Any]:
     """What former keys signed, for a manifest of a log that changed its name; else nothing."""
     carried = key_history.carried(keyring.read().statements)
-    return {export_files.KEY_STATEMENTS: carried} if carried else {}
+    return {export_manifest.KEY_STATEMENTS: carried} if carried else {}
 
 
 def file_name(job: ExportJob) -> str:

@@ -15,7 +15,7 @@ from audit.exports.manifest import build, key_statements
 from audit.keys import log_identity
 from audit.ledger import note
 from audit.ledger.format.entry import ERASED
-from audit.ledger.offline import export_files, inventory
+from audit.ledger.offline import export_manifest, inventory
 from audit.models import Event
 from audit.proofs import service
 from audit.recording import read_events
@@ -55,7 +55,7 @@ def manifest_of(event: dict[str, Any]) -> dict[str, Any]:
     what, proof = what_of(event), service.proof_for(event_id)
     params = None if data.get("filter") == ERASED else data.get("filter") or {}
     manifest = {
-        "schema": export_files.INVENTORY,
+        "schema": export_manifest.INVENTORY,
         "what": what,
         "filter": {
             "words": inventory.words_of(event) or None,
@@ -79,7 +79,9 @@ def manifest_of(event: dict[str, Any]) -> dict[str, Any]:
         **key_statements(),
         "how_to_check": "ata verify MANIFEST FILE --vkey KEY, without a server.",
     }
-    signed = note.sign(export_files.statement(manifest), log_identity.origin(), log_identity.seed())
+    signed = note.sign(
+        export_manifest.statement(manifest), log_identity.origin(), log_identity.seed()
+    )
     return {**manifest, "signed": signed}
 
 

@@ -20,7 +20,7 @@ from audit.ledger.format import safe_display
 from audit.ledger.format.vocabulary import severity_rank
 from audit.recording.actors import Target
 from connections import names
-from connections.lifecycle import decisions
+from connections.lifecycle import decisions, holds
 from connections.models import ConnectedAccount
 from connections.revocation import deletion
 from connections.scopes import catalogue
@@ -135,7 +135,7 @@ def _suspend(ctx: CommitContext) -> Committed:
     parts = []
     for account in _accounts(ctx.target, ctx.params, lock=True):
         if decisions.may_be_suspended(ctx.actor, account):
-            decisions.suspend_now(account, ctx)
+            holds.suspend_now(account, ctx)
             parts.append(decisions.part("connection.suspend", account))
     if not parts:
         raise Refused("not_connected", "None of these connections can be suspended.")
@@ -147,7 +147,7 @@ def _hold(ctx: CommitContext) -> Committed:
     parts = []
     for account in _accounts(ctx.target, ctx.params, lock=True):
         if not decisions.is_revoked_for(ctx.actor, account):
-            decisions.hold_now(account, ctx)
+            holds.hold_now(account, ctx)
             parts.append(decisions.part("connection.suspend", account))
     return _whole(ctx, parts)
 
@@ -156,7 +156,7 @@ def _release(ctx: CommitContext) -> Committed:
     """Undo exactly what `_hold` did: a suspension by another hand stays. Accounts whose owner was
     erased meanwhile are gone."""
     decisions.lock_connections(_rows(ctx.params["accounts"]))
-    released = decisions.release_holds(_rows(ctx.params["accounts"], lock=True), ctx)
+    released = holds.release_holds(_rows(ctx.params["accounts"], lock=True), ctx)
     return _whole(ctx, [decisions.part("connection.resume", account) for account in released])
 
 

@@ -20,7 +20,7 @@ from approvals.registry import CommitContext, Committed, EffectSpec, Part, Stanc
 from audit.recording.actors import Actor, Target
 from connections import names, permissions
 from connections.consent import arrival
-from connections.lifecycle import restrictions
+from connections.lifecycle import holds, restrictions
 from connections.models import NOT_HELD, ConnectedAccount, State
 from connections.notifications import notices
 from connections.revocation import deletion
@@ -255,7 +255,7 @@ def _suspend(ctx: CommitContext) -> Committed:
     account = _locked(ctx.target)
     if not may_be_suspended(ctx.actor, account):
         raise Refused("not_connected", f"This connection is {account.get_state_display()}.")
-    suspend_now(account, ctx)
+    holds.suspend_now(account, ctx)
     return _told(account)
 
 
@@ -271,16 +271,6 @@ def may_be_suspended(actor: Actor, account: ConnectedAccount) -> bool:
     if permissions.is_owner(actor, account):
         return account.state == State.SUSPENDED
     return account.state in {State.SUSPENDED, State.GONE} or can_undo(account)
-
-
-def suspend_now(account: ConnectedAccount, ctx: CommitContext) -> None:
-    """Refuse an account until somebody gives it back, also one that is gone, if it comes back."""
-    ends = account.state in {State.GONE, State.REVOCATION_PENDING}
-    lay = restrictions.lay_below if ends else restrictions.lay
-    lay(account, State.SUSPENDED, reason=ctx.reason, by=ctx.actor.sub, held_by=ctx.approval)
-    restrictions.keep(account)
-    if not permissions.is_owner(ctx.actor, account):
-        notices.tell_owner(account, "suspended", ctx.actor, ctx.reason)
 
 
 def _resume(ctx: CommitContext) -> Committed:
@@ -317,20 +307,8 @@ def _hold(ctx: CommitContext) -> Committed:
     """While the approval of a revocation waits, the broker refuses, and its owner takes nothing
     back."""
     account = _open(ctx)
-    hold_now(account, ctx)
+    holds.hold_now(account, ctx)
     return _told(account, data={"while": "revocation is being approved"})
-
-
-def hold_now(account: ConnectedAccount, ctx: CommitContext) -> None:
-    """Put the hold of a request on an account; under a revocation, where one is under way, so that
-    taking that back returns to the hold."""
-    if account.state != State.REVOCATION_PENDING:
-        suspend_now(account, ctx)
-        return
-    restrictions.lay_below(
-        account, State.SUSPENDED, reason=ctx.reason, by=ctx.actor.sub, held_by=ctx.approval
-    )
-    restrictions.keep(account)
 
 
 def _release(ctx: CommitContext) -> Committed | None:
@@ -341,47 +319,9 @@ def _release(ctx: CommitContext) -> Committed | None:
     account = ConnectedAccount.objects.filter(pk=named.pk).first() if named else None
     if account is None:
         return None
-    others = [row for row in release_holds([account], ctx) if row.pk != account.pk]
+    others = [row for row in holds.release_holds([account], ctx) if row.pk != account.pk]
     parts = [part("connection.resume", row) for row in others]
     return replace(_told(account), parts=parts)
-
-
-def release_holds(
-    accounts: Sequence[ConnectedAccount], ctx: CommitContext
-) -> list[ConnectedAccount]:
-    """End the hold of a request on accounts, also on what was connected again meanwhile.
-
-    Returns every account whose state that changed: each needs an event, which says its state.
-    """
-    rows = {account.pk: account for account in accounts}
-    for account in accounts:
-        for row in _connected_meanwhile(account):
-            rows.setdefault(row.pk, row)
-    changed = []
-    for row in rows.values():
-        before = _standing(row)
-        if not restrictions.lift_hold(row, ctx.approval):
-            continue
-        restrictions.keep(row)
-        if _standing(row) != before:
-            changed.append(row)
-        theirs = permissions.is_owner(ctx.actor, row)
-        if row.state in {State.CONNECTED, State.NEEDS_RECONNECT} and not theirs:
-            notices.tell_owner(row, "resumed", ctx.actor, "The revocation was not approved.")
-    return changed
-
-
-def _standing(account: ConnectedAccount) -> tuple[object, ...]:
-    return account.state, account.state_since, account.state_reason, account.state_by
-
-
-def _connected_meanwhile(account: ConnectedAccount) -> list[ConnectedAccount]:
-    """The person's other accounts of the connection, which may have arrived under the same hold,
-    in force or covered by what was decided since."""
-    found = ConnectedAccount.objects.filter(
-        iss=account.iss, sub=account.sub, connection=account.connection
-    ).exclude(pk=account.pk)
-    return list(found.select_for_update().order_by("pk"))
 
 
 registry.register(

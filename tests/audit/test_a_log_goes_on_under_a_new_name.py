@@ -42,7 +42,7 @@ from audit.keys import (
 from audit.ledger import checkpoint as checkpoints
 from audit.ledger import note
 from audit.ledger.key_transitions import origins
-from audit.ledger.offline import export_files
+from audit.ledger.offline import export_manifest
 from audit.ledger.query import EventQuery
 from audit.models import Checkpoint, Entry, EventRow, WitnessState
 from audit.recording.actors import SYSTEM
@@ -209,13 +209,13 @@ def test_the_whole_drill(
     said = manifest["key_statements"][-1]
     for unfit in (said.replace(" lost\n", " held\n"), said.replace("last 9", "last 6"), 7, ""):
         bent = {**manifest, "key_statements": [unfit]}
-        signed = note.sign(export_files.statement(bent), NEW, log_identity.seed())
+        signed = note.sign(export_manifest.statement(bent), NEW, log_identity.seed())
         (tmp_path / "m.json").write_text(json.dumps(bent | {"signed": signed}))
         for key in (old_key, new_key):
             code, told = ata_verify(*asked, "--vkey", key)
             assert code == 1 and "✗ What former keys signed of this log fits" in told
     silent = {name: value for name, value in manifest.items() if name != "key_statements"}
-    silent["signed"] = note.sign(export_files.statement(silent), NEW, log_identity.seed())
+    silent["signed"] = note.sign(export_manifest.statement(silent), NEW, log_identity.seed())
     (tmp_path / "m.json").write_text(json.dumps(silent))
     assert ata_verify(*asked, "--vkey", old_key)[0] == 1
     # Nothing of the old name can be signed here any more, and the new name can change its keys.

@@ -19,7 +19,7 @@ from audit.erasure import openings
 from audit.exports import full_log
 from audit.keys import log_identity
 from audit.ledger import note
-from audit.ledger.offline import export_files
+from audit.ledger.offline import export_files, export_manifest
 from audit.ledger.offline.export_files import ExportReport
 from audit.ledger.query import EventQuery
 from audit.models import EventRow
@@ -57,7 +57,7 @@ class Files:
         manifest = json.loads(json.dumps(self.manifest)) | members
         manifest["file"] |= {"bytes": len(file), "sha256": hashlib.sha256(file).hexdigest()}
         manifest["signed"] = note.sign(
-            export_files.statement(manifest), log_identity.origin(), log_identity.seed()
+            export_manifest.statement(manifest), log_identity.origin(), log_identity.seed()
         )
         return replace(self, manifest=manifest, file=file)
 

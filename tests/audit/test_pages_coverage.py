@@ -28,7 +28,7 @@ from audit.coverage import FRAMEWORKS
 from audit.keys import log_identity
 from audit.keys.log_identity import vkey
 from audit.ledger import note
-from audit.ledger.offline import coverage, export_files
+from audit.ledger.offline import coverage, export_manifest
 from audit.models import EventRow, QuarantinedRow
 from audit.recording.read_events import load
 from audit.sequencing import sequencer
@@ -279,7 +279,7 @@ def test_who_takes_a_report_is_on_record_and_the_manifest_verifies_without_us(
     assert (said["data"]["what"], said["data"]["format"]) == ("coverage", format)
     page = ada.get(f"/audit/events/{event}/").content.decode()
     assert f'href="{where}"' in page
-    manifest = export_files.read_manifest(ada.get(where).content)
+    manifest = export_manifest.read_manifest(ada.get(where).content)
     assert manifest["event"]["id"] == event and manifest["exporter"]["sub"] == ADA.sub
     report = coverage.check(manifest, body, [vkey()])
     assert report.ok, report.steps
@@ -310,7 +310,7 @@ def test_a_manifest_that_lies_fails_even_signed_by_the_log(ada: Client, what: st
     manifest = json.loads(ada.get(where).content)
     LIES[what](manifest)
     assert not coverage.check(manifest, body, [vkey()]).ok
-    text = export_files.statement(manifest)
+    text = export_manifest.statement(manifest)
     signed = manifest | {"signed": note.sign(text, log_identity.origin(), log_identity.seed())}
     failed = [step.name for step in coverage.check(signed, body, [vkey()]).steps if not step.ok]
     assert "The log has an entry about this very file" in failed

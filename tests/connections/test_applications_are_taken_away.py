@@ -12,7 +12,7 @@ from django.conf import settings
 from approvals import clock
 from audit.keys import log_identity
 from audit.ledger import note
-from audit.ledger.offline import export_files, inventory
+from audit.ledger.offline import export_manifest, inventory
 from audit.sequencing import sequencer
 from connections.application_grants import export_file, grant_sync
 from connections.application_grants.grant_sync import Told
@@ -132,7 +132,7 @@ def test_its_manifest_holds_the_file_to_the_log(granted: dict[str, AppAccess]) -
     sequencer.run_once()
     shown = signed_in("auditor", "auditor").get(f"{PAGE}{event}/manifest/")
     assert f'filename="applications-{event}.manifest.json"' in shown["Content-Disposition"]
-    manifest = export_files.read_manifest(shown.content)
+    manifest = export_manifest.read_manifest(shown.content)
     assert (manifest["what"], manifest["rows"]) == ("applications", 2)
     assert manifest["filter"] == {
         "words": "applications; “member2”",
@@ -145,7 +145,7 @@ def test_its_manifest_holds_the_file_to_the_log(granted: dict[str, AppAccess]) -
 
     def failing(bent: dict[str, Any], file: bytes = body) -> list[int]:
         bent["signed"] = note.sign(
-            export_files.statement(bent), log_identity.origin(), log_identity.seed()
+            export_manifest.statement(bent), log_identity.origin(), log_identity.seed()
         )
         steps = inventory.check(bent, file, keys).steps
         return [number for number, step in enumerate(steps) if not step.ok]

@@ -16,7 +16,7 @@ from django.conf import settings
 from approvals import clock, people
 from audit.keys import log_identity
 from audit.ledger import note
-from audit.ledger.offline import export_files, inventory
+from audit.ledger.offline import export_manifest, inventory
 from audit.sequencing import sequencer
 from connections.inventory import conditions
 from connections.manifests import in_force
@@ -156,7 +156,7 @@ def test_its_manifest_is_signed_and_holds_the_file_to_the_log(
     assert signed_in("auditor", "auditor").get(page).status_code == 409  # no leaf yet
     sequencer.run_once()
     shown = signed_in("auditor", "auditor").get(page)
-    manifest = export_files.read_manifest(shown.content)
+    manifest = export_manifest.read_manifest(shown.content)
     told = {key: manifest[key] for key in ("format", "rows", "everybody", "filter")}
     words = "state suspended; “member2”"
     query = {"words": words, "query": "state=suspended&q=member2"}
@@ -184,12 +184,12 @@ def test_its_manifest_is_signed_and_holds_the_file_to_the_log(
 
     assert failing(manifest, body + b"x") == [1]
     assert failing({**manifest, "rows": 2}) == [0, 2]
-    foreign = note.sign(export_files.statement(manifest), "elsewhere.example", b"\1" * 32)
+    foreign = note.sign(export_manifest.statement(manifest), "elsewhere.example", b"\1" * 32)
     assert failing({**manifest, "signed": foreign}) == [0]
     # Whoever has the key can sign another manifest; the entry in the log still says which file.
     bent = {**manifest, "file": {**manifest["file"], "sha256": hashlib.sha256(b"x").hexdigest()}}
     bent["signed"] = note.sign(
-        export_files.statement(bent), log_identity.origin(), log_identity.seed()
+        export_manifest.statement(bent), log_identity.origin(), log_identity.seed()
     )
     assert failing(bent, b"x") == [2]
     assert failing({**manifest, "event": None}) == [0, 2]
@@ -197,7 +197,7 @@ def test_its_manifest_is_signed_and_holds_the_file_to_the_log(
 
 def signed(bent: dict[str, Any]) -> dict[str, Any]:
     """A manifest as the holder of the log's key can sign it."""
-    text = export_files.statement(bent)
+    text = export_manifest.statement(bent)
     return {**bent, "signed": note.sign(text, log_identity.origin(), log_identity.seed())}
 
 
@@ -225,7 +225,7 @@ def test_the_words_of_a_manifest_are_those_of_the_filter_in_the_log(town: Connec
     body, event = answer.getvalue(), answer["ATA-Event"]
     sequencer.run_once()
     page = signed_in("auditor", "auditor").get(f"{PAGE}{event}/manifest/")
-    manifest, keys = export_files.read_manifest(page.content), [log_identity.vkey()]
+    manifest, keys = export_manifest.read_manifest(page.content), [log_identity.vkey()]
     assert inventory.check(manifest, body, keys).words == "state suspended"
     others = {"words": "every account that is not revoked", "params": {}, "query": ""}
     for member, value in others.items():

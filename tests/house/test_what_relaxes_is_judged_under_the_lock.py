@@ -31,7 +31,7 @@ RELAXED_BY: Final = {
         "connections.lifecycle.decisions._resume": CHECKED
     },
     "connections.lifecycle.restrictions.lift_hold": {
-        "connections.lifecycle.decisions.release_holds": OWN
+        "connections.lifecycle.holds.release_holds": OWN
     },
     "enforcement.decisions.recorded_state.decide": {
         "enforcement.decisions.block_and_allow._Final.__call__": PIPELINE

@@ -24,7 +24,7 @@ from approvals import clock, issuer, registry
 from audit.recording.actors import Target
 from connections.application_grants import grant_sync
 from connections.idle_access import decisions as limits
-from connections.lifecycle import decisions, restrictions
+from connections.lifecycle import decisions, holds, restrictions
 from connections.models import (
     AccessState,
     AppAccess,
@@ -189,13 +189,13 @@ def resuming_begins_the_idle_clock() -> Any:
 
 
 def a_hold_passes_over_what_is_suspended() -> Any:
-    hold = decisions.hold_now
+    hold = holds.hold_now
 
     def held(account: ConnectedAccount, ctx: Any) -> None:
         if account.state != State.SUSPENDED:
             hold(account, ctx)
 
-    return _set(decisions, "hold_now", held)
+    return _set(holds, "hold_now", held)
 
 
 def connecting_again_lets_in() -> Any:

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from audit.ledger.key_transitions.origins import Move
 from audit.ledger.note import VerifierKey
-from audit.ledger.offline.export_files import ExportReport, same_file, signed_by, signer_of
+from audit.ledger.offline.export_files import ExportReport
+from audit.ledger.offline.export_manifest import same_file, signed_by, signer_of
 from audit.ledger.offline.manifest_entry import logged
 from audit.ledger.offline.proof_check import moved, moved_unproven
 

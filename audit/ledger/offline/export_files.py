@@ -6,35 +6,31 @@ run again by `EventQuery.matches`, without a database, and every row is compared
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from audit.ledger import checkpoint as checkpoints
-from audit.ledger import note
 from audit.ledger.format import entry as entries
-from audit.ledger.format.canonical import EntryError, canonical, parsed
-from audit.ledger.key_transitions import key_history
+from audit.ledger.format.canonical import EntryError
 from audit.ledger.key_transitions.origins import Move
-from audit.ledger.note import NoteError, VerifierKey
+from audit.ledger.note import VerifierKey
 from audit.ledger.offline import export_rows
 from audit.ledger.offline.erasures import Account
 from audit.ledger.offline.export_filter import Wanted
+from audit.ledger.offline.export_manifest import (
+    check_tree,
+    check_words,
+    query_of,
+    root_of,
+    same_file,
+    signed_by,
+    signer_of,
+    value_at,
+)
 from audit.ledger.offline.export_rows import LEVELS, Differs, Unreadable
 from audit.ledger.offline.log_file import EntriesError, EntriesFile, Kept
 from audit.ledger.offline.proof_check import Step, moved, moved_unproven
-from audit.ledger.policy import Policy
-from audit.ledger.query import EventQuery
 
-SCHEMA: Final = "ata.export.v1"
-KEY_STATEMENTS: Final = "key_statements"
-"""Of a manifest: what former keys signed, where the log changed its name."""
-INVENTORY: Final = "ata.inventory.v1"
-"""Of a list of connected accounts, which `inventorycheck` checks."""
-COVERAGE: Final = "ata.coverage-file.v1"
-"""Of a coverage report, which `coveragecheck` checks."""
-SCHEMAS: Final = (SCHEMA, INVENTORY, COVERAGE)
 _NAMED: Final = 10  # problems and undecided entries that are named one by one
 
 UNPROVEN: Final = (
@@ -43,10 +39,6 @@ UNPROVEN: Final = (
     "The levels (human, log) and the sentences in the rows: they are the exporter's.",
     "Values that the rows show as erased or masked, and values that the entries do not open.",
 )
-
-
-class ManifestError(ValueError):
-    """What was given is no manifest of an export."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,29 +83,6 @@ class ExportReport:
         }
 
 
-def statement(manifest: Mapping[str, Any]) -> str:
-    """What the log's key signs: the digest of the manifest under this format's own first line."""
-    unsigned = {key: value for key, value in manifest.items() if key != "signed"}
-    schema = manifest.get("schema")
-    first = schema if schema in SCHEMAS else SCHEMA
-    return f"{first}\n{hashlib.sha256(canonical(unsigned)).hexdigest()}\n"
-
-
-def read_manifest(text: bytes) -> dict[str, Any]:
-    """A manifest, which proves nothing before `check`.
-
-    Raises:
-        ManifestError: it is none.
-    """
-    try:
-        manifest = parsed(text)
-    except (ValueError, RecursionError):
-        manifest = None
-    if not isinstance(manifest, dict) or manifest.get("schema") not in SCHEMAS:
-        raise ManifestError(f"it is no manifest of {' or '.join(SCHEMAS)}")
-    return manifest
-
-
 def check(
     manifest: Mapping[str, Any],
     file: bytes,
@@ -134,9 +103,9 @@ def check(
         moves: changes of the log's name, as `Policy.moves`.
     """
     trusted = list(vkeys)
-    tree = _tree(manifest, trusted, required)
+    tree = check_tree(manifest, trusted, required)
     origin = signer_of(manifest)
-    words, said = _words(manifest)
+    words, said = check_words(manifest)
     steps = [
         *(signed_by(manifest, trusted), tree, *moved(origin, moves)),
         *(same_file(manifest, file), said),
@@ -159,129 +128,9 @@ def check(
     )
 
 
-def words_of(query: EventQuery, person: str = "", iss: str = "") -> str:
-    """Which events an export has, in one sentence without a full stop.
-
-    Args:
-        query: without errors.
-        person: subject of the only person whose events it has; "" is everybody's.
-        iss: their issuer.
-    """
-    words = query.in_words()
-    if not person:
-        return words
-    return f"Only events of {person}{f' at {iss}' if iss else ''}: {words[:1].lower()}{words[1:]}"
-
-
-def _words(manifest: Mapping[str, Any]) -> tuple[str, Step]:
-    """What the file has by the manifest's own parameters, and whether its words say so."""
-    name = "The words of the manifest are those of its filter"
-    try:
-        query = _query(manifest)
-    except ManifestError as error:
-        return "", Step(name, False, f"The filter cannot be read: {error}.")
-    person, iss = _get(manifest, "only_events_of"), _get(manifest, "exporter", "iss", default="")
-    if not isinstance(iss, str) or not isinstance(person, str | None) or person == "":
-        return "", Step(name, False, "It does not say whose events the file has.")
-    words, bar = words_of(query, person or "", iss), query.to_bar()
-    claimed = (_get(manifest, "filter", "words"), _get(manifest, "filter", "bar"))
-    if claimed == (words, bar):
-        return words, Step(name, True, f"{words}.")
-    other = claimed[0] if claimed[0] != words else claimed[1]
-    return words, Step(name, False, f"It says “{other}”, and by its parameters it is: {words}.")
-
-
-def _query(manifest: Mapping[str, Any]) -> EventQuery:
-    """The filter by its parameters.
-
-    Raises:
-        ManifestError: they are none.
-    """
-    params = _get(manifest, "filter", "params", default={})
-    if not isinstance(params, Mapping) or not all(map(_is_text, params.values())):
-        raise ManifestError("a parameter is a text or a list of texts")
-    query = EventQuery.from_params(params)
-    if query.errors:
-        raise ManifestError(query.errors[0].message)
-    return query
-
-
-def _is_text(value: object) -> bool:
-    texts = value if isinstance(value, list) else [value]
-    return all(isinstance(text, str) for text in texts)
-
-
-def followed(manifest: Mapping[str, Any], trust: Policy) -> tuple[Policy, list[Step]]:
-    """The verifier's policy with the keys to which its own lead, by what came in the manifest.
-
-    A log that changed its name brings what its former keys signed
-    (`audit.ledger.key_transitions.key_history`).
-    """
-    if KEY_STATEMENTS not in manifest:
-        return trust, []
-    try:
-        statements = key_history.listed(manifest[KEY_STATEMENTS])
-        signed = str(manifest.get("signed", ""))
-        found = key_history.follow(statements, signer_of(manifest), signed, trust)
-    except NoteError as error:
-        return trust, [Step(key_history.CHECK, False, f"{error}.")]
-    count = f"{len(statements)} signed by the keys before them."
-    return found, [Step(key_history.CHECK, True, count)]
-
-
-def signer_of(manifest: Mapping[str, Any]) -> str:
-    """The name under which the log signed it; empty where it cannot be read."""
-    try:
-        return note.parse(str(manifest.get("signed", ""))).signatures[0].name
-    except (NoteError, IndexError):
-        return ""
-
-
 _ROWS: Final = "No row is missing, added or altered"
 _ROWS_BY_LEVEL: Final = "No row is added or altered"
 """Where the filter asks for levels, which the entries do not have: rows may be missing."""
-
-
-def signed_by(manifest: Mapping[str, Any], vkeys: list[str | VerifierKey]) -> Step:
-    """Whether a log key that the verifier trusts signed this very manifest."""
-    name = "A log you trust signed the manifest"
-    try:
-        signed = note.parse(str(manifest.get("signed", "")))
-        if signed.text != statement(manifest):
-            return Step(name, False, "The signature is over another manifest.")
-        (who, *_) = note.verify(signed, vkeys)
-    except (NoteError, EntryError, ValueError) as error:
-        return Step(name, False, f"{error}.")
-    return Step(name, True, f"{who} signed it.")
-
-
-def _tree(
-    manifest: Mapping[str, Any], vkeys: list[str | VerifierKey], required: Collection[int]
-) -> Step:
-    name = "A log you trust signed the tree"
-    try:
-        signed = str(_get(manifest, "tree", "checkpoint", default=""))
-        head = checkpoints.verify(signed, vkeys, required)
-    except NoteError as error:
-        return Step(name, False, f"{error}.")
-    if head.size != _get(manifest, "range", "end_index"):
-        return Step(name, False, "The manifest speaks of another range than the signed tree.")
-    return Step(name, True, f"{head.origin} signed a tree of {head.size} entries.")
-
-
-def same_file(manifest: Mapping[str, Any], file: bytes) -> Step:
-    """Whether the file has the digest that its manifest says."""
-    name = "The file is the one in the manifest"
-    said = _get(manifest, "file", "sha256")
-    if hashlib.sha256(file).hexdigest() != said:
-        return Step(name, False, f"Its SHA-256 is not {said}.")
-    return Step(name, True, f"{len(file)} bytes, SHA-256 {str(said)[:16]}….")
-
-
-def _get(value: Any, *path: str, default: Any = None) -> Any:
-    for key in path:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return default if value is None else value
 
 
 @dataclass(slots=True)
@@ -300,18 +149,18 @@ class _Comparing:
     def run(self, lines: Iterable[bytes], vkeys: list[str | VerifierKey]) -> list[Step]:
         """The steps, in order."""
         name = "The entries are all those of that tree"
-        query = _query(self.manifest)
+        query = query_of(self.manifest)
         try:
             found = self._rows(newest_first=query.order == "newest")
         except Unreadable as error:
             return [Step(_ROWS, False, f"{error}.")]
-        iss = str(_get(self.manifest, "exporter", "iss", default=""))
-        wanted = Wanted(query, _get(self.manifest, "only_events_of"), iss)
+        iss = str(value_at(self.manifest, "exporter", "iss", default=""))
+        wanted = Wanted(query, value_at(self.manifest, "only_events_of"), iss)
         self._by_level = sorted(LEVELS & {clause.key for clause in query.clauses})
         matched, at = 0, 0
         try:
             log = EntriesFile(lines, vkeys)
-            if log.checkpoint.root != _root_of(self.manifest):
+            if log.checkpoint.root != root_of(self.manifest):
                 return [Step(name, False, "They are of another tree than the export.")]
             for kept in log:
                 at = kept.index
@@ -399,7 +248,7 @@ class _Comparing:
             named = "; ".join(f"entry {i} {words}" for i, words in self._problems[:_NAMED])
             more = len(self._problems) - _NAMED
             return Step(name, False, f"{named}{f'; and {more} more' if more > 0 else ''}.")
-        said = _get(self.manifest, "rows")
+        said = value_at(self.manifest, "rows")
         if said != matched:
             return Step(name, False, f"The manifest says {said} rows, the file has {matched}.")
         return Step(name, True, f"{matched} rows, each as its entry says.")
@@ -407,7 +256,7 @@ class _Comparing:
     def _rows(self, *, newest_first: bool) -> dict[int, Differs]:
         found: dict[int, Differs] = {}
         order: list[int] = []
-        for index, differs in export_rows.read(str(_get(self.manifest, "format")), self.file):
+        for index, differs in export_rows.read(str(value_at(self.manifest, "format")), self.file):
             if index in found:
                 self._problem(index, "stands in the file twice")
             found[index] = differs
@@ -415,8 +264,3 @@ class _Comparing:
         if order != sorted(order, reverse=newest_first):
             raise Unreadable("the rows are not in the order that the filter names")
         return found
-
-
-def _root_of(manifest: Mapping[str, Any]) -> bytes:
-    text = note.parse(str(_get(manifest, "tree", "checkpoint"))).text
-    return checkpoints.parse(text).root

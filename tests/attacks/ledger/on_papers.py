@@ -10,7 +10,7 @@ from pathlib import Path
 from audit import clock
 from audit.keys import log_identity
 from audit.ledger import cosignature, merkle, note, time_tokens
-from audit.ledger.offline import export_files, log_file
+from audit.ledger.offline import export_manifest, log_file
 from audit.recording.record import prepare
 from tests.attacks.ledger.detecting import EXPORT, LOG, PACK, PROOF, TOKEN
 from tests.attacks.ledger.table import PAPERS, PAPERS_KEY, attack
@@ -128,7 +128,7 @@ def _signed_export(world: World, change: Callable[[bytes], bytes], **more: objec
     manifest = json.loads((world.desk / "acts.ndjson.manifest.json").read_text()) | more
     manifest["file"] |= {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
     manifest["signed"] = note.sign(
-        export_files.statement(manifest), log_identity.origin(), log_identity.seed()
+        export_manifest.statement(manifest), log_identity.origin(), log_identity.seed()
     )
     (world.desk / "acts.ndjson.manifest.json").write_text(json.dumps(manifest))
 
@@ -170,7 +170,9 @@ def a_manifest_is_signed_by_a_stranger(world: World) -> None:
     path = world.desk / "acts.ndjson.manifest.json"
     manifest = json.loads(path.read_text())
     stranger = note.new_key(world.origin)
-    manifest["signed"] = note.sign(export_files.statement(manifest), stranger.name, stranger.seed)
+    manifest["signed"] = note.sign(
+        export_manifest.statement(manifest), stranger.name, stranger.seed
+    )
     path.write_text(json.dumps(manifest))
 
 

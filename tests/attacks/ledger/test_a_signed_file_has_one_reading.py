@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from audit.ledger import note
 from audit.ledger.format.canonical import canonical
-from audit.ledger.offline import export_files, reviews
+from audit.ledger.offline import export_manifest, reviews
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 RAW = KEY.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
@@ -101,9 +101,9 @@ def test_the_first_version_with_its_accounts_in_the_head_does_not() -> None:
 
 def test_a_manifest_with_doubled_members_is_not_read_as_the_honest_one() -> None:
     """What is checked is what was parsed, so that no later check can tell the two apart."""
-    schema = sorted(export_files.SCHEMAS)[0]
+    schema = sorted(export_manifest.SCHEMAS)[0]
     honest = json.dumps({"schema": schema, "exporter": {"name": "Nora"}, "rows": 3}).encode()
     forged = b'{"exporter": {"name": "the CISO"}, "rows": 9000, ' + honest[1:]
-    assert export_files.read_manifest(honest)
-    with pytest.raises(export_files.ManifestError):
-        export_files.read_manifest(forged)
+    assert export_manifest.read_manifest(honest)
+    with pytest.raises(export_manifest.ManifestError):
+        export_manifest.read_manifest(forged)

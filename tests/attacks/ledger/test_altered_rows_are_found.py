@@ -16,7 +16,7 @@ from audit.ledger import merkle, note
 from audit.ledger.compact_range import CompactRange
 from audit.ledger.format import entry, table_cells, truncation
 from audit.ledger.format.canonical import canonical
-from audit.ledger.offline import export_files, log_file
+from audit.ledger.offline import export_files, export_manifest, log_file
 from tests.support.signed import sign_checkpoint
 
 ORIGIN, SEED = "ledger.example/test", bytes(range(32))
@@ -54,13 +54,13 @@ FILTER = {"words": "All events, oldest first", "params": {"order": "oldest"}, "b
 
 def verified(file: bytes, format: str = "csv") -> export_files.ExportReport:
     manifest = {
-        "schema": export_files.SCHEMA, "filter": FILTER,
+        "schema": export_manifest.SCHEMA, "filter": FILTER,
         "only_events_of": None,
         "format": format, "range": {"first_index": 0, "end_index": 3}, "rows": 3,
         "tree": {"size": 3, "root": b64encode(TREE.root()).decode(), "checkpoint": SIGNED},
         "file": {"sha256": hashlib.sha256(file).hexdigest()}, "exporter": {"iss": "https://i/"},
     }  # fmt: skip
-    manifest["signed"] = note.sign(export_files.statement(manifest), ORIGIN, SEED)
+    manifest["signed"] = note.sign(export_manifest.statement(manifest), ORIGIN, SEED)
     return export_files.check(manifest, file, ENTRIES, [VKEY])
 
 
