@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from approvals.pipeline import locks
 from audit.erasure import subjects, working_rows
 from audit.erasure.subjects import (
     MARK,
@@ -22,8 +23,8 @@ from audit.erasure.subjects import (
     knows,
     register,
     reserves,
-    restricts,
 )
+from audit.recording.actors import Target
 from connections.access_reviews import account_snapshot, opening, result, work_integrity, work_lease
 from connections.lifecycle import restrictions
 from connections.models import (
@@ -113,8 +114,7 @@ def from_manifests(_key: str) -> Iterator[str]:
     yield from ConnectedAccount.objects.order_by().values_list("connection", flat=True).distinct()
 
 
-@restricts
-def by_others(whose: Whose) -> Iterator[Restriction]:
+def _restricted_by_others(whose: Whose) -> Iterator[Restriction]:
     """Freezes of the person and what bars them from their accounts, by anybody else."""
     frozen = Freeze.objects.filter(kind=FrozenKind.PERSON, name__in=whose.subs)
     for freeze in frozen.exclude(by__in=whose.subs):
@@ -122,7 +122,15 @@ def by_others(whose: Whose) -> Iterator[Restriction]:
     for account in ConnectedAccount.objects.filter(whose.of(), barred=True):
         for one in restrictions.of_others(account):
             what = "suspension" if one.state == State.SUSPENDED else "revocation"
-            yield Restriction(what, f"{account.pk} {one.state} {one.by} {one.since} {one.id}")
+            yield Restriction(what, f"{account.pk} {one.id or (one.state, one.by, one.since)}")
+
+
+def _lock(whose: Whose) -> None:
+    """Nobody freezes the person, or suspends or revokes an account of theirs, meanwhile."""
+    for sub in sorted(whose.subs):
+        locks.lock_decisions(Target(FrozenKind.PERSON, sub))
+    theirs = ConnectedAccount.objects.filter(whose.of()).select_for_update()
+    list(theirs.order_by("pk").values_list("pk", flat=True))
 
 
 def _rows(whose: Whose) -> Iterator[QuerySet[Any]]:
@@ -227,5 +235,7 @@ register(
         ),
         _reviews,
         _repeated,
+        _restricted_by_others,
+        _lock,
     )
 )

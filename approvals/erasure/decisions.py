@@ -82,6 +82,13 @@ def _look(target: Target, _params: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"subject": target.name, "held": False, "restricted": [one.id for one in ends]}
 
 
+def _lock(target: Target, _params: Mapping[str, Any]) -> None:
+    """Nobody restricts more of the person until the decision is committed."""
+    whose = subjects.identify(target.name)
+    for store in subjects.stores():
+        store.lock(whose)
+
+
 def counted_restrictions(whose: Whose) -> str:
     """What others restricted about the person, as "1 freeze, 2 suspensions", or empty."""
     kinds = Counter(one.what for one in subjects.restrictions_by_others(whose))
@@ -141,7 +148,8 @@ def _erase(ctx: CommitContext) -> Committed:
             begun=clock.now(),
         )
     )
-    payload = {"erasure": str(erasure.id)}
+    ends = subjects.restrictions_by_others(subjects.identify(key))
+    payload = {"erasure": str(erasure.id), "ends": [one.digest for one in ends]}
     return Committed(
         effects=(EffectSpec(job.ERASE, payload, label="Erase the person in every store"),),
         data=approved_scope.scope(erasure),
@@ -209,6 +217,7 @@ registry.register(
         bars=_bar_oneself,
         about_others=_about_others,
         look=_look,
+        lock=_lock,
         severity=lambda _target, _params: "CRITICAL",
         sentence=_sentence_of_erasure,
         if_approved="Their values and evidence are destroyed in every store; proofs still hold.",

@@ -7,6 +7,7 @@ up, and its end, the certificate, is a separate event.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db import transaction
@@ -31,6 +32,8 @@ from audit.exports import erase_exports
 ERASE = "subject.erase"
 _BUDGET_S = 15.0  # well below the lease of a due step
 _HELD = "a legal hold was placed before all was erased"
+_RESTRICTED = "others restricted more of the person after the approval: decide again"
+_CODES = {_HELD: legal_holds.CODE, _RESTRICTED: "restricted_meanwhile"}
 
 
 @registry.effect(ERASE)
@@ -39,11 +42,18 @@ def erase(payload: dict[str, Any], run: EffectRun) -> EffectResult:
     found = Erasure.objects.filter(pk=payload["erasure"]).first()
     if found is None or found.operation != run.operation:
         return scope_mismatch.refuse(found, run.operation)
-    return go_on(found)
+    return go_on(found, ends=payload.get("ends"))
 
 
-def go_on(found: Erasure, *, budget_s: float = _BUDGET_S) -> EffectResult:
-    """Erase what is left of an erasure, for about `budget_s`; safe to repeat at any time."""
+def go_on(
+    found: Erasure, *, ends: Collection[str] | None = None, budget_s: float = _BUDGET_S
+) -> EffectResult:
+    """Erase what is left of an erasure, for about `budget_s`; safe to repeat at any time.
+
+    Args:
+        ends: digests of what others restricted and its approver was shown: with anything else it
+            stops. None of one that is repeated, or was decided before they were kept.
+    """
     with process_locks.erasing_lock() as held:
         if not held:
             return _waits(found, "another worker is at it", 2.0)
@@ -54,29 +64,39 @@ def go_on(found: Erasure, *, budget_s: float = _BUDGET_S) -> EffectResult:
         except approved_scope.NotYet:
             return _waits(found, "waits for the decision to be in the log", 1.0)
         if found.state == ErasureState.PENDING:
-            return _go_on(found, time.monotonic() + budget_s)
+            return _go_on(found, ends, time.monotonic() + budget_s)
     if found.state == ErasureState.DONE:
         return _done(found)
     return _stopped(found)
 
 
-def _go_on(found: Erasure, until: float) -> EffectResult:
+def _go_on(found: Erasure, ends: Collection[str] | None, until: float) -> EffectResult:
     if not found.replayed and legal_holds.in_force(found.subject).exists():
-        found.state, found.detail, found.finished = ErasureState.FAILED, _HELD, clock.now()
-        approved_scope.save(found, ["state", "detail", "finished"])
-        return _stopped(found)
+        return _stop(found, _HELD)
+    left = [store for store in subjects.stores() if store.name not in found.steps]
+    if _is_restricted_further(left, subjects.identify(found.subject), ends):
+        return _stop(found, _RESTRICTED)
     reach = _list(found)
-    for store in subjects.stores():
-        if store.name in found.steps or (reach is not None and store.name not in reach):
+    for store in left:
+        if reach is not None and store.name not in reach:
             continue
         if time.monotonic() > until:
             return _waits(found, f"next: {store.label}", 0.0)
-        if waits := _erase_one(found, store, until):
-            return waits
+        if ended := _erase_one(found, store, until, ends):
+            return ended
     found.state, found.detail, found.finished = ErasureState.DONE, "", clock.now()
     found.certificate = certificate.build(found)
     approved_scope.save(found, ["state", "detail", "finished", "certificate"])
     return _done(found)
+
+
+def _is_restricted_further(
+    stores: Iterable[Store], whose: Whose, ends: Collection[str] | None
+) -> bool:
+    if ends is None:
+        return False
+    now = {one.digest for store in stores for one in store.restrictions(whose)}
+    return not now <= set(ends)
 
 
 def _list(found: Erasure) -> set[str] | None:
@@ -91,7 +111,9 @@ def _list(found: Erasure) -> set[str] | None:
     return approved_scope.reach(decided)
 
 
-def _erase_one(found: Erasure, store: Store, until: float) -> EffectResult | None:
+def _erase_one(
+    found: Erasure, store: Store, until: float, ends: Collection[str] | None = None
+) -> EffectResult | None:
     """Erase one store; None once it is done."""
     whose = subjects.identify(found.subject)
     if store.name == stores.LOG:
@@ -104,6 +126,9 @@ def _erase_one(found: Erasure, store: Store, until: float) -> EffectResult | Non
         _keep(found, store.name, 0)
         return None
     with transaction.atomic():
+        store.lock(whose)
+        if _is_restricted_further([store], whose, ends):
+            return _stop(found, _RESTRICTED)
         sealed = document_digests.unaltered(store.sealed(whose))
         said = erased_rows.read(store.repeats(whose))
         _keep(found, store.name, store.erase(whose))
@@ -139,8 +164,15 @@ def _waits(found: Erasure, detail: str, retry_in_s: float) -> EffectResult:
     return EffectResult("pending", detail, retry_in_s=retry_in_s)
 
 
+def _stop(found: Erasure, why: str) -> EffectResult:
+    found.state, found.detail, found.finished = ErasureState.FAILED, why, clock.now()
+    approved_scope.save(found, ["state", "detail", "finished"])
+    return _stopped(found)
+
+
 def _stopped(found: Erasure) -> EffectResult:
-    data = {"failure": legal_holds.CODE, **certificate.touched(found), **certificate.lists(found)}
+    code = _CODES.get(found.detail, legal_holds.CODE)
+    data = {"failure": code, **certificate.touched(found), **certificate.lists(found)}
     return EffectResult("failed", found.detail, data=data)
 
 

@@ -15,7 +15,14 @@ from django.db.models import Q
 
 from approvals import registry
 from approvals.models import Approval, Status
+from audit.db.process_locks import one_at_a_time
 from audit.recording.actors import Target
+
+
+def lock_decisions(target: Target) -> None:
+    """Wait until nobody else decides about this thing, also where it has no row, until the caller's
+    transaction ends."""
+    one_at_a_time(f"decide {target.kind} {target.name}")
 
 
 def lock_targets(targets: Sequence[Target]) -> None:

@@ -25,7 +25,6 @@ from approvals.registry import Stance, Verb
 from approvals.step_up import possible_approvers, rate_limit
 from approvals.step_up.recipients import ask_next
 from audit.clock import uuid7
-from audit.db.process_locks import one_at_a_time
 from audit.ledger.format import safe_display
 from audit.ledger.format.vocabulary import severity_rank
 from audit.recording.actors import SYSTEM, Actor, Target
@@ -127,7 +126,7 @@ def _check_needed(request: _Request) -> None:
 def _lock(request: _Request) -> None:
     """Take one decision about a thing at a time, also without a row, and judge it again."""
     target = request.target
-    one_at_a_time(f"decide {target.kind} {target.name}")
+    locks.lock_decisions(target)
     locks.lock_targets([target, *request.verb.parts(target, request.params)])
     request.verb.lock(target, request.params)
     _check_needed(request)

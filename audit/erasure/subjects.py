@@ -7,6 +7,7 @@ decides about an erasure says whom it is about.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -99,6 +100,24 @@ class Repeats:
     columns: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """What somebody else restricted about a person, which ends with their rows: `what` it is, such
+    as "freeze", and an id that no other restriction has."""
+
+    what: str
+    id: str
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 of the id, which may name who restricted it."""
+        return hashlib.sha256(self.id.encode()).hexdigest()
+
+
+def _nothing_restricted(_whose: Whose) -> Iterable[Restriction]:
+    return ()
+
+
 def _nothing_sealed(_whose: Whose) -> list[Sealed]:
     return []
 
@@ -119,6 +138,8 @@ class Store:
         erase: makes them unrecoverable and returns how many; doing it again changes nothing.
         sealed: documents that may lose values of the person, so that they say *erased* afterwards.
         repeats: rows that are held to their events and may lose values of the person.
+        restrictions: what others restricted about the person in these rows; it ends with them.
+        lock: lets nobody restrict more of it until the transaction ends.
         columns: `app.Model.field` that it looks after (`tests/house` holds the list to the models).
     """
 
@@ -130,24 +151,15 @@ class Store:
     columns: Sequence[str] = ()
     sealed: Callable[[Whose], list[Sealed]] = _nothing_sealed
     repeats: Callable[[Whose], list[Repeats]] = _nothing_repeated
-
-
-@dataclass(frozen=True, slots=True)
-class Restriction:
-    """What somebody else restricted about a person, which ends with their rows: `what` it is, such
-    as "freeze", and an id that no other restriction has."""
-
-    what: str
-    id: str
+    restrictions: Callable[[Whose], Iterable[Restriction]] = _nothing_restricted
+    lock: Callable[[Whose], object] = _nothing_restricted
 
 
 Directory = Callable[[str], Iterable[Known]]
-Restrictions = Callable[[Whose], Iterable[Restriction]]
 Reserved = Callable[[str], Iterable[str]]
 _STORES: dict[str, Store] = {}
 _DIRECTORIES: list[Directory] = []
 _RESERVED: list[Reserved] = []
-_RESTRICTIONS: list[Restrictions] = []
 _EMAILS_OF_OTHERS: list[Reserved] = []
 
 
@@ -176,15 +188,9 @@ def reserves(texts: Reserved) -> Reserved:
     return texts
 
 
-def restricts(found: Restrictions) -> Restrictions:
-    """Decorator: a function that lists what others than the person restricted about them."""
-    _RESTRICTIONS.append(found)
-    return found
-
-
 def restrictions_by_others(whose: Whose) -> list[Restriction]:
     """Everything in force that others restricted about the person, by id."""
-    found = (one for list_them in _RESTRICTIONS for one in list_them(whose))
+    found = (one for store in stores() for one in store.restrictions(whose))
     return sorted(found, key=lambda one: one.id)
 
 

@@ -271,6 +271,51 @@ def test_a_hold_forbids_it_at_the_asking_at_the_commit_and_while_it_runs(
     alone(story)
 
 
+@pytest.mark.parametrize("when", ["before the run", "while it begins"])
+def test_a_restriction_placed_between_approval_and_run_stops_it(
+    when: str, alone: Alone, phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def story() -> None:
+        a_life()
+        in_every_room()
+        amir, anya = acting("admin", "admin"), acting("member1", "admin")
+        person = Target("person", MIA.sub)
+        perform(amir, "person.freeze", person, reason="seen before")
+        approval = perform(amir, ERASE, Target("subject", MIA.key), reason="by letter").approval
+        assert approval is not None and "1 freeze" in approval.sentence
+        work()
+        phones.answer("member1", code_of(approval), "approve")
+        Ask.objects.filter(due__isnull=False).update(due=clock.now(), lease=None)
+        sweep(ASKING)
+        assert fresh(approval).outcome == "approved" and Erasure.objects.get().state == "pending"
+
+        def restrict(*_: Any) -> None:
+            monkeypatch.undo()
+            perform(anya, "person.freeze", person, reason="an incident")
+
+        if when == "before the run":
+            restrict()
+        else:
+            monkeypatch.setattr(tombstones, "add", restrict)
+        work(2)
+        stopped = Erasure.objects.get()
+        assert (stopped.state, stopped.detail) == (
+            "failed",
+            "others restricted more of the person after the approval: decide again",
+        )
+        assert set(stopped.steps) <= {"identity"}
+        assert Freeze.objects.filter(name=MIA.sub).count() == 2
+        assert ConnectedAccount.objects.filter(sub=MIA.sub).exists() and tombstones.read() == []
+        [_, failed] = events("subject.erased")
+        assert (failed["outcome"], failed["data"]["failure"]) == ("failure", "restricted_meanwhile")
+        again = erase(phones)
+        assert "2 freezes" in again.sentence
+        assert Erasure.objects.latest("begun").state == "done"
+        assert not Freeze.objects.filter(name=MIA.sub).exists()
+
+    alone(story)
+
+
 def answered(phones: Phones, approval: Approval) -> None:
     """Anya approves on her phone."""
     work()
