@@ -149,14 +149,36 @@ def test_a_key_that_is_reached_later_has_to_have_signed_what_names_it_before() -
         origins.trail([forged, leads], [first])
 
 
+@pytest.mark.parametrize("trusted", ["one", "both"])
+@pytest.mark.parametrize("what", ["keys", "name"])
+def test_every_key_that_a_statement_names_as_old_has_signed_it(trusted: str, what: str) -> None:
+    """Whoever has one of two keys leads nobody by it who is told that both have signed."""
+    keys = [OLD.vkey, OTHER.vkey]
+    seeds = {one.vkey: one.seed for one in (OLD, OTHER, NEW)}
+    if what == "keys":
+        text = handover.write(OLD.name, 5, keys, [note.new_key(OLD.name).vkey], seeds)
+    else:
+        some = tree([*LOST[:6]])
+        text = write_statement(
+            (OLD.name, NEW.name), some, some, (keys, [NEW.vkey]), seeds, held=True
+        )
+    trust = keys if trusted == "both" else keys[:1]
+    assert len(origins.trail([text], trust).keys) == len(trust) + 1
+    said = note.parse(text)
+    silent = note.parse_vkey(OTHER.vkey).key_id
+    lines = tuple(one for one in said.signatures if one.key_id != silent)
+    with pytest.raises(NoteError, match="has not signed"):
+        origins.trail([str(note.Note(said.text, lines))], trust)
+
+
 def test_a_forged_statement_leads_nowhere() -> None:
     """Signed by a stranger, bent, without the word of the new key, or about a name that was."""
     text = note.parse(says()).text
     for signed, why in (
         (says().replace("kept 6", "kept 7"), "does not verify"),
         (says().replace(" lost\n", " held\n"), "cannot hold another one"),
-        (note.sign(text, OLD.name, OTHER.seed), "no trusted key has signed"),
-        (note.sign(text, OLD.name, OLD.seed), "no trusted key has signed"),  # the new key is silent
+        (note.sign(text, OLD.name, OTHER.seed), "has not signed"),
+        (note.sign(text, OLD.name, OLD.seed), "has not signed"),  # the new key is silent
     ):
         with pytest.raises(NoteError, match=why):
             origins.trail([signed], [OLD.vkey])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from audit.keys import log_identity
 from audit.ledger import note
-from audit.ledger.key_transitions import key_history, origins
+from audit.ledger.key_transitions import handover, key_history, origins
 from audit.ledger.key_transitions.origins import Tree
 from audit.ledger.policy import NONE, Policy
 from audit.recording.actors import SYSTEM
@@ -78,6 +78,14 @@ def _unsigned(told: list[str]) -> list[str]:
     return [*told[:-1], text + "\n\n" + kept[0]]
 
 
+def _by_one_of_two(told: list[str]) -> list[str]:
+    """A renewal by the present key that names a second key which has not signed it."""
+    second, new = note.new_key(NEW), note.new_key(NEW)
+    text = f"old {log_identity.vkey()}\nold {second.vkey}\nnew {new.vkey}\n"
+    text = f"{handover.SCHEMA}\n{NEW}\nfrom 1\n{text}"
+    return [*told, note.sign(text, NEW, log_identity.seed())]
+
+
 UNFIT: dict[str, Callable[[Members], Members]] = {
     "the loss is called held": _with(_less_lost),
     "less was lost": _with(_resized),
@@ -89,6 +97,7 @@ UNFIT: dict[str, Callable[[Members], Members]] = {
     ),
     "a statement twice": _with(lambda told: [told[0], *told]),
     "a statement of a stranger beside it": _with(lambda told: [says("x.example/a", NEW), *told]),
+    "one of the keys before has not signed": _with(_by_one_of_two),
     "none": lambda held: held | {MEMBER: b'{"statements":[]}'},
     "another spelling": lambda held: held | {MEMBER: held[MEMBER] + b"\n"},
     "no JSON": lambda held: held | {MEMBER: b"none"},

@@ -9,7 +9,7 @@ to believe the server that shows them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -100,8 +100,7 @@ def follow(
     Statements of which no old key is trusted lead nowhere and are passed over.
 
     Raises:
-        NoteError: a malformed statement, or one that a trusted key is named to have signed and did
-            not.
+        NoteError: a malformed statement, or one that a key which it names as old has not signed.
     """
     found = read_keys(trusted)
     renew(Waiting((text, parse(text)) for text in limited(statements)), found, list(found))
@@ -123,15 +122,11 @@ class _Says(Protocol):
 
 
 class Waiting[T: _Says]:
-    """Statements with their text, each returned once: when one of its old keys is trusted.
-
-    Attributes:
-        taken: those that were returned, by their position.
-    """
+    """Statements with their text, each returned once: when one of its old keys is trusted."""
 
     def __init__(self, told: Iterable[tuple[str, T]]) -> None:
         self._told = list(told)
-        self.taken: dict[int, tuple[str, T]] = {}
+        self._taken: set[int] = set()
         self._by_key: defaultdict[VerifierKey, list[int]] = defaultdict(list)
         for at, (_, said) in enumerate(self._told):
             for key in said.old:
@@ -140,10 +135,9 @@ class Waiting[T: _Says]:
 
     def take(self, keys: Iterable[VerifierKey]) -> list[tuple[str, T]]:
         """Those that these keys, which were not trusted before, have to have signed."""
-        found = {at for key in keys for at in self._by_key.pop(key, ())} - self.taken.keys()
-        ready = {at: self._told[at] for at in sorted(found)}
-        self.taken |= ready
-        return list(ready.values())
+        found = {at for key in keys for at in self._by_key.pop(key, ())} - self._taken
+        self._taken |= found
+        return [self._told[at] for at in sorted(found)]
 
 
 def renew(
@@ -161,7 +155,7 @@ def renew(
     while ready := waiting.take(fresh):
         fresh = []
         for text, said in ready:
-            note.verify(text, signing(said.old, trusted.keys()))
+            check_signed(text, said.old)
             trusted |= dict.fromkeys(said.new)
             fresh += said.new
         added += fresh
@@ -180,6 +174,17 @@ def limited(statements: Iterable[str]) -> list[str]:
     return found
 
 
-def signing(old: Iterable[VerifierKey], trusted: Set[VerifierKey]) -> list[VerifierKey]:
-    """The trusted ones among the keys that a statement names as old, of those that sign it."""
-    return [key for key in old if key.key_type == ED25519 and key in trusted]
+def check_signed(text: str, keys: Iterable[VerifierKey]) -> None:
+    """Hold a statement to the signatures of these keys, of which Ed25519 ones sign.
+
+    Raises:
+        NoteError: one of them has not signed it.
+    """
+    said = note.parse(text)
+    by = {(one.name, one.key_id) for one in said.signatures}
+    for key in keys:
+        if key.key_type != ED25519:
+            continue
+        if (key.name, key.key_id) not in by:
+            raise NoteError(f"{key} has not signed the statement that names it")
+        note.verify(said, [key])

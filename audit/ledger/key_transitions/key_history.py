@@ -121,7 +121,7 @@ def _chain(
     whole = origins.trail(statements, _old(statements[0]))
     reached = frozenset(whole.keys)
     for one in statements:
-        if not handover.signing(_old(one), reached):
+        if reached.isdisjoint(_old(one)):
             raise NoteError("a statement in it is by a key that no statement before it names")
     return whole.moves, whole.keys
 

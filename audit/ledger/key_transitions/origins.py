@@ -9,7 +9,7 @@ ones vouch for the new ones, the new ones claim no log that is not theirs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -160,20 +160,15 @@ def trail(statements: Iterable[str], trusted: Iterable[str | VerifierKey]) -> Tr
     while ready := moves.take([*fresh, *handover.renew(renewals, found, fresh)]):
         fresh = []
         for text, said in ready:
-            _accept(text, said, found.keys(), made)
+            _accept(text, said, made)
             found |= dict.fromkeys(said.new)
             fresh += said.new
             made.append(said)
-    for text, renewal in renewals.taken.values():  # by all that are trusted now
-        note.verify(text, handover.signing(renewal.old, found.keys()))
     return Trail(tuple(found), tuple(made))
 
 
-def _accept(text: str, said: Move, trusted: Set[VerifierKey], made: Sequence[Move]) -> None:
-    note.verify(text, handover.signing(said.old, trusted))
-    for key in said.new:
-        if key.key_type == ED25519:
-            note.verify(text, [key])
+def _accept(text: str, said: Move, made: Sequence[Move]) -> None:
+    handover.check_signed(text, (*said.old, *said.new))
     if any(one.old_origin == said.old_origin for one in made):
         raise NoteError(f"two statements say as what {said.old_origin} goes on")
     if any(said.new_origin in (one.old_origin, one.new_origin) for one in made):

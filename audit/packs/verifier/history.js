@@ -120,7 +120,7 @@ async function ledTo(statements, keys) {
     for (const at of ready) {
       const one = statements[at];
       taken.add(at);
-      await signedByAll(one.note, amongst(one.old, found));
+      await signedByAll(one.note, one.old.filter((key) => !key.unused));
       if (one.moves) await signedByAll(one.note, one.new.filter((key) => !key.unused));
       for (const key of one.new.filter((each) => !each.unused && !found.has(identityOfKey(each)))) {
         found.set(identityOfKey(key), key);
