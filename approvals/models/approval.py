@@ -11,7 +11,6 @@ class Status(models.TextChoices):
     """Where an approval is."""
 
     PENDING = "pending", "waiting for an answer"
-    DECIDING = "deciding", "carrying out the answer"
     CLOSED = "closed", "closed"
 
 

@@ -225,7 +225,7 @@ class ApprovalOut(Closed):
     reason: str
     answer: Literal["none", "approved", "denied"]
     inferred: bool
-    status: Literal["pending", "deciding", "closed"]
+    status: Literal["pending", "closed"]
     outcome: Literal["approved", "denied", "expired", "failed", "cancelled"] | None
     code: str | None
     detail: str | None

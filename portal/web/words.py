@@ -62,7 +62,6 @@ STATES: dict[str, Look] = {
     "dismissed": Look("off", "eye-off", "dismissed"),
     "denied_inferred": Look("warn", "help", "denied, inferred"),
     "done": Look("ok", "check", "done"),
-    "deciding": Look("info", "circle-dashed", "deciding"),
     "closed": Look("off", "circle-slash", "closed"),
     "online": Look("ok", "radio", "answering"),
     "offline": Look("bad", "unplug", "not answering"),

@@ -101,7 +101,7 @@ def test_the_exit_code_tells_the_outcome(
         "GET",
         f"/v1/approvals/{APPROVAL}",
         approval("pending"),
-        approval("deciding"),
+        approval("pending"),
         approval("closed", outcome, event_id="e9"),
     )
     done = signed_in("skill", "block", "web-scraper", *WHY)

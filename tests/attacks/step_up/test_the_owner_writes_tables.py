@@ -40,7 +40,7 @@ def owner() -> None:
 WRITES: dict[str, dict[str, Any]] = {
     "the answer": {"answer": "approved"},
     "the outcome": {"status": "closed", "outcome": "approved", "answer": "approved"},
-    "that it is being decided": {"status": "deciding", "answer": "approved"},
+    "a status that nothing sets": {"status": "deciding", "answer": "approved"},
     "who answered": {"answered_by": {"iss": "x", "sub": "auth0|oona"}, "answer": "approved"},
     "that one person is enough": {"single_person": True},
     "that nothing is held": {"held": False},
